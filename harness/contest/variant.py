@@ -1,0 +1,68 @@
+"""Variants: the ways of doing a case's work, as a benchmark hands them over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+Iteration = Callable[[], object]
+"""One call of a variant's work. It returns its result, so that variants can be compared.
+
+A result with an attribute ``readings`` (a mapping from names to numbers) has them kept, one a block, beside the time.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A way of doing the work: how to set it up, and what must surround its rounds, untimed."""
+
+    prepare: Callable[[], AbstractContextManager[Iteration]]
+    around: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A variant this machine cannot run, with the reason; it is listed as skipped."""
+
+    reason: str
+
+
+def prepared(
+    factory: Callable[..., Any],
+    *args: Any,
+    around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    **kwargs: Any,
+) -> Variant:
+    """A variant that needs setting up: ``factory(*args, **kwargs)`` gives its iteration.
+
+    The factory returns the callable, or is a context manager that yields it and tidies up behind it. It is called only
+    where the variant is measured: variants are set up in random order, and in their own process where they are apart.
+    """
+
+    @contextmanager
+    def prepare() -> Iterator[Iteration]:
+        made = factory(*args, **kwargs)
+        if isinstance(made, AbstractContextManager):
+            with made as iteration:
+                yield iteration
+        else:
+            yield made
+
+    return Variant(prepare, around)
+
+
+def variant(iteration: Iteration, *, around: Callable[[], AbstractContextManager[object]] = nullcontext) -> Variant:
+    """A variant that needs no setting up; ``around`` opens a context around each of its rounds, untimed."""
+    return Variant(partial(nullcontext, iteration), around)
+
+
+def as_variant(given: Iteration | Variant | Unavailable) -> Variant | Unavailable:
+    """What a benchmark may hand over, as a variant. Raises TypeError for anything else."""
+    if isinstance(given, Variant | Unavailable):
+        return given
+    if callable(given):
+        return variant(given)
+    raise TypeError(f"a variant is a callable, variant(...), prepared(...) or Unavailable(...), not {given!r}")
