@@ -1,0 +1,159 @@
+"""Numbers from numbers: ratios of paired times, the exact signed-rank test, a trimmed interval.
+
+Everything here takes sequences of floats and returns floats; what the numbers mean for a claim is decided elsewhere.
+Ratios are natural logarithms, so that twice as slow and twice as fast lie equally far from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+Floats = NDArray[np.float64]
+Numbers = Sequence[float] | Floats
+Side = Literal["greater", "less"]
+
+_SLACK = 1e-9  # 0.7 * 30 is 21.000000000000004 or 20.999... depending on how it was written
+
+
+def quiet_ratio(baseline: Numbers, variant: Numbers, keep: float = 0.7) -> float:
+    """The typical log(variant/baseline) of pairs of equal index, from the quietest ``keep`` of the pairs.
+
+    Quiet are the pairs with the smallest product of the two times: the product treats both sides alike, so choosing by
+    it favours neither. Swapping the sides flips the sign and changes nothing else. Raises ValueError for sequences of
+    unequal or no length, for a time that is not positive and finite, and for ``keep`` outside (0, 1].
+    """
+    base, other = _paired(baseline, variant)
+    if not 0 < keep <= 1:
+        raise ValueError(f"keep is a share in (0, 1], not {keep}")
+    logs_base, logs_other = np.log(base), np.log(other)
+    count = max(1, int(np.ceil(keep * base.size - _SLACK)))
+    quiet = np.argsort(logs_base + logs_other, kind="stable")[:count]
+    return float(np.median(logs_other[quiet] - logs_base[quiet]))
+
+
+def total_ratio(baseline: Numbers, variant: Numbers) -> float:
+    """log of the variant's total over the baseline's, stalls and all. Raises ValueError as `quiet_ratio` does."""
+    base, other = _paired(baseline, variant)
+    return float(np.log(other.sum()) - np.log(base.sum()))
+
+
+def signed_rank_p(values: Numbers, shift: float, alternative: Side) -> float:
+    """The exact one-sided p of the signed-rank test that the values' centre lies beyond ``shift``.
+
+    The statistic is the number of Walsh averages strictly beyond ``shift``, which is the usual sum of ranks where no
+    difference is zero and no two of opposite sign are equally large. Where that happens, the averages that fall on
+    ``shift`` count against the alternative: p is then at least as large as under any way of breaking the ties.
+    Raises ValueError for no values, a value or shift that is not finite, or another alternative.
+    """
+    data = _finite(values)
+    if not np.isfinite(shift):
+        raise ValueError(f"the shift is {shift}, not a finite number")
+    if alternative not in ("greater", "less"):
+        raise ValueError(f"the alternative is 'greater' or 'less', not {alternative!r}")
+    averages = _walsh(data)
+    beyond = averages > shift if alternative == "greater" else averages < shift
+    # the null distribution is symmetric: P(W >= w) = P(W <= N - w)
+    return float(_null(data.size)[averages.size - int(np.count_nonzero(beyond))])
+
+
+def hodges_lehmann(values: Numbers) -> float:
+    """The median of the Walsh averages: the centre that the signed-rank test estimates. Raises ValueError for none."""
+    return float(np.median(_walsh(_finite(values))))
+
+
+def signed_rank_interval(values: Numbers, alpha: float) -> tuple[float, float] | None:
+    """The exact interval of the centre at level 1 - ``alpha``: every shift the two-sided test does not reject.
+
+    None where there are too few values for the level: n values can reach 2 * 2**-n and no less.
+    Raises ValueError for no values, a value that is not finite, or ``alpha`` outside (0, 1).
+    """
+    data = _finite(values)
+    _level(alpha)
+    skipped = int(np.searchsorted(_null(data.size), alpha / 2, side="right"))
+    if skipped == 0:
+        return None
+    averages = np.sort(_walsh(data))
+    return float(averages[skipped - 1]), float(averages[averages.size - skipped])
+
+
+def trimmed_interval(values: Numbers, alpha: float, trim: float = 0.2) -> tuple[float, float]:
+    """The interval at level 1 - ``alpha`` of the mean without the ``trim`` smallest and largest (Yuen).
+
+    Student's t with the winsorised deviation. Unbounded where too few values are left for a deviation.
+    Raises ValueError for no values, a value that is not finite, ``alpha`` outside (0, 1), ``trim`` outside [0, 0.5).
+    """
+    data = np.sort(_finite(values))
+    cut = int(trim * data.size + _SLACK)
+    middle = float(data[cut : data.size - cut].mean())
+    half = half_width(trimmed_spread(values, trim), data.size, alpha, trim)
+    return middle - half, middle + half
+
+
+def trimmed_spread(values: Numbers, trim: float = 0.2) -> float:
+    """The deviation of one value as a trimmed mean feels it: the winsorised deviation over the share that is kept."""
+    data = np.sort(_finite(values))
+    if not 0 <= trim < 0.5:
+        raise ValueError(f"the trimmed share is in [0, 0.5), not {trim}")
+    cut = int(trim * data.size + _SLACK)
+    if data.size < 2:
+        return float("inf")
+    winsorised = np.clip(data, data[cut], data[data.size - 1 - cut])
+    return float(winsorised.std(ddof=1) / (1 - 2 * trim))
+
+
+def half_width(spread: float, count: int, alpha: float, trim: float = 0.2) -> float:
+    """Half the width of the trimmed interval that ``count`` values of that spread give; infinite for too few."""
+    _level(alpha)
+    freedom = count - 2 * int(trim * count + _SLACK) - 1
+    if freedom < 1:
+        return float("inf")
+    return float(stdtrit(freedom, 1 - alpha / 2)) * spread / float(np.sqrt(count))
+
+
+def _paired(baseline: Numbers, variant: Numbers) -> tuple[Floats, Floats]:
+    base, other = np.asarray(baseline, dtype=np.float64), np.asarray(variant, dtype=np.float64)
+    if base.ndim != 1 or base.shape != other.shape or base.size == 0:
+        raise ValueError(f"pairs need two rows of equal length, not {base.shape} and {other.shape}")
+    if not (np.isfinite(base).all() and np.isfinite(other).all() and (base > 0).all() and (other > 0).all()):
+        raise ValueError("a ratio needs positive, finite numbers")
+    return base, other
+
+
+def _finite(values: Numbers) -> Floats:
+    data = np.asarray(values, dtype=np.float64)
+    if data.ndim != 1 or data.size == 0:
+        raise ValueError("no values")
+    if not np.isfinite(data).all():
+        raise ValueError("values must be finite")
+    return data
+
+
+def _level(alpha: float) -> None:
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha is in (0, 1), not {alpha}")
+
+
+def _walsh(data: Floats) -> Floats:
+    first, second = np.triu_indices(data.size)
+    # halved before adding: the sum of two large values must not overflow
+    return np.asarray(data[first] / 2 + data[second] / 2, dtype=np.float64)
+
+
+@lru_cache(maxsize=128)
+def _null(count: int) -> Floats:
+    """P(W <= w) for w = 0 .. count(count+1)/2: each rank is in the sum or not, like a fair coin."""
+    chances = np.ones(1)
+    for rank in range(1, count + 1):
+        longer = np.zeros(chances.size + rank)
+        longer[: chances.size] += chances / 2
+        longer[rank:] += chances / 2
+        chances = longer
+    cumulated = np.cumsum(chances)
+    cumulated.setflags(write=False)
+    return cumulated
