@@ -1,0 +1,221 @@
+"""Append and read records: the only file that touches results/.
+
+A run is a folder. Each process that has something to say writes one file of JSON lines in it: first a header, then a
+line for each thing that is finished, each with one write and one fsync, so that whatever dies costs at most what was in
+flight. A torn last line is dropped with a warning; any other bad line is an error that names file and line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.model import SCHEMA, Claim, Expect, Measurement, Status, Trial, Work
+
+RUN_FILE = "run.jsonl"
+LONGEST_LINE = 256 * 2**20
+"""Bytes; a longer line is not one of ours, and reading it would cost memory without bound."""
+
+Record = dict[str, Any]
+
+
+class StoreError(Exception):
+    """Records that cannot be written or read; the message names the file and what to do."""
+
+
+class Writer:
+    """One process's record file: opened once, appended to line by line, each line on the disk when `write` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {path}: {error.strerror}; choose a folder you may write to with --results FOLDER"
+            ) from error
+
+    def write(self, kind: str, **content: Any) -> None:
+        """Append one record. Raises StoreError (disk full, say) with nothing but whole lines left in the file."""
+        line = (json.dumps({"record": kind, **content}, allow_nan=False, separators=(",", ":")) + "\n").encode()
+        before = os.fstat(self._descriptor).st_size
+        try:
+            written = os.write(self._descriptor, line)
+            if written != len(line):
+                raise OSError(28, "No space left on device")
+            os.fsync(self._descriptor)
+        except OSError as error:
+            os.ftruncate(self._descriptor, before)
+            raise StoreError(f"cannot write to {self.path}: {error.strerror}; what it already holds is kept") from error
+
+    def close(self) -> None:
+        """Close the file; writing afterwards is an error."""
+        os.close(self._descriptor)
+
+
+def open_invocation(folder: Path, name: str, *, environment: Mapping[str, Any], planned: Sequence[str]) -> Writer:
+    """Start the record of one measuring process: the environment and what it plans to measure come first."""
+    writer = Writer(folder / f"{name}.jsonl")
+    writer.write("header", schema=SCHEMA, environment=environment, planned=list(planned))
+    return writer
+
+
+def open_run(folder: Path, claims: Sequence[Claim], **facts: Any) -> Writer:
+    """Start the record of a run: what was asked, and the claims it is about."""
+    writer = Writer(folder / RUN_FILE)
+    writer.write("run", schema=SCHEMA, claims=[asdict(claim) for claim in claims], **facts)
+    return writer
+
+
+def write_measurement(writer: Writer, measurement: Measurement) -> None:
+    """Append a finished measurement."""
+    writer.write("measurement", **asdict(measurement))
+
+
+def new_run_folder(results: Path, now: datetime) -> Path:
+    """Make a folder of its own for a run that starts ``now``; a second run in the same second gets another name."""
+    stamp = now.strftime("%Y-%m-%d_%H-%M-%S")
+    for suffix in ("", *(f"-{count}" for count in range(2, 100))):
+        folder = results / f"{stamp}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StoreError(
+                f"cannot make {folder}: {error.strerror}; choose a folder you may write to with --results FOLDER"
+            ) from error
+        return folder
+    raise StoreError(f"cannot make a new folder in {results}: a hundred runs started in one second")
+
+
+def run_folders(results: Path) -> list[Path]:
+    """The runs in a results folder, oldest first."""
+    if not results.is_dir():
+        return []
+    return sorted(path.parent for path in results.glob(f"*/{RUN_FILE}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that was saved of a run.
+
+    ``planned`` has the cases its processes set out to measure; ``ended`` is why the run stopped, empty where it never
+    said so (it was killed, or still runs).
+    """
+
+    folder: Path
+    facts: Mapping[str, Any]
+    claims: tuple[Claim, ...]
+    environment: Mapping[str, Any]
+    measurements: tuple[Measurement, ...]
+    planned: tuple[str, ...] = ()
+    ended: str = ""
+    warnings: tuple[str, ...] = field(default=())
+
+
+def load(folder: Path) -> Run:
+    """Read a run's folder. Raises StoreError naming file and line for anything that is not what a run writes."""
+    if not (folder / RUN_FILE).is_file():
+        raise StoreError(f"{folder} is no run: it has no {RUN_FILE}; name a folder under results/")
+    facts: Record = {}
+    claims: tuple[Claim, ...] = ()
+    environment: Mapping[str, Any] = {}
+    measurements: list[Measurement] = []
+    planned: dict[str, None] = {}
+    ended = ""
+    warnings: list[str] = []
+    for path in sorted(folder.glob("*.jsonl"), key=_reading_order):
+        for number, record in _lines(path, warnings):
+            kind = record.pop("record", None)
+            try:
+                if kind in ("run", "header") and record["schema"] > SCHEMA:
+                    raise StoreError(f"{path} has schema {record['schema']}, this harness reads up to {SCHEMA}: update it")
+                if kind == "run":
+                    claims = tuple(_claim(stated) for stated in record.pop("claims"))
+                    facts = record
+                elif kind == "header":
+                    environment = environment or record["environment"]
+                    planned.update(dict.fromkeys(map(str, record["planned"])))
+                elif kind == "measurement":
+                    measurements.append(measurement_from(record))
+                elif kind == "end":
+                    ended = str(record["why"])
+                else:
+                    raise ValueError(f"unknown record {kind!r}")
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise StoreError(f"{path}:{number} is not a record of ours ({error}); remove that line or file") from error
+    measurements.sort(key=lambda measurement: measurement.invocation)
+    return Run(folder, facts, claims, environment, tuple(measurements), tuple(planned), ended, tuple(warnings))
+
+
+def read_measurements(path: Path) -> list[Measurement]:
+    """The finished measurements in one process's file, in the order they were written; none if there is no file."""
+    if not path.is_file():
+        return []
+    return [measurement_from(record) for _, record in _lines(path, []) if record.pop("record") == "measurement"]
+
+
+def read_header(path: Path) -> Record:
+    """The first line of one process's file, or an empty record where it wrote none."""
+    if not path.is_file():
+        return {}
+    return next((record for _, record in _lines(path, []) if record.get("record") == "header"), {})
+
+
+def _reading_order(path: Path) -> tuple[bool, list[object]]:
+    numbers = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.stem)]
+    return path.name != RUN_FILE, numbers
+
+
+def _lines(path: Path, warnings: list[str]) -> Iterator[tuple[int, Record]]:
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE:
+                raise StoreError(f"{path}:{number} is longer than {LONGEST_LINE >> 20} MiB: not a record of ours")
+            try:
+                record = json.loads(line, parse_constant=_no_constant)
+                if not isinstance(record, dict):
+                    raise ValueError("not an object")
+            except (ValueError, RecursionError) as error:
+                if not line.endswith(b"\n"):
+                    warnings.append(f"{path}:{number}: the last line is torn (the process was stopped while writing); dropped")
+                    return
+                raise StoreError(f"{path}:{number} is not JSON ({error}); remove that line or file") from error
+            yield number, record
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _claim(stated: Mapping[str, Any]) -> Claim:
+    return Claim(**{**stated, "expect": Expect(stated["expect"]), "needs": tuple(stated["needs"])})
+
+
+def measurement_from(record: Mapping[str, Any]) -> Measurement:
+    """The measurement that `write_measurement` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+    content = {key: value for key, value in record.items() if key != "record"}
+    trials = tuple(_trial(trial) for trial in content.pop("trials"))
+    work = Work(**content.pop("work"))
+    warnings = tuple(map(str, content.pop("warnings")))
+    return Measurement(**{**content, "status": Status(content["status"])}, trials=trials, work=work, warnings=warnings)
+
+
+def _trial(record: Mapping[str, Any]) -> Trial:
+    samples = {str(name): tuple(values) for name, values in record["samples"].items()}
+    for name, values in samples.items():
+        if not all(isinstance(value, (int, float)) for value in values):
+            raise ValueError(f"samples of {name!r} are not all numbers")
+    return Trial(
+        **{**record, "status": Status(record["status"]), "expect": Expect(record["expect"]), "samples": samples}
+    )
