@@ -73,7 +73,7 @@ def read(root: Path) -> list[Claim]:
     files = sorted(root.rglob(PATTERN))
     if not files:
         raise ClaimError(f"no benchmarks: {root} holds no {PATTERN}; name another folder with --benchmarks FOLDER")
-    claims = [claim for file in files for claim in _read_file(file, root)]
+    claims = [claim for file in files for claim in read_file(file, root)]
     seen: dict[str, Claim] = {}
     for found in claims:
         if found.name in seen:
@@ -82,7 +82,8 @@ def read(root: Path) -> list[Claim]:
     return claims
 
 
-def _read_file(file: Path, root: Path) -> Iterator[Claim]:
+def read_file(file: Path, root: Path) -> Iterator[Claim]:
+    """The claims of one file; one for each of its benchmarks. Raises ClaimError."""
     path = file.relative_to(root).as_posix()
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))

@@ -1,0 +1,41 @@
+"""Correctness before timing: does a variant's result agree with the reference?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+Same = Callable[..., object]
+
+
+class Disagreement(Exception):
+    """A variant's result is not the reference's; the message says what differs."""
+
+
+@dataclass(slots=True)
+class Agreement:
+    """What the variants of a case must agree on.
+
+    ``same(expected, got)`` agrees by returning True or None, or a mapping of readings that are kept (errors against a
+    reference, say); it disagrees by returning False or raising AssertionError.
+    """
+
+    same: Same
+    expected: object = field(default=None)
+
+    def check(self, got: object) -> dict[str, float]:
+        """The readings of the comparison. Raises Disagreement."""
+        try:
+            said = self.same(self.expected, got)
+        except AssertionError as error:
+            raise Disagreement(_sentence(error)) from error
+        if isinstance(said, Mapping):
+            return {str(name): float(value) for name, value in said.items()}
+        if said is None or bool(said):
+            return {}
+        raise Disagreement(f"its result differs from the baseline's ({getattr(self.same, '__name__', 'same')} says no)")
+
+
+def _sentence(error: AssertionError) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "; ".join(lines[:3]) or "its result differs from the baseline's"

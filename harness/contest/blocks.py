@@ -1,0 +1,50 @@
+"""Blocks: one round of every variant, in random order, again and again."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from random import Random
+
+from harness.contest.entrant import Entrant, Turn
+from harness.contest.pace import Pace
+
+
+class Dropped(Exception):
+    """An entrant failed in the middle of the blocks; carries its name and what it raised."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(name)
+        self.name = name
+        self.error = error
+
+
+@contextmanager
+def garbage_collection_off() -> Iterator[None]:
+    """Collect now, then not again until the end: a collection would fall into somebody's round."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def orders(names: Sequence[str], blocks: int, random: Random) -> list[list[str]]:
+    """A random order of the variants for every block."""
+    return [random.sample(names, len(names)) for _ in range(blocks)]
+
+
+def play(entrants: Mapping[str, Entrant], paces: Mapping[str, Pace], order: Sequence[str]) -> dict[str, Turn]:
+    """One block in the given order. Raises Dropped at the first entrant that fails."""
+    turns: dict[str, Turn] = {}
+    for name in order:
+        pace = paces[name]
+        try:
+            turns[name] = entrants[name].lap(pace.iterations, pace.lead)
+        except Exception as error:
+            raise Dropped(name, error) from error
+    return turns

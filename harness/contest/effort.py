@@ -1,0 +1,28 @@
+"""How much trouble a contest takes: lengths of rounds, numbers of blocks, limits of warming up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What one case may cost in one invocation; seconds throughout.
+
+    Rounds last ``round_seconds`` or as long as the slowest variant's single iteration, up to ``longest_round``: rounds
+    of similar length see similar noise. ``share`` is for the blocks alone; the blocks are as many as fit it, within
+    ``fewest_blocks`` and ``most_blocks``.
+    """
+
+    share: float = 0.6
+    round_seconds: float = 0.006
+    longest_round: float = 0.025
+    fewest_blocks: int = 6
+    most_blocks: int = 30
+    warmup_limit: float = 1.0
+    steady: float = 0.02
+
+    def blocks(self, block_seconds: float) -> int:
+        """How many blocks of that length fit the share."""
+        fitting = int(self.share / block_seconds) if block_seconds > 0 else self.most_blocks
+        return min(self.most_blocks, max(self.fewest_blocks, fitting))

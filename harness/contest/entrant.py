@@ -1,0 +1,107 @@
+"""Entrants: variants that take part in a contest, in this process or in one of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from harness.clock import Clock, Iteration
+from harness.contest.variant import Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One round of an entrant: seconds in all, the host's share where it differs, what the result says of itself."""
+
+    seconds: float
+    host_seconds: float | None = None
+    readings: Mapping[str, float] = field(default_factory=dict)
+
+
+class Entrant(Protocol):
+    """What a contest asks of a variant, wherever it lives. Every call may raise whatever the variant raises."""
+
+    @property
+    def name(self) -> str:
+        """The variant's name."""
+        ...
+
+    def enter(self) -> None:
+        """Set the variant up."""
+        ...
+
+    def open(self) -> tuple[float, object]:
+        """The very first iteration: its seconds and its result."""
+        ...
+
+    def lap(self, iterations: int, lead: int) -> Turn:
+        """A round of that many iterations, after an untimed lead-in of ``lead`` iterations."""
+        ...
+
+    def peak(self) -> tuple[float, str]:
+        """Most bytes alive at once in one iteration, and where that number comes from."""
+        ...
+
+    def leave(self) -> None:
+        """Tidy up; never raises twice for the same entrant."""
+        ...
+
+
+def readings_of(result: object) -> Mapping[str, float]:
+    """The numbers an iteration's result carries about itself."""
+    readings = getattr(result, "readings", None)
+    return {str(name): float(value) for name, value in readings.items()} if isinstance(readings, Mapping) else {}
+
+
+class LocalEntrant:
+    """A variant in this very process. ``cpu`` (a callable giving CPU-seconds) is read around rounds where given."""
+
+    def __init__(self, name: str, variant: Variant, clock: Clock, device: Any, *, cpu: Any = None) -> None:
+        self.name = name
+        self.iteration: Iteration | None = None
+        self._variant = variant
+        self._clock = clock
+        self._device = device
+        self._cpu = cpu
+        self._stack = ExitStack()
+
+    def enter(self) -> None:
+        """Set the variant up here."""
+        self.iteration = self._stack.enter_context(self._variant.prepare())
+
+    def open(self) -> tuple[float, object]:
+        """The first iteration, by the clock's plain time: it includes what only the host does."""
+        assert self.iteration is not None
+        with self._variant.around():
+            start = self._clock.now()
+            result = self.iteration()
+            return self._clock.now() - start, result
+
+    def lap(self, iterations: int, lead: int) -> Turn:
+        """A round here."""
+        iteration = self.iteration
+        assert iteration is not None
+        with self._variant.around():
+            for _ in range(lead):
+                iteration()
+            before = self._cpu() if self._cpu else 0.0
+            lap = self._clock.lap(iteration, iterations)
+        readings = readings_of(lap.result)
+        if self._cpu:
+            readings = {**readings, "cpu_seconds": (self._cpu() - before) / iterations}
+        return Turn(lap.seconds, lap.host_seconds, readings)
+
+    def peak(self) -> tuple[float, str]:
+        """The allocator's peak of one iteration."""
+        from harness.probes import peak_bytes
+
+        assert self.iteration is not None
+        with self._variant.around():
+            return peak_bytes(self.iteration, self._device)
+
+    def leave(self) -> None:
+        """Close what was set up."""
+        self.iteration = None
+        self._stack.close()

@@ -1,0 +1,199 @@
+"""Hold a contest: set up, compare, calibrate, warm up, then blocks; every variant ends as a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from harness.contest.agreement import Agreement, Disagreement
+from harness.contest.blocks import Dropped, garbage_collection_off, orders, play
+from harness.contest.effort import Effort
+from harness.contest.entrant import Entrant, Turn
+from harness.contest.pace import LONG_ITERATION, Pace, calibrate, pace, target_seconds, warm_up
+from harness.model import BASELINE, Expect, Status, Trial
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A variant on its way through the contest."""
+
+    entrant: Entrant
+    status: Status = Status.MEASURED
+    reason: str = ""
+    first_seconds: float = 0.0
+    warmup_seconds: float = 0.0
+    pace: Pace | None = None
+    turns: list[Turn] = field(default_factory=list)
+    exact: dict[str, float] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def drop(self, error: BaseException) -> None:
+        """Take the variant out of the contest: wrong where it disagreed, timed out or failed otherwise."""
+        self.turns.clear()
+        if isinstance(error, Disagreement):
+            self.status, self.reason = Status.WRONG, str(error)
+        elif isinstance(error, TimeoutError):
+            self.status, self.reason = Status.TIMED_OUT, str(error)
+        else:
+            self.status, self.reason = Status.FAILED, failure(error)
+
+
+def failure(error: BaseException) -> str:
+    """One line that says what was raised."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first}"[:500] if first else type(error).__name__
+
+
+class BaselineFailed(Exception):
+    """There is nothing to compare with; ``status`` and the message say what became of the baseline."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(f"the baseline {status}: {reason}")
+        self.status = status
+
+
+def hold(
+    entrants: Sequence[Entrant],
+    agreement: Agreement,
+    *,
+    reference: Callable[[], object] | None,
+    expect: Mapping[str, Expect],
+    effort: Effort,
+    now: Callable[[], float],
+    random: Random,
+    memory: bool = False,
+) -> tuple[list[Trial], list[str]]:
+    """Hold the contest of one case; the trials in the given order, and warnings.
+
+    A variant that disagrees, raises or runs out of time leaves the contest; the others go on. Raises BaselineFailed.
+    """
+    entries = {entrant.name: _Entry(entrant) for entrant in entrants}
+    warnings: list[str] = []
+    try:
+        _set_up(entries, random)
+        _compare(entries, agreement, reference, random)
+        _warm_up(entries, effort, now, random, warnings)
+        _measure(entries, effort, random)
+        if memory:
+            _weigh(entries, warnings)
+    finally:
+        for entry in entries.values():
+            try:
+                entry.entrant.leave()
+            except Exception as error:
+                warnings.append(f"{entry.entrant.name} did not tidy up: {failure(error)}")
+    return [_trial(entry, expect[name]) for name, entry in entries.items()], warnings
+
+
+def _alive(entries: Mapping[str, _Entry], random: Random) -> list[_Entry]:
+    baseline = entries[BASELINE]
+    if baseline.status is not Status.MEASURED:
+        raise BaselineFailed(baseline.status, baseline.reason)
+    alive = [entry for entry in entries.values() if entry.status is Status.MEASURED]
+    return random.sample(alive, len(alive))
+
+
+def _set_up(entries: Mapping[str, _Entry], random: Random) -> None:
+    for entry in _alive(entries, random):
+        try:
+            entry.entrant.enter()
+        except Exception as error:
+            entry.drop(error)
+
+
+def _compare(
+    entries: Mapping[str, _Entry], agreement: Agreement, reference: Callable[[], object] | None, random: Random
+) -> None:
+    if reference is not None:
+        agreement.expected = reference()
+    # The baseline comes first: what the others are compared with must be there. Everything else is in random order.
+    for entry in sorted(_alive(entries, random), key=lambda entry: entry.entrant.name != BASELINE):
+        try:
+            entry.first_seconds, result = entry.entrant.open()
+            if entry.entrant.name == BASELINE and reference is None:
+                agreement.expected = result
+            else:
+                readings = agreement.check(result)
+                entry.exact.update(readings)
+                entry.sources.update(dict.fromkeys(readings, "against the reference"))
+        except Exception as error:
+            entry.drop(error)
+    agreement.expected = None
+
+
+def _warm_up(
+    entries: Mapping[str, _Entry], effort: Effort, now: Callable[[], float], random: Random, warnings: list[str]
+) -> None:
+    warm: dict[str, float] = {}
+    for entry in _alive(entries, random):
+        start = now()
+        try:
+            iterations, seconds = calibrate(entry.entrant, effort)
+            settled = seconds >= LONG_ITERATION
+            if not settled:
+                seconds, settled = warm_up(entry.entrant, iterations, effort, now)
+            warm[entry.entrant.name] = seconds
+        except Exception as error:
+            entry.drop(error)
+            continue
+        entry.warmup_seconds = entry.first_seconds + now() - start
+        if not settled:
+            warnings.append(f"{entry.entrant.name} was still getting faster after {effort.warmup_limit:g} s of warming up")
+    target = target_seconds(list(warm.values()), effort)
+    for name, seconds in warm.items():
+        entries[name].pace = pace(seconds, target)
+
+
+def _measure(entries: Mapping[str, _Entry], effort: Effort, random: Random) -> None:
+    alive = {entry.entrant.name: entry for entry in _alive(entries, random)}
+    paces = {name: entry.pace for name, entry in alive.items() if entry.pace is not None}
+    blocks = effort.blocks(sum(pace.round_seconds for pace in paces.values()))
+    competing = {name: entry.entrant for name, entry in alive.items()}
+    with garbage_collection_off():
+        for order in orders(sorted(alive), blocks, random):
+            try:
+                turns = play(competing, paces, [name for name in order if name in competing])
+            except Dropped as dropped:
+                alive[dropped.name].drop(dropped.error)
+                del competing[dropped.name]
+                if dropped.name == BASELINE:
+                    break
+                # The block is lost for all: equal index must mean the same block.
+                continue
+            for name, turn in turns.items():
+                alive[name].turns.append(turn)
+    _alive(entries, random)
+
+
+def _weigh(entries: Mapping[str, _Entry], warnings: list[str]) -> None:
+    for entry in entries.values():
+        if entry.status is not Status.MEASURED:
+            continue
+        try:
+            entry.exact["peak_bytes"], entry.sources["peak_bytes"] = entry.entrant.peak()
+        except Exception as error:
+            warnings.append(f"no peak memory of {entry.entrant.name}: {failure(error)}")
+
+
+def _trial(entry: _Entry, expect: Expect) -> Trial:
+    iterations = entry.pace.iterations if entry.pace else 0
+    samples: dict[str, tuple[float, ...]] = {}
+    if entry.turns:
+        samples["seconds"] = tuple(turn.seconds / iterations for turn in entry.turns)
+        if all(turn.host_seconds is not None for turn in entry.turns):
+            samples["host_seconds"] = tuple((turn.host_seconds or 0.0) / iterations for turn in entry.turns)
+        for name in entry.turns[0].readings:
+            samples[name] = tuple(turn.readings.get(name, 0.0) for turn in entry.turns)
+    return Trial(
+        variant=entry.entrant.name,
+        status=entry.status,
+        reason=entry.reason,
+        expect=expect,
+        iterations=iterations,
+        first_seconds=entry.first_seconds,
+        warmup_seconds=entry.warmup_seconds,
+        samples=samples,
+        exact=entry.exact,
+        sources=entry.sources,
+    )

@@ -1,0 +1,118 @@
+"""Measure one case: what the benchmark handed over becomes a measurement."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from random import Random
+from time import perf_counter
+from typing import Any
+from zlib import crc32
+
+from harness.clock import clock_for
+from harness.contest.agreement import Agreement, Same
+from harness.contest.effort import Effort
+from harness.contest.entrant import Entrant, LocalEntrant
+from harness.contest.hold import BaselineFailed, failure, hold
+from harness.contest.turnstile import Seating, Turnstile
+from harness.contest.variant import Unavailable, Variant
+from harness.launch import measuring_environment
+from harness.model import BASELINE, Claim, Expect, Measurement, Status, Trial, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a benchmark asked for: its variants, what they must agree on, the work of an iteration."""
+
+    variants: Mapping[str, Variant | Unavailable]
+    same: Same
+    reference: Callable[[], object] | None
+    work: Work
+    expect: Mapping[str, Expect]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How one case is to be measured in this invocation.
+
+    ``variants`` are those still undecided (None: all); ``memory`` asks for the pass that finds peak bytes;
+    ``seat`` says how to start a live process for a variant set apart.
+    """
+
+    device: Any
+    effort: Effort
+    seed: int
+    invocation: int
+    variants: Sequence[str] | None = None
+    memory: bool = True
+    seat: Seating | None = None
+
+
+def seed_of(case: str) -> int:
+    """The seed of a case's inputs: the same in every process, so that live processes work on equal data."""
+    return crc32(case.encode())
+
+
+def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
+    """Hold the contest of one case and say what came of it; a failure is a status, not an exception."""
+    start = perf_counter()
+    wanted = {
+        name: given
+        for name, given in asked.variants.items()
+        if terms.variants is None or name == BASELINE or name in terms.variants
+    }
+    absent = [
+        Trial(name, Status.SKIPPED, given.reason, asked.expect[name])
+        for name, given in wanted.items()
+        if isinstance(given, Unavailable)
+    ]
+    present = {name: given for name, given in wanted.items() if isinstance(given, Variant)}
+
+    def ended(status: Status, reason: str = "", trials: Sequence[Trial] = (), warnings: Sequence[str] = ()) -> Measurement:
+        return Measurement(case, claim.name, terms.invocation, status, reason, tuple(trials), asked.work,
+                           perf_counter() - start, warnings=tuple(warnings))
+
+    if BASELINE not in present:
+        return ended(Status.SKIPPED, next((t.reason for t in absent if t.variant == BASELINE), "no baseline"), absent)
+    if len(present) == 1:
+        return ended(Status.SKIPPED, "; ".join(dict.fromkeys(trial.reason for trial in absent)), absent)
+    random = Random(terms.seed ^ seed_of(case))
+    try:
+        with ExitStack() as stack:
+            entrants = _entrants(claim, present, terms, stack)
+            trials, warnings = hold(
+                entrants, Agreement(asked.same), reference=asked.reference, expect=asked.expect, effort=terms.effort,
+                now=perf_counter, random=random, memory=terms.memory and not claim.loader,
+            )
+    except BaselineFailed as failed:
+        return ended(failed.status, str(failed), absent)
+    except Exception as error:
+        return ended(Status.FAILED, failure(error), absent)
+    return ended(Status.MEASURED, "", [*trials, *absent], warnings)
+
+
+def _entrants(claim: Claim, present: Mapping[str, Variant], terms: Terms, stack: ExitStack) -> Sequence[Entrant]:
+    from harness.probes import ProcessTree
+
+    def cpu_of(pid: int) -> float:
+        return ProcessTree(pid).cpu_seconds()
+
+    if claim.apart:
+        if terms.seat is None:
+            raise RuntimeError("variants set apart need live processes, and nobody says how to start them")
+        turnstile = stack.enter_context(
+            Turnstile(terms.seat, environment=measuring_environment(), timeout=claim.time_limit, watch=cpu_of if claim.loader else None)
+        )
+        return [turnstile.seat(name) for name in present]
+    return [local(name, given, claim, terms.device) for name, given in present.items()]
+
+
+def local(name: str, given: Variant, claim: Claim, device: Any) -> LocalEntrant:
+    """The entrant of a variant in this process; loaders are timed on the host and their CPU-seconds kept."""
+    from harness.probes import ProcessTree
+
+    tree = ProcessTree(os.getpid()) if claim.loader else None
+    clock = clock_for(device, synchronous=claim.loader)
+    return LocalEntrant(name, given, clock, device, cpu=tree.cpu_seconds if tree else None)

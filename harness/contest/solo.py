@@ -1,0 +1,80 @@
+"""The solo pass: one variant alone in a fresh process, for what no shared process can tell apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from harness.contest.entrant import LocalEntrant
+from harness.contest.hold import failure
+from harness.contest.measure import Asked, Terms, local
+from harness.contest.variant import Variant
+from harness.model import Claim, Measurement, Status, Trial
+
+SOURCE = "alone in a fresh process"
+
+
+def solo(case: str, claim: Claim, asked: Asked, terms: Terms, name: str) -> Measurement:
+    """Memory, CPU-seconds and leftovers of one variant; the process is to be thrown away afterwards."""
+    start = perf_counter()
+    status, reason, readings, sources, warnings = Status.MEASURED, "", {}, {}, []
+    given = asked.variants[name]
+    assert isinstance(given, Variant)
+    entrant = local(name, given, claim, terms.device)
+    try:
+        readings, sources, warnings = _watch(entrant, terms.device)
+    except Exception as error:
+        status, reason = Status.FAILED, failure(error)
+    trial = Trial(name, status, reason, asked.expect[name], solo=readings, sources=sources)
+    return Measurement(case, claim.name, terms.invocation, Status.MEASURED, "", (trial,), asked.work,
+                       perf_counter() - start, survey=True, warnings=tuple(warnings))
+
+
+def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[str, str], list[str]]:
+    from harness.probes import ProcessTree, cuda_uuid, device_bytes, watch_tree
+
+    tree = ProcessTree(os.getpid())
+    threads, processes = tree.threads(), tree.processes()
+    readings: dict[str, float] = {}
+    warnings: list[str] = []
+    entrant.enter()
+    entrant.open()
+    leave_early: Callable[[], object] | None = getattr(entrant.iteration, "leave_early", None)
+    with watch_tree() as watched:
+        turn = entrant.lap(1, 0)
+    readings["seconds"] = turn.seconds
+    if "cpu_seconds" in turn.readings:
+        readings["cpu_seconds"] = turn.readings["cpu_seconds"]
+    if watched.warning:
+        warnings.append(watched.warning)
+    sources = dict.fromkeys(readings, SOURCE)
+    if watched.peak_bytes:
+        readings["pss_bytes"] = float(watched.peak_bytes)
+        sources["pss_bytes"] = f"{watched.source}, process tree, {SOURCE}"
+    if device.type == "cuda":
+        used, source = device_bytes(cuda_uuid(device))
+        if used is None:
+            warnings.append(source)
+        else:
+            readings["device_bytes"], sources["device_bytes"] = float(used), source
+    pinned = _pinned_bytes()
+    if pinned:
+        readings["pinned_bytes"] = float(pinned)
+        sources["pinned_bytes"] = "torch.cuda.host_memory_stats"
+    if leave_early is not None:
+        leave_early()
+    entrant.leave()
+    readings["threads_left"] = float(max(0, tree.threads() - threads))
+    readings["processes_left"] = float(max(0, tree.processes() - processes))
+    sources["threads_left"] = sources["processes_left"] = f"after leaving an epoch early, {SOURCE}" if leave_early else SOURCE
+    return readings, sources, warnings
+
+
+def _pinned_bytes() -> int:
+    import torch
+
+    if not (torch.cuda.is_available() and torch.cuda.is_initialized()):
+        return 0
+    return int(torch.cuda.host_memory_stats().get("allocated_bytes.peak", 0))
