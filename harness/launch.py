@@ -1,0 +1,104 @@
+"""Command lines of measuring processes: this interpreter or the user's own, always the same pytest, nothing of theirs.
+
+A measuring process runs pytest with our plug-in and no other, with no configuration file, so that a repository's own
+settings (coverage, parallel runs) cannot reach into a measurement.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+FRONT_VARIABLE = "TIPBENCH_FRONT"
+BACK_VARIABLE = "TIPBENCH_BACK"
+LENT = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "psutil", "nvidia-ml-py", "prefetch_generator")
+"""Distributions a foreign interpreter may borrow from ours, behind its own: pure Python, or built for any version."""
+
+_BOOT = (
+    "import os, sys\n"
+    f"sys.path[0:0] = [p for p in [os.environ.get({FRONT_VARIABLE!r})] if p]\n"
+    f"sys.path += [p for p in [os.environ.get({BACK_VARIABLE!r})] if p]\n"
+    "import pytest\n"
+    "sys.exit(pytest.main(sys.argv[1:]))"
+)
+
+_PROBE = (
+    "import importlib.util as u, json, sys; "
+    "print(json.dumps([list(sys.version_info[:2]), u.find_spec('torch') is not None, sys.executable]))"
+)
+
+
+class LaunchError(Exception):
+    """An interpreter that cannot measure; the message says what it lacks."""
+
+
+def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]:
+    """The command that measures benchmarks of ``root``: files, or one case as ``<file>::<name>``."""
+    return [
+        python, "-c", _BOOT,
+        "-c", os.devnull, "--rootdir", str(root), "--harness-root", str(root),
+        "-p", "harness.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler",
+        "--import-mode=importlib", "--continue-on-collection-errors", "-q", "--no-header",
+        *targets,
+    ]  # fmt: skip
+
+
+def measuring_environment(lent: Path | None = None) -> dict[str, str]:
+    """The environment of a measuring process; ``lent`` is what `lend` made for a foreign interpreter."""
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment.pop("PYTEST_ADDOPTS", None)
+    environment.pop("PYTEST_PLUGINS", None)
+    package = Path(__file__).resolve().parent
+    if lent is not None:
+        environment |= {FRONT_VARIABLE: str(lent / "front"), BACK_VARIABLE: str(lent / "back")}
+    elif FRONT_VARIABLE not in environment and not _installed(package):
+        # Run from a checkout: the child's working folder need not be ours.
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(package.parent), environment.get("PYTHONPATH", "")])
+        )
+    return environment
+
+
+def _installed(package: Path) -> bool:
+    return package.parent.name in ("site-packages", "dist-packages")
+
+
+def check_interpreter(python: str) -> str:
+    """The absolute path of an interpreter that can measure. Raises LaunchError with what is wrong and what to do."""
+    try:
+        answer = subprocess.run(
+            [python, "-c", _PROBE], capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL
+        ).stdout
+        version, has_torch, executable = json.loads(answer)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise LaunchError(f"--python {python} is no Python that starts: {error}") from error
+    if tuple(version) < (3, 11):
+        raise LaunchError(f"--python {python} is Python {version[0]}.{version[1]}; measuring needs 3.11 or later")
+    if not has_torch:
+        raise LaunchError(f"--python {python} has no torch; install it there, or name another interpreter")
+    return str(executable)
+
+
+def lend(folder: Path) -> Path:
+    """Make a folder of links through which a foreign interpreter finds this harness and, behind its own, our pytest."""
+    front, back = folder / "front", folder / "back"
+    front.mkdir(parents=True)
+    back.mkdir()
+    (front / "harness").symlink_to(Path(__file__).resolve().parent)
+    for name in LENT:
+        for top in sorted({path.parts[0] for path in _files(name) if path.parts[0] not in ("..", "__pycache__")}):
+            source = Path(str(metadata.distribution(name).locate_file(top)))
+            if source.exists() and not (back / top).exists():
+                (back / top).symlink_to(source)
+    return folder
+
+
+def _files(name: str) -> list[metadata.PackagePath]:
+    try:
+        return list(metadata.distribution(name).files or [])
+    except metadata.PackageNotFoundError:
+        return []
