@@ -1,0 +1,131 @@
+"""The command line: ``python -m harness`` and ``tipbench``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import __version__
+from harness.claims import ClaimError, read
+from harness.model import Claim
+
+OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status is 0, 2 (usage or tool error) or 3 (something was wrong, failed or lost)."""
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    options = parser.parse_args(typed)
+    if not hasattr(options, "command"):
+        parser.print_help()
+        return OK
+    try:
+        status: int = options.command(options, typed)
+    except ClaimError as error:
+        return _complain(error)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m harness", description="Puts PyTorch's performance tips on trial on this machine."
+    )
+    parser.add_argument("--version", action="version", version=f"tipbench {__version__}")
+    parser.add_argument("--list", action="store_const", const=_list, dest="command", default=argparse.SUPPRESS,
+                        help="list the claims (no import of anything heavy)")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    bench = commands.add_parser("bench", help="put the claims on trial", description="Measure the claims on this machine.")
+    _where(bench)
+    bench.add_argument("--budget", metavar="TIME", help="90s, 5m, 1h; default 10m (smoke 3m, thorough 1h)")
+    bench.add_argument("--profile", choices=("smoke", "standard", "thorough"), default="standard",
+                       help="smoke: everything once, no verdicts; standard; thorough: more rounds")
+    bench.add_argument("--list", action="store_true", help="list the claims and stop")
+    bench.add_argument("--cases", action="store_true", help="with --list: the cases and variants too (imports torch)")
+    bench.set_defaults(command=_bench)
+
+    listing = commands.add_parser("list", help="list the claims")
+    _where(listing)
+    listing.add_argument("--cases", action="store_true", help="the cases and variants too (imports torch)")
+    listing.set_defaults(command=_list)
+
+    report = commands.add_parser("report", help="show a saved run", description="Show a run again; the latest by default.")
+    report.add_argument("run", nargs="?", type=Path, help="a folder under results/")
+    report.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER")
+    report.add_argument("--csv", type=Path, metavar="FILE", help="also write every sample as CSV")
+    report.set_defaults(command=_report)
+    return parser
+
+
+def _where(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--select", metavar="NAME", action="append", default=[],
+                        help="only these claims: L1,C4 or a part of a path; may be repeated")
+    parser.add_argument("--benchmarks", type=Path, metavar="FOLDER",
+                        help="the folder of benchmarks (default: ./benchmarks, else the claims that come with tipbench)")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="where runs are saved")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="your own ImageFolder instead of generated images")
+    parser.add_argument("--python", metavar="PATH", help="measure the torch of this interpreter")
+
+
+def _bench(options: argparse.Namespace, typed: Sequence[str]) -> int:
+    if options.list:
+        return _list(options, typed)
+    from harness.run.command import bench
+
+    return bench(options, typed, _benchmarks(options))
+
+
+def _list(options: argparse.Namespace, typed: Sequence[str]) -> int:
+    claims = read(_benchmarks(options))
+    if getattr(options, "cases", False):
+        from harness.run.command import list_cases
+
+        return list_cases(options, _benchmarks(options))
+    selected = getattr(options, "select", [])
+    if selected:
+        from harness.run.settings import UsageError, select
+
+        try:
+            claims = select(claims, tuple(word for part in selected for word in part.split(",") if word))
+        except UsageError as error:
+            return _complain(error)
+    width = max(len(claim.name) for claim in claims)
+    for claim in claims:
+        print(f"{claim.name:<{width}}  {claim.sentence}{_conditions(claim)}")
+    return OK
+
+
+def _conditions(claim: Claim) -> str:
+    return f" [needs {', '.join(claim.needs)}]" if claim.needs else ""
+
+
+def _report(options: argparse.Namespace, typed: Sequence[str]) -> int:
+    from harness.run.command import report
+
+    return report(options)
+
+
+def _benchmarks(options: argparse.Namespace) -> Path:
+    """The folder to take claims from: the one named, one here, or the one that came with the package."""
+    named: Path | None = getattr(options, "benchmarks", None)
+    if named is not None:
+        return named.resolve()
+    here = Path("benchmarks")
+    if any(here.rglob("bench_*.py")) if here.is_dir() else False:
+        return here.resolve()
+    package = Path(__file__).resolve().parent
+    shipped = package / "claims_shipped"
+    return shipped if shipped.is_dir() else package.parent / "benchmarks"
+
+
+def _complain(error: Exception) -> int:
+    print(f"harness: {error}", file=sys.stderr)
+    return TOOL_ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main())

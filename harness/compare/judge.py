@@ -1,0 +1,38 @@
+"""Judge a whole run: every case of every claim, from what was saved of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from harness.compare.rules import Thresholds
+from harness.compare.verdict import verdicts
+from harness.model import Claim, Measurement, Verdict
+from harness.store import Run
+
+
+def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]:
+    """Every verdict of a run, in the order of its claims and then of its cases."""
+    return judge_measurements(run.claims, run.measurements, run.planned, thresholds)
+
+
+def judge_measurements(
+    claims: Iterable[Claim],
+    measurements: Iterable[Measurement],
+    planned: Iterable[str],
+    thresholds: Thresholds | None = None,
+) -> tuple[Verdict, ...]:
+    """The same from its parts. A case that was planned and is nowhere to be found is lost."""
+    limits = thresholds or Thresholds()
+    by_case: dict[str, list[Measurement]] = defaultdict(list)
+    for measurement in measurements:
+        by_case[measurement.case].append(measurement)
+    of_claim = {f"{claim.path}::{claim.function}": claim for claim in claims}
+    cases = dict.fromkeys([*planned, *by_case])
+    found: list[Verdict] = []
+    for function, claim in of_claim.items():
+        for case in sorted(case for case in cases if case.partition("[")[0] == function):
+            known = by_case.get(case, [])
+            lost = "" if known else "planned, and no process ever finished it"
+            found += verdicts(claim, known, limits, case=case, lost=lost)
+    return tuple(found)

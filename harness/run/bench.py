@@ -1,0 +1,204 @@
+"""A run from beginning to end: roll call, invocations until everything is decided or the budget is used up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from harness import launch, store
+from harness.claims import read
+from harness.model import Claim, Measurement, Outcome, Status, Verdict
+from harness.run.crew import Crew, CrewError, Report, RollCall
+from harness.run.schedule import Measure, Schedule, Solo, Standing
+from harness.run.settings import PROFILES, Settings, effort, select
+
+OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
+"""Exit status: whatever the verdicts; the harness failed; something was wrong, failed, timed out or lost."""
+
+BAD = (Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
+
+GRACE = 0.06
+"""The share of the budget by which an invocation in flight may overrun it; then it is ended."""
+
+
+class UnusableGpu(Exception):
+    """NVML sees a GPU that torch cannot use; the message has the remedy."""
+
+
+class Screen(Protocol):
+    """What a run tells whoever is watching."""
+
+    def roll_call(self) -> None: ...  # noqa: D102
+    def called(self, environment: dict[str, Any], cases: int, skipped: int) -> None: ...  # noqa: D102
+    def begins(self, case: str, invocation: int) -> None: ...  # noqa: D102
+    def decided(self, verdicts: list[Verdict]) -> None: ...  # noqa: D102
+    def note(self, text: str) -> None: ...  # noqa: D102
+    def tick(self, left_seconds: float, decided: int, open: int) -> None: ...  # noqa: A002, D102
+
+
+def chosen_claims(settings: Settings) -> list[Claim]:
+    """The claims a run is about. Raises ClaimError or UsageError."""
+    return select(read(settings.benchmarks), settings.select)
+
+
+def bench(settings: Settings, screen: Screen, *, width: int, command: Sequence[str] = ()) -> Path:
+    """Hold a run and give its folder; everything measured is in it, however this ends.
+
+    Raises ClaimError, UsageError, StoreError, LaunchError, CrewError, UnusableGpu; KeyboardInterrupt passes through
+    after the processes are gone.
+    """
+    start = time.monotonic()
+    claims = chosen_claims(settings)
+    python = launch.check_interpreter(settings.python) if settings.python else _own()
+    folder = store.new_run_folder(settings.results, datetime.now(UTC).astimezone())
+    return _Bench(settings, screen, claims, folder, start, width).hold(python, command)
+
+
+def _own() -> str:
+    import sys
+
+    return sys.executable
+
+
+class _Bench:
+    """One run in progress."""
+
+    def __init__(
+        self, settings: Settings, screen: Screen, claims: list[Claim], folder: Path, start: float, width: int
+    ) -> None:
+        self._settings = settings
+        self._profile = PROFILES[settings.profile]
+        self._screen = screen
+        self._claims = claims
+        self._by_function = {f"{claim.path}::{claim.function}": claim for claim in claims}
+        self._folder = folder
+        self._end = start + settings.seconds
+        self._last = start + settings.seconds * (1 + GRACE)
+        self._width = width
+        self._invocation = 0
+        self._schedule = Schedule([], units=1, solo=False)
+
+    def hold(self, python: str, command: Sequence[str]) -> Path:
+        writer = store.open_run(
+            self._folder, self._claims, command=list(command), budget=self._settings.seconds,
+            profile=self._settings.profile, started=datetime.now(UTC).isoformat(timespec="seconds"),
+            benchmarks=str(self._settings.benchmarks), data=str(self._settings.data or ""), python=python,
+        )
+        why = "interrupted"
+        try:
+            with ExitStack() as stack:
+                lent = None
+                if self._settings.python:
+                    lent = launch.lend(Path(stack.enter_context(TemporaryDirectory(prefix="tipbench-lent-"))) / "lent")
+                crew = stack.enter_context(
+                    Crew(python, self._settings.benchmarks, self._folder, device=self._settings.device,
+                         data=self._settings.data, width=self._width, lent=lent, begins=self._screen.begins, tick=self._tick)
+                )
+                why = self._measure(crew, writer)
+        except (CrewError, store.StoreError, UnusableGpu) as error:
+            why = f"stopped: {error}"
+            raise
+        finally:
+            writer.write("end", why=why)
+            writer.close()
+        return self._folder
+
+    def _measure(self, crew: Crew, writer: store.Writer) -> str:
+        self._screen.roll_call()
+        called = crew.roll_call(sorted({claim.path for claim in self._claims}))
+        writer.write("header", schema=store.SCHEMA, environment=called.environment,
+                     planned=[*called.cases, *called.skipped, *called.failed])
+        self._screen.called(called.environment, len(called.cases), len(called.skipped))
+        self._settle_absent(called, writer)
+        if called.unusable_gpu and self._settings.device != "cpu":
+            raise UnusableGpu(called.unusable_gpu)
+        standings = [self._standing(case, variants, called) for case, variants in called.cases.items()]
+        self._schedule = Schedule(standings, units=self._profile.units, solo=self._profile.solo)
+        compute = sum(1 for standing in standings if not standing.claim.loader)
+        while (step := self._schedule.next(self._end - time.monotonic())) is not None:
+            begin = time.monotonic()
+            self._invocation += 1
+            report = self._solo(crew, step) if isinstance(step, Solo) else self._invocation_of(crew, step, compute)
+            self._take_in(report, writer)
+            self._learn(step, report, time.monotonic() - begin)
+            self._tick()
+            if report.error:
+                raise CrewError(report.error)
+            if report.out_of_time:
+                return "the time budget was used up"
+        return "the time budget was used up" if self._schedule.open_count() else "everything was decided"
+
+    def _standing(self, case: str, variants: tuple[str, ...], called: RollCall) -> Standing:
+        absent = called.unavailable.get(case, {})
+        return Standing(case, self._claim_of(case), tuple(name for name in variants if name not in absent))
+
+    def _claim_of(self, case: str) -> Claim:
+        return self._by_function[case.partition("[")[0]]
+
+    def _settle_absent(self, called: RollCall, writer: store.Writer) -> None:
+        """What was skipped or failed when the roll was called gets its record, and its verdict, at once."""
+        absent = [
+            Measurement(case, self._claim_of(case).name, 0, status, reason)
+            for status, cases in ((Status.SKIPPED, called.skipped), (Status.FAILED, called.failed))
+            for case, reason in cases.items()
+        ]
+        for nodeid, reason in called.broken.items():
+            absent += [
+                Measurement(f"{claim.path}::{claim.function}", claim.name, 0, Status.FAILED, reason)
+                for claim in self._claims
+                if nodeid.endswith(claim.path)
+            ]
+        fallen: list[Verdict] = []
+        for measurement in absent:
+            store.write_measurement(writer, measurement)
+            schedule = Schedule([Standing(measurement.case, self._claim_of(measurement.case), ())], units=1, solo=False)
+            fallen += schedule.add([measurement])
+        self._screen.decided(fallen)
+
+    def _invocation_of(self, crew: Crew, step: Measure, compute: int) -> Report:
+        standings = {case: self._schedule.standings[case] for case, _ in step.cases}
+        cases = {
+            case: (
+                standings[case].claim,
+                effort(self._profile, self._settings.seconds, compute, loader=standings[case].claim.loader),
+                variants,
+                not standings[case].units,
+            )
+            for case, variants in step.cases
+        }
+        looks = self._schedule.thresholds.looks
+        ahead = max((min(look for look in (*looks, 10**6) if look > s.units) - s.units for s in standings.values()))
+        ahead = min(ahead, max(1, self._profile.units - max(s.units for s in standings.values())))
+        return crew.measure(self._invocation, cases, deadline=self._last, ahead=ahead)
+
+    def _solo(self, crew: Crew, step: Solo) -> Report:
+        claim = self._schedule.standings[step.case].claim
+        return crew.solo(self._invocation, step.case, claim, step.variant, deadline=self._last)
+
+    def _take_in(self, report: Report, writer: store.Writer) -> None:
+        found = list(report.measurements)
+        if report.unfinished is not None:
+            store.write_measurement(writer, report.unfinished)
+            found.append(report.unfinished)
+        self._screen.decided(self._schedule.add(found))
+
+    def _learn(self, step: Measure | Solo, report: Report, seconds: float) -> None:
+        """Estimates for the schedule: what starting a process costs, what a solo pass costs."""
+        if isinstance(step, Solo):
+            self._schedule.solo_seconds = seconds
+            # A pass that failed is not tried again.
+            self._schedule.standings[step.case].solos.add(step.variant)
+            return
+        loader = any(self._schedule.standings[case].claim.loader for case, _ in step.cases)
+        over = seconds - sum(m.seconds for m in report.measurements)
+        self._schedule.start_up[loader] = 0.5 * self._schedule.start_up[loader] + 0.5 * max(0.0, over)
+
+    def _tick(self) -> None:
+        standings = self._schedule.standings.values()
+        decided = sum(1 for s in standings for v in s.verdicts if v.decided)
+        self._screen.tick(max(0.0, self._end - time.monotonic()), decided, self._schedule.open_count())

@@ -1,0 +1,183 @@
+"""What to measure next: pure decisions from what is known, so that they can be tested without a clock or a process.
+
+Cases without a loader come first: they are cheap, and the budget is made to decide them all. Loaders then get one unit
+each, so that every one shows an effect; with what is left, those that reach their next look soonest are seen through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from harness.compare.rules import Thresholds
+from harness.compare.verdict import verdicts
+from harness.model import METRICS, Claim, Kind, Measurement, Outcome, Status, Verdict
+
+FIRST_GUESS = {False: 1.5, True: 15.0}
+"""Seconds of a case in one invocation before any was measured; by whether it is a loader's."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """One case: what is known of it so far."""
+
+    case: str
+    claim: Claim
+    variants: tuple[str, ...]
+    measurements: list[Measurement] = field(default_factory=list)
+    solos: set[str] = field(default_factory=set)
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def units(self) -> int:
+        """Invocations that measured it."""
+        return sum(1 for m in self.measurements if not m.survey and m.status is Status.MEASURED)
+
+    @property
+    def seconds(self) -> float:
+        """What one more unit is likely to cost."""
+        known = [m.seconds for m in self.measurements if not m.survey]
+        return known[-1] if known else FIRST_GUESS[self.claim.loader]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the whole case failed, timed out or was skipped: more of the same tells nothing."""
+        return any(m.status is not Status.MEASURED for m in self.measurements if not m.survey)
+
+    def undecided(self) -> tuple[str, ...]:
+        """The variants that more evidence may decide."""
+        return tuple(v.variant for v in self.verdicts if not v.decided and (v.more_units > 0 or not self.units))
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """An invocation: which cases, and of each which variants (None: all)."""
+
+    cases: tuple[tuple[str, tuple[str, ...] | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Solo:
+    """A solo pass of one variant."""
+
+    case: str
+    variant: str
+
+
+class Schedule:
+    """Keeps the standings and says what comes next."""
+
+    def __init__(
+        self, standings: Iterable[Standing], *, units: int, solo: bool, thresholds: Thresholds | None = None
+    ) -> None:
+        self.standings = {standing.case: standing for standing in standings}
+        self.thresholds = thresholds or Thresholds()
+        self.start_up = {False: 4.0, True: 10.0}
+        self.solo_seconds = 12.0
+        self._units = units
+        self._solo = solo
+
+    def add(self, measurements: Iterable[Measurement]) -> list[Verdict]:
+        """Take in what was measured; gives the verdicts that have just fallen."""
+        touched: dict[str, Standing] = {}
+        for measurement in measurements:
+            standing = self.standings[measurement.case]
+            standing.measurements.append(measurement)
+            if measurement.survey:
+                standing.solos.update(trial.variant for trial in measurement.trials)
+            touched[standing.case] = standing
+        fallen: list[Verdict] = []
+        for standing in touched.values():
+            before = {v.variant for v in standing.verdicts if v.decided}
+            standing.verdicts = verdicts(
+                standing.claim, standing.measurements, self.thresholds, case=standing.case
+            )
+            fallen += [v for v in standing.verdicts if v.decided and v.variant not in before]
+        return fallen
+
+    def next(self, left: float) -> Measure | Solo | None:
+        """The next step that fits into ``left`` seconds, or None where nothing useful does."""
+        compute = self._open(loader=False)
+        if chosen := self._affordable(compute, left):
+            return self._measure(chosen)
+        loaders = self._open(loader=True)
+        if fresh := self._first_units([s for s in loaders if not s.units], left):
+            return self._measure(fresh)
+        chosen = self._affordable([standing for standing in loaders if standing.units], left)
+        for standing in chosen:
+            if missing := self._missing_solos(standing):
+                return Solo(standing.case, missing[0])
+        if chosen:
+            return self._measure(chosen)
+        return self._late_solo(left)
+
+    def open_count(self) -> int:
+        """Cases not yet decided."""
+        return len(self._open(loader=False)) + len(self._open(loader=True))
+
+    def _open(self, *, loader: bool) -> list[Standing]:
+        return [s for s in self.standings.values() if s.claim.loader is loader and self._is_open(s)]
+
+    def _is_open(self, standing: Standing) -> bool:
+        if standing.stopped or standing.units >= self._units:
+            return False
+        if not standing.units:
+            return True
+        if METRICS[standing.claim.metric].kind is Kind.EXACT and standing.units < self.thresholds.looks[0]:
+            # Exact metrics are decided at once; the time that goes with them still deserves an interval.
+            return any(v.outcome not in (Outcome.WRONG, Outcome.FAILED) for v in standing.verdicts)
+        return bool(standing.undecided())
+
+    def _units_to_look(self, standing: Standing) -> int:
+        looks = (*self.thresholds.looks, self._units)
+        return min([look - standing.units for look in looks if look > standing.units], default=1)
+
+    def _affordable(self, standings: Sequence[Standing], left: float) -> list[Standing]:
+        """The cases that can all reach their next look in ``left`` seconds, cheapest first."""
+        chosen: list[Standing] = []
+        spent, longest = 0.0, 0.0
+        for standing in sorted(standings, key=lambda s: self._cost(s)):
+            start_up = self.start_up[standing.claim.loader]
+            longest_now = max(longest, self._units_to_look(standing) * start_up)
+            if spent + self._cost(standing) + longest_now > left:
+                break
+            spent, longest = spent + self._cost(standing), longest_now
+            chosen.append(standing)
+        return chosen
+
+    def _cost(self, standing: Standing) -> float:
+        cost = self._units_to_look(standing) * standing.seconds
+        return cost + len(self._missing_solos(standing)) * self.solo_seconds
+
+    def _first_units(self, standings: Sequence[Standing], left: float) -> list[Standing]:
+        chosen: list[Standing] = []
+        spent = self.start_up[True]
+        for standing in standings:
+            if spent + standing.seconds > left:
+                break
+            spent += standing.seconds
+            chosen.append(standing)
+        return chosen
+
+    def _missing_solos(self, standing: Standing) -> list[str]:
+        if not self._solo or not standing.claim.loader or standing.claim.apart:
+            return []
+        measured = {t.variant for m in standing.measurements for t in m.trials if t.status is Status.MEASURED}
+        return [name for name in standing.variants if name not in standing.solos and name in measured]
+
+    def _late_solo(self, left: float) -> Solo | None:
+        if left < self.solo_seconds:
+            return None
+        for standing in self.standings.values():
+            if standing.units and not standing.stopped and (missing := self._missing_solos(standing)):
+                return Solo(standing.case, missing[0])
+        return None
+
+    def _measure(self, standings: Sequence[Standing]) -> Measure:
+        # An exact verdict falls at once, but its variants stay for the sake of their times.
+        return Measure(
+            tuple(
+                (s.case, s.undecided() if s.units and METRICS[s.claim.metric].kind is Kind.NOISY else None)
+                for s in standings
+            )
+        )

@@ -1,0 +1,94 @@
+"""What a run was asked for, and how the profiles differ."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.contest.effort import Effort
+from harness.model import Claim
+
+
+class UsageError(Exception):
+    """The command line asks for what cannot be done; the message says what to type instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How thorough a run is: budget in seconds where none is given, units at most, solo passes, blocks."""
+
+    budget: float
+    units: int
+    solo: bool
+    most_blocks: int
+
+
+PROFILES = {
+    "smoke": Profile(budget=180.0, units=1, solo=False, most_blocks=6),
+    "standard": Profile(budget=600.0, units=28, solo=True, most_blocks=16),
+    "thorough": Profile(budget=3600.0, units=28, solo=True, most_blocks=30),
+}
+
+SHORTEST_BUDGET = 20.0
+"""Seconds; importing torch and calling the roll take about that long on a small machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A run as it was asked for."""
+
+    benchmarks: Path
+    results: Path
+    select: tuple[str, ...] = ()
+    device: str = "auto"
+    data: Path | None = None
+    python: str | None = None
+    profile: str = "standard"
+    budget: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """The time budget in seconds."""
+        return PROFILES[self.profile].budget if self.budget is None else self.budget
+
+
+def seconds(text: str) -> float:
+    """A time budget as people write it: ``90``, ``90s``, ``5m``, ``1h30m``. Raises UsageError."""
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    if not text.strip() or match is None:
+        raise UsageError(f"--budget {text!r} is no time; write 90s, 5m or 1h30m")
+    hours, minutes, rest = (float(part) if part else 0.0 for part in match.groups())
+    budget = 3600 * hours + 60 * minutes + rest
+    if budget < SHORTEST_BUDGET:
+        raise UsageError(
+            f"--budget {text} is too short: importing torch alone takes some of it; give at least {SHORTEST_BUDGET:g}s"
+        )
+    return budget
+
+
+def select(claims: list[Claim], wanted: tuple[str, ...]) -> list[Claim]:
+    """The claims named, by name or by a part of their path. Raises UsageError naming what there is."""
+    if not wanted:
+        return claims
+    chosen: dict[str, Claim] = {}
+    for word in wanted:
+        matching = [c for c in claims if word.lower() == c.name.lower()] or [
+            c for c in claims if word.lower() in f"{c.path}::{c.function}".lower()
+        ]
+        if not matching:
+            raise UsageError(f"--select {word}: no such claim; there are {', '.join(claim.name for claim in claims)}")
+        chosen.update((claim.name, claim) for claim in matching)
+    return [claim for claim in claims if claim.name in chosen]
+
+
+def effort(profile: Profile, budget: float, cases: int, *, loader: bool) -> Effort:
+    """The effort of one case in one invocation, so that all of them are through many looks within the budget.
+
+    About 30 % of the budget goes to the blocks of ten invocations of the cases without a loader; loaders always get
+    the fewest blocks, because an epoch is long.
+    """
+    if loader:
+        return Effort(share=0.0)
+    share = 0.3 * budget / (10 * max(1, cases))
+    return Effort(share=share, most_blocks=profile.most_blocks)
