@@ -1,0 +1,60 @@
+"""Sessions for people and for CI; everything they do also works as ``python -m harness ...`` and plain pytest."""
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["tests", "lint", "types"]
+
+PINNED = ("-c", "constraints.txt")
+
+
+@nox.session(reuse_venv=True)
+def bench(session: nox.Session) -> None:
+    """Put the claims on trial on this machine; what follows ``--`` goes to ``python -m harness bench``."""
+    session.install(*PINNED, "-e", ".[dali-cuda130]")
+    session.run("python", "-m", "harness", "bench", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def report(session: nox.Session) -> None:
+    """Show a saved run again; what follows ``--`` goes to ``python -m harness report``."""
+    session.install(*PINNED, "-e", ".")
+    session.run("python", "-m", "harness", "report", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, with real DALI and real loader workers on the CPU."""
+    session.install(*PINNED, "-e", ".[dali-cuda130]", "--group", "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*PINNED, "--group", "lint")
+    session.run("ruff", "check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types strictly."""
+    session.install(*PINNED, "-e", ".", "--group", "types")
+    session.run("mypy")
+
+
+@nox.session(reuse_venv=True)
+def trial(session: nox.Session) -> None:
+    """The long proof: 200 same-code contests, and 5 % more work really done (about half an hour)."""
+    session.install(*PINNED, "-e", ".[dali-cuda130]")
+    session.run("python", "scripts/same_code.py", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def cost(session: nox.Session) -> None:
+    """Print the harness's own cost: between rounds, against torch's Timer, at start-up, and of decoding."""
+    session.install(*PINNED, "-e", ".[dali-cuda130]", "--group", "tests")
+    session.run("python", "scripts/own_cost.py")
+    session.run("python", "scripts/decode_cost.py")
+    session.run("python", "scripts/load_million.py")
