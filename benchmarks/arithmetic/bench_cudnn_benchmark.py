@@ -1,0 +1,59 @@
+"""cudnn.benchmark=True speeds up convolutions of fixed shapes and slows down varying ones; deterministic=True costs."""
+
+from itertools import cycle, repeat
+from random import Random
+
+import pytest
+import torch
+from torch.nn import Conv2d, Sequential
+
+from harness import claim, prepared
+
+SIDE = {"cpu": 32, "cuda": 112}
+CHANNELS, BATCH = 48, {"cpu": 2, "cuda": 16}
+
+
+def sizes(side, varying):
+    """Height and width of each step's images: one odd size, or ever new ones of nearly the same area, in one order."""
+    if not varying:
+        return repeat((side - 1, side + 3))
+    sides = range(side // 2, 2 * side)
+    shapes = [(high, wide) for high in sides for wide in sides if abs(high * wide / side**2 - 1) < 0.03]
+    return cycle(Random(0).sample(shapes, len(shapes)))
+
+
+@claim("C1", expect="lower", needs="cuda", apart=True, time_limit=180.0)
+@pytest.mark.parametrize("shapes", ["fixed", "varying"])
+def bench_cudnn_benchmark(contest, device, shapes):
+    varying = shapes == "varying"
+    kinds = [(3, 5), (CHANNELS, 3), (CHANNELS, 7)]
+    # Nothing but convolutions: a ReLU near zero would make a large difference of the small one between algorithms.
+    layers = (Conv2d(channels, CHANNELS, kernel, padding=kernel // 2, device=device) for channels, kernel in kinds)
+    net = Sequential(*layers)
+
+    def step(benchmark=False, deterministic=False):
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = benchmark, deterministic
+        upcoming = sizes(SIDE[device.type], varying)
+
+        def iteration():
+            high, wide = next(upcoming)
+            # A constant image: away from its border the result is the same whatever the size, and can be compared.
+            seen = net(torch.ones(BATCH[device.type], 3, high, wide, device=device))
+            gradients = torch.autograd.grad(seen.mean(), list(net.parameters()))
+            return [seen[:, :, high // 2, wide // 2].detach(), *([] if varying else gradients)]
+
+        return iteration
+
+    def same(expected, got):
+        for right, mine in zip(expected, got, strict=True):
+            # Convolutions may use TF32 by default: its 10-bit mantissa is what algorithms may differ by.
+            torch.testing.assert_close(mine, right, rtol=0, atol=5e-3 * float(right.abs().max()))
+
+    contest(
+        baseline=prepared(step),
+        on=prepared(step, benchmark=True),
+        deterministic=prepared(step, deterministic=True),
+        same=same,
+        expect={"on": "higher" if varying else "lower", "deterministic": "higher"},
+        items=BATCH[device.type],
+    )

@@ -1,0 +1,91 @@
+"""Versions, torch's flags, relevant variables of the environment, and the revision of the user's own code."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+DISTRIBUTIONS = ("torchvision", "triton", "numpy", "prefetch_generator", "pytest", "pytest-benchmark")
+DALI_WHEELS = ("nvidia-dali-cuda130", "nvidia-dali-cuda120", "nvidia-dali-cuda110")
+
+_VARIABLES = re.compile(
+    r"OMP_|KMP_|GOMP_|MKL_|OPENBLAS_|CUDA_|CUBLAS_|CUDNN_|NCCL_|PYTORCH_|NVIDIA_|TORCH|DALI_|MALLOC_|LD_PRELOAD$"
+)
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+_FLAGS: Mapping[str, Callable[[Any], Any]] = {
+    "tf32_matmul": lambda torch: torch.backends.cuda.matmul.allow_tf32,
+    "tf32_cudnn": lambda torch: torch.backends.cudnn.allow_tf32,
+    "fp32_precision_matmul": lambda torch: torch.backends.cuda.matmul.fp32_precision,
+    "fp32_precision_conv": lambda torch: torch.backends.cudnn.conv.fp32_precision,
+    "float32_matmul_precision": lambda torch: torch.get_float32_matmul_precision(),
+    "fp16_reduced_precision_reduction": lambda torch: torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction,
+    "bf16_reduced_precision_reduction": lambda torch: torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction,
+    "cudnn_enabled": lambda torch: torch.backends.cudnn.enabled,
+    "cudnn_benchmark": lambda torch: torch.backends.cudnn.benchmark,
+    "cudnn_deterministic": lambda torch: torch.backends.cudnn.deterministic,
+    "deterministic_algorithms": lambda torch: torch.are_deterministic_algorithms_enabled(),
+    "num_threads": lambda torch: torch.get_num_threads(),
+    "num_interop_threads": lambda torch: torch.get_num_interop_threads(),
+    "default_dtype": lambda torch: str(torch.get_default_dtype()),
+}
+
+
+def versions(torch: Any) -> dict[str, str | None]:
+    """Versions by name, None for what is absent; only ``torch`` itself is ever imported. ``torch`` may be None."""
+    found: dict[str, str | None] = {
+        "python": platform.python_version(),
+        "torch": _asked(lambda: str(torch.__version__)),
+        "cuda": _asked(lambda: torch.version.cuda),
+        "cudnn": _asked(lambda: str(torch.backends.cudnn.version() or "") or None),
+        "nccl": _asked(lambda: ".".join(str(part) for part in torch.cuda.nccl.version())),
+    }
+    found |= {name: _version(name) for name in DISTRIBUTIONS}
+    wheel = next((name for name in DALI_WHEELS if _version(name)), None)
+    return found | {"dali": _version(wheel) if wheel else None, "dali_wheel": wheel}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def flags(torch: Any) -> dict[str, Any]:
+    """Torch's settings that change speed or results; ``"unreadable"`` where torch refuses to tell."""
+    if torch is None:
+        return {}
+    # It refuses the old TF32 names once the new ones were set: that, too, is a state worth recording.
+    return {name: _asked(lambda read=read: read(torch), "unreadable") for name, read in _FLAGS.items()}
+
+
+def _asked(read: Callable[..., Any], otherwise: Any = None) -> Any:
+    try:
+        return read()
+    except Exception:
+        return otherwise
+
+
+def variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those that steer threads, CUDA, allocators or torch, by name; none that looks like a secret."""
+    return {name: environ[name] for name in sorted(environ) if _VARIABLES.match(name) and not _SECRET.search(name)}
+
+
+def git(directory: Path) -> dict[str, Any] | None:
+    """The revision checked out there and whether the files differ from it; None without git or a repository."""
+    try:
+        revision = _git_says(directory, "rev-parse", "HEAD").strip()
+        return {"revision": revision, "dirty": bool(_git_says(directory, "status", "--porcelain").strip())}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git_says(directory: Path, *command: str) -> str:
+    # Without optional locks: a measuring process must not get in the way of the user's own git.
+    words = ["git", "--no-optional-locks", "-C", str(directory), *command]
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=10).stdout

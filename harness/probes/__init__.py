@@ -1,0 +1,16 @@
+"""Probes: what a variant costs besides time. Each reading says where it comes from; none belongs in a timed round."""
+
+from harness.probes.nvml import NvmlError, cuda_uuid, device_bytes, nvml
+from harness.probes.peak import peak_bytes
+from harness.probes.tree import ProcessTree, TreeWatch, watch_tree
+
+__all__ = [
+    "NvmlError",
+    "ProcessTree",
+    "TreeWatch",
+    "cuda_uuid",
+    "device_bytes",
+    "nvml",
+    "peak_bytes",
+    "watch_tree",
+]

@@ -1,0 +1,67 @@
+"""What the driver's management library says about a GPU: an open session, and a device's used bytes.
+
+CUDA devices are matched to NVML's by UUID, never by index: CUDA_VISIBLE_DEVICES and the device order renumber them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import Any
+
+DEVICE_SOURCE = "NVML, whole device"
+
+
+class NvmlError(Exception):
+    """NVML cannot be asked; the message says why. Normal on a machine without an NVIDIA driver."""
+
+
+@contextmanager
+def nvml(module: Any = None) -> Iterator[Any]:
+    """An initialised NVML; shut down again on leaving. Raises NvmlError.
+
+    ``module`` stands in for ``pynvml`` where given.
+    """
+    if module is None:
+        try:
+            module = import_module("pynvml")
+        except ImportError as error:
+            raise NvmlError("pynvml is not installed (pip install nvidia-ml-py)") from error
+    try:
+        module.nvmlInit()
+    except Exception as error:
+        raise NvmlError(f"NVML does not start: {type(error).__name__}") from error
+    try:
+        yield module
+    finally:
+        with suppress(Exception):
+            module.nvmlShutdown()
+
+
+def text(value: Any) -> str:
+    """NVML's strings: bytes in old bindings, str in new ones."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def cuda_uuid(device: Any, *, torch: Any = None) -> str:
+    """The UUID of a CUDA device as NVML spells it, such as ``GPU-8f2b...``; starts CUDA in this process."""
+    if torch is None:
+        import torch
+    uuid = text(torch.cuda.get_device_properties(device).uuid)
+    return uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+
+
+def device_bytes(uuid: str, *, module: Any = None) -> tuple[int | None, str]:
+    """Bytes in use on the GPU of that UUID, by everybody, and the source; None and the reason where NVML cannot say.
+
+    Take a quiet start's reading and subtract it: other processes, the context and library handles are in here too.
+    """
+    try:
+        with nvml(module) as session:
+            handle = session.nvmlDeviceGetHandleByUUID(uuid)
+            return int(session.nvmlDeviceGetMemoryInfo(handle).used), DEVICE_SOURCE
+    except NvmlError as error:
+        return None, str(error)
+    except Exception as error:
+        return None, f"NVML does not tell the memory of {uuid}: {type(error).__name__}"

@@ -1,0 +1,164 @@
+"""Memory, CPU time, threads and processes of a process and everything it started, from the outside."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PSS = "PSS of the process tree"
+RSS = "RSS, which counts shared pages again (its PSS may not be read)"
+
+
+class ProcessTree:
+    """A process and its descendants, asked anew at every reading. What has gone in the meantime counts as nothing.
+
+    ``pid`` is this process where None. ``proc`` is where the kernel shows processes.
+    """
+
+    def __init__(self, pid: int | None = None, *, proc: Path = Path("/proc")) -> None:
+        self.pid = os.getpid() if pid is None else pid
+        self._proc = proc
+        self._root: psutil.Process | None = None
+        # One object for life: it knows the start time, so that a process which takes over the number is not mistaken.
+        with suppress(psutil.Error):
+            self._root = psutil.Process(self.pid)
+
+    def members(self) -> list[psutil.Process]:
+        """The process itself first, then its descendants; empty when it is gone."""
+        try:
+            if self._root is None or not self._root.is_running():
+                return []
+            return [self._root, *self._root.children(recursive=True)]
+        except psutil.Error:
+            return []
+
+    def memory(self) -> tuple[int, str]:
+        """Bytes of memory of the tree, and the source: PSS, or RSS for those members whose PSS may not be read."""
+        total, refused = 0, 0
+        for member in self.members():
+            share = _pss(self._proc / str(member.pid))
+            if share is None:
+                refused += 1
+                share = int(sum(_each(lambda member: member.memory_info().rss, [member])))
+            total += share
+        return total, f"{PSS}; {refused} x {RSS}" if refused else PSS
+
+    def cpu_seconds(self) -> float:
+        """User and system seconds of the tree so far, in steps of a clock tick (10 ms).
+
+        Children that have exited are in their parent's account from the moment it waited for them.
+        """
+        return sum(_each(lambda member: sum(member.cpu_times()[:4]), self.members()))
+
+    def threads(self) -> int:
+        """Threads alive in the tree; zombies have none."""
+        return int(sum(_each(lambda member: member.num_threads() if _alive(member) else 0, self.members())))
+
+    def processes(self) -> int:
+        """Processes alive in the tree, this one included, zombies not."""
+        return sum(_alive(member) for member in self.members())
+
+
+def _pss(folder: Path) -> int | None:
+    try:
+        lines = (folder / "smaps_rollup").read_text().splitlines()
+    except ProcessLookupError:
+        return 0  # it has ended, or is about to: its pages are gone
+    except OSError:
+        return None if folder.exists() else 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), None)
+
+
+def _alive(member: psutil.Process) -> bool:
+    try:
+        return bool(member.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
+    except psutil.Error:
+        return False
+
+
+def _each(read: Callable[[psutil.Process], float], members: list[psutil.Process]) -> Iterator[float]:
+    for member in members:
+        try:
+            yield read(member)
+        except psutil.Error:
+            continue
+
+
+@dataclass(slots=True)
+class TreeWatch:
+    """What a watch has seen so far: bytes at most, CPU-seconds since it began, how often it looked.
+
+    ``warning`` says why nothing, or not all, could be seen; a watch never fails.
+    """
+
+    peak_bytes: int | None = None
+    source: str = ""
+    cpu_seconds: float | None = None
+    samples: int = 0
+    warning: str = ""
+
+
+class _Watcher(threading.Thread):
+    def __init__(self, tree: ProcessTree, interval: float, seen: TreeWatch) -> None:
+        super().__init__(name="tipbench-tree-watch", daemon=True)
+        self.tree = tree
+        self.interval = interval
+        self.seen = seen
+        self.ended = threading.Event()
+        self._cpu_at_start = 0.0
+
+    def __enter__(self) -> None:
+        try:
+            self._cpu_at_start = self.tree.cpu_seconds()
+            if not self.tree.processes():
+                self.seen.warning = f"no process {self.tree.pid} to watch"
+                return
+            self.look()
+            self.start()
+        except Exception as error:
+            self.seen.warning = f"the process tree cannot be watched: {error!r}"
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        if self.ident is not None:
+            self.join()
+            self.look()
+
+    def run(self) -> None:
+        while not self.ended.wait(self.interval):
+            self.look()
+
+    def look(self) -> None:
+        """Take one sample; a reading that fails leaves a warning and the earlier ones."""
+        try:
+            used, source = self.tree.memory()
+            # The account only goes down when a member has gone without being waited for: keep the highest reading.
+            if (spent := self.tree.cpu_seconds() - self._cpu_at_start) >= (self.seen.cpu_seconds or 0.0):
+                self.seen.cpu_seconds = spent
+            if used > (self.seen.peak_bytes or 0):
+                self.seen.peak_bytes = used
+            if not self.seen.source or source != PSS:
+                self.seen.source = source
+            self.seen.samples += 1
+        except Exception as error:
+            self.seen.warning = f"the process tree could not be read: {error!r}"
+
+
+@contextmanager
+def watch_tree(
+    interval: float = 0.2, pid: int | None = None, *, tree: ProcessTree | None = None
+) -> Iterator[TreeWatch]:
+    """Watch the tree of process ``pid`` (None: this one) from a thread, every ``interval`` seconds, until the end.
+
+    Yields the TreeWatch, which is complete after the block. It looks once at the start and once at the end too. The
+    thread belongs to this process: to keep its cost out of a variant's account, watch from another process.
+    """
+    seen = TreeWatch()
+    with _Watcher(tree or ProcessTree(pid), interval, seen):
+        yield seen

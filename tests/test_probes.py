@@ -1,0 +1,319 @@
+"""The probes: exact where the answer is known, and never a failure where a machine hides something."""
+
+# ruff: noqa: D102, N802  (the fakes' methods are other people's: their names, and what they do, are given)
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import torch
+
+from harness.probes import NvmlError, ProcessTree, cuda_uuid, device_bytes, nvml, peak_bytes, watch_tree
+from harness.probes.peak import _MARK, CPU_SOURCE, CUDA_SOURCE, marked_peak
+from harness.probes.tree import PSS
+
+CPU = torch.device("cpu")
+ONE = 4 * 2**16
+MIB = 2**20
+
+
+@pytest.fixture
+def x():
+    return torch.rand(2**16)
+
+
+def test_one_result_is_exactly_its_bytes(x):
+    """The sum of two tensors allocates one tensor, to the byte."""
+    assert peak_bytes(lambda: x + x, CPU) == (ONE, CPU_SOURCE)
+
+
+def test_a_chain_out_of_place_holds_two_in_place_one(x):
+    """Out of place, a link's input lives beside its result; in place there is only the first result."""
+    assert peak_bytes(lambda: x.neg().relu().neg(), CPU)[0] == 2 * ONE
+    assert peak_bytes(lambda: x.neg().relu_().neg_(), CPU)[0] == ONE
+
+
+def test_the_peak_need_not_be_at_the_end(x):
+    """What was freed before the end counts where it was alive."""
+
+    def call():
+        many = [x.neg() for _ in range(5)]
+        return torch.stack([part.sum() for part in many]).sum()
+
+    assert 5 * ONE <= peak_bytes(call, CPU)[0] < 5 * ONE + 1024
+
+
+def test_what_lived_before_does_not_count(x):
+    """Freeing an old tensor and allocating one of its size stays at the level at the start."""
+    held = [x.neg()]
+
+    def call():
+        held.clear()
+        held.append(x.neg())
+
+    assert peak_bytes(call, CPU)[0] == 0
+    assert peak_bytes(lambda: None, CPU)[0] == 0
+
+
+def test_the_saved_tensors_of_a_graph_count(x):
+    """exp keeps its result for the backward pass, so three of them in a row stay alive."""
+    leaf = x.requires_grad_()
+    assert peak_bytes(lambda: leaf.exp().exp().exp(), CPU)[0] == 3 * ONE
+    with torch.no_grad():
+        assert peak_bytes(lambda: leaf.exp().exp().exp(), CPU)[0] == 2 * ONE
+
+
+def test_memory_events_are_taken_in_the_order_of_time():
+    """A trace may list events in any order; what came before the marked call, and other devices, do not count."""
+
+    def event(ts, size, device=0):
+        return {"name": "[memory]", "ts": ts, "args": {"Bytes": size, "Device Type": device}}
+
+    mark = {"name": _MARK, "ph": "X", "ts": 10.0, "dur": 5}
+    events = [event(13, 10), event(11, 40), event(12, -40), event(12, 1000, device=1), {"name": "aten::add", "ph": "X"}]
+    assert marked_peak([event(3, 500), *events, mark]) == 40
+    assert marked_peak([mark, event(11, -5), event(12, 3)]) == 0
+    assert marked_peak([mark]) == 0
+    with pytest.raises(ValueError, match="hold the call"):
+        marked_peak(events)
+
+
+def test_replaced_gradients_count_once(x):
+    """A step that drops the old gradients and makes new ones needs those, and the result of the forward pass."""
+    leaf = x.requires_grad_()
+
+    def step():
+        leaf.grad = None
+        leaf.exp().backward(torch.ones(()).expand(leaf.shape))
+
+    step()
+    assert peak_bytes(step, CPU)[0] == pytest.approx(ONE, abs=64)
+
+
+def test_an_error_of_the_call_is_the_callers(x):
+    """What the call raises comes through, and the probe works again afterwards."""
+    with pytest.raises(RuntimeError, match="size"):
+        peak_bytes(lambda: x + torch.rand(3), CPU)
+    assert peak_bytes(lambda: x + x, CPU)[0] == ONE
+
+
+def test_the_cuda_peak_is_the_allocators_above_the_start(monkeypatch):
+    """On CUDA: wait, note the level, reset the peak, call, wait, subtract."""
+    told = []
+    fakes = {
+        "synchronize": lambda device: told.append("synchronize"),
+        "reset_peak_memory_stats": lambda device: told.append("reset"),
+        "memory_allocated": lambda device: told.append("level") or 100,
+        "max_memory_allocated": lambda device: told.append("peak") or 350,
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setattr(torch.cuda, name, fake)
+    assert peak_bytes(lambda: told.append("call"), torch.device("cuda")) == (250, CUDA_SOURCE)
+    assert told == ["synchronize", "level", "reset", "call", "synchronize", "peak"]
+
+
+def test_no_peak_on_an_unknown_device():
+    """Another accelerator is an error that names it, not a wrong number."""
+    with pytest.raises(ValueError, match="meta"):
+        peak_bytes(lambda: None, torch.device("meta"))
+
+
+@contextmanager
+def child(code):
+    """A process running that Python code, once it has said so; it ends when its stdin does."""
+    command = [sys.executable, "-S", "-c", f"{code}\nprint('ready', flush=True)\ninput()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.communicate("\n")
+
+
+GRANDCHILD = """
+import subprocess, sys
+held = subprocess.Popen([sys.executable, "-S", "-c", "x = bytearray(40 << 20); print(flush=True); input()"],
+                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+held.stdout.readline()
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system tells no PSS")  # noqa: PTH110
+def test_the_tree_holds_descendants():
+    """A grandchild's 40 MiB, its process and its thread are in the account of the tree."""
+    with child(GRANDCHILD) as process:
+        tree = ProcessTree(process.pid)
+        used, source = tree.memory()
+        assert source == PSS
+        assert 40 * MIB < used < 80 * MIB
+        assert (tree.processes(), tree.threads()) == (2, 2)
+
+
+def test_shared_pages_count_once():
+    """A parent and the child forked from it share 64 MiB: the tree's PSS holds them once, the sum of RSS twice."""
+    code = """
+import os
+held = bytearray(64 << 20)
+read, write = os.pipe()
+if os.fork() == 0:
+    os.close(write)
+    os.read(read, 1)
+    os._exit(0)"""
+    with child(code) as process:
+        used, source = ProcessTree(process.pid).memory()
+        resident = sum(member.memory_info().rss for member in ProcessTree(process.pid).members())
+        assert resident > 128 * MIB
+        if source == PSS:
+            assert 64 * MIB < used < 96 * MIB
+
+
+def test_cpu_seconds_of_children_that_have_exited_count():
+    """What a child spent stays in its parent's account once the parent has waited for it."""
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    with child(f"import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-c', {burn!r}])") as process:
+        assert ProcessTree(process.pid).cpu_seconds() >= 0.29
+
+
+def test_a_hidden_pss_falls_back_to_rss_and_says_so(tmp_path):
+    """Where the kernel does not show smaps_rollup, the source names RSS."""
+    (tmp_path / str(os.getpid())).mkdir()
+    used, source = ProcessTree(proc=tmp_path).memory()
+    assert used > MIB
+    assert "RSS" in source
+
+
+def test_a_process_that_is_gone_counts_nothing():
+    """A tree whose process has ended is empty; it is not an error."""
+    with child("") as process:
+        tree = ProcessTree(process.pid)
+        assert tree.processes() == 1
+    assert (tree.memory()[0], tree.cpu_seconds(), tree.threads(), tree.processes()) == (0, 0, 0, 0)
+
+
+class FakeTree:
+    """A tree that reads what it is told; the last reading repeats."""
+
+    def __init__(self, *readings):
+        self.readings = list(readings)
+        self.pid = 1
+        self.looks = 0
+        self.looked = threading.Event()
+
+    def memory(self):
+        reading = self.readings[min(self.looks, len(self.readings) - 1)]
+        self.looks += 1
+        if self.looks >= len(self.readings):
+            self.looked.set()
+        if isinstance(reading, Exception):
+            raise reading
+        return reading, PSS
+
+    def cpu_seconds(self):
+        return float(self.looks)
+
+    def processes(self):
+        return 1
+
+
+def test_a_watch_keeps_the_peak():
+    """The highest of the readings is kept, with the CPU-seconds since the start."""
+    tree = FakeTree(5, 90, 7, 3)
+    with watch_tree(1e-6, tree=tree) as seen:
+        assert tree.looked.wait(20)
+    assert (seen.peak_bytes, seen.source, seen.warning) == (90, PSS, "")
+    assert seen.samples == tree.looks
+    assert seen.cpu_seconds == tree.looks
+
+
+def test_a_watch_looks_at_the_start_and_at_the_end():
+    """Even a block shorter than the interval is seen twice, and the thread has ended after it."""
+    tree = FakeTree(5, 6)
+    before = threading.active_count()
+    with watch_tree(3600, tree=tree) as seen:
+        pass
+    assert (seen.samples, seen.peak_bytes) == (2, 6)
+    assert threading.active_count() == before
+
+
+def test_a_watch_never_fails():
+    """A reading that fails is a warning beside the others; a process that is not there is one, too."""
+    with watch_tree(3600, tree=FakeTree(PermissionError("no"), 8)) as seen:
+        pass
+    assert "PermissionError" in seen.warning
+    assert seen.peak_bytes == 8
+    with child("") as process:
+        pass
+    with watch_tree(3600, pid=process.pid) as seen:
+        pass
+    assert str(process.pid) in seen.warning
+    assert seen.peak_bytes is None
+
+
+def test_a_number_taken_over_by_another_process_is_not_mistaken(monkeypatch):
+    """The tree knows its process by its start, not by its number alone."""
+    with child("") as process:
+        tree = ProcessTree(process.pid)
+        monkeypatch.setattr(psutil.Process, "is_running", lambda self: False)
+        assert tree.processes() == 0
+
+
+class FakeNvml:
+    """Two GPUs, told apart by their UUIDs."""
+
+    def __init__(self):
+        self.open = 0
+
+    def nvmlInit(self):
+        self.open += 1
+
+    def nvmlShutdown(self):
+        self.open -= 1
+
+    def nvmlDeviceGetHandleByUUID(self, uuid):
+        return {"GPU-a": 1, "GPU-b": 2}[uuid]
+
+    def nvmlDeviceGetMemoryInfo(self, handle):
+        return SimpleNamespace(used=handle * 1000)
+
+
+def test_device_bytes_follow_the_uuid():
+    """The device is found by its UUID; NVML is shut down again, also where it does not know the device."""
+    fake = FakeNvml()
+    assert device_bytes("GPU-b", module=fake) == (2000, "NVML, whole device")
+    used, reason = device_bytes("GPU-z", module=fake)
+    assert used is None
+    assert "GPU-z" in reason
+    assert fake.open == 0
+
+
+def test_no_driver_is_a_reason_not_a_failure():
+    """A machine without a driver gives None and why."""
+    class NVMLError_LibraryNotFound(Exception):  # noqa: N801, N818
+        pass
+
+    class Absent:
+        def nvmlInit(self):
+            raise NVMLError_LibraryNotFound
+
+    used, reason = device_bytes("GPU-a", module=Absent())
+    assert used is None
+    assert "NVMLError_LibraryNotFound" in reason
+    with pytest.raises(NvmlError), nvml(Absent()):
+        pass
+
+
+def test_cuda_uuids_are_spelt_as_nvml_spells_them():
+    """torch leaves the prefix out; NVML needs it."""
+    def facade(uuid):
+        return SimpleNamespace(cuda=SimpleNamespace(get_device_properties=lambda device: SimpleNamespace(uuid=uuid)))
+
+    assert cuda_uuid(0, torch=facade("1234")) == "GPU-1234"
+    assert cuda_uuid(0, torch=facade("MIG-1234")) == "MIG-1234"
+
+
+def test_readings_are_plain_numbers(x):
+    """Everything a probe returns can be written as JSON."""
+    json.dumps([peak_bytes(lambda: x + x, CPU), ProcessTree().memory(), ProcessTree().cpu_seconds()])
