@@ -1,0 +1,41 @@
+"""NVIDIA DALI loads faster than a DataLoader with the same recipe and the same cores."""
+
+from functools import partial
+
+from harness import Unavailable, claim, prepared
+from harness.loading.cores import usable_cores
+from harness.loading.dali import DynamicLoader, PipelineLoader, missing
+from harness.loading.dali_proxy import ProxyLoader
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Photographs, epoch_images
+from harness.loading.epoch import same_samples
+from harness.loading.loader import epoch_batches
+
+
+@claim("L5", expect="lower", loader=True, apart=True)
+def bench_dali(contest, images, loop):
+    cores = usable_cores()
+    batch_size = 4
+    samples = batch_size * epoch_batches(2 * cores)
+    files = epoch_images(images, samples)
+    on_gpu = contest.device.type == "cuda"
+    reason = missing()
+
+    def dali(loader, decoder, **options):
+        if reason or (decoder == "gpu" and not on_gpu):
+            return Unavailable(reason or "decodes on a GPU: no CUDA here")
+        shared = {"batch_size": batch_size, "threads": cores, "device": contest.device, "step": loop["step"]}
+        return prepared(loader, files, decoder=decoder, **shared, **options)
+
+    best = "gpu" if on_gpu else "cpu"
+    dataset = partial(Photographs, files)
+    contest(
+        baseline=prepared(PlainLoader, dataset, batch_size=batch_size, workers=cores, **loop),
+        pipeline=dali(PipelineLoader, "cpu"),
+        mixed=dali(PipelineLoader, "gpu"),
+        dynamic=dali(DynamicLoader, best),
+        dynamic_capture=dali(DynamicLoader, best, capture=True),
+        proxy=dali(ProxyLoader, best),
+        same=same_samples,
+        items=samples,
+    )

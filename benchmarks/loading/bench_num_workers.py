@@ -1,0 +1,34 @@
+"""Worker processes speed up loading: too few starve the loop, too many get in its way, and four per GPU are right.
+
+Tiny samples cost less to prepare than to send from one process to another.
+"""
+
+from functools import partial
+
+import pytest
+import torch
+
+from harness import claim, prepared
+from harness.loading.cores import usable_cores, worker_counts
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Digits, Photographs, epoch_images
+from harness.loading.epoch import same_samples
+from harness.loading.loader import epoch_batches
+
+
+@claim("L1", expect="lower", loader=True)
+@pytest.mark.parametrize("work", ["jpeg_loop", "tiny_loop", "tiny_alone"])
+def bench_num_workers(contest, images, tiny, loop, work):
+    counts = worker_counts(usable_cores(), torch.cuda.device_count())
+    jpegs = work == "jpeg_loop"
+    batch_size = 2 if jpegs else 64
+    samples = batch_size * epoch_batches(2 * max(counts))
+    dataset = partial(Photographs, epoch_images(images, samples)) if jpegs else partial(Digits, tiny, samples)
+    loader = partial(prepared, PlainLoader, dataset, batch_size=batch_size, **loop)
+    step = None if work == "tiny_alone" else loop["step"]
+    contest(
+        baseline=loader(workers=0, step=step),
+        **{f"workers_{count}": loader(workers=count, step=step) for count in counts},
+        same=same_samples,
+        items=samples,
+    )

@@ -1,0 +1,42 @@
+"""Pinned host memory speeds up the training loop, but for a tiny data set such as MNIST it slows it down."""
+
+from functools import partial
+
+import pytest
+
+from harness import claim, prepared
+from harness.loading import recipe
+from harness.loading.cores import usable_cores
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Digits, Photographs, epoch_images
+from harness.loading.epoch import same_pixels
+from harness.loading.loader import epoch_batches
+
+
+@claim("L2", expect="lower", loader=True, needs="cuda")
+@pytest.mark.parametrize("samples", ["jpeg", "tiny"])
+def bench_pin_memory(contest, images, tiny, train_step, samples):
+    workers = min(4, usable_cores())
+    batch_size, sample_bytes = (8, 4 * 3 * recipe.SIZE**2) if samples == "jpeg" else (64, 4 * 28**2)
+    count = batch_size * epoch_batches(2 * workers)
+    # Nothing random in the recipe: the pixels that reach the device must add up to the same number for all.
+    photographs = partial(Photographs, epoch_images(images, count), recipe.fixed)
+    dataset = photographs if samples == "jpeg" else partial(Digits, tiny, count)
+
+    def step(pixels, labels):
+        train_step(pixels, labels)
+        return pixels.double().sum()
+
+    options = {"batch_size": batch_size, "workers": workers, "device": contest.device, "step": step}
+    loader = partial(prepared, PlainLoader, dataset, **options)
+    pinned = "lower" if samples == "jpeg" else "higher"
+    contest(
+        baseline=loader(),
+        non_blocking=loader(non_blocking=True),
+        pinned=loader(pin_memory=True),
+        pinned_non_blocking=loader(pin_memory=True, non_blocking=True),
+        same=same_pixels,
+        items=count,
+        bytes=count * sample_bytes,
+        expect={"non_blocking": "same", "pinned": pinned, "pinned_non_blocking": pinned},
+    )

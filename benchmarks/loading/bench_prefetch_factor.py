@@ -1,0 +1,31 @@
+"""A larger prefetch_factor speeds up loading."""
+
+from functools import partial
+
+import pytest
+
+from harness import claim, prepared
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Photographs, epoch_images
+from harness.loading.epoch import same_samples
+from harness.loading.loader import epoch_batches
+
+WORKERS = 2
+
+
+@claim("L3", expect="lower", loader=True)
+@pytest.mark.parametrize("cost", ["even", "uneven"])
+def bench_prefetch_factor(contest, images, uneven, loop, cost):
+    # Batches of one: a batch of many evens its samples' costs out, and with them what prefetching is for.
+    samples = epoch_batches(8 * WORKERS)
+    dataset = partial(Photographs, epoch_images(images if cost == "even" else uneven, samples))
+    loader = partial(prepared, PlainLoader, dataset, batch_size=1, workers=WORKERS, **loop)
+    contest(
+        baseline=loader(prefetch_factor=2),
+        factor_1=loader(prefetch_factor=1),
+        factor_4=loader(prefetch_factor=4),
+        factor_8=loader(prefetch_factor=8),
+        same=same_samples,
+        items=samples,
+        expect={"factor_1": "higher"},
+    )

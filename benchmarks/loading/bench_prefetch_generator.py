@@ -1,0 +1,31 @@
+"""A BackgroundGenerator around a DataLoader removes the waiting for batches."""
+
+from functools import partial
+
+import pytest
+
+from harness import Unavailable, claim, prepared
+from harness.loading.background import BackgroundLoader, missing
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Photographs, epoch_images
+from harness.loading.epoch import same_samples
+from harness.loading.loader import epoch_batches
+from harness.loading.side_stream import SideStreamLoader
+
+
+@claim("L4", expect="lower", loader=True)
+@pytest.mark.parametrize("workers", [0, 2], ids=["over_no_workers", "over_two_workers"])
+def bench_prefetch_generator(contest, images, loop, workers):
+    batch_size = 2
+    samples = batch_size * epoch_batches(2 * workers + 1)
+    dataset = partial(Photographs, epoch_images(images, samples))
+    options = {"batch_size": batch_size, "workers": workers, **loop}
+    reason = missing()
+    no_gpu = Unavailable("copies to a GPU: no CUDA here")
+    contest(
+        baseline=prepared(PlainLoader, dataset, **options),
+        background=Unavailable(reason) if reason else prepared(BackgroundLoader, dataset, **options),
+        side_stream=prepared(SideStreamLoader, dataset, **options) if contest.device.type == "cuda" else no_gpu,
+        same=same_samples,
+        items=samples,
+    )

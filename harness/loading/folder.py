@@ -1,0 +1,85 @@
+"""A folder of images, one sub-folder a class: checking it, and taking an epoch's worth. Standard library only."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""What counts as an image, as in torchvision's ImageFolder."""
+
+LAYOUT = "arrange it as FOLDER/CLASS/IMAGE.jpg"
+
+
+class DataError(Exception):
+    """Input that cannot be used; the message says what, where and what to do."""
+
+
+class Image(NamedTuple):
+    """An image file and the index of its class."""
+
+    path: str
+    label: int
+
+
+def check_folder(path: Path) -> Path:
+    """The folder itself, if images can be taken from it.
+
+    Raises DataError where it is missing, no folder, unreadable, has no class sub-folders or no images in them. Looks no
+    further than the first image.
+    """
+    first_images(path, 1)
+    return path
+
+
+def first_images(path: Path, count: int) -> list[Image]:
+    """At most ``count`` images, evenly over the classes and in the same order every time; raises DataError.
+
+    Labels are those of torchvision's ImageFolder: the index among the sorted class names. Only as many classes are
+    listed as are needed, so a folder of a million images costs what a small one does.
+    """
+    classes = class_names(path)
+    share = -(-count // len(classes))
+    # Every class where they fit; else classes spread over the whole range, with the others as a reserve for empty ones.
+    stride = max(1, len(classes) // count)
+    order = sorted(range(len(classes)), key=lambda label: (label % stride, label))
+    found: list[Image] = []
+    spare: list[Image] = []
+    for label in order:
+        images = [Image(file, label) for file in _images(path / classes[label])]
+        found += images[:share]
+        spare += images[share:]
+        if len(found) >= count:
+            break
+    if len(found) < count:
+        found += spare[: count - len(found)]
+    if not found:
+        raise DataError(f"no images in the {len(classes)} sub-folders of {path}: {LAYOUT} "
+                        f"(suffixes {', '.join(SUFFIXES)})")
+    return found[:count]
+
+
+def class_names(path: Path) -> list[str]:
+    """The sorted names of the class sub-folders; raises DataError where there are none."""
+    remedy = f"name an existing folder, and {LAYOUT}"
+    try:
+        with os.scandir(path) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir())
+    except FileNotFoundError:
+        raise DataError(f"no image folder {path}: {remedy}") from None
+    except NotADirectoryError:
+        raise DataError(f"{path} is not a folder: {remedy}") from None
+    except OSError as error:
+        raise DataError(f"the image folder {path} cannot be read ({error.strerror}): {remedy}") from error
+    if not names:
+        raise DataError(f"no class sub-folders in {path}: {LAYOUT}")
+    return names
+
+
+def _images(folder: Path) -> list[str]:
+    found: list[str] = []
+    for parent, below, files in os.walk(folder, followlinks=True):
+        below.sort()
+        found += [os.path.join(parent, file) for file in sorted(files) if file.lower().endswith(SUFFIXES)]  # noqa: PTH118
+    return found

@@ -1,0 +1,167 @@
+"""DALI's loaders on the CPU, for real: the same samples, pixels, crops and errors as a DataLoader's, nothing left."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image as Pillow
+from torch import Tensor
+
+from harness.loading import recipe
+from harness.loading.dali import DynamicLoader, PipelineLoader, missing
+from harness.loading.dali_proxy import ProxyLoader
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Photographs
+from harness.loading.epoch import same_samples
+from harness.loading.folder import DataError, Image
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+PIPELINE = pytest.param(PipelineLoader, id="pipeline")
+DYNAMIC = pytest.param(DynamicLoader, id="dynamic")
+CAPTURE = pytest.param(partial(DynamicLoader, capture=True), id="capture")
+# Once is enough for the proxy: its server takes five seconds to stop.
+PROXY = pytest.param(ProxyLoader, id="proxy")
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Image]:
+    """Eleven smooth JPEGs of different sizes and three classes."""
+    root, random = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
+    made = []
+    for index in range(11):
+        blocks = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        path = root / f"{index}.jpg"
+        # Sizes on which Pillow (which cuts a size to whole pixels) and DALI (which rounds it) agree.
+        size = (407 + 14 * (index // 2), 300)[:: 1 if index % 2 else -1]
+        Pillow.fromarray(blocks).resize(size, Pillow.Resampling.BICUBIC).save(path, quality=92)
+        made.append(Image(str(path), index % 3))
+    return made
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Arithmetic on one thread: on a busy machine the others only spin."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Kept:
+    """A step that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.images: list[Tensor] = []
+
+    def __call__(self, images: Tensor, labels: Tensor) -> None:
+        """Keep the images."""
+        self.images.append(images.clone())
+
+
+def _native_threads() -> int:
+    return psutil.Process().num_threads()
+
+
+@pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE, PROXY])
+def test_every_sample_every_epoch(kind: Any, photographs: list[Image]) -> None:
+    """Every epoch delivers what a DataLoader's does, the short last batch included, also after an early break."""
+    expected = PlainLoader(partial(Photographs, photographs), batch_size=2)()
+    with kind(photographs, batch_size=2, threads=2) as loader:
+        for _ in range(3):
+            same_samples(expected, loader())
+        loader.leave_early()
+        same_samples(expected, loader())
+
+
+@pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE])
+def test_nothing_left(kind: Any, photographs: list[Image]) -> None:
+    """A closed loader leaves no thread of its own: a second one leaves no more than the first, whose are the library's."""
+    counts = []
+    for _ in range(2):
+        with kind(photographs, batch_size=2, threads=2) as loader:
+            loader()
+            loader.leave_early()
+        counts.append((_native_threads(), threading.active_count(), len(psutil.Process().children())))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE])
+def test_pixels_are_pillows(kind: Any, photographs: list[Image]) -> None:
+    """With nothing random, pixels are within a level or two of Pillow's, and batches have equal shapes and type."""
+    kept = [Kept(), Kept()]
+    PlainLoader(partial(Photographs, photographs, recipe.fixed), batch_size=4, step=kept[0])()
+    with kind(photographs, batch_size=4, threads=2, fixed=True, step=kept[1]) as loader:
+        loader()
+    expected, got = (torch.cat(each.images) for each in kept)
+    assert [each.shape for each in kept[0].images] == [each.shape for each in kept[1].images]
+    assert got.dtype == expected.dtype
+    levels = (got - expected).abs() * 255 * torch.tensor(recipe.STD)[:, None, None]
+    assert levels.max() < 2.5 and levels.mean() < 0.5
+
+
+@pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE])
+def test_crops_are_torchvisions(kind: Any, tmp_path: Path) -> None:
+    """Areas, aspect ratios and flips of random crops are distributed as torchvision's are."""
+    # Red tells a pixel's column and green its row, so a crop tells where it was taken.
+    column, row = np.meshgrid(np.arange(256), np.arange(256))
+    Pillow.fromarray(np.stack([column, row, 0 * row], axis=-1).astype(np.uint8)).save(tmp_path / "a.jpg", quality=100)
+    images = [Image(str(tmp_path / "a.jpg"), 0)] * 320
+    kept = [Kept(), Kept()]
+    PlainLoader(partial(Photographs, images), batch_size=32, step=kept[0])()
+    with kind(images, batch_size=32, threads=2, step=kept[1]) as loader:
+        loader()
+    (area, ratio, flipped), (own_area, own_ratio, own_flipped) = (_crops(torch.cat(each.images)) for each in kept)
+    for got, expected, tolerance in ((own_area, area, 0.09), (own_ratio.log(), ratio.log(), 0.07)):
+        assert abs(got.mean() - expected.mean()) < tolerance
+        assert abs(got.std() - expected.std()) < tolerance
+    assert own_area.min() > 0.05 and own_area.max() < 1.05
+    assert abs(own_flipped.float().mean() - 0.5) < 0.15 and abs(flipped.float().mean() - 0.5) < 0.15
+
+
+def _crops(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    levels = 255 * (images * torch.tensor(recipe.STD)[:, None, None] + torch.tensor(recipe.MEAN)[:, None, None])
+    across = (levels[:, 0, :, -1] - levels[:, 0, :, 0]).mean(dim=1)
+    down = (levels[:, 1, -1, :] - levels[:, 1, 0, :]).mean(dim=1)
+    return across.abs() * down / 256**2, across.abs() / down, across < 0
+
+
+@pytest.mark.parametrize("damage", ["truncated", "no image", "gone"])
+@pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE])
+def test_damaged_file_is_named(kind: Any, damage: str, photographs: list[Image], tmp_path: Path) -> None:
+    """A damaged JPEG is an error that names the file, not a hang and not a grey picture."""
+    _expect_named(kind, damage, photographs, tmp_path)
+
+
+def test_proxy_names_a_damaged_file(photographs: list[Image], tmp_path: Path) -> None:
+    """Through the proxy, too, a damaged JPEG is an error that names the file."""
+    _expect_named(ProxyLoader, "truncated", photographs, tmp_path)
+
+
+def _expect_named(kind: Any, damage: str, photographs: list[Image], folder: Path) -> None:
+    victim = folder / "victim.jpg"
+    content = Path(photographs[0].path).read_bytes()
+    if damage != "gone":
+        victim.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"no image" * 50)
+    images = [*photographs[:6], Image(str(victim), 0), *photographs[6:]]
+    named = pytest.raises(DataError, match=r"victim\.jpg cannot be decoded")
+    with named, kind(images, batch_size=2, threads=2) as loader:
+        loader()
+
+
+def test_gpu_decoding_without_a_gpu(photographs: list[Image]) -> None:
+    """Asking for a GPU where there is none is DALI's own clear error, and no fault of a file."""
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(RuntimeError), PipelineLoader(
+        photographs, batch_size=2, threads=2, decoder="gpu", device="cuda"
+    ) as loader:
+        loader()
