@@ -10,8 +10,11 @@ from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.blocks import Dropped, garbage_collection_off, orders, play
 from harness.contest.effort import Effort
 from harness.contest.entrant import Entrant, Turn
-from harness.contest.pace import LONG_ITERATION, Pace, calibrate, pace, target_seconds, warm_up
+from harness.contest.pace import Pace, Warm, pace, target_seconds, warm_up
 from harness.model import BASELINE, Expect, Status, Trial
+
+PATIENCE = 2.0
+"""Seconds that a case's blocks may take at the least before a slow machine cuts them short."""
 
 
 @dataclass(slots=True)
@@ -74,7 +77,7 @@ def hold(
         _set_up(entries, random)
         _compare(entries, agreement, reference, random)
         _warm_up(entries, effort, now, random, warnings)
-        _measure(entries, effort, random)
+        _measure(entries, effort, now, random)
         if memory:
             _weigh(entries, warnings)
     finally:
@@ -125,33 +128,35 @@ def _compare(
 def _warm_up(
     entries: Mapping[str, _Entry], effort: Effort, now: Callable[[], float], random: Random, warnings: list[str]
 ) -> None:
-    warm: dict[str, float] = {}
+    warm: dict[str, Warm] = {}
     for entry in _alive(entries, random):
         start = now()
         try:
-            iterations, seconds = calibrate(entry.entrant, effort)
-            settled = seconds >= LONG_ITERATION
-            if not settled:
-                seconds, settled = warm_up(entry.entrant, iterations, effort, now)
-            warm[entry.entrant.name] = seconds
+            found = warm_up(entry.entrant, entry.first_seconds, effort, now)
         except Exception as error:
             entry.drop(error)
             continue
+        warm[entry.entrant.name] = found
         entry.warmup_seconds = entry.first_seconds + now() - start
-        if not settled:
+        if not found.settled:
             warnings.append(f"{entry.entrant.name} was still getting faster after {effort.warmup_limit:g} s of warming up")
-    target = target_seconds(list(warm.values()), effort)
-    for name, seconds in warm.items():
-        entries[name].pace = pace(seconds, target)
+    target = target_seconds([found.seconds for found in warm.values()], effort)
+    for name, found in warm.items():
+        entries[name].pace = pace(found, target)
 
 
-def _measure(entries: Mapping[str, _Entry], effort: Effort, random: Random) -> None:
+def _measure(entries: Mapping[str, _Entry], effort: Effort, now: Callable[[], float], random: Random) -> None:
     alive = {entry.entrant.name: entry for entry in _alive(entries, random)}
     paces = {name: entry.pace for name, entry in alive.items() if entry.pace is not None}
-    blocks = effort.blocks(sum(pace.round_seconds for pace in paces.values()))
+    block_seconds = sum(pace.round_seconds for pace in paces.values())
+    blocks = effort.blocks(block_seconds)
+    # Beside a busy neighbour rounds may take many times what warming up promised; enough blocks are then enough.
+    patience = now() + max(4 * blocks * block_seconds, PATIENCE)
     competing = {name: entry.entrant for name, entry in alive.items()}
     with garbage_collection_off():
-        for order in orders(sorted(alive), blocks, random):
+        for done, order in enumerate(orders(sorted(alive), blocks, random)):
+            if done >= effort.fewest_blocks and now() > patience:
+                break
             try:
                 turns = play(competing, paces, [name for name in order if name in competing])
             except Dropped as dropped:

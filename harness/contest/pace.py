@@ -30,39 +30,50 @@ class Pace:
         return (self.iterations + self.lead) * self.seconds
 
 
-def calibrate(entrant: Entrant, effort: Effort) -> tuple[int, float]:
-    """The number of iterations that fills ``effort.round_seconds``, and the seconds each of them took."""
-    iterations = 1
-    while True:
-        seconds = entrant.lap(iterations, 0).seconds
-        if seconds >= effort.round_seconds or iterations >= MOST_ITERATIONS:
-            return iterations, seconds / iterations
-        # Grow at most tenfold at a time: a first lap that is mostly start-up cost says little about the next.
-        wanted = iterations * effort.round_seconds * 1.1 / seconds if seconds > 0 else iterations * 10
-        iterations = min(MOST_ITERATIONS, max(iterations + 1, ceil(min(wanted, iterations * 10))))
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """A variant that has been run in: seconds of an iteration, typical and at its quickest, and whether it settled."""
+
+    seconds: float
+    quickest: float
+    settled: bool
 
 
-def warm_up(entrant: Entrant, iterations: int, effort: Effort, now: Callable[[], float]) -> tuple[float, bool]:
-    """Run rounds until they no longer get faster: seconds of an iteration when warm, and whether it settled.
+def warm_up(entrant: Entrant, first_seconds: float, effort: Effort, now: Callable[[], float]) -> Warm:
+    """Find the iterations that fill a round, and run such rounds until they no longer get faster.
 
     Steady means that the median of the last three rounds is not more than ``effort.steady`` below that of the three
     before. A variant that has not settled when ``effort.warmup_limit`` is used up is measured all the same, and says so.
+    A round that turns out too short starts the account anew with more iterations: the lap before it had been held up,
+    by a neighbour or by its own first-time cost, and said nothing about the work.
     """
     start = now()
+    iterations = 1
     rounds: list[float] = []
     while True:
-        rounds.append(entrant.lap(iterations, 0).seconds / iterations)
+        seconds = entrant.lap(iterations, 0).seconds
+        if iterations == 1 and min(seconds, first_seconds) >= LONG_ITERATION:
+            return Warm(seconds, seconds, settled=True)
+        late = now() - start >= effort.warmup_limit
+        if seconds < effort.round_seconds and iterations < MOST_ITERATIONS:
+            # Grow at most tenfold at a time: a lap that is mostly start-up cost says little about the next.
+            wanted = iterations * effort.round_seconds * 1.1 / seconds if seconds > 0 else iterations * 10
+            if seconds < 0.8 * effort.round_seconds:
+                rounds.clear()
+                iterations = min(MOST_ITERATIONS, max(iterations + 1, ceil(min(wanted, iterations * 10))))
+                continue
+        rounds.append(seconds / iterations)
         if len(rounds) >= 6 and median(rounds[-3:]) >= (1 - effort.steady) * median(rounds[-6:-3]):
-            return median(rounds[-3:]), True
-        if now() - start >= effort.warmup_limit:
-            return median(rounds[-3:]), len(rounds) < 6
+            return Warm(median(rounds[-3:]), min(rounds), settled=True)
+        if late:
+            return Warm(median(rounds[-3:]), min(rounds), settled=len(rounds) < 6)
 
 
-def pace(seconds: float, target: float) -> Pace:
-    """The pace of a variant whose warm iteration takes ``seconds``, for rounds of ``target`` seconds."""
-    iterations = max(1, min(MOST_ITERATIONS, ceil(target / seconds))) if seconds > 0 else MOST_ITERATIONS
-    lead = 0 if seconds >= LONG_ITERATION else max(1, iterations // 5)
-    return Pace(iterations, lead, seconds)
+def pace(warm: Warm, target: float) -> Pace:
+    """The pace of a warm variant for rounds of at least ``target`` seconds, also when it runs at its quickest."""
+    iterations = max(1, min(MOST_ITERATIONS, ceil(target / warm.quickest))) if warm.quickest > 0 else MOST_ITERATIONS
+    lead = 0 if warm.seconds >= LONG_ITERATION else max(1, iterations // 5)
+    return Pace(iterations, lead, warm.seconds)
 
 
 def target_seconds(iteration_seconds: list[float], effort: Effort) -> float:

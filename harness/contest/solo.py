@@ -19,7 +19,10 @@ SOURCE = "alone in a fresh process"
 def solo(case: str, claim: Claim, asked: Asked, terms: Terms, name: str) -> Measurement:
     """Memory, CPU-seconds and leftovers of one variant; the process is to be thrown away afterwards."""
     start = perf_counter()
-    status, reason, readings, sources, warnings = Status.MEASURED, "", {}, {}, []
+    status, reason = Status.MEASURED, ""
+    readings: dict[str, float] = {}
+    sources: dict[str, str] = {}
+    warnings: list[str] = []
     given = asked.variants[name]
     assert isinstance(given, Variant)
     entrant = local(name, given, claim, terms.device)

@@ -63,7 +63,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Mod
     for argument in config.args:
         named = (config.invocation_params.dir / argument.split("::")[0]).resolve()
         if named != config.rootpath and (named == file_path or named in file_path.parents):
-            return BenchmarkFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return]
+            return BenchmarkFile.from_parent(parent, path=file_path)
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from harness import launch, store
 from harness.claims import read
-from harness.model import Claim, Measurement, Outcome, Status, Verdict
+from harness.model import SCHEMA, Claim, Measurement, Outcome, Status, Verdict
 from harness.run.crew import Crew, CrewError, Report, RollCall
 from harness.run.schedule import Measure, Schedule, Solo, Standing
 from harness.run.settings import PROFILES, Settings, effort, select
@@ -111,7 +111,7 @@ class _Bench:
     def _measure(self, crew: Crew, writer: store.Writer) -> str:
         self._screen.roll_call()
         called = crew.roll_call(sorted({claim.path for claim in self._claims}))
-        writer.write("header", schema=store.SCHEMA, environment=called.environment,
+        writer.write("header", schema=SCHEMA, environment=called.environment,
                      planned=[*called.cases, *called.skipped, *called.failed])
         self._screen.called(called.environment, len(called.cases), len(called.skipped))
         self._settle_absent(called, writer)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from rich.console import Console
+
 from harness.claims import ClaimError
 from harness.launch import LaunchError
 from harness.run.bench import BAD, CANNOT_JUDGE, OK, TOOL_ERROR, UnusableGpu, bench as hold_bench, chosen_claims
@@ -136,9 +138,7 @@ def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:
     return CANNOT_JUDGE if called.failed or called.broken else OK
 
 
-def _console():  # type: ignore[no-untyped-def]
-    from rich.console import Console
-
+def _console() -> Console:
     width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "120"))
     return Console(width=width)
 
