@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 Iteration = Callable[[], object]
@@ -56,7 +55,7 @@ def prepared(
 
 def variant(iteration: Iteration, *, around: Callable[[], AbstractContextManager[object]] = nullcontext) -> Variant:
     """A variant that needs no setting up; ``around`` opens a context around each of its rounds, untimed."""
-    return Variant(partial(nullcontext, iteration), around)
+    return Variant(lambda: nullcontext(iteration), around)
 
 
 def as_variant(given: Iteration | Variant | Unavailable) -> Variant | Unavailable:
