@@ -45,15 +45,21 @@ def warm_up(entrant: Entrant, first_seconds: float, effort: Effort, now: Callabl
     Steady means that the median of the last three rounds is not more than ``effort.steady`` below that of the three
     before. A variant that has not settled when ``effort.warmup_limit`` is used up is measured all the same, and says so.
     A round that turns out too short starts the account anew with more iterations: the lap before it had been held up,
-    by a neighbour or by its own first-time cost, and said nothing about the work.
+    by a neighbour or by its own first-time cost, and said nothing about the work. For the same reason a long lap counts
+    only where the call before it took about as long; two such doubts are followed up, not more.
     """
     start = now()
     iterations = 1
+    before = first_seconds
+    doubts = 2
     rounds: list[float] = []
     while True:
         seconds = entrant.lap(iterations, 0).seconds
-        if iterations == 1 and min(seconds, first_seconds) >= LONG_ITERATION:
-            return Warm(seconds, seconds, settled=True)
+        if iterations == 1 and seconds >= LONG_ITERATION and doubts:
+            if max(before, seconds) <= 2 * min(before, seconds):
+                return Warm(seconds, seconds, settled=True)
+            before, doubts, start = seconds, doubts - 1, now()
+            continue
         late = now() - start >= effort.warmup_limit
         if seconds < effort.round_seconds and iterations < MOST_ITERATIONS:
             # Grow at most tenfold at a time: a lap that is mostly start-up cost says little about the next.
