@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 
 Same = Callable[..., object]
 
@@ -17,7 +18,7 @@ class Agreement:
     """What the variants of a case must agree on.
 
     ``same(expected, got)`` agrees by returning True or None, or a mapping of readings that are kept (errors against a
-    reference, say); it disagrees by returning False or raising AssertionError.
+    reference, say); it disagrees by returning False, a reading that is not finite, or raising AssertionError.
     """
 
     same: Same
@@ -30,7 +31,11 @@ class Agreement:
         except AssertionError as error:
             raise Disagreement(_sentence(error)) from error
         if isinstance(said, Mapping):
-            return {str(name): float(value) for name, value in said.items()}
+            readings = {str(name): float(value) for name, value in said.items()}
+            for name, value in readings.items():
+                if not isfinite(value):
+                    raise Disagreement(f"its {name} is {value}")
+            return readings
         if said is None or bool(said):
             return {}
         raise Disagreement(f"its result differs from the baseline's ({getattr(self.same, '__name__', 'same')} says no)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Protocol
 
 from harness.clock import Clock, Iteration
@@ -50,9 +51,13 @@ class Entrant(Protocol):
 
 
 def readings_of(result: object) -> Mapping[str, float]:
-    """The numbers an iteration's result carries about itself."""
-    readings = getattr(result, "readings", None)
-    return {str(name): float(value) for name, value in readings.items()} if isinstance(readings, Mapping) else {}
+    """The numbers an iteration's result carries about itself. Raises ValueError for one that is not finite."""
+    given = getattr(result, "readings", None)
+    readings = {str(name): float(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
+    for name, value in readings.items():
+        if not isfinite(value):
+            raise ValueError(f"its reading {name} is {value}")
+    return readings
 
 
 class LocalEntrant:
