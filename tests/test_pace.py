@@ -53,7 +53,7 @@ def test_constant_cost_is_found(seconds: float) -> None:
     warm, runner = run_in(lambda n: seconds)
     assert warm.settled
     assert warm.seconds == pytest.approx(seconds)
-    assert pace(warm, target_seconds([seconds], EFFORT)).iterations * seconds >= 0.005
+    assert pace(warm, target_seconds([seconds], EFFORT), EFFORT).iterations * seconds >= 0.005
     assert runner.clock.seconds < EFFORT.warmup_limit + 7 * max(0.01, seconds)
 
 
@@ -81,9 +81,9 @@ def test_never_settling_is_measured_all_the_same() -> None:
 @pytest.mark.parametrize("held_up", [0.05, 0.15, 2.0])
 def test_one_slow_call_says_nothing(held_up: float) -> None:
     """A second call that was held up (autotuning, a neighbour) does not make an iteration of 10 us a long one."""
-    warm, runner = run_in(lambda n: held_up if n == 1 else 1e-5)
+    warm, _ = run_in(lambda n: held_up if n == 1 else 1e-5)
     assert warm.seconds == pytest.approx(1e-5, rel=0.01)
-    assert pace(warm, target_seconds([warm.seconds], EFFORT)).iterations * 1e-5 >= 0.005
+    assert pace(warm, target_seconds([warm.seconds], EFFORT), EFFORT).iterations * 1e-5 >= 0.005
 
 
 def test_two_start_up_calls_say_nothing() -> None:
@@ -103,28 +103,34 @@ def test_quick_effort_takes_one_lap() -> None:
     effort = Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0)
     warm, runner = run_in(lambda n: 1e-6, effort)
     assert runner.calls == 2
-    assert pace(warm, target_seconds([warm.seconds], effort)).iterations == 1
+    assert pace(warm, target_seconds([warm.seconds], effort), effort).iterations == 1
 
 
 def test_pace_counts_by_the_quickest() -> None:
     """Rounds are long enough also when the variant runs at its quickest, and cost what it typically takes."""
-    found = pace(Warm(seconds=2e-3, quickest=1e-3, settled=True), 0.006)
+    found = pace(Warm(seconds=2e-3, quickest=1e-3, settled=True), 0.006, EFFORT)
     assert found.iterations == 6
     assert found.lead == 1
     assert found.round_seconds == pytest.approx(7 * 2e-3)
+
+
+def test_the_slowest_is_not_doubled() -> None:
+    """The variant whose iteration sets the common length runs once a round, though its quickest is a bit shorter."""
+    assert pace(Warm(0.02, 0.0199, True), 0.02, EFFORT).iterations == 1
+    assert pace(Warm(0.008, 0.0079, True), 0.02, EFFORT).iterations == 2
 
 
 @pytest.mark.parametrize(("iterations", "lead"), [(1, 1), (4, 1), (10, 2), (1024, 204)])
 def test_lead_in_is_a_fifth(iterations: int, lead: int) -> None:
     """The lead-in is a fifth of a round and at least one iteration."""
     seconds = 0.0625 / iterations
-    assert pace(Warm(seconds, seconds, True), 0.0625) == Pace(iterations, lead, seconds)
+    assert pace(Warm(seconds, seconds, True), 0.0625, EFFORT) == Pace(iterations, lead, seconds)
 
 
 def test_long_iterations_need_no_lead_in() -> None:
     """From 0.1 s an iteration on, a lead-in would only double the price."""
-    assert pace(Warm(LONG_ITERATION, LONG_ITERATION, True), 0.006).lead == 0
-    assert pace(Warm(0.099, 0.099, True), 0.006).lead == 1
+    assert pace(Warm(LONG_ITERATION, LONG_ITERATION, True), 0.006, EFFORT).lead == 0
+    assert pace(Warm(0.099, 0.099, True), 0.006, EFFORT).lead == 1
 
 
 @pytest.mark.parametrize(

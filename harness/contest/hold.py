@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
 
@@ -30,9 +31,13 @@ class _Entry:
     turns: list[Turn] = field(default_factory=list)
     exact: dict[str, float] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    left: bool = False
 
-    def drop(self, error: BaseException) -> None:
-        """Take the variant out of the contest: wrong where it disagreed, timed out or failed otherwise."""
+    def drop(self, error: BaseException, warnings: list[str]) -> None:
+        """Take the variant out of the contest: wrong where it disagreed, timed out or failed otherwise.
+
+        It is left at once: its workers would go on filling their queues in the rounds of others.
+        """
         self.turns.clear()
         if isinstance(error, Disagreement):
             self.status, self.reason = Status.WRONG, str(error)
@@ -40,6 +45,17 @@ class _Entry:
             self.status, self.reason = Status.TIMED_OUT, str(error)
         else:
             self.status, self.reason = Status.FAILED, failure(error)
+        self.leave(warnings)
+
+    def leave(self, warnings: list[str]) -> None:
+        """Tidy up, once."""
+        if self.left:
+            return
+        self.left = True
+        try:
+            self.entrant.leave()
+        except Exception as error:
+            warnings.append(f"{self.entrant.name} did not tidy up: {failure(error)}")
 
 
 def failure(error: BaseException) -> str:
@@ -73,19 +89,15 @@ def hold(
     """
     entries = {entrant.name: _Entry(entrant) for entrant in entrants}
     warnings: list[str] = []
-    try:
-        _set_up(entries, random)
-        _compare(entries, agreement, reference, random)
+    with ExitStack() as stack:
+        for entry in entries.values():
+            stack.callback(entry.leave, warnings)
+        _set_up(entries, random, warnings)
+        _compare(entries, agreement, reference, random, warnings)
         _warm_up(entries, effort, now, random, warnings)
-        _measure(entries, effort, now, random)
+        _measure(entries, effort, now, random, warnings)
         if memory:
             _weigh(entries, warnings)
-    finally:
-        for entry in entries.values():
-            try:
-                entry.entrant.leave()
-            except Exception as error:
-                warnings.append(f"{entry.entrant.name} did not tidy up: {failure(error)}")
     return [_trial(entry, expect[name]) for name, entry in entries.items()], warnings
 
 
@@ -97,16 +109,20 @@ def _alive(entries: Mapping[str, _Entry], random: Random) -> list[_Entry]:
     return random.sample(alive, len(alive))
 
 
-def _set_up(entries: Mapping[str, _Entry], random: Random) -> None:
+def _set_up(entries: Mapping[str, _Entry], random: Random, warnings: list[str]) -> None:
     for entry in _alive(entries, random):
         try:
             entry.entrant.enter()
         except Exception as error:
-            entry.drop(error)
+            entry.drop(error, warnings)
 
 
 def _compare(
-    entries: Mapping[str, _Entry], agreement: Agreement, reference: Callable[[], object] | None, random: Random
+    entries: Mapping[str, _Entry],
+    agreement: Agreement,
+    reference: Callable[[], object] | None,
+    random: Random,
+    warnings: list[str],
 ) -> None:
     if reference is not None:
         agreement.expected = reference()
@@ -121,7 +137,7 @@ def _compare(
                 entry.exact.update(readings)
                 entry.sources.update(dict.fromkeys(readings, "against the reference"))
         except Exception as error:
-            entry.drop(error)
+            entry.drop(error, warnings)
     agreement.expected = None
 
 
@@ -134,7 +150,7 @@ def _warm_up(
         try:
             found = warm_up(entry.entrant, entry.first_seconds, effort, now)
         except Exception as error:
-            entry.drop(error)
+            entry.drop(error, warnings)
             continue
         warm[entry.entrant.name] = found
         entry.warmup_seconds = entry.first_seconds + now() - start
@@ -142,10 +158,12 @@ def _warm_up(
             warnings.append(f"{entry.entrant.name} was still getting faster after {effort.warmup_limit:g} s of warming up")
     target = target_seconds([found.seconds for found in warm.values()], effort)
     for name, found in warm.items():
-        entries[name].pace = pace(found, target)
+        entries[name].pace = pace(found, target, effort)
 
 
-def _measure(entries: Mapping[str, _Entry], effort: Effort, now: Callable[[], float], random: Random) -> None:
+def _measure(
+    entries: Mapping[str, _Entry], effort: Effort, now: Callable[[], float], random: Random, warnings: list[str]
+) -> None:
     alive = {entry.entrant.name: entry for entry in _alive(entries, random)}
     paces = {name: entry.pace for name, entry in alive.items() if entry.pace is not None}
     block_seconds = sum(pace.round_seconds for pace in paces.values())
@@ -153,19 +171,22 @@ def _measure(entries: Mapping[str, _Entry], effort: Effort, now: Callable[[], fl
     # Beside a busy neighbour rounds may take many times what warming up promised; enough blocks are then enough.
     patience = now() + max(4 * blocks * block_seconds, PATIENCE)
     competing = {name: entry.entrant for name, entry in alive.items()}
+    done = 0
     with garbage_collection_off():
-        for done, order in enumerate(orders(sorted(alive), blocks, random)):
-            if done >= effort.fewest_blocks and now() > patience:
+        # Every variant may cost one block, the one it fails in.
+        for order in orders(sorted(alive), blocks + len(alive), random):
+            if done == blocks or (done >= effort.fewest_blocks and now() > patience):
                 break
             try:
                 turns = play(competing, paces, [name for name in order if name in competing])
             except Dropped as dropped:
-                alive[dropped.name].drop(dropped.error)
+                alive[dropped.name].drop(dropped.error, warnings)
                 del competing[dropped.name]
                 if dropped.name == BASELINE:
                     break
                 # The block is lost for all: equal index must mean the same block.
                 continue
+            done += 1
             for name, turn in turns.items():
                 alive[name].turns.append(turn)
     _alive(entries, random)
@@ -185,11 +206,12 @@ def _trial(entry: _Entry, expect: Expect) -> Trial:
     iterations = entry.pace.iterations if entry.pace else 0
     samples: dict[str, tuple[float, ...]] = {}
     if entry.turns:
+        for name in entry.turns[0].readings:
+            if all(name in turn.readings for turn in entry.turns):
+                samples[name] = tuple(turn.readings[name] for turn in entry.turns)
         samples["seconds"] = tuple(turn.seconds / iterations for turn in entry.turns)
         if all(turn.host_seconds is not None for turn in entry.turns):
             samples["host_seconds"] = tuple((turn.host_seconds or 0.0) / iterations for turn in entry.turns)
-        for name in entry.turns[0].readings:
-            samples[name] = tuple(turn.readings.get(name, 0.0) for turn in entry.turns)
     return Trial(
         variant=entry.entrant.name,
         status=entry.status,

@@ -43,7 +43,8 @@ def warm_up(entrant: Entrant, first_seconds: float, effort: Effort, now: Callabl
     """Find the iterations that fill a round, and run such rounds until they no longer get faster.
 
     Steady means that the median of the last three rounds is not more than ``effort.steady`` below that of the three
-    before. A variant that has not settled when ``effort.warmup_limit`` is used up is measured all the same, and says so.
+    before. A variant that has not settled when ``effort.warmup_limit`` is used up is measured all the same, and says
+    so.
     A round that turns out too short starts the account anew with more iterations: the lap before it had been held up,
     by a neighbour or by its own first-time cost, and said nothing about the work. For the same reason a long lap counts
     only where the call before it took about as long; two such doubts are followed up, not more.
@@ -75,9 +76,16 @@ def warm_up(entrant: Entrant, first_seconds: float, effort: Effort, now: Callabl
             return Warm(median(rounds[-3:]), min(rounds), settled=len(rounds) < 6)
 
 
-def pace(warm: Warm, target: float) -> Pace:
-    """The pace of a warm variant for rounds of at least ``target`` seconds, also when it runs at its quickest."""
-    iterations = max(1, min(MOST_ITERATIONS, ceil(target / warm.quickest))) if warm.quickest > 0 else MOST_ITERATIONS
+def pace(warm: Warm, target: float, effort: Effort) -> Pace:
+    """The pace of a warm variant for rounds of about ``target`` seconds.
+
+    They fill ``effort.round_seconds`` also when it runs at its quickest.
+    """
+    if warm.quickest > 0:
+        wanted = max(ceil(effort.round_seconds / warm.quickest), round(target / warm.seconds))
+        iterations = max(1, min(MOST_ITERATIONS, wanted))
+    else:
+        iterations = MOST_ITERATIONS
     lead = 0 if warm.seconds >= LONG_ITERATION else max(1, iterations // 5)
     return Pace(iterations, lead, warm.seconds)
 

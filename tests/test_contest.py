@@ -1,0 +1,607 @@
+"""A contest: correctness first, then blocks in random order; whoever fails leaves alone. All on a clock by script."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from itertools import permutations
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.clock import FakeClock, Lap
+from harness.contest.agreement import Agreement, Disagreement
+from harness.contest.effort import Effort
+from harness.contest.entrant import LocalEntrant, Turn
+from harness.contest.hold import BaselineFailed, hold
+from harness.contest.variant import Variant, as_variant, prepared
+from harness.model import BASELINE, Expect, Status, Trial
+
+NAMES = (BASELINE, "tip", "trick")
+STAGES = ("setting up", "first call", "warming up", "blocks")
+
+
+@dataclass
+class Result:
+    """What an iteration gives: a value to agree on, and readings of its own."""
+
+    value: float
+    readings: Mapping[str, float] = field(default_factory=dict)
+
+
+class RoundsClock(FakeClock):
+    """A fake clock that keeps every timed round: who ran, how often, how long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running = ""
+        self.rounds: list[tuple[str, int, float]] = []
+
+    def lap(self, work: Callable[[], object], iterations: int) -> Lap:
+        """As the fake clock's, remembered."""
+        lap = super().lap(work, iterations)
+        self.rounds.append((self.running, iterations, lap.seconds))
+        return lap
+
+
+@dataclass
+class Stage:
+    """A contest by script: variants with a cost a call, and a log of everything that happens to them."""
+
+    clock: RoundsClock = field(default_factory=RoundsClock)
+    log: list[tuple[str, str]] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    entrants: list[LocalEntrant] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(
+        self,
+        name: str,
+        seconds: float | Callable[[int], float] = 1e-3,
+        result: Callable[[int], Any] = lambda call: Result(1.0),
+        around: Callable[[], AbstractContextManager[object]] | None = None,
+        setting_up: Callable[[], object] = lambda: None,
+    ) -> None:
+        """A variant whose n-th call takes that many seconds and gives that result."""
+
+        def iteration() -> object:
+            call = self.calls[name]
+            self.calls[name] += 1
+            self.clock.running = name
+            self.clock.advance(seconds(call) if callable(seconds) else seconds)
+            return result(call)
+
+        @contextmanager
+        def prepare() -> Iterator[Callable[[], object]]:
+            setting_up()
+            self.log.append(("enter", name))
+            try:
+                yield iteration
+            finally:
+                self.log.append(("leave", name))
+
+        given = Variant(prepare, around) if around else Variant(prepare)
+        self.entrants.append(LocalEntrant(name, given, self.clock, None))
+
+    def hold(self, seed: int = 0, effort: Effort | None = None, **more: Any) -> dict[str, Trial]:
+        """The trials by name."""
+        trials, self.warnings = hold(
+            self.entrants,
+            more.pop("agreement", Agreement(lambda expected, got: expected.value == got.value)),
+            reference=more.pop("reference", None),
+            expect=dict.fromkeys((entrant.name for entrant in self.entrants), Expect.LOWER),
+            effort=effort or Effort(share=0.2),
+            now=self.clock.now,
+            random=Random(seed),
+            **more,
+        )
+        return {trial.variant: trial for trial in trials}
+
+    def of(self, event: str) -> list[str]:
+        """Who the event happened to, in order."""
+        return [name for kind, name in self.log if kind == event]
+
+    def blocks(self, trials: Mapping[str, Trial]) -> list[tuple[str, int, float]]:
+        """The rounds that were timed in blocks: the last ones."""
+        kept = sum(len(trial.samples["seconds"]) for trial in trials.values() if trial.samples)
+        return self.clock.rounds[len(self.clock.rounds) - kept :]
+
+
+def stage_of(**costs: float) -> Stage:
+    """A stage of variants with constant costs."""
+    stage = Stage()
+    for name, seconds in costs.items():
+        stage.add(name, seconds)
+    return stage
+
+
+def explode(call: int = 0) -> Any:
+    raise RuntimeError("boom\nand more")
+
+
+def failing_at(stage: Stage, name: str, when: str) -> None:
+    """A variant that raises while it is set up, at its first call, while it warms up, or in the midst of the blocks."""
+    def result(call: int) -> Result:
+        if when == "first call" or (when == "warming up" and call == 9):
+            explode()
+        if when == "blocks" and stage.calls[name] > 85:
+            explode()
+        return Result(1.0)
+
+    stage.add(name, 1e-3, result, setting_up=explode if when == "setting up" else lambda: None)
+
+
+# --- what comes out ---------------------------------------------------------------------------------------------------
+
+
+def test_costs_come_out_as_samples() -> None:
+    """Every sample is the seconds of one iteration, whatever the number of iterations in a round."""
+    trials = stage_of(baseline=1e-3, tip=3e-4, trick=0.04).hold()
+    for name, seconds in (("baseline", 1e-3), ("tip", 3e-4), ("trick", 0.04)):
+        assert trials[name].status is Status.MEASURED
+        assert trials[name].samples["seconds"] == pytest.approx((seconds,) * len(trials[name].samples["seconds"]))
+    assert list(trials) == list(NAMES)
+
+
+def test_a_block_keeps_what_happened_in_it() -> None:
+    """Equal index is the same block: time that changes from block to block changes in all variants alike."""
+    stage = Stage()
+    for name in NAMES:
+        stage.add(name, lambda call: 0.2 if stage.clock.seconds < 5.0 else 0.2 * (1 + stage.clock.seconds // 1.0))
+    trials = stage.hold()
+    rows = [trials[name].samples["seconds"] for name in NAMES]
+    for block in zip(*rows, strict=True):
+        assert max(block) - min(block) <= 0.2 * 3
+
+
+@pytest.mark.parametrize("seconds", [1e-5, 3e-4, 4e-3, 7e-3])
+def test_rounds_last_five_milliseconds(seconds: float) -> None:
+    """No timed round is shorter than 5 ms."""
+    stage = stage_of(baseline=seconds, tip=seconds / 3)
+    trials = stage.hold()
+    assert min(length for _, _, length in stage.blocks(trials)) >= 0.005
+
+
+@pytest.mark.parametrize(("slow", "common"), [(0.02, 0.02), (0.2, 0.025)])
+def test_rounds_of_unequal_variants_are_of_similar_length(slow: float, common: float) -> None:
+    """Beside a variant 1000 times slower, the fast one's rounds grow to its length, up to 25 ms."""
+    stage = stage_of(baseline=slow / 1000, tip=slow)
+    trials = stage.hold()
+    fast = [length for name, _, length in stage.blocks(trials) if name == BASELINE]
+    assert fast == pytest.approx([common] * len(fast), rel=0.02)
+    assert trials["tip"].iterations == 1
+
+
+@pytest.mark.parametrize(("share", "blocks"), [(0.0, 6), (0.2, 13), (9.0, 30)])
+def test_blocks_follow_the_share(share: float, blocks: int) -> None:
+    """As many blocks as the share pays for, lead-ins included, within 6 and 30."""
+    trials = stage_of(baseline=1e-3, tip=1e-3).hold(effort=Effort(share=share))
+    assert {len(trial.samples["seconds"]) for trial in trials.values()} == {blocks}
+
+
+def test_blocks_end_where_patience_does() -> None:
+    """A machine that gets a hundred times slower in the blocks is not followed to the thirtieth, but to the sixth."""
+    stage = Stage()
+    for name in (BASELINE, "tip"):
+        stage.add(name, lambda call: 1e-3 if call < 70 else 0.1)
+    trials = stage.hold(effort=Effort(share=9.0))
+    assert 6 <= len(trials["tip"].samples["seconds"]) < 10
+
+
+def test_warming_up_is_not_in_the_samples() -> None:
+    """A variant that gets faster over its first calls has only its final time in the samples, the rest is reported."""
+    stage = stage_of(baseline=1e-3)
+    stage.add("tip", lambda call: 0.5 if call == 0 else 1e-3 * max(1.0, 20 - call / 2))
+    trial = stage.hold()["tip"]
+    assert trial.samples["seconds"] == pytest.approx((1e-3,) * len(trial.samples["seconds"]))
+    assert trial.first_seconds == pytest.approx(0.5)
+    slow = sum(1e-3 * max(1.0, 20 - call / 2) for call in range(1, 40))
+    assert trial.warmup_seconds > 0.5 + slow
+
+
+def test_never_settling_is_reported() -> None:
+    """A variant that is still getting faster when the warm-up ends is measured, with a warning that names it."""
+    stage = stage_of(baseline=1e-3)
+    stage.add("tip", lambda call: 0.04 * 0.97**call)
+    assert stage.hold(effort=Effort(share=0.0, warmup_limit=0.5))["tip"].status is Status.MEASURED
+    assert any("tip" in warning and "0.5 s" in warning for warning in stage.warnings)
+
+
+def test_readings_are_kept_block_by_block() -> None:
+    """What a result says of itself is kept for the last iteration of each round."""
+    stage = stage_of(baseline=0.2)
+    stage.add("tip", 0.2, lambda call: Result(1.0, {"wait_seconds": float(call)}))
+    trials = stage.hold(effort=Effort(share=0.0))
+    assert trials["tip"].samples["wait_seconds"] == (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
+    assert set(trials[BASELINE].samples) == {"seconds"}
+
+
+def test_a_reading_missing_in_one_round_is_not_made_up() -> None:
+    """A reading that some rounds lack is left out: no round gets a zero that nobody read."""
+    stage = stage_of(baseline=0.2)
+    stage.add("tip", 0.2, lambda call: Result(1.0, {"wait_seconds": 0.1} if call % 2 else {}))
+    assert "wait_seconds" not in stage.hold()["tip"].samples
+
+
+def test_a_reading_cannot_take_the_place_of_the_time() -> None:
+    """A result's own ``seconds`` never replaces what the clock said."""
+    stage = stage_of(baseline=0.2)
+    stage.add("tip", 0.2, lambda call: Result(1.0, {"seconds": 1e-9}))
+    assert stage.hold()["tip"].samples["seconds"] == pytest.approx((0.2,) * 6)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_reading_that_is_no_number_fails_its_variant(value: float) -> None:
+    """NaN cannot be recorded: the variant fails and says which reading, the others go on."""
+    stage = stage_of(baseline=0.2, trick=0.2)
+    stage.add("tip", 0.2, lambda call: Result(1.0, {"wait_seconds": value if call > 4 else 0.0}))
+    trials = stage.hold()
+    assert trials["tip"].status is Status.FAILED
+    assert "wait_seconds" in trials["tip"].reason
+    assert trials["trick"].status is Status.MEASURED
+
+
+def test_host_seconds_are_per_iteration() -> None:
+    """Where the clock tells the host's share, it is kept beside the time, per iteration."""
+
+    class TwoTimes(RoundsClock):
+        def lap(self, work: Callable[[], object], iterations: int) -> Lap:
+            found = super().lap(work, iterations)
+            return Lap(found.seconds, found.seconds / 4, found.result)
+
+    stage = Stage(clock=TwoTimes())
+    for name in (BASELINE, "tip"):
+        stage.add(name, 1e-3)
+    trials = stage.hold()
+    assert trials["tip"].samples["host_seconds"] == pytest.approx((2.5e-4,) * len(trials["tip"].samples["seconds"]))
+
+
+# --- order ------------------------------------------------------------------------------------------------------------
+
+
+def test_set_up_in_random_order() -> None:
+    """Over the seeds the variants are set up in each of their six orders, the baseline first or not."""
+    seen = Counter()
+    for seed in range(80):
+        stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
+        stage.hold(seed, Effort(share=0.0, fewest_blocks=1))
+        seen[tuple(stage.of("enter"))] += 1
+    assert set(seen) == set(permutations(NAMES))
+
+
+def test_rounds_in_random_order() -> None:
+    """Every block has its own random order, all six occur, and another seed gives other blocks."""
+    played = []
+    for seed in (1, 2):
+        stage = stage_of(baseline=5e-3, tip=5e-3, trick=5e-3)
+        order = [name for name, _, _ in stage.blocks(stage.hold(seed, Effort(share=9.0)))]
+        blocks = [tuple(order[index : index + 3]) for index in range(0, len(order), 3)]
+        assert len(blocks) == 30
+        assert set(blocks) == set(permutations(NAMES))
+        played.append(blocks)
+    assert played[0] != played[1]
+
+
+# --- around, and garbage ----------------------------------------------------------------------------------------------
+
+
+def test_around_is_open_in_lead_in_and_round_and_costs_nothing() -> None:
+    """A variant's context is open in its every call and in no other's, is opened once a round, and is not timed."""
+    stage = Stage()
+    opened: list[float] = []
+    is_open: list[bool] = [False]
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        assert not is_open[0]
+        stage.clock.advance(7.0)
+        opened.append(stage.clock.seconds)
+        is_open[0] = True
+        yield
+        is_open[0] = False
+        stage.clock.advance(7.0)
+
+    def seen(expected: bool) -> Callable[[int], Result]:
+        def result(call: int) -> Result:
+            assert is_open[0] is expected
+            return Result(1.0)
+
+        return result
+
+    stage.add(BASELINE, 1e-3, seen(False))
+    stage.add("tip", 1e-3, seen(True), around)
+    trials = stage.hold(effort=Effort(share=0.0))
+    assert trials["tip"].samples["seconds"] == pytest.approx((1e-3,) * 6)
+    assert trials["tip"].first_seconds == pytest.approx(1e-3)
+    assert trials["tip"].iterations > 1
+    rounds = sum(name == "tip" for name, _, _ in stage.clock.rounds)
+    assert len(opened) == rounds + 1  # each round once, and the very first call
+
+
+def test_lead_in_of_the_same_variant() -> None:
+    """Each round in the blocks follows a fifth of a round of the same variant, untimed."""
+    stage = stage_of(baseline=1e-3, tip=1e-3)
+    trials = stage.hold(effort=Effort(share=0.0))
+    timed = sum(iterations for name, iterations, _ in stage.clock.rounds if name == "tip")
+    assert trials["tip"].iterations == 6
+    assert stage.calls["tip"] == 1 + timed + 6 * 1
+
+
+def test_garbage_collection_is_off_in_the_blocks_only() -> None:
+    """No collection falls into a block; afterwards it is as it was, also when it had been off before."""
+    for before in (True, False):
+        stage = Stage()
+        seen: list[bool] = []
+        for name in (BASELINE, "tip"):
+            stage.add(name, 0.2, lambda call, seen=seen: seen.append(gc.isenabled()) or Result(1.0))
+        (gc.enable if before else gc.disable)()
+        try:
+            stage.hold(effort=Effort(share=0.0))
+            assert gc.isenabled() is before
+        finally:
+            gc.enable()
+        assert seen[:4] == [before] * 4
+        assert seen[-12:] == [False] * 12
+
+
+def test_garbage_collection_comes_back_after_an_interrupt() -> None:
+    """Ctrl-C in the midst of a block leaves garbage collection on."""
+    stage = stage_of(baseline=0.2)
+    stage.add("tip", 0.2, lambda call: interrupt() if call == 5 else Result(1.0))
+    with pytest.raises(KeyboardInterrupt):
+        stage.hold()
+    assert gc.isenabled()
+
+
+# --- who leaves, and when ---------------------------------------------------------------------------------------------
+
+
+def interrupt(call: int = 0) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_wrong_variants_are_never_timed() -> None:
+    """A variant whose result differs is called once, never timed, and left before anybody's round."""
+    stage = stage_of(baseline=1e-3, trick=1e-3)
+    stage.add("tip", 1e-3, lambda call: Result(2.0))
+    trials = stage.hold()
+    assert trials["tip"].status is Status.WRONG
+    assert trials["tip"].samples == {}
+    assert stage.calls["tip"] == 1
+    assert "tip" not in {name for name, _, _ in stage.clock.rounds}
+    assert trials["trick"].status is Status.MEASURED
+
+
+def test_a_dropped_variant_is_left_at_once() -> None:
+    """The workers of a variant that is out of the contest do not go on working in the rounds of others."""
+    stage = Stage()
+    open_ones: list[set[str]] = []
+
+    def result(call: int) -> Result:
+        open_ones.append(set(stage.of("enter")) - set(stage.of("leave")))
+        return Result(1.0)
+
+    stage.add(BASELINE, 1e-3, result)
+    stage.add("tip", 1e-3, lambda call: Result(2.0))
+    stage.add("trick", 1e-3, lambda call: explode() if call > 90 else Result(1.0))
+    stage.hold(effort=Effort(share=9.0))
+    assert open_ones[-1] == {BASELINE}
+    first_round = next(index for index, (name, _, _) in enumerate(stage.clock.rounds) if name == BASELINE)
+    assert first_round < len(stage.clock.rounds)
+    assert "tip" not in open_ones[1]  # the baseline's second call is the first of its warm-up
+    assert sorted(stage.of("leave")) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("when", STAGES)
+def test_a_raising_variant_leaves_alone(when: str) -> None:
+    """Whenever a variant raises, it fails with what it raised, and the others have all their blocks."""
+    stage = stage_of(baseline=1e-3, trick=1e-3)
+    failing_at(stage, "tip", when)
+    trials = stage.hold(effort=Effort(share=9.0))
+    assert trials["tip"].status is Status.FAILED
+    assert trials["tip"].reason == "RuntimeError: boom"
+    assert trials["tip"].samples == {}
+    lengths = {len(trials[name].samples["seconds"]) for name in (BASELINE, "trick")}
+    assert lengths == {30}
+    assert sorted(set(stage.of("leave"))) == sorted(set(stage.of("enter")))
+
+
+def test_a_lost_block_is_lost_for_all() -> None:
+    """The block in which a variant raises counts for nobody: equal index stays the same block."""
+    for seed in range(12):
+        stage = Stage()
+        rounds = Counter[str]()
+
+        def tagged(name: str, stage: Stage = stage, rounds: Counter[str] = rounds) -> Callable[[int], Result]:
+            def result(call: int) -> Result:
+                rounds["all"] += 1
+                if name == "trick" and call == 6:
+                    explode()
+                return Result(1.0, {"tag": float(rounds["all"])})
+
+            return result
+
+        for name in NAMES:
+            stage.add(name, 0.2, tagged(name))
+        trials = stage.hold(seed, Effort(share=0.0))
+        tags = [trials[name].samples["tag"] for name in (BASELINE, "tip")]
+        assert len(tags[0]) == 6
+        assert all(abs(one - other) <= 2 for one, other in zip(*tags, strict=True))
+
+
+@pytest.mark.parametrize("when", STAGES)
+def test_a_failing_baseline_ends_the_contest(when: str) -> None:
+    """Without a baseline there is nothing to compare with; everybody is left."""
+    stage = stage_of(tip=1e-3, trick=1e-3)
+    failing_at(stage, BASELINE, when)
+    with pytest.raises(BaselineFailed, match="boom") as caught:
+        stage.hold(effort=Effort(share=9.0))
+    assert caught.value.status is Status.FAILED
+    assert sorted(stage.of("leave")) == sorted(stage.of("enter"))
+
+
+def test_a_baseline_that_fails_is_not_waited_for() -> None:
+    """Once the baseline has failed in the blocks no other variant goes another round."""
+    stage = stage_of(tip=1e-3)
+    failing_at(stage, BASELINE, "blocks")
+    with pytest.raises(BaselineFailed):
+        stage.hold(effort=Effort(share=9.0))
+    last = max(index for index, (name, _, _) in enumerate(stage.clock.rounds) if name == BASELINE)
+    assert len(stage.clock.rounds) - last <= 3
+
+
+def test_running_out_of_time_is_not_failing() -> None:
+    """A TimeoutError of a variant is `timed out`."""
+    def late(call: int) -> Any:
+        raise TimeoutError("no answer in 5 s")
+
+    stage = stage_of(baseline=1e-3)
+    stage.add("tip", 1e-3, late)
+    trial = stage.hold()["tip"]
+    assert (trial.status, trial.reason) == (Status.TIMED_OUT, "no answer in 5 s")
+
+
+@pytest.mark.parametrize("when", STAGES)
+def test_everybody_is_left_on_interrupt(when: str) -> None:
+    """Ctrl-C, whenever it comes, tidies up every variant once that was set up, and passes through."""
+    stage = stage_of(baseline=1e-3, trick=1e-3)
+    calls = {"first call": 0, "warming up": 9, "blocks": 85}.get(when, -1)
+    stage.add("tip", 1e-3, lambda call: interrupt() if call == calls else Result(1.0),
+              setting_up=interrupt if when == "setting up" else lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        stage.hold(effort=Effort(share=9.0))
+    assert sorted(stage.of("leave")) == sorted(stage.of("enter"))
+
+
+def test_failing_to_tidy_up_is_a_warning() -> None:
+    """What a variant raises while it is left costs it nothing but a warning."""
+
+    @contextmanager
+    def factory() -> Iterator[Callable[[], Result]]:
+        yield lambda: stage.clock.advance(0.2) or Result(1.0)
+        explode()
+
+    stage = stage_of(baseline=0.2)
+    stage.entrants.append(LocalEntrant("tip", prepared(factory), stage.clock, None))
+    assert stage.hold()["tip"].status is Status.MEASURED
+    assert stage.warnings == ["tip did not tidy up: RuntimeError: boom"]
+
+
+# --- agreement --------------------------------------------------------------------------------------------------------
+
+
+def test_a_reference_takes_the_place_of_the_baseline() -> None:
+    """With a reference everything is compared with it, the baseline too, and the readings are kept."""
+    def same(expected: Result, got: Result) -> Mapping[str, float]:
+        return {"max_relative_error": abs(got.value - expected.value)}
+
+    stage = stage_of(baseline=0.2)
+    stage.add("tip", 0.2, lambda call: Result(1.5))
+    trials = stage.hold(agreement=Agreement(same), reference=lambda: Result(1.25))
+    assert trials[BASELINE].exact == {"max_relative_error": 0.25}
+    assert trials["tip"].exact == {"max_relative_error": 0.25}
+    assert trials["tip"].sources["max_relative_error"]
+
+
+def test_a_wrong_baseline_is_wrong() -> None:
+    """A baseline that disagrees with the reference ends the contest as wrong."""
+    with pytest.raises(BaselineFailed) as caught:
+        stage_of(baseline=0.2, tip=0.2).hold(reference=lambda: Result(9.0))
+    assert caught.value.status is Status.WRONG
+
+
+@pytest.mark.parametrize("said", [True, None, {}, {"error": 0}])
+def test_agreeing(said: Any) -> None:
+    """True, None and readings agree."""
+    assert Agreement(lambda expected, got: said).check(1) == ({"error": 0.0} if said == {"error": 0} else {})
+
+
+def test_disagreeing() -> None:
+    """False and AssertionError disagree, and the message is the assertion's first lines."""
+    with pytest.raises(Disagreement, match="differs from the baseline"):
+        Agreement(lambda expected, got: False).check(1)
+
+    def assertive(expected: object, got: object) -> None:
+        raise AssertionError("\n\nTensor-likes are not close!\n\n  Mismatched: 1 / 3\nmore\neven more")
+
+    with pytest.raises(Disagreement, match=r"^Tensor-likes are not close!; Mismatched: 1 / 3; more$"):
+        Agreement(assertive).check(1)
+
+
+@pytest.mark.parametrize("error", [math.nan, math.inf, -math.inf])
+def test_an_error_that_is_no_number_disagrees(error: float) -> None:
+    """A result full of NaN has an error of NaN: that is wrong, and could not be recorded."""
+    with pytest.raises(Disagreement, match="max_relative_error"):
+        Agreement(lambda expected, got: {"max_relative_error": error}).check(1)
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+class Weighed(LocalEntrant):
+    """An entrant whose peak is known."""
+
+    def peak(self) -> tuple[float, str]:
+        """A number, or what went wrong."""
+        return explode() if self.name == "trick" else (4096.0, "scale")
+
+
+def test_memory_is_weighed_after_the_blocks() -> None:
+    """Where asked for, the peak of each measured variant is read; a probe that fails is a warning, no failure."""
+    stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
+    stage.add("wrong", 0.2, lambda call: Result(2.0))
+    for entrant in stage.entrants:
+        entrant.__class__ = Weighed
+    trials = stage.hold(memory=True)
+    assert trials["tip"].exact == {"peak_bytes": 4096.0}
+    assert trials["tip"].sources == {"peak_bytes": "scale"}
+    assert trials["trick"].status is Status.MEASURED
+    assert trials["trick"].exact == {}
+    assert trials["wrong"].exact == {}
+    assert stage.warnings == ["no peak memory of trick: RuntimeError: boom"]
+
+
+# --- variants ---------------------------------------------------------------------------------------------------------
+
+
+def test_prepared_makes_the_iteration_where_it_is_entered() -> None:
+    """A factory runs at `enter`, not before; what it yields is left behind with its context."""
+    log: list[str] = []
+
+    @contextmanager
+    def factory(word: str, *, suffix: str) -> Iterator[Callable[[], str]]:
+        log.append("in")
+        yield lambda: word + suffix
+        log.append("out")
+
+    def plain(word: str) -> Callable[[], str]:
+        return lambda: word
+
+    given = prepared(factory, "a", suffix="b")
+    assert log == []
+    with given.prepare() as iteration:
+        assert iteration() == "ab"
+        assert log == ["in"]
+    assert log == ["in", "out"]
+    with prepared(plain, "x").prepare() as iteration:
+        assert iteration() == "x"
+
+
+def test_what_is_no_variant_is_refused() -> None:
+    """A tensor handed over instead of a callable is a TypeError that says what is wanted."""
+    with pytest.raises(TypeError, match=r"prepared\(\.\.\.\)"):
+        as_variant(SimpleNamespace())  # type: ignore[arg-type]
+
+
+def test_turns_of_unread_results_have_no_readings() -> None:
+    """A result without readings gives a turn without."""
+    clock = FakeClock()
+    entrant = LocalEntrant("tip", as_variant(lambda: clock.advance(1.0)), clock, None)  # type: ignore[arg-type]
+    entrant.enter()
+    assert entrant.lap(3, 1) == Turn(3.0)
