@@ -44,7 +44,10 @@ class Channel:
         reading, writing = map(int, named.split(","))
         for descriptor in (reading, writing):
             os.set_inheritable(descriptor, False)
-        return cls(reading, writing)
+        channel = cls(reading, writing)
+        # A forked worker must not keep the channel open: our death would go unnoticed until its own.
+        os.register_at_fork(after_in_child=channel.close)
+        return channel
 
     def send(self, **message: Any) -> None:
         """Send one message. Raises ChannelClosed."""
