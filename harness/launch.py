@@ -49,7 +49,8 @@ def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]
 
 def measuring_environment(lent: Path | None = None) -> dict[str, str]:
     """The environment of a measuring process; ``lent`` is what `lend` made for a foreign interpreter."""
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    # Kineto would print lines about every profile; it reads its level when torch is imported.
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "KINETO_LOG_LEVEL": "99"}
     environment.pop("PYTEST_ADDOPTS", None)
     environment.pop("PYTEST_PLUGINS", None)
     package = Path(__file__).resolve().parent
