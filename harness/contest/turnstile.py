@@ -7,6 +7,7 @@ one question, and on a GPU the side that answers has synchronised first (its clo
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,7 @@ class Turnstile:
         self._timeout = timeout
         self._watch = watch
         self._stack = ExitStack()
+        self._seated = 0
 
     def __enter__(self) -> Turnstile:
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tipbench-seats-")))
@@ -52,22 +54,24 @@ class Turnstile:
     def seat(self, name: str) -> SeatedEntrant:
         """Start a process for the variant; it sets nothing up before its first turn."""
         command, plan = self._seating(name)
+        self._seated += 1
+        place = self._folder / f"seat-{self._seated}"  # not the name: a variant's may hold what a path may not
         process = LiveProcess(
-            command, guard=self._guard, environment=self._environment, log=self._folder / f"{name}.log"
+            command, guard=self._guard, environment=self._environment, log=place.with_suffix(".log")
         )
         self._stack.callback(process.end)
         process.channel.send(**plan)
-        return SeatedEntrant(name, process, self._folder, self._timeout, self._watch)
+        return SeatedEntrant(name, process, place, self._timeout, self._watch)
 
 
 class SeatedEntrant:
     """A variant in a live process of its own; between its turns that process is stopped."""
 
-    def __init__(self, name: str, process: LiveProcess, folder: Path, timeout: float, watch: Any) -> None:
+    def __init__(self, name: str, process: LiveProcess, place: Path, timeout: float, watch: Any) -> None:
         self.name = name
         self.pid = process.pid
         self._process = process
-        self._folder = folder
+        self._place = place
         self._timeout = timeout
         self._watch = watch
 
@@ -79,7 +83,7 @@ class SeatedEntrant:
 
     def open(self) -> tuple[float, object]:
         """The first iteration there; its result comes here as a file of tensors."""
-        path = self._folder / f"{self.name}.pt"
+        path = self._place.with_suffix(".pt")
         seconds = float(self._ask(do="open", path=str(path))["seconds"])
         result = travel.load(path)
         path.unlink()
@@ -129,7 +133,7 @@ class SeatedEntrant:
         return answer
 
     def _last_words(self) -> str:
-        log = self._folder / f"{self.name}.log"
+        log = self._place.with_suffix(".log")
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         return f"{exit_reason(self._process.end())}: {lines[-1] if lines else 'it said nothing'}"
 
@@ -144,6 +148,9 @@ def serve(channel: Channel, entrant: LocalEntrant, failure: Callable[[BaseExcept
             match question["do"]:
                 case "enter":
                     entrant.enter()
+                    # Collections would fall into rounds, and the process that gives turns can only stop its own.
+                    gc.collect()
+                    gc.disable()
                     channel.send(ok=True)
                 case "open":
                     seconds, result = entrant.open()
