@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def write_measurement(writer: Writer, measurement: Measurement) -> None:
 def new_run_folder(results: Path, now: datetime) -> Path:
     """Make a folder of its own for a run that starts ``now``; a second run in the same second gets another name."""
     stamp = now.strftime("%Y-%m-%d_%H-%M-%S")
-    for suffix in ("", *(f"-{count}" for count in range(2, 100))):
+    for suffix in ("", *(f"-{count:02}" for count in range(2, 100))):
         folder = results / f"{stamp}{suffix}"
         try:
             folder.mkdir(parents=True)
@@ -137,7 +138,7 @@ def load(folder: Path) -> Run:
             kind = record.pop("record", None)
             try:
                 if kind in ("run", "header") and record["schema"] > SCHEMA:
-                    raise StoreError(f"{path} has schema {record['schema']}, this harness reads up to {SCHEMA}: update it")
+                    raise StoreError(f"{path} has schema {record['schema']}, this harness reads {SCHEMA}: update it")
                 if kind == "run":
                     claims = tuple(_claim(stated) for stated in record.pop("claims"))
                     facts = record
@@ -151,7 +152,7 @@ def load(folder: Path) -> Run:
                 else:
                     raise ValueError(f"unknown record {kind!r}")
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise StoreError(f"{path}:{number} is not a record of ours ({error}); remove that line or file") from error
+                raise StoreError(f"{path}:{number} is no record of ours ({error}); remove that line or file") from error
     measurements.sort(key=lambda measurement: measurement.invocation)
     return Run(folder, facts, claims, environment, tuple(measurements), tuple(planned), ended, tuple(warnings))
 
@@ -188,7 +189,7 @@ def _lines(path: Path, warnings: list[str]) -> Iterator[tuple[int, Record]]:
                     raise ValueError("not an object")
             except (ValueError, RecursionError) as error:
                 if not line.endswith(b"\n"):
-                    warnings.append(f"{path}:{number}: the last line is torn (the process was stopped while writing); dropped")
+                    warnings.append(f"{path}:{number}: the last line is torn (its process was stopped); dropped")
                     return
                 raise StoreError(f"{path}:{number} is not JSON ({error}); remove that line or file") from error
             yield number, record
@@ -208,14 +209,33 @@ def measurement_from(record: Mapping[str, Any]) -> Measurement:
     trials = tuple(_trial(trial) for trial in content.pop("trials"))
     work = Work(**content.pop("work"))
     warnings = tuple(map(str, content.pop("warnings")))
+    _check(str, "text", content, "case", "claim", "reason")
+    _check(int, "a whole number", content, "invocation")
+    _check((int, float), "a number", content, "seconds")
+    if not isfinite(content["seconds"]):
+        raise ValueError("seconds is not finite")
     return Measurement(**{**content, "status": Status(content["status"])}, trials=trials, work=work, warnings=warnings)
 
 
 def _trial(record: Mapping[str, Any]) -> Trial:
+    _check(str, "text", record, "variant", "reason")
     samples = {str(name): tuple(values) for name, values in record["samples"].items()}
-    for name, values in samples.items():
-        if not all(isinstance(value, (int, float)) for value in values):
-            raise ValueError(f"samples of {name!r} are not all numbers")
+    readings = {kind: {str(name): value for name, value in record[kind].items()} for kind in ("exact", "solo")}
+    for name, values in (*samples.items(), *((kind, single.values()) for kind, single in readings.items())):
+        if not all(map(isfinite, values)):
+            raise ValueError(f"{name} holds what is not finite")
     return Trial(
-        **{**record, "status": Status(record["status"]), "expect": Expect(record["expect"]), "samples": samples}
+        **{
+            **record,
+            **readings,
+            "status": Status(record["status"]),
+            "expect": Expect(record["expect"]),
+            "samples": samples,
+        }
     )
+
+
+def _check(kind: type | tuple[type, ...], word: str, record: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        if not isinstance(record[name], kind):
+            raise ValueError(f"{name} is not {word}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -191,7 +190,7 @@ def test_no_seat_outlives_the_turnstile(room: Rooms) -> None:
 
 
 def test_a_seat_that_dies_in_mid_turn(room: Rooms) -> None:
-    """The death of a seat is an error with its last words, at once; its worker goes too, and the other seat plays on."""
+    """The death of a seat is an error with its last words, at once; its worker goes too, the other seat plays on."""
     with room(head="die").turnstile() as turnstile:
         base, head = turnstile.seat("base"), turnstile.seat("head")
         base.enter()
@@ -218,7 +217,7 @@ def test_a_seat_that_hangs_is_ended(room: Rooms) -> None:
         head.enter()
         child = worker(head)
         head._timeout = 0.05
-        with pytest.raises(TimeoutError, match="no answer from head in 0.05 s"):
+        with pytest.raises(TimeoutError, match=r"no answer from head in 0\.05 s"):
             head.lap(1, 0)
         assert gone(head.pid)
         assert gone(child)
@@ -278,7 +277,7 @@ with Room(Path(sys.argv[1]), {{"head": "hang"}}).turnstile() as turnstile:
 
 
 def test_no_seat_outlives_the_killed_coordinator(tmp_path: Path) -> None:
-    """kill -9 of the process that gives turns, in the middle of one: stopped and running seats end with their workers."""
+    """kill -9 of the process that gives turns, in the middle of one: stopped and running seats end, workers too."""
     with subprocess.Popen([sys.executable, "-c", COORDINATOR, str(tmp_path)], stdout=subprocess.PIPE,
                           env=ENVIRONMENT) as coordinator:
         assert coordinator.stdout is not None
@@ -325,4 +324,4 @@ def test_code_does_not_travel(tmp_path: Path) -> None:
     """What would have to be pickled is refused with what to return instead."""
     with pytest.raises(TypeError, match="return tensors, numbers"):
         travel.save(Guard, tmp_path / "result.pt")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,307 @@
+"""Records: every field comes back, whatever happens to the process, the disk or the file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import store
+from harness.model import SCHEMA, Claim, Expect, Measurement, Status, Trial, Work
+from harness.store import RUN_FILE, StoreError, Writer
+
+CLAIM = Claim("C4", "bmm beats a loop", "arithmetic/bench_bmm.py", "bench_bmm", "peak_bytes", Expect.HIGHER, 0.03,
+              ("cuda", "nvidia.dali"), apart=True, loader=True, time_limit=12.5)
+TRIAL = Trial("bmm", Status.TIMED_OUT, "no answer in 5 s", Expect.SAME, 17, 0.5, 1.25,
+              {"seconds": (1e-9, 0.1 + 0.2, 3.0), "wait_seconds": (0.0,)}, {"peak_bytes": 4096.0},
+              {"pss_bytes": 1.5e9}, {"peak_bytes": "torch CPU profile"})
+MEASUREMENT = Measurement("arithmetic/bench_bmm.py::bench_bmm[small-1]", "C4", 3, Status.WRONG, "the baseline is wrong",
+                          (Trial("baseline"), TRIAL), Work(1.0, 2.0, 3.5), 4.75, survey=True, warnings=("hot", "läuft"))
+
+
+def all_differ_from_default(value: Any) -> bool:
+    """Whether each field of the example is unlike its default: a field that is dropped cannot hide."""
+    return all(getattr(value, f.name) != f.default and getattr(value, f.name) not in ((), {}) for f in fields(value))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a run with its first record."""
+    store.open_run(tmp_path, [CLAIM], command=["bench"], budget=90.0).close()
+    return tmp_path
+
+
+def written(folder: Path, *measurements: Measurement, name: str = "invocation-001") -> Path:
+    """A process's file with these measurements."""
+    writer = store.open_invocation(folder, name, environment={"gpu": None}, planned=[m.case for m in measurements])
+    for measurement in measurements:
+        store.write_measurement(writer, measurement)
+    writer.close()
+    return writer.path
+
+
+# --- there and back ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [CLAIM, TRIAL, MEASUREMENT, MEASUREMENT.work], ids=lambda v: type(v).__name__)
+def test_the_example_leaves_no_field_out(value: Any) -> None:
+    """Each field of the records below says something, so that the round trip covers all of them."""
+    assert all_differ_from_default(value)
+
+
+def test_every_field_comes_back(run: Path) -> None:
+    """A run, its claims, environment, plan, measurements and end are loaded as they were written."""
+    written(run, MEASUREMENT)
+    writer = Writer(run / RUN_FILE)
+    writer.write("end", why="everything was decided")
+    writer.close()
+    loaded = store.load(run)
+    assert loaded.claims == (CLAIM,)
+    assert isinstance(loaded.claims[0].expect, Expect)
+    assert loaded.measurements == (MEASUREMENT,)
+    assert isinstance(loaded.measurements[0].trials[1].status, Status)
+    assert loaded.facts == {"schema": SCHEMA, "command": ["bench"], "budget": 90.0}
+    assert loaded.environment == {"gpu": None}
+    assert loaded.planned == (MEASUREMENT.case,)
+    assert (loaded.ended, loaded.warnings, loaded.folder) == ("everything was decided", (), run)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.text())
+def test_numbers_and_words_come_back_bit_by_bit(values: list[float], words: str) -> None:
+    """Any finite sample and any text survive the encoding exactly."""
+    given = replace(MEASUREMENT, reason=words, trials=(replace(TRIAL, samples={words: tuple(values)}),))
+    line = json.dumps(asdict(given), allow_nan=False)
+    assert store.measurement_from(json.loads(line)) == given
+
+
+def test_measurements_are_in_the_order_of_invocations(run: Path) -> None:
+    """Whatever the files' names and lines, measurements are sorted by invocation."""
+    for invocation, name in ((10, "invocation-010"), (2, "invocation-2"), (1, "zz")):
+        written(run, replace(MEASUREMENT, invocation=invocation), name=name)
+    assert [m.invocation for m in store.load(run).measurements] == [1, 2, 10]
+
+
+def test_one_file_alone(run: Path) -> None:
+    """A process's own file gives its measurements and header; a file that is not there gives neither."""
+    path = written(run, MEASUREMENT)
+    assert store.read_measurements(path) == [MEASUREMENT]
+    assert store.read_header(path)["planned"] == [MEASUREMENT.case]
+    assert store.read_measurements(run / "none.jsonl") == []
+    assert store.read_header(run / "none.jsonl") == {}
+
+
+def test_each_record_is_on_the_disk_when_it_is_written(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every record is one write, followed by fsync, and readable before the file is closed."""
+    calls: list[str] = []
+    write, fsync = os.write, os.fsync
+    monkeypatch.setattr(os, "write", lambda d, b: calls.append("write") or write(d, b))
+    monkeypatch.setattr(os, "fsync", lambda d: calls.append("fsync") or fsync(d))
+    writer = Writer(run / "a.jsonl")
+    writer.write("end", why="x")
+    assert calls == ["write", "fsync"]
+    assert (run / "a.jsonl").read_text().endswith("\n")
+    assert store.load(run).ended == "x"
+    writer.close()
+
+
+# --- what may have happened -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cut", [1, 20, 200])
+def test_a_torn_last_line_is_dropped(run: Path, cut: int) -> None:
+    """What a killed process had begun to write is dropped with a warning; all before it is kept."""
+    path = written(run, MEASUREMENT, replace(MEASUREMENT, invocation=4))
+    data = path.read_bytes()
+    path.write_bytes(data[: -1 - cut])
+    loaded = store.load(run)
+    assert loaded.measurements == (MEASUREMENT,)
+    (warning,) = loaded.warnings
+    assert f"{path}:3" in warning
+    assert "torn" in warning
+
+
+def test_a_last_line_that_lacks_only_its_end_is_whole(run: Path) -> None:
+    """A record of which everything but the line's end was written counts."""
+    path = written(run, MEASUREMENT)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert store.load(run).measurements == (MEASUREMENT,)
+
+
+def spoil(line: str) -> Callable[[Path], None]:
+    """Replace a file's second line."""
+
+    def spoiled(path: Path) -> None:
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([lines[0], line, *lines[2:]]) + "\n")
+
+    return spoiled
+
+
+def changed(**content: Any) -> str:
+    """The measurement's line with other content."""
+    return json.dumps({"record": "measurement", **asdict(MEASUREMENT), **content})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json", "[1, 2]", "", '{"record": "measurement"', '{"record": "song"}', '{"record": "measurement"}', "{}",
+        '{"record": ["measurement"]}',
+        pytest.param("[" * 100_000, id="deep"), pytest.param("9" * 5000, id="huge number"),
+        pytest.param(changed(status="splendid"), id="status"), pytest.param(changed(surprise=1), id="unknown field"),
+        pytest.param(changed(trials=3), id="trials"), pytest.param(changed(work={"colour": 1}), id="work"),
+        pytest.param(changed(trials=[{**asdict(TRIAL), "samples": {"seconds": ["1"]}}]), id="samples"),
+        pytest.param(changed(trials=[{**asdict(TRIAL), "samples": [1]}]), id="no samples"),
+        pytest.param(changed(trials=[{**asdict(TRIAL), "exact": {"peak_bytes": "1"}}]), id="exact"),
+        pytest.param(changed(trials=[{**asdict(TRIAL), "solo": [1]}]), id="solo"),
+        pytest.param(changed(trials=[{**asdict(TRIAL), "variant": None}]), id="variant"),
+        pytest.param(changed(case=["x"]), id="case"), pytest.param(changed(claim=1), id="claim"),
+        pytest.param(changed(invocation="1"), id="invocation"), pytest.param(changed(seconds="1"), id="seconds"),
+        pytest.param(changed(seconds=0).replace('"seconds": 0', '"seconds": NaN'), id="NaN"),
+        pytest.param(changed(seconds=0).replace('"seconds": 0', '"seconds": -Infinity'), id="infinite"),
+        pytest.param(changed(seconds=0).replace('"seconds": 0', '"seconds": 1e999'), id="overflow"),
+    ],
+)
+def test_any_other_bad_line_is_an_error(run: Path, line: str) -> None:
+    """A line in the middle that is no record of ours is an error with file and line, never half understood."""
+    path = written(run, MEASUREMENT, MEASUREMENT)
+    spoil(line)(path)
+    with pytest.raises(StoreError) as caught:
+        store.load(run)
+    assert f"{path}:2" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("kind", ["run", "header"])
+def test_a_newer_schema_is_refused(run: Path, kind: str) -> None:
+    """A file of a later version is refused with what to do."""
+    path = run / RUN_FILE if kind == "run" else written(run, MEASUREMENT)
+    path.write_text(path.read_text().replace(f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))
+    with pytest.raises(StoreError, match=rf"{path.name} has schema {SCHEMA + 1}.*update"):
+        store.load(run)
+
+
+def test_bytes_that_are_no_text(run: Path) -> None:
+    """Bytes that are not UTF-8 are a bad line, named."""
+    path = written(run, MEASUREMENT)
+    path.write_bytes(b"\xff\xfe\n" + path.read_bytes())
+    with pytest.raises(StoreError, match=f"{path}:1"):
+        store.load(run)
+
+
+def test_a_line_without_end_is_not_read_into_memory(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line longer than any of ours is an error before it is parsed."""
+    monkeypatch.setattr(store, "LONGEST_LINE", 1 << 20)
+    (run / "long.jsonl").write_bytes(b"1" * ((1 << 20) + 1))
+    with pytest.raises(StoreError, match=r"long\.jsonl:1 is longer than 1 MiB"):
+        store.load(run)
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    """Loading any other folder says what is missing."""
+    with pytest.raises(StoreError, match=r"is no run: it has no run\.jsonl"):
+        store.load(tmp_path)
+
+
+# --- what cannot be written -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_not_written(run: Path, value: float) -> None:
+    """NaN is refused where it is written, and leaves no line."""
+    path = written(run, MEASUREMENT)
+    before = path.read_bytes()
+    writer = Writer(path)
+    with pytest.raises(ValueError, match="JSON"):
+        store.write_measurement(writer, replace(MEASUREMENT, seconds=value))
+    writer.close()
+    assert path.read_bytes() == before
+
+
+def half(descriptor: int, data: bytes) -> int:
+    """A write on a disk that is nearly full."""
+    return REAL_WRITE(descriptor, data[: len(data) // 2])
+
+
+def full(descriptor: int, data: bytes) -> int:
+    """A write on a full disk."""
+    raise OSError(28, "No space left on device")
+
+
+REAL_WRITE = os.write
+
+
+@pytest.fixture
+def clean() -> Iterator[None]:
+    """Undo what a test did to `os` before anything else writes."""
+    yield
+    os.write = REAL_WRITE
+
+
+@pytest.mark.parametrize("write", [half, full])
+def test_a_full_disk_keeps_whole_lines(run: Path, write: Callable[[int, bytes], int], clean: None) -> None:
+    """A write that does not fit says so, leaves whole lines only, and the next one that fits is kept."""
+    writer = Writer(written(run, MEASUREMENT))
+    os.write = write
+    with pytest.raises(StoreError, match=r"invocation-001\.jsonl: No space left on device"):
+        store.write_measurement(writer, replace(MEASUREMENT, invocation=4))
+    os.write = REAL_WRITE
+    assert store.load(run).measurements == (MEASUREMENT,)
+    assert store.load(run).warnings == ()
+    store.write_measurement(writer, replace(MEASUREMENT, invocation=5))
+    writer.close()
+    assert [m.invocation for m in store.load(run).measurements] == [3, 5]
+
+
+def test_a_failing_fsync_keeps_whole_lines(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that may not have reached the disk is taken back."""
+    writer = Writer(written(run, MEASUREMENT))
+
+    def failing(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(StoreError, match="Input/output error"):
+        store.write_measurement(writer, MEASUREMENT)
+    writer.close()
+    assert len(store.load(run).measurements) == 1
+
+
+@pytest.mark.parametrize("place", ["file/run", "/proc/none/run"])
+def test_a_folder_that_cannot_be_written(tmp_path: Path, place: str) -> None:
+    """Where nothing can be written the error says what to type, for runs and for records."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="--results FOLDER"):
+        store.new_run_folder(tmp_path / place, datetime(2025, 1, 1))
+    with pytest.raises(StoreError, match="--results FOLDER"):
+        Writer(tmp_path / place / RUN_FILE)
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+def test_two_runs_in_one_second(tmp_path: Path) -> None:
+    """Runs that start in the same second have folders of their own, in the order of their start."""
+    now = datetime(2025, 3, 1, 12, 30, 5)
+    made = [store.new_run_folder(tmp_path / "results", now) for _ in range(12)]
+    assert len(set(made)) == 12
+    assert made[0].name == "2025-03-01_12-30-05"
+    for folder in made:
+        store.open_run(folder, [CLAIM]).close()
+    assert store.run_folders(tmp_path / "results") == made
+    (made[0] / RUN_FILE).unlink()
+    assert store.run_folders(tmp_path / "results") == made[1:]
+
+
+def test_no_runs_yet(tmp_path: Path) -> None:
+    """A results folder that is not there holds no runs."""
+    assert store.run_folders(tmp_path / "results") == []
