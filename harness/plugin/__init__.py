@@ -36,7 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Find out who drives this session."""
     channel = Channel.inherited()
     config.stash[SESSION] = Driven(channel) if channel else plain(config)
-    if channel is None and config.pluginmanager.hasplugin("benchmark"):
+    # By its entry point's name, or by its module's where it was named with -p.
+    shown = any(config.pluginmanager.hasplugin(name) for name in ("benchmark", "pytest_benchmark.plugin"))
+    if channel is None and shown:
         from harness.plugin import view
 
         config.pluginmanager.register(view.View(), "tipbench-view")

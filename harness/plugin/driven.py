@@ -88,6 +88,11 @@ class Driven(Session):
         self._plan = plan
         self._device_name = plan.get("device", "auto")
         self.data = Path(plan["data"]) if plan.get("data") else None
+        try:
+            self.device()
+        except pytest.UsageError as error:
+            self._channel.send(event="error", reason=str(error))
+            pytest.exit(str(error), returncode=2)
         wanted = [case for case in plan["cases"] if case in items]
         if plan["do"] == "measure":
             Random(plan["seed"]).shuffle(wanted)

@@ -112,6 +112,8 @@ class Crew:
                         called.skipped[message["case"]] = message["error"]
                     case "failed":
                         called.failed[message["case"]] = message["error"]
+                    case "error":
+                        raise CrewError(message["reason"])
         except ChannelClosed:
             pass
         finally:

@@ -1,0 +1,110 @@
+"""The plug-in under plain pytest, and the view through pytest-benchmark."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = '''"""Twice the work takes longer."""
+import pytest, torch
+from harness import claim, Unavailable
+
+@claim("good", expect="higher")
+@pytest.mark.parametrize("side", [48, 96])
+def bench_good(contest, side):
+    a = torch.rand(side, side)
+    contest(baseline=lambda: a @ a, twice=lambda: (a @ a, a @ a)[0], absent=Unavailable("gone"), same=torch.equal)
+'''
+WRONG = '''"""Wrong is wrong."""
+import torch
+from harness import claim
+
+@claim("wrong")
+def bench_wrong(contest):
+    a = torch.rand(8, 8)
+    contest(baseline=lambda: a @ a, wrong=lambda: a, same=torch.equal)
+'''
+
+
+def pytest_in(folder: Path, *arguments: str, plugin: bool = True) -> subprocess.CompletedProcess[str]:
+    """pytest in that folder, with our plug-in and pytest-benchmark's and no other."""
+    loaded = ["-p", "harness.plugin"] if plugin else []
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "pytest_benchmark.plugin", *loaded, "-p", "no:cacheprovider", *arguments],
+        cwd=folder, capture_output=True, text=True, timeout=240, check=False,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A folder whose benchmarks were measured into a JSON file."""
+    folder = tmp_path_factory.mktemp("view")
+    (folder / "benchmarks").mkdir()
+    (folder / "benchmarks" / "bench_good.py").write_text(BENCHMARK)
+    return folder, pytest_in(folder, "benchmarks", "--benchmark-json", "out.json")
+
+
+def test_json_has_one_entry_for_each_variant(measured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """The file is pytest-benchmark's own, with the recorded rounds of every variant that was measured."""
+    folder, done = measured
+    assert done.returncode == 0, done.stdout + done.stderr
+    entries = {entry["name"]: entry for entry in json.loads((folder / "out.json").read_text())["benchmarks"]}
+    assert set(entries) == {f"bench_good[{side}]{name}" for side in (48, 96) for name in ("", ":twice")}
+    for entry in entries.values():
+        assert len(entry["stats"]["data"]) == entry["stats"]["rounds"] >= 6
+        assert entry["stats"]["min"] == min(entry["stats"]["data"]) > 0
+    assert entries["bench_good[96]:twice"]["extra_info"]["variant"] == "twice"
+    # Shared extra_info would make every entry the last variant's.
+    assert entries["bench_good[96]"]["extra_info"]["variant"] == "baseline"
+
+
+def test_the_table_shows_every_variant(measured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """pytest-benchmark's own table has a row for each variant."""
+    assert "bench_good[48]:twice" in measured[1].stdout
+
+
+def test_pytest_benchmark_compare_reads_the_file(measured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """pytest-benchmark's own command compares such a file."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_benchmark", "compare", "out.json"],
+        cwd=measured[0], capture_output=True, text=True, timeout=60, check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "bench_good[96]:twice" in done.stdout
+
+
+def test_options_of_pytest_benchmark_work(measured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """--benchmark-skip skips benchmarks, --benchmark-disable runs each once, --benchmark-compare-fail is refused."""
+    folder, _ = measured
+    assert "2 skipped" in pytest_in(folder, "benchmarks", "--benchmark-skip").stdout
+    assert "2 passed" in pytest_in(folder, "benchmarks", "--benchmark-disable").stdout
+    refused = pytest_in(folder, "benchmarks", "--benchmark-compare-fail=mean:5%")
+    assert refused.returncode != 0
+    assert "sees only the baseline" in refused.stdout + refused.stderr
+
+
+def test_a_wrong_variant_fails_its_test_and_has_no_entry(tmp_path: Path) -> None:
+    """Plain pytest is red where variants disagree."""
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "bench_wrong.py").write_text(WRONG)
+    done = pytest_in(tmp_path, "benchmarks", "--benchmark-json", "out.json")
+    assert done.returncode == 1
+    assert "wrong is wrong" in done.stdout
+    entries = json.loads((tmp_path / "out.json").read_text())["benchmarks"]
+    assert [entry["name"] for entry in entries] == ["bench_wrong"]
+
+
+def test_a_bare_pytest_does_not_collect_benchmarks(tmp_path: Path) -> None:
+    """In a repository's root plain pytest runs its tests, not its benchmarks."""
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "bench_wrong.py").write_text(WRONG)
+    (tmp_path / "test_one.py").write_text("def test_one():\n    pass\n")
+    done = pytest_in(tmp_path)
+    assert done.returncode == 0
+    assert "1 passed" in done.stdout
