@@ -22,6 +22,8 @@ LOADER_TIME_LIMIT = 300.0
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _STATED = {field.name for field in fields(Claim)} - {"sentence", "path", "function"}
+_SWITCHES = {"apart", "loader"}
+_SIZES = {"margin", "time_limit"}
 
 
 class ClaimError(Exception):
@@ -46,16 +48,27 @@ def claim(name: str, **stated: Any) -> Callable[[Function], Function]:
 def _claim(name: str, stated: dict[str, Any], *, sentence: str, path: str, function: str) -> Claim:
     unknown = set(stated) - _STATED
     if unknown:
-        raise ClaimError(f"claim {name!r} states {', '.join(sorted(unknown))}; it may state {', '.join(sorted(_STATED))}")
+        raise ClaimError(f"claim {name!r} states {', '.join(sorted(unknown))}; may state {', '.join(sorted(_STATED))}")
     values = dict(stated)
-    if "metric" in values and values["metric"] not in METRICS:
+    if not (isinstance(name, str) and name):
+        raise ClaimError(f"a claim's name is a text, not {name!r}")
+    if "metric" in values and values["metric"] not in list(METRICS):
         raise ClaimError(f"claim {name!r}: metric {values['metric']!r} is none of {', '.join(METRICS)}")
     try:
         values["expect"] = Expect(values.get("expect", Expect.LOWER))
     except ValueError:
         raise ClaimError(f"claim {name!r}: expect is {values['expect']!r}, not lower, higher or same") from None
     needs = values.get("needs", ())
-    values["needs"] = (needs,) if isinstance(needs, str) else tuple(needs)
+    needs = (needs,) if isinstance(needs, str) else needs
+    if not (isinstance(needs, tuple | list) and all(isinstance(need, str) for need in needs)):
+        raise ClaimError(f"claim {name!r}: needs is {needs!r}, not a text or a row of texts")
+    values["needs"] = tuple(needs)
+    for key in _SWITCHES & set(values):
+        if not isinstance(values[key], bool):
+            raise ClaimError(f"claim {name!r}: {key} is {values[key]!r}, not True or False")
+    for key in _SIZES & set(values):
+        if isinstance(values[key], bool) or not isinstance(values[key], int | float) or values[key] <= 0:
+            raise ClaimError(f"claim {name!r}: {key} is {values[key]!r}, not a number above 0")
     if values.get("loader"):
         values.setdefault("margin", LOADER_MARGIN)
         values.setdefault("time_limit", LOADER_TIME_LIMIT)
@@ -77,7 +90,11 @@ def read(root: Path) -> list[Claim]:
     seen: dict[str, Claim] = {}
     for found in claims:
         if found.name in seen:
-            raise ClaimError(f"{found.path} and {seen[found.name].path} both state the claim {found.name!r}; rename one")
+            first = seen[found.name]
+            raise ClaimError(
+                f"{root / found.path}::{found.function} and {root / first.path}::{first.function} both state the claim "
+                f"{found.name!r}; rename one"
+            )
         seen[found.name] = found
     return claims
 
@@ -87,19 +104,27 @@ def read_file(file: Path, root: Path) -> Iterator[Claim]:
     path = file.relative_to(root).as_posix()
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
-    except (SyntaxError, UnicodeDecodeError, OSError) as error:
+    except (SyntaxError, ValueError, OSError, RecursionError, MemoryError) as error:
         raise ClaimError(f"{file} cannot be read as Python: {error}") from error
     sentence = " ".join((ast.get_docstring(tree) or "").split("\n\n")[0].split())
+    names: set[str] = set()
     for node in tree.body:
         if not (isinstance(node, ast.FunctionDef) and node.name.startswith(PREFIX)):
             continue
-        stated = _decorator(node, file)
+        if node.name in names:
+            raise ClaimError(f"{file}:{node.lineno}: {node.name} is defined twice, only the last would run; rename one")
+        names.add(node.name)
+        line, stated = _decorator(node, file)
         own = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
         name = stated.pop("name", node.name.removeprefix(PREFIX))
-        yield _claim(name, stated, sentence=own or sentence or name, path=path, function=node.name)
+        try:
+            yield _claim(name, stated, sentence=own or sentence or name, path=path, function=node.name)
+        except ClaimError as error:
+            raise ClaimError(f"{file}:{line}: {error}") from None
 
 
-def _decorator(node: ast.FunctionDef, file: Path) -> dict[str, Any]:
+def _decorator(node: ast.FunctionDef, file: Path) -> tuple[int, dict[str, Any]]:
+    """The line of a benchmark's claim, and what it states."""
     for decorator in node.decorator_list:
         if not (isinstance(decorator, ast.Call) and _called(decorator) == "claim"):
             continue
@@ -107,11 +132,11 @@ def _decorator(node: ast.FunctionDef, file: Path) -> dict[str, Any]:
             stated: dict[str, Any] = {str(k.arg): ast.literal_eval(k.value) for k in decorator.keywords}
             if decorator.args:
                 stated["name"] = ast.literal_eval(decorator.args[0])
-        except ValueError:
+        except (ValueError, TypeError):
             raise ClaimError(f"{file}:{decorator.lineno}: what @claim states must be literals, so that it can be read "
                              "without importing the file") from None
-        return stated
-    return {}
+        return decorator.lineno, stated
+    return node.lineno, {}
 
 
 def _called(call: ast.Call) -> str:

@@ -1,0 +1,209 @@
+"""Claims: read from the syntax tree alone, and refused with file, line and remedy where they cannot be."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from living import ENVIRONMENT
+
+from harness.claims import ClaimError, claim, read, read_file
+from harness.model import Claim, Expect
+
+SOUND = '''"""Batched products beat a loop.
+
+A second paragraph that is no part of the sentence.
+"""
+import torch
+from harness import claim
+
+@claim("C4", expect="higher", margin=0.03, needs="cuda", apart=True, time_limit=9, metric="peak_bytes")
+def bench_bmm(contest):
+    pass
+'''
+
+
+def folder(tmp_path: Path, **files: str) -> Path:
+    """A folder of benchmarks with these texts."""
+    for name, text in files.items():
+        (tmp_path / f"bench_{name}.py").write_text(text)
+    return tmp_path
+
+
+def stating(decorator: str) -> str:
+    """A benchmark with this decorator in its third line."""
+    return f'"""A sentence."""\n\n{decorator}\ndef bench_x(contest):\n    pass\n'
+
+
+def only(root: Path) -> Claim:
+    """The one claim there is."""
+    (found,) = read(root)
+    return found
+
+
+# --- what is stated ---------------------------------------------------------------------------------------------------
+
+
+def test_everything_stated_is_read(tmp_path: Path) -> None:
+    """Each keyword of the decorator arrives; the sentence is the docstring's first paragraph."""
+    (tmp_path / "arithmetic").mkdir()
+    folder(tmp_path / "arithmetic", bmm=SOUND)
+    assert only(tmp_path) == Claim(
+        "C4", "Batched products beat a loop.", "arithmetic/bench_bmm.py", "bench_bmm", "peak_bytes", Expect.HIGHER,
+        0.03, ("cuda",), True, False, 9)
+
+
+def test_loaders_have_other_defaults(tmp_path: Path) -> None:
+    """A loader's claim has a wider margin and a longer time limit, unless it states them."""
+    found = only(folder(tmp_path, x=stating('@claim("L1", loader=True)')))
+    assert (found.margin, found.time_limit) == (0.05, 300.0)
+    found = only(folder(tmp_path, x=stating('@claim("L1", loader=True, margin=0.1, time_limit=5.0)')))
+    assert (found.margin, found.time_limit) == (0.1, 5.0)
+
+
+def test_the_same_in_both_ways(tmp_path: Path) -> None:
+    """What the decorator states at run time and what is read from the file is the same claim."""
+    marked: Any = claim("C4", expect="same", needs=["cuda", "nvidia.dali"], loader=True)(lambda contest: None)
+    found = only(folder(tmp_path, x=stating('@claim("C4", expect="same", needs=["cuda", "nvidia.dali"], loader=True)')))
+    for name in ("name", "expect", "needs", "loader", "margin", "time_limit", "metric"):
+        assert getattr(marked.claim, name) == getattr(found, name)
+    assert found.needs == ("cuda", "nvidia.dali")
+
+
+def test_no_decorator_is_a_claim_too(tmp_path: Path) -> None:
+    """A benchmark without the decorator claims to be faster, under its own name."""
+    found = only(folder(tmp_path, x="def bench_inplace(contest):\n    '''In place is faster.'''\n"))
+    assert found == Claim("inplace", "In place is faster.", "bench_x.py", "bench_inplace")
+
+
+def test_many_benchmarks_in_one_file(tmp_path: Path) -> None:
+    """A file's benchmarks are claims of their own, in order; other functions, and methods, are none."""
+    text = f"{SOUND}def helper(): pass\ndef bench_other(contest): pass\nclass A:\n    def bench_no(self): pass\n"
+    assert [found.name for found in read(folder(tmp_path, bmm=text))] == ["C4", "other"]
+
+
+def test_other_decorators_may_surround(tmp_path: Path) -> None:
+    """The claim is found among other decorators and behind a module's name."""
+    text = stating('@pytest.mark.parametrize("size", [make()])\n@harness.claim("Z9")\n@other')
+    assert only(folder(tmp_path, x=text)).name == "Z9"
+
+
+def test_in_the_order_of_paths(tmp_path: Path) -> None:
+    """Claims come in the order of their files' paths; files of other names are not read."""
+    folder(tmp_path, b=stating('@claim("B")'), a=stating('@claim("A")'))
+    (tmp_path / "conftest.py").write_text("this is no Python")
+    assert [found.name for found in read(tmp_path)] == ["A", "B"]
+
+
+def test_reading_imports_nothing(tmp_path: Path) -> None:
+    """A benchmark that raises when it is imported is listed all the same, and reading loads no torch."""
+    folder(tmp_path, bmm=SOUND + "raise SystemExit('imported')\n")
+    script = ("import sys; from pathlib import Path; from harness.claims import read; "
+              "print(*[c.name for c in read(Path(sys.argv[1]))], 'torch' in sys.modules)")
+    told = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True,
+                          env=ENVIRONMENT)
+    assert told.stdout == "C4 False\n"
+
+
+def test_our_own_claims_are_sound() -> None:
+    """The claims that come with the package read without complaint, each with a sentence and a name of its own."""
+    claims = read(Path(__file__).resolve().parents[1] / "benchmarks")
+    assert len({found.name for found in claims}) == len(claims) >= 10
+    assert all(found.sentence.endswith(".") for found in claims)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("decorator", "says"),
+    [
+        ('@claim("X", expect=SIGN)', "must be literals"),
+        ('@claim(NAME)', "must be literals"),
+        ('@claim("X", needs=find())', "must be literals"),
+        ('@claim("X", **MORE)', "must be literals"),
+        ('@claim("X", needs={[]: 1})', "must be literals"),
+        ('@claim("X", speed=3)', "states speed; may state"),
+        ('@claim("X", sentence="other")', "states sentence; may state"),
+        ('@claim("X", expect="faster")', "not lower, higher or same"),
+        ('@claim("X", expect=["lower"])', "not lower, higher or same"),
+        ('@claim("X", metric="speed")', "metric 'speed' is none of"),
+        ('@claim("X", metric=["seconds"])', "metric"),
+        ('@claim("X", margin="wide")', "margin"),
+        ('@claim("X", margin=-0.1)', "margin"),
+        ('@claim("X", margin=True)', "margin"),
+        ('@claim("X", needs=5)', "needs"),
+        ('@claim("X", needs=["cuda", 5])', "needs"),
+        ('@claim("X", apart="yes")', "apart"),
+        ('@claim("X", loader=1)', "loader"),
+        ('@claim("X", time_limit=0)', "time_limit"),
+        ('@claim("X", time_limit="5m")', "time_limit"),
+        ("@claim(7)", "name"),
+        ('@claim("")', "name"),
+    ],
+)
+def test_one_clear_message(tmp_path: Path, decorator: str, says: str) -> None:
+    """What a claim may not state is one line that names file, line and what is wrong."""
+    root = folder(tmp_path, x=stating(decorator))
+    with pytest.raises(ClaimError) as caught:
+        read(root)
+    message = str(caught.value)
+    assert message.startswith(f"{root / 'bench_x.py'}:3: ")
+    assert says in message
+    assert "\n" not in message
+
+
+def test_the_decorator_refuses_the_same() -> None:
+    """Importing such a file is an error with the same words."""
+    with pytest.raises(ClaimError, match="states speed"):
+        claim("X", speed=3)(lambda contest: None)
+    with pytest.raises(ClaimError, match="margin"):
+        claim("X", margin="wide")(lambda contest: None)
+
+
+@pytest.mark.parametrize("text", ["def bench_x(:\n", "x = 'a\x00b'\n", "if True:\nx = 1\n", "(" * 5000])
+def test_what_is_no_python(tmp_path: Path, text: str) -> None:
+    """A file that does not parse is named, with its line."""
+    root = folder(tmp_path, x=text)
+    with pytest.raises(ClaimError, match="cannot be read as Python") as caught:
+        read(root)
+    assert str(root / "bench_x.py") in str(caught.value)
+
+
+def test_what_is_no_text(tmp_path: Path) -> None:
+    """A file that is not UTF-8 is named."""
+    (tmp_path / "bench_x.py").write_bytes(b"\xff\xfe")
+    with pytest.raises(ClaimError, match=r"bench_x\.py cannot be read as Python"):
+        read(tmp_path)
+
+
+def test_a_name_stated_twice(tmp_path: Path) -> None:
+    """Two claims of one name are refused, and both are named."""
+    root = folder(tmp_path, a=stating('@claim("C4")'), b=stating('@claim("C4")'))
+    with pytest.raises(ClaimError, match=r"bench_b\.py::bench_x and .*bench_a\.py::bench_x both state the claim 'C4'"):
+        read(root)
+
+
+def test_two_functions_of_one_name(tmp_path: Path) -> None:
+    """Of two benchmarks of one name Python keeps the second alone: refused."""
+    root = folder(tmp_path, a=stating('@claim("C4")') + stating('@claim("C5")'))
+    with pytest.raises(ClaimError, match=r"bench_a\.py:9: .*bench_x.* twice"):
+        read(root)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    """A folder without benchmarks, or none at all, says how to name another."""
+    with pytest.raises(ClaimError, match=r"holds no bench_\*\.py; name another folder with --benchmarks"):
+        read(tmp_path)
+    with pytest.raises(ClaimError, match="is not a folder; name one with --benchmarks"):
+        read(tmp_path / "none")
+
+
+def test_a_file_without_benchmarks_has_no_claims(tmp_path: Path) -> None:
+    """A bench file that holds no benchmark yet is no error."""
+    folder(tmp_path, empty="", x=stating('@claim("X")'))
+    assert list(read_file(tmp_path / "bench_empty.py", tmp_path)) == []
+    assert [found.name for found in read(tmp_path)] == ["X"]
