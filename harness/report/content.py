@@ -1,0 +1,222 @@
+"""What a report of a run tells, as plain text by claim, case and variant; every output format starts from here."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from harness.compare import Thresholds, comparison
+from harness.compare.judge import judge
+from harness.model import (
+    BASELINE,
+    Claim,
+    Direction,
+    Expect,
+    Measurement,
+    Outcome,
+    Verdict,
+    metric,
+    parameters,
+)
+from harness.report.readings import measured, memory, typical
+from harness.report.words import better, duration, effect, inert, interval, quantity
+from harness.store import Run
+
+_WHEN = re.compile(r" \(invocation \d+\)$")
+
+UNTOLD = (Outcome.HOLDS, Outcome.FAILS, Outcome.NO_EFFECT)
+"""Outcomes whose numbers are their reason; all others give it in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a claim's table, every cell in words and empty where there is nothing to say.
+
+    ``better`` is None where the effect may be none; ``more`` is what would decide an open verdict; ``notes`` are
+    numbers of footnotes.
+    """
+
+    case: str
+    variant: str
+    outcome: Outcome
+    reason: str = ""
+    effect: str = ""
+    better: bool | None = None
+    interval: str = ""
+    baseline: str = ""
+    time: str = ""
+    memory: str = ""
+    units: str = ""
+    more: str = ""
+    notes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A claim with its rows; ``counts`` has its verdicts' words, commonest first."""
+
+    claim: str
+    sentence: str
+    judged: str
+    counts: tuple[tuple[Outcome, int], ...]
+    rows: tuple[Row, ...]
+    memory_notes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A report before it has a form: sections, claims that were skipped as a whole, verdicts' counts, footnotes."""
+
+    verdicts: tuple[Verdict, ...]
+    sections: tuple[Section, ...]
+    skipped: tuple[tuple[str, str], ...]
+    uncalled: tuple[str, ...]
+    footnotes: tuple[str, ...]
+
+    @property
+    def counts(self) -> tuple[tuple[Outcome, int], ...]:
+        """How often each verdict fell, in the order of `Outcome`."""
+        return _counted(self.verdicts)
+
+
+@dataclass(slots=True)
+class _Footnotes:
+    """Footnotes numbered from 1 as they come up; one that was there before keeps its number."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def of(self, texts: Iterable[str]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(self.numbers.setdefault(inert(text), len(self.numbers) + 1) for text in texts))
+
+
+def content(run: Run) -> Content:
+    """Judge a run and put everything about it into words."""
+    verdicts = judge(run)
+    by_case: dict[str, list[Measurement]] = defaultdict(list)
+    for measurement in run.measurements:
+        by_case[measurement.case].append(measurement)
+    notes = _Footnotes()
+    sections, skipped, uncalled = [], [], []
+    for claim in run.claims:
+        prefix = f"{claim.path}::{claim.function}"
+        own = [verdict for verdict in verdicts if verdict.case.partition("[")[0] == prefix]
+        if not own:
+            uncalled.append(inert(claim.name))
+        elif all(verdict.outcome is Outcome.SKIPPED for verdict in own):
+            reasons = dict.fromkeys(_reason(verdict) for verdict in own)
+            skipped.append((inert(claim.name), "; ".join(reasons)))
+        else:
+            sections.append(_section(claim, own, by_case, notes))
+    return Content(verdicts, tuple(sections), tuple(skipped), tuple(uncalled),
+                   (*notes.numbers, *map(inert, _general_warnings(run))))
+
+
+def within_reach(verdict: Verdict, last: int = Thresholds().looks[-1]) -> bool:
+    """Whether one longer run may decide an open verdict: by the ``last`` look at the latest."""
+    units = verdict.comparison.units if verdict.comparison else 0
+    return verdict.outcome is Outcome.INCONCLUSIVE and 0 < verdict.more_units <= last - units
+
+
+def _counted(verdicts: Sequence[Verdict]) -> tuple[tuple[Outcome, int], ...]:
+    found = Counter(verdict.outcome for verdict in verdicts)
+    return tuple((outcome, found[outcome]) for outcome in Outcome if found[outcome])
+
+
+def _section(
+    claim: Claim, verdicts: Sequence[Verdict], by_case: dict[str, list[Measurement]], notes: _Footnotes
+) -> Section:
+    rows: list[Row] = []
+    sources: dict[str, None] = {}
+    for verdict in _told_together(verdicts):
+        measurements = by_case.get(verdict.case, [])
+        rows.append(_row(claim, verdict, measurements, notes))
+        sources.update(dict.fromkeys(memory(measurements, verdict.variant)[1]))
+    return Section(inert(claim.name), inert(claim.sentence), _judged(claim), _counted(verdicts), tuple(rows),
+                   notes.of(f"memory: {source}" for source in sources))
+
+
+def _told_together(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Variants of a case that were skipped for the same reason share a line."""
+    told: list[Verdict] = []
+    for verdict in verdicts:
+        last = told[-1] if told else None
+        if (last is not None and verdict.outcome is Outcome.SKIPPED is last.outcome
+                and (last.case, last.reason) == (verdict.case, verdict.reason)):
+            told[-1] = Verdict(last.case, last.claim, f"{last.variant}, {verdict.variant}", last.outcome, last.reason)
+        else:
+            told.append(verdict)
+    return told
+
+
+def _judged(claim: Claim) -> str:
+    quantity_judged = metric(claim.metric)
+    wanted = {Direction.LOWER: ", lower is better", Direction.HIGHER: ", higher is better", Direction.NONE: ""}
+    margin = f"{100 * claim.margin:.3g} %"
+    expected = f"within {margin}" if claim.expect is Expect.SAME else f"{claim.expect} by more than {margin}"
+    return f"{quantity_judged.meaning}{wanted[quantity_judged.direction]}; expected {expected}"
+
+
+def _row(claim: Claim, verdict: Verdict, measurements: Sequence[Measurement], notes: _Footnotes) -> Row:
+    found, name = verdict.comparison, verdict.variant
+    case, variant = inert(parameters(verdict.case)), inert(name)
+    remarks = [f"{warning}" for m in measurements for warning in m.warnings if _concerns(warning, name, m)]
+    reason = _reason(verdict)
+    if found is None:
+        return Row(case, variant, verdict.outcome, reason, notes=notes.of(remarks))
+    remarks += found.warnings
+    if found.unsteady:
+        usual = "" if found.mean_ratio is None else f" (total times: {found.mean_ratio:.3g}x the baseline's)"
+        remarks.append(f"unsteady: it stalls now and then and is judged by total time{usual}")
+    expect = _expect(claim, verdict, measurements)
+    if expect is not claim.expect:
+        remarks.append(f"expected {'no effect' if expect is Expect.SAME else expect} of this one")
+    time = comparison(measurements, name, "seconds") if claim.metric != "seconds" else None
+    seconds = typical(measurements, BASELINE, "seconds")
+    aim, near = found.units + verdict.more_units, within_reach(verdict)
+    return Row(
+        case, variant, verdict.outcome, "" if near else reason,
+        effect=effect(found),
+        better=better(found),
+        interval=interval(found),
+        baseline="" if seconds is None else quantity(seconds, "s"),
+        time="" if time is None else effect(time),
+        memory=memory(measurements, name)[0],
+        units=f"{found.units} of {aim}" if near else str(found.units),
+        more=f"{duration(verdict.more_seconds)} more" if near and verdict.more_seconds else "",
+        notes=notes.of(remarks),
+    )  # fmt: skip
+
+
+def _reason(verdict: Verdict) -> str:
+    if verdict.outcome in UNTOLD:
+        return ""
+    reason = verdict.reason
+    if verdict.outcome is Outcome.SKIPPED:
+        reason = _WHEN.sub("", reason)  # it would be skipped in any invocation
+    return inert(reason)
+
+
+def _expect(claim: Claim, verdict: Verdict, measurements: Sequence[Measurement]) -> Expect:
+    trials = (measured(m, verdict.variant) for m in reversed(measurements) if not m.survey)
+    return next((trial.expect for trial in trials if trial is not None), claim.expect)
+
+
+def _concerns(warning: str, variant: str, measurement: Measurement) -> bool:
+    """A warning that names a variant belongs to its row; one that names none, to every row of the case."""
+    named = [trial.variant for trial in measurement.trials if trial.variant in warning.replace(",", " ").split()]
+    return variant in named or not named or (named == [BASELINE])
+
+
+def _general_warnings(run: Run) -> list[str]:
+    """What concerns no row: the store's warnings, the environment's, measurements of no claim."""
+    told = run.environment.get("warnings", ())
+    warnings = [*run.warnings, *(map(str, told) if isinstance(told, list) else ())]
+    known = {f"{claim.path}::{claim.function}" for claim in run.claims}
+    stray = {m.case for m in run.measurements if m.case.partition("[")[0] not in known}
+    if stray:
+        warnings.append(f"{len(stray)} measured cases belong to no claim of this run: {', '.join(sorted(stray)[:3])}")
+    return warnings
+
+

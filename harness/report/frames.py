@@ -1,0 +1,89 @@
+"""A run as pandas frames, tidy: one row an observation, names as categories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from harness.compare.judge import judge
+from harness.model import Measurement, Trial, parameters
+from harness.store import Run
+
+Series = tuple[Measurement, Trial, str, tuple[float, ...]]
+
+
+def samples_frame(run: Run) -> pd.DataFrame:
+    """Every sample of every round: ``case, claim, variant, invocation, block, metric, value``, one row each.
+
+    Names are categories, ``value`` is in the metric's SI unit per iteration; equal ``case``, ``invocation`` and
+    ``block`` mean measured next to each other. Single readings (exact, solo) are not samples and not in it.
+    """
+    series = list(_series(run))
+    lengths = np.fromiter((len(values) for *_, values in series), dtype=np.int64, count=len(series))
+    total = int(lengths.sum())
+    starts = np.cumsum(lengths) - lengths
+    return pd.DataFrame(
+        {
+            "case": _category((m.case for m, *_ in series), lengths),
+            "claim": _category((m.claim for m, *_ in series), lengths),
+            "variant": _category((trial.variant for _, trial, *_ in series), lengths),
+            "invocation": np.repeat(np.fromiter((m.invocation for m, *_ in series), np.int32, len(series)), lengths),
+            "block": (np.arange(total) - np.repeat(starts, lengths)).astype(np.int32),
+            "metric": _category((name for *_, name, _ in series), lengths),
+            "value": np.fromiter(chain.from_iterable(values for *_, values in series), np.float64, total),
+        }
+    )
+
+
+def verdicts_frame(run: Run) -> pd.DataFrame:
+    """Every verdict of a run, judged anew: one row a case and variant, ratios and intervals as variant/baseline."""
+    rows = [
+        {
+            "claim": verdict.claim,
+            "case": verdict.case,
+            "parameters": parameters(verdict.case),
+            "variant": verdict.variant,
+            "verdict": str(verdict.outcome),
+            "metric": found.metric if found else None,
+            "ratio": found.ratio if found else None,
+            "low": found.low if found else None,
+            "high": found.high if found else None,
+            "mean_ratio": found.mean_ratio if found else None,
+            "units": found.units if found else 0,
+            "unsteady": found.unsteady if found else False,
+            "more_units": verdict.more_units,
+            "more_seconds": verdict.more_seconds,
+            "reason": verdict.reason,
+        }
+        for verdict in judge(run)
+        for found in (verdict.comparison,)
+    ]
+    types = {
+        **dict.fromkeys(("claim", "case", "parameters", "variant", "verdict", "metric"), "category"),
+        **dict.fromkeys(("ratio", "low", "high", "mean_ratio", "more_seconds"), "float64"),
+        **dict.fromkeys(("units", "more_units"), "int64"),
+        "unsteady": "bool",
+    }
+    columns = ["claim", "case", "parameters", "variant", "verdict", "metric", "ratio", "low", "high", "mean_ratio",
+               "units", "unsteady", "more_units", "more_seconds", "reason"]
+    return pd.DataFrame(rows, columns=columns).astype(types)
+
+
+def _series(run: Run) -> Iterator[Series]:
+    for measurement in run.measurements:
+        for trial in measurement.trials:
+            for name, values in trial.samples.items():
+                yield measurement, trial, name, values
+
+
+def _category(names: Iterable[str], lengths: npt.NDArray[np.int64]) -> pd.Categorical[str]:
+    """One name a series, repeated by its length, without ever making a string a row."""
+    codes: dict[str, int] = {}
+    numbered = [codes.setdefault(name, len(codes)) for name in names]
+    # object, not pandas' own strings: those refuse what cannot be encoded, and names are whatever was recorded
+    categories: pd.Index[str] = pd.Index(list(codes), dtype=object)
+    return pd.Categorical.from_codes(np.repeat(np.asarray(numbered, np.int32), lengths), categories=categories)

@@ -1,0 +1,126 @@
+"""The screen while a run goes on: what is being measured, what is decided, how long is left.
+
+Everything happens inside the runner's calls, at most one refresh a second: a thread that repaints would take its turns
+inside timed rounds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live as Region
+from rich.text import Text
+
+from harness.model import Outcome, Verdict, parameters
+from harness.report.header import machine_lines
+from harness.report.terminal import STYLES
+from harness.report.words import duration, effect, inert, interval
+
+REFRESH = 1.0
+"""Seconds between two repaints at least."""
+
+
+class Live:
+    """Progress on a terminal that is repainted in place; in a pipe, a line for what matters.
+
+    ``budget`` is in seconds. ``now`` stands in for the clock.
+    """
+
+    def __init__(self, console: Console, budget: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._now = now
+        self._left = budget
+        self._decided = self._open = 0
+        self._doing = "starting"
+        self._invocation = -1
+        self._painted = float("-inf")
+        self._region: Region | None = None
+
+    def roll_call(self) -> None:
+        """The benchmarks are being imported and called by name."""
+        self._doing = "calling the roll (importing torch)"
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._region = Region(self._line(), console=self._console, auto_refresh=False, transient=True,
+                                  redirect_stdout=False, redirect_stderr=False)
+            self._region.start(refresh=True)
+        else:
+            self._say(f"{self._doing}; budget {duration(self._left)}")
+
+    def called(self, environment: dict[str, Any], cases: int, skipped: int) -> None:
+        """What answered the roll call, and on which machine."""
+        for label, line in machine_lines(environment):
+            self._say(f"{label:<8}  {line}")
+        self._say(f"{cases} cases to measure, {skipped} skipped")
+
+    def begins(self, case: str, invocation: int) -> None:
+        """A process begins with a case."""
+        self._doing = f"invocation {invocation}: {inert(case)}"
+        if invocation != self._invocation:
+            self._invocation = invocation
+            if self._region is None:
+                self._say(f"invocation {invocation}: {self._state()}")
+        self._paint()
+
+    def decided(self, verdicts: list[Verdict]) -> None:
+        """Verdicts that have just fallen: a line each, above the progress; those skipped share one."""
+        for verdict in verdicts:
+            if verdict.outcome is not Outcome.SKIPPED:
+                self._print(_told(verdict))
+        skipped = [verdict for verdict in verdicts if verdict.outcome is Outcome.SKIPPED]
+        if skipped:
+            names = ", ".join(dict.fromkeys(inert(verdict.claim) for verdict in skipped))
+            self._print(Text(f"skipped {len(skipped)} of {names}; the report says why", style=STYLES[Outcome.SKIPPED]))
+
+    def note(self, text: str) -> None:
+        """Something the user should know now."""
+        self._print(Text(inert(text, 2000), style="yellow"))
+
+    def tick(self, left_seconds: float, decided: int, open: int) -> None:  # noqa: A002
+        """Where the run stands; call it as often as is convenient."""
+        self._left, self._decided, self._open = left_seconds, decided, open
+        self._paint()
+
+    def close(self) -> None:
+        """Leave the terminal as it was; may be called twice, and without a roll call."""
+        if self._region is not None:
+            self._region.stop()
+            self._region = None
+
+    def _state(self) -> str:
+        return f"{self._decided} decided, {self._open} open, {duration(self._left)} left"
+
+    def _line(self) -> Text:
+        # the state comes first: a long name is cut off at the end, what is left is not
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(self._state(), style="bold")
+        return line.append(f"  {self._doing}", style="dim")
+
+    def _paint(self) -> None:
+        if self._region is None or self._now() - self._painted < REFRESH:
+            return
+        self._painted = self._now()
+        self._region.update(self._line(), refresh=True)
+
+    def _say(self, words: str) -> None:
+        self._print(Text(words, style="dim"))
+
+    def _print(self, text: Text) -> None:
+        encoding = self._console.encoding
+        text.plain = text.plain.encode(encoding, "replace").decode(encoding)
+        self._console.print(text, highlight=False, soft_wrap=self._region is None)
+
+
+def _told(verdict: Verdict) -> Text:
+    line = Text(f"{verdict.outcome:<12}", style=STYLES[verdict.outcome])
+    case = parameters(verdict.case)
+    line.append("  ".join(inert(part) for part in (verdict.claim, case, verdict.variant) if part), style="default")
+    found = verdict.comparison
+    if found is not None:
+        shown = interval(found)
+        line.append(f"  {effect(found)}{f' ({shown})' if shown else ''}", style="default")
+    if verdict.outcome not in (Outcome.HOLDS, Outcome.FAILS, Outcome.NO_EFFECT):
+        line.append(f"  {inert(verdict.reason)}", style="default")
+    return line

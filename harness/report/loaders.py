@@ -1,0 +1,86 @@
+"""The second table: what each variant of a loader claim did, baseline included, apart from any verdict."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from harness.model import Measurement, parameters
+from harness.report.readings import measured, typical
+from harness.report.words import inert, quantity
+from harness.store import Run
+
+COLUMNS = ("samples/s", "waiting", "first batch", "CPU/sample", "PSS", "left behind")
+"""What `LoaderRow.cells` holds; ``left behind`` are threads and processes alive after the loader was left."""
+
+WIDEST_NAME = 24
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderRow:
+    """A variant of one case and its cells by the names in `COLUMNS`, empty where no record has the number."""
+
+    claim: str
+    case: str
+    variant: str
+    cells: Mapping[str, str]
+
+
+def loader_rows(run: Run) -> list[LoaderRow]:
+    """Every variant of the loader claims that was measured, by claim, case and the order of its contest."""
+    by_case: dict[str, list[Measurement]] = defaultdict(list)
+    for measurement in run.measurements:
+        by_case[measurement.case].append(measurement)
+    rows: list[LoaderRow] = []
+    for claim in run.claims:
+        prefix = f"{claim.path}::{claim.function}"
+        for case in sorted(case for case in by_case if claim.loader and case.partition("[")[0] == prefix):
+            measurements = by_case[case]
+            names = dict.fromkeys(t.variant for m in measurements for t in m.trials if measured(m, t.variant))
+            for name in names:
+                cells = _cells(measurements, name)
+                if any(cells.values()):
+                    rows.append(LoaderRow(inert(claim.name), inert(parameters(case)), inert(name), cells))
+    return rows
+
+
+def loader_widths(rows: Sequence[LoaderRow], available: int) -> dict[str, int]:
+    """The columns that fit beside each other, with their widths: the variant, then what any row has a number for."""
+    widths = {"variant": max(len("variant"), *(min(len(row.variant), WIDEST_NAME) for row in rows))}
+    for name in COLUMNS:
+        widest = max(len(row.cells[name]) for row in rows)
+        if widest and sum(width + 2 for width in widths.values()) + max(widest, len(name)) <= available:
+            widths[name] = max(widest, len(name))
+    return widths
+
+
+def _cells(measurements: Sequence[Measurement], name: str) -> dict[str, str]:
+    items = next((m.work.items for m in reversed(measurements) if m.work.items > 0), 0.0)
+    seconds, cpu = typical(measurements, name, "seconds"), typical(measurements, name, "cpu_seconds")
+    first, pss = typical(measurements, name, "first_batch_seconds"), typical(measurements, name, "pss_bytes")
+    share = _wait_share(measurements, name)
+    left = [typical(measurements, name, f"{what}_left") for what in ("threads", "processes")]
+    words = [f"{count:.0f} {one if count == 1 else many}"
+             for count, one, many in zip(left, ("thread", "process"), ("threads", "processes"), strict=True) if count]
+    cells = (
+        quantity(items / seconds, "") if items and seconds else "",
+        "" if share is None else f"{100 * share:.1f} %",
+        "" if first is None else quantity(first, "s"),
+        quantity(cpu / items, "s") if items and cpu is not None else "",
+        "" if pss is None else quantity(pss, "B"),
+        ", ".join(words) or ("none" if any(count is not None for count in left) else ""),
+    )
+    return dict(zip(COLUMNS, cells, strict=True))
+
+
+def _wait_share(measurements: Sequence[Measurement], name: str) -> float | None:
+    shares = []
+    for measurement in measurements:
+        trial = measured(measurement, name)
+        samples = trial.samples if trial is not None and not measurement.survey else {}
+        total = sum(samples.get("seconds", ()))
+        if total > 0 and "wait_seconds" in samples:
+            shares.append(sum(samples["wait_seconds"]) / total)
+    return median(shares) if shares else None

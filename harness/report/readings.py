@@ -1,0 +1,50 @@
+"""Numbers of one variant of one case out of its measurements, for showing: medians, single readings, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from harness.model import BASELINE, Measurement, Status, Trial, metric
+from harness.report.words import two_sizes
+
+
+def typical(measurements: Iterable[Measurement], variant: str, name: str) -> float | None:
+    """The median over invocations of a metric's medians; the latest single reading where no round has it."""
+    medians: list[float] = []
+    single: float | None = None
+    for measurement in measurements:
+        trial = measured(measurement, variant)
+        if trial is None:
+            continue
+        values = trial.samples.get(name)
+        if values and not measurement.survey:
+            medians.append(median(values))
+        single = trial.exact.get(name, trial.solo.get(name, single))
+    return median(medians) if medians else single
+
+
+def measured(measurement: Measurement, variant: str) -> Trial | None:
+    """The variant's trial where it was measured, else None."""
+    trial = measurement.trial(variant)
+    return trial if trial is not None and trial.status is Status.MEASURED else None
+
+
+def memory(measurements: Sequence[Measurement], variant: str) -> tuple[str, tuple[str, ...]]:
+    """Baseline -> variant and the sources, from the allocator's peak or else from the solo passes."""
+    for name, label in (("peak_bytes", ""), ("pss_bytes", "PSS ")):
+        base, other = _reading(measurements, BASELINE, name), _reading(measurements, variant, name)
+        if base is not None and other is not None:
+            meaning = metric(name).meaning
+            sources = dict.fromkeys(f"{meaning} ({source or 'source not recorded'})" for _, source in (base, other))
+            return label + two_sizes(base[0], other[0]), tuple(sources)
+    return "", ()
+
+
+def _reading(measurements: Sequence[Measurement], variant: str, name: str) -> tuple[float, str] | None:
+    for measurement in reversed(measurements):
+        trial = measured(measurement, variant)
+        for readings in (trial.exact, trial.solo) if trial is not None else ():
+            if trial is not None and name in readings:
+                return readings[name], trial.sources.get(name, "")
+    return None

@@ -1,0 +1,231 @@
+"""A finished run on the terminal: readable at 80 columns and more, in colour or without, and in a pipe.
+
+Whatever comes from a record is printed as plain text; columns that do not fit move to a line of their own below the
+row, so that nothing is cut off, the verdict least of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.segment import Segment, Segments
+from rich.table import Table
+from rich.text import Text
+
+from harness.model import Outcome
+from harness.report.content import Content, Row, Section, content
+from harness.report.deciding import Deciding, deciding
+from harness.report.header import header_lines
+from harness.report.layout import Layout, fit
+from harness.report.loaders import LoaderRow, loader_rows, loader_widths
+from harness.report.words import inert
+from harness.store import Run
+
+STYLES = {
+    Outcome.HOLDS: "bold green",
+    Outcome.FAILS: "bold red",
+    Outcome.NO_EFFECT: "bold cyan",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.WRONG: "bold magenta",
+    Outcome.SKIPPED: "dim",
+    Outcome.FAILED: "bold magenta",
+    Outcome.TIMED_OUT: "bold magenta",
+    Outcome.LOST: "bold magenta",
+}
+"""Colours say again what the words say; nothing is told by colour alone."""
+
+INDENT = 2
+
+
+def show_run(run: Run, console: Console) -> None:
+    """Print the report of a run. Judges it anew; what was saved is not touched."""
+    told = content(run)
+    page = _Page(console)
+    page.header(run)
+    layout = fit([row for section in told.sections for row in section.rows], console.width - INDENT)
+    for section in told.sections:
+        # one layout for all aligns the sections; where it leaves columns out, each had better use its own space
+        page.section(section, fit(section.rows, console.width - INDENT) if layout.below else layout)
+    page.loaders(loader_rows(run))
+    page.skipped(told)
+    page.footnotes(told.footnotes)
+    page.footer(run, told, deciding(run, told.verdicts))
+
+
+def verdict_text(outcome: Outcome) -> Text:
+    """The verdict's word in its colour."""
+    return Text(str(outcome), style=STYLES[outcome])
+
+
+class _Page:
+    """Prints the parts of a report, each from plain strings."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def text(self, words: str, style: str = "") -> Text:
+        """Never markup, and only what the output can encode: a log in ASCII gets question marks, not an error."""
+        return Text(words.encode(self._console.encoding, "replace").decode(self._console.encoding), style=style)
+
+    def print(self, *what: RenderableType) -> None:
+        for each in what:
+            for line in self._console.render_lines(each, pad=False):
+                self._console.print(Segments([*_stripped(line), Segment.line()]), end="")
+
+    def header(self, run: Run) -> None:
+        grid = _grid(2)
+        for label, line in header_lines(run):
+            grid.add_row(self.text(label, "dim"), self.text(line))
+        if run.ended:
+            grid.add_row(self.text("ended", "dim"), self.text(inert(run.ended)))
+        else:
+            grid.add_row(self.text("ended", "dim"),
+                         self.text("it never said so: the run was killed, or is still going on", "bold yellow"))
+        self.print(grid)
+
+    def section(self, section: Section, layout: Layout) -> None:
+        self.print("")
+        heading = _grid(2)
+        heading.add_row(self.text(section.claim, "bold blue"), self.text(section.sentence, "bold"))
+        judged = _counts(section.counts)
+        judged.append(f"  ({section.judged})", style="dim")
+        heading.add_row("", judged)
+        self.print(heading)
+        if any(row.effect for row in section.rows):
+            titles = {**layout.titles, "memory": f"memory {_marks(section.memory_notes)}".rstrip()}
+            self._line([self.text(titles[name], "dim") for name in layout.inline], layout)
+        unmarked = section.memory_notes if "memory" in layout.below else ()
+        for row in section.rows:
+            self._row(row, layout, unmarked)
+            unmarked = () if row.memory else unmarked
+
+    def _row(self, row: Row, layout: Layout, memory_notes: tuple[int, ...]) -> None:
+        if not row.effect:
+            self._told(row, layout)
+            return
+        self._line([self._cell(row, name) for name in layout.inline], layout)
+        marks = {"memory": f" {_marks(memory_notes)}".rstrip()}
+        below = [f"{layout.labels[name]} {_plain(row, name)}{marks.get(name, '')}".strip()
+                 for name in layout.below if _plain(row, name)]
+        if below:
+            self.print(Padding(self.text(", ".join(below), "dim"), (0, 0, 0, INDENT + 2)))
+        if row.reason:
+            self.print(Padding(self.text(row.reason, "italic"), (0, 0, 0, INDENT + 2)))
+
+    def _told(self, row: Row, layout: Layout) -> None:
+        """A row without numbers: its reason stands where they would."""
+        words = self.text(f"{row.reason} {_marks(row.notes)}".strip())
+        names = [name for name in ("case", "variant", "outcome") if name in layout.inline]
+        used = sum(layout.widths[name] + 2 for name in names) + INDENT
+        inline = self._console.width - used >= min(24, len(words))
+        cells = [*(self._cell(row, name) for name in names), *([words] if inline else [])]
+        self._line(cells, layout)
+        if not inline:
+            self.print(Padding(words, (0, 0, 0, INDENT + 2)))
+
+    def _cell(self, row: Row, name: str) -> Text:
+        if name == "outcome":
+            return verdict_text(row.outcome)
+        style = {True: "green", False: "red", None: ""}[row.better] if name == "effect" else ""
+        return self.text(_plain(row, name), style)
+
+    def _line(self, cells: Sequence[Text], layout: Layout) -> None:
+        widths = {name: layout.widths[name] for name, _ in zip(layout.inline, cells, strict=False)}
+        if len(cells) < len(layout.inline):
+            # the last cell of a row without numbers takes the rest of the line
+            last = list(widths)[-1]
+            others = sum(width + 2 for name, width in widths.items() if name != last)
+            widths[last] = self._console.width - INDENT - others
+        self._beside(widths, cells)
+
+    def loaders(self, rows: Sequence[LoaderRow]) -> None:
+        if not rows:
+            return
+        widths = loader_widths(rows, self._console.width - INDENT)
+        self.print("", self.text("Loaders, per epoch of the training loop", "bold"))
+        for (claim, case), group in groupby(rows, key=lambda row: (row.claim, row.case)):
+            self.print(Text.assemble(self.text(claim, "bold blue"), "  ", self.text(case)))
+            self._beside(widths, [self.text(name, "dim") for name in widths])
+            for row in group:
+                cells = {"variant": row.variant, **row.cells}
+                self._beside(widths, [self.text(cells[name]) for name in widths])
+                below = [f"{name}: {cell}" for name, cell in row.cells.items() if cell and name not in widths]
+                if below:
+                    self.print(Padding(self.text(", ".join(below), "dim"), (0, 0, 0, INDENT + 2)))
+
+    def _beside(self, widths: Mapping[str, int], cells: Sequence[Text]) -> None:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        for width in widths.values():
+            grid.add_column(width=width, overflow="fold")
+        grid.add_row(*cells)
+        self.print(Padding(grid, (0, 0, 0, INDENT)))
+
+    def skipped(self, told: Content) -> None:
+        if told.skipped:
+            grid = _grid(2)
+            for claim, reason in told.skipped:
+                words = Text.assemble(verdict_text(Outcome.SKIPPED), "  ", self.text(reason))
+                grid.add_row(self.text(claim, "bold blue"), words)
+            self.print("", grid)
+        if told.uncalled:
+            self.print("", self.text(f"Never reached: {', '.join(told.uncalled)}.", "yellow"))
+
+    def footnotes(self, notes: Sequence[str]) -> None:
+        if notes:
+            grid = _grid(2)
+            for number, note in enumerate(notes, 1):
+                grid.add_row(self.text(f"[{number}]", "dim"), self.text(note, "dim"))
+            self.print("", grid)
+
+    def footer(self, run: Run, told: Content, open_: Deciding) -> None:
+        self.print("")
+        none = self.text("none: no benchmark was reached", "bold yellow")
+        self.print(Text.assemble("Verdicts: ", _counts(told.counts) if told.verdicts else none))
+        if open_.verdicts:
+            plural = "verdict" if open_.verdicts == 1 else "verdicts"
+            self.print(self.text(f"To decide {open_.verdicts} more {plural}:"))
+            # soft_wrap: a command broken over lines cannot be copied
+            self._console.print(self.text(f"  {open_.command}", "bold"), highlight=False, soft_wrap=True)
+        if open_.beyond:
+            words = f"Out of a longer run's reach: {open_.beyond} inconclusive; a quieter machine may decide them."
+            self.print(self.text(words))
+        self._console.print(self.text(f"Saved in {_near(run.folder)}"), highlight=False, soft_wrap=True)
+
+
+def _stripped(line: list[Segment]) -> list[Segment]:
+    """The line without what a table pads it with: a pipe keeps every blank."""
+    kept = list(line)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    return [*kept[:-1], Segment(kept[-1].text.rstrip(), kept[-1].style)] if kept else []
+
+
+def _plain(row: Row, name: str) -> str:
+    return _marks(row.notes) if name == "notes" else str(getattr(row, name))
+
+
+def _marks(numbers: Sequence[int]) -> str:
+    return "".join(f"[{number}]" for number in numbers)
+
+
+def _counts(counts: Sequence[tuple[Outcome, int]]) -> Text:
+    return Text(", ").join(Text(f"{count} {outcome}", style=STYLES[outcome]) for outcome, count in counts)
+
+
+def _grid(columns: int) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(columns):
+        grid.add_column(overflow="fold")
+    return grid
+
+
+def _near(folder: Path) -> str:
+    """The folder as one would type it from here."""
+    try:
+        return inert(folder.resolve().relative_to(Path.cwd()), 4000)
+    except (ValueError, OSError):
+        return inert(folder, 4000)

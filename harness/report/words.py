@@ -1,0 +1,113 @@
+"""Numbers and foreign text as people read them; plain ASCII, so that no terminal or log chokes on our own words."""
+
+from __future__ import annotations
+
+import math
+
+from harness.model import Comparison, Direction, Kind, metric
+
+LONGEST = 300
+"""Characters shown of any text from a record: a name of a megabyte would bury the report."""
+
+_NOTHING = 1e6
+"""A ratio beyond which one of the two was nothing, and a factor says less than that."""
+
+_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+_BYTES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+_COUNTS = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+_FASTER = frozenset({"seconds", "loader_seconds", "host_seconds"})
+
+
+def inert(text: object, longest: int = LONGEST) -> str:
+    """Text from a record on one line and without power: no control, escape, direction or surrogate characters."""
+    words = " ".join(str(text)[: 4 * longest].split())
+    safe = "".join(character for character in words if character.isprintable())
+    return safe if len(safe) <= longest else f"{safe[: longest - 3]}..."
+
+
+def quantity(value: float, unit: str) -> str:
+    """Three digits and a scaled unit: ``1.23 ms``, ``12.0 MiB``; ``4.56 k`` where it is neither time nor bytes."""
+    if not math.isfinite(value):
+        return "?"
+    scale = {"s": _TIMES, "B": _BYTES}.get(unit, _COUNTS)
+    # 0.9995 and more would round up to a 1000 of the smaller unit
+    factor, name = next(((factor, name) for factor, name in scale if abs(value) >= 0.9995 * factor), scale[-1])
+    if value == int(value) and factor == 1.0 and unit != "s":
+        return f"{value:.0f} {name}".rstrip()
+    return f"{digits(value / factor)} {name}".rstrip() if value else f"0 {unit}"
+
+
+def digits(value: float) -> str:
+    """Three significant digits without an exponent: 1.23, 12.3, 123, 1234."""
+    size = abs(value)
+    return f"{value:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
+
+
+def two_sizes(before: float, after: float) -> str:
+    """``12.0 -> 6.00 MiB``; both units where they differ."""
+    first, second = quantity(before, "B"), quantity(after, "B")
+    same = first.partition(" ")[2] == second.partition(" ")[2]
+    return f"{first.partition(' ')[0] if same else first} -> {second}"
+
+
+def duration(seconds: float) -> str:
+    """A stretch of time as people say it: ``40 s``, ``12 min``, ``1 h 30 min``."""
+    if not math.isfinite(seconds):
+        return "very long"
+    if seconds < 120:
+        return f"{max(0.0, seconds):.0f} s"
+    minutes = round(seconds / 60)
+    hours, rest = divmod(minutes, 60)
+    return f"{minutes} min" if hours == 0 else f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def better(found: Comparison) -> bool | None:
+    """Whether the effect is an improvement; None where it may be none at all, or the metric has no direction."""
+    direction = metric(found.metric).direction
+    if direction is Direction.NONE or not _surely(found):
+        return None
+    return (found.ratio < 1) is (direction is Direction.LOWER)
+
+
+def effect(found: Comparison) -> str:
+    """The ratio in words: ``-43.1 %, faster``, ``3.20x slower``; no word where the interval holds no effect."""
+    ratio = found.ratio
+    if ratio == 1:
+        return "equal" if metric(found.metric).kind is Kind.EXACT else "+0.0 %"
+    down, up = ("faster", "slower") if found.metric in _FASTER else ("less", "more")
+    if ratio >= _NOTHING or ratio <= 1 / _NOTHING:
+        return "from none" if ratio > 1 else "to none"
+    if _by_factor(ratio):
+        return f"{digits(max(ratio, 1 / ratio))}x {down if ratio < 1 else up}"
+    word = (f", {down}" if ratio < 1 else f", {up}") if _surely(found) else ""
+    return f"{_percent(ratio)} %{word}"
+
+
+def interval(found: Comparison) -> str:
+    """The interval in the effect's own terms: ``-45.0 to -41.2 %``, ``3.10 to 3.31x``; nothing where there is none."""
+    if found.low is None or found.high is None or not 1 / _NOTHING < found.ratio < _NOTHING:
+        return ""
+    low, high = found.low, found.high
+    if _by_factor(found.ratio):
+        if found.ratio < 1:
+            low, high = 1 / high, 1 / low
+        return f"{digits(low)} to {digits(high)}x"
+    return f"{_percent(low)} to {_percent(high)} %"
+
+
+def _percent(ratio: float) -> str:
+    change = 100 * (ratio - 1)
+    shown = f"{change:+.1f}" if abs(change) < 999.95 else f"{change:+.0f}"
+    return "+0.0" if shown == "-0.0" else shown
+
+
+def _by_factor(ratio: float) -> bool:
+    # what rounds to 2.00x counts, so that neighbours in a table do not differ in form alone
+    return ratio >= 1.995 or ratio <= 1 / 1.995
+
+
+def _surely(found: Comparison) -> bool:
+    if found.low is None or found.high is None:
+        # one reading of an exact metric is as sure as many; few units of a noisy one are not
+        return found.ratio != 1 and metric(found.metric).kind is Kind.EXACT
+    return not found.low <= 1 <= found.high
