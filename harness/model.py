@@ -16,6 +16,11 @@ SCHEMA = 1
 BASELINE = "baseline"
 """The name of the variant that all others of a case are measured against."""
 
+ALL_DECIDED = "everything was decided"
+BUDGET_USED = "the time budget was used up"
+INTERRUPTED = "interrupted"
+"""Why a run ended by itself: what it had planned and not measured was not reached, rather than lost."""
+
 
 class Direction(StrEnum):
     """Which way a metric gets better."""

@@ -289,7 +289,7 @@ def test_command_that_decides(tmp_path: Path) -> None:
     assert "To decide 2 more verdicts" in text
 
 
-def test_lost_cases_are_to_be_run_again(tmp_path: Path) -> None:
+def test_cases_not_reached_are_to_be_run_again(tmp_path: Path) -> None:
     """A case that the budget did not reach is in the command, with time allowed for what nobody knows."""
     run = saved(tmp_path, [claim("A1")], [], planned=["bench_a1.py::bench_a1"], why="the time budget was used up")
     # 7 units x 5 s and 7 starts of 5 s, a quarter more

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 
 from harness.compare.rules import Thresholds
 from harness.compare.verdict import verdicts
-from harness.model import Claim, Measurement, Verdict
+from harness.model import BUDGET_USED, INTERRUPTED, Claim, Measurement, Verdict
 from harness.store import Run
 
 
 def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]:
     """Every verdict of a run, in the order of its claims and then of its cases."""
-    return judge_measurements(run.claims, run.measurements, run.planned, thresholds)
+    stopped_short = run.ended in (BUDGET_USED, INTERRUPTED)
+    lost = "" if stopped_short else "planned, and no process ever finished it"
+    return judge_measurements(run.claims, run.measurements, run.planned, thresholds, lost=lost)
 
 
 def judge_measurements(
@@ -21,8 +23,10 @@ def judge_measurements(
     measurements: Iterable[Measurement],
     planned: Iterable[str],
     thresholds: Thresholds | None = None,
+    *,
+    lost: str = "",
 ) -> tuple[Verdict, ...]:
-    """The same from its parts. A case that was planned and is nowhere to be found is lost."""
+    """The same from its parts. A planned case without a measurement is lost for that reason; without one it is open."""
     limits = thresholds or Thresholds()
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in measurements:
@@ -33,6 +37,5 @@ def judge_measurements(
     for function, claim in of_claim.items():
         for case in sorted(case for case in cases if case.partition("[")[0] == function):
             known = by_case.get(case, [])
-            lost = "" if known else "planned, and no process ever finished it"
-            found += verdicts(claim, known, limits, case=case, lost=lost)
+            found += verdicts(claim, known, limits, case=case, lost="" if known else lost)
     return tuple(found)

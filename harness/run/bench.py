@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from harness import launch, store
 from harness.claims import read
-from harness.model import SCHEMA, Claim, Measurement, Outcome, Status, Verdict
+from harness.model import ALL_DECIDED, BUDGET_USED, INTERRUPTED, SCHEMA, Claim, Measurement, Outcome, Status, Verdict
 from harness.run.crew import Crew, CrewError, Report, RollCall
 from harness.run.schedule import Measure, Schedule, Solo, Standing
 from harness.run.settings import PROFILES, Settings, effort, select
@@ -89,7 +89,7 @@ class _Bench:
             profile=self._settings.profile, started=datetime.now(UTC).isoformat(timespec="seconds"),
             benchmarks=str(self._settings.benchmarks), data=str(self._settings.data or ""), python=python,
         )
-        why = "interrupted"
+        why = INTERRUPTED
         try:
             with ExitStack() as stack:
                 lent = None
@@ -119,6 +119,8 @@ class _Bench:
             raise UnusableGpu(called.unusable_gpu)
         standings = [self._standing(case, variants, called) for case, variants in called.cases.items()]
         self._schedule = Schedule(standings, units=self._profile.units, solo=self._profile.solo)
+        # Several processes import side by side; their first invocation waits for all of them.
+        self._schedule.start_up[False] = crew.import_seconds / self._width + 0.5
         compute = sum(1 for standing in standings if not standing.claim.loader)
         while (step := self._schedule.next(self._end - time.monotonic())) is not None:
             begin = time.monotonic()
@@ -130,8 +132,8 @@ class _Bench:
             if report.error:
                 raise CrewError(report.error)
             if report.out_of_time:
-                return "the time budget was used up"
-        return "the time budget was used up" if self._schedule.open_count() else "everything was decided"
+                return BUDGET_USED
+        return BUDGET_USED if self._schedule.open_count() else ALL_DECIDED
 
     def _standing(self, case: str, variants: tuple[str, ...], called: RollCall) -> Standing:
         absent = called.unavailable.get(case, {})

@@ -80,6 +80,7 @@ class Crew:
         self._tick = tick
         self._waiting: list[tuple[frozenset[str], LiveProcess, int]] = []
         self._started = 0
+        self.import_seconds = 0.0
         self._random = SystemRandom()
 
     def __enter__(self) -> Crew:
@@ -92,8 +93,10 @@ class Crew:
 
     def roll_call(self, files: Sequence[str]) -> RollCall:
         """Call every benchmark up to its contest, measuring nothing. Raises CrewError."""
+        start = time.monotonic()
         process = self._launch(frozenset(files), 0)
         ready = self._ready(process, 0)
+        self.import_seconds = time.monotonic() - start
         cases, called = ready["cases"], RollCall(broken=ready["broken"])
         try:
             process.channel.send(do="roll call", cases=cases, **self._common)

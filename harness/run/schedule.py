@@ -100,6 +100,9 @@ class Schedule:
         compute = self._open(loader=False)
         if chosen := self._affordable(compute, left):
             return self._measure(chosen)
+        if fresh := self._first_units([s for s in compute if not s.units], left):
+            # Too little time for a verdict: an effect without one still says more than nothing.
+            return self._measure(fresh)
         loaders = self._open(loader=True)
         if fresh := self._first_units([s for s in loaders if not s.units], left):
             return self._measure(fresh)
@@ -151,7 +154,7 @@ class Schedule:
 
     def _first_units(self, standings: Sequence[Standing], left: float) -> list[Standing]:
         chosen: list[Standing] = []
-        spent = self.start_up[True]
+        spent = max((self.start_up[standing.claim.loader] for standing in standings), default=0.0)
         for standing in standings:
             if spent + standing.seconds > left:
                 break
