@@ -114,8 +114,10 @@ class Driven(Session):
             self._channel.send(event="begins", case=case)
 
     def hold(self, case: str, claim: Claim, asked: Asked, target: str, root: Path) -> Measurement | None:
-        """Do with the contest what the plan says."""
-        self._held.add(case)
+        """Do with the contest what the plan says.
+
+        ``pytest.skip`` and the like pass through everything: the case then ends without a measurement.
+        """
         match self._plan["do"]:
             case "roll call":
                 self._note(case, claim, asked)
@@ -125,6 +127,7 @@ class Driven(Session):
                 self._keep(solo(case, claim, asked, self._terms(case, target, root), self._plan["variant"]))
             case "measure":
                 self._keep(measure(case, claim, asked, self._terms(case, target, root)))
+        self._held.add(case)
         return None
 
     def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
@@ -136,7 +139,8 @@ class Driven(Session):
         if self._plan["do"] in ("roll call", "seat"):
             self._channel.send(event=str(status), case=case, error=reason)
         else:
-            self._keep(Measurement(case, claim.name, self._plan["invocation"], status, reason))
+            survey = self._plan["do"] == "solo"
+            self._keep(Measurement(case, claim.name, self._plan["invocation"], status, reason, survey=survey))
 
     def _note(self, case: str, claim: Claim, asked: Asked) -> None:
         absent = {name: given.reason for name, given in asked.variants.items() if isinstance(given, Unavailable)}

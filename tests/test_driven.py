@@ -1,0 +1,228 @@
+"""A driven session: whatever becomes of a case is told or recorded once, never lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness import environment, store
+from harness.contest.measure import Asked
+from harness.contest.variant import Unavailable, as_variant, prepared
+from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
+from harness.plugin import driven
+from harness.plugin.driven import Driven
+from harness.processes import ChannelClosed
+
+CASE = "x.py::bench_x"
+CLAIM = Claim("X", "a tip", "x.py", "bench_x")
+QUICK = {"share": 0.0, "round_seconds": 0.0, "longest_round": 0.0, "fewest_blocks": 2, "warmup_limit": 0.0}
+
+
+class Line:
+    """A channel by script: what the driver says, and what was said to it."""
+
+    def __init__(self, *says: dict[str, Any]) -> None:
+        self.says = list(says)
+        self.heard: list[dict[str, Any]] = []
+
+    def send(self, **message: Any) -> None:
+        """Hear a message."""
+        self.heard.append(message)
+
+    def receive(self, timeout: float | None = None) -> dict[str, Any]:
+        """Say the next thing."""
+        if not self.says:
+            raise ChannelClosed("nothing more to say")
+        return self.says.pop(0)
+
+    def events(self) -> list[str]:
+        """The events heard so far, without the first."""
+        return [message["event"] for message in self.heard[1:]]
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes sessions that work on a device without torch, in an environment without facts."""
+    monkeypatch.setattr(environment, "fingerprint", lambda: {"gpu": None})
+    monkeypatch.setattr(environment, "unusable_gpu", lambda: None)
+
+    def started(do: str, *says: dict[str, Any], **more: Any) -> tuple[Driven, Line]:
+        cases: Any = {CASE: {"effort": QUICK, "variants": None, "memory": False}}
+        plan = {"do": do, "cases": cases, "seed": 1, "invocation": 7, "folder": str(tmp_path), "name": "invocation-007",
+                **more}
+        line = Line(plan, *says)
+        made = Driven(line)  # type: ignore[arg-type]
+        made.__dict__["_device"] = SimpleNamespace(type="cpu")
+        assert made.choose({CASE: "the item", "y.py::bench_y": "another"}) == ["the item"]
+        return made, line
+
+    return started
+
+
+def asked(**variants: Any) -> Asked:
+    """What a benchmark hands over; the baseline gives 1."""
+    given = {BASELINE: as_variant(lambda: 1), **{name: as_variant(value) for name, value in variants.items()}}
+    return Asked(given, lambda expected, got: expected == got, None, Work(), dict.fromkeys(given, Expect.LOWER))
+
+
+def hold(made: Driven, **variants: Any) -> None:
+    """Hold the contest of the case."""
+    made.begin(CASE)
+    made.hold(CASE, CLAIM, asked(**variants), f"{CASE}", Path())
+
+
+def recorded(tmp_path: Path) -> list[Measurement]:
+    """What is on the disk."""
+    return store.read_measurements(tmp_path / "invocation-007.jsonl")
+
+
+def test_a_measured_case_is_recorded_and_told(session: Any, tmp_path: Path) -> None:
+    """A contest that went well is on the disk when its end is told; nothing is added afterwards."""
+    made, line = session("measure")
+    hold(made, tip=lambda: 1, gone=Unavailable("no GPU"))
+    (found,) = recorded(tmp_path)
+    assert (found.case, found.claim, found.invocation, found.status) == (CASE, "X", 7, Status.MEASURED)
+    assert {trial.variant: trial.status for trial in found.trials} == {
+        BASELINE: Status.MEASURED, "tip": Status.MEASURED, "gone": Status.SKIPPED}
+    made.without_measurement(CASE, CLAIM, skipped=False, reason="teardown failed")
+    assert len(recorded(tmp_path)) == 1
+    assert line.events() == ["begins", "ends"]
+    assert store.read_header(tmp_path / "invocation-007.jsonl")["planned"] == [CASE]
+
+
+@pytest.mark.parametrize("skipped", [True, False])
+def test_a_case_without_contest_is_recorded(session: Any, tmp_path: Path, skipped: bool) -> None:
+    """A case that skips or fails before its contest has a record with the reason, and its end is told."""
+    made, line = session("measure")
+    made.begin(CASE)
+    made.without_measurement(CASE, CLAIM, skipped=skipped, reason="no such file")
+    (found,) = recorded(tmp_path)
+    assert (found.status, found.reason) == (Status.SKIPPED if skipped else Status.FAILED, "no such file")
+    assert line.events() == ["begins", "ends"]
+
+
+@pytest.mark.parametrize("ends", [pytest.skip, pytest.fail])
+def test_skipping_inside_a_variant_is_recorded(session: Any, tmp_path: Path, ends: Any) -> None:
+    """`pytest.skip` in a variant's factory ends the contest past every handler, and is recorded all the same."""
+    made, _ = session("measure")
+
+    def factory() -> Any:
+        ends("the decoder needs a driver")
+
+    with pytest.raises(ends.Exception):
+        hold(made, tip=prepared(factory))
+    made.without_measurement(CASE, CLAIM, skipped=ends is pytest.skip, reason="the decoder needs a driver")
+    (found,) = recorded(tmp_path)
+    assert found.reason == "the decoder needs a driver"
+
+
+def test_a_full_disk_is_told_and_ends_the_process(
+    session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be written is told over the channel, and the process ends instead of measuring for nothing."""
+    made, line = session("measure")
+
+    def full(writer: object, measurement: Measurement) -> None:
+        raise store.StoreError("cannot write: no space")
+
+    monkeypatch.setattr(store, "write_measurement", full)
+    with pytest.raises(pytest.exit.Exception):
+        hold(made, tip=lambda: 1)
+    assert line.heard[-1] == {"event": "error", "reason": "cannot write: no space"}
+
+
+def test_roll_call_measures_nothing(session: Any, tmp_path: Path) -> None:
+    """When the roll is called a case names its variants and runs none of them; nothing is recorded."""
+    made, line = session("roll call")
+    hold(made, tip=pytest.fail, gone=Unavailable("no GPU"))
+    made.without_measurement("y.py::bench_y", CLAIM, skipped=True, reason="needs a GPU")
+    assert line.events() == ["environment", "begins", "case", "skipped"]
+    assert line.heard[0] == {"event": "ready", "cases": [CASE, "y.py::bench_y"], "broken": Driven.broken}
+    case, skipped = line.heard[-2:]
+    assert (case["variants"], case["unavailable"]) == ([BASELINE, "tip", "gone"], {"gone": "no GPU"})
+    assert (skipped["case"], skipped["error"]) == ("y.py::bench_y", "needs a GPU")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_solo_pass_that_fails_early_stays_a_solo_pass(session: Any, tmp_path: Path) -> None:
+    """A failure before a solo pass is recorded as one of that pass: it does not stop a case that contests measure."""
+    made, _ = session("solo", variant="tip")
+    made.begin(CASE)
+    made.without_measurement(CASE, CLAIM, skipped=False, reason="boom")
+    (found,) = recorded(tmp_path)
+    assert found.survey
+    assert found.status is Status.FAILED
+
+
+def test_a_solo_pass_measures_one_variant(session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A solo pass has the readings of its variant alone, leftovers after leaving early included, and no samples."""
+    monkeypatch.setattr("harness.contest.solo._pinned_bytes", lambda: 0)
+    made, _ = session("solo", variant="tip")
+    left: list[str] = []
+
+    class Tip:
+        def __call__(self) -> int:
+            return 1
+
+        def leave_early(self) -> None:
+            left.append("early")
+
+    hold(made, tip=Tip(), other=pytest.fail)
+    (found,) = recorded(tmp_path)
+    (trial,) = found.trials
+    assert (found.survey, trial.variant, trial.samples, trial.status) == (True, "tip", {}, Status.MEASURED)
+    assert {"seconds", "pss_bytes", "threads_left", "processes_left"} <= set(trial.solo)
+    assert (trial.solo["threads_left"], trial.solo["processes_left"]) == (0.0, 0.0)
+    assert "early" in trial.sources["threads_left"]
+    assert left == ["early"]
+
+
+def test_a_seat_serves_its_variant(session: Any) -> None:
+    """A seat answers for its own variant, says what it raises, and sits no longer after it was left."""
+    made, line = session("seat", {"do": "enter"}, {"do": "lap", "iterations": 2, "lead": 1}, {"do": "leave"},
+                         cases=[CASE], variant="tip")
+    calls: list[int] = []
+    hold(made, tip=lambda: calls.append(1), other=pytest.fail)
+    assert len(calls) == 3
+    answers = line.heard[1:]
+    assert answers[0] == {"seated": True}
+    assert answers[2]["seconds"] >= 0
+    made.without_measurement(CASE, CLAIM, skipped=False, reason="teardown failed")
+    assert len(line.heard) == 5
+
+
+def test_what_ends_a_seat_is_told(session: Any) -> None:
+    """A seat that skips or fails before or in its contest tells it as an error, which ends its turn."""
+    def factory() -> Any:
+        pytest.skip("the decoder needs a driver")
+
+    made, line = session("seat", {"do": "enter"}, cases=[CASE], variant="tip")
+    with pytest.raises(pytest.skip.Exception):
+        hold(made, tip=prepared(factory))
+    made.without_measurement(CASE, CLAIM, skipped=True, reason="the decoder needs a driver")
+    assert line.heard[-1]["error"] == "the decoder needs a driver"
+
+
+def test_order_is_random_by_the_seed(session: Any, tmp_path: Path) -> None:
+    """Cases are measured in an order drawn from the plan's seed; what is not here is left out."""
+    cases = {f"{name}.py::bench": {"effort": QUICK, "variants": None, "memory": False} for name in "abcdef"}
+    orders = set()
+    for seed in range(20):
+        line = Line({"do": "measure", "cases": {**cases, "gone.py::bench": {}}, "seed": seed, "invocation": 1,
+                     "folder": str(tmp_path), "name": f"invocation-{seed}"})
+        made = Driven(line)  # type: ignore[arg-type]
+        made.__dict__["_device"] = SimpleNamespace(type="cpu")
+        order = made.choose({case: case for case in cases})
+        assert sorted(order) == sorted(cases)
+        orders.add(tuple(order))
+    assert len(orders) > 10
+
+
+def test_failures_are_one_line() -> None:
+    """What was raised is told in one line of bounded length."""
+    assert driven.failure(RuntimeError("\n\n  boom \nmore")) == "RuntimeError: boom"
+    assert driven.failure(KeyError()) == "KeyError"
+    assert len(driven.failure(RuntimeError("x" * 10_000))) <= 500
