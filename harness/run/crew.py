@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -22,6 +22,12 @@ from harness.store import read_measurements
 
 START_LIMIT = 180.0
 """Seconds a process may take to import the benchmarks."""
+
+CALL_LIMIT = 120.0
+"""Seconds a benchmark may take to reach its contest when the roll is called."""
+
+BETWEEN_LIMIT = 60.0
+"""Seconds a process may take from one case to the next, and from the last to its end."""
 
 
 class CrewError(Exception):
@@ -39,6 +45,27 @@ class RollCall:
     skipped: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> set[str]:
+        """The cases of which anything is known."""
+        return {*self.cases, *self.skipped, *self.failed}
+
+    def hear(self, message: Message) -> None:
+        """Take in what a process said. Raises CrewError where it said that nothing can be measured."""
+        match message.get("event"):
+            case "error":
+                raise CrewError(message["reason"])
+            case "environment":
+                self.environment = message["environment"]
+                self.unusable_gpu = message["unusable"] or ""
+            case "case":
+                self.cases[message["case"]] = tuple(message["variants"])
+                self.unavailable[message["case"]] = message["unavailable"]
+            case "skipped":
+                self.skipped[message["case"]] = message["error"]
+            case "failed":
+                self.failed[message["case"]] = message["error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,40 +120,51 @@ class Crew:
 
     def roll_call(self, files: Sequence[str]) -> RollCall:
         """Call every benchmark up to its contest, measuring nothing. Raises CrewError."""
-        start = time.monotonic()
-        process = self._launch(frozenset(files), 0)
-        ready = self._ready(process, 0)
-        self.import_seconds = time.monotonic() - start
-        cases, called = ready["cases"], RollCall(broken=ready["broken"])
-        try:
-            process.channel.send(do="roll call", cases=cases, **self._common)
-            while True:
-                message = self._receive(process, time.monotonic() + START_LIMIT)
-                if message is None:
-                    raise CrewError(f"the benchmarks were not called in {START_LIMIT:g} s; see {self._log(0)}")
-                match message.get("event"):
-                    case "environment":
-                        called.environment = message["environment"]
-                        called.unusable_gpu = message["unusable"] or ""
-                    case "case":
-                        called.cases[message["case"]] = tuple(message["variants"])
-                        called.unavailable[message["case"]] = message["unavailable"]
-                    case "skipped":
-                        called.skipped[message["case"]] = message["error"]
-                    case "failed":
-                        called.failed[message["case"]] = message["error"]
-                    case "error":
-                        raise CrewError(message["reason"])
-        except ChannelClosed:
-            pass
-        finally:
-            status = process.end()
-        missing = set(cases) - set(called.cases) - set(called.skipped) - set(called.failed)
-        if not called.environment:
-            raise CrewError(f"no process can measure: {exit_reason(status)}: {self._last_words(0)}")
-        for case in missing:
-            called.failed[case] = exit_reason(status)
+        called = RollCall()
+        left: list[str] | None = None
+        while left is None or left:
+            start = time.monotonic()
+            process = self._launch(frozenset(files), 0)
+            ready = self._ready(process, 0)
+            if left is None:
+                self.import_seconds = time.monotonic() - start
+                left, called.broken = list(ready["cases"]), ready["broken"]
+            stuck = self._call(process, left, called)
+            # A case that took the process with it has had its turn; the others are called by another process.
+            left = [case for case in left if case not in called.answered] if stuck else []
         return called
+
+    def _call(self, process: LiveProcess, cases: Sequence[str], called: RollCall) -> bool:
+        """Call these cases; whether one of them kept the others from answering. Raises CrewError."""
+        began = ""
+        told = False
+        try:
+            process.channel.send(do="roll call", cases=list(cases), **self._common)
+            while True:
+                message = self._receive(process, time.monotonic() + (CALL_LIMIT if began else START_LIMIT))
+                if message is None:
+                    if not began:
+                        raise CrewError(f"the benchmarks were not called in {START_LIMIT:g} s; see {self._log(0)}")
+                    if began not in called.answered:
+                        called.failed[began] = f"its contest was not called in {CALL_LIMIT:g} s"
+                    return True
+                called.hear(message)
+                told = told or message.get("event") == "environment"
+                began = message["case"] if message.get("event") == "begins" else began
+        except ChannelClosed:
+            status = process.wait(10.0)
+        finally:
+            ended = process.end()
+        status = ended if status is None else status
+        if not told:
+            raise CrewError(f"no process can measure: {exit_reason(status)}: {self._last_words(0)}")
+        finished = status in (0, 1)  # pytest came to its end, whatever it thinks of the tests
+        if not finished and began and began not in called.answered:
+            called.failed[began] = exit_reason(status)
+            return True
+        for case in set(cases) - called.answered:
+            called.failed[case] = "it ended without a contest" if finished else exit_reason(status)
+        return False
 
     def measure(
         self,
@@ -162,6 +200,7 @@ class Crew:
         process, number = self._take(files, ahead)
         name = f"invocation-{invocation:03d}"
         began: tuple[str, float] | None = None
+        between = time.monotonic()
         out_of_time, error = False, ""
         unfinished: Measurement | None = None
         try:
@@ -170,8 +209,8 @@ class Crew:
                 do=do, cases=plan, seed=self._random.getrandbits(32), invocation=invocation, name=name, **self._common, **more
             )
             while True:
-                limit = deadline if began is None else min(deadline, began[1] + claims[began[0]].time_limit)
-                message = self._receive(process, limit)
+                limit = between + BETWEEN_LIMIT if began is None else began[1] + claims[began[0]].time_limit
+                message = self._receive(process, min(deadline, limit))
                 if message is None:
                     out_of_time = time.monotonic() >= deadline
                     if not out_of_time and began is not None:
@@ -184,7 +223,7 @@ class Crew:
                         began = (message["case"], time.monotonic())
                         self._begins(message["case"], invocation)
                     case "ends":
-                        began = None
+                        began, between = None, time.monotonic()
                     case "error":
                         error = message["reason"]
         except ChannelClosed:
@@ -195,6 +234,11 @@ class Crew:
         finally:
             status = process.end()
         found = read_measurements(self._folder / f"{name}.jsonl")
+        if unfinished is not None:
+            if any(measurement.case == unfinished.case for measurement in found):
+                unfinished = None  # its record was written, and only the news of it did not arrive
+            elif do == "solo":
+                unfinished = replace(unfinished, survey=True)  # contests go on without the pass
         if not found and unfinished is None and not out_of_time and not error:
             error = f"an invocation measured nothing: {exit_reason(status)}: {self._last_words(number)}"
         return Report(found, unfinished, out_of_time, error)
