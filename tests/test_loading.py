@@ -41,7 +41,7 @@ class Numbers(Dataset[Any]):
     def __getitem__(self, place: int) -> tuple[Tensor, int, int]:
         if place == self.bad:
             raise DataError(f"file {place} is broken")
-        return torch.full((1, 4, 4), float(place)), place % 10, place
+        return torch.full((1, 14, 14), float(place)), place % 10, place
 
 
 NEEDS_PACKAGE = pytest.mark.skipif(missing() is not None, reason=str(missing()))
@@ -271,6 +271,6 @@ def test_training_step_learns() -> None:
     """The step is a real one: on one batch the loss falls."""
     torch.manual_seed(0)
     step = TrainingStep(torch.device("cpu"), 10)
-    images, labels = torch.randn(8, 3, 32, 32), torch.arange(8)
+    images, labels = torch.randn(8, 3, 28, 28), torch.arange(8)
     losses = [float(step(images, labels)) for _ in range(50)]
     assert losses[-1] < losses[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -81,8 +82,14 @@ class ProxyLoader(PlainLoader):
         return self._kept(super().users_batches())
 
     def _kept(self, promised: Iterable[Batch]) -> Iterator[Batch]:
-        iterator = iter(promised)
-        # Workers are forked before the server's thread starts: a thread holding a lock does not survive a fork.
+        # Workers are forked before the server's thread starts: a thread holding a lock does not survive a fork. Nor do
+        # DALI's own threads: a worker that collected an earlier pipeline it inherited as garbage would crash.
+        gc.collect()
+        gc.freeze()
+        try:
+            iterator = iter(promised)
+        finally:
+            gc.unfreeze()
         self._server.start_thread()
         try:
             for batch in iterator:
@@ -99,3 +106,4 @@ class ProxyLoader(PlainLoader):
         if self._server is not None:
             self._server.stop_thread()
             self._server = None
+            gc.collect()

@@ -30,7 +30,7 @@ class SideStreamLoader(PlainLoader):
 
 def copied_ahead(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
     """The batches on the device, in order; the next one's copy is under way when one is handed over."""
-    side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    side = torch.cuda.Stream(device)
     waiting: tuple[Batch, torch.cuda.Event] | None = None
     for images, labels, ids in batches:
         with torch.cuda.stream(side):
