@@ -100,8 +100,9 @@ class _Bench:
                          data=self._settings.data, width=self._width, lent=lent, begins=self._screen.begins, tick=self._tick)
                 )
                 why = self._measure(crew, writer)
-        except (CrewError, store.StoreError, UnusableGpu) as error:
-            why = f"stopped: {error}"
+        except Exception as error:
+            ours = isinstance(error, CrewError | store.StoreError | UnusableGpu)
+            why = f"stopped: {error if ours else repr(error)}"
             raise
         finally:
             writer.write("end", why=why)
@@ -110,7 +111,7 @@ class _Bench:
 
     def _measure(self, crew: Crew, writer: store.Writer) -> str:
         self._screen.roll_call()
-        called = crew.roll_call(sorted({claim.path for claim in self._claims}))
+        called = self._selected(crew.roll_call(sorted({claim.path for claim in self._claims})))
         writer.write("header", schema=SCHEMA, environment=called.environment,
                      planned=[*called.cases, *called.skipped, *called.failed])
         self._screen.called(called.environment, len(called.cases), len(called.skipped))
@@ -135,6 +136,13 @@ class _Bench:
                 return BUDGET_USED
         return BUDGET_USED if self._schedule.open_count() else ALL_DECIDED
 
+    def _selected(self, called: RollCall) -> RollCall:
+        """Without the cases of other benchmarks in the same files: they were called too."""
+        for cases in (called.cases, called.skipped, called.failed):
+            for case in [case for case in cases if case.partition("[")[0] not in self._by_function]:
+                del cases[case]
+        return called
+
     def _standing(self, case: str, variants: tuple[str, ...], called: RollCall) -> Standing:
         absent = called.unavailable.get(case, {})
         return Standing(case, self._claim_of(case), tuple(name for name in variants if name not in absent))
@@ -153,7 +161,7 @@ class _Bench:
             absent += [
                 Measurement(f"{claim.path}::{claim.function}", claim.name, 0, Status.FAILED, reason)
                 for claim in self._claims
-                if nodeid.endswith(claim.path)
+                if nodeid == claim.path
             ]
         fallen: list[Verdict] = []
         for measurement in absent:

@@ -1,0 +1,380 @@
+"""A run from beginning to end with a crew by script, on a clock by script: the budget, the records, the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness import store
+from harness.clock import FakeClock
+from harness.compare.judge import judge
+from harness.launch import LaunchError
+from harness.model import BASELINE, Measurement, Outcome, Status, Trial, Verdict
+from harness.run import bench as module
+from harness.run.bench import GRACE, UnusableGpu, bench
+from harness.run.crew import CrewError, Report, RollCall
+from harness.run.settings import Settings, UsageError
+from harness.store import Run, StoreError
+
+CLAIMS = {"bench_a.py": '@claim("A")\ndef bench_a(contest): pass\n@claim("A2")\ndef bench_a2(contest): pass\n',
+          "bench_b.py": '@claim("B")\ndef bench_b(contest): pass\n',
+          "sub/bench_b.py": '@claim("SB")\ndef bench_b(contest): pass\n',
+          "bench_l.py": '@claim("L", loader=True)\ndef bench_l(contest): pass\n'}
+A, A2, B, SB, L = ("bench_a.py::bench_a", "bench_a.py::bench_a2", "bench_b.py::bench_b", "sub/bench_b.py::bench_b",
+                   "bench_l.py::bench_l")
+
+
+@dataclass
+class Play:
+    """What the crew does: each case takes ``seconds``; ``report`` may change what an invocation reports."""
+
+    clock: FakeClock
+    called: RollCall
+    seconds: float = 1.0
+    report: Callable[[int, Report], Report] = lambda invocation, report: report
+    asked: list[tuple[str, int, tuple[str, ...]]] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    left: int = 0
+
+    def crew(self, python: str, root: Path, folder: Path, **more: Any) -> Crew:
+        """In the place of the crew's class."""
+        return Crew(self, folder)
+
+
+@dataclass
+class Crew:
+    """A crew without processes, with the files that these would write."""
+
+    play: Play
+    folder: Path
+    import_seconds: float = 4.0
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.play.left += 1
+
+    def roll_call(self, files: Sequence[str]) -> RollCall:
+        """Answer by the script."""
+        self.play.files = list(files)
+        self.play.clock.advance(5.0)
+        return self.play.called
+
+    def measure(self, invocation: int, cases: Mapping[str, Any], *, deadline: float, ahead: int = 1) -> Report:
+        """Measure every case, or be ended at the deadline."""
+        self.play.asked.append(("measure", invocation, tuple(cases)))
+        found = [self._measured(case, invocation, variants) for case, (_, _, variants, _) in cases.items()]
+        return self._end(invocation, found, deadline)
+
+    def solo(self, invocation: int, case: str, claim: Any, variant: str, *, deadline: float) -> Report:
+        """One solo pass."""
+        self.play.asked.append(("solo", invocation, (case, variant)))
+        trial = Trial(variant, solo={"pss_bytes": 1.0})
+        found = Measurement(case, claim.name, invocation, trials=(trial,), survey=True)
+        return self._end(invocation, [found], deadline)
+
+    def _measured(self, case: str, invocation: int, variants: Sequence[str] | None) -> Measurement:
+        trials = [Trial(name, samples={"seconds": (self.play.ratios.get(name, 1.0),) * 6})
+                  for name in self.play.called.cases[case]
+                  if name == BASELINE or variants is None or name in variants]
+        return Measurement(case, case, invocation, trials=tuple(trials), seconds=self.play.seconds)
+
+    def _end(self, invocation: int, found: list[Measurement], deadline: float) -> Report:
+        self.play.deadlines.append(deadline)
+        done: list[Measurement] = []
+        for measurement in found:
+            if self.play.clock.now() + self.play.seconds > deadline:
+                self.play.clock.seconds = deadline
+                break
+            self.play.clock.advance(self.play.seconds)
+            done.append(measurement)
+        given = Report(done, None, out_of_time=len(done) < len(found))
+        report = self.play.report(invocation, given)
+        writer = store.open_invocation(self.folder, f"invocation-{invocation:03d}", environment={}, planned=[])
+        for measurement in report.measurements:
+            store.write_measurement(writer, measurement)
+        writer.close()
+        return report
+
+
+@dataclass
+class Screen:
+    """Whoever watches."""
+
+    fallen: list[Verdict] = field(default_factory=list)
+    left: list[float] = field(default_factory=list)
+    planned: tuple[int, int] = (0, 0)
+
+    def roll_call(self) -> None:
+        """The roll is being called."""
+
+    def called(self, environment: dict[str, Any], cases: int, skipped: int) -> None:
+        """The roll was called."""
+        self.planned = (cases, skipped)
+
+    def begins(self, case: str, invocation: int) -> None:
+        """A case begins."""
+
+    def decided(self, verdicts: list[Verdict]) -> None:
+        """Verdicts fell."""
+        self.fallen += verdicts
+
+    def note(self, text: str) -> None:
+        """Something is to be said."""
+
+    def tick(self, left_seconds: float, decided: int, open: int) -> None:  # noqa: A002 - the protocol's word
+        """Time passes."""
+        self.left.append(left_seconds)
+
+
+def called(*cases: str, **more: Any) -> RollCall:
+    """A roll call at which these cases answered."""
+    return RollCall(environment={"gpu": None}, cases=dict.fromkeys(cases, (BASELINE, "tip")), **more)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where benchmarks and results are."""
+    for name, text in CLAIMS.items():
+        file = tmp_path / "benchmarks" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Play]]:
+    """Makes a play; whoever enters the crew has to leave it."""
+    clock = FakeClock()
+    made: list[Play] = []
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.now))
+
+    def started(roll: RollCall, **more: Any) -> Play:
+        made.append(Play(clock, roll, **more))
+        monkeypatch.setattr(module, "Crew", made[-1].crew)
+        return made[-1]
+
+    yield started
+    assert all(one.left == 1 for one in made)
+
+
+def run(folder: Path, screen: Screen | None = None, *, select: tuple[str, ...] = (), **more: Any) -> Run:
+    """Hold a run and load it."""
+    settings = Settings(folder / "benchmarks", folder / "results", select=select, **more)
+    return store.load(bench(settings, screen or Screen(), width=2, command=("bench",)))
+
+
+def saved(folder: Path) -> Run:
+    """The one run that is on the disk."""
+    (one,) = store.run_folders(folder / "results")
+    return store.load(one)
+
+
+def outcomes(run: Run) -> dict[str, str]:
+    """The verdicts by case and variant."""
+    return {f"{v.case} {v.variant}".strip(): str(v.outcome) for v in judge(run)}
+
+
+# --- well -------------------------------------------------------------------------------------------------------------
+
+
+def test_until_everything_is_decided(folder: Path, play: Callable[..., Play]) -> None:
+    """Cases are measured until their claims are decided, then the run ends and says so, long before its budget."""
+    one = play(called(A, B), ratios={"tip": 0.5})
+    screen = Screen()
+    found = run(folder, screen, select=("A", "B"), budget=3600.0)
+    assert found.ended == "everything was decided"
+    assert [kind for kind, _, _ in one.asked] == ["measure"] * 7
+    assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
+    assert {(v.case, v.outcome) for v in screen.fallen} == {(A, Outcome.HOLDS), (B, Outcome.HOLDS)}
+    assert len(screen.fallen) == 2
+    assert [m.invocation for m in found.measurements if m.case == A] == [1, 2, 3, 4, 5, 6, 7]
+    assert found.facts["budget"] == 3600.0
+    assert (found.planned, found.environment) == ((A, B), {"gpu": None})
+
+
+def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> None:
+    """A loader's variants are each watched alone once, after its first unit."""
+    one = play(called(L), ratios={"tip": 0.5})
+    found = run(folder, select=("L",), budget=3600.0)
+    assert one.asked[:4] == [("measure", 1, (L,)), ("solo", 2, (L, BASELINE)), ("solo", 3, (L, "tip")),
+                             ("measure", 4, (L,))]
+    assert [kind for kind, _, _ in one.asked].count("solo") == 2
+    assert outcomes(found) == {f"{L} tip": "holds"}
+
+
+def test_smoke_measures_everything_once(folder: Path, play: Callable[..., Play]) -> None:
+    """The smoke profile is one invocation of each kind and no solo pass."""
+    one = play(called(A, L))
+    found = run(folder, select=("A", "L"), profile="smoke")
+    assert one.asked == [("measure", 1, (A,)), ("measure", 2, (L,))]
+    assert len(found.measurements) == 2
+    assert set(outcomes(found).values()) == {"inconclusive"}
+
+
+def test_only_what_was_selected(folder: Path, play: Callable[..., Play]) -> None:
+    """A file's other benchmarks answer at the roll call too, and are neither planned nor measured."""
+    one = play(called(A, A2, skipped={"bench_a.py::bench_a2[x]": "no"}), ratios={"tip": 0.5})
+    found = run(folder, select=("A2",))
+    assert one.files == ["bench_a.py"]
+    assert {cases for _, _, cases in one.asked} == {(A2,)}
+    assert found.planned == (A2, "bench_a.py::bench_a2[x]")
+    assert [stated.name for stated in found.claims] == ["A2"]
+
+
+# --- the budget -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [0.7, 3.0, 40.0, 500.0])
+def test_the_budget_is_kept(folder: Path, play: Callable[..., Play], seconds: float) -> None:
+    """Whatever cases cost, the run ends by its budget and the grace, and says that it was used up."""
+    one = play(called(A, B, L), seconds=seconds)
+    one.ratios = {"tip": 1.02}
+    found = run(folder, Screen(), select=("A", "B", "L"), budget=100.0)
+    assert one.clock.now() <= 100.0 * (1 + GRACE)
+    assert found.ended == ("the time budget was used up" if seconds > 1 else "everything was decided")
+    assert set(one.deadlines) <= {100.0 * (1 + GRACE)}
+    assert set(outcomes(found).values()) <= {"inconclusive", "holds", "fails", "no effect"}
+
+
+def test_the_screen_knows_what_is_left(folder: Path, play: Callable[..., Play]) -> None:
+    """What is left of the budget only ever shrinks, and never below nothing."""
+    play(called(A), seconds=9.0)
+    screen = Screen()
+    run(folder, screen, select=("A",), budget=100.0)
+    assert screen.left == sorted(screen.left, reverse=True)
+    assert screen.left[-1] >= 0.0
+    assert screen.planned == (1, 0)
+
+
+def test_what_ran_out_of_the_budget_is_not_lost(folder: Path, play: Callable[..., Play]) -> None:
+    """An invocation that the deadline ended stops the run; what it measured counts, what it did not is open."""
+    one = play(called(A, B), seconds=1.0)
+    one.report = lambda invocation, report: Report(report.measurements[:1], None, out_of_time=True)
+    found = run(folder, select=("A", "B"))
+    assert found.ended == "the time budget was used up"
+    assert len(one.asked) == len(found.measurements) == 1
+    assert set(outcomes(found).values()) == {"inconclusive"}
+
+
+# --- trouble ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "word"), [(Status.TIMED_OUT, "timed out"), (Status.FAILED, "failed")])
+def test_unfinished_cases_are_recorded(folder: Path, play: Callable[..., Play], status: Status, word: str) -> None:
+    """A case that hung or died is on the disk with its reason, is a verdict at once, and is not measured again."""
+    one = play(called(A, B), ratios={"tip": 0.5})
+
+    def first_dies(invocation: int, report: Report) -> Report:
+        if invocation > 1:
+            return report
+        return Report(report.measurements[1:], Measurement(A, "A", 1, status, "its process ended by SIGKILL"))
+
+    one.report = first_dies
+    screen = Screen()
+    found = run(folder, screen, select=("A", "B"))
+    assert outcomes(found) == {A: word, f"{B} tip": "holds"}
+    assert [str(v.outcome) for v in screen.fallen if v.case == A] == [word]
+    assert sum(m.case == A for m in found.measurements) == 1
+    assert "SIGKILL" in next(v.reason for v in judge(found) if v.case == A)
+    assert all(A not in cases for _, invocation, cases in one.asked if invocation > 1)
+
+
+def test_what_the_roll_call_missed_is_recorded(folder: Path, play: Callable[..., Play]) -> None:
+    """Skipped and failed cases and files that cannot be imported have verdicts with reasons before measuring."""
+    one = play(called(A, skipped={f"{B}[x]": "needs a GPU"}, failed={f"{B}[y]": "RuntimeError: boom"},
+                      broken={"sub/bench_b.py": "no module named nothing"}), ratios={"tip": 0.5})
+    screen = Screen()
+    found = run(folder, screen, select=("A", "B", "SB"))
+    assert outcomes(found) == {f"{A} tip": "holds", f"{B}[x]": "skipped", f"{B}[y]": "failed", SB: "failed"}
+    assert {v.case: v.reason for v in judge(found) if v.case != A} == {
+        f"{B}[x]": "needs a GPU (invocation 0)", f"{B}[y]": "RuntimeError: boom (invocation 0)",
+        SB: "no module named nothing (invocation 0)"}
+    assert [v.case for v in screen.fallen][:3] == [f"{B}[x]", f"{B}[y]", SB]
+    assert screen.planned == (1, 1)
+    assert one.asked
+
+
+def test_nothing_to_measure_is_a_run_too(folder: Path, play: Callable[..., Play]) -> None:
+    """Where every case is skipped the run is over at once."""
+    play(called(skipped={A: "needs a GPU"}))
+    found = run(folder, select=("A",))
+    assert found.ended == "everything was decided"
+    assert outcomes(found) == {A: "skipped"}
+
+
+def test_an_error_of_the_crew_ends_the_run(folder: Path, play: Callable[..., Play]) -> None:
+    """An error in an invocation stops the run; what was measured is kept, and the record says why it ended."""
+    one = play(called(A), ratios={"tip": 0.5})
+    one.report = lambda invocation, report: report if invocation < 3 else Report([], None, error="no space left")
+    with pytest.raises(CrewError, match="no space left"):
+        run(folder, select=("A",))
+    assert saved(folder).ended == "stopped: no space left"
+    assert len(saved(folder).measurements) == 2
+
+
+@pytest.mark.parametrize("error", [CrewError("no torch"), StoreError("no space"), ZeroDivisionError("a bug")])
+def test_any_error_is_why_the_run_ended(folder: Path, play: Callable[..., Play], error: Exception) -> None:
+    """Whatever goes wrong, a bug of ours included, is written as the end of the run and passed on."""
+    one = play(called(A))
+
+    def fails(invocation: int, report: Report) -> Report:
+        raise error
+
+    one.report = fails
+    with pytest.raises(type(error)):
+        run(folder, select=("A",))
+    assert saved(folder).ended.startswith("stopped: ")
+    assert str(error) in saved(folder).ended
+    assert outcomes(saved(folder)) == {A: "lost"}
+
+
+def test_an_interrupt_leaves_a_run(folder: Path, play: Callable[..., Play]) -> None:
+    """Ctrl-C passes through, and the run can be loaded with all that was measured before."""
+    one = play(called(A, B))
+
+    def interrupted(invocation: int, report: Report) -> Report:
+        if invocation == 3:
+            raise KeyboardInterrupt
+        return report
+
+    one.report = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, select=("A", "B"))
+    found = saved(folder)
+    assert found.ended == "interrupted"
+    assert len(found.measurements) == 4
+    assert set(outcomes(found).values()) == {"inconclusive"}
+
+
+def test_a_gpu_that_torch_cannot_use(folder: Path, play: Callable[..., Play]) -> None:
+    """A GPU that torch cannot use is an error with the remedy, unless the CPU was asked for."""
+    one = play(called(A, unusable_gpu="driver 470 is too old: update it"))
+    with pytest.raises(UnusableGpu, match="update it"):
+        run(folder, select=("A",))
+    assert one.asked == []
+    assert "driver 470" in saved(folder).ended
+
+
+def test_a_gpu_that_nobody_asked_for(folder: Path, play: Callable[..., Play]) -> None:
+    """With the CPU asked for, such a GPU does not matter."""
+    one = play(called(A, unusable_gpu="driver 470 is too old"), ratios={"tip": 0.5})
+    run(folder, select=("A",), device="cpu")
+    assert one.asked
+
+
+def test_bad_requests_make_no_run(folder: Path) -> None:
+    """A claim that is not there or an interpreter that is none is an error before there is a folder."""
+    with pytest.raises(UsageError, match="no such claim"):
+        run(folder, select=("Q9",))
+    with pytest.raises(LaunchError, match="is no Python that starts"):
+        run(folder, python="/no/such/python")
+    assert store.run_folders(folder / "results") == []
