@@ -1,0 +1,118 @@
+"""Command lines of measuring processes: the same pytest for everybody, and a clear word where there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from living import ROOT
+
+from harness import launch
+from harness.launch import BACK_VARIABLE, FRONT_VARIABLE, LaunchError, check_interpreter, lend, measuring_environment
+
+
+def interpreter(folder: Path, script: str) -> str:
+    """An executable that stands in for a Python."""
+    file = folder / "python"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def answering(folder: Path, *, version: tuple[int, int] = (3, 12), torch: bool = True) -> str:
+    """An interpreter that answers the probe."""
+    said = json.dumps([list(version), torch, "/elsewhere/python"])
+    return interpreter(folder, f"echo '{said}'")
+
+
+def test_an_interpreter_that_can_measure(tmp_path: Path) -> None:
+    """The probe's answer gives the path that the interpreter knows itself by."""
+    assert check_interpreter(answering(tmp_path)) == "/elsewhere/python"
+
+
+def test_the_probe_imports_no_torch() -> None:
+    """Asking this very interpreter, whether it has torch or not, imports nothing heavy to find out."""
+    told = subprocess.run([sys.executable, "-X", "importtime", "-c", launch._PROBE], capture_output=True, text=True,
+                          check=True)
+    assert json.loads(told.stdout)[2] == sys.executable
+    assert "| torch" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [("exit 1", "is no Python that starts"), ("echo hello", "is no Python that starts"),
+     ("echo '[[3,12]]'", "is no Python that starts"),
+     ("echo '[[3, 10], true, \"x\"]'", "is Python 3.10; measuring needs 3.11"),
+     ("echo '[[3, 12], false, \"x\"]'", "has no torch; install it there")],
+)
+def test_an_interpreter_that_cannot(tmp_path: Path, script: str, says: str) -> None:
+    """What is no Python, too old or without torch is named with the remedy, in one line."""
+    named = interpreter(tmp_path, script)
+    with pytest.raises(LaunchError) as caught:
+        check_interpreter(named)
+    assert str(caught.value).startswith(f"--python {named} ")
+    assert says in str(caught.value)
+
+
+def test_an_interpreter_that_is_not_there() -> None:
+    """A path that leads nowhere is named."""
+    with pytest.raises(LaunchError, match="--python /no/such/python is no Python that starts"):
+        check_interpreter("/no/such/python")
+
+
+def test_nothing_of_the_repository_reaches_into_a_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository's pytest settings, plug-ins and options are not those of a measuring process."""
+    (tmp_path / "bench_x.py").write_text("def bench_x(): pass\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--nor-this")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    command = launch.pytest_command(sys.executable, tmp_path, [str(tmp_path / "bench_x.py")])
+    done = subprocess.run([*command, "--collect-only"], env=measuring_environment(), cwd=tmp_path, capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "bench_x.py::bench_x" in done.stdout
+    assert not (tmp_path / ".pytest_cache").exists()
+
+
+def test_the_environment_is_ours_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything else in the environment is handed on, and the harness is found from any folder."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    monkeypatch.delenv(FRONT_VARIABLE, raising=False)
+    environment = measuring_environment()
+    assert environment["CUDA_VISIBLE_DEVICES"] == "1"
+    assert environment["PYTHONPATH"] == f"{ROOT}{os.pathsep}/somewhere"
+    assert environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == "1"
+    assert "PYTEST_ADDOPTS" not in environment
+
+
+def test_lent_to_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A foreign interpreter sees our harness before its own packages, our pytest behind them, and nothing more."""
+    lent = lend(tmp_path / "lent")
+    environment = measuring_environment(lent)
+    assert (environment[FRONT_VARIABLE], environment[BACK_VARIABLE]) == (str(lent / "front"), str(lent / "back"))
+    assert [path.name for path in (lent / "front").iterdir()] == ["harness"]
+    assert (lent / "front" / "harness").resolve() == ROOT / "harness"
+    borrowed = {path.name for path in (lent / "back").iterdir()}
+    assert {"pytest", "_pytest", "pluggy", "psutil"} <= borrowed
+    assert not borrowed & {"torch", "numpy", "pandas", "scipy"}
+    boot = launch._BOOT.rpartition("sys.exit")[0]
+    script = f"{boot}\nimport harness\nprint(pytest.__file__)"
+    told = subprocess.run([sys.executable, "-S", "-c", script], env={**environment, "PYTHONPATH": ""},
+                          capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert Path(told.stdout.strip()).is_relative_to(lent / "back")
+
+
+def test_a_seat_borrows_what_its_session_borrowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that a lent session starts itself inherit the loan instead of a path to a checkout."""
+    monkeypatch.setenv(FRONT_VARIABLE, "/lent/front")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    environment = measuring_environment()
+    assert environment[FRONT_VARIABLE] == "/lent/front"
+    assert "PYTHONPATH" not in environment
