@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.model import BASELINE, Claim, Measurement, Outcome, Status, Trial
@@ -91,6 +91,17 @@ def test_first_units_as_many_as_fit() -> None:
 
 
 @pytest.mark.parametrize("loader", [False, True])
+def test_too_little_time_for_a_verdict(loader: bool) -> None:
+    """Where no case can reach a look, those not yet measured get a first unit, compute before loaders."""
+    made = schedule(one := standing("A", loader=loader), standing("B", loader=loader))
+    guess = FIRST_GUESS[loader]
+    assert names(made.next(2.5 * guess)) == ["A", "B"]
+    assert names(made.next(1.5 * guess)) == ["A"]
+    made.add([open_unit(one, 1, seconds=guess)])
+    assert names(made.next(2.5 * guess)) == ["B"]
+
+
+@pytest.mark.parametrize("loader", [False, True])
 def test_those_nearest_to_their_look_are_seen_through(loader: bool) -> None:
     """Where not all can be decided, those that are cheapest to decide are chosen, in that order."""
     dear, cheap, near = (standing(name, loader=loader) for name in ("dear", "cheap", "near"))
@@ -117,6 +128,9 @@ def test_starting_processes_counts() -> None:
     st.lists(st.tuples(st.booleans(), st.integers(0, 27), st.floats(0.1, 50.0)), min_size=1, max_size=6),
     st.floats(0.0, 2000.0), st.floats(0.0, 10.0),
 )
+@example([(False, 0, 1.0)], 5.0, 0.0)
+@example([(False, 6, 1.0), (False, 6, 5.0)], 5.5, 0.0)
+@example([(True, 6, 1.0), (True, 6, 5.0)], 15.9, 10.0)
 def test_no_step_starts_that_cannot_reach_its_look(
     cases: list[tuple[bool, int, float]], left: float, start_up: float
 ) -> None:
@@ -135,9 +149,8 @@ def test_no_step_starts_that_cannot_reach_its_look(
     if not isinstance(step, Measure):
         return
     chosen = [made.standings[case] for case, _ in step.cases]
-    if any(one.claim.loader and not one.units for one in chosen):
-        assert start_up + sum(FIRST_GUESS[True] for _ in chosen) <= left
-        return
+    if all(not one.units for one in chosen) and start_up + sum(FIRST_GUESS[one.claim.loader] for one in chosen) <= left:
+        return  # an effect without a verdict, where there is time for no more
     to_look = {one.case: min(look for look in LOOKS if look > one.units) - one.units for one in chosen}
     assert sum(to_look[one.case] * one.seconds for one in chosen) + max(to_look.values()) * start_up <= left + 1e-9
 

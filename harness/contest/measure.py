@@ -103,7 +103,13 @@ def _entrants(claim: Claim, present: Mapping[str, Variant], terms: Terms, stack:
         if terms.seat is None:
             raise RuntimeError("variants set apart need live processes, and nobody says how to start them")
         turnstile = stack.enter_context(
-            Turnstile(terms.seat, environment=measuring_environment(), timeout=claim.time_limit, watch=cpu_of if claim.loader else None)
+            Turnstile(
+                terms.seat,
+                environment=measuring_environment(),
+                # A seat that hangs is to be ended before the whole case is, or it takes the others with it.
+                timeout=claim.time_limit / 2,
+                watch=cpu_of if claim.loader else None,
+            )
         )
         return [turnstile.seat(name) for name in present]
     return [local(name, given, claim, terms.device) for name, given in present.items()]
