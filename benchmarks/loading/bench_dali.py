@@ -15,7 +15,7 @@ from harness.loading.loader import epoch_batches
 @claim("L5", expect="lower", loader=True, apart=True)
 def bench_dali(contest, images, loop):
     cores = usable_cores()
-    batch_size = 4
+    batch_size = 8
     samples = batch_size * epoch_batches(2 * cores)
     files = epoch_images(images, samples)
     on_gpu = contest.device.type == "cuda"

@@ -16,7 +16,7 @@ from harness.loading.side_stream import SideStreamLoader
 @claim("L4", expect="lower", loader=True)
 @pytest.mark.parametrize("workers", [0, 2], ids=["over_no_workers", "over_two_workers"])
 def bench_prefetch_generator(contest, images, loop, workers):
-    batch_size = 2
+    batch_size = 8
     samples = batch_size * epoch_batches(2 * workers + 1)
     dataset = partial(Photographs, epoch_images(images, samples))
     options = {"batch_size": batch_size, "workers": workers, **loop}

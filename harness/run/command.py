@@ -55,6 +55,9 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
         before = set(run_folders(settings.results))
         live = Live(_console(), settings.seconds)
         status = OK
+        if (load := os.getloadavg()[0]) > usable_cores() / 2:
+            live.note(f"this machine is busy (load average {load:.1f} on {usable_cores()} cores): threads that wait for "
+                      "each other are held up, so this takes longer and times are off; quiet is better")
         try:
             hold_bench(settings, live, width=min(4, usable_cores()), command=typed)
         except KeyboardInterrupt:

@@ -68,14 +68,20 @@ def seconds(text: str) -> float:
 
 
 def select(claims: list[Claim], wanted: tuple[str, ...]) -> list[Claim]:
-    """The claims named, by name or by a part of their path. Raises UsageError naming what there is."""
+    """The claims named: by name, else by how names begin (L: all of L1, L2, ...), else by a part of the path.
+
+    Raises UsageError naming what there is.
+    """
     if not wanted:
         return claims
     chosen: dict[str, Claim] = {}
     for word in wanted:
-        matching = [c for c in claims if word.lower() == c.name.lower()] or [
-            c for c in claims if word.lower() in f"{c.path}::{c.function}".lower()
-        ]
+        low = word.lower()
+        matching = (
+            [c for c in claims if low == c.name.lower()]
+            or [c for c in claims if c.name.lower().startswith(low)]
+            or [c for c in claims if low in f"{c.path}::{c.function}".lower()]
+        )
         if not matching:
             raise UsageError(f"--select {word}: no such claim; there are {', '.join(claim.name for claim in claims)}")
         chosen.update((claim.name, claim) for claim in matching)
