@@ -125,6 +125,17 @@ def explode(call: int = 0) -> Any:
     raise RuntimeError("boom\nand more")
 
 
+class Counted(LocalEntrant):
+    """An entrant that counts how often it is left."""
+
+    times = 0
+
+    def leave(self) -> None:
+        """Once more."""
+        self.times += 1
+        super().leave()
+
+
 def failing_at(stage: Stage, name: str, when: str) -> None:
     """A variant that raises while it is set up, at its first call, while it warms up, or in the midst of the blocks."""
     def result(call: int) -> Result:
@@ -225,7 +236,7 @@ def test_readings_are_kept_block_by_block() -> None:
 def test_a_reading_missing_in_one_round_is_not_made_up() -> None:
     """A reading that some rounds lack is left out: no round gets a zero that nobody read."""
     stage = stage_of(baseline=0.2)
-    stage.add("tip", 0.2, lambda call: Result(1.0, {"wait_seconds": 0.1} if call % 2 else {}))
+    stage.add("tip", 0.2, lambda call: Result(1.0, {} if call % 2 else {"wait_seconds": 0.1}))
     assert "wait_seconds" not in stage.hold()["tip"].samples
 
 
@@ -367,10 +378,13 @@ def interrupt(call: int = 0) -> Any:
 
 
 def test_wrong_variants_are_never_timed() -> None:
-    """A variant whose result differs is called once, never timed, and left before anybody's round."""
+    """A variant whose result differs is called once, never timed, and left once."""
     stage = stage_of(baseline=1e-3, trick=1e-3)
     stage.add("tip", 1e-3, lambda call: Result(2.0))
+    for entrant in stage.entrants:
+        entrant.__class__ = Counted
     trials = stage.hold()
+    assert [entrant.times for entrant in stage.entrants] == [1, 1, 1]  # type: ignore[attr-defined]
     assert trials["tip"].status is Status.WRONG
     assert trials["tip"].samples == {}
     assert stage.calls["tip"] == 1

@@ -83,12 +83,12 @@ class Script:
         (self.folder / "does.json").write_text(json.dumps(stated))
         return [name for name in stated if "::" in name]
 
-    def measure(self, cases: list[str], *, limit: float = PATIENCE, left: float = PATIENCE, ahead: int = 1) -> Report:
-        """One invocation; ``limit`` is the time limit of every case, ``left`` what is left of the budget."""
+    def measure(self, cases: list[str], *, limit: float = PATIENCE, ahead: int = 1) -> Report:
+        """One invocation; ``limit`` is the time limit of every case."""
         claim = Claim("X", "a tip", "x.py", "bench", time_limit=limit)
         asked = {case: (claim, Effort(), None, False) for case in cases}
         self.invocations += 1
-        return self.crew.measure(self.invocations, asked, deadline=monotonic() + left, ahead=ahead)
+        return self.crew.measure(self.invocations, asked, deadline=monotonic() + PATIENCE, ahead=ahead)
 
     def pids(self) -> list[int]:
         """Every process that was started."""
@@ -162,7 +162,14 @@ def test_what_is_on_the_disk_counts(script: Started) -> None:
 def test_the_budget_ends_whatever_is_going_on(script: Started) -> None:
     """At the deadline a case in flight is given up without a verdict on it."""
     one = script()
-    report = one.measure(one.does(a="hangs"), left=0.3)
+    (case,) = one.does(a="hangs")
+    limits: list[float] = []
+    receive = one.crew._receive
+    one.crew._receive = lambda process, limit: limits.append(limit) or receive(process, limit)  # type: ignore[method-assign]
+    claim = Claim("X", "a tip", "x.py", "bench", time_limit=PATIENCE)
+    deadline = monotonic() + 0.3
+    report = one.crew.measure(1, {case: (claim, Effort(), None, False)}, deadline=deadline)
+    assert limits[-1] <= deadline
     assert (report.measurements, report.unfinished, report.out_of_time, report.error) == ([], None, True, "")
 
 

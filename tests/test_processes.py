@@ -247,6 +247,7 @@ def test_an_ended_process_is_released() -> None:
     guard = Recording()
     process = LiveProcess(python("pass"), guard=guard, environment=ENVIRONMENT)
     process.end()
+    process.end()
     guard.close()
     assert told == [f"+{process.pid}\n", f"-{process.pid}\n"]
 

@@ -154,7 +154,7 @@ def changed(**content: Any) -> str:
     "line",
     [
         "not json", "[1, 2]", "", '{"record": "measurement"', '{"record": "song"}', '{"record": "measurement"}', "{}",
-        '{"record": ["measurement"]}',
+        '{"record": ["measurement"]}', '{"record": "end", "why": NaN}',
         pytest.param("[" * 100_000, id="deep"), pytest.param("9" * 5000, id="huge number"),
         pytest.param(changed(status="splendid"), id="status"), pytest.param(changed(surprise=1), id="unknown field"),
         pytest.param(changed(trials=3), id="trials"), pytest.param(changed(work={"colour": 1}), id="work"),

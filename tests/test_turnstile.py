@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from living import ENVIRONMENT, PATIENCE, ROOT, going, gone, python, stopped
+from living import ENVIRONMENT, PATIENCE, ROOT, going, gone, python, state, stopped
 
 from harness.contest import travel
 from harness.contest.agreement import Agreement
@@ -187,6 +187,7 @@ def test_no_seat_outlives_the_turnstile(room: Rooms) -> None:
         pids.append(turnstile.seat("late").pid)
         raise KeyboardInterrupt
     assert [pid for pid in pids if not gone(pid)] == []
+    assert [state(pid) for pid in (pids[0], pids[2], pids[4])] == [""] * 3  # reaped, too
 
 
 def test_a_seat_that_dies_in_mid_turn(room: Rooms) -> None:
@@ -317,6 +318,7 @@ def test_results_travel(tmp_path: Path) -> None:
     assert numpy.array_equal(got["rows"][0], numpy.eye(2))
     assert got["rows"][1:] == [None, "x", True, 7]
     assert torch.equal(got["weight"], weight.detach())
+    assert not got["weight"].requires_grad
     assert got["half"].dtype is torch.bfloat16
 
 
