@@ -79,7 +79,7 @@ def _bench(options: argparse.Namespace, typed: Sequence[str]) -> int:
     return bench(options, typed, _benchmarks(options))
 
 
-def _list(options: argparse.Namespace, typed: Sequence[str]) -> int:
+def _list(options: argparse.Namespace, _typed: Sequence[str]) -> int:
     claims = read(_benchmarks(options))
     if getattr(options, "cases", False):
         from harness.run.command import list_cases
@@ -103,7 +103,7 @@ def _conditions(claim: Claim) -> str:
     return f" [needs {', '.join(claim.needs)}]" if claim.needs else ""
 
 
-def _report(options: argparse.Namespace, typed: Sequence[str]) -> int:
+def _report(options: argparse.Namespace, _typed: Sequence[str]) -> int:
     from harness.run.command import report
 
     return report(options)

@@ -28,8 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Two options for people, one for our own processes."""
     group = parser.getgroup("tipbench", "benchmarks of PyTorch performance tips")
     group.addoption("--harness-device", default="auto", choices=("auto", "cpu", "cuda"), help="where benchmarks run")
-    group.addoption("--harness-data", default=None, metavar="FOLDER", help="an ImageFolder to load instead of generated images")
-    group.addoption("--harness-root", default=None, help="the folder that cases are named relative to (default: benchmarks)")
+    group.addoption("--harness-data", metavar="FOLDER", help="an ImageFolder to load instead of generated images")
+    group.addoption("--harness-root", help="the folder that cases are named relative to (default: benchmarks)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -95,7 +95,7 @@ def claim_of(item: pytest.Item) -> Claim | None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Ask the driver which of the cases to measure, and in what order."""
     driver = config.stash[SESSION]
     if isinstance(driver, Driven):
@@ -153,7 +153,9 @@ def contest_for(request: pytest.FixtureRequest, finished: Any = None) -> Contest
     """The fixture's value for the item that asks for it."""
     claim = claim_of(request.node)
     if claim is None:
-        raise pytest.UsageError(f"the contest fixture is for functions {PREFIX}* in files {PATTERN}; {request.node.nodeid} is none")
+        raise pytest.UsageError(
+            f"the contest fixture is for functions {PREFIX}* in files {PATTERN}; {request.node.nodeid} is none"
+        )
     item = request.node
     root = root_of(item.config, item.path)
     return Contest(case_of(item), claim, request.config.stash[SESSION], f"{item.path}::{item.name}", root, finished)

@@ -84,11 +84,12 @@ class View:
         benchmark.pedantic(replay.play, setup=replay.reset, rounds=len(rounds), iterations=1)
         others = [trial for trial in measurement.trials if trial.variant != BASELINE]
         self._measured[benchmark.fullname] = (measurement, tuple(t for t in others if t.status is Status.MEASURED))
-        bad = [f"{t.variant} is {t.status}: {t.reason}" for t in others if t.status not in (Status.MEASURED, Status.SKIPPED)]
+        fine = (Status.MEASURED, Status.SKIPPED)
+        bad = [f"{trial.variant} is {trial.status}: {trial.reason}" for trial in others if trial.status not in fine]
         if bad:
             pytest.fail("; ".join(bad), pytrace=False)
 
-    def pytest_benchmark_update_json(self, config: pytest.Config, benchmarks: list[Any], output_json: dict[str, Any]) -> None:
+    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         """Add an entry for each variant behind its baseline's."""
         with_data = any("data" in entry["stats"] for entry in output_json["benchmarks"])
         entries: list[dict[str, Any]] = []
@@ -101,11 +102,12 @@ class View:
                 shown = {**stats.as_dict(), "iterations": 1}
                 if with_data:
                     shown["data"] = list(stats.data)
-                entries.append({**entry, **_names(entry, trial), "extra_info": _facts(measurement, trial), "stats": shown})
+                facts = _facts(measurement, trial)
+                entries.append({**entry, **_names(entry, trial), "extra_info": facts, "stats": shown})
         output_json["benchmarks"] = entries
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_benchmark_group_stats(self, config: pytest.Config, benchmarks: list[Any], group_by: str) -> None:
+    def pytest_benchmark_group_stats(self, benchmarks: list[Any]) -> None:
         """Add a row for each variant to the table; whoever groups comes after us."""
         for row in list(benchmarks):
             if row.get("path"):

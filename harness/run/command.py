@@ -146,7 +146,7 @@ def _console() -> Console:
     return Console(width=width)
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
+def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

@@ -94,7 +94,7 @@ class Crew:
         data: Path | None,
         width: int,
         lent: Path | None = None,
-        begins: Callable[[str, int], None] = lambda case, invocation: None,
+        begins: Callable[[str, int], None] = lambda *_: None,
         tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._python = python

@@ -139,7 +139,7 @@ class Schedule:
         """The cases that can all reach their next look in ``left`` seconds, cheapest first."""
         chosen: list[Standing] = []
         spent, longest = 0.0, 0.0
-        for standing in sorted(standings, key=lambda s: self._cost(s)):
+        for standing in sorted(standings, key=self._cost):
             start_up = self.start_up[standing.claim.loader]
             longest_now = max(longest, self._units_to_look(standing) * start_up)
             if spent + self._cost(standing) + longest_now > left:
