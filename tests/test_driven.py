@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from harness import environment, store
+from harness.contest.hold import failure
 from harness.contest.measure import Asked
 from harness.contest.variant import Unavailable, as_variant, prepared
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
-from harness.plugin import driven
 from harness.plugin.driven import Driven
 from harness.processes import ChannelClosed
 
@@ -223,6 +223,6 @@ def test_order_is_random_by_the_seed(session: Any, tmp_path: Path) -> None:
 
 def test_failures_are_one_line() -> None:
     """What was raised is told in one line of bounded length."""
-    assert driven.failure(RuntimeError("\n\n  boom \nmore")) == "RuntimeError: boom"
-    assert driven.failure(KeyError()) == "KeyError"
-    assert len(driven.failure(RuntimeError("x" * 10_000))) <= 500
+    assert failure(RuntimeError("\n\n  boom \nmore")) == "RuntimeError: boom"
+    assert failure(KeyError()) == "KeyError"
+    assert len(failure(RuntimeError("x" * 10_000))) <= 500
