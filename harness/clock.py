@@ -36,7 +36,13 @@ class Clock(Protocol):
 
 
 class HostClock:
-    """``time.perf_counter`` around the calls: right for work that is done when the call returns."""
+    """``time.perf_counter`` around the calls: right for work that is done when the call returns.
+
+    ``settle`` waits for what the calls may have left under way, on a device say; the wait counts as theirs.
+    """
+
+    def __init__(self, settle: Callable[[], object] | None = None) -> None:
+        self._settle = settle
 
     def lap(self, work: Iteration, iterations: int) -> Lap:
         """Time the calls on the host. Results but the last are dropped at once, as a loop would drop them."""
@@ -45,6 +51,8 @@ class HostClock:
         for _ in ahead:
             work()
         result = work()
+        if self._settle is not None:
+            self._settle()
         end = perf_counter()
         return Lap(end - start, None, result)
 
@@ -113,5 +121,14 @@ class FakeClock:
 
 
 def clock_for(device: Any, *, synchronous: bool = False) -> Clock:
-    """The clock for work on ``device`` (a ``torch.device``); ``synchronous`` work (loaders) is timed on the host."""
-    return CudaClock(device) if device.type == "cuda" and not synchronous else HostClock()
+    """The clock for work on ``device`` (a ``torch.device``); ``synchronous`` work (loaders) is timed on the host.
+
+    An epoch that ends on a GPU is over when its last copy and its last step are.
+    """
+    if device.type != "cuda":
+        return HostClock()
+    if not synchronous:
+        return CudaClock(device)
+    import torch
+
+    return HostClock(settle=lambda: torch.cuda.synchronize(device))

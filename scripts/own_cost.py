@@ -28,6 +28,7 @@ class Stamping(HostClock):
     """A host clock that remembers when its laps began and ended."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.stamps: list[tuple[float, float]] = []
 
     def lap(self, work: Iteration, iterations: int) -> Lap:

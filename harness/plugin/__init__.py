@@ -17,8 +17,9 @@ import pytest
 
 from harness.claims import PATTERN, PREFIX, read_file
 from harness.model import Claim
-from harness.plugin.driven import Driven, Session, plain
+from harness.plugin.driven import Driven
 from harness.plugin.fixture import Contest
+from harness.plugin.session import Session, plain
 from harness.processes import Channel
 
 SESSION = pytest.StashKey[Session]()

@@ -1,10 +1,10 @@
-"""Sessions: what a pytest process does with the contests it is asked to hold."""
+"""Sessions that another process of ours drives: it says over a channel what to measure, and hears what became of it."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from functools import cached_property
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -16,56 +16,14 @@ from harness.contest.effort import Effort
 from harness.contest.hold import failure
 from harness.contest.measure import Asked, Terms, local, measure
 from harness.contest.solo import solo
-from harness.contest.turnstile import Seating, serve
+from harness.contest.turnstile import serve
 from harness.contest.variant import Unavailable, Variant
-from harness.launch import pytest_command
 from harness.model import Claim, Measurement, Status
+from harness.plugin.session import Session, seating
 from harness.processes import Channel, Message
 
-
-class Session:
-    """What every session knows: the device and the data. Measures a contest and hands the measurement back."""
-
-    def __init__(self, device: str = "auto", data: Path | None = None, effort: Effort | None = None) -> None:
-        self._device_name = device
-        self.data = data
-        self._effort = effort or Effort()
-
-    @cached_property
-    def _device(self) -> Any:
-        import torch
-
-        name = self._device_name
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
-        if name == "cuda" and not torch.cuda.is_available():
-            raise pytest.UsageError("--device cuda was asked for, and torch sees no CUDA device here")
-        return torch.device(name)
-
-    def device(self) -> Any:
-        """Where benchmarks run."""
-        return self._device
-
-    def begin(self, case: str) -> None:
-        """A case is about to be set up."""
-
-    def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
-        """A case ended without a measurement; in plain pytest its own report says so."""
-
-    def hold(self, case: str, claim: Claim, asked: Asked, target: str, root: Path) -> Measurement | None:
-        """Measure with the standard effort, or just once; a variant that is wrong or fails fails the test."""
-        terms = Terms(self.device(), self._effort, seed=Random().getrandbits(32), invocation=1,
-                      seat=_seating(self, case, target, root))
-        return measure(case, claim, asked, terms)
-
-
-def plain(config: pytest.Config) -> Session:
-    """The session of somebody who typed ``pytest benchmarks``."""
-    data = config.getoption("--harness-data")
-    # --benchmark-disable asks whether benchmarks run, not how fast: one block, and no rounds of 5 ms.
-    quick = config.getoption("benchmark_disable", False)
-    effort = Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0) if quick else None
-    return Session(config.getoption("--harness-device"), Path(data) if data else None, effort)
+POISONED = 70
+"""Exit status of a process that gave up because its CUDA context had failed."""
 
 
 class Driven(Session):
@@ -99,9 +57,10 @@ class Driven(Session):
         if plan["do"] in ("measure", "solo"):
             from harness.environment import fingerprint
 
-            self._writer = store.open_invocation(
-                Path(plan["folder"]), plan["name"], environment=fingerprint(), planned=plan["cases"]
-            )
+            with self._or_give_up():
+                self._writer = store.open_invocation(
+                    Path(plan["folder"]), plan["name"], environment=fingerprint(), planned=plan["cases"]
+                )
         elif plan["do"] == "roll call":
             from harness.environment import fingerprint, unusable_gpu
 
@@ -161,25 +120,36 @@ class Driven(Session):
             invocation=self._plan["invocation"],
             variants=stated["variants"],
             memory=stated["memory"],
-            seat=_seating(self, case, target, root),
+            seat=seating(self, case, target, root),
         )
 
     def _keep(self, measurement: Measurement) -> None:
         assert self._writer is not None
-        try:
+        with self._or_give_up():
             store.write_measurement(self._writer, measurement)
+        self._channel.send(event="ends", case=measurement.case)
+        if any(trial.status is Status.FAILED for trial in measurement.trials) and poisoned(self.device()):
+            # Whatever came next in this process would fail too; the next process measures it instead.
+            os._exit(POISONED)
+
+    @contextmanager
+    def _or_give_up(self) -> Iterator[None]:
+        """Records that cannot be kept (a full disk) end the session: whoever drives is told why."""
+        try:
+            yield
         except store.StoreError as error:
             self._channel.send(event="error", reason=str(error))
             pytest.exit(str(error), returncode=2)
-        self._channel.send(event="ends", case=measurement.case)
 
 
-def _seating(session: Session, case: str, target: str, root: Path) -> Seating:
-    """How to start a live process for one variant of this case: the same interpreter, the same file."""
+def poisoned(device: Any) -> bool:
+    """Whether the CUDA context of this process has failed for good, as after a device-side assertion."""
+    if device.type != "cuda":
+        return False
+    import torch
 
-    def seating(variant: str) -> tuple[list[str], Message]:
-        plan = {"do": "seat", "cases": [case], "variant": variant, "device": session.device().type,
-                "data": str(session.data) if session.data else None}
-        return pytest_command(sys.executable, root, [target]), plan
-
-    return seating
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        return True
+    return False

@@ -1,0 +1,74 @@
+"""Sessions: what a pytest process knows, and what it does with a contest when nobody drives it."""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from harness.contest.effort import Effort
+from harness.contest.measure import Asked, Terms, measure
+from harness.contest.turnstile import Seating
+from harness.launch import pytest_command
+from harness.model import Claim, Measurement
+from harness.processes import Message
+
+
+class Session:
+    """What every session knows: the device and the data. Measures a contest and hands the measurement back."""
+
+    def __init__(self, device: str = "auto", data: Path | None = None, effort: Effort | None = None) -> None:
+        self._device_name = device
+        self.data = data
+        self._effort = effort or Effort()
+
+    @cached_property
+    def _device(self) -> Any:
+        import torch
+
+        name = self._device_name
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "cpu"
+        if name == "cuda" and not torch.cuda.is_available():
+            raise pytest.UsageError("--device cuda was asked for, and torch sees no CUDA device here")
+        return torch.device(name)
+
+    def device(self) -> Any:
+        """Where benchmarks run."""
+        return self._device
+
+    def begin(self, case: str) -> None:
+        """A case is about to be set up."""
+
+    def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
+        """A case ended without a measurement; in plain pytest its own report says so."""
+
+    def hold(self, case: str, claim: Claim, asked: Asked, target: str, root: Path) -> Measurement | None:
+        """Measure with the standard effort, or just once; a variant that is wrong or fails fails the test."""
+        terms = Terms(self.device(), self._effort, seed=Random().getrandbits(32), invocation=1,
+                      seat=seating(self, case, target, root))
+        return measure(case, claim, asked, terms)
+
+
+def plain(config: pytest.Config) -> Session:
+    """The session of somebody who typed ``pytest benchmarks``."""
+    data = config.getoption("--harness-data")
+    # --benchmark-disable asks whether benchmarks run, not how fast: one block, and no rounds of 5 ms.
+    quick = config.getoption("benchmark_disable", False)
+    effort = Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0) if quick else None
+    return Session(config.getoption("--harness-device"), Path(data) if data else None, effort)
+
+
+def seating(session: Session, case: str, target: str, root: Path) -> Seating:
+    """How to start a live process for one variant of this case: the same interpreter, the same file."""
+
+    def seat(variant: str) -> tuple[list[str], Message]:
+        plan = {"do": "seat", "cases": [case], "variant": variant, "device": session.device().type,
+                "data": str(session.data) if session.data else None}
+        return pytest_command(sys.executable, root, [target]), plan
+
+    return seat
