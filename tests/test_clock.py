@@ -43,19 +43,6 @@ def test_the_host_clock_reads_around_the_calls(log: list[str], iterations: int) 
     assert log == ["read", *["work"] * iterations, "read"]
 
 
-def test_results_are_dropped_as_in_a_loop() -> None:
-    """A result does not live on while the next but one is made: memory is that of a loop."""
-    made: list[weakref.ref[Result]] = []
-
-    def work() -> Result:
-        assert all(earlier() is None for earlier in made[:-1])
-        result = Result()
-        made.append(weakref.ref(result))
-        return result
-
-    HostClock().lap(work, 4)
-
-
 class Event:
     """A CUDA event that says what is done with it."""
 
@@ -100,6 +87,21 @@ def test_the_cuda_clock_records_around_the_calls(torch: tuple[Any, list[str]]) -
     lap = timer.lap(lambda: log.append("work"), 3)
     assert log == ["start", "read", "work", "work", "work", "read", "end", "wait for end"]
     assert (lap.seconds, lap.host_seconds) == (2.5, 1.0)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_results_are_dropped_as_in_a_loop(torch: tuple[Any, list[str]], device: str) -> None:
+    """A result does not live on while the next but one is made: memory is that of a loop."""
+    made: list[weakref.ref[Result]] = []
+
+    def work() -> Result:
+        assert all(earlier() is None for earlier in made[:-1])
+        result = Result()
+        made.append(weakref.ref(result))
+        return result
+
+    clock_for(SimpleNamespace(type=device)).lap(work, 4)
+    assert len(made) == 4
 
 
 def test_the_cuda_clock_waits_before_it_says_now(torch: tuple[Any, list[str]]) -> None:
