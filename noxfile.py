@@ -35,6 +35,7 @@ def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install(*PINNED, "--group", "lint")
     session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
 
 
 @nox.session

@@ -34,15 +34,27 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m harness", description="Puts PyTorch's performance tips on trial on this machine."
     )
     parser.add_argument("--version", action="version", version=f"tipbench {__version__}")
-    parser.add_argument("--list", action="store_const", const=_list, dest="command", default=argparse.SUPPRESS,
-                        help="list the claims (no import of anything heavy)")
+    parser.add_argument(
+        "--list",
+        action="store_const",
+        const=_list,
+        dest="command",
+        default=argparse.SUPPRESS,
+        help="list the claims (no import of anything heavy)",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    bench = commands.add_parser("bench", help="put the claims on trial", description="Measure the claims on this machine.")
+    bench = commands.add_parser(
+        "bench", help="put the claims on trial", description="Measure the claims on this machine."
+    )
     _where(bench)
     bench.add_argument("--budget", metavar="TIME", help="90s, 5m, 1h; default 10m (smoke 3m, thorough 1h)")
-    bench.add_argument("--profile", choices=("smoke", "standard", "thorough"), default="standard",
-                       help="smoke: everything once, no verdicts; standard; thorough: more rounds")
+    bench.add_argument(
+        "--profile",
+        choices=("smoke", "standard", "thorough"),
+        default="standard",
+        help="smoke: everything once, no verdicts; standard; thorough: more rounds",
+    )
     bench.add_argument("--list", action="store_true", help="list the claims and stop")
     bench.add_argument("--cases", action="store_true", help="with --list: the cases and variants too (imports torch)")
     bench.set_defaults(command=_bench)
@@ -52,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--cases", action="store_true", help="the cases and variants too (imports torch)")
     listing.set_defaults(command=_list)
 
-    report = commands.add_parser("report", help="show a saved run", description="Show a run again; the latest by default.")
+    report = commands.add_parser(
+        "report", help="show a saved run", description="Show a run again; the latest by default."
+    )
     report.add_argument("run", nargs="?", type=Path, help="a folder under results/")
     report.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER")
     report.add_argument("--csv", type=Path, metavar="FILE", help="also write every sample as CSV")
@@ -61,10 +75,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _where(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--select", metavar="NAME", action="append", default=[],
-                        help="only these claims: L1,C4 or a part of a path; may be repeated")
-    parser.add_argument("--benchmarks", type=Path, metavar="FOLDER",
-                        help="the folder of benchmarks (default: ./benchmarks, else the claims that come with tipbench)")
+    parser.add_argument(
+        "--select",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only these claims: L1,C4 or a part of a path; may be repeated",
+    )
+    parser.add_argument(
+        "--benchmarks",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder of benchmarks (default: ./benchmarks, else the claims that come with tipbench)",
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="where runs are saved")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="your own ImageFolder instead of generated images")

@@ -133,8 +133,10 @@ def _decorator(node: ast.FunctionDef, file: Path) -> tuple[int, dict[str, Any]]:
             if decorator.args:
                 stated["name"] = ast.literal_eval(decorator.args[0])
         except (ValueError, TypeError):
-            raise ClaimError(f"{file}:{decorator.lineno}: what @claim states must be literals, so that it can be read "
-                             "without importing the file") from None
+            raise ClaimError(
+                f"{file}:{decorator.lineno}: what @claim states must be literals, so that it can be read "
+                "without importing the file"
+            ) from None
         return decorator.lineno, stated
     return node.lineno, {}
 

@@ -17,9 +17,10 @@ BASELINE = "baseline"
 """The name of the variant that all others of a case are measured against."""
 
 ALL_DECIDED = "everything was decided"
+ALL_MEASURED = "every invocation that its profile allows was held"
 BUDGET_USED = "the time budget was used up"
 INTERRUPTED = "interrupted"
-"""Why a run ended by itself: what it had planned and not measured was not reached, rather than lost."""
+"""Why a run ended by itself. What a budget or an interrupt kept it from measuring was not reached, rather than lost."""
 
 
 class Direction(StrEnum):

@@ -123,8 +123,15 @@ class Guard:
 class LiveProcess:
     """A child process with a channel, in a session and group of its own."""
 
-    def __init__(self, command: Sequence[str], *, guard: Guard, environment: Mapping[str, str], log: Path | None = None,
-                 folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        guard: Guard,
+        environment: Mapping[str, str],
+        log: Path | None = None,
+        folder: Path | None = None,
+    ) -> None:
         ours_in, theirs_out = os.pipe()
         theirs_in, ours_out = os.pipe()
         output: IO[bytes] | int = log.open("ab") if log else subprocess.DEVNULL

@@ -63,8 +63,10 @@ def main(images: int = 16, repeats: int = 25) -> None:
     real = [[as_cheap(photo, size, len(data)) for photo in photos] for data, size in zip(generated, sizes, strict=True)]
     per_pixel = [len(data) / (w * h) for data, (w, h) in zip(generated, sizes, strict=True)]
     per_pixel_real = [statistics.mean(map(len, pair)) / (w * h) for pair, (w, h) in zip(real, sizes, strict=True)]
-    print(f"{images} images: {statistics.mean(map(len, generated)) / 1e3:.0f} kB each; bytes per pixel "
-          f"{statistics.mean(per_pixel):.3f} generated, {statistics.mean(per_pixel_real):.3f} real")
+    print(
+        f"{images} images: {statistics.mean(map(len, generated)) / 1e3:.0f} kB each; bytes per pixel "
+        f"{statistics.mean(per_pixel):.3f} generated, {statistics.mean(per_pixel_real):.3f} real"
+    )
     for decode in (pil, torchvision):
         made: list[float] = []
         shot: list[float] = []

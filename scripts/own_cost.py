@@ -40,10 +40,11 @@ class Stamping(HostClock):
 
 
 def between_rounds() -> None:
-    """Seconds from the end of one round to the start of the next, all bookkeeping and a lead-in of one empty call in it."""
+    """Seconds from the end of one round to the start of the next, with a lead-in of one empty call in it."""
     clock = Stamping()
     entrants = {
-        name: LocalEntrant(name, Variant(lambda: nullcontext(lambda: None)), clock, torch.device("cpu")) for name in "abcd"
+        name: LocalEntrant(name, Variant(lambda: nullcontext(lambda: None)), clock, torch.device("cpu"))
+        for name in "abcd"
     }
     for entrant in entrants.values():
         entrant.enter()
@@ -52,8 +53,11 @@ def between_rounds() -> None:
         for order in orders(sorted(entrants), 500, Random(0)):
             play(entrants, paces, order)
     gaps = [start - end for (_, end), (start, _) in zip(clock.stamps, clock.stamps[1:], strict=False)]
-    print(f"between rounds: median {1e6 * median(gaps):.1f} us, 99th percentile {1e6 * quantiles(gaps, n=100)[98]:.1f} us "
-          "(goal: at most 50 us)")
+    print(
+        f"between rounds: median {1e6 * median(gaps):.1f} us, "
+        f"99th percentile {1e6 * quantiles(gaps, n=100)[98]:.1f} us "
+        "(goal: at most 50 us)"
+    )
 
 
 def against_timer() -> None:
@@ -74,7 +78,7 @@ def against_timer() -> None:
         count = max(1, round(0.005 / once))
         ours, theirs = [], []
         for turn in range(120):
-            for who in ((0, 1) if turn % 2 else (1, 0)):
+            for who in (0, 1) if turn % 2 else (1, 0):
                 if who:
                     theirs.append(timer.timeit(count).median)
                 else:

@@ -185,8 +185,10 @@ def count(folder: Path, elapsed: float) -> None:
         print(f"{claim:10} {variant:10} of {total}: {shown}")
     same = tally.get(("same_code", "identical"), Counter())
     more = tally.get(("same_code", "more"), Counter())
-    print(f"identical: holds {same[Outcome.HOLDS]} (goal 0), fails {same[Outcome.FAILS]} (goal 0), "
-          f"no effect {same[Outcome.NO_EFFECT] / max(1, same.total()):.1%} (goal >= 90 %)")
+    print(
+        f"identical: holds {same[Outcome.HOLDS]} (goal 0), fails {same[Outcome.FAILS]} (goal 0), "
+        f"no effect {same[Outcome.NO_EFFECT] / max(1, same.total()):.1%} (goal >= 90 %)"
+    )
     print(f"5 % more work: fails {more[Outcome.FAILS] / max(1, more.total()):.1%} (goal >= 95 %)")
 
 

@@ -17,16 +17,24 @@ from harness.launch import LaunchError
 from harness.model import BASELINE, Measurement, Outcome, Status, Trial, Verdict
 from harness.run import bench as module
 from harness.run.bench import GRACE, UnusableGpu, bench
-from harness.run.crew import CrewError, Report, RollCall
+from harness.run.crew import Report
+from harness.run.roll_call import CrewError, RollCall
 from harness.run.settings import Settings, UsageError
 from harness.store import Run, StoreError
 
-CLAIMS = {"bench_a.py": '@claim("A")\ndef bench_a(contest): pass\n@claim("A2")\ndef bench_a2(contest): pass\n',
-          "bench_b.py": '@claim("B")\ndef bench_b(contest): pass\n',
-          "sub/bench_b.py": '@claim("SB")\ndef bench_b(contest): pass\n',
-          "bench_l.py": '@claim("L", loader=True)\ndef bench_l(contest): pass\n'}
-A, A2, B, SB, L = ("bench_a.py::bench_a", "bench_a.py::bench_a2", "bench_b.py::bench_b", "sub/bench_b.py::bench_b",
-                   "bench_l.py::bench_l")
+CLAIMS = {
+    "bench_a.py": '@claim("A")\ndef bench_a(contest): pass\n@claim("A2")\ndef bench_a2(contest): pass\n',
+    "bench_b.py": '@claim("B")\ndef bench_b(contest): pass\n',
+    "sub/bench_b.py": '@claim("SB")\ndef bench_b(contest): pass\n',
+    "bench_l.py": '@claim("L", loader=True)\ndef bench_l(contest): pass\n',
+}
+A, A2, B, SB, L = (
+    "bench_a.py::bench_a",
+    "bench_a.py::bench_a2",
+    "bench_b.py::bench_b",
+    "sub/bench_b.py::bench_b",
+    "bench_l.py::bench_l",
+)
 
 
 @dataclass
@@ -82,9 +90,11 @@ class Crew:
         return self._end(invocation, [found], deadline)
 
     def _measured(self, case: str, invocation: int, variants: Sequence[str] | None) -> Measurement:
-        trials = [Trial(name, samples={"seconds": (self.play.ratios.get(name, 1.0),) * 6})
-                  for name in self.play.called.cases[case]
-                  if name == BASELINE or variants is None or name in variants]
+        trials = [
+            Trial(name, samples={"seconds": (self.play.ratios.get(name, 1.0),) * 6})
+            for name in self.play.called.cases[case]
+            if name == BASELINE or variants is None or name in variants
+        ]
         return Measurement(case, case, invocation, trials=tuple(trials), seconds=self.play.seconds)
 
     def _end(self, invocation: int, found: list[Measurement], deadline: float) -> Report:
@@ -205,8 +215,12 @@ def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> No
     """A loader's variants are each watched alone once, after its first unit."""
     one = play(called(L), ratios={"tip": 0.5})
     found = run(folder, select=("L",), budget=3600.0)
-    assert one.asked[:4] == [("measure", 1, (L,)), ("solo", 2, (L, BASELINE)), ("solo", 3, (L, "tip")),
-                             ("measure", 4, (L,))]
+    assert one.asked[:4] == [
+        ("measure", 1, (L,)),
+        ("solo", 2, (L, BASELINE)),
+        ("solo", 3, (L, "tip")),
+        ("measure", 4, (L,)),
+    ]
     assert [kind for kind, _, _ in one.asked].count("solo") == 2
     assert outcomes(found) == {f"{L} tip": "holds"}
 
@@ -290,14 +304,23 @@ def test_unfinished_cases_are_recorded(folder: Path, play: Callable[..., Play], 
 
 def test_what_the_roll_call_missed_is_recorded(folder: Path, play: Callable[..., Play]) -> None:
     """Skipped and failed cases and files that cannot be imported have verdicts with reasons before measuring."""
-    one = play(called(A, skipped={f"{B}[x]": "needs a GPU"}, failed={f"{B}[y]": "RuntimeError: boom"},
-                      broken={"sub/bench_b.py": "no module named nothing"}), ratios={"tip": 0.5})
+    one = play(
+        called(
+            A,
+            skipped={f"{B}[x]": "needs a GPU"},
+            failed={f"{B}[y]": "RuntimeError: boom"},
+            broken={"sub/bench_b.py": "no module named nothing"},
+        ),
+        ratios={"tip": 0.5},
+    )
     screen = Screen()
     found = run(folder, screen, select=("A", "B", "SB"))
     assert outcomes(found) == {f"{A} tip": "holds", f"{B}[x]": "skipped", f"{B}[y]": "failed", SB: "failed"}
     assert {v.case: v.reason for v in judge(found) if v.case != A} == {
-        f"{B}[x]": "needs a GPU (invocation 0)", f"{B}[y]": "RuntimeError: boom (invocation 0)",
-        SB: "no module named nothing (invocation 0)"}
+        f"{B}[x]": "needs a GPU (invocation 0)",
+        f"{B}[y]": "RuntimeError: boom (invocation 0)",
+        SB: "no module named nothing (invocation 0)",
+    }
     assert [v.case for v in screen.fallen][:3] == [f"{B}[x]", f"{B}[y]", SB]
     assert screen.planned == (1, 1)
     assert one.asked

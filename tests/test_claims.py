@@ -52,8 +52,18 @@ def test_everything_stated_is_read(tmp_path: Path) -> None:
     (tmp_path / "arithmetic").mkdir()
     folder(tmp_path / "arithmetic", bmm=SOUND)
     assert only(tmp_path) == Claim(
-        "C4", "Batched products beat a loop.", "arithmetic/bench_bmm.py", "bench_bmm", "peak_bytes", Expect.HIGHER,
-        0.03, ("cuda",), True, False, 9)
+        "C4",
+        "Batched products beat a loop.",
+        "arithmetic/bench_bmm.py",
+        "bench_bmm",
+        "peak_bytes",
+        Expect.HIGHER,
+        0.03,
+        ("cuda",),
+        True,
+        False,
+        9,
+    )
 
 
 def test_loaders_have_other_defaults(tmp_path: Path) -> None:
@@ -101,10 +111,13 @@ def test_in_the_order_of_paths(tmp_path: Path) -> None:
 def test_reading_imports_nothing(tmp_path: Path) -> None:
     """A benchmark that raises when it is imported is listed all the same, and reading loads no torch."""
     folder(tmp_path, bmm=SOUND + "raise SystemExit('imported')\n")
-    script = ("import sys; from pathlib import Path; from harness.claims import read; "
-              "print(*[c.name for c in read(Path(sys.argv[1]))], 'torch' in sys.modules)")
-    told = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True,
-                          env=ENVIRONMENT)
+    script = (
+        "import sys; from pathlib import Path; from harness.claims import read; "
+        "print(*[c.name for c in read(Path(sys.argv[1]))], 'torch' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, env=ENVIRONMENT
+    )
     assert told.stdout == "C4 False\n"
 
 
@@ -122,7 +135,7 @@ def test_our_own_claims_are_sound() -> None:
     ("decorator", "says"),
     [
         ('@claim("X", expect=SIGN)', "must be literals"),
-        ('@claim(NAME)', "must be literals"),
+        ("@claim(NAME)", "must be literals"),
         ('@claim("X", needs=find())', "must be literals"),
         ('@claim("X", **MORE)', "must be literals"),
         ('@claim("X", needs={[]: 1})', "must be literals"),

@@ -25,16 +25,25 @@ CLAIM = Claim("X1", "the tip is faster", "bench_x.py", "bench_x")
 THRESHOLDS = Thresholds()
 REACHED = math.log1p(0.02)
 DUET = Path(__file__).parent / "data" / "quiet.json.gz"
-COMPUTE = ("bmm_16x32x32", "bilinear_pooling", "conv2d_forward_backward", "matmul_bf16_256", "python_dict",
-           "dispatch_add", "relu_inplace_64MiB")
+COMPUTE = (
+    "bmm_16x32x32",
+    "bilinear_pooling",
+    "conv2d_forward_backward",
+    "matmul_bf16_256",
+    "python_dict",
+    "dispatch_add",
+    "relu_inplace_64MiB",
+)
 
 Rows = Sequence[float]
 
 
 def measured(invocation: int, base: Rows, other: Rows, metric: str = "seconds", **stated: Any) -> Measurement:
     """A measurement of two variants, `baseline` and `tip`."""
-    trials = (Trial("baseline", samples={metric: tuple(base)}),
-              Trial("tip", samples={metric: tuple(other)}, expect=stated.pop("expect", Expect.LOWER)))
+    trials = (
+        Trial("baseline", samples={metric: tuple(base)}),
+        Trial("tip", samples={metric: tuple(other)}, expect=stated.pop("expect", Expect.LOWER)),
+    )
     return Measurement("x.py::bench_x", "X1", invocation, trials=trials, seconds=stated.pop("seconds", 2.0), **stated)
 
 
@@ -168,8 +177,13 @@ def test_a_single_loud_round_moves_no_unit() -> None:
 def test_units_skip_surveys_and_trouble() -> None:
     """Surveys and trials that were not measured give no unit."""
     rows = [1.0] * 6
-    given = [measured(0, rows, rows, survey=True), measured(1, rows, rows), stopped(2, Status.FAILED, "out of memory"),
-             stopped(3, Status.FAILED, "out of memory", "baseline"), Measurement("x.py::bench_x", "X1", 4)]
+    given = [
+        measured(0, rows, rows, survey=True),
+        measured(1, rows, rows),
+        stopped(2, Status.FAILED, "out of memory"),
+        stopped(3, Status.FAILED, "out of memory", "baseline"),
+        Measurement("x.py::bench_x", "X1", 4),
+    ]
     assert units(given, "tip", "seconds") == (0.0,)
     assert units(given, "nobody", "seconds") == ()
     assert units(given, "tip", "wait_seconds") == ()
@@ -178,8 +192,9 @@ def test_units_skip_surveys_and_trouble() -> None:
 def test_a_metric_may_be_zero() -> None:
     """A wait that vanishes is a large finite effect, none beside none is no effect, and it is said."""
     rows = {"vanished": ([0.1] * 6, [0.0] * 6), "never": ([0.0] * 6, [0.0] * 6), "some": ([0.1] * 6, [0.0, 0.3] * 3)}
-    found = {name: units([measured(0, *pair, metric="wait_seconds")], "tip", "wait_seconds")
-             for name, pair in rows.items()}
+    found = {
+        name: units([measured(0, *pair, metric="wait_seconds")], "tip", "wait_seconds") for name, pair in rows.items()
+    }
     assert found == {"vanished": (-UNBOUNDED,), "never": (0.0,), "some": (pytest.approx(math.log(1.5)),)}
     claim = replace(CLAIM, metric="wait_seconds")
     verdict = one([measured(i, *rows["vanished"], metric="wait_seconds") for i in range(7)], claim)
@@ -199,11 +214,20 @@ def test_unusable_rounds_are_left_out_and_counted() -> None:
 # Looks
 
 
-@pytest.mark.parametrize(("effect", "expect", "outcome"), [
-    (-0.1, "lower", "holds"), (0.1, "lower", "fails"), (0.1, "higher", "holds"), (-0.1, "higher", "fails"),
-    (0.0, "lower", "no effect"), (0.0, "higher", "no effect"), (0.0, "same", "holds"), (0.1, "same", "fails"),
-    (-0.1, "same", "fails"),
-])
+@pytest.mark.parametrize(
+    ("effect", "expect", "outcome"),
+    [
+        (-0.1, "lower", "holds"),
+        (0.1, "lower", "fails"),
+        (0.1, "higher", "holds"),
+        (-0.1, "higher", "fails"),
+        (0.0, "lower", "no effect"),
+        (0.0, "higher", "no effect"),
+        (0.0, "same", "holds"),
+        (0.1, "same", "fails"),
+        (-0.1, "same", "fails"),
+    ],
+)
 def test_outcomes(effect: float, expect: str, outcome: str) -> None:
     """Beyond the margin a claim holds or fails by its sign; inside it has no effect, which is what `same` claims."""
     logs = [effect + 0.001 * i for i in range(-3, 4)]
@@ -348,10 +372,17 @@ def exact(invocation: int, base: float, other: float, metric: str = "peak_bytes"
     return Measurement("x.py::bench_x", "X1", invocation, trials=trials, survey=where == "solo")
 
 
-@pytest.mark.parametrize(("base", "other", "outcome"), [
-    (100, 97, "holds"), (100, 103, "fails"), (100, 99, "no effect"), (0, 0, "no effect"), (0, 2, "fails"),
-    (2, 0, "holds"),
-])
+@pytest.mark.parametrize(
+    ("base", "other", "outcome"),
+    [
+        (100, 97, "holds"),
+        (100, 103, "fails"),
+        (100, 99, "no effect"),
+        (0, 0, "no effect"),
+        (0, 2, "fails"),
+        (2, 0, "holds"),
+    ],
+)
 @pytest.mark.parametrize("where", ["exact", "solo"])
 def test_exact_metrics_need_one_reading(base: float, other: float, outcome: str, where: str) -> None:
     """One reading decides an exact metric, zero included, in a contest or a survey."""
@@ -372,9 +403,14 @@ def test_exact_readings_that_disagree_are_a_warning() -> None:
 # Trouble
 
 
-@pytest.mark.parametrize(("status", "outcome"), [
-    (Status.WRONG, Outcome.WRONG), (Status.FAILED, Outcome.FAILED), (Status.TIMED_OUT, Outcome.TIMED_OUT),
-])
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (Status.WRONG, Outcome.WRONG),
+        (Status.FAILED, Outcome.FAILED),
+        (Status.TIMED_OUT, Outcome.TIMED_OUT),
+    ],
+)
 def test_trouble_after_evidence_is_the_verdict(status: Status, outcome: Outcome) -> None:
     """Trouble in one invocation outranks what others measured, with its reason and the units there were."""
     verdict = one([*of_units([0.1] * 8), stopped(8, status, "because")])
@@ -433,6 +469,7 @@ def test_a_metric_nobody_measured_asks_for_no_more() -> None:
 
 def test_each_variant_has_its_verdict() -> None:
     """Variants are judged apart, in the order in which they appear, each by its own expectation."""
+
     def both(i: int) -> Measurement:
         whole = measured(i, [1.0] * 6, [0.9] * 6)
         third = Trial("other", samples={"seconds": (0.9,) * 6}, expect=Expect.HIGHER)

@@ -138,6 +138,7 @@ class Counted(LocalEntrant):
 
 def failing_at(stage: Stage, name: str, when: str) -> None:
     """A variant that raises while it is set up, at its first call, while it warms up, or in the midst of the blocks."""
+
     def result(call: int) -> Result:
         if when == "first call" or (when == "warming up" and call == 9):
             explode()
@@ -472,6 +473,7 @@ def test_a_baseline_that_fails_is_not_waited_for() -> None:
 
 def test_running_out_of_time_is_not_failing() -> None:
     """A TimeoutError of a variant is `timed out`."""
+
     def late(call: int) -> Any:
         raise TimeoutError("no answer in 5 s")
 
@@ -486,8 +488,12 @@ def test_everybody_is_left_on_interrupt(when: str) -> None:
     """Ctrl-C, whenever it comes, tidies up every variant once that was set up, and passes through."""
     stage = stage_of(baseline=1e-3, trick=1e-3)
     calls = {"first call": 0, "warming up": 9, "blocks": 85}.get(when, -1)
-    stage.add("tip", 1e-3, lambda call: interrupt() if call == calls else Result(1.0),
-              setting_up=interrupt if when == "setting up" else lambda: None)
+    stage.add(
+        "tip",
+        1e-3,
+        lambda call: interrupt() if call == calls else Result(1.0),
+        setting_up=interrupt if when == "setting up" else lambda: None,
+    )
     with pytest.raises(KeyboardInterrupt):
         stage.hold(effort=Effort(share=9.0))
     assert sorted(stage.of("leave")) == sorted(stage.of("enter"))
@@ -512,6 +518,7 @@ def test_failing_to_tidy_up_is_a_warning() -> None:
 
 def test_a_reference_takes_the_place_of_the_baseline() -> None:
     """With a reference everything is compared with it, the baseline too, and the readings are kept."""
+
     def same(expected: Result, got: Result) -> Mapping[str, float]:
         return {"max_relative_error": abs(got.value - expected.value)}
 

@@ -14,7 +14,8 @@ from living import PATIENCE, gone, python, stopped
 from harness.contest.effort import Effort
 from harness.model import Claim, Measurement, Status
 from harness.run import crew as module
-from harness.run.crew import Crew, CrewError, Report
+from harness.run.crew import Crew, Report
+from harness.run.roll_call import CrewError
 
 MEASURING = """
 import json, os, signal, sys, threading
@@ -74,8 +75,15 @@ class Script:
         self.folder = folder
         self.began: list[str] = []
         self.invocations = 0
-        self.crew = Crew("python", folder, folder, device="cpu", data=None, width=width,
-                         begins=lambda case, invocation: self.began.append(case))
+        self.crew = Crew(
+            "python",
+            folder,
+            folder,
+            device="cpu",
+            data=None,
+            width=width,
+            begins=lambda case, invocation: self.began.append(case),
+        )
 
     def does(self, **by_name: str) -> list[str]:
         """State what happens in each case; gives the cases."""
@@ -137,8 +145,11 @@ def test_everything_measured_is_reported(script: Started) -> None:
 
 @pytest.mark.parametrize(
     ("what", "limit", "status", "reason"),
-    [("dies", PATIENCE, Status.FAILED, "SIGKILL"), ("exits", PATIENCE, Status.FAILED, "exit status 3"),
-     ("hangs", 0.3, Status.TIMED_OUT, "time limit of 0.3 s")],
+    [
+        ("dies", PATIENCE, Status.FAILED, "SIGKILL"),
+        ("exits", PATIENCE, Status.FAILED, "exit status 3"),
+        ("hangs", 0.3, Status.TIMED_OUT, "time limit of 0.3 s"),
+    ],
 )
 def test_trouble_costs_the_case_in_flight(
     script: Started, what: str, limit: float, status: Status, reason: str
@@ -252,8 +263,12 @@ def test_the_roll_names_everything(script: Started) -> None:
 
 @pytest.mark.parametrize(
     ("what", "reason"),
-    [("dies", "SIGKILL"), ("exits", "exit status 3"), ("hangs", "not called in 0.3 s"),
-     ("says nothing", "without a contest")],
+    [
+        ("dies", "SIGKILL"),
+        ("exits", "exit status 3"),
+        ("hangs", "not called in 0.3 s"),
+        ("says nothing", "without a contest"),
+    ],
 )
 def test_trouble_in_the_roll_call_costs_one_case(
     script: Started, monkeypatch: pytest.MonkeyPatch, what: str, reason: str

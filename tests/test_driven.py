@@ -51,8 +51,15 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def started(do: str, *says: dict[str, Any], **more: Any) -> tuple[Driven, Line]:
         cases: Any = {CASE: {"effort": QUICK, "variants": None, "memory": False}}
-        plan = {"do": do, "cases": cases, "seed": 1, "invocation": 7, "folder": str(tmp_path), "name": "invocation-007",
-                **more}
+        plan = {
+            "do": do,
+            "cases": cases,
+            "seed": 1,
+            "invocation": 7,
+            "folder": str(tmp_path),
+            "name": "invocation-007",
+            **more,
+        }
         line = Line(plan, *says)
         made = Driven(line)  # type: ignore[arg-type]
         made.__dict__["_device"] = SimpleNamespace(type="cpu")
@@ -86,7 +93,10 @@ def test_a_measured_case_is_recorded_and_told(session: Any, tmp_path: Path) -> N
     (found,) = recorded(tmp_path)
     assert (found.case, found.claim, found.invocation, found.status) == (CASE, "X", 7, Status.MEASURED)
     assert {trial.variant: trial.status for trial in found.trials} == {
-        BASELINE: Status.MEASURED, "tip": Status.MEASURED, "gone": Status.SKIPPED}
+        BASELINE: Status.MEASURED,
+        "tip": Status.MEASURED,
+        "gone": Status.SKIPPED,
+    }
     made.without_measurement(CASE, CLAIM, skipped=False, reason="teardown failed")
     assert len(recorded(tmp_path)) == 1
     assert line.events() == ["begins", "ends"]
@@ -182,8 +192,9 @@ def test_a_solo_pass_measures_one_variant(session: Any, tmp_path: Path, monkeypa
 
 def test_a_seat_serves_its_variant(session: Any) -> None:
     """A seat answers for its own variant, says what it raises, and sits no longer after it was left."""
-    made, line = session("seat", {"do": "enter"}, {"do": "lap", "iterations": 2, "lead": 1}, {"do": "leave"},
-                         cases=[CASE], variant="tip")
+    made, line = session(
+        "seat", {"do": "enter"}, {"do": "lap", "iterations": 2, "lead": 1}, {"do": "leave"}, cases=[CASE], variant="tip"
+    )
     calls: list[int] = []
     hold(made, tip=lambda: calls.append(1), other=pytest.fail)
     assert len(calls) == 3
@@ -196,6 +207,7 @@ def test_a_seat_serves_its_variant(session: Any) -> None:
 
 def test_what_ends_a_seat_is_told(session: Any) -> None:
     """A seat that skips or fails before or in its contest tells it as an error, which ends its turn."""
+
     def factory() -> Any:
         pytest.skip("the decoder needs a driver")
 
@@ -211,8 +223,16 @@ def test_order_is_random_by_the_seed(session: Any, tmp_path: Path) -> None:
     cases = {f"{name}.py::bench": {"effort": QUICK, "variants": None, "memory": False} for name in "abcdef"}
     orders = set()
     for seed in range(20):
-        line = Line({"do": "measure", "cases": {**cases, "gone.py::bench": {}}, "seed": seed, "invocation": 1,
-                     "folder": str(tmp_path), "name": f"invocation-{seed}"})
+        line = Line(
+            {
+                "do": "measure",
+                "cases": {**cases, "gone.py::bench": {}},
+                "seed": seed,
+                "invocation": 1,
+                "folder": str(tmp_path),
+                "name": f"invocation-{seed}",
+            }
+        )
         made = Driven(line)  # type: ignore[arg-type]
         made.__dict__["_device"] = SimpleNamespace(type="cpu")
         order = made.choose({case: case for case in cases})

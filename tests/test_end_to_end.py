@@ -87,7 +87,12 @@ def write(folder: Path, **files: str) -> Path:
 def harness(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """``python -m harness`` with its working folder there."""
     return subprocess.run(
-        [sys.executable, "-m", "harness", *arguments], cwd=folder, capture_output=True, text=True, timeout=240, check=False,
+        [sys.executable, "-m", "harness", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
         env={**os.environ, "COLUMNS": "160", "PYTHONPATH": str(Path(__file__).parents[1])},
     )
 
@@ -132,8 +137,11 @@ def test_good_cases_are_measured_beside_trouble(trouble: tuple[subprocess.Comple
     for measurement in measured:
         statuses = {trial.variant: trial.status for trial in measurement.trials}
         assert statuses == {
-            "baseline": Status.MEASURED, "twice": Status.MEASURED, "absent": Status.SKIPPED,
-            "wrong": Status.WRONG, "raises": Status.FAILED,
+            "baseline": Status.MEASURED,
+            "twice": Status.MEASURED,
+            "absent": Status.SKIPPED,
+            "wrong": Status.WRONG,
+            "raises": Status.FAILED,
         }
         assert all(bool(trial.samples) is (trial.status is Status.MEASURED) for trial in measurement.trials)
         twice, once = measurement.trial("twice"), measurement.trial("baseline")

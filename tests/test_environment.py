@@ -16,7 +16,7 @@ from harness.environment.software import versions as software
 MACHINE = {"cpu": "A CPU", "cores": 8, "memory_bytes": 16 * 2**30}
 
 
-class NVMLError_LibraryNotFound(Exception):  # noqa: N801, N818
+class NVMLError_LibraryNotFound(Exception):  # noqa: N801
     """What NVML raises without a driver."""
 
 
@@ -60,12 +60,18 @@ class FakeNvml:
 
 def fake_torch(*, build="13.0", available=False, arches=("sm_75", "sm_90", "compute_120"), refusal="no device. More."):
     """A torch that says so much of CUDA and no more; its flags cannot be read."""
+
     def init():
         raise RuntimeError(refusal)
 
     properties = SimpleNamespace(name="Seen by torch", uuid="77", total_memory=8, major=8, minor=6)
-    cuda = SimpleNamespace(is_available=lambda: available, init=init, get_arch_list=lambda: list(arches),
-                           device_count=lambda: 1, get_device_properties=lambda index: properties)
+    cuda = SimpleNamespace(
+        is_available=lambda: available,
+        init=init,
+        get_arch_list=lambda: list(arches),
+        device_count=lambda: 1,
+        get_device_properties=lambda index: properties,
+    )
     return SimpleNamespace(__version__="2.14.1", version=SimpleNamespace(cuda=build), cuda=cuda)
 
 
@@ -97,11 +103,18 @@ def test_flags_are_read_as_they_are_now():
 
 def test_only_torch_is_imported():
     """Versions come from the installed packages' metadata: neither torchvision nor DALI is imported for them."""
-    code = ("import sys; from harness.environment import fingerprint; assert 'torch' not in sys.modules; "
-            "found = fingerprint(); print(found['software']['torchvision'], "
-            "[name for name in ('torchvision', 'nvidia.dali', 'pandas') if name in sys.modules])")
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          cwd=Path(__file__).resolve().parents[1]).stdout
+    code = (
+        "import sys; from harness.environment import fingerprint; assert 'torch' not in sys.modules; "
+        "found = fingerprint(); print(found['software']['torchvision'], "
+        "[name for name in ('torchvision', 'nvidia.dali', 'pandas') if name in sys.modules])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).resolve().parents[1],
+    ).stdout
     assert told.endswith("[]\n")
 
 
@@ -144,10 +157,23 @@ def test_the_dali_wheel_is_named(monkeypatch, wheel):
 
 def test_relevant_variables_without_secrets():
     """What steers threads, CUDA and allocators is recorded; secrets and what is nobody's business are not."""
-    environ = {"OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": "1", "PYTORCH_ALLOC_CONF": "a:b", "TORCH_LOGS": "+all",
-               "NVIDIA_API_KEY": "hush", "HOME": "/root", "PROMPT": "$", "MKL_NUM_THREADS": "1", "COMP_WORDS": "x"}
+    environ = {
+        "OMP_NUM_THREADS": "2",
+        "CUDA_VISIBLE_DEVICES": "1",
+        "PYTORCH_ALLOC_CONF": "a:b",
+        "TORCH_LOGS": "+all",
+        "NVIDIA_API_KEY": "hush",
+        "HOME": "/root",
+        "PROMPT": "$",
+        "MKL_NUM_THREADS": "1",
+        "COMP_WORDS": "x",
+    }
     assert list(variables(environ)) == [
-        "CUDA_VISIBLE_DEVICES", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "PYTORCH_ALLOC_CONF", "TORCH_LOGS"
+        "CUDA_VISIBLE_DEVICES",
+        "MKL_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "PYTORCH_ALLOC_CONF",
+        "TORCH_LOGS",
     ]
 
 
@@ -172,6 +198,7 @@ def test_git_may_be_absent(tmp_path, monkeypatch):
 
 def test_container_hints(tmp_path):
     """The usual marks of a container are told apart."""
+
     def hint(environ=()):
         found = fingerprint(torch=fake_torch(), module=ABSENT, root=tmp_path, environ=dict(environ))
         return found["machine"]["container"]
@@ -225,10 +252,18 @@ def test_nothing_is_wrong(torch, nvml, environ):
     ("torch", "nvml", "words"),
     [
         pytest.param(fake_torch(build=None), FakeNvml(), ("built without CUDA", "CUDA build"), id="CPU build"),
-        pytest.param(fake_torch(refusal="CUDA unknown error. x"), FakeNvml(cuda=13010),
-                     ("CUDA unknown error;", "nvidia-smi"), id="torch refuses"),
-        pytest.param(fake_torch(available=True), FakeNvml(cuda=13000, gpus=(("Tesla P100", "GPU-1", (6, 0)),)),
-                     ("6.0", "7.5", "older torch"), id="GPU too old"),
+        pytest.param(
+            fake_torch(refusal="CUDA unknown error. x"),
+            FakeNvml(cuda=13010),
+            ("CUDA unknown error;", "nvidia-smi"),
+            id="torch refuses",
+        ),
+        pytest.param(
+            fake_torch(available=True),
+            FakeNvml(cuda=13000, gpus=(("Tesla P100", "GPU-1", (6, 0)),)),
+            ("6.0", "7.5", "older torch"),
+            id="GPU too old",
+        ),
     ],
 )
 def test_other_reasons_are_named_too(torch, nvml, words):

@@ -81,6 +81,7 @@ def test_tiny_set() -> None:
 
 def test_interrupted_making_leaves_nothing(cache: Path) -> None:
     """A making that is interrupted leaves no folder of that name and no leftovers, and the next one succeeds."""
+
     def interrupted(folder: Path) -> None:
         (folder / "half").write_text("made")
         raise KeyboardInterrupt
@@ -94,6 +95,7 @@ def test_interrupted_making_leaves_nothing(cache: Path) -> None:
 
 def test_two_at_once(cache: Path) -> None:
     """Where another process finishes first, its folder is taken and ours goes."""
+
     def overtaken(folder: Path) -> None:
         (folder / "ours").touch()
         made_once("race", lambda other: (other / "theirs").touch())

@@ -36,18 +36,22 @@ def test_an_interpreter_that_can_measure(tmp_path: Path) -> None:
 
 def test_the_probe_imports_no_torch() -> None:
     """Asking this very interpreter, whether it has torch or not, imports nothing heavy to find out."""
-    told = subprocess.run([sys.executable, "-X", "importtime", "-c", launch._PROBE], capture_output=True, text=True,
-                          check=True)
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", launch._PROBE], capture_output=True, text=True, check=True
+    )
     assert json.loads(told.stdout)[2] == sys.executable
     assert "| torch" not in told.stderr
 
 
 @pytest.mark.parametrize(
     ("script", "says"),
-    [("exit 1", "is no Python that starts"), ("echo hello", "is no Python that starts"),
-     ("echo '[[3,12]]'", "is no Python that starts"),
-     ("echo '[[3, 10], true, \"x\"]'", "is Python 3.10; measuring needs 3.11"),
-     ("echo '[[3, 12], false, \"x\"]'", "has no torch; install it there")],
+    [
+        ("exit 1", "is no Python that starts"),
+        ("echo hello", "is no Python that starts"),
+        ("echo '[[3,12]]'", "is no Python that starts"),
+        ("echo '[[3, 10], true, \"x\"]'", "is Python 3.10; measuring needs 3.11"),
+        ("echo '[[3, 12], false, \"x\"]'", "has no torch; install it there"),
+    ],
 )
 def test_an_interpreter_that_cannot(tmp_path: Path, script: str, says: str) -> None:
     """What is no Python, too old or without torch is named with the remedy, in one line."""
@@ -64,17 +68,21 @@ def test_an_interpreter_that_is_not_there() -> None:
         check_interpreter("/no/such/python")
 
 
-def test_nothing_of_the_repository_reaches_into_a_measurement(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_of_the_repository_reaches_into_a_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A repository's pytest settings, plug-ins and options are not those of a measuring process."""
     (tmp_path / "bench_x.py").write_text("def bench_x(): pass\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
     monkeypatch.setenv("PYTEST_ADDOPTS", "--nor-this")
     monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
     command = launch.pytest_command(sys.executable, tmp_path, [str(tmp_path / "bench_x.py")])
-    done = subprocess.run([*command, "--collect-only"], env=measuring_environment(), cwd=tmp_path, capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(
+        [*command, "--collect-only"],
+        env=measuring_environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "bench_x.py::bench_x" in done.stdout
     assert not (tmp_path / ".pytest_cache").exists()
@@ -104,8 +112,14 @@ def test_lent_to_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.Monke
     assert not borrowed & {"torch", "numpy", "pandas", "scipy"}
     boot = launch._BOOT.rpartition("sys.exit")[0]
     script = f"{boot}\nimport harness\nprint(pytest.__file__)"
-    told = subprocess.run([sys.executable, "-S", "-c", script], env={**environment, "PYTHONPATH": ""},
-                          capture_output=True, text=True, check=True, cwd=tmp_path)
+    told = subprocess.run(
+        [sys.executable, "-S", "-c", script],
+        env={**environment, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
     assert Path(told.stdout.strip()).is_relative_to(lent / "back")
 
 

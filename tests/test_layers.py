@@ -34,8 +34,15 @@ FORBIDDEN = dict.fromkeys(MEASURING, JUDGES) | dict.fromkeys((*JUDGING, "run"), 
 """What a part may import in no function, nor any harness module that it gets hold of."""
 
 STANDARD_ONLY = ("model", "claims", "guard", "launch", "processes", "store")
-ONLY_HERE = {"pytest": {"plugin"}, "pytest_benchmark": {"plugin"}, "pandas": {"report"}, "torchvision": {"loading"},
-             "scipy": {"stats", "compare"}, "pynvml": {"probes"}, "rich": {"report", "run"}}
+ONLY_HERE = {
+    "pytest": {"plugin"},
+    "pytest_benchmark": {"plugin"},
+    "pandas": {"report"},
+    "torchvision": {"loading"},
+    "scipy": {"stats", "compare"},
+    "pynvml": {"probes"},
+    "rich": {"report", "run"},
+}
 PRINTING = {"report", "run", "__main__"}
 
 
@@ -113,10 +120,12 @@ def breaches(module: str, source: str, forbidden: frozenset[str]) -> list[str]:
     direct = [f"{module} imports {name}" for name in imported(source) for bad in forbidden if belongs(name, bad)]
     along = [
         f"{module} brings along {other}, which imports {name}"
-        for target in map(within, imported(source)) if target
+        for target in map(within, imported(source))
+        if target
         for other in reached(target)
         for name in imported(modules()[other], inside_functions=False)
-        for bad in forbidden if belongs(name, bad)
+        for bad in forbidden
+        if belongs(name, bad)
     ]
     return direct + along
 
@@ -126,9 +135,11 @@ def breaches(module: str, source: str, forbidden: frozenset[str]) -> list[str]:
 
 def test_imports_are_seen_wherever_they_hide() -> None:
     """The reader sees imports in functions, in branches, by name and by string."""
-    source = ("import a.b, c\nfrom d import e\nfrom . import f\n"
-              "def g():\n    import h\n    if i:\n        from j.k import l\n"
-              "    importlib.import_module('m')\nclass N:\n    import o\n    def p(self):\n        __import__('q')\n")
+    source = (
+        "import a.b, c\nfrom d import e\nfrom . import f\n"
+        "def g():\n    import h\n    if i:\n        from j.k import l\n"
+        "    importlib.import_module('m')\nclass N:\n    import o\n    def p(self):\n        __import__('q')\n"
+    )
     assert set(imported(source)) == {"a.b", "c", "d", "d.e", "relative", "h", "j.k", "j.k.l", "m", "o", "q"}
     assert set(imported(source, inside_functions=False)) == {"a.b", "c", "d", "d.e", "relative", "o"}
 
@@ -196,8 +207,9 @@ def test_the_lowest_parts_need_the_standard_library_only(name: str) -> None:
 @pytest.mark.parametrize("package", sorted(ONLY_HERE))
 def test_packages_stay_where_they_belong(package: str) -> None:
     """pytest is known to the plug-in alone, pandas to reports, NVML to probes, and so on."""
-    users = {part(module) for module, source in modules().items()
-             for name in imported(source) if belongs(name, package)}
+    users = {
+        part(module) for module, source in modules().items() for name in imported(source) if belongs(name, package)
+    }
     assert users <= ONLY_HERE[package]
 
 
@@ -217,8 +229,14 @@ def test_only_the_outermost_parts_print() -> None:
 @pytest.mark.parametrize("argument", ["--help", "--list", "--version"])
 def test_the_command_line_does_not_wait_for_torch(argument: str) -> None:
     """Help, the list of claims and the version come without torch, pandas, scipy, numpy or pytest."""
-    told = subprocess.run([sys.executable, "-X", "importtime", "-m", "harness", argument], cwd=ROOT, check=True,
-                          capture_output=True, text=True, env=ENVIRONMENT)
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "harness", argument],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+    )
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in told.stderr.splitlines()}
     assert "argparse" in loaded
     assert loaded & {"torch", "torchvision", "pandas", "scipy", "numpy", "pytest", "rich", "psutil"} == set()

@@ -102,7 +102,10 @@ def test_waits_by_a_fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs.time, "perf_counter", lambda: now)
     epoch = run_epoch(batches(), step)
     assert epoch.readings == {
-        "wait_seconds": 9.5, "wait_p50_seconds": 1.0, "wait_p99_seconds": 5.0, "first_batch_seconds": 5.0
+        "wait_seconds": 9.5,
+        "wait_p50_seconds": 1.0,
+        "wait_p99_seconds": 5.0,
+        "first_batch_seconds": 5.0,
     }
     assert epoch.ids.tolist() == list(range(8)) and epoch.ids.dtype == torch.int64
     assert epoch.labels.tolist() == [0, 1] * 4 and epoch.labels.dtype == torch.int64

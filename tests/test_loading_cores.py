@@ -25,8 +25,11 @@ def _kernel(root: Path, groups: str, files: dict[str, str]) -> dict[str, Path]:
         ("0::/a/b\n", {"cpu.max": "max 100000\n", "a/cpu.max": "150000 100000\n", "a/b/cpu.max": "max 100000\n"}, 1.5),
         ("0::/a/b\n", {"a/cpu.max": "800000 100000\n", "a/b/cpu.max": "50000 100000\n"}, 0.5),
         ("0::/../../outside\n", {"cpu.max": "200000 100000\n"}, 2.0),
-        ("4:cpu,cpuacct:/job\n1:name=x:/\n", {
-            "cpu,cpuacct/job/cpu.cfs_quota_us": "300000", "cpu,cpuacct/job/cpu.cfs_period_us": "100000"}, 3.0),
+        (
+            "4:cpu,cpuacct:/job\n1:name=x:/\n",
+            {"cpu,cpuacct/job/cpu.cfs_quota_us": "300000", "cpu,cpuacct/job/cpu.cfs_period_us": "100000"},
+            3.0,
+        ),
         ("4:cpu,cpuacct:/job\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
         ("0::/\n", {"cpu.max": "max 100000\n"}, None),
         ("0::/\n", {"cpu.max": "nonsense\n"}, None),

@@ -176,7 +176,8 @@ def test_gpu_decoding_without_a_gpu(photographs: list[Image]) -> None:
     """Asking for a GPU where there is none is DALI's own clear error, and no fault of a file."""
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    with pytest.raises(RuntimeError), PipelineLoader(
-        photographs, batch_size=2, threads=2, decoder="gpu", device="cuda"
-    ) as loader:
+    with (
+        pytest.raises(RuntimeError),
+        PipelineLoader(photographs, batch_size=2, threads=2, decoder="gpu", device="cuda") as loader,
+    ):
         loader()

@@ -25,8 +25,12 @@ def boom() -> Any:
 
 
 def taken(
-    handed: Mapping[str, Any], *, claim: Claim = CLAIM, expect: Mapping[str, Expect] | None = None,
-    reference: Callable[[], object] | None = None, **terms: Any,
+    handed: Mapping[str, Any],
+    *,
+    claim: Claim = CLAIM,
+    expect: Mapping[str, Expect] | None = None,
+    reference: Callable[[], object] | None = None,
+    **terms: Any,
 ) -> Measurement:
     """The measurement of these variants."""
     given = {name: as_variant(value) for name, value in handed.items()}
@@ -72,8 +76,9 @@ def test_without_a_pair_the_case_is_skipped(absent: tuple[str, ...]) -> None:
 
 def test_only_what_is_still_wanted() -> None:
     """Of the variants only the wanted ones are measured, and the baseline always."""
-    found = taken({BASELINE: lambda: 1, "tip": boom, "trick": lambda: 1, "gone": Unavailable("no GPU")},
-                  variants=("trick",))
+    found = taken(
+        {BASELINE: lambda: 1, "tip": boom, "trick": lambda: 1, "gone": Unavailable("no GPU")}, variants=("trick",)
+    )
     assert states(found) == {BASELINE: Status.MEASURED, "trick": Status.MEASURED}
 
 
@@ -81,8 +86,11 @@ def test_only_what_is_still_wanted() -> None:
 def test_what_fails_as_a_whole(failing: str) -> None:
     """A baseline or reference that raises, or variants apart with nowhere to sit, fail the case with the reason."""
     claim = Claim("X", "a tip", "x.py", "bench_x", apart=failing == "apart")
-    found = taken({BASELINE: boom if failing == "baseline" else lambda: 1, "tip": lambda: 1, "gone": Unavailable("no")},
-                  claim=claim, reference=boom if failing == "reference" else None)
+    found = taken(
+        {BASELINE: boom if failing == "baseline" else lambda: 1, "tip": lambda: 1, "gone": Unavailable("no")},
+        claim=claim,
+        reference=boom if failing == "reference" else None,
+    )
     assert found.status is Status.FAILED
     assert ("live processes" if failing == "apart" else "boom") in found.reason
     assert states(found) == {"gone": Status.SKIPPED}

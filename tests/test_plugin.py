@@ -35,8 +35,22 @@ def pytest_in(folder: Path, *arguments: str, plugin: bool = True) -> subprocess.
     """pytest in that folder, with our plug-in and pytest-benchmark's and no other."""
     loaded = ["-p", "harness.plugin"] if plugin else []
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "pytest_benchmark.plugin", *loaded, "-p", "no:cacheprovider", *arguments],
-        cwd=folder, capture_output=True, text=True, timeout=240, check=False,
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "pytest_benchmark.plugin",
+            *loaded,
+            "-p",
+            "no:cacheprovider",
+            *arguments,
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
     )
 
@@ -73,7 +87,11 @@ def test_pytest_benchmark_compare_reads_the_file(measured: tuple[Path, subproces
     """pytest-benchmark's own command compares such a file."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest_benchmark", "compare", "out.json"],
-        cwd=measured[0], capture_output=True, text=True, timeout=60, check=False,
+        cwd=measured[0],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "bench_good[96]:twice" in done.stdout

@@ -291,7 +291,8 @@ def test_device_bytes_follow_the_uuid():
 
 def test_no_driver_is_a_reason_not_a_failure():
     """A machine without a driver gives None and why."""
-    class NVMLError_LibraryNotFound(Exception):  # noqa: N801, N818
+
+    class NVMLError_LibraryNotFound(Exception):  # noqa: N801
         pass
 
     class Absent:
@@ -307,6 +308,7 @@ def test_no_driver_is_a_reason_not_a_failure():
 
 def test_cuda_uuids_are_spelt_as_nvml_spells_them():
     """torch leaves the prefix out; NVML needs it."""
+
     def facade(uuid):
         return SimpleNamespace(cuda=SimpleNamespace(get_device_properties=lambda device: SimpleNamespace(uuid=uuid)))
 

@@ -208,8 +208,9 @@ sys.stdin.read()
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_outlives_the_coordinator(number: signal.Signals) -> None:
     """Kill the process that drives others: these, stopped or going, their children and the guard end as well."""
-    with subprocess.Popen([sys.executable, "-c", COORDINATOR, ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          env=ENVIRONMENT) as coordinator:
+    with subprocess.Popen(
+        [sys.executable, "-c", COORDINATOR, ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT
+    ) as coordinator:
         assert coordinator.stdout is not None
         guard, first, *rest = json.loads(coordinator.stdout.readline())
         assert stopped(first)
@@ -257,8 +258,13 @@ def test_an_ended_process_is_released() -> None:
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(3, "exit status 3"), (-9, r"SIGKILL \(out of memory"), (-11, r"SIGSEGV \(a crash"), (-15, "SIGTERM$"),
-     (-99, "signal 99")],
+    [
+        (3, "exit status 3"),
+        (-9, r"SIGKILL \(out of memory"),
+        (-11, r"SIGSEGV \(a crash"),
+        (-15, "SIGTERM$"),
+        (-99, "signal 99"),
+    ],
 )
 def test_exit_statuses_in_words(status: int, words: str) -> None:
     """An exit status is told as a person would."""

@@ -68,10 +68,15 @@ def saved(
     command: Sequence[str] = ("bench",),
 ) -> Run:
     """A run that went through the store; without ``why`` it never ended."""
-    writer = open_run(folder, claims, started="2026-01-02T03:04:05+00:00", budget=60.0, profile="standard",
-                      command=list(command))
-    inner = open_invocation(folder, "invocation-001", environment=environment or ENVIRONMENT,
-                            planned=[*planned, *dict.fromkeys(m.case for m in measurements)])
+    writer = open_run(
+        folder, claims, started="2026-01-02T03:04:05+00:00", budget=60.0, profile="standard", command=list(command)
+    )
+    inner = open_invocation(
+        folder,
+        "invocation-001",
+        environment=environment or ENVIRONMENT,
+        planned=[*planned, *dict.fromkeys(m.case for m in measurements)],
+    )
     for measurement in measurements:
         write_measurement(inner, measurement)
     inner.close()
@@ -117,13 +122,27 @@ def test_every_outcome_appears_in_words(tmp_path: Path, width: int) -> None:
     lines = text.splitlines()
     assert "\x1b" not in text
     assert all(len(line) <= width and line == line.rstrip() for line in lines)
-    for variant, outcome in {"quick": "holds", "slack": "fails", "alike": "no effect", "open": "inconclusive",
-                             "off": "wrong", "absent": "skipped", "broken": "failed", "slow": "timed out"}.items():
+    for variant, outcome in {
+        "quick": "holds",
+        "slack": "fails",
+        "alike": "no effect",
+        "open": "inconclusive",
+        "off": "wrong",
+        "absent": "skipped",
+        "broken": "failed",
+        "slow": "timed out",
+    }.items():
         assert any(variant in line.split() and f" {outcome}" in line for line in lines), (variant, outcome)
     assert any("gone" in line and "lost" in line for line in lines)
     flat = " ".join(text.split())
-    for reason in ("4 of 9 values differ", "needs a part", "ValueError: no", "not finished after 60 s",
-                   "planned, and no process ever finished it", "B2 skipped no CUDA device here"):
+    for reason in (
+        "4 of 9 values differ",
+        "needs a part",
+        "ValueError: no",
+        "not finished after 60 s",
+        "planned, and no process ever finished it",
+        "B2 skipped no CUDA device here",
+    ):
         assert reason in flat
     assert "2.00x faster" in flat
     assert "+50.0 %, slower" in flat
@@ -164,8 +183,12 @@ def test_hostile_names_are_inert(tmp_path: Path) -> None:
                             Trial(f"w{HOSTILE}", Status.WRONG, f"because {HOSTILE}")))
         for n in range(1, 8)
     ]  # fmt: skip
-    environment = {**ENVIRONMENT, "machine": {"cpu": HOSTILE}, "software": {"torch": HOSTILE},
-                   "git": {"revision": HOSTILE}}
+    environment = {
+        **ENVIRONMENT,
+        "machine": {"cpu": HOSTILE},
+        "software": {"torch": HOSTILE},
+        "git": {"revision": HOSTILE},
+    }
     run = saved(tmp_path, [bad], measurements, environment=environment, why=HOSTILE, command=["bench", HOSTILE])
     for width in (80, 160):
         text = shown(run, width)
@@ -258,8 +281,11 @@ def loader_run(folder: Path) -> Run:
     for n, (name, size, left) in enumerate(((BASELINE, 2.0**28, 0.0), ("workers_2", 2.0**29, 2.0)), 8):
         solo = {"pss_bytes": size, "threads_left": left, "processes_left": left / 2, "seconds": 1.0}
         sources = {"pss_bytes": "smaps_rollup, alone in a fresh process"}
-        measurements.append(Measurement(case, "L1", n, work=Work(items=100), survey=True,
-                                        trials=(Trial(name, solo=solo, sources=sources),)))
+        measurements.append(
+            Measurement(
+                case, "L1", n, work=Work(items=100), survey=True, trials=(Trial(name, solo=solo, sources=sources),)
+            )
+        )
     return saved(folder, [loaders], measurements)
 
 
@@ -277,8 +303,11 @@ def test_loaders_have_a_table_of_their_own(tmp_path: Path) -> None:
 def test_command_that_decides(tmp_path: Path) -> None:
     """Open rows say their seconds; the footer has one command with their claims, a budget, and other options."""
     one, two, odd = claim("A1"), claim("B2"), claim("C 3")
-    measurements = [*contests(one, "", 3, open=0.9e-3), *contests(two, "", 7, quick=0.5e-3),
-                    *contests(odd, "", 3, open=0.9e-3)]
+    measurements = [
+        *contests(one, "", 3, open=0.9e-3),
+        *contests(two, "", 7, quick=0.5e-3),
+        *contests(odd, "", 3, open=0.9e-3),
+    ]
     command = ["bench", "--budget", "1m", "--select=B2", "--profile", "smoke", "--device", "cpu"]
     run = saved(tmp_path, [one, two, odd], measurements, command=command)
     text = shown(run, 80)
@@ -341,9 +370,7 @@ def test_expectation_of_a_variant_is_told(tmp_path: Path) -> None:
         ((0.9, None, None, "seconds"), "-10.0 %", ""),
     ],
 )
-def test_effects_in_words(
-    found: tuple[float, float | None, float | None, str], words: str, range_: str
-) -> None:
+def test_effects_in_words(found: tuple[float, float | None, float | None, str], words: str, range_: str) -> None:
     """Ratios are percentages up to a factor of two and factors beyond, their intervals in the same terms."""
     ratio, low, high, metric = found
     compared = Comparison(metric, 7, ratio, low, high)
@@ -381,7 +408,7 @@ def test_live_repaints_once_a_second_at_most() -> None:
     assert before.count("3 decided, 4 open, 3 min left") == 1
     clock[0] += 1.0
     live.begins("a.py::b[c]", 2)
-    assert file.getvalue()[len(before):].count("3 decided, 4 open, 3 min left  invocation 2: a.py::b[c]") == 1
+    assert file.getvalue()[len(before) :].count("3 decided, 4 open, 3 min left  invocation 2: a.py::b[c]") == 1
     live.close()
     live.close()
     assert file.getvalue().endswith("\x1b[?25h") or "\x1b[?25h" in file.getvalue()
@@ -418,7 +445,8 @@ def test_frames_are_tidy(tmp_path: Path) -> None:
     assert len(frame) == 7 * 2 * 4 * 8
     assert list(frame.columns) == ["case", "claim", "variant", "invocation", "block", "metric", "value"]
     assert {name: str(frame[name].dtype) for name in ("case", "claim", "variant", "metric")} == dict.fromkeys(
-        ("case", "claim", "variant", "metric"), "category")
+        ("case", "claim", "variant", "metric"), "category"
+    )
     one = frame[(frame.variant == "workers_2") & (frame.invocation == 3) & (frame.metric == "wait_seconds")]
     assert list(one.value) == list(rounds(0.2, 3))
     assert list(one.block) == list(range(8))
@@ -441,6 +469,8 @@ def test_frames_of_nothing(tmp_path: Path) -> None:
 
 def test_terminal_path_imports_no_pandas_and_no_torch() -> None:
     """Showing a run costs neither pandas nor torch."""
-    code = ("import sys, harness.report.terminal, harness.report.live; "
-            "sys.exit(any(name in sys.modules for name in ('pandas', 'torch', 'pytest', 'pynvml')))")
+    code = (
+        "import sys, harness.report.terminal, harness.report.live; "
+        "sys.exit(any(name in sys.modules for name in ('pandas', 'torch', 'pytest', 'pynvml')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -28,8 +28,11 @@ def unit(
     trials = [Trial(BASELINE, samples={"seconds": (1.0,) * 6}, exact={"peak_bytes": 8.0})]
     for name in VARIANTS[1:]:
         ratio = ratios.get(name, 0.5)
-        trials.append(Trial(name, samples={"seconds": (ratio,) * 6}, exact={"peak_bytes": 4.0}) if ratio
-                      else Trial(name, Status.FAILED, "boom"))
+        trials.append(
+            Trial(name, samples={"seconds": (ratio,) * 6}, exact={"peak_bytes": 4.0})
+            if ratio
+            else Trial(name, Status.FAILED, "boom")
+        )
     kept = tuple(trials) if status is Status.MEASURED else ()
     return Measurement(of.case, of.claim.name, invocation, status, "", kept, seconds=seconds)
 
@@ -126,7 +129,8 @@ def test_starting_processes_counts() -> None:
 
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 27), st.floats(0.1, 50.0)), min_size=1, max_size=6),
-    st.floats(0.0, 2000.0), st.floats(0.0, 10.0),
+    st.floats(0.0, 2000.0),
+    st.floats(0.0, 10.0),
 )
 @example([(False, 0, 1.0)], 5.0, 0.0)
 @example([(False, 6, 1.0), (False, 6, 5.0)], 5.5, 0.0)
@@ -260,8 +264,11 @@ def test_solos_of_what_was_measured_only() -> None:
 
 def test_no_solos_but_of_loaders_together() -> None:
     """Cases without a loader, variants apart (watched from outside anyway) and runs without solos have none."""
-    for one, solo in ((standing("C"), True), (standing("L", loader=True, apart=True), True),
-                      (standing("L", loader=True), False)):
+    for one, solo in (
+        (standing("C"), True),
+        (standing("L", loader=True, apart=True), True),
+        (standing("L", loader=True), False),
+    ):
         made = schedule(one, solo=solo)
         made.add([open_unit(one, 1)])
         assert isinstance(made.next(PLENTY), Measure)

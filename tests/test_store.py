@@ -18,13 +18,44 @@ from harness import store
 from harness.model import SCHEMA, Claim, Expect, Measurement, Status, Trial, Work
 from harness.store import RUN_FILE, StoreError, Writer
 
-CLAIM = Claim("C4", "bmm beats a loop", "arithmetic/bench_bmm.py", "bench_bmm", "peak_bytes", Expect.HIGHER, 0.03,
-              ("cuda", "nvidia.dali"), apart=True, loader=True, time_limit=12.5)
-TRIAL = Trial("bmm", Status.TIMED_OUT, "no answer in 5 s", Expect.SAME, 17, 0.5, 1.25,
-              {"seconds": (1e-9, 0.1 + 0.2, 3.0), "wait_seconds": (0.0,)}, {"peak_bytes": 4096.0},
-              {"pss_bytes": 1.5e9}, {"peak_bytes": "torch CPU profile"})
-MEASUREMENT = Measurement("arithmetic/bench_bmm.py::bench_bmm[small-1]", "C4", 3, Status.WRONG, "the baseline is wrong",
-                          (Trial("baseline"), TRIAL), Work(1.0, 2.0, 3.5), 4.75, survey=True, warnings=("hot", "läuft"))
+CLAIM = Claim(
+    "C4",
+    "bmm beats a loop",
+    "arithmetic/bench_bmm.py",
+    "bench_bmm",
+    "peak_bytes",
+    Expect.HIGHER,
+    0.03,
+    ("cuda", "nvidia.dali"),
+    apart=True,
+    loader=True,
+    time_limit=12.5,
+)
+TRIAL = Trial(
+    "bmm",
+    Status.TIMED_OUT,
+    "no answer in 5 s",
+    Expect.SAME,
+    17,
+    0.5,
+    1.25,
+    {"seconds": (1e-9, 0.1 + 0.2, 3.0), "wait_seconds": (0.0,)},
+    {"peak_bytes": 4096.0},
+    {"pss_bytes": 1.5e9},
+    {"peak_bytes": "torch CPU profile"},
+)
+MEASUREMENT = Measurement(
+    "arithmetic/bench_bmm.py::bench_bmm[small-1]",
+    "C4",
+    3,
+    Status.WRONG,
+    "the baseline is wrong",
+    (Trial("baseline"), TRIAL),
+    Work(1.0, 2.0, 3.5),
+    4.75,
+    survey=True,
+    warnings=("hot", "läuft"),
+)
 
 
 def all_differ_from_default(value: Any) -> bool:
@@ -153,18 +184,30 @@ def changed(**content: Any) -> str:
 @pytest.mark.parametrize(
     "line",
     [
-        "not json", "[1, 2]", "", '{"record": "measurement"', '{"record": "song"}', '{"record": "measurement"}', "{}",
-        '{"record": ["measurement"]}', '{"record": "end", "why": NaN}',
-        pytest.param("[" * 100_000, id="deep"), pytest.param("9" * 5000, id="huge number"),
-        pytest.param(changed(status="splendid"), id="status"), pytest.param(changed(surprise=1), id="unknown field"),
-        pytest.param(changed(trials=3), id="trials"), pytest.param(changed(work={"colour": 1}), id="work"),
+        "not json",
+        "[1, 2]",
+        "",
+        '{"record": "measurement"',
+        '{"record": "song"}',
+        '{"record": "measurement"}',
+        "{}",
+        '{"record": ["measurement"]}',
+        '{"record": "end", "why": NaN}',
+        pytest.param("[" * 100_000, id="deep"),
+        pytest.param("9" * 5000, id="huge number"),
+        pytest.param(changed(status="splendid"), id="status"),
+        pytest.param(changed(surprise=1), id="unknown field"),
+        pytest.param(changed(trials=3), id="trials"),
+        pytest.param(changed(work={"colour": 1}), id="work"),
         pytest.param(changed(trials=[{**asdict(TRIAL), "samples": {"seconds": ["1"]}}]), id="samples"),
         pytest.param(changed(trials=[{**asdict(TRIAL), "samples": [1]}]), id="no samples"),
         pytest.param(changed(trials=[{**asdict(TRIAL), "exact": {"peak_bytes": "1"}}]), id="exact"),
         pytest.param(changed(trials=[{**asdict(TRIAL), "solo": [1]}]), id="solo"),
         pytest.param(changed(trials=[{**asdict(TRIAL), "variant": None}]), id="variant"),
-        pytest.param(changed(case=["x"]), id="case"), pytest.param(changed(claim=1), id="claim"),
-        pytest.param(changed(invocation="1"), id="invocation"), pytest.param(changed(seconds="1"), id="seconds"),
+        pytest.param(changed(case=["x"]), id="case"),
+        pytest.param(changed(claim=1), id="claim"),
+        pytest.param(changed(invocation="1"), id="invocation"),
+        pytest.param(changed(seconds="1"), id="seconds"),
         pytest.param(changed(seconds=0).replace('"seconds": 0', '"seconds": NaN'), id="NaN"),
         pytest.param(changed(seconds=0).replace('"seconds": 0', '"seconds": -Infinity'), id="infinite"),
         pytest.param(changed(seconds=0).replace('"seconds": 0', '"seconds": 1e999'), id="overflow"),

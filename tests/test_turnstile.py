@@ -251,8 +251,12 @@ def test_a_contest_between_seats(room: Rooms) -> None:
     with room(tip="die").turnstile() as turnstile:
         names = ("baseline", "tip", "trick")
         trials, warnings = hold(
-            [turnstile.seat(name) for name in names], Agreement(lambda expected, got: expected == got), reference=None,
-            expect=dict.fromkeys(names, Expect.LOWER), now=lambda: 0.0, random=Random(1),
+            [turnstile.seat(name) for name in names],
+            Agreement(lambda expected, got: expected == got),
+            reference=None,
+            expect=dict.fromkeys(names, Expect.LOWER),
+            now=lambda: 0.0,
+            random=Random(1),
             effort=Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=3, warmup_limit=0.0),
         )
     found = {trial.variant: trial for trial in trials}
@@ -279,8 +283,9 @@ with Room(Path(sys.argv[1]), {{"head": "hang"}}).turnstile() as turnstile:
 
 def test_no_seat_outlives_the_killed_coordinator(tmp_path: Path) -> None:
     """kill -9 of the process that gives turns, in the middle of one: stopped and running seats end, workers too."""
-    with subprocess.Popen([sys.executable, "-c", COORDINATOR, str(tmp_path)], stdout=subprocess.PIPE,
-                          env=ENVIRONMENT) as coordinator:
+    with subprocess.Popen(
+        [sys.executable, "-c", COORDINATOR, str(tmp_path)], stdout=subprocess.PIPE, env=ENVIRONMENT
+    ) as coordinator:
         assert coordinator.stdout is not None
         base, head, *children = json.loads(coordinator.stdout.readline())
         assert stopped(base, children[0])
@@ -308,8 +313,12 @@ def test_results_travel(tmp_path: Path) -> None:
     import torch
 
     weight = torch.ones(3, requires_grad=True)
-    given = {"epoch": Epoch(torch.arange(3), 2.5, {"wait_seconds": 0.5}), "rows": [numpy.eye(2), None, "x", True, 7],
-             "weight": weight, "half": torch.ones(2, dtype=torch.bfloat16)}
+    given = {
+        "epoch": Epoch(torch.arange(3), 2.5, {"wait_seconds": 0.5}),
+        "rows": [numpy.eye(2), None, "x", True, 7],
+        "weight": weight,
+        "half": torch.ones(2, dtype=torch.bfloat16),
+    }
     travel.save(given, tmp_path / "result.pt")
     got: Any = travel.load(tmp_path / "result.pt")
     assert isinstance(got["epoch"], Epoch)

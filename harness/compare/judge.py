@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from harness.compare.rules import Thresholds
 from harness.compare.verdict import verdicts
@@ -15,7 +16,10 @@ def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]
     """Every verdict of a run, in the order of its claims and then of its cases."""
     stopped_short = run.ended in (BUDGET_USED, INTERRUPTED)
     lost = "" if stopped_short else "planned, and no process ever finished it"
-    return judge_measurements(run.claims, run.measurements, run.planned, thresholds, lost=lost)
+    found = judge_measurements(run.claims, run.measurements, run.planned, thresholds, lost=lost)
+    measured = {measurement.case for measurement in run.measurements}
+    why = f"not reached: {run.ended}"
+    return tuple(v if v.case in measured or lost else replace(v, reason=why) for v in found)
 
 
 def judge_measurements(

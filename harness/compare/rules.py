@@ -131,14 +131,22 @@ def _look(found: Sequence[Unit], expect: Expect, margin: float, thresholds: Thre
     beyond = Expect.HIGHER if above <= level else Expect.LOWER if below <= level else None
     if beyond is not None:
         outcome = Outcome.HOLDS if expect is beyond else Outcome.FAILS
-        return Decision(outcome, judged, unsteady,
-                        f"{percent(hodges_lehmann(judged))}, beyond the margin {margin:.3g}: p {min(above, below):.2g} "
-                        f"at {len(judged)} units")
+        return Decision(
+            outcome,
+            judged,
+            unsteady,
+            f"{percent(hodges_lehmann(judged))}, beyond the margin {margin:.3g}: p {min(above, below):.2g} "
+            f"at {len(judged)} units",
+        )
     low, high = trimmed_interval(judged, thresholds.per_look, thresholds.trim)
     if -edge < low and high < edge:
         outcome = Outcome.HOLDS if expect is Expect.SAME else Outcome.NO_EFFECT
-        return Decision(outcome, judged, unsteady,
-                        f"{percent(low)} to {percent(high)}, inside the margin {margin:.3g}, at {len(judged)} units")
+        return Decision(
+            outcome,
+            judged,
+            unsteady,
+            f"{percent(low)} to {percent(high)}, inside the margin {margin:.3g}, at {len(judged)} units",
+        )
     return Decision(None, judged, unsteady)
 
 

@@ -155,7 +155,9 @@ def _warm_up(
         warm[entry.entrant.name] = found
         entry.warmup_seconds = entry.first_seconds + now() - start
         if not found.settled:
-            warnings.append(f"{entry.entrant.name} was still getting faster after {effort.warmup_limit:g} s of warming up")
+            warnings.append(
+                f"{entry.entrant.name} was still getting faster after {effort.warmup_limit:g} s of warming up"
+            )
     target = target_seconds([found.seconds for found in warm.values()], effort)
     for name, found in warm.items():
         entries[name].pace = pace(found, target, effort)

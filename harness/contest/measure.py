@@ -70,9 +70,20 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
     ]
     present = {name: given for name, given in wanted.items() if isinstance(given, Variant)}
 
-    def ended(status: Status, reason: str = "", trials: Sequence[Trial] = (), warnings: Sequence[str] = ()) -> Measurement:
-        return Measurement(case, claim.name, terms.invocation, status, reason, tuple(trials), asked.work,
-                           perf_counter() - start, warnings=tuple(warnings))
+    def ended(
+        status: Status, reason: str = "", trials: Sequence[Trial] = (), warnings: Sequence[str] = ()
+    ) -> Measurement:
+        return Measurement(
+            case,
+            claim.name,
+            terms.invocation,
+            status,
+            reason,
+            tuple(trials),
+            asked.work,
+            perf_counter() - start,
+            warnings=tuple(warnings),
+        )
 
     if BASELINE not in present:
         return ended(Status.SKIPPED, next((t.reason for t in absent if t.variant == BASELINE), "no baseline"), absent)
@@ -83,8 +94,14 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
         with ExitStack() as stack:
             entrants = _entrants(claim, present, terms, stack)
             trials, warnings = hold(
-                entrants, Agreement(asked.same), reference=asked.reference, expect=asked.expect, effort=terms.effort,
-                now=perf_counter, random=random, memory=terms.memory and not claim.loader,
+                entrants,
+                Agreement(asked.same),
+                reference=asked.reference,
+                expect=asked.expect,
+                effort=terms.effort,
+                now=perf_counter,
+                random=random,
+                memory=terms.memory and not claim.loader,
             )
     except BaselineFailed as failed:
         return ended(failed.status, str(failed), absent)

@@ -31,8 +31,18 @@ def solo(case: str, claim: Claim, asked: Asked, terms: Terms, name: str) -> Meas
     except Exception as error:
         status, reason = Status.FAILED, failure(error)
     trial = Trial(name, status, reason, asked.expect[name], solo=readings, sources=sources)
-    return Measurement(case, claim.name, terms.invocation, Status.MEASURED, "", (trial,), asked.work,
-                       perf_counter() - start, survey=True, warnings=tuple(warnings))
+    return Measurement(
+        case,
+        claim.name,
+        terms.invocation,
+        Status.MEASURED,
+        "",
+        (trial,),
+        asked.work,
+        perf_counter() - start,
+        survey=True,
+        warnings=tuple(warnings),
+    )
 
 
 def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[str, str], list[str]]:
@@ -71,7 +81,9 @@ def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
     entrant.leave()
     readings["threads_left"] = float(max(0, tree.threads() - threads))
     readings["processes_left"] = float(max(0, tree.processes() - processes))
-    sources["threads_left"] = sources["processes_left"] = f"after leaving an epoch early, {SOURCE}" if leave_early else SOURCE
+    sources["threads_left"] = sources["processes_left"] = (
+        f"after leaving an epoch early, {SOURCE}" if leave_early else SOURCE
+    )
     return readings, sources, warnings
 
 

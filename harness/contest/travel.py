@@ -47,7 +47,8 @@ def _pack(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_pack(item) for item in value]
     raise TypeError(
-        f"a result of type {type(value).__name__} cannot travel between processes; return tensors, numbers, or a dataclass of them"
+        f"a result of type {type(value).__name__} cannot travel between processes; "
+        "return tensors, numbers, or a dataclass of them"
     )
 
 

@@ -56,9 +56,7 @@ class Turnstile:
         command, plan = self._seating(name)
         self._seated += 1
         place = self._folder / f"seat-{self._seated}"  # not the name: a variant's may hold what a path may not
-        process = LiveProcess(
-            command, guard=self._guard, environment=self._environment, log=place.with_suffix(".log")
-        )
+        process = LiveProcess(command, guard=self._guard, environment=self._environment, log=place.with_suffix(".log"))
         self._stack.callback(process.end)
         process.channel.send(**plan)
         return SeatedEntrant(name, process, place, self._timeout, self._watch)

@@ -38,16 +38,20 @@ def _trouble(torch: Any, gpus: list[dict[str, Any]], driver: Mapping[str, str]) 
         return "this torch is built without CUDA; install a CUDA build of torch"
     if not torch.cuda.is_available():
         if _numbers(driver["cuda"])[:1] < _numbers(build)[:1]:
-            return (f"the driver is too old; update it to one that supports CUDA {build}, "
-                    f"or install a torch built for CUDA {driver['cuda']} or older")
+            return (
+                f"the driver is too old; update it to one that supports CUDA {build}, "
+                f"or install a torch built for CUDA {driver['cuda']} or older"
+            )
         return f"{_refusal(torch)}; check that nvidia-smi works here and that the driver's modules match its libraries"
     # 'sm_90' and 'sm_90a' alike are code for 9.0 and later.
     digits = [found[1] for arch in torch.cuda.get_arch_list() if (found := re.match(r"sm_(\d+)", arch))]
     oldest = min(((int(number[:-1]), int(number[-1])) for number in digits), default=(0, 0))
     newest = max(_numbers(gpu["compute_capability"]) for gpu in gpus)
     if newest < oldest:
-        return (f"it has no code for compute capability {newest[0]}.{newest[1]}, only from {oldest[0]}.{oldest[1]} on;"
-                " install an older torch, or one built for this GPU")
+        return (
+            f"it has no code for compute capability {newest[0]}.{newest[1]}, only from {oldest[0]}.{oldest[1]} on;"
+            " install an older torch, or one built for this GPU"
+        )
     return None
 
 

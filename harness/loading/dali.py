@@ -55,8 +55,12 @@ def prepare(fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any
         shape = {"crop": (recipe.SIZE, recipe.SIZE)}
     else:
         images = fn.random_resized_crop(
-            images, size=(recipe.SIZE, recipe.SIZE), random_area=recipe.AREA, random_aspect_ratio=recipe.RATIO,
-            num_attempts=10, **smooth,
+            images,
+            size=(recipe.SIZE, recipe.SIZE),
+            random_area=recipe.AREA,
+            random_aspect_ratio=recipe.RATIO,
+            num_attempts=10,
+            **smooth,
         )
         shape = {"mirror": flip}
     return fn.crop_mirror_normalize(images, dtype=float_type or types.FLOAT, **NORMALISED, **shape)
@@ -177,7 +181,5 @@ class DynamicLoader(DaliLoader):
         reader, context = self._live
         for jpegs, ids in reader.next_epoch(batch_size=self.batch_size, ctx=context, capture=self.capture):
             flip = None if self.fixed else ndd.random.coin_flip(batch_size=self.batch_size)
-            images = prepare(
-                ndd, jpegs, decoder=self.decoder, fixed=self.fixed, flip=flip, float_type=ndd.float32
-            )
+            images = prepare(ndd, jpegs, decoder=self.decoder, fixed=self.fixed, flip=flip, float_type=ndd.float32)
             yield images.torch(), ids.torch()

@@ -59,7 +59,9 @@ class ProxyLoader(PlainLoader):
         on_cpu = torch.device(device).type == "cpu"
 
         @module().pipeline_def(  # type: ignore[untyped-decorator]
-            batch_size=batch_size, num_threads=threads, device_id=None if on_cpu else torch.device(device).index or 0,
+            batch_size=batch_size,
+            num_threads=threads,
+            device_id=None if on_cpu else torch.device(device).index or 0,
             prefetch_queue_depth=2 * workers,
         )
         def pipeline() -> Any:

@@ -55,8 +55,9 @@ def first_images(path: Path, count: int) -> list[Image]:
     if len(found) < count:
         found += spare[: count - len(found)]
     if not found:
-        raise DataError(f"no images in the {len(classes)} sub-folders of {path}: {LAYOUT} "
-                        f"(suffixes {', '.join(SUFFIXES)})")
+        raise DataError(
+            f"no images in the {len(classes)} sub-folders of {path}: {LAYOUT} (suffixes {', '.join(SUFFIXES)})"
+        )
     return found[:count]
 
 

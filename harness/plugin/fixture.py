@@ -20,8 +20,13 @@ class Contest:
     """
 
     def __init__(
-        self, case: str, claim: Claim, session: Any, target: str, root: Path,
-        finished: Callable[[Measurement], None] | None = None
+        self,
+        case: str,
+        claim: Claim,
+        session: Any,
+        target: str,
+        root: Path,
+        finished: Callable[[Measurement], None] | None = None,
     ) -> None:
         import torch
 
@@ -59,9 +64,10 @@ class Contest:
     ) -> None:
         """Measure the variants against the baseline.
 
-        ``same(expected, got)`` says whether a result agrees with the baseline's, or with ``reference()`` where given: it
-        returns True, None or a mapping of readings, or returns False or raises AssertionError. ``items``, ``bytes`` and
-        ``flops`` are the work of one iteration. ``expect`` overrides what the claim expects, for all variants or by name.
+        ``same(expected, got)`` says whether a result agrees with the baseline's, or with ``reference()`` where
+        given: it returns True, None or a mapping of readings, or returns False or raises AssertionError. ``items``,
+        ``bytes`` and ``flops`` are the work of one iteration. ``expect`` overrides what the claim expects, for all
+        variants or by name.
         Raises TypeError for what is no variant, ValueError for expectations of variants that are not there.
         """
         if self._called:
@@ -80,5 +86,7 @@ class Contest:
             return dict.fromkeys(given, Expect(expect))
         stated = expect or {}
         if unknown := set(stated) - set(given):
-            raise ValueError(f"{self.case} expects something of {', '.join(sorted(unknown))}, which it does not measure")
+            raise ValueError(
+                f"{self.case} expects something of {', '.join(sorted(unknown))}, which it does not measure"
+            )
         return {name: Expect(stated.get(name, self.claim.expect)) for name in given}

@@ -49,8 +49,13 @@ class Session:
 
     def hold(self, case: str, claim: Claim, asked: Asked, target: str, root: Path) -> Measurement | None:
         """Measure with the standard effort, or just once; a variant that is wrong or fails fails the test."""
-        terms = Terms(self.device(), self._effort, seed=Random().getrandbits(32), invocation=1,
-                      seat=seating(self, case, target, root))
+        terms = Terms(
+            self.device(),
+            self._effort,
+            seed=Random().getrandbits(32),
+            invocation=1,
+            seat=seating(self, case, target, root),
+        )
         return measure(case, claim, asked, terms)
 
 
@@ -59,7 +64,9 @@ def plain(config: pytest.Config) -> Session:
     data = config.getoption("--harness-data")
     # --benchmark-disable asks whether benchmarks run, not how fast: one block, and no rounds of 5 ms.
     quick = config.getoption("benchmark_disable", False)
-    effort = Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0) if quick else None
+    effort = (
+        Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0) if quick else None
+    )
     return Session(config.getoption("--harness-device"), Path(data) if data else None, effort)
 
 
@@ -67,8 +74,13 @@ def seating(session: Session, case: str, target: str, root: Path) -> Seating:
     """How to start a live process for one variant of this case: the same interpreter, the same file."""
 
     def seat(variant: str) -> tuple[list[str], Message]:
-        plan = {"do": "seat", "cases": [case], "variant": variant, "device": session.device().type,
-                "data": str(session.data) if session.data else None}
+        plan = {
+            "do": "seat",
+            "cases": [case],
+            "variant": variant,
+            "device": session.device().type,
+            "data": str(session.data) if session.data else None,
+        }
         return pytest_command(sys.executable, root, [target]), plan
 
     return seat

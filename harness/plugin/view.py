@@ -132,5 +132,10 @@ def _names(entry: dict[str, Any], trial: Trial) -> dict[str, str]:
 
 def _facts(measurement: Measurement, trial: Trial) -> dict[str, Any]:
     """What the entry says beside its times: seconds are per iteration, rounds hold ``iterations`` of them."""
-    return {"claim": measurement.claim, "case": measurement.case, "variant": trial.variant,
-            "iterations_per_round": trial.iterations, **trial.exact}
+    return {
+        "claim": measurement.claim,
+        "case": measurement.case,
+        "variant": trial.variant,
+        "iterations_per_round": trial.iterations,
+        **trial.exact,
+    }

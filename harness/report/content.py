@@ -109,8 +109,13 @@ def content(run: Run) -> Content:
             skipped.append((inert(claim.name), "; ".join(reasons)))
         else:
             sections.append(_section(claim, own, by_case, notes))
-    return Content(verdicts, tuple(sections), tuple(skipped), tuple(uncalled),
-                   (*notes.numbers, *map(inert, _general_warnings(run))))
+    return Content(
+        verdicts,
+        tuple(sections),
+        tuple(skipped),
+        tuple(uncalled),
+        (*notes.numbers, *map(inert, _general_warnings(run))),
+    )
 
 
 def within_reach(verdict: Verdict, last: int = Thresholds().looks[-1]) -> bool:
@@ -133,8 +138,14 @@ def _section(
         measurements = by_case.get(verdict.case, [])
         rows.append(_row(claim, verdict, measurements, notes))
         sources.update(dict.fromkeys(memory(measurements, verdict.variant)[1]))
-    return Section(inert(claim.name), inert(claim.sentence), _judged(claim), _counted(verdicts), tuple(rows),
-                   notes.of(f"memory: {source}" for source in sources))
+    return Section(
+        inert(claim.name),
+        inert(claim.sentence),
+        _judged(claim),
+        _counted(verdicts),
+        tuple(rows),
+        notes.of(f"memory: {source}" for source in sources),
+    )
 
 
 def _told_together(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -142,8 +153,11 @@ def _told_together(verdicts: Sequence[Verdict]) -> list[Verdict]:
     told: list[Verdict] = []
     for verdict in verdicts:
         last = told[-1] if told else None
-        if (last is not None and verdict.outcome is Outcome.SKIPPED is last.outcome
-                and (last.case, last.reason) == (verdict.case, verdict.reason)):
+        if (
+            last is not None
+            and verdict.outcome is Outcome.SKIPPED is last.outcome
+            and (last.case, last.reason) == (verdict.case, verdict.reason)
+        ):
             told[-1] = Verdict(last.case, last.claim, f"{last.variant}, {verdict.variant}", last.outcome, last.reason)
         else:
             told.append(verdict)
@@ -218,5 +232,3 @@ def _general_warnings(run: Run) -> list[str]:
     if stray:
         warnings.append(f"{len(stray)} measured cases belong to no claim of this run: {', '.join(sorted(stray)[:3])}")
     return warnings
-
-

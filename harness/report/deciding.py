@@ -56,8 +56,11 @@ def deciding(run: Run, verdicts: Sequence[Verdict]) -> Deciding:
         needed[verdict.case] = max(needed.get(verdict.case, 0), total)
         claims[verdict.claim] = None
     # All cases of the claims are measured again, for as long as any of their variants is open.
-    again = {verdict.case: needed.get(verdict.case, FIRST_LOOK)
-             for verdict in verdicts if verdict.claim in claims and verdict.outcome is not Outcome.SKIPPED}
+    again = {
+        verdict.case: needed.get(verdict.case, FIRST_LOOK)
+        for verdict in verdicts
+        if verdict.claim in claims and verdict.outcome is not Outcome.SKIPPED
+    }
     seconds = START_UP * max(again.values(), default=0)
     for case, units in again.items():
         seconds += units * (seconds_per_unit([m for m in run.measurements if m.case == case]) or UNKNOWN)

@@ -68,8 +68,23 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
         **dict.fromkeys(("units", "more_units"), "int64"),
         "unsteady": "bool",
     }
-    columns = ["claim", "case", "parameters", "variant", "verdict", "metric", "ratio", "low", "high", "mean_ratio",
-               "units", "unsteady", "more_units", "more_seconds", "reason"]
+    columns = [
+        "claim",
+        "case",
+        "parameters",
+        "variant",
+        "verdict",
+        "metric",
+        "ratio",
+        "low",
+        "high",
+        "mean_ratio",
+        "units",
+        "unsteady",
+        "more_units",
+        "more_seconds",
+        "reason",
+    ]
     return pd.DataFrame(rows, columns=columns).astype(types)
 
 

@@ -20,16 +20,31 @@ def machine_lines(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The same of an environment alone."""
     machine = _table(environment, "machine")
     if machine:
-        yield "machine", _joined(_word(machine, "cpu"), _cores(machine), _bytes(machine.get("memory_bytes")),
-                                 _joined(_word(machine, "system"), _word(machine, "kernel"), gap=" "),
-                                 _word(machine, "container"))
+        yield (
+            "machine",
+            _joined(
+                _word(machine, "cpu"),
+                _cores(machine),
+                _bytes(machine.get("memory_bytes")),
+                _joined(_word(machine, "system"), _word(machine, "kernel"), gap=" "),
+                _word(machine, "container"),
+            ),
+        )
     gpus = environment.get("gpus")
     described = [_gpu(gpu) for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
     driver = _table(environment, "driver")
     if described:
         told = f"driver {_word(driver, 'version')} (CUDA {_word(driver, 'cuda')})" if driver else "driver unknown"
-        yield "GPU", _joined(*(f"{described.count(gpu)} x {gpu}" if described.count(gpu) > 1 else gpu
-                               for gpu in dict.fromkeys(described)), told)
+        yield (
+            "GPU",
+            _joined(
+                *(
+                    f"{described.count(gpu)} x {gpu}" if described.count(gpu) > 1 else gpu
+                    for gpu in dict.fromkeys(described)
+                ),
+                told,
+            ),
+        )
     elif environment:
         yield "GPU", "none"
     software = _table(environment, "software")

@@ -62,7 +62,7 @@ def _widest(rows: Sequence[Row], name: str) -> int:
     if name == "notes":
         return max((sum(len(f"[{number}]") for number in row.notes) for row in rows if row.effect), default=0)
     # several variants that were skipped alike share a line; they wrap rather than widen the column for all
-    counted = [row for row in rows if row.effect] if name == "variant" else rows
+    counted = [row for row in rows if row.effect or "," not in row.variant] if name == "variant" else rows
     return min(LONGEST, max((len(str(getattr(row, name))) for row in counted or rows), default=0))
 
 

@@ -43,8 +43,14 @@ class Live:
         """The benchmarks are being imported and called by name."""
         self._doing = "calling the roll (importing torch)"
         if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._region = Region(self._line(), console=self._console, auto_refresh=False, transient=True,
-                                  redirect_stdout=False, redirect_stderr=False)
+            self._region = Region(
+                self._line(),
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._region.start(refresh=True)
         else:
             self._say(f"{self._doing}; budget {duration(self._left)}")

@@ -62,8 +62,11 @@ def _cells(measurements: Sequence[Measurement], name: str) -> dict[str, str]:
     first, pss = typical(measurements, name, "first_batch_seconds"), typical(measurements, name, "pss_bytes")
     share = _wait_share(measurements, name)
     left = [typical(measurements, name, f"{what}_left") for what in ("threads", "processes")]
-    words = [f"{count:.0f} {one if count == 1 else many}"
-             for count, one, many in zip(left, ("thread", "process"), ("threads", "processes"), strict=True) if count]
+    words = [
+        f"{count:.0f} {one if count == 1 else many}"
+        for count, one, many in zip(left, ("thread", "process"), ("threads", "processes"), strict=True)
+        if count
+    ]
     cells = (
         quantity(items / seconds, "") if items and seconds else "",
         "" if share is None else f"{100 * share:.1f} %",

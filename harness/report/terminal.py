@@ -83,8 +83,10 @@ class _Page:
         if run.ended:
             grid.add_row(self.text("ended", "dim"), self.text(inert(run.ended)))
         else:
-            grid.add_row(self.text("ended", "dim"),
-                         self.text("it never said so: the run was killed, or is still going on", "bold yellow"))
+            grid.add_row(
+                self.text("ended", "dim"),
+                self.text("it never said so: the run was killed, or is still going on", "bold yellow"),
+            )
         self.print(grid)
 
     def section(self, section: Section, layout: Layout) -> None:
@@ -109,8 +111,11 @@ class _Page:
             return
         self._line([self._cell(row, name) for name in layout.inline], layout)
         marks = {"memory": f" {_marks(memory_notes)}".rstrip()}
-        below = [f"{layout.labels[name]} {_plain(row, name)}{marks.get(name, '')}".strip()
-                 for name in layout.below if _plain(row, name)]
+        below = [
+            f"{layout.labels[name]} {_plain(row, name)}{marks.get(name, '')}".strip()
+            for name in layout.below
+            if _plain(row, name)
+        ]
         if below:
             self.print(Padding(self.text(", ".join(below), "dim"), (0, 0, 0, INDENT + 2)))
         if row.reason:

@@ -12,8 +12,20 @@ from typing import Any, Protocol
 
 from harness import launch, store
 from harness.claims import read
-from harness.model import ALL_DECIDED, BUDGET_USED, INTERRUPTED, SCHEMA, Claim, Measurement, Outcome, Status, Verdict
-from harness.run.crew import Crew, CrewError, Report, RollCall
+from harness.model import (
+    ALL_DECIDED,
+    ALL_MEASURED,
+    BUDGET_USED,
+    INTERRUPTED,
+    SCHEMA,
+    Claim,
+    Measurement,
+    Outcome,
+    Status,
+    Verdict,
+)
+from harness.run.crew import Crew, Report
+from harness.run.roll_call import CrewError, RollCall
 from harness.run.schedule import Measure, Schedule, Solo, Standing
 from harness.run.settings import PROFILES, Settings, effort, select
 
@@ -85,9 +97,15 @@ class _Bench:
 
     def hold(self, python: str, command: Sequence[str]) -> Path:
         writer = store.open_run(
-            self._folder, self._claims, command=list(command), budget=self._settings.seconds,
-            profile=self._settings.profile, started=datetime.now(UTC).isoformat(timespec="seconds"),
-            benchmarks=str(self._settings.benchmarks), data=str(self._settings.data or ""), python=python,
+            self._folder,
+            self._claims,
+            command=list(command),
+            budget=self._settings.seconds,
+            profile=self._settings.profile,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            benchmarks=str(self._settings.benchmarks),
+            data=str(self._settings.data or ""),
+            python=python,
         )
         why = INTERRUPTED
         try:
@@ -96,8 +114,17 @@ class _Bench:
                 if self._settings.python:
                     lent = launch.lend(Path(stack.enter_context(TemporaryDirectory(prefix="tipbench-lent-"))) / "lent")
                 crew = stack.enter_context(
-                    Crew(python, self._settings.benchmarks, self._folder, device=self._settings.device,
-                         data=self._settings.data, width=self._width, lent=lent, begins=self._screen.begins, tick=self._tick)
+                    Crew(
+                        python,
+                        self._settings.benchmarks,
+                        self._folder,
+                        device=self._settings.device,
+                        data=self._settings.data,
+                        width=self._width,
+                        lent=lent,
+                        begins=self._screen.begins,
+                        tick=self._tick,
+                    )
                 )
                 why = self._measure(crew, writer)
         except Exception as error:
@@ -112,8 +139,12 @@ class _Bench:
     def _measure(self, crew: Crew, writer: store.Writer) -> str:
         self._screen.roll_call()
         called = self._selected(crew.roll_call(sorted({claim.path for claim in self._claims})))
-        writer.write("header", schema=SCHEMA, environment=called.environment,
-                     planned=[*called.cases, *called.skipped, *called.failed])
+        writer.write(
+            "header",
+            schema=SCHEMA,
+            environment=called.environment,
+            planned=[*called.cases, *called.skipped, *called.failed],
+        )
         self._screen.called(called.environment, len(called.cases), len(called.skipped))
         self._settle_absent(called, writer)
         if called.unusable_gpu and self._settings.device != "cpu":
@@ -134,7 +165,10 @@ class _Bench:
                 raise CrewError(report.error)
             if report.out_of_time:
                 return BUDGET_USED
-        return BUDGET_USED if self._schedule.open_count() else ALL_DECIDED
+        if self._schedule.open_count():
+            return BUDGET_USED
+        open_verdicts = any(not v.decided for s in self._schedule.standings.values() for v in s.verdicts)
+        return ALL_MEASURED if open_verdicts else ALL_DECIDED
 
     def _selected(self, called: RollCall) -> RollCall:
         """Without the cases of other benchmarks in the same files: they were called too."""
@@ -182,7 +216,7 @@ class _Bench:
             for case, variants in step.cases
         }
         looks = self._schedule.thresholds.looks
-        ahead = max((min(look for look in (*looks, 10**6) if look > s.units) - s.units for s in standings.values()))
+        ahead = max(min(look for look in (*looks, 10**6) if look > s.units) - s.units for s in standings.values())
         ahead = min(ahead, max(1, self._profile.units - max(s.units for s in standings.values())))
         return crew.measure(self._invocation, cases, deadline=self._last, ahead=ahead)
 

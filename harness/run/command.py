@@ -14,8 +14,10 @@ from rich.console import Console
 
 from harness.claims import ClaimError
 from harness.launch import LaunchError
-from harness.run.bench import BAD, CANNOT_JUDGE, OK, TOOL_ERROR, UnusableGpu, bench as hold_bench, chosen_claims
-from harness.run.crew import Crew, CrewError
+from harness.run.bench import BAD, CANNOT_JUDGE, OK, TOOL_ERROR, UnusableGpu, chosen_claims
+from harness.run.bench import bench as hold_bench
+from harness.run.crew import Crew
+from harness.run.roll_call import CrewError
 from harness.run.settings import Settings, UsageError, seconds
 from harness.store import StoreError, load, run_folders
 
@@ -56,8 +58,10 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
         live = Live(_console(), settings.seconds)
         status = OK
         if (load := os.getloadavg()[0]) > usable_cores() / 2:
-            live.note(f"this machine is busy (load average {load:.1f} on {usable_cores()} cores): threads that wait for "
-                      "each other are held up, so this takes longer and times are off; quiet is better")
+            live.note(
+                f"this machine is busy (load average {load:.1f} on {usable_cores()} cores): threads that wait for "
+                "each other are held up, so this takes longer and times are off; quiet is better"
+            )
         try:
             hold_bench(settings, live, width=min(4, usable_cores()), command=typed)
         except KeyboardInterrupt:
@@ -72,7 +76,8 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
         finally:
             live.close()
         new = [folder for folder in run_folders(settings.results) if folder not in before]
-        return max(status, show(new[-1])) if new else status
+        shown = show(new[-1]) if new else OK
+        return status or shown  # a tool error or an interrupt says more than the verdicts that were reached before it
     except (UsageError, StoreError, LaunchError, ClaimError) as error:
         return _complain(error)
 
@@ -119,8 +124,9 @@ def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:
             python, lent = sys.executable, None
             if settings.python:
                 python, lent = check_interpreter(settings.python), lend(Path(scratch) / "lent")
-            with Crew(python, benchmarks, Path(scratch), device=settings.device, data=settings.data, width=1,
-                      lent=lent) as crew:
+            with Crew(
+                python, benchmarks, Path(scratch), device=settings.device, data=settings.data, width=1, lent=lent
+            ) as crew:
                 called = crew.roll_call(sorted({claim.path for claim in claims}))
     except (UsageError, ClaimError, LaunchError, CrewError) as error:
         return _complain(error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -18,6 +18,7 @@ from harness.contest.effort import Effort
 from harness.launch import measuring_environment, pytest_command
 from harness.model import Claim, Measurement, Status
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
+from harness.run.roll_call import CrewError, RollCall
 from harness.store import read_measurements
 
 START_LIMIT = 180.0
@@ -28,44 +29,6 @@ CALL_LIMIT = 120.0
 
 BETWEEN_LIMIT = 60.0
 """Seconds a process may take from one case to the next, and from the last to its end."""
-
-
-class CrewError(Exception):
-    """No process could be made to measure; the message has its last words."""
-
-
-@dataclass(slots=True)
-class RollCall:
-    """What the benchmarks said when they were called by name, before anything was measured."""
-
-    environment: dict[str, Any] = field(default_factory=dict)
-    unusable_gpu: str = ""
-    cases: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    unavailable: dict[str, dict[str, str]] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def answered(self) -> set[str]:
-        """The cases of which anything is known."""
-        return {*self.cases, *self.skipped, *self.failed}
-
-    def hear(self, message: Message) -> None:
-        """Take in what a process said. Raises CrewError where it said that nothing can be measured."""
-        match message.get("event"):
-            case "error":
-                raise CrewError(message["reason"])
-            case "environment":
-                self.environment = message["environment"]
-                self.unusable_gpu = message["unusable"] or ""
-            case "case":
-                self.cases[message["case"]] = tuple(message["variants"])
-                self.unavailable[message["case"]] = message["unavailable"]
-            case "skipped":
-                self.skipped[message["case"]] = message["error"]
-            case "failed":
-                self.failed[message["case"]] = message["error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +143,11 @@ class Crew:
         are likely to come, so that as many processes may be started together.
         """
         plan = {
-            case: {"effort": asdict(effort), "variants": list(variants) if variants is not None else None, "memory": memory}
+            case: {
+                "effort": asdict(effort),
+                "variants": list(variants) if variants is not None else None,
+                "memory": memory,
+            }
             for case, (_, effort, variants, memory) in cases.items()
         }
         claims = {case: claim for case, (claim, _, _, _) in cases.items()}
@@ -193,7 +160,14 @@ class Crew:
         return self._drive(invocation, {case: claim}, plan, deadline=deadline, ahead=1, do="solo", variant=variant)
 
     def _drive(
-        self, invocation: int, claims: Mapping[str, Claim], plan: dict[str, Any], *, deadline: float, ahead: int, do: str,
+        self,
+        invocation: int,
+        claims: Mapping[str, Claim],
+        plan: dict[str, Any],
+        *,
+        deadline: float,
+        ahead: int,
+        do: str,
         **more: Any,
     ) -> Report:
         files = frozenset(claim.path for claim in claims.values())
@@ -206,7 +180,13 @@ class Crew:
         try:
             process.resume()
             process.channel.send(
-                do=do, cases=plan, seed=self._random.getrandbits(32), invocation=invocation, name=name, **self._common, **more
+                do=do,
+                cases=plan,
+                seed=self._random.getrandbits(32),
+                invocation=invocation,
+                name=name,
+                **self._common,
+                **more,
             )
             while True:
                 limit = between + BETWEEN_LIMIT if began is None else began[1] + claims[began[0]].time_limit
@@ -214,9 +194,14 @@ class Crew:
                 if message is None:
                     out_of_time = time.monotonic() >= deadline
                     if not out_of_time and began is not None:
-                        unfinished = self._ended(began[0], claims, invocation, Status.TIMED_OUT,
-                                                 f"not finished after its time limit of {claims[began[0]].time_limit:g} s",
-                                                 time.monotonic() - began[1])
+                        unfinished = self._ended(
+                            began[0],
+                            claims,
+                            invocation,
+                            Status.TIMED_OUT,
+                            f"not finished after its time limit of {claims[began[0]].time_limit:g} s",
+                            time.monotonic() - began[1],
+                        )
                     break
                 match message.get("event"):
                     case "begins":
@@ -289,7 +274,9 @@ class Crew:
         try:
             message = self._receive(process, time.monotonic() + START_LIMIT)
         except ChannelClosed:
-            raise CrewError(f"no process can measure: {exit_reason(process.end())}: {self._last_words(number)}") from None
+            raise CrewError(
+                f"no process can measure: {exit_reason(process.end())}: {self._last_words(number)}"
+            ) from None
         if message is None:
             process.end()
             raise CrewError(f"the benchmarks were not imported in {START_LIMIT:g} s; see {self._log(number)}")

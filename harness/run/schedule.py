@@ -89,9 +89,7 @@ class Schedule:
         fallen: list[Verdict] = []
         for standing in touched.values():
             before = {v.variant for v in standing.verdicts if v.decided}
-            standing.verdicts = verdicts(
-                standing.claim, standing.measurements, self.thresholds, case=standing.case
-            )
+            standing.verdicts = verdicts(standing.claim, standing.measurements, self.thresholds, case=standing.case)
             fallen += [v for v in standing.verdicts if v.decided and v.variant not in before]
         return fallen
 
