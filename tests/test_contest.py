@@ -19,7 +19,7 @@ from harness.clock import FakeClock, Lap
 from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.effort import Effort
 from harness.contest.entrant import LocalEntrant, Turn
-from harness.contest.hold import BaselineFailed, hold
+from harness.contest.hold import BaselineFailed, Weigh, hold
 from harness.contest.variant import Variant, as_variant, prepared
 from harness.model import BASELINE, Expect, Status, Trial
 
@@ -579,13 +579,34 @@ def test_memory_is_weighed_after_the_blocks() -> None:
     stage.add("wrong", 0.2, lambda call: Result(2.0))
     for entrant in stage.entrants:
         entrant.__class__ = Weighed
-    trials = stage.hold(memory=True)
+    trials = stage.hold(weigh=Weigh.ALLOCATOR)
     assert trials["tip"].exact == {"peak_bytes": 4096.0}
     assert trials["tip"].sources == {"peak_bytes": "scale"}
     assert trials["trick"].status is Status.MEASURED
     assert trials["trick"].exact == {}
     assert trials["wrong"].exact == {}
-    assert stage.warnings == ["no peak memory of trick: RuntimeError: boom"]
+    assert stage.warnings == ["no peak_bytes of trick: RuntimeError: boom"]
+
+
+class Heavy(LocalEntrant):
+    """An entrant whose processes' memory is known."""
+
+    def footprint(self) -> tuple[float, str]:
+        """A number, or what went wrong."""
+        return explode() if self.name == "trick" else (8192.0, "tree")
+
+
+def test_footprints_are_read_of_what_agrees() -> None:
+    """Loaders have the memory of their processes read after the first epoch; a failing probe fails nothing."""
+    stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
+    stage.add("wrong", 0.2, lambda call: Result(2.0))
+    for entrant in stage.entrants:
+        entrant.__class__ = Heavy
+    trials = stage.hold(weigh=Weigh.PROCESSES)
+    assert trials["tip"].exact == {"pss_bytes": 8192.0}
+    assert trials["trick"].status is Status.MEASURED
+    assert trials["trick"].exact == trials["wrong"].exact == {}
+    assert stage.warnings == ["no pss_bytes of trick: RuntimeError: boom"]
 
 
 # --- variants ---------------------------------------------------------------------------------------------------------

@@ -234,23 +234,26 @@ def test_exact_claims_that_failed_do_not_stay() -> None:
 # --- solo passes ------------------------------------------------------------------------------------------------------
 
 
-def test_solos_come_before_the_next_units() -> None:
-    """After a loader's first unit each of its measured variants has one solo pass, then the units go on."""
+def test_solos_come_last() -> None:
+    """While units fit they go on; with too little left for a look, solo passes are made as long as one fits."""
     made = schedule(one := standing("L", loader=True), solo=True)
     assert isinstance(made.next(PLENTY), Measure)
-    made.add([open_unit(one, 1)])
-    for variant in VARIANTS:
-        assert made.next(PLENTY) == Solo(one.case, variant)
-        made.add([survey(one, variant)])
+    made.add([open_unit(one, 1, seconds=100.0)])
+    made.solo_seconds = 12.0
     assert isinstance(made.next(PLENTY), Measure)
+    for variant in VARIANTS:
+        assert made.next(12.5) == Solo(one.case, variant)
+        assert made.next(11.5) is None
+        made.add([survey(one, variant)])
+    assert made.next(12.5) is None
     assert one.units == 1
 
 
 def test_a_failed_solo_is_not_repeated() -> None:
     """A pass whose variant failed in it counts as made, and does not stop the case."""
     made = schedule(one := standing("L", loader=True), solo=True)
-    made.add([open_unit(one, 1), survey(one, BASELINE, Status.FAILED)])
-    assert made.next(PLENTY) == Solo(one.case, "tip")
+    made.add([open_unit(one, 1, seconds=100.0), survey(one, BASELINE, Status.FAILED)])
+    assert made.next(13.0) == Solo(one.case, "tip")
     made.add([survey(one, name) for name in ("tip", "trick")])
     assert isinstance(made.next(PLENTY), Measure)
 
@@ -258,8 +261,8 @@ def test_a_failed_solo_is_not_repeated() -> None:
 def test_solos_of_what_was_measured_only() -> None:
     """A variant that failed has no solo pass."""
     made = schedule(one := standing("L", loader=True), solo=True)
-    made.add([unit(one, 1, tip=0.0), survey(one, BASELINE)])
-    assert made.next(PLENTY) == Solo(one.case, "trick")
+    made.add([unit(one, 1, seconds=100.0, tip=0.0), survey(one, BASELINE)])
+    assert made.next(13.0) == Solo(one.case, "trick")
 
 
 def test_no_solos_but_of_loaders_together() -> None:
@@ -270,17 +273,8 @@ def test_no_solos_but_of_loaders_together() -> None:
         (standing("L", loader=True), False),
     ):
         made = schedule(one, solo=solo)
-        made.add([open_unit(one, 1)])
-        assert isinstance(made.next(PLENTY), Measure)
-
-
-def test_solos_where_units_no_longer_fit() -> None:
-    """With too little left for a look, what is left goes to solo passes, as long as one fits."""
-    made = schedule(one := standing("L", loader=True), solo=True)
-    made.add([open_unit(one, 1, seconds=100.0)])
-    made.solo_seconds = 12.0
-    assert made.next(12.5) == Solo(one.case, BASELINE)
-    assert made.next(11.5) is None
+        made.add([open_unit(one, 1, seconds=100.0)])
+        assert made.next(13.0) is None
 
 
 # --- the shortest run, and nothing ------------------------------------------------------------------------------------

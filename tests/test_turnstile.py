@@ -161,11 +161,23 @@ def test_outside_watch_reads_the_seat(room: Rooms) -> None:
     """CPU-seconds are read from outside before and after a round, per iteration with its lead-in."""
     readings = iter([10.0, 16.0])
     watched: list[int] = []
-    with room(watch=lambda pid: watched.append(pid) or next(readings)).turnstile() as turnstile:
+
+    class Tree:
+        def __init__(self, pid: int) -> None:
+            watched.append(pid)
+
+        def cpu_seconds(self) -> float:
+            return next(readings)
+
+        def memory(self) -> tuple[int, str]:
+            return 4096, "a fake tree"
+
+    with room(watch=Tree).turnstile() as turnstile:
         seat = turnstile.seat("base")
         seat.enter()
         assert seat.lap(2, 1).readings["cpu_seconds"] == 2.0
-    assert watched == [seat.pid] * 2
+        assert seat.footprint() == (4096.0, "a fake tree after the first epoch, in a live process of its own")
+    assert watched == [seat.pid]
 
 
 def test_leaving_ends_in_order(pair: tuple[Room, SeatedEntrant, SeatedEntrant]) -> None:

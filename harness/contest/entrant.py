@@ -45,6 +45,10 @@ class Entrant(Protocol):
         """Most bytes alive at once in one iteration, and where that number comes from."""
         ...
 
+    def footprint(self) -> tuple[float, str]:
+        """Bytes that the variant's processes hold now, and where that number comes from."""
+        ...
+
     def leave(self) -> None:
         """Tidy up; never raises twice for the same entrant."""
         ...
@@ -61,15 +65,16 @@ def readings_of(result: object) -> Mapping[str, float]:
 
 
 class LocalEntrant:
-    """A variant in this very process. ``cpu`` (a callable giving CPU-seconds) is read around rounds where given."""
+    """A variant in this very process. CPU-seconds of ``tree`` (a ProcessTree) are read around rounds where given."""
 
-    def __init__(self, name: str, variant: Variant, clock: Clock, device: Any, *, cpu: Any = None) -> None:
+    def __init__(self, name: str, variant: Variant, clock: Clock, device: Any, *, tree: Any = None) -> None:
         self.name = name
         self.iteration: Iteration | None = None
         self._variant = variant
         self._clock = clock
         self._device = device
-        self._cpu = cpu
+        self._tree = tree
+        self._others: set[int] = set()
         self._stack = ExitStack()
 
     def enter(self) -> None:
@@ -79,6 +84,8 @@ class LocalEntrant:
     def open(self) -> tuple[float, object]:
         """The first iteration, by the clock's plain time: it includes what only the host does."""
         assert self.iteration is not None
+        if self._tree:
+            self._others = {member.pid for member in self._tree.members()[1:]}
         with self._variant.around():
             start = self._clock.now()
             result = self.iteration()
@@ -91,11 +98,11 @@ class LocalEntrant:
         with self._variant.around():
             for _ in range(lead):
                 iteration()
-            before = self._cpu() if self._cpu else 0.0
+            before = self._tree.cpu_seconds() if self._tree else 0.0
             lap = self._clock.lap(iteration, iterations)
         readings = readings_of(lap.result)
-        if self._cpu:
-            readings = {**readings, "cpu_seconds": (self._cpu() - before) / iterations}
+        if self._tree:
+            readings = {**readings, "cpu_seconds": (self._tree.cpu_seconds() - before) / iterations}
         return Turn(lap.seconds, lap.host_seconds, readings)
 
     def peak(self) -> tuple[float, str]:
@@ -105,6 +112,11 @@ class LocalEntrant:
         assert self.iteration is not None
         with self._variant.around():
             return peak_bytes(self.iteration, self._device)
+
+    def footprint(self) -> tuple[float, str]:
+        """This process and the workers that came with the variant; other variants live here too and share pages."""
+        bytes_held, source = self._tree.memory(without=self._others)
+        return float(bytes_held), f"{source} after the first epoch, in a process shared with the other variants"
 
     def leave(self) -> None:
         """Close what was set up."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from random import Random
 
 from harness.contest.agreement import Agreement, Disagreement
@@ -16,6 +17,14 @@ from harness.model import BASELINE, Expect, Status, Trial
 
 PATIENCE = 2.0
 """Seconds that a case's blocks may take at the least before a slow machine cuts them short."""
+
+
+class Weigh(Enum):
+    """What memory a contest is to find out: none, the allocator's peaks, or what the variants' processes hold."""
+
+    NOTHING = auto()
+    ALLOCATOR = auto()
+    PROCESSES = auto()
 
 
 @dataclass(slots=True)
@@ -81,7 +90,7 @@ def hold(
     effort: Effort,
     now: Callable[[], float],
     random: Random,
-    memory: bool = False,
+    weigh: Weigh = Weigh.NOTHING,
 ) -> tuple[list[Trial], list[str]]:
     """Hold the contest of one case; the trials in the given order, and warnings.
 
@@ -93,10 +102,10 @@ def hold(
         for entry in entries.values():
             stack.callback(entry.leave, warnings)
         _set_up(entries, random, warnings)
-        _compare(entries, agreement, reference, random, warnings)
+        _compare(entries, agreement, reference, random, warnings, footprints=weigh is Weigh.PROCESSES)
         _warm_up(entries, effort, now, random, warnings)
         _measure(entries, effort, now, random, warnings)
-        if memory:
+        if weigh is Weigh.ALLOCATOR:
             _weigh(entries, warnings)
     return [_trial(entry, expect[name]) for name, entry in entries.items()], warnings
 
@@ -123,6 +132,8 @@ def _compare(
     reference: Callable[[], object] | None,
     random: Random,
     warnings: list[str],
+    *,
+    footprints: bool,
 ) -> None:
     if reference is not None:
         agreement.expected = reference()
@@ -138,6 +149,8 @@ def _compare(
                 entry.sources.update(dict.fromkeys(readings, "against the reference"))
         except Exception as error:
             entry.drop(error, warnings)
+        if footprints:
+            _note_reading(entry, "pss_bytes", entry.entrant.footprint, warnings)
     agreement.expected = None
 
 
@@ -196,12 +209,17 @@ def _measure(
 
 def _weigh(entries: Mapping[str, _Entry], warnings: list[str]) -> None:
     for entry in entries.values():
-        if entry.status is not Status.MEASURED:
-            continue
-        try:
-            entry.exact["peak_bytes"], entry.sources["peak_bytes"] = entry.entrant.peak()
-        except Exception as error:
-            warnings.append(f"no peak memory of {entry.entrant.name}: {failure(error)}")
+        _note_reading(entry, "peak_bytes", entry.entrant.peak, warnings)
+
+
+def _note_reading(entry: _Entry, name: str, read: Callable[[], tuple[float, str]], warnings: list[str]) -> None:
+    """Keep a reading of a variant that is still in; one that cannot be taken is a warning, no failure."""
+    if entry.status is not Status.MEASURED:
+        return
+    try:
+        entry.exact[name], entry.sources[name] = read()
+    except Exception as error:
+        warnings.append(f"no {name} of {entry.entrant.name}: {failure(error)}")
 
 
 def _trial(entry: _Entry, expect: Expect) -> Trial:

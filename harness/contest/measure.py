@@ -15,7 +15,7 @@ from harness.clock import clock_for
 from harness.contest.agreement import Agreement, Same
 from harness.contest.effort import Effort
 from harness.contest.entrant import Entrant, LocalEntrant
-from harness.contest.hold import BaselineFailed, failure, hold
+from harness.contest.hold import BaselineFailed, Weigh, failure, hold
 from harness.contest.turnstile import Seating, Turnstile
 from harness.contest.variant import Unavailable, Variant
 from harness.launch import measuring_environment
@@ -101,7 +101,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
                 effort=terms.effort,
                 now=perf_counter,
                 random=random,
-                memory=terms.memory and not claim.loader,
+                weigh=Weigh.NOTHING if not terms.memory else Weigh.PROCESSES if claim.loader else Weigh.ALLOCATOR,
             )
     except BaselineFailed as failed:
         return ended(failed.status, str(failed), absent)
@@ -113,9 +113,6 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
 def _entrants(claim: Claim, present: Mapping[str, Variant], terms: Terms, stack: ExitStack) -> Sequence[Entrant]:
     from harness.probes import ProcessTree
 
-    def cpu_of(pid: int) -> float:
-        return ProcessTree(pid).cpu_seconds()
-
     if claim.apart:
         if terms.seat is None:
             raise RuntimeError("variants set apart need live processes, and nobody says how to start them")
@@ -125,7 +122,7 @@ def _entrants(claim: Claim, present: Mapping[str, Variant], terms: Terms, stack:
                 environment=measuring_environment(),
                 # A seat that hangs is to be ended before the whole case is, or it takes the others with it.
                 timeout=claim.time_limit / 2,
-                watch=cpu_of if claim.loader else None,
+                watch=ProcessTree if claim.loader else None,
             )
         )
         return [turnstile.seat(name) for name in present]
@@ -138,4 +135,4 @@ def local(name: str, given: Variant, claim: Claim, device: Any) -> LocalEntrant:
 
     tree = ProcessTree(os.getpid()) if claim.loader else None
     clock = clock_for(device, synchronous=claim.loader)
-    return LocalEntrant(name, given, clock, device, cpu=tree.cpu_seconds if tree else None)
+    return LocalEntrant(name, given, clock, device, tree=tree)

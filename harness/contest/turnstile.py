@@ -71,7 +71,7 @@ class SeatedEntrant:
         self._process = process
         self._place = place
         self._timeout = timeout
-        self._watch = watch
+        self._tree = watch(process.pid) if watch else None
 
     def enter(self) -> None:
         """Wait until the process has reached its contest, and set the variant up there."""
@@ -89,17 +89,22 @@ class SeatedEntrant:
 
     def lap(self, iterations: int, lead: int) -> Turn:
         """A round there; what the process tree spent on it is read from outside, before and after."""
-        before = self._watch(self.pid) if self._watch else 0.0
+        before = self._tree.cpu_seconds() if self._tree else 0.0
         answer = self._ask(do="lap", iterations=iterations, lead=lead)
         readings = answer["readings"]
-        if self._watch:
-            readings["cpu_seconds"] = max(0.0, self._watch(self.pid) - before) / (iterations + lead)
+        if self._tree:
+            readings["cpu_seconds"] = max(0.0, self._tree.cpu_seconds() - before) / (iterations + lead)
         return Turn(answer["seconds"], answer["host_seconds"], readings)
 
     def peak(self) -> tuple[float, str]:
         """The peak of one iteration there."""
         answer = self._ask(do="peak")
         return float(answer["bytes"]), str(answer["source"])
+
+    def footprint(self) -> tuple[float, str]:
+        """The seat's process tree, in which there is nothing but this variant; it is stopped while it is read."""
+        bytes_held, source = self._tree.memory() if self._tree else (0, "nobody watches")
+        return float(bytes_held), f"{source} after the first epoch, in a live process of its own"
 
     def leave(self) -> None:
         """Tidy up there; a seat that is gone already has nothing to tidy."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +38,15 @@ class ProcessTree:
         except psutil.Error:
             return []
 
-    def memory(self) -> tuple[int, str]:
-        """Bytes of memory of the tree, and the source: PSS, or RSS for those members whose PSS may not be read."""
+    def memory(self, *, without: Collection[int] = ()) -> tuple[int, str]:
+        """Bytes of memory of the tree, and the source: PSS, or RSS for those members whose PSS may not be read.
+
+        Processes in ``without`` do not count.
+        """
         total, refused = 0, 0
         for member in self.members():
+            if member.pid in without:
+                continue
             share = _pss(self._proc / str(member.pid))
             if share is None:
                 refused += 1

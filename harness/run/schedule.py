@@ -2,6 +2,7 @@
 
 Cases without a loader come first: they are cheap, and the budget is made to decide them all. Loaders then get one unit
 each, so that every one shows an effect; with what is left, those that reach their next look soonest are seen through.
+Solo passes come last: they cost a process each, and a verdict says more than a better number for memory.
 """
 
 from __future__ import annotations
@@ -105,12 +106,9 @@ class Schedule:
         if fresh := self._first_units([s for s in loaders if not s.units], left):
             return self._measure(fresh)
         chosen = self._affordable([standing for standing in loaders if standing.units], left)
-        for standing in chosen:
-            if missing := self._missing_solos(standing):
-                return Solo(standing.case, missing[0])
         if chosen:
             return self._measure(chosen)
-        return self._late_solo(left)
+        return self._next_solo(left)
 
     def open_count(self) -> int:
         """Cases not yet decided."""
@@ -147,8 +145,7 @@ class Schedule:
         return chosen
 
     def _cost(self, standing: Standing) -> float:
-        cost = self._units_to_look(standing) * standing.seconds
-        return cost + len(self._missing_solos(standing)) * self.solo_seconds
+        return self._units_to_look(standing) * standing.seconds
 
     def _first_units(self, standings: Sequence[Standing], left: float) -> list[Standing]:
         chosen: list[Standing] = []
@@ -166,7 +163,7 @@ class Schedule:
         measured = {t.variant for m in standing.measurements for t in m.trials if t.status is Status.MEASURED}
         return [name for name in standing.variants if name not in standing.solos and name in measured]
 
-    def _late_solo(self, left: float) -> Solo | None:
+    def _next_solo(self, left: float) -> Solo | None:
         if left < self.solo_seconds:
             return None
         for standing in self.standings.values():
