@@ -19,25 +19,27 @@ def augmented() -> Transform:
     """PIL image to float32 [3, 224, 224]: random crop, random flip, normalised; the usual recipe for training."""
     from torchvision import transforms
 
-    return transforms.Compose(
-        [  # type: ignore[no-any-return]
+    made: Transform = transforms.Compose(
+        [
             transforms.RandomResizedCrop(SIZE, scale=AREA, ratio=RATIO),
             transforms.RandomHorizontalFlip(),
             transforms.ToTensor(),
             transforms.Normalize(MEAN, STD),
         ]
     )
+    return made
 
 
 def fixed() -> Transform:
     """PIL image to float32 [3, 224, 224] with nothing random: shorter side to 256, centre crop, normalised."""
     from torchvision import transforms
 
-    return transforms.Compose(
-        [  # type: ignore[no-any-return]
+    made: Transform = transforms.Compose(
+        [
             transforms.Resize(RESIZED),
             transforms.CenterCrop(SIZE),
             transforms.ToTensor(),
             transforms.Normalize(MEAN, STD),
         ]
     )
+    return made
