@@ -18,7 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status is 0, 2 (usage or tool error) or 3 (something was wrong, failed or lost)."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
-    options = parser.parse_args(typed)
+    # ``--list`` without a command is the command ``list``, with all its options.
+    options = parser.parse_args(["list", *typed[1:]] if typed[:1] == ["--list"] else typed)
     if not hasattr(options, "command"):
         parser.print_help()
         return OK
@@ -34,14 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m harness", description="Puts PyTorch's performance tips on trial on this machine."
     )
     parser.add_argument("--version", action="version", version=f"tipbench {__version__}")
-    parser.add_argument(
-        "--list",
-        action="store_const",
-        const=_list,
-        dest="command",
-        default=argparse.SUPPRESS,
-        help="list the claims (no import of anything heavy)",
-    )
+    parser.add_argument("--list", action="store_true", help="short for the command list")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     bench = commands.add_parser(

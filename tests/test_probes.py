@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from harness.probes import NvmlError, ProcessTree, cuda_uuid, device_bytes, nvml, peak_bytes, watch_tree
+from harness.probes.launches import kernels
 from harness.probes.peak import _MARK, CPU_SOURCE, CUDA_SOURCE, marked_peak
 from harness.probes.tree import PSS
 
@@ -319,3 +320,15 @@ def test_cuda_uuids_are_spelt_as_nvml_spells_them():
 def test_readings_are_plain_numbers(x):
     """Everything a probe returns can be written as JSON."""
     json.dumps([peak_bytes(lambda: x + x, CPU), ProcessTree().memory(), ProcessTree().cpu_seconds()])
+
+
+def test_kernels_are_counted_and_nothing_else() -> None:
+    """Launches are a trace's kernels: not the calls that launch them, not copies."""
+    events = [
+        {"name": "gemm", "cat": "kernel", "ph": "X"},
+        {"name": "cudaLaunchKernel", "cat": "cuda_runtime", "ph": "X"},
+        {"name": "Memcpy HtoD", "cat": "gpu_memcpy", "ph": "X"},
+        {"name": "relu", "cat": "kernel", "ph": "X"},
+        {"name": "process_name", "ph": "M"},
+    ]
+    assert kernels(events) == 2

@@ -45,6 +45,10 @@ class Entrant(Protocol):
         """Most bytes alive at once in one iteration, and where that number comes from."""
         ...
 
+    def launches(self) -> tuple[float, str] | None:
+        """Kernels that one iteration launches and where that number comes from; None where there is no GPU."""
+        ...
+
     def footprint(self) -> tuple[float, str]:
         """Bytes that the variant's processes hold now, and where that number comes from."""
         ...
@@ -112,6 +116,15 @@ class LocalEntrant:
         assert self.iteration is not None
         with self._variant.around():
             return peak_bytes(self.iteration, self._device)
+
+    def launches(self) -> tuple[float, str] | None:
+        """Kernels by torch's own profile."""
+        from harness.probes import launches
+
+        if self.iteration is None or getattr(self._device, "type", "cpu") != "cuda":
+            return None
+        with self._variant.around():
+            return launches(self.iteration, self._device)
 
     def footprint(self) -> tuple[float, str]:
         """This process and the workers that came with the variant; other variants live here too and share pages."""

@@ -210,14 +210,16 @@ def _measure(
 def _weigh(entries: Mapping[str, _Entry], warnings: list[str]) -> None:
     for entry in entries.values():
         _note_reading(entry, "peak_bytes", entry.entrant.peak, warnings)
+        _note_reading(entry, "launches", entry.entrant.launches, warnings)
 
 
-def _note_reading(entry: _Entry, name: str, read: Callable[[], tuple[float, str]], warnings: list[str]) -> None:
-    """Keep a reading of a variant that is still in; one that cannot be taken is a warning, no failure."""
+def _note_reading(entry: _Entry, name: str, read: Callable[[], tuple[float, str] | None], warnings: list[str]) -> None:
+    """Keep a reading of a variant that is still in, if there is one; one that fails is a warning, no failure."""
     if entry.status is not Status.MEASURED:
         return
     try:
-        entry.exact[name], entry.sources[name] = read()
+        if (reading := read()) is not None:
+            entry.exact[name], entry.sources[name] = reading
     except Exception as error:
         warnings.append(f"no {name} of {entry.entrant.name}: {failure(error)}")
 

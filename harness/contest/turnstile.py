@@ -101,6 +101,11 @@ class SeatedEntrant:
         answer = self._ask(do="peak")
         return float(answer["bytes"]), str(answer["source"])
 
+    def launches(self) -> tuple[float, str] | None:
+        """The kernels of one iteration there."""
+        answer = self._ask(do="launches")
+        return (float(answer["launches"]), str(answer["source"])) if answer["source"] else None
+
     def footprint(self) -> tuple[float, str]:
         """The seat's process tree, in which there is nothing but this variant; it is stopped while it is read."""
         bytes_held, source = self._tree.memory() if self._tree else (0, "nobody watches")
@@ -166,6 +171,9 @@ def serve(channel: Channel, entrant: LocalEntrant, failure: Callable[[BaseExcept
                 case "peak":
                     peak, source = entrant.peak()
                     channel.send(bytes=peak, source=source)
+                case "launches":
+                    counted, source = entrant.launches() or (0.0, "")
+                    channel.send(launches=counted, source=source)
                 case "leave":
                     entrant.leave()
                     channel.send(ok=True)

@@ -1,5 +1,6 @@
 """Probes: what a variant costs besides time. Each reading says where it comes from; none belongs in a timed round."""
 
+from harness.probes.launches import launches
 from harness.probes.nvml import NvmlError, cuda_uuid, device_bytes, nvml
 from harness.probes.peak import peak_bytes
 from harness.probes.tree import ProcessTree, TreeWatch, watch_tree
@@ -10,6 +11,7 @@ __all__ = [
     "TreeWatch",
     "cuda_uuid",
     "device_bytes",
+    "launches",
     "nvml",
     "peak_bytes",
     "watch_tree",

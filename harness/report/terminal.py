@@ -19,9 +19,9 @@ from rich.text import Text
 from harness.model import Outcome
 from harness.report.content import Content, Row, Section, content
 from harness.report.deciding import Deciding, deciding
+from harness.report.details import ARITHMETIC, LOADERS, DetailRow, detail_rows, detail_widths
 from harness.report.header import header_lines
 from harness.report.layout import Layout, fit
-from harness.report.loaders import LoaderRow, loader_rows, loader_widths
 from harness.report.words import inert
 from harness.store import Run
 
@@ -50,7 +50,8 @@ def show_run(run: Run, console: Console) -> None:
     for section in told.sections:
         # one layout for all aligns the sections; where it leaves columns out, each had better use its own space
         page.section(section, fit(section.rows, console.width - INDENT) if layout.below else layout)
-    page.loaders(loader_rows(run))
+    for heading in (LOADERS, ARITHMETIC):
+        page.details(heading, detail_rows(run, heading))
     page.skipped(told)
     page.footnotes(told.footnotes)
     page.footer(run, told, deciding(run, told.verdicts))
@@ -147,11 +148,11 @@ class _Page:
             widths[last] = self._console.width - INDENT - others
         self._beside(widths, cells)
 
-    def loaders(self, rows: Sequence[LoaderRow]) -> None:
+    def details(self, heading: str, rows: Sequence[DetailRow]) -> None:
         if not rows:
             return
-        widths = loader_widths(rows, self._console.width - INDENT)
-        self.print("", self.text("Loaders, per epoch of the training loop", "bold"))
+        widths = detail_widths(rows, self._console.width - INDENT)
+        self.print("", self.text(heading, "bold"))
         for (claim, case), group in groupby(rows, key=lambda row: (row.claim, row.case)):
             self.print(Text.assemble(self.text(claim, "bold blue"), "  ", self.text(case)))
             self._beside(widths, [self.text(name, "dim") for name in widths])

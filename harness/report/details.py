@@ -1,4 +1,4 @@
-"""The second table: what each variant of a loader claim did, baseline included, apart from any verdict."""
+"""The tables behind the verdicts: what each variant did, baseline included, in the words of its kind of work."""
 
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ from harness.report.readings import measured, typical
 from harness.report.words import inert, quantity
 from harness.store import Run
 
-COLUMNS = ("samples/s", "waiting", "first batch", "CPU/sample", "PSS", "left behind")
-"""What `LoaderRow.cells` holds; ``left behind`` are threads and processes alive after the loader was left."""
+LOADERS = "Loaders, per epoch of the training loop"
+ARITHMETIC = "Arithmetic, per iteration"
+
+COLUMNS = {
+    LOADERS: ("samples/s", "waiting", "first batch", "CPU/sample", "PSS", "left behind"),
+    ARITHMETIC: ("FLOP/s", "first call", "largest error", "mean error", "launches"),
+}
+"""What `DetailRow.cells` holds, by the table's heading; ``left behind`` are threads and processes alive after the
+loader was left, errors are relative to the reference, launches are kernels of one iteration on a GPU."""
 
 WIDEST_NAME = 24
 
 
 @dataclass(frozen=True, slots=True)
-class LoaderRow:
+class DetailRow:
     """A variant of one case and its cells by the names in `COLUMNS`, empty where no record has the number."""
 
     claim: str
@@ -28,35 +35,50 @@ class LoaderRow:
     cells: Mapping[str, str]
 
 
-def loader_rows(run: Run) -> list[LoaderRow]:
-    """Every variant of the loader claims that was measured, by claim, case and the order of its contest."""
+def detail_rows(run: Run, heading: str) -> list[DetailRow]:
+    """Every variant that was measured of the claims under that heading, by claim, case and the contest's order."""
+    loader = heading == LOADERS
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in run.measurements:
         by_case[measurement.case].append(measurement)
-    rows: list[LoaderRow] = []
+    rows: list[DetailRow] = []
     for claim in run.claims:
         prefix = f"{claim.path}::{claim.function}"
-        for case in sorted(case for case in by_case if claim.loader and case.partition("[")[0] == prefix):
+        for case in sorted(case for case in by_case if claim.loader is loader and case.partition("[")[0] == prefix):
             measurements = by_case[case]
             names = dict.fromkeys(t.variant for m in measurements for t in m.trials if measured(m, t.variant))
             for name in names:
-                cells = _cells(measurements, name)
-                if any(cells.values()):
-                    rows.append(LoaderRow(inert(claim.name), inert(parameters(case)), inert(name), cells))
+                cells = _loader_cells(measurements, name) if loader else _arithmetic_cells(measurements, name)
+                if any(cell for column, cell in cells.items() if column != "first call"):
+                    rows.append(DetailRow(inert(claim.name), inert(parameters(case)), inert(name), cells))
     return rows
 
 
-def loader_widths(rows: Sequence[LoaderRow], available: int) -> dict[str, int]:
+def detail_widths(rows: Sequence[DetailRow], available: int) -> dict[str, int]:
     """The columns that fit beside each other, with their widths: the variant, then what any row has a number for."""
     widths = {"variant": max(len("variant"), *(min(len(row.variant), WIDEST_NAME) for row in rows))}
-    for name in COLUMNS:
+    for name in rows[0].cells:
         widest = max(len(row.cells[name]) for row in rows)
         if widest and sum(width + 2 for width in widths.values()) + max(widest, len(name)) <= available:
             widths[name] = max(widest, len(name))
     return widths
 
 
-def _cells(measurements: Sequence[Measurement], name: str) -> dict[str, str]:
+def _arithmetic_cells(measurements: Sequence[Measurement], name: str) -> dict[str, str]:
+    flops = next((m.work.flops for m in reversed(measurements) if m.work.flops > 0), 0.0)
+    seconds, launches = typical(measurements, name, "seconds"), typical(measurements, name, "launches")
+    firsts = [trial.first_seconds for m in measurements if (trial := measured(m, name)) and trial.first_seconds]
+    errors = [typical(measurements, name, f"{which}_relative_error") for which in ("max", "mean")]
+    cells = (
+        f"{quantity(flops / seconds, '')}FLOP/s" if flops and seconds else "",
+        quantity(median(firsts), "s") if firsts else "",
+        *("" if error is None else f"{error:.2g}" for error in errors),
+        "" if launches is None else f"{launches:.0f}",
+    )
+    return dict(zip(COLUMNS[ARITHMETIC], cells, strict=True))
+
+
+def _loader_cells(measurements: Sequence[Measurement], name: str) -> dict[str, str]:
     items = next((m.work.items for m in reversed(measurements) if m.work.items > 0), 0.0)
     seconds, cpu = typical(measurements, name, "seconds"), typical(measurements, name, "cpu_seconds")
     first, pss = typical(measurements, name, "first_batch_seconds"), typical(measurements, name, "pss_bytes")
@@ -75,7 +97,7 @@ def _cells(measurements: Sequence[Measurement], name: str) -> dict[str, str]:
         "" if pss is None else quantity(pss, "B"),
         ", ".join(words) or ("none" if any(count is not None for count in left) else ""),
     )
-    return dict(zip(COLUMNS, cells, strict=True))
+    return dict(zip(COLUMNS[LOADERS], cells, strict=True))
 
 
 def _wait_share(measurements: Sequence[Measurement], name: str) -> float | None:

@@ -1,0 +1,34 @@
+"""How many kernels one call launches on a GPU, from torch's own profile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+SOURCE = "kernels in torch's CUDA profile"
+
+
+def launches(call: Callable[[], object], device: Any) -> tuple[int, str]:
+    """Kernels that one ``call`` launches on ``device`` (a CUDA ``torch.device``), and where the number comes from.
+
+    Copies and fills do not count. Raises whatever the call or the profiler raises.
+    """
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    torch.cuda.synchronize(device)
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
+        call()
+        torch.cuda.synchronize(device)
+    with TemporaryDirectory(prefix="tipbench-") as folder:
+        trace = Path(folder) / "trace.json"
+        seen.export_chrome_trace(str(trace))
+        return kernels(json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]), SOURCE
+
+
+def kernels(events: Iterable[Mapping[str, Any]]) -> int:
+    """The number of kernels among a chrome trace's events."""
+    return sum(1 for event in events if event.get("cat") == "kernel")
