@@ -154,6 +154,7 @@ def main() -> None:
     parser.add_argument("--contests", type=int, default=200, help="compute contests; eight kinds, so a multiple of 8")
     parser.add_argument("--budget", default="40m")
     parser.add_argument("--keep", type=Path, help="keep the run in this folder")
+    parser.add_argument("--select", action="append", default=[], help="only same_code, apart or loader")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tipbench-same-code-") as scratch:
         root = Path(scratch) / "benchmarks"
@@ -161,7 +162,9 @@ def main() -> None:
         (root / "bench_same_code.py").write_text(COMPUTE.replace("{copies}", str(max(1, options.contests // 8))))
         (root / "bench_apart.py").write_text(APART)
         (root / "bench_loader.py").write_text(LOADER)
-        settings = Settings(root, Path(scratch) / "results", budget=seconds(options.budget))
+        settings = Settings(
+            root, Path(scratch) / "results", budget=seconds(options.budget), select=tuple(options.select)
+        )
         live = Live(Console(), settings.seconds)
         start = time.monotonic()
         folder = bench(settings, live, width=min(4, usable_cores()))

@@ -20,7 +20,7 @@ from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.effort import Effort
 from harness.contest.entrant import LocalEntrant, Turn
 from harness.contest.hold import BaselineFailed, Weigh, hold
-from harness.contest.variant import Variant, as_variant, prepared
+from harness.contest.variant import Variant, as_variant, prepared, variant
 from harness.model import BASELINE, Expect, Status, Trial
 
 NAMES = (BASELINE, "tip", "trick")
@@ -343,6 +343,23 @@ def test_lead_in_of_the_same_variant() -> None:
     timed = sum(iterations for name, iterations, _ in stage.clock.rounds if name == "tip")
     assert trials["tip"].iterations == 6
     assert stage.calls["tip"] == 1 + timed + 6 * 1
+
+
+@pytest.mark.parametrize(("cost", "again"), [(1e-3, 5), (0.2, 0)])
+def test_a_stopped_process_is_rewarmed(cost: float, again: int) -> None:
+    """Before each lap in a seat the variant runs for a while, untimed; an iteration as long as an epoch does not."""
+    clock = FakeClock()
+    calls: list[int] = []
+
+    def iteration() -> None:
+        calls.append(1)
+        clock.advance(cost)
+
+    entrant = LocalEntrant("tip", variant(iteration), clock, None, rewarm=0.0045)
+    entrant.enter()
+    entrant.open()
+    assert entrant.lap(2, 0).seconds == pytest.approx(2 * cost)
+    assert len(calls) == 1 + again + 2
 
 
 def test_garbage_collection_is_off_in_the_blocks_only() -> None:

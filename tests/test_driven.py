@@ -13,6 +13,7 @@ from harness.contest.hold import failure
 from harness.contest.measure import Asked
 from harness.contest.variant import Unavailable, as_variant, prepared
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
+from harness.plugin import driven
 from harness.plugin.driven import Driven
 from harness.processes import ChannelClosed
 
@@ -190,8 +191,9 @@ def test_a_solo_pass_measures_one_variant(session: Any, tmp_path: Path, monkeypa
     assert left == ["early"]
 
 
-def test_a_seat_serves_its_variant(session: Any) -> None:
+def test_a_seat_serves_its_variant(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A seat answers for its own variant, says what it raises, and sits no longer after it was left."""
+    monkeypatch.setattr(driven, "REWARM", 0.0)
     made, line = session(
         "seat", {"do": "enter"}, {"do": "lap", "iterations": 2, "lead": 1}, {"do": "leave"}, cases=[CASE], variant="tip"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,10 @@ class Effort:
     most_blocks: int = 30
     warmup_limit: float = 1.0
     steady: float = 0.02
+
+    def apart(self) -> Effort:
+        """The same for variants in live processes: rounds four times as long, for a turn costs a switch."""
+        return replace(self, round_seconds=4 * self.round_seconds, longest_round=4 * self.longest_round)
 
     def blocks(self, block_seconds: float) -> int:
         """How many blocks of that length fit the share."""

@@ -98,7 +98,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
                 Agreement(asked.same),
                 reference=asked.reference,
                 expect=asked.expect,
-                effort=terms.effort,
+                effort=terms.effort.apart() if claim.apart else terms.effort,
                 now=perf_counter,
                 random=random,
                 weigh=Weigh.NOTHING if not terms.memory else Weigh.PROCESSES if claim.loader else Weigh.ALLOCATOR,
@@ -129,10 +129,10 @@ def _entrants(claim: Claim, present: Mapping[str, Variant], terms: Terms, stack:
     return [local(name, given, claim, terms.device) for name, given in present.items()]
 
 
-def local(name: str, given: Variant, claim: Claim, device: Any) -> LocalEntrant:
+def local(name: str, given: Variant, claim: Claim, device: Any, *, rewarm: float = 0.0) -> LocalEntrant:
     """The entrant of a variant in this process; loaders are timed on the host and their CPU-seconds kept."""
     from harness.probes import ProcessTree
 
     tree = ProcessTree(os.getpid()) if claim.loader else None
     clock = clock_for(device, synchronous=claim.loader)
-    return LocalEntrant(name, given, clock, device, tree=tree)
+    return LocalEntrant(name, given, clock, device, tree=tree, rewarm=rewarm)

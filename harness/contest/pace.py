@@ -8,12 +8,9 @@ from math import ceil
 from statistics import median
 
 from harness.contest.effort import Effort
-from harness.contest.entrant import Entrant
+from harness.contest.entrant import LONG_ITERATION, Entrant
 
 MOST_ITERATIONS = 10_000_000
-LONG_ITERATION = 0.1
-"""Seconds. A single iteration longer than this needs no lead-in (what a lead-in warms is warm within a millisecond of
-it) and is steady after one repetition: doubling every epoch of a loader would buy nothing."""
 
 
 @dataclass(frozen=True, slots=True)

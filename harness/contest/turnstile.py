@@ -18,10 +18,15 @@ from typing import Any
 
 from harness.contest import travel
 from harness.contest.entrant import LocalEntrant, Turn
+from harness.contest.placement import spread_threads
 from harness.processes import Channel, ChannelClosed, Guard, LiveProcess, Message, exit_reason
 
 Seating = Callable[[str], tuple[Sequence[str], Mapping[str, Any]]]
 """From a variant's name to the command line that starts its seat, and the first message the seat is sent."""
+
+
+REWARM = 0.005
+"""Seconds of lead-in, at least, after a seat was stopped."""
 
 
 class SeatError(Exception):
@@ -166,6 +171,7 @@ def serve(channel: Channel, entrant: LocalEntrant, failure: Callable[[BaseExcept
                     del result  # a live result would count as memory of every round to come
                     channel.send(seconds=seconds)
                 case "lap":
+                    spread_threads()
                     turn = entrant.lap(question["iterations"], question["lead"])
                     channel.send(seconds=turn.seconds, host_seconds=turn.host_seconds, readings=dict(turn.readings))
                 case "peak":

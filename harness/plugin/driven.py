@@ -16,7 +16,7 @@ from harness.contest.effort import Effort
 from harness.contest.hold import failure
 from harness.contest.measure import Asked, Terms, local, measure
 from harness.contest.solo import solo
-from harness.contest.turnstile import serve
+from harness.contest.turnstile import REWARM, serve
 from harness.contest.variant import Unavailable, Variant
 from harness.model import Claim, Measurement, Status
 from harness.plugin.session import Session, seating
@@ -109,7 +109,7 @@ class Driven(Session):
         name = self._plan["variant"]
         given = asked.variants[name]
         assert isinstance(given, Variant)
-        serve(self._channel, local(name, given, claim, self.device()), failure)
+        serve(self._channel, local(name, given, claim, self.device(), rewarm=REWARM), failure)
 
     def _terms(self, case: str, target: str, root: Path) -> Terms:
         stated = self._plan["cases"][case]
