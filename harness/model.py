@@ -71,6 +71,9 @@ METRICS: Mapping[str, Metric] = {
         Metric("loader_seconds", "s", Direction.LOWER, Kind.NOISY, "one epoch of the loader alone, without a step"),
         Metric("cpu_seconds", "s", Direction.LOWER, Kind.NOISY, "CPU time of the process tree"),
         Metric("pss_bytes", "B", Direction.LOWER, Kind.NOISY, "most proportional set size of the process tree"),
+        Metric(
+            "tree_bytes", "B", Direction.LOWER, Kind.NOISY, "memory of a process and its workers, shared pages once"
+        ),
         Metric("pinned_bytes", "B", Direction.LOWER, Kind.NOISY, "page-locked host memory"),
         Metric("device_bytes", "B", Direction.LOWER, Kind.NOISY, "device memory in use as NVML sees it"),
         Metric("gpu_share", "1", Direction.LOWER, Kind.NOISY, "share of the time any kernel ran, as NVML samples it"),

@@ -620,10 +620,10 @@ def test_footprints_are_read_of_what_agrees() -> None:
     for entrant in stage.entrants:
         entrant.__class__ = Heavy
     trials = stage.hold(weigh=Weigh.PROCESSES)
-    assert trials["tip"].exact == {"pss_bytes": 8192.0}
+    assert trials["tip"].exact == {"tree_bytes": 8192.0}
     assert trials["trick"].status is Status.MEASURED
     assert trials["trick"].exact == trials["wrong"].exact == {}
-    assert stage.warnings == ["no pss_bytes of trick: RuntimeError: boom"]
+    assert stage.warnings == ["no tree_bytes of trick: RuntimeError: boom"]
 
 
 # --- variants ---------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import torch
 from harness.probes import NvmlError, ProcessTree, cuda_uuid, device_bytes, nvml, peak_bytes, watch_tree
 from harness.probes.launches import kernels
 from harness.probes.peak import _MARK, CPU_SOURCE, CUDA_SOURCE, marked_peak
-from harness.probes.tree import PSS
+from harness.probes.tree import PSS, TOGETHER
 
 CPU = torch.device("cpu")
 ONE = 4 * 2**16
@@ -332,3 +332,21 @@ def test_kernels_are_counted_and_nothing_else() -> None:
         {"name": "process_name", "ph": "M"},
     ]
     assert kernels(events) == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system tells no PSS")  # noqa: PTH110
+def test_workers_named_count_by_what_they_hold_alone():
+    """A forked child that wrote its own 32 MiB adds about that, not its parent's pages; unnamed ones add nothing."""
+    script = "import sys; mine = bytearray(32 << 20); sys.stdout.write('x'); sys.stdout.flush(); sys.stdin.read()"
+    child = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        child.stdout.read(1)
+        tree = ProcessTree()
+        without, source = tree.memory_with(set())
+        with_child, _ = tree.memory_with({child.pid})
+        assert source == TOGETHER
+        assert 32 << 20 <= with_child - without + (1 << 20) <= 96 << 20
+    finally:
+        child.kill()
+        child.communicate()

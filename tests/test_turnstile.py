@@ -169,14 +169,17 @@ def test_outside_watch_reads_the_seat(room: Rooms) -> None:
         def cpu_seconds(self) -> float:
             return next(readings)
 
-        def memory(self) -> tuple[int, str]:
+        def members(self) -> list[Any]:
+            return []
+
+        def memory_with(self, workers: set[int]) -> tuple[int, str]:
             return 4096, "a fake tree"
 
     with room(watch=Tree).turnstile() as turnstile:
         seat = turnstile.seat("base")
         seat.enter()
         assert seat.lap(2, 1).readings["cpu_seconds"] == 2.0
-        assert seat.footprint() == (4096.0, "a fake tree after the first epoch, in a live process of its own")
+        assert seat.footprint() == (4096.0, "a fake tree, after its first epoch, in a live process of its own")
     assert watched == [seat.pid]
 
 

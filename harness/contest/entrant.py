@@ -148,9 +148,10 @@ class LocalEntrant:
             return launches(self.iteration, self._device)
 
     def footprint(self) -> tuple[float, str]:
-        """This process and the workers that came with the variant; other variants live here too and share pages."""
-        bytes_held, source = self._tree.memory(without=self._others)
-        return float(bytes_held), f"{source} after the first epoch, in a process shared with the other variants"
+        """This process and the workers that came with the variant; other variants live in this process too."""
+        workers = {member.pid for member in self._tree.members()[1:]} - self._others
+        bytes_held, source = self._tree.memory_with(workers)
+        return float(bytes_held), f"{source}, after its first epoch, other variants in the same process"
 
     def leave(self) -> None:
         """Close what was set up."""

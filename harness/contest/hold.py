@@ -150,7 +150,7 @@ def _compare(
         except Exception as error:
             entry.drop(error, warnings)
         if footprints:
-            _note_reading(entry, "pss_bytes", entry.entrant.footprint, warnings)
+            _note_reading(entry, "tree_bytes", entry.entrant.footprint, warnings)
     agreement.expected = None
 
 

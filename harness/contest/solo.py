@@ -65,7 +65,7 @@ def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
     sources = dict.fromkeys(readings, SOURCE)
     if watched.peak_bytes:
         readings["pss_bytes"] = float(watched.peak_bytes)
-        sources["pss_bytes"] = f"{watched.source}, process tree, {SOURCE}"
+        sources["pss_bytes"] = f"{watched.source}, {SOURCE}"
     if device.type == "cuda":
         used, source = device_bytes(cuda_uuid(device))
         if used is None:

@@ -113,8 +113,11 @@ class SeatedEntrant:
 
     def footprint(self) -> tuple[float, str]:
         """The seat's process tree, in which there is nothing but this variant; it is stopped while it is read."""
-        bytes_held, source = self._tree.memory() if self._tree else (0, "nobody watches")
-        return float(bytes_held), f"{source} after the first epoch, in a live process of its own"
+        if self._tree is None:
+            raise SeatError("nobody watches this seat from outside")
+        workers = {member.pid for member in self._tree.members()[1:]}
+        bytes_held, source = self._tree.memory_with(workers)
+        return float(bytes_held), f"{source}, after its first epoch, in a live process of its own"
 
     def leave(self) -> None:
         """Tidy up there; a seat that is gone already has nothing to tidy."""

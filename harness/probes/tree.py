@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 PSS = "PSS of the process tree"
+TOGETHER = "RSS of the process and what its workers hold alone"
 RSS = "RSS, which counts shared pages again (its PSS may not be read)"
 
 
@@ -38,21 +39,30 @@ class ProcessTree:
         except psutil.Error:
             return []
 
-    def memory(self, *, without: Collection[int] = ()) -> tuple[int, str]:
-        """Bytes of memory of the tree, and the source: PSS, or RSS for those members whose PSS may not be read.
-
-        Processes in ``without`` do not count.
-        """
+    def memory(self) -> tuple[int, str]:
+        """Bytes of memory of the tree, and the source: PSS, or RSS for those members whose PSS may not be read."""
         total, refused = 0, 0
         for member in self.members():
-            if member.pid in without:
-                continue
-            share = _pss(self._proc / str(member.pid))
+            share = _rollup(self._proc / str(member.pid), "Pss:")
             if share is None:
                 refused += 1
                 share = int(sum(_each(lambda member: member.memory_info().rss, [member])))
             total += share
         return total, f"{PSS}; {refused} x {RSS}" if refused else PSS
+
+    def memory_with(self, workers: Collection[int]) -> tuple[int, str]:
+        """Bytes of this process and those of its workers that are named, whoever else shares their pages.
+
+        All that the process holds, and what each worker holds alone: a forked worker's other pages are the process's.
+        Unlike PSS this does not shrink where other workers, or strangers, use the same pages.
+        """
+        total = 0
+        for member in self.members():
+            if member.pid == self.pid:
+                total += int(sum(_each(lambda member: member.memory_info().rss, [member])))
+            elif member.pid in workers:
+                total += _rollup(self._proc / str(member.pid), "Private_Clean:", "Private_Dirty:") or 0
+        return total, TOGETHER
 
     def cpu_seconds(self) -> float:
         """User and system seconds of the tree so far, in steps of a clock tick (10 ms).
@@ -70,14 +80,15 @@ class ProcessTree:
         return sum(_alive(member) for member in self.members())
 
 
-def _pss(folder: Path) -> int | None:
+def _rollup(folder: Path, *fields: str) -> int | None:
     try:
         lines = (folder / "smaps_rollup").read_text().splitlines()
     except ProcessLookupError:
         return 0  # it has ended, or is about to: its pages are gone
     except OSError:
         return None if folder.exists() else 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), None)
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith(fields)]
+    return sum(found) if found else None
 
 
 def _alive(member: psutil.Process) -> bool:

@@ -16,7 +16,7 @@ LOADERS = "Loaders, per epoch of the training loop"
 ARITHMETIC = "Arithmetic, per iteration"
 
 COLUMNS = {
-    LOADERS: ("samples/s", "waiting", "first batch", "CPU/sample", "PSS", "left behind"),
+    LOADERS: ("samples/s", "waiting", "first batch", "CPU/sample", "memory", "left behind"),
     ARITHMETIC: ("FLOP/s", "first call", "largest error", "mean error", "launches"),
 }
 """What `DetailRow.cells` holds, by the table's heading; ``left behind`` are threads and processes alive after the
@@ -47,8 +47,11 @@ def detail_rows(run: Run, heading: str) -> list[DetailRow]:
         for case in sorted(case for case in by_case if claim.loader is loader and case.partition("[")[0] == prefix):
             measurements = by_case[case]
             names = dict.fromkeys(t.variant for m in measurements for t in m.trials if measured(m, t.variant))
+            # One source for all of a case: a solo pass and a process shared with others are not to be compared.
+            alone = all(typical(measurements, name, "pss_bytes") is not None for name in names)
+            memory = "pss_bytes" if alone else "tree_bytes"
             for name in names:
-                cells = _loader_cells(measurements, name) if loader else _arithmetic_cells(measurements, name)
+                cells = _loader_cells(measurements, name, memory) if loader else _arithmetic_cells(measurements, name)
                 if any(cell for column, cell in cells.items() if column != "first call"):
                     rows.append(DetailRow(inert(claim.name), inert(parameters(case)), inert(name), cells))
     return rows
@@ -78,10 +81,10 @@ def _arithmetic_cells(measurements: Sequence[Measurement], name: str) -> dict[st
     return dict(zip(COLUMNS[ARITHMETIC], cells, strict=True))
 
 
-def _loader_cells(measurements: Sequence[Measurement], name: str) -> dict[str, str]:
+def _loader_cells(measurements: Sequence[Measurement], name: str, memory: str) -> dict[str, str]:
     items = next((m.work.items for m in reversed(measurements) if m.work.items > 0), 0.0)
     seconds, cpu = typical(measurements, name, "seconds"), typical(measurements, name, "cpu_seconds")
-    first, pss = typical(measurements, name, "first_batch_seconds"), typical(measurements, name, "pss_bytes")
+    first, held = typical(measurements, name, "first_batch_seconds"), typical(measurements, name, memory)
     share = _wait_share(measurements, name)
     left = [typical(measurements, name, f"{what}_left") for what in ("threads", "processes")]
     words = [
@@ -94,7 +97,7 @@ def _loader_cells(measurements: Sequence[Measurement], name: str) -> dict[str, s
         "" if share is None else f"{100 * share:.1f} %",
         "" if first is None else quantity(first, "s"),
         quantity(cpu / items, "s") if items and cpu is not None else "",
-        "" if pss is None else quantity(pss, "B"),
+        "" if held is None else quantity(held, "B"),
         ", ".join(words) or ("none" if any(count is not None for count in left) else ""),
     )
     return dict(zip(COLUMNS[LOADERS], cells, strict=True))

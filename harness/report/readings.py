@@ -31,8 +31,8 @@ def measured(measurement: Measurement, variant: str) -> Trial | None:
 
 
 def memory(measurements: Sequence[Measurement], variant: str) -> tuple[str, tuple[str, ...]]:
-    """Baseline -> variant and the sources, from the allocator's peak or else from the solo passes."""
-    for name, label in (("peak_bytes", ""), ("pss_bytes", "PSS ")):
+    """Baseline -> variant and the sources, from the allocator's peak, else the solo passes, else the contest."""
+    for name, label in (("peak_bytes", ""), ("pss_bytes", "PSS "), ("tree_bytes", "")):
         base, other = _reading(measurements, BASELINE, name), _reading(measurements, variant, name)
         if base is not None and other is not None:
             meaning = metric(name).meaning
