@@ -212,16 +212,14 @@ def test_until_everything_is_decided(folder: Path, play: Callable[..., Play]) ->
 
 
 def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> None:
-    """A loader's variants are each watched alone once, after its first unit."""
+    """A loader's variants are each watched alone once, after its verdict."""
     one = play(called(L), ratios={"tip": 0.5})
     found = run(folder, select=("L",), budget=3600.0)
-    assert one.asked[:4] == [
-        ("measure", 1, (L,)),
-        ("solo", 2, (L, BASELINE)),
-        ("solo", 3, (L, "tip")),
-        ("measure", 4, (L,)),
+    assert one.asked == [
+        *(("measure", invocation, (L,)) for invocation in range(1, 8)),
+        ("solo", 8, (L, BASELINE)),
+        ("solo", 9, (L, "tip")),
     ]
-    assert [kind for kind, _, _ in one.asked].count("solo") == 2
     assert outcomes(found) == {f"{L} tip": "holds"}
 
 
@@ -254,7 +252,7 @@ def test_the_budget_is_kept(folder: Path, play: Callable[..., Play], seconds: fl
     one.ratios = {"tip": 1.02}
     found = run(folder, Screen(), select=("A", "B", "L"), budget=100.0)
     assert one.clock.now() <= 100.0 * (1 + GRACE)
-    assert found.ended == ("the time budget was used up" if seconds > 1 else "everything was decided")
+    assert found.ended == ("the time budget was used up" if seconds > 10 else "everything was decided")
     assert set(one.deadlines) <= {100.0 * (1 + GRACE)}
     assert set(outcomes(found).values()) <= {"inconclusive", "holds", "fails", "no effect"}
 
