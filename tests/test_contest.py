@@ -19,7 +19,7 @@ from harness.clock import FakeClock, Lap
 from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.effort import Effort
 from harness.contest.entrant import LocalEntrant, Turn
-from harness.contest.hold import BaselineFailed, Weigh, hold
+from harness.contest.hold import BaselineFailed, Weigh, failure, hold
 from harness.contest.variant import Variant, as_variant, prepared, variant
 from harness.model import BASELINE, Expect, Status, Trial
 
@@ -577,6 +577,16 @@ def test_an_error_that_is_no_number_disagrees(error: float) -> None:
     """A result full of NaN has an error of NaN: that is wrong, and could not be recorded."""
     with pytest.raises(Disagreement, match="max_relative_error"):
         Agreement(lambda expected, got: {"max_relative_error": error}).check(1)
+
+
+def test_a_workers_error_is_named_not_its_wrapping() -> None:
+    """Of an error that carries a traceback of another process, the line that counts is the last."""
+    wrapped = (
+        "Caught DataError in worker 0.\nTraceback (most recent call last):\n  File x\nDataError: a.jpg is broken\n"
+    )
+    assert failure(RuntimeError(wrapped)) == "DataError: a.jpg is broken"
+    assert failure(ValueError("no\nsecond line")) == "ValueError: no"
+    assert failure(KeyboardInterrupt()) == "KeyboardInterrupt"
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------

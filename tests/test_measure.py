@@ -93,7 +93,7 @@ def test_what_fails_as_a_whole(failing: str) -> None:
     )
     assert found.status is Status.FAILED
     assert ("live processes" if failing == "apart" else "boom") in found.reason
-    assert states(found) == {"gone": Status.SKIPPED}
+    assert states(found) == {"tip": Status.FAILED, "gone": Status.SKIPPED}
 
 
 def test_a_wrong_variant_leaves_the_case_measured() -> None:

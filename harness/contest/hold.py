@@ -68,9 +68,11 @@ class _Entry:
 
 
 def failure(error: BaseException) -> str:
-    """One line that says what was raised."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first}"[:500] if first else type(error).__name__
+    """One line that says what was raised; of an error that carries a worker's traceback, what the worker raised."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    if any(line.startswith("Traceback (most recent call last)") for line in lines):
+        return lines[-1][:500]
+    return f"{type(error).__name__}: {lines[0]}"[:500] if lines[0] else type(error).__name__
 
 
 class BaselineFailed(Exception):

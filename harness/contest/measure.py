@@ -104,10 +104,17 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
                 weigh=Weigh.NOTHING if not terms.memory else Weigh.PROCESSES if claim.loader else Weigh.ALLOCATOR,
             )
     except BaselineFailed as failed:
-        return ended(failed.status, str(failed), absent)
+        status = Status.TIMED_OUT if failed.status is Status.TIMED_OUT else Status.FAILED
+        return ended(failed.status, str(failed), [*_without_contest(present, asked, status, str(failed)), *absent])
     except Exception as error:
-        return ended(Status.FAILED, failure(error), absent)
+        reason = failure(error)
+        return ended(Status.FAILED, reason, [*_without_contest(present, asked, Status.FAILED, reason), *absent])
     return ended(Status.MEASURED, "", [*trials, *absent], warnings)
+
+
+def _without_contest(present: Mapping[str, Variant], asked: Asked, status: Status, reason: str) -> list[Trial]:
+    """Every variant that was to be compared says so itself; those that cannot run here stay what they are."""
+    return [Trial(name, status, reason, asked.expect[name]) for name in present if name != BASELINE]
 
 
 def _entrants(claim: Claim, present: Mapping[str, Variant], terms: Terms, stack: ExitStack) -> Sequence[Entrant]:
