@@ -63,6 +63,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("seconds", "s", Direction.LOWER, Kind.NOISY, "time of one iteration"),
         Metric("host_seconds", "s", Direction.LOWER, Kind.NOISY, "host time until the work was launched"),
         Metric("peak_bytes", "B", Direction.LOWER, Kind.EXACT, "most bytes alive at once in one iteration"),
+        Metric("joules", "J", Direction.LOWER, Kind.NOISY, "energy of one iteration, the whole GPU board"),
         Metric("launches", "1", Direction.LOWER, Kind.EXACT, "kernels that one iteration launches on a GPU"),
         Metric("wait_seconds", "s", Direction.LOWER, Kind.NOISY, "time the loop waited for batches"),
         Metric("wait_p50_seconds", "s", Direction.LOWER, Kind.NOISY, "median wait for one batch"),

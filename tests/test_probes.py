@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from harness.probes import NvmlError, ProcessTree, cuda_uuid, device_bytes, nvml, peak_bytes, watch_tree
+from harness.probes.energy import gpu_share, joules
 from harness.probes.launches import kernels
 from harness.probes.peak import _MARK, CPU_SOURCE, CUDA_SOURCE, marked_peak
 from harness.probes.tree import PSS, TOGETHER
@@ -350,3 +351,38 @@ def test_workers_named_count_by_what_they_hold_alone():
     finally:
         child.kill()
         child.communicate()
+
+
+def test_energy_is_per_call_and_share_is_a_fraction():
+    """Joules are the counter's millijoules over all calls of at least three seconds; utilisation is out of 100."""
+    moment, counter = [0.0], [5_000]
+
+    class Rates:
+        gpu = 40
+
+    class Nvml:
+        NVMLError = RuntimeError
+
+        def nvmlInit(self):
+            pass
+
+        def nvmlShutdown(self):
+            pass
+
+        def nvmlDeviceGetHandleByUUID(self, uuid):
+            return uuid
+
+        def nvmlDeviceGetTotalEnergyConsumption(self, handle):
+            return counter[0]
+
+        def nvmlDeviceGetUtilizationRates(self, handle):
+            return Rates()
+
+    def call():
+        moment[0] += 0.5
+        counter[0] += 2_000
+
+    spent, _ = joules(call, "GPU-1", lambda: None, module=Nvml(), now=lambda: moment[0])
+    assert spent == 2.0
+    assert moment[0] >= 3.0
+    assert gpu_share("GPU-1", module=Nvml())[0] == 0.4

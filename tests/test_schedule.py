@@ -266,10 +266,9 @@ def test_solos_of_what_was_measured_only() -> None:
 
 
 def test_no_solos_but_of_loaders_together() -> None:
-    """Cases without a loader, variants apart (watched from outside anyway) and runs without solos have none."""
+    """Cases without a loader and runs without solo passes have none."""
     for one, solo in (
         (standing("C"), True),
-        (standing("L", loader=True, apart=True), True),
         (standing("L", loader=True), False),
     ):
         made = schedule(one, solo=solo)

@@ -53,6 +53,10 @@ class Entrant(Protocol):
         """Kernels that one iteration launches and where that number comes from; None where there is no GPU."""
         ...
 
+    def joules(self) -> tuple[float, str] | None:
+        """Energy of one iteration and where that number comes from; None where there is no GPU."""
+        ...
+
     def footprint(self) -> tuple[float, str]:
         """Bytes that the variant's processes hold now, and where that number comes from."""
         ...
@@ -146,6 +150,15 @@ class LocalEntrant:
             return None
         with self._variant.around():
             return launches(self.iteration, self._device)
+
+    def joules(self) -> tuple[float, str] | None:
+        """Energy by NVML, over seconds of iterations."""
+        from harness.probes import cuda_uuid, joules
+
+        if self.iteration is None or getattr(self._device, "type", "cpu") != "cuda":
+            return None
+        with self._variant.around():
+            return joules(self.iteration, cuda_uuid(self._device), self._clock.now)
 
     def footprint(self) -> tuple[float, str]:
         """This process and the workers that came with the variant; other variants live in this process too."""

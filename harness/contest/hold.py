@@ -93,6 +93,7 @@ def hold(
     now: Callable[[], float],
     random: Random,
     weigh: Weigh = Weigh.NOTHING,
+    energy: bool = False,
 ) -> tuple[list[Trial], list[str]]:
     """Hold the contest of one case; the trials in the given order, and warnings.
 
@@ -108,7 +109,7 @@ def hold(
         _warm_up(entries, effort, now, random, warnings)
         _measure(entries, effort, now, random, warnings)
         if weigh is Weigh.ALLOCATOR:
-            _weigh(entries, warnings)
+            _weigh(entries, warnings, energy=energy)
     return [_trial(entry, expect[name]) for name, entry in entries.items()], warnings
 
 
@@ -209,10 +210,12 @@ def _measure(
     _alive(entries, random)
 
 
-def _weigh(entries: Mapping[str, _Entry], warnings: list[str]) -> None:
+def _weigh(entries: Mapping[str, _Entry], warnings: list[str], *, energy: bool) -> None:
     for entry in entries.values():
         _note_reading(entry, "peak_bytes", entry.entrant.peak, warnings)
         _note_reading(entry, "launches", entry.entrant.launches, warnings)
+        if energy:
+            _note_reading(entry, "joules", entry.entrant.joules, warnings)
 
 
 def _note_reading(entry: _Entry, name: str, read: Callable[[], tuple[float, str] | None], warnings: list[str]) -> None:

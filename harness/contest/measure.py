@@ -102,6 +102,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
                 now=perf_counter,
                 random=random,
                 weigh=Weigh.NOTHING if not terms.memory else Weigh.PROCESSES if claim.loader else Weigh.ALLOCATOR,
+                energy=asked.work.flops > 0,  # seconds a variant on a GPU: where arithmetic is what counts
             )
     except BaselineFailed as failed:
         status = Status.TIMED_OUT if failed.status is Status.TIMED_OUT else Status.FAILED

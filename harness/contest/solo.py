@@ -46,7 +46,7 @@ def solo(case: str, claim: Claim, asked: Asked, terms: Terms, name: str) -> Meas
 
 
 def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[str, str], list[str]]:
-    from harness.probes import ProcessTree, cuda_uuid, device_bytes, watch_tree
+    from harness.probes import ProcessTree, cuda_uuid, device_bytes, gpu_share, watch_tree
 
     tree = ProcessTree(os.getpid())
     threads, processes = tree.threads(), tree.processes()
@@ -67,6 +67,10 @@ def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
         readings["pss_bytes"] = float(watched.peak_bytes)
         sources["pss_bytes"] = f"{watched.source}, {SOURCE}"
     if device.type == "cuda":
+        try:
+            readings["gpu_share"], sources["gpu_share"] = gpu_share(cuda_uuid(device))
+        except Exception as error:
+            warnings.append(f"no gpu_share: {failure(error)}")
         used, source = device_bytes(cuda_uuid(device))
         if used is None:
             warnings.append(source)

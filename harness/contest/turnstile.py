@@ -111,6 +111,11 @@ class SeatedEntrant:
         answer = self._ask(do="launches")
         return (float(answer["launches"]), str(answer["source"])) if answer["source"] else None
 
+    def joules(self) -> tuple[float, str] | None:
+        """The energy of one iteration there; the other seats are stopped meanwhile."""
+        answer = self._ask(do="joules")
+        return (float(answer["joules"]), str(answer["source"])) if answer["source"] else None
+
     def footprint(self) -> tuple[float, str]:
         """The seat's process tree, in which there is nothing but this variant; it is stopped while it is read."""
         if self._tree is None:
@@ -183,6 +188,9 @@ def serve(channel: Channel, entrant: LocalEntrant, failure: Callable[[BaseExcept
                 case "launches":
                     counted, source = entrant.launches() or (0.0, "")
                     channel.send(launches=counted, source=source)
+                case "joules":
+                    spent, source = entrant.joules() or (0.0, "")
+                    channel.send(joules=spent, source=source)
                 case "leave":
                     entrant.leave()
                     channel.send(ok=True)

@@ -1,5 +1,6 @@
 """Probes: what a variant costs besides time. Each reading says where it comes from; none belongs in a timed round."""
 
+from harness.probes.energy import gpu_share, joules
 from harness.probes.launches import launches
 from harness.probes.nvml import NvmlError, cuda_uuid, device_bytes, nvml
 from harness.probes.peak import peak_bytes
@@ -11,6 +12,8 @@ __all__ = [
     "TreeWatch",
     "cuda_uuid",
     "device_bytes",
+    "gpu_share",
+    "joules",
     "launches",
     "nvml",
     "peak_bytes",

@@ -17,10 +17,12 @@ ARITHMETIC = "Arithmetic, per iteration"
 
 COLUMNS = {
     LOADERS: ("samples/s", "waiting", "first batch", "CPU/sample", "memory", "left behind"),
-    ARITHMETIC: ("FLOP/s", "first call", "largest error", "mean error", "launches"),
+    ARITHMETIC: ("FLOP/s", "of best", "first call", "largest error", "mean error", "launches", "energy"),
 }
 """What `DetailRow.cells` holds, by the table's heading; ``left behind`` are threads and processes alive after the
-loader was left, errors are relative to the reference, launches are kernels of one iteration on a GPU."""
+loader was left, errors are relative to the reference, launches are kernels of one iteration on a GPU. ``of best`` is
+the share of the ceiling measured here: the highest rate of the same variant in any case of its claim, a large matrix
+product say."""
 
 WIDEST_NAME = 24
 
@@ -44,6 +46,10 @@ def detail_rows(run: Run, heading: str) -> list[DetailRow]:
     rows: list[DetailRow] = []
     for claim in run.claims:
         prefix = f"{claim.path}::{claim.function}"
+        best: dict[str, float] = defaultdict(float)
+        for case in (case for case in by_case if case.partition("[")[0] == prefix):
+            for name in {t.variant for m in by_case[case] for t in m.trials if measured(m, t.variant)}:
+                best[name] = max(best[name], _flops_rate(by_case[case], name))
         for case in sorted(case for case in by_case if claim.loader is loader and case.partition("[")[0] == prefix):
             measurements = by_case[case]
             names = dict.fromkeys(t.variant for m in measurements for t in m.trials if measured(m, t.variant))
@@ -51,7 +57,11 @@ def detail_rows(run: Run, heading: str) -> list[DetailRow]:
             alone = all(typical(measurements, name, "pss_bytes") is not None for name in names)
             memory = "pss_bytes" if alone else "tree_bytes"
             for name in names:
-                cells = _loader_cells(measurements, name, memory) if loader else _arithmetic_cells(measurements, name)
+                cells = (
+                    _loader_cells(measurements, name, memory)
+                    if loader
+                    else _arithmetic_cells(measurements, name, best[name])
+                )
                 if any(cell for column, cell in cells.items() if column != "first call"):
                     rows.append(DetailRow(inert(claim.name), inert(parameters(case)), inert(name), cells))
     return rows
@@ -67,16 +77,24 @@ def detail_widths(rows: Sequence[DetailRow], available: int) -> dict[str, int]:
     return widths
 
 
-def _arithmetic_cells(measurements: Sequence[Measurement], name: str) -> dict[str, str]:
+def _flops_rate(measurements: Sequence[Measurement], name: str) -> float:
     flops = next((m.work.flops for m in reversed(measurements) if m.work.flops > 0), 0.0)
-    seconds, launches = typical(measurements, name, "seconds"), typical(measurements, name, "launches")
+    seconds = typical(measurements, name, "seconds")
+    return flops / seconds if flops and seconds else 0.0
+
+
+def _arithmetic_cells(measurements: Sequence[Measurement], name: str, best: float) -> dict[str, str]:
+    rate, launches = _flops_rate(measurements, name), typical(measurements, name, "launches")
+    spent = typical(measurements, name, "joules")
     firsts = [trial.first_seconds for m in measurements if (trial := measured(m, name)) and trial.first_seconds]
     errors = [typical(measurements, name, f"{which}_relative_error") for which in ("max", "mean")]
     cells = (
-        f"{quantity(flops / seconds, '')}FLOP/s" if flops and seconds else "",
+        f"{quantity(rate, '')}FLOP/s" if rate else "",
+        f"{100 * rate / best:.0f} %" if rate and best else "",
         quantity(median(firsts), "s") if firsts else "",
         *("" if error is None else f"{error:.2g}" for error in errors),
         "" if launches is None else f"{launches:.0f}",
+        "" if spent is None else f"{spent:.3g} J",
     )
     return dict(zip(COLUMNS[ARITHMETIC], cells, strict=True))
 

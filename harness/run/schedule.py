@@ -158,7 +158,7 @@ class Schedule:
         return chosen
 
     def _missing_solos(self, standing: Standing) -> list[str]:
-        if not self._solo or not standing.claim.loader or standing.claim.apart:
+        if not self._solo or not standing.claim.loader:
             return []
         measured = {t.variant for m in standing.measurements for t in m.trials if t.status is Status.MEASURED}
         return [name for name in standing.variants if name not in standing.solos and name in measured]
