@@ -21,6 +21,7 @@ from harness.clock import HostClock, Iteration, Lap
 from harness.contest.blocks import garbage_collection_off, orders, play
 from harness.contest.entrant import LocalEntrant
 from harness.contest.pace import Pace
+from harness.contest.placement import Placement
 from harness.contest.variant import Variant
 
 
@@ -42,14 +43,18 @@ class Stamping(HostClock):
 def between_rounds() -> None:
     """Seconds from the end of one round to the start of the next, with a lead-in of one empty call in it."""
     clock = Stamping()
+    torch.rand(512, 512) @ torch.rand(512, 512)  # so that there are threads to keep in their places
+    placement = Placement(torch.get_num_threads)
     entrants = {
-        name: LocalEntrant(name, Variant(lambda: nullcontext(lambda: None)), clock, torch.device("cpu"))
+        name: LocalEntrant(
+            name, Variant(lambda: nullcontext(lambda: None)), clock, torch.device("cpu"), settle=placement.settle
+        )
         for name in "abcd"
     }
     for entrant in entrants.values():
         entrant.enter()
     paces = dict.fromkeys(entrants, Pace(iterations=1000, lead=1, seconds=1e-8))
-    with garbage_collection_off():
+    with garbage_collection_off(), placement:
         for order in orders(sorted(entrants), 500, Random(0)):
             play(entrants, paces, order)
     gaps = [start - end for (_, end), (start, _) in zip(clock.stamps, clock.stamps[1:], strict=False)]

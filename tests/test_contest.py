@@ -206,6 +206,28 @@ def test_blocks_end_where_patience_does() -> None:
     assert 6 <= len(trials["tip"].samples["seconds"]) < 10
 
 
+@pytest.mark.parametrize("held_up", [8, 12, 14])
+def test_rounds_that_turn_out_short_start_the_blocks_anew(held_up: int) -> None:
+    """A variant held up while it warmed up gets more iterations; no round of the hasty start is kept."""
+    stage = Stage()
+    stage.add(BASELINE, 1e-3)
+    stage.add("tip", lambda call: 8e-3 if call < held_up else 1e-3)
+    trials = stage.hold(effort=Effort(share=0.0))
+    assert trials["tip"].iterations >= 6
+    assert trials["tip"].samples["seconds"] == pytest.approx((1e-3,) * 6)
+    assert len(trials[BASELINE].samples["seconds"]) == 6
+    assert all(seconds >= 0.8 * 6e-3 for _, _, seconds in stage.blocks(trials))
+
+
+def test_a_variant_ever_faster_is_measured_all_the_same() -> None:
+    """After some starts the blocks go on with rounds as they are."""
+    stage = Stage()
+    stage.add(BASELINE, 1e-3)
+    stage.add("tip", lambda call: 8e-3 if call < 12 else 2e-3 if call < 20 else 1e-4 if call < 90 else 1e-5)
+    trials = stage.hold(effort=Effort(share=0.0))
+    assert len(trials["tip"].samples["seconds"]) == 6
+
+
 def test_warming_up_is_not_in_the_samples() -> None:
     """A variant that gets faster over its first calls has only its final time in the samples, the rest is reported."""
     stage = stage_of(baseline=1e-3)
@@ -360,6 +382,17 @@ def test_a_stopped_process_is_rewarmed(cost: float, again: int) -> None:
     entrant.open()
     assert entrant.lap(2, 0).seconds == pytest.approx(2 * cost)
     assert len(calls) == 1 + again + 2
+
+
+def test_threads_are_settled_between_lead_in_and_round() -> None:
+    """A lead-in may start threads; they are in their places when the round starts."""
+    happened: list[str] = []
+    entrant = LocalEntrant(
+        "tip", variant(lambda: happened.append("call")), FakeClock(), None, settle=lambda: happened.append("settle")
+    )
+    entrant.enter()
+    entrant.lap(2, 1)
+    assert happened == ["call", "settle", "call", "call"]
 
 
 def test_garbage_collection_is_off_in_the_blocks_only() -> None:

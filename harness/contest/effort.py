@@ -23,8 +23,18 @@ class Effort:
     steady: float = 0.02
 
     def apart(self) -> Effort:
-        """The same for variants in live processes: rounds four times as long, for a turn costs a switch."""
-        return replace(self, round_seconds=4 * self.round_seconds, longest_round=4 * self.longest_round)
+        """The same for variants in live processes.
+
+        Rounds are four times as long, for a turn costs a switch. Blocks are twice as many, for what they cost is little
+        beside starting the processes.
+        """
+        return replace(
+            self,
+            share=4 * self.share,
+            round_seconds=4 * self.round_seconds,
+            longest_round=4 * self.longest_round,
+            most_blocks=2 * self.most_blocks,
+        )
 
     def blocks(self, block_seconds: float) -> int:
         """How many blocks of that length fit the share."""

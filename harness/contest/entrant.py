@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import isfinite
@@ -80,11 +80,20 @@ class LocalEntrant:
     """A variant in this very process. CPU-seconds of ``tree`` (a ProcessTree) are read around rounds where given.
 
     ``rewarm`` seconds go before every lap of iterations shorter than `LONG_ITERATION`: in a live process that was
-    stopped, threads and caches find their places again in milliseconds, whatever the length of a round.
+    stopped, caches fill again in milliseconds, whatever the length of a round. ``settle`` is called
+    after every lead-in, which may have started threads: it puts them in their places.
     """
 
     def __init__(
-        self, name: str, variant: Variant, clock: Clock, device: Any, *, tree: Any = None, rewarm: float = 0.0
+        self,
+        name: str,
+        variant: Variant,
+        clock: Clock,
+        device: Any,
+        *,
+        tree: Any = None,
+        rewarm: float = 0.0,
+        settle: Callable[[], object] | None = None,
     ) -> None:
         self.name = name
         self.iteration: Iteration | None = None
@@ -93,6 +102,7 @@ class LocalEntrant:
         self._device = device
         self._tree = tree
         self._rewarm = rewarm
+        self._settle = settle
         self._latest = 0.0
         self._others: set[int] = set()
         self._stack = ExitStack()
@@ -119,6 +129,8 @@ class LocalEntrant:
         with self._variant.around():
             for _ in range(lead):
                 iteration()
+            if self._settle:
+                self._settle()
             if self._rewarm and self._latest < LONG_ITERATION:
                 self._find_places(iteration)
             before = self._tree.cpu_seconds() if self._tree else 0.0

@@ -12,11 +12,16 @@ from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.blocks import Dropped, garbage_collection_off, orders, play
 from harness.contest.effort import Effort
 from harness.contest.entrant import Entrant, Turn
-from harness.contest.pace import Pace, Warm, pace, target_seconds, warm_up
+from harness.contest.pace import MOST_ITERATIONS, Pace, Warm, pace, target_seconds, warm_up
 from harness.model import BASELINE, Expect, Status, Trial
 
 PATIENCE = 2.0
 """Seconds that a case's blocks may take at the least before a slow machine cuts them short."""
+
+STARTS = 3
+"""How often the blocks may start, at the most: anew where rounds turn out shorter than `FULL_ROUND` of what they ought
+to be."""
+FULL_ROUND = 0.8
 
 
 class Weigh(Enum):
@@ -184,30 +189,68 @@ def _measure(
 ) -> None:
     alive = {entry.entrant.name: entry for entry in _alive(entries, random)}
     paces = {name: entry.pace for name, entry in alive.items() if entry.pace is not None}
-    block_seconds = sum(pace.round_seconds for pace in paces.values())
+    competing = {name: entry.entrant for name, entry in alive.items()}
+    with garbage_collection_off():
+        for starts_left in reversed(range(STARTS)):
+            hurried = _play_blocks(alive, competing, paces, effort, now, random, warnings, watchful=starts_left > 0)
+            if not hurried:
+                break
+            # Something had held up the warming up, a neighbour say, and the variant is quicker than it seemed.
+            target = target_seconds([pace.seconds for pace in paces.values()], effort)
+            for name, seconds in hurried.items():
+                paces[name] = pace(Warm(seconds, seconds, settled=True), target, effort)
+    for name, entry in alive.items():
+        entry.pace = paces[name]
+    _alive(entries, random)
+
+
+def _play_blocks(
+    alive: Mapping[str, _Entry],
+    competing: dict[str, Entrant],
+    paces: Mapping[str, Pace],
+    effort: Effort,
+    now: Callable[[], float],
+    random: Random,
+    warnings: list[str],
+    *,
+    watchful: bool,
+) -> dict[str, float]:
+    """Play the blocks; those who fail drop out.
+
+    A watchful start ends at the first block with a round far too short, and gives the seconds that an iteration of each
+    such variant really takes.
+    """
+    block_seconds = sum(paces[name].round_seconds for name in competing)
     blocks = effort.blocks(block_seconds)
     # Beside a busy neighbour rounds may take many times what warming up promised; enough blocks are then enough.
     patience = now() + max(4 * blocks * block_seconds, PATIENCE)
-    competing = {name: entry.entrant for name, entry in alive.items()}
     done = 0
-    with garbage_collection_off():
-        # Every variant may cost one block, the one it fails in.
-        for order in orders(sorted(alive), blocks + len(alive), random):
-            if done == blocks or (done >= effort.fewest_blocks and now() > patience):
+    for entry in alive.values():
+        entry.turns.clear()
+    # Every variant may cost one block, the one it fails in.
+    for order in orders(sorted(competing), blocks + len(competing), random):
+        if done == blocks or (done >= effort.fewest_blocks and now() > patience):
+            break
+        try:
+            turns = play(competing, paces, [name for name in order if name in competing])
+        except Dropped as dropped:
+            alive[dropped.name].drop(dropped.error, warnings)
+            del competing[dropped.name]
+            if dropped.name == BASELINE:
                 break
-            try:
-                turns = play(competing, paces, [name for name in order if name in competing])
-            except Dropped as dropped:
-                alive[dropped.name].drop(dropped.error, warnings)
-                del competing[dropped.name]
-                if dropped.name == BASELINE:
-                    break
-                # The block is lost for all: equal index must mean the same block.
-                continue
-            done += 1
-            for name, turn in turns.items():
-                alive[name].turns.append(turn)
-    _alive(entries, random)
+            # The block is lost for all: equal index must mean the same block.
+            continue
+        hurried = {
+            name: turn.seconds / paces[name].iterations
+            for name, turn in turns.items()
+            if turn.seconds < FULL_ROUND * effort.round_seconds and paces[name].iterations < MOST_ITERATIONS
+        }
+        if hurried and watchful:
+            return hurried
+        done += 1
+        for name, turn in turns.items():
+            alive[name].turns.append(turn)
+    return {}
 
 
 def _weigh(entries: Mapping[str, _Entry], warnings: list[str], *, energy: bool) -> None:

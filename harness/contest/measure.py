@@ -16,6 +16,7 @@ from harness.contest.agreement import Agreement, Same
 from harness.contest.effort import Effort
 from harness.contest.entrant import Entrant, LocalEntrant
 from harness.contest.hold import BaselineFailed, Weigh, failure, hold
+from harness.contest.placement import Placement
 from harness.contest.turnstile import Seating, Turnstile
 from harness.contest.variant import Unavailable, Variant
 from harness.launch import measuring_environment
@@ -134,13 +135,34 @@ def _entrants(claim: Claim, present: Mapping[str, Variant], terms: Terms, stack:
             )
         )
         return [turnstile.seat(name) for name in present]
-    return [local(name, given, claim, terms.device) for name, given in present.items()]
+    settle = placement(claim, terms.device, stack)
+    return [local(name, given, claim, terms.device, settle=settle) for name, given in present.items()]
 
 
-def local(name: str, given: Variant, claim: Claim, device: Any, *, rewarm: float = 0.0) -> LocalEntrant:
+def placement(claim: Claim, device: Any, stack: ExitStack) -> Callable[[], object] | None:
+    """What puts this process's threads in their places until the stack closes.
+
+    None where they are better left alone: a GPU works elsewhere, and a loader's workers would inherit the places.
+    """
+    import torch
+
+    if device.type == "cuda" or claim.loader:
+        return None
+    return stack.enter_context(Placement(torch.get_num_threads)).settle
+
+
+def local(
+    name: str,
+    given: Variant,
+    claim: Claim,
+    device: Any,
+    *,
+    rewarm: float = 0.0,
+    settle: Callable[[], object] | None = None,
+) -> LocalEntrant:
     """The entrant of a variant in this process; loaders are timed on the host and their CPU-seconds kept."""
     from harness.probes import ProcessTree
 
     tree = ProcessTree(os.getpid()) if claim.loader else None
     clock = clock_for(device, synchronous=claim.loader)
-    return LocalEntrant(name, given, clock, device, tree=tree, rewarm=rewarm)
+    return LocalEntrant(name, given, clock, device, tree=tree, rewarm=rewarm, settle=settle)

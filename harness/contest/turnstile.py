@@ -18,7 +18,6 @@ from typing import Any
 
 from harness.contest import travel
 from harness.contest.entrant import LocalEntrant, Turn
-from harness.contest.placement import spread_threads
 from harness.processes import Channel, ChannelClosed, Guard, LiveProcess, Message, exit_reason
 
 Seating = Callable[[str], tuple[Sequence[str], Mapping[str, Any]]]
@@ -179,7 +178,6 @@ def serve(channel: Channel, entrant: LocalEntrant, failure: Callable[[BaseExcept
                     del result  # a live result would count as memory of every round to come
                     channel.send(seconds=seconds)
                 case "lap":
-                    spread_threads()
                     turn = entrant.lap(question["iterations"], question["lead"])
                     channel.send(seconds=turn.seconds, host_seconds=turn.host_seconds, readings=dict(turn.readings))
                 case "peak":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ import pytest
 from harness import store
 from harness.contest.effort import Effort
 from harness.contest.hold import failure
-from harness.contest.measure import Asked, Terms, local, measure
+from harness.contest.measure import Asked, Terms, local, measure, placement
 from harness.contest.solo import solo
 from harness.contest.turnstile import REWARM, serve
 from harness.contest.variant import Unavailable, Variant
@@ -109,7 +109,9 @@ class Driven(Session):
         name = self._plan["variant"]
         given = asked.variants[name]
         assert isinstance(given, Variant)
-        serve(self._channel, local(name, given, claim, self.device(), rewarm=REWARM), failure)
+        with ExitStack() as stack:
+            settle = placement(claim, self.device(), stack)
+            serve(self._channel, local(name, given, claim, self.device(), rewarm=REWARM, settle=settle), failure)
 
     def _terms(self, case: str, target: str, root: Path) -> Terms:
         stated = self._plan["cases"][case]
