@@ -95,6 +95,11 @@ def trimmed_interval(values: Numbers, alpha: float, trim: float = 0.2) -> tuple[
     return middle - half, middle + half
 
 
+def trimmed_upper(values: Numbers, beta: float, trim: float = 0.2) -> float:
+    """The one-sided upper bound at level 1 - ``beta`` of the trimmed mean (Yuen); raises as `trimmed_interval` does."""
+    return trimmed_interval(values, 2 * beta, trim)[1]
+
+
 def trimmed_spread(values: Numbers, trim: float = 0.2) -> float:
     """The deviation of one value as a trimmed mean feels it: the winsorised deviation over the share that is kept."""
     data = np.sort(_finite(values))

@@ -1,0 +1,210 @@
+"""The gate's rule: is head slower than base by more than can be tolerated? On numbers alone.
+
+D is the centre of log(head/base). *Regressed* is what the exact signed-rank test puts beyond the tolerated difference,
+at a level that holds for the whole suite: the suite's alpha is split over its decisions and, in each, over the looks.
+*Unchanged* is what a trimmed (Yuen) t test puts below most of the target. What is neither when the looks run out is
+inconclusive, and never green.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.compare.evidence import KEEP, Unit
+from harness.compare.rules import percent
+from harness.model import Gated, GateVerdict
+from harness.stats import hodges_lehmann, signed_rank_interval, signed_rank_p, trimmed_upper
+
+
+@dataclass(frozen=True, slots=True)
+class GateThresholds:
+    """What the gate asks for; every relative quantity is a share: 0.05 is 5 %.
+
+    ``target`` is the slow-down that must be caught, ``loader_target`` the one of data loaders; ``tolerated`` and
+    ``near`` are shares of it: a difference up to ``tolerated`` of the target is none, and what is shown to be below
+    ``near`` of it is unchanged. ``alpha`` is the chance of any false alarm in the whole suite, ``beta`` that of one look
+    to call a slow-down of ``near`` of the target unchanged. ``bytes_tolerance`` is for exact metrics.
+    Raises ValueError for what cannot work.
+    """
+
+    target: float = 0.05
+    loader_target: float = 0.10
+    tolerated: float = 0.2
+    near: float = 0.8
+    alpha: float = 0.01
+    beta: float = 0.01
+    failing_looks: tuple[int, ...] = (14, 20, 30, 50)
+    passing_looks: tuple[int, ...] = (6, 8, 10, 14, 20, 30, 50)
+    keep: float = KEEP
+    trim: float = 0.2
+    bytes_tolerance: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("target", "loader_target", "tolerated", "near", "alpha", "beta", "keep"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise ValueError(f"{name} is a share between 0 and 1, not {value}")
+        if not self.tolerated < self.near:
+            raise ValueError(f"tolerated ({self.tolerated}) lies below near ({self.near})")
+        if not 0 <= self.trim < 0.5:
+            raise ValueError(f"trim is a share in [0, 0.5), not {self.trim}")
+        if not 0 <= self.bytes_tolerance < 1:
+            raise ValueError(f"bytes_tolerance is a share in [0, 1), not {self.bytes_tolerance}")
+        for name in ("failing_looks", "passing_looks"):
+            looks = getattr(self, name)
+            if not looks or list(looks) != sorted(set(looks)) or looks[0] < 1:
+                raise ValueError(f"{name} are ascending numbers of units, not {looks}")
+
+    @property
+    def cap(self) -> int:
+        """The most units a decision can use."""
+        return max(self.failing_looks[-1], self.passing_looks[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The thresholds as they apply to one decision of a suite: looks and levels are settled.
+
+    ``level`` is the one-sided p at which a single failing look rejects.
+    """
+
+    target: float
+    tolerated: float
+    near: float
+    level: float
+    beta: float
+    failing_looks: tuple[int, ...]
+    passing_looks: tuple[int, ...]
+    trim: float
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """All numbers of units at which something may be decided."""
+        return tuple(sorted({*self.failing_looks, *self.passing_looks}))
+
+
+def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False) -> Rule:
+    """The rule of one among so many noisy decisions.
+
+    n units reach a p of 2**-n and no less, so the first failing look comes as early as its level allows: before the
+    first that is stated in a small suite, after it in a large one. Raises ValueError for no decisions.
+    """
+    if decisions < 1:
+        raise ValueError("a suite without a decision has no rule")
+    target = thresholds.loader_target if loader else thresholds.target
+    stated = thresholds.failing_looks
+    for count in range(len(stated), 0, -1):
+        level = thresholds.alpha / decisions / count
+        earliest = math.ceil(-math.log2(level))
+        later = [look for look in stated[1:] if look > earliest]
+        # The first look moves to where it can reject; those it overtakes fall away.
+        looks = (earliest, *later[len(later) - (count - 1) :]) if count > 1 else (max(earliest, stated[-1]),)
+        if len(looks) == count:
+            return Rule(
+                math.log1p(target),
+                math.log1p(thresholds.tolerated * target),
+                math.log1p(thresholds.near * target),
+                level,
+                thresholds.beta,
+                looks,
+                thresholds.passing_looks,
+                thresholds.trim,
+            )
+    raise AssertionError("one look always remains")
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the units so far gave. ``outcome`` is None while open; ``ratio`` is head/base with its 95 % interval."""
+
+    outcome: Gated | None
+    units: int
+    ratio: float
+    low: float | None
+    high: float | None
+    unsteady: bool
+    reason: str
+
+
+def rule(found: Sequence[Unit], by: Rule) -> Ruling:
+    """The ruling of the first look at which a decision falls; later units are not looked at.
+
+    Past the last look what is still open is inconclusive. Raises ValueError for no units.
+    """
+    if not found:
+        raise ValueError("there is nothing to rule on without a unit")
+    for look in by.looks:
+        if look > len(found):
+            break
+        ruling = _look(found[:look], by, look)
+        if ruling.outcome is not None:
+            return ruling
+    judged, unsteady = _judged(found, by)
+    if len(found) >= by.looks[-1]:
+        reason = f"{percent(hodges_lehmann(judged))} after {len(found)} units: neither below nor beyond the target"
+        return _ruling(Gated.INCONCLUSIVE, judged, unsteady, reason)
+    return _ruling(None, judged, unsteady, f"{len(found)} units so far")
+
+
+def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling:
+    judged, unsteady = _judged(found, by)
+    if look in by.failing_looks:
+        p = signed_rank_p(judged, by.tolerated, "greater")
+        if p <= by.level:
+            reason = f"{percent(hodges_lehmann(judged))}, p {p:.2g} at {look} units (needs {by.level:.2g})"
+            return _ruling(Gated.REGRESSED, judged, unsteady, reason)
+    if look in by.passing_looks:
+        upper = trimmed_upper(judged, by.beta, by.trim)
+        if upper < by.near:
+            reason = f"{percent(hodges_lehmann(judged))}, at most {percent(upper)} at {look} units"
+            return _ruling(Gated.UNCHANGED, judged, unsteady, reason)
+    return _ruling(None, judged, unsteady, f"{look} units leave it open")
+
+
+def _judged(found: Sequence[Unit], by: Rule) -> tuple[tuple[float, ...], bool]:
+    """The log ratios to go by: the typical ones, or the totals where head or base stalls now and then.
+
+    Totals count where they depart from the typical ratio by more than what may be tolerated beyond the larger gap that
+    rounds of identical code show.
+    """
+    quiet = tuple(unit.quiet for unit in found)
+    gap = signed_rank_interval([unit.total - unit.quiet for unit in found], _STALLS)
+    nulls = [signed_rank_interval([unit.nulls[side] for unit in found], _STALLS) for side in (0, 1)]
+    if gap is None:
+        return quiet, False
+    beyond = by.near + min(max(-low, high) for low, high in filter(None, nulls))
+    if gap[0] > beyond or gap[1] < -beyond:
+        return tuple(unit.total for unit in found), True
+    return quiet, False
+
+
+_STALLS = 0.04
+"""Two-sided level at which totals are found to depart from the typical ratio: six units can reach 1/32."""
+
+
+def _ruling(outcome: Gated | None, judged: Sequence[float], unsteady: bool, reason: str) -> Ruling:
+    interval = signed_rank_interval(judged, 0.05)
+    low, high = (None, None) if interval is None else (math.exp(interval[0]), math.exp(interval[1]))
+    return Ruling(outcome, len(judged), math.exp(hodges_lehmann(judged)), low, high, unsteady, reason)
+
+
+def rule_exact(base: float, head: float, tolerance: float) -> Gated:
+    """Exact metrics that get better downwards: regressed where head is larger by more than the tolerance, a share."""
+    return Gated.REGRESSED if head > base * (1 + tolerance) else Gated.UNCHANGED
+
+
+def status_of(verdicts: Iterable[GateVerdict]) -> int:
+    """The exit status: 1 where something regressed, else 3 where something could not be judged, else 0.
+
+    Nothing judged at all is 3, too.
+    """
+    outcomes = [verdict.outcome for verdict in verdicts]
+    if Gated.REGRESSED in outcomes:
+        return 1
+    return 0 if Gated.UNCHANGED in outcomes and not set(outcomes) & _NEVER_GREEN else 3
+
+
+_NEVER_GREEN = {Gated.INCONCLUSIVE, Gated.MISSING, Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT}
+"""What is new or skipped on both sides is listed, and stands in nobody's way."""
