@@ -628,8 +628,10 @@ def test_a_workers_error_is_named_not_its_wrapping() -> None:
 class Weighed(LocalEntrant):
     """An entrant whose peak is known."""
 
-    def peak(self) -> tuple[float, str]:
+    def read(self, metric: str) -> tuple[float, str] | None:
         """A number, or what went wrong."""
+        if metric != "peak_bytes":
+            return None
         return explode() if self.name == "trick" else (4096.0, "scale")
 
 
@@ -651,8 +653,9 @@ def test_memory_is_weighed_after_the_blocks() -> None:
 class Heavy(LocalEntrant):
     """An entrant whose processes' memory is known."""
 
-    def footprint(self) -> tuple[float, str]:
+    def read(self, metric: str) -> tuple[float, str] | None:
         """A number, or what went wrong."""
+        assert metric == "tree_bytes"
         return explode() if self.name == "trick" else (8192.0, "tree")
 
 

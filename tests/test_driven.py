@@ -195,7 +195,12 @@ def test_a_seat_serves_its_variant(session: Any, monkeypatch: pytest.MonkeyPatch
     """A seat answers for its own variant, says what it raises, and sits no longer after it was left."""
     monkeypatch.setattr(driven, "REWARM", 0.0)
     made, line = session(
-        "seat", {"do": "enter"}, {"do": "lap", "iterations": 2, "lead": 1}, {"do": "leave"}, cases=[CASE], variant="tip"
+        "seat",
+        {"do": "enter", "variant": "tip"},
+        {"do": "lap", "variant": "tip", "iterations": 2, "lead": 1},
+        {"do": "leave", "variant": "tip"},
+        cases=[CASE],
+        variant="tip",
     )
     calls: list[int] = []
     hold(made, tip=lambda: calls.append(1), other=pytest.fail)
@@ -213,7 +218,7 @@ def test_what_ends_a_seat_is_told(session: Any) -> None:
     def factory() -> Any:
         pytest.skip("the decoder needs a driver")
 
-    made, line = session("seat", {"do": "enter"}, cases=[CASE], variant="tip")
+    made, line = session("seat", {"do": "enter", "variant": "tip"}, cases=[CASE], variant="tip")
     with pytest.raises(pytest.skip.Exception):
         hold(made, tip=prepared(factory))
     made.without_measurement(CASE, CLAIM, skipped=True, reason="the decoder needs a driver")

@@ -19,7 +19,8 @@ from harness.contest import travel
 from harness.contest.agreement import Agreement
 from harness.contest.effort import Effort
 from harness.contest.hold import hold
-from harness.contest.turnstile import SeatedEntrant, SeatError, Turnstile
+from harness.contest.seat import SeatedEntrant, SeatError
+from harness.contest.turnstile import Turnstile
 from harness.model import Expect, Status
 from harness.processes import Guard
 
@@ -30,7 +31,7 @@ from harness.clock import HostClock
 from harness.contest import travel
 from harness.contest.entrant import LocalEntrant
 from harness.contest.hold import failure
-from harness.contest.turnstile import serve
+from harness.contest.serve import serve
 from harness.contest.variant import prepared
 from harness.processes import Channel
 
@@ -72,7 +73,8 @@ def factory():
 if plan["does"] == "never sit":
     print("ImportError: no torch", flush=True)
     sys.exit(3)
-serve(channel, LocalEntrant(plan["variant"], prepared(factory), HostClock(), None), failure)
+channel.send(seated=True)
+serve(channel, {plan["variant"]: LocalEntrant(plan["variant"], prepared(factory), HostClock(), None)}, failure)
 """
 """A seat with a forked worker, which does as its plan says from its second iteration on."""
 
@@ -179,7 +181,7 @@ def test_outside_watch_reads_the_seat(room: Rooms) -> None:
         seat = turnstile.seat("base")
         seat.enter()
         assert seat.lap(2, 1).readings["cpu_seconds"] == 2.0
-        assert seat.footprint() == (4096.0, "a fake tree, after its first epoch, in a live process of its own")
+        assert seat.read("tree_bytes") == (4096.0, "a fake tree, after its first epoch, in a live process of its own")
     assert watched == [seat.pid]
 
 
@@ -232,7 +234,7 @@ def test_a_seat_that_hangs_is_ended(room: Rooms) -> None:
         head = turnstile.seat("head")
         head.enter()
         child = worker(head)
-        head._timeout = 0.05
+        head.seat.timeout = 0.05
         with pytest.raises(TimeoutError, match=r"no answer from head in 0\.05 s"):
             head.lap(1, 0)
         assert gone(head.pid)

@@ -38,6 +38,19 @@ def orders(names: Sequence[str], blocks: int, random: Random) -> list[list[str]]
     return [random.sample(names, len(names)) for _ in range(blocks)]
 
 
+def symmetric_orders(pair: tuple[str, str], blocks: int, random: Random) -> list[tuple[str, str]]:
+    """An order of the two for every block, in random mirror pairs: AB BA or BA AB, so that neither is first more often.
+
+    With an odd number of blocks the last one is random.
+    """
+    first, second = pair
+    there, back = (first, second), (second, first)
+    orders: list[tuple[str, str]] = []
+    while len(orders) < blocks:
+        orders += random.sample([there, back], 2)
+    return orders[:blocks]
+
+
 def play(entrants: Mapping[str, Entrant], paces: Mapping[str, Pace], order: Sequence[str]) -> dict[str, Turn]:
     """One block in the given order. Raises Dropped at the first entrant that fails."""
     turns: dict[str, Turn] = {}

@@ -16,6 +16,13 @@ LONG_ITERATION = 0.1
 it) and is steady after one repetition: doubling every epoch of a loader would buy nothing."""
 
 
+Reading = tuple[float, str]
+"""A single number, and where it comes from."""
+
+READINGS = ("peak_bytes", "launches", "joules", "tree_bytes")
+"""What can be read of a variant apart from its rounds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One round of an entrant: seconds in all, the host's share where it differs, what the result says of itself."""
@@ -45,20 +52,8 @@ class Entrant(Protocol):
         """A round of that many iterations, after an untimed lead-in of ``lead`` iterations."""
         ...
 
-    def peak(self) -> tuple[float, str]:
-        """Most bytes alive at once in one iteration, and where that number comes from."""
-        ...
-
-    def launches(self) -> tuple[float, str] | None:
-        """Kernels that one iteration launches and where that number comes from; None where there is no GPU."""
-        ...
-
-    def joules(self) -> tuple[float, str] | None:
-        """Energy of one iteration and where that number comes from; None where there is no GPU."""
-        ...
-
-    def footprint(self) -> tuple[float, str]:
-        """Bytes that the variant's processes hold now, and where that number comes from."""
+    def read(self, metric: str) -> Reading | None:
+        """One of `READINGS` and where that number comes from; None where there is no such thing here."""
         ...
 
     def leave(self) -> None:
@@ -146,33 +141,26 @@ class LocalEntrant:
         while self._clock.now() < end:
             iteration()
 
-    def peak(self) -> tuple[float, str]:
-        """The allocator's peak of one iteration."""
-        from harness.probes import peak_bytes
+    def read(self, metric: str) -> Reading | None:
+        """The allocator's peak, kernels by torch's own profile, energy by NVML, or memory of process and workers."""
+        from harness import probes
 
         assert self.iteration is not None
-        with self._variant.around():
-            return peak_bytes(self.iteration, self._device)
-
-    def launches(self) -> tuple[float, str] | None:
-        """Kernels by torch's own profile."""
-        from harness.probes import launches
-
-        if self.iteration is None or getattr(self._device, "type", "cpu") != "cuda":
+        if metric == "tree_bytes":
+            return self._footprint()
+        if metric != "peak_bytes" and getattr(self._device, "type", "cpu") != "cuda":
             return None
         with self._variant.around():
-            return launches(self.iteration, self._device)
+            match metric:
+                case "peak_bytes":
+                    return probes.peak_bytes(self.iteration, self._device)
+                case "launches":
+                    return probes.launches(self.iteration, self._device)
+                case "joules":
+                    return probes.joules(self.iteration, probes.cuda_uuid(self._device), self._clock.now)
+        raise ValueError(f"no reading is called {metric!r}")
 
-    def joules(self) -> tuple[float, str] | None:
-        """Energy by NVML, over seconds of iterations."""
-        from harness.probes import cuda_uuid, joules
-
-        if self.iteration is None or getattr(self._device, "type", "cpu") != "cuda":
-            return None
-        with self._variant.around():
-            return joules(self.iteration, cuda_uuid(self._device), self._clock.now)
-
-    def footprint(self) -> tuple[float, str]:
+    def _footprint(self) -> Reading:
         """This process and the workers that came with the variant; other variants live in this process too."""
         workers = {member.pid for member in self._tree.members()[1:]} - self._others
         bytes_held, source = self._tree.memory_with(workers)

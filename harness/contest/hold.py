@@ -158,7 +158,7 @@ def _compare(
         except Exception as error:
             entry.drop(error, warnings)
         if footprints:
-            _note_reading(entry, "tree_bytes", entry.entrant.footprint, warnings)
+            _note_reading(entry, "tree_bytes", warnings)
     agreement.expected = None
 
 
@@ -255,18 +255,18 @@ def _play_blocks(
 
 def _weigh(entries: Mapping[str, _Entry], warnings: list[str], *, energy: bool) -> None:
     for entry in entries.values():
-        _note_reading(entry, "peak_bytes", entry.entrant.peak, warnings)
-        _note_reading(entry, "launches", entry.entrant.launches, warnings)
+        _note_reading(entry, "peak_bytes", warnings)
+        _note_reading(entry, "launches", warnings)
         if energy:
-            _note_reading(entry, "joules", entry.entrant.joules, warnings)
+            _note_reading(entry, "joules", warnings)
 
 
-def _note_reading(entry: _Entry, name: str, read: Callable[[], tuple[float, str] | None], warnings: list[str]) -> None:
+def _note_reading(entry: _Entry, name: str, warnings: list[str]) -> None:
     """Keep a reading of a variant that is still in, if there is one; one that fails is a warning, no failure."""
     if entry.status is not Status.MEASURED:
         return
     try:
-        if (reading := read()) is not None:
+        if (reading := entry.entrant.read(name)) is not None:
             entry.exact[name], entry.sources[name] = reading
     except Exception as error:
         warnings.append(f"no {name} of {entry.entrant.name}: {failure(error)}")

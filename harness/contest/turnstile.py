@@ -7,7 +7,6 @@ one question, and on a GPU the side that answers has synchronised first (its clo
 
 from __future__ import annotations
 
-import gc
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,20 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.contest import travel
-from harness.contest.entrant import LocalEntrant, Turn
-from harness.processes import Channel, ChannelClosed, Guard, LiveProcess, Message, exit_reason
+from harness.contest.seat import Seat, SeatedEntrant
+from harness.processes import Guard, LiveProcess
 
 Seating = Callable[[str], tuple[Sequence[str], Mapping[str, Any]]]
 """From a variant's name to the command line that starts its seat, and the first message the seat is sent."""
-
-
-REWARM = 0.005
-"""Seconds of lead-in, at least, after a seat was stopped."""
-
-
-class SeatError(Exception):
-    """What a seated variant raised, or how its process ended."""
 
 
 class Turnstile:
@@ -63,135 +53,15 @@ class Turnstile:
         process = LiveProcess(command, guard=self._guard, environment=self._environment, log=place.with_suffix(".log"))
         self._stack.callback(process.end)
         process.channel.send(**plan)
-        return SeatedEntrant(name, process, place, self._timeout, self._watch)
+        tree = self._watch(process.pid) if self._watch else None
+        return Seated(name, Seat(name, process, place, self._timeout), tree)
 
 
-class SeatedEntrant:
-    """A variant in a live process of its own; between its turns that process is stopped."""
-
-    def __init__(self, name: str, process: LiveProcess, place: Path, timeout: float, watch: Any) -> None:
-        self.name = name
-        self.pid = process.pid
-        self._process = process
-        self._place = place
-        self._timeout = timeout
-        self._tree = watch(process.pid) if watch else None
+class Seated(SeatedEntrant):
+    """The only variant in its seat."""
 
     def enter(self) -> None:
         """Wait until the process has reached its contest, and set the variant up there."""
-        while not self._answer().get("seated"):
+        while not self.seat.answer().get("seated"):
             pass
-        self._ask(do="enter")
-
-    def open(self) -> tuple[float, object]:
-        """The first iteration there; its result comes here as a file of tensors."""
-        path = self._place.with_suffix(".pt")
-        seconds = float(self._ask(do="open", path=str(path))["seconds"])
-        result = travel.load(path)
-        path.unlink()
-        return seconds, result
-
-    def lap(self, iterations: int, lead: int) -> Turn:
-        """A round there; what the process tree spent on it is read from outside, before and after."""
-        before = self._tree.cpu_seconds() if self._tree else 0.0
-        answer = self._ask(do="lap", iterations=iterations, lead=lead)
-        readings = answer["readings"]
-        if self._tree:
-            readings["cpu_seconds"] = max(0.0, self._tree.cpu_seconds() - before) / (iterations + lead)
-        return Turn(answer["seconds"], answer["host_seconds"], readings)
-
-    def peak(self) -> tuple[float, str]:
-        """The peak of one iteration there."""
-        answer = self._ask(do="peak")
-        return float(answer["bytes"]), str(answer["source"])
-
-    def launches(self) -> tuple[float, str] | None:
-        """The kernels of one iteration there."""
-        answer = self._ask(do="launches")
-        return (float(answer["launches"]), str(answer["source"])) if answer["source"] else None
-
-    def joules(self) -> tuple[float, str] | None:
-        """The energy of one iteration there; the other seats are stopped meanwhile."""
-        answer = self._ask(do="joules")
-        return (float(answer["joules"]), str(answer["source"])) if answer["source"] else None
-
-    def footprint(self) -> tuple[float, str]:
-        """The seat's process tree, in which there is nothing but this variant; it is stopped while it is read."""
-        if self._tree is None:
-            raise SeatError("nobody watches this seat from outside")
-        workers = {member.pid for member in self._tree.members()[1:]}
-        bytes_held, source = self._tree.memory_with(workers)
-        return float(bytes_held), f"{source}, after its first epoch, in a live process of its own"
-
-    def leave(self) -> None:
-        """Tidy up there; a seat that is gone already has nothing to tidy."""
-        try:
-            self._ask(do="leave")
-        except SeatError:
-            return
-
-    def _ask(self, **question: Any) -> Message:
-        self._process.resume()
-        try:
-            self._process.channel.send(**question)
-            return self._answer()
-        except ChannelClosed:
-            raise SeatError(self._last_words()) from None
-        finally:
-            self._process.pause()
-
-    def _answer(self) -> Message:
-        try:
-            answer = self._process.channel.receive(self._timeout)
-        except ChannelClosed:
-            raise SeatError(self._last_words()) from None
-        if answer is None:
-            self._process.end()
-            raise TimeoutError(f"no answer from {self.name} in {self._timeout:g} s; its process was ended")
-        if "error" in answer:
-            raise SeatError(answer["error"])
-        return answer
-
-    def _last_words(self) -> str:
-        log = self._place.with_suffix(".log")
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        return f"{exit_reason(self._process.end())}: {lines[-1] if lines else 'it said nothing'}"
-
-
-def serve(channel: Channel, entrant: LocalEntrant, failure: Callable[[BaseException], str]) -> None:
-    """Sit: answer the turnstile's questions about one variant until it says leave."""
-    channel.send(seated=True)
-    while True:
-        question = channel.receive()
-        assert question is not None
-        try:
-            match question["do"]:
-                case "enter":
-                    entrant.enter()
-                    # Collections would fall into rounds, and the process that gives turns can only stop its own.
-                    gc.collect()
-                    gc.disable()
-                    channel.send(ok=True)
-                case "open":
-                    seconds, result = entrant.open()
-                    travel.save(result, Path(question["path"]))
-                    del result  # a live result would count as memory of every round to come
-                    channel.send(seconds=seconds)
-                case "lap":
-                    turn = entrant.lap(question["iterations"], question["lead"])
-                    channel.send(seconds=turn.seconds, host_seconds=turn.host_seconds, readings=dict(turn.readings))
-                case "peak":
-                    peak, source = entrant.peak()
-                    channel.send(bytes=peak, source=source)
-                case "launches":
-                    counted, source = entrant.launches() or (0.0, "")
-                    channel.send(launches=counted, source=source)
-                case "joules":
-                    spent, source = entrant.joules() or (0.0, "")
-                    channel.send(joules=spent, source=source)
-                case "leave":
-                    entrant.leave()
-                    channel.send(ok=True)
-                    return
-        except Exception as error:
-            channel.send(error=failure(error))
+        super().enter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 import pytest
 
 from harness import store
+from harness.contest.agreement import Agreement
 from harness.contest.effort import Effort
 from harness.contest.hold import failure
 from harness.contest.measure import Asked, Terms, local, measure, placement
 from harness.contest.solo import solo
-from harness.contest.turnstile import REWARM, serve
+from harness.contest.serve import REWARM, REWARM_PAIR, serve
 from harness.contest.variant import Unavailable, Variant
-from harness.model import Claim, Measurement, Status
+from harness.model import BASELINE, Claim, Measurement, Status
 from harness.plugin.session import Session, seating
 from harness.processes import Channel, Message
 
@@ -61,6 +62,12 @@ class Driven(Session):
                 self._writer = store.open_invocation(
                     Path(plan["folder"]), plan["name"], environment=fingerprint(), planned=plan["cases"]
                 )
+        elif plan["do"] == "arm":
+            if self.device().type == "cuda":
+                share_device(self.device())
+            wanted = sorted(wanted, key=plan["cases"].index)
+            if plan["introduce"]:
+                self._introduce(plan["under_test"])
         elif plan["do"] == "roll call":
             from harness.environment import fingerprint, unusable_gpu
 
@@ -69,7 +76,7 @@ class Driven(Session):
 
     def begin(self, case: str) -> None:
         """Say which case comes now: whoever drives keeps its time limit."""
-        if self._plan["do"] != "seat":
+        if self._plan["do"] not in ("seat", "arm"):
             self._channel.send(event="begins", case=case)
 
     def hold(self, case: str, claim: Claim, asked: Asked, target: str, root: Path) -> Measurement | None:
@@ -82,6 +89,8 @@ class Driven(Session):
                 self._note(case, claim, asked)
             case "seat":
                 self._sit(claim, asked)
+            case "arm":
+                self._stand(case, claim, asked)
             case "solo":
                 self._keep(solo(case, claim, asked, self._terms(case, target, root), self._plan["variant"]))
             case "measure":
@@ -97,6 +106,8 @@ class Driven(Session):
         status = Status.SKIPPED if skipped else Status.FAILED
         if self._plan["do"] in ("roll call", "seat"):
             self._channel.send(event=str(status), case=case, error=reason)
+        elif self._plan["do"] == "arm":
+            self._channel.send(event=str(status), case=case, reason=reason)
         else:
             survey = self._plan["do"] == "solo"
             self._keep(Measurement(case, claim.name, self._plan["invocation"], status, reason, survey=survey))
@@ -111,7 +122,48 @@ class Driven(Session):
         assert isinstance(given, Variant)
         with ExitStack() as stack:
             settle = placement(claim, self.device(), stack)
-            serve(self._channel, local(name, given, claim, self.device(), rewarm=REWARM, settle=settle), failure)
+            entrant = local(name, given, claim, self.device(), rewarm=REWARM, settle=settle)
+            self._channel.send(seated=True)
+            serve(self._channel, {name: entrant}, failure)
+
+    def _stand(self, case: str, claim: Claim, asked: Asked) -> None:
+        """One side of a gate: say what is here, then answer for every variant until told to rise.
+
+        A first result is checked against this side's own baseline, where that was opened before.
+        """
+        absent = {name: given.reason for name, given in asked.variants.items() if isinstance(given, Unavailable)}
+        present = {name: given for name, given in asked.variants.items() if isinstance(given, Variant)}
+        self._channel.send(event="case", case=case, variants=list(present), absent=absent)
+        agreement = Agreement(asked.same)
+        comparable = asked.reference is not None
+        if asked.reference is not None:
+            agreement.expected = asked.reference()
+
+        def check(name: str, result: object) -> None:
+            nonlocal comparable
+            if name == BASELINE and asked.reference is None:
+                agreement.expected, comparable = result, True
+            elif comparable:
+                agreement.check(result)
+
+        with ExitStack() as stack:
+            settle = placement(claim, self.device(), stack)
+            entrants = {
+                name: local(name, given, claim, self.device(), rewarm=REWARM_PAIR, settle=settle)
+                for name, given in present.items()
+            }
+            for entrant in entrants.values():
+                stack.callback(entrant.leave)
+            serve(self._channel, entrants, failure, check)
+
+    def _introduce(self, names: Sequence[str]) -> None:
+        """Say what this side of a gate runs on, and where it takes the packages under test from."""
+        from harness.environment import fingerprint, unusable_gpu
+        from harness.environment.packages import packages
+
+        self._channel.send(
+            event="arm", environment=fingerprint(), unusable=unusable_gpu() or "", packages=packages(names)
+        )
 
     def _terms(self, case: str, target: str, root: Path) -> Terms:
         stated = self._plan["cases"][case]
@@ -142,6 +194,13 @@ class Driven(Session):
         except store.StoreError as error:
             self._channel.send(event="error", reason=str(error))
             pytest.exit(str(error), returncode=2)
+
+
+def share_device(device: Any) -> None:
+    """Leave the other side of a gate its half of the device's memory: both hold theirs all the time."""
+    import torch
+
+    torch.cuda.set_per_process_memory_fraction(0.48, device)
 
 
 def poisoned(device: Any) -> bool:

@@ -1,0 +1,144 @@
+"""A duel: one variant, its base and its head in two live processes, round against round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+
+from harness.contest.blocks import Dropped, play, symmetric_orders
+from harness.contest.effort import Effort
+from harness.contest.entrant import LONG_ITERATION, Entrant, Reading, Turn
+from harness.contest.hold import FULL_ROUND, PATIENCE, STARTS
+from harness.contest.pace import Pace, Warm, pace, target_seconds, warm_up
+from harness.model import Arm
+
+WARM_LAPS = 3
+"""Rounds before those that count, where the number of iterations is known from an earlier unit."""
+
+
+class DuelEnded(Exception):
+    """One side could not go on; ``arm`` says which, ``error`` what it raised."""
+
+    def __init__(self, arm: Arm, error: Exception) -> None:
+        super().__init__(f"{arm}: {error}")
+        self.arm = arm
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Fought:
+    """What both sides showed: the iterations of a round, the same for both, and a turn a block."""
+
+    iterations: int
+    turns: Mapping[Arm, tuple[Turn, ...]]
+    first_seconds: Mapping[Arm, float]
+    readings: Mapping[Arm, Mapping[str, Reading]]
+
+
+def duel(
+    base: Entrant,
+    head: Entrant,
+    *,
+    effort: Effort,
+    iterations: int,
+    readings: Sequence[str] = (),
+    now: Callable[[], float],
+    random: Random,
+) -> Fought:
+    """Set both up, run them in, and let them take turns in a symmetric random schedule; both are left afterwards.
+
+    The base's number of iterations counts for both sides: it is found here where ``iterations`` is 0. ``readings`` are
+    taken of both after their rounds. Raises DuelEnded.
+    """
+    sides: dict[Arm, Entrant] = {Arm.BASE: base, Arm.HEAD: head}
+    try:
+        first = _open(sides, random)
+        paced = _run_in(sides, first[Arm.BASE], effort, iterations, now, random)
+        for starts_left in reversed(range(STARTS)):
+            turns = _blocks(sides, paced, effort, now, random)
+            seconds = min(turn.seconds for turn in turns[Arm.BASE])
+            if seconds >= FULL_ROUND * effort.round_seconds or not starts_left:
+                break
+            # The base had been held up while its pace was found; what it really takes is known now.
+            each = seconds / paced.iterations
+            paced = pace(Warm(each, each, settled=True), target_seconds([each], effort), effort)
+        read = {arm: _readings(arm, sides[arm], readings) for arm in random.sample(list(sides), 2)}
+    finally:
+        for arm in random.sample(list(sides), 2):
+            sides[arm].leave()
+    return Fought(paced.iterations, {arm: tuple(turns[arm]) for arm in Arm}, first, read)
+
+
+def _readings(arm: Arm, entrant: Entrant, names: Sequence[str]) -> dict[str, Reading]:
+    found: dict[str, Reading] = {}
+    with _blamed(arm):
+        for name in names:
+            reading = entrant.read(name)
+            if reading is not None:
+                found[name] = reading
+    return found
+
+
+def _open(sides: Mapping[Arm, Entrant], random: Random) -> dict[Arm, float]:
+    first: dict[Arm, float] = {}
+    for arm in random.sample(list(sides), 2):
+        with _blamed(arm):
+            sides[arm].enter()
+    for arm in random.sample(list(sides), 2):
+        with _blamed(arm):
+            first[arm] = sides[arm].open()[0]
+    return first
+
+
+def _run_in(
+    sides: Mapping[Arm, Entrant],
+    first_seconds: float,
+    effort: Effort,
+    iterations: int,
+    now: Callable[[], float],
+    random: Random,
+) -> Pace:
+    if iterations:
+        with _blamed(Arm.BASE):
+            each = sides[Arm.BASE].lap(iterations, 0).seconds / iterations
+        paced = Pace(iterations, max(1, iterations // 5) if each < LONG_ITERATION else 0, each)
+    else:
+        with _blamed(Arm.BASE):
+            warm = warm_up(sides[Arm.BASE], first_seconds, effort, now)
+        paced = pace(warm, target_seconds([warm.seconds], effort), effort)
+    laps = 1 if paced.seconds >= LONG_ITERATION else WARM_LAPS
+    for arm in random.sample(list(sides), 2):
+        with _blamed(arm):
+            for _ in range(laps):
+                sides[arm].lap(paced.iterations, 0)
+    return paced
+
+
+def _blocks(
+    sides: Mapping[Arm, Entrant], paced: Pace, effort: Effort, now: Callable[[], float], random: Random
+) -> dict[Arm, list[Turn]]:
+    turns: dict[Arm, list[Turn]] = {arm: [] for arm in sides}
+    entrants = {str(arm): entrant for arm, entrant in sides.items()}
+    paces = dict.fromkeys(entrants, paced)
+    blocks = effort.blocks(2 * paced.round_seconds)
+    patience = now() + max(8 * blocks * paced.round_seconds, PATIENCE)
+    for done, order in enumerate(symmetric_orders((Arm.BASE, Arm.HEAD), blocks, random)):
+        if done >= effort.fewest_blocks and now() > patience:
+            break
+        try:
+            for name, turn in play(entrants, paces, order).items():
+                turns[Arm(name)].append(turn)
+        except Dropped as dropped:
+            raise DuelEnded(Arm(dropped.name), dropped.error) from dropped
+    return turns
+
+
+@contextmanager
+def _blamed(arm: Arm) -> Iterator[None]:
+    """What is raised inside was this arm's doing."""
+    try:
+        yield
+    except Exception as error:
+        raise DuelEnded(arm, error) from error

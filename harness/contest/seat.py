@@ -1,0 +1,136 @@
+"""Seats: processes in which variants live, asked questions one at a time and stopped whenever they have answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.contest import travel
+from harness.contest.agreement import Disagreement
+from harness.contest.entrant import Reading, Turn
+from harness.processes import ChannelClosed, LiveProcess, Message, exit_reason
+
+
+class SeatError(Exception):
+    """What a seated variant raised, or how its process ended."""
+
+
+class Seat:
+    """A live process that runs only while it has a question to answer.
+
+    ``place`` is where it may leave files, ``timeout`` the seconds an answer may take, ``name`` for messages.
+    """
+
+    def __init__(self, name: str, process: LiveProcess, place: Path, timeout: float) -> None:
+        self.name = name
+        self.pid = process.pid
+        self.place = place
+        self.timeout = timeout
+        self._process = process
+
+    def ask(self, **question: Any) -> Message:
+        """Let the process go on, ask, and stop it again when it has answered.
+
+        Raises SeatError, Disagreement, TimeoutError.
+        """
+        self._process.resume()
+        try:
+            self._process.channel.send(**question)
+            return self.answer()
+        except ChannelClosed:
+            raise SeatError(self._last_words()) from None
+        finally:
+            self._process.pause()
+
+    def tell(self, **what: Any) -> None:
+        """Say something that asks for no answer yet; the process stays stopped. Raises SeatError."""
+        try:
+            self._process.channel.send(**what)
+        except ChannelClosed:
+            raise SeatError(self._last_words()) from None
+
+    def hear(self) -> Message:
+        """Let the process go on until it says something, and stop it again. Raises SeatError, TimeoutError."""
+        self._process.resume()
+        try:
+            return self.answer()
+        finally:
+            self._process.pause()
+
+    def answer(self) -> Message:
+        """The next message. A process that says nothing in time is ended. Raises SeatError, TimeoutError."""
+        try:
+            answer = self._process.channel.receive(self.timeout)
+        except ChannelClosed:
+            raise SeatError(self._last_words()) from None
+        if answer is None:
+            self._process.end()
+            raise TimeoutError(f"no answer from {self.name} in {self.timeout:g} s; its process was ended")
+        if "error" in answer:
+            raise (Disagreement if answer.get("wrong") else SeatError)(answer["error"])
+        return answer
+
+    def _last_words(self) -> str:
+        log = self.place.with_suffix(".log")
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        return f"{exit_reason(self._process.end())}: {lines[-1] if lines else 'it said nothing'}"
+
+
+class SeatedEntrant:
+    """A variant in a seat. ``tree`` (a ProcessTree) watches the seat's processes from outside where given."""
+
+    def __init__(self, name: str, seat: Seat, tree: Any = None) -> None:
+        self.name = name
+        self.seat = seat
+        self._tree = tree
+
+    @property
+    def pid(self) -> int:
+        """The seat's process."""
+        return self.seat.pid
+
+    def enter(self) -> None:
+        """Set the variant up there."""
+        self._ask("enter")
+
+    def open(self) -> tuple[float, object]:
+        """The first iteration there; its result comes here as a file of tensors."""
+        path = self.seat.place.with_suffix(".pt")
+        seconds = float(self._ask("open", path=str(path))["seconds"])
+        result = travel.load(path)
+        path.unlink()
+        return seconds, result
+
+    def lap(self, iterations: int, lead: int) -> Turn:
+        """A round there; what the process tree spent on it is read from outside, before and after."""
+        before = self._tree.cpu_seconds() if self._tree else 0.0
+        answer = self._ask("lap", iterations=iterations, lead=lead)
+        readings = answer["readings"]
+        if self._tree:
+            readings["cpu_seconds"] = max(0.0, self._tree.cpu_seconds() - before) / (iterations + lead)
+        return Turn(answer["seconds"], answer["host_seconds"], readings)
+
+    def read(self, metric: str) -> Reading | None:
+        """A reading taken there while the other seats are stopped; memory of its processes is read from outside."""
+        if metric == "tree_bytes":
+            return self._footprint()
+        answer = self._ask("read", metric=metric)
+        return (float(answer["value"]), str(answer["source"])) if answer["source"] else None
+
+    def _footprint(self) -> Reading:
+        """The seat's process tree, in which there is nothing but this variant; it is stopped while it is read."""
+        if self._tree is None:
+            raise SeatError("nobody watches this seat from outside")
+        workers = {member.pid for member in self._tree.members()[1:]}
+        bytes_held, source = self._tree.memory_with(workers)
+        return float(bytes_held), f"{source}, after its first epoch, in a live process of its own"
+
+    def leave(self) -> None:
+        """Tidy up there; a seat that is gone already has nothing to tidy."""
+        try:
+            self._ask("leave")
+        except SeatError:
+            return
+
+    def _ask(self, what: str, **details: Any) -> Message:
+        return self.seat.ask(do=what, variant=self.name, **details)
