@@ -1,0 +1,87 @@
+"""Print the proof of the gate: what it decides, and what the rules of others decide, on the same samples.
+
+python scripts/gate_power recorded          the recorded samples, and units with a known truth
+python scripts/gate_power live --runs 5     the real command, on a repository made for it
+python scripts/gate_power all
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+# A folder that is run has its own modules on the path, not the package that they are in.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from gate_power import live, recorded, show, simulated
+from gate_power.rivals import RIVALS
+from gate_power.samples import read
+from harness.compare.gate import GateThresholds
+
+
+def main() -> None:
+    """Read the options, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["recorded", "live", "all"])
+    parser.add_argument("--suites", type=int, default=4000, help="suites of identical code drawn from the recording")
+    parser.add_argument("--trials", type=int, default=500, help="decisions drawn per workload and condition")
+    parser.add_argument("--known", type=int, default=2000, help="decisions simulated per noise and truth")
+    parser.add_argument("--pairs", type=int, default=0, help="use only the first so many pairs of each process")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--runs", type=int, default=3, help="live: times that each experiment is held")
+    parser.add_argument("--copies", type=int, default=2, help="live: cases of each of 10 kinds, two decisions each")
+    parser.add_argument("--neighbours", type=int, default=0, help="live: processes that keep a core busy meanwhile")
+    parser.add_argument("--only", help="live: only experiments with this in their name")
+    options = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    if options.what in ("recorded", "all"):
+        show_recorded(console, options)
+    if options.what in ("live", "all"):
+        show_live(console, options)
+
+
+def show_recorded(console: Console, options: argparse.Namespace) -> None:
+    """All that needs no measuring."""
+    workloads = read()
+    held, decisions = recorded.our_suites(workloads, options.suites, options.pairs, options.seed)
+    found = recorded.ours(workloads, options.trials, options.pairs, options.seed)
+    identical = {name: tally for condition, rows in found.items() if not condition.slowdown
+                 and condition.target in (0.05, 0.10) for name, tally in rows.items()}  # fmt: skip
+    sequential = [recorded.theirs(rival, workloads, options.suites, options.seed) for rival in RIVALS]
+    turns = [recorded.theirs_paired(rival, workloads, options.suites, options.seed) for rival in RIVALS]
+    show.show_suites(console, held, decisions, sequential)
+    show.show_alarms(console, identical, sequential)
+    show.show_ours(console, found)
+    show.show_workloads(console, found)
+    show.show_power(
+        console, "The rules of others as their tools collect, slow-downs scaled", sequential, recorded.SLOWDOWNS
+    )
+    show.show_alarms(console, identical, turns)
+    show.show_power(console, "The rules of others on our paired samples, really executed", turns, (0.02, 0.05))
+    thresholds = GateThresholds()
+    known = simulated.simulate(thresholds, options.known, options.seed)
+    show.show_known(console, known, f"target {thresholds.target:.0%}")
+    console.print(show.RECORDED_NOTES)
+
+
+def show_live(console: Console, options: argparse.Namespace) -> None:
+    """The real command; each call's line as soon as it is there, the table at the end."""
+    held = []
+    for stated in live.EXPERIMENTS:
+        experiment = live.Experiment(stated.slowdown, stated.target, stated.loader, options.neighbours)
+        if options.only and options.only not in str(experiment):
+            continue
+        calls = []
+        for call in live.hold(experiment, options.runs, options.copies):
+            calls.append(call)
+            console.print(f"{experiment}: exit {call.status}, {len(call.decisions)} decisions, {call.wall:.1f} s")
+        held.append((experiment, live.count(calls)))
+    if held:
+        show.show_live(console, held)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Our gate on recorded processes: each is a unit, and units are drawn with replacement.
+
+Units are computed once per process. There are 36 of them a workload (18 with work injected): drawing again and again
+shows how the rule treats these, not what a 37th would have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gate_power.counts import Count
+from gate_power.samples import Duet, Workload
+from harness.compare.evidence import Unit, evidence
+from harness.compare.gate import GateThresholds, Rule, rule, rule_for, status_of
+from harness.model import BASELINE, Gated, GateVerdict, Measurement, Trial
+
+SUITE = 40
+"""Decisions in a suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The units of one workload, and the seconds that the rounds of each took, both sides together."""
+
+    workload: str
+    loader: bool
+    units: tuple[Unit, ...]
+    seconds: tuple[float, ...]
+
+    def slower(self, slowdown: float) -> Pool:
+        """The same with all of head's samples multiplied; which pairs are the quiet ones stays as it is."""
+        shift = float(np.log1p(slowdown))
+        return replace(self, units=tuple(replace(u, quiet=u.quiet + shift, total=u.total + shift) for u in self.units))
+
+    def rule(self, thresholds: GateThresholds) -> Rule:
+        """The gate's rule for this workload in a suite."""
+        return rule_for(thresholds, SUITE, loader=self.loader)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What the gate decided, after how many units, and how long their rounds took."""
+
+    outcome: Gated
+    units: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Decisions of one kind together."""
+
+    drawn: tuple[Drawn, ...]
+
+    def count(self, outcome: Gated) -> Count:
+        """How many came out so."""
+        return Count.where(one.outcome is outcome for one in self.drawn)
+
+    @property
+    def units(self) -> float:
+        """Units a decision took, in the mean."""
+        return float(np.mean([one.units for one in self.drawn]))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of rounds that a decision took, in the mean; neither start-up nor lead-ins are in it."""
+        return float(np.mean([one.seconds for one in self.drawn]))
+
+
+def paired(workload: Workload, pairs: int = 0) -> Pool:
+    """Base against head of the same code; only the first ``pairs`` of a process where that is stated."""
+    return _pool(workload, workload.duets, "head", pairs)
+
+
+def injected(workload: Workload, slowdown: float, pairs: int = 0) -> Pool | None:
+    """Base against code that really did that share of work more; None where nobody recorded it."""
+    chosen = [duet for duet in workload.duets if duet.injected and duet.slowdown == slowdown]
+    return _pool(workload, chosen, "injected", pairs) if chosen else None
+
+
+def _pool(workload: Workload, duets: Sequence[Duet], side: str, pairs: int) -> Pool:
+    rows = [(duet.base[: pairs or None], getattr(duet, side)[: pairs or None]) for duet in duets]
+    measured = [
+        Measurement(
+            workload.name,
+            "recorded",
+            invocation,
+            trials=(Trial(BASELINE, samples={"seconds": base}), Trial(side, samples={"seconds": head})),
+        )
+        for invocation, (base, head) in enumerate(rows)
+    ]
+    units = evidence(measured, side, "seconds").units
+    return Pool(workload.name, workload.loader, units, tuple(sum(base) + sum(head) for base, head in rows))
+
+
+def draw(pool: Pool, by: Rule, random: np.random.Generator) -> Drawn:
+    """One decision: units are drawn with replacement until the rule decides."""
+    chosen = random.integers(0, len(pool.units), by.looks[-1])
+    ruling = rule([pool.units[i] for i in chosen], by)
+    assert ruling.outcome is not None  # the last look decides
+    return Drawn(ruling.outcome, ruling.units, sum(pool.seconds[i] for i in chosen[: ruling.units]))
+
+
+def tally(pool: Pool, thresholds: GateThresholds, trials: int, random: np.random.Generator) -> Tally:
+    """Many decisions about one workload."""
+    by = pool.rule(thresholds)
+    return Tally(tuple(draw(pool, by, random) for _ in range(trials)))
+
+
+def suites(
+    pools: Sequence[Pool], thresholds: GateThresholds, number: int, random: np.random.Generator
+) -> Iterator[tuple[int, Tally]]:
+    """Suites of 40 decisions, their workloads drawn with replacement, too: the exit status and the decisions."""
+    rules = [pool.rule(thresholds) for pool in pools]
+    for _ in range(number):
+        chosen = random.integers(0, len(pools), SUITE)
+        drawn = tuple(draw(pools[i], rules[i], random) for i in chosen)
+        yield exit_status(drawn), Tally(drawn)
+
+
+def exit_status(drawn: Sequence[Drawn]) -> int:
+    """What the command would exit with."""
+    return status_of(
+        GateVerdict(f"case {number}", "recorded", "head", "seconds", one.outcome) for number, one in enumerate(drawn)
+    )
