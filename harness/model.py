@@ -231,7 +231,8 @@ class GateVerdict:
 
     ``ratio`` is head/base with its 95 % interval, None where nothing was measured; ``base`` and ``head`` are the
     readings of an exact metric or the typical time of an iteration in seconds. ``variant`` is empty where the whole
-    case shares one fate. ``seconds`` is the wall time spent on it.
+    case shares one fate. ``seconds`` is the wall time spent on it. ``spread`` is the deviation of one unit and
+    ``resolvable`` the smallest slow-down that could be told from none, both as shares; None for too few units.
     """
 
     case: str
@@ -248,6 +249,8 @@ class GateVerdict:
     head: float | None = None
     unsteady: bool = False
     seconds: float = 0.0
+    spread: float | None = None
+    resolvable: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

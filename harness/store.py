@@ -20,6 +20,8 @@ from typing import Any
 from harness.model import SCHEMA, Claim, Expect, Measurement, Status, Trial, Work
 
 RUN_FILE = "run.jsonl"
+GATE_FILE = "gate.jsonl"
+RESULT_FILE = "gate.json"
 LONGEST_LINE = 256 * 2**20
 """Bytes; a longer line is not one of ours, and reading it would cost memory without bound."""
 
@@ -78,6 +80,34 @@ def open_run(folder: Path, claims: Sequence[Claim], **facts: Any) -> Writer:
 def write_measurement(writer: Writer, measurement: Measurement) -> None:
     """Append a finished measurement."""
     writer.write("measurement", **asdict(measurement))
+
+
+def open_gate(folder: Path, claims: Sequence[Claim], **facts: Any) -> Writer:
+    """Start the record of a gate."""
+    writer = Writer(folder / GATE_FILE)
+    writer.write("gate", schema=SCHEMA, claims=[asdict(claim) for claim in claims], **facts)
+    return writer
+
+
+def write_pairing(writer: Writer, variant: str, measurement: Measurement) -> None:
+    """Append what a unit showed of one variant: base's samples in the baseline's place, beside head's."""
+    writer.write("pairing", of=variant, **asdict(measurement))
+
+
+def write_result(folder: Path, content: str) -> None:
+    """Keep a gate's result beside its samples, whole or not at all. Raises StoreError."""
+    path = folder / RESULT_FILE
+    try:
+        draft = path.with_suffix(".part")
+        draft.write_text(content + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}; what was measured is kept beside it") from error
+
+
+def result_files(results: Path) -> list[Path]:
+    """The results of gates in a results folder, oldest first."""
+    return sorted(results.glob(f"*/{RESULT_FILE}")) if results.is_dir() else []
 
 
 def new_run_folder(results: Path, now: datetime) -> Path:

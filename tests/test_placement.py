@@ -114,10 +114,13 @@ def test_settled_threads_are_not_moved_again(system: Callable[..., Threads], mon
 
 
 def test_one_core_leaves_everything_alone(system: Callable[..., Threads], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one core, or without the system's calls, nothing is moved and nothing fails."""
+    """With one core, a team of one, or without the system's calls, nothing is moved and nothing fails."""
     threads = system({5}, others=2)
     monkeypatch.setattr(os, "sched_setaffinity", lambda thread, mask: pytest.fail("moved"))
     with Placement(lambda: 2) as placed:
+        placed.settle()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda thread: {4, 5})
+    with Placement(lambda: 1) as placed:
         placed.settle()
     monkeypatch.delattr(os, "sched_getaffinity")
     with Placement(lambda: 2) as placed:

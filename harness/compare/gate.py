@@ -12,10 +12,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from scipy.special import ndtri
+
 from harness.compare.evidence import KEEP, Unit
 from harness.compare.rules import percent
 from harness.model import Gated, GateVerdict
-from harness.stats import hodges_lehmann, signed_rank_interval, signed_rank_p, trimmed_upper
+from harness.stats import hodges_lehmann, signed_rank_interval, signed_rank_p, trimmed_spread, trimmed_upper
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,24 @@ def _ruling(outcome: Gated | None, judged: Sequence[float], unsteady: bool, reas
     interval = signed_rank_interval(judged, 0.05)
     low, high = (None, None) if interval is None else (math.exp(interval[0]), math.exp(interval[1]))
     return Ruling(outcome, len(judged), math.exp(hodges_lehmann(judged)), low, high, unsteady, reason)
+
+
+def noise(found: Sequence[Unit], by: Rule, tolerated: float) -> tuple[float, float] | None:
+    """The deviation of one unit, and the smallest slow-down these units could tell from none, both as shares.
+
+    Smallest is what the test would call regressed with a chance of 95 % after `NOISE_UNITS` units of that deviation,
+    ``tolerated`` of it being allowed; by the normal approximation, in which the signed-rank test is worth 3/pi of the t
+    test (Pitman's efficiency). None for fewer than four units.
+    """
+    if len(found) < 4:
+        return None
+    spread = trimmed_spread([unit.quiet for unit in found], by.trim)
+    reach = float(ndtri(1 - by.level) + ndtri(0.95)) * spread / math.sqrt(NOISE_UNITS * 3 / math.pi)
+    return math.expm1(spread), math.expm1(reach / (1 - tolerated))
+
+
+NOISE_UNITS = 20
+"""Units for which the smallest resolvable slow-down is stated: the second failing look."""
 
 
 def rule_exact(base: float, head: float, tolerance: float) -> Gated:

@@ -159,11 +159,13 @@ class Driven(Session):
     def _introduce(self, names: Sequence[str]) -> None:
         """Say what this side of a gate runs on, and where it takes the packages under test from."""
         from harness.environment import fingerprint, unusable_gpu
-        from harness.environment.packages import packages
 
-        self._channel.send(
-            event="arm", environment=fingerprint(), unusable=unusable_gpu() or "", packages=packages(names)
-        )
+        found = []
+        if names:
+            from harness.environment.packages import packages
+
+            found = packages(names)
+        self._channel.send(event="arm", environment=fingerprint(), unusable=unusable_gpu() or "", packages=found)
 
     def _terms(self, case: str, target: str, root: Path) -> Terms:
         stated = self._plan["cases"][case]

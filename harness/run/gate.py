@@ -1,0 +1,492 @@
+"""A gate from beginning to end: pairs of live processes, unit after unit, until every decision has fallen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Any, Protocol
+
+from harness import store
+from harness.compare.evidence import evidence
+from harness.compare.gate import GateThresholds, Ruling, noise, rule, rule_exact, rule_for, status_of
+from harness.contest.agreement import Disagreement
+from harness.contest.duel import DuelEnded, Fought, duel
+from harness.contest.effort import Effort
+from harness.model import (
+    BASELINE,
+    SCHEMA,
+    Arm,
+    ArmFacts,
+    Claim,
+    Gated,
+    GateResult,
+    GateVerdict,
+    Measurement,
+    Trial,
+    metric,
+)
+from harness.run.pair import MISSING, ArmLost, Introduction, Pair, Side, Standing
+from harness.run.roll_call import CrewError
+
+SECONDS = "seconds"
+HEAD = str(Arm.HEAD)
+
+BUDGET = 1800.0
+"""Seconds a gate may take where nobody says how long."""
+
+EXACT = ("peak_bytes", "launches")
+"""Metrics that one reading settles, where the machine has them."""
+
+SELFTEST_UNITS = 10
+"""Units a selftest takes of every decision, whatever was decided before: a noise floor needs some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a gate was asked for.
+
+    ``labels`` is what people call the two arms, ``before`` the benchmarks (``path::function``) that the base's own
+    revision has, None where it has no revision of its own. ``seconds`` is the time budget.
+    """
+
+    benchmarks: Path
+    claims: Sequence[Claim]
+    sides: tuple[Side, Side]
+    labels: Mapping[Arm, str]
+    thresholds: GateThresholds
+    device: str = "auto"
+    data: Path | None = None
+    under_test: tuple[str, ...] = ()
+    before: frozenset[str] | None = None
+    seconds: float = BUDGET
+    selftest: bool = False
+
+
+class Screen(Protocol):
+    """What a gate tells whoever is watching."""
+
+    def note(self, text: str) -> None: ...  # noqa: D102
+    def begins(self, case: str, unit: int) -> None: ...  # noqa: D102
+    def unit(self, number: int, decided: int, decisions: int, regressed: int, seconds: float) -> None: ...  # noqa: D102
+    def tick(self) -> None: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One variant of one case on its way to a decision."""
+
+    case: str
+    claim: Claim
+    variant: str
+    iterations: int = 0
+    measurements: list[Measurement] = field(default_factory=list)
+    ruling: Ruling | None = None
+    outcome: Gated | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    exact: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        """Whether more units may decide it."""
+        return self.outcome is None
+
+    def settle(self, outcome: Gated, reason: str) -> None:
+        """Its fate is known, and no number will change it."""
+        self.outcome, self.reason = outcome, reason
+
+
+def gate(
+    asked: Asked,
+    folder: Path,
+    screen: Screen,
+    check: Callable[[Mapping[Arm, Introduction]], Sequence[str]] = lambda _: (),
+) -> GateResult:
+    """Hold the gate and give its result; every pair of samples is in ``folder`` as soon as it is measured.
+
+    ``check`` sees what both arms say of themselves before anything is measured; what it raises ends the gate, what it
+    gives are notes. Raises CrewError, StoreError; KeyboardInterrupt passes through when the processes are gone, and
+    carries the result so far as its first argument.
+    """
+    return _Gate(asked, folder, screen, check).hold()
+
+
+def effort_for(claim: Claim, target: float) -> Effort:
+    """Rounds and blocks of one decision in one unit: more blocks for a finer target."""
+    if claim.loader:
+        return Effort(share=1.2, longest_round=0.1, fewest_blocks=4, most_blocks=12, warmup_limit=2.0)
+    finer = 0.05 / target
+    blocks = min(60, max(12, round(16 * finer)))
+    return Effort(share=0.5 * max(1.0, finer), fewest_blocks=6, most_blocks=blocks, warmup_limit=0.5)
+
+
+class _Gate:
+    """One gate in progress."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        folder: Path,
+        screen: Screen,
+        check: Callable[[Mapping[Arm, Introduction]], Sequence[str]],
+    ) -> None:
+        self._asked = asked
+        self._folder = folder
+        self._screen = screen
+        self._check = check
+        self._by_function = {f"{claim.path}::{claim.function}": claim for claim in asked.claims}
+        self._candidates: dict[tuple[str, str], Candidate] = {}
+        self._fates: list[GateVerdict] = []
+        self._seen: set[str] = set()
+        self._said: dict[Arm, Introduction] = {}
+        self._notes: list[str] = []
+        self._units = 0
+        self._random = SystemRandom()
+        self._start = time.monotonic()
+        self._end = self._start + asked.seconds
+
+    def hold(self) -> GateResult:
+        writer = store.open_gate(
+            self._folder, self._asked.claims, base=self._asked.labels[Arm.BASE], head=self._asked.labels[Arm.HEAD]
+        )
+        try:
+            while self._units < self._asked.thresholds.cap and (self._units == 0 or self._wanted()):
+                if self._units and time.monotonic() >= self._end:
+                    self._notes.append("the time budget was used up before everything was decided")
+                    break
+                self._units += 1
+                self._unit(writer)
+                self._screen.unit(self._units, *self._count(), time.monotonic() - self._start)
+        except KeyboardInterrupt:
+            self._notes.append("interrupted: what was not decided by then is inconclusive")
+            raise KeyboardInterrupt(self._result()) from None
+        finally:
+            writer.close()
+        return self._result()
+
+    # --- one unit -----------------------------------------------------------------------------------------------------
+
+    def _unit(self, writer: store.Writer) -> None:
+        before = self._progress()
+        files = sorted({claim.path for claim in self._files_wanted()})
+        with Pair(
+            self._asked.sides, self._asked.benchmarks, files, self._folder, self._units, tick=self._screen.tick
+        ) as pair:
+            random = Random(self._random.getrandbits(64))
+            try:
+                self._lead(pair, random, writer)
+            except ArmLost as lost:
+                self._mourn(lost)
+        if self._units > 1 and self._progress() == before:
+            raise CrewError(f"unit {self._units} measured nothing; see the logs in {self._folder}")
+        self._rule()
+
+    def _lead(self, pair: Pair, random: Random, writer: store.Writer) -> None:
+        first = not self._said
+        cases = self._cases(pair) if first else sorted({candidate.case for candidate in self._wanted()})
+        random.shuffle(cases)
+        said = pair.begin(
+            cases,
+            {
+                "device": self._asked.device,
+                "data": str(self._asked.data) if self._asked.data else None,
+                "introduce": first,
+                "under_test": list(self._asked.under_test),
+            },
+        )
+        if first:
+            self._introduced(said, writer)
+        for case, standings in pair.walk(random):
+            if case not in self._seen:
+                self._register(case, standings)
+            self._screen.begins(case, self._units)
+            self._contest(pair, case, random, writer)
+            if time.monotonic() >= self._end and self._units > 1:
+                break
+
+    def _introduced(self, said: Mapping[Arm, Introduction], writer: store.Writer) -> None:
+        self._said = dict(said)
+        writer.write(
+            "header",
+            schema=SCHEMA,
+            environment=dict(said[Arm.HEAD].environment),
+            base_environment=dict(said[Arm.BASE].environment),
+            planned=[],
+        )
+        self._notes += self._check(said)
+
+    def _cases(self, pair: Pair) -> list[str]:
+        """Every case of the chosen benchmarks that either side has; files that cannot be imported have their fate."""
+        cases = dict.fromkeys([*pair.cases[Arm.HEAD], *pair.cases[Arm.BASE]])
+        for function, claim in self._by_function.items():
+            if any(case.partition("[")[0] == function for case in cases):
+                continue
+            broken = pair.broken[Arm.HEAD].get(claim.path, "it has no case")
+            self._fates.append(_fate(function, claim, "", Gated.FAILED, f"head: {broken}"))
+        for function in sorted((self._asked.before or frozenset()) - set(self._by_function)):
+            claim = Claim("", "", function.partition("::")[0], function.partition("::")[2])
+            self._fates.append(_fate(function, claim, "", Gated.MISSING, "base has it, head does not: gone or renamed?"))
+        return [case for case in cases if case.partition("[")[0] in self._by_function]
+
+    def _register(self, case: str, standings: Mapping[Arm, Standing]) -> None:
+        """What is to be judged of a case, and what cannot be."""
+        self._seen.add(case)
+        claim = self._claim_of(case)
+        base, head = standings[Arm.BASE], standings[Arm.HEAD]
+        known_before = self._asked.before is None or case.partition("[")[0] in self._asked.before
+        if fate := _fate_of_case(base, head, known_before=known_before):
+            self._fates.append(_fate(case, claim, "", *fate))
+            return
+        for variant in dict.fromkeys([*head.variants, *base.variants, *head.absent, *base.absent]):
+            here, there = variant in head.variants, variant in base.variants
+            if here and there:
+                self._candidates[case, variant] = Candidate(case, claim, variant)
+            elif here:
+                self._fates.append(_fate(case, claim, variant, Gated.NEW, "base does not have this variant"))
+            elif there:
+                why = head.absent.get(variant, "head does not have this variant")
+                self._fates.append(_fate(case, claim, variant, Gated.MISSING, why))
+            else:
+                why = head.absent.get(variant) or base.absent.get(variant, "")
+                self._fates.append(_fate(case, claim, variant, Gated.SKIPPED, why))
+
+    def _contest(self, pair: Pair, case: str, random: Random, writer: store.Writer) -> None:
+        waiting = [candidate for candidate in self._wanted() if candidate.case == case]
+        random.shuffle(waiting)
+        # Correctness first: in the first unit every variant's result is checked against its own side's baseline.
+        waiting.sort(key=lambda candidate: self._units == 1 and candidate.variant != BASELINE)
+        for candidate in waiting:
+            start = time.monotonic()
+            for seat in pair.seats.values():
+                seat.timeout = candidate.claim.time_limit
+            try:
+                fought = duel(
+                    pair.entrant(Arm.BASE, candidate.variant),
+                    pair.entrant(Arm.HEAD, candidate.variant),
+                    effort=effort_for(candidate.claim, self._target(candidate.claim)),
+                    iterations=candidate.iterations,
+                    readings=EXACT if self._units == 1 and not candidate.claim.loader else (),
+                    now=time.perf_counter,
+                    random=random,
+                )
+            except DuelEnded as ended:
+                _end(candidate, ended)
+                if not isinstance(ended.error, Disagreement):
+                    self._notes.append(f"{case} {candidate.variant}: {candidate.reason}")
+                continue
+            seconds = time.monotonic() - start
+            candidate.seconds += seconds
+            candidate.iterations = fought.iterations
+            measurement = _measurement(candidate, self._units, fought, seconds)
+            candidate.measurements.append(measurement)
+            for name in EXACT:
+                pairs = [fought.readings[arm].get(name) for arm in (Arm.BASE, Arm.HEAD)]
+                if pairs[0] is not None and pairs[1] is not None:
+                    candidate.exact[name] = (pairs[0][0], pairs[1][0])
+            store.write_pairing(writer, candidate.variant, measurement)
+
+    def _mourn(self, lost: ArmLost) -> None:
+        """A process died between questions: the case it was on its way to is lost, the others go on in the next unit."""
+        for candidate in self._wanted():
+            if candidate.case == lost.case:
+                candidate.settle(Gated.FAILED, f"{lost.arm}: {lost}")
+        if lost.case and lost.case not in self._seen:
+            self._seen.add(lost.case)
+            self._fates.append(_fate(lost.case, self._claim_of(lost.case), "", Gated.FAILED, f"{lost.arm}: {lost}"))
+        if not self._said:
+            raise CrewError(f"the {lost.arm} side ended before it could say what it is: {lost}")
+
+    # --- what is decided ----------------------------------------------------------------------------------------------
+
+    def _rule(self) -> None:
+        decisions = len(self._candidates)
+        for candidate in self._candidates.values():
+            if not candidate.open or not candidate.measurements:
+                continue
+            by = rule_for(self._asked.thresholds, decisions, loader=candidate.claim.loader)
+            found = evidence(candidate.measurements, HEAD, SECONDS, self._asked.thresholds.keep)
+            if not found.units:
+                continue
+            candidate.ruling = rule(found.units, by)
+            if candidate.ruling.outcome is not None:
+                candidate.settle(candidate.ruling.outcome, candidate.ruling.reason)
+
+    def _wanted(self) -> list[Candidate]:
+        """The candidates that another unit is for."""
+        if not self._asked.selftest:
+            return [candidate for candidate in self._candidates.values() if candidate.open]
+        stopped = (Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT)
+        return [
+            candidate
+            for candidate in self._candidates.values()
+            if candidate.open or (len(candidate.measurements) < SELFTEST_UNITS and candidate.outcome not in stopped)
+        ]
+
+    def _files_wanted(self) -> list[Claim]:
+        """The claims whose files the next pair must import: all of them until each case was called once."""
+        return [candidate.claim for candidate in self._wanted()] if self._seen else list(self._asked.claims)
+
+    def _count(self) -> tuple[int, int, int]:
+        decided = [candidate for candidate in self._candidates.values() if not candidate.open]
+        return len(decided), len(self._candidates), sum(c.outcome is Gated.REGRESSED for c in decided)
+
+    def _progress(self) -> tuple[int, int, int]:
+        measured = sum(len(candidate.measurements) for candidate in self._candidates.values())
+        return measured, len(self._fates), self._count()[0]
+
+    def _target(self, claim: Claim) -> float:
+        return self._asked.thresholds.loader_target if claim.loader else self._asked.thresholds.target
+
+    def _claim_of(self, case: str) -> Claim:
+        return self._by_function[case.partition("[")[0]]
+
+    def _result(self) -> GateResult:
+        verdicts = [*self._fates]
+        for candidate in self._candidates.values():
+            verdicts += _verdicts(candidate, self._asked.thresholds, len(self._candidates))
+        limits = self._asked.thresholds
+        order = {case: index for index, case in enumerate(sorted(self._seen))}
+        verdicts.sort(key=lambda verdict: order.get(verdict.case, -1))
+        return GateResult(
+            base=self._facts(self._asked.sides[0]),
+            head=self._facts(self._asked.sides[1]),
+            verdicts=tuple(verdicts),
+            status=status_of(verdicts),
+            decisions=len(self._candidates),
+            target=limits.target,
+            loader_target=limits.loader_target,
+            alpha=limits.alpha,
+            units=self._units,
+            seconds=time.monotonic() - self._start,
+            notes=tuple(dict.fromkeys(self._notes)),
+            selftest=self._asked.selftest,
+        )
+
+    def _facts(self, side: Side) -> ArmFacts:
+        said = self._said.get(side.arm)
+        return ArmFacts(
+            side.arm,
+            self._asked.labels[side.arm],
+            side.python,
+            dict(side.shown),
+            said.packages if said else (),
+            dict(said.environment) if said else {},
+        )
+
+
+def _fate(case: str, claim: Claim, variant: str, outcome: Gated, reason: str) -> GateVerdict:
+    return GateVerdict(case, claim.name, variant, SECONDS, outcome, reason)
+
+
+def _fate_of_case(base: Standing, head: Standing, *, known_before: bool) -> tuple[Gated, str] | None:
+    """The fate of a whole case where one side has no contest to offer; None where both have."""
+    match base.status, head.status:
+        case "", "":
+            return None
+        case "skipped", "skipped":
+            return Gated.SKIPPED, head.reason
+        case _, "skipped":
+            return Gated.MISSING, f"head skips what base runs: {head.reason}"
+        case _, status if status == MISSING:
+            return Gated.MISSING, f"head: {head.reason}"
+        case _, status if status:
+            return Gated.FAILED, f"head: {head.reason}"
+        case status, _ if status == MISSING or not known_before:
+            return Gated.NEW, f"base: {base.reason}"
+    return Gated.FAILED, f"base: {base.reason}"
+
+
+def _end(candidate: Candidate, ended: DuelEnded) -> None:
+    outcome = (
+        Gated.WRONG
+        if isinstance(ended.error, Disagreement)
+        else Gated.TIMED_OUT
+        if isinstance(ended.error, TimeoutError)
+        else Gated.FAILED
+    )
+    candidate.settle(outcome, f"{ended.arm}: {ended.error}")
+
+
+def _measurement(candidate: Candidate, unit: int, fought: Fought, seconds: float) -> Measurement:
+    """The pair of samples as a measurement: base in the place of the baseline, head as its only variant."""
+    trials = []
+    for arm, name in ((Arm.BASE, BASELINE), (Arm.HEAD, HEAD)):
+        turns = fought.turns[arm]
+        samples: dict[str, tuple[float, ...]] = {SECONDS: tuple(turn.seconds / fought.iterations for turn in turns)}
+        if all(turn.host_seconds is not None for turn in turns):
+            samples["host_seconds"] = tuple((turn.host_seconds or 0.0) / fought.iterations for turn in turns)
+        readings = fought.readings[arm]
+        trials.append(
+            Trial(
+                name,
+                iterations=fought.iterations,
+                first_seconds=fought.first_seconds[arm],
+                samples=samples,
+                exact={metric: value for metric, (value, _) in readings.items()},
+                sources={metric: source for metric, (_, source) in readings.items()},
+            )
+        )
+    return Measurement(candidate.case, candidate.claim.name, unit, trials=tuple(trials), seconds=seconds)
+
+
+def _verdicts(candidate: Candidate, thresholds: GateThresholds, decisions: int) -> list[GateVerdict]:
+    """The decision on its time, and one for each exact metric that was read."""
+    ruling = candidate.ruling
+    outcome = candidate.outcome or Gated.INCONCLUSIVE
+    reason = candidate.reason or (ruling.reason if ruling else "not reached")
+    base = _typical(candidate, BASELINE)
+    units = evidence(candidate.measurements, HEAD, SECONDS, thresholds.keep).units
+    spread = noise(units, rule_for(thresholds, decisions, loader=candidate.claim.loader), thresholds.tolerated)
+    found = [
+        GateVerdict(
+            candidate.case,
+            candidate.claim.name,
+            candidate.variant,
+            SECONDS,
+            outcome,
+            reason,
+            units=ruling.units if ruling else 0,
+            ratio=ruling.ratio if ruling else None,
+            low=ruling.low if ruling else None,
+            high=ruling.high if ruling else None,
+            base=base,
+            head=_typical(candidate, HEAD),
+            unsteady=ruling.unsteady if ruling else False,
+            seconds=candidate.seconds,
+            spread=spread[0] if spread else None,
+            resolvable=spread[1] if spread else None,
+        )
+    ]
+    for name, (before, after) in candidate.exact.items():
+        unit = metric(name).unit
+        found.append(
+            GateVerdict(
+                candidate.case,
+                candidate.claim.name,
+                candidate.variant,
+                name,
+                rule_exact(before, after, thresholds.bytes_tolerance),
+                f"{before:.15g} -> {after:.15g} {unit}",
+                units=1,
+                ratio=after / before if before else None,
+                base=before,
+                head=after,
+            )
+        )
+    return found
+
+
+def _typical(candidate: Candidate, trial: str) -> float | None:
+    """Median seconds of an iteration, over all its rounds."""
+    from statistics import median
+
+    rounds = [
+        value
+        for measurement in candidate.measurements
+        if (found := measurement.trial(trial)) is not None
+        for value in found.samples[SECONDS]
+    ]
+    return median(rounds) if rounds else None

@@ -1,0 +1,222 @@
+"""A pair: the live processes of both arms, walking through the same cases side by side. One pair gives one unit.
+
+Both run the same benchmark files; only one of the two is ever awake once they have been imported.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from harness.contest.seat import Seat, SeatedEntrant, SeatError
+from harness.launch import measuring_environment, pytest_command
+from harness.model import Arm, Package
+from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
+from harness.run.roll_call import CrewError
+
+MISSING = "missing"
+"""The status of a case that a side does not have."""
+
+START_LIMIT = 180.0
+"""Seconds a process may take to import the benchmarks, and to reach a case's contest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """How to start the process of one arm; of its ``variables``, ``shown`` are those that somebody asked for."""
+
+    arm: Arm
+    python: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
+    lent: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What an arm says of itself."""
+
+    environment: Mapping[str, Any]
+    packages: tuple[Package, ...]
+    unusable_gpu: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What became of a case on one side: its variants, those that cannot run here, or why there is no contest."""
+
+    variants: tuple[str, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
+    status: str = ""
+    reason: str = ""
+
+
+class ArmLost(Exception):
+    """The process of an arm is gone; the message has its last words, ``case`` what it was on its way to, if anything."""
+
+    def __init__(self, arm: Arm, reason: str, case: str = "") -> None:
+        super().__init__(reason)
+        self.arm = arm
+        self.case = case
+
+
+class Pair:
+    """Both processes. Use as a context manager: neither outlives it, whatever dies.
+
+    Once entered, ``cases`` are those each side has, ``broken`` the files that a side could not import, with the reason.
+    """
+
+    def __init__(
+        self,
+        sides: Sequence[Side],
+        root: Path,
+        files: Sequence[str],
+        log_folder: Path,
+        unit: int,
+        *,
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._sides = sides
+        self._command = {
+            side.arm: pytest_command(side.python, root, [str(root / file) for file in files]) for side in sides
+        }
+        self._log = {side.arm: log_folder / f"unit-{unit:03d}-{side.arm}.log" for side in sides}
+        self._tick = tick
+        self._stack = ExitStack()
+        self._route: list[str] = []
+        self.seats: dict[Arm, Seat] = {}
+        self.cases: dict[Arm, list[str]] = {}
+        self.broken: dict[Arm, dict[str, str]] = {}
+
+    def __enter__(self) -> Pair:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        places = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tipbench-pair-")))
+        guard = Guard()
+        self._stack.callback(guard.close)
+        # Equal in a pair: the order of sets and dicts of strings must not be what differs.
+        seed = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(2), "big"))}
+        processes = {}
+        for side in self._sides:
+            process = LiveProcess(
+                self._command[side.arm],
+                guard=guard,
+                environment={**measuring_environment(side.lent), **side.variables, **seed},
+                log=self._log[side.arm],
+            )
+            self._stack.callback(process.end)
+            processes[side.arm] = process
+        for arm, process in processes.items():
+            ready = self._ready(arm, process)
+            self.cases[arm], self.broken[arm] = list(ready["cases"]), dict(ready["broken"])
+            process.pause()
+            place = places / str(arm)
+            place.with_suffix(".log").symlink_to(self._log[arm].resolve())
+            self.seats[arm] = Seat(str(arm), process, place, START_LIMIT)
+
+    def _ready(self, arm: Arm, process: LiveProcess) -> Message:
+        end = time.monotonic() + START_LIMIT
+        try:
+            while time.monotonic() < end:
+                message = process.channel.receive(0.5)
+                if message is not None:
+                    return message
+                self._tick()
+        except ChannelClosed:
+            last = self._last_words(arm)
+            raise CrewError(f"the {arm} side cannot measure: {exit_reason(process.end())}: {last}") from None
+        raise CrewError(
+            f"the {arm} side did not import the benchmarks in {START_LIMIT:g} s; see {self._log[arm]}"
+        )
+
+    def begin(self, cases: Sequence[str], plan: Mapping[str, Any]) -> dict[Arm, Introduction]:
+        """Tell both sides what to walk through, in that order; what they say of themselves, where the plan asks for it.
+
+        Raises ArmLost.
+        """
+        self._route = list(cases)
+        said: dict[Arm, Introduction] = {}
+        for arm, seat in self.seats.items():
+            here = [case for case in cases if case in self.cases[arm]]
+            self._tell(arm, seat, do="arm", cases=here, **plan)
+            if plan["introduce"]:
+                answer = self._hear(arm, seat)
+                packages = tuple(Package(**package) for package in answer["packages"])
+                said[arm] = Introduction(answer["environment"], packages, answer["unusable"])
+        return said
+
+    def walk(self, random: Random) -> Iterator[tuple[str, dict[Arm, Standing]]]:
+        """Lead both sides from case to case; each is ready for questions about the one that is yielded.
+
+        They reach it one after the other, in random order. A case that a side lacks is "missing" there. Raises ArmLost.
+        """
+        at: dict[Arm, Standing] = {arm: Standing(status="at the door") for arm in self.seats}
+        for case in self._route:
+            now: dict[Arm, Standing] = {}
+            for arm in random.sample(list(self.seats), 2):
+                if case in self.cases[arm]:
+                    # Where a side is in a contest, it is told to rise from it first.
+                    now[arm] = at[arm] = self._next(arm, case, rising=not at[arm].status)
+                else:
+                    now[arm] = Standing(status=MISSING, reason=self._why_missing(arm, case))
+            yield case, now
+
+    def entrant(self, arm: Arm, variant: str, tree: Any = None) -> SeatedEntrant:
+        """A variant of the case at hand, on one side."""
+        return ArmEntrant(variant, self.seats[arm], tree)
+
+    def _tell(self, arm: Arm, seat: Seat, **plan: Any) -> None:
+        try:
+            seat.tell(**plan)
+        except SeatError as error:
+            raise ArmLost(arm, str(error)) from None
+
+    def _next(self, arm: Arm, case: str, *, rising: bool) -> Standing:
+        seat = self.seats[arm]
+        seat.timeout = START_LIMIT
+        if rising:
+            self._tell(arm, seat, do="rise")
+        message = self._hear(arm, seat, case)
+        if message.get("case") != case:
+            raise ArmLost(arm, f"it is at {message.get('case')}, not at {case}", case)
+        if message["event"] == "case":
+            return Standing(tuple(message["variants"]), dict(message["absent"]))
+        return Standing(status=message["event"], reason=message["reason"])
+
+    def _hear(self, arm: Arm, seat: Seat, case: str = "") -> Message:
+        try:
+            return seat.hear()
+        except (SeatError, TimeoutError) as error:
+            raise ArmLost(arm, str(error), case) from None
+
+    def _why_missing(self, arm: Arm, case: str) -> str:
+        file = case.partition("::")[0]
+        return self.broken[arm].get(file, "") or f"{arm} has no such case"
+
+    def _last_words(self, arm: Arm) -> str:
+        lines = self._log[arm].read_text(errors="replace").strip().splitlines() if self._log[arm].exists() else []
+        return f"{lines[-1]} (see {self._log[arm]})" if lines else "it said nothing"
+
+
+class ArmEntrant(SeatedEntrant):
+    """A variant on one side of a gate: its first result stays there and is checked there."""
+
+    def open(self) -> tuple[float, object]:
+        """The first iteration there."""
+        return float(self._ask("open")["seconds"]), None
