@@ -1,0 +1,243 @@
+"""What the report of a gate tells, as plain words by verdict and by arm; every form starts from here."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite, isnan
+
+from harness.model import ArmFacts, Comparison, Gated, GateResult, GateVerdict, Kind, metric
+from harness.report.words import better, duration, effect, inert, interval, quantity
+
+NEVER_GREEN = (Gated.INCONCLUSIVE, Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT, Gated.MISSING)
+"""Outcomes that could not be judged and so cannot pass."""
+
+GROUPS: Mapping[str, tuple[Gated, ...]] = {
+    "Regressed": (Gated.REGRESSED,),
+    "Cannot be judged": NEVER_GREEN[:-1],
+    "Missing": (Gated.MISSING,),
+    "Unchanged": (Gated.UNCHANGED,),
+    "New": (Gated.NEW,),
+    "Skipped": (Gated.SKIPPED,),
+}
+"""Headings in the order of a report, and the outcomes below each."""
+
+DIGEST = 12
+"""Characters shown of a package's digest."""
+
+_OWN_CACHES = frozenset({"TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "CUDA_CACHE_PATH"})
+_SECRET = re.compile(r"(KEY|TOKEN)S?(_|$)|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
+_EXPECTED = frozenset({"git", "warnings"})
+_INTERRUPTED = 130
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """One verdict, every cell on one line, without power, and empty where there is nothing to say.
+
+    ``change`` is head against base, ``better`` None where it may be nothing; ``readings`` are base -> head.
+    ``noise`` is the deviation of one unit, ``resolves`` the smallest slow-down that could be told from none.
+    """
+
+    claim: str
+    case: str
+    variant: str
+    metric: str
+    outcome: Gated
+    change: str
+    better: bool | None
+    interval: str
+    readings: str
+    units: str
+    noise: str
+    resolves: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """An arm in words; ``lines`` are pairs of what is said and the words."""
+
+    arm: str
+    label: str
+    lines: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something in which the arms' environments differ: its dotted name, and the value on each side."""
+
+    name: str
+    base: str
+    head: str
+
+
+def rows(verdicts: Iterable[GateVerdict], *outcomes: Gated) -> list[GateRow]:
+    """The verdicts with one of these outcomes, or all, in words and in the order they came."""
+    return [_row(verdict) for verdict in verdicts if not outcomes or verdict.outcome in outcomes]
+
+
+def counts(verdicts: Iterable[GateVerdict]) -> tuple[tuple[Gated, int], ...]:
+    """How often each outcome fell, in the order of `Gated`."""
+    found = Counter(verdict.outcome for verdict in verdicts)
+    return tuple((outcome, found[outcome]) for outcome in Gated if found[outcome])
+
+
+def headline(result: GateResult) -> str:
+    """The outcome, the counts and the exit status: ``nothing regressed: 38 unchanged, 2 skipped; exit 0``."""
+    found = dict(counts(result.verdicts))
+    regressed = found.get(Gated.REGRESSED, 0)
+    if regressed and result.selftest:
+        lead = "1 false alarm" if regressed == 1 else f"{regressed} false alarms"
+    elif regressed:
+        lead = f"{regressed} regressed"
+        del found[Gated.REGRESSED]
+    elif result.status == 0:
+        lead = "no false alarm" if result.selftest else "nothing regressed"
+    elif result.status == 3:
+        lead = "cannot be judged" if Gated.UNCHANGED in found or set(found) & set(NEVER_GREEN) else "nothing was judged"
+    else:
+        lead = "interrupted" if result.status == _INTERRUPTED else "ended early"
+    told = ", ".join(f"{count} {outcome}" for outcome, count in found.items())
+    return f"{lead}{f': {told}' if told else ''}; exit {result.status}"
+
+
+def decided_by(result: GateResult) -> tuple[str, ...]:
+    """How it was decided: targets, the level and what it was split over, the evidence and the time it took."""
+    return (
+        f"target {share(result.target)} (loaders {share(result.loader_target)})",
+        f"alpha {share(result.alpha)} over {_counted(result.decisions, 'decision')}",
+        _counted(result.units, "unit"),
+        inert(duration(result.seconds), 40),
+    )
+
+
+def share(value: float) -> str:
+    """A share as a percentage: 0.05 -> ``5 %``."""
+    return f"{100 * value:.3g} %"
+
+
+def sides(result: GateResult) -> tuple[Side, Side]:
+    """Both arms in words, base first."""
+    return _side(result.base), _side(result.head)
+
+
+def variables(arm: ArmFacts) -> dict[str, str]:
+    """The variables of an arm; the value of one that is named like a secret is not shown anywhere."""
+    return {name: "(hidden)" if _SECRET.search(name) else value for name, value in arm.variables.items()}
+
+
+def differences(result: GateResult) -> list[Difference]:
+    """What differs between the arms' environments beyond what has to: revisions, compile caches, stated variables."""
+    stated = {*result.base.variables, *result.head.variables, *_OWN_CACHES}
+    base, head = (
+        dict(_flat({name: value for name, value in arm.environment.items() if name not in _EXPECTED}))
+        for arm in (result.base, result.head)
+    )
+    if not base or not head:
+        return []  # one that was never read differs in everything, which says nothing
+    return [
+        Difference(inert(name, 100), _value(base.get(name, _ABSENT)), _value(head.get(name, _ABSENT)))
+        for name in dict.fromkeys([*base, *head])
+        if base.get(name, _ABSENT) != head.get(name, _ABSENT)
+        and not (name.startswith("variables.") and name.removeprefix("variables.") in stated)
+    ]
+
+
+def spread(verdicts: Sequence[GateVerdict]) -> str:
+    """The smallest and the largest change among verdicts: ``-0.8 to +1.1 %``; nothing where none has a ratio."""
+    ratios = [ratio for verdict in verdicts if (ratio := _ratio(verdict)) is not None and 0 < ratio < inf]
+    return interval(Comparison("seconds", 0, 1.0, min(ratios), max(ratios))) if ratios else ""
+
+
+def _row(verdict: GateVerdict) -> GateRow:
+    found = _comparison(verdict)
+    reason = inert(verdict.reason)
+    if verdict.unsteady:
+        reason = f"{reason}{'; ' if reason else ''}unsteady: judged by total time"
+    return GateRow(
+        inert(verdict.claim),
+        inert(verdict.case),
+        inert(verdict.variant),
+        inert(verdict.metric),
+        verdict.outcome,
+        effect(found) if found else "",
+        better(found) if found else None,
+        inert(interval(found), 60) if found else "",
+        _readings(verdict),
+        str(verdict.units) if verdict.units else "",
+        _perhaps(verdict.spread),
+        _perhaps(verdict.resolvable),
+        reason,
+    )
+
+
+def _comparison(verdict: GateVerdict) -> Comparison | None:
+    ratio = _ratio(verdict)
+    if ratio is None:
+        return None
+    low, high = verdict.low, verdict.high
+    if low is None or high is None or not 0 < low <= high < inf:
+        low = high = None
+    return Comparison(verdict.metric, verdict.units, ratio, low, high)
+
+
+def _ratio(verdict: GateVerdict) -> float | None:
+    """Head/base; of an exact metric from its readings where it was not finite and so was not saved."""
+    if verdict.ratio is not None and not isnan(verdict.ratio):
+        return verdict.ratio
+    base, head = verdict.base, verdict.head
+    if metric(verdict.metric).kind is not Kind.EXACT or base is None or head is None:
+        return None
+    if not (isfinite(base) and isfinite(head)):
+        return None
+    return head / base if base else inf if head else 1.0
+
+
+def _readings(verdict: GateVerdict) -> str:
+    if verdict.base is None or verdict.head is None:
+        return ""
+    stated = metric(verdict.metric)
+    # a noisy metric's are the time of an iteration, whatever the metric is
+    unit = stated.unit if stated.kind is Kind.EXACT else "s"
+    first, second = (inert(quantity(value, unit), 40) for value in (verdict.base, verdict.head))
+    same = first.partition(" ")[2] == second.partition(" ")[2]
+    return f"{first.partition(' ')[0] if same else first} -> {second}"
+
+
+def _side(arm: ArmFacts) -> Side:
+    lines = [("python", inert(arm.python))] if arm.python else []
+    lines += [("with", f"{inert(name, 100)}={inert(value, 100)}") for name, value in variables(arm).items()]
+    for package in arm.packages:
+        where = f"{inert(package.digest)[:DIGEST]}  {inert(package.file)}" if package.file else "not there"
+        lines.append((inert(package.name, 100), where))
+    return Side(str(arm.arm), inert(arm.label), tuple(lines))
+
+
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """The leaves of nested values by dotted names."""
+    children: Iterable[tuple[object, object]]
+    if isinstance(value, Mapping):
+        children = value.items()
+    elif isinstance(value, list | tuple):
+        children = enumerate(value)
+    else:
+        yield name, value
+        return
+    for key, child in children:
+        yield from _flat(child, f"{name}.{key}" if name else f"{key}")
+
+
+def _value(value: object) -> str:
+    return "absent" if value is _ABSENT or value is None else inert(value, 80)
+
+
+def _perhaps(value: float | None) -> str:
+    return "" if value is None or not isfinite(value) else inert(share(value), 40)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,238 @@
+"""A gate on the terminal: readable at 80 columns and more, in colour or without, and in a pipe.
+
+What regressed comes first, then what cannot be judged; the last line says the outcome and the exit status. Foreign text
+is printed as plain text, and columns that do not fit move below their row, so that nothing is cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.segment import Segment, Segments
+from rich.table import Table
+from rich.text import Text
+
+from harness.model import Gated, GateResult
+from harness.report.gate.content import (
+    GROUPS,
+    GateRow,
+    decided_by,
+    differences,
+    headline,
+    rows,
+    sides,
+    spread,
+)
+from harness.report.header import machine_lines
+from harness.report.words import inert
+
+STYLES = {
+    Gated.REGRESSED: "bold red",
+    Gated.UNCHANGED: "green",
+    Gated.INCONCLUSIVE: "yellow",
+    Gated.MISSING: "yellow",
+    Gated.NEW: "cyan",
+    Gated.WRONG: "bold magenta",
+    Gated.FAILED: "bold magenta",
+    Gated.TIMED_OUT: "bold magenta",
+    Gated.SKIPPED: "dim",
+}
+"""Colours say again what the words say; nothing is told by colour alone."""
+
+INDENT = 2
+GAP = 2
+NARROWEST_REASON = 30
+
+_MOST = 12
+_LISTED = ("Missing", "New", "Skipped")
+_TITLES = {
+    "variant": "variant", "metric": "metric", "outcome": "verdict", "change": "change", "interval": "95 % interval",
+    "readings": "base -> head", "units": "units", "noise": "noise", "resolves": "resolves",
+}  # fmt: skip
+_ALWAYS = ("variant", "metric", "outcome", "change")
+_NOISE = ("noise", "resolves")
+_DEAREST_FIRST = (*_NOISE, "interval", "units", "readings")
+
+
+def show_gate(result: GateResult, console: Console, *, every: bool = False) -> None:
+    """Print the report of a gate; ``every`` shows the rows of what is unchanged or skipped, too.
+
+    A self-test always has the rows of what is unchanged, with the noise of each and what it resolves.
+    """
+    page = _Page(console)
+    page.arms(result)
+    tables = [
+        heading for heading in GROUPS if heading not in _LISTED and (every or result.selftest or heading != "Unchanged")
+    ]
+    tabled = rows(result.verdicts, *(outcome for name in tables for outcome in GROUPS[name]))
+    layout = _fit(tabled, page.width, [name for name in _TITLES if result.selftest or name not in _NOISE])
+    for heading, outcomes in GROUPS.items():
+        verdicts = [verdict for verdict in result.verdicts if verdict.outcome in outcomes]
+        if not verdicts:
+            continue
+        page.heading(f"{heading} ({len(verdicts)})")
+        told = rows(verdicts)
+        if heading in tables:
+            page.table(told, layout)
+        elif heading == "Unchanged":
+            for claim, own in _together((verdict.claim, verdict) for verdict in verdicts).items():
+                changes = spread(own)
+                page.summed(inert(claim), len(own), f"changes {changes}" if changes else "")
+        elif heading == "Skipped" and not every:
+            for (claim, reason), alike in _together(((row.claim, row.reason), row) for row in told).items():
+                page.summed(claim, len(alike), reason)
+        else:
+            page.listed(told)
+    page.closing(result)
+
+
+_Key = TypeVar("_Key")
+_Item = TypeVar("_Item")
+
+
+def _together(pairs: Iterable[tuple[_Key, _Item]]) -> dict[_Key, list[_Item]]:
+    """Items by their keys, in the order in which the keys first come."""
+    found: dict[_Key, list[_Item]] = {}
+    for key, item in pairs:
+        found.setdefault(key, []).append(item)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Columns beside each other with their widths, and the names of those that go below each row."""
+
+    widths: Mapping[str, int]
+    below: tuple[str, ...]
+
+
+def _fit(shown: Sequence[GateRow], available: int, names: Iterable[str]) -> _Layout:
+    """The layout of columns with these names; one that is empty everywhere is left out."""
+    wanted = {name: max((len(_plain(row, name)) for row in shown), default=0) for name in names}
+    widths = {name: max(widest, len(_TITLES[name])) for name, widest in wanted.items() if widest}
+    for name in ("variant", "metric"):
+        if name in widths:
+            widths[name] = min(widths[name], max(14, available // 4))
+    chosen = [name for name in _ALWAYS if name in widths]
+    for name in _DEAREST_FIRST:
+        if name in widths and sum(widths[each] + GAP for each in (*chosen, name)) - GAP <= available:
+            chosen.append(name)
+    inline = {name: width for name, width in widths.items() if name in chosen}
+    return _Layout(inline, tuple(name for name in widths if name not in chosen))
+
+
+def _plain(row: GateRow, name: str) -> str:
+    return str(getattr(row, name))
+
+
+class _Page:
+    """Prints the parts of a report, each from plain strings."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.width = console.width - INDENT
+
+    def text(self, words: str, style: str = "") -> Text:
+        """Never markup, and only what the output can encode: a log in ASCII gets question marks, not an error."""
+        return Text(words.encode(self._console.encoding, "replace").decode(self._console.encoding), style=style)
+
+    def print(self, *what: RenderableType, indent: int = 0) -> None:
+        for each in what:
+            for line in self._console.render_lines(Padding(each, (0, 0, 0, indent)), pad=False):
+                self._console.print(Segments([*_stripped(line), Segment.line()]), end="")
+
+    def arms(self, result: GateResult) -> None:
+        grid = _grid(2)
+        told = [line for line in machine_lines(result.head.environment) if line[0] != "git"]
+        for label, line in told:
+            grid.add_row(self.text(label, "dim"), self.text(line))
+        for side in sides(result):
+            grid.add_row(self.text(side.arm, "dim"), self.text(side.label, "bold"))
+            for name, words in side.lines:
+                grid.add_row("", Text.assemble(self.text(name, "dim"), "  ", self.text(words)))
+        found = differences(result)
+        for index, difference in enumerate(found[:_MOST]):
+            words = f"{difference.name}: {difference.base} -> {difference.head}"
+            grid.add_row(self.text("" if index else "differs", "dim"), self.text(words, "yellow"))
+        if len(found) > _MOST:
+            grid.add_row("", self.text(f"and {len(found) - _MOST} more", "yellow"))
+        if result.selftest:
+            grid.add_row(self.text("self-test", "dim"), self.text("identical code on both sides"))
+        self.print(grid)
+
+    def heading(self, words: str) -> None:
+        self.print("", self.text(words, "bold"))
+
+    def table(self, told: Sequence[GateRow], layout: _Layout) -> None:
+        """The rows below their benchmark, each with what did not fit, and its reason, beside it or on a line below."""
+        left = self.width - sum(width + GAP for width in layout.widths.values())
+        beside = left >= NARROWEST_REASON
+        titles = [self.text(_TITLES[name], "dim") for name in layout.widths]
+        widths = {**layout.widths, "reason": left} if beside else layout.widths
+        self._beside(widths, [*titles, *([self.text("reason", "dim")] if beside else [])])
+        for (claim, case), own in _together(((row.claim, row.case), row) for row in told).items():
+            self.print(self._case(claim, case))
+            for row in own:
+                cells = [self._cell(row, name) for name in layout.widths]
+                self._beside(widths, [*cells, *([self.text(row.reason)] if beside else [])])
+                below = [f"{_TITLES[name]}: {_plain(row, name)}" for name in layout.below if _plain(row, name)]
+                if below:
+                    self.print(self.text(", ".join(below), "dim"), indent=INDENT + 2)
+                if row.reason and not beside:
+                    self.print(self.text(row.reason, "italic"), indent=INDENT + 2)
+
+    def listed(self, told: Sequence[GateRow]) -> None:
+        """Benchmarks by name, variants that share one reason together."""
+        for (claim, case, reason), own in _together(((row.claim, row.case, row.reason), row) for row in told).items():
+            names = dict.fromkeys(" ".join(part for part in (row.variant, row.metric) if part) for row in own)
+            self.print(self._case(claim, case))
+            words = "; ".join(part for part in (", ".join(filter(None, names)), reason) if part)
+            if words:
+                self.print(self.text(words), indent=INDENT)
+
+    def summed(self, claim: str, count: int, words: str) -> None:
+        """One line for all of a claim."""
+        told = f"{count}{f', {words}' if words else ''}"
+        self.print(Text.assemble(self.text(claim, "bold blue"), "  ", self.text(told)))
+
+    def closing(self, result: GateResult) -> None:
+        self.print("", *(self.text(inert(note, 1000), "yellow") for note in result.notes))
+        self.print(self.text("; ".join(decided_by(result)), "dim"))
+        style = {0: "bold green", 1: "bold red"}.get(result.status, "bold yellow")
+        # soft_wrap: the last line is one line in every log
+        self._console.print(self.text(headline(result), style), highlight=False, soft_wrap=True)
+
+    def _case(self, claim: str, case: str) -> Text:
+        return Text("  ").join(part for part in (self.text(claim, "bold blue"), self.text(case)) if part)
+
+    def _cell(self, row: GateRow, name: str) -> Text:
+        if name == "outcome":
+            return self.text(str(row.outcome), STYLES[row.outcome])
+        style = {True: "green", False: "red", None: ""}[row.better] if name == "change" else ""
+        return self.text(_plain(row, name), style)
+
+    def _beside(self, widths: Mapping[str, int], cells: Sequence[Text]) -> None:
+        grid = Table.grid(padding=(0, GAP, 0, 0))
+        for width in widths.values():
+            grid.add_column(width=width, overflow="fold")
+        grid.add_row(*cells)
+        self.print(grid, indent=INDENT)
+
+
+def _stripped(line: list[Segment]) -> list[Segment]:
+    """The line without what a table pads it with: a pipe keeps every blank."""
+    kept = list(line)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    return [*kept[:-1], Segment(kept[-1].text.rstrip(), kept[-1].style)] if kept else []
+
+
+def _grid(columns: int) -> Table:
+    grid = Table.grid(padding=(0, GAP, 0, 0))
+    for _ in range(columns):
+        grid.add_column(overflow="fold")
+    return grid
