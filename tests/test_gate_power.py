@@ -20,7 +20,7 @@ from gate_power import live, recorded, repository, simulated
 from gate_power.counts import Count, stream
 from gate_power.neighbour import busy
 from gate_power.ours import SUITE, Drawn, Pool, Tally, draw, exit_status, injected, paired, suites, tally
-from gate_power.rivals import RIVALS, Rival, Side, pyperf_lists
+from gate_power.rivals import RIVALS, Rival, Side, nvbench_noise, pyperf_lists
 from gate_power.samples import Duet, Workload, read
 
 from harness.compare.evidence import Unit
@@ -80,6 +80,13 @@ def test_a_rule_turns_at_its_threshold(name: str, below: float, above: float) ->
 def test_a_rule_without_a_threshold_takes_any_certain_difference(name: str) -> None:
     """Half a percent is a regression to a rule that asks for significance alone, or for more than the noise."""
     assert says(next(rival for rival in RIVALS if rival.name == name), 1.005)
+
+
+def test_the_quieter_side_sets_the_noise_that_a_difference_must_exceed() -> None:
+    """nvbench takes the smaller of the two deviations: 1 % more is slow where either side is quiet."""
+    quiet, loud = [1.0, 1.001] * 10, [0.9, 1.12] * 10
+    assert nvbench_noise([quiet], [loud])
+    assert not nvbench_noise([[0.9, 1.1] * 10], [loud])
 
 
 def test_pyperf_keeps_decisions_apart() -> None:
@@ -237,8 +244,10 @@ def test_known_truths_are_told_apart() -> None:
     found = {
         (known.noise, known.truth.split(",")[0]): known.tally for known in simulated.simulate(GateThresholds(), 20, 0)
     }
-    assert len(found) == 4 * 4
-    for noise in simulated.NOISE:
+    assert len(found) == 5 * 4
+    assert found["normal, 4 %", "0"].count(Gated.REGRESSED) == Count(0, 20)
+    assert found["normal, 4 %", "near"].units > 20
+    for noise in set(simulated.NOISE) - {"normal, 4 %"}:
         assert found[noise, "0"].count(Gated.REGRESSED) == Count(0, 20)
         assert found[noise, "0"].count(Gated.UNCHANGED).hits >= 19
         assert found[noise, "target"].count(Gated.REGRESSED).hits >= 17

@@ -21,6 +21,9 @@ from gate_power.rivals import RIVALS
 from gate_power.samples import read
 from harness.compare.gate import GateThresholds
 
+PAIRS = (10, 15, 20)
+"""Pairs of rounds in a unit that are tried beside all that a process has."""
+
 
 def main() -> None:
     """Read the options, print the tables."""
@@ -52,15 +55,17 @@ def show_recorded(console: Console, options: argparse.Namespace) -> None:
                  and condition.target in (0.05, 0.10) for name, tally in rows.items()}  # fmt: skip
     sequential = [recorded.theirs(rival, workloads, options.suites, options.seed) for rival in RIVALS]
     turns = [recorded.theirs_paired(rival, workloads, options.suites, options.seed) for rival in RIVALS]
-    show.show_suites(console, held, decisions, sequential)
-    show.show_alarms(console, identical, sequential)
+    collected, own = "others as their tools collect", "all on our paired samples"
+    show.show_suites(console, f"Identical code, {collected}", held, decisions, sequential)
+    show.show_alarms(console, f"Identical code: false alarms per benchmark, {collected}", identical, sequential)
     show.show_ours(console, found)
     show.show_workloads(console, found)
-    show.show_power(
-        console, "The rules of others as their tools collect, slow-downs scaled", sequential, recorded.SLOWDOWNS
-    )
-    show.show_alarms(console, identical, turns)
-    show.show_power(console, "The rules of others on our paired samples, really executed", turns, (0.02, 0.05))
+    fewer = {n: recorded.ours(workloads, options.trials // 2, n, options.seed) for n in PAIRS}
+    show.show_pairs(console, fewer | {options.pairs: found})
+    show.show_power(console, f"Compute: slow-downs, scaled, {collected}", sequential, recorded.SLOWDOWNS)
+    show.show_suites(console, f"Identical code, {own}", held, decisions, turns)
+    show.show_alarms(console, f"Identical code: false alarms per benchmark, {own}", identical, turns)
+    show.show_power(console, f"Compute: slow-downs, really executed, {own}", turns, (0.02, 0.05))
     thresholds = GateThresholds()
     known = simulated.simulate(thresholds, options.known, options.seed)
     show.show_known(console, known, f"target {thresholds.target:.0%}")

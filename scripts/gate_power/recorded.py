@@ -28,7 +28,10 @@ class Suites:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a rule says of each workload: how often identical code is an alarm, and a slow-down found."""
+    """What a rule says of each workload: how often identical code is an alarm, and a slow-down found.
+
+    ``found`` and ``seconds``, those of the samples of one decision, are about compute workloads.
+    """
 
     name: str
     alarms: Mapping[str, Count]
@@ -121,7 +124,7 @@ def theirs(rival: Rival, workloads: Sequence[Workload], number: int, seed: int) 
     verdicts: list[list[bool]] = []
     for workload in workloads:
         pairs = [rival.sides(window) for window in windows(workload.alone, 2 * rival.processes)]
-        seconds += [rival.rounds * sum(map(sum, (*base, *head))) for base, head in pairs]
+        seconds += [] if workload.loader else [rival.rounds * sum(map(sum, (*base, *head))) for base, head in pairs]
         verdicts.append(rival.decisions(pairs))
         alarms[workload.name] = Count.where(verdicts[-1])
         for slowdown in SLOWDOWNS if not workload.loader else ():
@@ -140,7 +143,7 @@ def theirs_paired(rival: Rival, workloads: Sequence[Workload], number: int, seed
     verdicts: list[list[bool]] = []
     for workload in workloads:
         pairs = _paired(rival, [(duet.base, duet.head) for duet in workload.duets])
-        seconds += [rival.rounds * sum(map(sum, (*base, *head))) for base, head in pairs]
+        seconds += [] if workload.loader else [rival.rounds * sum(map(sum, (*base, *head))) for base, head in pairs]
         verdicts.append(rival.decisions(pairs))
         alarms[workload.name] = Count.where(verdicts[-1])
         for slowdown in found:

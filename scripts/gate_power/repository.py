@@ -182,6 +182,7 @@ def make(root: Path, slowdown: float, *, loader: bool = False, copies: int = 2) 
     if abs(steps - round(steps)) > 1e-9:
         raise ValueError(f"{slowdown:+.2%} of {STEPS} steps is no whole number of steps")
     repository = Repository(root)
+    repository.write(".gitignore", "results/\n__pycache__/\n")
     repository.write("pyproject.toml", '[tool.harness]\nunder-test = ["work"]\n')
     repository.write("work/__init__.py", WORK.format(steps=STEPS))
     name, text = ("bench_loader.py", LOADER) if loader else ("bench_work.py", COMPUTE)

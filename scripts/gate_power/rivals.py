@@ -208,12 +208,12 @@ RIVALS = (
     Rival("pytest-benchmark median:5%", lambda base, head: pytest_benchmark(base, head, "median")),
     Rival("pytest-benchmark mean:5%", lambda base, head: pytest_benchmark(base, head, "mean")),
     Rival("asv continuous", asv_continuous, processes=2, samples=5, rounds=2, turns=True),
-    Rival("pyperf compare_to", pyperf_compare_to, processes=20, samples=3, batch=pyperf_lists),
+    Rival("pyperf compare_to", pyperf_compare_to, processes=20, samples=3, rounds=10, batch=pyperf_lists),
     Rival("benchstat, -count=10", benchstat, samples=10, rounds=3),
     Rival("benchstat, 10 processes", benchstat, processes=10, samples=1, rounds=20),
     Rival("criterion", criterion),
     Rival("nvbench_compare", nvbench_noise),
     Rival("nvbench_compare_robust", nvbench_gap),
 )
-"""The samples are about 5 ms: asv's are 10 ms, hence two rounds. Where a tool wants more of one process than the 30
-rounds that were recorded (criterion 100 samples, benchmarks in Go a second each) it gets what there is."""
+"""Rounds are about 5 ms. asv's samples are 10 ms, two rounds. Where a tool wants more of one process than the 30 rounds
+that were recorded (pyperf three values of 100 ms, criterion 100 samples, Go a second each) it gets what there is."""

@@ -15,20 +15,19 @@ from gate_power.simulated import Known
 from harness.model import Gated
 
 
-def show_suites(console: Console, held: Suites, decisions: Tally, others: Iterable[Judged]) -> None:
+def show_suites(console: Console, title: str, held: Suites, decisions: Tally, others: Iterable[Judged]) -> None:
     """Identical code: who cries wolf?"""
-    table = _table(f"Identical code: false alarms (suites of {SUITE})", "rule", "decisions", "suites with an alarm")
-    table.add_column("suites that exit 0", justify="right")
-    table.add_row("our gate", str(decisions.count(Gated.REGRESSED)), str(held.alarmed), str(held.green), style="bold")
+    table = _table(title, "rule", "decisions with an alarm", f"suites of {SUITE} with an alarm", "suites that exit 0")
+    table.add_row("our gate", str(decisions.count(Gated.REGRESSED)), str(held.alarmed), str(held.green))
     for judged in others:
-        table.add_row(judged.name, str(judged.alarm), str(judged.suites.alarmed), str(judged.suites.green))
+        table.add_row(judged.name, str(judged.alarm), str(judged.suites.alarmed), judged.suites.green.short())
     console.print(table)
 
 
-def show_alarms(console: Console, own: Mapping[str, Tally], others: Iterable[Judged]) -> None:
+def show_alarms(console: Console, title: str, own: Mapping[str, Tally], others: Iterable[Judged]) -> None:
     """Identical code, benchmark by benchmark."""
     names = list(own)
-    table = _table("Identical code: false alarms per benchmark", "rule", *map(_short, names))
+    table = _table(title, "rule", *map(_short, names))
     rows = [("our gate", alarms_of(own)), *((judged.name, judged.alarms) for judged in others)]
     for name, alarms in rows:
         table.add_row(name, *(alarms[workload].short() for workload in names))
@@ -49,9 +48,24 @@ def show_ours(console: Console, found: Mapping[Condition, Mapping[str, Tally]]) 
     titles = ("target", "code", "regressed", "unchanged", "inconclusive", "units", "seconds")
     table = _table("Our gate, decisions by what was asked", *titles)
     for condition, by_workload in sorted(found.items(), key=_order):
-        every = Tally(tuple(drawn for tally in by_workload.values() for drawn in tally.drawn))
+        every = _every(by_workload)
         name = f"{condition.target:.0%}, {'loader' if condition.loader else f'{len(by_workload)} workloads'}"
         table.add_row(name, str(condition), *_outcomes(every), f"{every.units:.1f}", f"{every.seconds:.2f}")
+    console.print(table)
+
+
+def show_pairs(console: Console, by_pairs: Mapping[int, Mapping[Condition, Mapping[str, Tally]]]) -> None:
+    """Our gate with fewer pairs of rounds in a unit: what is found, what passes, and the seconds."""
+    table = _table("Our gate by pairs of rounds in a unit: regressed, unchanged, seconds", "target", "code")
+    for pairs in by_pairs:
+        table.add_column(f"{pairs or 'all'} pairs", justify="right")
+    for condition, _ in sorted(next(iter(by_pairs.values())).items(), key=_order):
+        if condition.slowdown not in (0.0, condition.target):
+            continue
+        cells = [_every(found[condition]) for found in by_pairs.values()]
+        table.add_row(f"{condition.target:.0%}{', loader' if condition.loader else ''}", str(condition), *(
+            f"{c.count(Gated.REGRESSED).short()}, {c.count(Gated.UNCHANGED).short()}, {c.seconds:.2f} s" for c in cells
+        ))  # fmt: skip
     console.print(table)
 
 
@@ -116,6 +130,10 @@ take more rounds of a process than the 30 that exist. Only slow-downs count as a
 Suites of {SUITE} draw the workload and then the decision, both with replacement. "Scaled" multiplies head's samples,
 "really executed" are recordings of code that did the work. Seconds are those of the rounds that a decision used:
 no start-up, no warming up, no lead-in (a fifth of a round each)."""
+
+
+def _every(by_workload: Mapping[str, Tally]) -> Tally:
+    return Tally(tuple(drawn for tally in by_workload.values() for drawn in tally.drawn))
 
 
 def _order(item: tuple[Condition, object]) -> tuple[bool, float, float]:

@@ -15,11 +15,12 @@ from harness.compare.gate import GateThresholds, rule, rule_for
 
 NOISE: dict[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {
     "normal, 1 %": lambda random, n: random.normal(0, 0.01, n),
+    "normal, 4 %": lambda random, n: random.normal(0, 0.04, n),
     "Student t2, 0.7 %": lambda random, n: 0.007 * random.standard_t(2, n),
     "Cauchy, 0.4 %": lambda random, n: 0.004 * random.standard_cauchy(n),
     "0.8 %, a tenth 8 %": lambda random, n: random.normal(0, 0.008, n) * np.where(random.random(n) < 0.1, 10, 1),
 }
-"""Spreads of one unit's log ratio, about as the recorded ones have them."""
+"""Spreads of one unit's log ratio, about as recorded; 4 % is what a case looks like that cannot be decided."""
 
 
 @dataclass(frozen=True, slots=True)
