@@ -96,7 +96,7 @@ class Numbers(torch.utils.data.Dataset):
     """Samples that cost as many steps as an iteration has."""
 
     def __len__(self):
-        return 1024
+        return 512
 
     def __getitem__(self, index):
         value = torch.full((64,), float(index))
@@ -110,7 +110,7 @@ class Epoch:
 
     def __init__(self, workers):
         self.loader = torch.utils.data.DataLoader(
-            Numbers(), batch_size=32, num_workers=workers, persistent_workers=workers > 0
+            Numbers(), batch_size=8, num_workers=workers, persistent_workers=workers > 0
         )
 
     def __call__(self):
@@ -147,7 +147,7 @@ from harness import claim, prepared
 @pytest.mark.parametrize("workers", [0, 2])
 def bench_loader(contest, workers, copy):
     contest(
-        baseline=prepared(work.Epoch, workers), variant=prepared(work.Epoch, workers), same=torch.equal, items=1024
+        baseline=prepared(work.Epoch, workers), variant=prepared(work.Epoch, workers), same=torch.equal, items=512
     )
 '''
 
