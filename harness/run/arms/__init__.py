@@ -1,0 +1,7 @@
+"""The arms of a gate: what each side is made of, made ready to be measured, and gone afterwards."""
+
+from harness.run.arms.arm import NothingToCompare, Prepared, Wanted, variables_from
+from harness.run.arms.imported import check_packages
+from harness.run.arms.workshop import Workshop
+
+__all__ = ["NothingToCompare", "Prepared", "Wanted", "Workshop", "check_packages", "variables_from"]

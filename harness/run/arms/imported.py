@@ -1,0 +1,59 @@
+"""What the arms really imported, held against what they were to import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.model import Package
+from harness.run.arms.arm import NothingToCompare, Prepared, same_variables
+from harness.run.settings import UsageError
+
+
+def check_packages(
+    prepared_base: Prepared, prepared_head: Prepared, base: Sequence[Package], head: Sequence[Package]
+) -> tuple[str, ...]:
+    """Notes on packages that one side lacks, once it is sure that each side measures its own code.
+
+    ``base`` and ``head`` are the packages under test as the sides imported them, in the same order. Raises UsageError
+    for a package that neither side has; NothingToCompare for one that comes from outside its arm, and where all of
+    them are equal and nothing else differs either. Arms without a revision have nothing to check.
+    """
+    if prepared_base.tree is None or prepared_head.tree is None:
+        return ()
+    pairs = list(zip(base, head, strict=True))
+    for before, after in pairs:
+        if not before.file and not after.file:
+            raise UsageError(
+                f"neither side can import {before.name}; [tool.harness] under-test names what is imported, and "
+                "installing the project must bring it"
+            )
+        for package, prepared in ((before, prepared_base), (after, prepared_head)):
+            if package.file and not _within(Path(package.file), prepared.home):
+                raise NothingToCompare(
+                    f"{prepared.arm} imports {package.name} from {package.file}, outside {prepared.home}, and not "
+                    f"what was built from {prepared.label}; take that out of the way (PYTHONPATH, sitecustomize)"
+                )
+    if (
+        pairs
+        and all(before.digest == after.digest for before, after in pairs)
+        and _else_equal(prepared_base, prepared_head)
+    ):
+        names = ", ".join(package.name for package in base)
+        raise NothingToCompare(
+            f"{names}: identical on both sides, {prepared_base.label} and {prepared_head.label}; what changed is "
+            "nothing that is under test"
+        )
+    return tuple(
+        f"{before.name} is new: base has none" if after.file else f"{before.name} is gone: head has none"
+        for before, after in pairs
+        if not before.file or not after.file
+    )
+
+
+def _else_equal(base: Prepared, head: Prepared) -> bool:
+    return base.interpreter == head.interpreter and base.pins == head.pins and same_variables(base.shown, head.shown)
+
+
+def _within(file: Path, home: Path) -> bool:
+    return file.is_relative_to(home) or file.resolve().is_relative_to(home.resolve())

@@ -1,0 +1,78 @@
+"""The start-up of an arm's own interpreter: its own packages first, then those of the one it is built on.
+
+`install` puts the module below and a .pth file that imports it into an environment's site-packages, so that every
+process of the arm, loader workers included, begins with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import harness
+
+_NAME = "_tipbench_arm"
+
+_MODULE = '''"""Made for one arm of a gate, and gone after it."""
+import os
+import site
+import sys
+from importlib.machinery import PathFinder
+
+OWN = {own!r}
+UNDER_TEST = {under_test!r}
+HARNESS = {harness!r}
+
+
+class OwnFirst:
+    """Looks for packages among the arm's own before any path, folder or editable install has its say."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        *parents, _ = name.split(".")
+        if name == "harness":
+            return PathFinder.find_spec(name, [HARNESS])
+        if name not in UNDER_TEST and (parents or name in sys.stdlib_module_names):
+            return None
+        spec = PathFinder.find_spec(name, [os.path.join(own, *parents) for own in OWN])
+        if spec is not None and spec.loader is None:
+            if name not in UNDER_TEST:
+                return None
+            # A list stays as it is; what it was would follow changes of sys.path out of the arm.
+            spec.submodule_search_locations = list(spec.submodule_search_locations)
+        return spec
+
+
+for folder in {behind!r}:
+    site.addsitedir(folder)
+if UNDER_TEST:
+    sys.meta_path.insert(0, OwnFirst)
+    for name in UNDER_TEST:
+        if OwnFirst.find_spec(name) is None:
+            sys.modules[name] = None  # this arm has none, and must not borrow the other's
+sys.path += {last!r}
+'''
+
+
+def install(
+    site: Path,
+    *,
+    behind: Sequence[str],
+    own: Sequence[Path] = (),
+    under_test: Sequence[str] = (),
+    last: Sequence[Path] = (),
+) -> None:
+    """Let an environment with these site-packages see the folders ``behind`` its own, .pth files included.
+
+    With ``under_test``, those packages come from the ``own`` folders or not at all, and other top-level modules from
+    there before anywhere else; ``last`` ends sys.path. The harness is always this one. Replaces what was there before.
+    """
+    text = _MODULE.format(
+        own=[str(folder) for folder in own],
+        under_test=list(under_test),
+        harness=str(Path(harness.__file__).resolve().parents[1]),
+        behind=list(behind),
+        last=[str(folder) for folder in last],
+    )
+    (site / f"{_NAME}.py").write_text(text, encoding="utf-8")
+    (site / f"{_NAME}.pth").write_text(f"import {_NAME}\n", encoding="utf-8")

@@ -1,0 +1,82 @@
+"""What a checkout is as a project: whether it can be installed, what building and running it takes."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion
+
+_LEGACY = ("setuptools>=40.8.0",)
+"""What builds a project that does not say what does."""
+
+
+class Project:
+    """A folder with a pyproject.toml or a setup.py, or neither."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stated: Mapping[str, Any] = {}
+        # What is no TOML is the installer's to complain about.
+        with suppress(OSError, ValueError):
+            self._stated = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+
+    @property
+    def installable(self) -> bool:
+        """Whether it says how it is built or what it is, and not that it is no package."""
+        tools = _table(self._stated, "tool")
+        if _table(tools, "uv").get("package") is False or _table(tools, "poetry").get("package-mode") is False:
+            return False
+        return bool({"build-system", "project"} & self._stated.keys()) or (self.folder / "setup.py").is_file()
+
+    @property
+    def sources(self) -> list[Path]:
+        """The folders that imports start from where it is not installed."""
+        return [folder for folder in (self.folder, self.folder / "src") if folder.is_dir()]
+
+    @property
+    def dependencies(self) -> list[str] | None:
+        """What it needs to run; None where only building it tells."""
+        project = _table(self._stated, "project")
+        if not project or "dependencies" in _strings(project.get("dynamic", [])):
+            return None
+        return _strings(project.get("dependencies", []))
+
+    @property
+    def build_requirements(self) -> list[str]:
+        """What building it takes, as it states it."""
+        return _strings(_table(self._stated, "build-system").get("requires", list(_LEGACY)))
+
+
+def satisfied(requirements: Sequence[str], versions: Mapping[str, str]) -> bool:
+    """Whether these distributions, versions by normalised name, are all that is required."""
+    try:
+        parsed = [Requirement(text) for text in requirements]
+        wanted = {normal(one.name): one for one in parsed if one.marker is None or one.marker.evaluate()}
+        for name, one in wanted.items():
+            if name not in versions or one.url or not one.specifier.contains(versions[name], prereleases=True):
+                return False
+    except (InvalidRequirement, InvalidVersion):
+        return False  # the installer says it better
+    # Older setuptools make no wheel by themselves, and do not say so.
+    alone = "setuptools" not in wanted or Requirement("setuptools>=70.1").specifier.contains(versions["setuptools"])
+    return alone or "wheel" in versions
+
+
+def normal(name: str) -> str:
+    """A distribution's name as the index spells it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _table(within: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = within.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _strings(found: object) -> list[str]:
+    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []

@@ -1,0 +1,265 @@
+"""The workshop: makes both arms ready in one scratch folder, and leaves nothing of them behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.launch import measuring_environment
+from harness.model import Arm
+from harness.processes import Guard
+from harness.run.arms.arm import NothingToCompare, Prepared, Wanted, same_variables
+from harness.run.arms.build import Job, build, digest_of, make_environment
+from harness.run.arms.interpreter import Interpreter, interpreter
+from harness.run.arms.own_first import install
+from harness.run.arms.project import Project
+from harness.run.arms.repository import GitFailed, Repository, Revision
+from harness.run.arms.scratch import Scratch, remove_stale, undisturbed
+from harness.run.configuration import Configuration
+from harness.run.settings import UsageError
+
+_CACHES = {
+    "TORCHINDUCTOR_CACHE_DIR": "inductor",
+    "TRITON_CACHE_DIR": "triton",
+    "TORCH_EXTENSIONS_DIR": "extensions",
+    "CUDA_CACHE_PATH": "cuda",
+    "PYTHONPYCACHEPREFIX": "bytecode",
+}
+
+
+class Workshop:
+    """Makes arms. Use as a context manager: nothing it made outlives it.
+
+    ``tell`` hears what it is busy with. What earlier gates could not remove, because they were killed, goes first.
+    """
+
+    def __init__(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        self._tell = tell
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Workshop:
+        remove_stale()
+        with ExitStack() as stack:
+            self._scratch = Scratch()
+            stack.callback(self._scratch.remove)
+            self._guard = Guard()
+            stack.callback(self._guard.close)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        with undisturbed():
+            self._stack.close()
+
+    @property
+    def folder(self) -> Path:
+        """The scratch folder; what is put into it goes with it."""
+        return self._scratch.folder
+
+    def prepare(
+        self, base: Wanted, head: Wanted, repository: Path, configuration: Configuration
+    ) -> tuple[Prepared, Prepared]:
+        """Make both arms ready; ``repository`` is any folder of the one whose revisions are asked for.
+
+        Raises UsageError for what cannot be, NothingToCompare for equal arms, LaunchError for an interpreter that
+        cannot measure and for a revision that cannot be built.
+        """
+        _refuse(base, head, configuration)
+        wanted = {Arm.BASE: base, Arm.HEAD: head}
+        if base.rev is None:
+            on = {arm: interpreter(one.python, arm) for arm, one in wanted.items()}
+            if _same_besides(wanted, on):
+                raise NothingToCompare(
+                    f"base and head are the same: {on[Arm.HEAD].python} with the same variables; name a revision "
+                    "(--base REV), another interpreter (--base-python PATH) or variables (--base-env NAME=VALUE)"
+                )
+            made = {arm: self._as_it_is(arm, one, on[arm]) for arm, one in wanted.items()}
+        else:
+            made = self._of_revisions(base.rev, wanted, Repository.of(repository), configuration)
+        return made[Arm.BASE], made[Arm.HEAD]
+
+    def _of_revisions(
+        self, base: str, wanted: Mapping[Arm, Wanted], repository: Repository, configuration: Configuration
+    ) -> dict[Arm, Prepared]:
+        checkouts = self._checkouts(base, wanted[Arm.HEAD].rev, repository)
+        on = {arm: interpreter(one.python, arm) for arm, one in wanted.items()}
+        if _same_besides(wanted, on) and checkouts[Arm.BASE].same_files(checkouts[Arm.HEAD]):
+            raise NothingToCompare(
+                f"{checkouts[Arm.BASE].label} and {checkouts[Arm.HEAD].label} hold the same files; name an older "
+                "revision with --base, or change something"
+            )
+        self._scratch.serves(repository)
+        for arm, checkout in checkouts.items():
+            self._check_out(arm, checkout, repository)
+        head = self._tree(Arm.HEAD) / _below(repository.top, configuration)
+        return {arm: self._built(arm, one, checkouts[arm], on[arm], head, configuration) for arm, one in wanted.items()}
+
+    def _checkouts(self, base: str, head: str | None, repository: Repository) -> dict[Arm, _Checkout]:
+        before = _Checkout(repository.revision(base, "--base"))
+        if head is not None:
+            return {Arm.BASE: before, Arm.HEAD: _Checkout(repository.revision(head, "--head"))}
+        now = repository.revision("HEAD", "the working tree stands on")
+        try:
+            changes = repository.changes()
+        except GitFailed as error:
+            raise UsageError(f"git cannot say what was changed in {repository.top}: {error}") from error
+        # Temporary files may be kept in the repository.
+        changes = [path for path in changes if not (repository.top / path).is_relative_to(self.folder)]
+        return {Arm.BASE: before, Arm.HEAD: _Checkout(now, working=True, changes=tuple(changes))}
+
+    def _check_out(self, arm: Arm, checkout: _Checkout, repository: Repository) -> None:
+        self._tell(f"checking out {checkout.label}")
+        self._home(arm)
+        try:
+            repository.check_out(checkout.revision, self._tree(arm))
+            repository.overlay(checkout.changes, self._tree(arm))
+        except GitFailed as error:
+            raise UsageError(f"git cannot check out {checkout.label}: {error}") from error
+        except OSError as error:
+            raise UsageError(f"{checkout.label} cannot be copied to {self._tree(arm)}: {error}") from error
+
+    def _built(
+        self, arm: Arm, wanted: Wanted, checkout: _Checkout, on: Interpreter, head: Path, configuration: Configuration
+    ) -> Prepared:
+        """An arm with an environment of its own; ``head`` is head's project folder."""
+        self._tell(f"building {checkout.label}")
+        tree = self._tree(arm)
+        project = Project(tree / head.relative_to(self._tree(Arm.HEAD)))
+        label = ", ".join([checkout.label, *_besides(wanted, on)])
+        job = Job(f"{arm}, {label}", self._home(arm), on, wanted.variables, self._guard)
+        packages = make_environment(job)
+        constraints, notes = _constraints(configuration, arm, project, head)
+        if project.installable:
+            build(job, project, constraints)
+        own = [packages] if project.installable else project.sources
+        # Whatever benchmarks import beside packages comes from head, as they do.
+        install(packages, behind=on.sites, own=own, under_test=configuration.under_test, last=[head])
+        own_path = [] if project.installable else own
+        path = wanted.variables.get("PATH", os.environ.get("PATH", os.defpath))
+        return replace(
+            self._as_it_is(arm, wanted, on),
+            label=label,
+            python=job.python,
+            environment={
+                **self._environment(arm, wanted, own_path),
+                "PATH": os.pathsep.join([str(Path(job.python).parent), path]),
+                "PYTHONSAFEPATH": "1",  # the working folder holds the packages under test, too
+            },
+            tree=tree,
+            project=project.folder,
+            pins=digest_of(constraints),
+            notes=notes,
+        )
+
+    def _as_it_is(self, arm: Arm, wanted: Wanted, on: Interpreter) -> Prepared:
+        """An arm of this very code: an interpreter as it is, or variables."""
+        return Prepared(
+            arm,
+            ", ".join(_besides(wanted, on)) or "as it is here",
+            on.python,
+            self._environment(arm, wanted),
+            self._home(arm),
+            lent=on.prefix != sys.prefix,
+            interpreter=on.identity,
+            shown=dict(wanted.variables),
+        )
+
+    def _environment(self, arm: Arm, wanted: Wanted, own: Sequence[Path] = ()) -> dict[str, str]:
+        """The variables to add; ``own`` are folders to import from first."""
+        cache = self._home(arm) / "cache"
+        found = {variable: str(cache / name) for variable, name in _CACHES.items()}
+        # Empty is as good as unset: bytecode is kept, or every process would compile torch again.
+        found["PYTHONDONTWRITEBYTECODE"] = ""
+        found |= wanted.variables
+        if own or "PYTHONPATH" in wanted.variables:
+            inherited = os.environ.get("PYTHONPATH", "")
+            # A harness that runs from a checkout is found that way, too.
+            ours = measuring_environment().get("PYTHONPATH", "").removesuffix(inherited)
+            path = [*ours.split(os.pathsep), *map(str, own), wanted.variables.get("PYTHONPATH", inherited)]
+            found["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+        return found
+
+    def _home(self, arm: Arm) -> Path:
+        # Both words are of equal length, and so are all paths: they get into programs, and move their memory about.
+        home = self.folder / arm
+        home.mkdir(exist_ok=True)
+        return home
+
+    def _tree(self, arm: Arm) -> Path:
+        return self.folder / arm / "tree"
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkout:
+    """A revision, or the working tree with what changed in it since."""
+
+    revision: Revision
+    working: bool = False
+    changes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        if not self.working:
+            return self.revision.label
+        return f"working tree ({self.revision.short}{' + changes' if self.changes else ''})"
+
+    def same_files(self, other: _Checkout) -> bool:
+        return self.revision.tree == other.revision.tree and not self.changes and not other.changes
+
+
+def _refuse(base: Wanted, head: Wanted, configuration: Configuration) -> None:
+    """Raises UsageError for what cannot be, whatever the repository holds."""
+    if base.variables and base.variables == head.variables:
+        typed = " ".join(f"{name}={value}" for name, value in base.variables.items())
+        raise UsageError(f"both sides set {typed}: set it in front of the whole command instead")
+    if head.rev is not None and base.rev is None:
+        raise UsageError(f"--head {head.rev} needs a revision to be compared with: --base REV")
+    if base.rev is not None and not configuration.under_test:
+        where = configuration.file or "a pyproject.toml at the top of the repository"
+        raise UsageError(
+            f"--base {base.rev} compares packages, and none is named; write into {where}:\n"
+            '  [tool.harness]\n  under-test = ["the_name_you_import"]'
+        )
+
+
+def _same_besides(wanted: Mapping[Arm, Wanted], on: Mapping[Arm, Interpreter]) -> bool:
+    """Whether nothing but a revision could tell the arms apart."""
+    return on[Arm.BASE].identity == on[Arm.HEAD].identity and same_variables(
+        wanted[Arm.BASE].variables, wanted[Arm.HEAD].variables
+    )
+
+
+def _besides(wanted: Wanted, on: Interpreter) -> list[str]:
+    """What an arm's label says beside its revision."""
+    python = [f"{on.python} ({on.version})"] if wanted.python else []
+    return [*python, *(f"{name}={value}" for name, value in wanted.variables.items())]
+
+
+def _below(top: Path, configuration: Configuration) -> Path:
+    """Where in the repository the project is."""
+    folder = configuration.file.parent if configuration.file else top
+    return folder.relative_to(top) if folder.is_relative_to(top) else Path()
+
+
+def _constraints(
+    configuration: Configuration, arm: Arm, project: Project, head: Path
+) -> tuple[Path | None, tuple[str, ...]]:
+    """The constraints to install an arm under, and what is to be noted: a base without any gets head's.
+
+    Raises UsageError.
+    """
+    name = configuration.pins
+    if name is None or not project.installable:
+        return None, ()
+    if (project.folder / name).is_file():
+        return project.folder / name, ()
+    if arm is Arm.BASE and (head / name).is_file():
+        return head / name, (f"base has no {name}: it was installed under head's",)
+    raise UsageError(
+        f"{configuration.file}: [tool.harness] pins: {arm} has no file {name}; add it to the repository (an ignored "
+        "file is not part of a revision), or take the key away"
+    )

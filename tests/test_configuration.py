@@ -1,0 +1,133 @@
+"""The [tool.harness] table: what it says, and a clear word for everything that it cannot mean."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path, PurePath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.compare.gate import GateThresholds
+from harness.run.configuration import Configuration, configuration, share
+from harness.run.settings import UsageError
+
+
+def stating(folder: Path, *lines: str) -> Path:
+    """A pyproject.toml whose [tool.harness] has these lines."""
+    file = folder / "pyproject.toml"
+    file.write_text("\n".join(["[tool.harness]", *lines]))
+    return file.resolve()
+
+
+def test_everything_that_can_be_stated(tmp_path: Path) -> None:
+    """Names, pins and every kind of threshold are read, shares as numbers or in per cent."""
+    file = stating(
+        tmp_path,
+        'under-test = ["work", "company.tools", "work"]',
+        'pins = "ci/constraints.txt"',
+        'target = "3%"',
+        "loader-target = 0.08",
+        'alpha = "0.002"',
+        "bytes-tolerance = 0",
+        "failing-looks = [12, 24]",
+    )
+    assert configuration(tmp_path) == Configuration(
+        ("work", "company.tools"),
+        PurePath("ci/constraints.txt"),
+        GateThresholds(target=0.03, loader_target=0.08, alpha=0.002, bytes_tolerance=0.0, failing_looks=(12, 24)),
+        file,
+    )
+
+
+def test_the_nearest_file_counts(tmp_path: Path) -> None:
+    """The first pyproject.toml on the way up is the one, whether or not it says anything to us."""
+    stating(tmp_path, "target = 0.03")
+    inner = tmp_path / "a" / "benchmarks" / "deep"
+    inner.mkdir(parents=True)
+    assert configuration(inner).thresholds.target == 0.03
+    (tmp_path / "a" / "pyproject.toml").write_text("[project]\nname = 'a'\n")
+    assert configuration(inner) == Configuration(file=(tmp_path / "a" / "pyproject.toml").resolve())
+
+
+def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any pyproject.toml everything is at its default."""
+    monkeypatch.setattr(Path, "is_file", lambda self: False)
+    assert configuration(tmp_path) == Configuration()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("targets = 0.03", "has no key 'targets'; there are under-test, pins, target, loader-target,"),
+        ("loader_target = 0.1", "has no key 'loader_target'"),
+        ('under-test = "work"', "under-test is a list of import names"),
+        ('under-test = ["my-package"]', "'my-package' is no name that can be imported"),
+        ('under-test = ["work."]', "'work.' is no name that can be imported"),
+        ('under-test = ["class"]', "'class' is no name that can be imported"),
+        ("under-test = [3]", "3 is no name that can be imported"),
+        ('under-test = ["harness.clock"]', "harness does the measuring, on both sides"),
+        ("pins = true", "pins is the path of a file in the repository"),
+        ('pins = ""', "pins is the path of a file in the repository"),
+        ('pins = "/etc/pins.txt"', "pins is the path of a file in the repository"),
+        ("target = true", "target is a share, as in 0.05"),
+        ("target = [0.03]", "target is a share, as in 0.05"),
+        ("target = 5", "target is a share between 0 and 1, not 5"),
+        ('target = "5"', "target: '5' is no share below 1; write 3% or 0.03"),
+        ("target = nan", "target is a share between 0 and 1, not nan"),
+        ("loader-target = 0", "loader-target is a share between 0 and 1, not 0"),
+        ("bytes-tolerance = -0.5", "bytes-tolerance is a share in [0, 1), not -0.5"),
+        ("failing-looks = 14", "failing-looks is a list of numbers of units"),
+        ("failing-looks = [true]", "failing-looks is a list of numbers of units"),
+        ("passing-looks = [8, 6]", "passing-looks are ascending numbers of units"),
+        ("target =", "is no valid TOML"),
+    ],
+)
+def test_what_cannot_be_meant(tmp_path: Path, line: str, says: str) -> None:
+    """Each bad key or value is one message with the file, the key and what may stand there."""
+    file = stating(tmp_path, line)
+    with pytest.raises(UsageError) as caught:
+        configuration(tmp_path)
+    assert str(caught.value).startswith(str(file))
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["tool = 3\n", "[tool]\nharness = 3\n", "[[tool.harness]]\ntarget = 0.03\n"])
+def test_tables_that_are_none(tmp_path: Path, content: str) -> None:
+    """A tool.harness that is no table is an error, a tool that is none somebody else's."""
+    (tmp_path / "pyproject.toml").write_text(content)
+    if "harness" not in content:
+        assert configuration(tmp_path).thresholds == GateThresholds()
+    else:
+        with pytest.raises(UsageError, match="is a table of keys"):
+            configuration(tmp_path)
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    """A file that is no UTF-8 is named."""
+    (tmp_path / "pyproject.toml").write_bytes(b"[tool.harness]\n# \xff\n")
+    with pytest.raises(UsageError, match=r"pyproject\.toml is no valid TOML"):
+        configuration(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3%", 0.03), (" 2.5 % ", 0.025), ("0.03", 0.03), (".1", 0.1), ("0", 0.0), ("99.9%", 0.999)]
+)
+def test_shares_as_people_write_them(text: str, value: float) -> None:
+    """Per cent and plain shares mean the same."""
+    assert share(text) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "%", "5", "100%", "1.0", "-3%", "3%%", "3 percent", "nan", "inf", "1e-2", "٣%"])
+def test_what_is_no_share(text: str) -> None:
+    """What is no number below 1, or could mean two things, is refused with an example."""
+    with pytest.raises(UsageError, match=r"is no share below 1; write 3% or 0\.03"):
+        share(text)
+
+
+@given(st.text())
+def test_no_text_surprises_the_reader_of_shares(text: str) -> None:
+    """Any text is a share in [0, 1) or a UsageError."""
+    with suppress(UsageError):
+        assert 0 <= share(text) < 1
