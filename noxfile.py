@@ -23,6 +23,20 @@ def report(session: nox.Session) -> None:
     session.run("python", "-m", "harness", "report", *session.posargs)
 
 
+@nox.session(reuse_venv=True)
+def gate(session: nox.Session) -> None:
+    """Judge whether the working tree is slower than a base; what follows ``--`` goes to ``python -m harness gate``."""
+    session.install(*PINNED, "-e", ".[dali-cuda130,gate]")
+    session.run("python", "-m", "harness", "gate", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def selftest(session: nox.Session) -> None:
+    """Gate this code against itself: what this machine can tell apart."""
+    session.install(*PINNED, "-e", ".[dali-cuda130,gate]")
+    session.run("python", "-m", "harness", "selftest", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, with real DALI and real loader workers on the CPU."""
@@ -50,6 +64,13 @@ def trial(session: nox.Session) -> None:
     """The long proof: 200 same-code contests, and 5 % more work really done (about half an hour)."""
     session.install(*PINNED, "-e", ".[dali-cuda130]")
     session.run("python", "scripts/same_code.py", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def gate_power(session: nox.Session) -> None:
+    """The gate's proof: false alarms and power, recorded and live, beside the rules of other tools."""
+    session.install(*PINNED, "-e", ".[dali-cuda130,gate]", "--group", "proof")
+    session.run("python", "scripts/gate_power", *(session.posargs or ("all",)))
 
 
 @nox.session(reuse_venv=True)

@@ -58,6 +58,31 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--cases", action="store_true", help="the cases and variants too (imports torch)")
     listing.set_defaults(command=_list)
 
+    gate = commands.add_parser(
+        "gate",
+        help="is this slower than that? for CI",
+        description="Judge whether head is slower than base. Exit status: 0 nothing regressed, 1 regressed, "
+        "2 usage or tool error, 3 cannot judge.",
+    )
+    _where(gate, python=False)
+    gate.add_argument("--base", metavar="REV", help="a git revision to compare the working tree with")
+    gate.add_argument("--base-python", metavar="PATH", help="the interpreter of the base side")
+    gate.add_argument("--base-env", metavar="K=V", action="append", default=[], help="a variable of the base side")
+    gate.add_argument("--head-python", metavar="PATH", help="the interpreter of the head side")
+    gate.add_argument("--head-env", metavar="K=V", action="append", default=[], help="a variable of the head side")
+    gate.add_argument("--baseline", type=Path, metavar="RUN", help="a stored run to compare with instead of a base")
+    _gating(gate)
+    gate.set_defaults(command=_gate)
+
+    selftest = commands.add_parser(
+        "selftest",
+        help="what can this machine tell apart?",
+        description="Gate this code against itself: noise floor, smallest resolvable effect, false alarms.",
+    )
+    _where(selftest)
+    _gating(selftest)
+    selftest.set_defaults(command=_selftest)
+
     report = commands.add_parser(
         "report", help="show a saved run", description="Show a run again; the latest by default."
     )
@@ -68,7 +93,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _where(parser: argparse.ArgumentParser) -> None:
+def _gating(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--target", metavar="SHARE", help="the slow-down to catch: 5%% (default), 3%%, 0.02")
+    parser.add_argument("--loader-target", metavar="SHARE", help="the same for data loaders; default 10%%")
+    parser.add_argument("--budget", metavar="TIME", help="stop after this time: 90s, 5m, 1h; default 30m")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="threads of torch on either side; default: all cores but one"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result as JSON")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write it as JUnit XML")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write it as Markdown")
+    parser.add_argument("--every", action="store_true", help="show every decision, the unchanged ones too")
+
+
+def _where(parser: argparse.ArgumentParser, *, python: bool = True) -> None:
     parser.add_argument(
         "--select",
         metavar="NAME",
@@ -85,7 +123,8 @@ def _where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="where runs are saved")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="your own ImageFolder instead of generated images")
-    parser.add_argument("--python", metavar="PATH", help="measure the torch of this interpreter")
+    if python:
+        parser.add_argument("--python", metavar="PATH", help="measure the torch of this interpreter")
 
 
 def _bench(options: argparse.Namespace, typed: Sequence[str]) -> int:
@@ -94,6 +133,18 @@ def _bench(options: argparse.Namespace, typed: Sequence[str]) -> int:
     from harness.run.command import bench
 
     return bench(options, typed, _benchmarks(options))
+
+
+def _gate(options: argparse.Namespace, _typed: Sequence[str]) -> int:
+    from harness.run.gate_command import hold
+
+    return hold(options, _benchmarks(options))
+
+
+def _selftest(options: argparse.Namespace, _typed: Sequence[str]) -> int:
+    from harness.run.gate_command import selftest
+
+    return selftest(options, _benchmarks(options))
 
 
 def _list(options: argparse.Namespace, _typed: Sequence[str]) -> int:

@@ -157,6 +157,11 @@ class LiveProcess:
         self._status: int | None = None
         guard.watch(self.pid)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was reaped."""
+        return self._status is not None
+
     def pause(self) -> None:
         """Stop the whole group: idle workers and spinning threads take no time from whoever's turn it is."""
         self._signal(signal.SIGSTOP)

@@ -26,8 +26,8 @@ class GateThresholds:
 
     ``target`` is the slow-down that must be caught, ``loader_target`` the one of data loaders; ``tolerated`` and
     ``near`` are shares of it: a difference up to ``tolerated`` of the target is none, and what is shown to be below
-    ``near`` of it is unchanged. ``alpha`` is the chance of any false alarm in the whole suite, ``beta`` that of one look
-    to call a slow-down of ``near`` of the target unchanged. ``bytes_tolerance`` is for exact metrics.
+    ``near`` of it is unchanged. ``alpha`` is the chance of any false alarm in the whole suite, ``beta`` that of one
+    look to call a slow-down of ``near`` of the target unchanged. ``bytes_tolerance`` is for exact metrics.
     Raises ValueError for what cannot work.
     """
 

@@ -50,7 +50,9 @@ def rule_unpaired(base: Sequence[float], head: Sequence[float], by: Rule) -> Rul
     shift = float(np.median(np.subtract.outer(np.asarray(head), np.asarray(base)))) if base and head else math.nan
     if min(len(base), len(head)) < FEWEST:
         reason = f"{len(base)} and {len(head)} invocations; {FEWEST} on both sides say the first thing"
-        return Ruling(Gated.INCONCLUSIVE, len(head), math.exp(shift) if base and head else 1.0, None, None, False, reason)
+        return Ruling(
+            Gated.INCONCLUSIVE, len(head), math.exp(shift) if base and head else 1.0, None, None, False, reason
+        )
     drift = max(wandering(base), wandering(head))
     ratio = math.exp(shift)
     low, high = math.exp(shift - drift), math.exp(shift + drift)

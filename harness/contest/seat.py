@@ -28,6 +28,11 @@ class Seat:
         self.timeout = timeout
         self._process = process
 
+    @property
+    def ended(self) -> bool:
+        """Whether its process is known to have ended."""
+        return self._process.ended
+
     def ask(self, **question: Any) -> Message:
         """Let the process go on, ask, and stop it again when it has answered.
 

@@ -16,8 +16,8 @@ from harness.contest.agreement import Agreement
 from harness.contest.effort import Effort
 from harness.contest.hold import failure
 from harness.contest.measure import Asked, Terms, local, measure, placement
-from harness.contest.solo import solo
 from harness.contest.serve import REWARM, REWARM_PAIR, serve
+from harness.contest.solo import solo
 from harness.contest.variant import Unavailable, Variant
 from harness.model import BASELINE, Claim, Measurement, Status
 from harness.plugin.session import Session, seating

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness import store
 from harness.compare.evidence import evidence
@@ -140,6 +140,7 @@ class _Gate:
         self._by_function = {f"{claim.path}::{claim.function}": claim for claim in asked.claims}
         self._candidates: dict[tuple[str, str], Candidate] = {}
         self._fates: list[GateVerdict] = []
+        self._all: list[str] = []
         self._seen: set[str] = set()
         self._said: dict[Arm, Introduction] = {}
         self._notes: list[str] = []
@@ -153,7 +154,7 @@ class _Gate:
             self._folder, self._asked.claims, base=self._asked.labels[Arm.BASE], head=self._asked.labels[Arm.HEAD]
         )
         try:
-            while self._units < self._asked.thresholds.cap and (self._units == 0 or self._wanted()):
+            while self._units < self._asked.thresholds.cap and (self._units == 0 or self._unseen() or self._wanted()):
                 if self._units and time.monotonic() >= self._end:
                     self._notes.append("the time budget was used up before everything was decided")
                     break
@@ -186,7 +187,9 @@ class _Gate:
 
     def _lead(self, pair: Pair, random: Random, writer: store.Writer) -> None:
         first = not self._said
-        cases = self._cases(pair) if first else sorted({candidate.case for candidate in self._wanted()})
+        if first:
+            self._all = self._cases(pair)
+        cases = sorted({*self._unseen(), *(candidate.case for candidate in self._wanted())})
         random.shuffle(cases)
         said = pair.begin(
             cases,
@@ -228,7 +231,9 @@ class _Gate:
             self._fates.append(_fate(function, claim, "", Gated.FAILED, f"head: {broken}"))
         for function in sorted((self._asked.before or frozenset()) - set(self._by_function)):
             claim = Claim("", "", function.partition("::")[0], function.partition("::")[2])
-            self._fates.append(_fate(function, claim, "", Gated.MISSING, "base has it, head does not: gone or renamed?"))
+            self._fates.append(
+                _fate(function, claim, "", Gated.MISSING, "base has it, head does not: gone or renamed?")
+            )
         return [case for case in cases if case.partition("[")[0] in self._by_function]
 
     def _register(self, case: str, standings: Mapping[Arm, Standing]) -> None:
@@ -256,8 +261,10 @@ class _Gate:
     def _contest(self, pair: Pair, case: str, random: Random, writer: store.Writer) -> None:
         waiting = [candidate for candidate in self._wanted() if candidate.case == case]
         random.shuffle(waiting)
-        # Correctness first: in the first unit every variant's result is checked against its own side's baseline.
-        waiting.sort(key=lambda candidate: self._units == 1 and candidate.variant != BASELINE)
+        fresh = not any(candidate.measurements for candidate in waiting)
+        if fresh:
+            # Correctness first: before anything is timed, each variant's result is checked against its side's baseline.
+            waiting.sort(key=lambda candidate: candidate.variant != BASELINE)
         for candidate in waiting:
             start = time.monotonic()
             for seat in pair.seats.values():
@@ -268,14 +275,15 @@ class _Gate:
                     pair.entrant(Arm.HEAD, candidate.variant),
                     effort=effort_for(candidate.claim, self._target(candidate.claim)),
                     iterations=candidate.iterations,
-                    readings=EXACT if self._units == 1 and not candidate.claim.loader else (),
+                    readings=EXACT if fresh and not candidate.claim.loader else (),
                     now=time.perf_counter,
                     random=random,
                 )
             except DuelEnded as ended:
                 _end(candidate, ended)
-                if not isinstance(ended.error, Disagreement):
-                    self._notes.append(f"{case} {candidate.variant}: {candidate.reason}")
+                if pair.seats[ended.arm].ended:
+                    # Whoever else was to be measured in this process is measured in the next.
+                    raise ArmLost(ended.arm, str(ended.error)) from None
                 continue
             seconds = time.monotonic() - start
             candidate.seconds += seconds
@@ -289,7 +297,7 @@ class _Gate:
             store.write_pairing(writer, candidate.variant, measurement)
 
     def _mourn(self, lost: ArmLost) -> None:
-        """A process died between questions: the case it was on its way to is lost, the others go on in the next unit."""
+        """A process died: the case it was on its way to, if any, is lost; the others go on in the next unit."""
         for candidate in self._wanted():
             if candidate.case == lost.case:
                 candidate.settle(Gated.FAILED, f"{lost.arm}: {lost}")
@@ -326,8 +334,14 @@ class _Gate:
         ]
 
     def _files_wanted(self) -> list[Claim]:
-        """The claims whose files the next pair must import: all of them until each case was called once."""
-        return [candidate.claim for candidate in self._wanted()] if self._seen else list(self._asked.claims)
+        """The claims whose files the next pair must import: all of them until it is known what cases there are."""
+        if not self._said:
+            return list(self._asked.claims)
+        return [self._claim_of(case) for case in self._unseen()] + [candidate.claim for candidate in self._wanted()]
+
+    def _unseen(self) -> list[str]:
+        """Cases that no pair has reached yet."""
+        return [case for case in self._all if case not in self._seen]
 
     def _count(self) -> tuple[int, int, int]:
         decided = [candidate for candidate in self._candidates.values() if not candidate.open]
@@ -386,7 +400,7 @@ def _fate_of_case(base: Standing, head: Standing, *, known_before: bool) -> tupl
     match base.status, head.status:
         case "", "":
             return None
-        case "skipped", "skipped":
+        case "skipped" | "missing", "skipped":
             return Gated.SKIPPED, head.reason
         case _, "skipped":
             return Gated.MISSING, f"head skips what base runs: {head.reason}"
@@ -394,9 +408,10 @@ def _fate_of_case(base: Standing, head: Standing, *, known_before: bool) -> tupl
             return Gated.MISSING, f"head: {head.reason}"
         case _, status if status:
             return Gated.FAILED, f"head: {head.reason}"
-        case status, _ if status == MISSING or not known_before:
-            return Gated.NEW, f"base: {base.reason}"
-    return Gated.FAILED, f"base: {base.reason}"
+        case status, _:
+            new = status == MISSING or not known_before
+            return Gated.NEW if new else Gated.FAILED, f"base: {base.reason}"
+    raise AssertionError("a status is a word")
 
 
 def _end(candidate: Candidate, ended: DuelEnded) -> None:

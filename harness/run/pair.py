@@ -59,7 +59,7 @@ class Standing:
 
 
 class ArmLost(Exception):
-    """The process of an arm is gone; the message has its last words, ``case`` what it was on its way to, if anything."""
+    """The process of an arm is gone; the message has its last words, ``case`` what it was on its way to, if any."""
 
     def __init__(self, arm: Arm, reason: str, case: str = "") -> None:
         super().__init__(reason)
@@ -141,9 +141,7 @@ class Pair:
         except ChannelClosed:
             last = self._last_words(arm)
             raise CrewError(f"the {arm} side cannot measure: {exit_reason(process.end())}: {last}") from None
-        raise CrewError(
-            f"the {arm} side did not import the benchmarks in {START_LIMIT:g} s; see {self._log[arm]}"
-        )
+        raise CrewError(f"the {arm} side did not import the benchmarks in {START_LIMIT:g} s; see {self._log[arm]}")
 
     def begin(self, cases: Sequence[str], plan: Mapping[str, Any]) -> dict[Arm, Introduction]:
         """Tell both sides what to walk through, in that order; what they say of themselves, where the plan asks for it.

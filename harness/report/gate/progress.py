@@ -1,0 +1,75 @@
+"""The screen while a gate goes on, painted between turns: a thread that repaints would take its turns in rounds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from harness.report.words import duration, inert
+
+REFRESH = 0.5
+"""Seconds between two repaints at least."""
+
+
+class Progress:
+    """One line that is repainted on a terminal; in a pipe, a line a unit. ``now`` stands in for the clock."""
+
+    def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._now = now
+        self._start = now()
+        self._doing = "importing torch on both sides"
+        self._decided = ""
+        self._painted = float("-inf")
+        self._region: Live | None = None
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._region = Live(
+                self._line(),
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._region.start(refresh=True)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self._region is not None:
+            self._region.stop()
+
+    def note(self, text: str) -> None:
+        """Something worth a line of its own."""
+        self._console.print(inert(text), highlight=False, soft_wrap=True, markup=False)
+
+    def begins(self, case: str, unit: int) -> None:
+        """Both sides are at this case."""
+        self._doing = f"unit {unit}: {case}"
+        self.tick()
+
+    def unit(self, number: int, decided: int, decisions: int, regressed: int, seconds: float) -> None:
+        """A unit is over."""
+        slower = f", {regressed} regressed" if regressed else ""
+        self._decided = f"{decided} of {decisions} decided{slower}"
+        self._doing = f"unit {number + 1}: importing torch on both sides"
+        if self._region is None:
+            self.note(f"unit {number}: {self._decided}, {duration(seconds)}")
+        self.tick()
+
+    def tick(self) -> None:
+        """Time passes."""
+        if self._region is not None and self._now() - self._painted >= REFRESH:
+            self._painted = self._now()
+            self._region.update(self._line(), refresh=True)
+
+    def _line(self) -> Text:
+        passed = duration(self._now() - self._start)
+        return Text(
+            " | ".join(filter(None, (passed, self._decided, inert(self._doing)))), overflow="ellipsis", no_wrap=True
+        )

@@ -1,0 +1,255 @@
+"""``gate`` and ``selftest``: from what was typed to two arms, a result in every form asked for, and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
+
+from rich.console import Console
+
+from harness import launch
+from harness.claims import ClaimError, read
+from harness.launch import LaunchError
+from harness.loading.cores import usable_cores
+from harness.model import Arm, Claim, GateResult
+from harness.run.arms import NothingToCompare, Prepared, Wanted, Workshop, check_packages, variables_from
+from harness.run.configuration import Configuration, configuration, share
+from harness.run.gate import BUDGET, Asked, gate
+from harness.run.pair import Introduction, Side
+from harness.run.roll_call import CrewError
+from harness.run.settings import UsageError, seconds, select
+from harness.store import StoreError, new_run_folder, write_result
+
+OK, TOOL_ERROR, CANNOT_JUDGE, INTERRUPTED = 0, 2, 3, 130
+
+
+def hold(options: argparse.Namespace, benchmarks: Path) -> int:
+    """``gate``: is head slower than base? 0 nothing regressed, 1 regressed, 2 usage or tool error, 3 cannot judge."""
+    return _guarded(lambda stack: _gate(options, benchmarks, stack))
+
+
+def selftest(options: argparse.Namespace, benchmarks: Path) -> int:
+    """``selftest``: the same code on both sides; what this machine can tell apart."""
+    return _guarded(lambda stack: _selftest(options, benchmarks, stack))
+
+
+def _guarded(work: Callable[[ExitStack], int]) -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with ExitStack() as stack:
+            return work(stack)
+    except NothingToCompare as error:
+        print(f"harness: nothing to compare: {error}", file=sys.stderr)
+        return CANNOT_JUDGE
+    except (UsageError, ClaimError, LaunchError, StoreError) as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return TOOL_ERROR
+    except CrewError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return CANNOT_JUDGE
+    except KeyboardInterrupt:
+        print("harness: interrupted before anything was measured", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> int:
+    settings = _configuration(options, benchmarks)
+    claims = _claims(options, benchmarks)
+    if options.baseline is not None:
+        from harness.run.stored import against_stored
+
+        return against_stored(options, benchmarks, claims, settings.thresholds, _finish)
+    base = Wanted(options.base, options.base_python, variables_from(options.base_env))
+    head = Wanted(None, options.head_python, variables_from(options.head_env))
+    workshop = stack.enter_context(Workshop(tell=lambda text: _console().print(text, highlight=False, soft_wrap=True)))
+    prepared = workshop.prepare(base, head, _repository(benchmarks), settings)
+    prepared_notes = [note for side in prepared for note in side.notes]
+    asked = Asked(
+        benchmarks,
+        claims,
+        _sides(prepared, _threads(options), stack),
+        {side.arm: side.label for side in prepared},
+        settings.thresholds,
+        device=options.device,
+        data=options.data.resolve() if options.data else None,
+        under_test=settings.under_test if options.base is not None else (),
+        before=_before(prepared[0], benchmarks, options) if options.base is not None else None,
+        seconds=seconds(options.budget) if options.budget else BUDGET,
+    )
+
+    def check(said: Mapping[Arm, Introduction]) -> Sequence[str]:
+        if asked.under_test:
+            found = check_packages(*prepared, said[Arm.BASE].packages, said[Arm.HEAD].packages)
+            return [*prepared_notes, *found]
+        return [*prepared_notes, *_check_machines(said)]
+
+    return _run(asked, options, check)
+
+
+def _selftest(options: argparse.Namespace, benchmarks: Path, _stack: ExitStack) -> int:
+    settings = _configuration(options, benchmarks)
+    python = launch.check_interpreter(options.python) if options.python else sys.executable
+    threads = _threads(options)
+    sides = (Side(Arm.BASE, python, threads, threads), Side(Arm.HEAD, python, threads, threads))
+    asked = Asked(
+        benchmarks,
+        _claims(options, benchmarks),
+        sides,
+        {Arm.BASE: "this code", Arm.HEAD: "this code"},
+        settings.thresholds,
+        device=options.device,
+        data=options.data.resolve() if options.data else None,
+        seconds=seconds(options.budget) if options.budget else BUDGET,
+        selftest=True,
+    )
+    return _run(asked, options, _check_machines)
+
+
+def _check_machines(said: Mapping[Arm, Introduction]) -> Sequence[str]:
+    """Two GPUs of different kinds are no arms of one gate."""
+    base, head = (", ".join(gpu["name"] for gpu in said[arm].environment["gpus"]) or "no GPU" for arm in Arm)
+    if base != head:
+        raise NothingToCompare(f"base runs on {base} and head on {head}; let both see the same one")
+    return ()
+
+
+def _run(
+    asked: Asked, options: argparse.Namespace, check: Callable[[Mapping[Arm, Introduction]], Sequence[str]]
+) -> int:
+    from harness.report.gate.progress import Progress
+
+    now = datetime.now(UTC).astimezone()
+    folder = new_run_folder(options.results, now)
+    console = _console()
+    screen = Progress(console)
+    try:
+        with screen:
+            result = gate(asked, folder, screen, check)
+    except KeyboardInterrupt as interrupt:
+        if not interrupt.args or not isinstance(interrupt.args[0], GateResult):
+            raise
+        result = replace(interrupt.args[0], status=INTERRUPTED)
+    return _finish(replace(result, started=now.isoformat(timespec="seconds")), folder, options)
+
+
+def _finish(result: GateResult, folder: Path, options: argparse.Namespace) -> int:
+    """Show the result, write it in every form that was asked for, and give its exit status."""
+    from harness.report import gate as forms
+
+    console = _console()
+    content = json.dumps(forms.document(result), indent=1, allow_nan=False)
+    write_result(folder, content)
+    wanted: list[tuple[Path | None, Callable[[], str]]] = [
+        (options.json, lambda: content),
+        (options.junit, lambda: forms.junit(result)),
+        (options.markdown, lambda: forms.markdown(result)),
+    ]
+    for path, form in wanted:
+        if path is not None:
+            _write(path, form())
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        _write(Path(summary), forms.markdown(result), append=True)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in forms.annotations(result):
+            print(line)
+    console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
+    forms.show_gate(result, console, every=options.every)
+    return result.status
+
+
+def _write(path: Path, text: str, *, append: bool = False) -> None:
+    try:
+        with path.open("a" if append else "w", encoding="utf-8") as file:
+            file.write(text if text.endswith("\n") else text + "\n")
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}; everything measured is kept") from error
+
+
+def _configuration(options: argparse.Namespace, benchmarks: Path) -> Configuration:
+    """What pyproject.toml says, with the flags on top."""
+    found = configuration(benchmarks)
+    changes: dict[str, Any] = {}
+    for name in ("target", "loader_target"):
+        if (typed := getattr(options, name, None)) is not None:
+            changes[name] = share(typed)
+    if not changes:
+        return found
+    try:
+        return replace(found, thresholds=replace(found.thresholds, **changes))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _claims(options: argparse.Namespace, benchmarks: Path) -> list[Claim]:
+    return select(read(benchmarks), tuple(word for part in options.select for word in part.split(",") if word))
+
+
+def _before(base: Prepared, benchmarks: Path, options: argparse.Namespace) -> frozenset[str] | None:
+    """The benchmarks that the base's own revision has, of those selected; None where it has no folder of them."""
+    if base.tree is None:
+        return None
+    top = _repository(benchmarks)
+    theirs = base.tree / benchmarks.relative_to(top) if benchmarks.is_relative_to(top) else base.tree / "benchmarks"
+    if not theirs.is_dir():
+        return frozenset()
+    known = read(theirs)
+    try:
+        chosen = select(known, tuple(word for part in options.select for word in part.split(",") if word))
+    except UsageError:
+        chosen = []
+    return frozenset(f"{claim.path}::{claim.function}" for claim in chosen)
+
+
+def _repository(benchmarks: Path) -> Path:
+    """The repository the benchmarks are in, else the folder above them."""
+    return next(
+        (folder for folder in (benchmarks, *benchmarks.parents) if (folder / ".git").exists()), benchmarks.parent
+    )
+
+
+def _sides(prepared: Sequence[Prepared], threads: Mapping[str, str], stack: ExitStack) -> tuple[Side, Side]:
+    lent = None
+    if any(side.lent for side in prepared):
+        lent = launch.lend(Path(stack.enter_context(TemporaryDirectory(prefix="tipbench-lent-"))) / "lent")
+    base, head = (
+        Side(
+            side.arm,
+            side.python,
+            {**threads, **side.environment},
+            {**threads, **side.shown},
+            lent if side.lent else None,
+        )
+        for side in prepared
+    )
+    return base, head
+
+
+def _threads(options: argparse.Namespace) -> dict[str, str]:
+    """How many threads torch is to use on either side: one core is left to whatever else runs on the machine.
+
+    Threads that wait for each other by spinning lose tenths of a second to any neighbour; what the user has set counts.
+    """
+    if options.threads is not None:
+        return {"OMP_NUM_THREADS": str(options.threads)}
+    if "OMP_NUM_THREADS" in os.environ:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, usable_cores() - 1))}
+
+
+def _console() -> Console:
+    # A pipe has no width of its own: wide enough that no number is cut.
+    return Console() if sys.stdout.isatty() else Console(width=max(120, int(os.environ.get("COLUMNS", "0"))))
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,181 @@
+"""A duel: base and head of one variant, round against round. All on a clock by script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+
+from harness.clock import FakeClock
+from harness.contest.blocks import symmetric_orders
+from harness.contest.duel import WARM_LAPS, DuelEnded, Fought, duel
+from harness.contest.effort import Effort
+from harness.contest.entrant import Reading, Turn
+from harness.model import Arm
+
+EFFORT = Effort(share=1.0, fewest_blocks=6, most_blocks=16)
+
+
+@dataclass
+class Fighter:
+    """An entrant whose n-th lap takes what a script says, an iteration; it notes all that happens to it."""
+
+    name: str
+    clock: FakeClock
+    cost: Callable[[int], float]
+    log: list[tuple[str, str]]
+    raises: str = ""
+    laps: list[tuple[int, int]] = field(default_factory=list)
+
+    def _do(self, what: str) -> None:
+        self.log.append((what, self.name))
+        if self.raises == what:
+            raise RuntimeError("boom")
+
+    def enter(self) -> None:
+        """Set up."""
+        self._do("enter")
+
+    def open(self) -> tuple[float, object]:
+        """The first iteration."""
+        self._do("open")
+        return self.cost(0), None
+
+    def lap(self, iterations: int, lead: int) -> Turn:
+        """A round."""
+        self._do("lap")
+        each = self.cost(len(self.laps))
+        self.laps.append((iterations, lead))
+        self.clock.advance(each * (iterations + lead))
+        return Turn(each * iterations)
+
+    def read(self, metric: str) -> Reading | None:
+        """A number, of what there is."""
+        self._do("read")
+        return (1024.0, "scale") if metric == "peak_bytes" else None
+
+    def leave(self) -> None:
+        """Tidy up."""
+        self._do("leave")
+
+
+class Ring:
+    """Two fighters and a clock."""
+
+    def __init__(
+        self,
+        base: Callable[[int], float] = lambda lap: 1e-3,
+        head: Callable[[int], float] = lambda lap: 1e-3,
+        raises: tuple[str, str] = ("", ""),
+    ) -> None:
+        self.clock = FakeClock()
+        self.log: list[tuple[str, str]] = []
+        self.base = Fighter("base", self.clock, base, self.log, raises[0])
+        self.head = Fighter("head", self.clock, head, self.log, raises[1])
+
+    def fight(self, seed: int = 0, iterations: int = 0, readings: tuple[str, ...] = ()) -> Fought:
+        """The duel."""
+        return duel(
+            self.base,
+            self.head,
+            effort=EFFORT,
+            iterations=iterations,
+            readings=readings,
+            now=self.clock.now,
+            random=Random(seed),
+        )
+
+    def rounds(self, count: int) -> list[str]:
+        """Who went round, in the last blocks."""
+        return [name for what, name in self.log if what == "lap"][-2 * count :]
+
+
+def test_both_sides_do_the_same_number_of_iterations() -> None:
+    """The base's count is for both: a head twice as slow has rounds twice as long, not half as many iterations."""
+    ring = Ring(head=lambda lap: 2e-3)
+    fought = ring.fight()
+    assert len(fought.turns[Arm.BASE]) == len(fought.turns[Arm.HEAD]) == 16
+    assert all(turn.seconds == pytest.approx(2e-3 * fought.iterations) for turn in fought.turns[Arm.HEAD])
+    assert {iterations for iterations, _ in ring.head.laps} == {fought.iterations}
+    assert min(turn.seconds for turn in fought.turns[Arm.BASE]) >= 5e-3
+
+
+@pytest.mark.parametrize("blocks", [6, 7, 16, 31])
+def test_the_schedule_is_symmetric_and_random(blocks: int) -> None:
+    """Neither side is first more often, over any two neighbouring blocks; the order differs from seed to seed."""
+    seen = set()
+    for seed in range(30):
+        orders = symmetric_orders(("base", "head"), blocks, Random(seed))
+        assert len(orders) == blocks
+        for first, second in zip(orders[0::2], orders[1::2], strict=False):
+            assert first == second[::-1]
+        seen.add(tuple(orders))
+    assert len(seen) > 5
+
+
+def test_the_schedule_is_followed() -> None:
+    """In the blocks each side goes round once a block, mirrored from one block to the next."""
+    ring = Ring()
+    blocks = len(ring.fight().turns[Arm.BASE])
+    rounds = ring.rounds(blocks)
+    fours = [rounds[index : index + 4] for index in range(0, len(rounds), 4)]
+    assert all(four in (["base", "head", "head", "base"], ["head", "base", "base", "head"]) for four in fours)
+    assert len({tuple(four) for four in fours}) == 2
+
+
+def test_a_known_count_is_not_looked_for_again() -> None:
+    """In later units a few rounds warm each side up, and the count stays."""
+    ring = Ring()
+    fought = ring.fight(iterations=7)
+    assert fought.iterations == 7
+    warming = [1 + WARM_LAPS, WARM_LAPS]  # the base's first lap says how long a block will take
+    assert [len(fighter.laps) - 16 for fighter in (ring.base, ring.head)] == warming
+    assert {lead for _, lead in ring.head.laps} == {0, 1}
+
+
+def test_a_base_that_was_held_up_gets_longer_rounds() -> None:
+    """Blocks with rounds far too short are played again with more iterations, on both sides."""
+    ring = Ring(base=lambda lap: 8e-3 if lap < 9 else 1e-3, head=lambda lap: 8e-3 if lap < 3 else 1e-3)
+    fought = ring.fight()
+    assert fought.iterations >= 6
+    assert all(turn.seconds >= 4.8e-3 for arm in Arm for turn in fought.turns[arm])
+
+
+def test_long_iterations_go_once_and_without_lead() -> None:
+    """Epochs are not doubled: one to warm up, no lead-in."""
+    ring = Ring(base=lambda lap: 0.5, head=lambda lap: 0.5)
+    fought = ring.fight(iterations=1)
+    assert fought.iterations == 1
+    assert {lead for _, lead in ring.head.laps} == {0}
+    assert len(ring.head.laps) == 1 + EFFORT.fewest_blocks
+
+
+@pytest.mark.parametrize("when", ["enter", "open", "lap", "read"])
+@pytest.mark.parametrize("arm", list(Arm))
+def test_who_failed_is_named_and_both_are_left(arm: Arm, when: str) -> None:
+    """A side that raises ends the duel under its own name; both sides are tidied up, in some order, once."""
+    ring = Ring(raises=(when, "") if arm is Arm.BASE else ("", when))
+    with pytest.raises(DuelEnded, match="boom") as ended:
+        ring.fight(readings=("peak_bytes",))
+    assert ended.value.arm is arm
+    assert sorted(name for what, name in ring.log if what == "leave") == ["base", "head"]
+
+
+def test_readings_are_taken_of_both_where_there_are_any() -> None:
+    """What is asked for and there is kept with its source; what is not there is left out."""
+    fought = Ring().fight(readings=("peak_bytes", "launches"))
+    assert fought.readings == {arm: {"peak_bytes": (1024.0, "scale")} for arm in Arm}
+    assert Ring().fight().readings == {Arm.BASE: {}, Arm.HEAD: {}}
+
+
+def test_set_up_order_is_random() -> None:
+    """Either side is set up, opened and left first now and then."""
+    for what in ("enter", "open", "leave"):
+        first = set()
+        for seed in range(20):
+            ring = Ring()
+            ring.fight(seed)
+            first.add(next(name for done, name in ring.log if done == what))
+        assert first == {"base", "head"}

@@ -1,0 +1,444 @@
+"""The gate from end to end, with real live processes that need no torch and whose clocks go by script."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from living import ENVIRONMENT, gone, python
+
+from harness import store
+from harness.compare.gate import GateThresholds
+from harness.contest.effort import Effort
+from harness.model import BASELINE, Arm, Claim, Gated, GateResult, GateVerdict
+from harness.run import gate as module
+from harness.run import pair as pairing
+from harness.run.gate import Asked, gate
+from harness.run.pair import Introduction, Pair, Side
+from harness.run.roll_call import CrewError
+
+ARM = """
+import json, os, signal, sys
+from pathlib import Path
+from random import Random
+from harness.clock import Lap
+from harness.contest.agreement import Disagreement
+from harness.contest.entrant import LocalEntrant
+from harness.contest.hold import failure
+from harness.contest.serve import serve
+from harness.contest.variant import prepared
+from harness.processes import Channel
+
+arm = os.environ["ARM"]
+folder = Path(os.environ["SCRIPT"])
+script = json.loads((folder / "script.json").read_text())[arm]
+channel = Channel.inherited()
+with (folder / "pids").open("a") as file:
+    child = os.fork()
+    if not child:
+        while True: signal.pause()
+    print(os.getpid(), child, file=file)
+if script.get("start") == "dies":
+    print("ImportError: no module named mypackage", flush=True)
+    sys.exit(3)
+random = Random()
+
+class Clock:
+    now_is = 0.0
+    def __init__(self, factor, stall): self.factor, self.stall = factor, stall
+    def now(self): return self.now_is
+    def lap(self, work, iterations):
+        result = work()
+        each = 1e-3 * self.factor * (1 + random.gauss(0, 0.002))
+        if random.random() < self.stall: each *= 20
+        self.now_is += each * iterations
+        return Lap(each * iterations, None, result)
+
+class Entrant(LocalEntrant):
+    def read(self, metric):
+        return (float(self.peak), "scale") if metric == "peak_bytes" else None
+
+cases = script["cases"]
+channel.send(event="ready", cases=list(cases), broken=script.get("broken", {}))
+plan = channel.receive()
+if plan["introduce"]:
+    if script.get("start") == "dies when introduced": os.kill(os.getpid(), signal.SIGKILL)
+    packages = [{"name": name, "file": f"/{arm}/{name}.py", "digest": arm} for name in plan["under_test"]]
+    channel.send(event="arm", environment={"arm": arm, "gpus": []}, unusable="", packages=packages)
+order = folder / f"order-{arm}"
+for case in plan["cases"]:
+    does = cases[case]
+    with order.open("a") as file:
+        print(case, file=file)
+    if does.get("dies") == "on the way": os.kill(os.getpid(), signal.SIGKILL)
+    if "skipped" in does:
+        channel.send(event="skipped", case=case, reason=does["skipped"])
+        continue
+    entrants = {}
+    for variant in does.get("variants", ["baseline", "tip"]):
+        def iteration(variant=variant):
+            match does.get("dies") if variant == does.get("victim", "tip") else None:
+                case "in a round": os.kill(os.getpid(), signal.SIGKILL)
+                case "hangs": signal.pause()
+                case "raises": raise RuntimeError("boom")
+            return variant
+        clock = Clock(does.get("factor", 1.0), does.get("stall", 0.0))
+        entrant = Entrant(variant, prepared(lambda: iteration), clock, None)
+        entrant.peak = does.get("peak", 1000)
+        entrants[variant] = entrant
+    def check(name, result):
+        if does.get("wrong") == name: raise Disagreement("its result differs")
+    channel.send(event="case", case=case, variants=list(entrants), absent=does.get("absent", {}))
+    serve(channel, entrants, failure, check)
+"""
+"""One side of a gate by script: what each case costs it, and what goes wrong."""
+
+CLAIM = Claim("X", "a tip", "a.py", "bench")
+NAMED = [Claim("X", "a tip", f"{letter}.py", "bench") for letter in "abcdefg"]
+
+
+class Quiet:
+    """A screen nobody watches."""
+
+    def __init__(self) -> None:
+        self.units = 0
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def begins(self, case: str, unit: int) -> None:
+        """Nothing."""
+
+    def unit(self, number: int, decided: int, decisions: int, regressed: int, seconds: float) -> None:
+        """Count."""
+        self.units = number
+
+    def tick(self) -> None:
+        """Nothing."""
+
+
+class Bout:
+    """A gate between two scripted sides."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.out = folder / "out"
+        self.out.mkdir()
+        self.check: Callable[[Mapping[Arm, Introduction]], list[str]] = lambda _: []
+
+    def hold(self, base: Mapping[str, Any], head: Mapping[str, Any], **more: Any) -> GateResult:
+        """Both sides' cases by name; ``start`` and ``broken`` where a side's process itself misbehaves."""
+        start = {arm: more.pop(f"{arm}_does", {}) for arm in Arm}
+        script = {"base": {"cases": base, **start[Arm.BASE]}, "head": {"cases": head, **start[Arm.HEAD]}}
+        (self.folder / "script.json").write_text(json.dumps(script))
+        sides = tuple(Side(arm, "python", {"ARM": str(arm), "SCRIPT": str(self.folder)}) for arm in Arm)
+        asked = Asked(
+            self.folder,
+            more.pop("claims", NAMED[:1]),
+            (sides[0], sides[1]),
+            {Arm.BASE: "old", Arm.HEAD: "new"},
+            more.pop("thresholds", GateThresholds()),
+            **more,
+        )
+        return gate(asked, self.out, Quiet(), self.check)
+
+    @property
+    def pids(self) -> list[int]:
+        """Every process there was, forked workers included."""
+        return [int(pid) for pid in (self.folder / "pids").read_text().split()]
+
+    def order(self, arm: Arm) -> list[str]:
+        """The cases a side was led to."""
+        return (self.folder / f"order-{arm}").read_text().split()
+
+
+@pytest.fixture
+def bout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bout:
+    """A gate whose processes follow a script."""
+    monkeypatch.setattr(pairing, "pytest_command", lambda *_: python(ARM))
+    monkeypatch.setattr(pairing, "measuring_environment", lambda _: dict(ENVIRONMENT))
+    monkeypatch.setattr(module, "effort_for", lambda *_: Effort(share=0.0, fewest_blocks=6, most_blocks=6))
+    return Bout(tmp_path)
+
+
+def by(result: GateResult, case: str = "a.py::bench", variant: str = "tip", metric: str = "seconds") -> GateVerdict:
+    """The one verdict on a variant."""
+    (found,) = [v for v in result.verdicts if (v.case, v.variant, v.metric) == (case, variant, metric)]
+    return found
+
+
+A, B, C = (f"{letter}.py::bench" for letter in "abc")
+
+
+def test_identical_code_is_unchanged(bout: Bout) -> None:
+    """Six units are enough for both variants; every pair of samples is on the disk, and nobody is left."""
+    result = bout.hold({A: {}}, {A: {}})
+    assert (result.status, result.units, result.decisions) == (0, 6, 2)
+    assert {by(result, variant=name).outcome for name in (BASELINE, "tip")} == {Gated.UNCHANGED}
+    lines = [json.loads(line) for line in (bout.out / store.GATE_FILE).read_text().splitlines()]
+    assert [line["record"] for line in lines].count("pairing") == 12
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_a_slower_head_is_regressed(bout: Bout) -> None:
+    """Six per cent more is caught at the first failing look, one that a suite of two decisions can reject at."""
+    result = bout.hold({A: {}}, {A: {"factor": 1.06}})
+    found = by(result)
+    assert (result.status, found.outcome, found.units) == (1, Gated.REGRESSED, 10)
+    assert found.ratio == pytest.approx(1.06, abs=0.005)
+    assert found.low is not None
+    assert found.low < found.ratio < (found.high or 0)
+    assert found.head == pytest.approx(1.06 * (found.base or 0), rel=0.02)
+
+
+def test_a_faster_head_is_no_regression(bout: Bout) -> None:
+    """Direction counts."""
+    result = bout.hold({A: {"factor": 1.2}}, {A: {}})
+    assert (result.status, by(result).outcome) == (0, Gated.UNCHANGED)
+
+
+def test_what_lies_between_is_never_green(bout: Bout) -> None:
+    """A slow-down of four fifths of the target is neither; at the last look it is inconclusive and the exit is 3."""
+    looks = GateThresholds(failing_looks=(6,), passing_looks=(6,), alpha=0.9)
+    result = bout.hold({A: {}}, {A: {"factor": 1.04, "variants": ["tip"]}}, thresholds=looks)
+    assert by(result).outcome in (Gated.INCONCLUSIVE, Gated.REGRESSED)
+    stuck = bout.hold({A: {"stall": 0.4}}, {A: {"stall": 0.4}}, thresholds=looks)
+    assert stuck.status in (0, 3)
+    assert all(v.outcome is not Gated.REGRESSED for v in stuck.verdicts)
+
+
+def test_a_head_that_stalls_is_judged_on_its_totals(bout: Bout) -> None:
+    """One round in four twenty times as long: the typical round is unchanged, the time is not."""
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(module, "effort_for", lambda *_: Effort(share=0.0, fewest_blocks=24, most_blocks=24))
+    try:
+        result = bout.hold({A: {}}, {A: {"stall": 0.25}})
+    finally:
+        monkey.undo()
+    found = by(result)
+    assert (result.status, found.outcome, found.unsteady) == (1, Gated.REGRESSED, True)
+
+
+def test_more_memory_is_a_regression_of_its_own(bout: Bout) -> None:
+    """Exact metrics are compared exactly, with their tolerance, whatever the time says."""
+    result = bout.hold({A: {"peak": 1000}, B: {"peak": 1000}}, {A: {"peak": 1009}, B: {"peak": 1011}}, claims=NAMED[:2])
+    assert by(result, A, metric="peak_bytes").outcome is Gated.UNCHANGED
+    assert by(result, B, metric="peak_bytes").outcome is Gated.REGRESSED
+    assert by(result, B).outcome is Gated.UNCHANGED
+    assert result.status == 1
+
+
+def test_both_sides_walk_the_same_way_in_random_order(bout: Bout) -> None:
+    """The order of the cases is drawn anew in each unit, and is the same on both sides."""
+    cases = {f"{letter}.py::bench": {} for letter in "abcdefg"}
+    bout.hold(cases, cases, claims=NAMED)
+    walks = [bout.order(arm) for arm in Arm]
+    assert walks[0] == walks[1]
+    units = [tuple(walks[0][index : index + 7]) for index in range(0, 42, 7)]
+    assert {tuple(sorted(unit)) for unit in units} == {tuple(cases)}
+    assert len(set(units)) > 1
+
+
+def test_what_is_decided_leaves(bout: Bout) -> None:
+    """An unchanged case is not led to again while another is still open."""
+    result = bout.hold({A: {}, B: {}}, {A: {}, B: {"factor": 1.06}}, claims=NAMED[:2])
+    assert by(result, B).units == 11
+    assert (bout.order(Arm.HEAD).count(A), bout.order(Arm.HEAD).count(B)) == (6, 11)
+
+
+# --- what cannot be judged --------------------------------------------------------------------------------------------
+
+
+def test_missing_new_and_skipped(bout: Bout) -> None:
+    """What head lost is never green, what it gained is listed, what both skip stands in nobody's way."""
+    gained = bout.hold({A: {}}, {A: {}, B: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3])
+    assert by(gained, B, "").outcome is Gated.NEW
+    lost = bout.hold({A: {}, B: {}, C: {"skipped": "no GPU"}}, {A: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3])
+    assert by(lost, B, "").outcome is Gated.MISSING
+    assert by(lost, C, "").outcome is Gated.SKIPPED
+    assert (gained.status, lost.status) == (0, 3)
+
+
+def test_variants_may_come_and_go(bout: Bout) -> None:
+    """The same for single variants of a case."""
+    base = {A: {"variants": ["baseline", "old"], "absent": {"gpu": "no GPU"}}}
+    result = bout.hold(base, {A: {"variants": ["baseline", "new"], "absent": {"gpu": "no GPU"}}})
+    outcomes = {variant: by(result, variant=variant).outcome for variant in ("baseline", "old", "new", "gpu")}
+    assert outcomes == {
+        "baseline": Gated.UNCHANGED,
+        "old": Gated.MISSING,
+        "new": Gated.NEW,
+        "gpu": Gated.SKIPPED,
+    }
+    assert result.status == 3
+
+
+def test_a_benchmark_of_the_bases_revision_that_is_gone(bout: Bout) -> None:
+    """Renaming everything is not the way past the gate; what fails on a base that knew it is no news."""
+    before = frozenset({A, "gone.py::bench"})
+    result = bout.hold({A: {"skipped": "old package"}}, {A: {}}, before=before)
+    assert by(result, "gone.py::bench", "").outcome is Gated.MISSING
+    assert by(result, A, "").outcome is Gated.FAILED
+    assert result.status == 3
+    new = bout.hold({A: {"skipped": "old package"}, B: {}}, {A: {}, B: {}}, before=frozenset({B}), claims=NAMED[:2])
+    assert (by(new, A, "").outcome, new.status) == (Gated.NEW, 0)
+
+
+def test_a_wrong_head_has_no_time(bout: Bout) -> None:
+    """A variant that disagrees with its own side's baseline is wrong, and named with its side."""
+    result = bout.hold({A: {}}, {A: {"wrong": "tip"}})
+    found = by(result)
+    assert (found.outcome, found.units, found.ratio) == (Gated.WRONG, 0, None)
+    assert "head" in found.reason
+    assert by(result, variant=BASELINE).outcome is Gated.UNCHANGED
+    assert result.status == 3
+
+
+@pytest.mark.parametrize("how", ["in a round", "raises", "on the way"])
+@pytest.mark.parametrize("arm", list(Arm))
+def test_what_dies_costs_its_own_case(bout: Bout, arm: Arm, how: str) -> None:
+    """A side that is killed or raises fails the variant it was at; the other cases are measured by later units."""
+    sick, well = {A: {"dies": how}, B: {}}, {A: {}, B: {}}
+    result = bout.hold(*((sick, well) if arm is Arm.BASE else (well, sick)), claims=NAMED[:2])
+    failed = [v for v in result.verdicts if v.outcome is Gated.FAILED]
+    assert failed
+    assert all(v.case == A and str(arm) in v.reason for v in failed)
+    assert {by(result, B, name).outcome for name in (BASELINE, "tip")} == {Gated.UNCHANGED}
+    assert result.status == 3
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_what_hangs_is_timed_out(bout: Bout) -> None:
+    """No answer within the claim's time limit ends that side; the rest goes on."""
+    claims = [Claim("X", "a tip", f"{letter}.py", "bench", time_limit=0.3) for letter in "ab"]
+    result = bout.hold({A: {}, B: {}}, {A: {"dies": "hangs"}, B: {}}, claims=claims)
+    assert by(result, A).outcome is Gated.TIMED_OUT
+    assert by(result, B).outcome is Gated.UNCHANGED
+    assert all(gone(pid) for pid in bout.pids)
+
+
+@pytest.mark.parametrize("how", ["dies", "dies when introduced"])
+def test_a_base_that_does_not_start(bout: Bout, how: str) -> None:
+    """There is no gate without two sides: one message with the side and its last words, and nobody is left."""
+    with pytest.raises(CrewError, match="base side"):
+        bout.hold({A: {}}, {A: {}}, base_does={"start": how})
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_a_file_that_head_cannot_import(bout: Bout) -> None:
+    """It fails with the reason, and is never green."""
+    result = bout.hold({A: {}}, {A: {}}, claims=NAMED[:2], head_does={"broken": {"b.py": "ImportError: no x"}})
+    assert by(result, B, "").outcome is Gated.FAILED
+    assert "no x" in by(result, B, "").reason
+    assert result.status == 3
+
+
+def test_what_the_check_says(bout: Bout) -> None:
+    """Both introductions are checked before anything is measured; notes are kept, objections end the gate."""
+    seen: list[Mapping[Arm, Introduction]] = []
+
+    def check(said: Mapping[Arm, Introduction]) -> list[str]:
+        seen.append(said)
+        return ["a note"]
+
+    bout.check = check
+    result = bout.hold({A: {}}, {A: {}}, under_test=("mypackage",))
+    assert result.notes == ("a note",)
+    assert result.head.packages[0].file == "/head/mypackage.py"
+    assert seen[0][Arm.BASE].packages[0].digest == "base"
+
+    def object_to(said: Mapping[Arm, Introduction]) -> list[str]:
+        raise ValueError("the same package on both sides")
+
+    bout.check = object_to
+    with pytest.raises(ValueError, match="same package"):
+        bout.hold({A: {}}, {A: {}}, under_test=("mypackage",))
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_a_budget_that_is_used_up(bout: Bout) -> None:
+    """One unit is always measured; what is open then is inconclusive, and the note says why."""
+    result = bout.hold({A: {}}, {A: {}}, seconds=0.0)
+    assert (result.units, result.status) == (1, 3)
+    assert "budget" in result.notes[0]
+    assert by(result).outcome is Gated.INCONCLUSIVE
+
+
+def test_an_interrupt_keeps_what_was_measured(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C between two cases: the result so far comes with it, samples are on the disk, processes are gone."""
+    begun = 0
+
+    def begins(self: Quiet, case: str, unit: int) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Quiet, "begins", begins)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        bout.hold({A: {}}, {A: {}})
+    (result,) = interrupt.value.args
+    assert (result.status, by(result).outcome) == (3, Gated.INCONCLUSIVE)
+    assert (bout.out / store.GATE_FILE).read_text().count('"pairing"') == 6
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_killing_the_gate_leaves_nobody(bout: Bout) -> None:
+    """kill -9 of the process that gives turns ends both sides and their workers, stopped as they are."""
+    script = {arm: {"cases": {A: {}}} for arm in ("base", "head")}
+    (bout.folder / "script.json").write_text(json.dumps(script))
+    host = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from living import ENVIRONMENT, python
+from test_gate import ARM
+from harness.model import Arm
+from harness.run import pair
+pair.pytest_command = lambda *_: python(ARM)
+pair.measuring_environment = lambda _: dict(ENVIRONMENT)
+folder = Path({str(bout.folder)!r})
+sides = [pair.Side(arm, "python", {{"ARM": str(arm), "SCRIPT": str(folder)}}) for arm in Arm]
+with pair.Pair(sides, folder, [], folder, 1):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ended = subprocess.run([sys.executable, "-c", host], env=ENVIRONMENT, check=False, cwd=bout.folder)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(bout.pids) == 4
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_selftest_takes_its_units(bout: Bout) -> None:
+    """A noise floor needs more units than a decision does; the verdict stays that of the first look."""
+    result = bout.hold({A: {}}, {A: {}}, selftest=True)
+    found = by(result)
+    assert (result.units, found.units, found.outcome) == (10, 6, Gated.UNCHANGED)
+    assert found.spread is not None
+    assert 0 < found.spread < 0.01
+    assert found.resolvable is not None
+    assert found.spread < found.resolvable < 0.05
+
+
+def test_idle_sides_are_stopped(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At every question one process is awake; when a case is yielded both are stopped."""
+    from living import stopped
+
+    walk = Pair.walk
+    seen = 0
+
+    def watched(self: Pair, random: Any) -> Any:
+        nonlocal seen
+        for step in walk(self, random):
+            assert stopped(*bout.pids[-4:])
+            seen += 1
+            yield step
+
+    monkeypatch.setattr(Pair, "walk", watched)
+    bout.hold({A: {}}, {A: {}})
+    assert seen == 6
