@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from harness.contest.blocks import Dropped, play, symmetric_orders
@@ -63,7 +63,7 @@ def duel(
                 break
             # The base had been held up while its pace was found; what it really takes is known now.
             each = seconds / paced.iterations
-            paced = pace(Warm(each, each, settled=True), target_seconds([each], effort), effort)
+            paced = _pace(Warm(each, each, settled=True), effort)
         read = {arm: _readings(arm, sides[arm], readings) for arm in random.sample(list(sides), 2)}
     finally:
         for arm in random.sample(list(sides), 2):
@@ -103,17 +103,22 @@ def _run_in(
     if iterations:
         with _blamed(Arm.BASE):
             each = sides[Arm.BASE].lap(iterations, 0).seconds / iterations
-        paced = Pace(iterations, max(1, iterations // 5) if each < LONG_ITERATION else 0, each)
+        paced = Pace(iterations, 0, each)
     else:
         with _blamed(Arm.BASE):
             warm = warm_up(sides[Arm.BASE], first_seconds, effort, now)
-        paced = pace(warm, target_seconds([warm.seconds], effort), effort)
+        paced = _pace(warm, effort)
     laps = 1 if paced.seconds >= LONG_ITERATION else WARM_LAPS
     for arm in random.sample(list(sides), 2):
         with _blamed(arm):
             for _ in range(laps):
                 sides[arm].lap(paced.iterations, 0)
     return paced
+
+
+def _pace(warm: Warm, effort: Effort) -> Pace:
+    """Without a lead-in: whoever sits warms itself up again at every turn, for as long as that takes."""
+    return replace(pace(warm, target_seconds([warm.seconds], effort), effort), lead=0)
 
 
 def _blocks(
