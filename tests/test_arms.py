@@ -121,6 +121,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     temporary = tmp_path / "temporary files"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    for name in ("PYTHONPATH", launch.FRONT_VARIABLE, launch.BACK_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
     for name, value in {
         "TMPDIR": str(temporary),
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -260,9 +262,23 @@ def test_what_is_no_project_is_put_on_the_path(tmp_path: Path) -> None:
             assert path[-2:] == [str(arm.tree), f"{arm.tree}/src"]
 
 
-def test_a_real_backend_builds_without_isolation(tmp_path: Path, any_installer: None) -> None:
+def test_the_harness_is_always_this_one(tmp_path: Path) -> None:
+    """A revision that has a package of that name, this very project say, is measured by the harness of head."""
+    repo = Repo(tmp_path / "a project", {**PLAIN, "harness/__init__.py": "raise RuntimeError\n"})
+    repo.write({"work/__init__.py": "STEPS = 105\n"})
+    with Workshop() as made:
+        for arm in prepare(made, repo):
+            assert ask(arm, "import harness; print(harness.__file__)", repo.folder) == [f"{ROOT}/harness/__init__.py"]
+
+
+def test_a_real_backend_builds_without_isolation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, any_installer: None
+) -> None:
     """A project built by hatchling, where that is installed, needs no network."""
     pytest.importorskip("hatchling")
+    for tool in ("UV", "PIP"):
+        monkeypatch.setenv(f"{tool}_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
     text = (
         BUILT["pyproject.toml"]
         .replace("requires = []", 'requires = ["hatchling"]')
@@ -601,6 +617,22 @@ def test_no_installer_at_all(built: Repo, monkeypatch: pytest.MonkeyPatch) -> No
     built.write({"work/part.py": ""})
     with Workshop() as made, pytest.raises(LaunchError, match=r"neither uv nor pip to build base.*: pip install uv"):
         prepare(made, built)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ensurepip") is None, reason="this Python comes without pip")
+def test_the_pip_that_came_with_python(tmp_path: Path) -> None:
+    """Without any installer Python's own pip is brought, once for both arms, and the arms' environments get none."""
+    with Workshop() as made:
+        on = interpreter.interpreter(None, Arm.BASE)
+        made_by = []
+        for arm in Arm:
+            (made.folder / arm).mkdir()
+            job = build.Job(arm, made.folder / arm, on, {}, made._guard)
+            made_by.append(build._own_pip(job))
+            assert list((made.folder / arm).glob("env*")) == []
+        assert made_by[0] == made_by[1]
+        said = subprocess.run([made_by[0], "-m", "pip", "--version"], check=True, capture_output=True, text=True).stdout
+        assert str(made.folder) in said
 
 
 def test_uv_is_found_as_a_module_and_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1131,6 +1163,27 @@ def test_only_what_is_surely_stale_is_removed(place: Path, monkeypatch: pytest.M
     monkeypatch.setattr(scratch.os, "getuid", lambda: -1)
     remove_stale()
     assert stale.exists()
+
+
+def test_a_full_disk(plain: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for the arms, the message says where else they may be; what there is goes."""
+    plain.write({"work/part.py": ""})
+    full = OSError(28, "No space left on device")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Repository, "overlay", refuse)
+        with (
+            Workshop() as made,
+            pytest.raises(LaunchError, match=r"the arms cannot be made in .*No space left.*TMPDIR"),
+        ):
+            prepare(made, plain)
+    assert (len(plain.worktrees), list(place.iterdir())) == (1, [])
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    with pytest.raises(LaunchError, match=r"no place for temporary files: .*No space left.*TMPDIR"), Workshop():
+        pass
 
 
 def test_damaged_worktrees_go_too(plain: Repo, place: Path) -> None:

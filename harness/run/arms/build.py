@@ -132,8 +132,10 @@ def _pip(job: Job) -> _Installer:
 
 
 def _own_pip(job: Job) -> str:
-    """An interpreter with the pip that came with Python, in an environment of its own. Raises LaunchError."""
-    made = job.folder / "pip"
+    """An interpreter with the pip that came with Python, in an environment that both arms use. Raises LaunchError."""
+    made = job.folder.parent / "pip"
+    if made.exists():
+        return str(made / "bin" / "python")
     try:
         _run(job, [job.on.python, "-m", "venv", str(made)], job.folder, "bring pip to")
     except LaunchError as error:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.launch import measuring_environment
+from harness.launch import LaunchError, measuring_environment
 from harness.model import Arm
 from harness.processes import Guard
 from harness.run.arms.arm import NothingToCompare, Prepared, Wanted, same_variables
@@ -31,10 +31,14 @@ _CACHES = {
 }
 
 
+_ELSEWHERE = "set TMPDIR to a folder that has room and may be written to"
+
+
 class Workshop:
     """Makes arms. Use as a context manager: nothing it made outlives it.
 
     ``tell`` hears what it is busy with. What earlier gates could not remove, because they were killed, goes first.
+    Entering raises LaunchError where no temporary files can be kept.
     """
 
     def __init__(self, tell: Callable[[str], None] = lambda _: None) -> None:
@@ -44,7 +48,10 @@ class Workshop:
     def __enter__(self) -> Workshop:
         remove_stale()
         with ExitStack() as stack:
-            self._scratch = Scratch()
+            try:
+                self._scratch = Scratch()
+            except OSError as error:
+                raise LaunchError(f"there is no place for temporary files: {error}; {_ELSEWHERE}") from error
             stack.callback(self._scratch.remove)
             self._guard = Guard()
             stack.callback(self._guard.close)
@@ -66,7 +73,7 @@ class Workshop:
         """Make both arms ready; ``repository`` is any folder of the one whose revisions are asked for.
 
         Raises UsageError for what cannot be, NothingToCompare for equal arms, LaunchError for an interpreter that
-        cannot measure and for a revision that cannot be built.
+        cannot measure, for a revision that cannot be built and for a full disk.
         """
         _refuse(base, head, configuration)
         wanted = {Arm.BASE: base, Arm.HEAD: head}
@@ -79,7 +86,11 @@ class Workshop:
                 )
             made = {arm: self._as_it_is(arm, one, on[arm]) for arm, one in wanted.items()}
         else:
-            made = self._of_revisions(base.rev, wanted, Repository.of(repository), configuration)
+            found = Repository.of(repository)
+            try:
+                made = self._of_revisions(base.rev, wanted, found, configuration)
+            except OSError as error:
+                raise LaunchError(f"the arms cannot be made in {self.folder}: {error}; {_ELSEWHERE}") from error
         return made[Arm.BASE], made[Arm.HEAD]
 
     def _of_revisions(
@@ -119,8 +130,6 @@ class Workshop:
             repository.overlay(checkout.changes, self._tree(arm))
         except GitFailed as error:
             raise UsageError(f"git cannot check out {checkout.label}: {error}") from error
-        except OSError as error:
-            raise UsageError(f"{checkout.label} cannot be copied to {self._tree(arm)}: {error}") from error
 
     def _built(
         self, arm: Arm, wanted: Wanted, checkout: _Checkout, on: Interpreter, head: Path, configuration: Configuration
