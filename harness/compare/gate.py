@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scipy.special import ndtri
+from scipy.special import stdtrit
 
 from harness.compare.evidence import KEEP, Unit
 from harness.compare.rules import percent
@@ -196,13 +196,14 @@ def noise(found: Sequence[Unit], by: Rule, tolerated: float) -> tuple[float, flo
     """The deviation of one unit, and the smallest slow-down these units could tell from none, both as shares.
 
     Smallest is what the test would call regressed with a chance of 95 % after `NOISE_UNITS` units of that deviation,
-    ``tolerated`` of it being allowed; by the normal approximation, in which the signed-rank test is worth 3/pi of the t
-    test (Pitman's efficiency). None for fewer than four units.
+    ``tolerated`` of it being allowed; by Student's t, of which the signed-rank test is worth 3/pi (Pitman's
+    efficiency). None for fewer than four units.
     """
     if len(found) < 4:
         return None
     spread = trimmed_spread([unit.quiet for unit in found], by.trim)
-    reach = float(ndtri(1 - by.level) + ndtri(0.95)) * spread / math.sqrt(NOISE_UNITS * 3 / math.pi)
+    needed = float(stdtrit(NOISE_UNITS - 1, 1 - by.level) + stdtrit(NOISE_UNITS - 1, 0.95))
+    reach = needed * spread / math.sqrt(NOISE_UNITS * 3 / math.pi)
     return math.expm1(spread), math.expm1(reach / (1 - tolerated))
 
 

@@ -1,0 +1,265 @@
+"""The gate's rule against SciPy, against known truths, and against recorded noise."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from harness.compare.evidence import Unit
+from harness.compare.gate import GateThresholds, noise, rule, rule_exact, rule_for, status_of
+from harness.model import Gated, GateVerdict
+from harness.stats import quiet_ratio, trimmed_upper
+
+RECORDED = Path(__file__).parent / "data" / "quiet.json.gz"
+
+Draw = Callable[[np.random.Generator, int], np.ndarray]
+NOISE: dict[str, Draw] = {
+    "normal": lambda rng, n: rng.normal(size=n),
+    "student": lambda rng, n: rng.standard_t(2, size=n),
+    "cauchy": lambda rng, n: 0.5 * rng.standard_cauchy(size=n),
+    "contaminated": lambda rng, n: rng.normal(size=n) * np.where(rng.random(n) < 0.1, 10, 1),
+}
+
+
+def units(values: np.ndarray) -> list[Unit]:
+    """Units that do not stall."""
+    return [Unit(float(value), float(value)) for value in values]
+
+
+def outcomes(draw: Draw, centre: float, spread: float, *, count: int = 400, seed: int = 1) -> Counter[Gated]:
+    """What the rule says of that many decisions in a suite of 40, drawn with that centre (a ratio) and spread."""
+    by = rule_for(GateThresholds(), 40)
+    rng = np.random.default_rng(seed)
+    said: Counter[Gated] = Counter()
+    for _ in range(count):
+        ruling = rule(units(math.log1p(centre) + spread * draw(rng, by.looks[-1])), by)
+        assert ruling.outcome is not None
+        said[ruling.outcome] += 1
+    return said
+
+
+# --- looks and levels -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decisions", [1, 2, 5, 15, 40, 41, 100, 400, 5_000, 100_000, 10**9])
+def test_the_first_failing_look_can_reject(decisions: int) -> None:
+    """Looks follow the suite's size: the first is the earliest at which units that all lie beyond reach the level."""
+    by = rule_for(GateThresholds(), decisions)
+    assert by.level * decisions * len(by.failing_looks) == pytest.approx(0.01)
+    assert 2.0 ** -by.failing_looks[0] <= by.level
+    assert list(by.failing_looks) == sorted(set(by.failing_looks))
+    if by.failing_looks[0] < 50:
+        assert 2.0 ** -(by.failing_looks[0] - 1) > by.level
+    beyond = units(np.full(by.failing_looks[0], 0.2) + np.linspace(0, 1e-3, by.failing_looks[0]))
+    assert rule(beyond, by).outcome is Gated.REGRESSED
+
+
+def test_a_suite_of_forty() -> None:
+    """The design's numbers: 14, 20, 30, 50, and a loader's target of its own."""
+    by, loader = rule_for(GateThresholds(), 40), rule_for(GateThresholds(), 40, loader=True)
+    assert by.failing_looks == (14, 20, 30, 50)
+    assert (by.tolerated, by.near) == (pytest.approx(math.log(1.01)), pytest.approx(math.log(1.04)))
+    assert loader.near == pytest.approx(math.log(1.08))
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"target": 0.0},
+        {"alpha": 1.0},
+        {"tolerated": 0.9},
+        {"trim": 0.5},
+        {"bytes_tolerance": -0.1},
+        {"failing_looks": (20, 14)},
+        {"passing_looks": ()},
+    ],
+)
+def test_thresholds_that_cannot_work(stated: dict[str, object]) -> None:
+    """Each is refused with its name."""
+    with pytest.raises(ValueError, match=next(iter(stated))):
+        GateThresholds(**stated)  # type: ignore[arg-type]
+
+
+def test_no_decision_has_no_rule() -> None:
+    """Neither a suite of none nor a decision without units is ruled on."""
+    with pytest.raises(ValueError, match="suite"):
+        rule_for(GateThresholds(), 0)
+    with pytest.raises(ValueError, match="unit"):
+        rule([], rule_for(GateThresholds(), 1))
+
+
+# --- against SciPy ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_failing_test_is_scipys(seed: int) -> None:
+    """Regressed at a look exactly where SciPy's exact signed-rank p is at most the level."""
+    by = rule_for(GateThresholds(passing_looks=(50,)), 40)
+    rng = np.random.default_rng(seed)
+    values = rng.normal(0.03, 0.02, size=14)
+    p = scipy_stats.wilcoxon(values - by.tolerated, alternative="greater", mode="exact").pvalue
+    said = rule(units(values), by).outcome
+    assert (said is Gated.REGRESSED) == (p <= by.level)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_passing_bound_is_scipys(seed: int) -> None:
+    """The upper bound is that of SciPy's trimmed t test: at it, p is beta."""
+    rng = np.random.default_rng(seed)
+    values = rng.standard_t(3, size=10) * 0.01
+    upper = trimmed_upper(values, 0.01)
+    shifted = scipy_stats.ttest_1samp(np.sort(values)[2:-2], upper, alternative="less")
+    assert shifted.statistic < 0
+    middle, half = float(np.sort(values)[2:-2].mean()), upper - float(np.sort(values)[2:-2].mean())
+    clipped = np.clip(values, np.sort(values)[2], np.sort(values)[-3])
+    error = clipped.std(ddof=1) / (0.6 * math.sqrt(10))
+    assert half / error == pytest.approx(scipy_stats.t.ppf(0.99, 5))
+    assert middle < upper
+
+
+# --- known truths -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NOISE)
+def test_identical_code_is_never_regressed(name: str) -> None:
+    """At no difference, and at what is tolerated, hardly anything is called regressed, however heavy the tails."""
+    for centre in (0.0, 0.01):
+        assert outcomes(NOISE[name], centre, 0.015)[Gated.REGRESSED] <= 1
+
+
+@pytest.mark.parametrize("name", NOISE)
+def test_the_target_is_caught_and_not_waved_through(name: str) -> None:
+    """At the target itself at least 95 % are regressed and at most 1 % unchanged."""
+    said = outcomes(NOISE[name], 0.05, 0.008)
+    assert said[Gated.REGRESSED] >= 380
+    assert said[Gated.UNCHANGED] <= 4
+
+
+def test_noise_is_no_pass() -> None:
+    """Where the units say little the answer is inconclusive, not green: a slow-down hides in no storm."""
+    said = outcomes(NOISE["normal"], 0.05, 0.12)
+    assert said[Gated.UNCHANGED] <= 12
+    assert said[Gated.INCONCLUSIVE] > 200
+
+
+def test_direction_counts() -> None:
+    """A head that is faster is unchanged at the first look."""
+    by = rule_for(GateThresholds(), 40)
+    ruling = rule(units(np.linspace(-0.31, -0.29, 14)), by)
+    assert (ruling.outcome, ruling.units) == (Gated.UNCHANGED, 6)
+
+
+def test_later_units_are_not_looked_at() -> None:
+    """A decision that has fallen stays: looking on until something else comes out is how tools cry wolf."""
+    by = rule_for(GateThresholds(), 40)
+    found = units(np.r_[np.linspace(-0.01, 0.01, 6), np.full(44, 0.3)])
+    assert rule(found, by) == rule(found[:6], by)
+
+
+def test_between_looks_nothing_falls() -> None:
+    """Units beyond a look wait for the next."""
+    by = rule_for(GateThresholds(), 40)
+    found = units(np.linspace(0.1, 0.11, 13))
+    assert rule(found, by).outcome is None
+    assert rule(units(np.linspace(0.1, 0.11, 14)), by).outcome is Gated.REGRESSED
+
+
+def test_samples_are_not_units() -> None:
+    """One process that is slower through and through is one unit, however many rounds it has."""
+    by = rule_for(GateThresholds(), 40)
+    shifted = np.r_[0.2, np.zeros(13)]
+    assert rule(units(shifted + np.linspace(-1e-3, 1e-3, 14)), by).outcome is not Gated.REGRESSED
+
+
+# --- recorded noise ---------------------------------------------------------------------------------------------------
+
+
+def test_recorded_identical_code_passes() -> None:
+    """Every workload of the recording, in the order recorded: none regressed, and most decided early."""
+    found = json.loads(gzip.decompress(RECORDED.read_bytes()))["designs"]["duet"]
+    for workload, processes in found.items():
+        by = rule_for(GateThresholds(), 40, loader="dataloader" in workload)
+        ruling = rule(units(np.array([quiet_ratio(p["base"], p["head"]) for p in processes])), by)
+        assert ruling.outcome in (Gated.UNCHANGED, None), workload
+
+
+def test_the_mean_would_cry_wolf() -> None:
+    """The quiet pairs' median is what keeps the peace: units made of means have several times its spread."""
+    found = json.loads(gzip.decompress(RECORDED.read_bytes()))["designs"]["duet"]
+    wider = 0
+    for processes in found.values():
+        quiet = np.array([quiet_ratio(p["base"], p["head"]) for p in processes])
+        means = np.array([math.log(np.mean(p["head"]) / np.mean(p["base"])) for p in processes])
+        wider += means.std() > 1.5 * quiet.std()
+    assert wider >= 6
+
+
+# --- stalls, noise, exact metrics, exit status ------------------------------------------------------------------------
+
+
+def test_stalls_are_judged_on_totals() -> None:
+    """Totals far beyond the typical ratio, and beyond what either side shows against itself, count."""
+    by = rule_for(GateThresholds(), 1)
+    rng = np.random.default_rng(0)
+    stalls = [Unit(float(q), float(q + 0.3), (0.01, 0.02)) for q in rng.normal(0, 0.002, size=12)]
+    ruling = rule(stalls, by)
+    assert (ruling.unsteady, ruling.outcome) == (True, Gated.REGRESSED)
+    noisy = [Unit(float(q), float(q + t), (float(t), float(-t))) for q, t in rng.normal(0, [0.002, 0.3], size=(12, 2))]
+    assert not rule(noisy, by).unsteady
+
+
+def test_what_could_be_resolved() -> None:
+    """Twice the spread resolves half as fine; an effect of that size is found in about 95 of 100."""
+    by = rule_for(GateThresholds(), 40)
+    rng = np.random.default_rng(3)
+    values = rng.normal(0, 0.01, size=40)
+    one, two = noise(units(values), by, 0.2), noise(units(2 * values), by, 0.2)
+    assert one is not None
+    assert two is not None
+    assert two[1] == pytest.approx(2 * one[1], rel=0.05)
+    assert noise(units(values[:3]), by, 0.2) is None
+    spread, smallest = one
+    aimed = GateThresholds(target=smallest, passing_looks=(50,))
+    by = rule_for(aimed, 40)
+    caught = sum(
+        rule(units(math.log1p(smallest) + rng.normal(0, spread, size=20)), by).outcome is Gated.REGRESSED
+        for _ in range(300)
+    )
+    assert caught >= 250
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "regressed"),
+    [(100, 100, False), (100, 101, False), (100, 102, True), (0, 0, False), (0, 1, True), (5, 4, False)],
+)
+def test_exact_metrics(before: float, after: float, regressed: bool) -> None:
+    """More than the tolerance is a regression; less never is; from nothing to something is."""
+    assert (rule_exact(before, after, 0.01) is Gated.REGRESSED) is regressed
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ([Gated.UNCHANGED], 0),
+        ([Gated.UNCHANGED, Gated.NEW, Gated.SKIPPED], 0),
+        ([Gated.UNCHANGED, Gated.REGRESSED, Gated.FAILED], 1),
+        ([Gated.UNCHANGED, Gated.INCONCLUSIVE], 3),
+        ([Gated.UNCHANGED, Gated.MISSING], 3),
+        ([Gated.UNCHANGED, Gated.WRONG], 3),
+        ([Gated.UNCHANGED, Gated.FAILED], 3),
+        ([Gated.UNCHANGED, Gated.TIMED_OUT], 3),
+        ([Gated.SKIPPED], 3),
+        ([], 3),
+    ],
+)
+def test_exit_status(said: list[Gated], status: int) -> None:
+    """Slower is 1 whatever else; what could not be judged is 3; nothing judged at all is not green."""
+    assert status_of([GateVerdict("a", "A", "", "seconds", outcome) for outcome in said]) == status
