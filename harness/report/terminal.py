@@ -21,6 +21,7 @@ from harness.report.content import Content, Row, Section, content
 from harness.report.deciding import Deciding, deciding
 from harness.report.details import ARITHMETIC, LOADERS, DetailRow, detail_rows, detail_widths
 from harness.report.header import header_lines
+from harness.report.selftest import selftest_of
 from harness.report.layout import Layout, fit
 from harness.report.words import inert
 from harness.store import Run
@@ -79,7 +80,7 @@ class _Page:
 
     def header(self, run: Run) -> None:
         grid = _grid(2)
-        for label, line in header_lines(run):
+        for label, line in (*header_lines(run), ("selftest", selftest_of(run))):
             grid.add_row(self.text(label, "dim"), self.text(line))
         if run.ended:
             grid.add_row(self.text("ended", "dim"), self.text(inert(run.ended)))

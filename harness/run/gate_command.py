@@ -145,6 +145,7 @@ def _run(
 def _finish(result: GateResult, folder: Path, options: argparse.Namespace) -> int:
     """Show the result, write it in every form that was asked for, and give its exit status."""
     from harness.report import gate as forms
+    from harness.report.selftest import selftest_line
 
     console = _console()
     content = json.dumps(forms.document(result), indent=1, allow_nan=False)
@@ -163,6 +164,8 @@ def _finish(result: GateResult, folder: Path, options: argparse.Namespace) -> in
         for line in forms.annotations(result):
             print(line)
     console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
+    if not result.selftest and (tested := selftest_line(options.results, result.head.environment.get("machine_id"))):
+        console.print(f"selftest of this machine, {tested}", highlight=False, soft_wrap=True)
     forms.show_gate(result, console, every=options.every)
     return result.status
 
