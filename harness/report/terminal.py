@@ -21,8 +21,8 @@ from harness.report.content import Content, Row, Section, content
 from harness.report.deciding import Deciding, deciding
 from harness.report.details import ARITHMETIC, LOADERS, DetailRow, detail_rows, detail_widths
 from harness.report.header import header_lines
-from harness.report.selftest import selftest_of
 from harness.report.layout import Layout, fit
+from harness.report.selftest import selftest_of
 from harness.report.words import inert
 from harness.store import Run
 
