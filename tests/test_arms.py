@@ -276,9 +276,7 @@ def test_a_real_backend_builds_without_isolation(
 ) -> None:
     """A project built by hatchling, where that is installed, needs no network."""
     pytest.importorskip("hatchling")
-    for tool in ("UV", "PIP"):
-        monkeypatch.setenv(f"{tool}_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    offline(monkeypatch, tmp_path)
     text = (
         BUILT["pyproject.toml"]
         .replace("requires = []", 'requires = ["hatchling"]')
@@ -541,26 +539,66 @@ def test_what_the_interpreter_has_of_the_project_is_left_alone(
     assert {name: (behind / name).read_text() for name in copy} == copy
 
 
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Let installers find nothing but what is in a folder, which this is."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for tool in ("UV", "PIP"):
+        monkeypatch.setenv(f"{tool}_NO_INDEX", "1")
+        monkeypatch.setenv(f"{tool}_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    return wheels
+
+
+def make_wheel(folder: Path, name: str, version: str) -> None:
+    info = f"{name}-{version}.dist-info"
+    texts = {
+        f"{name}.py": f"VERSION = {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    }
+    with ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, text in {**texts, f"{info}/RECORD": "".join(f"{path},,\n" for path in texts)}.items():
+            wheel.writestr(path, text)
+
+
+def test_what_a_build_lacks_is_brought_for_it(
+    built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str
+) -> None:
+    """Where the interpreter has not all that a build needs, it is built in isolation, and does not keep it."""
+    make_wheel(offline(monkeypatch, tmp_path), "maker", "1")
+    text = BUILT["pyproject.toml"].replace("requires = []", 'requires = ["maker"]')
+    built.commit({"pyproject.toml": text, "during_build.py": "import maker\n"})
+    built.write({"work/__init__.py": "STEPS = 105\n"})
+    with Workshop() as made:
+        for arm, steps in zip(prepare(made, built), ("100", "105"), strict=True):
+            assert ask(arm, TELL, built.folder)[0] == steps
+            assert ask(arm, "from importlib.util import find_spec; print(find_spec('maker'))", built.folder) == ["None"]
+
+
+def test_the_last_words_of_a_command(tmp_path: Path) -> None:
+    """What a command said last is shown, and nothing of the commands before it."""
+    with Workshop() as made:
+        job = build.Job("base", tmp_path, interpreter.interpreter(None, Arm.BASE), {}, made._guard)
+        build._run(job, [sys.executable, "-c", "print('before')"], tmp_path, "begin")
+        for count, lines in ((2, ["0", "1"]), (40, [str(line) for line in range(25, 40)])):
+            script = f"for line in range({count}): print(line)\nraise SystemExit(3)"
+            with pytest.raises(LaunchError) as caught:
+                build._run(job, [sys.executable, "-c", script], tmp_path, "make")
+            told = str(caught.value).splitlines()
+            assert told[0] == "cannot make base: its process ended with exit status 3"
+            assert [line.strip() for line in told if line.strip().isdigit()] == lines
+            assert "before" not in "".join(told)
+
+
 def test_each_revision_has_its_own_pins(
     built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str
 ) -> None:
     """With pins stated an arm has the dependencies that its own revision pins; changed pins can be compared."""
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
+    wheels = offline(monkeypatch, tmp_path)
     for version in ("1", "2", "3"):
-        info = f"dep-{version}.dist-info"
-        texts = {
-            "dep.py": f"VERSION = {version}\n",
-            f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: dep\nVersion: {version}\n",
-        }
-        with ZipFile(wheels / f"dep-{version}-py3-none-any.whl", "w") as wheel:
-            for name, text in {**texts, f"{info}/RECORD": "".join(f"{name},,\n" for name in texts)}.items():
-                wheel.writestr(name, text)
-    for tool in ("UV", "PIP"):
-        monkeypatch.setenv(f"{tool}_NO_INDEX", "1")
-        monkeypatch.setenv(f"{tool}_FIND_LINKS", str(wheels))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+        make_wheel(wheels, "dep", version)
     text = BUILT["pyproject.toml"].replace('version = "1"', 'version = "1"\ndependencies = ["dep"]')
     built.commit({"pyproject.toml": f'{text}pins = "ci/pins.txt"\n', "ci/pins.txt": "dep==1\n"})
     built.write({"ci/pins.txt": "dep==2\n"})
@@ -816,7 +854,7 @@ def test_variables_as_they_are_typed() -> None:
 
 def test_an_unknown_revision(plain: Repo, place: Path) -> None:
     """A revision that is not there is named with what brings it; nothing is made for it."""
-    for name in ("no-such", "--help", "", "HEAD^{tree}", "main:pyproject.toml"):
+    for name in ("no-such", "--help", "--since=yesterday", "", "HEAD^{tree}", "main:pyproject.toml"):
         with Workshop() as made, pytest.raises(UsageError) as caught:
             prepare(made, plain, Wanted(name))
         assert str(caught.value).startswith(f"--base {name}: no such revision in {plain.folder}; `git fetch`")
@@ -1044,6 +1082,10 @@ def test_files_and_digests_of_packages(tmp_path: Path, monkeypatch: pytest.Monke
     assert not {"pack_x", "mod_x", "bare_x"} & set(sys.modules)
 
     before = digests()
+    with monkeypatch.context() as patch:
+        walk = os.walk
+        patch.setattr(os, "walk", lambda top: ((a, b, c[::-1]) for a, b, c in list(walk(top))[::-1]))
+        assert digests() == before
     (tmp_path / "pack_x" / "__pycache__").mkdir()
     (tmp_path / "pack_x" / "__pycache__" / "a.txt").write_text("x")
     (tmp_path / "pack_x" / "old.pyc").write_text("x")
@@ -1148,6 +1190,7 @@ def test_only_what_is_surely_stale_is_removed(place: Path, monkeypatch: pytest.M
     (stale / "sealed").mkdir()
     (stale / "sealed" / "file").write_text("x")
     (stale / "sealed").chmod(0o500)
+    links_to.chmod(0o755)
     link = place / f"tipbench-gate-{dead}-link"
     link.symlink_to(links_to)
     with monkeypatch.context() as patch:
@@ -1157,6 +1200,7 @@ def test_only_what_is_surely_stale_is_removed(place: Path, monkeypatch: pytest.M
     assert not stale.exists()
     assert {*place.iterdir()} == {*keep, link, other.folder}
     assert (links_to / "file").exists()
+    assert links_to.stat().st_mode & 0o777 == 0o755
     other.remove()
     assert not other.folder.exists()
     stale.mkdir()

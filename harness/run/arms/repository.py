@@ -107,11 +107,7 @@ class Repository:
 
     def revision(self, name: str, flag: str) -> Revision:
         """The commit of that name; ``flag`` is how it was asked for. Raises UsageError with what to do."""
-        # Git would take a leading dash for an option of its own.
-        known = not name.startswith("-") and bool(name)
         try:
-            if not known:
-                raise GitFailed("no name of a revision")
             commit = git(self.top, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
             tree = git(self.top, "rev-parse", "--verify", f"{commit}^{{tree}}").strip()
         except GitFailed as error:
