@@ -95,6 +95,15 @@ def test_a_team_does_not_share_physical_cores(system: Callable[..., Threads]) ->
         assert threads.places == [[0], [1], [2], [3], [4]]
 
 
+@pytest.mark.parametrize(("turn", "places"), [(0, [[0], [1], [2]]), (1, [[1], [2], [0]]), (5, [[2], [0], [1]])])
+def test_the_turn_says_where_to_begin(system: Callable[..., Threads], turn: int, places: list[list[int]]) -> None:
+    """Processes that take turns are told the same core, a single thread's too; another set of them another."""
+    threads = system({0, 1, 2}, others=2)
+    with Placement(lambda: 1, turn) as placed:
+        placed.settle()
+        assert threads.places == places
+
+
 def test_neighbouring_siblings_are_read(system: Callable[..., Threads]) -> None:
     """The kernel also writes ranges: 0-1 are one core."""
     threads = system(set(range(4)), others=1, siblings=lambda core: f"{core // 2 * 2}-{core // 2 * 2 + 1}")
@@ -114,13 +123,10 @@ def test_settled_threads_are_not_moved_again(system: Callable[..., Threads], mon
 
 
 def test_one_core_leaves_everything_alone(system: Callable[..., Threads], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one core, a team of one, or without the system's calls, nothing is moved and nothing fails."""
+    """With one core, or without the system's calls, nothing is moved and nothing fails."""
     threads = system({5}, others=2)
     monkeypatch.setattr(os, "sched_setaffinity", lambda thread, mask: pytest.fail("moved"))
     with Placement(lambda: 2) as placed:
-        placed.settle()
-    monkeypatch.setattr(os, "sched_getaffinity", lambda thread: {4, 5})
-    with Placement(lambda: 1) as placed:
         placed.settle()
     monkeypatch.delattr(os, "sched_getaffinity")
     with Placement(lambda: 2) as placed:

@@ -139,8 +139,8 @@ def _entrants(claim: Claim, present: Mapping[str, Variant], terms: Terms, stack:
     return [local(name, given, claim, terms.device, settle=settle) for name, given in present.items()]
 
 
-def placement(claim: Claim, device: Any, stack: ExitStack) -> Callable[[], object] | None:
-    """What puts this process's threads in their places until the stack closes.
+def placement(claim: Claim, device: Any, stack: ExitStack, turn: int = 0) -> Callable[[], object] | None:
+    """What puts this process's threads in their places until the stack closes, beginning with core number ``turn``.
 
     None where they are better left alone: a GPU works elsewhere, and a loader's workers would inherit the places.
     """
@@ -148,7 +148,7 @@ def placement(claim: Claim, device: Any, stack: ExitStack) -> Callable[[], objec
 
     if device.type == "cuda" or claim.loader:
         return None
-    return stack.enter_context(Placement(torch.get_num_threads)).settle
+    return stack.enter_context(Placement(torch.get_num_threads, turn)).settle
 
 
 def local(

@@ -23,11 +23,13 @@ class Placement:
 
     Use as a context manager: afterwards every thread may run where it could before, those started meanwhile included.
     ``team`` says how many threads work together: up to the number of physical cores, none shares one with another.
-    Does nothing where there is one core or a team of one, or no such system calls.
+    ``turn`` says with which core to begin: processes that take turns must all use the same, or a neighbour of one core
+    is the neighbour of one process for seconds. Does nothing where there is one core, or no such system calls.
     """
 
-    def __init__(self, team: Callable[[], int]) -> None:
+    def __init__(self, team: Callable[[], int], turn: int = 0) -> None:
         self._team = team
+        self._turn = turn
         self._masks: dict[int, set[int]] = {}
 
     def __enter__(self) -> Placement:
@@ -46,12 +48,13 @@ class Placement:
             return
         first_thread = os.getpid()
         allowed = self._masks.get(first_thread) or _mask(first_thread)
-        team = self._team()
-        if len(allowed) < 2 or team < 2:
-            return  # a thread that waits for no other is best left where the kernel finds room
+        if len(allowed) < 2:
+            return
         # A thread started after the first time was given the first one's place, and no choice of its own.
         chosen = {thread: allowed if self._masks else _mask(thread) for thread in threads}
-        first, *rest = _cores(frozenset(allowed), team)
+        cores_there = _cores(frozenset(allowed), self._team())
+        turn = self._turn % len(cores_there)
+        first, *rest = (*cores_there[turn:], *cores_there[:turn])
         cores = cycle(rest)
         for thread in sorted(threads):
             core = first if thread == first_thread else next(cores)

@@ -152,7 +152,7 @@ class Driven(Session):
                 agreement.check(result)
 
         with ExitStack() as stack:
-            settle = placement(claim, self.device(), stack)
+            settle = placement(claim, self.device(), stack, self._plan["core"])
             entrants = {
                 name: local(name, given, claim, self.device(), rewarm=REWARM_PAIR, settle=settle)
                 for name, given in present.items()

@@ -197,6 +197,7 @@ class _Gate:
                 "device": self._asked.device,
                 "data": str(self._asked.data) if self._asked.data else None,
                 "introduce": first,
+                "core": random.getrandbits(16),
                 "under_test": list(self._asked.under_test),
             },
         )
