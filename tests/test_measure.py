@@ -36,7 +36,7 @@ def taken(
     given = {name: as_variant(value) for name, value in handed.items()}
     stated = {**dict.fromkeys(given, Expect.LOWER), **(expect or {})}
     asked = Asked(given, lambda expected, got: expected == got, reference, Work(items=3.0), stated)
-    return measure(CASE, claim, asked, Terms(CPU, QUICK, 5, 9, memory=False, **terms))
+    return measure(CASE, claim, asked, Terms(CPU, QUICK, terms.pop("seed", 5), 9, memory=False, **terms))
 
 
 def states(measurement: Measurement) -> dict[str, Status]:
@@ -116,6 +116,33 @@ def test_one_seat_that_hangs_leaves_time_for_the_others(monkeypatch: pytest.Monk
     taken({BASELINE: lambda: 1, "tip": lambda: 1}, claim=claim, seat=lambda name: ([], {}))
     assert 0 < given["timeout"] <= 45.0
     assert given["watch"] is None
+
+
+def test_seats_start_in_random_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variant's process is always the first: the seed says who starts when."""
+    first = set()
+    for seed in range(20):
+        started: list[str] = []
+
+        class Recorder:
+            def __init__(self, *_: object, **__: object) -> None: ...
+
+            def __enter__(self) -> Recorder:
+                return self
+
+            def __exit__(self, *failure: object) -> None: ...
+
+            def seat(self, name: str, started: list[str] = started) -> object:
+                started.append(name)
+                if len(started) == 2:
+                    raise LookupError
+                return object()
+
+        monkeypatch.setattr(module, "Turnstile", Recorder)
+        claim = Claim("X", "a tip", "x.py", "bench_x", apart=True)
+        taken({BASELINE: lambda: 1, "tip": lambda: 1}, claim=claim, seat=lambda name: ([], {}), seed=seed)
+        first.add(started[0])
+    assert first == {BASELINE, "tip"}
 
 
 def test_a_loader_is_watched_for_cpu_seconds() -> None:

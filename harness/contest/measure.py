@@ -93,7 +93,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
     random = Random(terms.seed ^ seed_of(case))
     try:
         with ExitStack() as stack:
-            entrants = _entrants(claim, present, terms, stack)
+            entrants = _entrants(claim, present, terms, stack, random)
             trials, warnings = hold(
                 entrants,
                 Agreement(asked.same),
@@ -119,7 +119,9 @@ def _without_contest(present: Mapping[str, Variant], asked: Asked, status: Statu
     return [Trial(name, status, reason, asked.expect[name]) for name in present if name != BASELINE]
 
 
-def _entrants(claim: Claim, present: Mapping[str, Variant], terms: Terms, stack: ExitStack) -> Sequence[Entrant]:
+def _entrants(
+    claim: Claim, present: Mapping[str, Variant], terms: Terms, stack: ExitStack, random: Random
+) -> Sequence[Entrant]:
     from harness.probes import ProcessTree
 
     if claim.apart:
@@ -134,7 +136,9 @@ def _entrants(claim: Claim, present: Mapping[str, Variant], terms: Terms, stack:
                 watch=ProcessTree if claim.loader else None,
             )
         )
-        return [turnstile.seat(name) for name in present]
+        # Who starts first may get the better memory: it is not always the baseline.
+        seats = {name: turnstile.seat(name) for name in random.sample(list(present), len(present))}
+        return [seats[name] for name in present]
     settle = placement(claim, terms.device, stack)
     return [local(name, given, claim, terms.device, settle=settle) for name, given in present.items()]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from typing import Any
 
 from harness.contest.seat import Seat, SeatedEntrant, SeatError
@@ -113,7 +113,8 @@ class Pair:
         # Equal in a pair: the order of sets and dicts of strings must not be what differs.
         seed = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(2), "big"))}
         processes = {}
-        for side in self._sides:
+        # Who starts first may get the better memory: it is not always the base.
+        for side in SystemRandom().sample(self._sides, len(self._sides)):
             process = LiveProcess(
                 self._command[side.arm],
                 guard=guard,
