@@ -1,0 +1,54 @@
+"""The nouns of the harness: frozen data, standard library only.
+
+Every quantity is in SI units. A *sample* is one number for one round of one variant, always per iteration;
+equal index in two variants of one measurement means the same block, measured next to each other.
+"""
+
+from __future__ import annotations
+
+from harness.model.claim import Claim, Expect, Work
+from harness.model.gate import Arm, ArmFacts, Gated, GateResult, GateVerdict, Package
+from harness.model.measurement import (
+    ALL_DECIDED,
+    ALL_MEASURED,
+    BASELINE,
+    BUDGET_USED,
+    INTERRUPTED,
+    SCHEMA,
+    Measurement,
+    Status,
+    Trial,
+    parameters,
+)
+from harness.model.metrics import METRICS, Direction, Kind, Metric, metric
+from harness.model.verdict import Comparison, Outcome, Verdict
+
+__all__ = [
+    "ALL_DECIDED",
+    "ALL_MEASURED",
+    "BASELINE",
+    "BUDGET_USED",
+    "INTERRUPTED",
+    "METRICS",
+    "SCHEMA",
+    "Arm",
+    "ArmFacts",
+    "Claim",
+    "Comparison",
+    "Direction",
+    "Expect",
+    "GateResult",
+    "GateVerdict",
+    "Gated",
+    "Kind",
+    "Measurement",
+    "Metric",
+    "Outcome",
+    "Package",
+    "Status",
+    "Trial",
+    "Verdict",
+    "Work",
+    "metric",
+    "parameters",
+]

@@ -1,0 +1,45 @@
+"""Claims: the sentences benchmarks test, and the work they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Expect(StrEnum):
+    """What a claim says the variant does to the metric, relative to the baseline."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The sentence a benchmark tests, and how it is to be judged.
+
+    ``margin`` is the relative effect that counts as none. ``needs`` names what the machine must have: ``"cuda"`` or
+    an importable module. ``apart`` gives each variant a live process of its own. ``loader`` marks epochs of a
+    data loader: dear to measure, surveyed alone first. ``time_limit`` is for one case in one invocation, in seconds.
+    """
+
+    name: str
+    sentence: str
+    path: str
+    function: str
+    metric: str = "seconds"
+    expect: Expect = Expect.LOWER
+    margin: float = 0.02
+    needs: tuple[str, ...] = ()
+    apart: bool = False
+    loader: bool = False
+    time_limit: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one iteration does, for rates: items (samples), bytes moved, floating-point operations; 0 = not stated."""
+
+    items: float = 0.0
+    bytes: float = 0.0
+    flops: float = 0.0

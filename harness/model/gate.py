@@ -1,0 +1,103 @@
+"""The gate's nouns: arms, their packages, and the verdict on each decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Arm(StrEnum):
+    """The two sides of a gate."""
+
+    BASE = "base"
+    HEAD = "head"
+
+
+class Gated(StrEnum):
+    """The word of a gate's decision on one variant of one case."""
+
+    REGRESSED = "regressed"
+    UNCHANGED = "unchanged"
+    INCONCLUSIVE = "inconclusive"
+    MISSING = "missing"
+    NEW = "new"
+    WRONG = "wrong"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """What the gate decided about one variant of one case and one metric.
+
+    ``ratio`` is head/base with its 95 % interval, None where nothing was measured; ``base`` and ``head`` are the
+    readings of an exact metric or the typical time of an iteration in seconds. ``variant`` is empty where the whole
+    case shares one fate. ``seconds`` is the wall time spent on it. ``spread`` is the deviation of one unit and
+    ``resolvable`` the smallest slow-down that could be told from none, both as shares; None for too few units.
+    """
+
+    case: str
+    claim: str
+    variant: str
+    metric: str
+    outcome: Gated
+    reason: str = ""
+    units: int = 0
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    base: float | None = None
+    head: float | None = None
+    unsteady: bool = False
+    seconds: float = 0.0
+    spread: float | None = None
+    resolvable: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package under test as an arm imported it: its file, and a digest of all its files."""
+
+    name: str
+    file: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArmFacts:
+    """What one side of a gate was: what people call it, its interpreter, its variables, what it imported, and where.
+
+    ``environment`` is its fingerprint.
+    """
+
+    arm: Arm
+    label: str
+    python: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[Package, ...] = ()
+    environment: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """A gate from end to end: both arms, every verdict, and the exit status that follows.
+
+    ``decisions`` counts the noisy metrics that were judged, over which ``alpha`` was split; ``target`` and
+    ``loader_target`` are the slow-downs to be caught, as shares. ``selftest`` marks identical code on both sides.
+    """
+
+    base: ArmFacts
+    head: ArmFacts
+    verdicts: tuple[GateVerdict, ...]
+    status: int
+    decisions: int
+    target: float
+    loader_target: float
+    alpha: float
+    units: int
+    seconds: float
+    started: str = ""
+    notes: tuple[str, ...] = ()
+    selftest: bool = False

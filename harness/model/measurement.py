@@ -1,0 +1,88 @@
+"""Measurements: the samples of every metric for one case, all variants, one invocation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from harness.model.claim import Expect, Work
+
+SCHEMA = 1
+"""Version of the record format; a file of a newer schema is refused, never half understood."""
+
+BASELINE = "baseline"
+"""The name of the variant that all others of a case are measured against."""
+
+ALL_DECIDED = "everything was decided"
+ALL_MEASURED = "every invocation that its profile allows was held"
+BUDGET_USED = "the time budget was used up"
+INTERRUPTED = "interrupted"
+"""Why a run ended by itself. What a budget or an interrupt kept it from measuring was not reached, rather than lost."""
+
+
+class Status(StrEnum):
+    """What became of a planned measurement, or of one variant in it."""
+
+    MEASURED = "measured"
+    SKIPPED = "skipped"
+    WRONG = "wrong"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One variant in one measurement.
+
+    ``samples`` maps a metric's name to one value a block, in block order; ``exact`` and ``solo`` hold single readings
+    (``solo``: from a pass with this variant alone in a fresh process); ``sources`` says where a reading comes from.
+    ``first_seconds`` is the very first call, ``warmup_seconds`` everything before the first timed round.
+    """
+
+    variant: str
+    status: Status = Status.MEASURED
+    reason: str = ""
+    expect: Expect = Expect.LOWER
+    iterations: int = 0
+    first_seconds: float = 0.0
+    warmup_seconds: float = 0.0
+    samples: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    exact: Mapping[str, float] = field(default_factory=dict)
+    solo: Mapping[str, float] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The samples of every metric for one case, all variants, one invocation.
+
+    ``case`` is ``<path under benchmarks>::<function>[<parameters>]``; ``seconds`` is the wall time spent on it,
+    set-up included. A survey (solo passes only) has trials without samples and ``survey`` set.
+    """
+
+    case: str
+    claim: str
+    invocation: int
+    status: Status = Status.MEASURED
+    reason: str = ""
+    trials: tuple[Trial, ...] = ()
+    work: Work = field(default_factory=Work)
+    seconds: float = 0.0
+    survey: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What tells this case from its claim's others: its parameters, or nothing."""
+        return parameters(self.case)
+
+    def trial(self, variant: str) -> Trial | None:
+        """The named variant's trial, or None."""
+        return next((trial for trial in self.trials if trial.variant == variant), None)
+
+
+def parameters(case: str) -> str:
+    """The pytest parameters in a case's name: ``a.py::b[x-1]`` -> ``x-1``; nothing where it has none."""
+    _, bracket, rest = case.partition("[")
+    return rest.removesuffix("]") if bracket else ""

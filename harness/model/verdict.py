@@ -1,0 +1,58 @@
+"""Verdicts on claims: two sets of samples side by side, and what follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """The word of a verdict."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    NO_EFFECT = "no effect"
+    INCONCLUSIVE = "inconclusive"
+    WRONG = "wrong"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A variant's samples beside the baseline's: the ratio variant/baseline, its interval, the evidence.
+
+    ``low`` and ``high`` are None while there are too few units for an interval. ``mean_ratio`` compares total times;
+    ``unsteady`` says that it departs from the typical ratio by more than identical code does, and that the judgement
+    went by total time.
+    """
+
+    metric: str
+    units: int
+    ratio: float
+    low: float | None = None
+    high: float | None = None
+    mean_ratio: float | None = None
+    unsteady: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows for one variant of one case. ``more_units`` estimates the further units that would decide it."""
+
+    case: str
+    claim: str
+    variant: str
+    outcome: Outcome
+    reason: str = ""
+    comparison: Comparison | None = None
+    more_units: int = 0
+    more_seconds: float = 0.0
+
+    @property
+    def decided(self) -> bool:
+        """Whether more evidence would change nothing."""
+        return self.outcome is not Outcome.INCONCLUSIVE
