@@ -104,7 +104,8 @@ def _word(record: Mapping[str, Any], name: str) -> str:
 
 
 def _bytes(value: object) -> str:
-    return quantity(value, "B") if isinstance(value, int | float) else ""
+    # Larger than any memory is no number of bytes; an integer may even be too large for arithmetic on floats.
+    return quantity(value, "B") if isinstance(value, int | float) and value < 1e30 else ""
 
 
 def _joined(*parts: str, gap: str = ", ") -> str:

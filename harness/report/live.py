@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
-from rich.live import Live as Region
 from rich.text import Text
 
 from harness.model import Outcome, Verdict, parameters
 from harness.report.header import machine_lines
+from harness.report.repainted import Repainted
 from harness.report.terminal import STYLES
 from harness.report.words import duration, effect, inert, interval
 
@@ -31,28 +31,17 @@ class Live:
 
     def __init__(self, console: Console, budget: float, now: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._now = now
         self._left = budget
         self._decided = self._open = 0
         self._doing = "starting"
         self._invocation = -1
-        self._painted = float("-inf")
-        self._region: Region | None = None
+        self._region = Repainted(console, self._line, now, REFRESH)
 
     def roll_call(self) -> None:
         """The benchmarks are being imported and called by name."""
         self._doing = "calling the roll (importing torch)"
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._region = Region(
-                self._line(),
-                console=self._console,
-                auto_refresh=False,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._region.start(refresh=True)
-        else:
+        self._region.start()
+        if not self._region.on:
             self._say(f"{self._doing}; budget {duration(self._left)}")
 
     def called(self, environment: dict[str, Any], cases: int, skipped: int) -> None:
@@ -66,9 +55,9 @@ class Live:
         self._doing = f"invocation {invocation}: {inert(case)}"
         if invocation != self._invocation:
             self._invocation = invocation
-            if self._region is None:
+            if not self._region.on:
                 self._say(f"invocation {invocation}: {self._state()}")
-        self._paint()
+        self._region.paint()
 
     def decided(self, verdicts: list[Verdict]) -> None:
         """Verdicts that have just fallen: a line each, above the progress; those skipped share one."""
@@ -87,13 +76,11 @@ class Live:
     def tick(self, left_seconds: float, decided: int, open: int) -> None:  # noqa: A002
         """Where the run stands; call it as often as is convenient."""
         self._left, self._decided, self._open = left_seconds, decided, open
-        self._paint()
+        self._region.paint()
 
     def close(self) -> None:
         """Leave the terminal as it was; may be called twice, and without a roll call."""
-        if self._region is not None:
-            self._region.stop()
-            self._region = None
+        self._region.stop()
 
     def _state(self) -> str:
         return f"{self._decided} decided, {self._open} open, {duration(self._left)} left"
@@ -104,19 +91,13 @@ class Live:
         line.append(self._state(), style="bold")
         return line.append(f"  {self._doing}", style="dim")
 
-    def _paint(self) -> None:
-        if self._region is None or self._now() - self._painted < REFRESH:
-            return
-        self._painted = self._now()
-        self._region.update(self._line(), refresh=True)
-
     def _say(self, words: str) -> None:
         self._print(Text(words, style="dim"))
 
     def _print(self, text: Text) -> None:
         encoding = self._console.encoding
         text.plain = text.plain.encode(encoding, "replace").decode(encoding)
-        self._console.print(text, highlight=False, soft_wrap=self._region is None)
+        self._console.print(text, highlight=False, soft_wrap=not self._region.on)
 
 
 def _told(verdict: Verdict) -> Text:

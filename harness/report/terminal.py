@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.padding import Padding
-from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +21,8 @@ from harness.report.deciding import Deciding, deciding
 from harness.report.details import ARITHMETIC, LOADERS, DetailRow, detail_rows, detail_widths
 from harness.report.header import header_lines
 from harness.report.layout import Layout, fit
+from harness.report.page import Page
+from harness.report.page import grid as grid_of
 from harness.report.selftest import selftest_of
 from harness.report.words import inert
 from harness.store import Run
@@ -63,23 +64,11 @@ def verdict_text(outcome: Outcome) -> Text:
     return Text(str(outcome), style=STYLES[outcome])
 
 
-class _Page:
-    """Prints the parts of a report, each from plain strings."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def text(self, words: str, style: str = "") -> Text:
-        """Never markup, and only what the output can encode: a log in ASCII gets question marks, not an error."""
-        return Text(words.encode(self._console.encoding, "replace").decode(self._console.encoding), style=style)
-
-    def print(self, *what: RenderableType) -> None:
-        for each in what:
-            for line in self._console.render_lines(each, pad=False):
-                self._console.print(Segments([*_stripped(line), Segment.line()]), end="")
+class _Page(Page):
+    """The parts of a run's report."""
 
     def header(self, run: Run) -> None:
-        grid = _grid(2)
+        grid = grid_of(2)
         for label, line in (*header_lines(run), ("selftest", selftest_of(run))):
             grid.add_row(self.text(label, "dim"), self.text(line))
         if run.ended:
@@ -93,7 +82,7 @@ class _Page:
 
     def section(self, section: Section, layout: Layout) -> None:
         self.print("")
-        heading = _grid(2)
+        heading = grid_of(2)
         heading.add_row(self.text(section.claim, "bold blue"), self.text(section.sentence, "bold"))
         judged = _counts(section.counts)
         judged.append(f"  ({section.judged})", style="dim")
@@ -173,7 +162,7 @@ class _Page:
 
     def skipped(self, told: Content) -> None:
         if told.skipped:
-            grid = _grid(2)
+            grid = grid_of(2)
             for claim, reason in told.skipped:
                 words = Text.assemble(verdict_text(Outcome.SKIPPED), "  ", self.text(reason))
                 grid.add_row(self.text(claim, "bold blue"), words)
@@ -183,7 +172,7 @@ class _Page:
 
     def footnotes(self, notes: Sequence[str]) -> None:
         if notes:
-            grid = _grid(2)
+            grid = grid_of(2)
             for number, note in enumerate(notes, 1):
                 grid.add_row(self.text(f"[{number}]", "dim"), self.text(note, "dim"))
             self.print("", grid)
@@ -203,14 +192,6 @@ class _Page:
         self._console.print(self.text(f"Saved in {_near(run.folder)}"), highlight=False, soft_wrap=True)
 
 
-def _stripped(line: list[Segment]) -> list[Segment]:
-    """The line without what a table pads it with: a pipe keeps every blank."""
-    kept = list(line)
-    while kept and not kept[-1].text.strip():
-        kept.pop()
-    return [*kept[:-1], Segment(kept[-1].text.rstrip(), kept[-1].style)] if kept else []
-
-
 def _plain(row: Row, name: str) -> str:
     return _marks(row.notes) if name == "notes" else str(getattr(row, name))
 
@@ -221,13 +202,6 @@ def _marks(numbers: Sequence[int]) -> str:
 
 def _counts(counts: Sequence[tuple[Outcome, int]]) -> Text:
     return Text(", ").join(Text(f"{count} {outcome}", style=STYLES[outcome]) for outcome, count in counts)
-
-
-def _grid(columns: int) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    for _ in range(columns):
-        grid.add_column(overflow="fold")
-    return grid
 
 
 def _near(folder: Path) -> str:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
+from harness.report.repainted import Repainted
 from harness.report.words import duration, inert
 
 REFRESH = 0.5
@@ -24,25 +24,14 @@ class Progress:
         self._start = now()
         self._doing = "importing torch on both sides"
         self._decided = ""
-        self._painted = float("-inf")
-        self._region: Live | None = None
+        self._region = Repainted(console, self._line, now, REFRESH)
 
     def __enter__(self) -> Progress:
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._region = Live(
-                self._line(),
-                console=self._console,
-                auto_refresh=False,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._region.start(refresh=True)
+        self._region.start()
         return self
 
     def __exit__(self, *failure: object) -> None:
-        if self._region is not None:
-            self._region.stop()
+        self._region.stop()
 
     def note(self, text: str) -> None:
         """Something worth a line of its own."""
@@ -58,15 +47,13 @@ class Progress:
         slower = f", {regressed} regressed" if regressed else ""
         self._decided = f"{decided} of {decisions} decided{slower}"
         self._doing = f"unit {number + 1}: importing torch on both sides"
-        if self._region is None:
+        if not self._region.on:
             self.note(f"unit {number}: {self._decided}, {duration(seconds)}")
         self.tick()
 
     def tick(self) -> None:
         """Time passes."""
-        if self._region is not None and self._now() - self._painted >= REFRESH:
-            self._painted = self._now()
-            self._region.update(self._line(), refresh=True)
+        self._region.paint()
 
     def _line(self) -> Text:
         passed = duration(self._now() - self._start)

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.segment import Segment, Segments
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +26,8 @@ from harness.report.gate.content import (
     spread,
 )
 from harness.report.header import machine_lines
+from harness.report.page import Page
+from harness.report.page import grid as grid_of
 from harness.report.words import inert
 
 STYLES = {
@@ -129,24 +129,15 @@ def _plain(row: GateRow, name: str) -> str:
     return str(getattr(row, name))
 
 
-class _Page:
-    """Prints the parts of a report, each from plain strings."""
+class _Page(Page):
+    """The parts of a gate's report."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        super().__init__(console)
         self.width = console.width - INDENT
 
-    def text(self, words: str, style: str = "") -> Text:
-        """Never markup, and only what the output can encode: a log in ASCII gets question marks, not an error."""
-        return Text(words.encode(self._console.encoding, "replace").decode(self._console.encoding), style=style)
-
-    def print(self, *what: RenderableType, indent: int = 0) -> None:
-        for each in what:
-            for line in self._console.render_lines(Padding(each, (0, 0, 0, indent)), pad=False):
-                self._console.print(Segments([*_stripped(line), Segment.line()]), end="")
-
     def arms(self, result: GateResult) -> None:
-        grid = _grid(2)
+        grid = grid_of(2)
         told = [line for line in machine_lines(result.head.environment) if line[0] != "git"]
         for label, line in told:
             grid.add_row(self.text(label, "dim"), self.text(line))
@@ -221,18 +212,3 @@ class _Page:
             grid.add_column(width=width, overflow="fold")
         grid.add_row(*cells)
         self.print(grid, indent=INDENT)
-
-
-def _stripped(line: list[Segment]) -> list[Segment]:
-    """The line without what a table pads it with: a pipe keeps every blank."""
-    kept = list(line)
-    while kept and not kept[-1].text.strip():
-        kept.pop()
-    return [*kept[:-1], Segment(kept[-1].text.rstrip(), kept[-1].style)] if kept else []
-
-
-def _grid(columns: int) -> Table:
-    grid = Table.grid(padding=(0, GAP, 0, 0))
-    for _ in range(columns):
-        grid.add_column(overflow="fold")
-    return grid
