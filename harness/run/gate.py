@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Protocol
 
 from harness import store
-from harness.compare.evidence import evidence
-from harness.compare.gate import GateThresholds, Ruling, noise, rule, rule_exact, rule_for, status_of
-from harness.contest.agreement import Disagreement
-from harness.contest.duel import DuelEnded, Fought, duel
+from harness.compare.gate import GateThresholds, status_of
+from harness.contest.duel import DuelEnded, duel
 from harness.contest.effort import Effort
 from harness.model import (
     BASELINE,
@@ -24,21 +22,13 @@ from harness.model import (
     Gated,
     GateResult,
     GateVerdict,
-    Measurement,
-    Trial,
-    metric,
 )
-from harness.run.pair import MISSING, ArmLost, Introduction, Pair, Side, Standing
+from harness.run.candidate import EXACT, Candidate, fate, fate_of_case
+from harness.run.pair import ArmLost, Introduction, Pair, Side, Standing
 from harness.run.roll_call import CrewError
-
-SECONDS = "seconds"
-HEAD = str(Arm.HEAD)
 
 BUDGET = 1800.0
 """Seconds a gate may take where nobody says how long."""
-
-EXACT = ("peak_bytes", "launches")
-"""Metrics that one reading settles, where the machine has them."""
 
 SELFTEST_UNITS = 10
 """Units a selftest takes of every decision, whatever was decided before: a noise floor needs some."""
@@ -72,31 +62,6 @@ class Screen(Protocol):
     def begins(self, case: str, unit: int) -> None: ...  # noqa: D102
     def unit(self, number: int, decided: int, decisions: int, regressed: int, seconds: float) -> None: ...  # noqa: D102
     def tick(self) -> None: ...  # noqa: D102
-
-
-@dataclass(slots=True)
-class Candidate:
-    """One variant of one case on its way to a decision."""
-
-    case: str
-    claim: Claim
-    variant: str
-    iterations: int = 0
-    measurements: list[Measurement] = field(default_factory=list)
-    ruling: Ruling | None = None
-    outcome: Gated | None = None
-    reason: str = ""
-    seconds: float = 0.0
-    exact: dict[str, tuple[float, float]] = field(default_factory=dict)
-
-    @property
-    def open(self) -> bool:
-        """Whether more units may decide it."""
-        return self.outcome is None
-
-    def settle(self, outcome: Gated, reason: str) -> None:
-        """Its fate is known, and no number will change it."""
-        self.outcome, self.reason = outcome, reason
 
 
 def gate(
@@ -229,12 +194,10 @@ class _Gate:
             if any(case.partition("[")[0] == function for case in cases):
                 continue
             broken = pair.broken[Arm.HEAD].get(claim.path, "it has no case")
-            self._fates.append(_fate(function, claim, "", Gated.FAILED, f"head: {broken}"))
+            self._fates.append(fate(function, claim, "", Gated.FAILED, f"head: {broken}"))
         for function in sorted((self._asked.before or frozenset()) - set(self._by_function)):
             claim = Claim("", "", function.partition("::")[0], function.partition("::")[2])
-            self._fates.append(
-                _fate(function, claim, "", Gated.MISSING, "base has it, head does not: gone or renamed?")
-            )
+            self._fates.append(fate(function, claim, "", Gated.MISSING, "base has it, head does not: gone or renamed?"))
         return [case for case in cases if case.partition("[")[0] in self._by_function]
 
     def _register(self, case: str, standings: Mapping[Arm, Standing]) -> None:
@@ -243,21 +206,21 @@ class _Gate:
         claim = self._claim_of(case)
         base, head = standings[Arm.BASE], standings[Arm.HEAD]
         known_before = self._asked.before is None or case.partition("[")[0] in self._asked.before
-        if fate := _fate_of_case(base, head, known_before=known_before):
-            self._fates.append(_fate(case, claim, "", *fate))
+        if known := fate_of_case(base, head, known_before=known_before):
+            self._fates.append(fate(case, claim, "", *known))
             return
         for variant in dict.fromkeys([*head.variants, *base.variants, *head.absent, *base.absent]):
             here, there = variant in head.variants, variant in base.variants
             if here and there:
                 self._candidates[case, variant] = Candidate(case, claim, variant)
             elif here:
-                self._fates.append(_fate(case, claim, variant, Gated.NEW, "base does not have this variant"))
+                self._fates.append(fate(case, claim, variant, Gated.NEW, "base does not have this variant"))
             elif there:
                 why = head.absent.get(variant, "head does not have this variant")
-                self._fates.append(_fate(case, claim, variant, Gated.MISSING, why))
+                self._fates.append(fate(case, claim, variant, Gated.MISSING, why))
             else:
                 why = head.absent.get(variant) or base.absent.get(variant, "")
-                self._fates.append(_fate(case, claim, variant, Gated.SKIPPED, why))
+                self._fates.append(fate(case, claim, variant, Gated.SKIPPED, why))
 
     def _contest(self, pair: Pair, case: str, random: Random, writer: store.Writer) -> None:
         waiting = [candidate for candidate in self._wanted() if candidate.case == case]
@@ -281,20 +244,12 @@ class _Gate:
                     random=random,
                 )
             except DuelEnded as ended:
-                _end(candidate, ended)
+                candidate.end(ended)
                 if pair.seats[ended.arm].ended:
                     # Whoever else was to be measured in this process is measured in the next.
                     raise ArmLost(ended.arm, str(ended.error)) from None
                 continue
-            seconds = time.monotonic() - start
-            candidate.seconds += seconds
-            candidate.iterations = fought.iterations
-            measurement = _measurement(candidate, self._units, fought, seconds)
-            candidate.measurements.append(measurement)
-            for name in EXACT:
-                pairs = [fought.readings[arm].get(name) for arm in (Arm.BASE, Arm.HEAD)]
-                if pairs[0] is not None and pairs[1] is not None:
-                    candidate.exact[name] = (pairs[0][0], pairs[1][0])
+            measurement = candidate.take(self._units, fought, time.monotonic() - start)
             store.write_pairing(writer, candidate.variant, measurement)
 
     def _mourn(self, lost: ArmLost) -> None:
@@ -304,24 +259,16 @@ class _Gate:
                 candidate.settle(Gated.FAILED, f"{lost.arm}: {lost}")
         if lost.case and lost.case not in self._seen:
             self._seen.add(lost.case)
-            self._fates.append(_fate(lost.case, self._claim_of(lost.case), "", Gated.FAILED, f"{lost.arm}: {lost}"))
+            self._fates.append(fate(lost.case, self._claim_of(lost.case), "", Gated.FAILED, f"{lost.arm}: {lost}"))
         if not self._said:
             raise CrewError(f"the {lost.arm} side ended before it could say what it is: {lost}")
 
     # --- what is decided ----------------------------------------------------------------------------------------------
 
     def _rule(self) -> None:
-        decisions = len(self._candidates)
         for candidate in self._candidates.values():
-            if not candidate.open or not candidate.measurements:
-                continue
-            by = rule_for(self._asked.thresholds, decisions, loader=candidate.claim.loader)
-            found = evidence(candidate.measurements, HEAD, SECONDS, self._asked.thresholds.keep)
-            if not found.units:
-                continue
-            candidate.ruling = rule(found.units, by)
-            if candidate.ruling.outcome is not None:
-                candidate.settle(candidate.ruling.outcome, candidate.ruling.reason)
+            if candidate.open:
+                candidate.judge(self._asked.thresholds, len(self._candidates))
 
     def _wanted(self) -> list[Candidate]:
         """The candidates that another unit is for."""
@@ -361,7 +308,7 @@ class _Gate:
     def _result(self) -> GateResult:
         verdicts = [*self._fates]
         for candidate in self._candidates.values():
-            verdicts += _verdicts(candidate, self._asked.thresholds, len(self._candidates))
+            verdicts += candidate.verdicts(self._asked.thresholds, len(self._candidates))
         limits = self._asked.thresholds
         order = {case: index for index, case in enumerate(sorted(self._seen))}
         verdicts.sort(key=lambda verdict: order.get(verdict.case, -1))
@@ -390,119 +337,3 @@ class _Gate:
             said.packages if said else (),
             dict(said.environment) if said else {},
         )
-
-
-def _fate(case: str, claim: Claim, variant: str, outcome: Gated, reason: str) -> GateVerdict:
-    return GateVerdict(case, claim.name, variant, SECONDS, outcome, reason)
-
-
-def _fate_of_case(base: Standing, head: Standing, *, known_before: bool) -> tuple[Gated, str] | None:
-    """The fate of a whole case where one side has no contest to offer; None where both have."""
-    match base.status, head.status:
-        case "", "":
-            return None
-        case "skipped" | "missing", "skipped":
-            return Gated.SKIPPED, head.reason
-        case _, "skipped":
-            return Gated.MISSING, f"head skips what base runs: {head.reason}"
-        case _, status if status == MISSING:
-            return Gated.MISSING, f"head: {head.reason}"
-        case _, status if status:
-            return Gated.FAILED, f"head: {head.reason}"
-        case status, _:
-            new = status == MISSING or not known_before
-            return Gated.NEW if new else Gated.FAILED, f"base: {base.reason}"
-    raise AssertionError("a status is a word")
-
-
-def _end(candidate: Candidate, ended: DuelEnded) -> None:
-    outcome = (
-        Gated.WRONG
-        if isinstance(ended.error, Disagreement)
-        else Gated.TIMED_OUT
-        if isinstance(ended.error, TimeoutError)
-        else Gated.FAILED
-    )
-    candidate.settle(outcome, f"{ended.arm}: {ended.error}")
-
-
-def _measurement(candidate: Candidate, unit: int, fought: Fought, seconds: float) -> Measurement:
-    """The pair of samples as a measurement: base in the place of the baseline, head as its only variant."""
-    trials = []
-    for arm, name in ((Arm.BASE, BASELINE), (Arm.HEAD, HEAD)):
-        turns = fought.turns[arm]
-        samples: dict[str, tuple[float, ...]] = {SECONDS: tuple(turn.seconds / fought.iterations for turn in turns)}
-        if all(turn.host_seconds is not None for turn in turns):
-            samples["host_seconds"] = tuple((turn.host_seconds or 0.0) / fought.iterations for turn in turns)
-        readings = fought.readings[arm]
-        trials.append(
-            Trial(
-                name,
-                iterations=fought.iterations,
-                first_seconds=fought.first_seconds[arm],
-                samples=samples,
-                exact={metric: value for metric, (value, _) in readings.items()},
-                sources={metric: source for metric, (_, source) in readings.items()},
-            )
-        )
-    return Measurement(candidate.case, candidate.claim.name, unit, trials=tuple(trials), seconds=seconds)
-
-
-def _verdicts(candidate: Candidate, thresholds: GateThresholds, decisions: int) -> list[GateVerdict]:
-    """The decision on its time, and one for each exact metric that was read."""
-    ruling = candidate.ruling
-    outcome = candidate.outcome or Gated.INCONCLUSIVE
-    reason = candidate.reason or (ruling.reason if ruling else "not reached")
-    base = _typical(candidate, BASELINE)
-    units = evidence(candidate.measurements, HEAD, SECONDS, thresholds.keep).units
-    spread = noise(units, rule_for(thresholds, decisions, loader=candidate.claim.loader), thresholds.tolerated)
-    found = [
-        GateVerdict(
-            candidate.case,
-            candidate.claim.name,
-            candidate.variant,
-            SECONDS,
-            outcome,
-            reason,
-            units=ruling.units if ruling else 0,
-            ratio=ruling.ratio if ruling else None,
-            low=ruling.low if ruling else None,
-            high=ruling.high if ruling else None,
-            base=base,
-            head=_typical(candidate, HEAD),
-            unsteady=ruling.unsteady if ruling else False,
-            seconds=candidate.seconds,
-            spread=spread[0] if spread else None,
-            resolvable=spread[1] if spread else None,
-        )
-    ]
-    for name, (before, after) in candidate.exact.items():
-        unit = metric(name).unit
-        found.append(
-            GateVerdict(
-                candidate.case,
-                candidate.claim.name,
-                candidate.variant,
-                name,
-                rule_exact(before, after, thresholds.bytes_tolerance),
-                f"{before:.15g} -> {after:.15g} {unit}",
-                units=1,
-                ratio=after / before if before else None,
-                base=before,
-                head=after,
-            )
-        )
-    return found
-
-
-def _typical(candidate: Candidate, trial: str) -> float | None:
-    """Median seconds of an iteration, over all its rounds."""
-    from statistics import median
-
-    rounds = [
-        value
-        for measurement in candidate.measurements
-        if (found := measurement.trial(trial)) is not None
-        for value in found.samples[SECONDS]
-    ]
-    return median(rounds) if rounds else None

@@ -18,8 +18,9 @@ from harness.compare.sequential import level, rule_unpaired
 from harness.model import SCHEMA, Arm, ArmFacts, Claim, Gated, GateResult, GateVerdict, Measurement, Status
 from harness.report.gate.progress import Progress
 from harness.run.arms import NothingToCompare
+from harness.run.candidate import SECONDS
 from harness.run.crew import Crew
-from harness.run.gate import BUDGET, SECONDS
+from harness.run.gate import BUDGET
 from harness.run.settings import PROFILES, effort, seconds
 
 UNITS = 14

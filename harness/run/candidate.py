@@ -1,0 +1,173 @@
+"""What a gate decides on: each variant of each case, from its first pair of samples to its verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median
+
+from harness.compare.evidence import evidence
+from harness.compare.gate import GateThresholds, Rule, Ruling, noise, rule, rule_exact, rule_for
+from harness.contest.agreement import Disagreement
+from harness.contest.duel import DuelEnded, Fought
+from harness.model import BASELINE, Arm, Claim, Gated, GateVerdict, Measurement, Trial, metric
+from harness.run.pair import MISSING, Standing
+
+SECONDS = "seconds"
+HEAD = str(Arm.HEAD)
+
+EXACT = ("peak_bytes", "launches")
+"""Metrics that one reading settles, where the machine has them."""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One variant of one case on its way to a decision."""
+
+    case: str
+    claim: Claim
+    variant: str
+    iterations: int = 0
+    measurements: list[Measurement] = field(default_factory=list)
+    ruling: Ruling | None = None
+    outcome: Gated | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    exact: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        """Whether more units may decide it."""
+        return self.outcome is None
+
+    def settle(self, outcome: Gated, reason: str) -> None:
+        """Its fate is known, and no number will change it."""
+        self.outcome, self.reason = outcome, reason
+
+    def end(self, ended: DuelEnded) -> None:
+        """A side failed, hung or gave another result than its own baseline."""
+        match ended.error:
+            case Disagreement():
+                outcome = Gated.WRONG
+            case TimeoutError():
+                outcome = Gated.TIMED_OUT
+            case _:
+                outcome = Gated.FAILED
+        self.settle(outcome, f"{ended.arm}: {ended.error}")
+
+    def take(self, unit: int, fought: Fought, seconds: float) -> Measurement:
+        """Keep a unit's pair of samples; as a measurement, base is its baseline and head its only variant."""
+        trials = tuple(_trial(name, arm, fought) for arm, name in ((Arm.BASE, BASELINE), (Arm.HEAD, HEAD)))
+        measurement = Measurement(self.case, self.claim.name, unit, trials=trials, seconds=seconds)
+        self.measurements.append(measurement)
+        self.iterations = fought.iterations
+        self.seconds += seconds
+        base, head = fought.readings[Arm.BASE], fought.readings[Arm.HEAD]
+        for name in EXACT:
+            if name in base and name in head:
+                self.exact[name] = (base[name][0], head[name][0])
+        return measurement
+
+    def judge(self, thresholds: GateThresholds, decisions: int) -> None:
+        """Rule on the units so far; an outcome settles it."""
+        found = evidence(self.measurements, HEAD, SECONDS, thresholds.keep)
+        if not found.units:
+            return
+        self.ruling = rule(found.units, self._rule(thresholds, decisions))
+        if self.ruling.outcome is not None:
+            self.settle(self.ruling.outcome, self.ruling.reason)
+
+    def verdicts(self, thresholds: GateThresholds, decisions: int) -> list[GateVerdict]:
+        """The decision on its time, and one for each exact metric that was read."""
+        return [self._on_time(thresholds, decisions), *self._on_exact(thresholds)]
+
+    def _on_time(self, thresholds: GateThresholds, decisions: int) -> GateVerdict:
+        ruling = self.ruling
+        units = evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
+        spread, resolvable = noise(units, self._rule(thresholds, decisions), thresholds.tolerated) or (None, None)
+        return GateVerdict(
+            self.case,
+            self.claim.name,
+            self.variant,
+            SECONDS,
+            self.outcome or Gated.INCONCLUSIVE,
+            self.reason or (ruling.reason if ruling else "not reached"),
+            units=ruling.units if ruling else 0,
+            ratio=ruling.ratio if ruling else None,
+            low=ruling.low if ruling else None,
+            high=ruling.high if ruling else None,
+            base=self._typical(BASELINE),
+            head=self._typical(HEAD),
+            unsteady=ruling.unsteady if ruling else False,
+            seconds=self.seconds,
+            spread=spread,
+            resolvable=resolvable,
+        )
+
+    def _on_exact(self, thresholds: GateThresholds) -> list[GateVerdict]:
+        return [
+            GateVerdict(
+                self.case,
+                self.claim.name,
+                self.variant,
+                name,
+                rule_exact(before, after, thresholds.bytes_tolerance),
+                f"{before:.15g} -> {after:.15g} {metric(name).unit}",
+                units=1,
+                ratio=after / before if before else None,
+                base=before,
+                head=after,
+            )
+            for name, (before, after) in self.exact.items()
+        ]
+
+    def _rule(self, thresholds: GateThresholds, decisions: int) -> Rule:
+        return rule_for(thresholds, decisions, loader=self.claim.loader)
+
+    def _typical(self, trial: str) -> float | None:
+        """Median seconds of an iteration, over all its rounds."""
+        rounds = [
+            value
+            for measurement in self.measurements
+            if (found := measurement.trial(trial)) is not None
+            for value in found.samples[SECONDS]
+        ]
+        return median(rounds) if rounds else None
+
+
+def fate(case: str, claim: Claim, variant: str, outcome: Gated, reason: str) -> GateVerdict:
+    """The verdict on what cannot be measured on both sides."""
+    return GateVerdict(case, claim.name, variant, SECONDS, outcome, reason)
+
+
+def fate_of_case(base: Standing, head: Standing, *, known_before: bool) -> tuple[Gated, str] | None:
+    """The fate of a whole case where one side has no contest to offer; None where both have."""
+    match base.status, head.status:
+        case "", "":
+            return None
+        case "skipped" | "missing", "skipped":
+            return Gated.SKIPPED, head.reason
+        case _, "skipped":
+            return Gated.MISSING, f"head skips what base runs: {head.reason}"
+        case _, status if status == MISSING:
+            return Gated.MISSING, f"head: {head.reason}"
+        case _, status if status:
+            return Gated.FAILED, f"head: {head.reason}"
+        case status, _:
+            new = status == MISSING or not known_before
+            return Gated.NEW if new else Gated.FAILED, f"base: {base.reason}"
+    raise AssertionError("a status is a word")
+
+
+def _trial(name: str, arm: Arm, fought: Fought) -> Trial:
+    turns, readings = fought.turns[arm], fought.readings[arm]
+    samples: dict[str, tuple[float, ...]] = {SECONDS: tuple(turn.seconds / fought.iterations for turn in turns)}
+    if all(turn.host_seconds is not None for turn in turns):
+        samples["host_seconds"] = tuple((turn.host_seconds or 0.0) / fought.iterations for turn in turns)
+    return Trial(
+        name,
+        iterations=fought.iterations,
+        first_seconds=fought.first_seconds[arm],
+        samples=samples,
+        exact={metric: value for metric, (value, _) in readings.items()},
+        sources={metric: source for metric, (_, source) in readings.items()},
+    )
