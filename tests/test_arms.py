@@ -48,38 +48,38 @@ import os, pathlib, zipfile
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     print(os.environ.get("MARK", "no mark"), flush=True)
     exec(pathlib.Path("during_build.py").read_text())
-    info = "work-1.dist-info"
+    info = "parcel-1.dist-info"
     texts = {f"{info}/WHEEL": "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"}
     needs = "".join(f"Requires-Dist: {line}\\n" for line in NEEDS)
-    texts[f"{info}/METADATA"] = f"Metadata-Version: 2.1\\nName: work\\nVersion: 1\\n{needs}"
+    texts[f"{info}/METADATA"] = f"Metadata-Version: 2.1\\nName: parcel\\nVersion: 1\\n{needs}"
     for file in sorted(pathlib.Path().rglob("*.py")):
-        if file.parts[0] in ("work", "extra", "company", "layers.py"):
+        if file.parts[0] in ("parcel", "extra", "company", "layers.py"):
             texts[file.as_posix()] = file.read_text()
     texts[f"{info}/RECORD"] = "".join(f"{name},,\\n" for name in [*texts, f"{info}/RECORD"])
-    with zipfile.ZipFile(os.path.join(folder, "work-1-py3-none-any.whl"), "w") as wheel:
+    with zipfile.ZipFile(os.path.join(folder, "parcel-1-py3-none-any.whl"), "w") as wheel:
         for name, text in texts.items():
             wheel.writestr(name, text)
-    return "work-1-py3-none-any.whl"
+    return "parcel-1-py3-none-any.whl"
 """
 """A build backend that lives in the project: it needs nothing, and does what the project tells it to meanwhile."""
 
 BUILT = {
     "pyproject.toml": (
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-        '[project]\nname = "work"\nversion = "1"\n[tool.harness]\nunder-test = ["work"]\n'
+        '[project]\nname = "parcel"\nversion = "1"\n[tool.harness]\nunder-test = ["parcel"]\n'
     ),
     "backend.py": f"NEEDS = []\n{BACKEND}",
     "during_build.py": "",
-    "work/__init__.py": "STEPS = 100\n",
+    "parcel/__init__.py": "STEPS = 100\n",
     ".gitignore": "ignored/\n__pycache__/\n",
 }
 PLAIN = {
-    "pyproject.toml": '[tool.harness]\nunder-test = ["work"]\n',
-    "work/__init__.py": "STEPS = 100\n",
+    "pyproject.toml": '[tool.harness]\nunder-test = ["parcel"]\n',
+    "parcel/__init__.py": "STEPS = 100\n",
     ".gitignore": "ignored/\n__pycache__/\n",
 }
 FIND_TORCH = "from importlib.util import find_spec; print(find_spec('torch').origin)"
-TELL = "import work; print(work.STEPS); print(work.__file__)"
+TELL = "import parcel; print(parcel.STEPS); print(parcel.__file__)"
 
 
 class Repo:
@@ -222,8 +222,8 @@ def imported(arm: Prepared, names: list[str], folder: Path) -> list[Package]:
 
 def test_each_arm_imports_its_own_build(built: Repo, place: Path, installer: str) -> None:
     """A committed and an uncommitted state are built, and found whatever lies in the working folder or PYTHONPATH."""
-    built.commit({"work/__init__.py": "STEPS = 105\n"})
-    built.write({"work/__init__.py": "STEPS = 110\n", "work/part.py": ""})
+    built.commit({"parcel/__init__.py": "STEPS = 105\n"})
+    built.write({"parcel/__init__.py": "STEPS = 110\n", "parcel/part.py": ""})
     with Workshop() as made:
         base, head = prepare(made, built, Wanted("main~1"))
         short = built.git("rev-parse", "--short=7", "main~1"), built.git("rev-parse", "--short=7", "main")
@@ -239,25 +239,25 @@ def test_each_arm_imports_its_own_build(built: Repo, place: Path, installer: str
                 assert Path(said[1]).is_relative_to(arm.home / "env")
                 assert said[2] == str(ROOT / "harness" / "__init__.py")
                 assert said[3] == importlib.util.find_spec("torch").origin
-        before, after = imported(base, ["work"], built.folder), imported(head, ["work"], built.folder)
+        before, after = imported(base, ["parcel"], built.folder), imported(head, ["parcel"], built.folder)
         assert before[0].digest != after[0].digest
         assert check_packages(base, head, before, after) == ()
         assert len(built.worktrees) == 3
     assert len(built.worktrees) == 1
     assert list(place.iterdir()) == []
-    assert built.git("status", "--porcelain") == "M work/__init__.py\n?? work/part.py"
+    assert built.git("status", "--porcelain") == "M parcel/__init__.py\n?? parcel/part.py"
 
 
 def test_what_is_no_project_is_put_on_the_path(tmp_path: Path) -> None:
     """Without a build everything in the checkout, src included, is imported from it, and never from elsewhere."""
-    files = {**PLAIN, "src/deep.py": "IT = 1\n", "layers.py": "IT = 1\n", "work/__init__.py": "import deep, layers\n"}
+    files = {**PLAIN, "src/deep.py": "IT = 1\n", "layers.py": "IT = 1\n", "parcel/__init__.py": "import deep, layers\n"}
     repo = Repo(tmp_path / "a project", files)
     repo.write({"src/deep.py": "IT = 2\n", "layers.py": "IT = 2\n"})
     with Workshop() as made:
         for arm, value in zip(prepare(made, repo), ("1", "2"), strict=True):
-            script = "import work; print(work.deep.IT, work.layers.IT); print(work.__file__)"
+            script = "import parcel; print(parcel.deep.IT, parcel.layers.IT); print(parcel.__file__)"
             said = ask(arm, script, repo.folder)
-            assert said == [f"{value} {value}", f"{arm.tree}/work/__init__.py"]
+            assert said == [f"{value} {value}", f"{arm.tree}/parcel/__init__.py"]
             path = arm.environment["PYTHONPATH"].split(os.pathsep)
             assert path[-2:] == [str(arm.tree), f"{arm.tree}/src"]
 
@@ -265,7 +265,7 @@ def test_what_is_no_project_is_put_on_the_path(tmp_path: Path) -> None:
 def test_the_harness_is_always_this_one(tmp_path: Path) -> None:
     """A revision that has a package of that name, this very project say, is measured by the harness of head."""
     repo = Repo(tmp_path / "a project", {**PLAIN, "harness/__init__.py": "raise RuntimeError\n"})
-    repo.write({"work/__init__.py": "STEPS = 105\n"})
+    repo.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Workshop() as made:
         for arm in prepare(made, repo):
             assert ask(arm, "import harness; print(harness.__file__)", repo.folder) == [f"{ROOT}/harness/__init__.py"]
@@ -283,7 +283,7 @@ def test_a_real_backend_builds_without_isolation(
         .replace('"backend"\nbackend-path = ["."]', '"hatchling.build"')
     )
     repo = Repo(tmp_path / "a project", {**PLAIN, "pyproject.toml": text})
-    repo.write({"work/__init__.py": "STEPS = 105\n"})
+    repo.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Workshop() as made:
         for arm, steps in zip(prepare(made, repo), ("100", "105"), strict=True):
             said = ask(arm, TELL, repo.folder)
@@ -293,11 +293,11 @@ def test_a_real_backend_builds_without_isolation(
 
 def test_measuring_processes_start_in_an_arm(plain: Repo, tmp_path: Path) -> None:
     """Our pytest collects benchmarks in both arms; one that imports what base lacks is an error there."""
-    plain.write({"work/new.py": "", "benchmarks/bench_x.py": "import work.new\ndef bench_x(contest): ...\n"})
+    plain.write({"parcel/new.py": "", "benchmarks/bench_x.py": "import parcel.new\ndef bench_x(contest): ...\n"})
     with Workshop() as made:
         base, head = prepare(made, plain)
         root = plain.folder / "benchmarks"
-        for arm, says in ((base, "No module named 'work.new'"), (head, "bench_x.py::bench_x")):
+        for arm, says in ((base, "No module named 'parcel.new'"), (head, "bench_x.py::bench_x")):
             done = subprocess.run(
                 [*pytest_command(arm.python, root, [str(root / "bench_x.py")]), "--collect-only"],
                 env={**measuring_environment(), **arm.environment},
@@ -311,7 +311,7 @@ def test_measuring_processes_start_in_an_arm(plain: Repo, tmp_path: Path) -> Non
 
 def test_paths_are_equally_long_and_caches_apart(plain: Repo) -> None:
     """Whatever path of an arm gets into a program is as long as the other's, and no compile cache is shared."""
-    plain.write({"work/part.py": ""})
+    plain.write({"parcel/part.py": ""})
     with Workshop() as made:
         base, head = prepare(made, plain)
         assert {*base.environment} == {*head.environment}
@@ -337,7 +337,7 @@ def test_the_overlay_is_what_the_working_tree_holds(plain: Repo) -> None:
     plain.git("mv", "moved.py", "moved there.py")
     (top / "was file").unlink()
     plain.write(
-        {"was file/inside": "2", "work/__init__.py": "STEPS = 105\n", "new/deep/file": "2", "ignored/file": "2"}
+        {"was file/inside": "2", "parcel/__init__.py": "STEPS = 105\n", "new/deep/file": "2", "ignored/file": "2"}
     )
     (top / "was folder/a").unlink()
     (top / "was folder/b").unlink()
@@ -347,7 +347,7 @@ def test_the_overlay_is_what_the_working_tree_holds(plain: Repo) -> None:
     (top / "added and gone").unlink()
     (top / "was link/a").unlink()
     (top / "was link").rmdir()
-    (top / "was link").symlink_to("work")
+    (top / "was link").symlink_to("parcel")
     (top / "mode.sh").chmod(0o755)
     (top / "dangling").symlink_to("nowhere")
     with Workshop() as made:
@@ -414,8 +414,8 @@ def test_submodules_come_along(plain: Repo, tmp_path: Path, monkeypatch: pytest.
 
 def test_two_named_revisions(plain: Repo) -> None:
     """With a revision for head the working tree plays no part."""
-    plain.commit({"work/__init__.py": "STEPS = 105\n"})
-    plain.write({"work/__init__.py": "STEPS = 110\n"})
+    plain.commit({"parcel/__init__.py": "STEPS = 105\n"})
+    plain.write({"parcel/__init__.py": "STEPS = 110\n"})
     with Workshop() as made:
         base, head = prepare(made, plain, Wanted("main~1"), Wanted(plain.git("rev-parse", "main")))
         assert head.label == plain.git("rev-parse", "--short=7", "main")
@@ -425,7 +425,7 @@ def test_two_named_revisions(plain: Repo) -> None:
 def test_a_project_below_the_top(tmp_path: Path) -> None:
     """In a repository of several projects the one with the pyproject.toml in use is taken."""
     repo = Repo(tmp_path / "a project", {f"one/{name}": text for name, text in PLAIN.items()})
-    repo.write({"one/work/__init__.py": "STEPS = 105\n"})
+    repo.write({"one/parcel/__init__.py": "STEPS = 105\n"})
     with Workshop() as made:
         base, head = made.prepare(Wanted("main"), Wanted(), repo.folder / "one", configuration(repo.folder / "one"))
         assert base.project == base.home / "tree" / "one"
@@ -440,14 +440,14 @@ def test_users_hooks_and_a_hooks_variables_play_no_part(
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\ntouch {shlex.quote(str(tmp_path / 'hooked'))}\n")
     hook.chmod(0o755)
-    plain.write({"work/part.py": ""})
+    plain.write({"parcel/part.py": ""})
     other = Repo(tmp_path / "other", {"file": "1"})
     monkeypatch.setenv("GIT_DIR", str(other.folder / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(other.folder / ".git" / "index"))
     with Workshop() as made:
         base, _ = prepare(made, plain)
         assert base.tree is not None
-        assert (base.tree / "work").is_dir()
+        assert (base.tree / "parcel").is_dir()
     assert not (tmp_path / "hooked").exists()
 
 
@@ -481,12 +481,12 @@ def test_a_build_that_fails(built: Repo, place: Path, any_installer: None) -> No
 def test_an_arms_variables_reach_its_build(built: Repo, any_installer: None) -> None:
     """What is set for an arm is set while it is built, and the other arm's is not."""
     built.write(
-        {"during_build.py": "pathlib.Path('work/mark.py').write_text('IT = ' + repr(os.environ.get('MARK')))\n"}
+        {"during_build.py": "pathlib.Path('parcel/mark.py').write_text('IT = ' + repr(os.environ.get('MARK')))\n"}
     )
     built.commit({})
     with Workshop() as made:
         for arm, mark in zip(prepare(made, built, head=Wanted(variables={"MARK": "me"})), ("None", "me"), strict=True):
-            assert ask(arm, "import work.mark; print(work.mark.IT)", built.folder) == [mark]
+            assert ask(arm, "import parcel.mark; print(parcel.mark.IT)", built.folder) == [mark]
 
 
 def test_an_installer_is_not_led_astray(
@@ -497,7 +497,7 @@ def test_an_installer_is_not_led_astray(
         monkeypatch.setenv(name, str(tmp_path / "astray"))
     monkeypatch.setenv("UV_SYSTEM_PYTHON", "1")
     monkeypatch.setenv("PIP_USER", "1")
-    built.write({"work/__init__.py": "STEPS = 105\n"})
+    built.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Workshop() as made:
         assert [ask(arm, TELL, built.folder)[0] for arm in prepare(made, built)] == ["100", "105"]
     assert not (tmp_path / "astray").exists()
@@ -509,15 +509,17 @@ def test_what_the_interpreter_has_of_the_project_is_left_alone(
     """An installed copy and an editable install behind an arm are neither imported nor removed."""
     behind = tmp_path / "behind" / "site-packages"
     copy = {
-        "work/__init__.py": "STEPS = 1\n",
-        "work-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: work\nVersion: 1\n",
-        "work-1.dist-info/RECORD": "work/__init__.py,,\nwork-1.dist-info/METADATA,,\nwork-1.dist-info/RECORD,,\n",
-        "work-1.dist-info/INSTALLER": "pip\n",
+        "parcel/__init__.py": "STEPS = 1\n",
+        "parcel-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: parcel\nVersion: 1\n",
+        "parcel-1.dist-info/RECORD": (
+            "parcel/__init__.py,,\nparcel-1.dist-info/METADATA,,\nparcel-1.dist-info/RECORD,,\n"
+        ),
+        "parcel-1.dist-info/INSTALLER": "pip\n",
         "_editable_work.py": (
             "import sys\nfrom importlib.util import spec_from_file_location\n"
             "class Finder:\n    @staticmethod\n    def find_spec(name, path=None, target=None):\n"
-            "        if name == 'work':\n"
-            f"            return spec_from_file_location(name, {str(built.folder / 'work/__init__.py')!r})\n"
+            "        if name == 'parcel':\n"
+            f"            return spec_from_file_location(name, {str(built.folder / 'parcel/__init__.py')!r})\n"
             "sys.meta_path.insert(0, Finder)\n"
         ),
         "_editable_work.pth": "import _editable_work\n",
@@ -531,7 +533,7 @@ def test_what_the_interpreter_has_of_the_project_is_left_alone(
         "interpreter",
         lambda named, arm: replace(found := real(named, arm), sites=(*found.sites, str(behind))),
     )
-    built.write({"work/__init__.py": "STEPS = 105\n"})
+    built.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Workshop() as made:
         for arm, steps in zip(prepare(made, built), ("100", "105"), strict=True):
             assert "_editable_work" in ask(arm, "import sys; print([*sys.modules])", built.folder)[0]
@@ -570,7 +572,7 @@ def test_what_a_build_lacks_is_brought_for_it(
     make_wheel(offline(monkeypatch, tmp_path), "maker", "1")
     text = BUILT["pyproject.toml"].replace("requires = []", 'requires = ["maker"]')
     built.commit({"pyproject.toml": text, "during_build.py": "import maker\n"})
-    built.write({"work/__init__.py": "STEPS = 105\n"})
+    built.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Workshop() as made:
         for arm, steps in zip(prepare(made, built), ("100", "105"), strict=True):
             assert ask(arm, TELL, built.folder)[0] == steps
@@ -602,12 +604,12 @@ def test_each_revision_has_its_own_pins(
     text = BUILT["pyproject.toml"].replace('version = "1"', 'version = "1"\ndependencies = ["dep"]')
     built.commit({"pyproject.toml": f'{text}pins = "ci/pins.txt"\n', "ci/pins.txt": "dep==1\n"})
     built.write({"ci/pins.txt": "dep==2\n"})
-    script = "import dep, work; print(dep.VERSION, work.STEPS)"
+    script = "import dep, parcel; print(dep.VERSION, parcel.STEPS)"
     with Workshop() as made:
         base, head = prepare(made, built)
         assert [ask(arm, script, built.folder) for arm in (base, head)] == [["1 100"], ["2 100"]]
         assert base.pins != head.pins
-        equal = imported(base, ["work"], built.folder), imported(head, ["work"], built.folder)
+        equal = imported(base, ["parcel"], built.folder), imported(head, ["parcel"], built.folder)
         assert equal[0][0].digest == equal[1][0].digest
         assert check_packages(base, head, *equal) == ()
     # Only building tells what it needs: everything is installed at once.
@@ -652,7 +654,7 @@ def test_no_installer_at_all(built: Repo, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(build, "_run", run)
     real_interpreter = workshop.interpreter
     monkeypatch.setattr(workshop, "interpreter", lambda *given: replace(real_interpreter(*given), pip=False))
-    built.write({"work/part.py": ""})
+    built.write({"parcel/part.py": ""})
     with Workshop() as made, pytest.raises(LaunchError, match=r"neither uv nor pip to build base.*: pip install uv"):
         prepare(made, built)
 
@@ -779,8 +781,8 @@ def test_a_revision_on_another_interpreter(plain: Repo, foreign: str) -> None:
         base, head = prepare(made, plain, Wanted("main", python=foreign))
         assert base.lent
         assert not head.lent
-        assert ask(base, "import torch, work; print(torch.IT, work.STEPS)", plain.folder) == ["foreign 100"]
-        equal = imported(base, ["work"], plain.folder), imported(head, ["work"], plain.folder)
+        assert ask(base, "import torch, parcel; print(torch.IT, parcel.STEPS)", plain.folder) == ["foreign 100"]
+        equal = imported(base, ["parcel"], plain.folder), imported(head, ["parcel"], plain.folder)
         assert check_packages(base, head, *equal) == ()  # the interpreters are what is compared
 
 
@@ -874,7 +876,7 @@ def test_an_unknown_revision(plain: Repo, place: Path) -> None:
 )
 def test_a_shallow_clone(plain: Repo, tmp_path: Path, name: str, alone: str) -> None:
     """Where a clone is shallow the message says so, and how to fetch all of it or just this revision."""
-    plain.commit({"work/part.py": ""})
+    plain.commit({"parcel/part.py": ""})
     clone = Repo.__new__(Repo)
     clone.folder = tmp_path / "clone"
     subprocess.run(
@@ -894,7 +896,7 @@ def test_a_shallow_clone(plain: Repo, tmp_path: Path, name: str, alone: str) -> 
 
 def test_no_repository(tmp_path: Path) -> None:
     """Outside a repository, or in one without files, the message says where to run this."""
-    stated = Configuration(under_test=("work",))
+    stated = Configuration(under_test=("parcel",))
     bare = tmp_path / "bare"
     subprocess.run(["git", "init", "--quiet", "--bare", str(bare)], check=True)
     for folder in (tmp_path, bare):
@@ -906,7 +908,7 @@ def test_no_commit_yet(tmp_path: Path) -> None:
     """A repository without a commit has no revision of any name."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path / "new")], check=True)
     with Workshop() as made, pytest.raises(UsageError, match="--base HEAD: no such revision"):
-        made.prepare(Wanted("HEAD"), Wanted(), tmp_path / "new", Configuration(under_test=("work",)))
+        made.prepare(Wanted("HEAD"), Wanted(), tmp_path / "new", Configuration(under_test=("parcel",)))
 
 
 def test_no_git(plain: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -968,8 +970,8 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_package_that_base_lacks(built: Repo, any_installer: None) -> None:
     """A new package is absent in base though folder, PYTHONPATH and head's checkout have it; that is noted."""
-    built.write({"extra/__init__.py": "", "company/tools/__init__.py": "", "work/part.py": ""})
-    names = ("work", "extra", "company.tools")
+    built.write({"extra/__init__.py": "", "company/tools/__init__.py": "", "parcel/part.py": ""})
+    names = ("parcel", "extra", "company.tools")
     with Workshop() as made:
         base, head = prepare(made, built, under_test=names)
         path = {"PYTHONPATH": str(built.folder)}
@@ -989,22 +991,22 @@ def test_a_package_that_base_lacks(built: Repo, any_installer: None) -> None:
 
 def test_a_package_without_an_init_stays_in_its_arm(plain: Repo) -> None:
     """A folder that is a package without saying so is one folder in each arm, even where sys.path changes later."""
-    (plain.folder / "work/__init__.py").unlink()
-    plain.commit({"work/part.py": "STEPS = 100\n"})
-    plain.write({"work/part.py": "STEPS = 105\n"})
+    (plain.folder / "parcel/__init__.py").unlink()
+    plain.commit({"parcel/part.py": "STEPS = 100\n"})
+    plain.write({"parcel/part.py": "STEPS = 105\n"})
     script = (
-        "import sys, work; sys.path.append('/elsewhere'); sys.path.insert(0, '.'); "
-        "import work.part; print(work.part.STEPS, list(work.__path__))"
+        "import sys, parcel; sys.path.append('/elsewhere'); sys.path.insert(0, '.'); "
+        "import parcel.part; print(parcel.part.STEPS, list(parcel.__path__))"
     )
     with Workshop() as made:
         for arm, steps in zip(prepare(made, plain), ("100", "105"), strict=True):
-            assert ask(arm, script, plain.folder) == [f"{steps} ['{arm.tree}/work']"]
-            assert imported(arm, ["work"], plain.folder)[0].file == f"{arm.tree}/work"
+            assert ask(arm, script, plain.folder) == [f"{steps} ['{arm.tree}/parcel']"]
+            assert imported(arm, ["parcel"], plain.folder)[0].file == f"{arm.tree}/parcel"
 
 
 def test_what_benchmarks_share_comes_from_head(built: Repo, any_installer: None) -> None:
     """Modules beside the packages, which no build installs, are head's for both arms."""
-    built.write({"shared_inputs.py": "IT = 'head'\n", "work/part.py": ""})
+    built.write({"shared_inputs.py": "IT = 'head'\n", "parcel/part.py": ""})
     with Workshop() as made:
         base, head = prepare(made, built)
         for arm in (base, head):
@@ -1211,7 +1213,7 @@ def test_only_what_is_surely_stale_is_removed(place: Path, monkeypatch: pytest.M
 
 def test_a_full_disk(plain: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no room for the arms, the message says where else they may be; what there is goes."""
-    plain.write({"work/part.py": ""})
+    plain.write({"parcel/part.py": ""})
     full = OSError(28, "No space left on device")
 
     def refuse(*_: object, **__: object) -> None:
@@ -1234,7 +1236,7 @@ def test_damaged_worktrees_go_too(plain: Repo, place: Path) -> None:
     """Locked or damaged worktrees are removed; the user's own, even one that is not there now, stays known."""
     plain.git("worktree", "add", "--quiet", "--detach", str(plain.folder.parent / "users"))
     (plain.folder.parent / "users").rename(plain.folder.parent / "elsewhere")
-    plain.write({"work/part.py": ""})
+    plain.write({"parcel/part.py": ""})
     with Workshop() as made:
         base, head = prepare(made, plain)
         assert base.tree is not None
@@ -1249,7 +1251,7 @@ def test_damaged_worktrees_go_too(plain: Repo, place: Path) -> None:
 
 def test_a_repository_that_is_gone_is_no_obstacle(plain: Repo, place: Path) -> None:
     """A scratch folder goes even where its repository is not there any more."""
-    plain.write({"work/part.py": ""})
+    plain.write({"parcel/part.py": ""})
     with Workshop() as made:
         prepare(made, plain)
         plain.folder.rename(plain.folder.with_name("moved"))
