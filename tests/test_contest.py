@@ -309,6 +309,27 @@ def test_set_up_in_random_order() -> None:
     assert set(seen) == set(permutations(NAMES))
 
 
+def test_first_calls_in_random_order_and_all_of_them_checked() -> None:
+    """Over the seeds the variants are first called in each of their orders; a wrong one is found wherever it comes."""
+    seen = Counter()
+    for seed in range(80):
+        stage, order = Stage(), []
+        for name in NAMES:
+
+            def result(call: int, name: str = name, order: list[str] = order) -> Result:
+                if not call:
+                    order.append(name)
+                return Result(2.0 if name == "tip" else 1.0)
+
+            stage.add(name, 0.2, result)
+        trials = stage.hold(seed, Effort(share=0.0, fewest_blocks=1))
+        assert trials["tip"].status is Status.WRONG
+        assert trials["tip"].samples == {}
+        assert trials["trick"].status is Status.MEASURED
+        seen[tuple(order)] += 1
+    assert set(seen) == set(permutations(NAMES))
+
+
 def test_rounds_in_random_order() -> None:
     """Every block has its own random order, all six occur, and another seed gives other blocks."""
     played = []

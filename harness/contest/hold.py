@@ -143,23 +143,38 @@ def _compare(
     *,
     footprints: bool,
 ) -> None:
+    # Whoever is opened first may get the better memory, so that it is not always the baseline: results that come before
+    # it wait for it.
+    known = reference is not None
     if reference is not None:
         agreement.expected = reference()
-    # The baseline comes first: what the others are compared with must be there. Everything else is in random order.
-    for entry in sorted(_alive(entries, random), key=lambda entry: entry.entrant.name != BASELINE):
+    waiting: list[tuple[_Entry, object]] = []
+    for entry in _alive(entries, random):
         try:
             entry.first_seconds, result = entry.entrant.open()
-            if entry.entrant.name == BASELINE and reference is None:
-                agreement.expected = result
-            else:
-                readings = agreement.check(result)
-                entry.exact.update(readings)
-                entry.sources.update(dict.fromkeys(readings, "against the reference"))
         except Exception as error:
             entry.drop(error, warnings)
+            continue
+        if entry.entrant.name == BASELINE and not known:
+            agreement.expected, known = result, True
+        else:
+            waiting.append((entry, result))
+        while known and waiting:
+            _check(*waiting.pop(), agreement, warnings)
+        del result
         if footprints:
             _note_reading(entry, "tree_bytes", warnings)
     agreement.expected = None
+
+
+def _check(entry: _Entry, result: object, agreement: Agreement, warnings: list[str]) -> None:
+    try:
+        readings = agreement.check(result)
+    except Exception as error:
+        entry.drop(error, warnings)
+    else:
+        entry.exact.update(readings)
+        entry.sources.update(dict.fromkeys(readings, "against the reference"))
 
 
 def _warm_up(
