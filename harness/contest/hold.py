@@ -172,6 +172,8 @@ def _check(entry: _Entry, result: object, agreement: Agreement, warnings: list[s
         readings = agreement.check(result)
     except Exception as error:
         entry.drop(error, warnings)
+        entry.exact.clear()
+        entry.sources.clear()
     else:
         entry.exact.update(readings)
         entry.sources.update(dict.fromkeys(readings, "against the reference"))
