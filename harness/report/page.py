@@ -15,6 +15,11 @@ class Page:
     def __init__(self, console: Console) -> None:
         self._console = console
 
+    @property
+    def width(self) -> int:
+        """Columns there are."""
+        return self._console.width
+
     def text(self, words: str, style: str = "") -> Text:
         """Never markup, and only what the output can encode: a log in ASCII gets question marks, not an error."""
         return Text(words.encode(self._console.encoding, "replace").decode(self._console.encoding), style=style)

@@ -69,7 +69,7 @@ def show_gate(result: GateResult, console: Console, *, every: bool = False) -> N
         heading for heading in GROUPS if heading not in _LISTED and (every or result.selftest or heading != "Unchanged")
     ]
     tabled = rows(result.verdicts, *(outcome for name in tables for outcome in GROUPS[name]))
-    layout = _fit(tabled, page.width, [name for name in _TITLES if result.selftest or name not in _NOISE])
+    layout = _fit(tabled, page.room, [name for name in _TITLES if result.selftest or name not in _NOISE])
     for heading, outcomes in GROUPS.items():
         verdicts = [verdict for verdict in result.verdicts if verdict.outcome in outcomes]
         if not verdicts:
@@ -134,7 +134,7 @@ class _Page(Page):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self.width = console.width - INDENT
+        self.room = console.width - INDENT
 
     def arms(self, result: GateResult) -> None:
         grid = grid_of(2)
@@ -160,7 +160,7 @@ class _Page(Page):
 
     def table(self, told: Sequence[GateRow], layout: _Layout) -> None:
         """The rows below their benchmark, each with what did not fit, and its reason, beside it or on a line below."""
-        left = self.width - sum(width + GAP for width in layout.widths.values())
+        left = self.room - sum(width + GAP for width in layout.widths.values())
         beside = left >= NARROWEST_REASON
         titles = [self.text(_TITLES[name], "dim") for name in layout.widths]
         widths = {**layout.widths, "reason": left} if beside else layout.widths
