@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from harness.model.claim import Claim, Expect, Work
 from harness.model.gate import Arm, ArmFacts, Gated, GateResult, GateVerdict, Package
+from harness.model.loading import Feed, Headspace, Lap, Part, Ranked, Setting, Share, Stage, Tuned
 from harness.model.measurement import (
     ALL_DECIDED,
     ALL_MEASURED,
@@ -37,16 +38,25 @@ __all__ = [
     "Comparison",
     "Direction",
     "Expect",
+    "Feed",
     "GateResult",
     "GateVerdict",
     "Gated",
+    "Headspace",
     "Kind",
+    "Lap",
     "Measurement",
     "Metric",
     "Outcome",
     "Package",
+    "Part",
+    "Ranked",
+    "Setting",
+    "Share",
+    "Stage",
     "Status",
     "Trial",
+    "Tuned",
     "Verdict",
     "Work",
     "metric",

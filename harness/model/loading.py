@@ -1,0 +1,155 @@
+"""Loading: how a loader is set up, what a lap with it showed, and what a race of settings found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a loader is set up.
+
+    ``kind`` names the way of loading. ``workers`` are its processes, or its threads where it has threads instead;
+    ``prefetch`` is how many batches each worker, or a pipeline's queue, keeps ready (0 where nothing is).
+    """
+
+    kind: str
+    workers: int
+    prefetch: int
+    batch_size: int
+    pin: bool = False
+
+    @property
+    def name(self) -> str:
+        """A short name, the same for the same setting: ``dataloader-w2-p2-b64``."""
+        parts = [self.kind, f"w{self.workers}"]
+        if self.prefetch:
+            parts.append(f"p{self.prefetch}")
+        return "-".join([*parts, *(["pin"] if self.pin else []), f"b{self.batch_size}"])
+
+    @property
+    def depth(self) -> int:
+        """Batches kept ready or in the making at most; at least 1, the one that is asked for."""
+        return max(1, self.prefetch * max(1, self.workers))
+
+    @property
+    def cost(self) -> tuple[int, int, bool]:
+        """What a smaller setting has less of, the dearest first: workers, batches kept ready, pinned memory."""
+        return self.workers, self.depth, self.pin
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """What a loader showed in a window of steady running.
+
+    ``seconds`` are per sample; ``readings`` are metrics of `harness.model`, per sample where they are seconds of work
+    (``cpu_seconds``), else as they are (``first_batch_seconds``).
+    """
+
+    seconds: float
+    samples: int
+    readings: Mapping[str, float] = field(default_factory=dict)
+
+
+class Feed(StrEnum):
+    """What the step is fed with while the loop is taken apart."""
+
+    RESIDENT = "resident"
+    CACHED = "cached"
+    WARM = "warm"
+    COLD = "cold"
+
+
+class Part(StrEnum):
+    """A part of a loop's time: what makes one feed dearer than the one before."""
+
+    STEP = "step"
+    COPY = "copy"
+    PREPARE = "prepare"
+    FETCH = "fetch"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of the loop: seconds a sample with their 95 % interval, and the share of the whole loop."""
+
+    part: Part
+    seconds: float
+    low: float
+    high: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is done to one sample on one core, or to it as part of a batch: seconds a sample."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Headspace:
+    """What a perfect loader would save: a share of the loop's time with its 95 % interval, and the loop's parts."""
+
+    share: float
+    low: float
+    high: float
+    parts: tuple[Share, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A setting after the race.
+
+    ``ratio`` is its seconds against the best's, with bounds; ``behind`` says that it is certainly slower than the best
+    by more than the margin, ``level`` that it belongs to the plateau. ``seconds`` are per sample, the median of its
+    laps, as are the ``readings``. ``ceiling`` is its rate as a share of what its kind decodes and transforms on one
+    core, times the cores; None where that was not measured.
+    """
+
+    setting: Setting
+    laps: int
+    ratio: float
+    low: float
+    high: float
+    behind: bool
+    level: bool
+    seconds: float
+    readings: Mapping[str, float] = field(default_factory=dict)
+    ceiling: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What tuning a loader found.
+
+    ``answer`` is the smallest setting of the plateau, ``default`` the loader as torch makes it when nothing is said;
+    None where no lap of it was held. ``failed`` and ``missing`` say why a setting or a kind was out of the race.
+    ``ceilings`` are samples a second on one core, by kind, and ``decode`` for the fastest decoder here.
+    """
+
+    data: str
+    images: int
+    step: str
+    device: str
+    cores: int
+    margin: float
+    ranked: tuple[Ranked, ...]
+    answer: Setting | None
+    default: Setting | None
+    headspace: Headspace | None = None
+    stages: tuple[Stage, ...] = ()
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    heats: int = 0
+    seconds: float = 0.0
+
+    def of(self, setting: Setting | None) -> Ranked | None:
+        """The setting's place; None where it has none."""
+        return next((ranked for ranked in self.ranked if ranked.setting == setting), None)

@@ -1,0 +1,1 @@
+"""Tuning a loader: lanes, a race of settings, the loop taken apart."""

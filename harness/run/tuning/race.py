@@ -1,0 +1,168 @@
+"""The race: which settings run in a heat, who joins, who leaves, and when it is over.
+
+Kinds first, each with as many workers as there are cores; then worker counts of the kinds that are not hopeless; then
+what is kept ready, for those still in; page-locked memory and other batch sizes last. So most of the grid is never run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from statistics import median
+
+from harness.compare.race import Place, RaceRule, level, places
+from harness.model import Lap, Setting
+
+HOPELESS = 1.25
+"""A kind that is certainly this many times slower than the best kind does not get to try other settings."""
+
+FEW = 3
+"""Settings, at the most, that other values of an axis are tried on."""
+
+MOST_LAPS = 8
+"""Laps of everybody still in, after which the answer is what it is."""
+
+Laps = Callable[[Sequence[Setting]], Mapping[Setting, Lap | str]]
+"""One heat: a lap of each setting, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The grid: kinds with their worker counts, what is kept ready per worker, pinned memory or not, batch sizes."""
+
+    workers: Mapping[str, Sequence[int]]
+    prefetch: Sequence[int] = (2, 1, 4)
+    pin: Sequence[bool] = (False,)
+    batch_sizes: Sequence[int] = (64,)
+    cores: int = 1
+    fits: Callable[[Setting], bool] = lambda _: True
+
+    def grid(self) -> list[Setting]:
+        """All of it, what does not fit left out."""
+        return [
+            setting
+            for kind, counts in self.workers.items()
+            for count in counts
+            for ahead in (self.prefetch if count else (0,))
+            for pin in self.pin
+            for size in self.batch_sizes
+            if self.fits(setting := Setting(kind, count, ahead, size, pin))
+        ]
+
+
+@dataclass(slots=True)
+class Race:
+    """A race in progress. ``over`` says that there is no time for another heat."""
+
+    laps: Laps
+    axes: Axes
+    rule: RaceRule = field(default_factory=RaceRule)
+    over: Callable[[], bool] = lambda: False
+    tell: Callable[[str], None] = lambda _: None
+    runners: dict[str, Setting] = field(default_factory=dict)
+    heats: list[dict[str, float]] = field(default_factory=list)
+    results: dict[str, list[Lap]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    _out: set[str] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Run it to its end, or until there is no more time."""
+        self._kinds()
+        self._join(self._worker_counts())
+        self._heats(2)
+        self._join(self._other(lambda setting: [replace(setting, prefetch=ahead) for ahead in self.axes.prefetch]))
+        self._join(self._other(lambda setting: [replace(setting, pin=pin) for pin in self.axes.pin]))
+        self._heats(1)
+        self._join(self._other(lambda setting: [replace(setting, batch_size=n) for n in self.axes.batch_sizes], few=1))
+        self._heats(2)
+        while self._open() and not self.over():
+            self._heat()
+
+    def places(self) -> tuple[Place, ...]:
+        """Where everybody stands who ran, the best first."""
+        return places(self.heats, self.rule) if self.heats else ()
+
+    def answer(self) -> Setting | None:
+        """The smallest setting that is as good as the best; of equally small ones the faster."""
+        plateau = level(self.places(), self.rule)
+        if not plateau:
+            return None
+        return min((self.runners[place.name] for place in plateau), key=lambda setting: setting.cost)
+
+    def median(self, setting: Setting) -> float:
+        """Median seconds a sample of its laps."""
+        return median(lap.seconds for lap in self.results[setting.name])
+
+    def _kinds(self) -> None:
+        first = [self._start(kind) for kind in self.axes.workers]
+        self._join(setting for setting in first if setting is not None)
+        if len(self.runners) > 1:
+            self._heat()
+            for place in self.places():
+                if place.low > HOPELESS:
+                    self._out.add(place.name)
+
+    def _start(self, kind: str) -> Setting | None:
+        """The kind with the worker count next to the cores that there is."""
+        fitting = [
+            setting
+            for count in sorted(self.axes.workers[kind], key=lambda count: (abs(count - self.axes.cores), count))
+            if self.axes.fits(setting := self._typical(kind, count))
+        ]
+        return fitting[0] if fitting else None
+
+    def _typical(self, kind: str, count: int) -> Setting:
+        return Setting(kind, count, self.axes.prefetch[0] if count else 0, self.axes.batch_sizes[0], self.axes.pin[0])
+
+    def _worker_counts(self) -> list[Setting]:
+        alive = {setting.kind for setting in self._alive()}
+        kinds = {kind: counts for kind, counts in self.axes.workers.items() if kind in alive}
+        return [self._typical(kind, count) for kind, counts in kinds.items() for count in counts]
+
+    def _other(self, values: Callable[[Setting], list[Setting]], few: int = FEW) -> list[Setting]:
+        """Those still in, the best few of them, with other values of an axis."""
+        alive = self._alive()[:few]
+        return [other for setting in alive for other in values(setting) if setting.workers or not other.prefetch]
+
+    def _join(self, settings: Iterable[Setting]) -> None:
+        for setting in settings:
+            if setting.name not in self.runners and self.axes.fits(setting):
+                self.runners[setting.name] = setting
+
+    def _alive(self) -> list[Setting]:
+        """Those still in, the best first; who has not run yet comes last."""
+        order = {place.name: number for number, place in enumerate(self.places())}
+        names = [name for name in self.runners if name not in self._out]
+        return [self.runners[name] for name in sorted(names, key=lambda name: order.get(name, len(order)))]
+
+    def _open(self) -> bool:
+        """Whether it is not yet certain that the answer is as good as the best, and more laps may show it."""
+        answer = self.answer()
+        standing = {place.name: place for place in self.places()}
+        certain = answer is not None and standing[answer.name].level
+        return not certain and any(len(self.results.get(s.name, ())) < MOST_LAPS for s in self._alive())
+
+    def _heats(self, least: int) -> None:
+        """Heats until everyone still in has so many laps at least."""
+        while not self.over() and any(len(self.results.get(s.name, ())) < least for s in self._alive()):
+            self._heat()
+
+    def _heat(self) -> None:
+        running = self._alive()
+        Random(len(self.heats)).shuffle(running)
+        found = self.laps(running)
+        heat: dict[str, float] = {}
+        for setting, lap in found.items():
+            if isinstance(lap, str):
+                self.failed[setting.name] = lap
+                self._out.add(setting.name)
+            else:
+                heat[setting.name] = lap.seconds
+                self.results.setdefault(setting.name, []).append(lap)
+        if heat:
+            self.heats.append(heat)
+        for place in self.places():
+            if place.behind:
+                self._out.add(place.name)
+        self.tell(f"heat {len(self.heats)}: {len(running)} settings ran, {len(self._alive())} still in")
