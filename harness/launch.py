@@ -18,13 +18,13 @@ BACK_VARIABLE = "TIPBENCH_BACK"
 LENT = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "psutil", "nvidia-ml-py", "prefetch_generator")
 """Distributions a foreign interpreter may borrow from ours, behind its own: pure Python, or built for any version."""
 
-_BOOT = (
+_PATHS = (
     "import os, sys\n"
     f"sys.path[0:0] = [p for p in [os.environ.get({FRONT_VARIABLE!r})] if p]\n"
     f"sys.path += [p for p in [os.environ.get({BACK_VARIABLE!r})] if p]\n"
-    "import pytest\n"
-    "sys.exit(pytest.main(sys.argv[1:]))"
 )
+_BOOT = _PATHS + "import pytest\nsys.exit(pytest.main(sys.argv[1:]))"
+_LANE = _PATHS + "from harness.lane import main\nsys.exit(main())"
 
 _PROBE = (
     "import importlib.util as u, json, sys; "
@@ -45,6 +45,11 @@ def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]
         "--import-mode=importlib", "--continue-on-collection-errors", "-q", "--no-header",
         *targets,
     ]  # fmt: skip
+
+
+def lane_command(python: str) -> list[str]:
+    """The command that opens a lane for loaders."""
+    return [python, "-c", _LANE]
 
 
 def measuring_environment(lent: Path | None = None) -> dict[str, str]:

@@ -52,7 +52,9 @@ def prepare(fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any
     images = fn.decoders.image(jpegs, device=decoder, output_type=types.RGB, jpeg_fancy_upsampling=True)
     if fixed:
         images = fn.resize(images, resize_shorter=recipe.RESIZED, subpixel_scale=False, **smooth)
-        shape = {"crop": (recipe.SIZE, recipe.SIZE)}
+        # Half a pixel beside the middle, as where 224 are cut out of 341: torchvision then takes the even one, mostly
+        # the lower.
+        shape = {"crop": (recipe.SIZE, recipe.SIZE), "rounding": "truncate"}
     else:
         images = fn.random_resized_crop(
             images,
@@ -69,7 +71,8 @@ def prepare(fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any
 class DaliLoader(Loader):
     """What DALI's loaders share: built on first use, kept across epochs, rebuilt after an epoch that broke off.
 
-    ``threads`` is DALI's own, for which DataLoader has workers. ``decoder`` is where decoding and all after it happen:
+    ``threads`` is DALI's own, for which DataLoader has workers; ``ahead`` is how many batches a pipeline keeps ready
+    (2 is DALI's own default). ``decoder`` is where decoding and all after it happen:
     ``"cpu"`` or ``"gpu"``. Raises DataError naming the file that cannot be decoded.
     """
 
@@ -79,12 +82,14 @@ class DaliLoader(Loader):
         *,
         batch_size: int,
         threads: int,
+        ahead: int = 2,
         decoder: str = "cpu",
         fixed: bool = False,
         device: torch.device | str = "cpu",
         step: Step | None = None,
     ) -> None:
         super().__init__(device=device, step=step)
+        self.ahead = ahead
         self.paths = [image.path for image in images]
         self.labels = torch.tensor([image.label for image in images])
         self.batch_size = batch_size
@@ -140,7 +145,12 @@ class PipelineLoader(DaliLoader):
     def _build(self) -> Any:
         fn, torch_side = module("fn"), module("plugin.pytorch")
 
-        @module().pipeline_def(batch_size=self.batch_size, num_threads=self.threads, device_id=self.device_id)  # type: ignore[untyped-decorator]
+        @module().pipeline_def(  # type: ignore[untyped-decorator]
+            batch_size=self.batch_size,
+            num_threads=self.threads,
+            device_id=self.device_id,
+            prefetch_queue_depth=self.ahead,
+        )
         def pipeline() -> Any:
             jpegs, ids = fn.readers.file(
                 files=self.paths, labels=list(range(len(self.paths))), pad_last_batch=True, name="reader"

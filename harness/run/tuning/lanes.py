@@ -1,0 +1,118 @@
+"""Lanes: the processes that run laps, started afresh for every heat and stopped while another one is asked.
+
+What forks and what has threads of its own live apart: a fork takes no threads along, and one that holds a lock is
+held for ever.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.contest.seat import Seat, SeatError
+from harness.launch import lane_command, measuring_environment
+from harness.model import Feed, Lap, Setting, Stage
+from harness.processes import Guard, LiveProcess
+
+START_LIMIT = 180.0
+"""Seconds in which a lane must have imported torch and found the images."""
+
+LAP_LIMIT = 180.0
+"""Seconds that one question may take."""
+
+
+class LaneError(Exception):
+    """A lane that cannot start, or a question that failed; the message is one line for people."""
+
+
+class Lanes:
+    """The lanes of one heat. Use as a context manager: nothing outlives it.
+
+    ``plan`` is what each lane is told first: data, device, step. ``threads`` names the kinds that live apart.
+    """
+
+    def __init__(
+        self, python: str, plan: Mapping[str, Any], threads: frozenset[str], log: Path, *, lent: Path | None = None
+    ) -> None:
+        self._python = python
+        self._plan = plan
+        self._threads = threads
+        self._log = log
+        self._lent = lent
+        self._stack = ExitStack()
+        self._seats: dict[bool, Seat] = {}
+
+    def __enter__(self) -> Lanes:
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tipbench-lanes-")))
+        self._guard = Guard()
+        self._stack.callback(self._guard.close)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stack.close()
+
+    def introduce(self) -> dict[str, Any]:
+        """What a lane says of the machine, the images and the kinds. Raises LaneError."""
+        return self._ask(False, "introduce")
+
+    def lap(self, setting: Setting, feed: Feed, *, seed: int, count: int, least_seconds: float) -> Lap:
+        """One lap. Raises LaneError."""
+        found = self._ask(
+            setting.kind in self._threads,
+            "lap",
+            setting=asdict(setting),
+            feed=str(feed),
+            seed=seed,
+            count=count,
+            least_seconds=least_seconds,
+        )
+        return Lap(float(found["seconds"]), int(found["samples"]), dict(found["readings"]))
+
+    def unlike(self, setting: Setting) -> str | None:
+        """What a kind delivers otherwise than the plain loader; None where it does not. Raises LaneError."""
+        found = self._ask(setting.kind in self._threads, "check", setting=asdict(setting))["unlike"]
+        return None if found is None else str(found)
+
+    def one_core(self, setting: Setting, *, seed: int, count: int) -> float:
+        """Seconds a sample on one core. Raises LaneError."""
+        apart = setting.kind in self._threads
+        return float(self._ask(apart, "one core", setting=asdict(setting), seed=seed, count=count)["seconds"])
+
+    def stages(self, *, seed: int, count: int, batch_size: int) -> tuple[Stage, ...]:
+        """Where the time goes on one core. Raises LaneError."""
+        found = self._ask(False, "stages", seed=seed, count=count, batch_size=batch_size)["stages"]
+        return tuple(Stage(**stage) for stage in found)
+
+    def _ask(self, apart: bool, what: str, **details: Any) -> dict[str, Any]:
+        try:
+            seat = self._seats.get(apart) or self._open(apart)
+            return seat.ask(do=what, **details)
+        except (SeatError, TimeoutError) as error:
+            # One that has ended is started again for the next question.
+            if (ended := self._seats.get(apart)) is not None and ended.ended:
+                del self._seats[apart]
+            raise LaneError(str(error)) from None
+
+    def _open(self, apart: bool) -> Seat:
+        process = LiveProcess(
+            lane_command(self._python),
+            guard=self._guard,
+            environment=measuring_environment(self._lent),
+            log=self._log,
+        )
+        self._stack.callback(process.end)
+        place = self._folder / f"lane-{len(list(self._folder.iterdir()))}"
+        place.with_suffix(".log").symlink_to(self._log.resolve())
+        seat = Seat("a lane", process, place, START_LIMIT)
+        seat.ask(**self._plan)
+        seat.timeout = LAP_LIMIT
+        self._seats[apart] = seat
+        return seat
+
+
+Heats = Callable[[], Lanes]
+"""Opens the lanes of the next heat."""
