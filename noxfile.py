@@ -37,6 +37,13 @@ def selftest(session: nox.Session) -> None:
     session.run("python", "-m", "harness", "selftest", *session.posargs)
 
 
+@nox.session(reuse_venv=True)
+def tune(session: nox.Session) -> None:
+    """Find the best loader setting for your images and your training step."""
+    session.install(*PINNED, "-e", ".[dali-cuda130]")
+    session.run("python", "-m", "harness", "tune", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, with real DALI and real loader workers on the CPU."""

@@ -83,6 +83,27 @@ def _parser() -> argparse.ArgumentParser:
     _gating(selftest)
     selftest.set_defaults(command=_selftest)
 
+    tuning = commands.add_parser(
+        "tune",
+        help="find the best loader setting",
+        description="Race loader settings on your images and your training step, and say where the loop's time goes.",
+    )
+    tuning.add_argument("--data", type=Path, metavar="FOLDER", help="your ImageFolder; default: generated images")
+    tuning.add_argument("--batch-size", default="64", metavar="N", help="default 64; 32,64 races both")
+    tuning.add_argument(
+        "--step", default="none", metavar="STEP",
+        help="what is done with a batch: none, 20ms, resnet18, resnet50, or module:function of yours",
+    )  # fmt: skip
+    tuning.add_argument("--kinds", action="append", default=[], metavar="NAME", help="only these: dataloader,dali")
+    tuning.add_argument("--workers", metavar="N,N", help="only these worker counts; default: 0 to twice the cores")
+    tuning.add_argument("--margin", metavar="SHARE", help="what counts as equally good; default 3%%")
+    tuning.add_argument("--budget", metavar="TIME", help="90s, 5m, 1h; default 5m")
+    tuning.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    tuning.add_argument("--python", metavar="PATH", help="tune for the torch of this interpreter")
+    tuning.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="where runs are saved")
+    tuning.add_argument("--json", type=Path, metavar="FILE", help="also write the result as JSON")
+    tuning.set_defaults(command=_tune)
+
     report = commands.add_parser(
         "report", help="show a saved run", description="Show a run again; the latest by default."
     )
@@ -145,6 +166,12 @@ def _selftest(options: argparse.Namespace, _typed: Sequence[str]) -> int:
     from harness.run.gate_command import selftest
 
     return selftest(options, _benchmarks(options))
+
+
+def _tune(options: argparse.Namespace, _typed: Sequence[str]) -> int:
+    from harness.run.tuning.command import hold
+
+    return hold(options)
 
 
 def _list(options: argparse.Namespace, _typed: Sequence[str]) -> int:

@@ -22,6 +22,7 @@ from harness.model import SCHEMA, Claim, Expect, Measurement, Status, Trial, Wor
 RUN_FILE = "run.jsonl"
 GATE_FILE = "gate.jsonl"
 RESULT_FILE = "gate.json"
+TUNED_FILE = "tune.json"
 LONGEST_LINE = 256 * 2**20
 """Bytes; a longer line is not one of ours, and reading it would cost memory without bound."""
 
@@ -96,7 +97,15 @@ def write_pairing(writer: Writer, variant: str, measurement: Measurement) -> Non
 
 def write_result(folder: Path, content: str) -> None:
     """Keep a gate's result beside its samples, whole or not at all. Raises StoreError."""
-    path = folder / RESULT_FILE
+    _write_whole(folder / RESULT_FILE, content)
+
+
+def write_tuned(folder: Path, content: str) -> None:
+    """Keep what a tuning found beside its laps, whole or not at all. Raises StoreError."""
+    _write_whole(folder / TUNED_FILE, content)
+
+
+def _write_whole(path: Path, content: str) -> None:
     try:
         draft = path.with_suffix(".part")
         draft.write_text(content + "\n", encoding="utf-8")

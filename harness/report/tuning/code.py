@@ -1,0 +1,159 @@
+"""The loader that won, as code that can be pasted and runs."""
+
+from __future__ import annotations
+
+from string import Template
+
+from harness.model import Setting
+
+NORMAL = "[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]"
+
+_IMPORTS = """\
+import torch
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms import v2
+
+
+def decoded(path):
+    return decode_image(path, ImageReadMode.RGB)
+
+
+"""
+
+_DATASETS = {
+    "tensors": f"""{_IMPORTS}transform = v2.Compose([
+    v2.RandomResizedCrop(224, antialias=True),
+    v2.RandomHorizontalFlip(),
+    v2.ToDtype(torch.float32, scale=True),
+    v2.Normalize({NORMAL}),
+])
+dataset = ImageFolder(folder, transform, loader=decoded)
+""",
+    "uint8": f"""{_IMPORTS}transform = v2.Compose([
+    v2.RandomResizedCrop(224, antialias=True),
+    v2.RandomHorizontalFlip(),
+])
+dataset = ImageFolder(folder, transform, loader=decoded)
+to_float = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize({NORMAL})])
+# in the loop, on the device: images = to_float(images.to(device, non_blocking=True))
+""",
+    "packed": """\
+import torch
+from torch.utils.data import DataLoader
+from harness.loading.folder import first_images
+from harness.loading.kinds import pixels
+
+dataset = pixels(first_images(folder, 10**9), fixed=False)  # decodes all images once; samples are (image, label, id)
+""",
+    "shards": """\
+from torch.utils.data import DataLoader
+from harness.loading.folder import first_images
+from harness.loading.kinds import tars
+
+dataset = tars(first_images(folder, 10**9), fixed=False)  # writes tar shards once; samples are (image, label, id)
+""",
+}
+_PLAIN = "from torch.utils.data import DataLoader\n"
+
+_AFTER = {
+    "background": """
+from prefetch_generator import BackgroundGenerator
+
+batches = BackgroundGenerator(iter(loader))  # one epoch; drain it, or its thread stays""",
+    "side_stream": """
+from harness.loading.side_stream import copied_ahead
+
+batches = copied_ahead(((images, labels, labels) for images, labels in loader), torch.device("cuda"))""",
+}
+
+_SPDL = Template("""\
+from spdl.pipeline import PipelineBuilder
+from torch.utils.data import default_collate
+
+pipeline = (
+    PipelineBuilder()
+    .add_source(range(len(dataset)))
+    .pipe(dataset.__getitem__, concurrency=$workers, output_order="input")
+    .aggregate($batch_size)
+    .pipe(default_collate)
+    .add_sink($ahead)
+    .build(num_threads=$workers)
+)
+with pipeline.auto_stop():
+    for batch in pipeline.get_iterator():
+        ...""")
+
+_NODES = Template("""\
+from torch.utils.data import RandomSampler, default_collate
+from torchdata import nodes
+
+places = nodes.SamplerWrapper(RandomSampler(dataset))
+samples = nodes.ParallelMapper(places, dataset.__getitem__, num_workers=$workers, method="thread")
+batches = nodes.Mapper(nodes.Batcher(samples, $batch_size, drop_last=False), default_collate)
+loader = nodes.Loader(nodes.Prefetcher(batches, $ahead))""")
+
+_DALI = Template("""\
+from nvidia.dali import fn, pipeline_def, types
+from nvidia.dali.plugin.pytorch import DALIGenericIterator, LastBatchPolicy
+
+
+@pipeline_def(batch_size=$batch_size, num_threads=$workers, device_id=$device_id, prefetch_queue_depth=$ahead)
+def pipeline(folder):
+    jpegs, labels = fn.readers.file(file_root=folder, random_shuffle=True, pad_last_batch=True, name="reader")
+    images = fn.decoders.image(jpegs, device="$decoder", output_type=types.RGB)
+    images = fn.random_resized_crop(images, size=(224, 224), antialias=True)
+    images = fn.crop_mirror_normalize(
+        images,
+        dtype=types.FLOAT,
+        output_layout="CHW",
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        mirror=fn.random.coin_flip(),
+    )
+    return images, labels
+
+
+loader = DALIGenericIterator(
+    [pipeline(folder)],
+    ["images", "labels"],
+    reader_name="reader",
+    last_batch_policy=LastBatchPolicy.PARTIAL,
+    auto_reset=True,
+)""")
+
+
+def snippet(setting: Setting) -> str:
+    """Python that makes this loader: of ``dataset``, or where the kind brings its own, of ``folder`` with images."""
+    facts = {
+        "batch_size": str(setting.batch_size),
+        "workers": str(max(1, setting.workers)),
+        "ahead": str(max(1, setting.prefetch)),
+        "device_id": "0" if setting.kind == "dali_gpu" else "None",
+        "decoder": "mixed" if setting.kind == "dali_gpu" else "cpu",
+    }
+    match setting.kind:
+        case "dali" | "dali_gpu":
+            return _DALI.substitute(facts)
+        case "spdl":
+            return _SPDL.substitute(facts)
+        case "nodes":
+            return _NODES.substitute(facts)
+        case kind:
+            return "\n".join([_DATASETS.get(kind, _PLAIN), _dataloader(setting)]) + _AFTER.get(kind, "")
+
+
+def _dataloader(setting: Setting) -> str:
+    options = [f"batch_size={setting.batch_size}"]
+    if setting.kind != "shards":  # they are read in the order they were written in
+        options.append("shuffle=True")
+    if setting.workers:
+        options += [
+            f"num_workers={setting.workers}",
+            f"prefetch_factor={setting.prefetch}",
+            "persistent_workers=True",
+        ]
+    if setting.pin:
+        options.append("pin_memory=True")
+    return "\n".join(["loader = DataLoader(", "    dataset,", *(f"    {option}," for option in options), ")"])

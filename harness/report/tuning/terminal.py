@@ -1,0 +1,169 @@
+"""What tuning found, on the terminal: the answer and its code first, then why, then every setting that ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.compare.headspace import worth_a_look
+from harness.model import Headspace, Part, Ranked, Setting, Tuned
+from harness.report.page import Page, grid
+from harness.report.tuning.code import snippet
+from harness.report.words import digits, duration, inert, quantity
+
+WIDE = 100
+"""Columns from which the table has all there is."""
+
+PARTS = {
+    Part.STEP: "the step itself",
+    Part.COPY: "copying batches to the device",
+    Part.PREPARE: "preparing (decoding, transforming, collating)",
+    Part.FETCH: "reading files that are not in memory",
+}
+
+
+def show_tuned(tuned: Tuned, console: Console) -> None:
+    """Print it all; a narrow console folds."""
+    page = Page(console)
+    answer = tuned.of(tuned.answer)
+    if answer is None:
+        page.print(page.text("no setting finished a lap; why is listed below", "bold red"))
+    else:
+        _answer(page, tuned, answer)
+        if tuned.headspace is not None:
+            _headspace(page, tuned.headspace)
+        _one_core(page, tuned)
+        page.print(page.text(""), page.text("settings, the fastest first", "bold"))
+        page.print(_table(page, tuned), indent=2)
+    _out(page, tuned)
+    for note in tuned.notes:
+        page.print(page.text(f"note: {inert(note)}", "yellow"))
+    where = f"{tuned.images} images of {inert(tuned.data)}, step {inert(tuned.step)}, {tuned.device}"
+    page.print(page.text(f"{where}; {tuned.heats} heats in {duration(tuned.seconds)}", "dim"))
+
+
+def described(setting: Setting) -> str:
+    """A setting in words: ``dataloader, 2 workers, 2 batches ahead each, batches of 64``."""
+    threaded = setting.kind.startswith("dali")
+    each = "threads" if threaded else "workers"
+    count = f"{setting.workers} {each if setting.workers != 1 else each[:-1]}"
+    ahead = f"{setting.prefetch} ahead{'' if threaded else ' each'}" if setting.prefetch else ""
+    pinned = "pinned" if setting.pin else ""
+    return ", ".join(filter(None, [setting.kind, count, ahead, pinned, f"batches of {setting.batch_size}"]))
+
+
+def _answer(page: Page, tuned: Tuned, answer: Ranked) -> None:
+    level = sum(1 for ranked in tuned.ranked if ranked.level)
+    of = f", the smallest of {level} settings that are as good" if level > 1 else ""
+    page.print(page.text(f"best setting here: {described(answer.setting)}{of}", "bold green"), page.text(""))
+    page.print(page.text(snippet(answer.setting)), indent=4)
+    page.print(page.text(""))
+    told = [f"{digits(1 / answer.seconds)} samples/s in the loop" if tuned.step != "none" else
+            f"{digits(1 / answer.seconds)} samples/s"]  # fmt: skip
+    default = tuned.of(tuned.default)
+    if default is not None and default.setting != answer.setting:
+        told.append(f"{digits(default.seconds / answer.seconds)}x what the default of 0 workers gives")
+    if (held := answer.readings.get("pss_bytes")) is not None:
+        told.append(f"{quantity(held, 'B')} of memory (PSS)")
+    if (cpu := answer.readings.get("cpu_seconds")) is not None:
+        told.append(f"{quantity(cpu, 's')} of CPU a sample")
+    if (first := answer.readings.get("first_batch_seconds")) is not None:
+        told.append(f"first batch after {quantity(first, 's')}")
+    page.print(page.text("; ".join(told)))
+
+
+def _headspace(page: Page, found: Headspace) -> None:
+    bounds = f"{100 * found.low:.1f} to {100 * found.high:.1f} %"
+    if worth_a_look(found):
+        said = f"a perfect loader would save {100 * found.share:.1f} % of the loop ({bounds})"
+    else:
+        saving = f"a perfect one would save {100 * found.share:.1f} % ({bounds})"
+        said = f"leave your loader alone: {saving}, within the noise"
+    page.print(page.text(""), page.text(said, "bold"), page.text("where the loop's time goes, per sample"))
+    table = grid(4)
+    for part in found.parts:
+        table.add_row(
+            page.text(PARTS[part.part]),
+            page.text(quantity(part.seconds, "s")),
+            page.text(f"{100 * part.share:.1f} %"),
+            page.text(f"{quantity(part.low, 's')} to {quantity(part.high, 's')}", "dim"),
+        )
+    page.print(table, indent=2)
+    for warning in found.warnings:
+        page.print(page.text(f"note: {inert(warning)}", "yellow"))
+
+
+def _one_core(page: Page, tuned: Tuned) -> None:
+    work = [stage for stage in tuned.stages if stage.name != "decode_fastest"]
+    if not work:
+        return
+    whole = sum(stage.seconds for stage in work)
+    told = ", ".join(f"{stage.name} {quantity(stage.seconds, 's')} ({stage.seconds / whole:.0%})" for stage in work)
+    page.print(page.text(""), page.text(f"one sample on one core, the DataLoader's way: {told}"))
+    if decode := tuned.ceilings.get("decode"):
+        page.print(page.text(f"the fastest decoder here decodes {digits(decode)} samples/s on one core"))
+
+
+def _table(page: Page, tuned: Tuned) -> Table:
+    columns = _columns(tuned, page.width)
+    table = grid(len(columns))
+    table.add_row(*(page.text(title, "dim") for title in columns))
+    for ranked in tuned.ranked:
+        table.add_row(*(page.text(cell(ranked)) for cell in columns.values()))
+    return table
+
+
+def _columns(tuned: Tuned, width: int) -> dict[str, Callable[[Ranked], str]]:
+    """Titles and what is below them; what all settings have in common has no column, nor has what does not fit."""
+    columns: dict[str, Callable[[Ranked], str]] = {
+        "kind": lambda ranked: ranked.setting.kind,
+        "workers": lambda ranked: str(ranked.setting.workers),
+        "ahead": lambda ranked: str(ranked.setting.prefetch or ""),
+    }
+    if any(ranked.setting.pin for ranked in tuned.ranked):
+        columns["pinned"] = lambda ranked: "yes" if ranked.setting.pin else "no"
+    if len({ranked.setting.batch_size for ranked in tuned.ranked}) > 1:
+        columns["batch"] = lambda ranked: str(ranked.setting.batch_size)
+    columns["samples/s"] = lambda ranked: digits(1 / ranked.seconds)
+    columns["slower by"] = _slower
+    if width >= WIDE:
+        columns["interval"] = _bounds
+        columns["wait p99"] = lambda ranked: _reading(ranked, "wait_p99_seconds", "s")
+    columns["of ceiling"] = lambda ranked: "" if ranked.ceiling is None else f"{ranked.ceiling:.0%}"
+    columns["memory"] = lambda ranked: _reading(ranked, "pss_bytes", "B")
+    if width >= WIDE:
+        columns["laps"] = lambda ranked: str(ranked.laps)
+    columns[""] = lambda ranked: _fate(ranked, tuned)
+    return columns
+
+
+def _fate(ranked: Ranked, tuned: Tuned) -> str:
+    if ranked.setting == tuned.answer:
+        return "<- best"
+    return "as good" if ranked.level else "behind" if ranked.behind else "not settled"
+
+
+def _slower(ranked: Ranked) -> str:
+    if ranked.ratio <= 1:
+        return "-"
+    return f"{digits(ranked.ratio)}x" if ranked.ratio >= 2 else f"{100 * (ranked.ratio - 1):.1f} %"
+
+
+def _bounds(ranked: Ranked) -> str:
+    if ranked.ratio <= 1:
+        return ""
+    if ranked.ratio >= 2:
+        return f"{digits(ranked.low)} to {digits(ranked.high)}x"
+    return f"{100 * (ranked.low - 1):+.1f} to {100 * (ranked.high - 1):+.1f} %"
+
+
+def _reading(ranked: Ranked, name: str, unit: str) -> str:
+    return quantity(ranked.readings[name], unit) if name in ranked.readings else ""
+
+
+def _out(page: Page, tuned: Tuned) -> None:
+    for word, reasons in (("out of the race", tuned.failed), ("not here", tuned.missing)):
+        for name, reason in reasons.items():
+            page.print(page.text(f"{word}: {inert(name)}: {inert(reason)}", "yellow"))

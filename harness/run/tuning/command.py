@@ -1,0 +1,148 @@
+"""``tune``: from what was typed to the best setting, saved as a run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from harness import launch
+from harness.compare.race import RaceRule
+from harness.launch import LaunchError
+from harness.loading.cores import usable_cores, worker_counts
+from harness.loading.limits import this_machine, worker_cap
+from harness.model import Setting
+from harness.report.plain import document_of
+from harness.report.tuning import Progress, show_tuned
+from harness.run.configuration import share
+from harness.run.roll_call import CrewError
+from harness.run.settings import UsageError, seconds
+from harness.run.tuning.race import Axes
+from harness.run.tuning.tune import Asked, tune
+from harness.store import StoreError, new_run_folder, write_tuned
+
+OK, TOOL_ERROR, CANNOT_JUDGE, INTERRUPTED = 0, 2, 3, 130
+
+BUDGET = 300.0
+"""Seconds a tuning may take where nobody says how long."""
+
+KINDS = ("dataloader", "tensors", "uint8", "dali", "dali_gpu")
+"""Kinds that race where nobody names any."""
+
+
+def hold(options: argparse.Namespace) -> int:
+    """Tune, show, save: 0 there is an answer, 2 usage or tool error, 3 no setting finished a lap."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        asked = _asked(options)
+        folder = new_run_folder(options.results, datetime.now(UTC).astimezone())
+        console = _console()
+        workers = _numbers(options.workers, "--workers", 0) if options.workers else None
+        with Progress(console) as screen:
+            tuned = tune(asked, folder, screen, lambda told, asked: axes_of(told, asked, workers))
+        content = json.dumps(document_of(tuned), indent=1, allow_nan=False)
+        write_tuned(folder, content)
+        if options.json is not None:
+            _write(options.json, content)
+        show_tuned(tuned, console)
+        console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
+        return OK if tuned.answer is not None else CANNOT_JUDGE
+    except (UsageError, LaunchError, StoreError) as error:
+        return _complain(error, TOOL_ERROR)
+    except CrewError as error:
+        return _complain(error, CANNOT_JUDGE)
+    except KeyboardInterrupt:
+        print(f"harness: interrupted; the laps so far are in {options.results}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def axes_of(introduced: Mapping[str, object], asked: Asked, workers: tuple[int, ...] | None = None) -> Axes:
+    """The grid for this machine: kinds that are here, worker counts up to what it can carry. Raises UsageError."""
+    cores = usable_cores()
+    missing, threads = introduced["missing"], introduced["threads"]
+    assert isinstance(missing, Mapping) and isinstance(threads, list)
+    on_gpu = introduced["device"] == "cuda"
+    wanted = asked.kinds or KINDS
+    here = [kind for kind in wanted if kind not in missing]
+    if not here:
+        raise UsageError("; ".join(f"{kind}: {missing[kind]}" for kind in wanted))
+    counts = workers or (0, *worker_counts(cores, int(on_gpu)))
+    own = {kind: [count for count in counts if count or kind not in threads] for kind in here}
+    sample_bytes = introduced["sample_bytes"]
+    assert isinstance(sample_bytes, int)
+    machine = this_machine()
+
+    def fits(setting: Setting) -> bool:
+        if setting.kind in threads:
+            return True
+        cap = worker_cap(setting.batch_size * sample_bytes, setting.prefetch, machine=machine)
+        return setting.workers <= cap.most
+
+    return Axes(
+        {kind: counts for kind, counts in own.items() if counts},
+        pin=(True, False) if on_gpu else (False,),
+        batch_sizes=asked.batch_sizes,
+        cores=cores,
+        fits=fits,
+    )
+
+
+def _asked(options: argparse.Namespace) -> Asked:
+    data: Path | None = options.data
+    if data is not None:
+        from harness.loading.folder import DataError, check_folder
+
+        try:
+            check_folder(data)
+        except DataError as error:
+            raise UsageError(f"--data: {error}") from error
+    python = launch.check_interpreter(options.python) if options.python else sys.executable
+    margin = share(options.margin) if options.margin else RaceRule().margin
+    return Asked(
+        data=data.resolve() if data else None,
+        step=options.step,
+        device=options.device,
+        batch_sizes=_numbers(options.batch_size, "--batch-size", 1),
+        kinds=tuple(word for part in options.kinds for word in part.split(",") if word),
+        seconds=seconds(options.budget) if options.budget else BUDGET,
+        rule=RaceRule(margin=margin, near=margin * 2 / 3),
+        python=python,
+    )
+
+
+def _numbers(text: str, option: str, least: int) -> tuple[int, ...]:
+    try:
+        found = tuple(dict.fromkeys(int(word) for word in text.split(",")))
+    except ValueError:
+        found = ()
+    if not found or min(found) < least:
+        raise UsageError(f"{option} {text!r}: write whole numbers from {least}, such as 64 or 32,64")
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}; everything measured is kept") from error
+
+
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=max(120, int(os.environ.get("COLUMNS", "0"))))
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _complain(error: Exception, status: int) -> int:
+    print(f"harness: {error}", file=sys.stderr)
+    return status

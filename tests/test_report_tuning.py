@@ -1,0 +1,181 @@
+"""What tuning found, as people see it: the answer, its code, where the time goes, and every setting that ran."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness.model import Headspace, Part, Ranked, Setting, Share, Stage, Tuned
+from harness.report.plain import document_of, noun_from
+from harness.report.tuning import Progress, show_tuned, snippet
+
+DEFAULT = Setting("dataloader", 0, 0, 64)
+TWO = Setting("dataloader", 2, 2, 64)
+DALI = Setting("dali", 2, 2, 64)
+
+
+def ranked(setting: Setting, seconds: float, best: float = 2e-3, **more: Any) -> Ranked:
+    ratio = seconds / best
+    stated = {"laps": 4, "behind": ratio > 1.05, "level": ratio < 1.02, **more}
+    return Ranked(
+        setting, ratio=ratio, low=0.98 * ratio, high=1.02 * ratio, seconds=seconds,
+        readings={"pss_bytes": 700 * 2.0**20, "cpu_seconds": 5e-3, "wait_p99_seconds": 0.04}, ceiling=0.93, **stated,
+    )  # fmt: skip
+
+
+TUNED = Tuned(
+    data="/data/flowers",
+    images=4000,
+    step="resnet18",
+    device="cpu",
+    cores=2,
+    margin=0.03,
+    ranked=(ranked(DALI, 2e-3), ranked(TWO, 2.02e-3), ranked(DEFAULT, 4e-3)),
+    answer=TWO,
+    default=DEFAULT,
+    headspace=Headspace(
+        0.4, 0.35, 0.45, (Share(Part.STEP, 1.2e-3, 1.1e-3, 1.3e-3, 0.6), Share(Part.PREPARE, 8e-4, 7e-4, 9e-4, 0.4))
+    ),
+    stages=(Stage("read", 1e-4), Stage("decode", 3e-3), Stage("decode_fastest", 2e-3)),
+    ceilings={"dataloader": 250.0, "decode": 500.0},
+    failed={"background": "its worker was killed"},
+    missing={"dali_gpu": "decodes on a GPU: no CUDA here"},
+    heats=9,
+    seconds=95.0,
+)
+
+
+def shown(tuned: Tuned, width: int = 120) -> str:
+    out = io.StringIO()
+    show_tuned(tuned, Console(file=out, width=width))
+    return out.getvalue()
+
+
+def test_the_answer_comes_first_with_its_code_and_its_price() -> None:
+    """What to type, what it gains over the default, what it costs."""
+    text = shown(TUNED)
+    first = text.splitlines()[0]
+    assert "dataloader, 2 workers, 2 ahead each" in first
+    assert "smallest of 2 settings" in first
+    assert "num_workers=2," in text
+    assert "1.98x what the default" in text
+    assert "700 MiB" in text
+    assert "5.00 ms of CPU a sample" in text
+
+
+def test_the_loop_is_taken_apart() -> None:
+    """What a perfect loader would save, and each part with its share."""
+    text = shown(TUNED)
+    assert "a perfect loader would save 40.0 % of the loop (35.0 to 45.0 %)" in text
+    assert "the step itself" in text
+    assert "60.0 %" in text
+    assert "decode 3.00 ms (97%)" in text
+
+
+def test_a_headspace_inside_the_noise_says_leave_it_alone() -> None:
+    """No advice to change what cannot be seen to matter."""
+    assert TUNED.headspace is not None
+    text = shown(replace(TUNED, headspace=replace(TUNED.headspace, share=0.01, low=-0.01, high=0.03)))
+    assert "leave your loader alone" in text
+    assert "would save 40" not in text
+
+
+def test_every_setting_that_ran_has_its_row_and_every_other_its_reason() -> None:
+    """Who is as good, who is behind, who is out, and what this machine has not got."""
+    text = shown(TUNED)
+    rows = [line for line in text.splitlines() if line.startswith(("  dali ", "  dataloader "))]
+    assert [row.split()[-1] for row in rows] == ["good", "best", "behind"]
+    assert [row.split()[0:2] for row in rows] == [["dali", "2"], ["dataloader", "2"], ["dataloader", "0"]]
+    assert "out of the race: background: its worker was killed" in text
+    assert "not here: dali_gpu: decodes on a GPU" in text
+
+
+def test_no_answer_is_told_as_such() -> None:
+    """With the reasons below."""
+    text = shown(replace(TUNED, ranked=(), answer=None, default=None, headspace=None))
+    assert text.startswith("no setting finished a lap")
+    assert "its worker was killed" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_width_cuts_anything_off(width: int) -> None:
+    """A narrow terminal folds."""
+    text = "".join(shown(TUNED, width).split())
+    assert "numworkers=2" in text.replace("_", "")
+    assert all(len(line) <= width for line in shown(TUNED, width).splitlines())
+
+
+def test_foreign_text_has_no_power() -> None:
+    """A folder's name is shown as text, without its control characters and markup."""
+    text = shown(replace(TUNED, data="/x/[bold]\x1b[31mred\x07", failed={"[red]": "a\x1b[2J"}))
+    assert "\x1b" not in text
+    assert "[bold]" in text
+
+
+def test_the_document_goes_there_and_back() -> None:
+    """What is saved is what was found, field by field; a document of something else is refused by name."""
+    stored = json.loads(json.dumps(document_of(TUNED), allow_nan=False))
+    assert noun_from(Tuned, stored) == TUNED
+    with pytest.raises(ValueError, match="ranked"):
+        noun_from(Tuned, {**stored, "ranked": 3})
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("pin", [False, True])
+def test_the_code_runs_and_makes_that_very_loader(workers: int, pin: bool) -> None:
+    """Pasted with a dataset, it gives a DataLoader with exactly the settings of the answer."""
+    torch = pytest.importorskip("torch")
+    setting = Setting("dataloader", workers, 4 if workers else 0, 8, pin)
+    names: dict[str, Any] = {"dataset": torch.utils.data.TensorDataset(torch.arange(16))}
+    exec(snippet(setting), names)
+    loader = names["loader"]
+    assert (loader.batch_size, loader.num_workers, loader.pin_memory) == (8, workers, pin)
+    assert loader.prefetch_factor == (4 if workers else None)
+    assert loader.persistent_workers is (workers > 0)
+
+
+@pytest.mark.parametrize("kind", ["tensors", "uint8", "packed", "shards", "background", "nodes", "spdl", "dali"])
+def test_the_code_of_every_kind_runs_on_a_folder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pasted with a folder of images, or a dataset of them, it gives batches of the recipe's shape, five samples."""
+    needs = {"dali": "nvidia.dali", "shards": "webdataset", "nodes": "torchdata.nodes", "spdl": "spdl.pipeline"}
+    pytest.importorskip(needs.get(kind, "torch"))
+    import torch
+    from PIL import Image
+
+    monkeypatch.setenv("TIPBENCH_CACHE", str(tmp_path / "cache"))
+    for number in range(5):
+        place = tmp_path / "images" / f"class_{number % 2}"
+        place.mkdir(exist_ok=True, parents=True)
+        Image.new("RGB", (300, 280), (number * 40, 10, 10)).save(place / f"{number}.jpg")
+    dataset = torch.utils.data.TensorDataset(torch.zeros(5, 3, 224, 224), torch.arange(5))
+    names: dict[str, Any] = {"folder": str(tmp_path / "images"), "dataset": dataset}
+    if kind in ("packed", "shards"):
+        names["folder"] = tmp_path / "images"
+    seen: list[Any] = []
+    code = snippet(Setting(kind, 1 if kind == "shards" else 2, 3, 4)).replace(
+        "        ...", "        seen.append(batch)"
+    )
+    names["seen"] = seen
+    exec(code, names)
+    seen += [] if seen else list(names["batches" if kind == "background" else "loader"])
+    shapes = [tuple((batch[0]["images"] if kind == "dali" else batch[0]).shape) for batch in seen]
+    assert shapes == [(4, 3, 224, 224), (1, 3, 224, 224)]
+
+
+def test_progress_in_a_pipe_is_a_line_for_what_is_new() -> None:
+    """Not one for every lap of a heat."""
+    out = io.StringIO()
+    with Progress(Console(file=out, width=200)) as screen:
+        screen.called({}, "4000 images")
+        for name in ("a", "b"):
+            screen.doing(f"heat 1: {name}", 90.0)
+        screen.doing("heat 2: a", 80.0)
+        screen.note("dali is out")
+    lines = out.getvalue().splitlines()
+    assert lines == ["4000 images", "heat 1: a (90 s left)", "heat 2: a (80 s left)", "dali is out"]
