@@ -2,6 +2,7 @@
 
 python scripts/gate_power recorded          the recorded samples, and units with a known truth
 python scripts/gate_power live --runs 5     the real command, on a repository made for it
+python scripts/gate_power together          base and head as two variants in one process
 python scripts/gate_power all
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gate_power import live, recorded, show, simulated
 from gate_power.rivals import RIVALS
 from gate_power.samples import read
+from gate_power.together import hold_together
 from harness.compare.gate import GateThresholds
 
 PAIRS = (10, 15, 20)
@@ -28,7 +32,7 @@ PAIRS = (10, 15, 20)
 def main() -> None:
     """Read the options, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["recorded", "live", "all"])
+    parser.add_argument("what", choices=["recorded", "live", "together", "all"])
     parser.add_argument("--suites", type=int, default=4000, help="suites of identical code drawn from the recording")
     parser.add_argument("--trials", type=int, default=500, help="decisions drawn per workload and condition")
     parser.add_argument("--known", type=int, default=2000, help="decisions simulated per noise and truth")
@@ -44,6 +48,8 @@ def main() -> None:
         show_recorded(console, options)
     if options.what in ("live", "all"):
         show_live(console, options)
+    if options.what in ("together", "all"):
+        show_together(console, options)
 
 
 def show_recorded(console: Console, options: argparse.Namespace) -> None:
@@ -73,19 +79,36 @@ def show_recorded(console: Console, options: argparse.Namespace) -> None:
 
 
 def show_live(console: Console, options: argparse.Namespace) -> None:
-    """The real command; each call's line as soon as it is there, the table at the end."""
+    """The real command."""
+    held = _held(console, options, live.EXPERIMENTS, lambda one: live.hold(one, options.runs, options.copies))
+    show.show_live(console, "Live, two processes that take turns", held)
+
+
+def show_together(console: Console, options: argparse.Namespace) -> None:
+    """The same rule on pairs of one process: twice the cases, for each is one decision."""
+    compute = [experiment for experiment in live.EXPERIMENTS if not experiment.loader]
+    held = _held(console, options, compute, lambda one: hold_together(one, options.runs, 2 * options.copies))
+    show.show_live(console, "Live, base and head in one process", held)
+
+
+def _held(
+    console: Console,
+    options: argparse.Namespace,
+    experiments: Iterable[live.Experiment],
+    hold: Callable[[live.Experiment], Iterable[live.Call]],
+) -> list[tuple[live.Experiment, live.Counted]]:
+    """Hold the experiments that were asked for; each call's line as soon as it is there."""
     held = []
-    for stated in live.EXPERIMENTS:
-        experiment = live.Experiment(stated.slowdown, stated.target, stated.loader, options.neighbours)
+    for stated in experiments:
+        experiment = replace(stated, neighbours=options.neighbours)
         if options.only and options.only not in str(experiment):
             continue
         calls = []
-        for call in live.hold(experiment, options.runs, options.copies):
+        for call in hold(experiment):
             calls.append(call)
             console.print(f"{experiment}: exit {call.status}, {len(call.decisions)} decisions, {call.wall:.1f} s")
         held.append((experiment, live.count(calls)))
-    if held:
-        show.show_live(console, held)
+    return held
 
 
 if __name__ == "__main__":

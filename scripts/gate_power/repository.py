@@ -80,16 +80,16 @@ KINDS = {{
 }}
 
 
-def iteration(kind):
+def iteration(kind, steps=STEPS):
     """A callable that takes the steps of one iteration."""
     step = KINDS[kind]()
 
-    def steps():
-        for _ in range(STEPS - 1):
+    def take():
+        for _ in range(steps - 1):
             step()
         return step()
 
-    return steps
+    return take
 
 
 class Numbers(torch.utils.data.Dataset):
@@ -133,6 +133,21 @@ def bench_work(contest, kind, copy):
     contest(baseline=work.iteration(kind), variant=work.iteration(kind), same=lambda a, b: a.shape == b.shape)
 '''
 
+TOGETHER = '''"""The work under test in one process, {copies} cases of each kind, base and head as variants."""
+
+import pytest
+import work
+
+from harness import claim
+
+
+@claim("work")
+@pytest.mark.parametrize("copy", range({copies}))
+@pytest.mark.parametrize("kind", list(work.KINDS))
+def bench_work(contest, kind, copy):
+    contest(baseline=work.iteration(kind), head=work.iteration(kind, {steps}), same=lambda a, b: a.shape == b.shape)
+'''
+
 LOADER = '''"""Loaders of the data set under test."""
 
 import pytest
@@ -171,6 +186,24 @@ class Repository:
         return subprocess.run(command, cwd=self.root, check=True, capture_output=True, text=True).stdout
 
 
+def slowed(slowdown: float) -> int:
+    """The steps of an iteration that does that share more. Raises ValueError where that is no whole number of steps."""
+    steps = STEPS * (1 + slowdown)
+    if abs(steps - round(steps)) > 1e-9:
+        raise ValueError(f"{slowdown:+.2%} of {STEPS} steps is no whole number of steps")
+    return round(steps)
+
+
+def make_together(root: Path, slowdown: float, *, copies: int = 4) -> Path:
+    """A folder of benchmarks in the empty folder ``root``: base and head of each case are variants in one process."""
+    folder = root / "benchmarks"
+    (folder / "work").mkdir(parents=True)
+    (folder / "work" / "__init__.py").write_text(WORK.format(steps=STEPS), encoding="utf-8")
+    text = TOGETHER.replace("{copies}", str(copies)).replace("{steps}", str(slowed(slowdown)))
+    (folder / "bench_work.py").write_text(text, encoding="utf-8")
+    return folder
+
+
 def make(root: Path, slowdown: float, *, loader: bool = False, copies: int = 2) -> Repository:
     """A repository in the empty folder ``root``, its head doing that share more steps: really, and in whole steps.
 
@@ -178,9 +211,7 @@ def make(root: Path, slowdown: float, *, loader: bool = False, copies: int = 2) 
     of loaders; each case has a baseline and a variant, and head's are judged against base's. Raises ValueError where
     the slow-down is no whole number of steps.
     """
-    steps = STEPS * (1 + slowdown)
-    if abs(steps - round(steps)) > 1e-9:
-        raise ValueError(f"{slowdown:+.2%} of {STEPS} steps is no whole number of steps")
+    steps = slowed(slowdown)
     repository = Repository(root)
     repository.write(".gitignore", "results/\n__pycache__/\n")
     repository.write("pyproject.toml", '[tool.harness]\nunder-test = ["work"]\n')
@@ -191,7 +222,7 @@ def make(root: Path, slowdown: float, *, loader: bool = False, copies: int = 2) 
     repository.git("add", ".")
     repository.git("commit", "--quiet", "-m", "Base")
     repository.git("checkout", "--quiet", "-b", "head")
-    changed = WORK.format(steps=round(steps))
+    changed = WORK.format(steps=steps)
     repository.write("work/__init__.py", changed if slowdown else changed + "\n# nothing else has changed\n")
     repository.git("commit", "--quiet", "-am", "Head")
     return repository

@@ -103,10 +103,12 @@ def show_known(console: Console, found: Iterable[Known], decided: str) -> None:
     console.print(table)
 
 
-def show_live(console: Console, held: Sequence[tuple[Experiment, Counted]]) -> None:
-    """What the command decided live; its wall time holds everything, start-up too."""
+def show_live(console: Console, title: str, held: Sequence[tuple[Experiment, Counted]]) -> None:
+    """What was decided live; the wall time holds everything, start-up too."""
+    if not held:
+        return
     table = _table(
-        "Live, two processes that take turns: exact 95 % bounds", "experiment", "suites exit 0", "suites exit 1",
+        f"{title}: exact 95 % bounds", "experiment", "suites exit 0", "suites exit 1",
         "regressed", "unchanged", "neither", "units", "decisions", "s a suite", "s a decision",
     )  # fmt: skip
     for experiment, counted in held:

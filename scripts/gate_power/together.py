@@ -1,0 +1,90 @@
+"""Base and head as two variants in one process: measured live by the harness's own contest, judged by the gate's rule.
+
+This is what the gate could do if both sides fitted into one process. They do not where builds differ; it is the
+yardstick for what taking turns between two processes costs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from gate_power.live import Call, Decision, Experiment
+from gate_power.neighbour import busy
+from gate_power.repository import make_together
+from harness.claims import read
+from harness.compare.evidence import evidence
+from harness.compare.gate import GateThresholds, rule, rule_for, status_of
+from harness.loading.cores import usable_cores
+from harness.model import Gated, GateVerdict, Measurement
+from harness.run.crew import Crew
+from harness.run.gate import effort_for
+
+HEAD = "head"
+LIMIT = 1800.0
+"""Seconds a call may take."""
+
+
+def hold_together(experiment: Experiment, times: int, copies: int) -> Iterable[Call]:
+    """Hold the experiment so often, each time from new processes; cases of each of 10 kinds, one decision each."""
+    with TemporaryDirectory(prefix="gate-power-") as scratch, busy(experiment.neighbours), _threads_of_the_gate():
+        benchmarks = make_together(Path(scratch), experiment.slowdown, copies=copies)
+        for number in range(times):
+            folder = Path(scratch) / f"run-{number}"
+            folder.mkdir()
+            yield call_together(benchmarks, folder, GateThresholds(target=experiment.target or GateThresholds().target))
+
+
+def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) -> Call:
+    """Invocation after invocation of every case that is open, until all are decided; with the wall time of it all.
+
+    Raises RuntimeError where a contest did not come to its end, and CrewError.
+    """
+    start = time.perf_counter()
+    (claim,) = read(benchmarks)
+    effort = effort_for(claim, thresholds.target)
+    measured: dict[str, list[Measurement]] = {}
+    decided: dict[str, Decision] = {}
+    with Crew(sys.executable, benchmarks, folder, device="cpu", data=None, width=2) as crew:
+        cases = list(crew.roll_call([claim.path]).cases)
+        by = rule_for(thresholds, len(cases), loader=False)
+        for unit in range(1, by.looks[-1] + 1):
+            wanted = {case: (claim, effort, None, False) for case in cases if case not in decided}
+            if not wanted:
+                break
+            report = crew.measure(unit, wanted, deadline=time.monotonic() + LIMIT, ahead=2)
+            for measurement in report.measurements:
+                if not measurement.trials or not all(trial.samples for trial in measurement.trials):
+                    raise RuntimeError(f"{measurement.case} {measurement.status}: {measurement.reason}")
+                units = measured.setdefault(measurement.case, [])
+                units.append(measurement)
+                ruling = rule(evidence(units, HEAD, "seconds", thresholds.keep).units, by)
+                if ruling.outcome is not None:
+                    seconds = sum(one.seconds for one in units)
+                    decided[measurement.case] = Decision(
+                        measurement.case, HEAD, "seconds", ruling.outcome, ruling.units, ruling.ratio, seconds
+                    )
+    for case in cases:
+        decided.setdefault(case, Decision(case, HEAD, "seconds", Gated.INCONCLUSIVE, 0, None, 0.0))
+    found = tuple(decided.values())
+    verdicts = [GateVerdict(one.case, claim.name, HEAD, one.metric, one.outcome) for one in found]
+    return Call(status_of(verdicts), time.perf_counter() - start, found)
+
+
+@contextmanager
+def _threads_of_the_gate() -> Iterator[None]:
+    """As the gate has it on the CPU: all cores but one."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(max(1, usable_cores() - 1))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
