@@ -82,7 +82,7 @@ def gate(
 def effort_for(claim: Claim, target: float) -> Effort:
     """Rounds and blocks of one decision in one unit: more blocks for a finer target."""
     if claim.loader:
-        return Effort(share=1.2, longest_round=0.1, fewest_blocks=4, most_blocks=12, warmup_limit=2.0)
+        return Effort(share=1.2, longest_round=0.1, fewest_blocks=6, most_blocks=12, warmup_limit=2.0)
     finer = 0.05 / target
     blocks = min(60, max(8, round(13 * finer)))
     return Effort(share=0.5 * max(1.0, finer), fewest_blocks=6, most_blocks=blocks, warmup_limit=0.5)
