@@ -10,7 +10,7 @@ import pytest
 
 from harness.clock import FakeClock
 from harness.contest.blocks import symmetric_orders
-from harness.contest.duel import WARM_LAPS, DuelEnded, Fought, duel
+from harness.contest.duel import WARM_ROUNDS, DuelEnded, Fought, duel
 from harness.contest.effort import Effort
 from harness.contest.entrant import Reading, Turn
 from harness.model import Arm
@@ -130,9 +130,10 @@ def test_a_known_count_is_not_looked_for_again() -> None:
     ring = Ring()
     fought = ring.fight(iterations=7)
     assert fought.iterations == 7
-    warming = [1 + WARM_LAPS, WARM_LAPS]  # the base's first lap says how long a block will take
-    assert [len(fighter.laps) - 16 for fighter in (ring.base, ring.head)] == warming
-    assert {lead for _, lead in ring.head.laps} == {0}
+    warming = [(7, 7 * (WARM_ROUNDS - 1))]
+    assert ring.base.laps[:2] == [(7, 0), *warming]  # the base's first lap says how long a block will take
+    assert ring.head.laps[:1] == warming
+    assert {*ring.base.laps[2:], *ring.head.laps[1:]} == {(7, 0)}
 
 
 def test_a_base_that_was_held_up_gets_longer_rounds() -> None:

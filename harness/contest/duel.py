@@ -14,7 +14,7 @@ from harness.contest.hold import FULL_ROUND, PATIENCE, STARTS
 from harness.contest.pace import Pace, Warm, pace, target_seconds, warm_up
 from harness.model import Arm
 
-WARM_LAPS = 3
+WARM_ROUNDS = 3
 """Rounds before those that count, where the number of iterations is known from an earlier unit."""
 
 
@@ -108,11 +108,11 @@ def _run_in(
         with _blamed(Arm.BASE):
             warm = warm_up(sides[Arm.BASE], first_seconds, effort, now)
         paced = _pace(warm, effort)
-    laps = 1 if paced.seconds >= LONG_ITERATION else WARM_LAPS
+    rounds = 1 if paced.seconds >= LONG_ITERATION else WARM_ROUNDS
     for arm in random.sample(list(sides), 2):
         with _blamed(arm):
-            for _ in range(laps):
-                sides[arm].lap(paced.iterations, 0)
+            # One turn for all of them: each turn would cost a switch and the warming up after it.
+            sides[arm].lap(paced.iterations, (rounds - 1) * paced.iterations)
     return paced
 
 
