@@ -6,9 +6,10 @@ Loaders that fork and loaders that have threads need lanes of their own: a fork 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 
 from harness.loading import recipe
+from harness.loading.ceilings import copy_rate, disk_rate
 from harness.loading.dataloader import PlainLoader
 from harness.loading.dataset import Photographs
 from harness.loading.epoch import Batch, Step
@@ -27,7 +29,7 @@ from harness.loading.generated import jpeg_folder
 from harness.loading.kinds import KINDS, Kind
 from harness.loading.likeness import fixed_rounding, unlike
 from harness.loading.loader import Loader
-from harness.loading.page_cache import disk_bytes, evict
+from harness.loading.page_cache import disk_bytes, evict, warm
 from harness.loading.repeated import Repeated
 from harness.loading.stages import stages
 from harness.loading.step_choice import step_from
@@ -41,6 +43,12 @@ MOST_IMAGES = 4096
 
 SPARE = 1 << 15
 """Samples beyond those a window needs, so that it can last as long as it must."""
+
+MOST_BYTES = 2 << 30
+"""Bytes of images that are kept in the page cache at most."""
+
+MOST_READ = 512
+"""Images that are read from the disk to know its rate."""
 
 LIKE = 16
 """Samples that are compared pixel by pixel."""
@@ -61,7 +69,10 @@ class Lane:
         self.classes = max(10, len(class_names(folder)))
         self.step: Step | None = step_from(plan["step"], self.device, self.classes)
         self._tree = ProcessTree()
-        self._pixels = recipe.SIZE**2 * 3
+        self._sample_bytes = 4 * 3 * recipe.SIZE**2
+        self._in_cache = False
+        # Whoever comes first must not pay for reading the files from the disk.
+        self._warm()
 
     def introduce(self) -> Message:
         """Where this runs, on how many images, and which kinds cannot be had."""
@@ -74,24 +85,29 @@ class Lane:
             "images": len(self.images),
             "missing": missing,
             "threads": [name for name, kind in KINDS.items() if kind.threads],
-            "sample_bytes": 4 * self._pixels,
+            "sample_bytes": self._sample_bytes,
         }
 
-    def lap(self, setting: Setting, feed: Feed, seed: int, count: int, least_seconds: float) -> Lap:
-        """A window of the loop with this loader, or with batches that cost nothing to load."""
+    def lap(
+        self, setting: Setting, feed: Feed, seed: int, count: int, least_seconds: float, *, alone: bool = False
+    ) -> Lap:
+        """A window of the loop with this loader, or with batches that cost nothing; ``alone`` leaves the step out."""
+        step = None if alone else self.step
         if feed in (Feed.RESIDENT, Feed.CACHED):
-            return self._timed(self._free(setting, feed), 2, count, least_seconds)
+            return self._timed(self._free(setting, feed), step, 2, count, least_seconds)
+        if not self._in_cache:
+            self._warm()
         discard = setting.depth
-        length = setting.batch_size * (2 * discard + 2 * count) + SPARE
-        images = Repeated(self.images, length, seed)
-        with self._loader(setting, images) as loader:
-            batches = loader.batches()
+        images = self._coming(setting, setting.batch_size * (2 * discard + 2 * count) + SPARE, seed)
+        with self._made(KINDS[setting.kind], setting, images) as loader:
+            batches: Iterable[Batch] = loader.batches()
             if feed is Feed.COLD:
+                self._in_cache = False
                 evict(image.path for image in self.images)
                 batches = self._forgetting(batches, images)
-            found = self._timed(batches, discard, count, least_seconds)
-            held, source = self._tree.memory()
-        return Lap(found.seconds, found.samples, {**found.readings, "pss_bytes": float(held)} if source else {})
+            found = self._timed(batches, step, discard, count, least_seconds)
+            readings = {**found.readings, "pss_bytes": float(self._tree.memory()[0])}
+        return Lap(found.seconds, found.samples, readings)
 
     def check(self, setting: Setting) -> str | None:
         """What this kind delivers otherwise than the plain loader, under the recipe with nothing random."""
@@ -110,7 +126,7 @@ class Lane:
         kind = KINDS[setting.kind]
         if kind.prepare is None:
             alone = Setting(setting.kind, 1 if kind.threads else 0, 1 if kind.threads else 0, setting.batch_size)
-            images = Repeated(self.images, alone.batch_size * 4 * count + SPARE, seed)
+            images = self._coming(alone, alone.batch_size * 4 * count + SPARE, seed)
             with self._made(kind, alone, images) as loader:
                 return steady(loader.batches(), None, discard=2, count=count, settle=self._settle).seconds
         dataset = kind.prepare(Repeated(self.images, setting.batch_size * count, seed), False)
@@ -124,6 +140,23 @@ class Lane:
         finally:
             torch.set_num_threads(threads)
 
+    def ceilings(self, setting: Setting) -> dict[str, float]:
+        """Samples a second of what no loader can beat: reading from the disk, copying to the device."""
+        self._in_cache = False
+        found = {
+            "disk": disk_rate([image.path for image in self.images[:MOST_READ]], os.getpid()),
+            "copy": copy_rate(setting.batch_size, self._sample_bytes, self.device),
+        }
+        return {name: rate for name, rate in found.items() if rate is not None}
+
+    def _coming(self, setting: Setting, length: int, seed: int) -> Repeated:
+        """The samples of a lap, in the same random order for all kinds but those that have an order of their own."""
+        return Repeated(self.images, length, 0 if KINDS[setting.kind].ordered else seed)
+
+    def _warm(self) -> None:
+        warm((image.path for image in self.images), MOST_BYTES)
+        self._in_cache = True
+
     def _free(self, setting: Setting, feed: Feed) -> Iterator[Batch]:
         dataset = Photographs(self.images, recipe.augmented)
         samples = [dataset[place % len(self.images)] for place in range(min(setting.batch_size, 16))]
@@ -134,12 +167,14 @@ class Lane:
         copies = [tuple(tensor.clone() for tensor in batch) for _ in range(4)]
         return cached(copies, self.device)  # type: ignore[arg-type]
 
-    def _timed(self, batches: Any, discard: int, count: int, least_seconds: float) -> Lap:
+    def _timed(
+        self, batches: Iterable[Batch], step: Step | None, discard: int, count: int, least_seconds: float
+    ) -> Lap:
         gc.collect()
         gc.disable()
         try:
             return steady(
-                batches, self.step, discard=discard, count=count, least_seconds=least_seconds,
+                batches, step, discard=discard, count=count, least_seconds=least_seconds,
                 settle=self._settle, meters=self._meters,
             )  # fmt: skip
         finally:
@@ -158,9 +193,6 @@ class Lane:
             evict({images[place].path for place in batch[2].tolist()})
             yield batch
 
-    def _loader(self, setting: Setting, images: Sequence[Image]) -> Loader:
-        return self._made(KINDS[setting.kind], setting, images)
-
     def _made(self, kind: Kind, setting: Setting, images: Sequence[Image], *, fixed: bool = False) -> Loader:
         return kind.make(setting, images, self.device, self.step, fixed)
 
@@ -175,9 +207,12 @@ def answer(lane: Lane, question: Message) -> Message:
             return {"unlike": lane.check(setting)}
         case "lap" if setting:
             feed = Feed(question["feed"])
-            return asdict(lane.lap(setting, feed, question["seed"], question["count"], question["least_seconds"]))
+            seed, count, seconds = question["seed"], question["count"], question["least_seconds"]
+            return asdict(lane.lap(setting, feed, seed, count, seconds, alone=question["alone"]))
         case "one core" if setting:
             return {"seconds": lane.one_core(setting, question["seed"], question["count"])}
+        case "ceilings" if setting:
+            return {"rates": lane.ceilings(setting)}
         case "stages":
             some = Repeated(lane.images, question["count"], question["seed"])
             return {"stages": [asdict(stage) for stage in stages(some, question["batch_size"])]}

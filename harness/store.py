@@ -23,6 +23,9 @@ RUN_FILE = "run.jsonl"
 GATE_FILE = "gate.jsonl"
 RESULT_FILE = "gate.json"
 TUNED_FILE = "tune.json"
+TUNE = "tune"
+"""The profile that a tuning writes in its run's record."""
+
 LONGEST_LINE = 256 * 2**20
 """Bytes; a longer line is not one of ours, and reading it would cost memory without bound."""
 

@@ -188,6 +188,13 @@ def test_time_ends_it_with_the_answer_so_far() -> None:
     assert race.answer() is not None
 
 
+def test_one_heat_is_run_whatever_the_time() -> None:
+    """An answer from one lap each is better than none."""
+    race, ran = racing(two_cores, Axes({"dataloader": (0, 2)}, cores=2), laps=0)
+    assert len(ran) == 2
+    assert race.answer() == Setting("dataloader", 2, 2, 64)
+
+
 def test_what_does_not_fit_never_runs() -> None:
     """Neither at first nor as another value of an axis."""
     axes = Axes({"dataloader": (0, 1, 2, 4)}, cores=2, fits=lambda each: each.depth <= 2)

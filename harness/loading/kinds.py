@@ -28,14 +28,16 @@ class Kind:
 
     ``make`` takes a setting, the images, the device, the step, and whether the recipe has nothing random in it.
     ``missing`` says why it cannot be had on a device. ``threads`` says that its workers are threads of a pipeline, of
-    which there is at least one: such a kind lives in a process where nothing is forked. ``prepare`` makes its dataset,
-    by which one core's rate is known; None where there is no dataset.
+    which there is at least one: such a kind lives in a process where nothing is forked. ``ordered`` says that samples
+    come in the order they were written in. ``prepare`` makes its dataset, by which one core's rate is known; None where
+    there is no dataset.
     """
 
     name: str
     make: Callable[[Setting, Sequence[Image], torch.device, Step | None, bool], Loader]
     missing: Callable[[torch.device], str | None] = lambda _: None
     threads: bool = False
+    ordered: bool = False
     prepare: Prepare | None = None
 
 
@@ -152,7 +154,7 @@ KINDS = {
         ),
         Kind("side_stream", _side_stream, _needs_cuda("copies to a GPU"), prepare=pillow),
         Kind("packed", partial(_forking, PlainLoader, pixels), prepare=pixels),
-        Kind("shards", partial(_forking, PlainLoader, tars), _either(shards.missing)),
+        Kind("shards", partial(_forking, PlainLoader, tars), _either(shards.missing), ordered=True),
         Kind(
             "spdl",
             partial(_threaded, spdl.SpdlLoader, tensors),

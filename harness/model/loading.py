@@ -107,8 +107,8 @@ class Ranked:
 
     ``ratio`` is its seconds against the best's, with bounds; ``behind`` says that it is certainly slower than the best
     by more than the margin, ``level`` that it belongs to the plateau. ``seconds`` are per sample, the median of its
-    laps, as are the ``readings``. ``ceiling`` is its rate as a share of what its kind decodes and transforms on one
-    core, times the cores; None where that was not measured.
+    laps, as are the ``readings``. ``ceiling`` is its rate without a step as a share of what its kind decodes and
+    transforms on one core, times the cores; None where that was not measured.
     """
 
     setting: Setting
@@ -129,7 +129,8 @@ class Tuned:
 
     ``answer`` is the smallest setting of the plateau, ``default`` the loader as torch makes it when nothing is said;
     None where no lap of it was held. ``failed`` and ``missing`` say why a setting or a kind was out of the race.
-    ``ceilings`` are samples a second on one core, by kind, and ``decode`` for the fastest decoder here.
+    ``ceilings`` are samples a second: by kind on one core, ``decode`` for the fastest decoder on one core, ``disk`` and
+    ``copy`` for files from the disk and batches to the device; ``alone`` is the answer's loader without the step.
     """
 
     data: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -14,12 +15,13 @@ from rich.console import Console
 
 from harness.claims import ClaimError
 from harness.launch import LaunchError
+from harness.model import Tuned
 from harness.run.bench import BAD, CANNOT_JUDGE, OK, TOOL_ERROR, UnusableGpu, chosen_claims
 from harness.run.bench import bench as hold_bench
 from harness.run.crew import Crew
 from harness.run.roll_call import CrewError
 from harness.run.settings import Settings, UsageError, seconds
-from harness.store import StoreError, load, run_folders
+from harness.store import RUN_FILE, TUNE, TUNED_FILE, StoreError, load, run_folders
 
 INTERRUPTED = 130
 
@@ -101,6 +103,11 @@ def report(options: argparse.Namespace) -> int:
             if not runs:
                 raise StoreError(f"no runs in {options.results}; make one with: python -m harness bench")
             folder = runs[-1]
+        if (tuned := tuned_in(folder)) is not None:
+            from harness.report.tuning import show_tuned
+
+            show_tuned(tuned, _console())
+            return OK if tuned.answer is not None else CANNOT_JUDGE
         status = show(folder)
         if options.csv:
             from harness.report.frames import samples_frame
@@ -109,6 +116,21 @@ def report(options: argparse.Namespace) -> int:
         return status
     except (StoreError, OSError) as error:
         return _complain(error)
+
+
+def tuned_in(folder: Path) -> Tuned | None:
+    """What a tuning saved in this folder; None where it is another kind of run. Raises StoreError."""
+    from harness.report.plain import noun_from
+
+    if load(folder).facts.get("profile") != TUNE:
+        return None
+    file = folder / TUNED_FILE
+    try:
+        return noun_from(Tuned, json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise StoreError(f"the tuning in {folder} did not come to its end; its laps are in {RUN_FILE}") from None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{file} is no result of a tuning ({error}); tune again") from error
 
 
 def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:

@@ -16,6 +16,13 @@ from harness.report.words import digits, duration, inert, quantity
 WIDE = 100
 """Columns from which the table has all there is."""
 
+CEILINGS = {
+    "decode": "the fastest decoder here decodes on one core",
+    "disk": "the disk gives, one file after another,",
+    "copy": "copying to the device allows",
+    "alone": "the loader alone, without the step, delivers",
+}
+
 PARTS = {
     Part.STEP: "the step itself",
     Part.COPY: "copying batches to the device",
@@ -102,8 +109,11 @@ def _one_core(page: Page, tuned: Tuned) -> None:
     whole = sum(stage.seconds for stage in work)
     told = ", ".join(f"{stage.name} {quantity(stage.seconds, 's')} ({stage.seconds / whole:.0%})" for stage in work)
     page.print(page.text(""), page.text(f"one sample on one core, the DataLoader's way: {told}"))
-    if decode := tuned.ceilings.get("decode"):
-        page.print(page.text(f"the fastest decoder here decodes {digits(decode)} samples/s on one core"))
+    answer = tuned.of(tuned.answer)
+    rate = 1 / answer.seconds if answer else 0.0
+    for name, told in CEILINGS.items():
+        if (most := tuned.ceilings.get(name)) and rate:
+            page.print(page.text(f"{told} {digits(most)} samples/s; this loop runs at {rate / most:.0%} of that"))
 
 
 def _table(page: Page, tuned: Tuned) -> Table:
@@ -131,7 +141,7 @@ def _columns(tuned: Tuned, width: int) -> dict[str, Callable[[Ranked], str]]:
     if width >= WIDE:
         columns["interval"] = _bounds
         columns["wait p99"] = lambda ranked: _reading(ranked, "wait_p99_seconds", "s")
-    columns["of ceiling"] = lambda ranked: "" if ranked.ceiling is None else f"{ranked.ceiling:.0%}"
+    columns["of cores"] = lambda ranked: "" if ranked.ceiling is None else f"{ranked.ceiling:.0%}"
     columns["memory"] = lambda ranked: _reading(ranked, "pss_bytes", "B")
     if width >= WIDE:
         columns["laps"] = lambda ranked: str(ranked.laps)

@@ -59,8 +59,10 @@ class Lanes:
         """What a lane says of the machine, the images and the kinds. Raises LaneError."""
         return self._ask(False, "introduce")
 
-    def lap(self, setting: Setting, feed: Feed, *, seed: int, count: int, least_seconds: float) -> Lap:
-        """One lap. Raises LaneError."""
+    def lap(
+        self, setting: Setting, feed: Feed, *, seed: int, count: int, least_seconds: float, alone: bool = False
+    ) -> Lap:
+        """One lap, of the loop or of the loader ``alone``. Raises LaneError."""
         found = self._ask(
             setting.kind in self._threads,
             "lap",
@@ -69,6 +71,7 @@ class Lanes:
             seed=seed,
             count=count,
             least_seconds=least_seconds,
+            alone=alone,
         )
         return Lap(float(found["seconds"]), int(found["samples"]), dict(found["readings"]))
 
@@ -81,6 +84,12 @@ class Lanes:
         """Seconds a sample on one core. Raises LaneError."""
         apart = setting.kind in self._threads
         return float(self._ask(apart, "one core", setting=asdict(setting), seed=seed, count=count)["seconds"])
+
+    def ceilings(self, setting: Setting) -> dict[str, float]:
+        """Samples a second that the disk and the copy allow; nothing where there is neither. Raises LaneError."""
+        return {
+            name: float(rate) for name, rate in self._ask(False, "ceilings", setting=asdict(setting))["rates"].items()
+        }
 
     def stages(self, *, seed: int, count: int, batch_size: int) -> tuple[Stage, ...]:
         """Where the time goes on one core. Raises LaneError."""

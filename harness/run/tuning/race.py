@@ -144,8 +144,10 @@ class Race:
         return not certain and any(len(self.results.get(s.name, ())) < MOST_LAPS for s in self._alive())
 
     def _heats(self, least: int) -> None:
-        """Heats until everyone still in has so many laps at least."""
-        while not self.over() and any(len(self.results.get(s.name, ())) < least for s in self._alive()):
+        """Heats until everyone still in has so many laps at least; one of them whatever the time."""
+        while any(len(self.results.get(s.name, ())) < least for s in self._alive()):
+            if self.heats and self.over():
+                break
             self._heat()
 
     def _heat(self) -> None:

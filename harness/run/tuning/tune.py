@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Protocol
 
@@ -32,8 +33,14 @@ LEAST_SECONDS = 0.4
 BLOCKS = 6
 """Times that the loop is taken apart."""
 
-RESERVED = 0.3
-"""The share of the budget that is kept for taking the loop apart."""
+FEWEST_BLOCKS = 3
+"""Blocks without which there would be no bounds worth the name."""
+
+ROUNDS = 3
+"""Times that a kind is held against one core."""
+
+RESERVED = 0.4
+"""The share of the budget that is kept for ceilings, and for taking the loop apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class _Tuning:
         self._start = time.monotonic()
         self._plan = {"data": str(asked.data) if asked.data else None, "device": asked.device, "step": asked.step}
         self._threads: frozenset[str] = frozenset()
+        self._device = ""
         self._heat = 0
         self._notes: list[str] = []
         self._failed: dict[str, str] = {}
@@ -96,7 +104,7 @@ class _Tuning:
 
     def hold(self, axes_of: AxesOf) -> Tuned:
         writer = store.open_run(
-            self._folder, [CLAIM], profile="tune", budget=self._asked.seconds, data=self._plan["data"] or "",
+            self._folder, [CLAIM], profile=store.TUNE, budget=self._asked.seconds, data=self._plan["data"] or "",
             step=self._asked.step,
         )  # fmt: skip
         why = "interrupted"
@@ -114,6 +122,7 @@ class _Tuning:
 
     def _hold(self, axes_of: AxesOf, writer: store.Writer) -> Tuned:
         introduced = self._opened().introduce()
+        self._device = str(introduced["device"])
         self._threads = frozenset(introduced["threads"])
         self._fresh()
         axes = axes_of(introduced, self._asked)
@@ -134,20 +143,22 @@ class _Tuning:
         apart: Headspace | None = None
         stages: tuple[Stage, ...] = ()
         ceilings: dict[str, float] = {}
+        shares: dict[str, float] = {}
         if answer is not None:
-            ceilings = self._ceilings([*dict.fromkeys(self._best_of_kinds(race))])
             stages = self._opened().stages(seed=0, count=256, batch_size=answer.batch_size)
             ceilings["decode"] = 1 / next(stage.seconds for stage in stages if stage.name == "decode_fastest")
+            shares = self._against_one_core(self._best_of_kinds(race), ceilings, axes.cores)
+            ceilings |= self._opened().ceilings(answer)
             if self._asked.step != "none":
-                apart = self._taken_apart(answer)
+                apart, ceilings["alone"] = self._taken_apart(answer)
         return Tuned(
             data=self._plan["data"] or "generated images",
             images=int(introduced["images"]),
             step=self._asked.step,
-            device=str(introduced["device"]),
+            device=self._device,
             cores=axes.cores,
             margin=self._asked.rule.margin,
-            ranked=self._ranked(race, ceilings, axes.cores),
+            ranked=self._ranked(race, shares),
             answer=answer,
             default=default if default.name in race.results else None,
             headspace=apart,
@@ -209,9 +220,9 @@ class _Tuning:
         store.write_measurement(writer, self._measurement("race", laps, time.monotonic() - start))
         return found
 
-    def _lap(self, setting: Setting, feed: Feed, *, seed: int) -> Lap:
+    def _lap(self, setting: Setting, feed: Feed, *, seed: int, alone: bool = False) -> Lap:
         count = window_of(setting)
-        return self._opened().lap(setting, feed, seed=seed, count=count, least_seconds=LEAST_SECONDS)
+        return self._opened().lap(setting, feed, seed=seed, count=count, least_seconds=LEAST_SECONDS, alone=alone)
 
     def _best_of_kinds(self, race: Race) -> list[Setting]:
         best: dict[str, Setting] = {}
@@ -219,47 +230,59 @@ class _Tuning:
             best.setdefault(race.runners[place.name].kind, race.runners[place.name])
         return list(best.values())
 
-    def _ceilings(self, best: Sequence[Setting]) -> dict[str, float]:
-        """Samples a second that one core decodes and transforms, by kind."""
-        found = {}
+    def _against_one_core(self, best: Sequence[Setting], rates: dict[str, float], cores: int) -> dict[str, float]:
+        """The best setting of each kind against one core's work times the cores, in turns; ``rates`` are filled in."""
+        shares = {}
         for setting in best:
-            self._screen.doing(f"one core of {setting.kind}", self._left())
+            own: list[float] = []
+            ratios: list[float] = []
             try:
-                seconds = [self._opened().one_core(setting, seed=seed, count=4) for seed in range(3)]
-                found[setting.kind] = 1 / median(seconds)
+                for number in range(ROUNDS):
+                    self._screen.doing(f"one core against {setting.kind}, {number + 1} of {ROUNDS}", self._left())
+                    own.append(self._opened().one_core(setting, seed=number, count=4))
+                    lap = self._lap(setting, Feed.WARM, seed=number, alone=True)
+                    ratios.append(own[-1] / lap.seconds / cores)
             except LaneError as error:
                 self._notes.append(f"no ceiling of {setting.kind}: {error}")
-        return found
+                continue
+            rates[setting.kind] = 1 / median(own)
+            shares[setting.name] = median(ratios)
+        return shares
 
-    def _taken_apart(self, answer: Setting) -> Headspace | None:
-        """The loop fed with nothing, with copies, with the loader and with a cold cache, in blocks."""
-        feeds = [feed for feed in Feed if feed is not Feed.CACHED or self._asked.device != "cpu"]
+    def _taken_apart(self, answer: Setting) -> tuple[Headspace | None, float]:
+        """The loop fed with nothing, with copies, with the loader and with a cold cache, in blocks of random order.
+
+        Beside it the loader alone, in samples a second.
+        """
+        feeds = [feed for feed in Feed if feed is not Feed.CACHED or self._device == "cuda"]
         blocks: list[dict[Feed, float]] = []
+        rates: list[float] = []
         cold = 0.0
         for number in range(BLOCKS):
-            if number >= 2 and self._left() <= 0:
+            if number >= FEWEST_BLOCKS and self._left() <= 0:
                 self._notes.append("the time budget was used up while the loop was taken apart: its bounds are wide")
                 break
             if number % HEATS_A_LANE == 0:
                 self._fresh()
             block = {}
-            for feed in feeds:
-                self._screen.doing(f"taking the loop apart: {feed}, {number + 1} of {BLOCKS}", self._left())
-                try:
+            try:
+                for feed in Random(number).sample(feeds, len(feeds)):
+                    self._screen.doing(f"taking the loop apart, {number + 1} of {BLOCKS}: {feed}", self._left())
                     lap = self._lap(answer, feed, seed=number)
-                except LaneError as error:
-                    self._notes.append(f"the loop could not be taken apart: {error}")
-                    return None
-                block[feed] = lap.seconds
-                cold += lap.readings.get("disk_bytes", 0.0) if feed is Feed.COLD else 0.0
+                    block[feed] = lap.seconds
+                    cold += lap.readings.get("disk_bytes", 0.0) if feed is Feed.COLD else 0.0
+                rates.append(1 / self._lap(answer, Feed.WARM, seed=number, alone=True).seconds)
+            except LaneError as error:
+                self._notes.append(f"the loop could not be taken apart: {error}")
+                return None, median(rates) if rates else 0.0
             blocks.append(block)
         if not cold:
             blocks = [{feed: seconds for feed, seconds in block.items() if feed is not Feed.COLD} for block in blocks]
-        return headspace(blocks)
+        return headspace(blocks), median(rates)
 
     # --- what it came to ----------------------------------------------------------------------------------------------
 
-    def _ranked(self, race: Race, ceilings: Mapping[str, float], cores: int) -> tuple[Ranked, ...]:
+    def _ranked(self, race: Race, shares: Mapping[str, float]) -> tuple[Ranked, ...]:
         found = race.places()
         plateau = {place.name for place in level(found, self._asked.rule)}
         ranked = []
@@ -268,11 +291,10 @@ class _Tuning:
             seconds = race.median(setting)
             names = dict.fromkeys(name for lap in laps for name in lap.readings)
             readings = {name: median(lap.readings[name] for lap in laps if name in lap.readings) for name in names}
-            ceiling = ceilings.get(setting.kind)
             ranked.append(
                 Ranked(
                     setting, place.laps, place.ratio, place.low, place.high, place.behind, place.name in plateau,
-                    seconds, readings, None if ceiling is None else 1 / seconds / (ceiling * cores),
+                    seconds, readings, shares.get(place.name),
                 )
             )  # fmt: skip
         return tuple(ranked)
@@ -295,7 +317,7 @@ class _Tuning:
         return self._start + self._asked.seconds - time.monotonic()
 
     def _late(self) -> bool:
-        if self._left() > RESERVED * self._asked.seconds * (self._asked.step != "none"):
+        if self._left() > RESERVED * self._asked.seconds:
             return False
         self._notes.append("the time budget was used up before the race was over: the answer is less certain")
         return True
