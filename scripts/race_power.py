@@ -22,47 +22,41 @@ from rich.table import Table
 
 from harness.compare.race import RaceRule, level, places
 from harness.model import Feed, Lap, Setting
-from harness.run.tuning.lanes import LaneError, Lanes
+from harness.run.tuning.lanes import LaneError
 from harness.run.tuning.race import MOST_LAPS, Axes, Race
-from harness.run.tuning.tune import HEATS_A_LANE, LEAST_SECONDS, window_of
+from harness.run.tuning.track import HEATS_A_LANE, Track
 
 THREADED = frozenset({"dali", "dali_gpu"})
 
 
-class Track:
+class Heats:
     """Heats on real lanes, with the seconds they took in all."""
 
     def __init__(self, plan: dict[str, str | None], folder: Path) -> None:
-        self._plan = plan
-        self._folder = folder
-        self._lanes: Lanes | None = None
-        self.heats = 0
+        self._track = Track(sys.executable, plan, folder, THREADED)
+        self.count = 0
         self.seconds = 0.0
+
+    def __enter__(self) -> Heats:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._track.fresh()
 
     def laps(self, settings: Sequence[Setting]) -> dict[Setting, Lap | str]:
         """One heat."""
         start = time.perf_counter()
-        if self.heats % HEATS_A_LANE == 0:
-            self.close()
-        if self._lanes is None:
-            self._lanes = Lanes(sys.executable, self._plan, THREADED, self._folder / "log").__enter__()
-        self.heats += 1
+        if self.count % HEATS_A_LANE == 0:
+            self._track.fresh()
+        self.count += 1
         found: dict[Setting, Lap | str] = {}
         for setting in settings:
             try:
-                found[setting] = self._lanes.lap(
-                    setting, Feed.WARM, seed=self.heats, count=window_of(setting), least_seconds=LEAST_SECONDS
-                )
+                found[setting] = self._track.lap(setting, Feed.WARM, seed=self.count)
             except LaneError as error:
                 found[setting] = str(error)
         self.seconds += time.perf_counter() - start
         return found
-
-    def close(self) -> None:
-        """End the processes."""
-        if self._lanes is not None:
-            self._lanes.__exit__()
-            self._lanes = None
 
 
 def main() -> None:
@@ -92,17 +86,16 @@ def main() -> None:
         answers: Counter[str] = Counter()
         shares: list[float] = []
         for number in range(options.races):
-            track = Track(plan, Path(scratch))
-            race = Race(track.laps, axes, rule)
-            race.run()
-            track.close()
+            with Heats(plan, Path(scratch)) as heats:
+                race = Race(heats.laps, axes, rule)
+                race.run()
             answer = race.answer()
             name = answer.name if answer else "none"
             answers[name] += 1
-            shares.append(track.seconds / grid_seconds)
+            shares.append(heats.seconds / grid_seconds)
             console.print(
                 f"race {number + 1}: {name}, {truth.get(name, float('nan')):.3f}x the best of the grid, "
-                f"{track.seconds:.0f} s = {shares[-1]:.0%} of the grid, {race.failed or 'nobody failed'}",
+                f"{heats.seconds:.0f} s = {shares[-1]:.0%} of the grid, {race.failed or 'nobody failed'}",
                 highlight=False,
             )
     good = sum(times for name, times in answers.items() if truth.get(name, 9.0) <= 1 + rule.margin)
@@ -114,22 +107,21 @@ def _grid(
     plan: dict[str, str | None], axes: Axes, rule: RaceRule, folder: Path, console: Console
 ) -> tuple[float, dict[str, float]]:
     """The seconds of the full grid, and each setting's ratio to the best."""
-    track = Track(plan, folder)
-    heats = []
+    laps = []
     settings = axes.grid()
-    for number in range(MOST_LAPS):
-        found = track.laps(Random(number).sample(settings, len(settings)))
-        heats.append({setting.name: lap.seconds for setting, lap in found.items() if isinstance(lap, Lap)})
-        console.print(f"grid, heat {number + 1} of {MOST_LAPS}: {track.seconds:.0f} s so far", highlight=False)
-    track.close()
-    found = places(heats, rule)
+    with Heats(plan, folder) as heats:
+        for number in range(MOST_LAPS):
+            ran = heats.laps(Random(number).sample(settings, len(settings)))
+            laps.append({setting.name: lap.seconds for setting, lap in ran.items() if isinstance(lap, Lap)})
+            console.print(f"grid, heat {number + 1} of {MOST_LAPS}: {heats.seconds:.0f} s so far", highlight=False)
+    found = places(laps, rule)
     plateau = {place.name for place in level(found, rule)}
     table = Table("setting", "against the best", "plateau")
     for place in found:
         bounds = f"{place.ratio:.3f} ({place.low:.3f} to {place.high:.3f})"
         table.add_row(place.name, bounds, "yes" if place.name in plateau else "")
     console.print(table)
-    return track.seconds, {place.name: place.ratio for place in found}
+    return heats.seconds, {place.name: place.ratio for place in found}
 
 
 if __name__ == "__main__":

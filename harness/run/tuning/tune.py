@@ -5,40 +5,21 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from random import Random
 from statistics import median
 from typing import Protocol
 
 from harness import store
-from harness.compare.headspace import headspace
 from harness.compare.race import RaceRule, level
 from harness.model import SCHEMA, Claim, Feed, Headspace, Lap, Measurement, Ranked, Setting, Stage, Trial, Tuned
 from harness.run.roll_call import CrewError
-from harness.run.tuning.lanes import LaneError, Lanes
+from harness.run.tuning.findings import Findings
+from harness.run.tuning.lanes import LaneError
 from harness.run.tuning.race import Axes, Race
+from harness.run.tuning.track import HEATS_A_LANE, Track
 
 CLAIM = Claim("tune", "The best loader setting for this data, this step and this machine.", "tune", "tune", loader=True)
-HEATS_A_LANE = 2
-"""Heats that one set of processes runs: starting them costs seconds, but no two are quite alike."""
-
-BATCHES = 8
-"""Batches in a window, at the least."""
-
-LEAST_SECONDS = 0.4
-"""Seconds that a window lasts at the least."""
-
-BLOCKS = 6
-"""Times that the loop is taken apart."""
-
-FEWEST_BLOCKS = 3
-"""Blocks without which there would be no bounds worth the name."""
-
-ROUNDS = 3
-"""Times that a kind is held against one core."""
-
 RESERVED = 0.4
 """The share of the budget that is kept for ceilings, and for taking the loop apart."""
 
@@ -79,12 +60,6 @@ def tune(asked: Asked, folder: Path, screen: Screen, axes_of: AxesOf) -> Tuned:
     return _Tuning(asked, folder, screen).hold(axes_of)
 
 
-def window_of(setting: Setting) -> int:
-    """Batches in a window: a multiple of the workers, for they deliver in turns, and at least three turns."""
-    workers = max(1, setting.workers)
-    return workers * max(3, -(-BATCHES // workers))
-
-
 class _Tuning:
     """One tuning in progress."""
 
@@ -94,13 +69,11 @@ class _Tuning:
         self._screen = screen
         self._start = time.monotonic()
         self._plan = {"data": str(asked.data) if asked.data else None, "device": asked.device, "step": asked.step}
-        self._threads: frozenset[str] = frozenset()
         self._device = ""
         self._heat = 0
         self._notes: list[str] = []
         self._failed: dict[str, str] = {}
-        self._lanes: Lanes | None = None
-        self._stack = ExitStack()
+        self._track = Track(asked.python, self._plan, folder)
 
     def hold(self, axes_of: AxesOf) -> Tuned:
         writer = store.open_run(
@@ -108,7 +81,7 @@ class _Tuning:
             step=self._asked.step,
         )  # fmt: skip
         why = "interrupted"
-        with self._stack:
+        with self._track:
             try:
                 found = self._hold(axes_of, writer)
                 why = "everything was decided"
@@ -121,10 +94,10 @@ class _Tuning:
         return found
 
     def _hold(self, axes_of: AxesOf, writer: store.Writer) -> Tuned:
-        introduced = self._opened().introduce()
+        introduced = self._track.lanes().introduce()
         self._device = str(introduced["device"])
-        self._threads = frozenset(introduced["threads"])
-        self._fresh()
+        self._track.threads = frozenset(introduced["threads"])
+        self._track.fresh()
         axes = axes_of(introduced, self._asked)
         missing = {kind: str(why) for kind, why in introduced["missing"].items()}
         writer.write("header", schema=SCHEMA, environment=introduced["environment"], planned=[])
@@ -145,12 +118,13 @@ class _Tuning:
         ceilings: dict[str, float] = {}
         shares: dict[str, float] = {}
         if answer is not None:
-            stages = self._opened().stages(seed=0, count=256, batch_size=answer.batch_size)
+            found = Findings(self._track, self._tell, self._left, self._notes)
+            stages = self._track.lanes().stages(seed=0, count=256, batch_size=answer.batch_size)
             ceilings["decode"] = 1 / next(stage.seconds for stage in stages if stage.name == "decode_fastest")
-            shares = self._against_one_core(self._best_of_kinds(race), ceilings, axes.cores)
-            ceilings |= self._opened().ceilings(answer)
+            own, shares = found.against_one_core(self._best_of_kinds(race), axes.cores)
+            ceilings |= own | self._track.lanes().ceilings(answer)
             if self._asked.step != "none":
-                apart, ceilings["alone"] = self._taken_apart(answer)
+                apart, ceilings["alone"] = found.taken_apart(answer, copies=self._device == "cuda")
         return Tuned(
             data=self._plan["data"] or "generated images",
             images=int(introduced["images"]),
@@ -173,17 +147,6 @@ class _Tuning:
 
     # --- what runs ----------------------------------------------------------------------------------------------------
 
-    def _opened(self) -> Lanes:
-        if self._lanes is None:
-            log = self._folder / f"lanes-{self._heat:03d}.log"
-            self._lanes = self._stack.enter_context(Lanes(self._asked.python, self._plan, self._threads, log))
-        return self._lanes
-
-    def _fresh(self) -> None:
-        """The next question opens new lanes."""
-        self._stack.close()
-        self._lanes = None
-
     def _alike(self, axes: Axes) -> dict[str, Sequence[int]]:
         """The kinds that deliver what the plain loader does; what does not is out before anything is timed."""
         kept = {}
@@ -191,7 +154,7 @@ class _Tuning:
             self._screen.doing(f"checking what {kind} delivers", self._left())
             setting = Setting(kind, max(counts), axes.prefetch[0], axes.batch_sizes[0], axes.pin[0])
             try:
-                wrong = self._opened().unlike(setting)
+                wrong = self._track.lanes().unlike(setting)
             except LaneError as error:
                 wrong = str(error)
             if wrong is None:
@@ -205,14 +168,14 @@ class _Tuning:
 
     def _laps(self, settings: Sequence[Setting], writer: store.Writer) -> dict[Setting, Lap | str]:
         if self._heat % HEATS_A_LANE == 0:
-            self._fresh()
+            self._track.fresh()
         self._heat += 1
         found: dict[Setting, Lap | str] = {}
         start = time.monotonic()
         for setting in settings:
             self._screen.doing(f"heat {self._heat}: {setting.name}", self._left())
             try:
-                found[setting] = self._lap(setting, Feed.WARM, seed=self._heat)
+                found[setting] = self._track.lap(setting, Feed.WARM, seed=self._heat)
             except LaneError as error:
                 found[setting] = str(error)
                 self._screen.note(f"{setting.name} is out: {error}")
@@ -220,65 +183,11 @@ class _Tuning:
         store.write_measurement(writer, self._measurement("race", laps, time.monotonic() - start))
         return found
 
-    def _lap(self, setting: Setting, feed: Feed, *, seed: int, alone: bool = False) -> Lap:
-        count = window_of(setting)
-        return self._opened().lap(setting, feed, seed=seed, count=count, least_seconds=LEAST_SECONDS, alone=alone)
-
     def _best_of_kinds(self, race: Race) -> list[Setting]:
         best: dict[str, Setting] = {}
         for place in race.places():
             best.setdefault(race.runners[place.name].kind, race.runners[place.name])
         return list(best.values())
-
-    def _against_one_core(self, best: Sequence[Setting], rates: dict[str, float], cores: int) -> dict[str, float]:
-        """The best setting of each kind against one core's work times the cores, in turns; ``rates`` are filled in."""
-        shares = {}
-        for setting in best:
-            own: list[float] = []
-            ratios: list[float] = []
-            try:
-                for number in range(ROUNDS):
-                    self._screen.doing(f"one core against {setting.kind}, {number + 1} of {ROUNDS}", self._left())
-                    own.append(self._opened().one_core(setting, seed=number, count=4))
-                    lap = self._lap(setting, Feed.WARM, seed=number, alone=True)
-                    ratios.append(own[-1] / lap.seconds / cores)
-            except LaneError as error:
-                self._notes.append(f"no ceiling of {setting.kind}: {error}")
-                continue
-            rates[setting.kind] = 1 / median(own)
-            shares[setting.name] = median(ratios)
-        return shares
-
-    def _taken_apart(self, answer: Setting) -> tuple[Headspace | None, float]:
-        """The loop fed with nothing, with copies, with the loader and with a cold cache, in blocks of random order.
-
-        Beside it the loader alone, in samples a second.
-        """
-        feeds = [feed for feed in Feed if feed is not Feed.CACHED or self._device == "cuda"]
-        blocks: list[dict[Feed, float]] = []
-        rates: list[float] = []
-        cold = 0.0
-        for number in range(BLOCKS):
-            if number >= FEWEST_BLOCKS and self._left() <= 0:
-                self._notes.append("the time budget was used up while the loop was taken apart: its bounds are wide")
-                break
-            if number % HEATS_A_LANE == 0:
-                self._fresh()
-            block = {}
-            try:
-                for feed in Random(number).sample(feeds, len(feeds)):
-                    self._screen.doing(f"taking the loop apart, {number + 1} of {BLOCKS}: {feed}", self._left())
-                    lap = self._lap(answer, feed, seed=number)
-                    block[feed] = lap.seconds
-                    cold += lap.readings.get("disk_bytes", 0.0) if feed is Feed.COLD else 0.0
-                rates.append(1 / self._lap(answer, Feed.WARM, seed=number, alone=True).seconds)
-            except LaneError as error:
-                self._notes.append(f"the loop could not be taken apart: {error}")
-                return None, median(rates) if rates else 0.0
-            blocks.append(block)
-        if not cold:
-            blocks = [{feed: seconds for feed, seconds in block.items() if feed is not Feed.COLD} for block in blocks]
-        return headspace(blocks), median(rates)
 
     # --- what it came to ----------------------------------------------------------------------------------------------
 
