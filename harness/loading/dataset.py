@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from harness.loading import recipe
+from harness.loading import decoders, recipe
 from harness.loading.folder import DataError, Image, first_images
 
 MOST = 4096
@@ -29,19 +29,33 @@ def epoch_images(folder: Path, samples: int, seed: int = 0) -> list[Image]:
     return [images[place % len(images)] for place in range(samples)]
 
 
-class Photographs(Dataset[Sample]):
-    """Image files, decoded with Pillow and put through a recipe; a sample is (image, label, id)."""
+decoded = decoders.with_pillow
+"""The usual decoder."""
 
-    def __init__(self, images: Sequence[Image], transform: Callable[[], recipe.Transform] = recipe.augmented) -> None:
+
+class Photographs(Dataset[Sample]):
+    """Image files, decoded and put through a recipe; a sample is (image, label, id).
+
+    ``transform`` makes the recipe, which must take what ``decode`` gives: those of transforms v1 take Pillow's images
+    alone.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[Image],
+        transform: Callable[[], recipe.Transform] = recipe.augmented,
+        decode: decoders.Decode = decoded,
+    ) -> None:
         self.images = images
         self.transform = transform()
+        self.decode = decode
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, place: int) -> Sample:
         path, label = self.images[place]
-        return self.transform(decoded(path)), label, place
+        return self.transform(self.decode(path)), label, place
 
 
 class Digits(Dataset[Sample]):
@@ -62,15 +76,6 @@ class Digits(Dataset[Sample]):
     def __getitem__(self, place: int) -> Sample:
         index = place % len(self.labels)
         return self.transform(Pillow.fromarray(self.images[index])), self.labels[index], place
-
-
-def decoded(path: str) -> Pillow.Image:
-    """The file as an RGB image; raises DataError naming a file that cannot be read or decoded."""
-    try:
-        with Pillow.open(path) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path} cannot be decoded ({error}): remove or replace it") from error
 
 
 def broken_file(paths: Sequence[str]) -> str | None:
