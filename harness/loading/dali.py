@@ -51,10 +51,8 @@ def prepare(fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any
     smooth = {"interp_type": types.INTERP_LINEAR, "antialias": True}
     images = fn.decoders.image(jpegs, device=decoder, output_type=types.RGB, jpeg_fancy_upsampling=True)
     if fixed:
-        images = fn.resize(images, resize_shorter=recipe.RESIZED, subpixel_scale=False, **smooth)
-        # Half a pixel beside the middle, as where 224 are cut out of 341: torchvision then takes the even one, mostly
-        # the lower.
-        shape = {"crop": (recipe.SIZE, recipe.SIZE), "rounding": "truncate"}
+        sides, shape = _middle(fn, jpegs)
+        images = fn.resize(images, **sides, **smooth)
     else:
         images = fn.random_resized_crop(
             images,
@@ -66,6 +64,29 @@ def prepare(fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any
         )
         shape = {"mirror": flip}
     return fn.crop_mirror_normalize(images, dtype=float_type or types.FLOAT, **NORMALISED, **shape)
+
+
+def _middle(fn: Any, jpegs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What to resize to and where to crop, in arguments of DALI's, so that torchvision's pixels come out.
+
+    torchvision drops the fraction of a pixel of the longer side where DALI would round it, and of two middles, half a
+    pixel to either side, it takes the even one.
+    """
+    dynamic = fn is not module("fn")
+    math, float_type = (fn.math, fn.float32) if dynamic else (module("math"), module("types").FLOAT)
+    shape = fn.peek_image_shape(jpegs)
+    # In dynamic mode a batch's own index would be a sample's place.
+    height, width = (shape.slice[side] if dynamic else shape[side] for side in (0, 1))
+    shorter = math.min(height, width)
+    sides: dict[str, Any] = {}
+    crop: dict[str, Any] = {"crop": (recipe.SIZE, recipe.SIZE), "rounding": "round"}
+    for axis, length in (("y", height), ("x", width)):
+        resized = recipe.RESIZED * length // shorter
+        spare = resized - recipe.SIZE
+        lower = spare // 2
+        sides[f"resize_{axis}"] = fn.cast(resized, dtype=float_type)
+        crop[f"crop_pos_{axis}"] = (lower + (spare & lower & 1)) / fn.cast(spare, dtype=float_type)
+    return sides, crop
 
 
 class DaliLoader(Loader):
