@@ -93,14 +93,14 @@ def iteration(kind, steps=STEPS):
 
 
 class Numbers(torch.utils.data.Dataset):
-    """Samples that cost as many steps as an iteration has."""
+    """More samples for more steps: an epoch that takes 5 % more steps is 5 % longer in all that it does."""
 
     def __len__(self):
-        return 512
+        return 64 * STEPS // 10
 
     def __getitem__(self, index):
         value = torch.full((64,), float(index))
-        for _ in range(STEPS):
+        for _ in range(100):
             value = (value * 0.5).sin()
         return value, index
 
@@ -162,7 +162,7 @@ from harness import claim, prepared
 @pytest.mark.parametrize("workers", [0, 2])
 def bench_loader(contest, workers, copy):
     contest(
-        baseline=prepared(work.Epoch, workers), variant=prepared(work.Epoch, workers), same=torch.equal, items=512
+        baseline=prepared(work.Epoch, workers), variant=prepared(work.Epoch, workers), same=torch.equal
     )
 '''
 
