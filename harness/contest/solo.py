@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from harness.contest.entrant import LocalEntrant
+from harness.contest.entrant import LocalEntrant, readings_of
 from harness.contest.hold import failure
 from harness.contest.measure import Asked, Terms, local
 from harness.contest.variant import Variant
@@ -47,22 +47,26 @@ def solo(case: str, claim: Claim, asked: Asked, terms: Terms, name: str) -> Meas
 
 def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[str, str], list[str]]:
     from harness.probes import ProcessTree, cuda_uuid, device_bytes, gpu_share, watch_tree
+    from harness.probes.shared import shared_bytes, watch_shared
 
     tree = ProcessTree(os.getpid())
-    threads, processes = tree.threads(), tree.processes()
-    readings: dict[str, float] = {}
+    threads, processes, shared_before = tree.threads(), tree.processes(), shared_bytes()
     warnings: list[str] = []
     entrant.enter()
     entrant.open()
     leave_early: Callable[[], object] | None = getattr(entrant.iteration, "leave_early", None)
-    with watch_tree() as watched:
+    readings, sources = _alone(entrant, device)
+    with watch_tree() as watched, watch_shared(shared_before) as shared:
         turn = entrant.lap(1, 0)
-    readings["seconds"] = turn.seconds
+    own = {"seconds": turn.seconds}
     if "cpu_seconds" in turn.readings:
-        readings["cpu_seconds"] = turn.readings["cpu_seconds"]
+        own["cpu_seconds"] = turn.readings["cpu_seconds"]
+    readings |= own
+    sources |= dict.fromkeys(own, SOURCE)
     if watched.warning:
         warnings.append(watched.warning)
-    sources = dict.fromkeys(readings, SOURCE)
+    if shared.peak_bytes is not None:
+        readings["shm_bytes"], sources["shm_bytes"] = float(shared.peak_bytes), f"{shared.source}, {SOURCE}"
     if watched.peak_bytes:
         readings["pss_bytes"] = float(watched.peak_bytes)
         sources["pss_bytes"] = f"{watched.source}, {SOURCE}"
@@ -89,6 +93,20 @@ def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
         f"after leaving an epoch early, {SOURCE}" if leave_early else SOURCE
     )
     return readings, sources, warnings
+
+
+def _alone(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[str, str]]:
+    """An epoch without the step, where the iteration offers that, right after the first one: its time, and the gap."""
+    from harness.clock import clock_for
+
+    alone: Callable[[], object] | None = getattr(entrant.iteration, "alone", None)
+    if alone is None:
+        return {}, {}
+    lap = clock_for(device, synchronous=True).lap(alone, 1)
+    readings = {"loader_seconds": lap.seconds}
+    if (gap := readings_of(lap.result).get("epoch_gap_seconds")) is not None:
+        readings["epoch_gap_seconds"] = gap
+    return readings, dict.fromkeys(readings, f"an epoch without the step after one with it, {SOURCE}")
 
 
 def _pinned_bytes() -> int:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from harness.loading.patience import Patience
+
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images [n, channels, height, width], labels [n] and ids [n]; labels and ids are integers."""
 
@@ -23,28 +25,36 @@ class Epoch:
     """What one epoch delivered and what it cost.
 
     ``ids`` and ``labels`` are int64 [samples], in the order of arrival; ``total`` is the sum of what the steps
-    returned; ``readings`` are metrics of `harness.model`, in seconds.
+    returned; ``readings`` are metrics of `harness.model`, in seconds. ``ending_seconds`` passed between the last step
+    and the news that the epoch was over.
     """
 
     ids: Tensor
     labels: Tensor
     total: float = 0.0
     readings: Mapping[str, float] = field(default_factory=dict)
+    ending_seconds: float = field(default=0.0, kw_only=True)
 
 
-def run_epoch(batches: Iterable[Batch], step: Step | None = None) -> Epoch:
+def run_epoch(batches: Iterable[Batch], step: Step | None = None, patience: Patience | None = None) -> Epoch:
     """Drive one whole epoch, starting with ``iter()``, with a training step for each batch where one is given.
 
     ``wait_seconds`` is all time spent in ``iter`` and ``next``, the first batch and the end of the epoch included.
+    ``patience`` bounds each wait. Raises Stalled.
     """
+    with patience or Patience() as bound:
+        return _run(batches, step, bound)
+
+
+def _run(batches: Iterable[Batch], step: Step | None, patience: Patience) -> Epoch:
     ids: list[Tensor] = []
     labels: list[Tensor] = []
     totals: list[Tensor] = []
     waits: list[float] = []
     begin = time.perf_counter()
-    iterator = iter(batches)
+    iterator = patience.over(iter, batches)
     while True:
-        batch = next(iterator, None)
+        batch = patience.over(next, iterator, None)
         waits.append(time.perf_counter() - begin)
         if batch is None:
             break
@@ -58,7 +68,7 @@ def run_epoch(batches: Iterable[Batch], step: Step | None = None) -> Epoch:
         del batch, images, own_labels, own_ids
         begin = time.perf_counter()
     total = float(torch.stack(totals).double().sum()) if totals else 0.0
-    return Epoch(_joined(ids), _joined(labels), total, _readings(waits))
+    return Epoch(_joined(ids), _joined(labels), total, _readings(waits), ending_seconds=waits[-1])
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing import active_children
+from multiprocessing import process as processes
+from multiprocessing.process import BaseProcess
+from traceback import clear_frames
 from types import TracebackType
 from typing import Self
 
 import torch
 
 from harness.loading.epoch import Batch, Epoch, Step, run_epoch
+from harness.loading.patience import PATIENCE, Patience, Stalled
+from harness.loading.trouble import dead_worker, explained, stalled
 
 EARLY = 3
 """Batches taken before a loader is left early."""
@@ -17,13 +25,24 @@ EARLY = 3
 DEPTHS = 20
 """An epoch is at least this many times what the deepest loader keeps prepared, so that queues cannot hide the work."""
 
+LAST_WAIT = 5.0
+"""Seconds that a killed worker gets to be gone."""
+
 
 class Loader(ABC):
-    """A way of loading: a context manager, called once an epoch, whose batches are on ``device``."""
+    """A way of loading: a context manager, called once an epoch, whose batches are on ``device``.
+
+    An epoch raises DataError, LoaderError or Stalled with one line that says what went wrong; so does the context,
+    of what was raised inside it. ``patience`` is how many seconds may pass without a batch.
+    """
+
+    patience = PATIENCE
 
     def __init__(self, *, device: torch.device | str = "cpu", step: Step | None = None) -> None:
         self.device = torch.device(device)
         self.step = step
+        self._own: set[BaseProcess] = set()
+        self._ending: float | None = None
 
     @abstractmethod
     def batches(self) -> Iterable[Batch]:
@@ -35,11 +54,55 @@ class Loader(ABC):
 
     def __call__(self) -> Epoch:
         """Run one epoch."""
-        return run_epoch(self.batches(), self.step)
+        return self._run(self.step)
+
+    def alone(self) -> Epoch:
+        """Run one epoch without the step; right after another one, with the gap between the two among its readings."""
+        before = self._ending
+        epoch = self._run(None)
+        if before is None:
+            return epoch
+        gap = before + epoch.readings["first_batch_seconds"]
+        return replace(epoch, readings={**epoch.readings, "epoch_gap_seconds": gap})
 
     def leave_early(self) -> None:
         """Take three batches and walk away, as user code does with ``break``; what is left is left."""
         take_some(self.batches())
+
+    def _run(self, step: Step | None) -> Epoch:
+        others = set(active_children()) - self._own
+        strangers = {process.pid for process in others}
+
+        def why(seconds: float) -> str:
+            workers = set(active_children()) - others
+            said = stalled(seconds, len(workers))
+            _end(workers)
+            return said
+
+        patience = Patience(self.patience, why)
+        try:
+            while True:
+                try:
+                    epoch = run_epoch(self.batches(), step, patience)
+                except RuntimeError as error:
+                    # torch tells of a dead worker wherever the main thread happens to be. Whose it was will hear of it
+                    # in its own epoch; this one is run again.
+                    if dead_worker(error) not in strangers:
+                        raise
+                    strangers.discard(dead_worker(error))
+                else:
+                    self._ending = epoch.ending_seconds
+                    return epoch
+        except Exception as error:
+            told = explained(error, _exit_codes())
+            if patience.said is not None and not isinstance(error, Stalled):
+                told = Stalled(patience.said)  # the workers that were ended are reported as dead
+            _let_go(error)
+            if told is None:
+                raise
+            raise told from error
+        finally:
+            self._own |= set(active_children()) - others
 
     def __enter__(self) -> Self:
         return self
@@ -47,7 +110,44 @@ class Loader(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        told = explained(error, _exit_codes()) if isinstance(error, Exception) else None
+        _let_go(error)
+        try:
+            self.close()
+        finally:
+            _end(process for process in self._own if process.is_alive())
+            self._own.clear()
+        if told is not None:
+            raise told from error
+
+
+def _exit_codes() -> dict[int, int | None]:
+    """How processes ended, those as well that were waited for already: `active_children` has no more of them."""
+    codes: dict[int, int | None] = {}
+    for process in list(getattr(processes, "_dangling", ())):
+        with suppress(ValueError):  # closed
+            if process.pid is not None:
+                codes[process.pid] = process.exitcode
+    return codes
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop what the frames that an error came through hold: iterators with their workers, pipelines with threads."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def _end(workers: Iterable[BaseProcess]) -> None:
+    """Kill processes and wait until they are gone, for each of them a while at the most."""
+    ending = list(workers)
+    for process in ending:
+        # torch takes the death of a worker for an error of whatever runs just now.
+        with suppress(RuntimeError):
+            process.kill()
+    for process in ending:
+        with suppress(RuntimeError):
+            process.join(LAST_WAIT)
 
 
 def take_some(batches: Iterable[Batch], count: int = EARLY) -> None:
