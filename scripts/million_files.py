@@ -1,0 +1,139 @@
+"""Print what a data set of a million files costs to start and to hold, beside torchvision's ImageFolder.
+
+    python scripts/million_files.py [--files 1000000] [--classes 1000] [--workers 4] [--folder FOLDER]
+
+The files are empty, made once (in a temporary folder that is removed again, or in FOLDER, which stays) and never
+opened: what is measured are names and labels. Each way runs in a fresh process that has imported torch before the clock
+starts; the clock stops at the first batch of a shuffling DataLoader. Memory is the PSS of that process and its workers,
+at its most over the first batches, which touch a good part of all names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+BATCH, BATCHES = 256, 400
+
+
+def make(folder: Path, files: int, classes: int) -> None:
+    """Empty files, evenly over the classes; does nothing where the last one is there already."""
+    share = -(-files // classes)
+    places = [(label, range(label * share, min(files, (label + 1) * share))) for label in range(classes)]
+    if (folder / f"class_{classes - 1:04d}" / f"image_{files - 1:08d}.jpg").exists():
+        return
+    for label, numbers in places:
+        place = folder / f"class_{label:04d}"
+        place.mkdir(parents=True, exist_ok=True)
+        for number in numbers:
+            os.close(os.open(f"{place}/image_{number:08d}.jpg", os.O_CREAT | os.O_WRONLY, 0o644))
+
+
+def listed(folder: Path) -> Any:
+    """Ours."""
+    from harness.loading.paths import scan
+
+    return scan(folder)
+
+
+def image_folder(folder: Path) -> Any:
+    """torchvision's, asked for paths instead of pictures."""
+    from torchvision.datasets import ImageFolder
+
+    return ImageFolder(str(folder), loader=str)
+
+
+class Nothing:
+    """As many samples, no names: what Python, torch and the workers cost by themselves."""
+
+    def __init__(self, files: int) -> None:
+        self.files = files
+
+    def __len__(self) -> int:
+        return self.files
+
+    def __getitem__(self, place: int) -> tuple[str, int]:
+        return "", place
+
+
+WAYS: dict[str, Callable[[Path], Any]] = {"paths": listed, "ImageFolder": image_folder}
+
+
+def measure(way: str, folder: Path, files: int, workers: int) -> dict[str, float]:
+    """Seconds of the scan and until the first batch, and bytes, of one way in this very process."""
+    import torchvision.datasets  # noqa: F401
+    from torch.utils.data import DataLoader
+
+    import harness.loading.paths  # noqa: F401
+    from harness.probes import ProcessTree
+
+    tree = ProcessTree()
+    begin = perf_counter()
+    dataset = WAYS[way](folder) if way in WAYS else Nothing(files)
+    scanned = perf_counter()
+    iterator = iter(DataLoader(dataset, batch_size=BATCH, shuffle=True, num_workers=workers))
+    next(iterator)
+    first = perf_counter()
+    assert len(dataset) == files
+    most = most_workers = 0
+    for number, _ in zip(range(BATCHES), iterator, strict=False):
+        if number % 40 == 0:
+            whole = tree.memory()[0]
+            own = ProcessTree(os.getpid()).members()[0]
+            most, most_workers = max(most, whole), max(most_workers, whole - pss(own.pid))
+    return {"scan": scanned - begin, "start": first - begin, "bytes": most, "worker_bytes": most_workers}
+
+
+def pss(pid: int) -> int:
+    """Bytes of one process, shared pages divided among those who share them."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def show(folder: Path, files: int, workers: int, repeats: int) -> None:
+    """Each way in turn, the best of the repeats for time, the most for memory."""
+    print(f"{files:,} files, {workers} workers, best of {repeats} starts, most of {BATCHES} batches of {BATCH}")
+    print(f"{'':<14}{'scan':>9}{'first batch':>14}{'PSS in all':>13}{'of workers':>13}")
+    for way in ("nothing", *WAYS):
+        command = [sys.executable, __file__, "--measure", way, "--folder", str(folder)]
+        command += ["--files", str(files), "--workers", str(workers)]
+        runs = [
+            json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            for _ in range(repeats)
+        ]
+        scan, start = (min(run[name] for run in runs) for name in ("scan", "start"))
+        whole, own = (max(run[name] for run in runs) / 2**20 for name in ("bytes", "worker_bytes"))
+        print(f"{way:<14}{scan:>7.2f} s{start:>12.2f} s{whole:>9.0f} MiB{own:>9.0f} MiB", flush=True)
+
+
+def main() -> None:
+    """Make the files, measure, show; or, told to, measure one way and print it for whoever started this process."""
+    parser = argparse.ArgumentParser(description="Start and hold a data set of a million file names.")
+    parser.add_argument("--files", type=int, default=1_000_000)
+    parser.add_argument("--classes", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the files are, or are to be made and kept")
+    parser.add_argument("--measure", choices=("nothing", *WAYS), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.measure:
+        print(json.dumps(measure(asked.measure, asked.folder, asked.files, asked.workers)))
+        return
+    with tempfile.TemporaryDirectory(prefix="tipbench-million-") as scratch:
+        folder = asked.folder or Path(scratch)
+        begin = perf_counter()
+        make(folder, asked.files, asked.classes)
+        print(f"made in {perf_counter() - begin:.0f} s", flush=True)
+        show(folder, asked.files, asked.workers, asked.repeats)
+
+
+if __name__ == "__main__":
+    main()
