@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,8 +32,10 @@ LIMIT = 1800.0
 
 def hold_together(experiment: Experiment, times: int, copies: int) -> Iterable[Call]:
     """Hold the experiment so often, each time from new processes; cases of each of 10 kinds, one decision each."""
-    with TemporaryDirectory(prefix="gate-power-") as scratch, busy(experiment.neighbours), _threads_of_the_gate():
+    with TemporaryDirectory(prefix="gate-power-") as scratch, ExitStack() as stack:
         benchmarks = make_together(Path(scratch), experiment.slowdown, copies=copies)
+        stack.enter_context(_as_in_the_gate(benchmarks))
+        stack.enter_context(busy(experiment.neighbours))
         for number in range(times):
             folder = Path(scratch) / f"run-{number}"
             folder.mkdir()
@@ -51,7 +53,10 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
     measured: dict[str, list[Measurement]] = {}
     decided: dict[str, Decision] = {}
     with Crew(sys.executable, benchmarks, folder, device="cpu", data=None, width=2) as crew:
-        cases = list(crew.roll_call([claim.path]).cases)
+        called = crew.roll_call([claim.path])
+        cases = list(called.cases)
+        if not cases:
+            raise RuntimeError(f"no case of {claim.path}: {called.broken or called.failed}")
         by = rule_for(thresholds, len(cases), loader=False)
         for unit in range(1, by.looks[-1] + 1):
             wanted = {case: (claim, effort, None, False) for case in cases if case not in decided}
@@ -77,14 +82,17 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
 
 
 @contextmanager
-def _threads_of_the_gate() -> Iterator[None]:
-    """As the gate has it on the CPU: all cores but one."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(max(1, usable_cores() - 1))
+def _as_in_the_gate(folder: Path) -> Iterator[None]:
+    """The work under test can be imported, and on the CPU torch has all cores but one."""
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    changes = {"OMP_NUM_THREADS": str(max(1, usable_cores() - 1)), "PYTHONPATH": path}
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
