@@ -1,0 +1,35 @@
+"""A larger batch trains on the same samples sooner, until the device is saturated."""
+
+from functools import partial
+
+from harness import claim
+from harness.loading import recipe
+from harness.loading.dataset import Digits, Photographs, epoch_images
+from harness.loading.frozen_training import FrozenTraining
+
+SAMPLES = 1024
+DIFFERENT = 64
+# On a GPU each size may have its own algorithms, and they work in TF32.
+TOLERANCE = {"cpu": 1e-4, "cuda": 1e-2}
+
+
+@claim("L16", expect="lower", time_limit=180.0)
+def bench_batch_size(contest, device, images, tiny):
+    on_gpu = device.type == "cuda"
+    dataset = Photographs(epoch_images(images, DIFFERENT), recipe.fixed) if on_gpu else Digits(tiny, SAMPLES)
+    train = FrozenTraining(dataset, SAMPLES, device)
+
+    def same(expected, got):
+        assert got.shape == expected.shape, f"the shape is {tuple(got.shape)}"
+        off = (got - expected).abs().max() / expected.abs().max()
+        assert off <= TOLERANCE[device.type], f"the largest error is {off:.2g} of the largest output"
+
+    contest(
+        baseline=partial(train, 64),
+        batch_16=partial(train, 16),
+        batch_256=partial(train, 256),
+        batch_1024=partial(train, 1024),
+        same=same,
+        items=SAMPLES,
+        expect={"batch_16": "higher"},
+    )

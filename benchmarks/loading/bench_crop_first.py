@@ -1,0 +1,29 @@
+"""Cropping before ToTensor and Normalize, not after them, speeds up loading: fewer pixels are touched."""
+
+from functools import partial
+
+import pytest
+
+from harness import claim, prepared
+from harness.loading.checksum import Checksummed
+from harness.loading.cores import usable_cores
+from harness.loading.crop import crop_first, crop_last
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Photographs, epoch_images
+from harness.loading.epoch import same_pixels
+from harness.loading.loader import epoch_batches
+
+
+@claim("L6", expect="higher", loader=True)
+@pytest.mark.parametrize("cut_from", ["resized", "whole"])
+def bench_crop_first(contest, images, loop, cut_from):
+    workers = min(4, usable_cores())
+    batch_size = 8
+    samples = batch_size * epoch_batches(2 * workers)
+    files = epoch_images(images, samples)
+    options = {"batch_size": batch_size, "workers": workers, **loop, "step": Checksummed(loop["step"])}
+
+    def loader(recipe):
+        return prepared(PlainLoader, partial(Photographs, files, partial(recipe, cut_from == "resized")), **options)
+
+    contest(baseline=loader(crop_first), crop_last=loader(crop_last), same=same_pixels, items=samples)

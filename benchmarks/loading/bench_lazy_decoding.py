@@ -1,0 +1,40 @@
+"""Decoding in __getitem__, not in __init__, starts sooner and spares memory.
+
+What was decoded beforehand is not decoded in every epoch: that is faster once it runs.
+"""
+
+from functools import partial
+
+import pytest
+
+from harness import claim, prepared
+from harness.loading import recipe
+from harness.loading.checksum import Checksummed
+from harness.loading.cores import usable_cores
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Photographs
+from harness.loading.epoch import same_pixels
+from harness.loading.loader import epoch_batches
+from harness.loading.preload import Preloaded, StartUp, bounded_epoch
+
+
+@claim("L7", expect="lower", loader=True)
+@pytest.mark.parametrize("phase", ["start_up", "steady"])
+def bench_lazy_decoding(contest, images, loop, phase):
+    workers = min(4, usable_cores())
+    batch_size = 8
+    samples = batch_size * epoch_batches(2 * workers)
+    files = bounded_epoch(images, samples)
+    options = {"batch_size": batch_size, "workers": workers, **loop, "step": Checksummed(loop["step"])}
+
+    def loader(dataset):
+        made = partial(PlainLoader, partial(dataset, files, recipe.fixed), **options)
+        return prepared(StartUp, made) if phase == "start_up" else prepared(made)
+
+    contest(
+        baseline=loader(Photographs),
+        eager=loader(Preloaded),
+        same=same_pixels,
+        items=batch_size if phase == "start_up" else samples,
+        expect={"eager": "higher" if phase == "start_up" else "lower"},
+    )

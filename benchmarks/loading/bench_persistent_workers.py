@@ -1,0 +1,41 @@
+"""Workers that persist make short epochs faster, the more so the dearer a worker is to start; long ones hardly."""
+
+from functools import partial
+
+import pytest
+
+from harness import claim, prepared
+from harness.loading.cores import usable_cores
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Photographs, epoch_images
+from harness.loading.loader import epoch_batches
+from harness.loading.successive import Successive, same_epochs
+from harness.loading.whole_batches import DigitBatches, as_it_is
+
+# How workers are started, how many epochs make an iteration, and the size of a batch.
+CASES = {"short_fork": ("fork", 4, 64), "short_spawn": ("spawn", 1, 64), "long_fork": ("fork", 1, 12)}
+
+
+def in_a_row(epochs, *arguments, **options):
+    return Successive(PlainLoader(*arguments, **options), epochs)
+
+
+@claim("L8", expect="lower", loader=True)
+@pytest.mark.parametrize("epoch", list(CASES))
+def bench_persistent_workers(contest, images, tiny, loop, epoch):
+    start, epochs, batch_size = CASES[epoch]
+    # A spawned worker imports torch anew, for seconds: one is enough.
+    workers = 1 if start == "spawn" else min(4, usable_cores())
+    samples = batch_size * epoch_batches(2 * workers)
+    photographs = partial(Photographs, epoch_images(images, samples))
+    dataset = photographs if epoch == "long_fork" else partial(DigitBatches, tiny, samples)
+    collate = {} if epoch == "long_fork" else {"collate_fn": as_it_is}
+    options = {"batch_size": batch_size, "workers": workers, "multiprocessing_context": start, **collate, **loop}
+    loader = partial(prepared, in_a_row, epochs, dataset, **options)
+    contest(
+        baseline=loader(persistent=False),
+        persistent=loader(persistent=True),
+        same=same_epochs,
+        items=epochs * samples,
+        expect={"persistent": "same" if epoch == "long_fork" else "lower"},
+    )

@@ -1,0 +1,35 @@
+"""shuffle=True and WeightedRandomSampler cost nothing next to reading in order.
+
+The tiny samples are those of a real data set; of the million there is nothing to load, so that the sampler is all.
+"""
+
+from functools import partial
+
+import pytest
+
+from harness import claim, prepared
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Digits
+from harness.loading.loader import epoch_batches
+from harness.loading.sampling import Labels, WeightedLoader, same_or_drawn
+from harness.loading.whole_batches import as_it_is
+
+MILLION = 1_000_000
+WEIGHTS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
+
+
+@claim("L13", expect="same", loader=True)
+@pytest.mark.parametrize("samples", ["tiny", "million"])
+def bench_samplers(contest, tiny, samples):
+    # No workers: samplers run in the process that trains, and it is their time that is asked for.
+    batch_size = 64 if samples == "tiny" else 1024
+    count = batch_size * epoch_batches(1) if samples == "tiny" else MILLION
+    dataset = partial(Digits, tiny, count) if samples == "tiny" else partial(Labels, count)
+    options = {"batch_size": batch_size, "collate_fn": None if samples == "tiny" else as_it_is}
+    contest(
+        baseline=prepared(PlainLoader, dataset, **options),
+        shuffled=prepared(PlainLoader, dataset, shuffle=True, **options),
+        weighted=prepared(WeightedLoader, dataset, weights=WEIGHTS, **options),
+        same=same_or_drawn,
+        items=count,
+    )

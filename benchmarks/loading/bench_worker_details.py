@@ -1,0 +1,41 @@
+"""Of the finer points of workers, each helps where its reason holds: out of order uneven files, at once tiny samples.
+
+A worker computes on one thread, whether told so or not; more threads in each get into the other workers' way.
+"""
+
+from functools import partial
+
+import pytest
+
+from harness import Unavailable, claim, prepared
+from harness.loading.cores import usable_cores
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Digits, Photographs, epoch_images
+from harness.loading.epoch import same_samples
+from harness.loading.loader import epoch_batches
+from harness.loading.threads import use_threads
+from harness.loading.whole_batches import DigitBatches, PhotographBatches, as_it_is
+
+
+@claim("L17", expect="same", loader=True)
+@pytest.mark.parametrize("samples", ["photographs", "tiny"])
+def bench_worker_details(contest, uneven, tiny, loop, samples):
+    cores, large = usable_cores(), samples == "photographs"
+    workers, batch_size = max(2, min(4, cores)), 2 if large else 64
+    count = batch_size * epoch_batches(2 * workers)
+    source = (epoch_images(contest.data or uneven, count),) if large else (tiny, count)
+    one_by_one, at_once = (Photographs, PhotographBatches) if large else (Digits, DigitBatches)
+    loader = partial(prepared, PlainLoader, batch_size=batch_size, workers=workers, **loop)
+    dataset = partial(one_by_one, *source)
+    # Spawned: where its parent has used OpenMP threads, a forked process that starts some of its own hangs.
+    spawned = partial(loader, dataset, multiprocessing_context="spawn")
+    contest(
+        baseline=loader(dataset),
+        one_thread=loader(dataset, worker_init_fn=partial(use_threads, 1)),
+        all_threads=spawned(worker_init_fn=partial(use_threads, cores)) if cores > 1 else Unavailable("has one core"),
+        out_of_order=loader(dataset, in_order=False),
+        batch_fetch=loader(partial(at_once, *source), collate_fn=as_it_is),
+        same=same_samples,
+        items=count,
+        expect={"all_threads": "higher", "out_of_order": "lower"} if large else {"batch_fetch": "lower"},
+    )
