@@ -46,8 +46,7 @@ def _loader(written: Shards, images: list[Image], workers: int = 0) -> PlainLoad
     return PlainLoader(dataset, batch_size=5, workers=workers)
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2, 3, 5])
-@pytest.mark.parametrize("pixels", [False, True])
+@pytest.mark.parametrize(("workers", "pixels"), [(0, False), (1, True), (2, False), (3, True), (5, False)])
 def test_every_sample_once_whatever_the_workers(images: list[Image], workers: int, pixels: bool) -> None:
     """Every epoch has each id once with its label, also with more workers than shards or shards of unequal length."""
     written = sharded(images[:22], pixels=pixels, count=4)
