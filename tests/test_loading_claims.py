@@ -1,4 +1,4 @@
-"""The claims about DataLoader's options and what surrounds it: variants agree on tiny data, planted faults are caught."""
+"""Claims about options of loading and the work around it: variants agree on tiny data, planted faults are caught."""
 
 from __future__ import annotations
 
