@@ -22,6 +22,7 @@ CPU = torch.device("cpu")
 pytestmark = [
     pytest.mark.filterwarnings("ignore:This DataLoader will create"),
     pytest.mark.filterwarnings("ignore:'pin_memory' argument"),
+    pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning"),
 ]
 
 
@@ -35,11 +36,13 @@ class FakeContest:
         self.ran: list[str] = []
         self.unavailable: dict[str, str] = {}
         self.kept: dict[str, Any] = {}
+        self.said: dict[str, dict[str, float]] = {}
+        self.readings: dict[str, dict[str, float]] = {}
 
     def __call__(self, *, baseline: Variant, same: Any, **given: Any) -> None:
         """As the real one, without a clock."""
         self.kept = {name: given.pop(name) for name in ("items", "bytes", "expect") if name in given}
-        assert set(self.kept.get("expect", {})) <= set(given)
+        assert set(self.kept.get("expect") or {}) <= set(given)
         expected = None
         for name, variant in {"baseline": baseline, **given}.items():
             if isinstance(variant, Unavailable):
@@ -47,9 +50,12 @@ class FakeContest:
                 continue
             with variant.prepare() as iteration:
                 result: Any = iteration()
-            expected = expected or result
-            assert same(expected, result) is not False
-            assert len(result.ids) == self.kept["items"]
+            expected = result if expected is None else expected
+            said = same(expected, result)
+            assert said is not False
+            self.said[name] = dict(said or {})
+            self.readings[name] = dict(getattr(result, "readings", {}))
+            assert len(getattr(result, "ids", range(self.kept["items"]))) == self.kept["items"]
             self.ran.append(name)
 
 
@@ -143,9 +149,97 @@ def test_without_dali(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -
     assert set(contest.unavailable) == {"pipeline", "mixed", "dynamic", "dynamic_capture", "proxy"}
 
 
+def test_decoders_alone(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every decoder on the CPU gives Pillow's bits and refuses what Pillow refuses; nvJPEG says what it lacks."""
+    module = _benchmark("bench_fast_decoders", monkeypatch)
+    contest = _ask(module, work="decoding_alone", **_chosen(inputs, "loop"))
+    assert contest.ran == ["baseline", "decode_jpeg", *([] if module.missing() else ["dali"])]
+    assert all(contest.said[name]["max_level_difference"] == 0 for name in contest.ran)
+    assert "no CUDA" in contest.unavailable["nvjpeg"]
+
+
+def test_decoders_in_a_loader(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loaders with each decoder deliver the same samples."""
+    module = _benchmark("bench_fast_decoders", monkeypatch)
+    monkeypatch.setattr(module, "usable_cores", lambda: 1)
+    contest = _ask(module, work="in_a_loader", **_chosen(inputs, "loop"))
+    assert contest.ran == ["baseline", "decode_jpeg", *([] if module.missing() else ["dali"])]
+
+
+def test_without_fast_decoders(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where torchvision or DALI cannot decode, that variant says so, and the others still run."""
+    module = _benchmark("bench_fast_decoders", monkeypatch)
+    monkeypatch.setattr(module, "missing", lambda: "no DALI")
+    monkeypatch.setattr(module.decoders, "missing", lambda: "no decoder")
+    contest = _ask(module, work="decoding_alone", **_chosen(inputs, "loop"))
+    assert contest.ran == ["baseline"]
+    assert contest.unavailable["decode_jpeg"] == "no decoder" and contest.unavailable["dali"] == "no DALI"
+
+
+def test_uint8_to_device(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU there is no bus, but both ways run, their pixels agree, and uint8 is a quarter of the bytes."""
+    module = _benchmark("bench_uint8_to_device", monkeypatch)
+    monkeypatch.setattr(module, "usable_cores", lambda: 1)
+    contest = _ask(module, **_chosen(inputs, "loop"))
+    assert contest.ran == ["baseline", "uint8"]
+    assert contest.said["uint8"]["max_difference"] < 1e-5
+    moved = {name: readings["moved_bytes"] for name, readings in contest.readings.items()}
+    assert moved["baseline"] == 4 * moved["uint8"] > 0
+
+
+@pytest.mark.parametrize("work", ["fixed_alone", "augmented_alone", "augmented_in_a_loader"])
+def test_transforms_v2(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch, work: str) -> None:
+    """Transforms v2 prepare what v1 do: alike to a rounding on Pillow's images, to a level or so on tensors."""
+    module = _benchmark("bench_transforms_v2", monkeypatch)
+    monkeypatch.setattr(module, "usable_cores", lambda: 1)
+    contest = _ask(module, work=work, **_chosen(inputs, "loop"))
+    assert contest.ran == ["baseline", "v2", "v2_tensors"]
+    if work.endswith("alone"):
+        assert contest.said["v2"]["max_level_difference"] < 1e-3
+        assert 0 < contest.said["v2_tensors"]["max_level_difference"] <= module.MOST_LEVELS
+
+
+@pytest.mark.parametrize("cache", ["warm", "cold"])
+def test_packed_pixels(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch, cache: str) -> None:
+    """A memory map and both sorts of shards deliver the folder's pixels, and say what they fetched from the disk."""
+    module = _benchmark("bench_packed_pixels", monkeypatch)
+    monkeypatch.setattr(module, "usable_cores", lambda: 1)
+    contest = _ask(module, cache=cache, **_chosen(inputs, "loop"))
+    shards = [] if module.missing() else ["pixel_shards", "jpeg_shards"]
+    assert contest.ran == ["baseline", "memmap", *shards] and contest.kept["items"] == 16
+    assert (contest.kept["expect"] or {}).get("memmap") == ("higher" if cache == "cold" else None)
+    if cache == "cold":
+        assert contest.readings["memmap"]["disk_bytes"] >= 16 * 3 * 256**2
+        assert 0 < contest.readings["baseline"]["disk_bytes"] < contest.readings["memmap"]["disk_bytes"]
+
+
+def test_without_webdataset(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where webdataset is not installed, shards say how to get it, and the memory map still runs."""
+    module = _benchmark("bench_packed_pixels", monkeypatch)
+    monkeypatch.setattr(module, "missing", lambda: "webdataset is not installed")
+    monkeypatch.setattr(module, "usable_cores", lambda: 1)
+    contest = _ask(module, cache="warm", **_chosen(inputs, "loop"))
+    assert contest.ran == ["baseline", "memmap"] and set(contest.unavailable) == {"pixel_shards", "jpeg_shards"}
+
+
+def test_cold_files_need_a_disk(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where files are kept in memory there is no cold cache to measure, and the case says so."""
+    module = _benchmark("bench_packed_pixels", monkeypatch)
+    monkeypatch.setattr(module.Forgotten, "works", lambda self: False)
+    with pytest.raises(pytest.skip.Exception, match="set TIPBENCH_CACHE"):
+        _ask(module, cache="cold", **_chosen(inputs, "loop"))
+
+
 def test_claims() -> None:
     """The five claims are read as loaders', the ones with sticky state apart, the GPU's with their need."""
     claims = {claim.name: claim for claim in read(ROOT / "loading")}
     assert {"L1", "L2", "L3", "L4", "L5"} <= set(claims)
     assert all(claims[name].loader for name in ("L1", "L2", "L3", "L4", "L5"))
     assert claims["L5"].apart and claims["L2"].needs == ("cuda",)
+
+
+def test_claims_of_decoders_and_pixels() -> None:
+    """L9 to L12 are loaders' claims; DALI's decoder, beside forking loaders, is apart; a bus needs a GPU."""
+    claims = {claim.name: claim for claim in read(ROOT / "loading")}
+    assert all(claims[name].loader for name in ("L9", "L10", "L11", "L12"))
+    assert claims["L9"].apart and claims["L10"].needs == ("cuda",)

@@ -1,0 +1,49 @@
+"""Decoders faster than Pillow's speed up loading: torchvision's decode_jpeg, DALI's, and nvJPEG on a GPU."""
+
+from functools import partial
+
+import pytest
+
+from harness import Unavailable, claim, prepared
+from harness.loading import decoders, recipe
+from harness.loading.cores import usable_cores
+from harness.loading.dali import PipelineLoader, missing
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Photographs, epoch_images
+from harness.loading.decoding import PILLOW, DecodingAlone, contents_of, dali, decode_jpeg, same_levels
+from harness.loading.device_decoding import DeviceDecodingLoader
+from harness.loading.epoch import same_samples
+from harness.loading.loader import epoch_batches
+
+NO_GPU = "decodes on a GPU: no CUDA here"
+
+
+@claim("L9", expect="lower", loader=True, apart=True)
+@pytest.mark.parametrize("work", ["decoding_alone", "in_a_loader"])
+def bench_fast_decoders(contest, images, loop, work):
+    on_gpu = contest.device.type == "cuda"
+    reasons = {"decode_jpeg": decoders.missing(), "dali": missing(), "nvjpeg": None if on_gpu else NO_GPU}
+    if work == "decoding_alone":
+        contents = contents_of(epoch_images(images, 16))
+        kinds = {"decode_jpeg": decode_jpeg, "dali": dali, "nvjpeg": partial(decode_jpeg, contest.device)}
+        baseline = prepared(DecodingAlone, PILLOW, contents)
+        variants = {
+            name: partial(prepared, lambda make: DecodingAlone(make(), contents), kinds[name]) for name in kinds
+        }
+        same, items = same_levels, len(contents)
+    else:
+        cores, items, same = usable_cores(), 8 * epoch_batches(2 * usable_cores()), same_samples
+        files = epoch_images(images, items)
+        dataset = partial(Photographs, files, recipe.augmented_v2)
+        options = {"batch_size": 8, "workers": cores, **loop}
+        pipeline = {"batch_size": 8, "threads": cores, "device": contest.device, "step": loop["step"]}
+        baseline = prepared(PlainLoader, dataset, **options)
+        variants = {
+            "decode_jpeg": partial(
+                prepared, PlainLoader, partial(dataset, decode=decoders.with_torchvision), **options
+            ),
+            "dali": partial(prepared, PipelineLoader, files, **pipeline),
+            "nvjpeg": partial(prepared, DeviceDecodingLoader, files, **options),
+        }
+    chosen = {name: Unavailable(reason) if (reason := reasons[name]) else make() for name, make in variants.items()}
+    contest(baseline=baseline, **chosen, same=same, items=items)

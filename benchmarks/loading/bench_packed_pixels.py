@@ -1,0 +1,56 @@
+"""Images that are decoded once and kept as pixels load faster than a folder of JPEGs, as long as they stay in memory.
+
+From a disk, pixels are several times the bytes. Tar shards of the JPEGs themselves are read from front to back.
+"""
+
+from functools import partial
+
+import pytest
+
+from harness import Unavailable, claim, prepared
+from harness.loading import recipe
+from harness.loading.checksum import Checksummed
+from harness.loading.cores import usable_cores
+from harness.loading.dataset import Photographs, epoch_images
+from harness.loading.disk import DiskLoader, Forgotten
+from harness.loading.epoch import same_pixels
+from harness.loading.loader import epoch_batches
+from harness.loading.packed import packed
+from harness.loading.shards import ShardedPhotographs, missing, sharded
+
+
+@claim("L12", expect="lower", loader=True)
+@pytest.mark.parametrize("cache", ["warm", "cold"])
+def bench_packed_pixels(contest, images, loop, cache):
+    workers = usable_cores()
+    batches = epoch_batches(2 * workers)
+    # Each image once in an epoch: one that comes round again would not be cold any more.
+    files = list(dict.fromkeys(epoch_images(images, 8 * batches)))
+    pixels = packed(files)
+    cold = cache == "cold"
+    if cold and not Forgotten([pixels.file]).works():
+        pytest.skip(f"{pixels.file} is kept in memory, not on a disk that can be read: set TIPBENCH_CACHE")
+    options = {"batch_size": max(1, len(files) // batches), "workers": workers, **loop}
+
+    def variant(dataset, read):
+        forgotten = Forgotten(read) if cold else None
+        around = {"around": forgotten.around} if forgotten else {}
+        step = Checksummed(loop["step"])
+        return prepared(DiskLoader, dataset, forgotten=forgotten, **{**options, "step": step}, **around)
+
+    def shards(**how):
+        if reason := missing():
+            return Unavailable(reason)
+        written = sharded(files, **how)
+        return variant(partial(ShardedPhotographs, written, files, recipe.fixed_v2), written.files)
+
+    in_folder = partial(Photographs, files, recipe.fixed_v2)
+    contest(
+        baseline=variant(in_folder, [image.path for image in files]),
+        memmap=variant(partial(in_folder, decode=pixels), [pixels.file]),
+        pixel_shards=shards(pixels=True),
+        jpeg_shards=shards(),
+        same=same_pixels,
+        items=len(files),
+        expect={"memmap": "higher", "pixel_shards": "higher"} if cold else None,
+    )

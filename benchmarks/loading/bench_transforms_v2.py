@@ -1,0 +1,60 @@
+"""Transforms v2 on tensors prepare images faster than transforms v1 on Pillow's images."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from harness import Unavailable, claim, prepared
+from harness.loading import decoders, recipe
+from harness.loading.cores import usable_cores
+from harness.loading.dataloader import PlainLoader
+from harness.loading.dataset import Photographs, decoded, epoch_images
+from harness.loading.epoch import same_samples
+from harness.loading.loader import epoch_batches
+from harness.loading.threads import one_thread
+
+MOST_LEVELS = 2.0  # of 256: Pillow and torch round differently where they resize
+
+
+def alone(transform, images):
+    made = transform()
+
+    @one_thread()
+    def prepare():
+        torch.manual_seed(0)  # the same crops for all
+        return torch.stack([made(image) for image in images])
+
+    return prepare
+
+
+def alike(expected, got):
+    off = 255 * (got - expected).abs() * torch.tensor(recipe.STD)[:, None, None]
+    assert float(off.max()) <= MOST_LEVELS, f"pixels are up to {float(off.max()):.1f} levels off"
+    return {"max_level_difference": float(off.max()), "mean_level_difference": float(off.mean())}
+
+
+@claim("L11", expect="lower", loader=True)
+@pytest.mark.parametrize("work", ["fixed_alone", "augmented_alone", "augmented_in_a_loader"])
+def bench_transforms_v2(contest, images, loop, work):
+    fixed = (recipe.fixed, recipe.fixed_v2)
+    v1, v2 = fixed if work.startswith("fixed") else (recipe.augmented, recipe.augmented_v2)
+    if work.endswith("alone"):
+        pictures = [decoded(image.path) for image in epoch_images(images, 16)]
+        tensors = [decoders.levels_of(picture) for picture in pictures]
+        on_pillow, on_tensors = prepared(alone, v2, pictures), prepared(alone, v2, tensors)
+        contest(baseline=prepared(alone, v1, pictures), v2=on_pillow, v2_tensors=on_tensors, same=alike, items=16)
+        return
+    cores = usable_cores()
+    samples = 8 * epoch_batches(2 * cores)
+    dataset = partial(Photographs, epoch_images(images, samples))
+    loader = partial(prepared, PlainLoader, batch_size=8, workers=cores, **loop)
+    reason = decoders.missing()
+    fast = partial(dataset, v2, decode=decoders.with_torchvision)
+    contest(
+        baseline=loader(partial(dataset, v1)),
+        v2=loader(partial(dataset, v2)),
+        v2_tensors=Unavailable(reason) if reason else loader(fast),
+        same=same_samples,
+        items=samples,
+    )

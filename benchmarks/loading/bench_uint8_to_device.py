@@ -1,0 +1,41 @@
+"""Images load faster as uint8 over the bus, normalised on the GPU, than as float32 from the workers."""
+
+from functools import partial
+
+from harness import claim, prepared
+from harness.loading import recipe
+from harness.loading.checksum import STRIDE, Checksummed
+from harness.loading.cores import usable_cores
+from harness.loading.dataset import Photographs, decoded, epoch_images
+from harness.loading.epoch import same_samples
+from harness.loading.loader import epoch_batches
+from harness.loading.uint8 import CountedLoader, Uint8Loader
+
+MOST = 1e-5  # that a normalised pixel may be off
+
+
+@claim("L10", expect="lower", loader=True, needs="cuda")
+def bench_uint8_to_device(contest, images, loop):
+    workers = min(4, usable_cores())
+    samples = 32 * epoch_batches(2 * workers)
+    files = epoch_images(images, samples)
+    bytes_only = partial(recipe.fixed_v2, floats=False)
+    options = {"batch_size": 32, "workers": workers, **loop, "step": Checksummed(loop["step"])}
+
+    def same(expected, got):
+        same_samples(expected, got)
+        # Sums of so many roundings: relative to the sum, which is near zero for normalised images, they mean nothing.
+        counted = samples * 3 * (recipe.SIZE // STRIDE) ** 2
+        assert abs(got.total - expected.total) < MOST * counted, f"checksums {got.total} and {expected.total}"
+        image = decoded(files[0].path)
+        floats = recipe.fixed_v2()(image).to(contest.device)
+        off = recipe.normaliser(contest.device)(bytes_only()(image)[None].to(contest.device))[0] - floats
+        assert float(off.abs().max()) < MOST, f"pixels are off by {float(off.abs().max()):.2g}"
+        return {"max_difference": float(off.abs().max())}
+
+    contest(
+        baseline=prepared(CountedLoader, partial(Photographs, files, recipe.fixed_v2), **options),
+        uint8=prepared(Uint8Loader, partial(Photographs, files, bytes_only), **options),
+        same=same,
+        items=samples,
+    )
