@@ -7,12 +7,14 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests", "lint", "types"]
 
 PINNED = ("-c", "constraints.txt")
+LOADERS = ".[dali-cuda130,shards,spdl,nodes]"
+"""This project with every kind of loader that it puts on trial."""
 
 
 @nox.session(reuse_venv=True)
 def bench(session: nox.Session) -> None:
     """Put the claims on trial on this machine; what follows ``--`` goes to ``python -m harness bench``."""
-    session.install(*PINNED, "-e", ".[dali-cuda130]")
+    session.install(*PINNED, "-e", LOADERS)
     session.run("python", "-m", "harness", "bench", *session.posargs)
 
 
@@ -40,14 +42,14 @@ def selftest(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def tune(session: nox.Session) -> None:
     """Find the best loader setting for your images and your training step."""
-    session.install(*PINNED, "-e", ".[dali-cuda130]")
+    session.install(*PINNED, "-e", LOADERS)
     session.run("python", "-m", "harness", "tune", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, with real DALI and real loader workers on the CPU."""
-    session.install(*PINNED, "-e", ".[dali-cuda130]", "--group", "tests")
+    session.install(*PINNED, "-e", LOADERS, "--group", "tests")
     session.run("pytest", *session.posargs)
 
 
@@ -69,7 +71,7 @@ def types(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def trial(session: nox.Session) -> None:
     """The long proof: 200 same-code contests, and 5 % more work really done (about half an hour)."""
-    session.install(*PINNED, "-e", ".[dali-cuda130]")
+    session.install(*PINNED, "-e", LOADERS)
     session.run("python", "scripts/same_code.py", *session.posargs)
 
 
@@ -83,7 +85,7 @@ def gate_power(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def cost(session: nox.Session) -> None:
     """Print the harness's own cost: between rounds, against torch's Timer, at start-up, and of decoding."""
-    session.install(*PINNED, "-e", ".[dali-cuda130]", "--group", "tests")
+    session.install(*PINNED, "-e", LOADERS, "--group", "tests")
     session.run("python", "scripts/own_cost.py")
     session.run("python", "scripts/decode_cost.py")
     session.run("python", "scripts/load_million.py")
