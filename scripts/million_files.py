@@ -99,9 +99,10 @@ def pss(pid: int) -> int:
 
 
 def show(folder: Path, files: int, workers: int, repeats: int) -> None:
-    """Each way in turn, the best of the repeats for time, the most for memory."""
-    print(f"{files:,} files, {workers} workers, best of {repeats} starts, most of {BATCHES} batches of {BATCH}")
-    print(f"{'':<14}{'scan':>9}{'first batch':>14}{'PSS in all':>13}{'of workers':>13}")
+    """Each way in turn: the fastest and the slowest start, the most memory, and how much of it the names cost."""
+    print(f"{files:,} files, {workers} workers, {repeats} starts each, PSS over {BATCHES} batches of {BATCH}")
+    print(f"{'':<12}{'scan':>7}{'first batch':>16}{'process tree':>20}{'workers':>20}")
+    nothing: tuple[float, ...] = ()
     for way in ("nothing", *WAYS):
         command = [sys.executable, __file__, "--measure", way, "--folder", str(folder)]
         command += ["--files", str(files), "--workers", str(workers)]
@@ -109,9 +110,12 @@ def show(folder: Path, files: int, workers: int, repeats: int) -> None:
             json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             for _ in range(repeats)
         ]
-        scan, start = (min(run[name] for run in runs) for name in ("scan", "start"))
-        whole, own = (max(run[name] for run in runs) / 2**20 for name in ("bytes", "worker_bytes"))
-        print(f"{way:<14}{scan:>7.2f} s{start:>12.2f} s{whole:>9.0f} MiB{own:>9.0f} MiB", flush=True)
+        starts = [run["start"] for run in runs]
+        most = tuple(max(run[name] for run in runs) / 2**20 for name in ("bytes", "worker_bytes"))
+        nothing = nothing or most
+        sizes = (f"{size:.0f} MiB (+{size - none:.0f})" for size, none in zip(most, nothing, strict=True))
+        start = f"{min(starts):.2f}-{max(starts):.2f} s"
+        print(f"{way:<12}{min(run['scan'] for run in runs):>5.2f} s{start:>16}" + "".join(f"{s:>20}" for s in sizes))
 
 
 def main() -> None:
@@ -120,7 +124,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1_000_000)
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where the files are, or are to be made and kept")
     parser.add_argument("--measure", choices=("nothing", *WAYS), help=argparse.SUPPRESS)
     asked = parser.parse_args()

@@ -122,10 +122,18 @@ def test_small_and_quick_to_pickle(tmp_path: Path) -> None:
     assert found.labels.dtype == np.int32
 
 
+def test_names_that_lie_across_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends of names are looked for window by window, wherever a window ends."""
+    root = _tree(tmp_path, *(f"a/{'x' * n}.jpg" for n in range(1, 12)))
+    for window in (1, 7, 13, 1000):
+        monkeypatch.setattr("harness.loading.paths._WINDOW", window)
+        _same(root)
+
+
 def test_places_beyond_four_gigabytes() -> None:
     """Places are as wide as the names are long."""
     starts = np.array([0, 2, 4], np.int64)
-    found = Paths("/r", ["a"], b"x\0y\0", starts, np.zeros(2, np.int32))
+    found = Paths("/r", ["a"], bytearray(b"x\0y\0"), starts, np.zeros(2, np.int32))
     assert [image.path for image in found] == ["/r/x", "/r/y"]
 
 

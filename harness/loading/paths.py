@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LIKELY = (".jpg", ".JPEG", ".jpeg", ".png")
 """Suffixes that are looked for first, before a name is put in small letters for all."""
 
+_WINDOW = 1 << 20
+
 
 class Paths(Sequence[Image]):
     """The image files of a folder, one sub-folder a class, with the labels and the order of torchvision's ImageFolder.
@@ -29,10 +31,12 @@ class Paths(Sequence[Image]):
     dataset of paths and labels. ``classes`` are the names of the classes, ``empty`` those among them without an image.
     """
 
-    def __init__(self, root: str, classes: Sequence[str], blob: bytes, starts: NDArray[Any], labels: NDArray[Any]):
+    def __init__(
+        self, root: str, classes: Sequence[str], names: bytearray, starts: NDArray[Any], labels: NDArray[Any]
+    ) -> None:
         self.root = root
         self.classes = tuple(classes)
-        self._blob = blob
+        self._names = names
         self._starts = starts
         self._labels = labels
 
@@ -50,7 +54,7 @@ class Paths(Sequence[Image]):
     @property
     def nbytes(self) -> int:
         """Bytes that the names and labels take."""
-        return len(self._blob) + self._starts.nbytes + self._labels.nbytes
+        return len(self._names) + self._starts.nbytes + self._labels.nbytes
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -64,7 +68,7 @@ class Paths(Sequence[Image]):
             return [self[index] for index in range(*place.indices(len(self)))]
         index = range(len(self))[place]
         # Each name is followed by the one character that no name has.
-        name = self._blob[self._starts[index] : self._starts[index + 1] - 1]
+        name = bytes(self._names[self._starts[index] : self._starts[index + 1] - 1])
         return Image(f"{self.root}{os.sep}{os.fsdecode(name)}", int(self._labels[index]))
 
 
@@ -76,7 +80,7 @@ def scan(folder: Path) -> Paths:
     """
     classes = class_names(folder)
     root = str(folder)
-    pieces: list[bytes] = []
+    listed = bytearray()
     counts: list[int] = []
     for name in classes:
         count = 0
@@ -84,17 +88,22 @@ def scan(folder: Path) -> Paths:
         for below, names in sorted(_folders(root, name)):
             count += len(names)
             if names:
-                pieces.append(os.fsencode(f"{below}{os.sep}" + f"\0{below}{os.sep}".join(names) + "\0"))
+                listed += os.fsencode(f"{below}{os.sep}" + f"\0{below}{os.sep}".join(names) + "\0")
         counts.append(count)
     if not any(counts):
         raise DataError(
             f"no images in the {len(classes)} sub-folders of {folder}: {LAYOUT} (suffixes {', '.join(SUFFIXES)})"
         )
-    blob = b"".join(pieces)
-    ends = np.flatnonzero(np.frombuffer(blob, np.uint8) == 0) + 1
-    starts = np.concatenate(([0], ends)).astype(np.uint32 if len(blob) < 2**32 else np.int64)
-    labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
-    return Paths(root, classes, blob, starts, labels)
+    return Paths(root, classes, listed, _starts(listed), np.repeat(np.arange(len(classes), dtype=np.int32), counts))
+
+
+def _starts(names: bytearray) -> NDArray[Any]:
+    """Where each name starts, and where one more would; a window at a time: what is freed need not be given back."""
+    wide = np.uint32 if len(names) < 2**32 else np.int64
+    view = np.frombuffer(names, np.uint8)
+    windows = range(0, len(view), _WINDOW)
+    ends = [(np.flatnonzero(view[at : at + _WINDOW] == 0) + at + 1).astype(wide) for at in windows]
+    return np.concatenate([np.zeros(1, wide), *ends])
 
 
 def _folders(root: str, name: str) -> Iterator[tuple[str, list[str]]]:
