@@ -175,6 +175,17 @@ def test_the_gap_between_epochs_by_a_fake_clock(monkeypatch: pytest.MonkeyPatch)
     assert all(sorted(epoch.ids.tolist()) == list(range(24)) for epoch in epochs.each())
 
 
+def test_closing_epochs_in_a_row_closes_their_loader() -> None:
+    """Left early and closed, epochs in a row leave no worker."""
+    before = _alive()
+    epochs = Successive(PlainLoader(Numbers, batch_size=4, workers=1), 2)
+    epochs()
+    assert len(_alive()[1] - before[1]) == 1
+    epochs.leave_early()
+    epochs.close()
+    assert _alive() == before
+
+
 def test_starting_up_takes_one_batch_and_leaves_nothing() -> None:
     """Every call starts a loader of its own, gives its first batch and shuts its workers down."""
     before = _alive()
@@ -191,6 +202,33 @@ def test_starting_up_takes_one_batch_and_leaves_nothing() -> None:
         assert list(first.readings) == ["start_up_seconds"] and first.readings["start_up_seconds"] > 0
         assert _alive() == before
     assert len(made) == 2
+
+
+def test_starting_up_includes_making_the_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the dataset does when it is made counts, closing does not."""
+    now = 0.0
+
+    def dataset() -> Numbers:
+        nonlocal now
+        now += 7.0
+        return Numbers()
+
+    class Slow(PlainLoader):
+        """Delivers in 1 s, closes in 50 s."""
+
+        def batches(self) -> Iterator[Any]:
+            nonlocal now
+            for batch in super().batches():
+                now += 1.0
+                yield batch
+
+        def close(self) -> None:
+            nonlocal now
+            now += 50.0
+            super().close()
+
+    monkeypatch.setattr(successive.time, "perf_counter", lambda: now)
+    assert StartUp(lambda: Slow(dataset, batch_size=4))().readings == {"start_up_seconds": 8.0}
 
 
 def test_preloaded_pictures_are_decoded_once(files: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:

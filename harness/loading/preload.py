@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
 
 from PIL import Image as Pillow
 
@@ -66,9 +66,9 @@ class StartUp:
 
     def __call__(self) -> Epoch:
         """Start once."""
-        begin = perf_counter()
+        begin = time.perf_counter()
         with self.make() as loader:
-            made = perf_counter() - begin
+            made = time.perf_counter() - begin
             first = run_epoch(islice(loader.batches(), 1), loader.step)
         readings = {"start_up_seconds": made + first.readings["first_batch_seconds"]}
         return replace(first, readings=readings)
