@@ -93,14 +93,17 @@ def iteration(kind, steps=STEPS):
 
 
 class Numbers(torch.utils.data.Dataset):
-    """More samples for more steps: an epoch that takes 5 % more steps is 5 % longer in all that it does."""
+    """More samples for more steps: an epoch that takes 5 % more steps is 5 % longer in all that it does.
+
+    Without workers an epoch lasts as long as that of the recorded loader, about 0.15 s, and has 20 prefetch depths.
+    """
 
     def __len__(self):
         return 64 * STEPS // 10
 
     def __getitem__(self, index):
         value = torch.full((64,), float(index))
-        for _ in range(100):
+        for _ in range(60):
             value = (value * 0.5).sin()
         return value, index
 
