@@ -79,37 +79,25 @@ def test_laps_of_real_loaders(lanes: Lanes) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_a_lane_that_is_killed_is_told_and_replaced(lanes: Lanes) -> None:
-    """The question in flight fails with how the process ended; the next one opens another lane."""
-    lanes.introduce()
-    (seat,) = lanes._seats.values()
-    os.kill(seat.pid, signal.SIGKILL)
-    with pytest.raises(LaneError, match="SIGKILL"):
-        lap(lanes, Setting("dataloader", 0, 0, 4))
-    assert lap(lanes, Setting("dataloader", 0, 0, 4)).samples == 4 * COUNT
-
-
-@pytest.mark.timeout(120)
-def test_nothing_outlives_the_lanes(folder: Path, tmp_path: Path) -> None:
-    """A stopped lane and its workers end with the heat."""
+def test_a_lane_that_is_killed_is_told_and_replaced_and_none_is_left(folder: Path, tmp_path: Path) -> None:
+    """The question in flight fails with how the process ended, the next opens another lane; all end with the heat."""
     plan = {"data": str(folder), "device": "cpu", "step": "none"}
     with Lanes(sys.executable, plan, frozenset(), tmp_path / "log") as opened:
         opened.introduce()
         (seat,) = opened._seats.values()
-        pid = seat.pid
+        os.kill(seat.pid, signal.SIGKILL)
+        with pytest.raises(LaneError, match="SIGKILL"):
+            lap(opened, Setting("dataloader", 0, 0, 4))
+        assert lap(opened, Setting("dataloader", 0, 0, 4)).samples == 4 * COUNT
+        pid = next(iter(opened._seats.values())).pid
+        assert pid != seat.pid
     assert gone(pid)
     assert until(lambda: not Path(f"/proc/{pid}").exists())
 
 
 @pytest.mark.timeout(120)
-def test_what_cannot_be_loaded_is_named(folder: Path, tmp_path: Path) -> None:
-    """A torn file, a device that is not there and a step that is none end as one line each."""
-    for change, told in (({"device": "cuda"}, "CUDA"), ({"step": "nonsense"}, "no step")):
-        if change.get("device") == "cuda" and torch.cuda.is_available():
-            continue
-        plan = {"data": str(folder), "device": "cpu", "step": "none", **change}
-        with Lanes(sys.executable, plan, frozenset(), tmp_path / "log") as opened, pytest.raises(LaneError, match=told):
-            opened.introduce()
+def test_a_torn_file_is_named_and_the_lane_goes_on(folder: Path, tmp_path: Path) -> None:
+    """From a worker, too; the next question has its answer."""
     torn = tmp_path / "torn" / "a"
     torn.mkdir(parents=True)
     whole = next(folder.rglob("*.jpg")).read_bytes()
@@ -229,6 +217,17 @@ def test_a_network_learns_in_its_step() -> None:
     assert loss is not None
     assert torch.isfinite(loss)
     assert any(not torch.equal(old, new) for old, new in zip(before, step.model.parameters(), strict=True))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"), [({"device": "cuda"}, "sees no CUDA"), ({"step": "nonsense"}, "is no step")]
+)
+def test_a_plan_that_cannot_be_is_refused(change: dict[str, str], told: str, folder: Path) -> None:
+    """A device that is not there, a step that is none."""
+    if change.get("device") == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    with pytest.raises(DataError, match=told):
+        Lane({"data": str(folder), "device": "cpu", "step": "none", **change})
 
 
 def test_a_lane_draws_on_generated_images_where_nobody_names_any(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
