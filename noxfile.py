@@ -89,3 +89,11 @@ def cost(session: nox.Session) -> None:
     session.run("python", "scripts/own_cost.py")
     session.run("python", "scripts/decode_cost.py")
     session.run("python", "scripts/load_million.py")
+
+
+@nox.session(reuse_venv=True)
+def race(session: nox.Session) -> None:
+    """The race of loader settings against the full grid of them (about half an hour), and a million files."""
+    session.install(*PINNED, "-e", LOADERS)
+    session.run("python", "scripts/race_power.py", *session.posargs)
+    session.run("python", "scripts/million_files.py")
