@@ -172,7 +172,9 @@ def test_free_memory(tmp_path: Path, groups: str, files: dict[str, str], free: i
 
 def test_memory_unknown(tmp_path: Path) -> None:
     """A system that says nothing about its memory gets no limit from it."""
-    assert free_memory(proc=_proc(tmp_path, available=None), mount=tmp_path) is None
+    unlimited = {"memory/memory.limit_in_bytes": "9223372036854771712", "memory/memory.usage_in_bytes": "1"}
+    proc = _proc(tmp_path, "4:memory:/\n", available=None)
+    assert free_memory(proc=proc, mount=_mount(tmp_path, unlimited)) is None
     machine = this_machine(proc=tmp_path / "nowhere", mount=tmp_path, shared=tmp_path / "nowhere")
     assert (machine.memory, machine.shared) == (None, None) and machine.cores >= 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import shutil
 import signal
@@ -38,6 +39,7 @@ from harness.loading.folder import DataError, Image, check_folder
 from harness.loading.loader import Loader
 from harness.loading.patience import Patience, Stalled
 from harness.loading.trouble import LoaderError, explained
+from harness.loading.workers import dead_workers, untold
 from harness.model import BASELINE, METRICS, Claim, Expect, Status, Work
 from harness.probes.shared import shared_bytes, watch_shared
 
@@ -189,6 +191,54 @@ def test_another_loaders_worker_dies() -> None:
         with pytest.raises(LoaderError, match=r"was killed \(SIGKILL\)"):
             idle()
         same_samples(expected, busy())
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [("SIGKILL", r"was killed \(SIGKILL\)"), ("SIGUSR1", "was ended by SIGUSR1")]
+)
+def test_a_batch_that_breaks_off(number: str, said: str) -> None:
+    """A worker that dies while its batch is fetched breaks a connection first: what is told is how the worker ended."""
+
+    class BrokenOff(PlainLoader):
+        def batches(self) -> Iterator[Batch]:
+            yield from super().batches()
+            (worker,) = multiprocessing.active_children()
+            assert worker.pid is not None
+            with untold():
+                os.kill(worker.pid, getattr(signal, number))
+                if number == "SIGKILL":
+                    worker.join()  # else it is seen to end only after the connection
+            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    for way in (Loader.__call__, lambda loader: list(loader.batches())):
+        with pytest.raises(LoaderError, match=said), BrokenOff(Fated, batch_size=2, workers=1) as loader:
+            way(loader)
+
+
+def test_a_broken_connection_of_nobodys_worker() -> None:
+    """Where all workers are well a broken connection is told as it is."""
+
+    def step(images: Tensor, labels: Tensor) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "of the step's own")
+
+    with (
+        pytest.raises(ConnectionResetError, match="of the step"),
+        PlainLoader(Fated, batch_size=2, step=step) as loader,
+    ):
+        loader()
+
+
+def test_news_of_a_death_do_not_disturb_the_tidying_up() -> None:
+    """A worker that dies while another loader is closed interrupts nothing, and torch tells of it afterwards."""
+    with PlainLoader(Fated, batch_size=2, workers=1) as loader:
+        loader()
+        (worker,) = multiprocessing.active_children()
+        with untold():
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.join()
+        assert dead_workers()[worker.pid] == -signal.SIGKILL
+        assert signal.getsignal(signal.SIGCHLD) != signal.SIG_DFL
 
 
 def test_the_other_variants_go_on() -> None:

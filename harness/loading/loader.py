@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 from multiprocessing import active_children
-from multiprocessing import process as processes
 from multiprocessing.process import BaseProcess
 from traceback import clear_frames
 from types import TracebackType
@@ -17,7 +15,8 @@ import torch
 
 from harness.loading.epoch import Batch, Epoch, Step, run_epoch
 from harness.loading.patience import PATIENCE, Patience, Stalled
-from harness.loading.trouble import dead_worker, explained, stalled
+from harness.loading.trouble import dead_worker, died, explained, stalled
+from harness.loading.workers import await_one, dead_workers, end, untold
 
 EARLY = 3
 """Batches taken before a loader is left early."""
@@ -25,8 +24,8 @@ EARLY = 3
 DEPTHS = 20
 """An epoch is at least this many times what the deepest loader keeps prepared, so that queues cannot hide the work."""
 
-LAST_WAIT = 5.0
-"""Seconds that a killed worker gets to be gone."""
+LAST_WAIT = 1.0
+"""Seconds in which a worker that broke a connection off is seen to be dead, if it is."""
 
 
 class Loader(ABC):
@@ -42,6 +41,7 @@ class Loader(ABC):
         self.device = torch.device(device)
         self.step = step
         self._own: set[BaseProcess] = set()
+        self._dead: Set[int] = dead_workers().keys()
         self._ending: float | None = None
 
     @abstractmethod
@@ -71,12 +71,14 @@ class Loader(ABC):
 
     def _run(self, step: Step | None) -> Epoch:
         others = set(active_children()) - self._own
-        strangers = {process.pid for process in others}
+        self._dead = dead_workers().keys()
+        strangers = {process.pid for process in others} | self._dead - {process.pid for process in self._own}
 
         def why(seconds: float) -> str:
-            workers = set(active_children()) - others
-            said = stalled(seconds, len(workers))
-            _end(workers)
+            with untold():
+                workers = set(active_children()) - others
+                said = stalled(seconds, len(workers))
+                end(workers)
             return said
 
         patience = Patience(self.patience, why)
@@ -94,10 +96,11 @@ class Loader(ABC):
                     self._ending = epoch.ending_seconds
                     return epoch
         except Exception as error:
-            told = explained(error, _exit_codes())
-            if patience.said is not None and not isinstance(error, Stalled):
-                told = Stalled(patience.said)  # the workers that were ended are reported as dead
-            _let_go(error)
+            with untold():
+                told = _told(error, self._dead)
+                if patience.said is not None and not isinstance(error, Stalled):
+                    told = Stalled(patience.said)  # the workers that were ended are reported as dead
+                _let_go(error)
             if told is None:
                 raise
             raise told from error
@@ -110,25 +113,27 @@ class Loader(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        told = explained(error, _exit_codes()) if isinstance(error, Exception) else None
-        _let_go(error)
-        try:
-            self.close()
-        finally:
-            _end(process for process in self._own if process.is_alive())
-            self._own.clear()
+        with untold():
+            told = _told(error, self._dead) if isinstance(error, Exception) else None
+            _let_go(error)
+            try:
+                self.close()
+            finally:
+                end(process for process in self._own if process.is_alive())
+                self._own.clear()
         if told is not None:
             raise told from error
 
 
-def _exit_codes() -> dict[int, int | None]:
-    """How processes ended, those as well that were waited for already: `active_children` has no more of them."""
-    codes: dict[int, int | None] = {}
-    for process in list(getattr(processes, "_dangling", ())):
-        with suppress(ValueError):  # closed
-            if process.pid is not None:
-                codes[process.pid] = process.exitcode
-    return codes
+def _told(error: Exception, known: Set[int]) -> Exception | None:
+    """The error to raise instead, if any; workers that are ``known`` to be dead had no part in it."""
+    if isinstance(error, ConnectionError | EOFError | FileNotFoundError):
+        # A worker that dies while its batch is fetched breaks that off first, and is seen to be dead a moment later.
+        if not dead_workers().keys() - known:
+            await_one(active_children(), LAST_WAIT)
+        for pid in dead_workers().keys() - known:
+            return explained(died(pid), dead_workers())
+    return explained(error, dead_workers())
 
 
 def _let_go(error: BaseException | None) -> None:
@@ -136,18 +141,6 @@ def _let_go(error: BaseException | None) -> None:
     while error is not None:
         clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
-
-
-def _end(workers: Iterable[BaseProcess]) -> None:
-    """Kill processes and wait until they are gone, for each of them a while at the most."""
-    ending = list(workers)
-    for process in ending:
-        # torch takes the death of a worker for an error of whatever runs just now.
-        with suppress(RuntimeError):
-            process.kill()
-    for process in ending:
-        with suppress(RuntimeError):
-            process.join(LAST_WAIT)
 
 
 def take_some(batches: Iterable[Batch], count: int = EARLY) -> None:

@@ -16,8 +16,8 @@ class LoaderError(Exception):
     """A loader that cannot go on, through no fault of the data: the message says why, and what to do."""
 
 
-ExitCodes = Mapping[int, int | None]
-"""How workers ended, by process id: None while alive, negative for a signal."""
+ExitCodes = Mapping[int, int]
+"""How workers ended, by process id; negative for a signal."""
 
 _DEAD = re.compile(
     r"DataLoader worker \(pid(?:\(s\))? (?P<pid>\d+)[\d, ]*\) "
@@ -42,6 +42,11 @@ def dead_worker(error: BaseException) -> int | None:
     """The process id of the worker that torch says is dead; None where the error is about something else."""
     found = _death(error)
     return int(found["pid"]) if found else None
+
+
+def died(pid: int) -> RuntimeError:
+    """What torch says of a worker that it finds dead."""
+    return RuntimeError(f"DataLoader worker (pid(s) {pid}) exited unexpectedly")
 
 
 def _death(error: BaseException | None) -> re.Match[str] | None:
