@@ -54,6 +54,17 @@ LIKE = 16
 """Samples that are compared pixel by pixel."""
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: what is said of one core must not be done by two."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 class Lane:
     """What lives in this process: the images, the device, the step."""
 
@@ -130,15 +141,11 @@ class Lane:
             with self._made(kind, alone, images) as loader:
                 return steady(loader.batches(), None, discard=2, count=count, settle=self._settle).seconds
         dataset = kind.prepare(Repeated(self.images, setting.batch_size * count, seed), False)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with one_thread():
             start = perf_counter()
             for place in range(len(dataset)):
                 dataset[place]
             return (perf_counter() - start) / len(dataset)
-        finally:
-            torch.set_num_threads(threads)
 
     def ceilings(self, setting: Setting) -> dict[str, float]:
         """Samples a second of what no loader can beat: reading from the disk, copying to the device."""
@@ -215,7 +222,8 @@ def answer(lane: Lane, question: Message) -> Message:
             return {"rates": lane.ceilings(setting)}
         case "stages":
             some = Repeated(lane.images, question["count"], question["seed"])
-            return {"stages": [asdict(stage) for stage in stages(some, question["batch_size"])]}
+            with one_thread():
+                return {"stages": [asdict(stage) for stage in stages(some, question["batch_size"])]}
         case other:
             raise ValueError(f"nobody here knows what {other!r} asks")
 
