@@ -19,7 +19,7 @@ from harness.contest.effort import Effort
 from harness.model import BASELINE, Arm, Claim, Gated, GateResult, GateVerdict
 from harness.run import gate as module
 from harness.run import pair as pairing
-from harness.run.gate import Asked, gate
+from harness.run.gate import Asked, effort_for, gate
 from harness.run.pair import Introduction, Pair, Side
 from harness.run.roll_call import CrewError
 
@@ -169,7 +169,7 @@ def bout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bout:
     """A gate whose processes follow a script."""
     monkeypatch.setattr(pairing, "pytest_command", lambda *_: python(ARM))
     monkeypatch.setattr(pairing, "measuring_environment", lambda _: dict(ENVIRONMENT))
-    monkeypatch.setattr(module, "effort_for", lambda *_: Effort(share=0.0, fewest_blocks=6, most_blocks=6))
+    monkeypatch.setattr(module, "effort_for", lambda *_, **__: Effort(share=0.0, fewest_blocks=6, most_blocks=6))
     return Bout(tmp_path)
 
 
@@ -196,7 +196,7 @@ def test_a_slower_head_is_regressed(bout: Bout) -> None:
     """Six per cent more is caught at the first failing look, one that a suite of two decisions can reject at."""
     result = bout.hold({A: {}}, {A: {"factor": 1.06}})
     found = by(result)
-    assert (result.status, found.outcome, found.units) == (1, Gated.REGRESSED, 10)
+    assert (result.status, found.outcome, found.units) == (1, Gated.REGRESSED, 9)
     assert found.ratio == pytest.approx(1.06, abs=0.005)
     assert found.low is not None
     assert found.low < found.ratio < (found.high or 0)
@@ -222,7 +222,7 @@ def test_what_lies_between_is_never_green(bout: Bout) -> None:
 def test_a_head_that_stalls_is_judged_on_its_totals(bout: Bout) -> None:
     """One round in four twenty times as long: the typical round is unchanged, the time is not."""
     monkey = pytest.MonkeyPatch()
-    monkey.setattr(module, "effort_for", lambda *_: Effort(share=0.0, fewest_blocks=24, most_blocks=24))
+    monkey.setattr(module, "effort_for", lambda *_, **__: Effort(share=0.0, fewest_blocks=24, most_blocks=24))
     try:
         result = bout.hold({A: {}}, {A: {"stall": 0.25}})
     finally:
@@ -254,8 +254,34 @@ def test_both_sides_walk_the_same_way_in_random_order(bout: Bout) -> None:
 def test_what_is_decided_leaves(bout: Bout) -> None:
     """An unchanged case is not led to again while another is still open."""
     result = bout.hold({A: {}, B: {}}, {A: {}, B: {"factor": 1.06}}, claims=NAMED[:2])
-    assert by(result, B).units == 11
-    assert (bout.order(Arm.HEAD).count(A), bout.order(Arm.HEAD).count(B)) == (6, 11)
+    assert by(result, B).units == 10
+    assert (bout.order(Arm.HEAD).count(A), bout.order(Arm.HEAD).count(B)) == (6, 10)
+
+
+def test_a_clear_case_gets_half_the_blocks() -> None:
+    """Half of what it would get, six at the least, and a finer target's are still more."""
+    loader = Claim("L", "a tip", "a.py", "bench", loader=True)
+    asked = [(CLAIM, 0.05), (CLAIM, 0.02), (loader, 0.1)]
+    assert [effort_for(*one).most_blocks for one in asked] == [13, 32, 12]
+    assert [effort_for(*one, clear=True).most_blocks for one in asked] == [6, 16, 6]
+
+
+def test_units_are_coarser_from_when_the_case_is_clear(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once every unit has shown the same, those that are still needed have fewer blocks."""
+
+    def effort(*_: object, clear: bool) -> Effort:
+        return Effort(share=0.0, fewest_blocks=6 if clear else 10, most_blocks=6 if clear else 10)
+
+    monkeypatch.setattr(module, "effort_for", effort)
+    bout.hold({A: {}}, {A: {"factor": 1.06}}, thresholds=GateThresholds(alpha=1e-4))
+    lines = [json.loads(line) for line in (bout.out / "gate.jsonl").read_text().splitlines()]
+    blocks = [
+        len(line["trials"][0]["samples"]["seconds"])
+        for line in lines
+        if line["record"] == "pairing" and line["of"] == BASELINE
+    ]
+    assert len(blocks) > 8
+    assert (set(blocks[:6]), set(blocks[6:])) == ({10}, {6})
 
 
 # --- what cannot be judged --------------------------------------------------------------------------------------------

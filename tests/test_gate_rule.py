@@ -14,7 +14,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from harness.compare.evidence import Unit
-from harness.compare.gate import GateThresholds, noise, rule, rule_exact, rule_for, status_of
+from harness.compare.gate import GateThresholds, clear, noise, rule, rule_exact, rule_for, status_of
 from harness.model import Gated, GateVerdict
 from harness.stats import quiet_ratio, trimmed_upper
 
@@ -53,19 +53,21 @@ def outcomes(draw: Draw, centre: float, spread: float, *, count: int = 400, seed
 def test_the_first_failing_look_can_reject(decisions: int) -> None:
     """Looks follow the suite's size: the first is the earliest at which units that all lie beyond reach the level."""
     by = rule_for(GateThresholds(), decisions)
-    assert by.level * decisions * len(by.failing_looks) == pytest.approx(0.01)
-    assert 2.0 ** -by.failing_looks[0] <= by.level
+    assert sum(by.levels) * decisions == pytest.approx(0.01)
+    assert len(by.levels) == len(by.failing_looks)
+    assert 2.0 ** -by.failing_looks[0] <= by.levels[0]
     assert list(by.failing_looks) == sorted(set(by.failing_looks))
     if by.failing_looks[0] < 50:
-        assert 2.0 ** -(by.failing_looks[0] - 1) > by.level
+        assert 2.0 ** -(by.failing_looks[0] - 1) > by.levels[0]
     beyond = units(np.full(by.failing_looks[0], 0.2) + np.linspace(0, 1e-3, by.failing_looks[0]))
     assert rule(beyond, by).outcome is Gated.REGRESSED
 
 
 def test_a_suite_of_forty() -> None:
-    """The design's numbers: 14, 20, 30, 50, and a loader's target of its own."""
+    """Half of the alpha for the first look makes that the 13th; a loader has a target of its own."""
     by, loader = rule_for(GateThresholds(), 40), rule_for(GateThresholds(), 40, loader=True)
-    assert by.failing_looks == (14, 20, 30, 50)
+    assert by.failing_looks == (13, 20, 30, 50)
+    assert by.levels == pytest.approx((1.25e-4, *[1.25e-4 / 3] * 3))
     assert (by.tolerated, by.near) == (pytest.approx(math.log(1.01)), pytest.approx(math.log(1.04)))
     assert loader.near == pytest.approx(math.log(1.08))
 
@@ -104,10 +106,32 @@ def test_the_failing_test_is_scipys(seed: int) -> None:
     """Regressed at a look exactly where SciPy's exact signed-rank p is at most the level."""
     by = rule_for(GateThresholds(passing_looks=(50,)), 40)
     rng = np.random.default_rng(seed)
-    values = rng.normal(0.03, 0.02, size=14)
+    values = rng.normal(0.03, 0.02, size=13)
     p = scipy_stats.wilcoxon(values - by.tolerated, alternative="greater", mode="exact").pvalue
     said = rule(units(values), by).outcome
-    assert (said is Gated.REGRESSED) == (p <= by.level)
+    assert (said is Gated.REGRESSED) == (p <= by.levels[0])
+
+
+# --- how fine units must be -------------------------------------------------------------------------------------------
+
+
+def test_units_evenly_far_from_what_is_tolerated_are_clear() -> None:
+    """A slow-down or none that shows in every unit alike; not while there are few, and not when they scatter."""
+    by = rule_for(GateThresholds(), 40)
+    assert clear(units([0.05, 0.045, 0.055, 0.05, 0.06, 0.05]), by)
+    assert clear(units([0.0, 0.001, -0.001, 0.002, 0.0, 0.0]), by)
+    assert not clear(units([0.05] * 5), by)
+    assert not clear(units([0.05, 0.02, 0.055, 0.05, 0.06, 0.05]), by)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whether_units_are_clear_says_nothing_of_their_side(seed: int) -> None:
+    """Mirrored at the tolerated difference, any of them, they are as clear as before: the test stays exact."""
+    by = rule_for(GateThresholds(), 40)
+    rng = np.random.default_rng(seed)
+    distances = rng.normal(0.04, 0.008, size=8)
+    mirrored = distances * rng.choice([-1, 1], size=8)
+    assert clear(units(by.tolerated + distances), by) == clear(units(by.tolerated + mirrored), by)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -167,7 +191,7 @@ def test_later_units_are_not_looked_at() -> None:
 def test_between_looks_nothing_falls() -> None:
     """Units beyond a look wait for the next."""
     by = rule_for(GateThresholds(), 40)
-    found = units(np.linspace(0.1, 0.11, 13))
+    found = units(np.linspace(0.1, 0.11, 12))
     assert rule(found, by).outcome is None
     assert rule(units(np.linspace(0.1, 0.11, 14)), by).outcome is Gated.REGRESSED
 

@@ -1,9 +1,9 @@
 """The gate's rule: is head slower than base by more than can be tolerated? On numbers alone.
 
 D is the centre of log(head/base). *Regressed* is what the exact signed-rank test puts beyond the tolerated difference,
-at a level that holds for the whole suite: the suite's alpha is split over its decisions and, in each, over the looks.
-*Unchanged* is what a trimmed (Yuen) t test puts below most of the target. What is neither when the looks run out is
-inconclusive, and never green.
+at a level that holds for the whole suite: the suite's alpha is split over its decisions and, in each, over the looks;
+half goes to the first. *Unchanged* is what a trimmed (Yuen) t test puts below most of the target. What is neither when
+the looks run out is inconclusive, and never green.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ class GateThresholds:
 class Rule:
     """The thresholds as they apply to one decision of a suite: looks and levels are settled.
 
-    ``level`` is the one-sided p at which a single failing look rejects.
+    ``levels`` are the one-sided p at which the failing looks reject, one a look.
     """
 
     target: float
     tolerated: float
     near: float
-    level: float
+    levels: tuple[float, ...]
     beta: float
     failing_looks: tuple[int, ...]
     passing_looks: tuple[int, ...]
@@ -91,15 +91,18 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
     """The rule of one among so many noisy decisions.
 
     n units reach a p of 2**-n and no less, so the first failing look comes as early as its level allows: before the
-    first that is stated in a small suite, after it in a large one. Raises ValueError for no decisions.
+    first that is stated in a small suite, after it in a large one. It has half of the decision's alpha, because an
+    earlier first look saves every regressed decision a unit, and the later ones share the other half. Raises ValueError
+    for no decisions.
     """
     if decisions < 1:
         raise ValueError("a suite without a decision has no rule")
     target = thresholds.loader_target if loader else thresholds.target
     stated = thresholds.failing_looks
+    alpha = thresholds.alpha / decisions
     for count in range(len(stated), 0, -1):
-        level = thresholds.alpha / decisions / count
-        earliest = math.ceil(-math.log2(level))
+        levels = (alpha / 2, *[alpha / 2 / (count - 1)] * (count - 1)) if count > 1 else (alpha,)
+        earliest = math.ceil(-math.log2(levels[0]))
         later = [look for look in stated[1:] if look > earliest]
         # The first look moves to where it can reject; those it overtakes fall away.
         looks = (earliest, *later[len(later) - (count - 1) :]) if count > 1 else (max(earliest, stated[-1]),)
@@ -108,7 +111,7 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
                 math.log1p(target),
                 math.log1p(thresholds.tolerated * target),
                 math.log1p(thresholds.near * target),
-                level,
+                levels,
                 thresholds.beta,
                 looks,
                 thresholds.passing_looks,
@@ -153,9 +156,9 @@ def rule(found: Sequence[Unit], by: Rule) -> Ruling:
 def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling:
     judged, unsteady = _judged(found, by)
     if look in by.failing_looks:
-        p = signed_rank_p(judged, by.tolerated, "greater")
-        if p <= by.level:
-            reason = f"{percent(hodges_lehmann(judged))}, p {p:.2g} at {look} units (needs {by.level:.2g})"
+        p, level = signed_rank_p(judged, by.tolerated, "greater"), by.levels[by.failing_looks.index(look)]
+        if p <= level:
+            reason = f"{percent(hodges_lehmann(judged))}, p {p:.2g} at {look} units (needs {level:.2g})"
             return _ruling(Gated.REGRESSED, judged, unsteady, reason)
     if look in by.passing_looks:
         upper = trimmed_upper(judged, by.beta, by.trim)
@@ -192,6 +195,22 @@ def _ruling(outcome: Gated | None, judged: Sequence[float], unsteady: bool, reas
     return Ruling(outcome, len(judged), math.exp(hodges_lehmann(judged)), low, high, unsteady, reason)
 
 
+def clear(found: Sequence[Unit], by: Rule) -> bool:
+    """Whether the units lie so evenly far from what is tolerated that coarser ones would tell the same side of it.
+
+    By distances alone, whichever the side: were head just as slow as is tolerated, the signs of later units would still
+    be as likely one way as the other, which is all that the signed-rank test asks of them.
+    """
+    if len(found) < by.passing_looks[0]:
+        return False
+    distances = [abs(unit.quiet - by.tolerated) for unit in found]
+    return min(distances) >= EVEN * max(distances)
+
+
+EVEN = 0.5
+"""The share of the largest distance that the smallest must reach for units to be evenly far off."""
+
+
 def noise(found: Sequence[Unit], by: Rule, tolerated: float) -> tuple[float, float] | None:
     """The deviation of one unit, and the smallest slow-down these units could tell from none, both as shares.
 
@@ -202,7 +221,7 @@ def noise(found: Sequence[Unit], by: Rule, tolerated: float) -> tuple[float, flo
     if len(found) < 4:
         return None
     spread = trimmed_spread([unit.quiet for unit in found], by.trim)
-    needed = float(stdtrit(NOISE_UNITS - 1, 1 - by.level) + stdtrit(NOISE_UNITS - 1, 0.95))
+    needed = float(stdtrit(NOISE_UNITS - 1, 1 - by.levels[-1]) + stdtrit(NOISE_UNITS - 1, 0.95))
     reach = needed * spread / math.sqrt(NOISE_UNITS * 3 / math.pi)
     return math.expm1(spread), math.expm1(reach / (1 - tolerated))
 

@@ -62,7 +62,7 @@ def rule_unpaired(base: Sequence[float], head: Sequence[float], by: Rule) -> Rul
 
     lowered = np.asarray(head) - by.tolerated - drift
     p = float(mannwhitneyu(lowered, base, alternative="greater", method="exact").pvalue)
-    if p <= by.level:
+    if p <= by.levels[-1]:
         return ruling(Gated.REGRESSED, f"{percent(shift)}, p {p:.2g} beyond what the runs wandered ({percent(drift)})")
     raised = np.asarray(head) - by.near + drift
     below = float(ttest_ind(raised, base, trim=by.trim, alternative="less", equal_var=False).pvalue)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from harness.compare.evidence import evidence
-from harness.compare.gate import GateThresholds, Rule, Ruling, noise, rule, rule_exact, rule_for
+from harness.compare.gate import GateThresholds, Rule, Ruling, clear, noise, rule, rule_exact, rule_for
 from harness.contest.agreement import Disagreement
 from harness.contest.duel import DuelEnded, Fought
 from harness.model import BASELINE, Arm, Claim, Gated, GateVerdict, Measurement, Trial, metric
@@ -21,7 +21,7 @@ EXACT = ("peak_bytes", "launches")
 
 @dataclass(slots=True)
 class Candidate:
-    """One variant of one case on its way to a decision."""
+    """One variant of one case on its way to a decision; where it is ``clear``, coarser units will do."""
 
     case: str
     claim: Claim
@@ -29,6 +29,7 @@ class Candidate:
     iterations: int = 0
     measurements: list[Measurement] = field(default_factory=list)
     ruling: Ruling | None = None
+    clear: bool = False
     outcome: Gated | None = None
     reason: str = ""
     seconds: float = 0.0
@@ -72,7 +73,9 @@ class Candidate:
         found = evidence(self.measurements, HEAD, SECONDS, thresholds.keep)
         if not found.units:
             return
-        self.ruling = rule(found.units, self._rule(thresholds, decisions))
+        by = self._rule(thresholds, decisions)
+        self.ruling = rule(found.units, by)
+        self.clear = clear(found.units, by) and not self.ruling.unsteady
         if self.ruling.outcome is not None:
             self.settle(self.ruling.outcome, self.ruling.reason)
 

@@ -79,13 +79,13 @@ def gate(
     return _Gate(asked, folder, screen, check).hold()
 
 
-def effort_for(claim: Claim, target: float) -> Effort:
-    """Rounds and blocks of one decision in one unit: more blocks for a finer target."""
+def effort_for(claim: Claim, target: float, *, clear: bool = False) -> Effort:
+    """Rounds and blocks of one decision in one unit: more blocks for a finer target, half as many once it is clear."""
     if claim.loader:
-        return Effort(share=1.2, longest_round=0.1, fewest_blocks=6, most_blocks=12, warmup_limit=2.0)
+        return Effort(share=1.2, longest_round=0.1, fewest_blocks=6, most_blocks=6 if clear else 12, warmup_limit=2.0)
     finer = 0.05 / target
-    blocks = min(60, max(8, round(13 * finer)))
-    return Effort(share=0.5 * max(1.0, finer), fewest_blocks=6, most_blocks=blocks, warmup_limit=0.5)
+    blocks = min(60, max(8, round(13 * finer))) // (2 if clear else 1)
+    return Effort(share=0.5 * max(1.0, finer), fewest_blocks=6, most_blocks=max(6, blocks), warmup_limit=0.5)
 
 
 class _Gate:
@@ -237,7 +237,7 @@ class _Gate:
                 fought = duel(
                     pair.entrant(Arm.BASE, candidate.variant),
                     pair.entrant(Arm.HEAD, candidate.variant),
-                    effort=effort_for(candidate.claim, self._target(candidate.claim)),
+                    effort=effort_for(candidate.claim, self._target(candidate.claim), clear=candidate.clear),
                     iterations=candidate.iterations,
                     readings=EXACT if fresh and not candidate.claim.loader else (),
                     now=time.perf_counter,

@@ -19,7 +19,7 @@ from gate_power.neighbour import busy
 from gate_power.repository import make_together
 from harness.claims import read
 from harness.compare.evidence import evidence
-from harness.compare.gate import GateThresholds, rule, rule_for, status_of
+from harness.compare.gate import GateThresholds, clear, rule, rule_for, status_of
 from harness.loading.cores import usable_cores
 from harness.model import Gated, GateVerdict, Measurement
 from harness.run.crew import Crew
@@ -49,7 +49,8 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
     """
     start = time.perf_counter()
     (claim,) = read(benchmarks)
-    effort = effort_for(claim, thresholds.target)
+    effort = {even: effort_for(claim, thresholds.target, clear=even) for even in (False, True)}
+    evenly: set[str] = set()
     measured: dict[str, list[Measurement]] = {}
     decided: dict[str, Decision] = {}
     with Crew(sys.executable, benchmarks, folder, device="cpu", data=None, width=2) as crew:
@@ -59,7 +60,7 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
             raise RuntimeError(f"no case of {claim.path}: {called.broken or called.failed}")
         by = rule_for(thresholds, len(cases), loader=False)
         for unit in range(1, by.looks[-1] + 1):
-            wanted = {case: (claim, effort, None, False) for case in cases if case not in decided}
+            wanted = {case: (claim, effort[case in evenly], None, False) for case in cases if case not in decided}
             if not wanted:
                 break
             report = crew.measure(unit, wanted, deadline=time.monotonic() + LIMIT, ahead=2)
@@ -68,7 +69,10 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
                     raise RuntimeError(f"{measurement.case} {measurement.status}: {measurement.reason}")
                 units = measured.setdefault(measurement.case, [])
                 units.append(measurement)
-                ruling = rule(evidence(units, HEAD, "seconds", thresholds.keep).units, by)
+                found = evidence(units, HEAD, "seconds", thresholds.keep).units
+                ruling = rule(found, by)
+                even = clear(found, by) and not ruling.unsteady
+                (evenly.add if even else evenly.discard)(measurement.case)
                 if ruling.outcome is not None:
                     seconds = sum(one.seconds for one in units)
                     decided[measurement.case] = Decision(
@@ -76,9 +80,9 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
                     )
     for case in cases:
         decided.setdefault(case, Decision(case, HEAD, "seconds", Gated.INCONCLUSIVE, 0, None, 0.0))
-    found = tuple(decided.values())
-    verdicts = [GateVerdict(one.case, claim.name, HEAD, one.metric, one.outcome) for one in found]
-    return Call(status_of(verdicts), time.perf_counter() - start, found)
+    decisions = tuple(decided.values())
+    verdicts = [GateVerdict(one.case, claim.name, HEAD, one.metric, one.outcome) for one in decisions]
+    return Call(status_of(verdicts), time.perf_counter() - start, decisions)
 
 
 @contextmanager
