@@ -1,0 +1,134 @@
+"""Where a DataLoader's cores go: from what one core decodes and transforms, times the cores, to what the loop gets.
+
+In each block, in random order and for each kind: one process alone; as many processes as cores, side by side; the same
+making batches; and a DataLoader with as many workers. Each is a share of one core's rate times the cores, so that the
+steps between them say what sharing the machine, making batches, and handing them over cost.
+
+    python scripts/loader_ceiling.py --kinds dataloader,tensors,uint8 --blocks 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.data import default_collate
+
+from harness.loading.cores import usable_cores
+from harness.loading.folder import Image, first_images
+from harness.loading.generated import jpeg_folder
+from harness.loading.kinds import KINDS
+from harness.loading.page_cache import warm
+from harness.loading.repeated import Repeated
+from harness.loading.window import steady
+from harness.model import Setting
+from harness.probes import ProcessTree
+
+STAGES = ("one process", "side by side", "making batches", "DataLoader, 2 ready", "DataLoader, 4 ready")
+
+
+def bare(dataset: Any, places: Sequence[int], batch_size: int, start: Barrier, collate: bool, told: Any) -> None:
+    """One process's work: samples of ``dataset``, as batches where asked; its rate goes to ``told``."""
+    torch.set_num_threads(1)
+    dataset[places[0]]
+    start.wait()
+    begin = time.perf_counter()
+    waiting = []
+    for place in places:
+        waiting.append(dataset[place])
+        if len(waiting) == batch_size:
+            if collate:
+                default_collate(waiting)
+            waiting.clear()
+    told.put(len(places) / (time.perf_counter() - begin))
+
+
+def side_by_side(dataset: Any, count: int, batch_size: int, processes: int, *, collate: bool) -> float:
+    """Samples a second of so many processes together, each with ``count`` samples of its own."""
+    context = multiprocessing.get_context("fork")
+    start, told = context.Barrier(processes), context.SimpleQueue()
+    shares = [range(number * count, (number + 1) * count) for number in range(processes)]
+    crew = [context.Process(target=bare, args=(dataset, places, batch_size, start, collate, told)) for places in shares]
+    for process in crew:
+        process.start()
+    rate = sum(told.get() for _ in crew)
+    for process in crew:
+        process.join()
+    return rate
+
+
+def in_a_loader(kind: str, images: Sequence[Image], batch_size: int, batches: int, cores: int, ahead: int) -> float:
+    """Samples a second of a DataLoader with a worker a core, in a window of steady running."""
+    setting = Setting(kind, cores, ahead, batch_size)
+    coming = Repeated(images, batch_size * (2 * setting.depth + 2 * batches) + 1024, 0)
+    with KINDS[kind].make(setting, coming, torch.device("cpu"), None, False) as loader:
+        return 1 / steady(loader.batches(), None, discard=setting.depth, count=batches).seconds
+
+
+def main() -> None:
+    """Read the options, run the blocks, print the shares."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="an ImageFolder; default: generated images")
+    parser.add_argument("--kinds", default="dataloader,tensors,uint8,packed")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batches", type=int, default=12)
+    parser.add_argument("--blocks", type=int, default=5)
+    options = parser.parse_args()
+    cores = usable_cores()
+    torch.set_num_threads(1)
+    images = first_images(options.data or jpeg_folder(), 512)
+    warm((image.path for image in images), 2**31)
+    count = options.batch_size * options.batches // cores
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    table = Table("kind", "one core, samples/s", *STAGES[1:], title=f"Shares of one core's rate x {cores} cores")
+    for kind in options.kinds.split(","):
+        if (why := KINDS[kind].missing(torch.device("cpu"))) is not None:
+            console.print(f"{kind}: {why}")
+            continue
+        shares, alone = _blocks(kind, images, options.batch_size, options.batches, options.blocks, count, cores)
+        told = [f"{statistics.median(row):.1%} ({min(row):.0%} to {max(row):.0%})" for row in shares]
+        table.add_row(kind, f"{statistics.median(alone):.0f}", *told)
+    console.print(table)
+    console.print(f"{len(ProcessTree(os.getpid()).members()) - 1} processes left", highlight=False)
+
+
+def _blocks(
+    kind: str, images: Sequence[Image], batch_size: int, batches: int, blocks: int, count: int, cores: int
+) -> tuple[list[list[float]], list[float]]:
+    """The shares of every stage but the first, one a block; and one core's rates."""
+    prepare = KINDS[kind].prepare
+    assert prepare is not None, f"{kind} has no dataset to look at"
+    dataset = prepare(Repeated(images, count * cores, 0), False)
+    ways = (
+        partial(side_by_side, dataset, count, batch_size, 1, collate=False),
+        partial(side_by_side, dataset, count, batch_size, cores, collate=False),
+        partial(side_by_side, dataset, count, batch_size, cores, collate=True),
+        partial(in_a_loader, kind, images, batch_size, batches, cores, 2),
+        partial(in_a_loader, kind, images, batch_size, batches, cores, 4),
+    )
+    shares: list[list[float]] = [[] for _ in ways[1:]]
+    alone = []
+    for number in range(blocks):
+        order = Random(number).sample(range(len(ways)), len(ways))
+        rates = dict(sorted((place, ways[place]()) for place in order))
+        alone.append(rates[0])
+        for place in range(1, len(ways)):
+            shares[place - 1].append(rates[place] / rates[0] / cores)
+    return shares, alone
+
+
+if __name__ == "__main__":
+    main()
