@@ -66,8 +66,9 @@ def test_the_first_failing_look_can_reject(decisions: int) -> None:
 def test_a_suite_of_forty() -> None:
     """Half of the alpha for the first look makes that the 13th; a loader has a target of its own."""
     by, loader = rule_for(GateThresholds(), 40), rule_for(GateThresholds(), 40, loader=True)
-    assert by.failing_looks == (13, 20, 30, 50)
-    assert by.levels == pytest.approx((1.25e-4, *[1.25e-4 / 3] * 3))
+    assert by.failing_looks == (13, 18, 22, 30, 50)
+    assert by.levels == pytest.approx((1.25e-4, *[1.25e-4 / 4] * 4))
+    assert loader.failing_looks == by.failing_looks
     assert (by.tolerated, by.near) == (pytest.approx(math.log(1.01)), pytest.approx(math.log(1.04)))
     assert loader.near == pytest.approx(math.log(1.08))
 
@@ -254,7 +255,7 @@ def test_what_could_be_resolved() -> None:
     aimed = GateThresholds(target=smallest, passing_looks=(50,))
     by = rule_for(aimed, 40)
     caught = sum(
-        rule(units(math.log1p(smallest) + rng.normal(0, spread, size=20)), by).outcome is Gated.REGRESSED
+        rule(units(math.log1p(smallest) + rng.normal(0, spread, size=22)), by).outcome is Gated.REGRESSED
         for _ in range(300)
     )
     assert caught >= 250

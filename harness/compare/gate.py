@@ -37,7 +37,7 @@ class GateThresholds:
     near: float = 0.8
     alpha: float = 0.01
     beta: float = 0.01
-    failing_looks: tuple[int, ...] = (14, 20, 30, 50)
+    failing_looks: tuple[int, ...] = (14, 18, 22, 30, 50)
     passing_looks: tuple[int, ...] = (6, 8, 10, 14, 20, 30, 50)
     keep: float = KEEP
     trim: float = 0.2
@@ -98,26 +98,32 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
     if decisions < 1:
         raise ValueError("a suite without a decision has no rule")
     target = thresholds.loader_target if loader else thresholds.target
-    stated = thresholds.failing_looks
     alpha = thresholds.alpha / decisions
-    for count in range(len(stated), 0, -1):
-        levels = (alpha / 2, *[alpha / 2 / (count - 1)] * (count - 1)) if count > 1 else (alpha,)
-        earliest = math.ceil(-math.log2(levels[0]))
-        later = [look for look in stated[1:] if look > earliest]
-        # The first look moves to where it can reject; those it overtakes fall away.
-        looks = (earliest, *later[len(later) - (count - 1) :]) if count > 1 else (max(earliest, stated[-1]),)
-        if len(looks) == count:
-            return Rule(
-                math.log1p(target),
-                math.log1p(thresholds.tolerated * target),
-                math.log1p(thresholds.near * target),
-                levels,
-                thresholds.beta,
-                looks,
-                thresholds.passing_looks,
-                thresholds.trim,
-            )
-    raise AssertionError("one look always remains")
+    first = _units_for(alpha / 2)
+    later = tuple(look for look in thresholds.failing_looks if look >= first + APART)
+    looks: tuple[int, ...] = (max(_units_for(alpha), thresholds.failing_looks[-1]),)
+    levels: tuple[float, ...] = (alpha,)
+    if later:
+        looks, levels = (first, *later), (alpha / 2, *[alpha / 2 / len(later)] * len(later))
+    return Rule(
+        math.log1p(target),
+        math.log1p(thresholds.tolerated * target),
+        math.log1p(thresholds.near * target),
+        levels,
+        thresholds.beta,
+        looks,
+        thresholds.passing_looks,
+        thresholds.trim,
+    )
+
+
+APART = 3
+"""Units between the first failing look and the next at the least: fewer tell hardly more, and cost their share."""
+
+
+def _units_for(level: float) -> int:
+    """The fewest units whose smallest p, where all lie beyond, reaches the level."""
+    return math.ceil(-math.log2(level))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +232,8 @@ def noise(found: Sequence[Unit], by: Rule, tolerated: float) -> tuple[float, flo
     return math.expm1(spread), math.expm1(reach / (1 - tolerated))
 
 
-NOISE_UNITS = 20
-"""Units for which the smallest resolvable slow-down is stated: the second failing look."""
+NOISE_UNITS = 22
+"""Units for which the smallest resolvable slow-down is stated: a failing look of suites of any usual size."""
 
 
 def rule_exact(base: float, head: float, tolerance: float) -> Gated:
