@@ -82,7 +82,9 @@ def gate(
 def effort_for(claim: Claim, target: float, *, clear: bool = False) -> Effort:
     """Rounds and blocks of one decision in one unit: more blocks for a finer target, half as many once it is clear."""
     if claim.loader:
-        return Effort(share=1.2, longest_round=0.1, fewest_blocks=6, most_blocks=6 if clear else 12, warmup_limit=2.0)
+        # A second pair of epochs makes a unit finer by more than it costs: what a unit costs besides is as much as six.
+        fewest, most = (6, 6) if clear else (8, 12)
+        return Effort(share=1.2, longest_round=0.1, fewest_blocks=fewest, most_blocks=most, warmup_limit=2.0)
     finer = 0.05 / target
     blocks = min(60, max(8, round(13 * finer))) // (2 if clear else 1)
     return Effort(share=0.5 * max(1.0, finer), fewest_blocks=6, most_blocks=max(6, blocks), warmup_limit=0.5)
