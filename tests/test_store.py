@@ -55,6 +55,8 @@ MEASUREMENT = Measurement(
     4.75,
     survey=True,
     warnings=("hot", "läuft"),
+    blocks=((1.5, 2.25), (2.25, 3.0)),
+    clock_events=(0, 64),
 )
 
 
@@ -103,6 +105,19 @@ def test_every_field_comes_back(run: Path) -> None:
     assert loaded.environment == {"gpu": None}
     assert loaded.planned == (MEASUREMENT.case,)
     assert (loaded.ended, loaded.warnings, loaded.folder) == ("everything was decided", (), run)
+
+
+def test_records_from_before_blocks_had_moments_still_load() -> None:
+    """A measurement without the later fields is read, and has none of them."""
+    record = {name: value for name, value in asdict(MEASUREMENT).items() if name not in ("blocks", "clock_events")}
+    assert store.measurement_from(json.loads(json.dumps(record))) == replace(MEASUREMENT, blocks=(), clock_events=())
+
+
+@pytest.mark.parametrize("blocks", [[[1.0]], [[1.0, "x"]], [3.0], [[1.0, 1e999]]])
+def test_a_block_is_two_moments(blocks: Any) -> None:
+    """Anything else is no record of ours."""
+    with pytest.raises((TypeError, ValueError)):
+        store.measurement_from({**asdict(MEASUREMENT), "blocks": blocks})
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.text())
@@ -243,7 +258,7 @@ def test_bytes_that_are_no_text(run: Path) -> None:
 
 def test_a_line_without_end_is_not_read_into_memory(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line longer than any of ours is an error before it is parsed."""
-    monkeypatch.setattr(store, "LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr(store.lines, "LONGEST_LINE", 1 << 20)
     (run / "long.jsonl").write_bytes(b"1" * ((1 << 20) + 1))
     with pytest.raises(StoreError, match=r"long\.jsonl:1 is longer than 1 MiB"):
         store.load(run)

@@ -21,7 +21,8 @@ from harness.model.measurement import (
     Trial,
     parameters,
 )
-from harness.model.metrics import METRICS, Direction, Kind, Metric, metric
+from harness.model.metrics import METRICS, QUANTITIES, Direction, Kind, Metric, metric
+from harness.model.telemetry import HOST, ClockEvent, Reading, Series, Stranger, Telemetry, clock_events
 from harness.model.verdict import Comparison, Outcome, Verdict
 
 __all__ = [
@@ -29,12 +30,15 @@ __all__ = [
     "ALL_MEASURED",
     "BASELINE",
     "BUDGET_USED",
+    "HOST",
     "INTERRUPTED",
     "METRICS",
+    "QUANTITIES",
     "SCHEMA",
     "Arm",
     "ArmFacts",
     "Claim",
+    "ClockEvent",
     "Comparison",
     "Direction",
     "Expect",
@@ -51,14 +55,19 @@ __all__ = [
     "Package",
     "Part",
     "Ranked",
+    "Reading",
+    "Series",
     "Setting",
     "Share",
     "Stage",
     "Status",
+    "Stranger",
+    "Telemetry",
     "Trial",
     "Tuned",
     "Verdict",
     "Work",
+    "clock_events",
     "metric",
     "parameters",
 ]

@@ -58,7 +58,10 @@ class Measurement:
     """The samples of every metric for one case, all variants, one invocation.
 
     ``case`` is ``<path under benchmarks>::<function>[<parameters>]``; ``seconds`` is the wall time spent on it,
-    set-up included. A survey (solo passes only) has trials without samples and ``survey`` set.
+    set-up included. A survey (solo passes only) has trials without samples and ``survey`` set. ``blocks`` says when
+    each block took place, from and to, in seconds of the machine's monotonic clock; older records have none.
+    ``clock_events`` has a bit mask for each block: why a GPU's clocks were held back (ClockEvent). The measuring side
+    leaves it empty: it follows from the telemetry.
     """
 
     case: str
@@ -71,6 +74,8 @@ class Measurement:
     seconds: float = 0.0
     survey: bool = False
     warnings: tuple[str, ...] = ()
+    blocks: tuple[tuple[float, float], ...] = ()
+    clock_events: tuple[int, ...] = ()
 
     @property
     def title(self) -> str:

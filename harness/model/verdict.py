@@ -26,7 +26,7 @@ class Comparison:
 
     ``low`` and ``high`` are None while there are too few units for an interval. ``mean_ratio`` compares total times;
     ``unsteady`` says that it departs from the typical ratio by more than identical code does, and that the judgement
-    went by total time.
+    went by total time. ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU's clocks were held back.
     """
 
     metric: str
@@ -37,6 +37,7 @@ class Comparison:
     mean_ratio: float | None = None
     unsteady: bool = False
     warnings: tuple[str, ...] = ()
+    throttled: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

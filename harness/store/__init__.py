@@ -7,17 +7,46 @@ flight. A torn last line is dropped with a warning; any other bad line is an err
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from harness.model import SCHEMA, Claim, Expect, Measurement, Status, Trial, Work
+from harness.model import SCHEMA, Claim, Expect, Measurement, Status, Telemetry, Trial, Work
+from harness.store.lines import LONGEST_LINE, Record, StoreError, Writer, read_lines
+from harness.store.telemetry import TELEMETRY_FILE, TelemetryWriter, read_telemetry
+
+__all__ = [
+    "GATE_FILE",
+    "LONGEST_LINE",
+    "RESULT_FILE",
+    "RUN_FILE",
+    "TELEMETRY_FILE",
+    "TUNE",
+    "TUNED_FILE",
+    "Record",
+    "Run",
+    "StoreError",
+    "TelemetryWriter",
+    "Writer",
+    "load",
+    "measurement_from",
+    "new_run_folder",
+    "open_gate",
+    "open_invocation",
+    "open_run",
+    "read_header",
+    "read_measurements",
+    "result_files",
+    "run_folders",
+    "write_measurement",
+    "write_pairing",
+    "write_result",
+    "write_tuned",
+]
 
 RUN_FILE = "run.jsonl"
 GATE_FILE = "gate.jsonl"
@@ -25,46 +54,6 @@ RESULT_FILE = "gate.json"
 TUNED_FILE = "tune.json"
 TUNE = "tune"
 """The profile that a tuning writes in its run's record."""
-
-LONGEST_LINE = 256 * 2**20
-"""Bytes; a longer line is not one of ours, and reading it would cost memory without bound."""
-
-Record = dict[str, Any]
-
-
-class StoreError(Exception):
-    """Records that cannot be written or read; the message names the file and what to do."""
-
-
-class Writer:
-    """One process's record file: opened once, appended to line by line, each line on the disk when `write` returns."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise StoreError(
-                f"cannot write {path}: {error.strerror}; choose a folder you may write to with --results FOLDER"
-            ) from error
-
-    def write(self, kind: str, **content: Any) -> None:
-        """Append one record. Raises StoreError (disk full, say) with nothing but whole lines left in the file."""
-        line = (json.dumps({"record": kind, **content}, allow_nan=False, separators=(",", ":")) + "\n").encode()
-        before = os.fstat(self._descriptor).st_size
-        try:
-            written = os.write(self._descriptor, line)
-            if written != len(line):
-                raise OSError(28, "No space left on device")
-            os.fsync(self._descriptor)
-        except OSError as error:
-            os.ftruncate(self._descriptor, before)
-            raise StoreError(f"cannot write to {self.path}: {error.strerror}; what it already holds is kept") from error
-
-    def close(self) -> None:
-        """Close the file; writing afterwards is an error."""
-        os.close(self._descriptor)
 
 
 def open_invocation(folder: Path, name: str, *, environment: Mapping[str, Any], planned: Sequence[str]) -> Writer:
@@ -162,6 +151,7 @@ class Run:
     planned: tuple[str, ...] = ()
     ended: str = ""
     warnings: tuple[str, ...] = field(default=())
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
 
 def load(folder: Path) -> Run:
@@ -175,8 +165,11 @@ def load(folder: Path) -> Run:
     planned: dict[str, None] = {}
     ended = ""
     warnings: list[str] = []
+    telemetry = read_telemetry(folder / TELEMETRY_FILE, warnings)
     for path in sorted(folder.glob("*.jsonl"), key=_reading_order):
-        for number, record in _lines(path, warnings):
+        if path.name == TELEMETRY_FILE:
+            continue
+        for number, record in read_lines(path, warnings):
             kind = record.pop("record", None)
             try:
                 if kind in ("run", "header") and record["schema"] > SCHEMA:
@@ -196,49 +189,28 @@ def load(folder: Path) -> Run:
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise StoreError(f"{path}:{number} is no record of ours ({error}); remove that line or file") from error
     measurements.sort(key=lambda measurement: measurement.invocation)
-    return Run(folder, facts, claims, environment, tuple(measurements), tuple(planned), ended, tuple(warnings))
+    return Run(
+        folder, facts, claims, environment, tuple(measurements), tuple(planned), ended, tuple(warnings), telemetry
+    )
 
 
 def read_measurements(path: Path) -> list[Measurement]:
     """The finished measurements in one process's file, in the order they were written; none if there is no file."""
     if not path.is_file():
         return []
-    return [measurement_from(record) for _, record in _lines(path, []) if record.pop("record") == "measurement"]
+    return [measurement_from(record) for _, record in read_lines(path, []) if record.pop("record") == "measurement"]
 
 
 def read_header(path: Path) -> Record:
     """The first line of one process's file, or an empty record where it wrote none."""
     if not path.is_file():
         return {}
-    return next((record for _, record in _lines(path, []) if record.get("record") == "header"), {})
+    return next((record for _, record in read_lines(path, []) if record.get("record") == "header"), {})
 
 
 def _reading_order(path: Path) -> tuple[bool, list[object]]:
     numbers = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.stem)]
     return path.name != RUN_FILE, numbers
-
-
-def _lines(path: Path, warnings: list[str]) -> Iterator[tuple[int, Record]]:
-    with path.open("rb") as file:
-        number = 0
-        while line := file.readline(LONGEST_LINE + 1):
-            number += 1
-            if len(line) > LONGEST_LINE:
-                raise StoreError(f"{path}:{number} is longer than {LONGEST_LINE >> 20} MiB: not a record of ours")
-            try:
-                record = json.loads(line, parse_constant=_no_constant)
-                if not isinstance(record, dict):
-                    raise ValueError("not an object")
-            except (ValueError, RecursionError) as error:
-                if not line.endswith(b"\n"):
-                    warnings.append(f"{path}:{number}: the last line is torn (its process was stopped); dropped")
-                    return
-                raise StoreError(f"{path}:{number} is not JSON ({error}); remove that line or file") from error
-            yield number, record
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
 
 
 def _claim(stated: Mapping[str, Any]) -> Claim:
@@ -251,12 +223,23 @@ def measurement_from(record: Mapping[str, Any]) -> Measurement:
     trials = tuple(_trial(trial) for trial in content.pop("trials"))
     work = Work(**content.pop("work"))
     warnings = tuple(map(str, content.pop("warnings")))
+    blocks = tuple(_stretch(stretch) for stretch in content.pop("blocks", ()))
+    content["clock_events"] = tuple(map(int, content.pop("clock_events", ())))
     _check(str, "text", content, "case", "claim", "reason")
     _check(int, "a whole number", content, "invocation")
     _check((int, float), "a number", content, "seconds")
     if not isfinite(content["seconds"]):
         raise ValueError("seconds is not finite")
-    return Measurement(**{**content, "status": Status(content["status"])}, trials=trials, work=work, warnings=warnings)
+    return Measurement(
+        **{**content, "status": Status(content["status"])}, trials=trials, work=work, warnings=warnings, blocks=blocks
+    )
+
+
+def _stretch(pair: Sequence[float]) -> tuple[float, float]:
+    start, end = map(float, pair)
+    if not (isfinite(start) and isfinite(end)):
+        raise ValueError("a block's moment is not finite")
+    return start, end
 
 
 def _trial(record: Mapping[str, Any]) -> Trial:

@@ -1,0 +1,88 @@
+"""Telemetry: what the machine was doing while it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntFlag
+
+HOST = "host"
+"""The device name of readings that are about the machine and not about a GPU."""
+
+
+class ClockEvent(IntFlag):
+    """Why a GPU's clocks are not what they could be; the bits of NVML's clocks-event (formerly throttle) reasons."""
+
+    GPU_IDLE = 0x1
+    APPLICATION_CLOCKS = 0x2
+    SOFTWARE_POWER_CAP = 0x4
+    HARDWARE_SLOWDOWN = 0x8
+    SYNC_BOOST = 0x10
+    SOFTWARE_THERMAL = 0x20
+    HARDWARE_THERMAL = 0x40
+    POWER_BRAKE = 0x80
+    DISPLAY_CLOCKS = 0x100
+    BOARD_LIMIT = 0x200
+    RELIABILITY = 0x400
+
+
+def clock_events(mask: int) -> tuple[str, ...]:
+    """The reasons in a bit mask in words, such as ``hardware thermal``; bits that nobody has named are left out."""
+    return tuple((event.name or "").lower().replace("_", " ") for event in ClockEvent if mask & event)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One quantity of one device at a moment: seconds of the machine's monotonic clock."""
+
+    moment: float
+    device: str
+    quantity: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A device's readings of one quantity in the order they were taken, while one case was measured or none.
+
+    ``moments`` are seconds of the machine's monotonic clock and as many as ``values``.
+    """
+
+    device: str
+    quantity: str
+    moments: Sequence[float]
+    values: Sequence[float]
+    case: str = ""
+    invocation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A process on a GPU that is none of the run's; ``when`` is before, during or after it.
+
+    ``pid`` 0 stands for memory in use that NVML ascribes to no process. ``bytes`` is None where NVML does not tell.
+    """
+
+    when: str
+    device: str
+    pid: int
+    name: str = ""
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Everything that was seen of the machine during a run.
+
+    ``hertz`` is the rate asked for, ``start`` the moment that counts as the run's beginning, ``cost`` the watcher's own
+    CPU time as a share of one core (None where the run never said so). ``warnings`` has each thing that could not be
+    read, once.
+    """
+
+    hertz: float = 0.0
+    start: float = 0.0
+    series: tuple[Series, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
+    warnings: tuple[str, ...] = ()
+    cost: float | None = None
+    devices: tuple[str, ...] = field(default=())
