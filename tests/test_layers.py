@@ -15,7 +15,7 @@ HARNESS = ROOT / "harness"
 
 ORDER = (
     ("model",),
-    ("claims", "clock", "guard", "launch", "processes", "stats", "store"),
+    ("claims", "clock", "counter", "guard", "launch", "processes", "stats", "store"),
     ("probes", "compare"),
     ("contest", "loading", "report"),
     ("environment",),
@@ -33,7 +33,7 @@ MACHINES = frozenset({"torch", "torchvision", "pytest", "pytest_benchmark", "pyn
 FORBIDDEN = dict.fromkeys(MEASURING, JUDGES) | dict.fromkeys((*JUDGING, "run"), MACHINES)
 """What a part may import in no function, nor any harness module that it gets hold of."""
 
-STANDARD_ONLY = ("model", "claims", "guard", "launch", "processes", "store")
+STANDARD_ONLY = ("model", "claims", "counter", "guard", "launch", "processes", "store")
 ONLY_HERE = {
     "pytest": {"plugin"},
     "pytest_benchmark": {"plugin"},

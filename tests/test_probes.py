@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from harness.probes import NvmlError, ProcessTree, cuda_uuid, device_bytes, nvml, peak_bytes, watch_tree
-from harness.probes.energy import gpu_share, joules
+from harness.probes.energy import gpu_share
 from harness.probes.launches import kernels
 from harness.probes.peak import _MARK, CPU_SOURCE, CUDA_SOURCE, marked_peak
 from harness.probes.tree import PSS, TOGETHER
@@ -353,36 +353,20 @@ def test_workers_named_count_by_what_they_hold_alone():
         child.communicate()
 
 
-def test_energy_is_per_call_and_share_is_a_fraction():
-    """Joules are the counter's millijoules over all calls of at least three seconds; utilisation is out of 100."""
-    moment, counter = [0.0], [5_000]
+def test_the_share_is_a_fraction():
+    """Utilisation is out of 100."""
 
-    class Rates:
-        gpu = 40
-
-    class Nvml:
-        NVMLError = RuntimeError
-
-        def nvmlInit(self):
-            pass
-
-        def nvmlShutdown(self):
-            pass
-
-        def nvmlDeviceGetHandleByUUID(self, uuid):
-            return uuid
-
-        def nvmlDeviceGetTotalEnergyConsumption(self, handle):
-            return counter[0]
-
+    class Nvml(FakeNvml):
         def nvmlDeviceGetUtilizationRates(self, handle):
-            return Rates()
+            return SimpleNamespace(gpu=40)
 
-    def call():
-        moment[0] += 0.5
-        counter[0] += 2_000
+    assert gpu_share("GPU-a", module=Nvml())[0] == 0.4
 
-    spent, _ = joules(call, "GPU-1", lambda: None, module=Nvml(), now=lambda: moment[0])
-    assert spent == 2.0
-    assert moment[0] >= 3.0
-    assert gpu_share("GPU-1", module=Nvml())[0] == 0.4
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system tells no PSS")  # noqa: PTH110
+def test_what_a_tree_holds_alone():
+    """A child's own 40 MiB are unshared; the tree that is gone holds nothing."""
+    with child("x = bytearray(40 << 20)") as process:
+        assert 40 * MIB <= ProcessTree(process.pid).unshared() <= ProcessTree(process.pid).memory()[0]
+        tree = ProcessTree(process.pid)
+    assert tree.unshared() == 0

@@ -47,6 +47,7 @@ def solo(case: str, claim: Claim, asked: Asked, terms: Terms, name: str) -> Meas
 
 def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[str, str], list[str]]:
     from harness.probes import ProcessTree, cuda_uuid, device_bytes, gpu_share, watch_tree
+    from harness.probes.account import account
     from harness.probes.shared import shared_bytes, watch_shared
 
     tree = ProcessTree(os.getpid())
@@ -57,10 +58,16 @@ def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
     leave_early: Callable[[], object] | None = getattr(entrant.iteration, "leave_early", None)
     readings, sources = _alone(entrant, device)
     with watch_tree() as watched, watch_shared(shared_before) as shared:
+        before = account(os.getpid())
         turn = entrant.lap(1, 0)
+        used = account(os.getpid()).since(before)
     own = {"seconds": turn.seconds}
     if "cpu_seconds" in turn.readings:
         own["cpu_seconds"] = turn.readings["cpu_seconds"]
+    # CPU-seconds by the entrant's own account, which leaves the watching out.
+    own |= {name: amount for name, amount in used.items() if name != "cpu_seconds"}
+    if (unshared := tree.unshared()) is not None:
+        own["uss_bytes"] = float(unshared)
     readings |= own
     sources |= dict.fromkeys(own, SOURCE)
     if watched.warning:

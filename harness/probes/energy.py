@@ -6,10 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.probes.nvml import nvml
+from harness.counter import STEPS, tick
+from harness.probes.nvml import NvmlError, nvml
 
 LEAST_SECONDS = 3.0
-"""The energy counter moves in steps of tens of milliseconds: shorter stretches would be mostly rounding."""
+"""Power is averaged over a second by many boards: shorter stretches would count what came before them."""
+
+WATCHED_SECONDS = 3.0
+"""How long the counter is watched for its steps; one that has not moved often enough by then resolves nothing."""
 
 ENERGY_SOURCE = "NVML's energy counter, the whole board"
 SHARE_SOURCE = "NVML utilisation: any kernel ran in its last sampling period"
@@ -25,18 +29,40 @@ def joules(
 ) -> tuple[float, str]:
     """Joules of one ``call`` on the GPU of that UUID, over at least three seconds of calls, and the source.
 
-    ``settle`` waits for the device. Everything the board draws counts, idle power included. Raises NvmlError, and
-    whatever NVML raises on boards without the counter.
+    ``settle`` waits for the device. Everything the board draws counts, idle power included. The counter moves in steps,
+    of 20 to 100 ms on most boards: they are timed first, and the calls go on for fifty of them at least. Raises
+    NvmlError where the counter stands still, and whatever NVML raises on boards without it.
     """
     with nvml(module) as session:
         handle = session.nvmlDeviceGetHandleByUUID(uuid)
+
+        def read() -> float:
+            return float(session.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+
         settle()
-        before, start, calls = session.nvmlDeviceGetTotalEnergyConsumption(handle), now(), 0
-        while now() - start < LEAST_SECONDS:
+        step, before, start = _steps(read, now)
+        least, calls = max(LEAST_SECONDS, STEPS * step), 0
+        while now() - start < least:
             call()
             settle()
             calls += 1
-        return (session.nvmlDeviceGetTotalEnergyConsumption(handle) - before) / 1e3 / calls, ENERGY_SOURCE
+        source = f"{ENERGY_SOURCE}, over {now() - start:.1f} s, its steps {1e3 * step:.3g} ms"
+        return (read() - before) / calls, source
+
+
+def _steps(read: Callable[[], float], now: Callable[[], float]) -> tuple[float, float, float]:
+    """The length of the counter's steps, and its value and the moment when it had just moved. Raises NvmlError."""
+    moments, values = [now()], [read()]
+    while (step := tick(moments, values)) is None:
+        moment, value = now(), read()
+        if moment - moments[0] > WATCHED_SECONDS:
+            raise NvmlError(
+                f"energy is not resolvable: the counter moved {len(values) - 1} times in {WATCHED_SECONDS:g} s"
+            )
+        if value != values[-1]:
+            moments.append(moment)
+            values.append(value)
+    return step, values[-1], moments[-1]
 
 
 def gpu_share(uuid: str, *, module: Any = None) -> tuple[float, str]:

@@ -52,6 +52,15 @@ def cuda_uuid(device: Any, *, torch: Any = None) -> str:
     return uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
 
 
+def gpu_names(session: Any) -> list[str]:
+    """The UUIDs of all GPUs that an open NVML sees; those that cannot be asked are left out."""
+    found = []
+    for index in range(session.nvmlDeviceGetCount()):
+        with suppress(Exception):  # one board that has fallen off its bus must not hide the others
+            found.append(text(session.nvmlDeviceGetUUID(session.nvmlDeviceGetHandleByIndex(index))))
+    return found
+
+
 def device_bytes(uuid: str, *, module: Any = None) -> tuple[int | None, str]:
     """Bytes in use on the GPU of that UUID, by everybody, and the source; None and the reason where NVML cannot say.
 

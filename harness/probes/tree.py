@@ -14,6 +14,7 @@ import psutil
 PSS = "PSS of the process tree"
 TOGETHER = "RSS of the process and what its workers hold alone"
 RSS = "RSS, which counts shared pages again (its PSS may not be read)"
+_PRIVATE = ("Private_Clean:", "Private_Dirty:")
 
 
 class ProcessTree:
@@ -50,6 +51,11 @@ class ProcessTree:
             total += share
         return total, f"{PSS}; {refused} x {RSS}" if refused else PSS
 
+    def unshared(self) -> int | None:
+        """Bytes of memory that would be free without the tree: what each member maps alone; None where not told."""
+        shares = [_rollup(self._proc / str(member.pid), *_PRIVATE) for member in self.members()]
+        return None if None in shares else sum(share or 0 for share in shares)
+
     def memory_with(self, workers: Collection[int]) -> tuple[int, str]:
         """Bytes of this process and those of its workers that are named, whoever else shares their pages.
 
@@ -61,7 +67,7 @@ class ProcessTree:
             if member.pid == self.pid:
                 total += int(sum(_each(lambda member: member.memory_info().rss, [member])))
             elif member.pid in workers:
-                total += _rollup(self._proc / str(member.pid), "Private_Clean:", "Private_Dirty:") or 0
+                total += _rollup(self._proc / str(member.pid), *_PRIVATE) or 0
         return total, TOGETHER
 
     def cpu_seconds(self) -> float:

@@ -1,0 +1,104 @@
+"""A thread that reads sources at a set rate and keeps what it read until it is asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from harness.model import Reading
+from harness.probes.source import Source, fair_share
+
+RECKON = 20
+"""Samples between two reckonings of how much each source may take."""
+
+Take = Callable[[list[Reading]], None]
+
+
+class Sampler:
+    """Reads ``sources`` ``hertz`` times a second and hands each sample to ``take``, from a thread of its own.
+
+    It belongs into a process that idles while others measure. ``now`` gives the moments, ``spent`` the CPU time of the
+    calling thread, ``wait`` sleeps for some seconds and says whether the end has come: stand-ins need no time.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        hertz: float,
+        take: Take,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        spent: Callable[[], float] = time.thread_time,
+        wait: Callable[[float], bool] | None = None,
+    ) -> None:
+        self._sources = list(sources)
+        self._period = 1.0 / hertz
+        self._take = take
+        self._now = now
+        self._spent = spent
+        self._ended = threading.Event()
+        self._wait = wait or self._ended.wait
+        self._thread: threading.Thread | None = None
+        # Looks come from the thread and, at the ends of cases, from whoever drives: one at a time.
+        self._lock = threading.Lock()
+        self._most = float("inf")
+        self.cost_seconds = 0.0
+        self.samples = 0
+
+    def start(self) -> None:
+        """Begin to read, for the first time or again."""
+        self._ended.clear()
+        self._thread = threading.Thread(target=self.run, name="tipbench-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; after this nothing more is read. May be called twice, and before a start."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def replace(self, sources: Iterable[Source]) -> None:
+        """Read these from now on."""
+        with self._lock:
+            self._sources = list(sources)
+
+    def run(self) -> None:
+        """Read until the end, in step with the clock: a sample that comes late moves none of those after it."""
+        begun = self._spent() - self.cost_seconds
+        due = self._now() + self._period
+        while not self._wait(max(0.0, due - self._now())):
+            self.look()
+            self.cost_seconds = self._spent() - begun
+            due = max(due + self._period, self._now())
+
+    def look(self, *, everything: bool = False) -> None:
+        """Take one sample now of what is due, or of ``everything``."""
+        with self._lock:
+            found: list[Reading] = []
+            for source in self._sources:
+                moment = self._now()
+                if not everything and moment < source.due:
+                    continue
+                before = self._spent()
+                values = source.read()
+                source.spent(self._spent() - before)
+                source.due = moment + self._pause(source)
+                # To a tenth of a millisecond: a shorter stretch tells nothing, and the files are half as long.
+                found += [Reading(round(moment, 4), source.device, name, value) for name, value in values.items()]
+            self.samples += 1
+            if self.samples % RECKON == 1:
+                self._most = fair_share(source.cost / self._wanted(source) for source in self._sources)
+        self._take(found)
+
+    def _wanted(self, source: Source) -> float:
+        return max(source.period, self._period)
+
+    def _pause(self, source: Source) -> float:
+        """Seconds to a source's next reading: what it asks for, or what its cost makes of it.
+
+        A tenth of a period is given away: what comes a little early must not wait for the sample after it.
+        """
+        wanted = self._wanted(source) if source.period else 0.0
+        return max(0.9 * wanted, source.cost / self._most)
