@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import pairwise, permutations
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -207,6 +207,18 @@ def test_blocks_end_where_patience_does() -> None:
 
 
 @pytest.mark.parametrize("held_up", [8, 12, 14])
+def test_each_block_that_counts_has_its_moments() -> None:
+    """As many stretches as rounds of a variant, in order, each as long as the block's rounds and their lead-ins."""
+    stage = stage_of(baseline=1e-3, tip=2e-3)
+    blocks: list[tuple[float, float]] = [(0.0, 0.0)]
+    trials = stage.hold(blocks=blocks)
+    assert len(blocks) == len(trials["tip"].samples["seconds"])
+    assert all(start < end for start, end in blocks)
+    assert all(end <= later for (_, end), (later, _) in pairwise(blocks))
+    timed = sum(trial.samples["seconds"][0] * trial.iterations for trial in trials.values())
+    assert timed <= blocks[0][1] - blocks[0][0] < 1.5 * timed
+
+
 def test_rounds_that_turn_out_short_start_the_blocks_anew(held_up: int) -> None:
     """A variant held up while it warmed up gets more iterations; no round of the hasty start is kept."""
     stage = Stage()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,6 +54,18 @@ def test_a_measurement_says_what_it_is_of() -> None:
     assert [trial.expect for trial in found.trials] == [Expect.LOWER, Expect.HIGHER, Expect.LOWER]
     assert all(len(trial.samples["seconds"]) == 2 for trial in found.trials)
     assert found.seconds > 0
+
+
+def test_a_measurement_says_when_its_blocks_took_place() -> None:
+    """Each block lasted from one moment of the machine's monotonic clock to another, one after the other."""
+    before = monotonic()
+    found = taken({BASELINE: lambda: 1, "tip": lambda: 1})
+    after = monotonic()
+    assert len(found.blocks) == 2
+    moments = [moment for block in found.blocks for moment in block]
+    assert moments == sorted(moments)
+    assert before - 1e-6 <= moments[0] <= moments[-1] <= after + 1e-6
+    assert found.clock_events == ()
 
 
 def test_what_this_machine_lacks_is_skipped() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.compare.throttle import Heat, heat, remarks, throttled_share
 from harness.model import BASELINE, Kind, Measurement, Status, Trial, metric
 from harness.stats import Floats, quiet_ratio, total_ratio
 
@@ -34,11 +35,15 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All units of one variant and metric, in the order of their invocations."""
+    """All units of one variant and metric, in the order of their invocations.
+
+    ``throttled`` is the share of their blocks in which the GPU was, from 0 to 1.
+    """
 
     metric: str
     units: tuple[Unit, ...]
     warnings: tuple[str, ...] = ()
+    throttled: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ def evidence(measurements: Iterable[Measurement], variant: str, metric: str, kee
     """The units of a noisy metric; from single readings of the solo passes where no round carries it."""
     ordered = in_order(measurements)
     found: list[Unit] = []
+    heats: list[Heat] = []
     dropped = vanished = 0
     for measurement in ordered:
         pair = _measured(measurement, variant)
@@ -76,8 +82,11 @@ def evidence(measurements: Iterable[Measurement], variant: str, metric: str, kee
         rows = [np.asarray(trial.samples.get(metric, ()), dtype=np.float64) for trial in pair]
         blocks = min(len(row) for row in rows)
         usable = np.logical_and.reduce([np.isfinite(row[:blocks]) & (row[:blocks] >= 0) for row in rows])
+        dropped += max(len(row) for row in rows) - int(usable.sum())
+        if len(measurement.clock_events) == blocks:
+            heats.append(heat(measurement))
+            usable[list(heats[-1].left_out)] = False
         base, other = (row[:blocks][usable] for row in rows)
-        dropped += max(len(row) for row in rows) - len(base)
         if len(base) == 0:
             continue
         if (base == 0).any() or (other == 0).any():
@@ -95,7 +104,7 @@ def evidence(measurements: Iterable[Measurement], variant: str, metric: str, kee
         warnings.append(f"{dropped} rounds without a usable {metric} were left out")
     if vanished:
         warnings.append(f"{metric} was 0 in rounds of {vanished} of {len(found)} invocations: totals compared there")
-    return Evidence(metric, tuple(found), tuple(warnings))
+    return Evidence(metric, tuple(found), (*warnings, *remarks(heats)), throttled_share(heats))
 
 
 def exact_readings(measurements: Iterable[Measurement], variant: str, name: str) -> list[tuple[float, float]]:

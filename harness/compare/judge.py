@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from harness.compare.rules import Thresholds
+from harness.compare.throttle import marked
 from harness.compare.verdict import verdicts
 from harness.model import BUDGET_USED, INTERRUPTED, Claim, Measurement, Verdict
 from harness.store import Run
@@ -16,7 +17,8 @@ def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]
     """Every verdict of a run, in the order of its claims and then of its cases."""
     stopped_short = run.ended in (BUDGET_USED, INTERRUPTED)
     lost = "" if stopped_short else "planned, and no process ever finished it"
-    found = judge_measurements(run.claims, run.measurements, run.planned, thresholds, lost=lost)
+    measurements = marked(run.measurements, run.telemetry)
+    found = judge_measurements(run.claims, measurements, run.planned, thresholds, lost=lost)
     measured = {measurement.case for measurement in run.measurements}
     why = f"not reached: {run.ended}"
     return tuple(v if v.case in measured or lost else replace(v, reason=why) for v in found)

@@ -159,7 +159,9 @@ def _describe(found: Evidence, judged: tuple[float, ...], unsteady: bool, thresh
     low, high = (None, None) if interval is None else (math.exp(interval[0]), math.exp(interval[1]))
     total = hodges_lehmann([unit.total for unit in found.units[: len(judged)]])
     ratio = math.exp(hodges_lehmann(judged))
-    return Comparison(found.metric, len(judged), ratio, low, high, math.exp(total), unsteady, found.warnings)
+    return Comparison(
+        found.metric, len(judged), ratio, low, high, math.exp(total), unsteady, found.warnings, found.throttled
+    )
 
 
 def _stopped(question: _Question, measured: Comparison | None) -> tuple[Outcome, str] | None:

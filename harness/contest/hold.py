@@ -99,10 +99,12 @@ def hold(
     random: Random,
     weigh: Weigh = Weigh.NOTHING,
     energy: bool = False,
+    blocks: list[tuple[float, float]] | None = None,
 ) -> tuple[list[Trial], list[str]]:
     """Hold the contest of one case; the trials in the given order, and warnings.
 
-    A variant that disagrees, raises or runs out of time leaves the contest; the others go on. Raises BaselineFailed.
+    A variant that disagrees, raises or runs out of time leaves the contest; the others go on. ``blocks`` is filled with
+    the moments, by ``now``, from and to which each block lasted that counts. Raises BaselineFailed.
     """
     entries = {entrant.name: _Entry(entrant) for entrant in entrants}
     warnings: list[str] = []
@@ -112,7 +114,7 @@ def hold(
         _set_up(entries, random, warnings)
         _compare(entries, agreement, reference, random, warnings, footprints=weigh is Weigh.PROCESSES)
         _warm_up(entries, effort, now, random, warnings)
-        _measure(entries, effort, now, random, warnings)
+        _measure(entries, effort, now, random, warnings, [] if blocks is None else blocks)
         if weigh is Weigh.ALLOCATOR:
             _weigh(entries, warnings, energy=energy)
     return [_trial(entry, expect[name]) for name, entry in entries.items()], warnings
@@ -202,14 +204,22 @@ def _warm_up(
 
 
 def _measure(
-    entries: Mapping[str, _Entry], effort: Effort, now: Callable[[], float], random: Random, warnings: list[str]
+    entries: Mapping[str, _Entry],
+    effort: Effort,
+    now: Callable[[], float],
+    random: Random,
+    warnings: list[str],
+    moments: list[tuple[float, float]],
 ) -> None:
     alive = {entry.entrant.name: entry for entry in _alive(entries, random)}
     paces = {name: entry.pace for name, entry in alive.items() if entry.pace is not None}
     competing = {name: entry.entrant for name, entry in alive.items()}
     with garbage_collection_off():
         for starts_left in reversed(range(STARTS)):
-            hurried = _play_blocks(alive, competing, paces, effort, now, random, warnings, watchful=starts_left > 0)
+            moments.clear()
+            hurried = _play_blocks(
+                alive, competing, paces, effort, now, random, warnings, moments, watchful=starts_left > 0
+            )
             if not hurried:
                 break
             # Something had held up the warming up, a neighbour say, and the variant is quicker than it seemed.
@@ -229,6 +239,7 @@ def _play_blocks(
     now: Callable[[], float],
     random: Random,
     warnings: list[str],
+    moments: list[tuple[float, float]],
     *,
     watchful: bool,
 ) -> dict[str, float]:
@@ -248,6 +259,7 @@ def _play_blocks(
     for order in orders(sorted(competing), blocks + len(competing), random):
         if done == blocks or (done >= effort.fewest_blocks and now() > patience):
             break
+        start = now()
         try:
             turns = play(competing, paces, [name for name in order if name in competing])
         except Dropped as dropped:
@@ -265,6 +277,7 @@ def _play_blocks(
         if hurried and watchful:
             return hurried
         done += 1
+        moments.append((start, now()))
         for name, turn in turns.items():
             alive[name].turns.append(turn)
     return {}

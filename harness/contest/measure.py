@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 from zlib import crc32
 
@@ -70,6 +70,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
         if isinstance(given, Unavailable)
     ]
     present = {name: given for name, given in wanted.items() if isinstance(given, Variant)}
+    blocks: list[tuple[float, float]] = []
 
     def ended(
         status: Status, reason: str = "", trials: Sequence[Trial] = (), warnings: Sequence[str] = ()
@@ -84,6 +85,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
             asked.work,
             perf_counter() - start,
             warnings=tuple(warnings),
+            blocks=tuple((round(begin, 6), round(end, 6)) for begin, end in blocks),
         )
 
     if BASELINE not in present:
@@ -100,10 +102,11 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
                 reference=asked.reference,
                 expect=asked.expect,
                 effort=terms.effort.apart() if claim.apart else terms.effort,
-                now=perf_counter,
+                now=monotonic,  # other processes' clock too: whoever watches says what happened in which block
                 random=random,
                 weigh=Weigh.NOTHING if not terms.memory else Weigh.PROCESSES if claim.loader else Weigh.ALLOCATOR,
                 energy=asked.work.flops > 0,  # seconds a variant on a GPU: where arithmetic is what counts
+                blocks=blocks,
             )
     except BaselineFailed as failed:
         status = Status.TIMED_OUT if failed.status is Status.TIMED_OUT else Status.FAILED
