@@ -49,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
         default="standard",
         help="smoke: everything once, no verdicts; standard; thorough: more rounds",
     )
+    bench.add_argument(
+        "--watch", metavar="HZ", help="look at GPU and host this often a second meanwhile; default 20, 0: never"
+    )
     bench.add_argument("--list", action="store_true", help="list the claims and stop")
     bench.add_argument("--cases", action="store_true", help="with --list: the cases and variants too (imports torch)")
     bench.set_defaults(command=_bench)

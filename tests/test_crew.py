@@ -74,6 +74,7 @@ class Script:
     def __init__(self, folder: Path, width: int = 1) -> None:
         self.folder = folder
         self.began: list[str] = []
+        self.ended: list[str] = []
         self.invocations = 0
         self.crew = Crew(
             "python",
@@ -83,6 +84,7 @@ class Script:
             data=None,
             width=width,
             begins=lambda case, invocation: self.began.append(case),
+            ends=lambda case, invocation: self.ended.append(case),
         )
 
     def does(self, **by_name: str) -> list[str]:
@@ -140,7 +142,7 @@ def test_everything_measured_is_reported(script: Started) -> None:
     report = one.measure(one.does(a="", b=""))
     assert statuses(report) == {"a": Status.MEASURED, "b": Status.MEASURED}
     assert (report.unfinished, report.out_of_time, report.error) == (None, False, "")
-    assert one.began == ["x.py::a", "x.py::b"]
+    assert one.began == one.ended == ["x.py::a", "x.py::b"]
 
 
 @pytest.mark.parametrize(
@@ -161,6 +163,7 @@ def test_trouble_costs_the_case_in_flight(
     assert report.unfinished is not None
     assert reason in report.unfinished.reason
     assert not report.unfinished.survey
+    assert one.ended == ["x.py::a", "x.py::b"]
     assert (report.out_of_time, report.error) == (False, "")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -61,11 +61,9 @@ class Driven(Session):
         if plan["do"] == "measure":
             Random(plan["seed"]).shuffle(wanted)
         if plan["do"] in ("measure", "solo"):
-            from harness.environment import fingerprint
-
             with self._or_give_up():
                 self._writer = store.open_invocation(
-                    Path(plan["folder"]), plan["name"], environment=fingerprint(), planned=plan["cases"]
+                    Path(plan["folder"]), plan["name"], environment=self._environment(), planned=plan["cases"]
                 )
         elif plan["do"] == "arm":
             if self.device().type == "cuda":
@@ -74,10 +72,21 @@ class Driven(Session):
             if plan["introduce"]:
                 self._introduce(plan["under_test"])
         elif plan["do"] == "roll call":
-            from harness.environment import fingerprint, unusable_gpu
+            from harness.environment import unusable_gpu
 
-            self._channel.send(event="environment", environment=fingerprint(), unusable=unusable_gpu())
+            self._channel.send(event="environment", environment=self._environment(), unusable=unusable_gpu())
         return [items[case] for case in wanted]
+
+    def _environment(self) -> dict[str, Any]:
+        """The fingerprint, and on what of it this process measures: whoever watches must look at the same GPU."""
+        from harness.environment import fingerprint
+        from harness.probes import cuda_uuid
+
+        device: dict[str, str] = {"type": self.device().type}
+        if device["type"] == "cuda":
+            with suppress(Exception):  # a torch that does not tell leaves it unwatched, and the watch says so
+                device["uuid"] = cuda_uuid(self.device())
+        return {**fingerprint(), "device": device}
 
     def begin(self, case: str) -> None:
         """Say which case comes now: whoever drives keeps its time limit."""

@@ -28,6 +28,7 @@ from harness.run.crew import Crew, Report
 from harness.run.roll_call import CrewError, RollCall
 from harness.run.schedule import Measure, Schedule, Solo, Standing
 from harness.run.settings import PROFILES, Settings, effort, select
+from harness.run.watching import Watch
 
 OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
 """Exit status: whatever the verdicts; the harness failed; something was wrong, failed, timed out or lost."""
@@ -94,6 +95,7 @@ class _Bench:
         self._width = width
         self._invocation = 0
         self._schedule = Schedule([], units=1, solo=False)
+        self._watch = Watch(folder, settings.watch, note=screen.note)
 
     def hold(self, python: str, command: Sequence[str]) -> Path:
         writer = store.open_run(
@@ -110,6 +112,8 @@ class _Bench:
         why = INTERRUPTED
         try:
             with ExitStack() as stack:
+                # Around the crew: who is there before it starts, or when it is gone, is none of ours.
+                stack.enter_context(self._watch)
                 lent = None
                 if self._settings.python:
                     lent = launch.lend(Path(stack.enter_context(TemporaryDirectory(prefix="tipbench-lent-"))) / "lent")
@@ -122,7 +126,8 @@ class _Bench:
                         data=self._settings.data,
                         width=self._width,
                         lent=lent,
-                        begins=self._screen.begins,
+                        begins=self._begins,
+                        ends=self._watch.ends,
                         tick=self._tick,
                     )
                 )
@@ -145,6 +150,7 @@ class _Bench:
             environment=called.environment,
             planned=[*called.cases, *called.skipped, *called.failed],
         )
+        self._watch.measures_on(called.environment)
         self._screen.called(called.environment, len(called.cases), len(called.skipped))
         self._settle_absent(called, writer)
         if called.unusable_gpu and self._settings.device != "cpu":
@@ -169,6 +175,10 @@ class _Bench:
             return BUDGET_USED
         open_verdicts = any(not v.decided for s in self._schedule.standings.values() for v in s.verdicts)
         return ALL_MEASURED if open_verdicts else ALL_DECIDED
+
+    def _begins(self, case: str, invocation: int) -> None:
+        self._watch.begins(case, invocation)
+        self._screen.begins(case, invocation)
 
     def _selected(self, called: RollCall) -> RollCall:
         """Without the cases of other benchmarks in the same files: they were called too."""
@@ -225,7 +235,7 @@ class _Bench:
         return crew.solo(self._invocation, step.case, claim, step.variant, deadline=self._last)
 
     def _take_in(self, report: Report, writer: store.Writer) -> None:
-        found = list(report.measurements)
+        found = [self._watch.marked(measurement) for measurement in report.measurements]
         if report.unfinished is not None:
             store.write_measurement(writer, report.unfinished)
             found.append(report.unfinished)

@@ -20,7 +20,7 @@ from harness.run.bench import BAD, CANNOT_JUDGE, OK, TOOL_ERROR, UnusableGpu, ch
 from harness.run.bench import bench as hold_bench
 from harness.run.crew import Crew
 from harness.run.roll_call import CrewError
-from harness.run.settings import Settings, UsageError, seconds
+from harness.run.settings import WATCH, Settings, UsageError, hertz, seconds
 from harness.store import RUN_FILE, TUNE, TUNED_FILE, StoreError, load, run_folders
 
 INTERRUPTED = 130
@@ -45,6 +45,7 @@ def settings_from(options: argparse.Namespace, benchmarks: Path) -> Settings:
         python=options.python,
         profile=getattr(options, "profile", "standard"),
         budget=seconds(options.budget) if getattr(options, "budget", None) else None,
+        watch=hertz(getattr(options, "watch", None) or f"{WATCH:g}"),
     )
 
 

@@ -58,6 +58,7 @@ class Crew:
         width: int,
         lent: Path | None = None,
         begins: Callable[[str, int], None] = lambda *_: None,
+        ends: Callable[[str, int], None] = lambda *_: None,
         tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._python = python
@@ -67,6 +68,7 @@ class Crew:
         self._width = width
         self._lent = lent
         self._begins = begins
+        self._ends = ends
         self._tick = tick
         self._waiting: list[tuple[frozenset[str], LiveProcess, int]] = []
         self._started = 0
@@ -209,6 +211,7 @@ class Crew:
                         self._begins(message["case"], invocation)
                     case "ends":
                         began, between = None, time.monotonic()
+                        self._ends(message["case"], invocation)
                     case "error":
                         error = message["reason"]
         except ChannelClosed:
@@ -218,6 +221,8 @@ class Crew:
                 unfinished = self._ended(began[0], claims, invocation, Status.FAILED, why, time.monotonic() - began[1])
         finally:
             status = process.end()
+            if began is not None:
+                self._ends(began[0], invocation)
         found = read_measurements(self._folder / f"{name}.jsonl")
         if unfinished is not None:
             if any(measurement.case == unfinished.case for measurement in found):

@@ -30,6 +30,12 @@ PROFILES = {
     "thorough": Profile(budget=3600.0, units=28, solo=True, most_blocks=30),
 }
 
+WATCH = 20.0
+"""How often a second the machine is looked at while a run goes on."""
+
+OFTENEST = 1000.0
+"""Looks a second that make any sense: NVML's own readings change far less often."""
+
 SHORTEST_BUDGET = 20.0
 """Seconds; importing torch and calling the roll take about that long on a small machine."""
 
@@ -46,6 +52,7 @@ class Settings:
     python: str | None = None
     profile: str = "standard"
     budget: float | None = None
+    watch: float = WATCH
 
     @property
     def seconds(self) -> float:
@@ -65,6 +72,19 @@ def seconds(text: str) -> float:
             f"--budget {text} is too short: importing torch alone takes some of it; give at least {SHORTEST_BUDGET:g}s"
         )
     return budget
+
+
+def hertz(text: str) -> float:
+    """How often a second to look at the machine: ``20``, ``5.5``; ``0`` not at all. Raises UsageError."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1.0
+    if not (rate == 0 or 0.1 <= rate <= OFTENEST):
+        raise UsageError(
+            f"--watch {text!r} is no rate; give looks a second from 0.1 to {OFTENEST:g}, 20 say, or 0 to watch nothing"
+        )
+    return rate
 
 
 def select(claims: list[Claim], wanted: tuple[str, ...]) -> list[Claim]:
