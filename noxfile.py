@@ -92,6 +92,13 @@ def cost(session: nox.Session) -> None:
 
 
 @nox.session(reuse_venv=True)
+def watch_cost(session: nox.Session) -> None:
+    """What watching at 20 Hz changes in 5 ms rounds, and the watch's own CPU time (about five minutes)."""
+    session.install(*PINNED, "-e", ".")
+    session.run("python", "scripts/watch_cost.py", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
 def race(session: nox.Session) -> None:
     """The race of loader settings against the full grid of them (about half an hour), and a million files."""
     session.install(*PINNED, "-e", LOADERS)

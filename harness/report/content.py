@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.compare import Thresholds, comparison
 from harness.compare.judge import judge
+from harness.compare.throttle import marked_run
 from harness.model import (
     BASELINE,
     Claim,
@@ -21,6 +22,7 @@ from harness.model import (
     parameters,
 )
 from harness.report.readings import measured, memory, typical
+from harness.report.watching import watch_remarks
 from harness.report.words import better, duration, effect, inert, interval, quantity
 from harness.store import Run
 
@@ -93,6 +95,7 @@ class _Footnotes:
 
 def content(run: Run) -> Content:
     """Judge a run and put everything about it into words."""
+    run = marked_run(run)
     verdicts = judge(run)
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in run.measurements:
@@ -114,7 +117,7 @@ def content(run: Run) -> Content:
         tuple(sections),
         tuple(skipped),
         tuple(uncalled),
-        (*notes.numbers, *map(inert, _general_warnings(run))),
+        (*notes.numbers, *map(inert, _general_warnings(run)), *watch_remarks(run)),
     )
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from harness.compare.judge import judge
 from harness.model import Measurement, Trial, parameters
+from harness.report.columns import category
+from harness.report.telemetry import energy_frame, memory_frame, telemetry_frame, throttle_frame
 from harness.store import Run
+
+__all__ = [
+    "energy_frame",
+    "memory_frame",
+    "samples_frame",
+    "telemetry_frame",
+    "throttle_frame",
+    "verdicts_frame",
+]
 
 Series = tuple[Measurement, Trial, str, tuple[float, ...]]
 
@@ -28,19 +38,22 @@ def samples_frame(run: Run) -> pd.DataFrame:
     starts = np.cumsum(lengths) - lengths
     return pd.DataFrame(
         {
-            "case": _category((m.case for m, *_ in series), lengths),
-            "claim": _category((m.claim for m, *_ in series), lengths),
-            "variant": _category((trial.variant for _, trial, *_ in series), lengths),
+            "case": category((m.case for m, *_ in series), lengths),
+            "claim": category((m.claim for m, *_ in series), lengths),
+            "variant": category((trial.variant for _, trial, *_ in series), lengths),
             "invocation": np.repeat(np.fromiter((m.invocation for m, *_ in series), np.int32, len(series)), lengths),
             "block": (np.arange(total) - np.repeat(starts, lengths)).astype(np.int32),
-            "metric": _category((name for *_, name, _ in series), lengths),
+            "metric": category((name for *_, name, _ in series), lengths),
             "value": np.fromiter(chain.from_iterable(values for *_, values in series), np.float64, total),
         }
     )
 
 
 def verdicts_frame(run: Run) -> pd.DataFrame:
-    """Every verdict of a run, judged anew: one row a case and variant, ratios and intervals as variant/baseline."""
+    """Every verdict of a run, judged anew: one row a case and variant, ratios and intervals as variant/baseline.
+
+    ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU was.
+    """
     rows = [
         {
             "claim": verdict.claim,
@@ -55,6 +68,7 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
             "mean_ratio": found.mean_ratio if found else None,
             "units": found.units if found else 0,
             "unsteady": found.unsteady if found else False,
+            "throttled": found.throttled if found else 0.0,
             "more_units": verdict.more_units,
             "more_seconds": verdict.more_seconds,
             "reason": verdict.reason,
@@ -64,7 +78,7 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
     ]
     types = {
         **dict.fromkeys(("claim", "case", "parameters", "variant", "verdict", "metric"), "category"),
-        **dict.fromkeys(("ratio", "low", "high", "mean_ratio", "more_seconds"), "float64"),
+        **dict.fromkeys(("ratio", "low", "high", "mean_ratio", "more_seconds", "throttled"), "float64"),
         **dict.fromkeys(("units", "more_units"), "int64"),
         "unsteady": "bool",
     }
@@ -81,6 +95,7 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
         "mean_ratio",
         "units",
         "unsteady",
+        "throttled",
         "more_units",
         "more_seconds",
         "reason",
@@ -93,12 +108,3 @@ def _series(run: Run) -> Iterator[Series]:
         for trial in measurement.trials:
             for name, values in trial.samples.items():
                 yield measurement, trial, name, values
-
-
-def _category(names: Iterable[str], lengths: npt.NDArray[np.int64]) -> pd.Categorical[str]:
-    """One name a series, repeated by its length, without ever making a string a row."""
-    codes: dict[str, int] = {}
-    numbered = [codes.setdefault(name, len(codes)) for name in names]
-    # object, not pandas' own strings: those refuse what cannot be encoded, and names are whatever was recorded
-    categories: pd.Index[str] = pd.Index(list(codes), dtype=object)
-    return pd.Categorical.from_codes(np.repeat(np.asarray(numbered, np.int32), lengths), categories=categories)
