@@ -206,7 +206,6 @@ def test_blocks_end_where_patience_does() -> None:
     assert 6 <= len(trials["tip"].samples["seconds"]) < 10
 
 
-@pytest.mark.parametrize("held_up", [8, 12, 14])
 def test_each_block_that_counts_has_its_moments() -> None:
     """As many stretches as rounds of a variant, in order, each as long as the block's rounds and their lead-ins."""
     stage = stage_of(baseline=1e-3, tip=2e-3)
@@ -219,6 +218,7 @@ def test_each_block_that_counts_has_its_moments() -> None:
     assert timed <= blocks[0][1] - blocks[0][0] < 1.5 * timed
 
 
+@pytest.mark.parametrize("held_up", [8, 12, 14])
 def test_rounds_that_turn_out_short_start_the_blocks_anew(held_up: int) -> None:
     """A variant held up while it warmed up gets more iterations; no round of the hasty start is kept."""
     stage = Stage()

@@ -60,12 +60,12 @@ def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
     with watch_tree() as watched, watch_shared(shared_before) as shared:
         before = account(os.getpid())
         turn = entrant.lap(1, 0)
-        used = account(os.getpid()).since(before)
+        spent = account(os.getpid()).since(before)
     own = {"seconds": turn.seconds}
     if "cpu_seconds" in turn.readings:
         own["cpu_seconds"] = turn.readings["cpu_seconds"]
     # CPU-seconds by the entrant's own account, which leaves the watching out.
-    own |= {name: amount for name, amount in used.items() if name != "cpu_seconds"}
+    own |= {name: amount for name, amount in spent.items() if name != "cpu_seconds"}
     if (unshared := tree.unshared()) is not None:
         own["uss_bytes"] = float(unshared)
     readings |= own

@@ -102,7 +102,7 @@ class Machine:
         self._before[name] = (now, counter)
         if before is None or now <= before[0]:
             return {}
-        return {name: min(most, max(0.0, (counter - before[1]) / (now - before[0])))}
+        return {name: round(min(most, max(0.0, (counter - before[1]) / (now - before[0]))), 4)}
 
 
 def stalled_seconds(file: bytes) -> float:

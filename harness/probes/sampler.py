@@ -98,7 +98,6 @@ class Sampler:
     def _pause(self, source: Source) -> float:
         """Seconds to a source's next reading: what it asks for, or what its cost makes of it.
 
-        A tenth of a period is given away: what comes a little early must not wait for the sample after it.
+        Half a sample is given away: what would be due a moment after a sample must not wait for the next one.
         """
-        wanted = self._wanted(source) if source.period else 0.0
-        return max(0.9 * wanted, source.cost / self._most)
+        return max(source.period - 0.5 * self._period, source.cost / self._most)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from harness.report.watching import watched_line
 from harness.report.words import duration, inert, quantity
 from harness.store import Run
 
@@ -15,8 +14,6 @@ def header_lines(run: Run) -> Iterator[tuple[str, str]]:
     """Run, machine, GPUs, software, revision: one label and line each. Nothing in a record can make this fail."""
     yield "run", _joined(_when(run.facts.get("started")), _profile(run.facts))
     yield from machine_lines(run.environment)
-    if watched := watched_line(run):
-        yield "watched", watched
 
 
 def machine_lines(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,7 @@ from harness.report.layout import Layout, fit
 from harness.report.page import Page
 from harness.report.page import grid as grid_of
 from harness.report.selftest import selftest_of
+from harness.report.watching import watched_line
 from harness.report.words import inert
 from harness.store import Run
 
@@ -69,7 +70,9 @@ class _Page(Page):
 
     def header(self, run: Run) -> None:
         grid = grid_of(2)
-        for label, line in (*header_lines(run), ("selftest", selftest_of(run))):
+        for label, line in (*header_lines(run), ("watched", watched_line(run)), ("selftest", selftest_of(run))):
+            if not line:
+                continue
             grid.add_row(self.text(label, "dim"), self.text(line))
         if run.ended:
             grid.add_row(self.text("ended", "dim"), self.text(inert(run.ended)))

@@ -115,8 +115,13 @@ class _Found:
                 self._devices = tuple(map(_text, record["names"]))
             case "stranger":
                 held = record["bytes"]
-                texts = (_text(record[name]) for name in ("when", "device"))
-                seen = Stranger(*texts, int(record["pid"]), _text(record["name"]), None if held is None else int(held))
+                seen = Stranger(
+                    _text(record["when"]),
+                    _text(record["device"]),
+                    int(record["pid"]),
+                    _text(record["name"]),
+                    None if held is None else int(held),
+                )
                 self._strangers[seen] = None
             case "warning":
                 self._warnings[_text(record["text"])] = None
