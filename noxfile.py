@@ -83,6 +83,13 @@ def gate_power(session: nox.Session) -> None:
 
 
 @nox.session(reuse_venv=True)
+def gpu_proof(session: nox.Session) -> None:
+    """The proof on a GPU, in parts of at most ten minutes: the clock, the watch, ceilings, the gate, the claims."""
+    session.install(*PINNED, "-e", LOADERS, "--group", "tests")
+    session.run("python", "scripts/gpu_proof", *(session.posargs or ("all",)))
+
+
+@nox.session(reuse_venv=True)
 def cost(session: nox.Session) -> None:
     """Print the harness's own cost: between rounds, against torch's Timer, at start-up, and of decoding."""
     session.install(*PINNED, "-e", LOADERS, "--group", "tests")

@@ -207,25 +207,26 @@ def make_together(root: Path, slowdown: float, *, copies: int = 4) -> Path:
     return folder
 
 
-def make(root: Path, slowdown: float, *, loader: bool = False, copies: int = 2) -> Repository:
+def make(root: Path, slowdown: float, *, loader: bool = False, copies: int = 2, work: str = WORK) -> Repository:
     """A repository in the empty folder ``root``, its head doing that share more steps: really, and in whole steps.
 
     Without a slow-down head differs by a comment. ``copies`` are the cases of each of 10 kinds of work, or of 2 kinds
-    of loaders; each case has a baseline and a variant, and head's are judged against base's. Raises ValueError where
-    the slow-down is no whole number of steps.
+    of loaders; each case has a baseline and a variant, and head's are judged against base's. ``work`` is the package
+    under test, with ``{steps}`` where the number of steps goes. Raises ValueError where the slow-down is no whole
+    number of steps.
     """
     steps = slowed(slowdown)
     repository = Repository(root)
     repository.write(".gitignore", "results/\n__pycache__/\n")
     repository.write("pyproject.toml", '[tool.harness]\nunder-test = ["work"]\n')
-    repository.write("work/__init__.py", WORK.format(steps=STEPS))
+    repository.write("work/__init__.py", work.format(steps=STEPS))
     name, text = ("bench_loader.py", LOADER) if loader else ("bench_work.py", COMPUTE)
     repository.write(f"benchmarks/{name}", text.replace("{copies}", str(copies)))
     repository.git("init", "--quiet", "-b", "main")
     repository.git("add", ".")
     repository.git("commit", "--quiet", "-m", "Base")
     repository.git("checkout", "--quiet", "-b", "head")
-    changed = WORK.format(steps=steps)
+    changed = work.format(steps=steps)
     repository.write("work/__init__.py", changed if slowdown else changed + "\n# nothing else has changed\n")
     repository.git("commit", "--quiet", "-am", "Head")
     return repository

@@ -1,0 +1,1 @@
+"""The proof on a real GPU, in parts of at most ten minutes."""

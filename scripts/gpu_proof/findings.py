@@ -1,0 +1,121 @@
+"""What a part of the proof found: figures beside their goals, kept as JSON, and together as Markdown."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+
+class Skipped(Exception):
+    """A part, or a check, that this machine cannot hold; the message says what it lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One figure: what it is, what it came to, what it must reach, and whether it does (None where nothing is asked).
+
+    ``skipped`` says why a check could not be held.
+    """
+
+    name: str
+    value: float | str | None = None
+    unit: str = ""
+    goal: str = ""
+    reached: bool | None = None
+    skipped: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of the proof with what it found; ``seconds`` is what it took."""
+
+    name: str
+    device: str
+    status: str = DONE
+    reason: str = ""
+    seconds: float = 0.0
+    findings: list[Finding] = field(default_factory=list)
+    _start: float = field(default_factory=time.monotonic)
+
+    def add(self, name: str, value: float | str | None = None, unit: str = "", **more: Any) -> Finding:
+        """Note a finding, and say it: a proof that is cut off has said what it found by then."""
+        found = Finding(name, value, unit, **more)
+        self.findings.append(found)
+        self.seconds = time.monotonic() - self._start
+        print(f"  {line(found)}", flush=True)
+        return found
+
+    def skip(self, name: str, reason: str) -> None:
+        """Note a check that cannot be held here."""
+        self.add(name, skipped=reason)
+
+    @property
+    def failures(self) -> list[Finding]:
+        """The goals that were missed."""
+        return [finding for finding in self.findings if finding.reached is False]
+
+    def save(self, folder: Path) -> Path:
+        """Write it as JSON."""
+        self.seconds = time.monotonic() - self._start
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}.json"
+        document = {
+            "part": self.name,
+            "device": self.device,
+            "status": self.status,
+            "reason": self.reason,
+            "seconds": round(self.seconds, 1),
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+        path.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
+        return path
+
+
+def line(finding: Finding) -> str:
+    """A finding on one line."""
+    if finding.skipped:
+        return f"{finding.name}: skipped: {finding.skipped}"
+    mark = {True: "reached", False: "MISSED", None: ""}[finding.reached]
+    goal = f" (goal {finding.goal}: {mark})" if finding.goal else ""
+    return f"{finding.name}: {number(finding.value)} {finding.unit}".rstrip() + goal
+
+
+def number(value: float | str | None) -> str:
+    """Four digits, or the words."""
+    return "" if value is None else value if isinstance(value, str) else f"{value:.4g}"
+
+
+def summary(folder: Path, order: Sequence[str]) -> Path:
+    """Write ``summary.md`` from the parts that are in the folder, in that order."""
+    documents = [
+        json.loads(path.read_text(encoding="utf-8")) for name in order if (path := folder / f"{name}.json").exists()
+    ]
+    path = folder / "summary.md"
+    path.write_text("\n".join(_markdown(documents)) + "\n", encoding="utf-8")
+    return path
+
+
+def _markdown(documents: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    yield "# The proof on a GPU"
+    for document in documents:
+        status = f"{document['status']}: {document['reason']}" if document["reason"] else document["status"]
+        yield f"\n## {document['part']} ({status}; {document['seconds']:g} s on {document['device']})\n"
+        if document["findings"]:
+            yield "| what | found | goal | |"
+            yield "|---|---|---|---|"
+        for finding in document["findings"]:
+            found = f"{number(finding['value'])} {finding['unit']}".strip()
+            mark = {True: "reached", False: "**missed**", None: ""}[finding["reached"]]
+            told = f"skipped: {finding['skipped']}" if finding["skipped"] else mark
+            yield "| " + " | ".join(_cell(each) for each in (finding["name"], found, finding["goal"], told)) + " |"
+
+
+def _cell(text: str) -> str:
+    return " ".join(str(text).split()).replace("|", "\\|")

@@ -1,0 +1,151 @@
+"""The gate on a GPU: identical code must alarm nobody, three percent more work really done must be caught."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from gate_power.live import Call, call
+from gate_power.repository import make
+
+from gpu_proof.findings import Part, Skipped
+from harness.model import Gated
+
+WORK = '''"""What is under test: kinds of GPU work, so many steps an iteration."""
+
+import torch
+
+STEPS = {steps}
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def random(*shape, dtype=torch.float32):
+    return torch.rand(*shape, device=DEVICE, dtype=dtype)
+
+
+def dispatch():
+    a = random(4)
+    return lambda: a + a
+
+
+def pointwise():
+    a = random(2**18)
+    return lambda: a * 2
+
+
+def chain():
+    a = random(2**16)
+    return lambda: a.relu().sigmoid()
+
+
+def softmax():
+    a = random(256, 512)
+    return lambda: a.softmax(-1)
+
+
+def reduction():
+    a = random(512, 512)
+    return lambda: a.sum(0)
+
+
+def product():
+    a = random(256, 256)
+    return lambda: a @ a
+
+
+def half_product():
+    a = random(512, 512, dtype=torch.bfloat16)
+    return lambda: a @ a
+
+
+def small_bmm():
+    a, b = random(64, 32, 32), random(64, 32, 32)
+    return lambda: torch.bmm(a, b)
+
+
+def convolution():
+    net, image = torch.nn.Conv2d(8, 8, 3, device=DEVICE).requires_grad_(False), random(1, 8, 32, 32)
+    return lambda: net(image)
+
+
+def gathering():
+    table, places = random(1000, 64), torch.arange(0, 1000, 3, device=DEVICE)
+    return lambda: table[places]
+
+
+KINDS = {{
+    made.__name__: made
+    for made in (
+        dispatch, pointwise, chain, softmax, reduction, product, half_product, small_bmm, convolution, gathering
+    )
+}}
+
+
+def iteration(kind, steps=STEPS):
+    """A callable that takes the steps of one iteration."""
+    step = KINDS[kind]()
+
+    def take():
+        for _ in range(steps - 1):
+            step()
+        return step()
+
+    return take
+'''
+
+
+def gate_identical(part: Part, device: str, seconds: float, copies: int) -> None:
+    """Head differs from base by a comment: nothing may be called regressed."""
+    found = _held(device, seconds, copies, slowdown=0.0, target="5%")
+    outcomes = Counter(one.outcome for one in found.decisions)
+    alarms = outcomes[Gated.REGRESSED]
+    enough = len(found.decisions) >= 100
+    part.add("decisions", len(found.decisions), goal="at least 100", reached=enough)
+    part.add("false alarms", alarms, goal="0", reached=alarms == 0)
+    share = outcomes[Gated.UNCHANGED] / max(1, len(found.decisions))
+    part.add("called unchanged", share, "of them", detail={str(key): value for key, value in outcomes.items()})
+    _told(part, found)
+
+
+def gate_slower(part: Part, device: str, seconds: float, copies: int) -> None:
+    """Head takes 103 steps where base takes 100, exactly: at a target of 3 % nearly all of it must be caught."""
+    found = _held(device, seconds, copies, slowdown=0.03, target="3%")
+    outcomes = Counter(one.outcome for one in found.decisions)
+    caught = outcomes[Gated.REGRESSED] / max(1, len(found.decisions))
+    part.add("decisions", len(found.decisions), detail={str(key): value for key, value in outcomes.items()})
+    part.add("3 % more work caught", caught, "of them", goal="at least 0.95", reached=caught >= 0.95)
+    part.add(
+        "called unchanged all the same", outcomes[Gated.UNCHANGED], goal="0", reached=not outcomes[Gated.UNCHANGED]
+    )
+    _told(part, found)
+
+
+def _held(device: str, seconds: float, copies: int, *, slowdown: float, target: str) -> Call:
+    if shutil.which("git") is None:
+        raise Skipped("the gate compares revisions, and there is no git here")
+    with TemporaryDirectory(prefix="gpu-proof-") as scratch:
+        root = Path(scratch) / "repository"
+        root.mkdir()
+        make(root, slowdown, copies=copies, work=WORK)
+        options = ["--target", target, "--device", device, "--budget", f"{seconds:.0f}s", "--every"]
+        print(f"  two live processes take turns on the {device}, for up to {seconds:.0f} s", flush=True)
+        return call(root, options)
+
+
+def _told(part: Part, found: Call) -> None:
+    """How each kind of work came out, and what it took."""
+    part.add("exit status", str(found.status))
+    part.add("wall time", found.wall, "s")
+    part.add("units a decision", sum(one.units for one in found.decisions) / max(1, len(found.decisions)))
+    kinds: dict[str, list[float]] = {}
+    for one in found.decisions:
+        if one.ratio is not None:
+            kinds.setdefault(one.case.partition("[")[2].partition("-")[0], []).append(one.ratio)
+    for kind, ratios in kinds.items():
+        low, high = min(ratios), max(ratios)
+        part.add(
+            f"head / base, {kind}", median(ratios), "x", detail={"low": low, "high": high, "decisions": len(ratios)}
+        )

@@ -1,0 +1,258 @@
+"""The watch: what it costs, its numbers against nvidia-smi's, energy against power, and a stranger on the GPU."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from math import exp, log
+from pathlib import Path
+from random import Random
+from statistics import fmean, median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from harness.probes.gpu import Gpu
+
+from gpu_proof.findings import Part
+from gpu_proof.running import environment, harness, latest
+from harness.clock import clock_for
+from harness.probes.nvml import NvmlError, cuda_uuid, nvml
+from harness.stats import signed_rank_interval
+
+HERTZ = 20.0
+SEGMENT = 0.5
+"""Seconds with the watch on, or off, between two changes."""
+
+WATCHER = """
+import sys
+from pathlib import Path
+from harness.run.watching import Watch
+with Watch(Path(sys.argv[1]), float(sys.argv[2])) as watch:
+    watch.measures_on({"device": {"uuid": sys.argv[3]} if sys.argv[3] else None})
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+STRANGER = """
+import sys, threading, torch
+held = torch.ones(2**28, device="cuda")
+print("ready", flush=True)
+over = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+while not over.is_set():
+    held.mul_(1.0)
+    torch.cuda.synchronize()
+"""
+
+QUERY = {
+    "clocks.sm": ("sm_clock_hertz", 1e6, 0.05),
+    "clocks.mem": ("memory_clock_hertz", 1e6, 0.01),
+    "memory.used": ("used_bytes", 2.0**20, 0.01),
+    "power.draw": ("power_watts", 1.0, 0.10),
+    "temperature.gpu": ("temperature_celsius", 1.0, 0.06),
+    "utilization.gpu": ("utilisation", 0.01, 0.10),
+    "pcie.link.gen.current": ("pcie_generation", 1.0, 0.0),
+    "pcie.link.width.current": ("pcie_width", 1.0, 0.0),
+}
+"""nvidia-smi's words, ours, the factor between them, and how far apart two readings at nearly the same time may be."""
+
+
+def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
+    """Every check that this machine can hold."""
+    where = torch.device(device)
+    _cost(part, where, pairs=6 if quick else 60)
+    if device != "cuda":
+        for name in ("NVML against nvidia-smi", "energy against power", "a stranger on the GPU", "clock events"):
+            part.skip(name, "needs CUDA")
+        return
+    uuid = cuda_uuid(where)
+    try:
+        with nvml() as session:
+            warnings: list[str] = []
+            gpu = Gpu(session, uuid, warnings.append)
+            with _load(where):
+                _against_smi(part, gpu, uuid)
+                _energy(part, gpu, seconds=10.0)
+                _events(part, gpu)
+            for warning in warnings:
+                part.add(warning)
+    except NvmlError as error:
+        part.add("NVML", str(error), goal="it answers", reached=False)
+    _stranger(part, folder)
+
+
+def _cost(part: Part, device: torch.device, pairs: int) -> None:
+    """Rounds of 5 ms beside a watch that is stopped and let go on in turns, in random order."""
+    clock = clock_for(device)
+    side = 1024 if device.type == "cuda" else 192
+    left, right = torch.randn(2, side, side, device=device)
+    call = left.matmul
+    count = 1
+    while (seconds := clock.lap(lambda: call(right), count).seconds) < 0.005:
+        count = max(count + 1, int(count * min(10.0, 0.006 / seconds)))
+    random = Random(0)
+    uuid = cuda_uuid(device) if device.type == "cuda" else ""
+    ratios = []
+    with TemporaryDirectory(prefix="gpu-proof-") as place, _child(WATCHER, place, str(HERTZ), uuid) as watcher:
+        for _ in range(pairs):
+            means = {}
+            for on in random.sample((True, False), 2):
+                os.kill(watcher.pid, signal.SIGCONT if on else signal.SIGSTOP)
+                means[on] = _rounds(lambda: clock.lap(lambda: call(right), count).seconds / count)
+            ratios.append(log(means[True] / means[False]))
+        os.kill(watcher.pid, signal.SIGCONT)
+    interval = signed_rank_interval(ratios, 0.05)
+    low, high = (None, None) if interval is None else (100 * (exp(each) - 1) for each in interval)
+    change = 100 * (exp(median(ratios)) - 1)
+    cuda = device.type == "cuda"
+    part.add(
+        f"5 ms rounds beside a watch at {HERTZ:g} Hz", change, "%",
+        goal="below 0.5 %" if cuda else "", reached=change < 0.5 if cuda else None,
+        detail={"low": low, "high": high, "pairs": pairs},
+    )  # fmt: skip
+
+
+def _rounds(once: Callable[[], float]) -> float:
+    """The mean of a segment's rounds; the first ones after a change are nobody's."""
+    for _ in range(4):
+        once()
+    end = time.perf_counter() + SEGMENT
+    found = []
+    while time.perf_counter() < end:
+        found.append(once())
+    return fmean(found)
+
+
+@contextmanager
+def _child(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that has said that it is ready; it ends when its input does."""
+    command = [sys.executable, "-c", code, *arguments]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        try:
+            if process.stdout.readline().strip() != "ready":
+                raise RuntimeError("a process of the proof did not start")
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.communicate(timeout=60)
+
+
+@contextmanager
+def _load(device: torch.device) -> Iterator[None]:
+    """Products on the GPU without a pause, from a thread."""
+    left, right = torch.randn(2, 8192, 8192, device=device, dtype=torch.bfloat16)
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.is_set():
+            for _ in range(8):
+                torch.mm(left, right)
+            torch.cuda.synchronize(device)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        time.sleep(3.0)  # clocks, power and temperature settle
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _readings(gpu: Gpu) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for source in gpu.sources():
+        found.update(source.read())
+    return found
+
+
+def _against_smi(part: Part, gpu: Gpu, uuid: str) -> None:
+    """Our readings and nvidia-smi's, taken right after each other, several times, under a steady load."""
+    if shutil.which("nvidia-smi") is None:
+        part.skip("NVML against nvidia-smi", "no nvidia-smi here")
+        return
+    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in QUERY}
+    for _ in range(7):
+        ours, theirs = _readings(gpu), _smi(uuid)
+        for name, (own, factor, _) in QUERY.items():
+            if own in ours and name in theirs:
+                pairs[name].append((ours[own], theirs[name] * factor))
+    for name, (own, _, apart) in QUERY.items():
+        if not pairs[name]:
+            part.skip(f"{own} against nvidia-smi's {name}", "one of the two does not tell")
+            continue
+        mine, other = (median(each) for each in zip(*pairs[name], strict=True))
+        off = abs(mine / other - 1) if other else abs(mine)
+        part.add(
+            f"{own} against nvidia-smi's {name}", mine / other if other else mine, "x",
+            goal=f"within {apart:.0%}", reached=off <= apart, detail={"ours": mine, "theirs": other},
+        )  # fmt: skip
+
+
+def _smi(uuid: str) -> Mapping[str, float]:
+    command = ["nvidia-smi", f"--id={uuid}", f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader,nounits"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    found = {}
+    for name, cell in zip(QUERY, told.strip().split(","), strict=True):
+        try:
+            found[name] = float(cell)
+        except ValueError:
+            continue  # [N/A]
+    return found
+
+
+def _energy(part: Part, gpu: Gpu, seconds: float) -> None:
+    """The counter's difference against the integral of the power that was read meanwhile."""
+    if "energy_joules" not in gpu.energy() or "power_watts" not in gpu.power():
+        part.skip("energy against power", "this board has no counter, or does not tell its power")
+        return
+    moments: list[tuple[float, float]] = []
+    start, before = time.monotonic(), gpu.energy()["energy_joules"]
+    while (now := time.monotonic()) < start + seconds:
+        moments.append((now, gpu.power()["power_watts"]))
+        time.sleep(1 / HERTZ)
+    spent, over = gpu.energy()["energy_joules"] - before, time.monotonic() - start
+    integral = over * fmean(watts for _, watts in moments)
+    part.add(
+        f"joules of {seconds:g} s by the counter, of those by power", spent / integral, "x",
+        goal="within 5 %", reached=abs(spent / integral - 1) <= 0.05,
+        detail={"joules": spent, "watts": spent / over, "readings": len(moments)},
+    )  # fmt: skip
+
+
+def _events(part: Part, gpu: Gpu) -> None:
+    """What holds the clocks back under a full load, as the driver says: a power cap is the throttling that is there."""
+    from harness.model.telemetry import clock_events
+
+    seen = {int(gpu.clocks().get("throttle", 0)) for _ in range(20) if not time.sleep(0.05)}
+    words = sorted({word for mask in seen for word in clock_events(mask)})
+    part.add("clock events under a full load", ", ".join(words) or "none")
+
+
+def _stranger(part: Part, folder: Path) -> None:
+    """A short run beside a process that has the GPU already: the run must say so."""
+    with _child(STRANGER) as other:
+        status = harness(
+            ["bench", "--device", "cuda", "--budget", "30s", "--profile", "smoke", "--select", "C4",
+             "--results", str(folder / "beside-a-stranger" / "runs")],
+            120, folder / "stranger.txt",
+        )  # fmt: skip
+        pid = other.pid
+    run = latest(folder / "beside-a-stranger")
+    told: Any = getattr(run.telemetry, "strangers", ())
+    found = ", ".join(sorted({f"{seen.when}: {seen.pid} {seen.name}".strip() for seen in told}))
+    part.add(
+        "a stranger on the GPU", found or "not seen", goal="it is named, or its memory is", reached=bool(told),
+        detail={"pid": pid, "status": status},
+    )  # fmt: skip
