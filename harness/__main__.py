@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from harness import __version__
 from harness.claims import ClaimError, read
@@ -51,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument(
         "--watch", metavar="HZ", help="look at GPU and host this often a second meanwhile; default 20, 0: never"
+    )
+    bench.add_argument(
+        "--memory-snapshot",
+        action="store_true",
+        help="keep each variant's CUDA allocations, with the lines that made them, as JSON in the run's folder",
     )
     bench.add_argument("--list", action="store_true", help="list the claims and stop")
     bench.add_argument("--cases", action="store_true", help="with --list: the cases and variants too (imports torch)")
@@ -107,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     tuning.add_argument("--json", type=Path, metavar="FILE", help="also write the result as JSON")
     tuning.set_defaults(command=_tune)
 
+    _ceilings_parser(commands)
+
     report = commands.add_parser(
         "report", help="show a saved run", description="Show a run again; the latest by default."
     )
@@ -115,6 +123,20 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--csv", type=Path, metavar="FILE", help="also write every sample as CSV")
     report.set_defaults(command=_report)
     return parser
+
+
+def _ceilings_parser(commands: Any) -> None:
+    ceilings = commands.add_parser(
+        "ceilings",
+        help="what nothing beats on this machine",
+        description="Rates of copies, matrix products, launches and decoding: measured once for each environment.",
+    )
+    ceilings.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    ceilings.add_argument("--data", type=Path, metavar="FOLDER", help="decode your own ImageFolder")
+    ceilings.add_argument("--python", metavar="PATH", help="measure the torch of this interpreter")
+    ceilings.add_argument("--anew", action="store_true", help="measure again, whatever was kept")
+    ceilings.add_argument("--json", type=Path, metavar="FILE", help="also write them as JSON")
+    ceilings.set_defaults(command=_ceilings)
 
 
 def _gating(parser: argparse.ArgumentParser) -> None:
@@ -173,6 +195,12 @@ def _selftest(options: argparse.Namespace, _typed: Sequence[str]) -> int:
 
 def _tune(options: argparse.Namespace, _typed: Sequence[str]) -> int:
     from harness.run.tuning.command import hold
+
+    return hold(options)
+
+
+def _ceilings(options: argparse.Namespace, _typed: Sequence[str]) -> int:
+    from harness.run.ceilings_command import hold
 
     return hold(options)
 

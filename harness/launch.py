@@ -25,6 +25,7 @@ _PATHS = (
 )
 _BOOT = _PATHS + "import pytest\nsys.exit(pytest.main(sys.argv[1:]))"
 _LANE = _PATHS + "from harness.lane import main\nsys.exit(main())"
+_CEILINGS = _PATHS + "from harness.ceilings.serve import main\nsys.exit(main())"
 
 _PROBE = (
     "import importlib.util as u, json, sys; "
@@ -50,6 +51,11 @@ def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]
 def lane_command(python: str) -> list[str]:
     """The command that opens a lane for loaders."""
     return [python, "-c", _LANE]
+
+
+def ceilings_command(python: str) -> list[str]:
+    """The command that measures what nothing beats on this machine."""
+    return [python, "-c", _CEILINGS]
 
 
 def measuring_environment(lent: Path | None = None) -> dict[str, str]:

@@ -2,8 +2,19 @@
 
 from contextlib import suppress
 
+import pytest
+
 with suppress(ImportError):
     from hypothesis import settings
 
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests of the real thing need the real thing."""
+    if item.get_closest_marker("gpu") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,10 @@ from harness import store
 from harness.clock import FakeClock
 from harness.compare.judge import judge
 from harness.launch import LaunchError
-from harness.model import BASELINE, Measurement, Outcome, Status, Trial, Verdict
+from harness.model import BASELINE, Ceiling, Measurement, Outcome, Status, Trial, Verdict
 from harness.run import bench as module
 from harness.run.bench import GRACE, UnusableGpu, bench
+from harness.run.ceilings import CeilingsError, Found, Question
 from harness.run.crew import Report
 from harness.run.roll_call import CrewError, RollCall
 from harness.run.settings import Settings, UsageError
@@ -122,6 +124,7 @@ class Screen:
     fallen: list[Verdict] = field(default_factory=list)
     left: list[float] = field(default_factory=list)
     planned: tuple[int, int] = (0, 0)
+    notes: list[str] = field(default_factory=list)
 
     def roll_call(self) -> None:
         """The roll is being called."""
@@ -139,6 +142,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Something is to be said."""
+        self.notes.append(text)
 
     def tick(self, left_seconds: float, decided: int, open: int) -> None:  # noqa: A002 - the protocol's word
         """Time passes."""
@@ -165,6 +169,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Play]]:
     """Makes a play; whoever enters the crew has to leave it."""
     clock = FakeClock()
     made: list[Play] = []
+    monkeypatch.setattr(module, "kept", lambda question, environment: None)
+    monkeypatch.setattr(module, "ceilings_of", lambda question, environment, log, tick: Found((), "", environment))
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.now))
 
     def started(roll: RollCall, **more: Any) -> Play:
@@ -240,6 +246,69 @@ def test_only_what_was_selected(folder: Path, play: Callable[..., Play]) -> None
     assert {cases for _, _, cases in one.asked} == {(A2,)}
     assert found.planned == (A2, "bench_a.py::bench_a2[x]")
     assert [stated.name for stated in found.claims] == ["A2"]
+
+
+COPY = Ceiling("memory_copy", 2e10, "B/s")
+
+
+def test_ceilings_are_in_the_record(folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run measures the ceilings before anything else, by the interpreter and on the device it measures with."""
+    play(called(A), ratios={"tip": 0.5})
+    asked: list[Question] = []
+
+    def ceilings_of(question: Question, environment: Mapping[str, Any], log: Path, tick: Any) -> Found:
+        asked.append(question)
+        return Found((COPY,), "2026-01-02", environment, ("no ceiling of decoding",))
+
+    monkeypatch.setattr(module, "ceilings_of", ceilings_of)
+    screen = Screen()
+    found = run(folder, screen, select=("A",), device="cpu")
+    assert found.ceilings == (COPY,)
+    assert asked == [Question(sys.executable, "cpu")]
+    assert any("measuring this machine's ceilings" in note for note in screen.notes)
+    assert "no ceiling of decoding" in screen.notes
+
+
+def test_a_short_budget_is_not_spent_on_ceilings(
+    folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they are not known yet and would take much of the budget, a note says how to measure them; else they are
+    taken from where they are kept."""
+    play(called(A), ratios={"tip": 0.5})
+    known = Found((COPY,), "2026-01-02", {}, kept=True)
+    monkeypatch.setattr(module, "ceilings_of", lambda *_: known)
+    screen = Screen()
+    assert run(folder, screen, select=("A",), budget=60.0).ceilings == ()
+    assert any("python -m harness ceilings" in note for note in screen.notes)
+    monkeypatch.setattr(module, "kept", lambda *_: known)
+    play(called(A), ratios={"tip": 0.5})
+    screen = Screen()
+    settings = Settings(folder / "benchmarks", folder / "others", select=("A",), budget=60.0)
+    assert store.load(bench(settings, screen, width=2)).ceilings == (COPY,)
+    assert screen.notes == []
+
+
+def test_a_run_without_ceilings_is_a_run(
+    folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ceilings that cannot be measured are a note; the verdicts fall all the same."""
+    play(called(A), ratios={"tip": 0.5})
+
+    def fails(*_: Any) -> Found:
+        raise CeilingsError("its process ended with exit status 1")
+
+    monkeypatch.setattr(module, "ceilings_of", fails)
+    screen = Screen()
+    assert outcomes(run(folder, screen, select=("A",))) == {f"{A} tip": "holds"}
+    assert "no ceilings: its process ended with exit status 1" in screen.notes
+
+
+def test_snapshots_that_nobody_can_take_are_said_once(folder: Path, play: Callable[..., Play]) -> None:
+    """Asked for on a machine without a CUDA device, memory snapshots are one note."""
+    play(called(A), ratios={"tip": 0.5})
+    screen = Screen()
+    run(folder, screen, select=("A",), snapshots=True)
+    assert sum("CUDA devices only" in note for note in screen.notes) == 1
 
 
 # --- the budget -------------------------------------------------------------------------------------------------------

@@ -32,11 +32,24 @@ class FakeContest:
 
     rivals: dict = field(default_factory=dict)
     stated: dict = field(default_factory=dict)
+    precision: dict = field(default_factory=dict)
 
-    def __call__(self, *, same, reference=None, items=0, bytes=0, flops=0, expect=None, **rivals):  # noqa: A002
+    def __call__(
+        self,
+        *,
+        same,
+        reference=None,
+        items=0,
+        bytes=0,  # noqa: A002
+        flops=0,
+        precision="fp32",
+        expect=None,
+        **rivals,
+    ):
         """Keep what a benchmark hands over."""
         self.rivals = {name: as_variant(given) for name, given in rivals.items()}
         self.stated = {"same": same, "reference": reference, "items": items, "flops": flops, "expect": expect}
+        self.precision = precision if isinstance(precision, dict) else dict.fromkeys(self.rivals, precision)
 
     @property
     def variants(self):
@@ -149,6 +162,10 @@ def test_work_is_stated():
     """A matrix product of side n states its 2 n^3 operations."""
     contest = held(*case("half_precision-gemm-tf32_off"))
     assert contest.stated["flops"] == 2 * 256 * 512 * 512
+    assert contest.precision == {
+        "baseline": "fp32", "half": "fp16", "autocast_half": "fp16", "bfloat16": "bf16", "autocast_bfloat16": "bf16",
+    }  # fmt: skip
+    assert set(held(*case("bilinear_pooling-half")).precision.values()) == {"bf16"}
 
 
 def test_tf32_is_skipped_on_the_cpu():

@@ -9,19 +9,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise, permutations
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from harness import probes
 from harness.clock import FakeClock, Lap
 from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.effort import Effort
 from harness.contest.entrant import LocalEntrant, Turn
 from harness.contest.hold import BaselineFailed, Weigh, failure, hold
+from harness.contest.seat import SeatError
 from harness.contest.variant import Variant, as_variant, prepared, variant
 from harness.model import BASELINE, Expect, Status, Trial
+from harness.probes import ALLOCATOR, NoSnapshot
 
 NAMES = (BASELINE, "tip", "trick")
 STAGES = ("setting up", "first call", "warming up", "blocks")
@@ -681,6 +685,84 @@ def test_memory_is_weighed_after_the_blocks() -> None:
     assert trials["trick"].exact == {}
     assert trials["wrong"].exact == {}
     assert stage.warnings == ["no peak_bytes of trick: RuntimeError: boom"]
+
+
+class Accounted(LocalEntrant):
+    """An entrant whose allocator tells everything, and keeps a history of one variant."""
+
+    def read(self, metric: str) -> tuple[float, str] | None:
+        """A number by its name's length."""
+        return float(len(metric)), "scale"
+
+    def snapshot(self, path: Path) -> None:
+        """Nobody tells of the trick, and the tip's goes wrong."""
+        if self.name == "trick":
+            raise NoSnapshot("no")
+        if self.name == "tip":
+            explode()
+        path.write_text(self.name)
+
+
+def test_the_whole_account_is_read_and_snapshots_where_asked_for(tmp_path: Path) -> None:
+    """All of the allocator's readings are kept; a snapshot is a file a variant, its failure a warning, none is none."""
+    stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
+    for entrant in stage.entrants:
+        entrant.__class__ = Accounted
+    trials = stage.hold(weigh=Weigh.ALLOCATOR, snapshot=lambda entrant: entrant.snapshot(tmp_path / entrant.name))
+    assert set(trials["tip"].exact) == {*ALLOCATOR, "launches"}
+    assert [file.name for file in tmp_path.iterdir()] == [BASELINE]
+    assert stage.warnings == ["no memory snapshot of tip: RuntimeError: boom"]
+
+
+def test_one_pass_reads_all_of_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call is made once for the peak and what goes with it; asking for the peak again is another pass."""
+    passes: list[int] = []
+
+    def allocations(call: Callable[[], object], device: Any) -> dict[str, tuple[float, str]]:
+        call()
+        passes.append(len(passes))
+        return {"peak_bytes": (1.0, "scale"), "reserved_bytes": (2.0, "scale")}
+
+    monkeypatch.setattr(probes, "allocations", allocations)
+    entrant = LocalEntrant("tip", variant(lambda: None), FakeClock(), SimpleNamespace(type="cuda"))
+    entrant.enter()
+    assert [entrant.read(name) for name in ("peak_bytes", "reserved_bytes", "ooms")] == [
+        (1.0, "scale"), (2.0, "scale"), None,
+    ]  # fmt: skip
+    assert entrant.read("reserved_bytes") is None
+    assert passes == [0]
+    assert entrant.read("peak_bytes") == (1.0, "scale")
+    assert passes == [0, 1]
+
+
+def test_running_out_of_memory_is_a_result() -> None:
+    """The variant fails with what was asked for and what was free, in words and in numbers; the others go on."""
+    stage = stage_of(baseline=1e-3)
+
+    def greedy(call: int) -> Any:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 3.00 GiB "
+                           "of which 512.00 MiB is free. Process 1 has 2 GiB in use.")  # fmt: skip
+
+    stage.add("tip", 1e-3, greedy)
+    stage.add("trick", 1e-3)
+    trials = stage.hold()
+    assert trials["tip"].status is Status.FAILED
+    assert trials["tip"].reason == "out of memory on the GPU: 2 GiB were asked for, 512 MiB were free"
+    assert trials["tip"].exact == {"asked_bytes": 2.0**31, "free_bytes": 2.0**29}
+    assert trials["trick"].status is Status.MEASURED
+
+
+def test_running_out_of_memory_in_a_seat_is_the_same_result() -> None:
+    """What a seat says of a shortage arrives with its numbers."""
+    stage = stage_of(baseline=1e-3)
+
+    def seated(call: int) -> Any:
+        raise SeatError("out of memory on the GPU: 2 GiB were asked for", {"asked_bytes": 2.0**31})
+
+    stage.add("tip", 1e-3, seated)
+    trial = stage.hold()["tip"]
+    assert (trial.reason, trial.exact) == ("SeatError: out of memory on the GPU: 2 GiB were asked for",
+                                           {"asked_bytes": 2.0**31})  # fmt: skip
 
 
 class Heavy(LocalEntrant):

@@ -68,7 +68,7 @@ class Clock:
 
 class Entrant(LocalEntrant):
     def read(self, metric):
-        return (float(self.peak), "scale") if metric == "peak_bytes" else None
+        return (float(self.peak), "scale") if metric in ("peak_bytes", "reserved_bytes") else None
 
 cases = script["cases"]
 channel.send(event="ready", cases=list(cases), broken=script.get("broken", {}))
@@ -236,6 +236,7 @@ def test_more_memory_is_a_regression_of_its_own(bout: Bout) -> None:
     result = bout.hold({A: {"peak": 1000}, B: {"peak": 1000}}, {A: {"peak": 1009}, B: {"peak": 1011}}, claims=NAMED[:2])
     assert by(result, A, metric="peak_bytes").outcome is Gated.UNCHANGED
     assert by(result, B, metric="peak_bytes").outcome is Gated.REGRESSED
+    assert by(result, B, metric="reserved_bytes").outcome is Gated.REGRESSED
     assert by(result, B).outcome is Gated.UNCHANGED
     assert result.status == 1
 

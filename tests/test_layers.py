@@ -19,13 +19,14 @@ ORDER = (
     ("probes", "compare"),
     ("contest", "loading", "report"),
     ("environment",),
+    ("ceilings",),
     ("lane", "plugin"),
     ("run",),
     ("__main__",),
 )
 """From the bottom up: a part imports from the rows below its own, never from beside or above."""
 
-MEASURING = ("clock", "contest", "loading", "probes", "environment", "lane", "plugin")
+MEASURING = ("clock", "contest", "loading", "probes", "environment", "ceilings", "lane", "plugin")
 JUDGING = ("stats", "compare", "report", "store")
 
 JUDGES = frozenset({"harness.stats", "harness.compare", "harness.report", "pandas"})

@@ -41,7 +41,7 @@ class FakeContest:
 
     def __call__(self, *, baseline: Variant, same: Any, **given: Any) -> None:
         """As the real one, without a clock."""
-        self.kept = {name: given.pop(name) for name in ("items", "bytes", "expect") if name in given}
+        self.kept = {name: given.pop(name) for name in ("items", "bytes", "decoded", "expect") if name in given}
         assert set(self.kept.get("expect") or {}) <= set(given)
         expected = None
         for name, variant in {"baseline": baseline, **given}.items():

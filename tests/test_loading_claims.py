@@ -70,7 +70,9 @@ class FakeContest:
     data = None
     device = CPU
 
-    def __call__(self, *, same: Callable[..., object], items: float = 0, expect: Any = None, **rivals: Any) -> None:
+    def __call__(
+        self, *, same: Callable[..., object], items: float = 0, decoded: float = 0, expect: Any = None, **rivals: Any
+    ) -> None:
         """Keep what a benchmark hands over."""
         self.same, self.items, self.expect = same, items, expect or {}
         self.rivals = {name: as_variant(given) for name, given in rivals.items()}

@@ -9,11 +9,25 @@ import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import numpy as np
 import psutil
 import pytest
 import torch
 
-from harness.probes import NvmlError, ProcessTree, cuda_uuid, device_bytes, nvml, peak_bytes, watch_tree
+from harness.probes import (
+    ALLOCATOR,
+    NoSnapshot,
+    NvmlError,
+    ProcessTree,
+    allocations,
+    cuda_uuid,
+    device_bytes,
+    nvml,
+    peak_bytes,
+    shortage,
+    snapshot,
+    watch_tree,
+)
 from harness.probes.energy import gpu_share
 from harness.probes.launches import kernels
 from harness.probes.peak import _MARK, CPU_SOURCE, CUDA_SOURCE, marked_peak
@@ -104,19 +118,180 @@ def test_an_error_of_the_call_is_the_callers(x):
     assert peak_bytes(lambda: x + x, CPU)[0] == ONE
 
 
-def test_the_cuda_peak_is_the_allocators_above_the_start(monkeypatch):
-    """On CUDA: wait, note the level, reset the peak, call, wait, subtract."""
-    told = []
-    fakes = {
-        "synchronize": lambda device: told.append("synchronize"),
-        "reset_peak_memory_stats": lambda device: told.append("reset"),
-        "memory_allocated": lambda device: told.append("level") or 100,
-        "max_memory_allocated": lambda device: told.append("peak") or 350,
+def stats(allocated, reserved, retries=0, ooms=0):
+    """The allocator's account: levels and peaks, and what it counts."""
+    return {
+        "allocated_bytes.all.current": allocated[0],
+        "allocated_bytes.all.peak": allocated[1],
+        "reserved_bytes.all.current": reserved[0],
+        "reserved_bytes.all.peak": reserved[1],
+        "num_alloc_retries": retries,
+        "num_ooms": ooms,
     }
-    for name, fake in fakes.items():
-        monkeypatch.setattr(torch.cuda, name, fake)
-    assert peak_bytes(lambda: told.append("call"), torch.device("cuda")) == (250, CUDA_SOURCE)
-    assert told == ["synchronize", "level", "reset", "call", "synchronize", "peak"]
+
+
+@pytest.fixture
+def cuda_memory(monkeypatch):
+    """A torch.cuda whose allocators answer by script, and what was asked of them in what order."""
+    told = []
+
+    def script(before, after, host_before=None, host_after=None):
+        accounts = iter([before, after])
+        host = iter([host_before or {}, host_after or {}])
+        fakes = {
+            "synchronize": lambda device: told.append("wait"),
+            "empty_cache": lambda: told.append("empty"),
+            "reset_peak_memory_stats": lambda device: told.append("reset"),
+            "reset_peak_host_memory_stats": lambda: told.append("reset pinned"),
+            "memory_stats": lambda device: told.append("account") or next(accounts),
+            "host_memory_stats": lambda: next(host),
+        }
+        for name, fake in fakes.items():
+            monkeypatch.setattr(torch.cuda, name, fake)
+        return told
+
+    return script
+
+
+GPU = torch.device("cuda")
+
+
+def test_the_cuda_peak_is_the_allocators_above_the_start(cuda_memory):
+    """On CUDA: wait, empty the pool, note the level, reset the peak, call, wait, subtract."""
+    told = cuda_memory(stats((100, 900), (200, 900)), stats((100, 350), (200, 600)))
+    assert peak_bytes(lambda: told.append("call"), GPU) == (250, CUDA_SOURCE)
+    assert told == ["wait", "empty", "account", "reset", "reset pinned", "call", "wait", "account"]
+
+
+def test_the_pass_for_memory_reads_the_whole_account(cuda_memory):
+    """Peaks are above the level at the start, counters are differences; page-locked memory is there where used."""
+    before, after = stats((100, 900), (200, 900), 3, 1), stats((100, 350), (200, 600), 5, 1)
+    cuda_memory(before, after, {"active_bytes.current": 8}, {"active_bytes.peak": 40})
+    found = allocations(lambda: None, GPU)
+    assert {name: value for name, (value, _) in found.items()} == {
+        "peak_bytes": 250.0,
+        "reserved_bytes": 400.0,
+        "allocation_retries": 2.0,
+        "ooms": 0.0,
+        "pinned_bytes": 32.0,
+    }
+    assert set(found) == set(ALLOCATOR)
+    cuda_memory(before, after)
+    assert "pinned_bytes" not in allocations(lambda: None, GPU)
+
+
+def test_an_older_torch_tells_all_page_locked_memory(cuda_memory):
+    """Where blocks in use are not told apart, those that the allocator owns count."""
+    account = stats((0, 0), (0, 0))
+    cuda_memory(account, account, {"allocated_bytes.current": 1}, {"allocated_bytes.peak": 5})
+    assert allocations(lambda: None, GPU)["pinned_bytes"][0] == 4.0
+
+
+def test_the_cpu_has_a_peak_alone(x):
+    """What only CUDA's allocator knows is not there, rather than nought."""
+    assert allocations(lambda: x + x, CPU) == {"peak_bytes": (float(ONE), CPU_SOURCE)}
+
+
+CUDA_OOM = (
+    "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 79.11 GiB of which 5.50 GiB is "
+    "free. Including non-PyTorch memory, this process has 73.60 GiB memory in use. Of the allocated memory 70.2 GiB is"
+)
+
+
+def test_what_was_short_is_in_the_error():
+    """Of torch's own words: what was asked for and what was free, in bytes and in a sentence."""
+    short = shortage(torch.OutOfMemoryError(CUDA_OOM))
+    assert short.readings == {"asked_bytes": 20 * 2**30, "free_bytes": 5.5 * 2**30}
+    assert str(short) == "out of memory on the GPU: 20 GiB were asked for, 5.5 GiB were free"
+
+
+def test_real_shortages_on_the_host_are_recognised():
+    """torch and NumPy asked for an exabyte: what they say holds the size, the machine what was free."""
+    for ask in (lambda: torch.empty(2**60, dtype=torch.uint8), lambda: np.empty(2**60, np.uint8)):
+        with pytest.raises((RuntimeError, MemoryError)) as caught:
+            ask()
+        short = shortage(caught.value)
+        assert short.place == "host"
+        assert short.asked_bytes == pytest.approx(2**60)
+        assert 0 < short.free_bytes < 2**50
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("CUDA error: device-side assert triggered"), ValueError("sizes differ"), KeyError("x")]
+)
+def test_other_errors_are_no_shortage(error):
+    """Nothing was short where nobody says so."""
+    assert shortage(error) is None
+
+
+def test_a_shortage_without_numbers_is_one():
+    """A library that only says that memory is out leaves the rest open."""
+    short = shortage(RuntimeError("CUDA error: out of memory"))
+    assert (short.readings, str(short)) == ({}, "out of memory on the GPU")
+    assert shortage(MemoryError()).asked_bytes is None
+
+
+@pytest.fixture
+def memory_history(monkeypatch, cuda_memory):
+    """A torch.cuda.memory that keeps a history by script."""
+    told = cuda_memory({}, {})
+    record = lambda enabled, **how: told.append(("record", enabled))  # noqa: E731
+    monkeypatch.setattr(torch.cuda.memory, "_record_memory_history", record)
+    monkeypatch.setattr(torch.cuda.memory, "_snapshot", lambda device: {"segments": [], "device_traces": [[(1, 2)]]})
+    return told
+
+
+def test_a_snapshot_holds_one_call(memory_history):
+    """The history begins right before the call, and is off again afterwards, whatever the call does."""
+    assert snapshot(lambda: memory_history.append("call"), GPU)["device_traces"] == [[(1, 2)]]
+    assert memory_history == ["wait", "empty", ("record", "all"), "call", "wait", ("record", None)]
+
+    def call():
+        raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        snapshot(call, GPU)
+    assert memory_history[-1] == ("record", None)
+
+
+def test_no_snapshot_says_why(monkeypatch, memory_history):
+    """The CPU has no history, nor has a torch without that private function."""
+    with pytest.raises(NoSnapshot, match="CUDA devices only"):
+        snapshot(lambda: None, CPU)
+    monkeypatch.delattr(torch.cuda.memory, "_snapshot")
+    with pytest.raises(NoSnapshot, match="keeps no history"):
+        snapshot(lambda: None, GPU)
+
+
+@pytest.mark.gpu
+def test_the_allocators_account_on_a_gpu():
+    """The same call has the same account every time, to the byte; one result is its bytes, rounded up to 512."""
+    y = torch.rand(2**22, device=GPU)
+    first, again = (allocations(lambda: y + y, GPU) for _ in range(2))
+    assert first == again
+    assert first["peak_bytes"][0] == 4 * 2**22
+    assert first["reserved_bytes"][0] >= 4 * 2**22
+    assert first["allocation_retries"][0] == first["ooms"][0] == 0
+
+
+@pytest.mark.gpu
+def test_a_shortage_on_a_gpu_is_a_result():
+    """An exabyte is refused with its size and what was free; the device works on."""
+    with pytest.raises(torch.OutOfMemoryError) as caught:
+        torch.empty(2**55, dtype=torch.uint8, device=GPU)
+    short = shortage(caught.value)
+    assert short.asked_bytes == 2**55
+    assert 0 < short.free_bytes < 2**40
+    assert (torch.ones(2, device=GPU) + 1).sum().item() == 4
+
+
+@pytest.mark.gpu
+def test_a_snapshot_on_a_gpu():
+    """The call's own allocation is in the history, with a line of this file."""
+    taken = json.loads(json.dumps(snapshot(lambda: torch.empty(2**20, device=GPU), GPU), default=str))
+    sizes = [event["size"] for events in taken["device_traces"] for event in events if event["action"] == "alloc"]
+    assert 4 * 2**20 in sizes
+    assert "test_probes" in json.dumps(taken)
 
 
 def test_no_peak_on_an_unknown_device():

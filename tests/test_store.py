@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -17,6 +18,20 @@ from hypothesis import strategies as st
 from harness import store
 from harness.model import SCHEMA, Claim, Expect, Measurement, Status, Trial, Work
 from harness.store import RUN_FILE, StoreError, Writer
+
+HOSTILE = ("../../etc/x.py::f[/a b]", "v", "\x00", "a" * 400, "..", "ä/ö")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_snapshots_stay_in_their_folder(tmp_path: Path, name: str) -> None:
+    """Whatever a case is called, its snapshot is a plain file in the run's folder, and another case's is another."""
+    path = store.snapshot_file(tmp_path, name, "tip")
+    assert path.parent == tmp_path / store.SNAPSHOTS
+    assert len(path.name) < 200
+    store.write_snapshot(path, {"segments": [], "device_traces": [[(1, 2)]]})
+    assert json.loads(gzip.decompress(path.read_bytes())) == {"segments": [], "device_traces": [[[1, 2]]]}
+    assert store.snapshot_file(tmp_path, name + "/", "tip") != path
+
 
 CLAIM = Claim(
     "C4",
@@ -51,7 +66,7 @@ MEASUREMENT = Measurement(
     Status.WRONG,
     "the baseline is wrong",
     (Trial("baseline"), TRIAL),
-    Work(1.0, 2.0, 3.5),
+    Work(1.0, 2.0, 3.5, 4.0, {"bmm": "bf16"}),
     4.75,
     survey=True,
     warnings=("hot", "läuft"),

@@ -41,4 +41,5 @@ def bench_bilinear_pooling(contest, device, precision):
         same=same,
         items=images,
         flops=2 * images * channels**2 * places,
+        precision={torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[dtype],
     )

@@ -88,4 +88,9 @@ def bench_half_precision(contest, device, work, mode):
         same=errors,
         items=batch,
         flops=counter.get_total_flops(),
+        precision={
+            "baseline": "tf32" if mode == "tf32_on" else "fp32",
+            **dict.fromkeys(("half", "autocast_half"), "fp16"),
+            **dict.fromkeys(("bfloat16", "autocast_bfloat16"), "bf16"),
+        },
     )

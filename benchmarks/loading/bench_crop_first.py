@@ -26,4 +26,4 @@ def bench_crop_first(contest, images, loop, cut_from):
     def loader(recipe):
         return prepared(PlainLoader, partial(Photographs, files, partial(recipe, cut_from == "resized")), **options)
 
-    contest(baseline=loader(crop_first), crop_last=loader(crop_last), same=same_pixels, items=samples)
+    contest(baseline=loader(crop_first), crop_last=loader(crop_last), same=same_pixels, items=samples, decoded=samples)

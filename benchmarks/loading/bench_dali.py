@@ -38,4 +38,5 @@ def bench_dali(contest, images, loop):
         proxy=dali(ProxyLoader, best),
         same=same_samples,
         items=samples,
+        decoded=samples,
     )

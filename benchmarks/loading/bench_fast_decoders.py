@@ -46,4 +46,4 @@ def bench_fast_decoders(contest, images, loop, work):
             "nvjpeg": partial(prepared, DeviceDecodingLoader, files, **options),
         }
     chosen = {name: Unavailable(reason) if (reason := reasons[name]) else make() for name, make in variants.items()}
-    contest(baseline=baseline, **chosen, same=same, items=items)
+    contest(baseline=baseline, **chosen, same=same, items=items, decoded=items)

@@ -32,4 +32,5 @@ def bench_num_workers(contest, images, tiny, loop, work):
         **{f"workers_{count}": loader(workers=count, step=step) for count in counts},
         same=same_samples,
         items=samples,
+        decoded=samples if jpegs else 0,
     )

@@ -37,5 +37,6 @@ def bench_persistent_workers(contest, images, tiny, loop, epoch):
         persistent=loader(persistent=True),
         same=same_epochs,
         items=epochs * samples,
+        decoded=epochs * samples if epoch == "long_fork" else 0,
         expect={"persistent": "same" if epoch == "long_fork" else "lower"},
     )

@@ -37,6 +37,7 @@ def bench_pin_memory(contest, images, tiny, train_step, samples):
         pinned_non_blocking=loader(pin_memory=True, non_blocking=True),
         same=same_pixels,
         items=count,
+        decoded=count if samples == "jpeg" else 0,
         bytes=count * sample_bytes,
         expect={"non_blocking": "same", "pinned": pinned, "pinned_non_blocking": pinned},
     )

@@ -27,5 +27,6 @@ def bench_prefetch_factor(contest, images, uneven, loop, cost):
         factor_8=loader(prefetch_factor=8),
         same=same_samples,
         items=samples,
+        decoded=samples,
         expect={"factor_1": "higher"},
     )

@@ -28,4 +28,5 @@ def bench_prefetch_generator(contest, images, loop, workers):
         side_stream=prepared(SideStreamLoader, dataset, **options) if contest.device.type == "cuda" else no_gpu,
         same=same_samples,
         items=samples,
+        decoded=samples,
     )

@@ -57,4 +57,5 @@ def bench_transforms_v2(contest, images, loop, work):
         v2_tensors=Unavailable(reason) if reason else loader(fast),
         same=same_samples,
         items=samples,
+        decoded=samples,
     )

@@ -38,4 +38,5 @@ def bench_uint8_to_device(contest, images, loop):
         uint8=prepared(Uint8Loader, partial(Photographs, files, bytes_only), **options),
         same=same,
         items=samples,
+        decoded=samples,
     )

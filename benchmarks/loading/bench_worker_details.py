@@ -37,5 +37,6 @@ def bench_worker_details(contest, uneven, tiny, loop, samples):
         batch_fetch=loader(partial(at_once, *source), collate_fn=as_it_is),
         same=same_samples,
         items=count,
+        decoded=count if large else 0,
         expect={"all_threads": "higher", "out_of_order": "lower"} if large else {"batch_fetch": "lower"},
     )

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import isfinite
+from pathlib import Path
 from typing import Any, Protocol
 
 from harness.clock import Clock, Iteration
 from harness.contest.variant import Variant
+from harness.probes.peak import ALLOCATOR
+from harness.store import write_snapshot
 
 LONG_ITERATION = 0.1
 """Seconds. A single iteration longer than this needs no lead-in (what a lead-in warms is warm within a millisecond of
@@ -19,7 +22,7 @@ it) and is steady after one repetition: doubling every epoch of a loader would b
 Reading = tuple[float, str]
 """A single number, and where it comes from."""
 
-READINGS = ("peak_bytes", "launches", "joules", "tree_bytes")
+READINGS = (*ALLOCATOR, "launches", "joules", "tree_bytes")
 """What can be read of a variant apart from its rounds."""
 
 
@@ -54,6 +57,10 @@ class Entrant(Protocol):
 
     def read(self, metric: str) -> Reading | None:
         """One of `READINGS` and where that number comes from; None where there is no such thing here."""
+        ...
+
+    def snapshot(self, path: Path) -> None:
+        """Write what one iteration does with a GPU's memory to that file. Raises NoSnapshot where nobody can tell."""
         ...
 
     def leave(self) -> None:
@@ -99,6 +106,7 @@ class LocalEntrant:
         self._rewarm = rewarm
         self._settle = settle
         self._latest = 0.0
+        self._allocated: dict[str, Reading] = {}
         self._others: set[int] = set()
         self._stack = ExitStack()
 
@@ -142,7 +150,7 @@ class LocalEntrant:
             iteration()
 
     def read(self, metric: str) -> Reading | None:
-        """The allocator's peak, kernels by torch's own profile, energy by NVML, or memory of process and workers."""
+        """The allocator's account, kernels by torch's own profile, energy by NVML, or memory of process and workers."""
         from harness import probes
 
         assert self.iteration is not None
@@ -150,10 +158,14 @@ class LocalEntrant:
             return self._footprint()
         if metric != "peak_bytes" and getattr(self._device, "type", "cpu") != "cuda":
             return None
+        if metric in ALLOCATOR:
+            # One pass reads all of them; each is given once, and asking for the first again is another pass.
+            if metric == ALLOCATOR[0]:
+                with self._variant.around():
+                    self._allocated = probes.allocations(self.iteration, self._device)
+            return self._allocated.pop(metric, None)
         with self._variant.around():
             match metric:
-                case "peak_bytes":
-                    return probes.peak_bytes(self.iteration, self._device)
                 case "launches":
                     return probes.launches(self.iteration, self._device)
                 case "joules":
@@ -165,6 +177,15 @@ class LocalEntrant:
         workers = {member.pid for member in self._tree.members()[1:]} - self._others
         bytes_held, source = self._tree.memory_with(workers)
         return float(bytes_held), f"{source}, after its first epoch, other variants in the same process"
+
+    def snapshot(self, path: Path) -> None:
+        """What one iteration does with this process's share of the GPU's memory."""
+        from harness import probes
+
+        assert self.iteration is not None
+        with self._variant.around():
+            taken = probes.snapshot(self.iteration, self._device)
+        write_snapshot(path, taken)
 
     def leave(self) -> None:
         """Close what was set up."""

@@ -14,6 +14,7 @@ from harness.contest.effort import Effort
 from harness.contest.entrant import Entrant, Turn
 from harness.contest.pace import MOST_ITERATIONS, Pace, Warm, pace, target_seconds, warm_up
 from harness.model import BASELINE, Expect, Status, Trial
+from harness.probes import ALLOCATOR, NoSnapshot, shortage
 
 PATIENCE = 2.0
 """Seconds that a case's blocks may take at the least before a slow machine cuts them short."""
@@ -59,6 +60,9 @@ class _Entry:
             self.status, self.reason = Status.TIMED_OUT, str(error)
         else:
             self.status, self.reason = Status.FAILED, failure(error)
+            # How much was missing is a result, of a variant that has no other.
+            self.exact |= _short_of(error)
+            self.sources |= dict.fromkeys(_short_of(error), "the error")
         self.leave(warnings)
 
     def leave(self, warnings: list[str]) -> None:
@@ -72,8 +76,18 @@ class _Entry:
             warnings.append(f"{self.entrant.name} did not tidy up: {failure(error)}")
 
 
+def _short_of(error: BaseException) -> Mapping[str, float]:
+    found = shortage(error)
+    return {**getattr(error, "readings", {}), **(found.readings if found else {})}
+
+
 def failure(error: BaseException) -> str:
-    """One line that says what was raised; of an error that carries a worker's traceback, what the worker raised."""
+    """One line that says what was raised; of an error that carries a worker's traceback, what the worker raised.
+
+    Of one for want of memory, how much was asked for and how much was free.
+    """
+    if (short := shortage(error)) is not None and short.asked_bytes is not None:
+        return str(short)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     if any(line.startswith("Traceback (most recent call last)") for line in lines):
         return lines[-1][:500]
@@ -100,11 +114,13 @@ def hold(
     weigh: Weigh = Weigh.NOTHING,
     energy: bool = False,
     blocks: list[tuple[float, float]] | None = None,
+    snapshot: Callable[[Entrant], object] | None = None,
 ) -> tuple[list[Trial], list[str]]:
     """Hold the contest of one case; the trials in the given order, and warnings.
 
     A variant that disagrees, raises or runs out of time leaves the contest; the others go on. ``blocks`` is filled with
-    the moments, by ``now``, from and to which each block lasted that counts. Raises BaselineFailed.
+    the moments, by ``now``, from and to which each block lasted that counts; ``snapshot`` is called with every entrant
+    that was weighed. Raises BaselineFailed.
     """
     entries = {entrant.name: _Entry(entrant) for entrant in entrants}
     warnings: list[str] = []
@@ -116,7 +132,7 @@ def hold(
         _warm_up(entries, effort, now, random, warnings)
         _measure(entries, effort, now, random, warnings, [] if blocks is None else blocks)
         if weigh is Weigh.ALLOCATOR:
-            _weigh(entries, warnings, energy=energy)
+            _weigh(entries, warnings, energy=energy, snapshot=snapshot)
     return [_trial(entry, expect[name]) for name, entry in entries.items()], warnings
 
 
@@ -283,12 +299,23 @@ def _play_blocks(
     return {}
 
 
-def _weigh(entries: Mapping[str, _Entry], warnings: list[str], *, energy: bool) -> None:
+def _weigh(
+    entries: Mapping[str, _Entry],
+    warnings: list[str],
+    *,
+    energy: bool,
+    snapshot: Callable[[Entrant], object] | None,
+) -> None:
     for entry in entries.values():
-        _note_reading(entry, "peak_bytes", warnings)
-        _note_reading(entry, "launches", warnings)
-        if energy:
-            _note_reading(entry, "joules", warnings)
+        for name in (*ALLOCATOR, "launches", *(["joules"] if energy else [])):
+            _note_reading(entry, name, warnings)
+        if snapshot is not None and entry.status is Status.MEASURED:
+            try:
+                snapshot(entry.entrant)
+            except NoSnapshot:
+                continue  # said once for the run, not for every variant
+            except Exception as error:
+                warnings.append(f"no memory snapshot of {entry.entrant.name}: {failure(error)}")
 
 
 def _note_reading(entry: _Entry, name: str, warnings: list[str]) -> None:

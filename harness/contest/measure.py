@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter
 from typing import Any
@@ -21,6 +23,7 @@ from harness.contest.turnstile import Seating, Turnstile
 from harness.contest.variant import Unavailable, Variant
 from harness.launch import measuring_environment
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Trial, Work
+from harness.store import snapshot_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ class Terms:
     """How one case is to be measured in this invocation.
 
     ``variants`` are those still undecided (None: all); ``memory`` asks for the pass that finds peak bytes;
-    ``seat`` says how to start a live process for a variant set apart.
+    ``seat`` says how to start a live process for a variant set apart; ``snapshots`` is the run's folder where snapshots
+    of the allocator are asked for.
     """
 
     device: Any
@@ -49,6 +53,7 @@ class Terms:
     variants: Sequence[str] | None = None
     memory: bool = True
     seat: Seating | None = None
+    snapshots: Path | None = None
 
 
 def seed_of(case: str) -> int:
@@ -107,6 +112,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
                 weigh=Weigh.NOTHING if not terms.memory else Weigh.PROCESSES if claim.loader else Weigh.ALLOCATOR,
                 energy=asked.work.flops > 0,  # seconds a variant on a GPU: where arithmetic is what counts
                 blocks=blocks,
+                snapshot=partial(_take_snapshot, terms.snapshots, case) if terms.snapshots else None,
             )
     except BaselineFailed as failed:
         status = Status.TIMED_OUT if failed.status is Status.TIMED_OUT else Status.FAILED
@@ -115,6 +121,10 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
         reason = failure(error)
         return ended(Status.FAILED, reason, [*_without_contest(present, asked, Status.FAILED, reason), *absent])
     return ended(Status.MEASURED, "", [*trials, *absent], warnings)
+
+
+def _take_snapshot(folder: Path, case: str, entrant: Entrant) -> None:
+    entrant.snapshot(snapshot_file(folder, case, entrant.name))
 
 
 def _without_contest(present: Mapping[str, Variant], asked: Asked, status: Status, reason: str) -> list[Trial]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.contest import travel
 from harness.contest.agreement import Disagreement
 from harness.contest.entrant import Reading, Turn
+from harness.probes import NoSnapshot
 from harness.processes import ChannelClosed, LiveProcess, Message, exit_reason
 
 
 class SeatError(Exception):
-    """What a seated variant raised, or how its process ended."""
+    """What a seated variant raised, or how its process ended; ``readings`` are numbers that came with it."""
+
+    def __init__(self, reason: str, readings: Mapping[str, float] | None = None) -> None:
+        super().__init__(reason)
+        self.readings = dict(readings or {})
 
 
 class Seat:
@@ -72,7 +78,9 @@ class Seat:
             self._process.end()
             raise TimeoutError(f"no answer from {self.name} in {self.timeout:g} s; its process was ended")
         if "error" in answer:
-            raise (Disagreement if answer.get("wrong") else SeatError)(answer["error"])
+            if answer.get("wrong"):
+                raise Disagreement(answer["error"])
+            raise SeatError(answer["error"], answer.get("readings"))
         return answer
 
     def _last_words(self) -> str:
@@ -121,6 +129,11 @@ class SeatedEntrant:
             return self._footprint()
         answer = self._ask("read", metric=metric)
         return (float(answer["value"]), str(answer["source"])) if answer["source"] else None
+
+    def snapshot(self, path: Path) -> None:
+        """A snapshot taken, and written, there."""
+        if reason := self._ask("snapshot", path=str(path)).get("none"):
+            raise NoSnapshot(reason)
 
     def _footprint(self) -> Reading:
         """The seat's process tree, in which there is nothing but this variant; it is stopped while it is read."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.contest import travel
 from harness.contest.agreement import Disagreement
 from harness.contest.entrant import LocalEntrant
+from harness.probes import NoSnapshot, shortage
 from harness.processes import Channel, Message
 
 REWARM = 0.005
@@ -40,7 +41,8 @@ def serve(
         except Disagreement as error:
             channel.send(error=str(error), wrong=True)
         except Exception as error:
-            channel.send(error=failure(error))
+            short = shortage(error)
+            channel.send(error=failure(error), readings=dict(short.readings) if short else {})
         if question["do"] == "leave" and len(entrants) == 1:
             return
 
@@ -65,6 +67,11 @@ def _answer(question: Message, entrant: LocalEntrant, check: Callable[[str, obje
         case "read":
             value, source = entrant.read(question["metric"]) or (0.0, "")
             return {"value": value, "source": source}
+        case "snapshot":
+            try:
+                entrant.snapshot(Path(question["path"]))
+            except NoSnapshot as none:
+                return {"none": str(none)}
         case "leave":
             entrant.leave()
         case other:

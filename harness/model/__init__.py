@@ -6,6 +6,7 @@ equal index in two variants of one measurement means the same block, measured ne
 
 from __future__ import annotations
 
+from harness.model.ceiling import Ceiling, highest
 from harness.model.claim import Claim, Expect, Work
 from harness.model.gate import Arm, ArmFacts, Gated, GateResult, GateVerdict, Package
 from harness.model.loading import Feed, Headspace, Lap, Part, Ranked, Setting, Share, Stage, Tuned
@@ -37,6 +38,7 @@ __all__ = [
     "SCHEMA",
     "Arm",
     "ArmFacts",
+    "Ceiling",
     "Claim",
     "ClockEvent",
     "Comparison",
@@ -68,6 +70,7 @@ __all__ = [
     "Verdict",
     "Work",
     "clock_events",
+    "highest",
     "metric",
     "parameters",
 ]

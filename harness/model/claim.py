@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -38,8 +39,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one iteration does, for rates: items (samples), bytes moved, floating-point operations; 0 = not stated."""
+    """What one iteration does, for rates and their shares of the machine's ceilings; 0 = not stated.
+
+    ``items`` are samples; ``bytes`` are those moved within the device's memory, or, for a loader, those copied to the
+    device; ``flops`` are floating-point operations, in the arithmetic that ``precision`` names by variant (float32
+    where it does not); ``decoded`` are image files decoded.
+    """
 
     items: float = 0.0
     bytes: float = 0.0
     flops: float = 0.0
+    decoded: float = 0.0
+    precision: Mapping[str, str] = field(default_factory=dict)

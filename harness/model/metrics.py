@@ -39,6 +39,13 @@ METRICS: Mapping[str, Metric] = {
         Metric("seconds", "s", Direction.LOWER, Kind.NOISY, "time of one iteration"),
         Metric("host_seconds", "s", Direction.LOWER, Kind.NOISY, "host time until the work was launched"),
         Metric("peak_bytes", "B", Direction.LOWER, Kind.EXACT, "most bytes alive at once in one iteration"),
+        Metric("reserved_bytes", "B", Direction.LOWER, Kind.EXACT, "most bytes the allocator held for one iteration"),
+        Metric(
+            "allocation_retries", "1", Direction.LOWER, Kind.EXACT, "allocations that had to wait for the pool to empty"
+        ),
+        Metric("ooms", "1", Direction.LOWER, Kind.EXACT, "allocations that found no memory"),
+        Metric("asked_bytes", "B", Direction.NONE, Kind.EXACT, "size of the allocation that found no memory"),
+        Metric("free_bytes", "B", Direction.NONE, Kind.NOISY, "memory that was free when an allocation found none"),
         Metric("joules", "J", Direction.LOWER, Kind.NOISY, "energy of one iteration, the whole GPU board"),
         Metric("launches", "1", Direction.LOWER, Kind.EXACT, "kernels that one iteration launches on a GPU"),
         Metric("wait_seconds", "s", Direction.LOWER, Kind.NOISY, "time the loop waited for batches"),

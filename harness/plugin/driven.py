@@ -190,6 +190,7 @@ class Driven(Session):
             invocation=self._plan["invocation"],
             variants=stated["variants"],
             memory=stated["memory"],
+            snapshots=Path(self._plan["folder"]) if self._plan.get("snapshots") else None,
             seat=seating(self, case, target, root),
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from harness.contest.measure import Asked, seed_of
 from harness.contest.variant import Iteration, Unavailable, Variant, as_variant
 from harness.model import BASELINE, Claim, Expect, Measurement, Work
+from harness.model.ceiling import PRECISIONS
 
 Given = Iteration | Variant | Unavailable
 
@@ -59,6 +60,8 @@ class Contest:
         items: float = 0,
         bytes: float = 0,  # noqa: A002 - the word benchmarks use for it
         flops: float = 0,
+        decoded: float = 0,
+        precision: str | Mapping[str, str] = "fp32",
         expect: str | Mapping[str, str] | None = None,
         **variants: Given,
     ) -> None:
@@ -66,9 +69,11 @@ class Contest:
 
         ``same(expected, got)`` says whether a result agrees with the baseline's, or with ``reference()`` where
         given: it returns True, None or a mapping of readings, or returns False or raises AssertionError. ``items``,
-        ``bytes`` and ``flops`` are the work of one iteration. ``expect`` overrides what the claim expects, for all
-        variants or by name.
-        Raises TypeError for what is no variant, ValueError for expectations of variants that are not there.
+        ``bytes`` (moved within the device's memory; for a loader, copied to the device), ``flops`` and ``decoded``
+        (image files) are the work of one iteration, which reports compare with what the machine reaches at best.
+        ``precision`` says what arithmetic the operations are in (fp32, tf32, fp16, bf16), for all variants or by name.
+        ``expect`` overrides what the claim expects, for all variants or by name.
+        Raises TypeError for what is no variant, ValueError for expectations or precisions of what is not there.
         """
         if self._called:
             raise RuntimeError(f"{self.case} holds two contests; write a second function or a parameter")
@@ -76,10 +81,24 @@ class Contest:
         if not variants:
             raise TypeError(f"{self.case} has a baseline and nothing to compare it with")
         given = {BASELINE: as_variant(baseline), **{name: as_variant(value) for name, value in variants.items()}}
-        asked = Asked(given, same, reference, Work(items, bytes, flops), self._expectations(given, expect))
+        work = Work(items, bytes, flops, decoded, self._arithmetic(given, precision) if flops else {})
+        asked = Asked(given, same, reference, work, self._expectations(given, expect))
         measurement = self._session.hold(self.case, self.claim, asked, self._target, self._root)
         if measurement is not None and self._finished is not None:
             self._finished(measurement)
+
+    def _arithmetic(self, given: Mapping[str, object], precision: str | Mapping[str, str]) -> dict[str, str]:
+        """What arithmetic each variant's operations are in."""
+        stated = dict.fromkeys(given, precision) if isinstance(precision, str) else dict(precision)
+        if unknown := set(stated) - set(given):
+            raise ValueError(
+                f"{self.case} states the precision of {', '.join(sorted(unknown))}, which it does not measure"
+            )
+        if wrong := set(stated.values()) - set(PRECISIONS):
+            raise ValueError(
+                f"{self.case} states the precision {sorted(wrong)[0]!r}; there are {', '.join(PRECISIONS)}"
+            )
+        return stated
 
     def _expectations(self, given: Mapping[str, object], expect: str | Mapping[str, str] | None) -> dict[str, Expect]:
         if isinstance(expect, str):

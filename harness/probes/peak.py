@@ -1,4 +1,4 @@
-"""The most bytes alive at once in one call, as torch's allocators see it."""
+"""What one call takes of memory, as torch's allocators see it: most bytes alive at once, and what that cost them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from typing import Any
 
 CPU_SOURCE = "torch CPU profile"
 CUDA_SOURCE = "torch CUDA allocator"
+PINNED_SOURCE = "torch's allocator of page-locked memory, which rounds up to powers of two"
+
+ALLOCATOR = ("peak_bytes", "reserved_bytes", "allocation_retries", "ooms", "pinned_bytes")
+"""What the pass for memory reads; on the CPU there is the first alone."""
+
+Reading = tuple[float, str]
 _MARK = "tipbench: the call whose memory counts"
 
 
@@ -30,15 +36,59 @@ def peak_bytes(call: Callable[[], object], device: Any) -> tuple[int, str]:
     raise ValueError(f"no peak memory on {kind}: the probe knows cpu and cuda")
 
 
-def _cuda_peak(call: Callable[[], object], device: Any) -> int:
+def allocations(call: Callable[[], object], device: Any) -> dict[str, Reading]:
+    """Those of `ALLOCATOR` that one ``call`` has on this device, each with its source; raises as `peak_bytes` does.
+
+    Bytes are above the level at the start. Before the call the pool is emptied, so that what it reserves does not
+    depend on what others left there; ``allocation_retries`` counts how often it had to be emptied for an allocation,
+    ``ooms`` what found no memory all the same. ``pinned_bytes`` is there only where the call uses such memory.
+    """
+    if getattr(device, "type", str(device)) != "cuda":
+        peak, source = peak_bytes(call, device)
+        return {"peak_bytes": (float(peak), source)}
+    before, host_before, after, host_after = _watched(call, device)
+    found: dict[str, Reading] = {
+        "peak_bytes": (_above(before, after, "allocated_bytes.all"), CUDA_SOURCE),
+        "reserved_bytes": (_above(before, after, "reserved_bytes.all"), CUDA_SOURCE),
+        "allocation_retries": (_more(before, after, "num_alloc_retries"), CUDA_SOURCE),
+        "ooms": (_more(before, after, "num_ooms"), CUDA_SOURCE),
+    }
+    if pinned := _above(host_before, host_after, "active_bytes" if "active_bytes.peak" in host_after else _OWNED):
+        found["pinned_bytes"] = pinned, PINNED_SOURCE
+    return found
+
+
+_OWNED = "allocated_bytes"
+"""All page-locked bytes, those that wait to be used again included: what a torch without ``active_bytes`` tells."""
+
+Stats = Mapping[str, Any]
+
+
+def _watched(call: Callable[[], object], device: Any) -> tuple[Stats, Stats, Stats, Stats]:
+    """The allocators' accounts before and after a call whose peaks start anew."""
     import torch
 
     torch.cuda.synchronize(device)
-    before = torch.cuda.memory_allocated(device)
+    torch.cuda.empty_cache()
+    before, host_before = torch.cuda.memory_stats(device), torch.cuda.host_memory_stats()
     torch.cuda.reset_peak_memory_stats(device)
+    torch.cuda.reset_peak_host_memory_stats()
     call()
     torch.cuda.synchronize(device)
-    return int(torch.cuda.max_memory_allocated(device)) - int(before)
+    return before, host_before, torch.cuda.memory_stats(device), torch.cuda.host_memory_stats()
+
+
+def _above(before: Stats, after: Stats, name: str) -> float:
+    return float(after.get(f"{name}.peak", 0)) - float(before.get(f"{name}.current", 0))
+
+
+def _more(before: Stats, after: Stats, name: str) -> float:
+    return float(after.get(name, 0)) - float(before.get(name, 0))
+
+
+def _cuda_peak(call: Callable[[], object], device: Any) -> int:
+    before, _, after, _ = _watched(call, device)
+    return int(_above(before, after, "allocated_bytes.all"))
 
 
 def _cpu_peak(call: Callable[[], object]) -> int:

@@ -9,6 +9,7 @@ from statistics import median
 
 from harness.model import Measurement, parameters
 from harness.report.readings import measured, typical
+from harness.report.shares import Share, shares
 from harness.report.words import inert, quantity
 from harness.store import Run
 
@@ -16,13 +17,19 @@ LOADERS = "Loaders, per epoch of the training loop"
 ARITHMETIC = "Arithmetic, per iteration"
 
 COLUMNS = {
-    LOADERS: ("samples/s", "waiting", "first batch", "CPU/sample", "memory", "left behind"),
-    ARITHMETIC: ("FLOP/s", "of best", "first call", "largest error", "mean error", "launches", "energy"),
-}
+    LOADERS: (
+        "samples/s", "of decoding", "of the bus", "waiting", "first batch", "CPU/sample", "memory", "left behind",
+    ),
+    ARITHMETIC: (
+        "FLOP/s", "of ceiling", "B/s", "of copying", "first call", "largest error", "mean error", "launches", "energy",
+    ),
+}  # fmt: skip
 """What `DetailRow.cells` holds, by the table's heading; ``left behind`` are threads and processes alive after the
-loader was left, errors are relative to the reference, launches are kernels of one iteration on a GPU. ``of best`` is
-the share of the ceiling measured here: the highest rate of the same variant in any case of its claim, a large matrix
-product say."""
+loader was left, errors are relative to the reference, launches are kernels of one iteration on a GPU. ``of
+ceiling`` is the share of the best matrix product in the variant's arithmetic as this machine's ceilings have it; in a
+run without them, of the highest rate of the same variant in any case of its claim. ``of copying`` is the share of the
+fastest copy within the device's memory (more than 100 % where caches help), ``of decoding`` of what all usable cores
+decode, ``of the bus`` of copies from page-locked memory to the device."""
 
 WIDEST_NAME = 24
 
@@ -57,10 +64,11 @@ def detail_rows(run: Run, heading: str) -> list[DetailRow]:
             alone = all(typical(measurements, name, "pss_bytes") is not None for name in names)
             memory = "pss_bytes" if alone else "tree_bytes"
             for name in names:
+                reached = shares(run, claim, measurements, name)
                 cells = (
-                    _loader_cells(measurements, name, memory)
+                    _loader_cells(measurements, name, memory, reached)
                     if loader
-                    else _arithmetic_cells(measurements, name, best[name])
+                    else _arithmetic_cells(measurements, name, best[name], reached)
                 )
                 if any(cell for column, cell in cells.items() if column != "first call"):
                     rows.append(DetailRow(inert(claim.name), inert(parameters(case)), inert(name), cells))
@@ -83,14 +91,21 @@ def _flops_rate(measurements: Sequence[Measurement], name: str) -> float:
     return flops / seconds if flops and seconds else 0.0
 
 
-def _arithmetic_cells(measurements: Sequence[Measurement], name: str, best: float) -> dict[str, str]:
+def _arithmetic_cells(
+    measurements: Sequence[Measurement], name: str, best: float, reached: Mapping[str, Share]
+) -> dict[str, str]:
     rate, launches = _flops_rate(measurements, name), typical(measurements, name, "launches")
     spent = typical(measurements, name, "joules")
     firsts = [trial.first_seconds for m in measurements if (trial := measured(m, name)) and trial.first_seconds]
     errors = [typical(measurements, name, f"{which}_relative_error") for which in ("max", "mean")]
+    of_ceiling = f"{100 * rate / best:.0f} % of best" if rate and best else ""
+    if "flops" in reached and reached["flops"].ceiling is not None:
+        of_ceiling = f"{_of(reached, 'flops')} {reached['flops'].name.removeprefix('gemm_')}"
     cells = (
         f"{quantity(rate, '')}FLOP/s" if rate else "",
-        f"{100 * rate / best:.0f} %" if rate and best else "",
+        of_ceiling,
+        f"{quantity(reached['bytes'].rate, '')}B/s" if "bytes" in reached else "",
+        _of(reached, "bytes"),
         quantity(median(firsts), "s") if firsts else "",
         *("" if error is None else f"{error:.2g}" for error in errors),
         "" if launches is None else f"{launches:.0f}",
@@ -99,7 +114,14 @@ def _arithmetic_cells(measurements: Sequence[Measurement], name: str, best: floa
     return dict(zip(COLUMNS[ARITHMETIC], cells, strict=True))
 
 
-def _loader_cells(measurements: Sequence[Measurement], name: str, memory: str) -> dict[str, str]:
+def _of(reached: Mapping[str, Share], work: str) -> str:
+    share = reached[work].share if work in reached else None
+    return "" if share is None else f"{100 * share:.0f} %"
+
+
+def _loader_cells(
+    measurements: Sequence[Measurement], name: str, memory: str, reached: Mapping[str, Share]
+) -> dict[str, str]:
     items = next((m.work.items for m in reversed(measurements) if m.work.items > 0), 0.0)
     seconds, cpu = typical(measurements, name, "seconds"), typical(measurements, name, "cpu_seconds")
     first, held = typical(measurements, name, "first_batch_seconds"), typical(measurements, name, memory)
@@ -112,6 +134,8 @@ def _loader_cells(measurements: Sequence[Measurement], name: str, memory: str) -
     ]
     cells = (
         quantity(items / seconds, "") if items and seconds else "",
+        _of(reached, "decoded"),
+        _of(reached, "bytes"),
         "" if share is None else f"{100 * share:.1f} %",
         "" if first is None else quantity(first, "s"),
         quantity(cpu / items, "s") if items and cpu is not None else "",

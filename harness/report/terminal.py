@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model import Outcome
+from harness.report.ceilings import ceilings_line
 from harness.report.content import Content, Row, Section, content
 from harness.report.deciding import Deciding, deciding
 from harness.report.details import ARITHMETIC, LOADERS, DetailRow, detail_rows, detail_widths
@@ -70,7 +71,12 @@ class _Page(Page):
 
     def header(self, run: Run) -> None:
         grid = grid_of(2)
-        for label, line in (*header_lines(run), ("watched", watched_line(run)), ("selftest", selftest_of(run))):
+        for label, line in (
+            *header_lines(run),
+            ("watched", watched_line(run)),
+            ("ceilings", ceilings_line(run.ceilings)),
+            ("selftest", selftest_of(run)),
+        ):
             if not line:
                 continue
             grid.add_row(self.text(label, "dim"), self.text(line))

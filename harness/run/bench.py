@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from harness.model import (
     Status,
     Verdict,
 )
+from harness.run.ceilings import SHARE, CeilingsError, Question, ceilings_of, kept
 from harness.run.crew import Crew, Report
 from harness.run.roll_call import CrewError, RollCall
 from harness.run.schedule import Measure, Schedule, Solo, Standing
@@ -125,13 +126,15 @@ class _Bench:
                         device=self._settings.device,
                         data=self._settings.data,
                         width=self._width,
+                        snapshots=self._settings.snapshots,
                         lent=lent,
                         begins=self._begins,
                         ends=self._watch.ends,
                         tick=self._tick,
                     )
                 )
-                why = self._measure(crew, writer)
+                question = Question(python, self._settings.device, self._settings.data, lent)
+                why = self._measure(crew, writer, question)
         except Exception as error:
             ours = isinstance(error, CrewError | store.StoreError | UnusableGpu)
             why = f"stopped: {error if ours else repr(error)}"
@@ -139,9 +142,11 @@ class _Bench:
         finally:
             writer.write("end", why=why)
             writer.close()
+        if self._settings.snapshots and not any((self._folder / store.SNAPSHOTS).glob("*.json.gz")):
+            self._screen.note("no memory snapshots: torch keeps a history of memory on CUDA devices only")
         return self._folder
 
-    def _measure(self, crew: Crew, writer: store.Writer) -> str:
+    def _measure(self, crew: Crew, writer: store.Writer, question: Question) -> str:
         self._screen.roll_call()
         called = self._selected(crew.roll_call(sorted({claim.path for claim in self._claims})))
         writer.write(
@@ -155,6 +160,7 @@ class _Bench:
         self._settle_absent(called, writer)
         if called.unusable_gpu and self._settings.device != "cpu":
             raise UnusableGpu(called.unusable_gpu)
+        self._note_ceilings(question, called.environment, writer)
         standings = [self._standing(case, variants, called) for case, variants in called.cases.items()]
         self._schedule = Schedule(standings, units=self._profile.units, solo=self._profile.solo)
         # Several processes import side by side; their first invocation waits for all of them.
@@ -179,6 +185,27 @@ class _Bench:
     def _begins(self, case: str, invocation: int) -> None:
         self._watch.begins(case, invocation)
         self._screen.begins(case, invocation)
+
+    def _note_ceilings(self, question: Question, environment: Mapping[str, Any], writer: store.Writer) -> None:
+        """Keep what this machine reaches at best beside what its variants reach; a run without it is a run, too."""
+        if kept(question, environment) is None:
+            cost = question.cost(environment)
+            if cost > SHARE * self._settings.seconds:
+                self._screen.note(
+                    f"this machine's ceilings are not known, and {cost:g} s are too much of this budget: "
+                    "measure them once with python -m harness ceilings"
+                )
+                return
+            self._screen.note(f"measuring this machine's ceilings, once for this environment: up to {cost:g} s")
+        try:
+            found = ceilings_of(question, environment, self._folder / "ceilings.log", self._tick)
+        except CeilingsError as error:
+            self._screen.note(f"no ceilings: {error}")
+            return
+        for warning in found.warnings:
+            self._screen.note(warning)
+        if found.ceilings:
+            store.write_ceilings(writer, found.ceilings, found.measured)
 
     def _selected(self, called: RollCall) -> RollCall:
         """Without the cases of other benchmarks in the same files: they were called too."""

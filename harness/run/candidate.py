@@ -15,7 +15,7 @@ from harness.run.pair import MISSING, Standing
 SECONDS = "seconds"
 HEAD = str(Arm.HEAD)
 
-EXACT = ("peak_bytes", "launches")
+EXACT = ("peak_bytes", "reserved_bytes", "launches")
 """Metrics that one reading settles, where the machine has them."""
 
 

@@ -46,6 +46,7 @@ def settings_from(options: argparse.Namespace, benchmarks: Path) -> Settings:
         profile=getattr(options, "profile", "standard"),
         budget=seconds(options.budget) if getattr(options, "budget", None) else None,
         watch=hertz(getattr(options, "watch", None) or f"{WATCH:g}"),
+        snapshots=getattr(options, "memory_snapshot", False),
     )
 
 

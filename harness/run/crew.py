@@ -56,6 +56,7 @@ class Crew:
         device: str,
         data: Path | None,
         width: int,
+        snapshots: bool = False,
         lent: Path | None = None,
         begins: Callable[[str, int], None] = lambda *_: None,
         ends: Callable[[str, int], None] = lambda *_: None,
@@ -64,7 +65,12 @@ class Crew:
         self._python = python
         self._root = root
         self._folder = folder
-        self._common = {"device": device, "data": str(data) if data else None, "folder": str(folder)}
+        self._common = {
+            "device": device,
+            "data": str(data) if data else None,
+            "folder": str(folder),
+            "snapshots": snapshots,
+        }
         self._width = width
         self._lent = lent
         self._begins = begins

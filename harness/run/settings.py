@@ -53,6 +53,7 @@ class Settings:
     profile: str = "standard"
     budget: float | None = None
     watch: float = WATCH
+    snapshots: bool = False
 
     @property
     def seconds(self) -> float:

@@ -7,6 +7,7 @@ flight. A torn last line is dropped with a warning; any other bad line is an err
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,8 +16,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from harness.model import SCHEMA, Claim, Expect, Measurement, Status, Telemetry, Trial, Work
+from harness.model import SCHEMA, Ceiling, Claim, Expect, Measurement, Status, Telemetry, Trial, Work
 from harness.store.lines import LONGEST_LINE, Record, StoreError, Writer, read_lines
+from harness.store.snapshots import SNAPSHOTS, snapshot_file, write_snapshot
 from harness.store.telemetry import TELEMETRY_FILE, TelemetryWriter, read_telemetry
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "LONGEST_LINE",
     "RESULT_FILE",
     "RUN_FILE",
+    "SNAPSHOTS",
     "TELEMETRY_FILE",
     "TUNE",
     "TUNED_FILE",
@@ -32,6 +35,7 @@ __all__ = [
     "StoreError",
     "TelemetryWriter",
     "Writer",
+    "ceiling_from",
     "load",
     "measurement_from",
     "new_run_folder",
@@ -42,9 +46,12 @@ __all__ = [
     "read_measurements",
     "result_files",
     "run_folders",
+    "snapshot_file",
+    "write_ceilings",
     "write_measurement",
     "write_pairing",
     "write_result",
+    "write_snapshot",
     "write_tuned",
 ]
 
@@ -73,6 +80,11 @@ def open_run(folder: Path, claims: Sequence[Claim], **facts: Any) -> Writer:
 def write_measurement(writer: Writer, measurement: Measurement) -> None:
     """Append a finished measurement."""
     writer.write("measurement", **asdict(measurement))
+
+
+def write_ceilings(writer: Writer, ceilings: Sequence[Ceiling], measured: str) -> None:
+    """Append what this machine reaches at best, and when (an ISO date) it was measured."""
+    writer.write("ceilings", ceilings=[asdict(ceiling) for ceiling in ceilings], measured=measured)
 
 
 def open_gate(folder: Path, claims: Sequence[Claim], **facts: Any) -> Writer:
@@ -140,7 +152,8 @@ class Run:
     """Everything that was saved of a run.
 
     ``planned`` has the cases its processes set out to measure; ``ended`` is why the run stopped, empty where it never
-    said so (it was killed, or still runs).
+    said so (it was killed, or still runs). ``ceilings`` are what this machine reaches at best, empty where that was not
+    measured.
     """
 
     folder: Path
@@ -152,6 +165,7 @@ class Run:
     ended: str = ""
     warnings: tuple[str, ...] = field(default=())
     telemetry: Telemetry = field(default_factory=Telemetry)
+    ceilings: tuple[Ceiling, ...] = ()
 
 
 def load(folder: Path) -> Run:
@@ -164,6 +178,7 @@ def load(folder: Path) -> Run:
     measurements: list[Measurement] = []
     planned: dict[str, None] = {}
     ended = ""
+    ceilings: tuple[Ceiling, ...] = ()
     warnings: list[str] = []
     telemetry = read_telemetry(folder / TELEMETRY_FILE, warnings)
     for path in sorted(folder.glob("*.jsonl"), key=_reading_order):
@@ -182,6 +197,8 @@ def load(folder: Path) -> Run:
                     planned.update(dict.fromkeys(map(str, record["planned"])))
                 elif kind == "measurement":
                     measurements.append(measurement_from(record))
+                elif kind == "ceilings":
+                    ceilings = tuple(ceiling_from(stated) for stated in record["ceilings"])
                 elif kind == "end":
                     ended = str(record["why"])
                 else:
@@ -190,7 +207,16 @@ def load(folder: Path) -> Run:
                 raise StoreError(f"{path}:{number} is no record of ours ({error}); remove that line or file") from error
     measurements.sort(key=lambda measurement: measurement.invocation)
     return Run(
-        folder, facts, claims, environment, tuple(measurements), tuple(planned), ended, tuple(warnings), telemetry
+        folder,
+        facts,
+        claims,
+        environment,
+        tuple(measurements),
+        tuple(planned),
+        ended,
+        tuple(warnings),
+        telemetry,
+        ceilings,
     )
 
 
@@ -221,7 +247,7 @@ def measurement_from(record: Mapping[str, Any]) -> Measurement:
     """The measurement that `write_measurement` wrote. Raises KeyError, TypeError or ValueError for anything else."""
     content = {key: value for key, value in record.items() if key != "record"}
     trials = tuple(_trial(trial) for trial in content.pop("trials"))
-    work = Work(**content.pop("work"))
+    work = _work(content.pop("work"))
     warnings = tuple(map(str, content.pop("warnings")))
     blocks = tuple(_stretch(stretch) for stretch in content.pop("blocks", ()))
     content["clock_events"] = tuple(map(int, content.pop("clock_events", ())))
@@ -240,6 +266,22 @@ def _stretch(pair: Sequence[float]) -> tuple[float, float]:
     if not (isfinite(start) and isfinite(end)):
         raise ValueError("a block's moment is not finite")
     return start, end
+
+
+def ceiling_from(record: Mapping[str, Any]) -> Ceiling:
+    """The ceiling that was written. Raises KeyError, TypeError or ValueError for anything else."""
+    _check(str, "text", record, "name", "unit", "detail", "device")
+    _check((int, float), "a number", record, "value")
+    if not isfinite(record["value"]) or record["value"] <= 0:
+        raise ValueError("a ceiling's value is above nothing")
+    return Ceiling(**record)
+
+
+def _work(record: Mapping[str, Any]) -> Work:
+    work = Work(**record)
+    if not isinstance(work.precision, Mapping) or not all(isinstance(name, str) for name in work.precision.values()):
+        raise ValueError("precision does not name any by variant")
+    return work
 
 
 def _trial(record: Mapping[str, Any]) -> Trial:

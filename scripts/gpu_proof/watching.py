@@ -16,16 +16,18 @@ from pathlib import Path
 from random import Random
 from statistics import fmean, median
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from harness.probes.gpu import Gpu
 
 from gpu_proof.findings import Part
 from gpu_proof.running import environment, harness, latest
 from harness.clock import clock_for
 from harness.probes.nvml import NvmlError, cuda_uuid, nvml
 from harness.stats import signed_rank_interval
+
+if TYPE_CHECKING:
+    from harness.probes.gpu import Gpu
 
 HERTZ = 20.0
 SEGMENT = 0.5
@@ -73,6 +75,8 @@ def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
         for name in ("NVML against nvidia-smi", "energy against power", "a stranger on the GPU", "clock events"):
             part.skip(name, "needs CUDA")
         return
+    from harness.probes.gpu import Gpu
+
     uuid = cuda_uuid(where)
     try:
         with nvml() as session:

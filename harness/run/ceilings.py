@@ -1,0 +1,198 @@
+"""The ceilings of this machine: measured in a process of their own, once for each environment, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import Any
+
+from harness.launch import ceilings_command, measuring_environment
+from harness.loading.cache import cache_root
+from harness.loading.cores import usable_cores
+from harness.model import Ceiling
+from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
+from harness.store import ceiling_from
+
+VERSION = 1
+"""Part of every kept file's name: what is measured otherwise must not meet figures of an older version."""
+
+LIMIT = 180.0
+"""Seconds that importing torch, or one ceiling after another, may take."""
+
+COST = {"cpu": 15.0, "gpu": 40.0}
+"""Seconds that measuring takes at most, about, with what it takes to import torch."""
+
+SHARE = 0.15
+"""The share of a run's budget that may go to ceilings."""
+
+LARGEST = 2**20
+"""Bytes of a kept file that is still read."""
+
+_IN_THE_KEY = {
+    "machine": ("cpu", "cores", "affinity", "quota_cores", "usable_cores", "memory_bytes", "kernel"),
+    "driver": ("version",),
+    "software": ("torch", "cuda", "cudnn", "python", "torchvision"),
+}
+
+
+class CeilingsError(Exception):
+    """The ceilings cannot be measured; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Ceilings with the moment they were measured (an ISO date); ``kept`` where that was in an earlier run."""
+
+    ceilings: tuple[Ceiling, ...]
+    measured: str
+    environment: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be known: by which interpreter, on which device, decoding whose images (None: generated ones)."""
+
+    python: str
+    device: str = "auto"
+    data: Path | None = None
+    lent: Path | None = None
+
+    def cost(self, environment: Mapping[str, Any]) -> float:
+        """Seconds that measuring takes, about."""
+        return COST[self._where(environment)]
+
+    def key(self, environment: Mapping[str, Any]) -> str:
+        """Equal where the same ceilings are to be expected: machine, driver, versions, flags, variables, images."""
+        parts = {part: _picked(environment.get(part), names) for part, names in _IN_THE_KEY.items()}
+        whole = {name: environment.get(name) for name in ("machine_id", "gpus", "flags", "variables")}
+        stated = [VERSION, parts, whole, self._where(environment), str(self.data or "")]
+        return hashlib.sha256(json.dumps(stated, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    def _where(self, environment: Mapping[str, Any]) -> str:
+        return "cpu" if self.device == "cpu" or not environment.get("gpus") else "gpu"
+
+
+def kept(question: Question, environment: Mapping[str, Any]) -> Found | None:
+    """What was measured before in this environment; None where nothing was, or it cannot be read."""
+    try:
+        path = _place(question, environment)
+        if path.stat().st_size > LARGEST:
+            return None
+        document = json.loads(path.read_text(encoding="utf-8"))
+        ceilings = tuple(ceiling_from(stated) for stated in document["ceilings"])
+        return Found(ceilings, str(document["measured"]), environment, kept=True) if ceilings else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def ceilings_of(
+    question: Question, environment: Mapping[str, Any], log: Path, tick: Callable[[], object] = lambda: None
+) -> Found:
+    """What is kept for this environment, else measured now. Raises CeilingsError."""
+    return kept(question, environment) or measured(question, log, tick)
+
+
+def measured(
+    question: Question,
+    log: Path | None = None,
+    tick: Callable[[], object] = lambda: None,
+    *,
+    anew: bool = True,
+    told: Callable[[Ceiling], object] = lambda _: None,
+) -> Found:
+    """Start a process and let it measure; ``told`` hears each ceiling at once. Raises CeilingsError.
+
+    Unless ``anew``, what is kept for the environment of that process is taken instead.
+    """
+    # What is kept is believed for months.
+    load, cores = os.getloadavg()[0], usable_cores()
+    busy = f"beside others (load average {load:.1f} on {cores} cores): lower than they could be, and not kept"
+    with TemporaryDirectory(prefix="tipbench-ceilings-") as scratch:
+        log = log or Path(scratch) / "ceilings.log"
+        guard = Guard()
+        process = LiveProcess(
+            ceilings_command(question.python),
+            guard=guard,
+            environment=measuring_environment(question.lent),
+            log=log,
+        )
+        try:
+            return _driven(process, question, tick, anew, told, [busy] if load > cores / 2 else [])
+        except ChannelClosed:
+            status = process.wait(10.0)
+            words = log.read_text(errors="replace").strip().splitlines()
+            why = exit_reason(process.end() if status is None else status)
+            raise CeilingsError(f"{why}: {words[-1] if words else 'it said nothing'}") from None
+        finally:
+            process.end()
+            guard.close()
+
+
+def _driven(
+    process: LiveProcess,
+    question: Question,
+    tick: Callable[[], object],
+    anew: bool,
+    told: Callable[[Ceiling], object],
+    warnings: list[str],
+) -> Found:
+    process.channel.send(device=question.device, data=str(question.data) if question.data else None)
+    introduced = _hear(process, tick)
+    if error := introduced.get("error") or introduced.get("unusable"):
+        raise CeilingsError(error)
+    environment = introduced["environment"]
+    if not anew and (found := kept(question, environment)) is not None:
+        return found
+    process.channel.send(measure=True)
+    ceilings: list[Ceiling] = []
+    while not (message := _hear(process, tick)).get("done"):
+        if "warning" in message:
+            warnings.append(message["warning"])
+        else:
+            ceilings.append(ceiling_from(message["ceiling"]))
+            told(ceilings[-1])
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    found = Found(tuple(ceilings), now, environment, tuple(warnings))
+    if ceilings and not warnings:
+        _keep(question, found)
+    return found
+
+
+def _hear(process: LiveProcess, tick: Callable[[], object]) -> Message:
+    limit = time.monotonic() + LIMIT
+    while (left := limit - time.monotonic()) > 0:
+        message = process.channel.receive(min(1.0, left))
+        if message is not None:
+            return message
+        tick()
+    raise CeilingsError(f"nothing was measured in {LIMIT:g} s; its process was ended")
+
+
+def _keep(question: Question, found: Found) -> None:
+    """Put it in the cache, whole or not at all; a cache that cannot be written costs the next run its seconds."""
+    path = _place(question, found.environment)
+    content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as draft:
+            json.dump(content, draft)
+        Path(draft.name).replace(path)
+    except OSError:
+        return
+
+
+def _place(question: Question, environment: Mapping[str, Any]) -> Path:
+    return cache_root() / "ceilings" / f"{question.key(environment)}.json"
+
+
+def _picked(record: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: record.get(name) for name in names} if isinstance(record, Mapping) else {}

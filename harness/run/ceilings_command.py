@@ -1,0 +1,46 @@
+"""``python -m harness ceilings``: what nothing beats on this machine, measured or as it was kept."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from harness.launch import LaunchError, check_interpreter, lend
+from harness.model import Ceiling
+from harness.run.bench import CANNOT_JUDGE, OK, TOOL_ERROR
+from harness.run.ceilings import CeilingsError, Question, measured
+
+
+def hold(options: argparse.Namespace) -> int:
+    """Print the table; exit status 0, 2 for a usage or tool error, 3 where nothing could be measured."""
+    from harness.loading.folder import DataError, check_folder
+    from harness.report.ceilings import rate, show_ceilings
+
+    told = Console(stderr=True)
+
+    def progress(ceiling: Ceiling) -> None:
+        if told.is_terminal:
+            told.print(f"{ceiling.device} {ceiling.name}, {ceiling.detail}: {rate(ceiling)}", highlight=False)
+
+    try:
+        data = check_folder(options.data).resolve() if options.data else None
+        with TemporaryDirectory(prefix="tipbench-") as scratch:
+            python, lent = sys.executable, None
+            if options.python:
+                python, lent = check_interpreter(options.python), lend(Path(scratch) / "lent")
+            found = measured(Question(python, options.device, data, lent), anew=options.anew, told=progress)
+        if options.json:
+            content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
+            options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    except (DataError, LaunchError, CeilingsError, OSError) as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return TOOL_ERROR
+    when = f"measured {found.measured}" + ("; --anew measures again" if found.kept else "")
+    show_ceilings(found.ceilings, [*found.warnings, when], Console(width=None if sys.stdout.isatty() else 120))
+    return OK if found.ceilings else CANNOT_JUDGE

@@ -1,0 +1,33 @@
+"""Snapshots of a GPU's memory: a gzipped JSON file for each variant, in a folder of their own in the run's."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from harness.store.lines import StoreError
+
+SNAPSHOTS = "snapshots"
+
+
+def snapshot_file(folder: Path, case: str, variant: str) -> Path:
+    """Where a run keeps the memory snapshot of a variant; whatever a case is called, a plain name in that folder."""
+    name = f"{case}-{variant}"
+    return folder / SNAPSHOTS / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[-120:]}-{crc32(name.encode()):08x}.json.gz"
+
+
+def write_snapshot(path: Path, snapshot: Mapping[str, Any]) -> None:
+    """Keep a memory snapshot as gzipped JSON, whole or not at all. Raises StoreError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".part")
+        with gzip.open(draft, "wt", encoding="utf-8", compresslevel=6) as file:
+            json.dump(snapshot, file, default=str)
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}; what was measured is kept beside it") from error
