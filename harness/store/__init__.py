@@ -7,7 +7,6 @@ flight. A torn last line is dropped with a warning; any other bad line is an err
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
