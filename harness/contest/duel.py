@@ -100,6 +100,9 @@ def _run_in(
     now: Callable[[], float],
     random: Random,
 ) -> Pace:
+    if iterations and first_seconds >= LONG_ITERATION:
+        # An epoch has just been run to its end on either side: another would only cost as much as a round.
+        return Pace(iterations, 0, first_seconds)
     if iterations:
         with _blamed(Arm.BASE):
             each = sides[Arm.BASE].lap(iterations, 0).seconds / iterations
