@@ -24,7 +24,7 @@ _PATHS = (
     f"sys.path += [p for p in [os.environ.get({BACK_VARIABLE!r})] if p]\n"
 )
 _BOOT = _PATHS + "import pytest\nsys.exit(pytest.main(sys.argv[1:]))"
-_LANE = _PATHS + "from harness.lane import main\nsys.exit(main())"
+_LANE = _PATHS + "from harness.lane.serve import main\nsys.exit(main())"
 _CEILINGS = _PATHS + "from harness.ceilings.serve import main\nsys.exit(main())"
 
 _PROBE = (

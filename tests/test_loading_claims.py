@@ -31,7 +31,7 @@ from harness.loading.dataset import Photographs, epoch_images
 from harness.loading.epoch import Epoch
 from harness.loading.folder import Image
 from harness.loading.generated import jpeg_folder, tiny_set, uneven_folder
-from harness.loading.sampling import Drawn, Labels, WeightedLoader, same_or_drawn
+from harness.loading.sampling import Drawn, Labels, Shuffled, WeightedLoader, same_or_drawn
 from harness.loading.statistics import cropped, same_statistics, streamed, two_passes
 from harness.loading.step import TrainingStep
 from harness.loading.successive import Epochs, same_epochs
@@ -286,6 +286,18 @@ def test_what_is_drawn_by_weight_matches_the_weights(monkeypatch: pytest.MonkeyP
     )
     with pytest.raises(AssertionError, match="class 0 was drawn"):
         same_or_drawn(expected, _weighted()())
+
+
+def test_what_is_not_shuffled_is_caught() -> None:
+    """The same samples in the same order are right for the baseline, and wrong for what is to be shuffled."""
+    ids = torch.arange(500)
+    expected, mixed = Epoch(ids, ids % 10), torch.randperm(500, generator=torch.Generator().manual_seed(0))
+    same_or_drawn(expected, Shuffled(mixed, mixed % 10))
+    same_or_drawn(expected, Epoch(ids, ids % 10))
+    with pytest.raises(AssertionError, match="500 of 500 shuffled samples are where they were"):
+        same_or_drawn(expected, Shuffled(ids, ids % 10))
+    with pytest.raises(AssertionError, match="missing: ids 0"):
+        same_or_drawn(expected, Shuffled(mixed.clamp(min=1), mixed % 10))
 
 
 @pytest.mark.parametrize(

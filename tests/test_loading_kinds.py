@@ -52,6 +52,10 @@ def _plain(
     return PlainLoader(_dataset(images, fixed, sort, **options), batch_size=batch, workers=workers)
 
 
+def _background(images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
+    return background.BackgroundLoader(_dataset(images, fixed, "v1"), batch_size=batch)
+
+
 def _uint8(images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
     made = partial(recipe.fixed_v2 if fixed else recipe.augmented_v2, floats=False)
     return Uint8Loader(partial(Photographs, images, made, decoders.with_torchvision), batch_size=batch, workers=2)
@@ -88,8 +92,7 @@ def _kind(name: str, make: Any, most: float, mean: float, reason: str | None = N
 FAST = {"sort": "v2", "decode": decoders.with_torchvision}
 # Each with the levels of 256 that a pixel may be off from transforms v1 on Pillow's images: at most, and in the mean.
 EXACT = [
-    _kind("background", lambda i, f: background.BackgroundLoader(_dataset(i, f, "v1"), batch_size=BATCH), 0, 0,
-          background.missing()),
+    _kind("background", _background, 0, 0, background.missing()),
     _kind("v2", partial(_plain, sort="v2"), 1e-3, 1e-4),
     _kind("v2 of packed pixels", _packed, 1e-3, 1e-4),
     _kind("v2 of shards", partial(_shards, pixels=False), 1e-3, 1e-4, shards.missing()),
@@ -203,9 +206,9 @@ def plain_crops(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
     return _crops(_plain, tmp_path_factory.mktemp("ramp"))
 
 
-@pytest.mark.parametrize(("make", "most", "mean"), [*TENSORS[2:], DALI[0]])
+@pytest.mark.parametrize(("make", "most", "mean"), [EXACT[0], *EXACT[2:], *TENSORS[2:], DALI[0]])
 def test_random_crops_are_distributed_alike(
-    make: Make, most: float, mean: float, plain_crops: dict[str, Tensor], tmp_path: Path
+    make: Make, most: float, mean: float, plain_crops: dict[str, Tensor], images: list[Image], tmp_path: Path
 ) -> None:
     """Areas, aspect ratios, flips, means and deviations of random crops have the plain loader's distributions."""
     crops = _crops(make, tmp_path)

@@ -347,6 +347,45 @@ def test_a_worker_that_hangs(kind: type[PlainLoader]) -> None:
         loader()
 
 
+def test_a_worker_that_hangs_in_somebody_elses_loop() -> None:
+    """Whoever drives the batches himself is not left waiting either, and the workers are ended."""
+    loader = PlainLoader(partial(Fated, kind="hangs", at=5), batch_size=2, workers=1)
+    seen: list[int] = []
+    with pytest.raises(Stalled, match=r"no batch came for 0\.2 s from 1 live worker"), loader:
+        loader.patience = 0.2
+        for _, _, ids in loader.patiently():
+            seen += ids.tolist()
+        loader()
+    assert seen == [0, 1, 2, 3]
+
+
+@pytest.mark.skipif(background.missing() is not None, reason=str(background.missing()))
+def test_what_is_left_of_an_epoch_is_not_loaded_to_be_drained() -> None:
+    """A long epoch that is left half-way behind a thread ends at once."""
+    places: list[int] = []
+
+    class Seen(Fated):
+        def __getitem__(self, place: int) -> tuple[Tensor, int, int]:
+            places.append(place)
+            return super().__getitem__(place)
+
+    with BackgroundLoader(lambda: Seen(1_000_000), batch_size=2) as loader:
+        assert next(iter(loader.batches()))[2].tolist() == [0, 1]
+    assert len(places) < 20
+
+
+def test_patient_batches_may_be_left_early() -> None:
+    """The alarm's handler goes back with the iterator."""
+    before = signal.getsignal(signal.SIGALRM)
+    with PlainLoader(Fated, batch_size=2, workers=1) as loader:
+        batches = loader.patiently()
+        next(batches)
+        assert signal.getsignal(signal.SIGALRM) != before
+        del batches
+        assert signal.getsignal(signal.SIGALRM) == before
+        assert sorted(loader().ids.tolist()) == list(range(40))
+
+
 def test_a_sample_that_hangs_in_this_process() -> None:
     """Without workers, too, the wait has an end."""
     with (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.model import Headspace, Part, Ranked, Setting, Share, Stage, Tuned
+from harness.model import EpochCost, Headspace, Part, Ranked, Setting, Share, Stage, Tuned
 from harness.report.plain import document_of, noun_from
 from harness.report.tuning import Progress, show_tuned, snippet
 
@@ -20,12 +20,18 @@ TWO = Setting("dataloader", 2, 2, 64)
 DALI = Setting("dali", 2, 2, 64)
 
 
-def ranked(setting: Setting, seconds: float, best: float = 2e-3, **more: Any) -> Ranked:
+SURVEYED = {"epoch_gap_seconds": 0.44, "epoch_seconds": 8.5, "loader_seconds": 1.6e-3, "shm_bytes": 40 * 2.0**20}
+
+
+def ranked(
+    setting: Setting, seconds: float, best: float = 2e-3, extra: dict[str, float] | None = None, **more: Any
+) -> Ranked:
     ratio = seconds / best
     stated = {"laps": 4, "behind": ratio > 1.05, "level": ratio < 1.02, **more}
     return Ranked(
         setting, ratio=ratio, low=0.98 * ratio, high=1.02 * ratio, seconds=seconds,
-        readings={"pss_bytes": 700 * 2.0**20, "cpu_seconds": 5e-3, "wait_p99_seconds": 0.04}, ceiling=0.93, **stated,
+        readings={"pss_bytes": 700 * 2.0**20, "cpu_seconds": 5e-3, "wait_p99_seconds": 0.04} | (extra or {}),
+        ceiling=0.93, **stated,
     )  # fmt: skip
 
 
@@ -36,12 +42,17 @@ TUNED = Tuned(
     device="cpu",
     cores=2,
     margin=0.03,
-    ranked=(ranked(DALI, 2e-3), ranked(TWO, 2.02e-3), ranked(DEFAULT, 4e-3)),
+    ranked=(
+        ranked(DALI, 2e-3, extra={"epoch_gap_seconds": 0.01, "threads_left": 2.0, "processes_left": 1.0}),
+        ranked(TWO, 2.02e-3, extra=SURVEYED),
+        ranked(DEFAULT, 4e-3),
+    ),
     answer=TWO,
     default=DEFAULT,
     headspace=Headspace(
         0.4, 0.35, 0.45, (Share(Part.STEP, 1.2e-3, 1.1e-3, 1.3e-3, 0.6), Share(Part.PREPARE, 8e-4, 7e-4, 9e-4, 0.4))
     ),
+    epoch=EpochCost(4000, 8.5, 0.44, 0.1, persistent=True),
     stages=(Stage("read", 1e-4), Stage("decode", 3e-3), Stage("decode_fastest", 2e-3)),
     ceilings={"dataloader": 250.0, "decode": 500.0},
     failed={"background": "its worker was killed"},
@@ -89,11 +100,39 @@ def test_a_headspace_inside_the_noise_says_leave_it_alone() -> None:
 def test_every_setting_that_ran_has_its_row_and_every_other_its_reason() -> None:
     """Who is as good, who is behind, who is out, and what this machine has not got."""
     text = shown(TUNED)
-    rows = [line for line in text.splitlines() if line.startswith(("  dali ", "  dataloader "))]
+    table = text.partition("the best of each kind")[0]
+    rows = [line for line in table.splitlines() if line.startswith(("  dali ", "  dataloader "))]
     assert [row.split()[-1] for row in rows] == ["good", "best", "behind"]
     assert [row.split()[0:2] for row in rows] == [["dali", "2"], ["dataloader", "2"], ["dataloader", "0"]]
     assert "out of the race: background: its worker was killed" in text
     assert "not here: dali_gpu: decodes on a GPU" in text
+
+
+def test_epochs_and_whether_workers_should_live_on() -> None:
+    """How long an epoch is and the wait between two, with the option in the code only where it is worth it."""
+    text = shown(TUNED, 200)
+    assert "an epoch of 4000 images takes 8.50 s; between two the loop waits 440 ms" in text
+    assert "with persistent_workers=True 100 ms (that saves 4 % of an epoch)" in text
+    assert "    persistent_workers=True," in text
+    long = shown(replace(TUNED, epoch=EpochCost(4_000_000, 8500.0, 0.44, 0.1)), 200)
+    assert "2 h 22 min" in long and "not worth it: 0.004 % of an epoch, the margin is 3%" in long
+    assert "    persistent_workers=True," not in long
+    none = shown(replace(TUNED, epoch=EpochCost(4000, 8.5, 0.44)))
+    assert "between two the loop waits 440 ms\n" in none and "persistent" not in none
+    assert "persistent" not in shown(replace(TUNED, epoch=None))
+
+
+def test_the_best_of_each_kind_by_itself() -> None:
+    """Alone and in the loop, its epochs, its memory, and what it left behind; settings nobody looked at have no row."""
+    text = shown(TUNED, 160)
+    block = text[text.index("the best of each kind, looked at by itself") :].splitlines()[1:4]
+    assert "epoch" in block[0] and "gap" in block[0] and "shared" in block[0] and "pinned" not in block[0]
+    assert block[1].split()[0] == "dali" and "2 threads, 1 process" in block[1]
+    assert block[2].split()[:4] == ["dataloader", "625/s", "495/s", "8.50"] and "40.0 MiB" in block[2]
+    assert block[2].rstrip().endswith("nothing")
+    assert "40.0 MiB" not in shown(TUNED, 80)
+    bare = replace(TUNED, ranked=(ranked(TWO, 2.02e-3),))
+    assert "looked at by itself" not in shown(bare)
 
 
 def test_no_answer_is_told_as_such() -> None:
@@ -128,22 +167,31 @@ def test_the_document_goes_there_and_back() -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("pin", [False, True])
-def test_the_code_runs_and_makes_that_very_loader(workers: int, pin: bool) -> None:
+@pytest.mark.parametrize("persistent", [False, True])
+def test_the_code_runs_and_makes_that_very_loader(workers: int, pin: bool, persistent: bool) -> None:
     """Pasted with a dataset, it gives a DataLoader with exactly the settings of the answer."""
     torch = pytest.importorskip("torch")
     setting = Setting("dataloader", workers, 4 if workers else 0, 8, pin)
     names: dict[str, Any] = {"dataset": torch.utils.data.TensorDataset(torch.arange(16))}
-    exec(snippet(setting), names)
+    exec(snippet(setting, persistent=persistent), names)
     loader = names["loader"]
     assert (loader.batch_size, loader.num_workers, loader.pin_memory) == (8, workers, pin)
     assert loader.prefetch_factor == (4 if workers else None)
-    assert loader.persistent_workers is (workers > 0)
+    assert loader.persistent_workers is (workers > 0 and persistent)
 
 
-@pytest.mark.parametrize("kind", ["tensors", "uint8", "packed", "shards", "background", "nodes", "spdl", "dali"])
+KINDS = ["tensors", "uint8", "packed", "shards", "background", "nodes", "spdl", "dali", "dali_dynamic", "dali_proxy"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_code_of_every_kind_runs_on_a_folder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pasted with a folder of images, or a dataset of them, it gives batches of the recipe's shape, five samples."""
-    needs = {"dali": "nvidia.dali", "shards": "webdataset", "nodes": "torchdata.nodes", "spdl": "spdl.pipeline"}
+    needs = {
+        **dict.fromkeys(KINDS[-3:], "nvidia.dali"),
+        "shards": "webdataset",
+        "nodes": "torchdata.nodes",
+        "spdl": "spdl.pipeline",
+    }
     pytest.importorskip(needs.get(kind, "torch"))
     import torch
     from PIL import Image
@@ -157,13 +205,21 @@ def test_the_code_of_every_kind_runs_on_a_folder(kind: str, tmp_path: Path, monk
     names: dict[str, Any] = {"folder": str(tmp_path / "images"), "dataset": dataset}
     if kind in ("packed", "shards"):
         names["folder"] = tmp_path / "images"
+    if kind == "dali_proxy":
+        from nvidia.dali.plugin.pytorch.experimental import proxy
+
+        from harness.loading.dali_proxy import prompt
+
+        monkeypatch.setattr(proxy, "DALIServer", prompt(proxy.DALIServer))
     seen: list[Any] = []
     code = snippet(Setting(kind, 1 if kind == "shards" else 2, 3, 4)).replace(
         "        ...", "        seen.append(batch)"
     )
     names["seen"] = seen
     exec(code, names)
-    seen += [] if seen else list(names["batches" if kind == "background" else "loader"])
+    if not seen:
+        made = names["batches" if kind in ("background", "dali_dynamic") else "loader"]
+        seen += made() if kind == "dali_dynamic" else made
     shapes = [tuple((batch[0]["images"] if kind == "dali" else batch[0]).shape) for batch in seen]
     assert shapes == [(4, 3, 224, 224), (1, 3, 224, 224)]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,55 +12,85 @@ import torch
 from living import ENVIRONMENT
 from PIL import Image as Pillow
 
+from harness.__main__ import main
 from harness.model import Tuned
 from harness.report.plain import noun_from
+from harness.run import settings
+from harness.run.tuning import command, findings, tune
+
+Typed = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty small JPEGs in two classes."""
+    """Two dozen small JPEGs in two classes; the first one is cut short."""
     root = tmp_path_factory.mktemp("photographs")
     generator = torch.Generator().manual_seed(2)
-    for number in range(40):
+    for number in range(24):
         place = root / f"class_{number % 2}"
         place.mkdir(exist_ok=True)
         pixels = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 8, generator=generator), (260, 260))[0]
         Pillow.fromarray((255 * pixels).byte().permute(1, 2, 0).numpy()).save(place / f"{number:02}.jpg")
+    torn = root / "class_0" / "00.jpg"
+    torn.write_bytes(torn.read_bytes()[:2000])
     return root
 
 
-def told(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What the command line says."""
-    command = [sys.executable, "-m", "harness", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=ENVIRONMENT, timeout=150, check=False)
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Typed]:
+    """Types a command in this process: its exit status, and what it says to the standard output and error.
+
+    A budget may be shorter here than a person's.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "SHORTEST_BUDGET", 2.0)
+    for module in (tune, findings):  # starting processes takes most of the time
+        monkeypatch.setattr(module, "HEATS_A_LANE", 100)
+    monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.timeout(300)
-def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_path: Path) -> None:
-    """Two settings race in front of a step; everything is shown, saved, and shown again by ``report``."""
+def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_path: Path, typed: Typed) -> None:
+    """Two settings race in front of a step; everything is shown, saved, and shown again by ``report``.
+
+    The image that is cut short is left out, and no setting has to answer for it.
+    """
     (tmp_path / "training.py").write_text("def step(images, labels):\n    return images[:, :, ::16, ::16].sum()\n")
     asked = ("--data", str(folder), "--batch-size", "4", "--kinds", "dataloader", "--workers", "0,1")
-    found = told(tmp_path, "tune", *asked, "--step", "training:step", "--budget", "25s", "--json", "found.json")
-    assert found.returncode == 0, found.stderr
-    assert "best setting here: dataloader" in found.stdout
-    assert "loader = DataLoader(" in found.stdout
-    assert "the step itself" in found.stdout
+    status, out, err = typed("tune", *asked, "--step", "training:step", "--budget", "2s", "--json", "found.json")
+    assert status == 0, err
+    assert "best setting here: dataloader" in out
+    assert "loader = DataLoader(" in out
+    assert "the step itself" in out
+    assert "an epoch of 24 images takes" in out and "the best of each kind, looked at by itself" in out
     tuned = noun_from(Tuned, json.loads((tmp_path / "found.json").read_text()))
     assert {ranked.setting.workers for ranked in tuned.ranked} <= {0, 1}
     assert tuned.answer in [ranked.setting for ranked in tuned.ranked]
     assert tuned.headspace is not None
     assert tuned.step == "training:step"
     assert tuned.ceilings["decode"] > 0
+    assert tuned.failed == {}
+    assert [note for note in tuned.notes if "00.jpg cannot be decoded" in note]
+    assert tuned.images == 24 and tuned.epoch is not None and tuned.epoch.samples == 24
+    assert tuned.answer is not None and tuned.of(tuned.answer).readings["processes_left"] == 0
     (run,) = (tmp_path / "results").iterdir()
     assert json.loads((run / "tune.json").read_text()) == json.loads((tmp_path / "found.json").read_text())
-    again = told(tmp_path, "report")
-    assert again.returncode == 0
-    assert "best setting here: dataloader" in again.stdout
+    status, out, _ = typed("report")
+    assert status == 0
+    assert "best setting here: dataloader" in out
     (run / "tune.json").unlink()
-    cut_short = told(tmp_path, "report", str(run))
-    assert cut_short.returncode == 2
-    assert "did not come to its end" in cut_short.stderr
-    assert "Traceback" not in cut_short.stderr
+    status, _, err = typed("report", str(run))
+    assert status == 2
+    assert "did not come to its end" in err
 
 
 @pytest.mark.parametrize(
@@ -74,14 +104,38 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_
         (("--margin", "much"), "much"),
         (("--python", "no-python"), "no Python"),
         (("--step", "nowhere_at_all:step"), "--step nowhere_at_all:step cannot be imported"),
-        (("--kinds", "horse"), "horse"),
     ],
 )
-def test_bad_input_is_one_line(arguments: tuple[str, ...], words: str, folder: Path, tmp_path: Path) -> None:
+def test_bad_input_is_one_line(arguments: tuple[str, ...], words: str, folder: Path, typed: Typed) -> None:
     """What, where and what to do; exit status 2, or 3 where only a lane could know."""
     given = ("--data", str(folder)) if "--data" not in arguments else ()
-    found = told(tmp_path, "tune", *given, *arguments)
-    assert found.returncode in (2, 3)
-    assert words in found.stderr
-    assert "Traceback" not in found.stderr
-    assert len(found.stderr.strip().splitlines()) == 1
+    status, _, said = typed("tune", *given, *arguments)
+    assert status == (3 if "--step" in arguments else 2)
+    assert words in said
+    assert "Traceback" not in said
+    assert len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("files", "said"), [((), "no class sub-folders in"), (("a/x.txt", "b/y.gif"), "no images in")])
+def test_a_folder_without_images(files: tuple[str, ...], said: str, tmp_path: Path, typed: Typed) -> None:
+    """A folder without classes, and classes without images, end it before a lane is opened."""
+    (tmp_path / "data").mkdir()
+    for file in files:
+        (tmp_path / "data" / file).parent.mkdir()
+        (tmp_path / "data" / file).touch()
+    status, _, told = typed("tune", "--data", str(tmp_path / "data"))
+    assert status == 2 and said in told and "arrange it as FOLDER/CLASS/IMAGE.jpg" in told
+    assert not (tmp_path / "results").exists()
+
+
+def test_nothing_that_finished_a_lap_is_no_answer(
+    folder: Path, tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where every setting is out, as with a step that raises, the reasons are shown and saved; exit status 3."""
+    failed = dict.fromkeys(("dataloader-w0-b4", "dali"), "--step training:step raised ValueError: no such label")
+    nothing = Tuned("data", 24, "training:step", "cpu", 2, 0.03, (), None, None, failed=failed)
+    monkeypatch.setattr(command, "tune", lambda *_: nothing)
+    status, out, _ = typed("tune", "--data", str(folder), "--json", "found.json")
+    assert status == 3
+    assert "no setting finished a lap" in out and out.count("raised ValueError: no such label") == 2
+    assert noun_from(Tuned, json.loads(Path("found.json").read_text())) == nothing

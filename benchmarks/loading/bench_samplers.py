@@ -11,7 +11,7 @@ from harness import claim, prepared
 from harness.loading.dataloader import PlainLoader
 from harness.loading.dataset import Digits
 from harness.loading.loader import epoch_batches
-from harness.loading.sampling import Labels, WeightedLoader, same_or_drawn
+from harness.loading.sampling import Labels, ShuffledLoader, WeightedLoader, same_or_drawn
 from harness.loading.whole_batches import as_it_is
 
 MILLION = 1_000_000
@@ -28,7 +28,7 @@ def bench_samplers(contest, tiny, samples):
     options = {"batch_size": batch_size, "collate_fn": None if samples == "tiny" else as_it_is}
     contest(
         baseline=prepared(PlainLoader, dataset, **options),
-        shuffled=prepared(PlainLoader, dataset, shuffle=True, **options),
+        shuffled=prepared(ShuffledLoader, dataset, **options),
         weighted=prepared(WeightedLoader, dataset, weights=WEIGHTS, **options),
         same=same_or_drawn,
         items=count,

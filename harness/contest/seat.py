@@ -14,11 +14,15 @@ from harness.processes import ChannelClosed, LiveProcess, Message, exit_reason
 
 
 class SeatError(Exception):
-    """What a seated variant raised, or how its process ended; ``readings`` are numbers that came with it."""
+    """What a seated variant raised, or how its process ended.
 
-    def __init__(self, reason: str, readings: Mapping[str, float] | None = None) -> None:
+    ``readings`` are numbers that came with it; ``file`` is the one that is to blame, where one is.
+    """
+
+    def __init__(self, reason: str, readings: Mapping[str, float] | None = None, file: str | None = None) -> None:
         super().__init__(reason)
         self.readings = dict(readings or {})
+        self.file = file
 
 
 class Seat:
@@ -80,7 +84,7 @@ class Seat:
         if "error" in answer:
             if answer.get("wrong"):
                 raise Disagreement(answer["error"])
-            raise SeatError(answer["error"], answer.get("readings"))
+            raise SeatError(answer["error"], answer.get("readings"), answer.get("file"))
         return answer
 
     def _last_words(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +29,7 @@ class BackgroundLoader(PlainLoader):
         super().__init__(*arguments, **options)
         self.ahead = ahead
         self._feeding: Generator[Batch, None, None] | None = None
+        self._left = False
 
     def batches(self) -> Iterable[Batch]:
         """One epoch's batches on the device, fetched ahead by a thread that is joined at the end."""
@@ -38,16 +39,25 @@ class BackgroundLoader(PlainLoader):
     def _drained(self) -> Generator[Batch, None, None]:
         from prefetch_generator import BackgroundGenerator
 
-        thread = BackgroundGenerator(iter(self.host_batches()), max_prefetch=self.ahead)
+        self._left = False
+        thread = BackgroundGenerator(self._until_left(), max_prefetch=self.ahead)
         try:
             yield from thread
         finally:
             # Left half-way (by an error in the step), the thread would wait for room in its queue for ever.
+            self._left = True
             while thread.is_alive():
                 with suppress(Exception):
                     for _ in thread:
                         pass
                 thread.join(1.0)
+
+    def _until_left(self) -> Iterator[Batch]:
+        # What is left of an epoch may be long: it is not loaded only to be drained.
+        for batch in self.host_batches():
+            if self._left:
+                return
+            yield batch
 
     def close(self) -> None:
         """Drain what a failed epoch left, join its thread, shut the workers down."""

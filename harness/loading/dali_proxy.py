@@ -16,6 +16,9 @@ from harness.loading.dataset import broken_file
 from harness.loading.epoch import Batch, Step
 from harness.loading.folder import DataError, Image
 
+LOOK_UP = 0.25
+"""Seconds after which the server's thread looks whether it is to end; DALI's own are five."""
+
 
 class _Named(Dataset[Any]):
     """Files by name: the sample's image is a promise that the proxy makes of the file's name."""
@@ -71,7 +74,7 @@ class ProxyLoader(PlainLoader):
             )
             return made if on_cpu else made.gpu()
 
-        self._server: Any = proxy.DALIServer(pipeline())
+        self._server: Any = prompt(proxy.DALIServer)(pipeline())
         dataset = partial(_Named, images, self._server.proxy)
         super().__init__(dataset, batch_size=batch_size, workers=workers, device=device, step=step)
 
@@ -103,9 +106,19 @@ class ProxyLoader(PlainLoader):
             raise
 
     def close(self) -> None:
-        """Shut the workers down, then the server; DALI's thread looks up only every five seconds."""
+        """Shut the workers down, then the server."""
         super().close()
         if self._server is not None:
             self._server.stop_thread()
             self._server = None
             gc.collect()
+
+
+def prompt(server: Any) -> Any:
+    """That class of servers, with a thread that does not wait for five seconds before it sees that it is to end."""
+
+    class Prompt(server):  # type: ignore[misc]
+        def _get_input_batches(self, most: int, timeout: float | None = None) -> Any:
+            return super()._get_input_batches(most, None if timeout is None else min(timeout, LOOK_UP))
+
+    return Prompt

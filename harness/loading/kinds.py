@@ -29,8 +29,8 @@ class Kind:
     ``make`` takes a setting, the images, the device, the step, and whether the recipe has nothing random in it.
     ``missing`` says why it cannot be had on a device. ``threads`` says that its workers are threads of a pipeline, of
     which there is at least one: such a kind lives in a process where nothing is forked. ``ordered`` says that samples
-    come in the order they were written in. ``prepare`` makes its dataset, by which one core's rate is known; None where
-    there is no dataset.
+    come in the order they were written in. ``queued`` says that it can be told how many batches to keep ready.
+    ``prepare`` makes its dataset, by which one core's rate is known; None where there is no dataset.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Kind:
     missing: Callable[[torch.device], str | None] = lambda _: None
     threads: bool = False
     ordered: bool = False
+    queued: bool = True
     prepare: Prepare | None = None
 
 
@@ -104,6 +105,35 @@ def _threaded(
         ahead=max(1, setting.prefetch),
         pin_memory=setting.pin,
         non_blocking=setting.pin,
+        device=device,
+        step=step,
+    )
+
+
+def _dynamic(
+    capture: bool, setting: Setting, images: Sequence[Image], device: torch.device, step: Step | None, fixed: bool
+) -> Loader:
+    return dali.DynamicLoader(
+        images,
+        capture=capture,
+        batch_size=setting.batch_size,
+        threads=max(1, setting.workers),
+        decoder="gpu" if device.type == "cuda" else "cpu",
+        fixed=fixed,
+        device=device,
+        step=step,
+    )
+
+
+def _proxy(setting: Setting, images: Sequence[Image], device: torch.device, step: Step | None, fixed: bool) -> Loader:
+    from harness.loading.dali_proxy import ProxyLoader
+
+    return ProxyLoader(
+        images,
+        batch_size=setting.batch_size,
+        threads=max(1, setting.workers),
+        decoder="gpu" if device.type == "cuda" else "cpu",
+        fixed=fixed,
         device=device,
         step=step,
     )
@@ -176,6 +206,9 @@ KINDS = {
             lambda device: dali.missing() or _needs_cuda("decodes on a GPU")(device),
             threads=True,
         ),
+        Kind("dali_dynamic", partial(_dynamic, False), _either(dali.missing), threads=True, queued=False),
+        Kind("dali_capture", partial(_dynamic, True), _either(dali.missing), threads=True, queued=False),
+        Kind("dali_proxy", _proxy, _either(dali.missing), threads=True, queued=False),
     )
 }
 """Every kind a race can hold, by name."""

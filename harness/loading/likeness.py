@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,13 +18,12 @@ in no larger share of its pixels. Decoders and resizers that are not bit-exact s
 crop or a swapped channel do not."""
 
 
-def unlike(expected: Iterable[Batch], got: Iterable[Batch], rounded: Iterable[Batch] = ()) -> str | None:
+def unlike(expected: Iterable[Batch], got: Iterable[Batch]) -> str | None:
     """What differs between two epochs of the same images under a recipe with nothing random; None where nothing does.
 
-    Order and batches may differ. Images are float [n, 3, height, width], normalised. Each may be like ``rounded``'s
-    instead, whose labels are not looked at.
+    Order and batches may differ. Images are float [n, 3, height, width], normalised.
     """
-    wanted, seen, also = _by_id(expected), _by_id(got), _by_id(rounded)
+    wanted, seen = _by_id(expected), _by_id(got)
     if missing := sorted(wanted.keys() - seen.keys()):
         return f"samples {_some(missing)} are missing"
     if surplus := sorted(seen.keys() - wanted.keys()):
@@ -36,29 +34,9 @@ def unlike(expected: Iterable[Batch], got: Iterable[Batch], rounded: Iterable[Ba
         other, other_label = seen[number][0]
         if label != other_label:
             return f"sample {number} has label {other_label}, not {label}"
-        reason = _far(image, other)
-        if reason and (number not in also or _far(also[number][0][0], other)):
+        if (reason := _far(image, other)) is not None:
             return f"sample {number}: {reason}"
     return None
-
-
-def fixed_rounding() -> recipe.Transform:
-    """The recipe with nothing random as a pipeline does it that rounds the longer side where torchvision cuts it off.
-
-    That is 302 or 301 pixels, neither more right than the other, and everything but the middle lies elsewhere.
-    """
-    from torchvision import transforms
-    from torchvision.transforms import functional
-
-    ending = transforms.Compose(recipe.fixed().transforms[1:])  # type: ignore[attr-defined]
-
-    def transform(image: Any) -> Any:
-        width, height = image.size
-        shorter = min(width, height)
-        size = [round(recipe.RESIZED * side / shorter) for side in (height, width)]
-        return ending(functional.resize(image, size))
-
-    return transform
 
 
 def _by_id(batches: Iterable[Batch]) -> dict[int, list[tuple[Tensor, int]]]:

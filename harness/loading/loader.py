@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Generator, Iterable, Iterator, Set
 from dataclasses import replace
 from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
@@ -65,6 +65,28 @@ class Loader(ABC):
         gap = before + epoch.readings["first_batch_seconds"]
         return replace(epoch, readings={**epoch.readings, "epoch_gap_seconds": gap})
 
+    def patiently(self) -> Generator[Batch, None, None]:
+        """One epoch's batches, for who drives it himself: none is waited for longer than ``patience``. Raises Stalled.
+
+        To be closed before another loader's are begun. Errors are told in one line when the loader's context ends.
+        """
+        others = set(active_children()) - self._own
+        self._dead = dead_workers().keys()
+        patience = self._bound(others)
+        try:
+            with patience:
+                iterator = patience.over(iter, self.batches())
+                while (batch := patience.over(next, iterator, None)) is not None:
+                    yield batch
+                    # An image batch kept until the next one arrives would be a second batch in memory.
+                    del batch
+        except Exception as error:
+            if patience.said is None or isinstance(error, Stalled):
+                raise
+            raise Stalled(patience.said) from error  # the workers that were ended are reported as dead
+        finally:
+            self._own |= set(active_children()) - others
+
     def leave_early(self) -> None:
         """Take three batches and walk away, as user code does with ``break``; what is left is left."""
         take_some(self.batches())
@@ -73,15 +95,7 @@ class Loader(ABC):
         others = set(active_children()) - self._own
         self._dead = dead_workers().keys()
         strangers = {process.pid for process in others} | self._dead - {process.pid for process in self._own}
-
-        def why(seconds: float) -> str:
-            with untold():
-                workers = set(active_children()) - others
-                said = stalled(seconds, len(workers))
-                end(workers)
-            return said
-
-        patience = Patience(self.patience, why)
+        patience = self._bound(others)
         try:
             while True:
                 try:
@@ -106,6 +120,18 @@ class Loader(ABC):
             raise told from error
         finally:
             self._own |= set(active_children()) - others
+
+    def _bound(self, others: Set[BaseProcess]) -> Patience:
+        """A bound on each wait; where it is passed, the workers that are not ``others``' are ended."""
+
+        def why(seconds: float) -> str:
+            with untold():
+                workers = set(active_children()) - others
+                said = stalled(seconds, len(workers))
+                end(workers)
+            return said
+
+        return Patience(self.patience, why)
 
     def __enter__(self) -> Self:
         return self

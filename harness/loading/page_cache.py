@@ -15,7 +15,7 @@ def evict(paths: Iterable[str | Path]) -> None:
     """
     for path in paths:
         with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = _open(path)
             try:
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             finally:
@@ -26,11 +26,16 @@ def warm(paths: Iterable[str | Path], most_bytes: int) -> None:
     """Read the files, so that the page cache has them: as many as fit into so many bytes."""
     left = most_bytes
     for path in paths:
-        with suppress(OSError), open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        with suppress(OSError), os.fdopen(_open(path), "rb", buffering=0) as file:
             while left > 0 and (chunk := file.read(1 << 20)):
                 left -= len(chunk)
         if left <= 0:
             break
+
+
+def _open(path: str | Path) -> int:
+    # A pipe among the files would be waited for until somebody writes into it.
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
 
 
 def disk_bytes(pids: Iterable[int], *, proc: Path = Path("/proc")) -> int:

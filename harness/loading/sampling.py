@@ -57,6 +57,23 @@ class Drawn(Epoch):
     shares: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
+@dataclass(frozen=True)
+class Shuffled(Epoch):
+    """An epoch whose samples are to come in a random order."""
+
+
+class ShuffledLoader(PlainLoader):
+    """A DataLoader with ``shuffle=True``."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{**options, "shuffle": True})
+
+    def __call__(self) -> Shuffled:
+        """Run one epoch."""
+        epoch = super().__call__()
+        return Shuffled(epoch.ids, epoch.labels, epoch.total, epoch.readings, ending_seconds=epoch.ending_seconds)
+
+
 class WeightedLoader(PlainLoader):
     """A DataLoader with a WeightedRandomSampler that draws as many samples as there are, always the same ones first.
 
@@ -82,7 +99,7 @@ def _by_class(weights: Sequence[float], dataset: Any) -> Sampler[int]:
 def same_or_drawn(expected: Epoch, got: Epoch) -> None:
     """Agree where ``got`` has the same samples, or where it was drawn from them, each class as often as it should be.
 
-    AssertionError says what differs.
+    What is shuffled must not come in the expected order. AssertionError says what differs.
     """
     if isinstance(got, Drawn):
         _drawn_from(expected, got)
@@ -92,6 +109,10 @@ def same_or_drawn(expected: Epoch, got: Epoch) -> None:
     equal = torch.equal(expected.ids[first], got.ids[second])
     if not (equal and torch.equal(expected.labels[first], got.labels[second])):
         same_samples(expected, got)
+    if isinstance(got, Shuffled):
+        # In a random order one sample, on the average, is where it was.
+        total, left = got.ids.numel(), int((expected.ids == got.ids).sum())
+        assert left <= 10 + total // 100, f"{left} of {total} shuffled samples are where they were"
 
 
 def _drawn_from(expected: Epoch, got: Drawn) -> None:

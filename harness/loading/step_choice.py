@@ -6,6 +6,7 @@ import importlib
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,23 @@ def _own(module: str, name: str, device: torch.device) -> Step:
         found = _made(found, device)
     if not callable(found):
         raise DataError(f"--step {module}:{name} cannot be called: name a function of images and labels")
-    step: Callable[[Tensor, Tensor], Tensor | None] = found
-    return step
+    return _told(found, f"--step {module}:{name}")
+
+
+def _told(step: Step, what: str) -> Step:
+    """The user's step, whose errors say that they are its own, and where they come from."""
+
+    def told(images: Tensor, labels: Tensor) -> Tensor | None:
+        try:
+            return step(images, labels)
+        except Exception as error:
+            frames = traceback.extract_tb(error.__traceback__)[1:]
+            own = [frame for frame in frames if "/torch/" not in frame.filename] or frames
+            place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+            said = next((line for line in str(error).splitlines() if line.strip()), "without a message")
+            raise RuntimeError(f"{what} raised {type(error).__name__}: {said}{place}") from error
+
+    return told
 
 
 def _made(kind: Callable[..., Any], device: torch.device) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from harness.model.ceiling import Ceiling, highest
 from harness.model.claim import Claim, Expect, Work
 from harness.model.gate import Arm, ArmFacts, Gated, GateResult, GateVerdict, Package
-from harness.model.loading import Feed, Headspace, Lap, Part, Ranked, Setting, Share, Stage, Tuned
+from harness.model.loading import EpochCost, Feed, Headspace, Lap, Part, Ranked, Setting, Share, Stage, Tuned
 from harness.model.measurement import (
     ALL_DECIDED,
     ALL_MEASURED,
@@ -43,6 +43,7 @@ __all__ = [
     "ClockEvent",
     "Comparison",
     "Direction",
+    "EpochCost",
     "Expect",
     "Feed",
     "GateResult",

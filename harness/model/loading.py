@@ -102,13 +102,38 @@ class Headspace:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochCost:
+    """A whole epoch of the answer, and what it costs to begin one.
+
+    ``samples`` are all there are in the data. ``gap`` is the wait between the last step of one epoch and the first
+    batch of the next, with workers that end with their epoch, ``persistent_gap`` with workers that live on; None where
+    there are no worker processes. ``seconds`` are those of an epoch that starts its workers. ``persistent`` says that
+    workers which live on save more of it than the margin.
+    """
+
+    samples: int
+    seconds: float
+    gap: float
+    persistent_gap: float | None = None
+    persistent: bool = False
+
+    @property
+    def gain(self) -> float:
+        """The share of an epoch that is saved by workers which live on."""
+        if self.persistent_gap is None:
+            return 0.0
+        return (self.gap - self.persistent_gap) / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Ranked:
     """A setting after the race.
 
     ``ratio`` is its seconds against the best's, with bounds; ``behind`` says that it is certainly slower than the best
     by more than the margin, ``level`` that it belongs to the plateau. ``seconds`` are per sample, the median of its
-    laps, as are the ``readings``. ``ceiling`` is its rate without a step as a share of what its kind decodes and
-    transforms on one core, times the cores; None where that was not measured.
+    laps, as are the ``readings``, of which the best of each kind has some more: of the loader alone, and of epochs.
+    ``ceiling`` is its rate without a step as a share of what its kind decodes and transforms on one core, times the
+    cores; None where that was not measured.
     """
 
     setting: Setting
@@ -128,9 +153,10 @@ class Tuned:
     """What tuning a loader found.
 
     ``answer`` is the smallest setting of the plateau, ``default`` the loader as torch makes it when nothing is said;
-    None where no lap of it was held. ``failed`` and ``missing`` say why a setting or a kind was out of the race.
-    ``ceilings`` are samples a second: by kind on one core, ``decode`` for the fastest decoder on one core, ``disk`` and
-    ``copy`` for files from the disk and batches to the device; ``alone`` is the answer's loader without the step.
+    None where no lap of it was held. ``epoch`` is a whole epoch of the answer. ``failed`` and ``missing`` say why a
+    setting or a kind was out of the race. ``ceilings`` are samples a second: by kind on one core, ``decode`` for the
+    fastest decoder on one core, ``disk`` and ``copy`` for files from the disk and batches to the device; ``alone`` is
+    the answer's loader without the step.
     """
 
     data: str
@@ -143,6 +169,7 @@ class Tuned:
     answer: Setting | None
     default: Setting | None
     headspace: Headspace | None = None
+    epoch: EpochCost | None = None
     stages: tuple[Stage, ...] = ()
     ceilings: Mapping[str, float] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)

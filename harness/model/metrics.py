@@ -55,6 +55,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("start_up_seconds", "s", Direction.LOWER, Kind.NOISY, "time from nothing until the first batch"),
         Metric("epoch_seconds", "s", Direction.LOWER, Kind.NOISY, "time of one epoch, of several in a row"),
         Metric("epoch_gap_seconds", "s", Direction.LOWER, Kind.NOISY, "time the loop waited between two epochs"),
+        Metric("persistent_gap_seconds", "s", Direction.LOWER, Kind.NOISY, "the same gap with workers that live on"),
         Metric("loader_seconds", "s", Direction.LOWER, Kind.NOISY, "one epoch of the loader alone, without a step"),
         Metric("cpu_seconds", "s", Direction.LOWER, Kind.NOISY, "CPU time of the process tree"),
         Metric("pss_bytes", "B", Direction.LOWER, Kind.NOISY, "most proportional set size of the process tree"),
@@ -67,6 +68,7 @@ METRICS: Mapping[str, Metric] = {
             "tree_bytes", "B", Direction.LOWER, Kind.NOISY, "memory of a process and its workers, shared pages once"
         ),
         Metric("shm_bytes", "B", Direction.LOWER, Kind.NOISY, "shared memory that workers hand their batches over in"),
+        Metric("disk_bytes", "B", Direction.LOWER, Kind.NOISY, "bytes that were fetched from disks"),
         Metric("pinned_bytes", "B", Direction.LOWER, Kind.NOISY, "page-locked host memory"),
         Metric("device_bytes", "B", Direction.LOWER, Kind.NOISY, "device memory in use as NVML sees it"),
         Metric("gpu_share", "1", Direction.LOWER, Kind.NOISY, "share of the time any kernel ran, as NVML samples it"),

@@ -112,7 +112,7 @@ def pipeline(folder):
         std=[58.395, 57.12, 57.375],
         mirror=fn.random.coin_flip(),
     )
-    return images, labels
+    return images$there, labels
 
 
 loader = DALIGenericIterator(
@@ -124,36 +124,107 @@ loader = DALIGenericIterator(
 )""")
 
 
-def snippet(setting: Setting) -> str:
-    """Python that makes this loader: of ``dataset``, or where the kind brings its own, of ``folder`` with images."""
+_DYNAMIC = Template("""\
+from nvidia.dali import types
+from nvidia.dali.experimental import dynamic as ndd
+from torchvision.datasets import ImageFolder
+
+files, classes = map(list, zip(*ImageFolder(folder).samples))
+reader = ndd.readers.File(
+    files=files, labels=classes, random_shuffle=True, pad_last_batch=True, max_batch_size=$batch_size
+)
+context = ndd.EvalContext(num_threads=$workers, device_id=$device_id)
+
+
+def batches():
+    left = len(files)  # the last batch comes filled up
+    for jpegs, labels in reader.next_epoch(batch_size=$batch_size, ctx=context, capture=$capture):
+        images = ndd.decoders.image(jpegs, device="$eager", output_type=types.RGB)
+        images = ndd.random_resized_crop(images, size=(224, 224), antialias=True)
+        images = ndd.crop_mirror_normalize(
+            images,
+            dtype=ndd.float32,
+            output_layout="CHW",
+            mean=[123.675, 116.28, 103.53],
+            std=[58.395, 57.12, 57.375],
+            mirror=ndd.random.coin_flip(batch_size=labels.batch_size),
+        )
+        yield images.torch()[:left], labels.torch()[:left]
+        left -= $batch_size""")
+
+_PROXY = Template("""\
+import numpy as np
+from nvidia.dali import fn, pipeline_def, types
+from nvidia.dali.plugin.pytorch.experimental import proxy
+from torchvision.datasets import ImageFolder
+
+
+@pipeline_def(batch_size=$batch_size, num_threads=$workers, device_id=$device_id, prefetch_queue_depth=2)
+def pipeline():
+    jpegs = fn.io.file.read(fn.external_source(name="images", no_copy=True))
+    images = fn.decoders.image(jpegs, device="$decoder", output_type=types.RGB)
+    images = fn.random_resized_crop(images, size=(224, 224), antialias=True)
+    return fn.crop_mirror_normalize(
+        images,
+        dtype=types.FLOAT,
+        output_layout="CHW",
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        mirror=fn.random.coin_flip(),
+    )
+
+
+def name(path):
+    return np.frombuffer(path.encode(), dtype=np.int8)
+
+
+with proxy.DALIServer(pipeline()) as server:
+    dataset = ImageFolder(folder, server.proxy, loader=name)
+    loader = proxy.DataLoader(server, dataset, batch_size=$batch_size, shuffle=True, num_workers=1)
+    for batch in loader:
+        ...""")
+
+
+def snippet(setting: Setting, *, persistent: bool = False, device: str = "cpu") -> str:
+    """Python that makes this loader: of ``dataset``, or where the kind brings its own, of ``folder`` with images.
+
+    ``persistent`` says that worker processes are to live on between epochs.
+    """
+    on_gpu = device == "cuda" or setting.kind == "dali_gpu"
+    decodes_there = on_gpu and setting.kind != "dali"
     facts = {
         "batch_size": str(setting.batch_size),
         "workers": str(max(1, setting.workers)),
         "ahead": str(max(1, setting.prefetch)),
-        "device_id": "0" if setting.kind == "dali_gpu" else "None",
-        "decoder": "mixed" if setting.kind == "dali_gpu" else "cpu",
+        "device_id": "0" if on_gpu else "None",
+        "decoder": "mixed" if decodes_there else "cpu",
+        "eager": "gpu" if decodes_there else "cpu",
+        "there": ".gpu()" if on_gpu and not decodes_there else "",
+        "capture": str(setting.kind == "dali_capture"),
     }
     match setting.kind:
         case "dali" | "dali_gpu":
             return _DALI.substitute(facts)
+        case "dali_dynamic" | "dali_capture":
+            return _DYNAMIC.substitute(facts)
+        case "dali_proxy":
+            return _PROXY.substitute(facts)
         case "spdl":
             return _SPDL.substitute(facts)
         case "nodes":
             return _NODES.substitute(facts)
         case kind:
-            return "\n".join([_DATASETS.get(kind, _PLAIN), _dataloader(setting)]) + _AFTER.get(kind, "")
+            return "\n".join([_DATASETS.get(kind, _PLAIN), _dataloader(setting, persistent)]) + _AFTER.get(kind, "")
 
 
-def _dataloader(setting: Setting) -> str:
+def _dataloader(setting: Setting, persistent: bool) -> str:
     options = [f"batch_size={setting.batch_size}"]
     if setting.kind != "shards":  # they are read in the order they were written in
         options.append("shuffle=True")
     if setting.workers:
-        options += [
-            f"num_workers={setting.workers}",
-            f"prefetch_factor={setting.prefetch}",
-            "persistent_workers=True",
-        ]
+        options += [f"num_workers={setting.workers}", f"prefetch_factor={setting.prefetch}"]
+        if persistent:
+            options.append("persistent_workers=True")
     if setting.pin:
         options.append("pin_memory=True")
     return "\n".join(["loader = DataLoader(", "    dataset,", *(f"    {option}," for option in options), ")"])

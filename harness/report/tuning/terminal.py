@@ -11,6 +11,7 @@ from harness.compare.headspace import worth_a_look
 from harness.model import Headspace, Part, Ranked, Setting, Tuned
 from harness.report.page import Page, grid
 from harness.report.tuning.code import snippet
+from harness.report.tuning.costs import of_an_epoch, of_kinds
 from harness.report.words import digits, duration, inert, quantity
 
 WIDE = 100
@@ -42,8 +43,13 @@ def show_tuned(tuned: Tuned, console: Console) -> None:
         if tuned.headspace is not None:
             _headspace(page, tuned.headspace)
         _one_core(page, tuned)
+        if tuned.epoch is not None:
+            of_an_epoch(page, tuned.epoch, tuned.margin)
         page.print(page.text(""), page.text("settings, the fastest first", "bold"))
         page.print(_table(page, tuned), indent=2)
+        if (kinds := of_kinds(page, tuned, wide=page.width >= WIDE)) is not None:
+            page.print(page.text(""), page.text("the best of each kind, looked at by itself", "bold"))
+            page.print(kinds, indent=2)
     _out(page, tuned)
     for note in tuned.notes:
         page.print(page.text(f"note: {inert(note)}", "yellow"))
@@ -65,7 +71,8 @@ def _answer(page: Page, tuned: Tuned, answer: Ranked) -> None:
     level = sum(1 for ranked in tuned.ranked if ranked.level)
     of = f", the smallest of {level} settings that are as good" if level > 1 else ""
     page.print(page.text(f"best setting here: {described(answer.setting)}{of}", "bold green"), page.text(""))
-    page.print(page.text(snippet(answer.setting)), indent=4)
+    persistent = tuned.epoch is not None and tuned.epoch.persistent
+    page.print(page.text(snippet(answer.setting, persistent=persistent, device=tuned.device)), indent=4)
     page.print(page.text(""))
     told = [f"{digits(1 / answer.seconds)} samples/s in the loop" if tuned.step != "none" else
             f"{digits(1 / answer.seconds)} samples/s"]  # fmt: skip

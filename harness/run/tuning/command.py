@@ -7,10 +7,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -25,7 +25,7 @@ from harness.report.tuning import Progress, show_tuned
 from harness.run.configuration import share
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError, seconds
-from harness.run.tuning.race import Axes
+from harness.run.tuning.race import PREFETCH, Axes
 from harness.run.tuning.tune import Asked, tune
 from harness.store import StoreError, new_run_folder, write_tuned
 
@@ -64,35 +64,56 @@ def hold(options: argparse.Namespace) -> int:
         return INTERRUPTED
 
 
-def axes_of(introduced: Mapping[str, object], asked: Asked, workers: tuple[int, ...] | None = None) -> Axes:
-    """The grid for this machine: kinds that are here, worker counts up to what it can carry. Raises UsageError."""
+def axes_of(introduced: Mapping[str, Any], asked: Asked, workers: tuple[int, ...] | None = None) -> Axes:
+    """The grid for this machine: kinds that are here, worker counts up to what it can carry. Raises UsageError.
+
+    Counts that were asked for (``workers``) are bound by memory alone: more workers than the cores can feed are slow,
+    not wrong.
+    """
     cores = usable_cores()
-    missing, threads = introduced["missing"], introduced["threads"]
-    assert isinstance(missing, Mapping) and isinstance(threads, list)
     on_gpu = introduced["device"] == "cuda"
-    wanted = asked.kinds or KINDS
-    here = [kind for kind in wanted if kind not in missing]
-    if not here:
-        raise UsageError("; ".join(f"{kind}: {missing[kind]}" for kind in wanted))
+    here = _kinds_here(asked.kinds or KINDS, introduced)
+    threads, unqueued = introduced["threads"], introduced["unqueued"]
     counts = workers or (0, *worker_counts(cores, int(on_gpu)))
     own = {kind: [count for count in counts if count or kind not in threads] for kind in here}
-    sample_bytes = introduced["sample_bytes"]
-    assert isinstance(sample_bytes, int)
+    if not any(own.values()):
+        raise UsageError(f"{', '.join(here)}: at least one thread is needed, and --workers names none")
     machine = this_machine()
+    reasons: dict[int, str] = {}
 
     def fits(setting: Setting) -> bool:
+        if setting.kind in unqueued and setting.prefetch not in (0, PREFETCH[0]):
+            return False  # it would be the same loader once more
         if setting.kind in threads:
             return True
-        cap = worker_cap(setting.batch_size * sample_bytes, setting.prefetch, machine=machine)
-        return setting.workers <= cap.most
+        cap = worker_cap(setting.batch_size * introduced["sample_bytes"], setting.prefetch, machine=machine)
+        for limit in cap.limits:
+            if setting.workers > limit.most and not (workers and limit.name == "cores"):
+                reasons.setdefault(setting.workers, limit.sentence)
+                return False
+        return True
 
-    return Axes(
+    axes = Axes(
         {kind: counts for kind, counts in own.items() if counts},
         pin=(True, False) if on_gpu else (False,),
         batch_sizes=asked.batch_sizes,
         cores=cores,
         fits=fits,
     )
+    if not axes.grid():
+        told = "; ".join(f"{count} workers: {why}" for count, why in reasons.items())
+        raise UsageError(f"no setting fits into this machine ({told}): ask for fewer workers or a smaller --batch-size")
+    return axes
+
+
+def _kinds_here(wanted: Sequence[str], introduced: Mapping[str, Any]) -> list[str]:
+    missing = introduced["missing"]
+    if unknown := [kind for kind in wanted if kind not in introduced["kinds"]]:
+        raise UsageError(f"--kinds {','.join(unknown)}: there are {', '.join(introduced['kinds'])}")
+    here = [kind for kind in wanted if kind not in missing]
+    if not here:
+        raise UsageError("; ".join(f"{kind}: {missing[kind]}" for kind in wanted))
+    return here
 
 
 def _asked(options: argparse.Namespace) -> Asked:

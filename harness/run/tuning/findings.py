@@ -1,14 +1,16 @@
-"""What is found out about the winners: how near they come to what the cores could do, and what the loop is made of."""
+"""What is found out about the winners: how near they come to the cores' best, what the loop is made of, and epochs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from statistics import median
 
 from harness.compare.headspace import headspace
-from harness.model import Feed, Headspace, Setting
-from harness.run.tuning.lanes import LaneError
+from harness.model import EpochCost, Feed, Headspace, Ranked, Setting, Stage
+from harness.run.tuning.lanes import LaneError, Lanes
 from harness.run.tuning.track import HEATS_A_LANE, Track
 
 BLOCKS = 6
@@ -21,6 +23,46 @@ ROUNDS = 3
 """Times that a kind is held against one core."""
 
 
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A loader without a step: seconds a sample, and the share of one core's rate times the cores."""
+
+    seconds: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found out; what could not be is empty, and a note says why. ``alone`` and ``surveys`` by setting."""
+
+    headspace: Headspace | None = None
+    stages: tuple[Stage, ...] = ()
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    alone: Mapping[str, Alone] = field(default_factory=dict)
+    surveys: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    samples: int | None = None
+
+    def completed(self, ranked: Ranked) -> Ranked:
+        """The setting's place with what was found out about its loader by itself."""
+        readings = dict(ranked.readings)
+        alone = self.alone.get(ranked.setting.name)
+        if alone is not None:
+            readings["loader_seconds"] = alone.seconds
+        readings |= self.surveys.get(ranked.setting.name, {})
+        if self.samples is not None and (gap := readings.get("epoch_gap_seconds")) is not None:
+            readings["epoch_seconds"] = self.samples * ranked.seconds + begin(ranked, gap)
+        return replace(ranked, readings=readings, ceiling=alone.share if alone else None)
+
+    def epoch(self, answer: Ranked, margin: float) -> EpochCost | None:
+        """A whole epoch of the answer, and whether workers that live on are worth it; None where that is not known."""
+        readings = self.surveys.get(answer.setting.name)
+        if readings is None or self.samples is None:
+            return None
+        gap, living = readings["epoch_gap_seconds"], readings.get("persistent_gap_seconds")
+        cost = EpochCost(self.samples, self.samples * answer.seconds + begin(answer, gap), gap, living)
+        return replace(cost, persistent=cost.gain > margin)
+
+
 class Findings:
     """Asks a track; ``tell`` hears what is being done, ``left`` says how many seconds there are, ``notes`` grow."""
 
@@ -30,28 +72,94 @@ class Findings:
         self._left = left
         self._notes = notes
 
-    def against_one_core(self, best: Sequence[Setting], cores: int) -> tuple[dict[str, float], dict[str, float]]:
+    def about(self, answer: Setting, best: Sequence[Setting], cores: int, *, step: bool, copies: bool) -> Found:
+        """All that there is to find out, of the answer and of the ``best`` of each kind.
+
+        The loop is taken apart where there is a ``step`` in it, with copies to a device where there are such.
+        """
+        stages = self._stages(answer.batch_size)
+        rates, alone = self.against_one_core(best, cores)
+        ceilings = rates | self._ceilings(answer)
+        for stage in stages:
+            if stage.name == "decode_fastest":
+                ceilings["decode"] = 1 / stage.seconds
+        headspace = None
+        if step:
+            headspace, rate = self.taken_apart(answer, copies=copies)
+            ceilings |= {"alone": rate} if rate else {}
+        return Found(headspace, stages, ceilings, alone, self.surveys(answer, best), self.epoch_samples())
+
+    def against_one_core(self, best: Sequence[Setting], cores: int) -> tuple[dict[str, float], dict[str, Alone]]:
         """What one core decodes and transforms, in samples a second by kind; what the best of each makes of all cores.
 
-        That is a share, by the setting's name, of one core's rate times the cores; the two are measured in turns.
+        The two are measured in turns.
         """
         rates: dict[str, float] = {}
-        shares: dict[str, float] = {}
+        found: dict[str, Alone] = {}
         for setting in best:
             own: list[float] = []
-            ratios: list[float] = []
+            alone: list[float] = []
             try:
                 for number in range(ROUNDS):
                     self._tell(f"one core against {setting.kind}, {number + 1} of {ROUNDS}")
-                    own.append(self._track.lanes().one_core(setting, seed=number, count=4))
-                    lap = self._track.lap(setting, Feed.WARM, seed=number, alone=True)
-                    ratios.append(own[-1] / lap.seconds / cores)
+                    own.append(self._track.ask(partial(Lanes.one_core, setting=setting, seed=number, count=4)))
+                    alone.append(self._track.lap(setting, Feed.WARM, seed=number, alone=True).seconds)
             except LaneError as error:
                 self._notes.append(f"no ceiling of {setting.kind}: {error}")
                 continue
             rates[setting.kind] = 1 / median(own)
-            shares[setting.name] = median(ratios)
-        return rates, shares
+            share = median(one / all_ / cores for one, all_ in zip(own, alone, strict=True))
+            found[setting.name] = Alone(median(alone), share)
+        return rates, found
+
+    def surveys(self, answer: Setting, best: Sequence[Setting]) -> dict[str, dict[str, float]]:
+        """Readings of the best of each kind by itself, by the setting's name; the answer's first, the others' in time.
+
+        The answer's have ``persistent_gap_seconds`` too, where it has worker processes.
+        """
+        found: dict[str, dict[str, float]] = {}
+        for setting in [answer, *(each for each in best if each != answer)]:
+            if setting != answer and self._left() <= 0:
+                break
+            self._tell(f"looking at {setting.kind} alone, and between epochs")
+            pipeline = setting.kind in self._track.threads
+            if pipeline:
+                # Memory that another pipeline's library keeps would be found there, and not taken from the device.
+                self._track.fresh()
+            try:
+                readings = self._track.ask(partial(Lanes.survey, setting=setting, seed=0, persistent=False))
+                if readings["threads_left"] or readings["processes_left"]:
+                    self._track.fresh()
+                if setting == answer and setting.workers and not pipeline:
+                    living = self._track.ask(partial(Lanes.survey, setting=setting, seed=0, persistent=True))
+                    readings["persistent_gap_seconds"] = living["epoch_gap_seconds"]
+            except LaneError as error:
+                self._notes.append(f"{setting.kind} was not looked at between epochs: {error}")
+                continue
+            found[setting.name] = readings
+        return found
+
+    def _stages(self, batch_size: int) -> tuple[Stage, ...]:
+        try:
+            return self._track.ask(partial(Lanes.stages, seed=0, count=256, batch_size=batch_size))
+        except LaneError as error:
+            self._notes.append(f"one core's time was not taken apart: {error}")
+            return ()
+
+    def _ceilings(self, answer: Setting) -> dict[str, float]:
+        try:
+            return self._track.ask(partial(Lanes.ceilings, setting=answer))
+        except LaneError as error:
+            self._notes.append(f"no ceilings of the disk and the copy: {error}")
+            return {}
+
+    def epoch_samples(self) -> int | None:
+        """The images that there are in all; None where nobody could count them."""
+        try:
+            return self._track.ask(Lanes.epoch_samples)
+        except LaneError as error:
+            self._notes.append(f"the images were not counted: {error}")
+            return None
 
     def taken_apart(self, answer: Setting, *, copies: bool) -> tuple[Headspace | None, float]:
         """The loop fed with nothing, with copies, with the loader and with a cold cache, in blocks of random order.
@@ -83,3 +191,13 @@ class Findings:
         if not cold:
             blocks = [{feed: seconds for feed, seconds in block.items() if feed is not Feed.COLD} for block in blocks]
         return headspace(blocks), median(rates)
+
+
+def begin(ranked: Ranked, gap: float) -> float:
+    """Seconds that an epoch takes beyond those of its samples, of a ``gap`` seconds long wait for its first batch.
+
+    Nothing is ready then, and all workers begin at once: what the loop would wait for a batch of each anyway, where it
+    runs steadily, is no part of it.
+    """
+    usual = ranked.readings.get("wait_seconds", 0.0) * ranked.setting.batch_size * max(1, ranked.setting.workers)
+    return max(0.0, gap - usual)

@@ -26,7 +26,14 @@ LAP_LIMIT = 180.0
 
 
 class LaneError(Exception):
-    """A lane that cannot start, or a question that failed; the message is one line for people."""
+    """A lane that cannot start, or a question that failed; the message is one line for people.
+
+    ``file`` is the image that cannot be decoded, where that is the reason.
+    """
+
+    def __init__(self, said: str, file: str | None = None) -> None:
+        super().__init__(said)
+        self.file = file
 
 
 class Lanes:
@@ -40,7 +47,7 @@ class Lanes:
     ) -> None:
         self._python = python
         self._plan = plan
-        self._threads = threads
+        self.threads = threads
         self._log = log
         self._lent = lent
         self._stack = ExitStack()
@@ -64,7 +71,7 @@ class Lanes:
     ) -> Lap:
         """One lap, of the loop or of the loader ``alone``. Raises LaneError."""
         found = self._ask(
-            setting.kind in self._threads,
+            setting.kind in self.threads,
             "lap",
             setting=asdict(setting),
             feed=str(feed),
@@ -77,12 +84,12 @@ class Lanes:
 
     def unlike(self, setting: Setting) -> str | None:
         """What a kind delivers otherwise than the plain loader; None where it does not. Raises LaneError."""
-        found = self._ask(setting.kind in self._threads, "check", setting=asdict(setting))["unlike"]
+        found = self._ask(setting.kind in self.threads, "check", setting=asdict(setting))["unlike"]
         return None if found is None else str(found)
 
     def one_core(self, setting: Setting, *, seed: int, count: int) -> float:
         """Seconds a sample on one core. Raises LaneError."""
-        apart = setting.kind in self._threads
+        apart = setting.kind in self.threads
         return float(self._ask(apart, "one core", setting=asdict(setting), seed=seed, count=count)["seconds"])
 
     def ceilings(self, setting: Setting) -> dict[str, float]:
@@ -90,6 +97,16 @@ class Lanes:
         return {
             name: float(rate) for name, rate in self._ask(False, "ceilings", setting=asdict(setting))["rates"].items()
         }
+
+    def epoch_samples(self) -> int:
+        """The images that there are in all. Raises LaneError."""
+        return int(self._ask(False, "epoch samples")["samples"])
+
+    def survey(self, setting: Setting, *, seed: int, persistent: bool) -> dict[str, float]:
+        """What a loader costs beside the time of its batches, in epochs without a step. Raises LaneError."""
+        apart = setting.kind in self.threads
+        asked = {"setting": asdict(setting), "seed": seed, "persistent": persistent}
+        return {name: float(value) for name, value in self._ask(apart, "survey", **asked)["readings"].items()}
 
     def stages(self, *, seed: int, count: int, batch_size: int) -> tuple[Stage, ...]:
         """Where the time goes on one core. Raises LaneError."""
@@ -104,7 +121,7 @@ class Lanes:
             # One that has ended is started again for the next question.
             if (ended := self._seats.get(apart)) is not None and ended.ended:
                 del self._seats[apart]
-            raise LaneError(str(error)) from None
+            raise LaneError(str(error), getattr(error, "file", None)) from None
 
     def _open(self, apart: bool) -> Seat:
         process = LiveProcess(

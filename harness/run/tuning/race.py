@@ -23,6 +23,9 @@ FEW = 3
 MOST_LAPS = 8
 """Laps of everybody still in, after which the answer is what it is."""
 
+PREFETCH = (2, 1, 4)
+"""Batches that each worker keeps ready; the first one is torch's own default, and what is raced first."""
+
 Laps = Callable[[Sequence[Setting]], Mapping[Setting, Lap | str]]
 """One heat: a lap of each setting, or why there is none."""
 
@@ -32,7 +35,7 @@ class Axes:
     """The grid: kinds with their worker counts, what is kept ready per worker, pinned memory or not, batch sizes."""
 
     workers: Mapping[str, Sequence[int]]
-    prefetch: Sequence[int] = (2, 1, 4)
+    prefetch: Sequence[int] = PREFETCH
     pin: Sequence[bool] = (False,)
     batch_sizes: Sequence[int] = (64,)
     cores: int = 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.model import Feed, Lap, Setting
-from harness.run.tuning.lanes import Lanes
+from harness.run.roll_call import CrewError
+from harness.run.tuning.lanes import LaneError, Lanes
+
+Answer = TypeVar("Answer")
 
 HEATS_A_LANE = 2
 """Heats that one set of processes runs: starting them costs seconds, but no two are quite alike."""
@@ -19,16 +22,30 @@ LEAST_SECONDS = 0.4
 """Seconds that a window lasts at the least."""
 
 
+MOST_LEFT_OUT = 8
+"""Damaged images that are left out, one after the other: with more of them somebody should look at the data first."""
+
+
 class Track:
-    """Use as a context manager: no process outlives it. ``threads`` names the kinds that need lanes of their own."""
+    """Use as a context manager: no process outlives it. ``threads`` names the kinds that need lanes of their own.
+
+    An image that cannot be decoded is no setting's fault: it is left out for all, and ``note`` is told.
+    """
 
     def __init__(
-        self, python: str, plan: Mapping[str, Any], folder: Path, threads: frozenset[str] = frozenset()
+        self,
+        python: str,
+        plan: Mapping[str, Any],
+        folder: Path,
+        threads: frozenset[str] = frozenset(),
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._python = python
         self._plan = plan
         self._folder = folder
-        self.threads = threads
+        self._threads = threads
+        self._note = note
+        self._left_out: list[str] = []
         self._lanes: Lanes | None = None
         self._opened = 0
 
@@ -38,13 +55,42 @@ class Track:
     def __exit__(self, *failure: object) -> None:
         self.fresh()
 
+    @property
+    def threads(self) -> frozenset[str]:
+        """The kinds that need lanes of their own."""
+        return self._threads
+
+    @threads.setter
+    def threads(self, kinds: frozenset[str]) -> None:
+        self._threads = kinds
+        if self._lanes is not None:
+            self._lanes.threads = kinds
+
     def lanes(self) -> Lanes:
         """Those that are open, or new ones."""
         if self._lanes is None:
             self._opened += 1
             log = self._folder / f"lanes-{self._opened:03d}.log"
-            self._lanes = Lanes(self._python, self._plan, self.threads, log).__enter__()
+            plan = {**self._plan, "without": self._left_out}
+            self._lanes = Lanes(self._python, plan, self._threads, log).__enter__()
         return self._lanes
+
+    def ask(self, question: Callable[[Lanes], Answer]) -> Answer:
+        """The lanes' answer, of new ones without a damaged image where they come across one.
+
+        Raises LaneError, and CrewError where there are too many such images.
+        """
+        while True:
+            try:
+                return question(self.lanes())
+            except LaneError as error:
+                if error.file is None or error.file in self._left_out:
+                    raise
+                if len(self._left_out) == MOST_LEFT_OUT:
+                    raise CrewError(f"{MOST_LEFT_OUT} images were left out already, and {error}") from None
+                self._left_out.append(error.file)
+                self._note(f"left out: {error}")
+                self.fresh()
 
     def fresh(self) -> None:
         """Close them: the next question opens new ones."""
@@ -55,7 +101,9 @@ class Track:
     def lap(self, setting: Setting, feed: Feed, *, seed: int, alone: bool = False) -> Lap:
         """A lap in a window that suits the setting. Raises LaneError."""
         count = window_of(setting)
-        return self.lanes().lap(setting, feed, seed=seed, count=count, least_seconds=LEAST_SECONDS, alone=alone)
+        return self.ask(
+            lambda lanes: lanes.lap(setting, feed, seed=seed, count=count, least_seconds=LEAST_SECONDS, alone=alone)
+        )
 
 
 def window_of(setting: Setting) -> int:

@@ -6,16 +6,18 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness import store
 from harness.compare.race import RaceRule, level
-from harness.model import SCHEMA, Claim, Feed, Headspace, Lap, Measurement, Ranked, Setting, Stage, Trial, Tuned
+from harness.model import SCHEMA, Claim, Feed, Lap, Measurement, Ranked, Setting, Trial, Tuned
 from harness.run.roll_call import CrewError
-from harness.run.tuning.findings import Findings
-from harness.run.tuning.lanes import LaneError
+from harness.run.settings import UsageError
+from harness.run.tuning.findings import Findings, Found
+from harness.run.tuning.lanes import LaneError, Lanes
 from harness.run.tuning.race import Axes, Race
 from harness.run.tuning.track import HEATS_A_LANE, Track
 
@@ -49,11 +51,11 @@ class Screen(Protocol):
 class AxesOf(Protocol):
     """Which grid is raced over, once it is known what this machine has."""
 
-    def __call__(self, introduced: Mapping[str, object], asked: Asked) -> Axes: ...  # noqa: D102
+    def __call__(self, introduced: Mapping[str, Any], asked: Asked) -> Axes: ...  # noqa: D102
 
 
 def tune(asked: Asked, folder: Path, screen: Screen, axes_of: AxesOf) -> Tuned:
-    """Tune, keeping every lap in ``folder`` as soon as it is there. Raises CrewError and StoreError.
+    """Tune, keeping every lap in ``folder`` as soon as it is there. Raises CrewError, UsageError and StoreError.
 
     KeyboardInterrupt passes through when the processes are gone.
     """
@@ -73,7 +75,7 @@ class _Tuning:
         self._heat = 0
         self._notes: list[str] = []
         self._failed: dict[str, str] = {}
-        self._track = Track(asked.python, self._plan, folder)
+        self._track = Track(asked.python, self._plan, folder, note=self._note)
 
     def hold(self, axes_of: AxesOf) -> Tuned:
         writer = store.open_run(
@@ -88,16 +90,18 @@ class _Tuning:
             except (CrewError, LaneError) as error:
                 why = f"stopped: {error}"
                 raise CrewError(str(error)) from None
+            except UsageError as error:
+                why = f"stopped: {error}"
+                raise
             finally:
                 writer.write("end", why=why)
                 writer.close()
         return found
 
     def _hold(self, axes_of: AxesOf, writer: store.Writer) -> Tuned:
-        introduced = self._track.lanes().introduce()
+        introduced = self._track.ask(Lanes.introduce)
         self._device = str(introduced["device"])
         self._track.threads = frozenset(introduced["threads"])
-        self._track.fresh()
         axes = axes_of(introduced, self._asked)
         missing = {kind: str(why) for kind, why in introduced["missing"].items()}
         writer.write("header", schema=SCHEMA, environment=introduced["environment"], planned=[])
@@ -113,18 +117,13 @@ class _Tuning:
         answer = race.answer()
         self._failed |= race.failed
         default = Setting("dataloader", 0, 0, axes.batch_sizes[0])
-        apart: Headspace | None = None
-        stages: tuple[Stage, ...] = ()
-        ceilings: dict[str, float] = {}
-        shares: dict[str, float] = {}
+        found = Found()
         if answer is not None:
-            found = Findings(self._track, self._tell, self._left, self._notes)
-            stages = self._track.lanes().stages(seed=0, count=256, batch_size=answer.batch_size)
-            ceilings["decode"] = 1 / next(stage.seconds for stage in stages if stage.name == "decode_fastest")
-            own, shares = found.against_one_core(self._best_of_kinds(race), axes.cores)
-            ceilings |= own | self._track.lanes().ceilings(answer)
-            if self._asked.step != "none":
-                apart, ceilings["alone"] = found.taken_apart(answer, copies=self._device == "cuda")
+            step, copies = self._asked.step != "none", self._device == "cuda"
+            findings = Findings(self._track, self._tell, self._left, self._notes)
+            found = findings.about(answer, self._best_of_kinds(race), axes.cores, step=step, copies=copies)
+        ranked = tuple(found.completed(each) for each in self._ranked(race))
+        best = next((each for each in ranked if each.setting == answer), None)
         return Tuned(
             data=self._plan["data"] or "generated images",
             images=int(introduced["images"]),
@@ -132,12 +131,13 @@ class _Tuning:
             device=self._device,
             cores=axes.cores,
             margin=self._asked.rule.margin,
-            ranked=self._ranked(race, shares),
+            ranked=ranked,
             answer=answer,
             default=default if default.name in race.results else None,
-            headspace=apart,
-            stages=stages,
-            ceilings=ceilings,
+            headspace=found.headspace,
+            epoch=found.epoch(best, self._asked.rule.margin) if best is not None else None,
+            stages=found.stages,
+            ceilings=found.ceilings,
             failed=self._failed,
             missing=missing,
             notes=tuple(dict.fromkeys(self._notes)),
@@ -154,7 +154,7 @@ class _Tuning:
             self._screen.doing(f"checking what {kind} delivers", self._left())
             setting = Setting(kind, max(counts), axes.prefetch[0], axes.batch_sizes[0], axes.pin[0])
             try:
-                wrong = self._track.lanes().unlike(setting)
+                wrong = self._track.ask(partial(Lanes.unlike, setting=setting))
             except LaneError as error:
                 wrong = str(error)
             if wrong is None:
@@ -163,7 +163,9 @@ class _Tuning:
                 self._failed[kind] = wrong
                 self._screen.note(f"{kind} is out: {wrong}")
         if not kept:
-            raise CrewError("; ".join(f"{kind}: {why}" for kind, why in self._failed.items()))
+            reasons = set(self._failed.values())
+            told = [f"{kind}: {why}" for kind, why in self._failed.items()]
+            raise CrewError(reasons.pop() if len(reasons) == 1 else "; ".join(told))
         return kept
 
     def _laps(self, settings: Sequence[Setting], writer: store.Writer) -> dict[Setting, Lap | str]:
@@ -191,7 +193,7 @@ class _Tuning:
 
     # --- what it came to ----------------------------------------------------------------------------------------------
 
-    def _ranked(self, race: Race, shares: Mapping[str, float]) -> tuple[Ranked, ...]:
+    def _ranked(self, race: Race) -> tuple[Ranked, ...]:
         found = race.places()
         plateau = {place.name for place in level(found, self._asked.rule)}
         ranked = []
@@ -203,7 +205,7 @@ class _Tuning:
             ranked.append(
                 Ranked(
                     setting, place.laps, place.ratio, place.low, place.high, place.behind, place.name in plateau,
-                    seconds, readings, shares.get(place.name),
+                    seconds, readings,
                 )
             )  # fmt: skip
         return tuple(ranked)
@@ -218,6 +220,10 @@ class _Tuning:
             for setting, lap in laps.items()
         )
         return Measurement(f"tune::{what}", CLAIM.name, self._heat, trials=trials, seconds=seconds)
+
+    def _note(self, text: str) -> None:
+        self._notes.append(text)
+        self._screen.note(text)
 
     def _tell(self, text: str) -> None:
         self._screen.doing(text, self._left())

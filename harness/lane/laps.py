@@ -1,17 +1,13 @@
-"""A lane: a process in which loaders run laps, one question at a time. ``python -m harness.lane``, over a channel.
-
-Loaders that fork and loaders that have threads need lanes of their own: a fork takes no threads along.
-"""
+"""What a lane can be asked: laps of a loader, what it delivers, what it costs beside, and what no loader can beat."""
 
 from __future__ import annotations
 
 import gc
 import os
-import sys
-import traceback
+import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -27,16 +23,19 @@ from harness.loading.feed import cached, resident
 from harness.loading.folder import DataError, Image, class_names, first_images
 from harness.loading.generated import jpeg_folder
 from harness.loading.kinds import KINDS, Kind
-from harness.loading.likeness import fixed_rounding, unlike
+from harness.loading.likeness import unlike
 from harness.loading.loader import Loader
 from harness.loading.page_cache import disk_bytes, evict, warm
+from harness.loading.paths import scan
 from harness.loading.repeated import Repeated
-from harness.loading.stages import stages
 from harness.loading.step_choice import step_from
+from harness.loading.survey import pinned_bytes, survey
+from harness.loading.threads import one_thread
 from harness.loading.window import Meters, steady
 from harness.model import Feed, Lap, Setting
 from harness.probes import ProcessTree
-from harness.processes import Channel, ChannelClosed, Message
+from harness.probes.shared import shared_bytes
+from harness.processes import Message
 
 MOST_IMAGES = 4096
 """Different images that laps draw on at most: enough for an average, and they stay in the page cache."""
@@ -54,17 +53,6 @@ LIKE = 16
 """Samples that are compared pixel by pixel."""
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: what is said of one core must not be done by two."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 class Lane:
     """What lives in this process: the images, the device, the step."""
 
@@ -75,9 +63,11 @@ class Lane:
         if name == "cuda" and not torch.cuda.is_available():
             raise DataError("--device cuda was asked for, and torch sees no CUDA device here")
         self.device = torch.device(name)
-        folder = Path(plan["data"]) if plan["data"] else jpeg_folder()
-        self.images = first_images(folder, MOST_IMAGES)
-        self.classes = max(10, len(class_names(folder)))
+        self.folder = Path(plan["data"]) if plan["data"] else jpeg_folder()
+        without = set(plan.get("without", ()))
+        self.images = [image for image in first_images(self.folder, MOST_IMAGES) if image.path not in without]
+        _check(self.folder, self.images)
+        self.classes = max(10, len(class_names(self.folder)))
         self.step: Step | None = step_from(plan["step"], self.device, self.classes)
         self._tree = ProcessTree()
         self._sample_bytes = 4 * 3 * recipe.SIZE**2
@@ -94,7 +84,9 @@ class Lane:
             "environment": fingerprint(),
             "device": self.device.type,
             "images": len(self.images),
+            "kinds": list(KINDS),
             "missing": missing,
+            "unqueued": [name for name, kind in KINDS.items() if not kind.queued],
             "threads": [name for name, kind in KINDS.items() if kind.threads],
             "sample_bytes": self._sample_bytes,
         }
@@ -110,14 +102,19 @@ class Lane:
             self._warm()
         discard = setting.depth
         images = self._coming(setting, setting.batch_size * (2 * discard + 2 * count) + SPARE, seed)
-        with self._made(KINDS[setting.kind], setting, images) as loader:
-            batches: Iterable[Batch] = loader.batches()
+        shared = shared_bytes()
+        with self._made(KINDS[setting.kind], setting, images) as loader, closing(loader.patiently()) as given:
+            batches: Iterable[Batch] = given
             if feed is Feed.COLD:
                 self._in_cache = False
                 evict(image.path for image in self.images)
                 batches = self._forgetting(batches, images)
             found = self._timed(batches, step, discard, count, least_seconds)
             readings = {**found.readings, "pss_bytes": float(self._tree.memory()[0])}
+            if shared is not None and (used := shared_bytes()) is not None:
+                readings["shm_bytes"] = float(max(0, used - shared))
+            if pinned := pinned_bytes():
+                readings["pinned_bytes"] = float(pinned)
         return Lap(found.seconds, found.samples, readings)
 
     def check(self, setting: Setting) -> str | None:
@@ -127,10 +124,9 @@ class Lane:
         plain = Setting("dataloader", 0, 0, 5)
         own = Setting(setting.kind, min(2, setting.workers), min(2, setting.prefetch), 5, setting.pin)
         with self._made(KINDS["dataloader"], plain, images, fixed=True) as expected:
-            wanted = list(expected.batches())
-        rounded = PlainLoader(lambda: Photographs(images, fixed_rounding), batch_size=plain.batch_size)
-        with self._made(kind, own, images, fixed=True) as loader, rounded:
-            return unlike(wanted, loader.batches(), rounded.batches())
+            wanted = list(expected.patiently())
+        with self._made(kind, own, images, fixed=True) as loader:
+            return unlike(wanted, loader.patiently())
 
     def one_core(self, setting: Setting, seed: int, count: int) -> float:
         """Seconds a sample that one core needs to decode and transform, without batches, queues or other processes."""
@@ -138,14 +134,19 @@ class Lane:
         if kind.prepare is None:
             alone = Setting(setting.kind, 1 if kind.threads else 0, 1 if kind.threads else 0, setting.batch_size)
             images = self._coming(alone, alone.batch_size * 4 * count + SPARE, seed)
-            with self._made(kind, alone, images) as loader:
-                return steady(loader.batches(), None, discard=2, count=count, settle=self._settle).seconds
+            with self._made(kind, alone, images) as loader, closing(loader.patiently()) as batches:
+                return steady(batches, None, discard=2, count=count, settle=self._settle).seconds
         dataset = kind.prepare(Repeated(self.images, setting.batch_size * count, seed), False)
         with one_thread():
             start = perf_counter()
             for place in range(len(dataset)):
                 dataset[place]
             return (perf_counter() - start) / len(dataset)
+
+    def blamed(self, error: DataError) -> str | None:
+        """The image that an error says cannot be decoded; None where it is about something else."""
+        named = (image.path for image in self.images if str(error).startswith(f"{image.path} cannot be decoded"))
+        return next(named, None)
 
     def ceilings(self, setting: Setting) -> dict[str, float]:
         """Samples a second of what no loader can beat: reading from the disk, copying to the device."""
@@ -155,6 +156,24 @@ class Lane:
             "copy": copy_rate(setting.batch_size, self._sample_bytes, self.device),
         }
         return {name: rate for name, rate in found.items() if rate is not None}
+
+    def epoch_samples(self) -> int:
+        """The images there are in all."""
+        return len(scan(self.folder))
+
+    def survey(self, setting: Setting, seed: int, *, persistent: bool) -> dict[str, float]:
+        """What a loader costs beside the time of its batches; best asked where nothing ran before."""
+        kind = KINDS[setting.kind]
+
+        def make(batch_size: int, samples: int) -> Loader:
+            own = replace(setting, batch_size=batch_size)
+            loader = kind.make(own, self._coming(own, samples, seed), self.device, None, False)
+            if isinstance(loader, PlainLoader) and not kind.threads:
+                loader.persistent = persistent and setting.workers > 0
+            return loader
+
+        batches = max(1, setting.workers)
+        return survey(make, batch_size=setting.batch_size, batches=batches, device=self.device, tree=self._tree)
 
     def _coming(self, setting: Setting, length: int, seed: int) -> Repeated:
         """The samples of a lap, in the same random order for all kinds but those that have an order of their own."""
@@ -204,68 +223,11 @@ class Lane:
         return kind.make(setting, images, self.device, self.step, fixed)
 
 
-def answer(lane: Lane, question: Message) -> Message:
-    """One question's answer. Raises whatever the loader raises."""
-    setting = Setting(**question["setting"]) if "setting" in question else None
-    match question["do"]:
-        case "introduce":
-            return lane.introduce()
-        case "check" if setting:
-            return {"unlike": lane.check(setting)}
-        case "lap" if setting:
-            feed = Feed(question["feed"])
-            seed, count, seconds = question["seed"], question["count"], question["least_seconds"]
-            return asdict(lane.lap(setting, feed, seed, count, seconds, alone=question["alone"]))
-        case "one core" if setting:
-            return {"seconds": lane.one_core(setting, question["seed"], question["count"])}
-        case "ceilings" if setting:
-            return {"rates": lane.ceilings(setting)}
-        case "stages":
-            some = Repeated(lane.images, question["count"], question["seed"])
-            with one_thread():
-                return {"stages": [asdict(stage) for stage in stages(some, question["batch_size"])]}
-        case other:
-            raise ValueError(f"nobody here knows what {other!r} asks")
-
-
-def failure(error: BaseException) -> str:
-    """One line that says what was raised; of a worker's error, which carries a traceback, its last line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = lines[-1] if lines else ""
-    return said if isinstance(error, DataError) else f"{type(error).__name__}: {said}"
-
-
-@contextmanager
-def _told(channel: Channel) -> Iterator[None]:
-    """What is raised inside is the answer; its traceback goes to the log."""
-    try:
-        yield
-    except ChannelClosed:
-        raise
-    except Exception as error:
-        traceback.print_exc()
-        channel.send(error=failure(error), data=isinstance(error, DataError))
-
-
-def main() -> int:
-    """Serve until nobody asks any more."""
-    channel = Channel.inherited()
-    if channel is None:
-        sys.exit("a lane is started by the harness, not by hand")
-    lane: Lane | None = None
-    try:
-        while True:
-            question = channel.receive()
-            assert question is not None
-            with _told(channel):
-                if lane is None:
-                    lane = Lane(question)
-                    channel.send(ok=True)
-                else:
-                    channel.send(**answer(lane, question))
-    except ChannelClosed:
-        return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _check(folder: Path, images: Sequence[Image]) -> None:
+    if not images:
+        raise DataError(f"none of the images in {folder} can be decoded: remove or replace them")
+    for image in images:
+        # What is not there is told of by whoever is to read it.
+        with suppress(OSError):
+            if not stat.S_ISREG(os.stat(image.path).st_mode):  # noqa: PTH116
+                raise DataError(f"{image.path} is no file but a pipe or a device: remove it")

@@ -1,0 +1,82 @@
+"""Serves a lane: a question comes over the channel, its answer goes back, until nobody asks any more."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from harness.contest.hold import failure
+from harness.lane.laps import Lane
+from harness.loading.folder import DataError
+from harness.loading.repeated import Repeated
+from harness.loading.stages import stages
+from harness.loading.threads import one_thread
+from harness.model import Feed, Setting
+from harness.processes import Channel, ChannelClosed, Message
+
+
+def answer(lane: Lane, question: Message) -> Message:
+    """One question's answer. Raises whatever the loader raises."""
+    setting = Setting(**question["setting"]) if "setting" in question else None
+    found: Message
+    match question["do"]:
+        case "introduce":
+            found = lane.introduce()
+        case "check" if setting:
+            found = {"unlike": lane.check(setting)}
+        case "lap" if setting:
+            feed = Feed(question["feed"])
+            seed, count, seconds = question["seed"], question["count"], question["least_seconds"]
+            found = asdict(lane.lap(setting, feed, seed, count, seconds, alone=question["alone"]))
+        case "one core" if setting:
+            found = {"seconds": lane.one_core(setting, question["seed"], question["count"])}
+        case "epoch samples":
+            found = {"samples": lane.epoch_samples()}
+        case "survey" if setting:
+            found = {"readings": lane.survey(setting, question["seed"], persistent=question["persistent"])}
+        case "ceilings" if setting:
+            found = {"rates": lane.ceilings(setting)}
+        case "stages":
+            some = Repeated(lane.images, question["count"], question["seed"])
+            with one_thread():
+                found = {"stages": [asdict(stage) for stage in stages(some, question["batch_size"])]}
+        case other:
+            raise ValueError(f"nobody here knows what {other!r} asks")
+    return found
+
+
+@contextmanager
+def _told(channel: Channel, lane: Lane | None) -> Iterator[None]:
+    """What is raised inside is the answer, with the image to blame, if one is; its traceback goes to the log."""
+    try:
+        yield
+    except ChannelClosed:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        blamed = lane.blamed(error) if lane is not None and isinstance(error, DataError) else None
+        said = str(error) if isinstance(error, DataError) else failure(error)
+        channel.send(error=said, file=blamed)
+
+
+def main() -> int:
+    """Serve until nobody asks any more."""
+    channel = Channel.inherited()
+    if channel is None:
+        sys.exit("a lane is started by the harness, not by hand")
+    lane: Lane | None = None
+    try:
+        while True:
+            question = channel.receive()
+            assert question is not None
+            with _told(channel, lane):
+                if lane is None:
+                    lane = Lane(question)
+                    channel.send(ok=True)
+                else:
+                    channel.send(**answer(lane, question))
+    except ChannelClosed:
+        return 0

@@ -1,0 +1,290 @@
+"""Tuning without a loader: which grid a machine gets, images that are left out, and what is made of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.loading.limits import Machine, Room
+from harness.model import Lap, Ranked, Setting, Stage
+from harness.run.roll_call import CrewError
+from harness.run.settings import UsageError
+from harness.run.tuning import command, track
+from harness.run.tuning.command import axes_of
+from harness.run.tuning.findings import Findings, Found, begin
+from harness.run.tuning.lanes import LaneError
+from harness.run.tuning.track import MOST_LEFT_OUT, Track
+from harness.run.tuning.tune import Asked
+
+GIB = 2**30
+TOLD: dict[str, Any] = {
+    "device": "cpu",
+    "kinds": ["dataloader", "tensors", "dali", "dali_dynamic"],
+    "missing": {"tensors": "this torchvision decodes no images any more"},
+    "threads": ["dali", "dali_dynamic"],
+    "unqueued": ["dali_dynamic"],
+    "sample_bytes": 4 * 3 * 224**2,
+}
+
+
+def asked(*kinds: str, batch_sizes: tuple[int, ...] = (64,)) -> Asked:
+    return Asked(None, "none", "auto", batch_sizes, kinds)
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, *, cores: int = 2, memory: int = 8 * GIB, shared: int = 8 * GIB) -> None:
+    there = Machine(cores, Room(memory, 16 * GIB, "memory"), Room(shared, 16 * GIB, "/dev/shm"))
+    monkeypatch.setattr(command, "this_machine", lambda: there)
+    monkeypatch.setattr(command, "usable_cores", lambda: cores)
+
+
+# --- the grid ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_grid_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kinds that are here, worker counts up to what the cores carry; threads begin at one, no queue has one length."""
+    machine(monkeypatch)
+    grid = axes_of(TOLD, asked("dataloader", "tensors", "dali", "dali_dynamic")).grid()
+    assert {setting.kind for setting in grid} == {"dataloader", "dali", "dali_dynamic"}
+    assert {setting.workers for setting in grid if setting.kind == "dataloader"} == {0, 1, 2, 4}
+    assert {setting.workers for setting in grid if setting.kind == "dali"} == {1, 2, 4}
+    assert {setting.prefetch for setting in grid if setting.kind == "dali"} == {1, 2, 4}
+    assert {setting.prefetch for setting in grid if setting.kind == "dali_dynamic"} == {2}
+
+
+def test_more_workers_than_cores_are_raced_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are slow, not wrong; nobody tries them unasked."""
+    machine(monkeypatch, cores=1)
+    assert {setting.workers for setting in axes_of(TOLD, asked("dataloader"), (16,)).grid()} == {16}
+    assert max(setting.workers for setting in axes_of(TOLD, asked("dataloader")).grid()) == 2
+
+
+@pytest.mark.parametrize(
+    ("room", "named"),
+    [
+        ({"shared": 64 * 2**20}, r"64 MiB of 16\.0 GiB free in /dev/shm"),
+        ({"memory": 100 * 2**20}, r"100 MiB of 16\.0 GiB free in memory"),
+    ],
+)
+def test_what_does_not_fit_is_named(room: dict[str, int], named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A /dev/shm, or a memory, too small for even one worker: it goes on without one, or says why not."""
+    machine(monkeypatch, **room)
+    assert {setting.workers for setting in axes_of(TOLD, asked("dataloader")).grid()} == {0}
+    with pytest.raises(UsageError, match=f"no setting fits .*2 workers: {named}.*fewer workers or a smaller --batch-"):
+        axes_of(TOLD, asked("dataloader"), (2, 4))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "workers", "said"),
+    [
+        (("horse", "dali"), None, "--kinds horse: there are dataloader, tensors, dali, dali_dynamic"),
+        (("tensors",), None, "tensors: this torchvision decodes no images"),
+        (("dali",), (0,), "dali: at least one thread is needed, and --workers names none"),
+    ],
+)
+def test_kinds_that_cannot_race(
+    kinds: tuple[str, ...], workers: tuple[int, ...] | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not known, not here or not to be had with these workers is one clear line."""
+    machine(monkeypatch)
+    with pytest.raises(UsageError, match=said):
+        axes_of(TOLD, asked(*kinds), workers)
+
+
+# --- damaged images ---------------------------------------------------------------------------------------------------
+
+
+class Torn:
+    """Lanes that come across a damaged image, a different one each time, until all of them are left out."""
+
+    opened: list[list[str]]
+    damaged: list[str]
+
+    def __init__(self, python: str, plan: dict[str, Any], threads: frozenset[str], log: Path) -> None:
+        self.without = list(plan["without"])
+        self.opened.append(self.without)
+
+    def __enter__(self) -> Torn:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        pass
+
+    def lap(self, *_: object, **__: object) -> Lap:
+        """A lap of what is left."""
+        for file in self.damaged:
+            if file not in self.without:
+                raise LaneError(f"{file} cannot be decoded (it is empty): remove or replace it", file)
+        return Lap(1.0, 64)
+
+
+def torn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damaged: list[str]) -> tuple[Track, list[str]]:
+    notes: list[str] = []
+    monkeypatch.setattr(track, "Lanes", Torn)
+    monkeypatch.setattr(Torn, "opened", [], raising=False)
+    monkeypatch.setattr(Torn, "damaged", damaged, raising=False)
+    return Track("python", {}, tmp_path, note=notes.append), notes
+
+
+def test_a_damaged_image_is_left_out_for_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is no setting's fault: the lap is held again, by new lanes without it, and somebody is told."""
+    running, notes = torn(monkeypatch, tmp_path, ["a.jpg", "b.jpg"])
+    with running:
+        assert running.lap(Setting("dataloader", 0, 0, 64), track.Feed.WARM, seed=1).samples == 64
+    assert Torn.opened == [[], ["a.jpg"], ["a.jpg", "b.jpg"]]
+    assert notes[0] == "left out: a.jpg cannot be decoded (it is empty): remove or replace it"
+
+
+def test_too_many_damaged_images_end_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With more than a few of them somebody should look at the data first."""
+    running, notes = torn(monkeypatch, tmp_path, [f"{number}.jpg" for number in range(MOST_LEFT_OUT + 1)])
+    with running, pytest.raises(CrewError, match=f"{MOST_LEFT_OUT} images were left out already, and 8.jpg cannot"):
+        running.lap(Setting("dataloader", 0, 0, 64), track.Feed.WARM, seed=1)
+    assert len(notes) == MOST_LEFT_OUT
+
+
+# --- what was found ---------------------------------------------------------------------------------------------------
+
+ANSWER = Setting("dataloader", 2, 2, 10)
+OTHER = Setting("tensors", 2, 2, 10)
+DALI = Setting("dali", 2, 2, 10)
+
+
+def place(setting: Setting = ANSWER, wait: float = 0.0) -> Ranked:
+    return Ranked(setting, 4, 1.0, 0.99, 1.01, False, True, 0.01, {"wait_seconds": wait})
+
+
+def test_what_it_costs_to_begin_an_epoch() -> None:
+    """The wait for the first batch, less what the loop waits for a batch of every worker anyway."""
+    assert begin(place(), 0.5) == 0.5
+    assert begin(place(wait=0.01), 0.5) == pytest.approx(0.5 - 0.01 * 10 * 2)
+    assert begin(place(wait=0.1), 0.5) == 0.0
+    assert begin(place(Setting("dataloader", 0, 0, 10), wait=0.01), 0.1) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(("samples", "persistent"), [(1000, True), (1_000_000, False)])
+def test_workers_live_on_where_epochs_are_short(samples: int, persistent: bool) -> None:
+    """A gap that is half a second shorter is worth it for an epoch of ten seconds, not for one of hours."""
+    surveyed = {ANSWER.name: {"epoch_gap_seconds": 0.7, "persistent_gap_seconds": 0.2}}
+    cost = Found(surveys=surveyed, samples=samples).epoch(place(), 0.03)
+    assert cost is not None
+    assert cost.seconds == pytest.approx(samples * 0.01 + 0.7)
+    assert cost.gain == pytest.approx(0.5 / cost.seconds)
+    assert cost.persistent is persistent
+
+
+def test_epochs_that_are_not_known() -> None:
+    """Without a survey, or where nobody could count the images, nothing is claimed; without workers nothing to gain."""
+    surveyed = {ANSWER.name: {"epoch_gap_seconds": 0.7}}
+    assert Found(samples=10).epoch(place(), 0.03) is None
+    assert Found(surveys=surveyed).epoch(place(), 0.03) is None
+    cost = Found(surveys=surveyed, samples=10).epoch(place(), 0.03)
+    assert cost is not None and cost.gain == 0.0 and not cost.persistent
+
+
+class Asking:
+    """A track that answers from a table; what it says wrong it raises."""
+
+    threads = frozenset({"dali"})
+
+    def __init__(self, **wrong: str) -> None:
+        self.wrong = wrong
+        self.asked: list[str] = []
+        self.laps = 0
+
+    def ask(self, question: Callable[[Any], Any]) -> Any:
+        """The table's answer."""
+        return question(self)
+
+    def fresh(self) -> None:
+        """As if there were lanes."""
+        self.asked.append("fresh")
+
+    def lap(self, setting: Setting, feed: object, *, seed: int, alone: bool = False) -> Lap:
+        """A lap that is twice as fast without a step."""
+        self.laps += 1
+        self._refuse("lap")
+        return Lap(0.005 if alone else 0.01, 64)
+
+    def _refuse(self, what: str) -> None:
+        self.asked.append(what)
+        if what in self.wrong:
+            raise LaneError(self.wrong[what])
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> Asking:
+    """Such a track behind the questions that findings ask of lanes."""
+    from harness.run.tuning.lanes import Lanes
+
+    found = Asking(**wrong)
+
+    def answers(name: str, value: Callable[..., Any]) -> None:
+        def reply(lanes: Any, **question: Any) -> Any:
+            found._refuse(name)
+            return value(**question)
+
+        monkeypatch.setattr(Lanes, name, reply)
+
+    answers("one_core", lambda **_: 0.02)
+    answers("stages", lambda **_: (Stage("decode", 0.01), Stage("decode_fastest", 0.005)))
+    answers("ceilings", lambda **_: {"disk": 1000.0})
+    answers("epoch_samples", lambda: 640)
+    nothing = {"threads_left": 0.0, "processes_left": 0.0}
+    answers("survey", lambda setting, seed, persistent: {"epoch_gap_seconds": 0.2 if persistent else 0.7, **nothing})
+    return found
+
+
+def found_of(track_: Asking, left: float = 60.0) -> tuple[Found, list[str]]:
+    notes: list[str] = []
+    findings = Findings(track_, lambda _: None, lambda: left, notes)  # type: ignore[arg-type]
+    return findings.about(ANSWER, [DALI, ANSWER, OTHER], 2, step=False, copies=False), notes
+
+
+def test_findings_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates of one core, shares of all, the loader alone, gaps with workers of both sorts, an epoch's length."""
+    found, notes = found_of(answering(monkeypatch))
+    assert notes == []
+    assert found.ceilings == {"dali": 50.0, "dataloader": 50.0, "tensors": 50.0, "disk": 1000.0, "decode": 200.0}
+    assert found.alone[ANSWER.name].share == pytest.approx(0.02 / 0.005 / 2)
+    assert found.surveys[ANSWER.name]["epoch_gap_seconds"] == 0.7
+    assert found.surveys[ANSWER.name]["persistent_gap_seconds"] == 0.2
+    assert "persistent_gap_seconds" not in found.surveys[DALI.name]
+    whole = found.completed(place())
+    assert whole.ceiling == pytest.approx(2.0)
+    assert whole.readings["loader_seconds"] == 0.005
+    assert whole.readings["epoch_seconds"] == pytest.approx(640 * 0.01 + 0.7)
+
+
+@pytest.mark.parametrize("question", ["one_core", "stages", "ceilings", "epoch_samples", "survey", "lap"])
+def test_what_cannot_be_found_out_costs_nothing_else(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lane that dies over one question leaves a note, and the answers to the others."""
+    found, notes = found_of(answering(monkeypatch, **{question: "its lane was killed"}))
+    assert any("its lane was killed" in note for note in notes)
+    known = {
+        "one_core": bool(found.alone),
+        "stages": bool(found.stages),
+        "ceilings": "disk" in found.ceilings,
+        "epoch_samples": found.samples is not None,
+        "survey": bool(found.surveys),
+        "lap": bool(found.alone),
+    }
+    lost = {"one_core", "lap"} if question in ("one_core", "lap") else {question}
+    assert {name for name, there in known.items() if not there} == lost
+
+
+def test_without_time_only_the_answer_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How its epochs begin belongs to the answer; the other kinds' are for whoever has the time."""
+    found, _ = found_of(answering(monkeypatch), left=-1.0)
+    assert list(found.surveys) == [ANSWER.name]
+
+
+def test_a_loop_that_cannot_be_taken_apart_keeps_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a headspace there is still the answer."""
+    track_ = answering(monkeypatch, lap="its lane was killed")
+    notes: list[str] = []
+    findings = Findings(track_, lambda _: None, lambda: 60.0, notes)  # type: ignore[arg-type]
+    found = findings.about(ANSWER, [ANSWER], 2, step=True, copies=False)
+    assert found.headspace is None and "alone" not in found.ceilings
+    assert found.surveys and found.samples == 640
