@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from replayed import UUID, Replayed
 
 from harness import store
 from harness.clock import FakeClock
 from harness.compare.judge import judge
 from harness.launch import LaunchError
-from harness.model import BASELINE, Ceiling, Measurement, Outcome, Status, Trial, Verdict
+from harness.model import BASELINE, Ceiling, Measurement, Outcome, Status, Telemetry, Trial, Verdict
 from harness.run import bench as module
 from harness.run.bench import GRACE, UnusableGpu, bench
 from harness.run.ceilings import CeilingsError, Found, Question
 from harness.run.crew import Report
 from harness.run.roll_call import CrewError, RollCall
 from harness.run.settings import Settings, UsageError
+from harness.run.watching import Watch
 from harness.store import Run, StoreError
 
 CLAIMS = {
@@ -468,3 +473,37 @@ def test_bad_requests_make_no_run(folder: Path) -> None:
     with pytest.raises(LaunchError, match="is no Python that starts"):
         run(folder, python="/no/such/python")
     assert store.run_folders(folder / "results") == []
+
+
+# --- watched ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_watched_unless_told_otherwise(folder: Path, play: Callable[..., Play]) -> None:
+    """Telemetry lies beside the records; with a rate of 0 there is none, and the verdicts are the same."""
+    play(called(A), ratios={"tip": 0.5})
+    watched = run(folder, select=("A",))
+    assert watched.telemetry.hertz == 20
+    assert {each.device for each in watched.telemetry.series} == {"host"}
+    assert watched.telemetry.cost is not None
+    play(called(A), ratios={"tip": 0.5})
+    left_alone = run(folder, select=("A",), watch=0.0)
+    assert left_alone.telemetry == Telemetry()
+    assert outcomes(left_alone) == outcomes(watched)
+
+
+def test_a_run_beside_a_stranger_says_so_in_its_record(
+    folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's process on the GPU is in the run's last record, in its telemetry, and on the screen."""
+    nvml = Replayed(processes=[[[os.getppid(), 4096]]])
+    monkeypatch.setattr(module, "Watch", partial(Watch, module=nvml))
+    roll = called(A)
+    roll.environment["device"] = {"type": "cuda", "uuid": UUID}
+    play(roll, ratios={"tip": 0.5})
+    screen = Screen()
+    found = run(folder, screen, select=("A",))
+    assert {(seen.when, seen.pid) for seen in found.telemetry.strangers} >= {("before", os.getppid())}
+    last = (found.folder / store.RUN_FILE).read_text().splitlines()[-1]
+    assert json.loads(last)["beside"][0]["pid"] == os.getppid()
+    assert found.ended
+    assert any("not this run's alone" in note for note in screen.notes)

@@ -101,14 +101,36 @@ def test_everything_can_be_read_at_once() -> None:
     assert len(stage.moments("slow")) == 2
 
 
+def test_a_source_that_raises_is_read_no_more() -> None:
+    """What ought not to happen costs that source alone, with a warning; the thread goes on."""
+    warnings: list[str] = []
+    clock, taken = FakeClock(), []
+
+    def broken() -> dict[str, float]:
+        raise RuntimeError("boom")
+
+    sources = [Source("bad", broken), Source("good", lambda: {"load": 1.0})]
+    sampler = Sampler(sources, 20.0, taken.append, warn=warnings.append, now=clock.now, spent=lambda: 0.0)
+    for _ in range(3):
+        sampler.look()
+    assert [len(sample) for sample in taken] == [1, 1, 1]
+    assert len(warnings) == 1
+    assert "boom" in warnings[0]
+
+
 def test_the_thread_ends_when_it_is_told_to() -> None:
-    """A real thread takes samples until the stop, and no thread is left; a second stop does nothing."""
+    """A real thread takes samples until the stop, and no thread is left; a second stop does nothing, a start does."""
     sampled = threading.Event()
     before = threading.active_count()
     sampler = Sampler([Source(HOST, lambda: {"load": 1.0})], 1000.0, lambda _: sampled.set())
     sampler.start()
     assert sampled.wait(20)
     sampler.stop()
+    sampler.stop()
+    assert threading.active_count() == before
+    sampled.clear()
+    sampler.start()
+    assert sampled.wait(20)
     sampler.stop()
     assert threading.active_count() == before
     assert sampler.samples >= 1

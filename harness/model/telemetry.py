@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
+from typing import NamedTuple
 
 HOST = "host"
 """The device name of readings that are about the machine and not about a GPU."""
@@ -31,9 +32,11 @@ def clock_events(mask: int) -> tuple[str, ...]:
     return tuple((event.name or "").lower().replace("_", " ") for event in ClockEvent if mask & event)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One quantity of one device at a moment: seconds of the machine's monotonic clock."""
+class Reading(NamedTuple):
+    """One quantity of one device at a moment: seconds of the machine's monotonic clock.
+
+    A tuple, because it is made many times a second beside the work that is measured.
+    """
 
     moment: float
     device: str

@@ -18,7 +18,8 @@ Take = Callable[[list[Reading]], None]
 class Sampler:
     """Reads ``sources`` ``hertz`` times a second and hands each sample to ``take``, from a thread of its own.
 
-    It belongs into a process that idles while others measure. ``now`` gives the moments, ``spent`` the CPU time of the
+    It belongs into a process that idles while others measure. A source that raises all the same is read no more, and
+    ``warn`` is told. ``now`` gives the moments, ``spent`` the CPU time of the
     calling thread, ``wait`` sleeps for some seconds and says whether the end has come: stand-ins need no time.
     """
 
@@ -28,6 +29,7 @@ class Sampler:
         hertz: float,
         take: Take,
         *,
+        warn: Callable[[str], object] = lambda _: None,
         now: Callable[[], float] = time.monotonic,
         spent: Callable[[], float] = time.thread_time,
         wait: Callable[[float], bool] | None = None,
@@ -35,10 +37,12 @@ class Sampler:
         self._sources = list(sources)
         self._period = 1.0 / hertz
         self._take = take
+        self._warn = warn
         self._now = now
         self._spent = spent
-        self._ended = threading.Event()
-        self._wait = wait or self._ended.wait
+        # A lock that is held until the end: an Event would do the same for half as much again of a wake-up's cost.
+        self._going = threading.Lock()
+        self._wait = wait or self._rest
         self._thread: threading.Thread | None = None
         # Looks come from the thread and, at the ends of cases, from whoever drives: one at a time.
         self._lock = threading.Lock()
@@ -48,14 +52,14 @@ class Sampler:
 
     def start(self) -> None:
         """Begin to read, for the first time or again."""
-        self._ended.clear()
+        self._going.acquire(blocking=False)
         self._thread = threading.Thread(target=self.run, name="tipbench-watch", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """End; after this nothing more is read. May be called twice, and before a start."""
-        self._ended.set()
         if self._thread is not None:
+            self._going.release()
             self._thread.join()
             self._thread = None
 
@@ -73,16 +77,25 @@ class Sampler:
             self.cost_seconds = self._spent() - begun
             due = max(due + self._period, self._now())
 
+    def _rest(self, seconds: float) -> bool:
+        """Sleep; whether the end has come meanwhile."""
+        return self._going.acquire(timeout=seconds)
+
     def look(self, *, everything: bool = False) -> None:
         """Take one sample now of what is due, or of ``everything``."""
         with self._lock:
             found: list[Reading] = []
-            for source in self._sources:
+            moment = self._now()
+            due = self._sources if everything else [source for source in self._sources if source.due <= moment]
+            for source in due:
                 moment = self._now()
-                if not everything and moment < source.due:
-                    continue
                 before = self._spent()
-                values = source.read()
+                try:
+                    values = source.read()
+                except Exception as error:
+                    self._sources = [other for other in self._sources if other is not source]
+                    self._warn(f"something of {source.device} is read no more: {error!r}")
+                    continue
                 source.spent(self._spent() - before)
                 source.due = moment + self._pause(source)
                 # To a tenth of a millisecond: a shorter stretch tells nothing, and the files are half as long.

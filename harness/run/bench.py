@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -140,7 +141,8 @@ class _Bench:
             why = f"stopped: {error if ours else repr(error)}"
             raise
         finally:
-            writer.write("end", why=why)
+            beside = [asdict(stranger) for stranger in self._watch.strangers]
+            writer.write("end", why=why, **({"beside": beside} if beside else {}))
             writer.close()
         if self._settings.snapshots and not any((self._folder / store.SNAPSHOTS).glob("*.json.gz")):
             self._screen.note("no memory snapshots: torch keeps a history of memory on CUDA devices only")

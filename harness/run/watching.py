@@ -74,7 +74,7 @@ class Watch:
         self._start = 0.0
         self._before: tuple[float, float, Account] | None = None
         self._events: list[tuple[float, str, float]] = []
-        self._there_before: list[Stranger] = []
+        self._seen: list[Stranger] = []
         self._strangers = Strangers(self._stranger, self._warn)
 
     def __enter__(self) -> Watch:
@@ -92,7 +92,7 @@ class Watch:
         self._open_gpus()
         for gpu in self._gpus.values():
             self._strangers.before(gpu)
-        self._sampler = self._make(self._sources(), self._hertz, self._take, now=self._now)
+        self._sampler = self._make(self._sources(), self._hertz, self._take, warn=self._warn, now=self._now)
         self._sampler.start()
         return self
 
@@ -111,6 +111,11 @@ class Watch:
             except StoreError as error:
                 self._note(str(error))
 
+    @property
+    def strangers(self) -> tuple[Stranger, ...]:
+        """Who else was seen so far on the GPUs that the run measures on."""
+        return tuple(seen for seen in self._seen if seen.device in self._measured_on)
+
     def measures_on(self, environment: Mapping[str, Any]) -> None:
         """Leave the GPUs alone that nothing is measured on; ``environment`` is what the roll call told."""
         device = environment.get("device")
@@ -120,8 +125,8 @@ class Watch:
             return
         if uuid and uuid not in self._gpus:
             self._warn(f"NVML does not know {uuid}, which the run measures on")
-        for seen in self._there_before:
-            if seen.device in self._measured_on:
+        for seen in self.strangers:
+            if seen.when == "before":
                 self._note(f"{seen.device} is not this run's alone: {_told(seen)}; times beside it are off")
         self._gpus = {name: gpu for name, gpu in self._gpus.items() if name in self._measured_on}
         self._keep(lambda writer: writer.devices(self._measured_on))
@@ -158,7 +163,7 @@ class Watch:
             return measurement
         start, end = measurement.blocks[0][0] - 2 * SLOW, measurement.blocks[-1][1] + 2 * SLOW
         with self._lock:
-            near = [reading for reading in self._events if start <= reading[0] <= end]
+            near = [event for event in self._events if start <= event[0] <= end]
         series = [Series(device, "throttle", (moment,), (value,)) for moment, device, value in near]
         return Events(series, self._measured_on).marked(measurement)
 
@@ -204,8 +209,7 @@ class Watch:
 
     def _stranger(self, seen: Stranger) -> None:
         self._keep(lambda writer: writer.stranger(seen))
-        if seen.when == "before":
-            self._there_before.append(seen)
+        self._seen.append(seen)
 
     def _warn(self, text: str) -> None:
         if text not in self._told:
