@@ -16,7 +16,19 @@ from replayed import RECORDED, UUID
 
 from harness import store
 from harness.compare.judge import judge
-from harness.model import BASELINE, HOST, Claim, Measurement, Reading, Series, Stranger, Telemetry, Trial, metric
+from harness.model import (
+    BASELINE,
+    HOST,
+    Claim,
+    Measurement,
+    Reading,
+    Series,
+    Status,
+    Stranger,
+    Telemetry,
+    Trial,
+    metric,
+)
 from harness.report.content import content
 from harness.report.frames import energy_frame, memory_frame, telemetry_frame, throttle_frame, verdicts_frame
 from harness.report.watching import watch_remarks, watched_line
@@ -204,7 +216,10 @@ def test_memory_comes_with_its_sources(tmp_path: Path) -> None:
         solo={"pss_bytes": 1e9, "cpu_seconds": 2.0},
         sources={"peak_bytes": "torch CUDA allocator", "pss_bytes": "PSS of the process tree"},
     )
-    measurement = Measurement(CASE, "A", 1, trials=(trial,))
+    short = Trial(
+        "greedy", Status.FAILED, "no memory", exact={"asked_bytes": 5.0}, sources={"asked_bytes": "the error"}
+    )
+    measurement = Measurement(CASE, "A", 1, trials=(trial, short))
     telemetry = Telemetry(
         20.0, START, (series(UUID, "used_bytes", [10.0, 30.0, 20.0], case=CASE, invocation=1),
                       series(UUID, "used_bytes", [99.0]))
@@ -212,7 +227,8 @@ def test_memory_comes_with_its_sources(tmp_path: Path) -> None:
     frame = memory_frame(run_of(tmp_path, telemetry, [measurement]))
     assert list(frame.columns) == ["case", "claim", "variant", "invocation", "metric", "value", "source"]
     rows = {row.metric: row for row in frame.itertuples()}
-    assert set(rows) == {"peak_bytes", "allocation_retries", "pss_bytes", "device_bytes"}
+    assert set(rows) == {"peak_bytes", "allocation_retries", "pss_bytes", "device_bytes", "asked_bytes"}
+    assert (rows["asked_bytes"].variant, rows["asked_bytes"].source) == ("greedy", "the error")
     assert rows["peak_bytes"].source == "torch CUDA allocator"
     assert (rows["device_bytes"].value, rows["device_bytes"].claim) == (30.0, "A")
     assert pd.isna(rows["device_bytes"].variant)

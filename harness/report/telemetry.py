@@ -12,11 +12,11 @@ import pandas as pd
 
 from harness.compare.throttle import heat, marked
 from harness.counter import difference, integral, tick
-from harness.model import Series, Status, clock_events, metric
+from harness.model import Series, clock_events, metric
 from harness.report.columns import category
 from harness.store import Run
 
-COUNTS = frozenset({"allocation_retries", "out_of_memories"})
+COUNTS = frozenset({"allocation_retries", "ooms"})
 """Readings about memory that are no bytes."""
 
 LEVELS = {
@@ -78,8 +78,7 @@ def memory_frame(run: Run) -> pd.DataFrame:
 def _of_variants(run: Run) -> Iterator[tuple[Any, ...]]:
     for measurement in run.measurements:
         for trial in measurement.trials:
-            if trial.status is not Status.MEASURED:
-                continue
+            # A variant that failed for want of memory has readings too: how much it asked for.
             for name, value in chain(trial.exact.items(), trial.solo.items()):
                 if metric(name).unit == "B" or name.endswith("_bytes") or name in COUNTS:
                     source = trial.sources.get(name)
