@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 from living import ENVIRONMENT, ROOT
+from replayed import RECORDED, Replayed
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from gate_power.live import Call, Decision
 from gpu_proof import clocks, gating, running, watching
 from gpu_proof.findings import FAILED, SKIPPED, Part, Skipped, summary
+from gpu_proof.recording import record
 
 from harness import store
 from harness.clock import FakeClock
@@ -141,6 +143,18 @@ def test_the_noise_floor_is_by_claim(tmp_path: Path) -> None:
         running.latest(tmp_path / "none")
 
 
+def test_what_the_watch_costs_is_read_from_its_script() -> None:
+    """Percent of longer rounds with their bounds, and percent of a core; nothing where it says nothing."""
+    text = (
+        "one thread: rounds of 6.1 ms, 60 pairs of 0.5 s\n"
+        "  mean round with the watch: +0.012 % (-0.050 % to +0.071 %; goal: below 0.5 %)\n"
+        "  median round with the watch: -0.001 % (-0.020 % to +0.021 %; goal: below 0.5 %)\n"
+        "  the watch: 0.210 % of one core at 20.0 samples a second (goal: below 0.5 %)\n"
+    )
+    assert watching.costs(text) == ([(0.012, -0.05, 0.071)], [0.21])
+    assert watching.costs("") == ([], [])
+
+
 def test_nvidia_smis_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its cells become numbers; what it does not tell is left out."""
     told = "1980, 3201, 512, 412.53, 45, 100, [N/A], 16\n"
@@ -148,6 +162,21 @@ def test_nvidia_smis_words(monkeypatch: pytest.MonkeyPatch) -> None:
     found = watching._smi("GPU-1")
     assert found["clocks.sm"] == 1980.0
     assert "pcie.link.gen.current" not in found
+
+
+def test_a_recording_can_be_replayed() -> None:
+    """What is recorded of replayed answers is what they were; a refused call is nought, and no process is named."""
+    session = Replayed()
+    found = record(session, 7, 60, session.tick, "replayed")["readings"]
+    for name in ("power_milliwatts", "energy_millijoules", "sm_megahertz", "events", "temperature", "utilisation"):
+        assert found[name] == RECORDED["readings"][name][:60]
+    assert found["memory"]["used"] == RECORDED["readings"]["memory"]["used"][:60]
+    assert found["violations"]["0"] == RECORDED["readings"]["violations"]["0"][:60]
+    assert set(found) == set(RECORDED["readings"])
+    refused = Replayed({"nvmlDeviceGetPowerUsage": 3})
+    assert record(refused, 7, 3, refused.tick, "")["readings"]["power_milliwatts"] == [0, 0, 0]
+    both = watching.joined({"a": [1], "pcie_most": [5, 16]}, {"a": [2], "pcie_most": [5, 16]})
+    assert both == {"a": [1, 2], "pcie_most": [5, 16]}
 
 
 @pytest.mark.parametrize("part", ["tests", "floor"])
