@@ -21,8 +21,22 @@ def bench(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def report(session: nox.Session) -> None:
     """Show a saved run again; what follows ``--`` goes to ``python -m harness report``."""
-    session.install(*PINNED, "-e", ".")
+    session.install(*PINNED, "-e", ".[parquet]")
     session.run("python", "-m", "harness", "report", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def compare(session: nox.Session) -> None:
+    """Compare two saved runs or more; what follows ``--`` goes to ``python -m harness compare``."""
+    session.install(*PINNED, "-e", ".[parquet]")
+    session.run("python", "-m", "harness", "compare", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def trend(session: nox.Session) -> None:
+    """Show what changed over many runs; what follows ``--`` goes to ``python -m harness trend``."""
+    session.install(*PINNED, "-e", ".[parquet]")
+    session.run("python", "-m", "harness", "trend", *session.posargs)
 
 
 @nox.session(reuse_venv=True)
@@ -96,6 +110,7 @@ def cost(session: nox.Session) -> None:
     session.run("python", "scripts/own_cost.py")
     session.run("python", "scripts/decode_cost.py")
     session.run("python", "scripts/load_million.py")
+    session.run("python", "scripts/compare_speed.py")
 
 
 @nox.session(reuse_venv=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness import __version__
 from harness.claims import ClaimError, read
 from harness.model import Claim
+from harness.run.saved.arguments import RUN, add_comparing, add_managing, add_report
 
 OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
 
@@ -79,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     gate.add_argument("--base-env", metavar="K=V", action="append", default=[], help="a variable of the base side")
     gate.add_argument("--head-python", metavar="PATH", help="the interpreter of the head side")
     gate.add_argument("--head-env", metavar="K=V", action="append", default=[], help="a variable of the head side")
-    gate.add_argument("--baseline", type=Path, metavar="RUN", help="a stored run to compare with instead of a base")
+    gate.add_argument("--baseline", metavar="RUN", help=f"a stored run to compare with instead of a base: {RUN}")
     _gating(gate)
     gate.set_defaults(command=_gate)
 
@@ -115,13 +116,9 @@ def _parser() -> argparse.ArgumentParser:
 
     _ceilings_parser(commands)
 
-    report = commands.add_parser(
-        "report", help="show a saved run", description="Show a run again; the latest by default."
-    )
-    report.add_argument("run", nargs="?", type=Path, help="a folder under results/")
-    report.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER")
-    report.add_argument("--csv", type=Path, metavar="FILE", help="also write every sample as CSV")
-    report.set_defaults(command=_report)
+    add_report(commands, _report)
+    add_comparing(commands, _compare, _trend)
+    add_managing(commands, _manage)
     return parser
 
 
@@ -230,9 +227,28 @@ def _conditions(claim: Claim) -> str:
 
 
 def _report(options: argparse.Namespace, _typed: Sequence[str]) -> int:
-    from harness.run.command import report
+    from harness.run.saved.report import report
 
     return report(options)
+
+
+def _compare(options: argparse.Namespace, _typed: Sequence[str]) -> int:
+    from harness.run.saved.compare import compare
+
+    return compare(options)
+
+
+def _trend(options: argparse.Namespace, _typed: Sequence[str]) -> int:
+    from harness.run.saved.trend import trend
+
+    return trend(options)
+
+
+def _manage(options: argparse.Namespace, _typed: Sequence[str]) -> int:
+    from harness.run.saved import manage
+
+    command: Callable[[argparse.Namespace], int] = getattr(manage, options.verb)
+    return command(options)
 
 
 def _benchmarks(options: argparse.Namespace) -> Path:

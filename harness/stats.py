@@ -1,4 +1,4 @@
-"""Numbers from numbers: ratios of paired times, the exact signed-rank test, a trimmed interval.
+"""Numbers from numbers: ratios of paired times, the exact signed-rank and rank-sum tests, a trimmed interval.
 
 Everything here takes sequences of floats and returns floats; what the numbers mean for a claim is decided elsewhere.
 Ratios are natural logarithms, so that twice as slow and twice as fast lie equally far from 0.
@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtr, stdtrit
 
 Floats = NDArray[np.float64]
 Numbers = Sequence[float] | Floats
@@ -82,6 +82,41 @@ def signed_rank_interval(values: Numbers, alpha: float) -> tuple[float, float] |
     return float(averages[skipped - 1]), float(averages[averages.size - skipped])
 
 
+def rank_sum_p(first: Numbers, second: Numbers, shift: float, alternative: Side) -> float:
+    """The exact one-sided p of the rank-sum test (Mann-Whitney) that ``second - first`` lies beyond ``shift``.
+
+    The statistic is the number of pairs whose difference lies strictly beyond ``shift``; pairs on it count against the
+    alternative. Past `EXACT_PAIRS` pairs the null distribution is the normal one.
+    Raises ValueError for no values, a value or shift that is not finite, or another alternative.
+    """
+    pairs = np.subtract.outer(_finite(second), _finite(first))
+    if not np.isfinite(shift):
+        raise ValueError(f"the shift is {shift}, not a finite number")
+    if alternative not in ("greater", "less"):
+        raise ValueError(f"the alternative is 'greater' or 'less', not {alternative!r}")
+    beyond = pairs > shift if alternative == "greater" else pairs < shift
+    return float(_rank_null(*pairs.shape)[pairs.size - int(np.count_nonzero(beyond))])
+
+
+def median_shift(first: Numbers, second: Numbers) -> float:
+    """The median of all differences second - first, which the rank-sum test estimates. Raises ValueError for none."""
+    return float(np.median(np.subtract.outer(_finite(second), _finite(first))))
+
+
+def rank_sum_interval(first: Numbers, second: Numbers, alpha: float) -> tuple[float, float] | None:
+    """The interval of that shift at level 1 - ``alpha``: every shift that the two-sided test does not reject.
+
+    None where there are too few values for the level. Raises ValueError as `rank_sum_p`, and for ``alpha`` outside
+    (0, 1).
+    """
+    pairs = np.sort(np.subtract.outer(_finite(second), _finite(first)), axis=None)
+    _level(alpha)
+    skipped = int(np.searchsorted(_rank_null(np.size(first), np.size(second)), alpha / 2, side="right"))
+    if skipped == 0:
+        return None
+    return float(pairs[skipped - 1]), float(pairs[pairs.size - skipped])
+
+
 def trimmed_interval(values: Numbers, alpha: float, trim: float = 0.2) -> tuple[float, float]:
     """The interval at level 1 - ``alpha`` of the mean without the ``trim`` smallest and largest (Yuen).
 
@@ -119,6 +154,10 @@ def half_width(spread: float, count: int, alpha: float, trim: float = 0.2) -> fl
     if freedom < 1:
         return float("inf")
     return float(stdtrit(freedom, 1 - alpha / 2)) * spread / float(np.sqrt(count))
+
+
+EXACT_PAIRS = 1600
+"""The most pairs of two rows (40 of 40, say) for which the null distribution is counted out."""
 
 
 def _paired(baseline: Numbers, variant: Numbers) -> tuple[Floats, Floats]:
@@ -160,5 +199,30 @@ def _null(count: int) -> Floats:
         longer[rank:] += chances / 2
         chances = longer
     cumulated = np.cumsum(chances)
+    cumulated.setflags(write=False)
+    return cumulated
+
+
+@lru_cache(maxsize=128)
+def _rank_null(first: int, second: int) -> Floats:
+    """P(U <= u) for u = 0 .. first * second: every interleaving of the two rows is equally likely.
+
+    The largest of all values is of the first row with a chance of first / (first + second), and then beats all of the
+    second row: Mann and Whitney's recursion.
+    """
+    size = first * second
+    if size > EXACT_PAIRS:
+        deviation = float(np.sqrt(size * (first + second + 1) / 12))
+        cumulated = np.asarray(ndtr((np.arange(size + 1) + 0.5 - size / 2) / deviation), dtype=np.float64)
+    else:
+        row = [np.ones(1) for _ in range(second + 1)]
+        for i in range(1, first + 1):
+            above, row = row, [np.ones(1)]
+            for j in range(1, second + 1):
+                chances = np.zeros(i * j + 1)
+                chances[j:] += above[j] * (i / (i + j))
+                chances[: i * (j - 1) + 1] += row[j - 1] * (j / (i + j))
+                row.append(chances)
+        cumulated = np.cumsum(row[second])
     cumulated.setflags(write=False)
     return cumulated

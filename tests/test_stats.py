@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import mstats, ttest_1samp, wilcoxon
+from scipy.stats import mannwhitneyu, mstats, ttest_1samp, wilcoxon
 
 from harness.stats import (
     hodges_lehmann,
+    median_shift,
     quiet_ratio,
+    rank_sum_interval,
+    rank_sum_p,
     signed_rank_interval,
     signed_rank_p,
     total_ratio,
@@ -171,3 +174,51 @@ def test_statistics_refuse_nonsense() -> None:
         signed_rank_p([1.0], 0.0, "two-sided")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="alpha"):
         signed_rank_interval([1.0], 0.0)
+
+
+# --- two rows without pairs -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "second"), [(5, 5), (7, 14), (28, 28), (1, 3)])
+def test_rank_sum_is_mann_whitney(first: int, second: int) -> None:
+    """The exact p agrees with SciPy's, on both sides and beyond a shift."""
+    random = np.random.default_rng(first * second)
+    one, other = random.normal(size=first), random.normal(0.3, 1, size=second)
+    for shift in (0.0, 0.4):
+        for side in ("greater", "less"):
+            expected = mannwhitneyu(other - shift, one, alternative=side, method="exact").pvalue
+            assert rank_sum_p(one, other, shift, side) == pytest.approx(expected)
+
+
+def test_rank_sum_of_many() -> None:
+    """Beyond what is counted out, the normal distribution takes over, and hardly differs."""
+    random = np.random.default_rng(3)
+    one, other = random.normal(size=41), random.normal(0.4, 1, size=41)
+    expected = mannwhitneyu(other, one, alternative="greater", method="exact").pvalue
+    assert rank_sum_p(one, other, 0.0, "greater") == pytest.approx(expected, rel=0.02)
+
+
+def test_ties_count_against_the_alternative() -> None:
+    """Pairs that lie on the shift are no evidence on either side."""
+    assert rank_sum_p([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], 0.0, "greater") == 1.0
+    assert rank_sum_p([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], 0.0, "less") == 1.0
+
+
+def test_rank_sum_interval_is_what_the_test_does_not_reject() -> None:
+    """Just inside an end the two-sided test keeps the shift, just outside it rejects; too few values have no end."""
+    random = np.random.default_rng(5)
+    one, other = random.normal(size=8), random.normal(1.0, 1, size=9)
+    low, high = rank_sum_interval(one, other, 0.05) or (0.0, 0.0)
+    assert low < median_shift(one, other) < high
+    assert rank_sum_p(one, other, low - 1e-9, "greater") <= 0.025 < rank_sum_p(one, other, low + 1e-9, "greater")
+    assert rank_sum_p(one, other, high + 1e-9, "less") <= 0.025 < rank_sum_p(one, other, high - 1e-9, "less")
+    assert rank_sum_interval([1.0, 2.0], [3.0, 4.0], 0.05) is None
+
+
+@pytest.mark.parametrize("bad", [([], [1.0]), ([1.0], []), ([float("nan")], [1.0]), ([1.0], [float("inf")])])
+def test_rank_sum_of_nothing(bad: tuple[list[float], list[float]]) -> None:
+    """Rows without numbers, or with what is none, are refused."""
+    with pytest.raises(ValueError, match="values"):
+        rank_sum_p(*bad, 0.0, "greater")
+    with pytest.raises(ValueError, match="values"):
+        median_shift(*bad)

@@ -211,6 +211,11 @@ def changed(**content: Any) -> str:
     return json.dumps({"record": "measurement", **asdict(MEASUREMENT), **content})
 
 
+def claimed(**content: Any) -> str:
+    """A run's first line with other content in its claim."""
+    return json.dumps({"record": "run", "schema": SCHEMA, "claims": [{**asdict(CLAIM), **content}]})
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -241,6 +246,19 @@ def changed(**content: Any) -> str:
         pytest.param(changed(seconds=0).replace('"seconds": 0', '"seconds": NaN'), id="NaN"),
         pytest.param(changed(seconds=0).replace('"seconds": 0', '"seconds": -Infinity'), id="infinite"),
         pytest.param(changed(seconds=0).replace('"seconds": 0', '"seconds": 1e999'), id="overflow"),
+        pytest.param(changed(seconds=10**400), id="integer beyond any float"),
+        pytest.param(changed(invocation=2**40), id="invocation"),
+        pytest.param(changed(work={"items": "1", "bytes": 0, "flops": 0}), id="items"),
+        pytest.param(changed(trials=[{**asdict(TRIAL), "first_seconds": "1"}]), id="first_seconds"),
+        pytest.param(changed(trials=[{**asdict(TRIAL), "samples": {"seconds": [10**400]}}]), id="huge sample"),
+        pytest.param('{"record": "header", "schema": 1, "environment": [], "planned": []}', id="environment"),
+        pytest.param('{"record": "header", "schema": "1", "environment": {}, "planned": []}', id="schema"),
+        pytest.param(
+            json.dumps({"record": "run", "schema": 1, "claims": [{**asdict(CLAIM), "margin": "x"}]}), id="margin"
+        ),
+        pytest.param(
+            json.dumps({"record": "run", "schema": 1, "claims": [{**asdict(CLAIM), "margin": -5}]}), id="below 0"
+        ),
     ],
 )
 def test_any_other_bad_line_is_an_error(run: Path, line: str) -> None:
@@ -259,7 +277,7 @@ def test_a_newer_schema_is_refused(run: Path, kind: str) -> None:
     """A file of a later version is refused with what to do."""
     path = run / RUN_FILE if kind == "run" else written(run, MEASUREMENT)
     path.write_text(path.read_text().replace(f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))
-    with pytest.raises(StoreError, match=rf"{path.name} has schema {SCHEMA + 1}.*update"):
+    with pytest.raises(StoreError, match=rf"{path.name}:1 has schema {SCHEMA + 1}.*update"):
         store.load(run)
 
 

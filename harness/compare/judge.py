@@ -9,8 +9,11 @@ from dataclasses import replace
 from harness.compare.rules import Thresholds
 from harness.compare.throttle import marked
 from harness.compare.verdict import verdicts
-from harness.model import BUDGET_USED, INTERRUPTED, Claim, Measurement, Verdict
+from harness.model import BUDGET_USED, INTERRUPTED, Claim, Measurement, Outcome, Verdict
 from harness.store import Run
+
+BAD = (Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
+"""Verdicts after which ``bench`` and ``report`` exit with 3."""
 
 
 def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]:

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import mannwhitneyu, ttest_ind
 
 from harness.compare.gate import Rule, Ruling
 from harness.compare.rules import percent
@@ -53,6 +52,9 @@ def rule_unpaired(base: Sequence[float], head: Sequence[float], by: Rule) -> Rul
         return Ruling(
             Gated.INCONCLUSIVE, len(head), math.exp(shift) if base and head else 1.0, None, None, False, reason
         )
+    # whoever asks only how far a run wandered needs no test of SciPy's, whose package takes most of a second to import
+    from scipy.stats import mannwhitneyu, ttest_ind
+
     drift = max(wandering(base), wandering(head))
     ratio = math.exp(shift)
     low, high = math.exp(shift - drift), math.exp(shift + drift)

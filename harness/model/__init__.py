@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from harness.model.ceiling import Ceiling, highest
 from harness.model.claim import Claim, Expect, Work
+from harness.model.difference import Course, Difference, Differs, Stretch
 from harness.model.gate import Arm, ArmFacts, Gated, GateResult, GateVerdict, Package
 from harness.model.loading import EpochCost, Feed, Headspace, Lap, Part, Ranked, Setting, Share, Stage, Tuned
 from harness.model.measurement import (
@@ -42,6 +43,9 @@ __all__ = [
     "Claim",
     "ClockEvent",
     "Comparison",
+    "Course",
+    "Difference",
+    "Differs",
     "Direction",
     "EpochCost",
     "Expect",
@@ -65,6 +69,7 @@ __all__ = [
     "Stage",
     "Status",
     "Stranger",
+    "Stretch",
     "Telemetry",
     "Trial",
     "Tuned",

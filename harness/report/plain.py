@@ -18,7 +18,7 @@ Noun = TypeVar("Noun")
 
 def document_of(noun: object) -> dict[str, Any]:
     """A noun by the names of its fields, with ``schema`` first; what is not finite is None."""
-    return {"schema": SCHEMA, **_plain(noun)}
+    return {"schema": SCHEMA, **plain(noun)}
 
 
 def noun_from(kind: type[Noun], document: object) -> Noun:
@@ -46,7 +46,7 @@ def _read(kind: Any, value: object, where: str) -> Any:
     if get_origin(kind) is Mapping:
         inner = get_args(kind)[1]
         return {name: _read(inner, each, f"{where}.{name[:100]}") for name, each in _object(value, where).items()}
-    return _plain(value) if kind is object else _single(kind, value, where)
+    return plain(value) if kind is object else _single(kind, value, where)
 
 
 def _record(kind: Any, value: object, where: str) -> Any:
@@ -93,24 +93,24 @@ def _finite(value: float) -> bool:
         return False
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    """The value in what JSON knows; None for what is not finite, and for what nests deeper than any environment."""
-    plain: Any = None
+def plain(value: Any, depth: int = 0) -> Any:
+    """Any value in what JSON knows; None for what is not finite, and for what nests deeper than any environment."""
+    found: Any = None
     match value:
         case str():
-            plain = str(value)
+            found = str(value)
         case int() | None:
-            plain = value
+            found = value
         case float():
-            plain = value if isfinite(value) else None
+            found = value if isfinite(value) else None
         case Mapping() | list() | tuple() if depth >= _DEEPEST:
             pass
         case Mapping():
-            plain = {str(key): _plain(inner, depth + 1) for key, inner in value.items()}
+            found = {str(key): plain(inner, depth + 1) for key, inner in value.items()}
         case list() | tuple():
-            plain = [_plain(inner, depth + 1) for inner in value]
+            found = [plain(inner, depth + 1) for inner in value]
         case _ if is_dataclass(value):
-            plain = {each.name: _plain(getattr(value, each.name), depth + 1) for each in fields(value)}
+            found = {each.name: plain(getattr(value, each.name), depth + 1) for each in fields(value)}
         case _:
-            plain = str(value)
-    return plain
+            found = str(value)
+    return found

@@ -33,7 +33,7 @@ def measured(measurement: Measurement, variant: str) -> Trial | None:
 def memory(measurements: Sequence[Measurement], variant: str) -> tuple[str, tuple[str, ...]]:
     """Baseline -> variant and the sources, from the allocator's peak, else the solo passes, else the contest."""
     for name, label in (("peak_bytes", ""), ("pss_bytes", "PSS "), ("tree_bytes", "")):
-        base, other = _reading(measurements, BASELINE, name), _reading(measurements, variant, name)
+        base, other = single(measurements, BASELINE, name), single(measurements, variant, name)
         if base is not None and other is not None:
             meaning = metric(name).meaning
             sources = dict.fromkeys(f"{meaning} ({source or 'source not recorded'})" for _, source in (base, other))
@@ -41,7 +41,8 @@ def memory(measurements: Sequence[Measurement], variant: str) -> tuple[str, tupl
     return "", ()
 
 
-def _reading(measurements: Sequence[Measurement], variant: str, name: str) -> tuple[float, str] | None:
+def single(measurements: Sequence[Measurement], variant: str, name: str) -> tuple[float, str] | None:
+    """The latest single reading of a metric and where it comes from; None where no measurement has one."""
     for measurement in reversed(measurements):
         trial = measured(measurement, variant)
         for readings in (trial.exact, trial.solo) if trial is not None else ():

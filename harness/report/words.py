@@ -27,7 +27,7 @@ def inert(text: object, longest: int = LONGEST) -> str:
 
 def quantity(value: float, unit: str) -> str:
     """Three digits and a scaled unit: ``1.23 ms``, ``12.0 MiB``; ``4.56 k`` where it is neither time nor bytes."""
-    if not math.isfinite(value):
+    if not _finite(value):
         return "?"
     scale = {"s": _TIMES, "B": _BYTES}.get(unit, _COUNTS)
     # 0.9995 and more would round up to a 1000 of the smaller unit
@@ -52,7 +52,7 @@ def two_sizes(before: float, after: float) -> str:
 
 def duration(seconds: float) -> str:
     """A stretch of time as people say it: ``40 s``, ``12 min``, ``1 h 30 min``."""
-    if not math.isfinite(seconds):
+    if not _finite(seconds):
         return "very long"
     if seconds < 120:
         return f"{max(0.0, seconds):.0f} s"
@@ -93,6 +93,13 @@ def interval(found: Comparison) -> str:
             low, high = 1 / high, 1 / low
         return f"{digits(low)} to {digits(high)}x"
     return f"{_percent(low)} to {_percent(high)} %"
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond any float, as a record may hold
+        return False
 
 
 def _percent(ratio: float) -> str:

@@ -21,7 +21,6 @@ from harness.model import (
     SCHEMA,
     Claim,
     Measurement,
-    Outcome,
     Status,
     Verdict,
 )
@@ -34,8 +33,6 @@ from harness.run.watching import Watch
 
 OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
 """Exit status: whatever the verdicts; the harness failed; something was wrong, failed, timed out or lost."""
-
-BAD = (Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
 
 GRACE = 0.06
 """The share of the budget by which an invocation in flight may overrun it; then it is ended."""

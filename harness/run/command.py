@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -15,13 +14,13 @@ from rich.console import Console
 
 from harness.claims import ClaimError
 from harness.launch import LaunchError
-from harness.model import Tuned
-from harness.run.bench import BAD, CANNOT_JUDGE, OK, TOOL_ERROR, UnusableGpu, chosen_claims
+from harness.run.bench import CANNOT_JUDGE, OK, TOOL_ERROR, UnusableGpu, chosen_claims
 from harness.run.bench import bench as hold_bench
 from harness.run.crew import Crew
 from harness.run.roll_call import CrewError
+from harness.run.saved.report import show
 from harness.run.settings import WATCH, Settings, UsageError, hertz, seconds
-from harness.store import RUN_FILE, TUNE, TUNED_FILE, StoreError, load, run_folders
+from harness.store import StoreError, run_folders
 
 INTERRUPTED = 130
 
@@ -80,59 +79,10 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
         finally:
             live.close()
         new = [folder for folder in run_folders(settings.results) if folder not in before]
-        shown = show(new[-1]) if new else OK
+        shown = show(new[-1], _console()) if new else OK
         return status or shown  # a tool error or an interrupt says more than the verdicts that were reached before it
     except (UsageError, StoreError, LaunchError, ClaimError) as error:
         return _complain(error)
-
-
-def show(folder: Path) -> int:
-    """Print a run; the status says whether something in it was wrong, failed, timed out or lost."""
-    from harness.compare.judge import judge
-    from harness.report.terminal import show_run
-
-    run = load(folder)
-    show_run(run, _console())
-    return CANNOT_JUDGE if any(verdict.outcome in BAD for verdict in judge(run)) else OK
-
-
-def report(options: argparse.Namespace) -> int:
-    """``report``: show a saved run again."""
-    try:
-        folder: Path | None = options.run
-        if folder is None:
-            runs = run_folders(options.results)
-            if not runs:
-                raise StoreError(f"no runs in {options.results}; make one with: python -m harness bench")
-            folder = runs[-1]
-        if (tuned := tuned_in(folder)) is not None:
-            from harness.report.tuning import show_tuned
-
-            show_tuned(tuned, _console())
-            return OK if tuned.answer is not None else CANNOT_JUDGE
-        status = show(folder)
-        if options.csv:
-            from harness.report.frames import samples_frame
-
-            samples_frame(load(folder)).to_csv(options.csv, index=False)
-        return status
-    except (StoreError, OSError) as error:
-        return _complain(error)
-
-
-def tuned_in(folder: Path) -> Tuned | None:
-    """What a tuning saved in this folder; None where it is another kind of run. Raises StoreError."""
-    from harness.report.plain import noun_from
-
-    if load(folder).facts.get("profile") != TUNE:
-        return None
-    file = folder / TUNED_FILE
-    try:
-        return noun_from(Tuned, json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise StoreError(f"the tuning in {folder} did not come to its end; its laps are in {RUN_FILE}") from None
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{file} is no result of a tuning ({error}); tune again") from error
 
 
 def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from harness import store
+from harness.archive import find, open_entry
 from harness.compare.gate import GateThresholds, rule_for, status_of
 from harness.compare.sequential import level, rule_unpaired
 from harness.model import SCHEMA, Arm, ArmFacts, Claim, Gated, GateResult, GateVerdict, Measurement, Status
@@ -34,7 +35,8 @@ def against_stored(
     options: argparse.Namespace, benchmarks: Path, claims: Sequence[Claim], thresholds: GateThresholds, finish: Finish
 ) -> int:
     """Measure what the stored run measured, as often, and judge. Raises StoreError, NothingToCompare, CrewError."""
-    stored = store.load(options.baseline)
+    entry = find(options.baseline, options.results, claims=True)
+    stored = open_entry(entry)
     chosen = {f"{claim.path}::{claim.function}": claim for claim in claims}
     before = _levels(stored.measurements, thresholds.keep)
     started = datetime.now(UTC).astimezone()
@@ -94,7 +96,7 @@ def against_stored(
     after = _levels(measurements, thresholds.keep)
     verdicts = _verdicts(chosen, before, after, measurements, called.skipped, thresholds)
     result = GateResult(
-        ArmFacts(Arm.BASE, f"stored run {options.baseline.name}", environment=dict(stored.environment)),
+        ArmFacts(Arm.BASE, f"stored run {entry.label}", environment=dict(stored.environment)),
         ArmFacts(Arm.HEAD, "this code, now", sys.executable, environment=dict(called.environment)),
         tuple(verdicts),
         status_of(verdicts),

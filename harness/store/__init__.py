@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from harness.model import SCHEMA, Ceiling, Claim, Expect, Measurement, Status, Telemetry, Trial, Work
+from harness.model import SCHEMA, Ceiling, Claim, Measurement, Telemetry
 from harness.store.lines import LONGEST_LINE, Record, StoreError, Writer, read_lines
+from harness.store.records import NOT_OURS, ceiling_from, check_schema, claim_from, mapping, measurement_from
 from harness.store.snapshots import SNAPSHOTS, snapshot_file, write_snapshot
 from harness.store.telemetry import TELEMETRY_FILE, TelemetryWriter, read_telemetry
 
@@ -43,6 +43,7 @@ __all__ = [
     "open_run",
     "read_header",
     "read_measurements",
+    "read_run_record",
     "result_files",
     "run_folders",
     "snapshot_file",
@@ -167,8 +168,11 @@ class Run:
     ceilings: tuple[Ceiling, ...] = ()
 
 
-def load(folder: Path) -> Run:
-    """Read a run's folder. Raises StoreError naming file and line for anything that is not what a run writes."""
+def load(folder: Path, *, telemetry: bool = True) -> Run:
+    """Read a run's folder. Raises StoreError naming file and line for anything that is not what a run writes.
+
+    Without ``telemetry`` its file, which may be many times as long as all others, is not read.
+    """
     if not (folder / RUN_FILE).is_file():
         raise StoreError(f"{folder} is no run: it has no {RUN_FILE}; name a folder under results/")
     facts: Record = {}
@@ -179,20 +183,21 @@ def load(folder: Path) -> Run:
     ended = ""
     ceilings: tuple[Ceiling, ...] = ()
     warnings: list[str] = []
-    telemetry = read_telemetry(folder / TELEMETRY_FILE, warnings)
-    for path in sorted(folder.glob("*.jsonl"), key=_reading_order):
+    watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
+    for path in sorted(filter(Path.is_file, folder.glob("*.jsonl")), key=_reading_order):
         if path.name == TELEMETRY_FILE:
             continue
         for number, record in read_lines(path, warnings):
             kind = record.pop("record", None)
             try:
-                if kind in ("run", "header") and record["schema"] > SCHEMA:
-                    raise StoreError(f"{path} has schema {record['schema']}, this harness reads {SCHEMA}: update it")
+                if kind in ("run", "header"):
+                    check_schema(path, number, record)
                 if kind == "run":
-                    claims = tuple(_claim(stated) for stated in record.pop("claims"))
+                    claims = tuple(claim_from(stated) for stated in record.pop("claims"))
                     facts = record
                 elif kind == "header":
-                    environment = environment or record["environment"]
+                    stated = mapping(record["environment"], "environment")
+                    environment = environment or stated
                     planned.update(dict.fromkeys(map(str, record["planned"])))
                 elif kind == "measurement":
                     measurements.append(measurement_from(record))
@@ -202,7 +207,7 @@ def load(folder: Path) -> Run:
                     ended = str(record["why"])
                 else:
                     raise ValueError(f"unknown record {kind!r}")
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except NOT_OURS as error:
                 raise StoreError(f"{path}:{number} is no record of ours ({error}); remove that line or file") from error
     measurements.sort(key=lambda measurement: measurement.invocation)
     return Run(
@@ -214,7 +219,7 @@ def load(folder: Path) -> Run:
         tuple(planned),
         ended,
         tuple(warnings),
-        telemetry,
+        watched,
         ceilings,
     )
 
@@ -233,75 +238,14 @@ def read_header(path: Path) -> Record:
     return next((record for _, record in read_lines(path, []) if record.get("record") == "header"), {})
 
 
+def read_run_record(path: Path) -> Record:
+    """The first line of a run or a gate, or an empty record where it wrote none. Raises StoreError."""
+    try:
+        return next((record for _, record in read_lines(path, [])), {})
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
 def _reading_order(path: Path) -> tuple[bool, list[object]]:
     numbers = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.stem)]
     return path.name != RUN_FILE, numbers
-
-
-def _claim(stated: Mapping[str, Any]) -> Claim:
-    return Claim(**{**stated, "expect": Expect(stated["expect"]), "needs": tuple(stated["needs"])})
-
-
-def measurement_from(record: Mapping[str, Any]) -> Measurement:
-    """The measurement that `write_measurement` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-    content = {key: value for key, value in record.items() if key != "record"}
-    trials = tuple(_trial(trial) for trial in content.pop("trials"))
-    work = _work(content.pop("work"))
-    warnings = tuple(map(str, content.pop("warnings")))
-    blocks = tuple(_stretch(stretch) for stretch in content.pop("blocks", ()))
-    content["clock_events"] = tuple(map(int, content.pop("clock_events", ())))
-    _check(str, "text", content, "case", "claim", "reason")
-    _check(int, "a whole number", content, "invocation")
-    _check((int, float), "a number", content, "seconds")
-    if not isfinite(content["seconds"]):
-        raise ValueError("seconds is not finite")
-    return Measurement(
-        **{**content, "status": Status(content["status"])}, trials=trials, work=work, warnings=warnings, blocks=blocks
-    )
-
-
-def _stretch(pair: Sequence[float]) -> tuple[float, float]:
-    start, end = map(float, pair)
-    if not (isfinite(start) and isfinite(end)):
-        raise ValueError("a block's moment is not finite")
-    return start, end
-
-
-def ceiling_from(record: Mapping[str, Any]) -> Ceiling:
-    """The ceiling that was written. Raises KeyError, TypeError or ValueError for anything else."""
-    _check(str, "text", record, "name", "unit", "detail", "device")
-    _check((int, float), "a number", record, "value")
-    if not isfinite(record["value"]) or record["value"] <= 0:
-        raise ValueError("a ceiling's value is above nothing")
-    return Ceiling(**record)
-
-
-def _work(record: Mapping[str, Any]) -> Work:
-    work = Work(**record)
-    if not isinstance(work.precision, Mapping) or not all(isinstance(name, str) for name in work.precision.values()):
-        raise ValueError("precision does not name any by variant")
-    return work
-
-
-def _trial(record: Mapping[str, Any]) -> Trial:
-    _check(str, "text", record, "variant", "reason")
-    samples = {str(name): tuple(values) for name, values in record["samples"].items()}
-    readings = {kind: {str(name): value for name, value in record[kind].items()} for kind in ("exact", "solo")}
-    for name, values in (*samples.items(), *((kind, single.values()) for kind, single in readings.items())):
-        if not all(map(isfinite, values)):
-            raise ValueError(f"{name} holds what is not finite")
-    return Trial(
-        **{
-            **record,
-            **readings,
-            "status": Status(record["status"]),
-            "expect": Expect(record["expect"]),
-            "samples": samples,
-        }
-    )
-
-
-def _check(kind: type | tuple[type, ...], word: str, record: Mapping[str, Any], *names: str) -> None:
-    for name in names:
-        if not isinstance(record[name], kind):
-            raise ValueError(f"{name} is not {word}")

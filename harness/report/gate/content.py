@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, isnan
 
 from harness.model import ArmFacts, Comparison, Gated, GateResult, GateVerdict, Kind, metric
+from harness.report.surroundings import differing
 from harness.report.words import better, duration, effect, inert, interval, quantity
 
 NEVER_GREEN = (Gated.INCONCLUSIVE, Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT, Gated.MISSING)
@@ -31,7 +32,6 @@ _OWN_CACHES = frozenset({"TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_E
 _SECRET = re.compile(r"(KEY|TOKEN)S?(_|$)|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _EXPECTED = frozenset({"git", "warnings"})
 _INTERRUPTED = 130
-_ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +133,10 @@ def variables(arm: ArmFacts) -> dict[str, str]:
 def differences(result: GateResult) -> list[Difference]:
     """What differs between the arms' environments beyond what has to: revisions, compile caches, stated variables."""
     stated = {*result.base.variables, *result.head.variables, *_OWN_CACHES}
-    base, head = (
-        dict(_flat({name: value for name, value in arm.environment.items() if name not in _EXPECTED}))
-        for arm in (result.base, result.head)
-    )
-    if not base or not head:
-        return []  # one that was never read differs in everything, which says nothing
     return [
-        Difference(inert(name, 100), _value(base.get(name, _ABSENT)), _value(head.get(name, _ABSENT)))
-        for name in dict.fromkeys([*base, *head])
-        if base.get(name, _ABSENT) != head.get(name, _ABSENT)
-        and not (name.startswith("variables.") and name.removeprefix("variables.") in stated)
+        Difference(found.name, *found.values)
+        for found in differing([result.base.environment, result.head.environment], _EXPECTED)
+        if not (found.name.startswith("variables.") and found.name.removeprefix("variables.") in stated)
     ]
 
 
@@ -215,24 +208,6 @@ def _side(arm: ArmFacts) -> Side:
         where = f"{inert(package.digest)[:DIGEST]}  {inert(package.file)}" if package.file else "not there"
         lines.append((inert(package.name, 100), where))
     return Side(str(arm.arm), inert(arm.label), tuple(lines))
-
-
-def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """The leaves of nested values by dotted names."""
-    children: Iterable[tuple[object, object]]
-    if isinstance(value, Mapping):
-        children = value.items()
-    elif isinstance(value, list | tuple):
-        children = enumerate(value)
-    else:
-        yield name, value
-        return
-    for key, child in children:
-        yield from _flat(child, f"{name}.{key}" if name else f"{key}")
-
-
-def _value(value: object) -> str:
-    return "absent" if value is _ABSENT or value is None else inert(value, 80)
 
 
 def _perhaps(value: float | None) -> str:

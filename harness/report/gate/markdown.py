@@ -9,12 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from harness.model import Gated, GateResult
 from harness.report.gate.content import NEVER_GREEN, GateRow, decided_by, differences, headline, rows, sides
-from harness.report.words import inert
+from harness.report.marked import LONGEST, code, folded, line, listed, size, some
 
-LONGEST = 1_000_000
-"""Bytes of a page: GitHub refuses a step's summary beyond 1 MiB."""
-
-_MOST = 30
 _COLUMNS = ("benchmark", "variant", "metric", "verdict", "change", "95 % interval", "base -> head", "units", "reason")
 _NOISE = ("noise", "resolves")
 
@@ -25,30 +21,24 @@ def markdown(result: GateResult, longest: int = LONGEST) -> str:
     Rows that do not fit are counted instead, those that passed first.
     """
     title = f"## {'Self-test' if result.selftest else 'Gate'}: {headline(result)}"
-    after = [*_notes(result.notes), *_folded("Arms", _arms(result)), *_folded("How it was decided", _how(result))]
-    room = longest - _size([title, *after]) - _ALLOWANCE
+    after = [
+        *listed([code(note) for note in result.notes]),
+        *folded("Arms", _arms(result)),
+        *folded("How it was decided", _how(result)),
+    ]
+    room = longest - size([title, *after]) - _ALLOWANCE
     noise = result.selftest
     attention = (Gated.REGRESSED, *NEVER_GREEN)
     told, room = _table([row for outcome in attention for row in rows(result.verdicts, outcome)], room, noise)
     others = [outcome for outcome in Gated if outcome not in attention]
     rest = [row for outcome in others for row in rows(result.verdicts, outcome)]
-    folded, _ = _table(rest, room, noise)
+    others_table, _ = _table(rest, room, noise)
     counted = f"Everything else ({len(rest)})"
-    return "\n".join([title, "", *told, *(_folded(counted, folded) if rest else ()), *after]).rstrip() + "\n"
+    return "\n".join([title, "", *told, *(folded(counted, others_table) if rest else ()), *after]).rstrip() + "\n"
 
 
 _ALLOWANCE = 1000
 """Bytes for headings, blank lines and what is said of rows left out."""
-
-
-def code(text: str) -> str:
-    """Foreign text as it is, on one line and in code; nothing where it is empty."""
-    words = inert(text)
-    if not words or not set(words) & set("`|"):
-        return f"`{words}`" if words else ""
-    # these end a code span or a table's cell; as numbers they end nothing
-    safe = (letter if letter.isalnum() or letter == " " else f"&#{ord(letter)};" for letter in words)
-    return f"<code>{''.join(safe)}</code>"
 
 
 def _table(shown: Sequence[GateRow], room: int, noise: bool) -> tuple[list[str], int]:
@@ -56,15 +46,15 @@ def _table(shown: Sequence[GateRow], room: int, noise: bool) -> tuple[list[str],
     if not shown:
         return [], room
     columns = (*_COLUMNS, *(_NOISE if noise else ()))
-    lines = [_line(columns), _line(["---"] * len(columns))]
-    room -= _size(lines)
+    lines = [line(columns), line(["---"] * len(columns))]
+    room -= size(lines)
     for count, row in enumerate(shown):
-        line = _line([*_cells(row), *((row.noise, row.resolves) if noise else ())])
-        room -= _size([line])
+        written = line([*_cells(row), *((row.noise, row.resolves) if noise else ())])
+        room -= size([written])
         if room < 0:
             lines += ["", f"{len(shown) - count} rows more are left out here: the page would be too long."]
             break
-        lines.append(line)
+        lines.append(written)
     return [*lines, ""], max(0, room)
 
 
@@ -80,46 +70,15 @@ def _cells(row: GateRow) -> Iterable[str]:
     yield code(row.reason)
 
 
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _folded(summary: str, lines: Sequence[str]) -> list[str]:
-    """A part that opens on a click; the blank line inside makes GitHub read Markdown there."""
-    return [
-        "<details>",
-        f"<summary>{summary}</summary>",
-        "",
-        *lines,
-        *([""] if lines and lines[-1] else []),
-        "</details>",
-        "",
-    ]
-
-
 def _arms(result: GateResult) -> list[str]:
     lines = []
     for side in sides(result):
         lines.append(f"- {side.arm}: {code(side.label)}")
-        lines += _some([f"  - {code(name)} {code(words)}".rstrip() for name, words in side.lines], "  - ")
-    lines += _some([f"- differs: {code(d.name)} {code(d.base)} -> {code(d.head)}" for d in differences(result)], "- ")
+        lines += some([f"  - {code(name)} {code(words)}".rstrip() for name, words in side.lines], "  - ")
+    lines += some([f"- differs: {code(d.name)} {code(d.base)} -> {code(d.head)}" for d in differences(result)], "- ")
     return lines
 
 
 def _how(result: GateResult) -> list[str]:
     lines = [f"- {part}" for part in decided_by(result)]
     return [*lines, "- identical code on both sides"] if result.selftest else lines
-
-
-def _notes(notes: Sequence[str]) -> list[str]:
-    lines = _some([f"- {code(note)}" for note in notes], "- ")
-    return [*lines, ""] if lines else []
-
-
-def _some(lines: Sequence[str], mark: str) -> list[str]:
-    left = len(lines) - _MOST
-    return list(lines) if left <= 0 else [*lines[:_MOST], f"{mark}and {left} more"]
-
-
-def _size(lines: Sequence[str]) -> int:
-    return sum(len(line.encode()) + 1 for line in lines)

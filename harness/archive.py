@@ -1,0 +1,290 @@
+"""Saved runs as a whole: found by folder, name, beginning or age; named, tagged, removed, kept as a baseline.
+
+A name and tags lie in a file of their own in the run's folder, so that a folder copied from another machine brings them
+along; nothing in a run says where it lies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.model import Arm
+from harness.store import GATE_FILE, RUN_FILE, TUNE, Run, StoreError, load, read_run_record
+from harness.store.gates import load_arm
+
+LABELS_FILE = "labels.json"
+BASELINES = "baselines"
+LATEST = "latest"
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,79}", re.ASCII)
+_MACHINE = re.compile(r"[0-9a-f]{6,64}")
+_LARGEST_LABELS = 2**16
+_NOT_LINES = ("telemetry",)
+"""Files of records that are large and prove nothing of a level; a baseline does without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A saved run as a list shows it, from its first record alone; ``arm`` where one side of a gate is meant."""
+
+    folder: Path
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    started: str = ""
+    profile: str = ""
+    gate: bool = False
+    arm: Arm | None = None
+    broken: str = ""
+
+    @property
+    def label(self) -> str:
+        """What people call it: its name, else its folder's."""
+        called = self.name or self.folder.resolve().name
+        return f"{called}@{self.arm}" if self.arm else called
+
+
+def entries(results: Path) -> list[Entry]:
+    """The runs and gates in a results folder, by when they started; what cannot be read is listed as broken."""
+    if not results.is_dir():
+        return []
+    found = [_entry(folder) for folder in results.iterdir() if folder.is_dir() and is_run(folder)]
+    return sorted(found, key=lambda entry: (_moment(entry), entry.folder.name))
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run or a gate wrote this folder."""
+    return any((folder / name).is_file() for name in (RUN_FILE, GATE_FILE))
+
+
+def find(word: str | Path, results: Path, *, claims: bool = False) -> Entry:
+    """The run meant by a folder, a name, a unique beginning of either, ``latest``, ``latest~2`` or ``baseline``.
+
+    ``@base`` or ``@head`` behind it means one side of a gate. With ``claims`` a tuning is never the latest.
+    Raises StoreError that says what there is.
+    """
+    text = str(word)
+    if text.endswith((f"@{Arm.BASE}", f"@{Arm.HEAD}")):
+        text, _, arm = text.rpartition("@")
+        entry = find(text, results)
+        if not (entry.folder / GATE_FILE).is_file():
+            raise StoreError(f"{text} is no gate: it has no {GATE_FILE}, and so no side called {arm}")
+        return replace(entry, arm=Arm(arm))
+    if match := re.fullmatch(rf"{LATEST}(?:~(\d{{1,6}}))?", text):
+        return _nth(int(match[1] or 0), text, results, claims)
+    if text == "baseline" or text.startswith("baseline/"):
+        return _baseline(text.partition("/")[2], results)
+    if text and _there(text, Path.is_dir):
+        folder = Path(text)
+        if not is_run(folder):
+            raise StoreError(f"{folder} is no run: it has no {RUN_FILE}; name a folder under {results}/")
+        return _entry(folder)
+    if text and _there(text, Path.is_file):
+        raise StoreError(f"{text} is a file, and no run: name the folder it lies in")
+    return _named(text, results)
+
+
+def open_entry(entry: Entry, *, telemetry: bool = True) -> Run:
+    """Everything that was saved of it, with or without its telemetry. Raises StoreError."""
+    if entry.arm is not None:
+        return load_arm(entry.folder, entry.arm)
+    if not (entry.folder / RUN_FILE).is_file():
+        raise StoreError(f"{entry.folder} is a gate; compare one side of it: {entry.label}@base or {entry.label}@head")
+    return load(entry.folder, telemetry=telemetry)
+
+
+def label(entry: Entry, *, name: str | None = None, add: Iterable[str] = (), drop: Iterable[str] = ()) -> Entry:
+    """Name or tag a run; an empty name takes the name away. Raises StoreError."""
+    tags = dict.fromkeys([*entry.tags, *add])
+    for tag in drop:
+        if tag not in tags:
+            raise StoreError(f"{entry.label} has no tag {tag!r}; it has {', '.join(entry.tags) or 'none'}")
+        del tags[tag]
+    changed = replace(entry, name=entry.name if name is None else name, tags=tuple(tags))
+    for word in (*tags, *([changed.name] if changed.name else [])):
+        if not _NAME.fullmatch(word) or word.startswith((LATEST, "baseline")):
+            raise StoreError(
+                f"{word[:80]!r} cannot be a name or a tag: letters, digits, . _ + - only, at most 80, and nothing that "
+                f"begins with {LATEST} or baseline"
+            )
+    if changed.name and changed.name != entry.name:
+        for other in entries(entry.folder.resolve().parent):
+            if changed.name in (other.name, other.folder.name) and not _same(other.folder, entry.folder):
+                raise StoreError(f"{changed.name} is already what {other.folder} is called; take that name away first")
+    _write(entry.folder / LABELS_FILE, {"name": changed.name, "tags": list(changed.tags)})
+    return changed
+
+
+def check_removable(entry: Entry, results: Path) -> Path:
+    """The folder to remove. Raises StoreError for what is not a run's own folder directly in the results."""
+    folder = entry.folder
+    if folder.is_symlink():
+        raise StoreError(f"{folder} is a link, and is left alone: remove it, or the folder it points to, by hand")
+    if not is_run(folder):
+        raise StoreError(f"{folder} is no run of ours, and is left alone")
+    if any((folder / name).is_symlink() for name in (RUN_FILE, GATE_FILE)):
+        raise StoreError(f"{folder} is no run of ours: its records are links to elsewhere; it is left alone")
+    if folder.resolve().parent != results.resolve():
+        raise StoreError(f"{folder} does not lie in {results}, and is left alone; name its folder with --results")
+    return folder
+
+
+def remove(entry: Entry, results: Path) -> None:
+    """Remove a run's folder; links in it are removed, and never followed. Raises StoreError."""
+    folder = check_removable(entry, results)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise StoreError(f"cannot remove {folder}: {error.strerror or error}") from error
+
+
+def set_baseline(entry: Entry, results: Path) -> Path:
+    """Copy a run's records, without traces, logs and telemetry, to its machine's baseline; an older one is replaced.
+
+    Raises StoreError, for a run without a finished measurement, too.
+    """
+    run = open_entry(entry)
+    if entry.arm is not None:
+        raise StoreError(f"{entry.label} is one side of a gate; a baseline is a run: python -m harness bench")
+    if not any(measurement.trials for measurement in run.measurements):
+        raise StoreError(f"{entry.folder} holds no finished measurement, and cannot be a baseline")
+    machine = str(run.environment.get("machine_id", ""))
+    if not _MACHINE.fullmatch(machine):
+        raise StoreError(f"{entry.folder} does not say which machine it is from, and cannot be its baseline")
+    place = results / BASELINES / machine
+    draft = place.with_name(f".{machine}.part")
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        for path in sorted(entry.folder.glob("*.jsonl")):
+            if path.is_file() and not path.is_symlink() and not path.name.startswith(_NOT_LINES):
+                shutil.copyfile(path, draft / path.name)
+        _write(draft / LABELS_FILE, {"name": "", "tags": [], "of": entry.label})
+        shutil.rmtree(place, ignore_errors=True)
+        draft.rename(place)
+    except OSError as error:
+        raise StoreError(f"cannot write {place}: {error.strerror or error}") from error
+    return place
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files in a run's folder; links count nothing."""
+    total = 0
+    for top, _, names in os.walk(folder):
+        for name in names:
+            path = Path(top) / name
+            if not path.is_symlink() and path.is_file():
+                total += path.stat().st_size
+    return total
+
+
+def _there(text: str, kind: Callable[[Path], bool]) -> bool:
+    try:
+        return kind(Path(text))
+    except (OSError, ValueError):  # a word longer than any path, say
+        return False
+
+
+def _nth(back: int, text: str, results: Path, claims: bool) -> Entry:
+    runs = [entry for entry in entries(results) if not entry.gate and not (claims and entry.profile == TUNE)]
+    if not runs:
+        raise StoreError(f"no runs in {results}; make one with: python -m harness bench")
+    if back >= len(runs):
+        raise StoreError(f"{text}: there are {len(runs)} runs in {results}, the oldest is {LATEST}~{len(runs) - 1}")
+    return runs[-1 - back]
+
+
+def _baseline(machine: str, results: Path) -> Entry:
+    place = results / BASELINES
+    kept = sorted(path for path in place.iterdir() if is_run(path)) if place.is_dir() else []
+    fitting = [path for path in kept if path.name.startswith(machine)]
+    if not fitting:
+        raise StoreError(f"no baseline {machine or ''} in {place}; keep one with: python -m harness baseline set RUN")
+    if len(fitting) > 1:
+        raise StoreError(f"there are baselines of {_some(path.name for path in fitting)}: name one, baseline/MACHINE")
+    return replace(_entry(fitting[0]), name=f"baseline/{fitting[0].name}")
+
+
+def _named(text: str, results: Path) -> Entry:
+    known = entries(results)
+    exact = [entry for entry in known if text and text in (entry.name, entry.folder.name)]
+    begun = [entry for entry in known if entry.folder.name.startswith(text) or entry.name.startswith(text)]
+    fitting = exact or (begun if text else [])
+    if len(fitting) > 1:
+        raise StoreError(f"{text} may be {_some(entry.label for entry in fitting)}: type more of it")
+    if not fitting:
+        there = f"there are {_some(entry.label for entry in reversed(known))}" if known else "there are none"
+        raise StoreError(f"no run is called {text!r} in {results}; {there} (python -m harness runs)")
+    return fitting[0]
+
+
+def _entry(folder: Path) -> Entry:
+    name, tags = _labels(folder)
+    gate = not (folder / RUN_FILE).is_file()
+    try:
+        record = read_run_record(folder / (GATE_FILE if gate else RUN_FILE))
+    except StoreError as error:
+        return Entry(folder, name, tags, gate=gate, broken=str(error))
+    started = record.get("started")
+    profile = record.get("profile")
+    return Entry(
+        folder,
+        name,
+        tags,
+        started if isinstance(started, str) else "",
+        profile if isinstance(profile, str) else "",
+        gate,
+    )
+
+
+def _labels(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """A name and tags; whatever else the file holds is no label."""
+    path = folder / LABELS_FILE
+    try:
+        if path.stat().st_size > _LARGEST_LABELS:
+            return "", ()
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return "", ()
+    if not isinstance(found, dict):
+        return "", ()
+    name, tags = found.get("name"), found.get("tags")
+    fitting = [tag for tag in tags if isinstance(tag, str) and _NAME.fullmatch(tag)] if isinstance(tags, list) else []
+    return (name if isinstance(name, str) and _NAME.fullmatch(name) else ""), tuple(fitting)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    try:
+        draft = path.with_suffix(".part")
+        draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _moment(entry: Entry) -> str:
+    """A key by which runs sort as they started; where a record does not say, the folder's name does."""
+    for text, form in ((entry.started, None), (entry.folder.name[:19], "%Y-%m-%d_%H-%M-%S")):
+        try:
+            moment = datetime.fromisoformat(text) if form is None else datetime.strptime(text, form).astimezone()
+            return moment.astimezone(UTC).isoformat()
+        except (ValueError, OverflowError, OSError):
+            continue
+    return ""
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _some(labels: Iterable[str], most: int = 5) -> str:
+    listed: Sequence[str] = list(labels)
+    left = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {left} more" if left > 0 else "")

@@ -1,0 +1,117 @@
+"""The course of every variant over many runs of one machine: the level of each run, and where the level changed."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+import numpy as np
+
+from harness.compare.across import SECONDS, quiet_level
+from harness.compare.change import FEWEST, changes, parts, split
+from harness.compare.difference import ALPHA, shown_up_to
+from harness.compare.evidence import evidence, is_exact
+from harness.model import BASELINE, Claim, Course, Measurement, Status, Stretch
+from harness.stats import hodges_lehmann, signed_rank_interval
+from harness.store import Run
+
+Series = tuple[str, str, str]
+"""Case, variant, metric."""
+
+SHOWN = 0.05
+"""Two-sided level of the intervals that are shown."""
+
+
+@dataclass(slots=True)
+class Trends:
+    """Runs of one machine as they are read, one after the other and none kept: only what each adds to every course.
+
+    ``effects`` asks for the ratio of each variant to its baseline instead of its own level. ``wanted`` are claims'
+    names; none means all.
+    """
+
+    effects: bool = False
+    wanted: frozenset[str] = frozenset()
+    _levels: dict[Series, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+    _claims: dict[str, Claim] = field(default_factory=dict)
+    _runs: int = 0
+
+    def add(self, run: Run) -> None:
+        """Take the next run, in the order in which they were held."""
+        index, self._runs = self._runs, self._runs + 1
+        claims = {f"{claim.path}::{claim.function}": claim for claim in run.claims}
+        self._claims.update(claims)
+        by_case: dict[str, list[Measurement]] = defaultdict(list)
+        for measurement in run.measurements:
+            by_case[measurement.case].append(measurement)
+        for case, measurements in by_case.items():
+            claim = claims.get(case.partition("[")[0])
+            if claim is None or (self.wanted and claim.name not in self.wanted):
+                continue
+            found = self._effects(measurements, claim) if self.effects else _own(measurements, claim)
+            for (variant, metric), level in found.items():
+                self._levels[case, variant, metric][index] = level
+
+    def courses(self, alpha: float = ALPHA) -> tuple[Course, ...]:
+        """Every course that any run has a level of; which changes are shown follows from all courses together."""
+        asked: dict[Series, tuple[list[int], list[float], float, float]] = {}
+        for key in sorted(self._levels):
+            runs = sorted(self._levels[key])
+            levels = [self._levels[key][index] for index in runs]
+            _, p, memory = split(np.asarray(levels, dtype=np.float64))
+            asked[key] = (runs, levels, p, memory)
+        limit = shown_up_to([p for _, levels, p, _ in asked.values() if len(levels) >= FEWEST], alpha)
+        return tuple(self._course(key, *found, limit) for key, found in asked.items())
+
+    @staticmethod
+    def _effects(measurements: Sequence[Measurement], claim: Claim) -> dict[tuple[str, str], float]:
+        if is_exact(claim.metric):
+            return {}
+        names = {trial.variant for measurement in measurements for trial in measurement.trials} - {BASELINE}
+        units = {name: evidence(measurements, name, claim.metric).units for name in sorted(names)}
+        return {(name, claim.metric): median(unit.quiet for unit in found) for name, found in units.items() if found}
+
+    def _course(
+        self, key: Series, runs: Sequence[int], levels: Sequence[float], p: float, memory: float, limit: float
+    ) -> Course:
+        case, variant, metric = key
+        starts = changes(levels, limit).starts if 0 <= p <= limit else ()
+        every: list[float | None] = [None] * self._runs
+        for index, level in zip(runs, levels, strict=True):
+            every[index] = math.exp(level)
+        stretches = tuple(_stretch(runs, levels, start, stop) for start, stop in parts(levels, starts))
+        claim = self._claims[case.partition("[")[0]]
+        return Course(case, claim.name, variant, metric, tuple(every), stretches, p, memory)
+
+
+def _own(measurements: Iterable[Measurement], claim: Claim) -> dict[tuple[str, str], float]:
+    """The level of every variant by time, and by the claim's metric where that is another noisy one."""
+    names = [name for name in dict.fromkeys((SECONDS, claim.metric)) if not is_exact(name)]
+    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for measurement in measurements:
+        if measurement.survey:
+            continue
+        for trial in measurement.trials:
+            if trial.status is not Status.MEASURED:
+                continue
+            for name in names:
+                values = trial.samples.get(name)
+                level = quiet_level(values) if values else None
+                if level is not None:
+                    found[trial.variant, name].append(level)
+    return {key: median(levels) for key, levels in found.items()}
+
+
+def _stretch(runs: Sequence[int], levels: Sequence[float], start: int, stop: int) -> Stretch:
+    own = levels[start:stop]
+    low, high = signed_rank_interval(own, SHOWN) or (None, None)
+    return Stretch(
+        runs[start],
+        runs[stop - 1] + 1,
+        math.exp(hodges_lehmann(own)),
+        None if low is None else math.exp(low),
+        None if high is None else math.exp(high),
+    )

@@ -1,0 +1,243 @@
+"""A comparison in words, as a paper: environments first, then rows by claim, then what cannot be compared."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from harness.compare.across import Across, Apart, Line
+from harness.compare.columns import Axis
+from harness.compare.evidence import is_exact
+from harness.model import BASELINE, Comparison, Difference, Differs, Direction, Verdict, metric, parameters
+from harness.report import paper
+from harness.report.header import header_lines
+from harness.report.paper import Column, Notes, Paper, Table, Tone
+from harness.report.readings import single
+from harness.report.surroundings import differing
+from harness.report.words import effect, inert, interval, quantity, two_sizes
+
+SEQUENTIAL = (
+    "These runs were held one after the other: whatever the machine did in between is in the ratios, and no statistics "
+    "takes it out. A difference is shown where it lies beyond the claim's margin and beyond what either run wandered "
+    "while it was held. To judge one change, let both take turns: python -m harness gate --base REV"
+)
+
+_MOST_DIFFERING = 40
+_LABEL = 60
+_UNTOLD = frozenset({"warnings"})
+
+COLUMNS = (
+    Column("case", "case", foreign=True),
+    Column("variant", "variant", foreign=True),
+    Column("against", "", foreign=True),
+    Column("metric", "metric", foreign=True, rank=8),
+    Column("verdict", "verdict"),
+    Column("change", "change"),
+    Column("interval", "95 % interval", rank=3),
+    Column("levels", "before -> after", rank=2),
+    Column("effect", "against baseline", rank=5),
+    Column("claims", "claim", rank=6),
+    Column("memory", "memory", rank=4),
+    Column("units", "invocations", rank=7),
+)
+
+_APART = (
+    Column("case", "case", foreign=True),
+    Column("variant", "variant", foreign=True),
+    Column("against", "", foreign=True),
+    Column("reason", "why", foreign=True),
+)
+
+_NO_DIFFERENCE = (Differs.NOT_SHOWN, Differs.TOO_FEW)
+
+
+def comparing_paper(found: Across, differs_in: Sequence[str] = ()) -> Paper:
+    """The whole comparison; ``differs_in`` is said of the runs on top of what their environments say."""
+    notes = Notes()
+    many = len(found.columns) > 2
+    by_claim: dict[str, list[Line]] = defaultdict(list)
+    for line in found.lines:
+        by_claim[line.claim].append(line)
+    tables = [
+        Table(
+            "",
+            COLUMNS,
+            tuple(_row(line, many=many, axis=found.axis, notes=notes) for line in lines),
+            foreign=inert(claim) or "(a claim no run names)",
+            below=_sentence(found, claim),
+        )
+        for claim, lines in by_claim.items()
+    ]
+    if found.apart:
+        tables.append(_separate(found, many=many))
+    warnings = list(found.warnings)
+    if found.lines and not found.paired:
+        warnings.insert(0, SEQUENTIAL)
+    return Paper(
+        title(found),
+        tuple(_facts(found, differs_in)),
+        tuple(inert(warning, 1000) for warning in warnings),
+        tuple(tables),
+        notes.texts,
+        closing(found),
+    )
+
+
+def title(found: Across) -> str:
+    """What is compared with what."""
+    first, *others = (inert(column.label, _LABEL) for column in found.columns)
+    if found.axis is Axis.VARIANT:
+        return "Variants against the baseline"
+    return f"{', '.join(others)} against {first}"
+
+
+def closing(found: Across) -> str:
+    """The counts: ``3 slower, 1 faster, 40 no difference shown; 2 cannot be compared``."""
+    words = Counter(word(line.difference) for line in found.lines)
+    told = ", ".join(f"{words[name]} {name}" for name in _WORDS if words[name]) or "nothing could be compared"
+    return f"{told}; {len(found.apart)} cannot be compared" if found.apart else told
+
+
+_WORDS = ("slower", "more", "faster", "less", *map(str, _NO_DIFFERENCE), "same")
+
+
+def word(difference: Difference) -> str:
+    """The verdict's word, in the terms of its metric: slower, more, no difference shown."""
+    if difference.differs in _NO_DIFFERENCE:
+        if is_exact(difference.metric) and difference.differs is Differs.NOT_SHOWN:
+            return "same"
+        return str(difference.differs)
+    seconds = metric(difference.metric).unit == "s"
+    if difference.differs is Differs.HIGHER:
+        return "slower" if seconds else "more"
+    return "faster" if seconds else "less"
+
+
+def better(difference: Difference) -> bool | None:
+    """Whether a shown difference is an improvement; None where none is shown or the metric has no direction."""
+    direction = metric(difference.metric).direction
+    if difference.differs in _NO_DIFFERENCE or direction is Direction.NONE:
+        return None
+    return (difference.differs is Differs.LOWER) is (direction is Direction.LOWER)
+
+
+def _facts(found: Across, differs_in: Sequence[str]) -> Iterable[tuple[str, str]]:
+    runs = {}
+    for column in found.columns if found.axis is not Axis.VARIANT else found.columns[:1]:
+        for run in column.runs:
+            told = dict(header_lines(run))
+            name = inert(column.label, _LABEL) if found.axis is not Axis.VARIANT else "run"
+            runs[run.folder, run.facts.get("head")] = (
+                name,
+                ", ".join(filter(None, (told.get("run"), told.get("machine")))),
+            )
+    yield from runs.values()
+    if found.axis is Axis.VARIANT:
+        return
+    for words in differs_in:
+        yield "differs", words
+    environments = [column.runs[-1].environment for column in found.columns]
+    differences = differing(environments, _UNTOLD)
+    for difference in differences[:_MOST_DIFFERING]:
+        yield "differs", f"{difference.name}: {' -> '.join(difference.values)}"
+    if len(differences) > _MOST_DIFFERING:
+        yield "differs", f"and in {len(differences) - _MOST_DIFFERING} more"
+    for column in found.columns:
+        if not column.runs[-1].environment:
+            yield "unknown", f"{inert(column.label, _LABEL)} recorded no environment"
+
+
+def _sentence(found: Across, claim: str) -> str:
+    return next((inert(c.sentence) for column in found.columns for c in column.claims.values() if c.name == claim), "")
+
+
+def _row(line: Line, *, many: bool, axis: Axis, notes: Notes) -> paper.Line:
+    difference = line.difference
+    found = comparison_of(difference)
+    improved = better(difference)
+    tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[improved]
+    cells = {
+        **_names(line, many=many, axis=axis),
+        "metric": "" if difference.metric == "seconds" else inert(difference.metric, 60),
+        "verdict": word(difference),
+        "change": effect(found).partition(",")[0],
+        "interval": interval(found),
+        "levels": _levels(line),
+        "units": str(difference.counts[0]) if len(set(difference.counts)) == 1 else _both(*map(str, difference.counts)),
+        "memory": _memory(line),
+        "effect": _both(*map(_told, line.verdicts)) if any(line.verdicts) and line.variant != BASELINE else "",
+        "claims": _outcomes(line),
+    }
+    if is_exact(difference.metric):
+        cells["units"] = cells["memory"] = ""
+    remarks = [difference.reason] if difference.differs is Differs.TOO_FEW else []
+    if line.effect is not None and line.effect.differs not in _NO_DIFFERENCE:
+        remarks.append(
+            f"the effect against the baseline differs: {effect(comparison_of(line.effect))} ({line.effect.reason})"
+        )
+    if difference.wandered > _WANDERED:
+        remarks.append(f"a run wandered by {difference.wandered:.1%} while it was held")
+    quiet = Tone.QUIET if difference.differs in _NO_DIFFERENCE else tone
+    return paper.Line(cells, {"verdict": quiet, "change": tone}, notes.of(*(inert(remark) for remark in remarks)))
+
+
+_WANDERED = 0.05
+"""The share from which a run's wandering is worth a note."""
+
+
+def _names(line: Line | Apart, *, many: bool, axis: Axis) -> dict[str, str]:
+    if axis is Axis.VARIANT:
+        names = {"variant": inert(line.columns[1]), "against": inert(line.variant, _LABEL)}
+    else:
+        names = {"variant": inert(line.variant), "against": inert(line.columns[1], _LABEL) if many else ""}
+    return {"case": inert(parameters(line.case)), **names}
+
+
+def _separate(found: Across, *, many: bool) -> Table:
+    rows = []
+    for row in found.apart:
+        names = _names(row, many=many, axis=found.axis)
+        names["case"] = inert(row.case)
+        rows.append(paper.Line({**names, "reason": inert(row.reason)}, {"reason": Tone.OPEN}))
+    return Table(f"Cannot be compared ({len(rows)})", _APART, tuple(rows), folded=len(rows) > _FOLDED)
+
+
+_FOLDED = 10
+"""Rows beyond which a page folds what cannot be compared away."""
+
+
+def comparison_of(difference: Difference) -> Comparison:
+    """The difference as the words for ratios take it."""
+    return Comparison(difference.metric, difference.counts[1], difference.ratio, difference.low, difference.high)
+
+
+def _levels(line: Line) -> str:
+    unit = metric(line.difference.metric).unit
+    return _both(*(quantity(level, unit) for level in line.levels))
+
+
+def _both(before: str, after: str) -> str:
+    """Two quantities; the unit once where it is the same."""
+    one, other = before.rpartition(" "), after.rpartition(" ")
+    return f"{one[0] if one[0] and one[2] == other[2] else before} -> {after}" if before or after else ""
+
+
+def _told(verdict: Verdict | None) -> str:
+    found = verdict.comparison if verdict else None
+    return effect(found).partition(",")[0] if found else "?"
+
+
+def _outcomes(line: Line) -> str:
+    words = [str(verdict.outcome) if verdict else "?" for verdict in line.verdicts]
+    if line.variant == BASELINE or words == ["?", "?"]:
+        return ""
+    return words[0] if words[0] == words[1] else f"{words[0]} -> {words[1]}"
+
+
+def _memory(line: Line) -> str:
+    """The first kind of memory that both sides have, side by side."""
+    for name, label in (("peak_bytes", ""), ("pss_bytes", "PSS "), ("tree_bytes", "")):
+        before, after = (single(cell.measurements, cell.variant, name) for cell in line.cells)
+        if before is not None and after is not None:
+            return f"{label}{two_sizes(before[0], after[0])}"
+    return ""

@@ -1,0 +1,101 @@
+"""A comparison as numbers: rows for CSV and Parquet, a JSON document, entries of JUnit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.compare.across import Across, Line
+from harness.model import BASELINE, SCHEMA, Differs, parameters
+from harness.report import junit as xml
+from harness.report.comparing.content import better, closing, comparison_of, word
+from harness.report.plain import plain
+from harness.report.surroundings import differing
+from harness.report.words import effect, inert, interval
+
+
+def records(found: Across) -> list[dict[str, object]]:
+    """A row a line: the same columns always, None where there is nothing."""
+    return [_record(line) for line in found.lines]
+
+
+def _record(line: Line) -> dict[str, object]:
+    difference, effect_ = line.difference, line.effect
+    effects = [verdict.comparison.ratio if verdict and verdict.comparison else None for verdict in line.verdicts]
+    if line.variant == BASELINE:
+        effects = [None, None]
+    return {
+        "claim": line.claim,
+        "case": line.case,
+        "parameters": parameters(line.case),
+        "variant": line.variant,
+        "first": line.columns[0],
+        "second": line.columns[1],
+        "metric": difference.metric,
+        "verdict": word(difference),
+        "ratio": difference.ratio,
+        "low": difference.low,
+        "high": difference.high,
+        "first_level": line.levels[0],
+        "second_level": line.levels[1],
+        "first_count": difference.counts[0],
+        "second_count": difference.counts[1],
+        "wandered": difference.wandered,
+        "p": difference.p,
+        "paired": difference.paired,
+        "first_claim_verdict": str(line.verdicts[0].outcome) if line.verdicts[0] else None,
+        "second_claim_verdict": str(line.verdicts[1].outcome) if line.verdicts[1] else None,
+        "first_effect": effects[0],
+        "second_effect": effects[1],
+        "effect_ratio": effect_.ratio if effect_ else None,
+        "effect_differs": str(effect_.differs) if effect_ else None,
+        "reason": difference.reason,
+    }
+
+
+def document(found: Across) -> dict[str, Any]:
+    """The document for machines; what is not finite is null."""
+    return {
+        "schema": SCHEMA,
+        "kind": "comparison",
+        "axis": str(found.axis),
+        "columns": [
+            {"label": column.label, "runs": [run.folder.name for run in column.runs]} for column in found.columns
+        ],
+        "environment": {
+            each.name: list(each.values)
+            for each in differing([column.runs[-1].environment for column in found.columns], ("warnings",))
+        },
+        "lines": [plain(record) for record in records(found)],
+        "apart": [plain(row) for row in found.apart],
+        "warnings": list(found.warnings),
+        "summary": closing(found),
+    }
+
+
+def junit(found: Across) -> str:
+    """A test case a line: what is shown to be worse is a failure, what cannot be compared is skipped."""
+    entries = [_entry(line) for line in found.lines]
+    entries += [
+        xml.Entry(row.case, (row.variant, row.columns[1]), "not compared", inert(row.reason), "skipped", row.reason)
+        for row in found.apart
+    ]
+    labels = [(f"column.{index}", column.label) for index, column in enumerate(found.columns)]
+    return xml.junit("compare", entries, [("outcome", closing(found)), *labels], seconds=0.0, started="")
+
+
+def _entry(line: Line) -> xml.Entry:
+    difference = line.difference
+    compared = comparison_of(difference)
+    told = effect(compared)
+    if interval(compared):
+        told = f"{told} ({interval(compared)})"
+    tag = "failure" if better(difference) is False else "skipped" if difference.differs is Differs.TOO_FEW else ""
+    outcome = word(difference)
+    return xml.Entry(
+        line.case,
+        (line.variant, difference.metric, line.columns[1]),
+        outcome,
+        told if tag else f"{outcome}: {told}",
+        tag,
+        difference.reason,
+    )

@@ -1,0 +1,1 @@
+"""The commands that read what was saved and measure nothing: compare, trend, and the runs themselves."""

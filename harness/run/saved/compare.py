@@ -1,0 +1,102 @@
+"""``compare``: runs side by side, by run, machine or variant."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.archive import Entry, find, open_entry
+from harness.compare.across import Across, across
+from harness.compare.columns import Axis, columns
+from harness.compare.throttle import marked_run
+from harness.report.comparing.content import comparing_paper
+from harness.report.paper.terminal import show_paper
+from harness.run.saved.writing import as_json, check_forms, complain, console, write_forms
+from harness.store import Run, StoreError
+
+OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Compare and show. The status: 0 whatever differs, 2 usage or tool error, 3 where nothing can be compared."""
+    try:
+        check_forms(options)
+        axis = Axis(options.by)
+        entries = [find(word, options.results, claims=True) for word in options.runs]
+        if len(entries) < 2 and axis is not Axis.VARIANT:
+            raise StoreError("compare takes two runs or more: python -m harness compare latest~1 latest")
+        runs = [marked_run(open_entry(entry)) for entry in entries]
+        labelled = list(zip(_labels(entries), runs, strict=True))
+        empty = [label for label, run in labelled if not run.measurements]
+        made = columns(labelled, axis)
+        if len(made) < 2:
+            raise StoreError(_single(axis, labelled))
+        found = across(made, axis)
+        told = comparing_paper(found, _asked(labelled))
+        show_paper(told, console(options))
+        _write(options, found)
+    except StoreError as error:
+        complain(error)
+        return TOOL_ERROR
+    if found.lines:
+        return OK
+    why = f"{', '.join(empty)} holds no finished measurement" if empty else "these runs have nothing in common"
+    complain(StoreError(f"{why}: nothing could be compared; python -m harness show RUN says what a run holds"))
+    return CANNOT_JUDGE
+
+
+def _write(options: argparse.Namespace, found: Across) -> None:
+    from harness.report.comparing import records
+    from harness.report.files import csv_of, write_parquet
+    from harness.report.paper.markdown import markdown
+
+    write_forms(
+        options,
+        {
+            "markdown": lambda: markdown(comparing_paper(found, _asked(_runs(found)))),
+            "csv": lambda: csv_of(records.records(found)),
+            "junit": lambda: records.junit(found),
+            "json": lambda: as_json(records.document(found)),
+        },
+        {"parquet": lambda path: write_parquet(records.records(found), path)},
+    )
+
+
+def _runs(found: Across) -> list[tuple[str, Run]]:
+    return [(column.label, run) for column in found.columns for run in column.runs]
+
+
+def _labels(entries: list[Entry]) -> list[str]:
+    """What each run is called, told apart where two are called the same."""
+    places = [(entry.folder.resolve(), entry.arm) for entry in entries]
+    if len(set(places)) < len(places):
+        raise StoreError(
+            f"{next(e.label for e, p in zip(entries, places, strict=True) if places.count(p) > 1)} is named twice"
+        )
+    for labels in (
+        [entry.label for entry in entries],
+        [f"{entry.folder.resolve().parent.name}/{entry.label}" for entry in entries],
+    ):
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{folder}@{arm}" if arm else str(folder) for folder, arm in places]
+
+
+def _single(axis: Axis, labelled: list[tuple[str, Run]]) -> str:
+    if axis is Axis.MACHINE:
+        return "all of these runs are from one machine: compare them --by run"
+    name = labelled[0][0]
+    return (
+        f"{name} holds no variant beside the baseline"
+        if any(run.measurements for _, run in labelled)
+        else (f"{name} holds no finished measurement")
+    )
+
+
+def _asked(labelled: list[tuple[str, Run]]) -> list[str]:
+    """What the runs were asked for, as far as it differs."""
+    told = []
+    for name in ("profile", "data", "step"):
+        values = [str(run.facts.get(name) or "") for _, run in labelled]
+        if len(set(values)) > 1:
+            told.append(f"{name}: {' -> '.join(value or 'none' for value in values)}")
+    return told

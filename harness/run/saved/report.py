@@ -1,0 +1,142 @@
+"""``report``: a saved run again, on the terminal and in the forms that were asked for; gates and tunings, too."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.archive import Entry, find, open_entry
+from harness.model import Tuned
+from harness.run.saved.writing import FORMS, as_json, check_forms, complain, console, write_forms
+from harness.store import RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
+
+OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
+
+
+def report(options: argparse.Namespace) -> int:
+    """Show a saved run again. The status is that of ``bench``, and 3 where nothing was measured."""
+    try:
+        check_forms(options)
+        entry = find(options.run, options.results)
+        if entry.gate and entry.arm is None:
+            return _gate(entry, options)
+        run = open_entry(entry)
+        if run.facts.get("profile") == TUNE:
+            return _tuning(run, options)
+        status = _show(run, console(options))
+        write_run_forms(run, options)
+    except StoreError as error:
+        complain(error)
+        return TOOL_ERROR
+    if not run.measurements:
+        complain(StoreError(f"{run.folder} holds no finished measurement: {_why_empty(run)}"))
+        return CANNOT_JUDGE
+    return status
+
+
+def show(folder: Path, screen: Console) -> int:
+    """Print a run; the status says whether something in it was wrong, failed, timed out or lost. Raises StoreError."""
+    return _show(load(folder), screen)
+
+
+def _show(run: Run, screen: Console) -> int:
+    from harness.compare.judge import BAD, judge
+    from harness.report.terminal import show_run
+
+    show_run(run, screen)
+    return CANNOT_JUDGE if any(verdict.outcome in BAD for verdict in judge(run)) else OK
+
+
+def write_run_forms(run: Run, options: argparse.Namespace) -> None:
+    """The forms of a run that were asked for. Raises StoreError."""
+    if not any(getattr(options, form, None) for form in FORMS):
+        return
+    from harness.report.files import write_parquet
+    from harness.report.forms.benchmark import benchmark_json
+    from harness.report.forms.document import document
+    from harness.report.forms.junit import junit
+    from harness.report.forms.markdown import markdown
+
+    def frame_csv() -> str:
+        from harness.report.frames import samples_frame
+
+        return samples_frame(run).to_csv(index=False)
+
+    def frame_parquet(path: Path) -> None:
+        from harness.report.frames import samples_frame
+
+        write_parquet(samples_frame(run), path)
+
+    write_forms(
+        options,
+        {
+            "markdown": lambda: markdown(run),
+            "csv": frame_csv,
+            "junit": lambda: junit(run),
+            "benchmark_json": lambda: as_json(benchmark_json(run)),
+            "json": lambda: as_json(document(run)),
+        },
+        {"parquet": frame_parquet},
+    )
+
+
+def _gate(entry: Entry, options: argparse.Namespace) -> int:
+    from harness.report import gate
+
+    file = entry.folder / RESULT_FILE
+    try:
+        result = gate.result_from(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise StoreError(f"the gate in {entry.folder} did not come to its end: it has no {RESULT_FILE}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise StoreError(f"{file} is no result of a gate ({error}); gate again") from error
+    gate.show_gate(result, console(options), every=True)
+    texts = {
+        "markdown": lambda: gate.markdown(result),
+        "junit": lambda: gate.junit(result),
+        "json": lambda: as_json(gate.document(result)),
+    }
+    _refuse(options, "a gate", texts.keys())
+    write_forms(options, texts)
+    return result.status if result.status in (OK, 1, CANNOT_JUDGE) else CANNOT_JUDGE
+
+
+def _tuning(run: Run, options: argparse.Namespace) -> int:
+    from harness.report.tuning import show_tuned
+
+    tuned = tuned_in(run)
+    _refuse(options, "a tuning", ("json",))
+    show_tuned(tuned, console(options))
+    from harness.report.plain import document_of
+
+    write_forms(options, {"json": lambda: as_json(document_of(tuned))})
+    return OK if tuned.answer is not None else CANNOT_JUDGE
+
+
+def tuned_in(run: Run) -> Tuned:
+    """What a tuning saved beside its laps. Raises StoreError."""
+    from harness.report.plain import noun_from
+
+    file = run.folder / TUNED_FILE
+    try:
+        return noun_from(Tuned, json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise StoreError(f"the tuning in {run.folder} did not come to its end; its laps are in {RUN_FILE}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise StoreError(f"{file} is no result of a tuning ({error}); tune again") from error
+
+
+def _refuse(options: argparse.Namespace, what: str, known: Collection[str]) -> None:
+    for form in FORMS:
+        if getattr(options, form, None) is not None and form not in known:
+            raise StoreError(f"--{form.replace('_', '-')} has nothing to say of {what}")
+
+
+def _why_empty(run: Run) -> str:
+    if not run.facts and not run.claims:
+        return f"{run.folder / RUN_FILE} is empty, its process died before its first record"
+    return "the run was stopped before the first one, or every claim was skipped; start it again"

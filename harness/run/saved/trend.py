@@ -1,0 +1,117 @@
+"""``trend``: the level of every variant over many runs of one machine."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.archive import Entry, entries, find, open_entry
+from harness.compare.columns import machine_of
+from harness.compare.comparable import device_kind
+from harness.compare.trend import Trends
+from harness.report.paper.terminal import show_paper
+from harness.report.trending.content import Held, trend_paper
+from harness.run.saved.writing import as_json, check_forms, complain, console, write_forms
+from harness.store import TUNE, Run, StoreError
+
+OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
+
+Kind = tuple[str, str, str]
+"""Machine, device, data: runs that differ in one of them have no level in common."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """The runs of one machine, device and data, as far as they were read."""
+
+    trends: Trends
+    held: list[Held] = field(default_factory=list)
+
+
+def trend(options: argparse.Namespace) -> int:
+    """Read the runs and show. The status is 0 whatever changed, 2 for an error, 3 where there is nothing to show."""
+    try:
+        check_forms(options)
+        chosen = _chosen(options)
+        groups: dict[Kind, _Group] = {}
+        wanted = frozenset(word for part in options.claims for word in part.split(",") if word)
+        empty = 0
+        last: Kind | None = None
+        for entry in chosen:
+            run = open_entry(entry, telemetry=False)
+            if not run.measurements:
+                empty += 1
+                continue
+            last = _kind(run)
+            group = groups.setdefault(last, _Group(Trends(options.effect, wanted)))
+            group.trends.add(run)
+            group.held.append(Held(entry.label, entry.started, run.environment))
+        if last is None:
+            complain(StoreError(f"none of {len(chosen)} runs in {options.results} holds a finished measurement"))
+            return CANNOT_JUDGE
+        kind = _machine(groups, options.machine) if options.machine else last
+        group = groups[kind]
+        courses = group.trends.courses()
+        if not courses:
+            asked = f"claims {', '.join(sorted(wanted))}" if wanted else "any claim"
+            complain(
+                StoreError(f"no run of this machine has a level of {asked}; python -m harness list names the claims")
+            )
+            return CANNOT_JUDGE
+        left_out = [_left_out(other, kind, found) for other, found in groups.items() if other != kind]
+        left_out += [f"{empty} runs without a finished measurement"] if empty else []
+        screen = console(options)
+        unicode = screen.encoding.lower().startswith("utf")
+        show_paper(trend_paper(courses, group.held, left_out, effects=options.effect, unicode=unicode), screen)
+        from harness.report.files import csv_of, write_parquet
+        from harness.report.paper.markdown import markdown
+        from harness.report.trending import records
+
+        write_forms(
+            options,
+            {
+                "markdown": lambda: markdown(trend_paper(courses, group.held, left_out, effects=options.effect)),
+                "csv": lambda: csv_of(records.records(courses, group.held)),
+                "json": lambda: as_json(records.document(courses, group.held, effects=options.effect)),
+            },
+            {"parquet": lambda path: write_parquet(records.records(courses, group.held), path)},
+        )
+    except StoreError as error:
+        complain(error)
+        return TOOL_ERROR
+    return OK
+
+
+def _chosen(options: argparse.Namespace) -> list[Entry]:
+    """The runs to read, oldest first: those named, or all there are."""
+    if options.run:
+        return [find(word, options.results, claims=True) for word in options.run]
+    known = [entry for entry in entries(options.results) if not entry.gate and entry.profile != TUNE]
+    if options.last is not None:
+        known = known[-options.last :]
+    if not known:
+        raise StoreError(f"no runs in {options.results}; make one with: python -m harness bench")
+    return known
+
+
+def _kind(run: Run) -> Kind:
+    return machine_of(run), device_kind(run), Path(str(run.facts.get("data") or "")).name
+
+
+def _machine(groups: dict[Kind, _Group], wanted: str) -> Kind:
+    fitting = [kind for kind in groups if kind[0].startswith(wanted)]
+    machines = dict.fromkeys(kind[0] for kind in fitting)
+    if len(machines) == 1:
+        return fitting[-1]
+    known = ", ".join(dict.fromkeys(kind[0] for kind in groups))
+    raise StoreError(f"--machine {wanted} is {'more than one' if fitting else 'none'} of these machines: {known}")
+
+
+def _left_out(other: Kind, kind: Kind, group: _Group) -> str:
+    why = next(
+        f"{name} {theirs or 'generated images'}"
+        for name, theirs, ours in zip(("machine", "device", "data"), other, kind, strict=True)
+        if theirs != ours
+    )
+    return f"{len(group.held)} {'run' if len(group.held) == 1 else 'runs'}: {why}"

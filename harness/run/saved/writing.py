@@ -1,0 +1,96 @@
+"""Where a command's forms go: files, or the standard output for ``-``; and where its words go meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from harness.report.files import MissingPackage
+from harness.report.words import inert
+from harness.store import StoreError
+
+STDOUT = Path("-")
+_LONGEST = 2000
+
+FORMS = ("markdown", "csv", "parquet", "junit", "benchmark_json", "json")
+
+
+def console(options: argparse.Namespace) -> Console:
+    """Where people are told: the standard output, or the standard error where a form takes that."""
+    stderr = any(getattr(options, form, None) == STDOUT for form in FORMS)
+    file = sys.stderr if stderr else sys.stdout
+    # A pipe has no width of its own: wide enough that little goes below its row.
+    width = None if file.isatty() else _columns(os.environ.get("COLUMNS", ""))
+    return Console(file=file, width=width)
+
+
+def _columns(stated: str) -> int:
+    return max(40, min(1000, int(stated))) if stated.isdecimal() else 120
+
+
+def check_forms(options: argparse.Namespace) -> None:
+    """Raises StoreError for forms that cannot be written, before anything is read or shown."""
+    if sum(getattr(options, form, None) == STDOUT for form in FORMS) > 1:
+        raise StoreError("only one form can go to the standard output")
+    if getattr(options, "parquet", None) == STDOUT:
+        raise StoreError("--parquet does not go to the standard output: name a file")
+
+
+def write_forms(
+    options: argparse.Namespace,
+    texts: Mapping[str, Callable[[], str]],
+    files: Mapping[str, Callable[[Path], None]] | None = None,
+) -> None:
+    """Write each form that was asked for: ``texts`` make their text, ``files`` write a path themselves.
+
+    Raises StoreError that names the file.
+    """
+    wanted: dict[str, Path] = {form: path for form in FORMS if (path := getattr(options, form, None)) is not None}
+    for form, path in wanted.items():
+        try:
+            if form in texts:
+                _write(path, texts[form]())
+            elif files is not None and form in files:
+                files[form](path)
+        except OSError as error:
+            raise StoreError(f"cannot write {path}: {error.strerror or error}; name another file") from error
+        except MissingPackage as error:
+            raise StoreError(str(error)) from error
+        except ValueError as error:
+            raise StoreError(f"cannot write {path} ({error}): this form cannot hold a name in the records") from error
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """A document as text; what is not finite has become null before."""
+    return json.dumps(document, indent=1, allow_nan=False)
+
+
+def _write(path: Path, text: str) -> None:
+    ended = text if text.endswith("\n") or not text else f"{text}\n"
+    if path == STDOUT:
+        sys.stdout.write(_encodable(ended))
+    else:
+        # names may hold what no encoding knows
+        path.write_text(ended, encoding="utf-8", errors="replace")
+
+
+def say(text: str) -> None:
+    """A line on the standard output, in whatever that can encode."""
+    print(_encodable(text))
+
+
+def _encodable(text: str) -> str:
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def complain(error: Exception) -> None:
+    """What went wrong, on one line of the standard error."""
+    print(f"harness: {inert(error, _LONGEST)}", file=sys.stderr)

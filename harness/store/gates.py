@@ -1,0 +1,56 @@
+"""One side of a saved gate, read as the run it would have been."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.model import BASELINE, Arm, Claim, Measurement
+from harness.store import GATE_FILE, RESULT_FILE, Run
+from harness.store.lines import Record, StoreError, no_constant, read_lines
+from harness.store.records import NOT_OURS, check_schema, claim_from, mapping, measurement_from
+
+
+def load_arm(folder: Path, arm: Arm) -> Run:
+    """One side of a gate, as the run it would have been. Raises StoreError as `load` does."""
+    path = folder / GATE_FILE
+    if not path.is_file():
+        raise StoreError(f"{folder} is no gate: it has no {GATE_FILE}")
+    facts: Record = {}
+    claims: tuple[Claim, ...] = ()
+    measurements: list[Measurement] = []
+    warnings: list[str] = []
+    for number, record in read_lines(path, warnings):
+        kind = record.pop("record", None)
+        try:
+            if kind == "gate":
+                check_schema(path, number, record)
+                claims = tuple(claim_from(stated) for stated in record.pop("claims"))
+                facts = record
+            elif kind == "pairing":
+                variant = str(record.pop("of"))
+                pair = measurement_from(record)
+                own = pair.trial(BASELINE if arm is Arm.BASE else Arm.HEAD)
+                if own is not None:
+                    measurements.append(replace(pair, trials=(replace(own, variant=variant),)))
+            elif kind != "end":
+                raise ValueError(f"unknown record {kind!r}")
+        except NOT_OURS as error:
+            raise StoreError(f"{path}:{number} is no record of ours ({error}); remove that line or file") from error
+    environment = _environment_of(folder / RESULT_FILE, arm)
+    measurements.sort(key=lambda measurement: measurement.invocation)
+    return Run(folder, facts, claims, environment, tuple(measurements), (), "", tuple(warnings))
+
+
+def _environment_of(path: Path, arm: Arm) -> Mapping[str, Any]:
+    """What a gate's result says of one side's environment; nothing where the gate did not come to its end."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_constant)
+        return mapping(mapping(mapping(found, "result")[arm], arm)["environment"], "environment")
+    except FileNotFoundError:
+        return {}
+    except (OSError, RecursionError, *NOT_OURS) as error:
+        raise StoreError(f"{path} is no result of a gate ({error}); remove it") from error

@@ -1,0 +1,112 @@
+"""From a line's values to our nouns: every field is checked, for a file from elsewhere may hold anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from harness.model import SCHEMA, Ceiling, Claim, Expect, Measurement, Status, Trial, Work
+from harness.store.lines import Record, StoreError
+
+_MOST_INVOCATIONS = 2**31 - 1
+_LARGEST_MARGIN = 1e3
+_WORK = ("items", "bytes", "flops")
+
+NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What comes of taking a record for one of ours that is none."""
+
+
+def check_schema(path: Path, number: int, record: Record) -> None:
+    """Raises StoreError for a later version of the records, ValueError for what is none."""
+    schema = record["schema"]
+    if not isinstance(schema, int) or schema < 1:
+        raise ValueError(f"schema {schema!r} is no version")
+    if schema > SCHEMA:
+        raise StoreError(f"{path}:{number} has schema {schema}, this harness reads {SCHEMA}: update it")
+
+
+def mapping(found: object, name: str) -> Mapping[str, Any]:
+    """An object of JSON. Raises ValueError for anything else."""
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} is not an object")
+    return found
+
+
+def claim_from(stated: Mapping[str, Any]) -> Claim:
+    """The claim in a run's first line. Raises KeyError, TypeError or ValueError for anything else."""
+    _check(str, "text", stated, "name", "sentence", "path", "function", "metric")
+    _check((int, float), "a number", stated, "margin", "time_limit")
+    if not 0 <= stated["margin"] <= _LARGEST_MARGIN:
+        raise ValueError(f"the margin {stated['margin']} is no share")
+    return Claim(**{**stated, "expect": Expect(stated["expect"]), "needs": tuple(stated["needs"])})
+
+
+def measurement_from(record: Mapping[str, Any]) -> Measurement:
+    """The measurement that `write_measurement` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+    content = {key: value for key, value in record.items() if key != "record"}
+    trials = tuple(_trial(trial) for trial in content.pop("trials"))
+    work = _work(content.pop("work"))
+    warnings = tuple(map(str, content.pop("warnings")))
+    blocks = tuple(_stretch(stretch) for stretch in content.pop("blocks", ()))
+    content["clock_events"] = tuple(map(int, content.pop("clock_events", ())))
+    _check(str, "text", content, "case", "claim", "reason")
+    _check(int, "a whole number", content, "invocation")
+    _check((int, float), "a number", content, "seconds")
+    _check((int, float), "a number", {name: getattr(work, name) for name in _WORK}, *_WORK)
+    if not all(map(isfinite, (content["seconds"], work.items, work.bytes, work.flops))):
+        raise ValueError("seconds or work is not finite")
+    if not 0 <= content["invocation"] <= _MOST_INVOCATIONS:
+        raise ValueError("no run has so many invocations")
+    return Measurement(
+        **{**content, "status": Status(content["status"])}, trials=trials, work=work, warnings=warnings, blocks=blocks
+    )
+
+
+def ceiling_from(record: Mapping[str, Any]) -> Ceiling:
+    """The ceiling that was written. Raises KeyError, TypeError or ValueError for anything else."""
+    _check(str, "text", record, "name", "unit", "detail", "device")
+    _check((int, float), "a number", record, "value")
+    if not isfinite(record["value"]) or record["value"] <= 0:
+        raise ValueError("a ceiling's value is above nothing")
+    return Ceiling(**record)
+
+
+def _work(record: Mapping[str, Any]) -> Work:
+    work = Work(**record)
+    if not isinstance(work.precision, Mapping) or not all(isinstance(name, str) for name in work.precision.values()):
+        raise ValueError("precision does not name any by variant")
+    return work
+
+
+def _stretch(pair: Sequence[float]) -> tuple[float, float]:
+    start, end = map(float, pair)
+    if not (isfinite(start) and isfinite(end)):
+        raise ValueError("a block's moment is not finite")
+    return start, end
+
+
+def _trial(record: Mapping[str, Any]) -> Trial:
+    _check(str, "text", record, "variant", "reason")
+    _check((int, float), "a number", record, "iterations", "first_seconds", "warmup_seconds")
+    samples = {str(name): tuple(values) for name, values in record["samples"].items()}
+    readings = {kind: {str(name): value for name, value in record[kind].items()} for kind in ("exact", "solo")}
+    for name, values in (*samples.items(), *((kind, single.values()) for kind, single in readings.items())):
+        if not all(map(isfinite, values)):
+            raise ValueError(f"{name} holds what is not finite")
+    return Trial(
+        **{
+            **record,
+            **readings,
+            "status": Status(record["status"]),
+            "expect": Expect(record["expect"]),
+            "samples": samples,
+        }
+    )
+
+
+def _check(kind: type | tuple[type, ...], word: str, record: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        if not isinstance(record[name], kind):
+            raise ValueError(f"{name} is not {word}")

@@ -1,0 +1,130 @@
+"""A comparison as people see it: golden pages for the terminal and for Markdown, nothing lost at any width."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from saved import ENVIRONMENT, claim, contests, save
+
+from harness.compare.across import across
+from harness.compare.columns import Axis, columns
+from harness.model import Measurement, Status, Trial
+from harness.report.comparing.content import comparing_paper
+from harness.report.paper import Column, Line, Paper, Table
+from harness.report.paper.markdown import markdown
+from harness.report.paper.terminal import show_paper
+from harness.report.surroundings import differing
+from harness.report.trending.content import spark
+from harness.store import load
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times of day are shown as they are here, which must be the same everywhere."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def told(tmp_path: Path, utc: None) -> Paper:
+    """Two runs with all that a comparison can have to tell."""
+    one, memory = claim("A1"), claim("M1", metric="peak_bytes")
+    failing = [
+        Measurement(m.case, m.claim, m.invocation, trials=(m.trials[0], Trial("gone", Status.FAILED, "ValueError: no")))
+        for m in contests(one, "f", 7, gone=1e-3)
+    ]
+    first = [
+        *contests(one, "m", 7, quick=0.5e-3, alike=1e-3),
+        *contests(one, "f", 7, gone=1e-3),
+        *contests(one, "few", 7),
+        *contests(memory, "x-1", 7, lean=1.2e-3),
+    ]
+    second = [
+        *contests(one, "m", 8, salt=1, quick=1.5e-3, alike=0.9e-3),
+        *failing,
+        *contests(one, "few", 3, salt=2),
+        *contests(memory, "x-1", 7, salt=2, lean=1.2e-3),
+        *contests(memory, "x-2", 7),
+    ]
+    newer = {**ENVIRONMENT, "software": {**ENVIRONMENT["software"], "torch": "2.15.0", "dali": "2.4"}}
+    runs = [
+        load(save(tmp_path / "before", [one, memory], first)),
+        load(save(tmp_path / "after", [one, memory], second, environment=newer, started="2026-01-03T03:04:05+00:00")),
+    ]
+    return comparing_paper(across(columns([("before", runs[0]), ("after", runs[1])], Axis.RUN), Axis.RUN))
+
+
+def shown(paper: Paper, width: int) -> str:
+    """What is printed into a pipe."""
+    file = io.StringIO()
+    show_paper(paper, Console(file=file, width=width))
+    return file.getvalue()
+
+
+def golden(name: str, text: str) -> None:
+    """The text is that of the file, which is read by people when it changes."""
+    assert text == (DATA / name).read_text(encoding="utf-8")
+
+
+def test_terminal_is_golden(told: Paper) -> None:
+    """The page at 150 columns, and at 80, where what does not fit goes below its row."""
+    golden("compare.txt", shown(told, 150))
+    golden("compare-80.txt", shown(told, 80))
+
+
+def test_markdown_is_golden(told: Paper) -> None:
+    """The page for a pull request."""
+    golden("compare.md", markdown(told))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_nothing_is_lost_at_any_width(told: Paper, width: int) -> None:
+    """Every cell of every row is there at every width, and no line is longer than the page."""
+    text = shown(told, width)
+    assert max(map(len, text.splitlines())) <= width
+    flat = "".join(text.split())
+    for table in told.tables:
+        for line in table.lines:
+            for column in table.columns:
+                if column.rank:
+                    assert "".join(line.cells.get(column.name, "").split()) in flat
+
+
+def test_long_pages_are_cut_and_counted() -> None:
+    """A page of Markdown stays below its limit, and says how many rows are not on it."""
+    lines = tuple(Line({"case": f"case {n} " + "x" * 80}, {}) for n in range(2000))
+    page = markdown(Paper("t", tables=(Table("all", (Column("case", "case", foreign=True),), lines),)), 50_000)
+    assert len(page.encode()) <= 50_000
+    assert "rows more are left out here" in page
+
+
+def test_only_what_differs_is_told() -> None:
+    """Environments are told by what differs, at any depth; one that is missing is left out of the question."""
+    one = {"a": {"b": 1, "c": [1, 2]}, "same": 1}
+    other = {"a": {"b": 2, "c": [1]}, "same": 1}
+    assert [(d.name, d.values) for d in differing([one, other])] == [("a.b", ("1", "2")), ("a.c.1", ("2", "absent"))]
+    assert differing([one, {}]) == []
+    assert differing([one, one, other], {"a"}) == []
+    deep: dict[str, object] = {}
+    for _ in range(3000):
+        deep = {"x": deep}
+    assert len(differing([{"d": deep}, {"d": 1}])) >= 1
+
+
+def test_sparks() -> None:
+    """A course as bars: lowest to highest, a blank where nothing is, flat where nothing moves, ASCII on demand."""
+    assert spark([1.0, 2.0, 4.0]) == "▁▅█"
+    assert spark([1.0, None, 4.0], unicode=False) == "1 8"
+    assert set(spark([1.0, 1.0001, 1.0])) <= {"▄", "▅"}
+    assert spark([None, None]) == ""
+    assert len(spark([1.0] * 500)) == 40
