@@ -64,7 +64,8 @@ def tune(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, with real DALI and real loader workers on the CPU."""
     session.install(*PINNED, "-e", LOADERS, "--group", "tests")
-    session.run("pytest", *session.posargs)
+    # Two at a time: most tests wait for processes that they start. A file's tests stay together, with what they share.
+    session.run("pytest", "--numprocesses", "2", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session

@@ -1,5 +1,6 @@
 """What all tests share: no test depends on how fast the machine is, those that hypothesis generates included."""
 
+import os
 from contextlib import suppress
 
 import pytest
@@ -9,6 +10,11 @@ with suppress(ImportError):
 
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
+
+
+for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+    # Tests may run side by side; a pytest that one of them starts is nobody's worker.
+    os.environ.pop(name, None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
