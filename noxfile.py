@@ -127,3 +127,12 @@ def race(session: nox.Session) -> None:
     session.install(*PINNED, "-e", LOADERS)
     session.run("python", "scripts/race_power.py", *session.posargs)
     session.run("python", "scripts/million_files.py")
+
+
+@nox.session(reuse_venv=True)
+def traces(session: nox.Session) -> None:
+    """Time the summary of a 500 MB trace; traces named after ``--`` are held against HolisticTraceAnalysis."""
+    session.install(*PINNED, "-e", ".", "--group", "traces")
+    session.run("python", "scripts/trace_speed.py")
+    if session.posargs:
+        session.run("python", "scripts/trace_against_hta.py", *session.posargs)

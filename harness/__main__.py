@@ -59,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="keep each variant's CUDA allocations, with the lines that made them, as JSON in the run's folder",
     )
+    bench.add_argument(
+        "--trace", metavar="NAMES", nargs="?", const="all", action="append", default=[],
+        help="also take a profiler trace of every variant, or only of these claims': L1,C4; what surprises is traced "
+        "anyway",
+    )  # fmt: skip
     bench.add_argument("--list", action="store_true", help="list the claims and stop")
     bench.add_argument("--cases", action="store_true", help="with --list: the cases and variants too (imports torch)")
     bench.set_defaults(command=_bench)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import chrome
 import pytest
 from replayed import UUID, Replayed
 
@@ -44,6 +46,9 @@ A, A2, B, SB, L = (
 )
 
 
+TRACE = gzip.compress(chrome.document(chrome.WORKED_EXAMPLE))
+
+
 @dataclass
 class Play:
     """What the crew does: each case takes ``seconds``; ``report`` may change what an invocation reports."""
@@ -57,6 +62,7 @@ class Play:
     ratios: Mapping[str, float] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
     left: int = 0
+    trace: bytes | None = TRACE
 
     def crew(self, python: str, root: Path, folder: Path, **more: Any) -> Crew:
         """In the place of the crew's class."""
@@ -95,6 +101,16 @@ class Crew:
         trial = Trial(variant, solo={"pss_bytes": 1.0})
         found = Measurement(case, claim.name, invocation, trials=(trial,), survey=True)
         return self._end(invocation, [found], deadline)
+
+    def trace(self, invocation: int, case: str, claim: Any, variant: str, file: Path, *, deadline: float) -> Report:
+        """One traced pass, which leaves what the play says."""
+        self.play.asked.append(("trace", invocation, (case, variant)))
+        self.play.clock.advance(self.play.seconds)
+        file.parent.mkdir(exist_ok=True)
+        if self.play.trace is not None:
+            file.write_bytes(self.play.trace)
+        told = {"iterations": 2, "seconds": 1e-3, "traced_seconds": 2e-3}
+        return self.play.report(invocation, Report([], None, traced=told))
 
     def _measured(self, case: str, invocation: int, variants: Sequence[str] | None) -> Measurement:
         trials = [
@@ -351,6 +367,104 @@ def test_what_ran_out_of_the_budget_is_not_lost(folder: Path, play: Callable[...
     assert set(outcomes(found).values()) == {"inconclusive"}
 
 
+# --- traces -----------------------------------------------------------------------------------------------------------
+
+
+def traced(one: Play) -> list[tuple[str, ...]]:
+    """What was traced, in order."""
+    return [what for kind, _, what in one.asked if kind == "trace"]
+
+
+def test_a_claim_that_fails_is_traced(folder: Path, play: Callable[..., Play]) -> None:
+    """A surprising verdict has its baseline and its variant traced, after everything was decided."""
+    one = play(called(A, B), ratios={"tip": 1.5})
+    found = run(folder, select=("A", "B"), budget=3600.0)
+    assert found.ended == "everything was decided"
+    assert sorted(traced(one)) == [(A, BASELINE), (A, "tip"), (B, BASELINE), (B, "tip")]
+    assert [kind for kind, _, _ in one.asked] == ["measure"] * 7 + ["trace"] * 4
+    tip = next(each for each in found.traces if (each.case, each.variant) == (A, "tip"))
+    assert tip.summary is not None
+    assert (tip.claim, tip.slow_down, tip.summary.launches) == ("A", 2.0, 4)
+    assert tip.cause.startswith("the GPU is busy 52 % of the time")
+    assert (found.folder / tip.file).read_bytes() == TRACE
+    assert tip.file.startswith("traces/bench_a-bench_a-tip-")
+
+
+def test_only_a_few_surprises_are_traced(folder: Path, play: Callable[..., Play]) -> None:
+    """Where everything fails, the first three verdicts are explained and the others are not."""
+    cases = [f"{A}[{n}]" for n in range(6)]
+    one = play(called(*cases), ratios={"tip": 1.5})
+    run(folder, select=("A",), budget=3600.0)
+    assert len(traced(one)) == 6
+
+
+@pytest.mark.parametrize("profile", ["standard", "smoke"])
+def test_traces_that_were_asked_for(folder: Path, play: Callable[..., Play], profile: str) -> None:
+    """``--trace A`` traces every variant of A's cases and of no other claim's, whatever the verdicts."""
+    one = play(called(A, B, L), ratios={"tip": 0.5})
+    found = run(folder, select=("A", "B", "L"), profile=profile, budget=3600.0, trace=("a",))
+    assert traced(one) == [(A, BASELINE), (A, "tip")]
+    assert len(found.traces) == 2
+
+
+def test_all_claims_are_traced_case_by_case(folder: Path, play: Callable[..., Play]) -> None:
+    """``--trace`` alone traces all of them: each claim's first case before the second of any."""
+    one = play(called(f"{A}[x]", f"{A}[y]", B), ratios={"tip": 0.5})
+    run(folder, select=("A", "B"), budget=3600.0, trace=("all",))
+    assert [case for case, variant in traced(one) if variant == "tip"] == [f"{A}[x]", B, f"{A}[y]"]
+
+
+def test_traces_have_their_share_of_a_short_budget(folder: Path, play: Callable[..., Play]) -> None:
+    """Time is kept for the traces that were asked for, and no more than that: the rest goes to measuring."""
+    one = play(called(A, B), seconds=4.0)
+    one.ratios = {"tip": 1.02}
+    run(folder, select=("A", "B"), budget=100.0, trace=("all",))
+    kinds = [kind for kind, _, _ in one.asked]
+    assert "trace" in kinds
+    assert kinds.count("measure") >= 4
+    assert one.clock.now() <= 100.0 * (1 + GRACE)
+
+
+def test_a_trace_that_fails_costs_nothing_else(folder: Path, play: Callable[..., Play]) -> None:
+    """A pass that raised, died or left no readable file is a note in its record; it is not tried again."""
+    one = play(called(A), ratios={"tip": 0.5})
+    fates = iter(
+        [
+            Report([], None, traced={"error": "RuntimeError: no CUPTI"}),
+            Report([], Measurement(A, "A", 9, Status.FAILED, "its process was ended by SIGKILL")),
+        ]
+    )
+    one.report = lambda _, report: next(fates) if report.traced else report
+    found = run(folder, select=("A",), budget=3600.0, trace=("all",))
+    assert [(t.note, t.file, t.summary) for t in found.traces] == [
+        ("no trace: RuntimeError: no CUPTI", "", None),
+        ("no trace: its process was ended by SIGKILL", "", None),
+    ]
+    assert outcomes(found) == {f"{A} tip": "holds"}
+    assert found.ended == "everything was decided"
+
+
+def test_a_trace_that_cannot_be_read_is_kept(folder: Path, play: Callable[..., Play]) -> None:
+    """Its record says why there is no summary, and where the file is."""
+    play(called(A), ratios={"tip": 0.5}, trace=b"torn")
+    found = run(folder, select=("A",), budget=3600.0, trace=("all",))
+    assert all("traceEvents" in t.note and t.file and t.summary is None for t in found.traces)
+
+
+def test_a_trace_that_is_too_large_is_summarised_and_not_kept(
+    folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The summary stays, the file goes, and the note says what it had."""
+    monkeypatch.setattr("harness.run.traces.MOST_KEPT", 100)
+    play(called(A), ratios={"tip": 0.5})
+    found = run(folder, select=("A",), budget=3600.0, trace=("all",))
+    assert list((found.folder / "traces").iterdir()) == []
+    for one in found.traces:
+        assert one.summary is not None
+        assert (one.file, one.file_bytes) == ("", 0)
+        assert "was not kept" in one.note
+
+
 # --- trouble ----------------------------------------------------------------------------------------------------------
 
 
@@ -470,6 +584,8 @@ def test_bad_requests_make_no_run(folder: Path) -> None:
     """A claim that is not there or an interpreter that is none is an error before there is a folder."""
     with pytest.raises(UsageError, match="no such claim"):
         run(folder, select=("Q9",))
+    with pytest.raises(UsageError, match="--trace Q9: no such claim"):
+        run(folder, trace=("Q9",))
     with pytest.raises(LaunchError, match="is no Python that starts"):
         run(folder, python="/no/such/python")
     assert store.run_folders(folder / "results") == []

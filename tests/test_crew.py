@@ -44,6 +44,9 @@ else:
     writer = store.open_invocation(Path(plan["folder"]), plan["name"], environment={"gpu": None}, planned=plan["cases"])
 for case in plan["cases"]:
     channel.send(event="begins", case=case)
+    if plan["do"] == "trace" and does[case] == "well":
+        channel.send(event="traced", case=case, iterations=3, seconds=1.0, traced_seconds=2.0, file=plan["file"])
+        continue
     match does[case]:
         case "hangs": signal.pause()
         case "dies": os.kill(os.getpid(), signal.SIGKILL)
@@ -246,6 +249,23 @@ def test_a_solo_pass_is_alone(script: Started) -> None:
     assert report.unfinished is not None
     assert report.unfinished.survey
     assert report.unfinished.status is Status.FAILED
+
+
+@pytest.mark.parametrize("what", ["well", "dies", "hangs", "says nothing"])
+def test_a_traced_pass_says_what_it_took(script: Started, what: str, tmp_path: Path) -> None:
+    """A traced pass has a fresh process too; what it said is in the report, and its failure stops no run."""
+    one = script(width=2)
+    (case,) = one.does(a=what)
+    claim = Claim("X", "", "x.py", "bench", time_limit=1.0)
+    file = tmp_path / "traces" / "a.json.gz"
+    report = one.crew.trace(2, case, claim, "tip", file, deadline=monotonic() + PATIENCE)
+    assert (report.measurements, report.error) == ([], "")
+    assert (report.traced is not None) is (what == "well")
+    if report.traced is not None:
+        assert (report.traced["traced_seconds"], report.traced["file"]) == (2.0, str(file))
+        assert report.unfinished is None
+    if what in ("dies", "hangs"):
+        assert report.unfinished is not None
 
 
 # --- calling the roll -------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from harness.contest.variant import Unavailable, as_variant, prepared
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
 from harness.plugin import driven
 from harness.plugin.driven import Driven
+from harness.probes.profile import Profile
 from harness.processes import ChannelClosed
 
 CASE = "x.py::bench_x"
@@ -189,6 +190,44 @@ def test_a_solo_pass_measures_one_variant(session: Any, tmp_path: Path, monkeypa
     assert (trial.solo["threads_left"], trial.solo["processes_left"]) == (0.0, 0.0)
     assert "early" in trial.sources["threads_left"]
     assert left == ["early"]
+
+
+def test_a_traced_pass_traces_one_variant(session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process says what an iteration took without and with the profiler, and writes no record."""
+    file = tmp_path / "traces" / "x.json.gz"
+    asked_for: list[Path] = []
+
+    def profile(call: Any, device: Any, path: Path) -> Profile:
+        asked_for.append(path)
+        call()
+        return Profile(3, 1e-3, 2e-3)
+
+    monkeypatch.setattr("harness.probes.profile.profile", profile)
+    made, line = session("trace", variant="tip", file=str(file))
+    hold(made, tip=lambda: 1, other=pytest.fail)
+    made.without_measurement(CASE, CLAIM, skipped=False, reason="teardown failed")
+    assert asked_for == [file]
+    assert line.events() == ["begins", "traced"]
+    assert line.heard[-1] == {
+        "event": "traced", "case": CASE, "iterations": 3, "seconds": 1e-3, "traced_seconds": 2e-3,
+    }  # fmt: skip
+    assert recorded(tmp_path) == []
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_traced_pass_that_fails_says_why(session: Any, tmp_path: Path, early: bool) -> None:
+    """Before its contest or in it: an error with the reason, and no record."""
+
+    def raises() -> None:
+        raise RuntimeError("boom")
+
+    made, line = session("trace", variant="tip", file=str(tmp_path / "x"))
+    made.begin(CASE)
+    if early:
+        made.without_measurement(CASE, CLAIM, skipped=False, reason="RuntimeError: boom")
+    else:
+        hold(made, tip=raises)
+    assert line.heard[-1] == {"event": "traced", "case": CASE, "error": "RuntimeError: boom"}
 
 
 def test_a_seat_serves_its_variant(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:

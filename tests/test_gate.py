@@ -27,12 +27,15 @@ ARM = """
 import json, os, signal, sys
 from pathlib import Path
 from random import Random
+sys.path.append(os.environ["TESTS"])
+import chrome
 from harness.clock import Lap
 from harness.contest.agreement import Disagreement
 from harness.contest.entrant import LocalEntrant
 from harness.contest.hold import failure
 from harness.contest.serve import serve
 from harness.contest.variant import prepared
+from harness.probes.profile import Profile
 from harness.processes import Channel
 
 arm = os.environ["ARM"]
@@ -69,6 +72,18 @@ class Clock:
 class Entrant(LocalEntrant):
     def read(self, metric):
         return (float(self.peak), "scale") if metric in ("peak_bytes", "reserved_bytes") else None
+    def profile(self, file):
+        match does.get("profile"):
+            case "dies": os.kill(os.getpid(), signal.SIGKILL)
+            case "raises": raise RuntimeError("no profiler here")
+            case "hangs": signal.pause()
+        calls = does.get("linears", 1)
+        spans = [chrome.mark("tipbench: window", 0, 2000), chrome.mark("tipbench: iteration", 0, 2000)]
+        spans += [chrome.operator("aten::linear", 400 * n, 400 * n + 300) for n in range(calls)]
+        if does.get("profile") == "torn": spans = [{"ph": 7}]
+        file.parent.mkdir(exist_ok=True)
+        chrome.written(file.parent, spans, file.name)
+        return Profile(1, 1e-3, 2e-3)
 
 cases = script["cases"]
 channel.send(event="ready", cases=list(cases), broken=script.get("broken", {}))
@@ -105,6 +120,7 @@ for case in plan["cases"]:
 """
 """One side of a gate by script: what each case costs it, and what goes wrong."""
 
+TESTS = str(Path(__file__).parent)
 CLAIM = Claim("X", "a tip", "a.py", "bench")
 NAMED = [Claim("X", "a tip", f"{letter}.py", "bench") for letter in "abcdefg"]
 
@@ -143,7 +159,7 @@ class Bout:
         start = {arm: more.pop(f"{arm}_does", {}) for arm in Arm}
         script = {"base": {"cases": base, **start[Arm.BASE]}, "head": {"cases": head, **start[Arm.HEAD]}}
         (self.folder / "script.json").write_text(json.dumps(script))
-        sides = tuple(Side(arm, "python", {"ARM": str(arm), "SCRIPT": str(self.folder)}) for arm in Arm)
+        sides = tuple(Side(arm, "python", {"ARM": str(arm), "SCRIPT": str(self.folder), "TESTS": TESTS}) for arm in Arm)
         asked = Asked(
             self.folder,
             more.pop("claims", NAMED[:1]),
@@ -256,7 +272,8 @@ def test_what_is_decided_leaves(bout: Bout) -> None:
     """An unchanged case is not led to again while another is still open."""
     result = bout.hold({A: {}, B: {}}, {A: {}, B: {"factor": 1.06}}, claims=NAMED[:2])
     assert by(result, B).units == 10
-    assert (bout.order(Arm.HEAD).count(A), bout.order(Arm.HEAD).count(B)) == (6, 10)
+    # Once more than there were units: what regressed is profiled.
+    assert (bout.order(Arm.HEAD).count(A), bout.order(Arm.HEAD).count(B)) == (6, 11)
 
 
 def test_a_clear_case_gets_half_the_blocks() -> None:
@@ -437,7 +454,7 @@ from harness.run import pair
 pair.pytest_command = lambda *_: python(ARM)
 pair.measuring_environment = lambda _: dict(ENVIRONMENT)
 folder = Path({str(bout.folder)!r})
-sides = [pair.Side(arm, "python", {{"ARM": str(arm), "SCRIPT": str(folder)}}) for arm in Arm]
+sides = [pair.Side(arm, "python", {{"ARM": str(arm), "SCRIPT": str(folder), "TESTS": {TESTS!r}}}) for arm in Arm]
 with pair.Pair(sides, folder, [], folder, 1):
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -445,6 +462,53 @@ with pair.Pair(sides, folder, [], folder, 1):
     assert ended.returncode == -signal.SIGKILL
     assert len(bout.pids) == 4
     assert all(gone(pid) for pid in bout.pids)
+
+
+# --- what differs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_regression_is_explained_by_the_profiles(bout: Bout) -> None:
+    """What regressed is profiled once on either side, after all units, and the reason names what grew."""
+    result = bout.hold({A: {}, B: {}}, {A: {"factor": 1.06, "linears": 2}, B: {}}, claims=NAMED[:2])
+    found = by(result)
+    assert found.reason.startswith("aten::linear runs 2x instead of 1x, +300 us")
+    assert "(" in found.reason
+    assert by(result, B).reason.find("linear") < 0
+    assert result.notes == ()
+    traces = sorted(path.name for path in (bout.out / "traces").iterdir())
+    assert len(traces) == 4
+    assert [name.split("-")[-2] for name in traces if "tip" in name] == ["base", "head"]
+    lines = [json.loads(line) for line in (bout.out / store.GATE_FILE).read_text().splitlines()]
+    assert [line["record"] for line in lines].count("pairing") == 2 * result.units + 2 * 6
+    assert all(gone(pid) for pid in bout.pids)
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [("raises", "no profiler here"), ("dies", "SIGKILL"), ("torn", "is no trace"), ("hangs", "no answer")],
+)
+def test_a_profile_that_fails_takes_nothing(bout: Bout, how: str, says: str) -> None:
+    """A regression stays one where no profile can be had; a note says why, and nobody is left."""
+    claims = [Claim("X", "a tip", "a.py", "bench", time_limit=2.0)]
+    result = bout.hold({A: {}}, {A: {"factor": 1.06, "profile": how}}, claims=claims)
+    assert (result.status, by(result).outcome) == (1, Gated.REGRESSED)
+    assert by(result).reason
+    assert "linear" not in by(result).reason
+    assert says in " ".join(result.notes)
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_an_interrupted_profile_keeps_the_result(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while what regressed is profiled: it stays regressed."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "explain", interrupted)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        bout.hold({A: {}}, {A: {"factor": 1.06}})
+    (result,) = interrupt.value.args
+    assert by(result).outcome is Gated.REGRESSED
 
 
 def test_selftest_takes_its_units(bout: Bout) -> None:

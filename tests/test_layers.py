@@ -16,7 +16,7 @@ HARNESS = ROOT / "harness"
 ORDER = (
     ("model",),
     ("claims", "clock", "counter", "guard", "launch", "processes", "stats", "store"),
-    ("archive", "probes", "compare"),
+    ("archive", "probes", "compare", "traces"),
     ("contest", "loading", "report"),
     ("environment",),
     ("ceilings",),
@@ -27,9 +27,9 @@ ORDER = (
 """From the bottom up: a part imports from the rows below its own, never from beside or above."""
 
 MEASURING = ("clock", "contest", "loading", "probes", "environment", "ceilings", "lane", "plugin")
-JUDGING = ("archive", "stats", "compare", "report", "store")
+JUDGING = ("archive", "stats", "compare", "report", "store", "traces")
 
-JUDGES = frozenset({"harness.stats", "harness.compare", "harness.report", "pandas"})
+JUDGES = frozenset({"harness.stats", "harness.compare", "harness.report", "harness.traces", "pandas"})
 MACHINES = frozenset({"torch", "torchvision", "pytest", "pytest_benchmark", "pynvml", "nvidia"})
 FORBIDDEN = dict.fromkeys(MEASURING, JUDGES) | dict.fromkeys((*JUDGING, "run"), MACHINES)
 """What a part may import in no function, nor any harness module that it gets hold of."""
@@ -44,6 +44,7 @@ ONLY_HERE = {
     "scipy": {"stats", "compare"},
     "pynvml": {"probes"},
     "rich": {"report", "run"},
+    "msgspec": {"traces"},
 }
 PRINTING = {"report", "run", "__main__"}
 

@@ -7,12 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.clock import Clock, Iteration
 from harness.contest.variant import Variant
 from harness.probes.peak import ALLOCATOR
 from harness.store import write_snapshot
+
+if TYPE_CHECKING:
+    from harness.probes.profile import Profile
 
 LONG_ITERATION = 0.1
 """Seconds. A single iteration longer than this needs no lead-in (what a lead-in warms is warm within a millisecond of
@@ -171,6 +174,14 @@ class LocalEntrant:
                 case "joules":
                     return probes.joules(self.iteration, probes.cuda_uuid(self._device), self._clock.now)
         raise ValueError(f"no reading is called {metric!r}")
+
+    def profile(self, file: Path) -> Profile:
+        """A traced pass of its own into ``file``; see `harness.probes.profile`. Not a part of any round."""
+        from harness.probes.profile import profile
+
+        assert self.iteration is not None
+        with self._variant.around():
+            return profile(self.iteration, self._device, file)
 
     def _footprint(self) -> Reading:
         """This process and the workers that came with the variant; other variants live in this process too."""

@@ -147,6 +147,10 @@ class SeatedEntrant:
         bytes_held, source = self._tree.memory_with(workers)
         return float(bytes_held), f"{source}, after its first epoch, in a live process of its own"
 
+    def profile(self, file: Path) -> None:
+        """Have a traced pass made there, into ``file``."""
+        self._ask("profile", path=str(file))
+
     def leave(self) -> None:
         """Tidy up there; a seat that is gone already has nothing to tidy."""
         try:

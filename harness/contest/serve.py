@@ -72,6 +72,9 @@ def _answer(question: Message, entrant: LocalEntrant, check: Callable[[str, obje
                 entrant.snapshot(Path(question["path"]))
             except NoSnapshot as none:
                 return {"none": str(none)}
+        case "profile":
+            found = entrant.profile(Path(question["path"]))
+            return {"seconds": found.seconds, "traced_seconds": found.traced_seconds}
         case "leave":
             entrant.leave()
         case other:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.loading.patience import Patience
+from harness.probes.waits import waiting
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images [n, channels, height, width], labels [n] and ids [n]; labels and ids are integers."""
@@ -52,9 +53,11 @@ def _run(batches: Iterable[Batch], step: Step | None, patience: Patience) -> Epo
     totals: list[Tensor] = []
     waits: list[float] = []
     begin = time.perf_counter()
-    iterator = patience.over(iter, batches)
+    with waiting():
+        iterator = patience.over(iter, batches)
     while True:
-        batch = patience.over(next, iterator, None)
+        with waiting():
+            batch = patience.over(next, iterator, None)
         waits.append(time.perf_counter() - begin)
         if batch is None:
             break

@@ -25,6 +25,16 @@ from harness.model.measurement import (
 )
 from harness.model.metrics import METRICS, QUANTITIES, Direction, Kind, Metric, metric
 from harness.model.telemetry import HOST, ClockEvent, Reading, Series, Stranger, Telemetry, clock_events
+from harness.model.trace import (
+    ITERATION_MARK,
+    TRACES,
+    WAIT_MARK,
+    WINDOW_MARK,
+    Spent,
+    Traced,
+    TraceSummary,
+    traced_from,
+)
 from harness.model.verdict import Comparison, Outcome, Verdict
 
 __all__ = [
@@ -34,9 +44,13 @@ __all__ = [
     "BUDGET_USED",
     "HOST",
     "INTERRUPTED",
+    "ITERATION_MARK",
     "METRICS",
     "QUANTITIES",
     "SCHEMA",
+    "TRACES",
+    "WAIT_MARK",
+    "WINDOW_MARK",
     "Arm",
     "ArmFacts",
     "Ceiling",
@@ -66,11 +80,14 @@ __all__ = [
     "Series",
     "Setting",
     "Share",
+    "Spent",
     "Stage",
     "Status",
     "Stranger",
     "Stretch",
     "Telemetry",
+    "TraceSummary",
+    "Traced",
     "Trial",
     "Tuned",
     "Verdict",
@@ -79,4 +96,5 @@ __all__ = [
     "highest",
     "metric",
     "parameters",
+    "traced_from",
 ]

@@ -19,6 +19,7 @@ from harness.contest.hold import failure
 from harness.contest.measure import Asked, Terms, local, measure, placement
 from harness.contest.serve import REWARM, REWARM_PAIR, serve
 from harness.contest.solo import solo
+from harness.contest.traced import traced
 from harness.contest.variant import Unavailable, Variant
 from harness.model import BASELINE, Claim, Measurement, Status
 from harness.plugin.session import Session, seating
@@ -107,6 +108,10 @@ class Driven(Session):
                 self._stand(case, claim, asked)
             case "solo":
                 self._keep(solo(case, claim, asked, self._terms(case, target, root), self._plan["variant"]))
+            case "trace":
+                file = Path(self._plan["file"])
+                told = traced(claim, asked, self._plan["variant"], self.device(), file)
+                self._channel.send(event="traced", case=case, **told)
             case "measure":
                 self._keep(measure(case, claim, asked, self._terms(case, target, root)))
         self._held.add(case)
@@ -122,6 +127,8 @@ class Driven(Session):
             self._channel.send(event=str(status), case=case, error=reason)
         elif self._plan["do"] == "arm":
             self._channel.send(event=str(status), case=case, reason=reason)
+        elif self._plan["do"] == "trace":
+            self._channel.send(event="traced", case=case, error=reason)
         else:
             survey = self._plan["do"] == "solo"
             self._keep(Measurement(case, claim.name, self._plan["invocation"], status, reason, survey=survey))

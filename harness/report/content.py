@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.compare import Thresholds, comparison
@@ -22,6 +22,7 @@ from harness.model import (
     parameters,
 )
 from harness.report.readings import measured, memory, typical
+from harness.report.traced import trace_notes
 from harness.report.watching import watch_remarks
 from harness.report.words import better, duration, effect, inert, interval, quantity
 from harness.store import Run
@@ -111,7 +112,8 @@ def content(run: Run) -> Content:
             reasons = dict.fromkeys(_reason(verdict) for verdict in own)
             skipped.append((inert(claim.name), "; ".join(reasons)))
         else:
-            sections.append(_section(claim, own, by_case, notes))
+            traces = {(v.case, v.variant): trace_notes(run, v.case, v.variant) for v in own} if run.traces else {}
+            sections.append(_section(claim, own, by_case, traces, notes))
     return Content(
         verdicts,
         tuple(sections),
@@ -133,13 +135,17 @@ def _counted(verdicts: Sequence[Verdict]) -> tuple[tuple[Outcome, int], ...]:
 
 
 def _section(
-    claim: Claim, verdicts: Sequence[Verdict], by_case: dict[str, list[Measurement]], notes: _Footnotes
+    claim: Claim,
+    verdicts: Sequence[Verdict],
+    by_case: dict[str, list[Measurement]],
+    traces: Mapping[tuple[str, str], Sequence[str]],
+    notes: _Footnotes,
 ) -> Section:
     rows: list[Row] = []
     sources: dict[str, None] = {}
     for verdict in _told_together(verdicts):
         measurements = by_case.get(verdict.case, [])
-        rows.append(_row(claim, verdict, measurements, notes))
+        rows.append(_row(claim, verdict, measurements, traces.get((verdict.case, verdict.variant), ()), notes))
         sources.update(dict.fromkeys(memory(measurements, verdict.variant)[1]))
     return Section(
         inert(claim.name),
@@ -175,10 +181,13 @@ def _judged(claim: Claim) -> str:
     return f"{quantity_judged.meaning}{wanted[quantity_judged.direction]}; expected {expected}"
 
 
-def _row(claim: Claim, verdict: Verdict, measurements: Sequence[Measurement], notes: _Footnotes) -> Row:
+def _row(
+    claim: Claim, verdict: Verdict, measurements: Sequence[Measurement], traces: Sequence[str], notes: _Footnotes
+) -> Row:
     found, name = verdict.comparison, verdict.variant
     case, variant = inert(parameters(verdict.case)), inert(name)
     remarks = [f"{warning}" for m in measurements for warning in m.warnings if _concerns(warning, name, m)]
+    remarks += traces
     reason = _reason(verdict)
     if found is None:
         return Row(case, variant, verdict.outcome, reason, notes=notes.of(remarks))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,11 +24,13 @@ from harness.model import (
     Status,
     Verdict,
 )
+from harness.report.traced import described
 from harness.run.ceilings import SHARE, CeilingsError, Question, ceilings_of, kept
 from harness.run.crew import Crew, Report
 from harness.run.roll_call import CrewError, RollCall
-from harness.run.schedule import Measure, Schedule, Solo, Standing
+from harness.run.schedule import Measure, Schedule, Solo, Standing, Trace
 from harness.run.settings import PROFILES, Settings, effort, select
+from harness.run.traces import Traces, taken
 from harness.run.watching import Watch
 
 OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
@@ -66,9 +68,11 @@ def bench(settings: Settings, screen: Screen, *, width: int, command: Sequence[s
     """
     start = time.monotonic()
     claims = chosen_claims(settings)
+    traced = select(claims, settings.trace, "--trace") if settings.trace else []
     python = launch.check_interpreter(settings.python) if settings.python else _own()
     folder = store.new_run_folder(settings.results, datetime.now(UTC).astimezone())
-    return _Bench(settings, screen, claims, folder, start, width).hold(python, command)
+    names = [claim.name for claim in traced]
+    return _Bench(settings, screen, claims, names, folder, start, width).hold(python, command)
 
 
 def _own() -> str:
@@ -81,7 +85,14 @@ class _Bench:
     """One run in progress."""
 
     def __init__(
-        self, settings: Settings, screen: Screen, claims: list[Claim], folder: Path, start: float, width: int
+        self,
+        settings: Settings,
+        screen: Screen,
+        claims: list[Claim],
+        traced: list[str],
+        folder: Path,
+        start: float,
+        width: int,
     ) -> None:
         self._settings = settings
         self._profile = PROFILES[settings.profile]
@@ -93,6 +104,7 @@ class _Bench:
         self._last = start + settings.seconds * (1 + GRACE)
         self._width = width
         self._invocation = 0
+        self._traces = Traces(traced, surprises=settings.profile != "smoke")
         self._schedule = Schedule([], units=1, solo=False)
         self._watch = Watch(folder, settings.watch, note=screen.note)
 
@@ -161,14 +173,22 @@ class _Bench:
             raise UnusableGpu(called.unusable_gpu)
         self._note_ceilings(question, called.environment, writer)
         standings = [self._standing(case, variants, called) for case, variants in called.cases.items()]
-        self._schedule = Schedule(standings, units=self._profile.units, solo=self._profile.solo)
+        self._schedule = Schedule(
+            standings, units=self._profile.units, solo=self._profile.solo, traces=self._traces.missing
+        )
         # Several processes import side by side; their first invocation waits for all of them.
         self._schedule.start_up[False] = crew.import_seconds / self._width + 0.5
         compute = sum(1 for standing in standings if not standing.claim.loader)
         while (step := self._schedule.next(self._end - time.monotonic())) is not None:
             begin = time.monotonic()
             self._invocation += 1
-            report = self._solo(crew, step) if isinstance(step, Solo) else self._invocation_of(crew, step, compute)
+            match step:
+                case Trace():
+                    report = self._trace(crew, step, writer)
+                case Solo():
+                    report = self._solo(crew, step)
+                case Measure():
+                    report = self._invocation_of(crew, step, compute)
             self._take_in(report, writer)
             self._learn(step, report, time.monotonic() - begin)
             self._tick()
@@ -260,6 +280,17 @@ class _Bench:
         claim = self._schedule.standings[step.case].claim
         return crew.solo(self._invocation, step.case, claim, step.variant, deadline=self._last)
 
+    def _trace(self, crew: Crew, step: Trace, writer: store.Writer) -> Report:
+        claim = self._claim_of(step.case)
+        file = self._folder / store.trace_name(step.case, step.variant)
+        report = crew.trace(self._invocation, step.case, claim, step.variant, file, deadline=self._last)
+        traced = taken(step, claim, self._invocation, self._folder, report)
+        self._traces.done[step.case, step.variant] = traced
+        store.write_trace(writer, traced)
+        self._screen.note(f"traced {step.case} {step.variant}: {described(traced)}")
+        # A pass that failed costs its trace and nothing else.
+        return replace(report, unfinished=None)
+
     def _take_in(self, report: Report, writer: store.Writer) -> None:
         found = [self._watch.marked(measurement) for measurement in report.measurements]
         if report.unfinished is not None:
@@ -267,8 +298,11 @@ class _Bench:
             found.append(report.unfinished)
         self._screen.decided(self._schedule.add(found))
 
-    def _learn(self, step: Measure | Solo, report: Report, seconds: float) -> None:
+    def _learn(self, step: Measure | Trace | Solo, report: Report, seconds: float) -> None:
         """Estimates for the schedule: what starting a process costs, what a solo pass costs."""
+        if isinstance(step, Trace):
+            self._schedule.traced(seconds)
+            return
         if isinstance(step, Solo):
             self._schedule.solo_seconds = seconds
             # A pass that failed is not tried again.

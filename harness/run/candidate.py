@@ -34,6 +34,7 @@ class Candidate:
     reason: str = ""
     seconds: float = 0.0
     exact: dict[str, tuple[float, float]] = field(default_factory=dict)
+    difference: str = ""
 
     @property
     def open(self) -> bool:
@@ -79,6 +80,12 @@ class Candidate:
         if self.ruling.outcome is not None:
             self.settle(self.ruling.outcome, self.ruling.reason)
 
+    def slower(self, thresholds: GateThresholds) -> bool:
+        """Whether its time regressed, or the number of its launches."""
+        launches = self.exact.get("launches")
+        more = launches is not None and rule_exact(*launches, thresholds.bytes_tolerance) is Gated.REGRESSED
+        return self.outcome is Gated.REGRESSED or more
+
     def verdicts(self, thresholds: GateThresholds, decisions: int) -> list[GateVerdict]:
         """The decision on its time, and one for each exact metric that was read."""
         return [self._on_time(thresholds, decisions), *self._on_exact(thresholds)]
@@ -93,7 +100,7 @@ class Candidate:
             self.variant,
             SECONDS,
             self.outcome or Gated.INCONCLUSIVE,
-            self.reason or (ruling.reason if ruling else "not reached"),
+            self._explained(self.reason or (ruling.reason if ruling else "not reached"), self.outcome),
             units=ruling.units if ruling else 0,
             ratio=ruling.ratio if ruling else None,
             low=ruling.low if ruling else None,
@@ -106,22 +113,30 @@ class Candidate:
             resolvable=resolvable,
         )
 
+    def _explained(self, reason: str, outcome: Gated | None) -> str:
+        if outcome is not Gated.REGRESSED or not self.difference:
+            return reason
+        return f"{self.difference} ({reason})" if reason else self.difference
+
     def _on_exact(self, thresholds: GateThresholds) -> list[GateVerdict]:
-        return [
-            GateVerdict(
+        found = []
+        for name, (before, after) in self.exact.items():
+            outcome = rule_exact(before, after, thresholds.bytes_tolerance)
+            reason = f"{before:.15g} -> {after:.15g} {metric(name).unit}"
+            verdict = GateVerdict(
                 self.case,
                 self.claim.name,
                 self.variant,
                 name,
-                rule_exact(before, after, thresholds.bytes_tolerance),
-                f"{before:.15g} -> {after:.15g} {metric(name).unit}",
+                outcome,
+                self._explained(reason, outcome) if name == "launches" else reason,
                 units=1,
                 ratio=after / before if before else None,
                 base=before,
                 head=after,
             )
-            for name, (before, after) in self.exact.items()
-        ]
+            found.append(verdict)
+        return found
 
     def _rule(self, thresholds: GateThresholds, decisions: int) -> Rule:
         return rule_for(thresholds, decisions, loader=self.claim.loader)

@@ -46,6 +46,7 @@ def settings_from(options: argparse.Namespace, benchmarks: Path) -> Settings:
         budget=seconds(options.budget) if getattr(options, "budget", None) else None,
         watch=hertz(getattr(options, "watch", None) or f"{WATCH:g}"),
         snapshots=getattr(options, "memory_snapshot", False),
+        trace=tuple(word for part in getattr(options, "trace", ()) for word in part.split(",") if word),
     )
 
 

@@ -35,13 +35,15 @@ BETWEEN_LIMIT = 60.0
 class Report:
     """What came of one process: its measurements, and what became of a case that it did not finish.
 
-    ``error`` is set where the process could not go on for a reason that stops the whole run (a full disk).
+    ``error`` is set where the process could not go on for a reason that stops the whole run (a full disk);
+    ``traced`` is what a traced pass said.
     """
 
     measurements: list[Measurement]
     unfinished: Measurement | None = None
     out_of_time: bool = False
     error: str = ""
+    traced: Message | None = None
 
 
 class Crew:
@@ -167,6 +169,12 @@ class Crew:
         plan = {case: {"effort": asdict(Effort()), "variants": [variant], "memory": False}}
         return self._drive(invocation, {case: claim}, plan, deadline=deadline, ahead=1, do="solo", variant=variant)
 
+    def trace(self, invocation: int, case: str, claim: Claim, variant: str, file: Path, *, deadline: float) -> Report:
+        """A traced pass of one variant into ``file``, in a process of its own as a solo pass has it."""
+        self._dismiss()
+        more = {"variant": variant, "file": str(file)}
+        return self._drive(invocation, {case: claim}, {case: {}}, deadline=deadline, ahead=1, do="trace", **more)
+
     def _drive(
         self,
         invocation: int,
@@ -185,6 +193,7 @@ class Crew:
         between = time.monotonic()
         out_of_time, error = False, ""
         unfinished: Measurement | None = None
+        traced: Message | None = None
         try:
             process.resume()
             process.channel.send(
@@ -215,6 +224,8 @@ class Crew:
                     case "begins":
                         began = (message["case"], time.monotonic())
                         self._begins(message["case"], invocation)
+                    case "traced":
+                        traced, began, between = message, None, time.monotonic()
                     case "ends":
                         began, between = None, time.monotonic()
                         self._ends(message["case"], invocation)
@@ -235,9 +246,9 @@ class Crew:
                 unfinished = None  # its record was written, and only the news of it did not arrive
             elif do == "solo":
                 unfinished = replace(unfinished, survey=True)  # contests go on without the pass
-        if not found and unfinished is None and not out_of_time and not error:
+        if not found and unfinished is None and do != "trace" and not out_of_time and not error:
             error = f"an invocation measured nothing: {exit_reason(status)}: {self._last_words(number)}"
-        return Report(found, unfinished, out_of_time, error)
+        return Report(found, unfinished, out_of_time, error, traced)
 
     def _ended(
         self, case: str, claims: Mapping[str, Claim], invocation: int, status: Status, reason: str, seconds: float

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness import store
 from harness.compare.gate import GateThresholds, status_of
@@ -25,6 +25,7 @@ from harness.model import (
 )
 from harness.run.candidate import EXACT, Candidate, fate, fate_of_case
 from harness.run.pair import ArmLost, Introduction, Pair, Side, Standing
+from harness.run.profiled import explain, worst
 from harness.run.roll_call import CrewError
 
 BUDGET = 1800.0
@@ -128,6 +129,7 @@ class _Gate:
                 self._units += 1
                 self._unit(writer)
                 self._screen.unit(self._units, *self._count(), time.monotonic() - self._start)
+            self._explain()
         except KeyboardInterrupt:
             self._notes.append("interrupted: what was not decided by then is inconclusive")
             raise KeyboardInterrupt(self._result()) from None
@@ -158,16 +160,7 @@ class _Gate:
             self._all = self._cases(pair)
         cases = sorted({*self._unseen(), *(candidate.case for candidate in self._wanted())})
         random.shuffle(cases)
-        said = pair.begin(
-            cases,
-            {
-                "device": self._asked.device,
-                "data": str(self._asked.data) if self._asked.data else None,
-                "introduce": first,
-                "core": random.getrandbits(16),
-                "under_test": list(self._asked.under_test),
-            },
-        )
+        said = pair.begin(cases, self._plan(random, introduce=first))
         if first:
             self._introduced(said, writer)
         for case, standings in pair.walk(random):
@@ -177,6 +170,35 @@ class _Gate:
             self._contest(pair, case, random, writer)
             if time.monotonic() >= self._end and self._units > 1:
                 break
+
+    def _plan(self, random: Random, *, introduce: bool) -> dict[str, Any]:
+        return {
+            "device": self._asked.device,
+            "data": str(self._asked.data) if self._asked.data else None,
+            "introduce": introduce,
+            "core": random.getrandbits(16),
+            "under_test": list(self._asked.under_test),
+        }
+
+    def _explain(self) -> None:
+        """Have the worst regressions profiled; whatever goes wrong there takes nothing from what was decided."""
+        slower = [c for c in self._candidates.values() if c.slower(self._asked.thresholds)]
+        regressed = worst(slower)
+        if not regressed or self._asked.selftest:
+            return
+        if time.monotonic() >= self._end:
+            self._notes.append("no time was left to profile what regressed")
+            return
+        files = sorted({candidate.claim.path for candidate in regressed})
+        random = Random(self._random.getrandbits(64))
+        try:
+            with Pair(
+                self._asked.sides, self._asked.benchmarks, files, self._folder, self._units + 1, tick=self._screen.tick
+            ) as pair:
+                plan = self._plan(random, introduce=False)
+                self._notes += explain(pair, lambda cases: pair.begin(cases, plan), regressed, self._folder, random)
+        except (ArmLost, CrewError, OSError) as error:
+            self._notes.append(f"what regressed could not be profiled: {error}")
 
     def _introduced(self, said: Mapping[Arm, Introduction], writer: store.Writer) -> None:
         self._said = dict(said)

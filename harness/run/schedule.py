@@ -2,12 +2,14 @@
 
 Cases without a loader come first: they are cheap, and the budget is made to decide them all. Loaders then get one unit
 each, so that every one shows an effect; with what is left, those that reach their next look soonest are seen through.
-Solo passes come last: they cost a process each, and a verdict says more than a better number for memory.
+Traced passes come after them, in time that is kept for them: those that were asked for, and those that explain a
+surprising verdict. Solo passes come last: they cost a process each, and a verdict says more than a better number for
+memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.compare.rules import Thresholds
@@ -16,6 +18,9 @@ from harness.model import METRICS, Claim, Kind, Measurement, Outcome, Status, Ve
 
 FIRST_GUESS = {False: 1.5, True: 15.0}
 """Seconds of a case in one invocation before any was measured; by whether it is a loader's."""
+
+TRACE_SHARE = 0.4
+"""The share of the time that is kept for traced passes at the most."""
 
 
 @dataclass(slots=True)
@@ -65,16 +70,33 @@ class Solo:
     variant: str
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A traced pass of one variant."""
+
+    case: str
+    variant: str
+
+
 class Schedule:
     """Keeps the standings and says what comes next."""
 
     def __init__(
-        self, standings: Iterable[Standing], *, units: int, solo: bool, thresholds: Thresholds | None = None
+        self,
+        standings: Iterable[Standing],
+        *,
+        units: int,
+        solo: bool,
+        thresholds: Thresholds | None = None,
+        traces: Callable[[Iterable[Standing]], list[Trace]] = lambda _: [],
     ) -> None:
         self.standings = {standing.case: standing for standing in standings}
         self.thresholds = thresholds or Thresholds()
         self.start_up = {False: 4.0, True: 10.0}
         self.solo_seconds = 12.0
+        self.trace_seconds = 8.0
+        self._traces = traces
+        self._for_traces: float | None = None
         self._units = units
         self._solo = solo
 
@@ -94,8 +116,24 @@ class Schedule:
             fallen += [v for v in standing.verdicts if v.decided and v.variant not in before]
         return fallen
 
-    def next(self, left: float) -> Measure | Solo | None:
+    def next(self, left: float) -> Measure | Trace | Solo | None:
         """The next step that fits into ``left`` seconds, or None where nothing useful does."""
+        traces = self._traces(self.standings.values())
+        if self._for_traces is None:
+            self._for_traces = TRACE_SHARE * left
+        kept = min(len(traces) * self.trace_seconds, self._for_traces)
+        if (measure := self._next_measure(left - kept)) is not None:
+            return measure
+        if traces and left >= self.trace_seconds:
+            return traces[0]
+        return self._next_solo(left)
+
+    def traced(self, seconds: float) -> None:
+        """A traced pass took that long."""
+        self.trace_seconds = seconds
+        self._for_traces = max(0.0, (self._for_traces or 0.0) - seconds)
+
+    def _next_measure(self, left: float) -> Measure | None:
         compute = self._open(loader=False)
         if chosen := self._affordable(compute, left):
             return self._measure(chosen)
@@ -106,9 +144,7 @@ class Schedule:
         if fresh := self._first_units([s for s in loaders if not s.units], left):
             return self._measure(fresh)
         chosen = self._affordable([standing for standing in loaders if standing.units], left)
-        if chosen:
-            return self._measure(chosen)
-        return self._next_solo(left)
+        return self._measure(chosen) if chosen else None
 
     def open_count(self) -> int:
         """Cases not yet decided."""

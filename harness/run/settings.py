@@ -42,7 +42,7 @@ SHORTEST_BUDGET = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A run as it was asked for."""
+    """A run as it was asked for. ``trace`` names the claims to trace, ``("all",)`` all of them."""
 
     benchmarks: Path
     results: Path
@@ -54,6 +54,7 @@ class Settings:
     budget: float | None = None
     watch: float = WATCH
     snapshots: bool = False
+    trace: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -88,12 +89,12 @@ def hertz(text: str) -> float:
     return rate
 
 
-def select(claims: list[Claim], wanted: tuple[str, ...]) -> list[Claim]:
+def select(claims: list[Claim], wanted: tuple[str, ...], option: str = "--select") -> list[Claim]:
     """The claims named: by name, else by how names begin (L: all of L1, L2, ...), else by a part of the path.
 
     Raises UsageError naming what there is.
     """
-    if not wanted:
+    if not wanted or wanted == ("all",):
         return claims
     chosen: dict[str, Claim] = {}
     for word in wanted:
@@ -104,7 +105,7 @@ def select(claims: list[Claim], wanted: tuple[str, ...]) -> list[Claim]:
             or [c for c in claims if low in f"{c.path}::{c.function}".lower()]
         )
         if not matching:
-            raise UsageError(f"--select {word}: no such claim; there are {', '.join(claim.name for claim in claims)}")
+            raise UsageError(f"{option} {word}: no such claim; there are {', '.join(claim.name for claim in claims)}")
         chosen.update((claim.name, claim) for claim in matching)
     return [claim for claim in claims if claim.name in chosen]
 

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
-from harness.model import SCHEMA, Ceiling, Claim, Measurement, Telemetry
+from harness.model import SCHEMA, TRACES, Ceiling, Claim, Measurement, Telemetry, Traced, traced_from
 from harness.store.lines import LONGEST_LINE, Record, StoreError, Writer, read_lines
 from harness.store.records import NOT_OURS, ceiling_from, check_schema, claim_from, mapping, measurement_from
 from harness.store.snapshots import SNAPSHOTS, snapshot_file, write_snapshot
@@ -47,11 +48,13 @@ __all__ = [
     "result_files",
     "run_folders",
     "snapshot_file",
+    "trace_name",
     "write_ceilings",
     "write_measurement",
     "write_pairing",
     "write_result",
     "write_snapshot",
+    "write_trace",
     "write_tuned",
 ]
 
@@ -85,6 +88,18 @@ def write_measurement(writer: Writer, measurement: Measurement) -> None:
 def write_ceilings(writer: Writer, ceilings: Sequence[Ceiling], measured: str) -> None:
     """Append what this machine reaches at best, and when (an ISO date) it was measured."""
     writer.write("ceilings", ceilings=[asdict(ceiling) for ceiling in ceilings], measured=measured)
+
+
+def write_trace(writer: Writer, traced: Traced) -> None:
+    """Append what a traced pass showed."""
+    writer.write("trace", **asdict(traced))
+
+
+def trace_name(case: str, variant: str) -> str:
+    """Where the trace of a variant goes, relative to its run's folder: a name any file system takes, and no path."""
+    whole = f"{case} {variant}"
+    safe = re.sub(r"[^A-Za-z0-9._]+", "-", whole.replace(".py::", "-"))[-100:].strip("-.")
+    return f"{TRACES}/{safe}-{crc32(whole.encode('utf-8', 'surrogatepass')):08x}.json.gz"
 
 
 def open_gate(folder: Path, claims: Sequence[Claim], **facts: Any) -> Writer:
@@ -166,6 +181,7 @@ class Run:
     warnings: tuple[str, ...] = field(default=())
     telemetry: Telemetry = field(default_factory=Telemetry)
     ceilings: tuple[Ceiling, ...] = ()
+    traces: tuple[Traced, ...] = ()
 
 
 def load(folder: Path, *, telemetry: bool = True) -> Run:
@@ -184,6 +200,7 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
     ceilings: tuple[Ceiling, ...] = ()
     warnings: list[str] = []
     watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
+    traces: list[Traced] = []
     for path in sorted(filter(Path.is_file, folder.glob("*.jsonl")), key=_reading_order):
         if path.name == TELEMETRY_FILE:
             continue
@@ -203,6 +220,8 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
                     measurements.append(measurement_from(record))
                 elif kind == "ceilings":
                     ceilings = tuple(ceiling_from(stated) for stated in record["ceilings"])
+                elif kind == "trace":
+                    traces.append(traced_from(record))
                 elif kind == "end":
                     ended = str(record["why"])
                 else:
@@ -221,6 +240,7 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
         tuple(warnings),
         watched,
         ceilings,
+        tuple(traces),
     )
 
 

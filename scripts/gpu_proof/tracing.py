@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from harness.probes.profile import profile
-from harness.traces.summary import summarise
 
 from gpu_proof.findings import Part
 from gpu_proof.running import ROOT
+from harness.probes.profile import profile
+from harness.traces.summary import summarise
 
 WITHIN = 0.01
 

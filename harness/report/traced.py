@@ -1,0 +1,134 @@
+"""What traces say, in sentences: where an iteration's time goes, and what differs between two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.model import BASELINE, Spent, Traced, TraceSummary, parameters
+from harness.report.words import digits, inert, quantity
+from harness.store import Run
+from harness.traces.difference import Change, changes
+
+MOST_NAMED = 3
+"""Differences named in one sentence."""
+
+LONGEST_NAME = 80
+"""Characters of a kernel's or operator's name in a sentence."""
+
+_WAITS = {
+    "idle_loader_seconds": "for the loader",
+    "idle_sync_seconds": "for synchronisation",
+    "idle_copy_seconds": "for copies",
+    "idle_other_seconds": "with its work already queued",
+}
+
+
+def cause(summary: TraceSummary) -> str:
+    """One sentence that names what most of the time goes to."""
+    wall = summary.wall_seconds
+    if wall <= 0:
+        return "the trace has no time in it"
+    parts = {name: getattr(summary, name) / wall for name in (*_WAITS, "idle_host_seconds")}
+    most = max(parts, key=lambda name: parts[name])
+    if summary.busy_seconds / wall >= parts[most]:
+        return _busy(summary)
+    if most == "idle_host_seconds":
+        return _host(summary, parts[most])
+    if not summary.gpu:
+        return f"the loop waits {_share(parts[most])} of the time for the loader"
+    return f"the GPU waits {_share(parts[most])} of the time {_WAITS[most]}"
+
+
+def _busy(summary: TraceSummary) -> str:
+    share = summary.busy_seconds / summary.wall_seconds
+    if not summary.gpu:
+        whole = f"{_share(share)} of the time goes to operators"
+        return f"{whole}{_most(summary.operators, sum(spent.seconds for spent in summary.operators))}"
+    if summary.copy_seconds > summary.kernel_seconds:
+        return f"the GPU is busy {_share(share)} of the time, mostly with copies"
+    whole = f"the GPU is busy {_share(share)} of the time"
+    if summary.tensor_core_share is not None:
+        whole += f", {_share(summary.tensor_core_share)} of its kernels' time on tensor cores"
+    return whole + _most(summary.kernels, summary.kernel_seconds)
+
+
+def _host(summary: TraceSummary, share: float) -> str:
+    if not summary.gpu:
+        return f"{_share(share)} of the time goes to Python and whatever else is in no operator"
+    each = summary.launches / summary.iterations
+    return (
+        f"the GPU waits {_share(share)} of the time for the host to launch: {each:.3g} kernels an iteration "
+        f"of {quantity(summary.kernel_seconds / max(1, summary.launches), 's')} each"
+    )
+
+
+def _most(spent: Sequence[Spent], whole: float) -> str:
+    if not spent or whole <= 0:
+        return ""
+    return f", most of it {_name(spent[0].name)} ({_share(spent[0].seconds / whole)})"
+
+
+def difference(base: TraceSummary, head: TraceSummary) -> str:
+    """What the head's iteration has more of than the base's, or less of where it is shorter, the largest first.
+
+    ``aten::linear runs 2x instead of 1x, +1.20 ms``; a sentence that says so where nothing stands out.
+    """
+    found = changes(base, head)
+    grew = head.wall_seconds / head.iterations >= base.wall_seconds / base.iterations
+    return _sentence([change for change in found if (change.seconds > 0) is grew], grew=grew)
+
+
+def growth(base: TraceSummary, head: TraceSummary) -> str:
+    """The same of what grew alone, whatever the traced passes took as a whole."""
+    return _sentence([change for change in changes(base, head) if change.seconds > 0], grew=True)
+
+
+def _sentence(found: Sequence[Change], *, grew: bool) -> str:
+    if not found:
+        return f"the profiles show the same calls, none of them much {'longer' if grew else 'shorter'}"
+    # A count that differs says what was changed; times alone may be the machine's.
+    first = sorted(found, key=lambda change: not change.other_calls)
+    return "; ".join(_told(change) for change in first[:MOST_NAMED])
+
+
+def _told(change: Change) -> str:
+    name = f"kernel {_name(change.name)}" if change.kernel else _name(change.name)
+    more = f"{'+' if change.seconds >= 0 else '-'}{quantity(abs(change.seconds), 's')}"
+    if change.other_calls:
+        return f"{name} runs {_times(change.head_calls)} instead of {_times(change.base_calls)}, {more}"
+    return f"{name} {more}"
+
+
+def _times(calls: float) -> str:
+    whole = round(calls)
+    return f"{whole if abs(calls - whole) < 0.005 else digits(calls)}x"
+
+
+def trace_notes(run: Run, case: str, variant: str) -> list[str]:
+    """Footnotes for a variant that was traced: the cause, what differs from the baseline, where the trace lies."""
+    notes = []
+    for traced in (each for each in run.traces if (each.case, each.variant) == (case, variant)):
+        told = [part for part in (traced.cause, traced.note) if part]
+        base = next((each.summary for each in run.traces if (each.case, each.variant) == (case, BASELINE)), None)
+        if traced.summary is not None and base is not None and variant != BASELINE:
+            told.append(f"against the baseline: {difference(base, traced.summary)}")
+        if traced.file:
+            told.append(traced.file)
+        where = " ".join(part for part in (parameters(case), variant) if part)
+        notes.append(f"trace of {inert(where, 100)}: {'; '.join(told)}")
+    return notes
+
+
+def described(traced: Traced) -> str:
+    """A traced pass in one line, for whoever watches a run."""
+    words = traced.cause or traced.note
+    slower = traced.slow_down
+    return f"{words} (the profiler made it {slower:.2g}x as long)" if slower is not None and slower > 1.1 else words
+
+
+def _name(name: str) -> str:
+    return inert(name, LONGEST_NAME) or "(no name)"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.0f} %"

@@ -1,0 +1,92 @@
+"""Hold our numbers of a GPU trace against HolisticTraceAnalysis's: kernel totals and busy time within 1 %.
+
+Usage: python scripts/trace_against_hta.py TRACE [TRACE ...]   (needs HolisticTraceAnalysis: the group "traces")
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import shutil
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+
+from harness.traces.events import Kind, read
+from harness.traces.intervals import length
+from harness.traces.summary import busiest, busy_times, summary
+
+LIMIT = 0.01
+
+
+def main() -> int:
+    """Compare each trace named; the exit status says whether all agree."""
+    if len(sys.argv) < 2:
+        print(__doc__)
+        return 2
+    logging.disable(logging.CRITICAL)
+    agree = [compare(Path(name)) for name in sys.argv[1:]]
+    return 0 if all(agree) else 1
+
+
+def compare(path: Path) -> bool:
+    """Print both tools' figures side by side."""
+    start = perf_counter()
+    events = read(path)
+    device = busiest(events)
+    ours_took = perf_counter() - start
+    if device is None:
+        print(f"{path.name}: no GPU in it")
+        return True
+    start = perf_counter()
+    busy, span, kernels = theirs(path)
+    theirs_took = perf_counter() - start
+    times = busy_times(device)
+    own = device.chosen(device.kind == Kind.KERNEL)
+    sums = np.bincount(own.name, own.seconds, minlength=len(own.names))
+    rows = [
+        ("busy", length(times), busy),
+        ("from first to last", float(device.end.max() - device.start.min()), span),
+        ("all kernels", float(own.seconds.sum()), sum(kernels.values())),
+        *(
+            (own.names[index][:60], float(sums[index]), kernels.get(own.names[index], 0.0))
+            for index in np.argsort(-sums)[:5].tolist()
+            if sums[index]
+        ),
+    ]
+    print(f"{path.name}: {len(own.name)} kernels; read in {ours_took:.2f} s, by HTA in {theirs_took:.2f} s")
+    agree = True
+    for name, mine, other in rows:
+        off = abs(mine - other) / other if other else float(mine != 0)
+        agree &= off <= LIMIT
+        print(f"  {name:60}  {1e3 * mine:12.4f} ms  {1e3 * other:12.4f} ms  off by {100 * off:.3f} %")
+    told = summary(events)
+    idle = sum(getattr(told, f"idle_{part}_seconds") for part in ("loader", "host", "sync", "copy", "other"))
+    off = abs(told.busy_seconds + idle - told.wall_seconds) / told.wall_seconds
+    print(f"  busy and idle parts against the wall: off by {100 * off:.6f} %")
+    return agree and off <= LIMIT
+
+
+def theirs(path: Path) -> tuple[float, float, dict[str, float]]:
+    """HTA's busy seconds, the span they are in, and seconds by kernel, of the device with the most events."""
+    from hta.common.trace_parser import parse_trace_dataframe
+    from hta.utils.utils import merge_kernel_intervals
+
+    with TemporaryDirectory(prefix="tipbench-") as folder:
+        copy = Path(folder) / "trace.json.gz"
+        with path.open("rb") as source:
+            packed = source.read(2) == b"\x1f\x8b"
+        if packed:
+            shutil.copy(path, copy)
+        else:
+            with path.open("rb") as source, gzip.open(copy, "wb") as target:
+                shutil.copyfileobj(source, target)
+        _, frame, symbols = parse_trace_dataframe(str(copy))
+    raise NotImplementedError(frame, symbols, merge_kernel_intervals)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""What traces say in words and frames: causes, differences between two, and a run's records of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_report import claim, contests, saved, shown
+
+from harness import store
+from harness.model import BASELINE, Spent, Traced, TraceSummary, traced_from
+from harness.report.trace_frame import trace_frame
+from harness.report.traced import cause, difference, growth
+from harness.store import Run, StoreError, trace_name
+from harness.traces.difference import changes
+
+EMPTY = TraceSummary(
+    gpu=False, iterations=2, wall_seconds=0.02, busy_seconds=0.0, idle_loader_seconds=0.0, idle_host_seconds=0.0,
+    idle_sync_seconds=0.0, idle_copy_seconds=0.0, idle_other_seconds=0.0, kernel_seconds=0.0, copy_seconds=0.0,
+    overlap=None, launches=0, tensor_core_share=None, operators=(), kernels=(),
+)  # fmt: skip
+
+
+def spent(name: str, calls: int, seconds: float, outer: bool = True) -> Spent:
+    """An operator that calls nothing."""
+    return Spent(name, calls, seconds, calls if outer else 0, seconds if outer else 0.0)
+
+
+def cpu(*operators: Spent, wall: float = 0.02, iterations: int = 2, **parts: float) -> TraceSummary:
+    """A trace of the CPU; busy is its outer operators' time."""
+    busy = sum(each.outer_seconds for each in operators)
+    idle = {"idle_host_seconds": wall - busy - sum(parts.values()), **parts}
+    return replace(EMPTY, iterations=iterations, wall_seconds=wall, busy_seconds=busy, operators=operators, **idle)
+
+
+# --- the cause --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("summary", "says"),
+    [
+        (
+            cpu(spent("aten::addmm", 2, 0.012), spent("aten::t", 2, 0.003)),
+            "75 % of the time goes to operators, most of it aten::addmm (80 %)",
+        ),
+        (cpu(idle_loader_seconds=0.015), "the loop waits 75 % of the time for the loader"),
+        (cpu(spent("aten::t", 2, 0.002)), "90 % of the time goes to Python and whatever else is in no operator"),
+        (replace(EMPTY, wall_seconds=0.0), "the trace has no time in it"),
+        (
+            replace(EMPTY, gpu=True, busy_seconds=0.018, kernel_seconds=0.016, tensor_core_share=0.5,
+                    kernels=(spent("gemm", 8, 0.012),)),
+            "the GPU is busy 90 % of the time, 50 % of its kernels' time on tensor cores, most of it gemm (75 %)",
+        ),
+        (
+            replace(EMPTY, gpu=True, busy_seconds=0.018, copy_seconds=0.017, kernel_seconds=0.001),
+            "the GPU is busy 90 % of the time, mostly with copies",
+        ),
+        (
+            replace(EMPTY, gpu=True, busy_seconds=0.002, idle_host_seconds=0.016, kernel_seconds=0.002, launches=200),
+            "the GPU waits 80 % of the time for the host to launch: 100 kernels an iteration of 10.0 us each",
+        ),
+        (replace(EMPTY, gpu=True, idle_loader_seconds=0.016), "the GPU waits 80 % of the time for the loader"),
+        (replace(EMPTY, gpu=True, idle_sync_seconds=0.016), "the GPU waits 80 % of the time for synchronisation"),
+        (replace(EMPTY, gpu=True, idle_copy_seconds=0.016), "the GPU waits 80 % of the time for copies"),
+    ],
+)  # fmt: skip
+def test_the_cause_is_what_most_of_the_time_goes_to(summary: TraceSummary, says: str) -> None:
+    """One sentence for the largest part."""
+    assert cause(summary) == says
+
+
+def test_hostile_names_have_no_power() -> None:
+    """A kernel may be called anything."""
+    told = cause(cpu(spent("\x1b[31mred\n" + "x" * 10_000, 1, 0.02)))
+    assert "\x1b" not in told
+    assert "\n" not in told
+    assert len(told) < 300
+
+
+# --- the difference ---------------------------------------------------------------------------------------------------
+
+
+def test_more_calls_are_named_with_their_counts() -> None:
+    """An operator called twice as often is named, per iteration, whatever the numbers of iterations."""
+    base = cpu(spent("aten::linear", 2, 0.0024), spent("aten::relu", 2, 0.001))
+    head = cpu(spent("aten::linear", 8, 0.0096), spent("aten::relu", 4, 0.002), iterations=4, wall=0.045)
+    assert difference(base, head).startswith("aten::linear runs 2x instead of 1x, +1.20 ms")
+    assert "relu" not in difference(base, head)
+    assert difference(head, base).startswith("aten::linear runs 1x instead of 2x, -1.20 ms")
+
+
+def test_what_takes_longer_is_named_with_its_time() -> None:
+    """Equal counts: the time counts, if it is noticeable."""
+    base = cpu(spent("aten::mm", 2, 0.010), spent("aten::t", 2, 0.004))
+    head = cpu(spent("aten::mm", 2, 0.014), spent("aten::t", 2, 0.0041), wall=0.024)
+    assert difference(base, head) == "aten::mm +2.00 ms"
+    assert [change.name for change in changes(base, head)] == ["aten::mm"]
+
+
+def test_what_is_new_or_gone_is_named() -> None:
+    """One side's operators are compared with none."""
+    base = cpu(spent("aten::mm", 2, 0.010))
+    head = cpu(spent("aten::mm", 2, 0.010), spent("aten::copy_", 6, 0.003), wall=0.023)
+    assert difference(base, head) == "aten::copy_ runs 3x instead of 0x, +1.50 ms"
+
+
+def test_inner_operators_count_where_outer_ones_are_the_same() -> None:
+    """A compiled region is one call; what it calls twice as often is inside."""
+    region = Spent("Torch-Compiled Region: 0/0", 2, 0.001, 2, 0.010)
+    longer = Spent("Torch-Compiled Region: 0/0", 2, 0.001, 2, 0.014)
+    base = cpu(region, spent("aten::mm", 2, 0.008, outer=False))
+    head = cpu(longer, spent("aten::mm", 4, 0.012, outer=False), wall=0.024)
+    assert difference(base, head).startswith("aten::mm runs 2x instead of 1x, +2.00 ms; Torch-Compiled Region")
+
+
+def test_kernels_and_waits_are_named() -> None:
+    """On a GPU kernels say what grew; parts of the idle time are named as such."""
+    base = replace(EMPTY, gpu=True, kernels=(spent("gemm", 2, 0.010),), idle_loader_seconds=0.004)
+    head = replace(base, kernels=(spent("gemm", 4, 0.020),), idle_loader_seconds=0.010, wall_seconds=0.036)
+    assert difference(base, head) == "kernel gemm runs 2x instead of 1x, +5.00 ms; waiting for the loader +3.00 ms"
+
+
+def test_the_same_profiles_say_so() -> None:
+    """Noise is not named."""
+    base = cpu(spent("aten::mm", 2, 0.010))
+    assert difference(base, cpu(spent("aten::mm", 2, 0.0101))) == (
+        "the profiles show the same calls, none of them much longer"
+    )
+    assert changes(EMPTY, replace(EMPTY, wall_seconds=0.0)) == ()
+
+
+def test_growth_names_only_what_grew() -> None:
+    """For a gate a profile that happens to be shorter as a whole still names what there is more of."""
+    base = cpu(spent("aten::mm", 2, 0.010), spent("aten::t", 2, 0.006), wall=0.024)
+    head = cpu(spent("aten::mm", 4, 0.012), spent("aten::t", 2, 0.002))
+    assert growth(base, head) == "aten::mm runs 2x instead of 1x, +1.00 ms"
+
+
+# --- records and frames -----------------------------------------------------------------------------------------------
+
+C = claim("C1")
+CASE = f"{C.path}::{C.function}[m]"
+
+
+def traced_run(folder: Path, *traces: Traced) -> Run:
+    """A run with one case and these traces."""
+    run = saved(folder, [C], contests(C, "m", 7, tip=2e-3))
+    writer = store.Writer(folder / "more.jsonl")
+    for each in traces:
+        store.write_trace(writer, each)
+    writer.close()
+    return store.load(run.folder)
+
+
+SUMMARY = cpu(spent("aten::linear", 4, 0.012))
+BASE = cpu(spent("aten::linear", 2, 0.006), wall=0.012)
+TRACED = Traced(CASE, "C1", "tip", 9, "traces/c1-tip.json.gz", 1000, 0.01, 0.012, cause(SUMMARY), "", SUMMARY)
+OF_BASE = replace(TRACED, variant=BASELINE, file="traces/c1-base.json.gz", cause=cause(BASE), summary=BASE)
+
+
+def test_records_of_traces_come_back(tmp_path: Path) -> None:
+    """What was written is what is loaded, in order."""
+    failed = Traced(CASE, "C1", "tip", 3, note="no trace: RuntimeError: no CUPTI")
+    assert traced_run(tmp_path, OF_BASE, TRACED, failed).traces == (OF_BASE, TRACED, failed)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("file", "../../etc/passwd"),
+        ("file", "/etc/passwd"),
+        ("file", "traces/../x"),
+        ("file", "traces/.."),
+        ("file", "traces/a\\b"),
+        ("file", 7),
+        ("seconds", "long"),
+        ("file_bytes", True),
+        ("summary", []),
+        ("summary", {**asdict(SUMMARY), "wall_seconds": None}),
+        ("summary", {**asdict(SUMMARY), "operators": [{"name": 1}]}),
+        ("summary", {**asdict(SUMMARY), "more": 1}),
+    ],
+)
+def test_foreign_records_are_refused(tmp_path: Path, field: str, value: Any) -> None:
+    """No path out of the run's folder, no other types: one error with file and line."""
+    traced_run(tmp_path, TRACED)
+    path = tmp_path / "more.jsonl"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}) + "\n")
+    with pytest.raises(StoreError, match=r"more\.jsonl:1"):
+        store.load(tmp_path)
+
+
+def test_a_record_that_is_no_trace() -> None:
+    """Infinite numbers are refused as well."""
+    with pytest.raises(ValueError, match="finite"):
+        traced_from({**asdict(TRACED), "seconds": float("inf")})
+
+
+def test_the_frame_has_a_row_a_trace(tmp_path: Path) -> None:
+    """Columns as the docstring says, parts that add up, and the difference from the baseline's trace."""
+    frame = trace_frame(traced_run(tmp_path, OF_BASE, TRACED, Traced(CASE, "C1", "other", 3, note="no trace: x")))
+    assert list(frame["variant"]) == [BASELINE, "tip", "other"]
+    tip = frame.iloc[1]
+    assert tip["slow_down"] == pytest.approx(1.2)
+    assert tip["top_operator"] == "aten::linear"
+    assert tip["difference"].startswith("aten::linear runs 2x instead of 1x, +3.00 ms")
+    parts = frame[[name for name in frame.columns if name.startswith("idle_")]].sum(axis=1) + frame["busy_seconds"]
+    assert parts[:2].to_numpy() == pytest.approx(frame["wall_seconds"][:2].to_numpy())
+    assert frame["wall_seconds"].isna().tolist() == [False, False, True]
+    assert frame["note"][2] == "no trace: x"
+    assert len(trace_frame(traced_run(tmp_path / "none"))) == 0
+
+
+def test_the_report_has_the_cause_as_a_footnote(tmp_path: Path) -> None:
+    """The row of a traced variant points to its cause, what differs from the baseline, and the file."""
+    told = " ".join(shown(traced_run(tmp_path, OF_BASE, TRACED)).split())
+    assert "trace of m tip: 60 % of the time goes to operators" in told
+    assert "against the baseline: aten::linear runs 2x instead of 1x, +3.00 ms" in told
+    assert "traces/c1-tip.json.gz" in told
+
+
+@pytest.mark.parametrize("case", ["a.py::b[x]", "../../a.py::b[../../x]", "\u2028.py::b[\x00\n]", "a" * 5000, "-"])
+def test_names_of_traces_are_plain(case: str) -> None:
+    """Whatever a case is called, its trace lies in the folder of traces, under a name of its own."""
+    name = trace_name(case, "tip")
+    folder, file = name.split("/")
+    assert folder == "traces"
+    assert file.endswith(".json.gz")
+    assert set(file) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+    assert len(file) < 130
+    assert not file.startswith((".", "-"))
+    assert trace_name(case, "tip") != trace_name(case, "other")
