@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ from time import perf_counter
 
 import numpy as np
 
-from harness.traces.events import Kind, read
+from harness.traces.chunks import opened
+from harness.traces.events import LONGEST_NAME, Kind, read
 from harness.traces.intervals import length
 from harness.traces.summary import busiest, busy_times, summary
 
@@ -71,21 +73,29 @@ def compare(path: Path) -> bool:
 
 
 def theirs(path: Path) -> tuple[float, float, dict[str, float]]:
-    """HTA's busy seconds, the span they are in, and seconds by kernel, of the device with the most events."""
-    from hta.common.trace_parser import parse_trace_dataframe
-    from hta.utils.utils import merge_kernel_intervals
+    """HTA's busy seconds, the span they are in, and seconds by kernel. It counts all GPUs of a trace as one."""
+    # HTA cuts every time down to whole microseconds unless it is told not to.
+    os.environ["HTA_DISABLE_NS_ROUNDING"] = "1"
+    from hta.trace_analysis import TraceAnalysis
 
     with TemporaryDirectory(prefix="tipbench-") as folder:
         copy = Path(folder) / "trace.json.gz"
-        with path.open("rb") as source:
-            packed = source.read(2) == b"\x1f\x8b"
-        if packed:
-            shutil.copy(path, copy)
-        else:
-            with path.open("rb") as source, gzip.open(copy, "wb") as target:
-                shutil.copyfileobj(source, target)
-        _, frame, symbols = parse_trace_dataframe(str(copy))
-    raise NotImplementedError(frame, symbols, merge_kernel_intervals)
+        with opened(path) as source, gzip.open(copy, "wb", compresslevel=1) as target:
+            shutil.copyfileobj(source, target)
+        analysis = TraceAnalysis(
+            trace_files={0: str(copy)}, trace_dir=folder, include_last_profiler_step=True
+        )
+        whole = analysis.get_temporal_breakdown(visualize=False).iloc[0]
+        _, by_name = analysis.get_gpu_kernel_breakdown(
+            visualize=False, duration_ratio=1.0, num_kernels=10**6, include_memory_kernels=False
+        )
+    columns = {name.partition("(")[0].strip(): name for name in [*whole.index, *by_name.columns]}
+    unit = 1e-9 if columns["kernel_time"].endswith("(ns)") else 1e-6
+    span = float(whole[columns["kernel_time"]]) * unit
+    idle = float(whole[columns["idle_time"]]) * unit
+    unit = 1e-9 if columns["sum"].endswith("(ns)") else 1e-6
+    sums = by_name.groupby("name")[columns["sum"]].sum() * unit
+    return span - idle, span, {str(name)[:LONGEST_NAME]: float(value) for name, value in sums.items()}
 
 
 if __name__ == "__main__":
