@@ -82,9 +82,7 @@ def theirs(path: Path) -> tuple[float, float, dict[str, float]]:
         copy = Path(folder) / "trace.json.gz"
         with opened(path) as source, gzip.open(copy, "wb", compresslevel=1) as target:
             shutil.copyfileobj(source, target)
-        analysis = TraceAnalysis(
-            trace_files={0: str(copy)}, trace_dir=folder, include_last_profiler_step=True
-        )
+        analysis = TraceAnalysis(trace_files={0: str(copy)}, trace_dir=folder, include_last_profiler_step=True)
         whole = analysis.get_temporal_breakdown(visualize=False).iloc[0]
         _, by_name = analysis.get_gpu_kernel_breakdown(
             visualize=False, duration_ratio=1.0, num_kernels=10**6, include_memory_kernels=False

@@ -339,7 +339,7 @@ def test_snapshots_that_nobody_can_take_are_said_once(folder: Path, play: Callab
 def test_the_budget_is_kept(folder: Path, play: Callable[..., Play], seconds: float) -> None:
     """Whatever cases cost, the run ends by its budget and the grace, and says that it was used up."""
     one = play(called(A, B, L), seconds=seconds)
-    one.ratios = {"tip": 1.02}
+    one.ratios = {"tip": 0.97}
     found = run(folder, Screen(), select=("A", "B", "L"), budget=100.0)
     assert one.clock.now() <= 100.0 * (1 + GRACE)
     assert found.ended == ("the time budget was used up" if seconds > 10 else "everything was decided")

@@ -100,9 +100,9 @@ def traced_from(record: Mapping[str, Any]) -> Traced:
 
 def _summary(record: Mapping[str, Any]) -> TraceSummary:
     content = dict(record)
-    spent = {name: tuple(_spent(each) for each in content.pop(name)) for name in ("operators", "kernels")}
+    operators, kernels = (tuple(_spent(each) for each in content.pop(name)) for name in ("operators", "kernels"))
     _check(content, TraceSummary)
-    return TraceSummary(**content, **spent)
+    return TraceSummary(**content, operators=operators, kernels=kernels)
 
 
 def _spent(record: Mapping[str, Any]) -> Spent:

@@ -174,7 +174,11 @@ class _Bench:
         self._note_ceilings(question, called.environment, writer)
         standings = [self._standing(case, variants, called) for case, variants in called.cases.items()]
         self._schedule = Schedule(
-            standings, units=self._profile.units, solo=self._profile.solo, traces=self._traces.missing
+            standings,
+            units=self._profile.units,
+            solo=self._profile.solo,
+            traces=self._traces.missing,
+            trace_share=self._traces.share,
         )
         # Several processes import side by side; their first invocation waits for all of them.
         self._schedule.start_up[False] = crew.import_seconds / self._width + 0.5

@@ -19,9 +19,6 @@ from harness.model import METRICS, Claim, Kind, Measurement, Outcome, Status, Ve
 FIRST_GUESS = {False: 1.5, True: 15.0}
 """Seconds of a case in one invocation before any was measured; by whether it is a loader's."""
 
-TRACE_SHARE = 0.4
-"""The share of the time that is kept for traced passes at the most."""
-
 
 @dataclass(slots=True)
 class Standing:
@@ -79,7 +76,10 @@ class Trace:
 
 
 class Schedule:
-    """Keeps the standings and says what comes next."""
+    """Keeps the standings and says what comes next.
+
+    ``traces`` names the traced passes that are still wanted; ``trace_share`` of the time is kept for them at the most.
+    """
 
     def __init__(
         self,
@@ -89,6 +89,7 @@ class Schedule:
         solo: bool,
         thresholds: Thresholds | None = None,
         traces: Callable[[Iterable[Standing]], list[Trace]] = lambda _: [],
+        trace_share: float = 0.1,
     ) -> None:
         self.standings = {standing.case: standing for standing in standings}
         self.thresholds = thresholds or Thresholds()
@@ -96,6 +97,7 @@ class Schedule:
         self.solo_seconds = 12.0
         self.trace_seconds = 8.0
         self._traces = traces
+        self._trace_share = trace_share
         self._for_traces: float | None = None
         self._units = units
         self._solo = solo
@@ -120,7 +122,7 @@ class Schedule:
         """The next step that fits into ``left`` seconds, or None where nothing useful does."""
         traces = self._traces(self.standings.values())
         if self._for_traces is None:
-            self._for_traces = TRACE_SHARE * left
+            self._for_traces = self._trace_share * left
         kept = min(len(traces) * self.trace_seconds, self._for_traces)
         if (measure := self._next_measure(left - kept)) is not None:
             return measure

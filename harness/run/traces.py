@@ -17,6 +17,9 @@ from harness.traces.summary import summarise
 MOST_SURPRISES = 3
 """Surprising verdicts of one run that are traced without being asked for."""
 
+ASKED_SHARE, SURPRISE_SHARE = 0.4, 0.1
+"""Shares of a run's time that are kept for traces at the most: where they were asked for, and where they were not."""
+
 MOST_KEPT = 64 << 20
 """Bytes of a trace that is kept, compressed; Perfetto opens a few hundred megabytes of JSON, ten times as much."""
 
@@ -28,6 +31,7 @@ class Traces:
         self.done: dict[tuple[str, str], Traced] = {}
         self._claims = frozenset(claims)
         self._surprises = surprises
+        self.share = ASKED_SHARE if claims else SURPRISE_SHARE
         self._explained: dict[tuple[str, str], None] = {}
 
     def missing(self, standings: Iterable[Standing]) -> list[Trace]:

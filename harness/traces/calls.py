@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -62,10 +64,10 @@ def _nested(own: Events) -> tuple[Times, npt.NDArray[np.bool_]]:
 
 def _spent(
     names: tuple[str, ...],
-    calls: npt.NDArray[np.int64],
-    seconds: Times,
-    outer_calls: npt.NDArray[np.int64],
-    outer_seconds: Times,
+    calls: npt.NDArray[Any],
+    seconds: npt.NDArray[Any],
+    outer_calls: npt.NDArray[Any],
+    outer_seconds: npt.NDArray[Any],
 ) -> tuple[Spent, ...]:
     dearest = np.argsort(-seconds, kind="stable")
     return tuple(

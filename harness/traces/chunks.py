@@ -13,9 +13,18 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Decoded = TypeVar("Decoded")
+
+
+class Source(Protocol):
+    """Whatever bytes can be read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most that many of the next bytes; none at the end."""
+        ...
+
 
 MOST_BYTES = 2 << 30
 """Bytes of JSON that are read of one trace at the most."""
@@ -79,7 +88,7 @@ class Pieces(Generic[Decoded]):
                 if len(buffer) > LONGEST_EVENT:
                     raise TraceError(f"{self._path} is no trace: something in it is longer than any event")
 
-    def _more(self, file: IO[bytes], count: int) -> bytes:
+    def _more(self, file: Source, count: int) -> bytes:
         parts = []
         while count > 0 and (part := file.read(count)):
             parts.append(part)
@@ -92,7 +101,7 @@ class Pieces(Generic[Decoded]):
             )
         return b"".join(parts)
 
-    def _skip_header(self, file: IO[bytes]) -> tuple[bytes, bytes]:
+    def _skip_header(self, file: Source) -> tuple[bytes, bytes]:
         """What comes after the events' opening bracket, and the bytes that close what was open before it."""
         buffer = b""
         while len(buffer) <= LONGEST_EVENT:
@@ -156,7 +165,7 @@ def _end_before(buffer: bytes, place: int) -> int:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[Source]:
     """The file, decompressed where it is gzip. Raises TraceError for whatever goes wrong until it is closed."""
     try:
         with path.open("rb") as raw:

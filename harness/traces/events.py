@@ -162,7 +162,7 @@ class _Table:
         self._columns: list[tuple[npt.NDArray[Any], ...]] = []
 
     def add(self, events: Sequence[Any]) -> None:
-        kinds: dict[str | None, int] = {**KINDS}
+        kinds: dict[str | None, int] = dict(KINDS.items())
         for event in events:
             if event.cat not in kinds:
                 kinds[event.cat] = KINDS.get(str(event.cat).lower(), NONE)

@@ -126,7 +126,8 @@ def _touched(times: Times, others: Times) -> Mask:
     if not len(others):
         return np.zeros(len(times), bool)
     last = np.searchsorted(others[:, 0], times[:, 1], side="left") - 1
-    return (last >= 0) & (others[np.maximum(last, 0), 1] > times[:, 0])
+    found: Mask = (last >= 0) & (others[np.maximum(last, 0), 1] > times[:, 0])
+    return found
 
 
 def _covered(events: Events, mask: Mask, window: Window) -> Times:
