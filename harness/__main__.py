@@ -40,34 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="short for the command list")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    bench = commands.add_parser(
-        "bench", help="put the claims on trial", description="Measure the claims on this machine."
-    )
-    _where(bench)
-    bench.add_argument("--budget", metavar="TIME", help="90s, 5m, 1h; default 10m (smoke 3m, thorough 1h)")
-    bench.add_argument(
-        "--profile",
-        choices=("smoke", "standard", "thorough"),
-        default="standard",
-        help="smoke: everything once, no verdicts; standard; thorough: more rounds",
-    )
-    bench.add_argument(
-        "--watch", metavar="HZ", help="look at GPU and host this often a second meanwhile; default 20, 0: never"
-    )
-    bench.add_argument(
-        "--memory-snapshot",
-        action="store_true",
-        help="keep each variant's CUDA allocations, with the lines that made them, as JSON in the run's folder",
-    )
-    bench.add_argument(
-        "--trace", metavar="NAMES", nargs="?", const="all", action="append", default=[],
-        help="also take a profiler trace of every variant, or only of these claims': L1,C4; what surprises is traced "
-        "anyway",
-    )  # fmt: skip
-    bench.add_argument("--list", action="store_true", help="list the claims and stop")
-    bench.add_argument("--cases", action="store_true", help="with --list: the cases and variants too (imports torch)")
-    bench.set_defaults(command=_bench)
-
+    _benching(commands)
     listing = commands.add_parser("list", help="list the claims")
     _where(listing)
     listing.add_argument("--cases", action="store_true", help="the cases and variants too (imports torch)")
@@ -139,6 +112,36 @@ def _ceilings_parser(commands: Any) -> None:
     ceilings.add_argument("--anew", action="store_true", help="measure again, whatever was kept")
     ceilings.add_argument("--json", type=Path, metavar="FILE", help="also write them as JSON")
     ceilings.set_defaults(command=_ceilings)
+
+
+def _benching(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bench = commands.add_parser(
+        "bench", help="put the claims on trial", description="Measure the claims on this machine."
+    )
+    _where(bench)
+    bench.add_argument("--budget", metavar="TIME", help="90s, 5m, 1h; default 10m (smoke 3m, thorough 1h)")
+    bench.add_argument(
+        "--profile",
+        choices=("smoke", "standard", "thorough"),
+        default="standard",
+        help="smoke: everything once, no verdicts; standard; thorough: more rounds",
+    )
+    bench.add_argument(
+        "--watch", metavar="HZ", help="look at GPU and host this often a second meanwhile; default 20, 0: never"
+    )
+    bench.add_argument(
+        "--memory-snapshot",
+        action="store_true",
+        help="keep each variant's CUDA allocations, with the lines that made them, as JSON in the run's folder",
+    )
+    bench.add_argument(
+        "--trace", metavar="NAMES", nargs="?", const="all", action="append", default=[],
+        help="also take a profiler trace of every variant, or only of these claims': L1,C4; what surprises is traced "
+        "anyway",
+    )  # fmt: skip
+    bench.add_argument("--list", action="store_true", help="list the claims and stop")
+    bench.add_argument("--cases", action="store_true", help="with --list: the cases and variants too (imports torch)")
+    bench.set_defaults(command=_bench)
 
 
 def _gating(parser: argparse.ArgumentParser) -> None:

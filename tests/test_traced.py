@@ -11,7 +11,7 @@ import pytest
 from test_report import claim, contests, saved, shown
 
 from harness import store
-from harness.model import BASELINE, Spent, Traced, TraceSummary, traced_from
+from harness.model import BASELINE, Ceiling, Spent, Traced, TraceSummary, Work, traced_from
 from harness.report.trace_frame import trace_frame
 from harness.report.traced import cause, difference, growth
 from harness.store import Run, StoreError, trace_name
@@ -212,6 +212,19 @@ def test_the_frame_has_a_row_a_trace(tmp_path: Path) -> None:
     assert frame["wall_seconds"].isna().tolist() == [False, False, True]
     assert frame["note"][2] == "no trace: x"
     assert len(trace_frame(traced_run(tmp_path / "none"))) == 0
+
+
+@pytest.mark.parametrize(
+    ("flops", "moved", "says"), [(1.5e9, 1e6, "compute"), (1.5e8, 3.6e6, "memory"), (1e8, 1e5, ""), (0.0, 0.0, "")]
+)
+def test_bound_is_the_nearest_ceiling(tmp_path: Path, flops: float, moved: float, says: str) -> None:
+    """Work that reaches half of a measured ceiling is bound by it; what is not declared or measured is not known."""
+    run = traced_run(tmp_path, TRACED)
+    work = Work(flops=flops, bytes=moved)
+    ceilings = (Ceiling("gemm_fp32", 1e12, "FLOP/s"), Ceiling("memory_copy", 2e9, "B/s"))
+    own = tuple(replace(measurement, work=work) for measurement in run.measurements)
+    assert trace_frame(replace(run, measurements=own, ceilings=ceilings))["bound"].tolist() == [says]
+    assert trace_frame(replace(run, measurements=own))["bound"].tolist() == [""]
 
 
 def test_the_report_has_the_cause_as_a_footnote(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.model import Traced
+from harness.report.shares import shares
 from harness.report.traced import difference
 from harness.store import Run
 
@@ -13,6 +14,10 @@ NUMBERS = (
     "idle_copy_seconds", "idle_other_seconds", "kernel_seconds", "copy_seconds", "overlap", "tensor_core_share",
 )  # fmt: skip
 """Fields of a summary that are numbers of their own columns."""
+
+
+BOUND = 0.5
+"""The share of a ceiling from which on a variant is held up by it."""
 
 
 def trace_frame(run: Run) -> pd.DataFrame:
@@ -39,6 +44,26 @@ def trace_frame(run: Run) -> pd.DataFrame:
     return pd.DataFrame([_row(run, traced) for traced in run.traces], columns=columns).astype(types)
 
 
+def bound(run: Run, traced: Traced) -> str:
+    """What a variant whose work is declared is held up by: ``compute``, ``memory``, or nothing that is known.
+
+    It is the ceiling that the work comes nearer to, where it reaches half of it at least: below that neither does, and
+    the idle time says more.
+    """
+    claim = next((claim for claim in run.claims if claim.name == traced.claim), None)
+    if claim is None or claim.loader:
+        return ""
+    own = [measurement for measurement in run.measurements if measurement.case == traced.case]
+    found = shares(run, claim, own, traced.variant)
+    reached = {
+        word: share
+        for word, work in (("compute", "flops"), ("memory", "bytes"))
+        if work in found and (share := found[work].share) is not None
+    }
+    nearest = max(reached, key=lambda word: reached[word], default="")
+    return nearest if nearest and reached[nearest] >= BOUND else ""
+
+
 def _row(run: Run, traced: Traced) -> dict[str, object]:
     row: dict[str, object] = {
         name: getattr(traced, name)
@@ -47,7 +72,7 @@ def _row(run: Run, traced: Traced) -> dict[str, object]:
             "cause", "note",
         )
     }  # fmt: skip
-    row |= {"bound": "", "top_operator": "", "top_kernel": "", "difference": ""}
+    row |= {"bound": bound(run, traced), "top_operator": "", "top_kernel": "", "difference": ""}
     summary = traced.summary
     if summary is None:
         return row
