@@ -92,6 +92,13 @@ def test_more_calls_are_named_with_their_counts() -> None:
     assert difference(head, base).startswith("aten::linear runs 1x instead of 2x, -1.20 ms")
 
 
+def test_counts_count_whatever_the_times_say() -> None:
+    """Twice the calls in a profile that happened to be quicker are named, without its seconds."""
+    base = cpu(spent("aten::linear", 2, 0.012))
+    head = cpu(spent("aten::linear", 4, 0.011))
+    assert growth(base, head) == "aten::linear runs 2x instead of 1x"
+
+
 def test_what_takes_longer_is_named_with_its_time() -> None:
     """Equal counts: the time counts, if it is noticeable."""
     base = cpu(spent("aten::mm", 2, 0.010), spent("aten::t", 2, 0.004))

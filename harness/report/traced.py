@@ -75,12 +75,12 @@ def difference(base: TraceSummary, head: TraceSummary) -> str:
     """
     found = changes(base, head)
     grew = head.wall_seconds / head.iterations >= base.wall_seconds / base.iterations
-    return _sentence([change for change in found if (change.seconds > 0) is grew], grew=grew)
+    return _sentence([change for change in found if change.more is grew], grew=grew)
 
 
 def growth(base: TraceSummary, head: TraceSummary) -> str:
     """The same of what grew alone, whatever the traced passes took as a whole."""
-    return _sentence([change for change in changes(base, head) if change.seconds > 0], grew=True)
+    return _sentence([change for change in changes(base, head) if change.more], grew=True)
 
 
 def _sentence(found: Sequence[Change], *, grew: bool) -> str:
@@ -95,7 +95,9 @@ def _told(change: Change) -> str:
     name = f"kernel {_name(change.name)}" if change.kernel else _name(change.name)
     more = f"{'+' if change.seconds >= 0 else '-'}{quantity(abs(change.seconds), 's')}"
     if change.other_calls:
-        return f"{name} runs {_times(change.head_calls)} instead of {_times(change.base_calls)}, {more}"
+        runs = f"{name} runs {_times(change.head_calls)} instead of {_times(change.base_calls)}"
+        # Seconds that go the other way are the machine's.
+        return f"{runs}, {more}" if (change.seconds > 0) is change.more else runs
     return f"{name} {more}"
 
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from harness.model import Spent, TraceSummary
 
 NOTICEABLE = 0.02
-"""Share of the base's iteration that a change must have to be named."""
-
-NOTICEABLE_WITH_CALLS = 0.004
-"""The same where the number of calls differs, too: profiles are noisy in their times, not in their counts."""
+"""Share of the base's iteration that a change must have to be named. Where the number of calls differs it is enough
+that either side's calls have it: profiles are noisy in their times, not in their counts."""
 
 PARTS = {
     "idle_loader_seconds": "waiting for the loader",
@@ -24,13 +22,24 @@ PARTS = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What differs, per iteration: calls on either side (0 both where it is a part of the time), and seconds more."""
+    """What differs, per iteration: calls on either side (0 both where it is a part of the time), and their seconds."""
 
     name: str
     base_calls: float
     head_calls: float
-    seconds: float
+    base_seconds: float
+    head_seconds: float
     kernel: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Seconds more, by noisy profiles."""
+        return self.head_seconds - self.base_seconds
+
+    @property
+    def more(self) -> bool:
+        """Whether it grew: in its calls where these differ, else in its seconds."""
+        return self.head_calls > self.base_calls if self.other_calls else self.seconds > 0
 
     @property
     def other_calls(self) -> bool:
@@ -76,19 +85,25 @@ def _paired(
     for name in dict.fromkeys([*after, *before]):
         calls_before, seconds_before = before.get(name, (0.0, 0.0))
         calls_after, seconds_after = after.get(name, (0.0, 0.0))
-        more = seconds_after / head.iterations - seconds_before / base.iterations
-        yield Change(name, calls_before / base.iterations, calls_after / head.iterations, more, kernel)
+        yield Change(
+            name,
+            calls_before / base.iterations,
+            calls_after / head.iterations,
+            seconds_before / base.iterations,
+            seconds_after / head.iterations,
+            kernel,
+        )
 
 
 def _noticed(found: Iterable[Change], step: float) -> Iterator[Change]:
     for change in found:
-        least = NOTICEABLE_WITH_CALLS if change.other_calls else NOTICEABLE
-        if abs(change.seconds) >= least * step:
+        large = max(change.base_seconds, change.head_seconds) if change.other_calls else abs(change.seconds)
+        if large >= NOTICEABLE * step:
             yield change
 
 
 def _parts(base: TraceSummary, head: TraceSummary, step: float) -> Iterator[Change]:
     for field, name in PARTS.items():
-        more = getattr(head, field) / head.iterations - getattr(base, field) / base.iterations
-        if abs(more) >= NOTICEABLE * step:
-            yield Change(name, 0.0, 0.0, more)
+        before, after = getattr(base, field) / base.iterations, getattr(head, field) / head.iterations
+        if abs(after - before) >= NOTICEABLE * step:
+            yield Change(name, 0.0, 0.0, before, after)
