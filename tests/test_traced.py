@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from test_report import claim, contests, saved, shown
 
+import harness
 from harness import store
 from harness.model import BASELINE, Ceiling, Spent, Traced, TraceSummary, Work, traced_from
 from harness.report.trace_frame import trace_frame
@@ -219,6 +220,7 @@ def test_the_frame_has_a_row_a_trace(tmp_path: Path) -> None:
     assert frame["wall_seconds"].isna().tolist() == [False, False, True]
     assert frame["note"][2] == "no trace: x"
     assert len(trace_frame(traced_run(tmp_path / "none"))) == 0
+    assert len(harness.load(tmp_path).trace) == 3
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,13 @@ class Loaded:
         return energy_frame(self.run)
 
     @cached_property
+    def trace(self) -> pd.DataFrame:
+        """Traced passes, one row each: where the time went, its parts, launches, and the cause as a sentence."""
+        from harness.report.trace_frame import trace_frame
+
+        return trace_frame(self.run)
+
+    @cached_property
     def ceilings(self) -> pd.DataFrame:
         """What the machine reaches at best, one row a ceiling."""
         from harness.report.ceiling_frames import ceilings_frame
