@@ -13,9 +13,9 @@ import numpy as np
 from harness.compare.across import SECONDS, quiet_level
 from harness.compare.change import FEWEST, changes, parts, split
 from harness.compare.difference import ALPHA, shown_up_to
-from harness.compare.evidence import evidence, is_exact
+from harness.compare.evidence import KEEP, evidence, is_exact
 from harness.model import BASELINE, Claim, Course, Measurement, Status, Stretch
-from harness.stats import hodges_lehmann, signed_rank_interval
+from harness.stats import hodges_lehmann, quiet_ratio, signed_rank_interval
 from harness.store import Run
 
 Series = tuple[str, str, str]
@@ -71,8 +71,8 @@ class Trends:
         if is_exact(claim.metric):
             return {}
         names = {trial.variant for measurement in measurements for trial in measurement.trials} - {BASELINE}
-        units = {name: evidence(measurements, name, claim.metric).units for name in sorted(names)}
-        return {(name, claim.metric): median(unit.quiet for unit in found) for name, found in units.items() if found}
+        found = {name: _ratios(measurements, name, claim.metric) for name in sorted(names)}
+        return {(name, claim.metric): median(ratios) for name, ratios in found.items() if ratios}
 
     def _course(
         self, key: Series, runs: Sequence[int], levels: Sequence[float], p: float, memory: float, limit: float
@@ -103,6 +103,22 @@ def _own(measurements: Iterable[Measurement], claim: Claim) -> dict[tuple[str, s
                 if level is not None:
                     found[trial.variant, name].append(level)
     return {key: median(levels) for key, levels in found.items()}
+
+
+def _ratios(measurements: Sequence[Measurement], variant: str, metric: str) -> list[float]:
+    """The typical log ratio of each process, as a verdict takes it; what a verdict asks beside that is dear."""
+    found: list[float] = []
+    for measurement in measurements:
+        base, other = measurement.trial(BASELINE), measurement.trial(variant)
+        if measurement.survey or base is None or other is None:
+            continue
+        rows = base.samples.get(metric, ()), other.samples.get(metric, ())
+        if rows[0] and len(rows[0]) == len(rows[1]) and min(map(min, rows)) > 0 and not measurement.clock_events:
+            if base.status is other.status is Status.MEASURED:
+                found.append(quiet_ratio(*rows, KEEP))
+        else:
+            found += (unit.quiet for unit in evidence([measurement], variant, metric).units)
+    return found
 
 
 def _stretch(runs: Sequence[int], levels: Sequence[float], start: int, stop: int) -> Stretch:

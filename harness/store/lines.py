@@ -63,7 +63,7 @@ def read_lines(path: Path, warnings: list[str]) -> Iterator[tuple[int, Record]]:
             if len(line) > LONGEST_LINE:
                 raise StoreError(f"{path}:{number} is longer than {LONGEST_LINE >> 20} MiB: not a record of ours")
             try:
-                record = json.loads(line, parse_constant=no_constant)
+                record = json.loads(line.decode(), parse_constant=no_constant)
                 if not isinstance(record, dict):
                     raise ValueError("not an object")
             except (ValueError, RecursionError) as error:

@@ -84,6 +84,13 @@ class _Page(Page):
         return self.text(line.cells.get(name, ""), STYLES[line.tones.get(name, Tone.PLAIN)])
 
     def _beside(self, widths: Mapping[str, int], cells: Sequence[Text]) -> None:
+        if all(cell.cell_len <= width for cell, width in zip(cells, widths.values(), strict=False)):
+            # nothing has to be folded, and a table takes rich five times as long as a line
+            line = Text()
+            for cell, width in zip(cells, widths.values(), strict=False):
+                line.append_text(cell).append(" " * (width - cell.cell_len + GAP))
+            self.print(line, indent=INDENT)
+            return
         made = Grid.grid(padding=(0, GAP, 0, 0))
         for width in widths.values():
             made.add_column(width=width, overflow="fold")
