@@ -74,7 +74,7 @@ def test_exact_metrics_need_no_statistics() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_rule_is_benjamini_and_hochbergs(seed: int) -> None:
     """What is shown is what SciPy's adjusted p-values show; nothing is where there is no question."""
-    ps = np.random.default_rng(seed).uniform(0, 0.2, size=30) ** 2
+    ps = np.random.default_rng(seed).uniform(0, 1, size=30) ** 3
     limit = shown_up_to(list(ps), 0.05)
     assert list(ps <= limit) == list(false_discovery_control(ps) <= 0.05)
     assert shown_up_to([], 0.05) == shown_up_to([0.5], 0.05) == -1.0
