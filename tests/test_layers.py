@@ -40,6 +40,8 @@ ONLY_HERE = {
     "pytest_benchmark": {"plugin"},
     "pandas": {"report"},
     "pyarrow": {"report"},
+    "bokeh": {"report"},
+    "jinja2": {"report"},
     "torchvision": {"loading"},
     "scipy": {"stats", "compare"},
     "pynvml": {"probes"},

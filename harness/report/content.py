@@ -38,7 +38,7 @@ class Row:
     """One line of a claim's table, every cell in words and empty where there is nothing to say.
 
     ``better`` is None where the effect may be none; ``more`` is what would decide an open verdict; ``notes`` are
-    numbers of footnotes.
+    numbers of footnotes. ``verdict`` has the numbers that the words were made from.
     """
 
     case: str
@@ -54,11 +54,12 @@ class Row:
     units: str = ""
     more: str = ""
     notes: tuple[int, ...] = ()
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A claim with its rows; ``counts`` has its verdicts' words, commonest first."""
+    """A claim with its rows; ``counts`` has its verdicts' words, commonest first; ``margin`` is a share."""
 
     claim: str
     sentence: str
@@ -66,6 +67,7 @@ class Section:
     counts: tuple[tuple[Outcome, int], ...]
     rows: tuple[Row, ...]
     memory_notes: tuple[int, ...] = ()
+    margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ def _section(
         _counted(verdicts),
         tuple(rows),
         notes.of(f"memory: {source}" for source in sources),
+        claim.margin,
     )
 
 
@@ -190,7 +193,7 @@ def _row(
     remarks += traces
     reason = _reason(verdict)
     if found is None:
-        return Row(case, variant, verdict.outcome, reason, notes=notes.of(remarks))
+        return Row(case, variant, verdict.outcome, reason, notes=notes.of(remarks), verdict=verdict)
     remarks += found.warnings
     if found.unsteady:
         usual = "" if found.mean_ratio is None else f" (total times: {found.mean_ratio:.3g}x the baseline's)"
@@ -212,6 +215,7 @@ def _row(
         units=f"{found.units} of {aim}" if near else str(found.units),
         more=f"{duration(verdict.more_seconds)} more" if near and verdict.more_seconds else "",
         notes=notes.of(remarks),
+        verdict=verdict,
     )  # fmt: skip
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from statistics import median
 
 from harness.model import BASELINE, Measurement, Status, Trial, metric
 from harness.report.words import two_sizes
+from harness.stats import signed_rank_interval
+
+_SIZES = (("peak_bytes", ""), ("pss_bytes", "PSS "), ("tree_bytes", ""))
 
 
 def typical(measurements: Iterable[Measurement], variant: str, name: str) -> float | None:
@@ -24,6 +28,20 @@ def typical(measurements: Iterable[Measurement], variant: str, name: str) -> flo
     return median(medians) if medians else single
 
 
+def level_interval(
+    measurements: Iterable[Measurement], variant: str, name: str, alpha: float = 0.05
+) -> tuple[float, float] | None:
+    """The exact interval of a metric's level over invocations; None for fewer than such an interval takes."""
+    medians = []
+    for measurement in measurements:
+        trial = measured(measurement, variant)
+        values = trial.samples.get(name) if trial is not None and not measurement.survey else None
+        if values and (level := median(values)) > 0:
+            medians.append(math.log(level))
+    found = signed_rank_interval(medians, alpha) if medians else None
+    return None if found is None else (math.exp(found[0]), math.exp(found[1]))
+
+
 def measured(measurement: Measurement, variant: str) -> Trial | None:
     """The variant's trial where it was measured, else None."""
     trial = measurement.trial(variant)
@@ -32,13 +50,22 @@ def measured(measurement: Measurement, variant: str) -> Trial | None:
 
 def memory(measurements: Sequence[Measurement], variant: str) -> tuple[str, tuple[str, ...]]:
     """Baseline -> variant and the sources, from the allocator's peak, else the solo passes, else the contest."""
-    for name, label in (("peak_bytes", ""), ("pss_bytes", "PSS "), ("tree_bytes", "")):
+    for name, label in _SIZES:
         base, other = single(measurements, BASELINE, name), single(measurements, variant, name)
         if base is not None and other is not None:
             meaning = metric(name).meaning
             sources = dict.fromkeys(f"{meaning} ({source or 'source not recorded'})" for _, source in (base, other))
             return label + two_sizes(base[0], other[0]), tuple(sources)
     return "", ()
+
+
+def memory_growth(measurements: Sequence[Measurement], variant: str) -> float | None:
+    """Bytes beyond the baseline's, by the same reading as `memory`; None where there is none."""
+    for name, _ in _SIZES:
+        base, other = single(measurements, BASELINE, name), single(measurements, variant, name)
+        if base is not None and other is not None:
+            return other[0] - base[0]
+    return None
 
 
 def single(measurements: Sequence[Measurement], variant: str, name: str) -> tuple[float, str] | None:

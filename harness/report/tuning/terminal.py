@@ -67,13 +67,21 @@ def described(setting: Setting) -> str:
     return ", ".join(filter(None, [setting.kind, count, ahead, pinned, f"batches of {setting.batch_size}"]))
 
 
-def _answer(page: Page, tuned: Tuned, answer: Ranked) -> None:
+def best(tuned: Tuned, answer: Ranked) -> str:
+    """The answer in words: ``dataloader, 2 workers, ..., the smallest of 3 settings that are as good``."""
     level = sum(1 for ranked in tuned.ranked if ranked.level)
     of = f", the smallest of {level} settings that are as good" if level > 1 else ""
-    page.print(page.text(f"best setting here: {described(answer.setting)}{of}", "bold green"), page.text(""))
+    return f"{described(answer.setting)}{of}"
+
+
+def code(tuned: Tuned, answer: Ranked) -> str:
+    """The answer as code to paste."""
     persistent = tuned.epoch is not None and tuned.epoch.persistent
-    page.print(page.text(snippet(answer.setting, persistent=persistent, device=tuned.device)), indent=4)
-    page.print(page.text(""))
+    return snippet(answer.setting, persistent=persistent, device=tuned.device)
+
+
+def gains(tuned: Tuned, answer: Ranked) -> list[str]:
+    """What the answer gains and what it costs, one fact each."""
     told = [f"{digits(1 / answer.seconds)} samples/s in the loop" if tuned.step != "none" else
             f"{digits(1 / answer.seconds)} samples/s"]  # fmt: skip
     default = tuned.of(tuned.default)
@@ -85,25 +93,66 @@ def _answer(page: Page, tuned: Tuned, answer: Ranked) -> None:
         told.append(f"{quantity(cpu, 's')} of CPU a sample")
     if (first := answer.readings.get("first_batch_seconds")) is not None:
         told.append(f"first batch after {quantity(first, 's')}")
-    page.print(page.text("; ".join(told)))
+    return told
+
+
+def advice(found: Headspace) -> str:
+    """What a perfect loader would save, or that yours is best left alone."""
+    bounds = f"{100 * found.low:.1f} to {100 * found.high:.1f} %"
+    if worth_a_look(found):
+        return f"a perfect loader would save {100 * found.share:.1f} % of the loop ({bounds})"
+    saving = f"a perfect one would save {100 * found.share:.1f} % ({bounds})"
+    return f"leave your loader alone: {saving}, within the noise"
+
+
+def parts(found: Headspace) -> list[tuple[str, str, str, str]]:
+    """Where the loop's time goes, per sample: the part, its time, its share, its interval."""
+    return [
+        (
+            PARTS[part.part],
+            quantity(part.seconds, "s"),
+            f"{100 * part.share:.1f} %",
+            f"{quantity(part.low, 's')} to {quantity(part.high, 's')}",
+        )
+        for part in found.parts
+    ]
+
+
+def columns(tuned: Tuned, width: int) -> dict[str, Callable[[Ranked], str]]:
+    """Titles and what is below them; what all settings have in common has no column, nor has what does not fit."""
+    found: dict[str, Callable[[Ranked], str]] = {
+        "kind": lambda ranked: ranked.setting.kind,
+        "workers": lambda ranked: str(ranked.setting.workers),
+        "ahead": lambda ranked: str(ranked.setting.prefetch or ""),
+    }
+    if any(ranked.setting.pin for ranked in tuned.ranked):
+        found["pinned"] = lambda ranked: "yes" if ranked.setting.pin else "no"
+    if len({ranked.setting.batch_size for ranked in tuned.ranked}) > 1:
+        found["batch"] = lambda ranked: str(ranked.setting.batch_size)
+    found["samples/s"] = lambda ranked: digits(1 / ranked.seconds)
+    found["slower by"] = _slower
+    if width >= WIDE:
+        found["interval"] = _bounds
+        found["wait p99"] = lambda ranked: _reading(ranked, "wait_p99_seconds", "s")
+    found["of cores"] = lambda ranked: "" if ranked.ceiling is None else f"{ranked.ceiling:.0%}"
+    found["memory"] = lambda ranked: _reading(ranked, "pss_bytes", "B")
+    if width >= WIDE:
+        found["laps"] = lambda ranked: str(ranked.laps)
+    found[""] = lambda ranked: fate(ranked, tuned)
+    return found
+
+
+def _answer(page: Page, tuned: Tuned, answer: Ranked) -> None:
+    page.print(page.text(f"best setting here: {best(tuned, answer)}", "bold green"), page.text(""))
+    page.print(page.text(code(tuned, answer)), indent=4)
+    page.print(page.text(""), page.text("; ".join(gains(tuned, answer))))
 
 
 def _headspace(page: Page, found: Headspace) -> None:
-    bounds = f"{100 * found.low:.1f} to {100 * found.high:.1f} %"
-    if worth_a_look(found):
-        said = f"a perfect loader would save {100 * found.share:.1f} % of the loop ({bounds})"
-    else:
-        saving = f"a perfect one would save {100 * found.share:.1f} % ({bounds})"
-        said = f"leave your loader alone: {saving}, within the noise"
-    page.print(page.text(""), page.text(said, "bold"), page.text("where the loop's time goes, per sample"))
+    page.print(page.text(""), page.text(advice(found), "bold"), page.text("where the loop's time goes, per sample"))
     table = grid(4)
-    for part in found.parts:
-        table.add_row(
-            page.text(PARTS[part.part]),
-            page.text(quantity(part.seconds, "s")),
-            page.text(f"{100 * part.share:.1f} %"),
-            page.text(f"{quantity(part.low, 's')} to {quantity(part.high, 's')}", "dim"),
-        )
+    for part, seconds, share, bounds in parts(found):
+        table.add_row(page.text(part), page.text(seconds), page.text(share), page.text(bounds, "dim"))
     page.print(table, indent=2)
     for warning in found.warnings:
         page.print(page.text(f"note: {inert(warning)}", "yellow"))
@@ -124,39 +173,16 @@ def _one_core(page: Page, tuned: Tuned) -> None:
 
 
 def _table(page: Page, tuned: Tuned) -> Table:
-    columns = _columns(tuned, page.width)
-    table = grid(len(columns))
-    table.add_row(*(page.text(title, "dim") for title in columns))
+    shown = columns(tuned, page.width)
+    table = grid(len(shown))
+    table.add_row(*(page.text(title, "dim") for title in shown))
     for ranked in tuned.ranked:
-        table.add_row(*(page.text(cell(ranked)) for cell in columns.values()))
+        table.add_row(*(page.text(cell(ranked)) for cell in shown.values()))
     return table
 
 
-def _columns(tuned: Tuned, width: int) -> dict[str, Callable[[Ranked], str]]:
-    """Titles and what is below them; what all settings have in common has no column, nor has what does not fit."""
-    columns: dict[str, Callable[[Ranked], str]] = {
-        "kind": lambda ranked: ranked.setting.kind,
-        "workers": lambda ranked: str(ranked.setting.workers),
-        "ahead": lambda ranked: str(ranked.setting.prefetch or ""),
-    }
-    if any(ranked.setting.pin for ranked in tuned.ranked):
-        columns["pinned"] = lambda ranked: "yes" if ranked.setting.pin else "no"
-    if len({ranked.setting.batch_size for ranked in tuned.ranked}) > 1:
-        columns["batch"] = lambda ranked: str(ranked.setting.batch_size)
-    columns["samples/s"] = lambda ranked: digits(1 / ranked.seconds)
-    columns["slower by"] = _slower
-    if width >= WIDE:
-        columns["interval"] = _bounds
-        columns["wait p99"] = lambda ranked: _reading(ranked, "wait_p99_seconds", "s")
-    columns["of cores"] = lambda ranked: "" if ranked.ceiling is None else f"{ranked.ceiling:.0%}"
-    columns["memory"] = lambda ranked: _reading(ranked, "pss_bytes", "B")
-    if width >= WIDE:
-        columns["laps"] = lambda ranked: str(ranked.laps)
-    columns[""] = lambda ranked: _fate(ranked, tuned)
-    return columns
-
-
-def _fate(ranked: Ranked, tuned: Tuned) -> str:
+def fate(ranked: Ranked, tuned: Tuned) -> str:
+    """Where the race left a setting: the best, as good, behind, or not settled."""
     if ranked.setting == tuned.answer:
         return "<- best"
     return "as good" if ranked.level else "behind" if ranked.behind else "not settled"

@@ -18,6 +18,7 @@ _FORMS = {
     "junit": "as JUnit XML",
     "benchmark-json": "the times as pytest-benchmark's JSON",
     "json": "as JSON, for machines",
+    "html": "as one HTML page that works offline",
 }
 
 
@@ -28,7 +29,7 @@ def add_report(commands: Any, report: Command) -> None:
     )
     parser.add_argument("run", nargs="?", default="latest", metavar="RUN", help=RUN)
     add_results(parser)
-    add_forms(parser, "markdown", "csv", "parquet", "junit", "benchmark-json", "json")
+    add_forms(parser, "markdown", "csv", "parquet", "junit", "benchmark-json", "json", "html")
     parser.set_defaults(command=report)
 
 

@@ -71,6 +71,12 @@ def write_run_forms(run: Run, options: argparse.Namespace) -> None:
 
         write_parquet(samples_frame(run), path)
 
+    def page(path: Path) -> None:
+        from harness.report.html import save_page
+        from harness.report.html.run_page import run_page
+
+        save_page(run_page(run, path), path)
+
     write_forms(
         options,
         {
@@ -80,7 +86,7 @@ def write_run_forms(run: Run, options: argparse.Namespace) -> None:
             "benchmark_json": lambda: as_json(benchmark_json(run)),
             "json": lambda: as_json(document(run)),
         },
-        {"parquet": frame_parquet},
+        {"parquet": frame_parquet, "html": page},
     )
 
 
@@ -100,8 +106,15 @@ def _gate(entry: Entry, options: argparse.Namespace) -> int:
         "junit": lambda: gate.junit(result),
         "json": lambda: as_json(gate.document(result)),
     }
-    _refuse(options, "a gate", texts.keys())
-    write_forms(options, texts)
+    _refuse(options, "a gate", {*texts, "html"})
+
+    def page(path: Path) -> None:
+        from harness.report.html import save_page
+        from harness.report.html.gate_page import gate_page
+
+        save_page(gate_page(result, entry.folder.name), path)
+
+    write_forms(options, texts, {"html": page})
     return result.status if result.status in (OK, 1, CANNOT_JUDGE) else CANNOT_JUDGE
 
 
@@ -109,11 +122,18 @@ def _tuning(run: Run, options: argparse.Namespace) -> int:
     from harness.report.tuning import show_tuned
 
     tuned = tuned_in(run)
-    _refuse(options, "a tuning", ("json",))
+    _refuse(options, "a tuning", ("json", "html"))
     show_tuned(tuned, console(options))
     from harness.report.plain import document_of
 
-    write_forms(options, {"json": lambda: as_json(document_of(tuned))})
+    def page(path: Path) -> None:
+        from harness.report.html import save_page
+        from harness.report.html.tuned_page import tuned_page
+        from harness.report.selftest import selftest_of
+
+        save_page(tuned_page(tuned, run.environment, selftest_of(run), run.folder.name), path)
+
+    write_forms(options, {"json": lambda: as_json(document_of(tuned))}, {"html": page})
     return OK if tuned.answer is not None else CANNOT_JUDGE
 
 

@@ -19,7 +19,7 @@ from harness.store import StoreError
 STDOUT = Path("-")
 _LONGEST = 2000
 
-FORMS = ("markdown", "csv", "parquet", "junit", "benchmark_json", "json")
+FORMS = ("markdown", "csv", "parquet", "junit", "benchmark_json", "json", "html")
 
 
 def console(options: argparse.Namespace) -> Console:
@@ -39,8 +39,9 @@ def check_forms(options: argparse.Namespace) -> None:
     """Raises StoreError for forms that cannot be written, before anything is read or shown."""
     if sum(getattr(options, form, None) == STDOUT for form in FORMS) > 1:
         raise StoreError("only one form can go to the standard output")
-    if getattr(options, "parquet", None) == STDOUT:
-        raise StoreError("--parquet does not go to the standard output: name a file")
+    for form in ("parquet", "html"):
+        if getattr(options, form, None) == STDOUT:
+            raise StoreError(f"--{form} does not go to the standard output: name a file")
 
 
 def write_forms(

@@ -1,0 +1,24 @@
+"""A saved run, gate or tuning as one HTML file that opens anywhere, offline.
+
+`parts` are what a page is made of; `run_page`, `gate_page` and `tuned_page` make one from a result; `render` turns it
+into a file. `drawing` is the only module that knows the plotting library, which is imported for nothing else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.report.html.parts import Page
+
+
+def save_page(page: Page, file: Path) -> None:
+    """Write a page. Raises OSError where the file cannot be written."""
+    from harness.report.html.render import html
+
+    text = html(page)
+    # line ends are left alone: the page's policy holds digests of its scripts
+    with file.open("w", encoding="utf-8", errors="replace", newline="\n") as opened:
+        opened.write(text)
+
+
+__all__ = ["save_page"]

@@ -1,0 +1,204 @@
+"""Loader curves: throughput and memory against the number of workers, with the bands that the samples allow."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bokeh.models import Column, Line, Scatter, VArea
+from bokeh.models.annotations import Legend, LegendItem
+
+from harness.model import BASELINE, Claim, Measurement, Tuned, parameters
+from harness.report.html.drawing import DASHES, LINES, MARKS, SMALL, canvas, draw, hover, item, painted, span, ticks
+from harness.report.html.parts import Figure, Grid
+from harness.report.readings import level_interval, typical
+from harness.report.words import inert, quantity
+
+_WORKERS = re.compile(r"(?:^|.*_)workers?_?(\d{1,4})$")
+_MEMORY = ("pss_bytes", "tree_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A loader with so many workers: items a second with the interval of its level, bytes held; None where unknown."""
+
+    workers: int
+    rate: float
+    low: float | None = None
+    high: float | None = None
+    memory: float | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points of one way of loading, by workers; ``level`` is a loader without workers of its own to compare with."""
+
+    label: str
+    points: tuple[Point, ...]
+
+
+def run_curves(claims: Iterable[Claim], by_case: dict[str, list[Measurement]]) -> list[Figure]:
+    """A figure for each case whose variants are named by their number of workers, ``workers_4`` say."""
+    figures: list[Figure | None] = []
+    for claim in claims:
+        prefix = f"{claim.path}::{claim.function}"
+        for case in sorted(case for case in by_case if case.partition("[")[0] == prefix):
+            measurements = by_case[case]
+            points = _points(measurements)
+            if len(points) < 2:
+                continue
+            title = inert(" ".join(filter(None, (claim.name, parameters(case)))), 80)
+            unit = "samples/s" if _items(measurements) else "iterations/s"
+            level = _point(measurements, BASELINE, 0)
+            figures.append(_figure(f"curve-{len(figures)}", title, unit, [Curve("workers", points)], level))
+    return [figure for figure in figures if figure is not None]
+
+
+def tuned_curves(tuned: Tuned) -> list[Figure]:
+    """The same of the settings that a tuning raced: a line for each kind, its best at each number of workers."""
+    best: dict[str, dict[int, Point]] = defaultdict(dict)
+    for ranked in tuned.ranked:
+        setting, rate = ranked.setting, 1 / ranked.seconds if ranked.seconds > 0 else 0.0
+        if rate <= 0 or not math.isfinite(rate):
+            continue
+        low, high = (rate * ranked.ratio / bound if bound > 0 else None for bound in (ranked.high, ranked.low))
+        point = Point(setting.workers, rate, low, high, ranked.readings.get("pss_bytes"), setting.name)
+        known = best[setting.kind].get(setting.workers)
+        if known is None or known.rate < rate:
+            best[setting.kind][setting.workers] = point
+    curves = [Curve(inert(kind, 40), tuple(points[n] for n in sorted(points))) for kind, points in best.items()]
+    if not any(len(curve.points) > 1 for curve in curves):
+        return []
+    figure = _figure("curve-tuned", "Settings that ran", "samples/s", curves[: len(LINES)], None)
+    return [figure] if figure else []
+
+
+def _points(measurements: Sequence[Measurement]) -> tuple[Point, ...]:
+    names = dict.fromkeys(trial.variant for measurement in measurements for trial in measurement.trials)
+    counts = {name: int(found[1]) for name in names if (found := _WORKERS.match(name))}
+    points = (_point(measurements, name, workers) for name, workers in counts.items())
+    return tuple(sorted((point for point in points if point is not None), key=lambda point: point.workers))
+
+
+def _point(measurements: Sequence[Measurement], name: str, workers: int) -> Point | None:
+    seconds, items = typical(measurements, name, "seconds"), _items(measurements) or 1.0
+    if not seconds or not math.isfinite(seconds):
+        return None
+    bounds = level_interval(measurements, name, "seconds")
+    held = next((held for kind in _MEMORY if (held := typical(measurements, name, kind)) is not None), None)
+    low, high = (items / bounds[1], items / bounds[0]) if bounds else (None, None)
+    return Point(workers, items / seconds, low, high, held, inert(name))
+
+
+def _items(measurements: Sequence[Measurement]) -> float:
+    return next((m.work.items for m in reversed(measurements) if m.work.items > 0), 0.0)
+
+
+def _figure(name: str, title: str, unit: str, curves: Sequence[Curve], level: Point | None) -> Figure | None:
+    points = [point for curve in curves for point in curve.points]
+    held = [point for point in points if point.memory is not None]
+    most = max(point.high or point.rate for point in [*points, *([level] if level else [])])
+    counts = sorted({point.workers for point in points})
+    across = span(counts[0] - 0.4, counts[-1] + 0.4)
+    rates = _panel(across, counts, 0.0, 1.12 * most, unit)
+    if level:
+        _level(rates, level, counts)
+    _rates(rates, curves, unit)
+    panels = [rates]
+    if held:
+        memory = _panel(across, counts, 0.0, 1.15 * max(point.memory or 0.0 for point in held), "B")
+        _memories(memory, curves)
+        panels.append(memory)
+    caption = f"Top: {unit}, the band is the 95 % interval of the level." + (" Below: memory." if held else "")
+    if level:
+        caption += f" Dashed: the baseline, {quantity(level.rate, '')} {unit}."
+    return Figure(
+        name, title, _told(title, unit, points), item(Column(children=panels, sizing_mode="stretch_width")), caption,
+        Grid("Numbers", ("loader", "workers", unit, "95 %", "memory"), tuple(
+            (point.name, str(point.workers), quantity(point.rate, ""), _bounds(point),
+             "" if point.memory is None else quantity(point.memory, "B"))
+            for point in [*([level] if level else []), *points]
+        )),
+    )  # fmt: skip
+
+
+def _panel(across: Any, counts: Sequence[int], low: float, high: float, unit: str) -> Any:
+    plot = canvas(230 if unit != "B" else 150, across, span(low, high))
+    ticks(plot.xaxis[0], {count: f"{count} worker{'' if count == 1 else 's'}" for count in counts})
+    if len(counts) > 5:
+        ticks(plot.xaxis[0], {count: str(count) for count in counts})
+    steps = _round_steps(high, 2.0 if unit == "B" else 10.0)
+    ticks(plot.yaxis[0], {step: quantity(step, unit if unit == "B" else "") if step else "0" for step in steps})
+    return plot
+
+
+def _level(plot: Any, level: Point, counts: Sequence[int]) -> None:
+    ends = [counts[0] - 0.4, counts[-1] + 0.4]
+    if level.low is not None and level.high is not None:
+        band = {"x": ends, "y1": [level.low] * 2, "y2": [level.high] * 2}
+        draw(plot, VArea, band, {"fill_color": "soft"}, fill_alpha=0.15)
+    draw(plot, Line, {"x": ends, "y": [level.rate] * 2}, {"line_color": "soft"}, line_dash="dashed", line_width=1.5)
+
+
+def _rates(plot: Any, curves: Sequence[Curve], unit: str) -> None:
+    items = []
+    for index, curve in enumerate(curves):
+        banded = [point for point in curve.points if point.low is not None and point.high is not None]
+        if len(banded) > 1:
+            bounds = {"y1": [point.low for point in banded], "y2": [point.high for point in banded]}
+            band = {"x": [point.workers for point in banded], **bounds}
+            draw(plot, VArea, band, {"fill_color": LINES[index]}, fill_alpha=0.18)
+        drawn = _line(plot, curve.points, [point.rate for point in curve.points], index)
+        hover(plot, drawn[1:], {"label": "", "rate": unit, "bounds": "95 %", "memory": "memory"})
+        items.append(LegendItem(label={"value": curve.label}, renderers=drawn))
+    if len(curves) > 1:
+        legend = Legend(items=items, location="bottom_right", label_text_font_size=SMALL)
+        painted(legend, background_fill_color="paper", label_text_color="ink", border_line_color="line")
+        plot.add_layout(legend)
+
+
+def _memories(plot: Any, curves: Sequence[Curve]) -> None:
+    for index, curve in enumerate(curves):
+        points = [point for point in curve.points if point.memory is not None]
+        if points:
+            drawn = _line(plot, points, [point.memory or 0.0 for point in points], index)
+            hover(plot, drawn[1:], {"label": "", "memory": "memory"})
+
+
+def _line(plot: Any, points: Sequence[Point], heights: Sequence[float], index: int) -> list[Any]:
+    colour, at = LINES[index], {"x": [point.workers for point in points], "y": heights}
+    about = {
+        "label": [point.name for point in points],
+        "rate": [quantity(point.rate, "") for point in points],
+        "bounds": [_bounds(point) or "none yet" for point in points],
+        "memory": ["?" if point.memory is None else quantity(point.memory, "B") for point in points],
+    }
+    line = draw(plot, Line, at, {"line_color": colour}, line_width=2, line_dash=DASHES[index])
+    colours = {"line_color": colour, "fill_color": colour}
+    return [line, draw(plot, Scatter, {**at, **about}, colours, size=8, marker=MARKS[index])]
+
+
+def _bounds(point: Point) -> str:
+    if point.low is None or point.high is None:
+        return ""
+    return f"{quantity(point.low, '')} to {quantity(point.high, '')}"
+
+
+def _round_steps(high: float, base: float) -> list[float]:
+    """About four steps from 0 that people find round: in tens, or of bytes in powers of two."""
+    if not high > 0 or not math.isfinite(high):
+        return [0.0]
+    rough = high / 4
+    power = base ** math.floor(math.log(rough, base))
+    step = next((factor * power for factor in (1, 2, 5) if factor * power >= rough), base * power)
+    return [step * count for count in range(int(high / step) + 1)]
+
+
+def _told(title: str, unit: str, points: Sequence[Point]) -> str:
+    said = ", ".join(f"{quantity(point.rate, '')} with {point.name}" for point in points[:10])
+    return f"{title}: {unit} against workers: {said}."

@@ -1,0 +1,137 @@
+"""The forest plot: every effect with its interval, beside the margin that counts as none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bokeh.models import HBar, Scatter, Segment
+
+from harness.report.html.drawing import canvas, draw, hover, item, span, ticks, words
+from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE, Figure
+from harness.report.words import inert
+
+ROW = 42
+"""Pixels a row takes: its words, and its interval below them."""
+
+LONGEST_LABEL = 34
+
+_EDGE = 1e4
+_SHAPES = {GOOD: "circle", BAD: "square", SAME: "diamond", OPEN: "circle", TROUBLE: "x", DIM: "circle", "": "circle"}
+_SPREAD = (1.0, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100, 300, 1000, 3000, 10000)
+_CLOSE = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Ratios as variant/baseline, the interval where there is one, the margin as a share, the rest in words."""
+
+    label: str
+    ratio: float
+    low: float | None
+    high: float | None
+    margin: float
+    tone: str
+    outcome: str
+    effect: str
+    interval: str
+    units: str = ""
+
+
+def drawable(ratio: float) -> bool:
+    """Whether a ratio has a place on the axis: not that of something to nothing."""
+    return math.isfinite(ratio) and 1 / _EDGE < ratio < _EDGE
+
+
+def forest(name: str, title: str, effects: Sequence[Effect], caption: str = "") -> Figure | None:
+    """A row for each effect, from the top down; None where none can be drawn."""
+    drawn = [effect for effect in effects if drawable(effect.ratio)]
+    if not drawn:
+        return None
+    left = len(effects) - len(drawn)
+    more = f" {left} not drawn: one of the two was nothing." if left else ""
+    return Figure(name, title, _told(title, drawn), item(_plot(drawn)), f"{caption}{more}".strip())
+
+
+def _plot(effects: Sequence[Effect]) -> Any:
+    low, high = _bounds(effects)
+    count = len(effects)
+    plot = canvas(count * ROW + 34, span(low, high), span(count - 0.5, -0.62), log=True, left=False)
+    ticks(plot.xaxis[0], _tick_labels(low, high))
+    at = [row + 0.2 for row in range(count)]
+    margins = {"y": at, "left": [1 / (1 + e.margin) for e in effects], "right": [1 + e.margin for e in effects]}
+    draw(plot, HBar, margins, {"fill_color": "band", "line_color": "band"}, height=0.44)
+    ends = {"x0": [1] * count, "x1": [1] * count, "y0": [y - 0.25 for y in at], "y1": [y + 0.25 for y in at]}
+    draw(plot, Segment, ends, {"line_color": "soft"}, line_width=1)
+    for tone in dict.fromkeys(effect.tone for effect in effects):
+        own = [(y, effect) for y, effect in zip(at, effects, strict=True) if effect.tone == tone]
+        _marks(plot, tone, own, (low, high))
+    above = [y - 0.32 for y in at]
+    labels = [inert(effect.label, LONGEST_LABEL) for effect in effects]
+    words(plot, {"x": [low] * count, "y": above, "text": labels}, "ink", text_baseline="bottom", x_offset=4)
+    told = {"x": [high] * count, "y": above, "text": [effect.effect for effect in effects]}
+    words(plot, told, "soft", text_baseline="bottom", text_align="right", x_offset=-4)
+    return plot
+
+
+def _marks(plot: Any, tone: str, own: Sequence[tuple[float, Effect]], bounds: tuple[float, float]) -> None:
+    low, high = bounds
+    effects = [effect for _, effect in own]
+    at = [y for y, _ in own]
+    about = {
+        "label": [inert(effect.label) for effect in effects],
+        "outcome": [effect.outcome for effect in effects],
+        "effect": [effect.effect for effect in effects],
+        "interval": [effect.interval or "none yet" for effect in effects],
+        "units": [effect.units for effect in effects],
+    }
+    colour = tone or DIM
+    ends = {
+        "x0": [max(low, effect.low) if effect.low is not None else effect.ratio for effect in effects],
+        "x1": [min(high, effect.high) if effect.high is not None else effect.ratio for effect in effects],
+    }
+    lines = draw(plot, Segment, {**ends, "y0": at, "y1": at, **about}, {"line_color": colour}, line_width=2.5)
+    # what is not decided is drawn hollow
+    colours = {"line_color": colour, "fill_color": "paper" if tone in (OPEN, DIM, "") else colour}
+    centres = {"x": [effect.ratio for effect in effects], "y": at, **about}
+    dots = draw(plot, Scatter, centres, colours, size=9, marker=_SHAPES[tone])
+    labels = {"label": "", "outcome": "verdict", "effect": "effect", "interval": "95 %", "units": "units"}
+    hover(plot, [lines, dots], labels)
+
+
+def _bounds(effects: Sequence[Effect]) -> tuple[float, float]:
+    ends = [value for e in effects for value in (e.ratio, e.low, e.high) if value is not None and drawable(value)]
+    edge = 2 * max(math.log1p(effect.margin) for effect in effects)
+    low, high = min(-edge, math.log(min(ends))), max(edge, math.log(max(ends)))
+    room = 0.06 * (high - low)
+    return math.exp(low - room), math.exp(high + room)
+
+
+def _tick_labels(low: float, high: float) -> dict[float, str]:
+    """At most seven: percent while all is close to the baseline, factors beyond."""
+    labels = {1.0: "equal"}
+    close = low > 0.6 and high < 1.6
+    steps = _CLOSE if close else _SPREAD[1:]
+    room = (math.log(high) - math.log(low)) / 8
+    for up in (True, False):
+        last = 0.0
+        for step in steps:
+            tick = (1 + step if up else 1 - step) if close else (step if up else 1 / step)
+            if not low < tick < high:
+                break
+            if abs(math.log(tick)) - last < room:
+                continue
+            last = abs(math.log(tick))
+            sign = "+" if up else "-"
+            if close or step < 2:
+                labels[tick] = f"{sign}{abs(100 * (tick - 1)):.3g} %"
+            else:
+                labels[tick] = f"{step:g}x" if up else f"1/{step:g}"
+    return labels
+
+
+def _told(title: str, effects: Sequence[Effect]) -> str:
+    said = "; ".join(f"{inert(e.label, 80)}: {e.outcome}, {e.effect}" for e in effects[:12])
+    return f"{title}: {len(effects)} effects with their intervals. {said}{'; and more' if len(effects) > 12 else ''}."

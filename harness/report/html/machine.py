@@ -1,0 +1,54 @@
+"""Where a run was measured: every word of its environment, and what that machine can tell apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from harness.model import Ceiling
+from harness.report.ceilings import PLACES, WORDS, rate
+from harness.report.html.parts import Grid
+from harness.report.words import inert
+
+MOST = 400
+"""Lines shown of an environment: ours has some sixty."""
+
+_SECRET = re.compile(r"(KEY|TOKEN)S?(_|$)|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
+
+
+def environment_grid(environment: Mapping[str, Any], title: str = "Everything that was recorded of it") -> Grid:
+    """The environment leaf by leaf under dotted names; what is named like a secret has no value here."""
+    rows = []
+    for name, value in _leaves(environment):
+        if name.startswith("warnings") or value in (None, "", [], {}):
+            continue
+        words = "(hidden)" if _SECRET.search(name) else inert(value, 200)
+        rows.append((inert(name, 100), words))
+        if len(rows) == MOST:
+            rows.append(("...", "more than is shown here"))
+            break
+    return Grid(title, ("name", "value"), tuple(rows))
+
+
+def _leaves(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
+    children: Iterable[tuple[object, object]]
+    if isinstance(value, Mapping) and depth < 20:
+        children = value.items()
+    elif isinstance(value, list | tuple) and depth < 20:
+        children = enumerate(value)
+    else:
+        yield name, value
+        return
+    for key, child in children:
+        yield from _leaves(child, f"{name}.{key}" if name else f"{key}", depth + 1)
+
+
+def ceilings_grid(ceilings: Iterable[Ceiling]) -> Grid:
+    """What the machine reaches at best: each ceiling's place, name, rate, and on what it was reached."""
+    rows = (
+        (WORDS.get(each.name, inert(each.name, 60)), PLACES.get(each.device, inert(each.device, 20)), rate(each),
+         inert(each.detail, 120))
+        for each in ceilings
+    )  # fmt: skip
+    return Grid("Ceilings", ("what", "where", "at best", "on"), tuple(rows))

@@ -1,0 +1,138 @@
+"""What a page is made of: parts in their order, each the name of a template and the data it shows. No HTML in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+GOOD, BAD, SAME, OPEN, TROUBLE, DIM = "good", "bad", "same", "open", "trouble", "dim"
+"""Tones: what a colour says again after words and a sign have said it."""
+
+SIGNS = {GOOD: "\u2713", BAD: "\u2717", SAME: "\u2248", OPEN: "?", TROUBLE: "!", DIM: "\u2013", "": ""}
+"""A sign for each tone, so that nothing is told by colour alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell in words; ``key`` is what it is sorted by where the words would mislead, ``notes`` numbers of footnotes.
+
+    ``sign`` puts the tone's sign before the words.
+    """
+
+    text: str = ""
+    key: float | str | None = None
+    tone: str = ""
+    sign: bool = False
+    notes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's title; ``numeric`` ones are set flush right."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Labels and what is said of each, under a title."""
+
+    title: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A small table in words; the first column names its rows. ``links`` has an address for a row's last cell."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the large table: its cells, what it is filtered by, and what is shown when it is opened.
+
+    ``kind`` and ``group`` are names that `Table` lists; ``words`` is searched.
+    """
+
+    cells: tuple[Cell, ...]
+    kind: str
+    group: str
+    facts: tuple[Facts, ...] = ()
+    grids: tuple[Grid, ...] = ()
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something to filter a table by: its name, the tone and sign it is shown with, how many rows it leaves."""
+
+    name: str
+    count: int
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The large table: sorted, filtered, searched, its rows opened. Empty columns are left out before."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    entries: tuple[Entry, ...]
+    kinds: tuple[Choice, ...]
+    groups: tuple[Choice, ...]
+    grouped_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawn figure: ``drawing`` is a Bokeh document, ``told`` says what it shows to those who cannot see it.
+
+    ``numbers`` are behind it where no other table of the page holds them; ``zoomed`` offers to show all of it again.
+    """
+
+    name: str
+    title: str
+    told: str
+    drawing: Mapping[str, Any]
+    caption: str = ""
+    numbers: Grid | None = None
+    zoomed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the page under its own heading: which template shows it, its data, its figures."""
+
+    name: str
+    title: str
+    template: str
+    data: Any = None
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole page. ``facts`` are the lines under its title, ``warning`` one that nobody should miss."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...]
+    footnotes: tuple[str, ...] = ()
+    warning: str = ""
+    source: str = ""
+    figures: tuple[Figure, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "figures", tuple(figure for part in self.parts for figure in part.figures))
+
+
+def without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]]) -> tuple[list[int], tuple[Column, ...]]:
+    """Which columns have words in any row, and those columns."""
+    kept = [index for index in range(len(columns)) if any(row[index].text for row in rows)]
+    return kept, tuple(columns[index] for index in kept)

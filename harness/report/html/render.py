@@ -1,0 +1,74 @@
+"""A page's parts as one HTML file that needs nothing else: styles, scripts and figures are inside.
+
+Whatever comes from a record is data. Jinja escapes it, scripts get it as JSON that cannot end its element, and a policy
+in the page lets no script run but the two whose digests it names, and nothing at all be fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.report.html.parts import SIGNS, Page
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_UNSAFE = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
+
+
+def html(page: Page) -> str:
+    """The whole file as text, to be written as UTF-8 with its line ends left alone: the policy holds digests."""
+    scripts = [_script("page.js")]
+    if page.figures:
+        from harness.report.html.drawing import library
+
+        scripts.insert(0, library())
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            page=page,
+            policy=policy(scripts),
+            scripts=[Markup(script) for script in scripts],
+            style=Markup(_script("page.css")),
+            signs=SIGNS,
+        )
+    )
+
+
+def policy(scripts: list[str]) -> str:
+    """A Content-Security-Policy that runs these scripts and fetches nothing."""
+    digests = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    return (
+        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def embedded(value: Any) -> Markup:
+    """JSON inside a script element: no character that could end the element or start a comment, ASCII throughout."""
+    return Markup(json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_UNSAFE))
+
+
+@cache
+def _templates() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters["embedded"] = embedded
+    return made
+
+
+def _script(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")

@@ -1,0 +1,111 @@
+"""The page of a run: the same analysis that the terminal shows, with figures, every number and the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.report.ceilings import ceilings_line
+from harness.report.content import Content, content
+from harness.report.deciding import deciding
+from harness.report.header import header_lines
+from harness.report.html.glance import glance, headlines
+from harness.report.html.machine import ceilings_grid, environment_grid
+from harness.report.html.parts import Page, Part
+from harness.report.html.verdicts import cases_of, forests, verdict_table
+from harness.report.selftest import selftest_of
+from harness.report.watching import watched_line
+from harness.report.words import inert
+from harness.store import Run
+
+NEVER_ENDED = "This run never said that it ended: it was killed, or is still going on."
+
+
+def run_page(run: Run, page: Path | None = None) -> Page:
+    """What there is to show of a run; ``page`` is where it will be written, for links to files in the run's folder."""
+    told = content(run)
+    facts = [
+        *header_lines(run),
+        ("ceilings", ceilings_line(run.ceilings)),
+        ("watched", watched_line(run)),
+        ("ended", inert(run.ended)),
+    ]
+    return Page(
+        f"Run {inert(run.folder.name, 80)}",
+        tuple((label, words) for label, words in facts if words),
+        tuple(_parts(run, told, page)),
+        told.footnotes,
+        "" if run.ended else NEVER_ENDED,
+        inert(run.folder.name, 200),
+    )
+
+
+def _parts(run: Run, told: Content, page: Path | None) -> Iterator[Part]:
+    from harness.report.html.forest import forest
+
+    resolution = selftest_of(run)
+    overview = forest("overview", "The largest effect of each claim", list(headlines(told)), _AXIS)
+    yield Part(
+        "glance", "At a glance", "glance.html", glance(told, deciding(run, told.verdicts), resolution),
+        (overview,) if overview else (),
+    )  # fmt: skip
+    if told.sections:
+        yield Part("verdicts", "Verdicts", "table.html", verdict_table(run, told))
+        if drawn := forests(told):
+            yield Part("effects", "Effects", "effects.html", _AXIS, tuple(drawn))
+    yield from _curves(run)
+    yield from _telemetry(run)
+    yield from _traces(run, page)
+    yield from _ceilings(run)
+    yield machine_part(run.environment, resolution)
+
+
+_AXIS = (
+    'Each line is the 95 % interval of variant against baseline, the mark its best estimate; left of "equal" is less '
+    "of the metric, and the grey band is what counts as no effect. Hollow marks are not decided."
+)
+
+
+def machine_part(environment: Any, resolution: str) -> Part:
+    """The machine: what it can tell apart, and everything that was recorded of it."""
+    return Part("machine", "Machine", "machine.html", (resolution, environment_grid(environment)))
+
+
+def _curves(run: Run) -> Iterator[Part]:
+    if any(claim.loader for claim in run.claims):
+        from harness.report.html.curves import run_curves
+
+        if figures := run_curves(run.claims, cases_of(run)):
+            yield Part("curves", "Loaders by workers", "figures.html", None, tuple(figures))
+
+
+def _telemetry(run: Run) -> Iterator[Part]:
+    frame = _frame("telemetry_frame", run) if run.telemetry.series else None
+    if frame is not None and len(frame):
+        from harness.report.html.timeline import timelines
+
+        if figures := timelines(frame):
+            yield Part("telemetry", "The machine meanwhile", "figures.html", None, tuple(figures))
+
+
+def _traces(run: Run, page: Path | None) -> Iterator[Part]:
+    frame = _frame("trace_frame", run) if getattr(run, "traces", None) else None
+    if frame is not None and len(frame):
+        from harness.report.html.traces import trace_grid
+
+        if grid := trace_grid(frame, run.folder, page):
+            yield Part("traces", "Traces", "traces.html", grid)
+
+
+def _ceilings(run: Run) -> Iterator[Part]:
+    if run.ceilings:
+        yield Part("ceilings", "What this machine reaches at best", "grid.html", ceilings_grid(run.ceilings))
+
+
+def _frame(name: str, run: Run) -> Any:
+    """A frame of the run where this version has one of that name; pandas is imported no sooner."""
+    from harness.report import frames
+
+    make: Callable[[Run], Any] | None = getattr(frames, name, None)
+    return None if make is None else make(run)

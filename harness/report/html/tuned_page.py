@@ -1,0 +1,133 @@
+"""The page of a tuning: the answer and its code, where the loop's time goes, and every setting that ran."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.model import Ranked, Tuned
+from harness.report.header import machine_lines
+from harness.report.html.parts import (
+    BAD,
+    GOOD,
+    OPEN,
+    SAME,
+    Cell,
+    Choice,
+    Column,
+    Entry,
+    Facts,
+    Grid,
+    Page,
+    Part,
+    Table,
+    without_empty,
+)
+from harness.report.html.run_page import machine_part
+from harness.report.tuning.terminal import advice, best, code, columns, fate, gains, parts
+from harness.report.words import duration, inert
+
+_WIDEST = 1000
+_TONES = {"<- best": GOOD, "as good": SAME, "behind": BAD, "not settled": OPEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The best setting in words, what it gains and costs, its code; ``advice`` on what is left to gain."""
+
+    best: str
+    gains: tuple[str, ...]
+    code: str
+    advice: str
+    parts: Grid | None
+
+
+def tuned_page(tuned: Tuned, environment: Mapping[str, Any], resolution: str, name: str = "") -> Page:
+    """What there is to show of a tuning."""
+    facts = [
+        ("images", f"{tuned.images} of {inert(tuned.data)}"),
+        ("step", inert(tuned.step)),
+        ("device", f"{inert(tuned.device)}, {tuned.cores} cores"),
+        ("race", f"{tuned.heats} heats in {duration(tuned.seconds)}"),
+        *machine_lines(environment),
+    ]
+    return Page(
+        f"Tuning {inert(name, 80)}".strip(),
+        tuple(facts),
+        tuple(_parts(tuned, environment, resolution)),
+        tuple(inert(note) for note in tuned.notes),
+        "" if tuned.answer is not None else "No setting finished a lap; why is listed below.",
+        inert(name, 200),
+    )
+
+
+def _parts(tuned: Tuned, environment: Mapping[str, Any], resolution: str) -> Iterator[Part]:
+    from harness.report.html.curves import tuned_curves
+
+    answer = tuned.of(tuned.answer)
+    if answer is not None:
+        headspace = tuned.headspace
+        where = (
+            Grid("Where the loop's time goes, per sample", ("part", "time", "share", "95 %"), tuple(parts(headspace)))
+            if headspace
+            else None
+        )
+        told = Answer(
+            best(tuned, answer), tuple(gains(tuned, answer)), code(tuned, answer),
+            advice(headspace) if headspace else "", where,
+        )  # fmt: skip
+        yield Part("answer", "The best setting here", "answer.html", told)
+    if tuned.ranked:
+        yield Part("settings", "Settings, the fastest first", "table.html", _table(tuned))
+    if figures := tuned_curves(tuned):
+        yield Part("curves", "Loaders by workers", "figures.html", None, tuple(figures))
+    out = [
+        (word, inert(what), inert(why))
+        for word, reasons in (("out of the race", tuned.failed), ("not here", tuned.missing))
+        for what, why in reasons.items()
+    ]
+    if out:
+        yield Part("out", "What did not run", "grid.html", Grid("What did not run", ("", "what", "why"), tuple(out)))
+    yield machine_part(environment, resolution)
+
+
+def _table(tuned: Tuned) -> Table:
+    shown = columns(tuned, _WIDEST)
+    titles = [title for title in shown if title]
+    made = (Column("standing"), *(Column(title, title not in ("kind", "pinned")) for title in titles))
+    cells = [_cells(tuned, ranked, shown, titles) for ranked in tuned.ranked]
+    kept, kept_columns = without_empty(made, cells)
+    kinds = Counter(fate(ranked, tuned) for ranked in tuned.ranked)
+    groups = Counter(inert(ranked.setting.kind, 80) for ranked in tuned.ranked)
+    return Table(
+        "Every setting that ran",
+        kept_columns,
+        tuple(
+            Entry(
+                tuple(own[index] for index in kept), fate(ranked, tuned).removeprefix("<- "),
+                inert(ranked.setting.kind, 80),
+                (Facts("The setting", (("name", inert(ranked.setting.name)),)),), (),
+                inert(ranked.setting.name).lower(),
+            )
+            for own, ranked in zip(cells, tuned.ranked, strict=True)
+        ),
+        tuple(Choice(kind.removeprefix("<- "), count, _TONES[kind]) for kind, count in kinds.items()),
+        tuple(Choice(group, count) for group, count in groups.items()),
+        "kind",
+    )  # fmt: skip
+
+
+def _cells(tuned: Tuned, ranked: Ranked, shown: Mapping[str, Any], titles: list[str]) -> tuple[Cell, ...]:
+    standing = fate(ranked, tuned)
+    keys = {
+        "workers": ranked.setting.workers, "ahead": ranked.setting.prefetch, "batch": ranked.setting.batch_size,
+        "samples/s": 1 / ranked.seconds if ranked.seconds else None, "slower by": ranked.ratio, "interval": ranked.low,
+        "wait p99": ranked.readings.get("wait_p99_seconds"), "of cores": ranked.ceiling,
+        "memory": ranked.readings.get("pss_bytes"), "laps": ranked.laps,
+    }  # fmt: skip
+    return (
+        Cell(standing.removeprefix("<- "), list(_TONES).index(standing), _TONES[standing], sign=True),
+        *(Cell(inert(shown[title](ranked), 120), keys.get(title)) for title in titles),
+    )

@@ -1,0 +1,197 @@
+"""The table of a run's verdicts, each row with all that is known of it, and the forest plots of its claims."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from harness.model import BASELINE, Measurement, Outcome, metric
+from harness.report.content import Content, Row, Section
+from harness.report.details import ARITHMETIC, LOADERS, detail_rows
+from harness.report.html.forest import Effect, drawable, forest
+from harness.report.html.glance import TONES, effect_of
+from harness.report.html.parts import (
+    Cell,
+    Choice,
+    Column,
+    Entry,
+    Facts,
+    Figure,
+    Grid,
+    Table,
+    without_empty,
+)
+from harness.report.readings import measured, memory_growth, typical
+from harness.report.words import digits, inert, quantity
+from harness.store import Run
+
+Cases = Mapping[str, Sequence[Measurement]]
+Details = Mapping[tuple[str, str], Sequence[tuple[str, Mapping[str, str]]]]
+
+MOST_READINGS = 40
+MOST_ROWS_DRAWN = 60
+"""Rows of one figure: a taller drawing is beyond what some browsers hold."""
+
+_COLUMNS = (
+    Column("claim"), Column("case"), Column("variant"), Column("verdict"), Column("effect", True),
+    Column("95 % interval", True), Column("baseline", True), Column("time", True), Column("memory", True),
+    Column("units", True), Column("to decide", True),
+)  # fmt: skip
+_ORDER = {outcome: index for index, outcome in enumerate(Outcome)}
+
+
+def verdict_table(run: Run, told: Content) -> Table:
+    """Every row of the report, in the order of its claims."""
+    by_case = cases_of(run)
+    details = _details(run)
+    entries: list[tuple[tuple[Cell, ...], Section, Row]] = []
+    for index, section in enumerate(told.sections):
+        for row in section.rows:
+            measurements = by_case.get(row.verdict.case, ()) if row.verdict is not None else ()
+            entries.append((_cells(index, section, row, measurements), section, row))
+    kept, columns = without_empty(_COLUMNS, [cells for cells, _, _ in entries])
+    kinds = Counter(str(row.outcome) for _, _, row in entries)
+    return Table(
+        "Every verdict of this run",
+        columns,
+        tuple(
+            Entry(
+                tuple(cells[index] for index in kept),
+                str(row.outcome),
+                section.claim,
+                _facts(section, row, told.footnotes),
+                _grids(section, row, by_case, details),
+                " ".join((section.claim, section.sentence, row.case, row.variant, row.outcome, row.reason)).lower(),
+            )
+            for cells, section, row in entries
+        ),
+        tuple(Choice(str(outcome), kinds[str(outcome)], TONES[outcome]) for outcome in Outcome if kinds[str(outcome)]),
+        tuple(Choice(section.claim, len(section.rows)) for section in told.sections),
+        "claim",
+    )
+
+
+def forests(told: Content) -> list[Figure]:
+    """The claims' forest plots on two scales, small effects and large ones, in pieces where there are very many.
+
+    A figure for each claim would show no more and take a second longer to make.
+    """
+    scales: dict[str, list[Effect]] = {_SMALL: [], _LARGE: []}
+    for section in told.sections:
+        effects = [effect for row in section.rows if (effect := effect_of(section, row, named=True)) is not None]
+        scales[_SMALL if all(map(_close, effects)) else _LARGE] += effects
+    figures: list[Figure] = []
+    for scale, effects in scales.items():
+        for start in range(0, len(effects), MOST_ROWS_DRAWN):
+            piece = effects[start : start + MOST_ROWS_DRAWN]
+            title = scale if len(effects) <= MOST_ROWS_DRAWN else f"{scale}, from {piece[0].label}"
+            drawn = forest(f"forest-{len(figures)}", title, piece)
+            if drawn is not None:
+                figures.append(drawn)
+    return figures
+
+
+_SMALL, _LARGE = "Claims whose effects are small", "Claims whose effects are large"
+
+
+def _close(effect: Effect) -> bool:
+    return all(1 / 1.6 < value < 1.6 for value in (effect.ratio, effect.low, effect.high) if value is not None)
+
+
+def cases_of(run: Run) -> dict[str, list[Measurement]]:
+    """The measurements by case."""
+    by_case: dict[str, list[Measurement]] = defaultdict(list)
+    for measurement in run.measurements:
+        by_case[measurement.case].append(measurement)
+    return by_case
+
+
+def _cells(index: int, section: Section, row: Row, measurements: Sequence[Measurement]) -> tuple[Cell, ...]:
+    found = row.verdict.comparison if row.verdict is not None else None
+    ratio = math.log(found.ratio) if found is not None and drawable(found.ratio) else None
+    base = typical(measurements, BASELINE, "seconds") if row.baseline else None
+    better = {True: "good", False: "bad", None: ""}[row.better] if row.outcome in (Outcome.HOLDS, Outcome.FAILS) else ""
+    grown = memory_growth(measurements, row.verdict.variant) if row.verdict is not None and row.memory else None
+    return (
+        Cell(section.claim, index),
+        Cell(row.case),
+        Cell(row.variant, notes=row.notes),
+        Cell(str(row.outcome), _ORDER[row.outcome], TONES[row.outcome], sign=True),
+        Cell(row.effect, ratio, better),
+        Cell(row.interval, found.low if found is not None and row.interval else None),
+        Cell(row.baseline, base),
+        Cell(row.time),
+        Cell(row.memory, grown, notes=section.memory_notes if row.memory else ()),
+        Cell(row.units, found.units if found is not None else None),
+        Cell(row.more, row.verdict.more_seconds if row.verdict is not None and row.more else None),
+    )
+
+
+def _facts(section: Section, row: Row, footnotes: Sequence[str]) -> tuple[Facts, ...]:
+    verdict = row.verdict
+    found = verdict.comparison if verdict is not None else None
+    reason = row.reason or (inert(verdict.reason) if verdict is not None else "")
+    pairs = [
+        ("claim", section.sentence),
+        ("judged by", section.judged),
+        ("verdict", ": ".join(filter(None, (str(row.outcome), reason)))),
+        ("effect", row.effect),
+        ("95 % interval", row.interval),
+        ("total times", _mean(found.mean_ratio) if found is not None else ""),
+        ("units of evidence", row.units),
+        ("would decide it", row.more),
+        ("memory", row.memory),
+    ]
+    facts = [Facts("What was found", tuple((label, words) for label, words in pairs if words))]
+    notes = [footnotes[number - 1] for number in row.notes if number <= len(footnotes)]
+    if notes:
+        numbered = tuple((str(number), note) for number, note in zip(row.notes, notes, strict=True))
+        facts.append(Facts("To be borne in mind", numbered))
+    return tuple(facts)
+
+
+def _mean(ratio: float | None) -> str:
+    return "" if ratio is None or not drawable(ratio) else f"{digits(ratio)}x the baseline's"
+
+
+def _grids(section: Section, row: Row, by_case: Cases, details: Details) -> tuple[Grid, ...]:
+    if row.verdict is None or row.verdict.comparison is None:
+        return ()
+    measurements = by_case.get(row.verdict.case, ())
+    grids = []
+    own = [cells for name, cells in details.get((section.claim, row.case), ()) if name in (BASELINE, row.variant)]
+    named = [name for name, _ in details.get((section.claim, row.case), ()) if name in (BASELINE, row.variant)]
+    columns = [name for name in (own[0] if own else ()) if any(cells.get(name) for cells in own)]
+    if columns:
+        rows = tuple((name, *(cells[column] for column in columns)) for name, cells in zip(named, own, strict=True))
+        grids.append(Grid("In the words of its work", ("", *columns), rows))
+    readings = _readings(measurements, row.verdict.variant)
+    if readings:
+        grids.append(Grid("Everything measured", ("", BASELINE, row.variant, "from"), readings))
+    return tuple(grids)
+
+
+def _readings(measurements: Sequence[Measurement], variant: str) -> tuple[tuple[str, ...], ...]:
+    names: dict[str, str] = {}
+    for measurement in measurements:
+        trial = measured(measurement, variant)
+        for kind in (trial.samples, trial.exact, trial.solo) if trial is not None else ():
+            for name in kind:
+                names.setdefault(name, trial.sources.get(name, "") if trial is not None else "")
+    rows = []
+    for name, came_from in list(names.items())[:MOST_READINGS]:
+        stated = metric(name)
+        unit = "" if stated.unit == "1" else stated.unit
+        pair = (typical(measurements, which, name) for which in (BASELINE, variant))
+        shown = ["" if value is None else quantity(value, unit) for value in pair]
+        rows.append((inert(stated.meaning, 120), *shown, inert(came_from, 120)))
+    return tuple(rows)
+
+
+def _details(run: Run) -> Details:
+    found: dict[tuple[str, str], list[tuple[str, Mapping[str, str]]]] = defaultdict(list)
+    for heading in (LOADERS, ARITHMETIC):
+        for row in detail_rows(run, heading):
+            found[row.claim, row.case].append((row.variant, row.cells))
+    return found

@@ -1,0 +1,340 @@
+"""The HTML page in a real browser: it draws, sorts, filters, opens, changes theme, prints, and fetches nothing.
+
+Needs Chromium and ChromeDriver (``apt-get install chromium chromium-driver``) and Selenium.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pages import HOSTILE, full_run, hostile_run, telemetry
+from PIL import Image
+
+from harness.report.html import save_page
+from harness.report.html.parts import Part
+from harness.report.html.run_page import run_page
+from harness.report.html.timeline import timelines
+from harness.report.html.traces import trace_grid
+from harness.report.words import inert
+
+selenium = pytest.importorskip("selenium", reason="needs Selenium")
+axe = pytest.importorskip("axe_core_python.selenium", reason="needs axe-core-python")
+
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="needs Chromium and ChromeDriver: apt-get install chromium chromium-driver"
+)
+
+PATIENCE = 60.0
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",    "--disable-component-update", "--disable-sync",
+    "--window-size=1280,900", "--force-color-profile=srgb",
+    "--disable-dev-shm-usage", "--force-prefers-reduced-motion",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One Chromium for all of these tests, with a profile of its own."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for flag in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(service=Service(DRIVER), options=options)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a run with everything in it, telemetry and traces too."""
+    folder = tmp_path_factory.mktemp("full")
+    run = full_run(folder / "run")
+    made = run_page(run, folder / "page.html")
+    traces = pd.DataFrame(
+        {"claim": ["A1"], "case": ["a.py::b[small]"], "variant": ["quick"], "file": ["traces/a.json.gz"],
+         "wall_seconds": [2.0], "busy_seconds": [1.5], "cause": ["the host launches too slowly"]}
+    )  # fmt: skip
+    grid = trace_grid(traces, run.folder, folder / "page.html")
+    more = (
+        Part("telemetry", "The machine meanwhile", "figures.html", None, tuple(timelines(telemetry(run.planned)))),
+        Part("traces", "Traces", "traces.html", grid),
+    )
+    save_page(replace(made, parts=(*made.parts[:-1], *more, made.parts[-1])), folder / "page.html")
+    return folder / "page.html"
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Any, full: Path) -> Any:
+    """The browser with that page, all figures drawn."""
+    requests(browser)  # those of the browser's own first page
+    return show(browser, full)
+
+
+@pytest.fixture
+def page(opened: Any, full: Path) -> Any:
+    """The same page for a test, reset."""
+    if opened.current_url != full.as_uri():
+        show(opened, full)
+    opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    opened.execute_script("document.querySelector('.controls .reset').click(); window.scrollTo(0, 0)")
+    return opened
+
+
+def show(browser: Any, file: Path) -> Any:
+    """Open a file and wait until its figures are drawn."""
+    browser.get(file.as_uri())
+    WebDriverWait(browser, PATIENCE, 0.05).until(
+        lambda driver: driver.execute_script("return document.documentElement.dataset.drawn") == "yes"
+    )
+    return browser
+
+
+def complaints(browser: Any) -> list[str]:
+    """What the console was told that is more than information."""
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] not in ("INFO", "DEBUG")]
+
+
+def requests(browser: Any) -> list[str]:
+    """The address of everything that the browser set out to fetch."""
+    events = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
+    return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+
+
+def rows(browser: Any, column: str) -> list[str]:
+    """The words of a column in the rows that can be seen, from the top down."""
+    found: list[str] = browser.execute_script(
+        """const index = [...document.querySelectorAll("table.entries > thead th")].findIndex(
+             (head) => head.textContent.trim() === arguments[0]);
+           return [...document.querySelectorAll("table.entries > tbody")].filter((body) => !body.hidden)
+             .map((body) => body.rows[0].cells[index].innerText.trim());""",
+        column,
+    )
+    return found
+
+
+def picture(browser: Any, name: str) -> Image.Image:
+    """A figure as it is seen."""
+    element = browser.find_element(By.ID, name)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    return Image.open(io.BytesIO(element.screenshot_as_png)).convert("RGB")
+
+
+def brightness(image: Image.Image) -> float:
+    """The mean of all pixels, 0 to 255."""
+    grey = image.convert("L").tobytes()
+    return sum(grey) / len(grey)
+
+
+def faults(browser: Any) -> list[str]:
+    """What axe-core finds of serious or critical accessibility faults."""
+    found = axe.Axe().run(browser)["violations"]
+    return [
+        f"{fault['id']}: {fault['help']}: {[node['html'][:200] for node in fault['nodes'][:3]]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
+def width(browser: Any, pixels: int) -> None:
+    """Make the page as wide as a phone's screen, say."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": pixels, "height": 800, "deviceScaleFactor": 1, "mobile": False},
+    )
+
+
+def test_it_draws_and_asks_nobody(opened: Any, full: Path) -> None:
+    """Tab reaches the way past the head first; every figure has something in it; nothing but the file was fetched."""
+    opened.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    assert opened.switch_to.active_element.text == "Skip to the report"
+    names = opened.execute_script("return [...document.querySelectorAll('.drawing')].map((each) => each.id)")
+    assert len(names) == 7
+    for name in (names[0], names[-1]):
+        colours = picture(opened, name).getcolors(2**24) or []
+        assert len(colours) > 20, name
+    assert complaints(opened) == []
+    fetched = [url for url in requests(opened) if not url.startswith(("data:", "blob:"))]
+    assert set(fetched) <= {full.as_uri()}
+    assert opened.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)") == []
+
+
+def test_columns_sort_both_ways_and_back(page: Any) -> None:
+    """Numbers sort as numbers, empty cells come last, and the third press brings the measured order back."""
+    measured = rows(page, "effect")
+    head = next(b for b in page.find_elements(By.CSS_SELECTOR, "button.by") if b.text == "effect")
+    head.click()
+    rising = rows(page, "effect")
+    assert rising[0].startswith("12.5x faster")
+    assert rising[-1] == ""
+    assert head.find_element(By.XPATH, "..").get_attribute("aria-sort") == "ascending"
+    head.click()
+    falling = rows(page, "effect")
+    assert [row for row in falling if row] == [row for row in rising if row][::-1]
+    assert falling[-1] == ""
+    head.click()
+    assert rows(page, "effect") == measured
+    units = next(b for b in page.find_elements(By.CSS_SELECTOR, "button.by") if b.text == "units")
+    units.click()
+    counts = [int(words.split()[0]) for words in rows(page, "units") if words]
+    assert counts == sorted(counts) and len(set(counts)) > 1
+
+
+def test_rows_are_filtered_and_searched(page: Any) -> None:
+    """Verdicts and claims narrow the table, words are searched in it, and a search in vain says so."""
+    everything = len(rows(page, "claim"))
+    for box in page.find_elements(By.CSS_SELECTOR, ".kinds input"):
+        if box.get_attribute("value") != "holds":
+            box.click()
+    assert {words.lstrip("\u2713 ") for words in rows(page, "verdict")} == {"holds"}
+    assert f"of {everything} rows" in page.find_element(By.CSS_SELECTOR, ".shown").text
+    page.execute_script("document.querySelector('.controls .reset').click()")
+    page.find_element(By.CSS_SELECTOR, "select.group").send_keys("L1")
+    assert {words.split()[-1] for words in rows(page, "claim")} == {"L1"}
+    page.execute_script("document.querySelector('.controls .reset').click()")
+    search = page.find_element(By.CSS_SELECTOR, "input[type=search]")
+    search.send_keys("relu in_place")
+    assert rows(page, "variant") == ["in_place"]
+    search.send_keys(" zebra")
+    assert rows(page, "variant") == []
+    nothing = page.find_element(By.CSS_SELECTOR, ".nothing")
+    assert nothing.is_displayed()
+    nothing.find_element(By.TAG_NAME, "button").click()
+    assert len(rows(page, "claim")) == everything
+
+
+def test_it_is_used_by_keyboard_alone(page: Any) -> None:
+    """A header sorts and a row opens by keys; the focus can be seen."""
+    opener = page.find_element(By.CSS_SELECTOR, ".opener")
+    page.execute_script("arguments[0].focus({focusVisible: true})", opener)
+    row = page.find_element(By.ID, opener.get_attribute("aria-controls"))
+    assert not row.is_displayed()
+    opener.send_keys(Keys.ENTER)
+    assert row.is_displayed() and "beyond the margin" in row.text
+    assert opener.get_attribute("aria-expanded") == "true"
+    assert opener.value_of_css_property("outline-style") == "solid"
+    opener.send_keys(Keys.SPACE)
+    assert not row.is_displayed()
+    head = page.find_element(By.CSS_SELECTOR, "button.by")
+    head.send_keys(Keys.ENTER)
+    assert head.find_element(By.XPATH, "..").get_attribute("aria-sort") == "ascending"
+
+
+def test_the_theme_switches_figures_included(page: Any) -> None:
+    """The button turns page and figures dark and back, and says which it is."""
+    button = page.find_element(By.ID, "theme")
+    light = brightness(picture(page, "overview"))
+    assert button.get_attribute("aria-pressed") == "false"
+    page.execute_script("arguments[0].click()", button)
+    assert button.get_attribute("aria-pressed") == "true"
+    assert brightness(picture(page, "overview")) < 80
+    assert light > 180
+    assert faults(page) == []
+    page.execute_script("arguments[0].click()", button)
+    assert abs(brightness(picture(page, "overview")) - light) < 5
+
+
+def test_axe_finds_no_serious_fault(page: Any) -> None:
+    """Neither with all rows open, nor on a narrow screen."""
+    page.execute_script("document.querySelector('.expand').click()")
+    page.execute_script("document.querySelectorAll('details').forEach((each) => { each.open = true })")
+    assert faults(page) == []
+    width(page, 360)
+    assert faults(page) == []
+    page.execute_script("document.querySelector('.expand').click()")
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(page: Any) -> None:
+    """At 360 pixels nothing is wider than the screen; rows are cards that name their cells."""
+    width(page, 360)
+    page.execute_script("document.querySelector('.expand').click()")
+    wide = page.execute_script(
+        """return [...document.querySelectorAll("main *, header *")].filter((each) =>
+             each.getBoundingClientRect().right > 361 && !each.closest(".scroll, .unseen, thead, pre"))
+             .slice(0, 5).map((each) => each.outerHTML.slice(0, 120))"""
+    )
+    assert wide == []
+    assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+    shown = page.execute_script(
+        "return getComputedStyle(document.querySelector('tr.entry td:nth-child(2)'), '::before').content"
+    )
+    assert "case" in shown
+    assert page.find_element(By.CSS_SELECTOR, "select.sort").is_displayed()
+    page.execute_script("document.querySelector('.expand').click()")
+
+
+def test_print_has_every_row_open_and_no_controls(page: Any) -> None:
+    """On paper the details are there, the controls are not, and it is light whatever the screen was."""
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        hidden = page.execute_script(
+            """return [...document.querySelectorAll("tr.opened")].filter((row) => !row.offsetHeight).length"""
+        )
+        assert hidden == 0
+        assert not page.find_element(By.CSS_SELECTOR, ".controls").is_displayed()
+        pdf = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+        assert pdf.startswith(b"%PDF")
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_hostile_names_do_nothing(browser: Any, tmp_path: Path) -> None:
+    """They are shown as text, in figures and what hovers over them too; nothing runs, nothing is fetched."""
+    run = hostile_run(tmp_path)
+    save_page(run_page(run), tmp_path / "page.html")
+    requests(browser)
+    show(browser, tmp_path / "page.html")
+    title = browser.title
+    text = browser.find_element(By.TAG_NAME, "main").text
+    for name in HOSTILE[:-1]:
+        assert inert(name)[:40] in " ".join(text.split())
+    figure = browser.find_element(By.ID, "forest-0")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", figure)
+    x, y = browser.execute_script(
+        """const view = [...Bokeh.index].find((each) => arguments[0].contains(each.el));
+           const { data } = view.model.renderers.find((each) => each.glyph.type === "Scatter").data_source;
+           const [box, own] = [view.el.getBoundingClientRect(), arguments[0].getBoundingClientRect()];
+           return [view.frame.x_scale.compute(data.x[0]) + box.left - own.left - own.width / 2,
+                   view.frame.y_scale.compute(data.y[0]) + box.top - own.top - own.height / 2];""",
+        figure,
+    )
+    ActionChains(browser, 0).move_to_element_with_offset(figure, round(x), round(y)).perform()
+    seen = WebDriverWait(browser, PATIENCE, 0.05).until(
+        lambda driver: driver.execute_script(
+            """const found = [];
+               const walk = (node) => { for (const each of node.querySelectorAll("*")) {
+                 if (each.classList.contains("tip")) found.push(each.textContent);
+                 if (each.shadowRoot) walk(each.shadowRoot); } };
+               walk(document);
+               return found.join(" ");"""
+        )
+    )
+    assert "<img src=x" in seen
+    assert browser.execute_script("return document.querySelectorAll('img').length") == 0
+    assert browser.title == title and "pwned" not in title
+    assert complaints(browser) == []
+    assert [url for url in requests(browser) if not url.startswith(("file:", "data:", "blob:"))] == []
+    width(browser, 360)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
