@@ -31,7 +31,7 @@ axe = pytest.importorskip("axe_core_python.selenium", reason="needs axe-core-pyt
 
 from selenium import webdriver  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.actions.action_builder import ActionBuilder  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
@@ -314,12 +314,14 @@ def test_hostile_names_do_nothing(browser: Any, tmp_path: Path) -> None:
     x, y = browser.execute_script(
         """const view = [...Bokeh.index].find((each) => arguments[0].contains(each.el));
            const { data } = view.model.renderers.find((each) => each.glyph.type === "Scatter").data_source;
-           const [box, own] = [view.el.getBoundingClientRect(), arguments[0].getBoundingClientRect()];
-           return [view.frame.x_scale.compute(data.x[0]) + box.left - own.left - own.width / 2,
-                   view.frame.y_scale.compute(data.y[0]) + box.top - own.top - own.height / 2];""",
+           const box = view.el.getBoundingClientRect();
+           return [view.frame.x_scale.compute(data.x[0]) + box.left,
+                   view.frame.y_scale.compute(data.y[0]) + box.top];""",
         figure,
     )
-    ActionChains(browser, 0).move_to_element_with_offset(figure, round(x), round(y)).perform()
+    pointer = ActionBuilder(browser)
+    pointer.pointer_action.move_to_location(round(x), round(y))
+    pointer.perform()
     seen = WebDriverWait(browser, PATIENCE, 0.05).until(
         lambda driver: driver.execute_script(
             """const found = [];

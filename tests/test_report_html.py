@@ -33,7 +33,7 @@ from harness.report.html.traces import link, trace_grid
 from harness.report.html.verdicts import cases_of, verdict_table
 from harness.report.plain import document_of
 from harness.report.words import inert
-from harness.store import open_run
+from harness.store import open_gate, open_run
 
 
 class Reader(HTMLParser):
@@ -287,6 +287,7 @@ def test_a_gate_has_a_page(tmp_path: Path) -> None:
     result = GateResult(
         ArmFacts(Arm.BASE, "main"), ArmFacts(Arm.HEAD, "this"), verdicts, 1, 2, 0.05, 0.1, 0.01, 14, 60.0, "2026-01-02"
     )
+    open_gate(tmp_path, []).close()
     (tmp_path / "gate.json").write_text(json.dumps(document(result)), encoding="utf-8")
     main(["report", str(tmp_path), "--html", str(tmp_path / "page.html")])
     read = Reader((tmp_path / "page.html").read_text(encoding="utf-8"))
