@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,31 +81,23 @@ def _curves(run: Run) -> Iterator[Part]:
 
 
 def _telemetry(run: Run) -> Iterator[Part]:
-    frame = _frame("telemetry_frame", run) if run.telemetry.series else None
-    if frame is not None and len(frame):
+    if run.telemetry.series:
+        from harness.report.frames import telemetry_frame
         from harness.report.html.timeline import timelines
 
-        if figures := timelines(frame):
+        if figures := timelines(telemetry_frame(run)):
             yield Part("telemetry", "The machine meanwhile", "figures.html", None, tuple(figures))
 
 
 def _traces(run: Run, page: Path | None) -> Iterator[Part]:
-    frame = _frame("trace_frame", run) if getattr(run, "traces", None) else None
-    if frame is not None and len(frame):
+    if run.traces:
         from harness.report.html.traces import trace_grid
+        from harness.report.trace_frame import trace_frame
 
-        if grid := trace_grid(frame, run.folder, page):
+        if grid := trace_grid(trace_frame(run), run.folder, page):
             yield Part("traces", "Traces", "traces.html", grid)
 
 
 def _ceilings(run: Run) -> Iterator[Part]:
     if run.ceilings:
         yield Part("ceilings", "What this machine reaches at best", "grid.html", ceilings_grid(run.ceilings))
-
-
-def _frame(name: str, run: Run) -> Any:
-    """A frame of the run where this version has one of that name; pandas is imported no sooner."""
-    from harness.report import frames
-
-    make: Callable[[Run], Any] | None = getattr(frames, name, None)
-    return None if make is None else make(run)

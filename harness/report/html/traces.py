@@ -29,7 +29,7 @@ def trace_grid(frame: pd.DataFrame, folder: Path, page: Path | None) -> Grid | N
         wall = _number(held.get("wall_seconds"))
         busy = _number(held.get("busy_seconds"))
         case = str(held.get("case") or "")
-        file = str(held.get("file") or "") if held.get("file") == held.get("file") else ""
+        file = _text(held.get("file"))
         rows.append(
             (
                 inert(held.get("claim") or ""),
@@ -41,7 +41,7 @@ def trace_grid(frame: pd.DataFrame, folder: Path, page: Path | None) -> Grid | N
                 "" if (launches := _number(held.get("launches"))) is None else f"{launches:.0f}",
                 _share(_number(held.get("tensor_core_share"))),
                 _bound(held, wall),
-                inert(held.get("cause") or "") if held.get("cause") == held.get("cause") else "",
+                inert(_text(held.get("cause")) or _text(held.get("note"))),
                 inert(Path(file).name) if file else "",
             )
         )
@@ -86,6 +86,10 @@ def _bound(held: dict[str, Any], wall: float | None) -> str:
 
 def _share(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.0f} %"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _number(value: object) -> float | None:
