@@ -114,10 +114,9 @@ def trace_notes(run: Run, case: str, variant: str) -> list[str]:
         base = next((each.summary for each in run.traces if (each.case, each.variant) == (case, BASELINE)), None)
         if traced.summary is not None and base is not None and variant != BASELINE:
             told.append(f"against the baseline: {difference(base, traced.summary)}")
-        if traced.file:
-            told.append(traced.file)
-        where = " ".join(part for part in (parameters(case), variant) if part)
-        notes.append(f"trace of {inert(where, 100)}: {'; '.join(told)}")
+        where = inert(" ".join(part for part in (parameters(case), variant) if part), 60)
+        # The file before the rest: a footnote that is too long loses its end.
+        notes.append(f"trace of {where}{f' ({traced.file})' if traced.file else ''}: {'; '.join(told)}")
     return notes
 
 
