@@ -102,7 +102,8 @@ def test_steps_of_the_profiler_are_a_window_too(tmp_path: Path) -> None:
     """A trace of somebody else's loop counts from its first step to the end of the last, or as a whole."""
     steps = [chrome.mark(f"ProfilerStep#{n}", 100 * n, 100 * n + 90) for n in (1, 2, 3)]
     wait = chrome.mark("enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__", 100, 150)
-    found = summarise(chrome.written(tmp_path, [*steps, wait, chrome.operator("aten::mm", 0, 1000)]))
+    prefetched = chrome.mark("enumerate(DataLoader)#_MultiProcessingDataLoaderIter.__next__", 200, 300, thread=2)
+    found = summarise(chrome.written(tmp_path, [*steps, wait, prefetched, chrome.operator("aten::mm", 0, 1000)]))
     assert (found.iterations, round(found.wall_seconds / US)) == (3, 290)
     assert found.idle_loader_seconds == pytest.approx(50 * US)
     bare = summarise(chrome.written(tmp_path, [chrome.operator("aten::mm", 50, 90)]))
