@@ -14,9 +14,8 @@ from statistics import median
 from gpu_proof.findings import Part, Skipped
 from harness.compare.evidence import evidence
 from harness.compare.gate import GateThresholds, noise, rule_for
-from harness.compare.judge import judge
+from harness.compare.judge import BAD, judge
 from harness.model import BASELINE, Measurement, Outcome
-from harness.run.bench import BAD
 from harness.store import Run, load, run_folders
 
 ROOT = Path(__file__).resolve().parents[2]
