@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -320,10 +321,19 @@ def test_command_that_decides(tmp_path: Path) -> None:
 
 
 def test_cases_not_reached_are_to_be_run_again(tmp_path: Path) -> None:
-    """A case that the budget did not reach is in the command, with time allowed for what nobody knows."""
-    run = saved(tmp_path, [claim("A1")], [], planned=["bench_a1.py::bench_a1"], why="the time budget was used up")
-    # 7 units x 5 s and 7 starts of 5 s, a quarter more
+    """A case that the budget did not reach says its seconds: those of others of its sort, or an allowance."""
+    why = "the time budget was used up"
+    (tmp_path / "nothing").mkdir()
+    run = saved(tmp_path / "nothing", [claim("A1")], [], planned=["bench_a1.py::bench_a1"], why=why)
+    # 7 units x 2 s and 7 starts of 5 s, a quarter more
     assert "nox -s bench -- --budget 2m --select A1\n" in shown(run)
+    assert "deciding it takes about 14 s" in shown(run)
+    loaders = [claim("L1", loader=True), claim("L2", loader=True)]
+    measured = [*contests(loaders[0], "", 1, dear=0.9e-3), *contests(claim("A1"), "", 1, dear=0.9e-3)]
+    measured = [replace(measurement, seconds=6.0) for measurement in measured[:1]] + measured[1:]
+    run = saved(tmp_path, [*loaders, claim("A1")], measured, planned=["bench_l2.py::bench_l2"], why=why)
+    (row,) = [line for line in shown(run).splitlines() if "not reached" in line]
+    assert "deciding it takes about 42 s" in row
 
 
 def test_out_of_reach_is_not_promised(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
+from harness.compare.evidence import seconds_per_unit
 from harness.compare.rules import Thresholds
 from harness.compare.throttle import marked
 from harness.compare.verdict import verdicts
@@ -15,6 +16,10 @@ from harness.store import Run
 BAD = (Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
 """Verdicts after which ``bench`` and ``report`` exit with 3."""
 
+UNKNOWN = {False: 2.0, True: 30.0}
+"""Seconds to allow for an invocation of a case that was not reached, where none of its sort was; True is for loaders,
+which run whole epochs of every variant."""
+
 
 def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]:
     """Every verdict of a run, in the order of its claims and then of its cases."""
@@ -23,8 +28,29 @@ def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]
     measurements = marked(run.measurements, run.telemetry)
     found = judge_measurements(run.claims, measurements, run.planned, thresholds, lost=lost)
     measured = {measurement.case for measurement in run.measurements}
-    why = f"not reached: {run.ended}"
-    return tuple(v if v.case in measured or lost else replace(v, reason=why) for v in found)
+    if lost or measured.issuperset(verdict.case for verdict in found):
+        return found
+    why, typical = f"not reached: {run.ended}", _typical_seconds(run)
+    return tuple(
+        verdict
+        if verdict.case in measured
+        else replace(verdict, reason=why, more_seconds=verdict.more_units * typical[verdict.claim])
+        for verdict in found
+    )
+
+
+def _typical_seconds(run: Run) -> dict[str, float]:
+    """What an invocation of a case of each claim is likely to take: the mean of the measured cases of its sort."""
+    by_case: dict[str, list[Measurement]] = defaultdict(list)
+    for measurement in run.measurements:
+        by_case[measurement.case].append(measurement)
+    loaders = {f"{claim.path}::{claim.function}": claim.loader for claim in run.claims}
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    for case, measurements in by_case.items():
+        if (seconds := seconds_per_unit(measurements)) and (function := case.partition("[")[0]) in loaders:
+            spent[loaders[function]].append(seconds)
+    typical = {sort: sum(seconds) / len(seconds) if seconds else UNKNOWN[sort] for sort, seconds in spent.items()}
+    return {claim.name: typical[claim.loader] for claim in run.claims}
 
 
 def judge_measurements(

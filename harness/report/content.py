@@ -193,6 +193,8 @@ def _row(
     remarks += traces
     reason = _reason(verdict)
     if found is None:
+        if verdict.more_seconds:
+            reason = f"{reason}; deciding it takes about {duration(verdict.more_seconds)}"
         return Row(case, variant, verdict.outcome, reason, notes=notes.of(remarks), verdict=verdict)
     remarks += found.warnings
     if found.unsteady:

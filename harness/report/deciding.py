@@ -22,9 +22,6 @@ FIRST_LOOK = Thresholds().looks[0]
 ALLOWANCE = 1.25
 """The next run may be as much slower: a budget that falls just short decides nothing."""
 
-UNKNOWN = 5.0
-"""Seconds to allow for an invocation of a case that none has finished yet."""
-
 _RECOMPUTED = ("--budget", "--select", "--profile")
 
 
@@ -62,8 +59,10 @@ def deciding(run: Run, verdicts: Sequence[Verdict]) -> Deciding:
         if verdict.claim in claims and verdict.outcome is not Outcome.SKIPPED
     }
     seconds = START_UP * max(again.values(), default=0)
+    expected = {verdict.case: verdict.more_seconds / verdict.more_units for verdict in verdicts if verdict.more_units}
     for case, units in again.items():
-        seconds += units * (seconds_per_unit([m for m in run.measurements if m.case == case]) or UNKNOWN)
+        known = seconds_per_unit([m for m in run.measurements if m.case == case])
+        seconds += units * (known or expected.get(case, 0.0))
     if not near:
         return Deciding("", 0, beyond)
     minutes = max(1, math.ceil(ALLOWANCE * seconds / 60))
