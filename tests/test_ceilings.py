@@ -188,12 +188,23 @@ channel.send(done=True)
 """
 
 
+class Beside:
+    """Others who use so many cores."""
+
+    def __init__(self, cores: float) -> None:
+        self.cores = cores
+
+    def since(self) -> dict[str, float]:
+        """What was used."""
+        return {"other_cores": self.cores}
+
+
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
     """Lets a script stand in for the process that measures; what is kept is kept in a folder of the test's own."""
     monkeypatch.setenv("TIPBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "measuring_environment", lambda lent: ENVIRONMENT)
-    monkeypatch.setattr(module.os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+    monkeypatch.setattr(module, "Usage", lambda: Beside(0.0))
 
     def does(how: str, machine: str = "m1") -> None:
         monkeypatch.setattr(module, "ceilings_command", lambda _: python(PROCESS, how, machine))
@@ -265,7 +276,7 @@ def test_what_was_measured_beside_others_is_not_kept(
 ) -> None:
     """A busy machine reaches less than it could: that is said, and the next run measures again."""
     process("measures")
-    monkeypatch.setattr(module.os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
+    monkeypatch.setattr(module, "Usage", lambda: Beside(1000.0))
     found = measured(QUESTION)
     assert "beside others" in found.warnings[0]
     assert found.ceilings == (COPY,)

@@ -15,8 +15,9 @@ from harness.model import HOST, Measurement, Stranger, Telemetry, Trial
 from harness.probes.account import Account
 from harness.probes.gpu import Gpu
 from harness.probes.sampler import Sampler
+from harness.probes.usage import LONG_ENOUGH
 from harness.run.strangers import DRIVERS, UNLISTED, Strangers
-from harness.run.watching import LONG_ENOUGH, WRITE, Watch
+from harness.run.watching import WRITE, Watch
 from harness.store import TELEMETRY_FILE
 from harness.store.telemetry import read_telemetry
 

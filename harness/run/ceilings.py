@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from harness.launch import ceilings_command, measuring_environment
 from harness.loading.cache import cache_root
 from harness.loading.cores import usable_cores
 from harness.model import Ceiling
+from harness.probes.usage import Usage, disturbing
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
 from harness.store import ceiling_from
 
@@ -113,9 +113,6 @@ def measured(
 
     Unless ``anew``, what is kept for the environment of that process is taken instead.
     """
-    # What is kept is believed for months.
-    load, cores = os.getloadavg()[0], usable_cores()
-    busy = f"beside others (load average {load:.1f} on {cores} cores): lower than they could be, and not kept"
     with TemporaryDirectory(prefix="tipbench-ceilings-") as scratch:
         log = log or Path(scratch) / "ceilings.log"
         guard = Guard()
@@ -126,7 +123,7 @@ def measured(
             log=log,
         )
         try:
-            return _driven(process, question, tick, anew, told, [busy] if load > cores / 2 else [])
+            return _driven(process, question, tick, anew, told)
         except ChannelClosed:
             status = process.wait(10.0)
             words = log.read_text(errors="replace").strip().splitlines()
@@ -143,7 +140,6 @@ def _driven(
     tick: Callable[[], object],
     anew: bool,
     told: Callable[[Ceiling], object],
-    warnings: list[str],
 ) -> Found:
     process.channel.send(device=question.device, data=str(question.data) if question.data else None)
     introduced = _hear(process, tick)
@@ -153,13 +149,18 @@ def _driven(
     if not anew and (found := kept(question, environment)) is not None:
         return found
     process.channel.send(measure=True)
+    usage = Usage()
     ceilings: list[Ceiling] = []
+    warnings: list[str] = []
     while not (message := _hear(process, tick)).get("done"):
         if "warning" in message:
             warnings.append(message["warning"])
         else:
             ceilings.append(ceiling_from(message["ceiling"]))
             told(ceilings[-1])
+    # What is kept is believed for months.
+    if beside := disturbing(usage.since().get("other_cores", 0.0), usable_cores()):
+        warnings.append(f"ceilings beside others ({beside}): lower than they could be, and not kept")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     found = Found(tuple(ceilings), now, environment, tuple(warnings))
     if ceilings and not warnings:

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -61,10 +62,10 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
         before = set(run_folders(settings.results))
         live = Live(_console(), settings.seconds)
         status = OK
-        if (load := os.getloadavg()[0]) > usable_cores() / 2:
+        if beside := _others():
             live.note(
-                f"this machine is busy (load average {load:.1f} on {usable_cores()} cores): threads that wait for "
-                "each other are held up, so this takes longer and times are off; quiet is better"
+                f"this machine is busy ({beside}): threads that wait for each other are held up, so this takes longer "
+                "and times are off; quiet is better"
             )
         try:
             hold_bench(settings, live, width=min(4, usable_cores()), command=typed)
@@ -84,6 +85,16 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
         return status or shown  # a tool error or an interrupt says more than the verdicts that were reached before it
     except (UsageError, StoreError, LaunchError, ClaimError) as error:
         return _complain(error)
+
+
+def _others() -> str:
+    """What others do on this machine, looked at for a moment; empty where it is little."""
+    from harness.loading.cores import usable_cores
+    from harness.probes.usage import LONG_ENOUGH, Usage, disturbing
+
+    usage = Usage()
+    time.sleep(LONG_ENOUGH)
+    return disturbing(usage.since().get("other_cores", 0.0), usable_cores())
 
 
 def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:

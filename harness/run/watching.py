@@ -22,14 +22,12 @@ from harness.probes.machine import Machine, busy_seconds
 from harness.probes.nvml import NvmlError, gpu_names, nvml
 from harness.probes.sampler import Sampler
 from harness.probes.source import SLOW, Source
+from harness.probes.usage import Usage
 from harness.run.strangers import Strangers
 from harness.store import StoreError, TelemetryWriter
 
 WRITE = 2.0
 """Seconds between two writes: a power cut costs the readings since the last one, a killed run no more than that."""
-
-LONG_ENOUGH = 0.5
-"""Seconds that a case must take before clock ticks of 10 ms say how many cores others used."""
 
 
 class Watch:
@@ -72,7 +70,7 @@ class Watch:
         self._batches: list[tuple[str, int, list[Reading]]] = []
         self._written = 0.0
         self._start = 0.0
-        self._before: tuple[float, float, Account] | None = None
+        self._usage: Usage | None = None
         self._events: list[tuple[float, str, float]] = []
         self._seen: list[Stranger] = []
         self._strangers = Strangers(self._stranger, self._warn)
@@ -139,18 +137,15 @@ class Watch:
         with self._lock:
             self._case, self._invocation = case, invocation
             self._batches.append((case, invocation, []))
-        self._before = (self._now(), self._busy(), self._used())
+        self._usage = Usage(now=self._now, busy=self._busy, used=self._used)
 
     def ends(self, case: str, invocation: int) -> None:
         """The case in hand is over, one way or another."""
-        if self._sampler is None or self._before is None or (case, invocation) != (self._case, self._invocation):
+        if self._sampler is None or self._usage is None or (case, invocation) != (self._case, self._invocation):
             return
         # The last block lies between two readings as well.
         self._sampler.look(everything=True)
-        (start, busy, used), self._before = self._before, None
-        seconds, spent = self._now() - start, self._used().since(used)
-        if seconds >= LONG_ENOUGH:
-            spent["other_cores"] = max(0.0, self._busy() - busy - spent["cpu_seconds"]) / seconds
+        spent, self._usage = self._usage.since(), None
         moment = round(self._now(), 4)
         self._take([Reading(moment, HOST, name, value) for name, value in spent.items()])
         with self._lock:
