@@ -21,9 +21,12 @@ from harness.clock import FakeClock, Lap
 from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.effort import Effort
 from harness.contest.entrant import LocalEntrant, Turn
-from harness.contest.hold import BaselineFailed, Weigh, failure, hold
+from harness.contest.entry import BaselineFailed
+from harness.contest.failure import failure
+from harness.contest.hold import hold
 from harness.contest.seat import SeatError
 from harness.contest.variant import Variant, as_variant, prepared, variant
+from harness.contest.weighing import Weigh
 from harness.model import BASELINE, Expect, Status, Trial
 from harness.probes import ALLOCATOR, NoSnapshot
 

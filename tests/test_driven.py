@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import environment, store
-from harness.contest.hold import failure
+from harness.contest.failure import failure
 from harness.contest.measure import Asked
 from harness.contest.variant import Unavailable, as_variant, prepared
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work

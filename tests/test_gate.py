@@ -32,7 +32,7 @@ import chrome
 from harness.clock import Lap
 from harness.contest.agreement import Disagreement
 from harness.contest.entrant import LocalEntrant
-from harness.contest.hold import failure
+from harness.contest.failure import failure
 from harness.contest.serve import serve
 from harness.contest.variant import prepared
 from harness.probes.profile import Profile

@@ -30,7 +30,7 @@ from pathlib import Path
 from harness.clock import HostClock
 from harness.contest import travel
 from harness.contest.entrant import LocalEntrant
-from harness.contest.hold import failure
+from harness.contest.failure import failure
 from harness.contest.serve import serve
 from harness.contest.variant import prepared
 from harness.processes import Channel

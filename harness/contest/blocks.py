@@ -10,6 +10,16 @@ from random import Random
 from harness.contest.entrant import Entrant, Turn
 from harness.contest.pace import Pace
 
+PATIENCE = 2.0
+"""Seconds that a case's blocks may take at the least before a slow machine cuts them short."""
+
+STARTS = 3
+"""How often the blocks may start, at the most: anew where rounds turn out shorter than `FULL_ROUND` of what they ought
+to be."""
+
+FULL_ROUND = 0.8
+"""The share of a round's planned seconds below which it is far too short."""
+
 
 class Dropped(Exception):
     """An entrant failed in the middle of the blocks; carries its name and what it raised."""

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import Random
 
-from harness.contest.blocks import Dropped, play, symmetric_orders
+from harness.contest.blocks import FULL_ROUND, PATIENCE, STARTS, Dropped, play, symmetric_orders
 from harness.contest.effort import Effort
 from harness.contest.entrant import LONG_ITERATION, Entrant, Reading, Turn
-from harness.contest.hold import FULL_ROUND, PATIENCE, STARTS
 from harness.contest.pace import Pace, Warm, pace, target_seconds, warm_up
 from harness.model import Arm
 

@@ -17,10 +17,13 @@ from harness.clock import clock_for
 from harness.contest.agreement import Agreement, Same
 from harness.contest.effort import Effort
 from harness.contest.entrant import Entrant, LocalEntrant
-from harness.contest.hold import BaselineFailed, Weigh, failure, hold
+from harness.contest.entry import BaselineFailed
+from harness.contest.failure import failure
+from harness.contest.hold import hold
 from harness.contest.placement import Placement
 from harness.contest.turnstile import Seating, Turnstile
 from harness.contest.variant import Unavailable, Variant
+from harness.contest.weighing import Weigh
 from harness.launch import measuring_environment
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Trial, Work
 from harness.store import snapshot_file

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from harness.contest.entrant import LocalEntrant, readings_of
-from harness.contest.hold import failure
+from harness.contest.failure import failure
 from harness.contest.measure import Asked, Terms, local
 from harness.contest.variant import Variant
 from harness.model import Claim, Measurement, Status, Trial

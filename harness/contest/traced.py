@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.contest.hold import failure
+from harness.contest.failure import failure
 from harness.contest.measure import Asked, local
 from harness.contest.variant import Variant
 from harness.model import Claim

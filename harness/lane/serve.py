@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from harness.contest.hold import failure
+from harness.contest.failure import failure
 from harness.lane.laps import Lane
 from harness.loading.folder import DataError
 from harness.loading.repeated import Repeated

@@ -138,7 +138,7 @@ def pytest_runtest_makereport(
 
 
 def _failure(call: pytest.CallInfo[None]) -> str:
-    from harness.contest.hold import failure
+    from harness.contest.failure import failure
 
     return failure(call.excinfo.value) if call.excinfo else "it failed"
 

@@ -15,7 +15,7 @@ import pytest
 from harness import store
 from harness.contest.agreement import Agreement
 from harness.contest.effort import Effort
-from harness.contest.hold import failure
+from harness.contest.failure import failure
 from harness.contest.measure import Asked, Terms, local, measure, placement
 from harness.contest.serve import REWARM, REWARM_PAIR, serve
 from harness.contest.solo import solo
