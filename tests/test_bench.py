@@ -23,6 +23,7 @@ from harness.compare.judge import judge
 from harness.launch import LaunchError
 from harness.model import BASELINE, Ceiling, Measurement, Outcome, Status, Telemetry, Trial, Verdict
 from harness.run import bench as module
+from harness.run import ceilings
 from harness.run.bench import GRACE, UnusableGpu, bench
 from harness.run.ceilings import CeilingsError, Found, Question
 from harness.run.crew import Report
@@ -190,8 +191,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Play]]:
     """Makes a play; whoever enters the crew has to leave it."""
     clock = FakeClock()
     made: list[Play] = []
-    monkeypatch.setattr(module, "kept", lambda question, environment: None)
-    monkeypatch.setattr(module, "ceilings_of", lambda question, environment, log, tick: Found((), "", environment))
+    monkeypatch.setattr(ceilings, "kept", lambda question, environment: None)
+    monkeypatch.setattr(ceilings, "ceilings_of", lambda question, environment, log, tick: Found((), "", environment))
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.now))
 
     def started(roll: RollCall, **more: Any) -> Play:
@@ -281,7 +282,7 @@ def test_ceilings_are_in_the_record(folder: Path, play: Callable[..., Play], mon
         asked.append(question)
         return Found((COPY,), "2026-01-02", environment, ("no ceiling of decoding",))
 
-    monkeypatch.setattr(module, "ceilings_of", ceilings_of)
+    monkeypatch.setattr(ceilings, "ceilings_of", ceilings_of)
     screen = Screen()
     found = run(folder, screen, select=("A",), device="cpu")
     assert found.ceilings == (COPY,)
@@ -297,11 +298,11 @@ def test_a_short_budget_is_not_spent_on_ceilings(
     taken from where they are kept."""
     play(called(A), ratios={"tip": 0.5})
     known = Found((COPY,), "2026-01-02", {}, kept=True)
-    monkeypatch.setattr(module, "ceilings_of", lambda *_: known)
+    monkeypatch.setattr(ceilings, "ceilings_of", lambda *_: known)
     screen = Screen()
     assert run(folder, screen, select=("A",), budget=60.0).ceilings == ()
     assert any("python -m harness ceilings" in note for note in screen.notes)
-    monkeypatch.setattr(module, "kept", lambda *_: known)
+    monkeypatch.setattr(ceilings, "kept", lambda *_: known)
     play(called(A), ratios={"tip": 0.5})
     screen = Screen()
     settings = Settings(folder / "benchmarks", folder / "others", select=("A",), budget=60.0)
@@ -318,7 +319,7 @@ def test_a_run_without_ceilings_is_a_run(
     def fails(*_: Any) -> Found:
         raise CeilingsError("its process ended with exit status 1")
 
-    monkeypatch.setattr(module, "ceilings_of", fails)
+    monkeypatch.setattr(ceilings, "ceilings_of", fails)
     screen = Screen()
     assert outcomes(run(folder, screen, select=("A",))) == {f"{A} tip": "holds"}
     assert "no ceilings: its process ended with exit status 1" in screen.notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -20,12 +20,10 @@ from harness.model import (
     INTERRUPTED,
     SCHEMA,
     Claim,
-    Measurement,
-    Status,
     Verdict,
 )
 from harness.report.traced import described
-from harness.run.ceilings import SHARE, CeilingsError, Question, ceilings_of, kept
+from harness.run.ceilings import Question, affordable
 from harness.run.crew import Crew, Report
 from harness.run.roll_call import CrewError, RollCall
 from harness.run.schedule import Measure, Schedule, Solo, Standing, Trace
@@ -159,7 +157,8 @@ class _Bench:
 
     def _measure(self, crew: Crew, writer: store.Writer, question: Question) -> str:
         self._screen.roll_call()
-        called = self._selected(crew.roll_call(sorted({claim.path for claim in self._claims})))
+        called = crew.roll_call(sorted({claim.path for claim in self._claims}))
+        called.keep(self._by_function)
         writer.write(
             "header",
             schema=SCHEMA,
@@ -171,7 +170,16 @@ class _Bench:
         self._settle_absent(called, writer)
         if called.unusable_gpu and self._settings.device != "cpu":
             raise UnusableGpu(called.unusable_gpu)
-        self._note_ceilings(question, called.environment, writer)
+        ceilings = affordable(
+            question,
+            called.environment,
+            self._settings.seconds,
+            self._folder / "ceilings.log",
+            tick=self._tick,
+            note=self._screen.note,
+        )
+        if ceilings is not None:
+            store.write_ceilings(writer, ceilings.ceilings, ceilings.measured)
         standings = [self._standing(case, variants, called) for case, variants in called.cases.items()]
         self._schedule = Schedule(
             standings,
@@ -209,34 +217,6 @@ class _Bench:
         self._watch.begins(case, invocation)
         self._screen.begins(case, invocation)
 
-    def _note_ceilings(self, question: Question, environment: Mapping[str, Any], writer: store.Writer) -> None:
-        """Keep what this machine reaches at best beside what its variants reach; a run without it is a run, too."""
-        if kept(question, environment) is None:
-            cost = question.cost(environment)
-            if cost > SHARE * self._settings.seconds:
-                self._screen.note(
-                    f"this machine's ceilings are not known, and {cost:g} s are too much of this budget: "
-                    "measure them once with python -m harness ceilings"
-                )
-                return
-            self._screen.note(f"measuring this machine's ceilings, once for this environment: up to {cost:g} s")
-        try:
-            found = ceilings_of(question, environment, self._folder / "ceilings.log", self._tick)
-        except CeilingsError as error:
-            self._screen.note(f"no ceilings: {error}")
-            return
-        for warning in found.warnings:
-            self._screen.note(warning)
-        if found.ceilings:
-            store.write_ceilings(writer, found.ceilings, found.measured)
-
-    def _selected(self, called: RollCall) -> RollCall:
-        """Without the cases of other benchmarks in the same files: they were called too."""
-        for cases in (called.cases, called.skipped, called.failed):
-            for case in [case for case in cases if case.partition("[")[0] not in self._by_function]:
-                del cases[case]
-        return called
-
     def _standing(self, case: str, variants: tuple[str, ...], called: RollCall) -> Standing:
         absent = called.unavailable.get(case, {})
         return Standing(case, self._claim_of(case), tuple(name for name in variants if name not in absent))
@@ -246,19 +226,8 @@ class _Bench:
 
     def _settle_absent(self, called: RollCall, writer: store.Writer) -> None:
         """What was skipped or failed when the roll was called gets its record, and its verdict, at once."""
-        absent = [
-            Measurement(case, self._claim_of(case).name, 0, status, reason)
-            for status, cases in ((Status.SKIPPED, called.skipped), (Status.FAILED, called.failed))
-            for case, reason in cases.items()
-        ]
-        for nodeid, reason in called.broken.items():
-            absent += [
-                Measurement(f"{claim.path}::{claim.function}", claim.name, 0, Status.FAILED, reason)
-                for claim in self._claims
-                if nodeid == claim.path
-            ]
         fallen: list[Verdict] = []
-        for measurement in absent:
+        for measurement in called.absent(self._claims):
             store.write_measurement(writer, measurement)
             schedule = Schedule([Standing(measurement.case, self._claim_of(measurement.case), ())], units=1, solo=False)
             fallen += schedule.add([measurement])

@@ -101,6 +101,38 @@ def ceilings_of(
     return kept(question, environment) or measured(question, log, tick)
 
 
+def affordable(
+    question: Question,
+    environment: Mapping[str, Any],
+    seconds: float,
+    log: Path,
+    *,
+    tick: Callable[[], object] = lambda: None,
+    note: Callable[[str], object] = lambda _: None,
+) -> Found | None:
+    """What is kept, else measured now if it takes no more than its share of a run's ``seconds``; notes say what is.
+
+    None where there are no ceilings: a run without them is a run, too.
+    """
+    if kept(question, environment) is None:
+        cost = question.cost(environment)
+        if cost > SHARE * seconds:
+            note(
+                f"this machine's ceilings are not known, and {cost:g} s are too much of this budget: "
+                "measure them once with python -m harness ceilings"
+            )
+            return None
+        note(f"measuring this machine's ceilings, once for this environment: up to {cost:g} s")
+    try:
+        found = ceilings_of(question, environment, log, tick)
+    except CeilingsError as error:
+        note(f"no ceilings: {error}")
+        return None
+    for warning in found.warnings:
+        note(warning)
+    return found if found.ceilings else None
+
+
 def measured(
     question: Question,
     log: Path | None = None,

@@ -19,20 +19,16 @@ from harness.model import (
     Arm,
     ArmFacts,
     Claim,
-    Gated,
     GateResult,
-    GateVerdict,
 )
-from harness.run.candidate import EXACT, Candidate, fate, fate_of_case
-from harness.run.pair import ArmLost, Introduction, Pair, Side, Standing
+from harness.run.candidate import EXACT
+from harness.run.pair import ArmLost, Introduction, Pair, Side
 from harness.run.profiled import explain, worst
 from harness.run.roll_call import CrewError
+from harness.run.roster import Roster
 
 BUDGET = 1800.0
 """Seconds a gate may take where nobody says how long."""
-
-SELFTEST_UNITS = 10
-"""Units a selftest takes of every decision, whatever was decided before: a noise floor needs some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +101,7 @@ class _Gate:
         self._folder = folder
         self._screen = screen
         self._check = check
-        self._by_function = {f"{claim.path}::{claim.function}": claim for claim in asked.claims}
-        self._candidates: dict[tuple[str, str], Candidate] = {}
-        self._fates: list[GateVerdict] = []
-        self._all: list[str] = []
-        self._seen: set[str] = set()
+        self._roster = Roster(asked.claims, asked.before, asked.thresholds, selftest=asked.selftest)
         self._said: dict[Arm, Introduction] = {}
         self._notes: list[str] = []
         self._units = 0
@@ -122,13 +114,13 @@ class _Gate:
             self._folder, self._asked.claims, base=self._asked.labels[Arm.BASE], head=self._asked.labels[Arm.HEAD]
         )
         try:
-            while self._units < self._asked.thresholds.cap and (self._units == 0 or self._unseen() or self._wanted()):
+            while self._units < self._asked.thresholds.cap and (self._units == 0 or self._roster.cases_wanted()):
                 if self._units and time.monotonic() >= self._end:
                     self._notes.append("the time budget was used up before everything was decided")
                     break
                 self._units += 1
                 self._unit(writer)
-                self._screen.unit(self._units, *self._count(), time.monotonic() - self._start)
+                self._screen.unit(self._units, *self._roster.count(), time.monotonic() - self._start)
             self._explain()
         except KeyboardInterrupt:
             self._notes.append("interrupted: what was not decided by then is inconclusive")
@@ -137,35 +129,33 @@ class _Gate:
             writer.close()
         return self._result()
 
-    # --- one unit -----------------------------------------------------------------------------------------------------
-
     def _unit(self, writer: store.Writer) -> None:
-        before = self._progress()
-        files = sorted({claim.path for claim in self._files_wanted()})
-        with Pair(
-            self._asked.sides, self._asked.benchmarks, files, self._folder, self._units, tick=self._screen.tick
-        ) as pair:
+        before = self._roster.progress()
+        with self._pair(self._roster.files_wanted(), self._units) as pair:
             random = Random(self._random.getrandbits(64))
             try:
                 self._lead(pair, random, writer)
             except ArmLost as lost:
-                self._mourn(lost)
-        if self._units > 1 and self._progress() == before:
+                self._roster.lose(lost)
+                if not self._said:
+                    raise CrewError(f"the {lost.arm} side ended before it could say what it is: {lost}") from None
+        if self._units > 1 and self._roster.progress() == before:
             raise CrewError(f"unit {self._units} measured nothing; see the logs in {self._folder}")
-        self._rule()
+        self._roster.rule()
+
+    def _pair(self, files: list[str], unit: int) -> Pair:
+        return Pair(self._asked.sides, self._asked.benchmarks, files, self._folder, unit, tick=self._screen.tick)
 
     def _lead(self, pair: Pair, random: Random, writer: store.Writer) -> None:
         first = not self._said
-        if first:
-            self._all = self._cases(pair)
-        cases = sorted({*self._unseen(), *(candidate.case for candidate in self._wanted())})
+        self._roster.call(pair)
+        cases = self._roster.cases_wanted()
         random.shuffle(cases)
         said = pair.begin(cases, self._plan(random, introduce=first))
         if first:
             self._introduced(said, writer)
         for case, standings in pair.walk(random):
-            if case not in self._seen:
-                self._register(case, standings)
+            self._roster.reach(case, standings)
             self._screen.begins(case, self._units)
             self._contest(pair, case, random, writer)
             if time.monotonic() >= self._end and self._units > 1:
@@ -182,8 +172,7 @@ class _Gate:
 
     def _explain(self) -> None:
         """Have the worst regressions profiled; whatever goes wrong there takes nothing from what was decided."""
-        slower = [c for c in self._candidates.values() if c.slower(self._asked.thresholds)]
-        regressed = worst(slower)
+        regressed = worst(self._roster.slower())
         if not regressed or self._asked.selftest:
             return
         if time.monotonic() >= self._end:
@@ -192,9 +181,7 @@ class _Gate:
         files = sorted({candidate.claim.path for candidate in regressed})
         random = Random(self._random.getrandbits(64))
         try:
-            with Pair(
-                self._asked.sides, self._asked.benchmarks, files, self._folder, self._units + 1, tick=self._screen.tick
-            ) as pair:
+            with self._pair(files, self._units + 1) as pair:
                 plan = self._plan(random, introduce=False)
                 self._notes += explain(pair, lambda cases: pair.begin(cases, plan), regressed, self._folder, random)
         except (ArmLost, CrewError, OSError) as error:
@@ -211,43 +198,8 @@ class _Gate:
         )
         self._notes += self._check(said)
 
-    def _cases(self, pair: Pair) -> list[str]:
-        """Every case of the chosen benchmarks that either side has; files that cannot be imported have their fate."""
-        cases = dict.fromkeys([*pair.cases[Arm.HEAD], *pair.cases[Arm.BASE]])
-        for function, claim in self._by_function.items():
-            if any(case.partition("[")[0] == function for case in cases):
-                continue
-            broken = pair.broken[Arm.HEAD].get(claim.path, "it has no case")
-            self._fates.append(fate(function, claim, "", Gated.FAILED, f"head: {broken}"))
-        for function in sorted((self._asked.before or frozenset()) - set(self._by_function)):
-            claim = Claim("", "", function.partition("::")[0], function.partition("::")[2])
-            self._fates.append(fate(function, claim, "", Gated.MISSING, "base has it, head does not: gone or renamed?"))
-        return [case for case in cases if case.partition("[")[0] in self._by_function]
-
-    def _register(self, case: str, standings: Mapping[Arm, Standing]) -> None:
-        """What is to be judged of a case, and what cannot be."""
-        self._seen.add(case)
-        claim = self._claim_of(case)
-        base, head = standings[Arm.BASE], standings[Arm.HEAD]
-        known_before = self._asked.before is None or case.partition("[")[0] in self._asked.before
-        if known := fate_of_case(base, head, known_before=known_before):
-            self._fates.append(fate(case, claim, "", *known))
-            return
-        for variant in dict.fromkeys([*head.variants, *base.variants, *head.absent, *base.absent]):
-            here, there = variant in head.variants, variant in base.variants
-            if here and there:
-                self._candidates[case, variant] = Candidate(case, claim, variant)
-            elif here:
-                self._fates.append(fate(case, claim, variant, Gated.NEW, "base does not have this variant"))
-            elif there:
-                why = head.absent.get(variant, "head does not have this variant")
-                self._fates.append(fate(case, claim, variant, Gated.MISSING, why))
-            else:
-                why = head.absent.get(variant) or base.absent.get(variant, "")
-                self._fates.append(fate(case, claim, variant, Gated.SKIPPED, why))
-
     def _contest(self, pair: Pair, case: str, random: Random, writer: store.Writer) -> None:
-        waiting = [candidate for candidate in self._wanted() if candidate.case == case]
+        waiting = self._roster.wanted(case)
         random.shuffle(waiting)
         fresh = not any(candidate.measurements for candidate in waiting)
         if fresh:
@@ -276,72 +228,18 @@ class _Gate:
             measurement = candidate.take(self._units, fought, time.monotonic() - start)
             store.write_pairing(writer, candidate.variant, measurement)
 
-    def _mourn(self, lost: ArmLost) -> None:
-        """A process died: the case it was on its way to, if any, is lost; the others go on in the next unit."""
-        for candidate in self._wanted():
-            if candidate.case == lost.case:
-                candidate.settle(Gated.FAILED, f"{lost.arm}: {lost}")
-        if lost.case and lost.case not in self._seen:
-            self._seen.add(lost.case)
-            self._fates.append(fate(lost.case, self._claim_of(lost.case), "", Gated.FAILED, f"{lost.arm}: {lost}"))
-        if not self._said:
-            raise CrewError(f"the {lost.arm} side ended before it could say what it is: {lost}")
-
-    # --- what is decided ----------------------------------------------------------------------------------------------
-
-    def _rule(self) -> None:
-        for candidate in self._candidates.values():
-            if candidate.open:
-                candidate.judge(self._asked.thresholds, len(self._candidates))
-
-    def _wanted(self) -> list[Candidate]:
-        """The candidates that another unit is for."""
-        if not self._asked.selftest:
-            return [candidate for candidate in self._candidates.values() if candidate.open]
-        stopped = (Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT)
-        return [
-            candidate
-            for candidate in self._candidates.values()
-            if candidate.open or (len(candidate.measurements) < SELFTEST_UNITS and candidate.outcome not in stopped)
-        ]
-
-    def _files_wanted(self) -> list[Claim]:
-        """The claims whose files the next pair must import: all of them until it is known what cases there are."""
-        if not self._said:
-            return list(self._asked.claims)
-        return [self._claim_of(case) for case in self._unseen()] + [candidate.claim for candidate in self._wanted()]
-
-    def _unseen(self) -> list[str]:
-        """Cases that no pair has reached yet."""
-        return [case for case in self._all if case not in self._seen]
-
-    def _count(self) -> tuple[int, int, int]:
-        decided = [candidate for candidate in self._candidates.values() if not candidate.open]
-        return len(decided), len(self._candidates), sum(c.outcome is Gated.REGRESSED for c in decided)
-
-    def _progress(self) -> tuple[int, int, int]:
-        measured = sum(len(candidate.measurements) for candidate in self._candidates.values())
-        return measured, len(self._fates), self._count()[0]
-
     def _target(self, claim: Claim) -> float:
         return self._asked.thresholds.loader_target if claim.loader else self._asked.thresholds.target
 
-    def _claim_of(self, case: str) -> Claim:
-        return self._by_function[case.partition("[")[0]]
-
     def _result(self) -> GateResult:
-        verdicts = [*self._fates]
-        for candidate in self._candidates.values():
-            verdicts += candidate.verdicts(self._asked.thresholds, len(self._candidates))
+        verdicts = self._roster.verdicts()
         limits = self._asked.thresholds
-        order = {case: index for index, case in enumerate(sorted(self._seen))}
-        verdicts.sort(key=lambda verdict: order.get(verdict.case, -1))
         return GateResult(
             base=self._facts(self._asked.sides[0]),
             head=self._facts(self._asked.sides[1]),
             verdicts=tuple(verdicts),
             status=status_of(verdicts),
-            decisions=len(self._candidates),
+            decisions=self._roster.decisions,
             target=limits.target,
             loader_target=limits.loader_target,
             alpha=limits.alpha,

@@ -1,0 +1,147 @@
+"""The roster of a gate: every case of either side, from not yet reached to decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.compare.gate import GateThresholds
+from harness.model import Arm, Claim, Gated, GateVerdict
+from harness.run.candidate import Candidate, fate, fate_of_case
+from harness.run.pair import ArmLost, Pair, Standing
+
+SELFTEST_UNITS = 10
+"""Units a selftest takes of every decision, whatever was decided before: a noise floor needs some."""
+
+
+class Roster:
+    """What a gate judges, and what it cannot.
+
+    ``before`` names the benchmarks (``path::function``) that the base's own revision has, None where it has no revision
+    of its own.
+    """
+
+    def __init__(
+        self, claims: Sequence[Claim], before: frozenset[str] | None, limits: GateThresholds, *, selftest: bool
+    ) -> None:
+        self._by_function = {f"{claim.path}::{claim.function}": claim for claim in claims}
+        self._before = before
+        self._limits = limits
+        self._selftest = selftest
+        self._candidates: dict[tuple[str, str], Candidate] = {}
+        self._fates: list[GateVerdict] = []
+        self._all: list[str] | None = None
+        self._seen: set[str] = set()
+
+    def call(self, pair: Pair) -> None:
+        """Take down every case of the chosen benchmarks that either side has; the first pair is asked, once.
+
+        Files that cannot be imported have their fate.
+        """
+        if self._all is not None:
+            return
+        cases = dict.fromkeys([*pair.cases[Arm.HEAD], *pair.cases[Arm.BASE]])
+        for function, claim in self._by_function.items():
+            if any(case.partition("[")[0] == function for case in cases):
+                continue
+            broken = pair.broken[Arm.HEAD].get(claim.path, "it has no case")
+            self._fates.append(fate(function, claim, "", Gated.FAILED, f"head: {broken}"))
+        for function in sorted((self._before or frozenset()) - set(self._by_function)):
+            claim = Claim("", "", function.partition("::")[0], function.partition("::")[2])
+            self._fates.append(fate(function, claim, "", Gated.MISSING, "base has it, head does not: gone or renamed?"))
+        self._all = [case for case in cases if case.partition("[")[0] in self._by_function]
+
+    def reach(self, case: str, standings: Mapping[Arm, Standing]) -> None:
+        """Both sides have a case before them: what is to be judged of it, and what cannot be."""
+        if case in self._seen:
+            return
+        self._seen.add(case)
+        claim = self.claim_of(case)
+        base, head = standings[Arm.BASE], standings[Arm.HEAD]
+        known_before = self._before is None or case.partition("[")[0] in self._before
+        if known := fate_of_case(base, head, known_before=known_before):
+            self._fates.append(fate(case, claim, "", *known))
+            return
+        for variant in dict.fromkeys([*head.variants, *base.variants, *head.absent, *base.absent]):
+            here, there = variant in head.variants, variant in base.variants
+            if here and there:
+                self._candidates[case, variant] = Candidate(case, claim, variant)
+            elif here:
+                self._fates.append(fate(case, claim, variant, Gated.NEW, "base does not have this variant"))
+            elif there:
+                why = head.absent.get(variant, "head does not have this variant")
+                self._fates.append(fate(case, claim, variant, Gated.MISSING, why))
+            else:
+                why = head.absent.get(variant) or base.absent.get(variant, "")
+                self._fates.append(fate(case, claim, variant, Gated.SKIPPED, why))
+
+    def lose(self, lost: ArmLost) -> None:
+        """A process died: the case it was on its way to, if any, is lost; the others go on in the next unit."""
+        reason = f"{lost.arm}: {lost}"
+        for candidate in self.wanted():
+            if candidate.case == lost.case:
+                candidate.settle(Gated.FAILED, reason)
+        if lost.case and lost.case not in self._seen:
+            self._seen.add(lost.case)
+            self._fates.append(fate(lost.case, self.claim_of(lost.case), "", Gated.FAILED, reason))
+
+    def rule(self) -> None:
+        """Judge by what was measured up to now."""
+        for candidate in self._candidates.values():
+            if candidate.open:
+                candidate.judge(self._limits, len(self._candidates))
+
+    def wanted(self, case: str | None = None) -> list[Candidate]:
+        """The candidates that another unit is for, of one case or of all."""
+        stopped = (Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT)
+        return [
+            candidate
+            for candidate in self._candidates.values()
+            if case in (None, candidate.case)
+            if candidate.open
+            or (self._selftest and len(candidate.measurements) < SELFTEST_UNITS and candidate.outcome not in stopped)
+        ]
+
+    def unseen(self) -> list[str]:
+        """Cases that no pair has reached yet."""
+        return [case for case in self._all or () if case not in self._seen]
+
+    def cases_wanted(self) -> list[str]:
+        """The cases that the next unit is for, sorted."""
+        return sorted({*self.unseen(), *(candidate.case for candidate in self.wanted())})
+
+    def files_wanted(self) -> list[str]:
+        """The files that the next pair must import, sorted: all of them until it is known what cases there are."""
+        if self._all is None:
+            return sorted({claim.path for claim in self._by_function.values()})
+        return sorted({self.claim_of(case).path for case in self.cases_wanted()})
+
+    def slower(self) -> list[Candidate]:
+        """The candidates whose head is slower than is tolerated."""
+        return [candidate for candidate in self._candidates.values() if candidate.slower(self._limits)]
+
+    @property
+    def decisions(self) -> int:
+        """How many decisions there are in all."""
+        return len(self._candidates)
+
+    def count(self) -> tuple[int, int, int]:
+        """Decisions that have fallen, decisions in all, and how many of the fallen say regressed."""
+        decided = [candidate for candidate in self._candidates.values() if not candidate.open]
+        return len(decided), len(self._candidates), sum(c.outcome is Gated.REGRESSED for c in decided)
+
+    def progress(self) -> tuple[int, int, int]:
+        """Three numbers of which one at least grows in a unit that did anything."""
+        measured = sum(len(candidate.measurements) for candidate in self._candidates.values())
+        return measured, len(self._fates), self.count()[0]
+
+    def verdicts(self) -> list[GateVerdict]:
+        """Every verdict and fate, those of no case first, then case by case."""
+        verdicts = [*self._fates]
+        for candidate in self._candidates.values():
+            verdicts += candidate.verdicts(self._limits, len(self._candidates))
+        order = {case: index for index, case in enumerate(sorted(self._seen))}
+        return sorted(verdicts, key=lambda verdict: order.get(verdict.case, -1))
+
+    def claim_of(self, case: str) -> Claim:
+        """The claim that a case belongs to."""
+        return self._by_function[case.partition("[")[0]]
