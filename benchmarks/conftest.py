@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.loading.folder import class_names
-from harness.loading.generated import jpeg_folder, tiny_set, uneven_folder
+from harness.loading.images.folder import class_names
+from harness.loading.images.generated import jpeg_folder, tiny_set, uneven_folder
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def tiny() -> Path:
 @pytest.fixture
 def train_step(images: Path, device: Any) -> Any:
     """A real training step on the device, for photographs and for tiny samples."""
-    from harness.loading.step import TrainingStep
+    from harness.loading.loop.step import TrainingStep
 
     return TrainingStep(device, classes=max(10, len(class_names(images))))
 

@@ -27,13 +27,13 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.data import default_collate
 
-from harness.loading.cores import usable_cores
-from harness.loading.folder import Image, first_images
-from harness.loading.generated import jpeg_folder
-from harness.loading.kinds import KINDS
-from harness.loading.page_cache import warm
-from harness.loading.repeated import Repeated
-from harness.loading.window import steady
+from harness.loading.images.folder import Image, first_images
+from harness.loading.images.generated import jpeg_folder
+from harness.loading.images.repeated import Repeated
+from harness.loading.loaders.kinds import KINDS
+from harness.loading.loop.window import steady
+from harness.loading.machine.cores import usable_cores
+from harness.loading.machine.page_cache import warm
 from harness.model import Setting
 from harness.probes import ProcessTree
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.compare.judge import judge
-from harness.loading.cores import usable_cores
+from harness.loading.machine.cores import usable_cores
 from harness.model import Outcome
 from harness.report.live import Live
 from harness.run.bench import bench

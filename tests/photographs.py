@@ -10,9 +10,9 @@ import torch
 from PIL import Image as Pillow
 from torch import Tensor
 
-from harness.loading import recipe
-from harness.loading.folder import Image
-from harness.loading.loader import Loader
+from harness.loading.images import recipe
+from harness.loading.images.folder import Image
+from harness.loading.loop.loader import Loader
 
 COUNT = 24
 

@@ -13,10 +13,11 @@ import torch
 from photographs import photographs
 from PIL import Image as Pillow
 
-from harness.loading import dali, decoders
-from harness.loading.decoding import PILLOW, Decoded, DecodingAlone, contents_of, decode_jpeg, same_levels
-from harness.loading.decoding import dali as dali_decoder
-from harness.loading.folder import DataError, Image
+from harness.loading.images import decoders
+from harness.loading.images.folder import DataError, Image
+from harness.loading.loaders import dali
+from harness.loading.trials.decoding import PILLOW, Decoded, DecodingAlone, contents_of, decode_jpeg, same_levels
+from harness.loading.trials.decoding import dali as dali_decoder
 
 pytestmark = [
     pytest.mark.skipif(decoders.missing() is not None, reason=str(decoders.missing())),

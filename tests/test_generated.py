@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.loading.cache import cache_root, made_once
-from harness.loading.folder import DataError, check_folder, first_images
-from harness.loading.generated import jpeg_folder, tiny_set, uneven_folder
+from harness.loading.images.cache import cache_root, made_once
+from harness.loading.images.folder import DataError, check_folder, first_images
+from harness.loading.images.generated import jpeg_folder, tiny_set, uneven_folder
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -141,7 +141,7 @@ def test_check_folder(tmp_path: Path) -> None:
 
 def test_check_folder_is_cheap() -> None:
     """Checking a folder imports neither torch nor NumPy."""
-    code = "import sys, harness.loading.folder; sys.exit(bool({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
+    code = "import sys, harness.loading.images.folder; sys.exit(bool({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -13,11 +13,11 @@ from living import until
 from photographs import by_id, delivered, photographs
 
 from harness.lane import Lane
-from harness.loading.folder import Image
-from harness.loading.kinds import KINDS
-from harness.loading.likeness import unlike
-from harness.loading.loader import Loader
-from harness.loading.threads import one_thread
+from harness.loading.images.folder import Image
+from harness.loading.loaders.kinds import KINDS
+from harness.loading.loop.likeness import unlike
+from harness.loading.loop.loader import Loader
+from harness.loading.machine.threads import one_thread
 from harness.model import Feed, Setting
 
 CPU = torch.device("cpu")

@@ -14,13 +14,13 @@ from living import gone, until
 from PIL import Image as Pillow
 
 from harness.lane import Lane
-from harness.loading import recipe
-from harness.loading.dataset import Photographs
-from harness.loading.folder import DataError, first_images
-from harness.loading.kinds import KINDS
-from harness.loading.likeness import unlike
-from harness.loading.stages import stages
-from harness.loading.step_choice import step_from
+from harness.loading.images import recipe
+from harness.loading.images.dataset import Photographs
+from harness.loading.images.folder import DataError, first_images
+from harness.loading.loaders.kinds import KINDS
+from harness.loading.loop.likeness import unlike
+from harness.loading.loop.stages import stages
+from harness.loading.loop.step_choice import step_from
 from harness.model import Feed, Setting
 from harness.run.tuning.lanes import LaneError, Lanes
 

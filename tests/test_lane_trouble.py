@@ -23,15 +23,15 @@ from torch.utils.data import dataloader as torchs
 
 from harness.lane import Lane
 from harness.lane.serve import answer
-from harness.loading import survey as surveys
-from harness.loading.epoch import Epoch
-from harness.loading.folder import DataError
-from harness.loading.kinds import KINDS
-from harness.loading.loader import Loader
-from harness.loading.step_choice import step_from
-from harness.loading.survey import GAPS, survey
-from harness.loading.threads import one_thread
-from harness.loading.trouble import LoaderError
+from harness.loading.failures.trouble import LoaderError
+from harness.loading.images.folder import DataError
+from harness.loading.loaders.kinds import KINDS
+from harness.loading.loop import survey as surveys
+from harness.loading.loop.epoch import Epoch
+from harness.loading.loop.loader import Loader
+from harness.loading.loop.step_choice import step_from
+from harness.loading.loop.survey import GAPS, survey
+from harness.loading.machine.threads import one_thread
 from harness.model import METRICS, Feed, Lap, Setting
 
 CPU = torch.device("cpu")

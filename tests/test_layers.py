@@ -26,6 +26,9 @@ ORDER = (
 )
 """From the bottom up: a part imports from the rows below its own, never from beside or above."""
 
+INSIDE = {"loading": ("machine", "images", "failures", "loop", "loaders", "trials")}
+"""The same within a part that has parts of its own."""
+
 MEASURING = ("clock", "contest", "loading", "probes", "environment", "ceilings", "lane", "plugin")
 JUDGING = ("archive", "stats", "compare", "report", "store", "traces")
 
@@ -157,7 +160,7 @@ def test_imports_are_seen_wherever_they_hide() -> None:
         ("harness.contest.pace", "def f():\n    from harness.stats import quiet_ratio"),
         ("harness.plugin", "from harness import compare"),
         ("harness.contest.hold", "import harness.run.schedule"),
-        ("harness.loading.epoch", "def f():\n    import pandas as pd"),
+        ("harness.loading.loop.epoch", "def f():\n    import pandas as pd"),
         ("harness.report.words", "if False:\n    import torch.cuda"),
         ("harness.report.words", "from harness.clock import FakeClock\nfrom harness.contest import travel"),
         ("harness.store", "import pytest"),
@@ -187,6 +190,23 @@ def upwards(module: str, source: str) -> list[str]:
     own = part(module)
     targets = {part(within(name)) for name in imported(source) if within(name)}
     return [f"{module} imports {target}" for target in sorted(targets - {own, ""}) if row[target] >= row[own]]
+
+
+def upwards_inside(module: str, source: str) -> list[str]:
+    """A module's imports of what lies above its own place in the part that both are in."""
+    row = {f"harness.{part(module)}.{name}": index for index, name in enumerate(INSIDE[part(module)])}
+    own = row.get(".".join(module.split(".")[:3]), -1)
+    places = {".".join(within(name).split(".")[:3]) for name in imported(source)}
+    return [f"{module} imports {place}" for place in sorted(places & set(row)) if row[place] > own]
+
+
+@pytest.mark.parametrize("name", sorted(INSIDE))
+def test_imports_go_downwards_inside(name: str) -> None:
+    """A part with parts of its own keeps the same order."""
+    assert {module.split(".")[2] for module in modules() if module.startswith(f"harness.{name}.")} == set(INSIDE[name])
+    inside = {module: source for module, source in modules().items() if part(module) == name}
+    assert [line for module, source in inside.items() for line in upwards_inside(module, source)] == []
+    assert upwards_inside(f"harness.{name}.{INSIDE[name][0]}", f"import harness.{name}.{INSIDE[name][-1]}") != []
 
 
 def test_imports_go_downwards() -> None:

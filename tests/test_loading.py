@@ -18,14 +18,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from harness.contest import travel
-from harness.loading import epoch as epochs
-from harness.loading.background import BackgroundLoader, missing
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Digits, Photographs, epoch_images
-from harness.loading.epoch import Batch, Epoch, run_epoch, same_pixels, same_samples
-from harness.loading.folder import DataError, Image
-from harness.loading.generated import tiny_set
-from harness.loading.step import TrainingStep
+from harness.loading.images.dataset import Digits, Photographs, epoch_images
+from harness.loading.images.folder import DataError, Image
+from harness.loading.images.generated import tiny_set
+from harness.loading.loaders.background import BackgroundLoader, missing
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop import epoch as epochs
+from harness.loading.loop.epoch import Batch, Epoch, run_epoch, same_pixels, same_samples
+from harness.loading.loop.step import TrainingStep
 
 
 class Numbers(Dataset[Any]):
@@ -199,8 +199,8 @@ import sys, threading, psutil
 sys.path.insert(0, {tests!r})
 from functools import partial
 from test_loading import Numbers
-from harness.loading.background import BackgroundLoader
-from harness.loading.dataloader import PlainLoader
+from harness.loading.loaders.background import BackgroundLoader
+from harness.loading.loaders.dataloader import PlainLoader
 kind = {{"plain": PlainLoader, "background": BackgroundLoader}}[{kind!r}]
 loader = kind(partial(Numbers, 400), batch_size=2, workers={workers})
 for _ in range(3):

@@ -13,8 +13,8 @@ import torch
 
 from harness.claims import read
 from harness.contest.variant import Unavailable, Variant
-from harness.loading.generated import jpeg_folder, tiny_set, uneven_folder
-from harness.loading.step import TrainingStep
+from harness.loading.images.generated import jpeg_folder, tiny_set, uneven_folder
+from harness.loading.loop.step import TrainingStep
 
 ROOT = Path(__file__).parent.parent / "benchmarks"
 CPU = torch.device("cpu")

@@ -23,20 +23,20 @@ from torch.utils.data import WeightedRandomSampler
 from harness.claims import read
 from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.variant import Unavailable, Variant, as_variant
-from harness.loading import sampling
-from harness.loading.checksum import Checksummed
-from harness.loading.crop import crop_first
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs, epoch_images
-from harness.loading.epoch import Epoch
-from harness.loading.folder import Image
-from harness.loading.generated import jpeg_folder, tiny_set, uneven_folder
-from harness.loading.sampling import Drawn, Labels, Shuffled, WeightedLoader, same_or_drawn
-from harness.loading.statistics import cropped, same_statistics, streamed, two_passes
-from harness.loading.step import TrainingStep
-from harness.loading.successive import Epochs, same_epochs
-from harness.loading.threads import one_thread
-from harness.loading.whole_batches import as_it_is
+from harness.loading.images.crop import crop_first
+from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.images.folder import Image
+from harness.loading.images.generated import jpeg_folder, tiny_set, uneven_folder
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.checksum import Checksummed
+from harness.loading.loop.epoch import Epoch
+from harness.loading.loop.step import TrainingStep
+from harness.loading.loop.successive import Epochs, same_epochs
+from harness.loading.machine.threads import one_thread
+from harness.loading.trials import sampling
+from harness.loading.trials.sampling import Drawn, Labels, Shuffled, WeightedLoader, same_or_drawn
+from harness.loading.trials.statistics import cropped, same_statistics, streamed, two_passes
+from harness.loading.trials.whole_batches import as_it_is
 
 ROOT = Path(__file__).parent.parent / "benchmarks"
 CPU = torch.device("cpu")

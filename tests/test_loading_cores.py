@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.loading.cores import cgroup_quota, usable_cores, worker_counts
+from harness.loading.machine.cores import cgroup_quota, usable_cores, worker_counts
 
 
 def _kernel(root: Path, groups: str, files: dict[str, str]) -> dict[str, Path]:

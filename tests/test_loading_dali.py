@@ -16,13 +16,13 @@ from living import until
 from PIL import Image as Pillow
 from torch import Tensor
 
-from harness.loading import recipe
-from harness.loading.dali import DynamicLoader, PipelineLoader, missing
-from harness.loading.dali_proxy import ProxyLoader
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs
-from harness.loading.epoch import same_samples
-from harness.loading.folder import DataError, Image
+from harness.loading.images import recipe
+from harness.loading.images.dataset import Photographs
+from harness.loading.images.folder import DataError, Image
+from harness.loading.loaders.dali import DynamicLoader, PipelineLoader, missing
+from harness.loading.loaders.dali_proxy import ProxyLoader
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import same_samples
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 

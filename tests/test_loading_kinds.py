@@ -16,20 +16,21 @@ from PIL import Image as Pillow
 from scipy.stats import ks_2samp
 from torch import Tensor
 
-from harness.loading import background, dali, decoders, nodes, recipe, shards, spdl
-from harness.loading.dali import DynamicLoader, PipelineLoader
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs
-from harness.loading.device_decoding import DeviceDecodingLoader
-from harness.loading.disk import DiskLoader, Forgotten
-from harness.loading.epoch import same_samples
-from harness.loading.folder import DataError, Image
-from harness.loading.loader import Loader
-from harness.loading.nodes import NodesLoader
-from harness.loading.packed import packed
-from harness.loading.shards import ShardedPhotographs, sharded
-from harness.loading.spdl import SpdlLoader
-from harness.loading.uint8 import CountedLoader, Uint8Loader
+from harness.loading.images import decoders, recipe, shards
+from harness.loading.images.dataset import Photographs
+from harness.loading.images.folder import DataError, Image
+from harness.loading.images.packed import packed
+from harness.loading.images.shards import ShardedPhotographs, sharded
+from harness.loading.loaders import background, dali, nodes, spdl
+from harness.loading.loaders.dali import DynamicLoader, PipelineLoader
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loaders.device_decoding import DeviceDecodingLoader
+from harness.loading.loaders.disk import DiskLoader, Forgotten
+from harness.loading.loaders.nodes import NodesLoader
+from harness.loading.loaders.spdl import SpdlLoader
+from harness.loading.loaders.uint8 import CountedLoader, Uint8Loader
+from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.loader import Loader
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.loading.limits import (
+from harness.loading.machine.limits import (
     PER_CORE,
     SHARE,
     WORKER_BYTES,

@@ -16,20 +16,21 @@ from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from harness.loading import recipe, successive
-from harness.loading.checksum import Checksummed
-from harness.loading.crop import crop_first, crop_last
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Digits, Photographs, epoch_images
-from harness.loading.epoch import run_epoch, same_samples
-from harness.loading.folder import DataError, Image
-from harness.loading.frozen_training import FrozenTraining
-from harness.loading.generated import jpeg_folder, tiny_set
-from harness.loading.preload import Preloaded, StartUp, bounded_epoch
-from harness.loading.statistics import cropped
-from harness.loading.successive import Successive
-from harness.loading.threads import one_thread, use_threads
-from harness.loading.whole_batches import DigitBatches, PhotographBatches, as_it_is
+from harness.loading.images import recipe
+from harness.loading.images.crop import crop_first, crop_last
+from harness.loading.images.dataset import Digits, Photographs, epoch_images
+from harness.loading.images.folder import DataError, Image
+from harness.loading.images.generated import jpeg_folder, tiny_set
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop import successive
+from harness.loading.loop.checksum import Checksummed
+from harness.loading.loop.epoch import run_epoch, same_samples
+from harness.loading.loop.frozen_training import FrozenTraining
+from harness.loading.loop.successive import Successive
+from harness.loading.machine.threads import one_thread, use_threads
+from harness.loading.trials.preload import Preloaded, StartUp, bounded_epoch
+from harness.loading.trials.statistics import cropped
+from harness.loading.trials.whole_batches import DigitBatches, PhotographBatches, as_it_is
 
 CPU = torch.device("cpu")
 

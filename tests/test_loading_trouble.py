@@ -30,16 +30,18 @@ from harness.contest import solo as passes
 from harness.contest.effort import Effort
 from harness.contest.measure import Asked, Terms, measure
 from harness.contest.variant import as_variant, prepared
-from harness.loading import background, dali, limits, trouble
-from harness.loading.background import BackgroundLoader
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs
-from harness.loading.epoch import Batch, run_epoch, same_samples
-from harness.loading.folder import DataError, Image, check_folder
-from harness.loading.loader import Loader
-from harness.loading.patience import Patience, Stalled
-from harness.loading.trouble import LoaderError, explained
-from harness.loading.workers import dead_workers, untold
+from harness.loading.failures import trouble
+from harness.loading.failures.patience import Patience, Stalled
+from harness.loading.failures.trouble import LoaderError, explained
+from harness.loading.failures.workers import dead_workers, untold
+from harness.loading.images.dataset import Photographs
+from harness.loading.images.folder import DataError, Image, check_folder
+from harness.loading.loaders import background, dali
+from harness.loading.loaders.background import BackgroundLoader
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import Batch, run_epoch, same_samples
+from harness.loading.loop.loader import Loader
+from harness.loading.machine import limits
 from harness.model import BASELINE, METRICS, Claim, Expect, Status, Work
 from harness.probes.shared import shared_bytes, watch_shared
 
@@ -472,7 +474,7 @@ from functools import partial
 from pathlib import Path
 import torch
 from torch.utils.data import Dataset
-from harness.loading.dataloader import PlainLoader
+from harness.loading.loaders.dataloader import PlainLoader
 
 FILLING = Path("/dev/shm/filling")
 
@@ -673,7 +675,7 @@ def test_ending_seconds_by_a_fake_clock(monkeypatch: pytest.MonkeyPatch) -> None
             yield torch.zeros(1, 1), torch.tensor([1]), torch.tensor([1])
         now += 0.25
 
-    monkeypatch.setattr("harness.loading.epoch.time.perf_counter", lambda: now)
+    monkeypatch.setattr("harness.loading.loop.epoch.time.perf_counter", lambda: now)
     assert run_epoch(batches()).ending_seconds == 0.25
 
 

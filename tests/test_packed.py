@@ -16,14 +16,14 @@ from photographs import photographs
 from PIL import Image as Pillow
 from torchvision import transforms
 
-from harness.loading import packed as module
-from harness.loading import recipe
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs, decoded
-from harness.loading.decoders import levels_of
-from harness.loading.epoch import same_samples
-from harness.loading.folder import DataError, Image
-from harness.loading.packed import packed
+from harness.loading.images import packed as module
+from harness.loading.images import recipe
+from harness.loading.images.dataset import Photographs, decoded
+from harness.loading.images.decoders import levels_of
+from harness.loading.images.folder import DataError, Image
+from harness.loading.images.packed import packed
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import same_samples
 
 
 @pytest.fixture(scope="module")

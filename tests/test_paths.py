@@ -13,9 +13,9 @@ from PIL import Image as Pillow
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 
-from harness.loading.dataset import Photographs
-from harness.loading.folder import DataError, Image
-from harness.loading.paths import Paths, scan
+from harness.loading.images.dataset import Photographs
+from harness.loading.images.folder import DataError, Image
+from harness.loading.images.paths import Paths, scan
 
 
 def _tree(root: Path, *files: str) -> Path:
@@ -126,7 +126,7 @@ def test_names_that_lie_across_windows(tmp_path: Path, monkeypatch: pytest.Monke
     """Ends of names are looked for window by window, wherever a window ends."""
     root = _tree(tmp_path, *(f"a/{'x' * n}.jpg" for n in range(1, 12)))
     for window in (1, 7, 13, 1000):
-        monkeypatch.setattr("harness.loading.paths._WINDOW", window)
+        monkeypatch.setattr("harness.loading.images.paths._WINDOW", window)
         _same(root)
 
 

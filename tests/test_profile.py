@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.loading.epoch import run_epoch
+from harness.loading.loop.epoch import run_epoch
 from harness.model import ITERATION_MARK, WAIT_MARK, WINDOW_MARK
 from harness.probes import waits
 from harness.probes.profile import MOST_ITERATIONS, Profile, profile

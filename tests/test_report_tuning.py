@@ -208,7 +208,7 @@ def test_the_code_of_every_kind_runs_on_a_folder(kind: str, tmp_path: Path, monk
     if kind == "dali_proxy":
         from nvidia.dali.plugin.pytorch.experimental import proxy
 
-        from harness.loading.dali_proxy import prompt
+        from harness.loading.loaders.dali_proxy import prompt
 
         monkeypatch.setattr(proxy, "DALIServer", prompt(proxy.DALIServer))
     seen: list[Any] = []

@@ -12,13 +12,13 @@ import pytest
 import torch
 from photographs import COUNT, by_id, delivered, photographs
 
-from harness.loading import recipe, shards
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs
-from harness.loading.decoders import with_torchvision
-from harness.loading.epoch import same_samples
-from harness.loading.folder import DataError, Image
-from harness.loading.shards import ShardedPhotographs, Shards, missing, sharded
+from harness.loading.images import recipe, shards
+from harness.loading.images.dataset import Photographs
+from harness.loading.images.decoders import with_torchvision
+from harness.loading.images.folder import DataError, Image
+from harness.loading.images.shards import ShardedPhotographs, Shards, missing, sharded
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import same_samples
 
 pytestmark = [
     pytest.mark.skipif(missing() is not None, reason=str(missing())),

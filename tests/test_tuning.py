@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.loading.limits import Machine, Room
+from harness.loading.machine.limits import Machine, Room
 from harness.model import Lap, Ranked, Setting, Stage
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError

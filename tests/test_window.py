@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from harness.loading.epoch import Batch, Step
-from harness.loading.folder import DataError, Image
-from harness.loading.page_cache import disk_bytes, evict
-from harness.loading.repeated import Repeated
-from harness.loading.window import Meters, steady
+from harness.loading.images.folder import DataError, Image
+from harness.loading.images.repeated import Repeated
+from harness.loading.loop.epoch import Batch, Step
+from harness.loading.loop.window import Meters, steady
+from harness.loading.machine.page_cache import disk_bytes, evict
 
 
 class Clock:

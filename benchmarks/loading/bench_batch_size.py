@@ -3,9 +3,9 @@
 from functools import partial
 
 from harness import claim
-from harness.loading import recipe
-from harness.loading.dataset import Digits, Photographs, epoch_images
-from harness.loading.frozen_training import FrozenTraining
+from harness.loading.images import recipe
+from harness.loading.images.dataset import Digits, Photographs, epoch_images
+from harness.loading.loop.frozen_training import FrozenTraining
 
 SAMPLES = 1024
 DIFFERENT = 64

@@ -3,13 +3,13 @@
 from functools import partial
 
 from harness import Unavailable, claim, prepared
-from harness.loading.cores import usable_cores
-from harness.loading.dali import DynamicLoader, PipelineLoader, missing
-from harness.loading.dali_proxy import ProxyLoader
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs, epoch_images
-from harness.loading.epoch import same_samples
-from harness.loading.loader import epoch_batches
+from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.loaders.dali import DynamicLoader, PipelineLoader, missing
+from harness.loading.loaders.dali_proxy import ProxyLoader
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.machine.cores import usable_cores
 
 
 @claim("L5", expect="lower", loader=True, apart=True)

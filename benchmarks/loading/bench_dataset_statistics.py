@@ -1,10 +1,10 @@
 """One pass over a DataLoader's batches gives a data set's mean and deviation sooner than NumPy does image by image."""
 
 from harness import claim, prepared
-from harness.loading.cores import usable_cores
-from harness.loading.dataset import epoch_images
-from harness.loading.loader import epoch_batches
-from harness.loading.statistics import same_statistics, streaming, two_passes
+from harness.loading.images.dataset import epoch_images
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.machine.cores import usable_cores
+from harness.loading.trials.statistics import same_statistics, streaming, two_passes
 
 
 @claim("L14", expect="lower", loader=True)

@@ -5,15 +5,15 @@ from functools import partial
 import pytest
 
 from harness import Unavailable, claim, prepared
-from harness.loading import decoders, recipe
-from harness.loading.cores import usable_cores
-from harness.loading.dali import PipelineLoader, missing
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs, epoch_images
-from harness.loading.decoding import PILLOW, DecodingAlone, contents_of, dali, decode_jpeg, same_levels
-from harness.loading.device_decoding import DeviceDecodingLoader
-from harness.loading.epoch import same_samples
-from harness.loading.loader import epoch_batches
+from harness.loading.images import decoders, recipe
+from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.loaders.dali import PipelineLoader, missing
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loaders.device_decoding import DeviceDecodingLoader
+from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.machine.cores import usable_cores
+from harness.loading.trials.decoding import PILLOW, DecodingAlone, contents_of, dali, decode_jpeg, same_levels
 
 NO_GPU = "decodes on a GPU: no CUDA here"
 

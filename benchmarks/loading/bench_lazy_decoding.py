@@ -8,14 +8,14 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading import recipe
-from harness.loading.checksum import Checksummed
-from harness.loading.cores import usable_cores
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs
-from harness.loading.epoch import same_pixels
-from harness.loading.loader import epoch_batches
-from harness.loading.preload import Preloaded, StartUp, bounded_epoch
+from harness.loading.images import recipe
+from harness.loading.images.dataset import Photographs
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.checksum import Checksummed
+from harness.loading.loop.epoch import same_pixels
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.machine.cores import usable_cores
+from harness.loading.trials.preload import Preloaded, StartUp, bounded_epoch
 
 
 @claim("L7", expect="lower", loader=True)

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from harness import claim, prepared
-from harness.loading.cores import usable_cores, worker_counts
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Digits, Photographs, epoch_images
-from harness.loading.epoch import same_samples
-from harness.loading.loader import epoch_batches
+from harness.loading.images.dataset import Digits, Photographs, epoch_images
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.machine.cores import usable_cores, worker_counts
 
 
 @claim("L1", expect="lower", loader=True)

@@ -8,15 +8,15 @@ from functools import partial
 import pytest
 
 from harness import Unavailable, claim, prepared
-from harness.loading import recipe
-from harness.loading.checksum import Checksummed
-from harness.loading.cores import usable_cores
-from harness.loading.dataset import Photographs, epoch_images
-from harness.loading.disk import DiskLoader, Forgotten
-from harness.loading.epoch import same_pixels
-from harness.loading.loader import epoch_batches
-from harness.loading.packed import packed
-from harness.loading.shards import ShardedPhotographs, missing, sharded
+from harness.loading.images import recipe
+from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.images.packed import packed
+from harness.loading.images.shards import ShardedPhotographs, missing, sharded
+from harness.loading.loaders.disk import DiskLoader, Forgotten
+from harness.loading.loop.checksum import Checksummed
+from harness.loading.loop.epoch import same_pixels
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.machine.cores import usable_cores
 
 
 @claim("L12", expect="lower", loader=True)

@@ -5,12 +5,12 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading.cores import usable_cores
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs, epoch_images
-from harness.loading.loader import epoch_batches
-from harness.loading.successive import Successive, same_epochs
-from harness.loading.whole_batches import DigitBatches, as_it_is
+from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.successive import Successive, same_epochs
+from harness.loading.machine.cores import usable_cores
+from harness.loading.trials.whole_batches import DigitBatches, as_it_is
 
 # How workers are started, how many epochs make an iteration, and the size of a batch.
 CASES = {"short_fork": ("fork", 4, 64), "short_spawn": ("spawn", 1, 64), "long_fork": ("fork", 1, 12)}

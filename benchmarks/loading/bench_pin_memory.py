@@ -5,12 +5,12 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading import recipe
-from harness.loading.cores import usable_cores
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Digits, Photographs, epoch_images
-from harness.loading.epoch import same_pixels
-from harness.loading.loader import epoch_batches
+from harness.loading.images import recipe
+from harness.loading.images.dataset import Digits, Photographs, epoch_images
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import same_pixels
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.machine.cores import usable_cores
 
 
 @claim("L2", expect="lower", loader=True, needs="cuda")

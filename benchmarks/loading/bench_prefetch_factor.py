@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs, epoch_images
-from harness.loading.epoch import same_samples
-from harness.loading.loader import epoch_batches
+from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.loader import epoch_batches
 
 WORKERS = 2
 

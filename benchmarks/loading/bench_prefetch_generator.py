@@ -5,12 +5,12 @@ from functools import partial
 import pytest
 
 from harness import Unavailable, claim, prepared
-from harness.loading.background import BackgroundLoader, missing
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs, epoch_images
-from harness.loading.epoch import same_samples
-from harness.loading.loader import epoch_batches
-from harness.loading.side_stream import SideStreamLoader
+from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.loaders.background import BackgroundLoader, missing
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loaders.side_stream import SideStreamLoader
+from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.loader import epoch_batches
 
 
 @claim("L4", expect="lower", loader=True)

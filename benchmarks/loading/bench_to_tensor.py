@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from harness import claim
-from harness.loading.dataset import decoded, epoch_images
-from harness.loading.statistics import cropped
+from harness.loading.images.dataset import decoded, epoch_images
+from harness.loading.trials.statistics import cropped
 
 
 @claim("L15", expect="same")

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from harness import Unavailable, claim, prepared
-from harness.loading import decoders, recipe
-from harness.loading.cores import usable_cores
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs, decoded, epoch_images
-from harness.loading.epoch import same_samples
-from harness.loading.loader import epoch_batches
-from harness.loading.threads import one_thread
+from harness.loading.images import decoders, recipe
+from harness.loading.images.dataset import Photographs, decoded, epoch_images
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.machine.cores import usable_cores
+from harness.loading.machine.threads import one_thread
 
 MOST_LEVELS = 2.0  # of 256: Pillow and torch round differently where they resize
 

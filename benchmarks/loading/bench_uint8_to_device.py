@@ -3,13 +3,13 @@
 from functools import partial
 
 from harness import claim, prepared
-from harness.loading import recipe
-from harness.loading.checksum import STRIDE, Checksummed
-from harness.loading.cores import usable_cores
-from harness.loading.dataset import Photographs, decoded, epoch_images
-from harness.loading.epoch import same_samples
-from harness.loading.loader import epoch_batches
-from harness.loading.uint8 import CountedLoader, Uint8Loader
+from harness.loading.images import recipe
+from harness.loading.images.dataset import Photographs, decoded, epoch_images
+from harness.loading.loaders.uint8 import CountedLoader, Uint8Loader
+from harness.loading.loop.checksum import STRIDE, Checksummed
+from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.machine.cores import usable_cores
 
 MOST = 1e-5  # that a normalised pixel may be off
 

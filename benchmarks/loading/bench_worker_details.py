@@ -8,13 +8,13 @@ from functools import partial
 import pytest
 
 from harness import Unavailable, claim, prepared
-from harness.loading.cores import usable_cores
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Digits, Photographs, epoch_images
-from harness.loading.epoch import same_samples
-from harness.loading.loader import epoch_batches
-from harness.loading.threads import use_threads
-from harness.loading.whole_batches import DigitBatches, PhotographBatches, as_it_is
+from harness.loading.images.dataset import Digits, Photographs, epoch_images
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.loader import epoch_batches
+from harness.loading.machine.cores import usable_cores
+from harness.loading.machine.threads import use_threads
+from harness.loading.trials.whole_batches import DigitBatches, PhotographBatches, as_it_is
 
 
 @claim("L17", expect="same", loader=True)

@@ -22,10 +22,10 @@ def decoding(data: Path | None, seconds: Seconds = steady_seconds) -> Iterator[C
     """
     import torch
 
-    from harness.loading import decoders
-    from harness.loading.folder import first_images
-    from harness.loading.generated import jpeg_folder
-    from harness.loading.threads import one_thread
+    from harness.loading.images import decoders
+    from harness.loading.images.folder import first_images
+    from harness.loading.images.generated import jpeg_folder
+    from harness.loading.machine.threads import one_thread
 
     paths = [image.path for image in first_images(data or jpeg_folder(IMAGES), IMAGES)]
     files = [(path, Path(path).read_bytes()) for path in paths]

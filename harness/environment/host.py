@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from harness.loading.cores import cgroup_quota, usable_cores
+from harness.loading.machine.cores import cgroup_quota, usable_cores
 
 
 def host(root: Path, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -14,24 +14,24 @@ from typing import Any
 
 import torch
 
-from harness.loading import recipe
-from harness.loading.ceilings import copy_rate, disk_rate
-from harness.loading.dataloader import PlainLoader
-from harness.loading.dataset import Photographs
-from harness.loading.epoch import Batch, Step
-from harness.loading.feed import cached, resident
-from harness.loading.folder import DataError, Image, class_names, first_images
-from harness.loading.generated import jpeg_folder
-from harness.loading.kinds import KINDS, Kind
-from harness.loading.likeness import unlike
-from harness.loading.loader import Loader
-from harness.loading.page_cache import disk_bytes, evict, warm
-from harness.loading.paths import scan
-from harness.loading.repeated import Repeated
-from harness.loading.step_choice import step_from
-from harness.loading.survey import pinned_bytes, survey
-from harness.loading.threads import one_thread
-from harness.loading.window import Meters, steady
+from harness.loading.images import recipe
+from harness.loading.images.dataset import Photographs
+from harness.loading.images.folder import DataError, Image, class_names, first_images
+from harness.loading.images.generated import jpeg_folder
+from harness.loading.images.paths import scan
+from harness.loading.images.repeated import Repeated
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loaders.kinds import KINDS, Kind
+from harness.loading.loop.ceilings import copy_rate, disk_rate
+from harness.loading.loop.epoch import Batch, Step
+from harness.loading.loop.feed import cached, resident
+from harness.loading.loop.likeness import unlike
+from harness.loading.loop.loader import Loader
+from harness.loading.loop.step_choice import step_from
+from harness.loading.loop.survey import pinned_bytes, survey
+from harness.loading.loop.window import Meters, steady
+from harness.loading.machine.page_cache import disk_bytes, evict, warm
+from harness.loading.machine.threads import one_thread
 from harness.model import Feed, Lap, Setting
 from harness.probes import ProcessTree
 from harness.probes.shared import shared_bytes

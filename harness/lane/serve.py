@@ -10,10 +10,10 @@ from dataclasses import asdict
 
 from harness.contest.failure import failure
 from harness.lane.laps import Lane
-from harness.loading.folder import DataError
-from harness.loading.repeated import Repeated
-from harness.loading.stages import stages
-from harness.loading.threads import one_thread
+from harness.loading.images.folder import DataError
+from harness.loading.images.repeated import Repeated
+from harness.loading.loop.stages import stages
+from harness.loading.machine.threads import one_thread
 from harness.model import Feed, Setting
 from harness.processes import Channel, ChannelClosed, Message
 

@@ -13,8 +13,8 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
 from harness.launch import ceilings_command, measuring_environment
-from harness.loading.cache import cache_root
-from harness.loading.cores import usable_cores
+from harness.loading.images.cache import cache_root
+from harness.loading.machine.cores import usable_cores
 from harness.model import Ceiling
 from harness.probes.usage import Usage, disturbing
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason

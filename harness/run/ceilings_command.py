@@ -19,7 +19,7 @@ from harness.run.ceilings import CeilingsError, Question, measured
 
 def hold(options: argparse.Namespace) -> int:
     """Print the table; exit status 0, 2 for a usage or tool error, 3 where nothing could be measured."""
-    from harness.loading.folder import DataError, check_folder
+    from harness.loading.images.folder import DataError, check_folder
     from harness.report.ceilings import rate, show_ceilings
 
     told = Console(stderr=True)

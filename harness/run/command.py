@@ -30,7 +30,7 @@ def settings_from(options: argparse.Namespace, benchmarks: Path) -> Settings:
     """What was typed, checked as far as that is possible without importing torch. Raises UsageError."""
     data: Path | None = options.data
     if data is not None:
-        from harness.loading.folder import DataError, check_folder
+        from harness.loading.images.folder import DataError, check_folder
 
         try:
             check_folder(data)
@@ -53,7 +53,7 @@ def settings_from(options: argparse.Namespace, benchmarks: Path) -> Settings:
 
 def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -> int:
     """``bench``: hold a run, show it, and say by the exit status whether something was wrong, failed or lost."""
-    from harness.loading.cores import usable_cores
+    from harness.loading.machine.cores import usable_cores
     from harness.report.live import Live
 
     signal.signal(signal.SIGTERM, _interrupt)
@@ -89,7 +89,7 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
 
 def _others() -> str:
     """What others do on this machine, looked at for a moment; empty where it is little."""
-    from harness.loading.cores import usable_cores
+    from harness.loading.machine.cores import usable_cores
     from harness.probes.usage import LONG_ENOUGH, Usage, disturbing
 
     usage = Usage()

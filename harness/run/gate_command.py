@@ -20,7 +20,7 @@ from rich.console import Console
 from harness import launch
 from harness.claims import ClaimError, read
 from harness.launch import LaunchError
-from harness.loading.cores import usable_cores
+from harness.loading.machine.cores import usable_cores
 from harness.model import Arm, Claim, GateResult
 from harness.run.arms import NothingToCompare, Prepared, Wanted, Workshop, check_packages, variables_from
 from harness.run.configuration import Configuration, configuration, share

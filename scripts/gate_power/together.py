@@ -20,7 +20,7 @@ from gate_power.repository import make_together
 from harness.claims import read
 from harness.compare.evidence import evidence
 from harness.compare.gate import GateThresholds, clear, rule, rule_for, status_of
-from harness.loading.cores import usable_cores
+from harness.loading.machine.cores import usable_cores
 from harness.model import Gated, GateVerdict, Measurement
 from harness.run.crew import Crew
 from harness.run.gate import effort_for

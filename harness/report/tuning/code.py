@@ -42,15 +42,15 @@ to_float = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize({NORM
     "packed": """\
 import torch
 from torch.utils.data import DataLoader
-from harness.loading.folder import first_images
-from harness.loading.kinds import pixels
+from harness.loading.images.folder import first_images
+from harness.loading.loaders.kinds import pixels
 
 dataset = pixels(first_images(folder, 10**9), fixed=False)  # decodes all images once; samples are (image, label, id)
 """,
     "shards": """\
 from torch.utils.data import DataLoader
-from harness.loading.folder import first_images
-from harness.loading.kinds import tars
+from harness.loading.images.folder import first_images
+from harness.loading.loaders.kinds import tars
 
 dataset = tars(first_images(folder, 10**9), fixed=False)  # writes tar shards once; samples are (image, label, id)
 """,
@@ -63,7 +63,7 @@ from prefetch_generator import BackgroundGenerator
 
 batches = BackgroundGenerator(iter(loader))  # one epoch; drain it, or its thread stays""",
     "side_stream": """
-from harness.loading.side_stream import copied_ahead
+from harness.loading.loaders.side_stream import copied_ahead
 
 batches = copied_ahead(((images, labels, labels) for images, labels in loader), torch.device("cuda"))""",
 }

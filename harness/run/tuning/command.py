@@ -17,8 +17,8 @@ from rich.console import Console
 from harness import launch
 from harness.compare.race import RaceRule
 from harness.launch import LaunchError
-from harness.loading.cores import usable_cores, worker_counts
-from harness.loading.limits import this_machine, worker_cap
+from harness.loading.machine.cores import usable_cores, worker_counts
+from harness.loading.machine.limits import this_machine, worker_cap
 from harness.model import Setting
 from harness.report.plain import document_of
 from harness.report.tuning import Progress, show_tuned
@@ -119,7 +119,7 @@ def _kinds_here(wanted: Sequence[str], introduced: Mapping[str, Any]) -> list[st
 def _asked(options: argparse.Namespace) -> Asked:
     data: Path | None = options.data
     if data is not None:
-        from harness.loading.folder import DataError, check_folder
+        from harness.loading.images.folder import DataError, check_folder
 
         try:
             check_folder(data)

@@ -1,0 +1,74 @@
+"""prefetch_generator's BackgroundGenerator around a DataLoader: a thread that fetches batches ahead."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import Batch
+from harness.loading.loop.loader import moved, take_some
+
+
+def missing() -> str | None:
+    """Why there is no BackgroundGenerator here; None where there is."""
+    if importlib.util.find_spec("prefetch_generator") is None:
+        return "prefetch_generator is not installed (pip install prefetch_generator)"
+    return None
+
+
+class BackgroundLoader(PlainLoader):
+    """A DataLoader behind a BackgroundGenerator; each epoch is drained, so its thread ends with it.
+
+    ``ahead`` is how many batches the thread keeps ready; the package's own default is 1.
+    """
+
+    def __init__(self, *arguments: Any, ahead: int = 1, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.ahead = ahead
+        self._feeding: Generator[Batch, None, None] | None = None
+        self._left = False
+
+    def batches(self) -> Iterable[Batch]:
+        """One epoch's batches on the device, fetched ahead by a thread that is joined at the end."""
+        self._feeding = self._drained()
+        return moved(self._feeding, self.device, non_blocking=self.non_blocking)
+
+    def _drained(self) -> Generator[Batch, None, None]:
+        from prefetch_generator import BackgroundGenerator
+
+        self._left = False
+        thread = BackgroundGenerator(self._until_left(), max_prefetch=self.ahead)
+        try:
+            yield from thread
+        finally:
+            # Left half-way (by an error in the step), the thread would wait for room in its queue for ever.
+            self._left = True
+            while thread.is_alive():
+                with suppress(Exception):
+                    for _ in thread:
+                        pass
+                thread.join(1.0)
+
+    def _until_left(self) -> Iterator[Batch]:
+        # What is left of an epoch may be long: it is not loaded only to be drained.
+        for batch in self.host_batches():
+            if self._left:
+                return
+            yield batch
+
+    def close(self) -> None:
+        """Drain what a failed epoch left, join its thread, shut the workers down."""
+        if self._feeding is not None:
+            self._feeding.close()
+            self._feeding = None
+        super().close()
+
+    def leave_early(self) -> None:
+        """Break as the tip's users do: nothing drains the thread, and nothing frees what it holds on to."""
+        from prefetch_generator import BackgroundGenerator
+
+        ahead = BackgroundGenerator(iter(self.users_batches()), max_prefetch=self.ahead)
+        take_some(moved(ahead, self.device, non_blocking=self.non_blocking))

@@ -1,0 +1,121 @@
+"""torch's DataLoader, plain."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from harness.loading.loop.epoch import Batch, Step
+from harness.loading.loop.loader import Loader, moved, take_some
+
+
+class PlainLoader(Loader):
+    """A DataLoader whose epochs start and end alike: with idle workers and empty queues, or with no workers at all.
+
+    ``dataset`` makes the dataset, in the process that loads; ``sampler`` makes a sampler of it. ``prefetch_factor`` is
+    in batches a worker, ``timeout`` in seconds for a batch from a worker (0: none). ``persistent`` workers live until
+    the loader is closed, others are started by each epoch and end with it. The other options are DataLoader's own;
+    those that are for workers do nothing where there are none.
+    """
+
+    def __init__(
+        self,
+        dataset: Callable[[], Dataset[Any]],
+        *,
+        batch_size: int,
+        workers: int = 0,
+        prefetch_factor: int | None = None,
+        pin_memory: bool = False,
+        non_blocking: bool = False,
+        persistent: bool = True,
+        shuffle: bool = False,
+        sampler: Callable[[Dataset[Any]], Sampler[int]] | None = None,
+        in_order: bool = True,
+        collate_fn: Callable[[Any], Any] | None = None,
+        worker_init_fn: Callable[[int], object] | None = None,
+        multiprocessing_context: str | None = None,
+        timeout: float = 0.0,
+        device: torch.device | str = "cpu",
+        step: Step | None = None,
+    ) -> None:
+        super().__init__(device=device, step=step)
+        self.dataset = dataset()
+        self.workers = workers
+        self.persistent = persistent and workers > 0
+        self.non_blocking = non_blocking
+        self.options: dict[str, Any] = {
+            "batch_size": batch_size,
+            "num_workers": workers,
+            "prefetch_factor": prefetch_factor if workers else None,
+            "pin_memory": pin_memory,
+            "shuffle": shuffle,
+            "sampler": sampler(self.dataset) if sampler is not None else None,
+            "in_order": in_order,
+            "collate_fn": collate_fn,
+            "worker_init_fn": worker_init_fn,
+            "multiprocessing_context": multiprocessing_context if workers else None,
+            "timeout": timeout if workers else 0.0,
+        }
+        self._live: _Followed | None = None
+        self._strangers: set[threading.Thread] = set()
+
+    def host_batches(self) -> Iterable[Batch]:
+        """The live DataLoader: batches as workers deliver them, in host memory."""
+        if self._live is None:
+            self._strangers = _feeders()
+            self._live = _Followed(self.dataset, persistent_workers=self.persistent, **self.options)
+        return self._live
+
+    def users_batches(self) -> Iterable[Batch]:
+        """A new DataLoader as most users make it, its workers gone when its iterator is."""
+        return DataLoader(self.dataset, **self.options)
+
+    def batches(self) -> Iterable[Batch]:
+        """One epoch's batches on the device."""
+        return moved(self.host_batches(), self.device, non_blocking=self.non_blocking)
+
+    def leave_early(self) -> None:
+        """Break out of a user's loop, not of the persistent one, whose idle workers are no leak."""
+        strangers = _feeders()
+        take_some(moved(self.users_batches(), self.device, non_blocking=self.non_blocking))
+        _let_end(strangers)
+
+    def close(self) -> None:
+        """Shut the workers down and wait for them."""
+        live, self._live = self._live, None
+        if live is None:
+            return
+        # Dropping the iterator shuts its workers down too, but only once nothing else (a traceback, say) refers to it.
+        shutdown = getattr(live.latest(), "_shutdown_workers", None)
+        if shutdown is not None:
+            shutdown()
+        if self.workers:
+            _let_end(self._strangers)
+
+
+class _Followed(DataLoader[Any]):
+    """A DataLoader that can say which iterator it made last, as long as there is one."""
+
+    latest: Callable[[], Any] = staticmethod(lambda: None)
+
+    def __iter__(self) -> Any:
+        iterator = super().__iter__()
+        self.latest = weakref.ref(iterator)
+        return iterator
+
+
+def _feeders() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "QueueFeederThread"}
+
+
+def _let_end(strangers: set[threading.Thread], patience: float = 1.0) -> None:
+    # A closed queue's feeder thread ends by itself, a moment later; whoever counts threads now must not find it.
+    end = time.monotonic() + patience
+    for thread in _feeders() - strangers:
+        thread.join(max(0.0, end - time.monotonic()))

@@ -1,0 +1,215 @@
+"""Kinds of loaders by name: how each is made from a setting, and why one cannot be had here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from harness.loading.images import decoders, packed, recipe, shards
+from harness.loading.images.dataset import Photographs
+from harness.loading.images.folder import Image
+from harness.loading.loaders import background, dali, nodes, spdl
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loaders.uint8 import Uint8Loader
+from harness.loading.loop.epoch import Step
+from harness.loading.loop.loader import Loader
+from harness.model import Setting
+
+Prepare = Callable[[Sequence[Image], bool], Any]
+"""From images, and whether the recipe has nothing random in it, to a dataset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A way of loading.
+
+    ``make`` takes a setting, the images, the device, the step, and whether the recipe has nothing random in it.
+    ``missing`` says why it cannot be had on a device. ``threads`` says that its workers are threads of a pipeline, of
+    which there is at least one: such a kind lives in a process where nothing is forked. ``ordered`` says that samples
+    come in the order they were written in. ``queued`` says that it can be told how many batches to keep ready.
+    ``prepare`` makes its dataset, by which one core's rate is known; None where there is no dataset.
+    """
+
+    name: str
+    make: Callable[[Setting, Sequence[Image], torch.device, Step | None, bool], Loader]
+    missing: Callable[[torch.device], str | None] = lambda _: None
+    threads: bool = False
+    ordered: bool = False
+    queued: bool = True
+    prepare: Prepare | None = None
+
+
+def pillow(images: Sequence[Image], fixed: bool) -> Any:
+    """Decoded by Pillow, put through transforms v1: what most people have."""
+    return Photographs(images, recipe.fixed if fixed else recipe.augmented)
+
+
+def tensors(images: Sequence[Image], fixed: bool) -> Any:
+    """Decoded by torchvision, put through transforms v2 as tensors."""
+    return Photographs(images, recipe.fixed_v2 if fixed else recipe.augmented_v2, decoders.with_torchvision)
+
+
+def uint8(images: Sequence[Image], fixed: bool) -> Any:
+    """As `tensors`, but for the floats, which are made on the device."""
+    made = recipe.fixed_v2 if fixed else recipe.augmented_v2
+    return Photographs(images, partial(made, floats=False), decoders.with_torchvision)
+
+
+def pixels(images: Sequence[Image], fixed: bool) -> Any:
+    """Decoded once and for all; only the crop, the flip and the floats are left to do."""
+    return Photographs(images, recipe.fixed_v2 if fixed else recipe.augmented_v2, packed.packed(images))
+
+
+def tars(images: Sequence[Image], fixed: bool) -> Any:
+    """JPEGs in tar shards, one after another."""
+    return shards.ShardedPhotographs(shards.sharded(images), images, recipe.fixed if fixed else recipe.augmented)
+
+
+def _forking(
+    loader: type[PlainLoader],
+    prepare: Prepare,
+    setting: Setting,
+    images: Sequence[Image],
+    device: torch.device,
+    step: Step | None,
+    fixed: bool,
+) -> Loader:
+    return loader(
+        partial(prepare, images, fixed),
+        batch_size=setting.batch_size,
+        workers=setting.workers,
+        prefetch_factor=setting.prefetch or None,
+        pin_memory=setting.pin,
+        non_blocking=setting.pin,
+        device=device,
+        step=step,
+    )
+
+
+def _threaded(
+    loader: Callable[..., Loader],
+    prepare: Prepare,
+    setting: Setting,
+    images: Sequence[Image],
+    device: torch.device,
+    step: Step | None,
+    fixed: bool,
+) -> Loader:
+    return loader(
+        partial(prepare, images, fixed),
+        batch_size=setting.batch_size,
+        threads=max(1, setting.workers),
+        ahead=max(1, setting.prefetch),
+        pin_memory=setting.pin,
+        non_blocking=setting.pin,
+        device=device,
+        step=step,
+    )
+
+
+def _dynamic(
+    capture: bool, setting: Setting, images: Sequence[Image], device: torch.device, step: Step | None, fixed: bool
+) -> Loader:
+    return dali.DynamicLoader(
+        images,
+        capture=capture,
+        batch_size=setting.batch_size,
+        threads=max(1, setting.workers),
+        decoder="gpu" if device.type == "cuda" else "cpu",
+        fixed=fixed,
+        device=device,
+        step=step,
+    )
+
+
+def _proxy(setting: Setting, images: Sequence[Image], device: torch.device, step: Step | None, fixed: bool) -> Loader:
+    from harness.loading.loaders.dali_proxy import ProxyLoader
+
+    return ProxyLoader(
+        images,
+        batch_size=setting.batch_size,
+        threads=max(1, setting.workers),
+        decoder="gpu" if device.type == "cuda" else "cpu",
+        fixed=fixed,
+        device=device,
+        step=step,
+    )
+
+
+def _dali(
+    decoder: str, setting: Setting, images: Sequence[Image], device: torch.device, step: Step | None, fixed: bool
+) -> Loader:
+    return dali.PipelineLoader(
+        images,
+        batch_size=setting.batch_size,
+        threads=max(1, setting.workers),
+        ahead=max(1, setting.prefetch),
+        decoder=decoder,
+        fixed=fixed,
+        device=device,
+        step=step,
+    )
+
+
+def _side_stream(
+    setting: Setting, images: Sequence[Image], device: torch.device, step: Step | None, fixed: bool
+) -> Loader:
+    from harness.loading.loaders.side_stream import SideStreamLoader
+
+    return _forking(SideStreamLoader, pillow, setting, images, device, step, fixed)
+
+
+def _needs_cuda(why: str) -> Callable[[torch.device], str | None]:
+    return lambda device: None if device.type == "cuda" else f"{why}: no CUDA here"
+
+
+def _either(*reasons: Callable[[], str | None]) -> Callable[[torch.device], str | None]:
+    return lambda _: next((reason for ask in reasons if (reason := ask())), None)
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("dataloader", partial(_forking, PlainLoader, pillow), prepare=pillow),
+        Kind("tensors", partial(_forking, PlainLoader, tensors), _either(decoders.missing), prepare=tensors),
+        Kind("uint8", partial(_forking, Uint8Loader, uint8), _either(decoders.missing), prepare=uint8),
+        Kind(
+            "background",
+            partial(_forking, background.BackgroundLoader, pillow),
+            _either(background.missing),
+            prepare=pillow,
+        ),
+        Kind("side_stream", _side_stream, _needs_cuda("copies to a GPU"), prepare=pillow),
+        Kind("packed", partial(_forking, PlainLoader, pixels), prepare=pixels),
+        Kind("shards", partial(_forking, PlainLoader, tars), _either(shards.missing), ordered=True),
+        Kind(
+            "spdl",
+            partial(_threaded, spdl.SpdlLoader, tensors),
+            _either(spdl.missing, decoders.missing),
+            threads=True,
+            prepare=tensors,
+        ),
+        Kind(
+            "nodes",
+            partial(_threaded, nodes.NodesLoader, tensors),
+            _either(nodes.missing, decoders.missing),
+            threads=True,
+            prepare=tensors,
+        ),
+        Kind("dali", partial(_dali, "cpu"), _either(dali.missing), threads=True),
+        Kind(
+            "dali_gpu",
+            partial(_dali, "gpu"),
+            lambda device: dali.missing() or _needs_cuda("decodes on a GPU")(device),
+            threads=True,
+        ),
+        Kind("dali_dynamic", partial(_dynamic, False), _either(dali.missing), threads=True, queued=False),
+        Kind("dali_capture", partial(_dynamic, True), _either(dali.missing), threads=True, queued=False),
+        Kind("dali_proxy", _proxy, _either(dali.missing), threads=True, queued=False),
+    )
+}
+"""Every kind a race can hold, by name."""

@@ -1,0 +1,83 @@
+"""torchdata's nodes: a chain of iterators in this process, of which one maps with threads and one fetches ahead."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset, SequentialSampler, default_collate
+
+from harness.loading.loop.epoch import Batch, Step
+from harness.loading.loop.loader import Loader, moved
+
+THREADS = ("(_apply_udf)", "(_populate_queue)", "(_sort_worker)", "(_pin_memory_loop)")
+"""How the names of the threads end that nodes start."""
+
+
+def missing() -> str | None:
+    """Why there are no nodes here; None where there are."""
+    if importlib.util.find_spec("torchdata") is None or importlib.util.find_spec("torchdata.nodes") is None:
+        return "torchdata's nodes are not installed (pip install 'tipbench[nodes]')"
+    return None
+
+
+class NodesLoader(Loader):
+    """Samples of a map-style dataset from ``threads`` threads, in order, and batches of them ``ahead`` at most.
+
+    ``dataset`` makes the dataset; what it does should leave Python's lock alone, as decoders and tensors do. The nodes
+    are reset by each epoch; their threads end with it.
+    """
+
+    def __init__(
+        self,
+        dataset: Callable[[], Dataset[Any]],
+        *,
+        batch_size: int,
+        threads: int,
+        ahead: int = 2,
+        pin_memory: bool = False,
+        non_blocking: bool = False,
+        device: torch.device | str = "cpu",
+        step: Step | None = None,
+    ) -> None:
+        super().__init__(device=device, step=step)
+        self.dataset: Any = dataset()
+        self.batch_size = batch_size
+        self.threads = threads
+        self.ahead = ahead
+        self.pin_memory = pin_memory
+        self.non_blocking = non_blocking
+        self._chain: list[Any] = []
+        self._strangers: set[threading.Thread] = set()
+
+    def batches(self) -> Iterator[Batch]:
+        """One epoch's batches on the device."""
+        if not self._chain:
+            self._strangers = set(threading.enumerate())
+            self._chain = self._nodes()
+        return moved(self._chain[-1], self.device, non_blocking=self.non_blocking)
+
+    def close(self) -> None:
+        """Stop the threads, which look up every tenth of a second, and join them."""
+        chain, self._chain = self._chain, []
+        for node in chain:
+            # Nodes stop their threads when the last reference to them goes, which a traceback may hold for long.
+            iterator = node
+            while (iterator := getattr(iterator, "_it", None)) is not None:
+                getattr(iterator, "_shutdown", int)()
+        for thread in set(threading.enumerate()) - self._strangers if chain else ():
+            if thread.name.endswith(THREADS):
+                thread.join(1.0)
+
+    def _nodes(self) -> list[Any]:
+        nodes: Any = importlib.import_module("torchdata.nodes")
+        places = nodes.SamplerWrapper(SequentialSampler(self.dataset))
+        samples = nodes.ParallelMapper(places, self.dataset.__getitem__, num_workers=self.threads, method="thread")
+        collated = nodes.Mapper(nodes.Batcher(samples, self.batch_size, drop_last=False), default_collate)
+        pinned = nodes.PinMemory(collated) if self.pin_memory else collated
+        fetched = nodes.Prefetcher(pinned, self.ahead)
+        return [samples, pinned, fetched, nodes.Loader(fetched)]

@@ -1,0 +1,54 @@
+"""A prefetcher that copies the next batch to the GPU on a stream of its own, while the step runs. CUDA only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+
+from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epoch import Batch
+from harness.loading.loop.loader import take_some
+
+
+class SideStreamLoader(PlainLoader):
+    """A DataLoader with pinned memory whose batches are copied one ahead on a side stream."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        # A copy from pageable memory blocks the host, whatever stream it is on: there would be nothing to overlap.
+        super().__init__(*arguments, **{**options, "pin_memory": True, "non_blocking": True})
+
+    def batches(self) -> Iterable[Batch]:
+        """One epoch's batches on the device, each copied while the one before is used."""
+        return copied_ahead(self.host_batches(), self.device)
+
+    def leave_early(self) -> None:
+        """Break out of a user's loop around the prefetcher."""
+        take_some(copied_ahead(self.users_batches(), self.device))
+
+
+def copied_ahead(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """The batches on the device, in order; the next one's copy is under way when one is handed over."""
+    side = torch.cuda.Stream(device)
+    waiting: tuple[Batch, torch.cuda.Event] | None = None
+    for images, labels, ids in batches:
+        with torch.cuda.stream(side):
+            copied = images.to(device, non_blocking=True), labels.to(device, non_blocking=True), ids
+            # An event for each copy: waiting for the whole stream would wait for the next batch's copy as well.
+            ready = side.record_event()
+        if waiting is not None:
+            yield _arrived(*waiting)
+        waiting = copied, ready
+    if waiting is not None:
+        yield _arrived(*waiting)
+
+
+def _arrived(batch: Batch, ready: torch.cuda.Event) -> Batch:
+    # The step must not start before the copy has ended, and the allocator must not hand out the memory, which belongs
+    # to the side stream, before the step has ended.
+    current = torch.cuda.current_stream(batch[0].device)
+    current.wait_event(ready)
+    for tensor in batch[:2]:
+        tensor.record_stream(current)
+    return batch

@@ -1,0 +1,96 @@
+"""SPDL: a pipeline of threads in this process, driven by an event loop in another of its threads."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset, default_collate
+
+from harness.loading.loop.epoch import Batch, Step
+from harness.loading.loop.loader import Loader, moved
+
+
+def missing() -> str | None:
+    """Why there is no SPDL here; None where there is."""
+    if importlib.util.find_spec("spdl") is None or importlib.util.find_spec("spdl.pipeline") is None:
+        return "SPDL is not installed (pip install 'tipbench[spdl]')"
+    return None
+
+
+class SpdlLoader(Loader):
+    """Samples of a map-style dataset from ``threads`` threads, in order, and batches of them ``ahead`` at most.
+
+    ``dataset`` makes the dataset; what it does should leave Python's lock alone, as decoders and tensors do. Each epoch
+    has a pipeline of its own: one that lived on would begin the next epoch in somebody else's round.
+    """
+
+    def __init__(
+        self,
+        dataset: Callable[[], Dataset[Any]],
+        *,
+        batch_size: int,
+        threads: int,
+        ahead: int = 2,
+        pin_memory: bool = False,
+        non_blocking: bool = False,
+        device: torch.device | str = "cpu",
+        step: Step | None = None,
+    ) -> None:
+        super().__init__(device=device, step=step)
+        self.dataset: Any = dataset()
+        self.batch_size = batch_size
+        self.threads = threads
+        self.ahead = ahead
+        self.pin_memory = pin_memory
+        self.non_blocking = non_blocking
+        self._live: Any = None
+
+    def batches(self) -> Iterator[Batch]:
+        """One epoch's batches on the device."""
+        return moved(self._host_batches(), self.device, non_blocking=self.non_blocking)
+
+    def close(self) -> None:
+        """Stop the pipeline and join its threads."""
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+    def _host_batches(self) -> Iterator[Batch]:
+        self.close()
+        builder: Any = importlib.import_module("spdl.pipeline").PipelineBuilder()
+        self._live = (
+            builder.add_source(range(len(self.dataset)))
+            .pipe(_told(self.dataset.__getitem__), concurrency=self.threads, output_order="input")
+            .aggregate(self.batch_size)
+            .pipe(_told(self._batch))
+            .add_sink(self.ahead)
+            .build(num_threads=self.threads)
+        )
+        for batch in self._live.get_iterator():
+            if isinstance(batch, Exception):
+                self.close()
+                raise batch
+            yield batch
+
+    def _batch(self, samples: list[Any]) -> Batch:
+        for sample in samples:
+            if isinstance(sample, Exception):
+                raise sample
+        images, labels, ids = default_collate(samples)
+        return (images.pin_memory(), labels.pin_memory(), ids) if self.pin_memory else (images, labels, ids)
+
+
+def _told(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The work, with what it raises as its result: a pipeline only logs that, and goes on without the sample."""
+
+    def told(item: Any) -> Any:
+        try:
+            return work(item)
+        except Exception as error:
+            return error
+
+    return told

@@ -1,0 +1,1 @@
+"""The loop around a loader: epochs, steps, windows, and what they show."""

@@ -1,0 +1,44 @@
+"""What no loader can beat here: how fast files come from the disk, and batches to the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+import torch
+
+from harness.loading.machine.page_cache import disk_bytes, evict
+
+PROC = Path("/proc")
+
+
+def disk_rate(
+    paths: Sequence[str | Path], pid: int, *, proc: Path = PROC, now: Callable[[], float] = perf_counter
+) -> float | None:
+    """Samples a second that one thread reads from the disk, one file after another; None where nothing is on a disk.
+
+    The files are put out of the page cache first. ``pid`` is this process.
+    """
+    evict(paths)
+    before = disk_bytes([pid], proc=proc)
+    start = now()
+    for path in paths:
+        Path(path).read_bytes()
+    seconds = now() - start
+    return len(paths) / seconds if disk_bytes([pid], proc=proc) > before and seconds > 0 else None
+
+
+def copy_rate(batch_size: int, sample_bytes: int, device: torch.device, *, rounds: int = 20) -> float | None:
+    """Samples a second from page-locked memory to a GPU, batch after batch; None where there is no GPU."""
+    if device.type != "cuda":
+        return None
+    host = torch.empty(batch_size * sample_bytes, dtype=torch.uint8).pin_memory()
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    host.to(device, non_blocking=True)
+    start.record()
+    for _ in range(rounds):
+        host.to(device, non_blocking=True)
+    end.record()
+    end.synchronize()
+    return 1000 * rounds * batch_size / float(start.elapsed_time(end))

@@ -1,0 +1,187 @@
+"""What every kind of loader can do: run an epoch, be left early, be closed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Iterator, Set
+from dataclasses import replace
+from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
+from traceback import clear_frames
+from types import TracebackType
+from typing import Self
+
+import torch
+
+from harness.loading.failures.patience import PATIENCE, Patience, Stalled
+from harness.loading.failures.trouble import dead_worker, died, explained, stalled
+from harness.loading.failures.workers import await_one, dead_workers, end, untold
+from harness.loading.loop.epoch import Batch, Epoch, Step, run_epoch
+
+EARLY = 3
+"""Batches taken before a loader is left early."""
+
+DEPTHS = 20
+"""An epoch is at least this many times what the deepest loader keeps prepared, so that queues cannot hide the work."""
+
+LAST_WAIT = 1.0
+"""Seconds in which a worker that broke a connection off is seen to be dead, if it is."""
+
+
+class Loader(ABC):
+    """A way of loading: a context manager, called once an epoch, whose batches are on ``device``.
+
+    An epoch raises DataError, LoaderError or Stalled with one line that says what went wrong; so does the context,
+    of what was raised inside it. ``patience`` is how many seconds may pass without a batch.
+    """
+
+    patience = PATIENCE
+
+    def __init__(self, *, device: torch.device | str = "cpu", step: Step | None = None) -> None:
+        self.device = torch.device(device)
+        self.step = step
+        self._own: set[BaseProcess] = set()
+        self._dead: Set[int] = dead_workers().keys()
+        self._ending: float | None = None
+
+    @abstractmethod
+    def batches(self) -> Iterable[Batch]:
+        """One epoch's batches on the device; starts and ends with workers idle and queues as they were."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Shut workers down and join threads; afterwards nothing is left. Closing twice is fine."""
+
+    def __call__(self) -> Epoch:
+        """Run one epoch."""
+        return self._run(self.step)
+
+    def alone(self) -> Epoch:
+        """Run one epoch without the step; right after another one, with the gap between the two among its readings."""
+        before = self._ending
+        epoch = self._run(None)
+        if before is None:
+            return epoch
+        gap = before + epoch.readings["first_batch_seconds"]
+        return replace(epoch, readings={**epoch.readings, "epoch_gap_seconds": gap})
+
+    def patiently(self) -> Generator[Batch, None, None]:
+        """One epoch's batches, for who drives it himself: none is waited for longer than ``patience``. Raises Stalled.
+
+        To be closed before another loader's are begun. Errors are told in one line when the loader's context ends.
+        """
+        others = set(active_children()) - self._own
+        self._dead = dead_workers().keys()
+        patience = self._bound(others)
+        try:
+            with patience:
+                iterator = patience.over(iter, self.batches())
+                while (batch := patience.over(next, iterator, None)) is not None:
+                    yield batch
+                    # An image batch kept until the next one arrives would be a second batch in memory.
+                    del batch
+        except Exception as error:
+            if patience.said is None or isinstance(error, Stalled):
+                raise
+            raise Stalled(patience.said) from error  # the workers that were ended are reported as dead
+        finally:
+            self._own |= set(active_children()) - others
+
+    def leave_early(self) -> None:
+        """Take three batches and walk away, as user code does with ``break``; what is left is left."""
+        take_some(self.batches())
+
+    def _run(self, step: Step | None) -> Epoch:
+        others = set(active_children()) - self._own
+        self._dead = dead_workers().keys()
+        strangers = {process.pid for process in others} | self._dead - {process.pid for process in self._own}
+        patience = self._bound(others)
+        try:
+            while True:
+                try:
+                    epoch = run_epoch(self.batches(), step, patience)
+                except RuntimeError as error:
+                    # torch tells of a dead worker wherever the main thread happens to be. Whose it was will hear of it
+                    # in its own epoch; this one is run again.
+                    if dead_worker(error) not in strangers:
+                        raise
+                    strangers.discard(dead_worker(error))
+                else:
+                    self._ending = epoch.ending_seconds
+                    return epoch
+        except Exception as error:
+            with untold():
+                told = _told(error, self._dead)
+                if patience.said is not None and not isinstance(error, Stalled):
+                    told = Stalled(patience.said)  # the workers that were ended are reported as dead
+                _let_go(error)
+            if told is None:
+                raise
+            raise told from error
+        finally:
+            self._own |= set(active_children()) - others
+
+    def _bound(self, others: Set[BaseProcess]) -> Patience:
+        """A bound on each wait; where it is passed, the workers that are not ``others``' are ended."""
+
+        def why(seconds: float) -> str:
+            with untold():
+                workers = set(active_children()) - others
+                said = stalled(seconds, len(workers))
+                end(workers)
+            return said
+
+        return Patience(self.patience, why)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with untold():
+            told = _told(error, self._dead) if isinstance(error, Exception) else None
+            _let_go(error)
+            try:
+                self.close()
+            finally:
+                end(process for process in self._own if process.is_alive())
+                self._own.clear()
+        if told is not None:
+            raise told from error
+
+
+def _told(error: Exception, known: Set[int]) -> Exception | None:
+    """The error to raise instead, if any; workers that are ``known`` to be dead had no part in it."""
+    if isinstance(error, ConnectionError | EOFError | FileNotFoundError):
+        # A worker that dies while its batch is fetched breaks that off first, and is seen to be dead a moment later.
+        if not dead_workers().keys() - known:
+            await_one(active_children(), LAST_WAIT)
+        for pid in dead_workers().keys() - known:
+            return explained(died(pid), dead_workers())
+    return explained(error, dead_workers())
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop what the frames that an error came through hold: iterators with their workers, pipelines with threads."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def take_some(batches: Iterable[Batch], count: int = EARLY) -> None:
+    """Iterate, and break after ``count`` batches."""
+    for number, _ in enumerate(batches, start=1):
+        if number == count:
+            break
+
+
+def moved(batches: Iterable[Batch], device: torch.device, *, non_blocking: bool = False) -> Iterator[Batch]:
+    """The batches with images and labels on the device; ids stay where they are."""
+    for images, labels, ids in batches:
+        yield images.to(device, non_blocking=non_blocking), labels.to(device, non_blocking=non_blocking), ids
+
+
+def epoch_batches(deepest: int) -> int:
+    """Batches in an epoch that is fair to a loader keeping ``deepest`` batches prepared; at least 80."""
+    return max(80, DEPTHS * deepest)

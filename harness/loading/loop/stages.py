@@ -1,0 +1,63 @@
+"""Where the time goes on one core: reading a file, decoding it, transforming it, making a batch of samples."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from PIL import Image as Pillow
+from torch.utils.data import default_collate
+
+from harness.loading.images import recipe
+from harness.loading.images.folder import Image
+from harness.model import Stage
+
+READ, DECODE, TRANSFORM, COLLATE = "read", "decode", "transform", "collate"
+
+
+def stages(images: Sequence[Image], batch_size: int, *, now: Callable[[], float] = perf_counter) -> tuple[Stage, ...]:
+    """Seconds a sample of each stage of the DataLoader's way, one after the other on this thread alone.
+
+    The files are read once before: what is timed is a warm page cache. Decoding with torchvision's decoder is timed in
+    the same round on the same bytes, as ``decode_fastest``: the ceiling of what a core can decode here.
+    """
+    for image in images:
+        Path(image.path).read_bytes()
+    spent = dict.fromkeys((READ, DECODE, TRANSFORM, COLLATE), 0.0)
+    fastest = 0.0
+    transform = recipe.augmented()
+    waiting: list[tuple[torch.Tensor, int, int]] = []
+    for place, image in enumerate(images):
+        marks = [now()]
+        content = Path(image.path).read_bytes()
+        marks.append(now())
+        with Pillow.open(io.BytesIO(content)) as opened:
+            picture = opened.convert("RGB")
+        marks.append(now())
+        pixels = transform(picture)
+        marks.append(now())
+        waiting.append((pixels, image.label, place))
+        for name, begin, end in zip((READ, DECODE, TRANSFORM), marks, marks[1:], strict=False):
+            spent[name] += end - begin
+        begin = now()
+        _decoded_fast(content)
+        fastest += now() - begin
+        if len(waiting) == batch_size or place == len(images) - 1:
+            begin = now()
+            default_collate(waiting)
+            spent[COLLATE] += now() - begin
+            waiting.clear()
+    found = [Stage(name, seconds / len(images)) for name, seconds in spent.items()]
+    return (*found, Stage("decode_fastest", fastest / len(images)))
+
+
+def _decoded_fast(content: bytes) -> object:
+    from torchvision.io import ImageReadMode, decode_image
+
+    try:
+        return decode_image(torch.frombuffer(bytearray(content), dtype=torch.uint8), ImageReadMode.RGB)
+    except RuntimeError:
+        return None

@@ -1,0 +1,131 @@
+"""The step that a loop does with every batch, from what a user typed."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.loading.images.folder import DataError
+from harness.loading.loop.epoch import Step
+
+NETWORKS = ("resnet18", "resnet50")
+FORMS = "none, a time such as 20ms, resnet18, resnet50, or module:function of yours"
+
+
+def step_from(text: str, device: torch.device, classes: int) -> Step | None:
+    """The step that is meant: none, one of a stated length, a network's training step, or the user's own.
+
+    ``module:function`` is imported with the working folder on the path and called with images and labels on the device;
+    a class is made first, with the device if it takes one. Raises DataError.
+    """
+    if text == "none":
+        return None
+    if text in NETWORKS:
+        return Training(text, device, classes)
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text):
+        seconds = float(match[1]) / (1000 if match[2] == "ms" else 1)
+        return _busy(seconds, device) if device.type == "cuda" else _elsewhere(seconds)
+    module, colon, name = text.partition(":")
+    if not (colon and module and name):
+        raise DataError(f"--step {text!r} is no step: write {FORMS}")
+    return _own(module, name, device)
+
+
+def _elsewhere(seconds: float) -> Step:
+    """Work that is done by another device: this process sleeps, and the cores are the loader's."""
+
+    def step(_images: Tensor, _labels: Tensor) -> None:
+        time.sleep(seconds)
+
+    return step
+
+
+def _busy(seconds: float, device: torch.device) -> Step:
+    """Keeps the GPU busy for so long, and returns at once, as a training step does."""
+    cycles = 10_000_000
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    with torch.cuda.device(device):
+        torch.cuda._sleep(cycles)
+        start.record()
+        torch.cuda._sleep(cycles)
+        end.record()
+        end.synchronize()
+    wanted = int(cycles * 1000 * seconds / start.elapsed_time(end))
+
+    def step(_images: Tensor, _labels: Tensor) -> None:
+        torch.cuda._sleep(wanted)
+
+    return step
+
+
+class Training:
+    """One SGD step of a torchvision network, under autocast to bfloat16 on a GPU that has it."""
+
+    def __init__(self, network: str, device: torch.device, classes: int) -> None:
+        from torchvision import models
+
+        self.device = device
+        self.model: nn.Module = getattr(models, network)(num_classes=classes).to(device).train()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3, momentum=0.9)
+        self.half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Step on images [n, 3, height, width] and labels [n], both on the device; gives the loss, detached."""
+        self.optimizer.zero_grad()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            loss = nn.functional.cross_entropy(self.model(images), labels)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+
+def _own(module: str, name: str, device: torch.device) -> Step:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise DataError(
+            f"--step {module}:{name} cannot be imported ({type(error).__name__}: {error}): name a module that can be "
+            f"imported from {here}, and a function in it"
+        ) from error
+    if isinstance(found, type):
+        found = _made(found, device)
+    if not callable(found):
+        raise DataError(f"--step {module}:{name} cannot be called: name a function of images and labels")
+    return _told(found, f"--step {module}:{name}")
+
+
+def _told(step: Step, what: str) -> Step:
+    """The user's step, whose errors say that they are its own, and where they come from."""
+
+    def told(images: Tensor, labels: Tensor) -> Tensor | None:
+        try:
+            return step(images, labels)
+        except Exception as error:
+            frames = traceback.extract_tb(error.__traceback__)[1:]
+            own = [frame for frame in frames if "/torch/" not in frame.filename] or frames
+            place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+            said = next((line for line in str(error).splitlines() if line.strip()), "without a message")
+            raise RuntimeError(f"{what} raised {type(error).__name__}: {said}{place}") from error
+
+    return told
+
+
+def _made(kind: Callable[..., Any], device: torch.device) -> Any:
+    try:
+        return kind(device)
+    except TypeError:
+        return kind()

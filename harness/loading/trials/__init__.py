@@ -1,0 +1,1 @@
+"""What single claims put on trial besides loaders: decoders, samplers, statistics, preloading."""
