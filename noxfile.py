@@ -123,9 +123,11 @@ def watch_cost(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def race(session: nox.Session) -> None:
-    """The race of loader settings against the full grid of them (about half an hour), and a million files."""
+    """The race of loader settings against the full grid, a loop's parts, loaders against one core, a million files."""
     session.install(*PINNED, "-e", LOADERS)
     session.run("python", "scripts/race_power.py", *session.posargs)
+    session.run("python", "scripts/parts_sum.py", "--", "--batch-size", "32", "--step", "20ms")
+    session.run("python", "scripts/loader_ceiling.py")
     session.run("python", "scripts/million_files.py")
 
 

@@ -2,9 +2,10 @@
 
 In each block, in random order and for each kind: one process alone; as many processes as cores, side by side; the same
 making batches; and a DataLoader with as many workers. Each is a share of one core's rate times the cores, so that the
-steps between them say what sharing the machine, making batches, and handing them over cost.
+steps between them say what sharing the machine, making batches, and handing them over cost. Kinds that are pipelines of
+threads have no such steps: one thread is held against as many as cores.
 
-    python scripts/loader_ceiling.py --kinds dataloader,tensors,uint8 --blocks 5
+    python scripts/loader_ceiling.py --kinds dataloader,tensors,uint8,packed,spdl,dali --batches 48 --blocks 7
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -37,10 +38,10 @@ from harness.loading.machine.page_cache import warm
 from harness.model import Setting
 from harness.probes import ProcessTree
 
-STAGES = ("one process", "side by side", "making batches", "DataLoader, 2 ready", "DataLoader, 4 ready")
+STAGES = ("one process", "side by side", "making batches", "loader, 2 ready", "loader, 4 ready")
 
 
-def bare(dataset: Any, places: Sequence[int], batch_size: int, start: Barrier, collate: bool, told: Any) -> None:
+def work(dataset: Any, places: Sequence[int], batch_size: int, start: Barrier, collate: bool, told: Any) -> None:
     """One process's work: samples of ``dataset``, as batches where asked; its rate goes to ``told``."""
     torch.set_num_threads(1)
     dataset[places[0]]
@@ -61,7 +62,7 @@ def side_by_side(dataset: Any, count: int, batch_size: int, processes: int, *, c
     context = multiprocessing.get_context("fork")
     start, told = context.Barrier(processes), context.SimpleQueue()
     shares = [range(number * count, (number + 1) * count) for number in range(processes)]
-    crew = [context.Process(target=bare, args=(dataset, places, batch_size, start, collate, told)) for places in shares]
+    crew = [context.Process(target=work, args=(dataset, places, batch_size, start, collate, told)) for places in shares]
     for process in crew:
         process.start()
     rate = sum(told.get() for _ in crew)
@@ -70,9 +71,9 @@ def side_by_side(dataset: Any, count: int, batch_size: int, processes: int, *, c
     return rate
 
 
-def in_a_loader(kind: str, images: Sequence[Image], batch_size: int, batches: int, cores: int, ahead: int) -> float:
-    """Samples a second of a DataLoader with a worker a core, in a window of steady running."""
-    setting = Setting(kind, cores, ahead, batch_size)
+def in_a_loader(kind: str, images: Sequence[Image], batch_size: int, batches: int, workers: int, ahead: int) -> float:
+    """Samples a second of a loader with so many workers, in a window of steady running."""
+    setting = Setting(kind, workers, ahead, batch_size)
     coming = Repeated(images, batch_size * (2 * setting.depth + 2 * batches) + 1024, 0)
     with KINDS[kind].make(setting, coming, torch.device("cpu"), None, False) as loader:
         return 1 / steady(loader.batches(), None, discard=setting.depth, count=batches).seconds
@@ -82,10 +83,10 @@ def main() -> None:
     """Read the options, run the blocks, print the shares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="an ImageFolder; default: generated images")
-    parser.add_argument("--kinds", default="dataloader,tensors,uint8,packed")
+    parser.add_argument("--kinds", default="dataloader,tensors,uint8,packed,spdl,dali")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--batches", type=int, default=12)
-    parser.add_argument("--blocks", type=int, default=5)
+    parser.add_argument("--batches", type=int, default=48)
+    parser.add_argument("--blocks", type=int, default=7)
     options = parser.parse_args()
     cores = usable_cores()
     torch.set_num_threads(1)
@@ -99,7 +100,7 @@ def main() -> None:
             console.print(f"{kind}: {why}")
             continue
         shares, alone = _blocks(kind, images, options.batch_size, options.batches, options.blocks, count, cores)
-        told = [f"{statistics.median(row):.1%} ({min(row):.0%} to {max(row):.0%})" for row in shares]
+        told = [f"{statistics.median(row):.1%} ({min(row):.0%} to {max(row):.0%})" if row else "" for row in shares]
         table.add_row(kind, f"{statistics.median(alone):.0f}", *told)
     console.print(table)
     console.print(f"{len(ProcessTree(os.getpid()).members()) - 1} processes left", highlight=False)
@@ -109,25 +110,27 @@ def _blocks(
     kind: str, images: Sequence[Image], batch_size: int, batches: int, blocks: int, count: int, cores: int
 ) -> tuple[list[list[float]], list[float]]:
     """The shares of every stage but the first, one a block; and one core's rates."""
+    ways: dict[str, Callable[[], float]] = {
+        name: partial(in_a_loader, kind, images, batch_size, batches, cores, ahead)
+        for name, ahead in zip(STAGES[3:], (2, 4), strict=True)
+    }
     prepare = KINDS[kind].prepare
-    assert prepare is not None, f"{kind} has no dataset to look at"
-    dataset = prepare(Repeated(images, count * cores, 0), False)
-    ways = (
-        partial(side_by_side, dataset, count, batch_size, 1, collate=False),
-        partial(side_by_side, dataset, count, batch_size, cores, collate=False),
-        partial(side_by_side, dataset, count, batch_size, cores, collate=True),
-        partial(in_a_loader, kind, images, batch_size, batches, cores, 2),
-        partial(in_a_loader, kind, images, batch_size, batches, cores, 4),
-    )
-    shares: list[list[float]] = [[] for _ in ways[1:]]
+    if KINDS[kind].threads or prepare is None:
+        ways[STAGES[0]] = partial(in_a_loader, kind, images, batch_size, batches // cores, 1, 1)
+    else:
+        dataset = prepare(Repeated(images, count * cores, 0), False)
+        bare = partial(side_by_side, dataset, count, batch_size)
+        ways[STAGES[0]] = partial(bare, 1, collate=False)
+        ways[STAGES[1]] = partial(bare, cores, collate=False)
+        ways[STAGES[2]] = partial(bare, cores, collate=True)
+    shares: dict[str, list[float]] = {name: [] for name in STAGES[1:]}
     alone = []
     for number in range(blocks):
-        order = Random(number).sample(range(len(ways)), len(ways))
-        rates = dict(sorted((place, ways[place]()) for place in order))
-        alone.append(rates[0])
-        for place in range(1, len(ways)):
-            shares[place - 1].append(rates[place] / rates[0] / cores)
-    return shares, alone
+        rates = {name: ways[name]() for name in Random(number).sample(sorted(ways), len(ways))}
+        alone.append(rates[STAGES[0]])
+        for name in ways.keys() - {STAGES[0]}:
+            shares[name].append(rates[name] / rates[STAGES[0]] / cores)
+    return [*shares.values()], alone
 
 
 if __name__ == "__main__":
