@@ -252,9 +252,11 @@ def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> No
 
 
 def test_smoke_measures_everything_once(folder: Path, play: Callable[..., Play]) -> None:
-    """The smoke profile is one invocation of each kind and no solo pass."""
+    """The smoke profile is one invocation of each kind, no solo pass, and no ceilings, which take longer than all that."""
     one = play(called(A, L))
-    found = run(folder, select=("A", "L"), profile="smoke")
+    screen = Screen()
+    found = run(folder, screen, select=("A", "L"), profile="smoke")
+    assert any("too much for this run" in note for note in screen.notes)
     assert one.asked == [("measure", 1, (A,)), ("measure", 2, (L,))]
     assert len(found.measurements) == 2
     assert set(outcomes(found).values()) == {"inconclusive"}

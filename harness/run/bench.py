@@ -102,7 +102,7 @@ class _Bench:
         self._last = start + settings.seconds * (1 + GRACE)
         self._width = width
         self._invocation = 0
-        self._traces = Traces(traced, surprises=settings.profile != "smoke")
+        self._traces = Traces(traced, surprises=self._profile.asides)
         self._schedule = Schedule([], units=1, solo=False)
         self._watch = Watch(folder, settings.watch, note=screen.note)
 
@@ -173,7 +173,7 @@ class _Bench:
         ceilings = affordable(
             question,
             called.environment,
-            self._settings.seconds,
+            self._settings.seconds if self._profile.asides else 0.0,
             self._folder / "ceilings.log",
             tick=self._tick,
             note=self._screen.note,

@@ -118,7 +118,7 @@ def affordable(
         cost = question.cost(environment)
         if cost > SHARE * seconds:
             note(
-                f"this machine's ceilings are not known, and {cost:g} s are too much of this budget: "
+                f"this machine's ceilings are not known, and {cost:g} s are too much for this run: "
                 "measure them once with python -m harness ceilings"
             )
             return None

@@ -16,16 +16,20 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How thorough a run is: budget in seconds where none is given, units at most, solo passes, blocks."""
+    """How thorough a run is: budget in seconds where none is given, units at most, solo passes, blocks.
+
+    ``asides`` says that it takes time for what stands beside verdicts: ceilings, and traces of what surprises.
+    """
 
     budget: float
     units: int
     solo: bool
     most_blocks: int
+    asides: bool = True
 
 
 PROFILES = {
-    "smoke": Profile(budget=180.0, units=1, solo=False, most_blocks=6),
+    "smoke": Profile(budget=180.0, units=1, solo=False, most_blocks=6, asides=False),
     "standard": Profile(budget=600.0, units=28, solo=True, most_blocks=16),
     "thorough": Profile(budget=3600.0, units=28, solo=True, most_blocks=30),
 }
