@@ -252,7 +252,7 @@ def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> No
 
 
 def test_smoke_measures_everything_once(folder: Path, play: Callable[..., Play]) -> None:
-    """The smoke profile is one invocation of each kind, no solo pass, and no ceilings, which take longer than all that."""
+    """The smoke profile is one invocation of each kind, no solo pass, and no ceilings: they take longer."""
     one = play(called(A, L))
     screen = Screen()
     found = run(folder, screen, select=("A", "L"), profile="smoke")
