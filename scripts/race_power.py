@@ -1,14 +1,16 @@
 """The race against the full grid: how good is its answer, how often is it the same, and what share of the time it took.
 
-First every setting of the grid runs as many laps as the race may give one, which says what is truly best here. Then the
-race runs again and again.
+First every setting of the grid runs as many laps as the race may give one. Then the race runs again and again. In the
+end all that any race answered, and the foremost of the grid, run against each other for long enough to say who is truly
+within the margin of the best: the grid has too few laps for that, and whoever was lucky would pass for the best.
 
-    python scripts/race_power.py --races 10 --kinds dataloader,dali --batch-size 32
+    python scripts/race_power.py --races 10 --kinds dataloader,dali --batch-size 32 --keep laps.json
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -20,13 +22,16 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from harness.compare.race import RaceRule, level, places
+from harness.compare.race import Heat, RaceRule, level, places
 from harness.model import Feed, Lap, Setting
 from harness.run.tuning.lanes import LaneError
 from harness.run.tuning.race import MOST_LAPS, Axes, Race
 from harness.run.tuning.track import HEATS_A_LANE, Track
 
 THREADED = frozenset({"dali", "dali_gpu"})
+
+FOREMOST = 4
+"""Settings of the grid that are in the final whatever the races answer."""
 
 
 class Heats:
@@ -42,6 +47,11 @@ class Heats:
 
     def __exit__(self, *failure: object) -> None:
         self._track.fresh()
+
+    def times(self, settings: Sequence[Setting]) -> Heat:
+        """One heat's seconds a sample by name, in random order."""
+        ran = self.laps(Random(self.count).sample(settings, len(settings)))
+        return {setting.name: lap.seconds for setting, lap in ran.items() if isinstance(lap, Lap)}
 
     def laps(self, settings: Sequence[Setting]) -> dict[Setting, Lap | str]:
         """One heat."""
@@ -69,6 +79,8 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--step", default="none")
     parser.add_argument("--races", type=int, default=10)
+    parser.add_argument("--final", type=int, default=40, help="heats of the final among answers and foremost")
+    parser.add_argument("--keep", type=Path, help="write every lap to this JSON file")
     parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
@@ -82,7 +94,10 @@ def main() -> None:
     plan = {"data": options.data, "device": "cpu", "step": options.step}
     rule = RaceRule()
     with TemporaryDirectory(prefix="race-power-") as scratch:
-        grid_seconds, truth = _grid(plan, axes, rule, Path(scratch), console)
+        with Heats(plan, Path(scratch)) as heats:
+            grid = _heats(heats, axes.grid(), MOST_LAPS, "grid", console)
+            grid_seconds = heats.seconds
+        _show(grid, rule, "The grid", console)
         answers: Counter[str] = Counter()
         shares: list[float] = []
         for number in range(options.races):
@@ -90,38 +105,44 @@ def main() -> None:
                 race = Race(heats.laps, axes, rule)
                 race.run()
             answer = race.answer()
-            name = answer.name if answer else "none"
-            answers[name] += 1
+            answers[answer.name if answer else "none"] += 1
             shares.append(heats.seconds / grid_seconds)
             console.print(
-                f"race {number + 1}: {name}, {truth.get(name, float('nan')):.3f}x the best of the grid, "
-                f"{heats.seconds:.0f} s = {shares[-1]:.0%} of the grid, {race.failed or 'nobody failed'}",
+                f"race {number + 1}: {answer.name if answer else 'none'}, {heats.seconds:.0f} s = {shares[-1]:.0%} of "
+                f"the grid, {race.failed or 'nobody failed'}",
                 highlight=False,
             )
+        foremost = {place.name for place in places(grid, rule)[:FOREMOST]} | set(answers)
+        finalists = [setting for setting in axes.grid() if setting.name in foremost]
+        with Heats(plan, Path(scratch)) as heats:
+            final = _heats(heats, finalists, options.final, "final", console)
+    truth = _show(final, rule, "The final", console)
     good = sum(times for name, times in answers.items() if truth.get(name, 9.0) <= 1 + rule.margin)
     console.print(f"within {rule.margin:.0%} of the best: {good} of {options.races}; answers {dict(answers)}")
     console.print(f"share of the grid's {grid_seconds:.0f} s: {min(shares):.0%} to {max(shares):.0%}")
+    if options.keep is not None:
+        options.keep.write_text(json.dumps({"grid": grid, "final": final}), encoding="utf-8")
 
 
-def _grid(
-    plan: dict[str, str | None], axes: Axes, rule: RaceRule, folder: Path, console: Console
-) -> tuple[float, dict[str, float]]:
-    """The seconds of the full grid, and each setting's ratio to the best."""
-    laps = []
-    settings = axes.grid()
-    with Heats(plan, folder) as heats:
-        for number in range(MOST_LAPS):
-            ran = heats.laps(Random(number).sample(settings, len(settings)))
-            laps.append({setting.name: lap.seconds for setting, lap in ran.items() if isinstance(lap, Lap)})
-            console.print(f"grid, heat {number + 1} of {MOST_LAPS}: {heats.seconds:.0f} s so far", highlight=False)
-    found = places(laps, rule)
+def _heats(heats: Heats, settings: Sequence[Setting], count: int, name: str, console: Console) -> list[Heat]:
+    """The laps of so many heats of all these settings."""
+    found = []
+    for number in range(count):
+        found.append(heats.times(settings))
+        console.print(f"{name}, heat {number + 1} of {count}: {heats.seconds:.0f} s so far", highlight=False)
+    return found
+
+
+def _show(heats: Sequence[Heat], rule: RaceRule, title: str, console: Console) -> dict[str, float]:
+    """Print where every setting stands; its ratio to the best by name."""
+    found = places(heats, rule)
     plateau = {place.name for place in level(found, rule)}
-    table = Table("setting", "against the best", "plateau")
+    table = Table("setting", "against the best", "plateau", title=title)
     for place in found:
         bounds = f"{place.ratio:.3f} ({place.low:.3f} to {place.high:.3f})"
         table.add_row(place.name, bounds, "yes" if place.name in plateau else "")
     console.print(table)
-    return heats.seconds, {place.name: place.ratio for place in found}
+    return {place.name: place.ratio for place in found}
 
 
 if __name__ == "__main__":
