@@ -13,22 +13,24 @@ from harness.ceilings.steady import steady_seconds
 from harness.model import Ceiling
 from harness.model.ceiling import LAUNCH, gemm
 
-SIDES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192, 16384)}
+SIDES = {"cpu": (512, 1024, 2048, 4096), "cuda": (2048, 4096, 8192, 16384)}
 ARITHMETIC = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "tf32", "fp16", "bf16")}
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
-LONGEST_PRODUCT = 0.5
-"""Seconds that a product may be expected to take: where half precision is emulated, a large one would take many."""
+LONGEST_PRODUCT = {"cpu": 0.05, "cuda": 0.5}
+"""Seconds that a product may be expected to take: what takes a few cores that long keeps them all busy at half its size
+already, and where half precision is emulated, a large one would take many."""
 
 Seconds = Callable[..., float]
 
 
 def products(device: torch.device, seconds: Seconds = steady_seconds) -> Iterator[Ceiling]:
     """Square matrix products of random numbers, by arithmetic and side."""
+    longest = LONGEST_PRODUCT[device.type]
     for precision in ARITHMETIC[device.type]:
         side_before, last = 0, 0.0
         for side in SIDES[device.type]:
-            if (side_before and last * (side / side_before) ** 3 > LONGEST_PRODUCT) or not _fits(
+            if (side_before and last * (side / side_before) ** 3 > longest) or not _fits(
                 3 * side**2 * DTYPES[precision].itemsize, device
             ):
                 break
