@@ -97,6 +97,21 @@ class Replayed:
     def nvmlDeviceGetUUID(self, handle: int) -> str:
         return UUID
 
+    def nvmlDeviceGetDeviceHandleFromMigDeviceHandle(self, handle: int) -> int:
+        return handle
+
+    def nvmlSystemGetDriverVersion(self) -> str:
+        return "580.65.06"
+
+    def nvmlSystemGetCudaDriverVersion_v2(self) -> int:
+        return 13000
+
+    def nvmlDeviceGetName(self, handle: int) -> str:
+        return "NVIDIA H100 80GB HBM3"
+
+    def nvmlDeviceGetCudaComputeCapability(self, handle: int) -> tuple[int, int]:
+        return 9, 0
+
     def nvmlDeviceGetPowerUsage(self, handle: int) -> int:
         return int(self._now("power_milliwatts"))
 

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from harness.probes.nvml import NvmlError, nvml, text
+from harness.probes.nvml import NvmlError, cuda_uuid, nvml, text
+
+_ABSENT = ("LibraryNotFound", "(pip install nvidia-ml-py)")
+"""How NVML's reason ends on a machine without a driver, which is no news there."""
 
 
 def unusable_gpu(*, torch: Any = None, module: Any = None, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -30,6 +33,15 @@ def unusable_gpu(*, torch: Any = None, module: Any = None, environ: Mapping[str,
     mine = f"torch {torch.__version__}, built for CUDA {torch.version.cuda or 'none'},"
     theirs = f"{gpus[0]['name']} (driver {driver['version']}, which supports CUDA up to {driver['cuda']})"
     return f"{mine} cannot use the {theirs}: {trouble}"
+
+
+def measured_on(device: Any) -> dict[str, str]:
+    """The type of a ``torch.device``, and a GPU's UUID: whoever watches a process must look at the same GPU."""
+    found: dict[str, str] = {"type": device.type}
+    if device.type == "cuda":
+        with suppress(Exception):  # a torch that does not tell leaves it unwatched, and the watch says so
+            found["uuid"] = cuda_uuid(device)
+    return found
 
 
 def _trouble(torch: Any, gpus: list[dict[str, Any]], driver: Mapping[str, str]) -> str | None:
@@ -84,6 +96,8 @@ def list_gpus(torch: Any, module: Any, warnings: list[str]) -> tuple[list[dict[s
     except Exception as error:
         reason = f"NVML does not describe the GPUs: {type(error).__name__}"
     if torch is None or not torch.cuda.is_available():
+        if not reason.endswith(_ABSENT):
+            warnings.append(f"{reason}; if there is a GPU, nothing is known of it")
         return [], {}
     warnings.append(f"{reason}; the GPUs are described by torch, the driver is not known")
     return [_by_torch(torch, index) for index in range(torch.cuda.device_count())], {}

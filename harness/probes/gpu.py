@@ -169,14 +169,14 @@ class Gpu:
             if listed is None:
                 continue
             told = True
-            for process in listed:
-                held = getattr(process, "usedGpuMemory", None)
-                known = found.get(int(process.pid))
-                found[int(process.pid)] = held if known is None else max(known, held or 0)
+            for pid, held in listed:
+                known = found.get(pid)
+                found[pid] = held if known is None else max(known, held or 0)
         return [Occupant(pid, held) for pid, held in found.items()] if told else None
 
-    def _listed(self, what: str, n: Any) -> Any:
-        return getattr(n, what)(self._handle)
+    def _listed(self, what: str, n: Any) -> list[tuple[int, int | None]]:
+        listed = getattr(n, what)(self._handle)
+        return [(int(process.pid), getattr(process, "usedGpuMemory", None)) for process in listed]
 
     def _memory(self, n: Any) -> Values:
         if self._memory_version is not None:
@@ -221,8 +221,8 @@ class Gpu:
             return float(field.value.ullVal) / 1e9
 
     def _ask(self, name: str, read: Callable[[Any], float]) -> Values:
-        value = self._try(name, read)
-        return {} if value is None else {name: float(value)}
+        value = self._try(name, lambda n: float(read(n)))
+        return {} if value is None else {name: value}
 
     def _ask_many(self, name: str, read: Callable[[Any], Values]) -> Values:
         return self._try(name, read) or {}

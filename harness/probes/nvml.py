@@ -5,7 +5,7 @@ CUDA devices are matched to NVML's by UUID, never by index: CUDA_VISIBLE_DEVICES
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
@@ -52,12 +52,14 @@ def cuda_uuid(device: Any, *, torch: Any = None) -> str:
     return uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
 
 
-def gpu_names(session: Any) -> list[str]:
-    """The UUIDs of all GPUs that an open NVML sees; those that cannot be asked are left out."""
+def gpu_names(session: Any, warn: Callable[[str], object] = lambda _: None) -> list[str]:
+    """The UUIDs of all GPUs that an open NVML sees; those that cannot be asked are left out, and ``warn`` is told."""
     found = []
     for index in range(session.nvmlDeviceGetCount()):
-        with suppress(Exception):  # one board that has fallen off its bus must not hide the others
+        try:
             found.append(text(session.nvmlDeviceGetUUID(session.nvmlDeviceGetHandleByIndex(index))))
+        except Exception as error:  # one board that has fallen off its bus must not hide the others
+            warn(f"NVML does not tell which GPU its number {index} is: {type(error).__name__}")
     return found
 
 

@@ -10,13 +10,16 @@ import psutil
 
 from harness.model import Stranger
 from harness.probes.account import descendants
-from harness.probes.gpu import Gpu
+from harness.probes.gpu import Gpu, Occupant
 
 UNLISTED = 64 * 2**20
 """Bytes in use that are no sign of anybody: an idle driver has some, and counts them differently."""
 
 DRIVERS = 1024 * 2**20
 """The same where what the driver keeps for itself is among them."""
+
+LARGEST = 2**22
+"""Linux gives no process a higher number."""
 
 FIRST_NAMESPACE = "pid:[4026531836]"
 """What Linux calls the machine's own process numbers; in a container they have another name and mean other processes.
@@ -51,8 +54,8 @@ class Strangers:
 
     def before(self, gpu: Gpu) -> None:
         """Whoever is on the GPU before a run starts anything is a stranger; so is memory that nobody owns up to."""
-        there = gpu.occupants()
-        for occupant in there or ():
+        there = self._numbered(gpu)
+        for occupant in there:
             self._found("before", gpu, occupant.pid, occupant.bytes)
         memory = gpu.memory()
         # Where the driver does not tell what it keeps for itself, that counts as used.
@@ -62,7 +65,7 @@ class Strangers:
 
     def during(self, gpu: Gpu) -> Mapping[str, float]:
         """Look who is on the GPU; gives the bytes of this run's own processes, where NVML tells."""
-        there = gpu.occupants() or []
+        there = self._numbered(gpu)
         if not {occupant.pid for occupant in there} <= self._known:
             self._known |= frozenset(self._ours())
         held = []
@@ -83,9 +86,17 @@ class Strangers:
         """Whoever is on the GPUs when nothing of the run is left."""
         self._known |= frozenset(self._ours())
         for gpu in gpus:
-            for occupant in gpu.occupants() or ():
+            for occupant in self._numbered(gpu):
                 if occupant.pid not in self._known:
                     self._found("after", gpu, occupant.pid, occupant.bytes)
+
+    def _numbered(self, gpu: Gpu) -> list[Occupant]:
+        """The processes on the GPU whose numbers NVML tells; in a virtual machine it may show what is no number."""
+        there = gpu.occupants() or []
+        numbered = [occupant for occupant in there if 0 < occupant.pid <= LARGEST]
+        if len(numbered) < len(there):
+            self._warn(f"{gpu.name}: NVML does not tell the numbers of all processes on it: some may be others'")
+        return numbered
 
     def _found(self, when: str, gpu: Gpu, pid: int, held: int | None) -> None:
         key = (when, gpu.name, pid)
