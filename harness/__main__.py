@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     tuning.add_argument("--python", metavar="PATH", help="tune for the torch of this interpreter")
     tuning.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="where runs are saved")
     tuning.add_argument("--json", type=Path, metavar="FILE", help="also write the result as JSON")
+    _watched(tuning)
     tuning.set_defaults(command=_tune)
 
     _ceilings_parser(commands)
@@ -126,9 +127,7 @@ def _benching(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         default="standard",
         help="smoke: everything once, no verdicts; standard; thorough: more rounds",
     )
-    bench.add_argument(
-        "--watch", metavar="HZ", help="look at GPU and host this often a second meanwhile; default 20, 0: never"
-    )
+    _watched(bench)
     bench.add_argument(
         "--memory-snapshot",
         action="store_true",
@@ -155,6 +154,13 @@ def _gating(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write it as JUnit XML")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write it as Markdown")
     parser.add_argument("--every", action="store_true", help="show every decision, the unchanged ones too")
+    _watched(parser)
+
+
+def _watched(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--watch", metavar="HZ", help="look at GPU and host this often a second meanwhile; default 20, 0: never"
+    )
 
 
 def _where(parser: argparse.ArgumentParser, *, python: bool = True) -> None:

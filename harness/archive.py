@@ -94,7 +94,7 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> Entry:
 def open_entry(entry: Entry, *, telemetry: bool = True) -> Run:
     """Everything that was saved of it, with or without its telemetry. Raises StoreError."""
     if entry.arm is not None:
-        return load_arm(entry.folder, entry.arm)
+        return load_arm(entry.folder, entry.arm, telemetry=telemetry)
     if not (entry.folder / RUN_FILE).is_file():
         raise StoreError(f"{entry.folder} is a gate; compare one side of it: {entry.label}@base or {entry.label}@head")
     return load(entry.folder, telemetry=telemetry)

@@ -239,6 +239,8 @@ def gate(tmp_path: Path) -> Path:
     """A gate of nine units, its head a tenth slower in one variant, on a machine whose speed doubles half-way."""
     folder = tmp_path / "results" / "2026-01-05_10-00-00"
     writer = open_gate(folder, [ONE], base="old", head="new")
+    said = {arm: {**ENVIRONMENT, "software": {"torch": f"{arm}, at first"}} for arm in ("base", "head")}
+    writer.write("header", schema=1, environment=said["head"], base_environment=said["base"], planned=[])
     for unit in range(1, 10):
         speed = 1.0 if unit < 5 else 0.5
         for variant, slower in ((BASELINE, 1.0), ("quick", 1.1)):
@@ -263,6 +265,13 @@ def test_the_sides_of_a_gate_are_paired(gate: Path) -> None:
     assert by_variant[BASELINE].differs is Differs.NOT_SHOWN
     assert by_variant["quick"].differs is Differs.HIGHER
     assert by_variant["quick"].ratio == pytest.approx(1.1, rel=0.01)
+
+
+def test_a_gate_that_was_killed_still_says_where_it_ran(gate: Path) -> None:
+    """Without a result the sides' environments are those that its record begins with."""
+    (gate / "gate.json").unlink()
+    sides = [open_entry(find(f"{gate}@{word}", gate.parent)) for word in ("base", "head")]
+    assert [run.environment["software"]["torch"] for run in sides] == ["base, at first", "head, at first"]
 
 
 def test_a_gate_as_a_whole_is_no_run(gate: Path) -> None:

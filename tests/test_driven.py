@@ -146,6 +146,13 @@ def test_a_full_disk_is_told_and_ends_the_process(
     assert line.heard[-1] == {"event": "error", "reason": "cannot write: no space"}
 
 
+def test_a_side_says_what_it_measures_on(session: Any) -> None:
+    """Whoever watches a gate must look at the same GPU: the device stands in the environment, as in a run's."""
+    _, line = session("arm", introduce=True, under_test=[], cases=[CASE])
+    assert line.events() == ["arm"]
+    assert line.heard[-1]["environment"] == {"gpu": None, "device": {"type": "cpu"}}
+
+
 def test_roll_call_measures_nothing(session: Any, tmp_path: Path) -> None:
     """When the roll is called a case names its variants and runs none of them; nothing is recorded."""
     made, line = session("roll call")

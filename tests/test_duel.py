@@ -125,6 +125,18 @@ def test_the_schedule_is_followed() -> None:
     assert len({tuple(four) for four in fours}) == 2
 
 
+def test_it_is_known_when_each_block_took_place() -> None:
+    """A stretch a block, one after the other, as long as its two rounds; those that were played again are gone."""
+    for ring in (Ring(), Ring(base=lambda lap: 8e-3 if lap < 9 else 1e-3, head=lambda lap: 8e-3 if lap < 3 else 1e-3)):
+        fought = ring.fight()
+        assert len(fought.blocks) == len(fought.turns[Arm.BASE])
+        rounds = zip(*(fought.turns[arm] for arm in Arm), strict=True)
+        for (start, end), pair in zip(fought.blocks, rounds, strict=True):
+            assert end - start == pytest.approx(sum(turn.seconds for turn in pair))
+        assert sorted(fought.blocks) == list(fought.blocks)
+        assert fought.blocks[-1][1] == ring.clock.now()
+
+
 def test_a_known_count_is_not_looked_for_again() -> None:
     """In later units a few rounds warm each side up, and the count stays."""
     ring = Ring()

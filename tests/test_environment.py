@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.environment import fingerprint, machine_id, unusable_gpu
+from harness.environment import fingerprint, gpus, machine_id, measured_on, unusable_gpu
 from harness.environment.software import variables
 from harness.environment.software import versions as software
 
@@ -270,3 +270,17 @@ def test_other_reasons_are_named_too(torch, nvml, words):
     """Whatever keeps torch from the GPU, the message says it and what to do."""
     said = unusable_gpu(torch=torch, module=nvml, environ={})
     assert all(word in said for word in words)
+
+
+def test_what_a_process_measures_on(monkeypatch):
+    """A GPU by its UUID, the CPU by its name; a torch that does not tell leaves the GPU without one."""
+    cpu, cuda = SimpleNamespace(type="cpu"), SimpleNamespace(type="cuda")
+    monkeypatch.setattr(gpus, "cuda_uuid", lambda device: f"GPU-of-{device.type}")
+    assert measured_on(cpu) == {"type": "cpu"}
+    assert measured_on(cuda) == {"type": "cuda", "uuid": "GPU-of-cuda"}
+
+    def silent(device):
+        raise AttributeError("uuid")
+
+    monkeypatch.setattr(gpus, "cuda_uuid", silent)
+    assert measured_on(cuda) == {"type": "cuda"}

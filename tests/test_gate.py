@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from living import ENVIRONMENT, gone, python
+from replayed import UUID, Replayed
+from staged import ByHand
 
+import harness
 from harness import store
 from harness.compare.gate import GateThresholds
+from harness.contest.duel import Fought
 from harness.contest.effort import Effort
-from harness.model import BASELINE, Arm, Claim, Gated, GateResult, GateVerdict
+from harness.contest.entrant import Turn
+from harness.model import BASELINE, Arm, Claim, ClockEvent, Gated, GateResult, GateVerdict, Measurement
 from harness.run import gate as module
 from harness.run import pair as pairing
+from harness.run.candidate import Candidate
 from harness.run.gate import Asked, effort_for, gate
 from harness.run.pair import Introduction, Pair, Side
 from harness.run.roll_call import CrewError
+from harness.run.watching import Watch
+from harness.store.telemetry import read_telemetry
 
 ARM = """
 import json, os, signal, sys
@@ -91,7 +104,8 @@ plan = channel.receive()
 if plan["introduce"]:
     if script.get("start") == "dies when introduced": os.kill(os.getpid(), signal.SIGKILL)
     packages = [{"name": name, "file": f"/{arm}/{name}.py", "digest": arm} for name in plan["under_test"]]
-    channel.send(event="arm", environment={"arm": arm, "gpus": []}, unusable="", packages=packages)
+    told = {"arm": arm, "gpus": [], **script.get("environment", {})}
+    channel.send(event="arm", environment=told, unusable="", packages=packages)
 order = folder / f"order-{arm}"
 for case in plan["cases"]:
     does = cases[case]
@@ -160,6 +174,7 @@ class Bout:
         script = {"base": {"cases": base, **start[Arm.BASE]}, "head": {"cases": head, **start[Arm.HEAD]}}
         (self.folder / "script.json").write_text(json.dumps(script))
         sides = tuple(Side(arm, "python", {"ARM": str(arm), "SCRIPT": str(self.folder), "TESTS": TESTS}) for arm in Arm)
+        more.setdefault("watch", 0.0)
         asked = Asked(
             self.folder,
             more.pop("claims", NAMED[:1]),
@@ -539,3 +554,107 @@ def test_idle_sides_are_stopped(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Pair, "walk", watched)
     bout.hold({A: {}}, {A: {}})
     assert seen == 6
+
+
+# --- watched ----------------------------------------------------------------------------------------------------------
+
+ON_GPU = {"environment": {"device": {"type": "cuda", "uuid": UUID}}}
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, **readings: Any) -> None:
+    """Let gates look at a replayed GPU with these readings."""
+    monkeypatch.setattr(module, "Watch", partial(Watch, module=Replayed(pcie_now=[[5, 16]], **readings), make=ByHand))
+
+
+def test_every_unit_of_every_case_is_watched(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readings carry case and unit, are of the GPU that the sides measure on, and load from either side."""
+    watched(monkeypatch)
+    result = bout.hold({A: {}, B: {}}, {A: {}, B: {}}, claims=NAMED[:2], watch=20.0, base_does=ON_GPU, head_does=ON_GPU)
+    seen = read_telemetry(bout.out / store.TELEMETRY_FILE, [])
+    assert (seen.hertz, seen.devices) == (20.0, (UUID,))
+    assert seen.cost is not None
+    held = {(each.case, each.invocation) for each in seen.series if each.quantity == "power_watts" and each.case}
+    assert held == {(case, unit) for case in (A, B) for unit in range(1, result.units + 1)}
+    # the CPU time of both sides is this process tree's, and so nobody else's
+    assert {each.case for each in seen.series if each.quantity == "cpu_seconds"} == {A, B}
+    for arm in Arm:
+        frame = harness.load(f"{bout.out}@{arm}").telemetry
+        assert set(frame.case.dropna()) == {A, B}
+    assert not [note for note in result.notes if "GPU" in note]
+
+
+def test_a_gate_that_is_not_watched(bout: Bout) -> None:
+    """With a rate of 0 there is no telemetry and no word about it."""
+    result = bout.hold({A: {}}, {A: {}}, watch=0.0)
+    assert not (bout.out / store.TELEMETRY_FILE).exists()
+    assert result.notes == ()
+    assert harness.load(f"{bout.out}@head").telemetry.empty
+
+
+def test_a_throttled_gate_says_so(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heat in all blocks: too many to leave out, so they count, and each verdict and the whole result say it."""
+    watched(monkeypatch, events=[int(ClockEvent.HARDWARE_THERMAL)])
+    result = bout.hold({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
+    assert (result.status, by(result).outcome) == (0, Gated.UNCHANGED)
+    assert re.search(r"throttled in \d+ % of the blocks \(hardware thermal\): too many to leave", by(result).reason)
+    assert re.search(r"the GPU was throttled in \d+ % of all blocks \(hardware thermal\)", " ".join(result.notes))
+
+
+def test_a_gate_beside_a_stranger_says_so(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's process on the GPU is in the result's notes, also where the gate is interrupted."""
+    watched(monkeypatch, processes=[[[os.getppid(), 4096]]])
+    result = bout.hold({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
+    assert any(f"{UUID} was not this run's alone: process {os.getppid()}" in note for note in result.notes)
+    (bout.out / store.TELEMETRY_FILE).unlink()
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "duel", interrupted)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        bout.hold({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
+    (result,) = interrupt.value.args
+    assert any("was not this run's alone" in note for note in result.notes)
+    assert read_telemetry(bout.out / store.TELEMETRY_FILE, []).cost is not None
+
+
+def test_two_gpus_are_both_watched(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sides that measure on different GPUs: neither is left out, and the one that NVML does not know is named."""
+    watched(monkeypatch)
+    other = {"environment": {"device": {"type": "cuda", "uuid": "GPU-other"}}}
+    result = bout.hold({A: {}}, {A: {}}, watch=20.0, base_does=ON_GPU, head_does=other)
+    seen = read_telemetry(bout.out / store.TELEMETRY_FILE, [])
+    assert sorted(seen.devices) == sorted([UUID, "GPU-other"])
+    assert any(each.device == UUID and each.case == A for each in seen.series)
+    assert any("GPU-other" in warning for warning in seen.warnings)
+    assert any("not watched: NVML does not know GPU-other" in note for note in result.notes)
+
+
+def test_blocks_that_heat_slowed_do_not_decide() -> None:
+    """A few blocks in which head was slowed by heat are left out of its unit, and the reason says how many."""
+    candidate = Candidate(A, CLAIM, "tip")
+    random = Random(1)
+    slow = (2, 5)
+    for unit in range(1, 15):
+        each = [1e-3 * (1 + random.gauss(0, 0.001)) for _ in range(12)]
+        turns = {
+            Arm.BASE: tuple(Turn(seconds) for seconds in each),
+            Arm.HEAD: tuple(Turn(seconds * (40 if block in slow else 1)) for block, seconds in enumerate(each)),
+        }
+        moments = tuple((float(block), block + 0.5) for block in range(12))
+        nothing = {arm: {} for arm in Arm}
+        candidate.take(unit, Fought(1, turns, dict.fromkeys(Arm, 1e-3), nothing, moments), 1.0)
+
+    def marked(given: Measurement) -> Measurement:
+        heated = tuple(int(ClockEvent.HARDWARE_THERMAL) * (block in slow) for block in range(len(given.blocks)))
+        return replace(given, clock_events=heated)
+
+    without = replace(candidate, measurements=list(candidate.measurements))
+    without.judge(GateThresholds(), 1)
+    assert without.outcome is Gated.REGRESSED  # it stalls, for all that anybody knows
+    for unit in range(1, 15):
+        candidate.mark(unit, marked)
+    candidate.judge(GateThresholds(), 1)
+    (verdict,) = candidate.verdicts(GateThresholds(), 1)
+    assert verdict.outcome is Gated.UNCHANGED
+    assert "left out: 28 of 168 blocks in which the GPU was throttled (hardware thermal)" in verdict.reason

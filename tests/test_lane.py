@@ -59,6 +59,7 @@ def test_laps_of_real_loaders(lanes: Lanes) -> None:
     """In one lane with workers, in another DALI; each with its times, its memory and its CPU-seconds."""
     introduced = lanes.introduce()
     assert introduced["images"] == 30
+    assert introduced["environment"]["device"] == {"type": "cpu"}
     assert introduced["sample_bytes"] == 4 * 3 * 224 * 224
     assert "dali_gpu" in introduced["missing"]
     for setting in (Setting("dataloader", 2, 2, 4), Setting("dali", 2, 2, 4)):

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
 import pytest
+from replayed import UUID, Replayed
 
 from harness import store
 from harness.compare.gate import GateThresholds
-from harness.model import BASELINE, Claim, Gated, GateResult, Measurement, Status, Trial
+from harness.model import BASELINE, Claim, ClockEvent, Gated, GateResult, Measurement, Reading, Status, Trial
 from harness.run import stored as module
 from harness.run.arms import NothingToCompare
 from harness.run.crew import Report
 from harness.run.roll_call import RollCall
+from harness.run.settings import UsageError
 from harness.run.stored import against_stored, refuse_other_machine
+from harness.run.watching import Watch
+
+Told = Callable[[str, int], None]
 
 CLAIM = Claim("X", "a tip", "a.py", "bench")
 CASE, OTHER = "a.py::bench[1]", "a.py::bench[2]"
@@ -47,7 +56,8 @@ class Fake:
 
     cases: Mapping[str, float]
 
-    def __init__(self, *_: object, **__: object) -> None: ...
+    def __init__(self, *_: object, begins: Told, ends: Told, **__: object) -> None:
+        self.begins, self.ends = begins, ends
 
     def __enter__(self) -> Fake:
         return self
@@ -58,11 +68,20 @@ class Fake:
 
     def roll_call(self, files: list[str]) -> RollCall:
         """What is here now."""
-        return RollCall(environment=HERE, cases=dict.fromkeys(self.cases, (BASELINE, "tip")))
+        device = {"type": "cuda", "uuid": UUID}
+        return RollCall(environment={**HERE, "device": device}, cases=dict.fromkeys(self.cases, (BASELINE, "tip")))
 
     def measure(self, invocation: int, plan: Mapping[str, Any], **_: Any) -> Report:
         """One invocation of what was planned."""
-        return Report([measured(case, invocation, self.cases[case]) for case in plan])
+        found = []
+        for case in plan:
+            start = monotonic()
+            self.begins(case, invocation)
+            self.ends(case, invocation)
+            step = (monotonic() - start) / 8
+            moments = tuple((start + block * step, start + (block + 1) * step) for block in range(8))
+            found.append(replace(measured(case, invocation, self.cases[case]), blocks=moments))
+        return Report(found)
 
 
 def run(folder: Path, cases: Mapping[str, float], invocations: int = 14) -> Path:
@@ -79,11 +98,15 @@ def run(folder: Path, cases: Mapping[str, float], invocations: int = 14) -> Path
     return place
 
 
-def held(folder: Path, monkeypatch: pytest.MonkeyPatch, now: Mapping[str, float], baseline: Path) -> GateResult:
+def held(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, now: Mapping[str, float], baseline: Path, watch: str = "0"
+) -> GateResult:
     """The result of gating what is here now against the stored run."""
     monkeypatch.setattr(module, "Crew", type("Now", (Fake,), {"cases": now}))
     kept: list[GateResult] = []
-    options = argparse.Namespace(baseline=baseline, results=folder / "results", budget=None, data=None, device="auto")
+    options = argparse.Namespace(
+        baseline=baseline, results=folder / "results", budget=None, data=None, device="auto", watch=watch
+    )
 
     def finish(result: GateResult, _folder: Path, _options: argparse.Namespace) -> int:
         kept.append(result)
@@ -150,3 +173,38 @@ def test_trials_that_failed_have_no_level(tmp_path: Path, monkeypatch: pytest.Mo
     result = held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
     (found,) = [verdict for verdict in result.verdicts if verdict.variant == "tip"]
     assert (found.outcome, found.reason) == (Gated.MISSING, "boom")
+
+
+def test_it_is_watched_and_says_what_a_reader_must_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Telemetry lies beside the records; heat now and heat then are both in the notes."""
+    hot = int(ClockEvent.HARDWARE_THERMAL)
+    monkeypatch.setattr(module, "Watch", partial(Watch, module=Replayed(events=[hot])))
+    baseline = run(tmp_path, {CASE: 1e-3})
+    writer = store.TelemetryWriter(baseline, hertz=20.0, start=0.0)
+    writer.devices([UUID])
+    errors = [Reading(float(count), UUID, "uncorrected_errors", float(count)) for count in (0, 2)]
+    writer.readings([(CASE, 1, errors)])
+    writer.end(0.0)
+    result = held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline, watch="20")
+    assert any("the GPU was throttled in 100 % of all blocks (hardware thermal)" in note for note in result.notes)
+    assert any(note.startswith(f"the stored run: {UUID} had 2 memory errors") for note in result.notes)
+    (kept,) = [folder for folder in store.run_folders(tmp_path / "results") if folder != baseline]
+    seen = store.load(kept).telemetry
+    assert {each.invocation for each in seen.series if each.case == CASE} == set(range(1, 15))
+
+
+def test_a_rate_that_is_none_makes_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was typed wrong is said before anything is measured."""
+    baseline = run(tmp_path, {CASE: 1e-3})
+    with pytest.raises(UsageError, match="--watch 'often'"):
+        held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline, watch="often")
+    assert store.run_folders(tmp_path / "results") == [baseline]
+
+
+def test_blocks_that_heat_slowed_make_no_level(tmp_path: Path) -> None:
+    """A level is that of the blocks that count; where most were slowed they all do."""
+    given = measured(CASE, 1, 1e-3)
+    rising = replace(given.trials[0], samples={"seconds": tuple(1e-3 * (block + 1) for block in range(8))})
+    for events, expected in (((), 4.5e-3), ((64, 64, *[0] * 6), 5.5e-3), ((64, 64, 64, *[0] * 5), 4.5e-3)):
+        found = module._levels([replace(given, trials=(rising,), clock_events=events)], keep=1.0)
+        assert math.exp(found[CASE, BASELINE][0]) == pytest.approx(expected)

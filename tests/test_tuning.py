@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from replayed import UUID, Replayed
+from staged import ByHand
 
+import harness
+from harness import store
 from harness.loading.machine.limits import Machine, Room
-from harness.model import Lap, Ranked, Setting, Stage
+from harness.model import ClockEvent, Lap, Ranked, Setting, Stage, Tuned
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError
 from harness.run.tuning import command, track
+from harness.run.tuning import tune as module
 from harness.run.tuning.command import axes_of
 from harness.run.tuning.findings import Findings, Found, begin
-from harness.run.tuning.lanes import LaneError
+from harness.run.tuning.lanes import LaneError, Lanes
+from harness.run.tuning.race import Axes
 from harness.run.tuning.track import MOST_LEFT_OUT, Track
-from harness.run.tuning.tune import Asked
+from harness.run.tuning.tune import Asked, tune
+from harness.run.watching import Watch
 
 GIB = 2**30
 TOLD: dict[str, Any] = {
@@ -216,8 +225,6 @@ class Asking:
 
 def answering(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> Asking:
     """Such a track behind the questions that findings ask of lanes."""
-    from harness.run.tuning.lanes import Lanes
-
     found = Asking(**wrong)
 
     def answers(name: str, value: Callable[..., Any]) -> None:
@@ -288,3 +295,82 @@ def test_a_loop_that_cannot_be_taken_apart_keeps_the_rest(monkeypatch: pytest.Mo
     found = findings.about(ANSWER, [ANSWER], 2, step=True, copies=False)
     assert found.headspace is None and "alone" not in found.ceilings
     assert found.surveys and found.samples == 640
+
+
+# --- watched ----------------------------------------------------------------------------------------------------------
+
+
+class Scripted(Lanes):
+    """Lanes that answer at once, without a process: two settings, the one with a worker twice as fast."""
+
+    def _ask(self, apart: bool, what: str, **details: Any) -> dict[str, Any]:
+        environment = {"device": {"type": "cuda", "uuid": UUID}}
+        seconds = 0.01 / (1 + details.get("setting", {}).get("workers", 0))
+        answers: dict[str, dict[str, Any]] = {
+            "introduce": {**TOLD, "environment": environment, "device": "cuda", "images": 24},
+            "check": {"unlike": None},
+            "lap": {"seconds": seconds, "samples": 64, "readings": {"disk_bytes": 1.0}},
+            "one core": {"seconds": 0.01},
+            "ceilings": {"rates": {"disk": 1000.0}},
+            "epoch samples": {"samples": 24},
+            "stages": {"stages": []},
+            "survey": {"readings": {"epoch_gap_seconds": 0.1, "threads_left": 0.0, "processes_left": 0.0}},
+        }
+        return answers[what]
+
+
+class Unseen:
+    """A screen nobody watches."""
+
+    def called(self, environment: object, told: str) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def doing(self, text: str, left_seconds: float) -> None:
+        """Nothing."""
+
+
+def tuned(monkeypatch: pytest.MonkeyPatch, folder: Path, watch: float, **readings: Any) -> Tuned:
+    """A tuning of such lanes, beside a replayed GPU with these readings."""
+    monkeypatch.setattr(track, "Lanes", Scripted)
+    monkeypatch.setattr(module, "Watch", partial(Watch, module=Replayed(pcie_now=[[5, 16]], **readings), make=ByHand))
+    wanted = Asked(None, "20ms", "auto", (64,), ("dataloader",), seconds=60.0, watch=watch)
+    return tune(wanted, folder, Unseen(), lambda *_: Axes({"dataloader": (0, 1)}, prefetch=(2,)))
+
+
+def test_every_lap_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Readings carry the setting and the heat, or the part of the loop; those between laps carry neither."""
+    found = tuned(monkeypatch, tmp_path, 20.0)
+    run = harness.load(tmp_path)
+    seen = run.run.telemetry
+    assert (seen.hertz, seen.devices) == (20.0, (UUID,))
+    assert seen.cost is not None
+    held = {(each.case, each.invocation) for each in seen.series if each.quantity == "power_watts"}
+    race = {(f"tune::race[dataloader-w{workers}-", heat) for workers in (0, 1) for heat in range(1, found.heats + 1)}
+    laps = {(case[: case.rindex("-w") + 4], heat) for case, heat in held if case.startswith("tune::race")}
+    assert laps <= race and len(laps) >= found.heats
+    assert {heat for _, heat in laps} == set(range(1, found.heats + 1))
+    assert {case for case, _ in held} >= {"tune::alone[dataloader-w1-p2-b64]", "tune::loop[cold]", "tune::loop[alone]"}
+    assert set(run.telemetry.case.dropna()) == {each.case for each in seen.series if each.case}
+    assert not [note for note in found.notes if "GPU" in note]
+
+
+def test_a_tuning_says_what_a_reader_must_know(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Heat, and somebody else on the GPU, are notes of what was found; its record keeps when each heat was held."""
+    hot = int(ClockEvent.HARDWARE_THERMAL)
+    found = tuned(monkeypatch, tmp_path, 20.0, events=[hot], processes=[[[1, 4096]]])
+    told = " ".join(found.notes)
+    assert re.search(r"the GPU was throttled in \d+ % of all blocks \(hardware thermal\)", told)
+    assert f"{UUID} was not this run's alone" in told
+    (heat, *_) = store.load(tmp_path).measurements
+    ((start, end),) = heat.blocks
+    assert end - start == pytest.approx(heat.seconds)
+
+
+def test_a_tuning_that_is_not_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With a rate of 0 there is no telemetry and no word about it."""
+    found = tuned(monkeypatch, tmp_path, 0.0, events=[64])
+    assert not (tmp_path / store.TELEMETRY_FILE).exists()
+    assert found.notes == ()

@@ -9,75 +9,14 @@ from typing import Any
 import pynvml
 import pytest
 from replayed import CODES, UUID, Replayed
+from staged import CASE, ON_GPU, Stage
 
-from harness.clock import FakeClock
-from harness.model import HOST, Measurement, Stranger, Telemetry, Trial
-from harness.probes.account import Account
+from harness.model import HOST, Measurement, Stranger, Trial
 from harness.probes.gpu import Gpu
-from harness.probes.sampler import Sampler
 from harness.probes.usage import LONG_ENOUGH
 from harness.run.strangers import DRIVERS, UNLISTED, Strangers
-from harness.run.watching import WRITE, Watch
+from harness.run.watching import WRITE
 from harness.store import TELEMETRY_FILE
-from harness.store.telemetry import read_telemetry
-
-CASE = "bench_a.py::bench_a[1]"
-ON_GPU = {"gpus": [{"uuid": UUID}], "device": {"type": "cuda", "uuid": UUID}}
-
-
-class ByHand(Sampler):
-    """A sampler without a thread: the test says when to look."""
-
-    def start(self) -> None:
-        """Nothing runs by itself."""
-
-
-class Stage:
-    """A watch on a clock by script, over a replayed GPU."""
-
-    def __init__(self, folder: Path, module: Any = None, hertz: float = 20.0) -> None:
-        self.folder = folder
-        self.clock = FakeClock()
-        self.clock.seconds = 500.0
-        self.module = module or Replayed()
-        self.notes: list[str] = []
-        self.samplers: list[ByHand] = []
-        self.cpu = 0.0
-        self.watch = Watch(
-            folder,
-            hertz,
-            note=self.notes.append,
-            module=self.module,
-            now=self.clock.now,
-            busy=lambda: 3 * self.clock.now(),
-            used=lambda: Account(self.cpu, 5, 6, 7, 8),
-            make=self.make,
-        )
-
-    def make(self, *given: Any, **more: Any) -> ByHand:
-        """In the place of the sampler's class; looks cost nothing."""
-        self.samplers.append(ByHand(*given, spent=lambda: 0.0, **more))
-        return self.samplers[-1]
-
-    def passes(self, seconds: float) -> None:
-        """Let time pass, with a look every twentieth of a second, at what was recorded for that moment."""
-        for _ in range(round(20 * seconds)):
-            self.clock.advance(0.05)
-            self.module.tick()
-            self.samplers[0].look()
-
-    def seen(self) -> Telemetry:
-        """What is in the file by now."""
-        return read_telemetry(self.folder / TELEMETRY_FILE, [])
-
-    def values(self, quantity: str, case: str | None = None) -> list[float]:
-        """What was read of a quantity."""
-        return [
-            value
-            for each in self.seen().series
-            if each.quantity == quantity and (case is None or each.case == case)
-            for value in each.values
-        ]
 
 
 def measurement(start: float, end: float, blocks: int = 4) -> Measurement:
@@ -167,6 +106,44 @@ def test_gpus_that_nothing_is_measured_on_are_left_alone(tmp_path: Path) -> None
         assert sum(stage.module.calls.values()) == before
     assert stage.seen().devices == ()
     assert stage.values("load") != []
+
+
+def test_what_is_measured_begins_and_ends(tmp_path: Path) -> None:
+    """As a context: whatever is raised inside, the case is over and the last block lies between two readings."""
+    stage = Stage(tmp_path)
+    with stage.watch as watch:
+        with pytest.raises(RuntimeError, match="boom"), watch.measuring(CASE, 2):
+            stage.clock.advance(0.01)
+            raise RuntimeError("boom")
+        stage.passes(1)
+    assert len(stage.values("power_watts", CASE)) == 1
+    assert len(stage.values("power_watts", "")) == 20
+
+
+def test_remarks_of_what_was_seen(tmp_path: Path) -> None:
+    """Once it is over the watch says what a reader must know; one that saw nothing says nothing."""
+    stage = Stage(tmp_path, Replayed(events=[0x40], pcie_now=[[5, 16]]))
+    with stage.watch as watch:
+        watch.measures_on(ON_GPU)
+        begin = stage.clock.now()
+        stage.passes(2)
+    given = measurement(begin, stage.clock.now())
+    assert watch.remarks(ON_GPU, [given])[0] == "the GPU was throttled in 100 % of all blocks (hardware thermal)"
+    (tmp_path / TELEMETRY_FILE).write_text("{}\n")
+    assert "cannot be read" in watch.remarks(ON_GPU, [given])[0]
+    (tmp_path / TELEMETRY_FILE).unlink()
+    assert watch.remarks(ON_GPU, [given]) == ()
+
+
+def test_several_gpus_may_be_measured_on(tmp_path: Path) -> None:
+    """What processes tell together: each GPU once, what has none adds none, an unknown one is named."""
+    stage = Stage(tmp_path)
+    with stage.watch as watch:
+        watch.measures_on(ON_GPU, {"device": {"type": "cpu"}}, {}, ON_GPU, {"device": {"uuid": "GPU-other"}})
+        stage.passes(1)
+    assert stage.seen().devices == (UUID, "GPU-other")
+    assert len(stage.values("power_watts")) == 20
+    assert [warning for warning in stage.seen().warnings if "GPU-other" in warning] != []
 
 
 def test_short_cases_do_not_say_what_others_used(tmp_path: Path) -> None:

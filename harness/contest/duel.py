@@ -28,12 +28,16 @@ class DuelEnded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fought:
-    """What both sides showed: the iterations of a round, the same for both, and a turn a block."""
+    """What both sides showed: the iterations of a round, the same for both, and a turn a block.
+
+    ``blocks`` are the moments, by the duel's clock, from and to which each block lasted.
+    """
 
     iterations: int
     turns: Mapping[Arm, tuple[Turn, ...]]
     first_seconds: Mapping[Arm, float]
     readings: Mapping[Arm, Mapping[str, Reading]]
+    blocks: tuple[tuple[float, float], ...] = ()
 
 
 def duel(
@@ -56,7 +60,7 @@ def duel(
         first = _open(sides, random)
         paced = _run_in(sides, first[Arm.BASE], effort, iterations, now, random)
         for starts_left in reversed(range(STARTS)):
-            turns = _blocks(sides, paced, effort, now, random)
+            turns, moments = _blocks(sides, paced, effort, now, random)
             seconds = min(turn.seconds for turn in turns[Arm.BASE])
             if seconds >= FULL_ROUND * effort.round_seconds or not starts_left:
                 break
@@ -67,7 +71,7 @@ def duel(
     finally:
         for arm in random.sample(list(sides), 2):
             sides[arm].leave()
-    return Fought(paced.iterations, {arm: tuple(turns[arm]) for arm in Arm}, first, read)
+    return Fought(paced.iterations, {arm: tuple(turns[arm]) for arm in Arm}, first, read, tuple(moments))
 
 
 def _readings(arm: Arm, entrant: Entrant, names: Sequence[str]) -> dict[str, Reading]:
@@ -125,8 +129,10 @@ def _pace(warm: Warm, effort: Effort) -> Pace:
 
 def _blocks(
     sides: Mapping[Arm, Entrant], paced: Pace, effort: Effort, now: Callable[[], float], random: Random
-) -> dict[Arm, list[Turn]]:
+) -> tuple[dict[Arm, list[Turn]], list[tuple[float, float]]]:
+    """Each side's turns, and when their blocks took place."""
     turns: dict[Arm, list[Turn]] = {arm: [] for arm in sides}
+    moments: list[tuple[float, float]] = []
     entrants = {str(arm): entrant for arm, entrant in sides.items()}
     paces = dict.fromkeys(entrants, paced)
     blocks = effort.blocks(2 * paced.round_seconds)
@@ -134,12 +140,14 @@ def _blocks(
     for done, order in enumerate(symmetric_orders((Arm.BASE, Arm.HEAD), blocks, random)):
         if done >= effort.fewest_blocks and now() > patience:
             break
+        start = now()
         try:
             for name, turn in play(entrants, paces, order).items():
                 turns[Arm(name)].append(turn)
         except Dropped as dropped:
             raise DuelEnded(Arm(dropped.name), dropped.error) from dropped
-    return turns
+        moments.append((start, now()))
+    return turns, moments
 
 
 @contextmanager

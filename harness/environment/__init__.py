@@ -19,11 +19,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.environment.gpus import list_gpus, unusable_gpu
+from harness.environment.gpus import list_gpus, measured_on, unusable_gpu
 from harness.environment.host import host, read
 from harness.environment.software import flags, git, variables, versions
 
-__all__ = ["fingerprint", "machine_id", "unusable_gpu"]
+__all__ = ["fingerprint", "machine_id", "measured_on", "unusable_gpu"]
 
 
 def fingerprint(

@@ -77,11 +77,11 @@ class Lane:
 
     def introduce(self) -> Message:
         """Where this runs, on how many images, and which kinds cannot be had."""
-        from harness.environment import fingerprint
+        from harness.environment import fingerprint, measured_on
 
         missing = {name: reason for name, kind in KINDS.items() if (reason := kind.missing(self.device))}
         return {
-            "environment": fingerprint(),
+            "environment": {**fingerprint(), "device": measured_on(self.device)},
             "device": self.device.type,
             "images": len(self.images),
             "kinds": list(KINDS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -79,15 +79,10 @@ class Driven(Session):
         return [items[case] for case in wanted]
 
     def _environment(self) -> dict[str, Any]:
-        """The fingerprint, and on what of it this process measures: whoever watches must look at the same GPU."""
-        from harness.environment import fingerprint
-        from harness.probes import cuda_uuid
+        """The fingerprint, and on what of it this process measures."""
+        from harness.environment import fingerprint, measured_on
 
-        device: dict[str, str] = {"type": self.device().type}
-        if device["type"] == "cuda":
-            with suppress(Exception):  # a torch that does not tell leaves it unwatched, and the watch says so
-                device["uuid"] = cuda_uuid(self.device())
-        return {**fingerprint(), "device": device}
+        return {**fingerprint(), "device": measured_on(self.device())}
 
     def begin(self, case: str) -> None:
         """Say which case comes now: whoever drives keeps its time limit."""
@@ -179,14 +174,15 @@ class Driven(Session):
 
     def _introduce(self, names: Sequence[str]) -> None:
         """Say what this side of a gate runs on, and where it takes the packages under test from."""
-        from harness.environment import fingerprint, unusable_gpu
+        from harness.environment import unusable_gpu
 
         found = []
         if names:
             from harness.environment.packages import packages
 
             found = packages(names)
-        self._channel.send(event="arm", environment=fingerprint(), unusable=unusable_gpu() or "", packages=found)
+        environment = self._environment()
+        self._channel.send(event="arm", environment=environment, unusable=unusable_gpu() or "", packages=found)
 
     def _terms(self, case: str, target: str, root: Path) -> Terms:
         stated = self._plan["cases"][case]

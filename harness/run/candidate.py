@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
 from harness.compare.evidence import evidence
 from harness.compare.gate import GateThresholds, Rule, Ruling, clear, noise, rule, rule_exact, rule_for
+from harness.compare.throttle import heat, remarks
 from harness.contest.agreement import Disagreement
 from harness.contest.duel import DuelEnded, Fought
 from harness.model import BASELINE, Arm, Claim, Gated, GateVerdict, Measurement, Trial, metric
@@ -59,7 +61,9 @@ class Candidate:
     def take(self, unit: int, fought: Fought, seconds: float) -> Measurement:
         """Keep a unit's pair of samples; as a measurement, base is its baseline and head its only variant."""
         trials = tuple(_trial(name, arm, fought) for arm, name in ((Arm.BASE, BASELINE), (Arm.HEAD, HEAD)))
-        measurement = Measurement(self.case, self.claim.name, unit, trials=trials, seconds=seconds)
+        measurement = Measurement(
+            self.case, self.claim.name, unit, trials=trials, seconds=seconds, blocks=fought.blocks
+        )
         self.measurements.append(measurement)
         self.iterations = fought.iterations
         self.seconds += seconds
@@ -68,6 +72,10 @@ class Candidate:
             if name in base and name in head:
                 self.exact[name] = (base[name][0], head[name][0])
         return measurement
+
+    def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
+        """Note of the unit's blocks what held the GPU's clocks back, once it was read."""
+        self.measurements = [marked(each) if each.invocation == unit else each for each in self.measurements]
 
     def judge(self, thresholds: GateThresholds, decisions: int) -> None:
         """Rule on the units so far; an outcome settles it."""
@@ -92,6 +100,7 @@ class Candidate:
 
     def _on_time(self, thresholds: GateThresholds, decisions: int) -> GateVerdict:
         ruling = self.ruling
+        reason = self._explained(self.reason or (ruling.reason if ruling else "not reached"), self.outcome)
         units = evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
         spread, resolvable = noise(units, self._rule(thresholds, decisions), thresholds.tolerated) or (None, None)
         return GateVerdict(
@@ -100,7 +109,7 @@ class Candidate:
             self.variant,
             SECONDS,
             self.outcome or Gated.INCONCLUSIVE,
-            self._explained(self.reason or (ruling.reason if ruling else "not reached"), self.outcome),
+            "; ".join(filter(None, (reason, *remarks(map(heat, self.measurements))))),
             units=ruling.units if ruling else 0,
             ratio=ruling.ratio if ruling else None,
             low=ruling.low if ruling else None,

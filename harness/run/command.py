@@ -20,7 +20,7 @@ from harness.run.bench import bench as hold_bench
 from harness.run.crew import Crew
 from harness.run.roll_call import CrewError
 from harness.run.saved.report import show
-from harness.run.settings import WATCH, Settings, UsageError, hertz, seconds
+from harness.run.settings import Settings, UsageError, hertz, seconds
 from harness.store import StoreError, run_folders
 
 INTERRUPTED = 130
@@ -45,7 +45,7 @@ def settings_from(options: argparse.Namespace, benchmarks: Path) -> Settings:
         python=options.python,
         profile=getattr(options, "profile", "standard"),
         budget=seconds(options.budget) if getattr(options, "budget", None) else None,
-        watch=hertz(getattr(options, "watch", None) or f"{WATCH:g}"),
+        watch=hertz(getattr(options, "watch", None)),
         snapshots=getattr(options, "memory_snapshot", False),
         trace=tuple(word for part in getattr(options, "trace", ()) for word in part.split(",") if word),
     )

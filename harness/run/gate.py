@@ -26,6 +26,8 @@ from harness.run.pair import ArmLost, Introduction, Pair, Side
 from harness.run.profiled import explain, worst
 from harness.run.roll_call import CrewError
 from harness.run.roster import Roster
+from harness.run.settings import WATCH
+from harness.run.watching import Watch
 
 BUDGET = 1800.0
 """Seconds a gate may take where nobody says how long."""
@@ -36,7 +38,8 @@ class Asked:
     """What a gate was asked for.
 
     ``labels`` is what people call the two arms, ``before`` the benchmarks (``path::function``) that the base's own
-    revision has, None where it has no revision of its own. ``seconds`` is the time budget.
+    revision has, None where it has no revision of its own. ``seconds`` is the time budget; ``watch`` is how often a
+    second the machine is looked at meanwhile, 0 for not at all.
     """
 
     benchmarks: Path
@@ -50,6 +53,7 @@ class Asked:
     before: frozenset[str] | None = None
     seconds: float = BUDGET
     selftest: bool = False
+    watch: float = WATCH
 
 
 class Screen(Protocol):
@@ -106,6 +110,7 @@ class _Gate:
         self._notes: list[str] = []
         self._units = 0
         self._random = SystemRandom()
+        self._watch = Watch(folder, asked.watch, note=screen.note)
         self._start = time.monotonic()
         self._end = self._start + asked.seconds
 
@@ -114,20 +119,25 @@ class _Gate:
             self._folder, self._asked.claims, base=self._asked.labels[Arm.BASE], head=self._asked.labels[Arm.HEAD]
         )
         try:
-            while self._units < self._asked.thresholds.cap and (self._units == 0 or self._roster.cases_wanted()):
-                if self._units and time.monotonic() >= self._end:
-                    self._notes.append("the time budget was used up before everything was decided")
-                    break
-                self._units += 1
-                self._unit(writer)
-                self._screen.unit(self._units, *self._roster.count(), time.monotonic() - self._start)
-            self._explain()
+            # Around all pairs: who is there before the first starts, or when the last is gone, is none of ours.
+            with self._watch:
+                self._hold_units(writer)
+                self._explain()
         except KeyboardInterrupt:
             self._notes.append("interrupted: what was not decided by then is inconclusive")
             raise KeyboardInterrupt(self._result()) from None
         finally:
             writer.close()
         return self._result()
+
+    def _hold_units(self, writer: store.Writer) -> None:
+        while self._units < self._asked.thresholds.cap and (self._units == 0 or self._roster.cases_wanted()):
+            if self._units and time.monotonic() >= self._end:
+                self._notes.append("the time budget was used up before everything was decided")
+                break
+            self._units += 1
+            self._unit(writer)
+            self._screen.unit(self._units, *self._roster.count(), time.monotonic() - self._start)
 
     def _unit(self, writer: store.Writer) -> None:
         before = self._roster.progress()
@@ -141,6 +151,7 @@ class _Gate:
                     raise CrewError(f"the {lost.arm} side ended before it could say what it is: {lost}") from None
         if self._units > 1 and self._roster.progress() == before:
             raise CrewError(f"unit {self._units} measured nothing; see the logs in {self._folder}")
+        self._roster.mark(self._units, self._watch.marked)
         self._roster.rule()
 
     def _pair(self, files: list[str], unit: int) -> Pair:
@@ -157,7 +168,8 @@ class _Gate:
         for case, standings in pair.walk(random):
             self._roster.reach(case, standings)
             self._screen.begins(case, self._units)
-            self._contest(pair, case, random, writer)
+            with self._watch.measuring(case, self._units):
+                self._contest(pair, case, random, writer)
             if time.monotonic() >= self._end and self._units > 1:
                 break
 
@@ -189,6 +201,7 @@ class _Gate:
 
     def _introduced(self, said: Mapping[Arm, Introduction], writer: store.Writer) -> None:
         self._said = dict(said)
+        self._watch.measures_on(*(introduction.environment for introduction in said.values()))
         writer.write(
             "header",
             schema=SCHEMA,
@@ -216,7 +229,7 @@ class _Gate:
                     effort=effort_for(candidate.claim, self._target(candidate.claim), clear=candidate.clear),
                     iterations=candidate.iterations,
                     readings=EXACT if fresh and not candidate.claim.loader else (),
-                    now=time.perf_counter,
+                    now=time.monotonic,  # the watch's clock: it says what happened in which block
                     random=random,
                 )
             except DuelEnded as ended:
@@ -233,6 +246,8 @@ class _Gate:
 
     def _result(self) -> GateResult:
         verdicts = self._roster.verdicts()
+        head = self._said.get(Arm.HEAD)
+        watched = self._watch.remarks(head.environment if head else {}, self._roster.measurements())
         limits = self._asked.thresholds
         return GateResult(
             base=self._facts(self._asked.sides[0]),
@@ -245,7 +260,7 @@ class _Gate:
             alpha=limits.alpha,
             units=self._units,
             seconds=time.monotonic() - self._start,
-            notes=tuple(dict.fromkeys(self._notes)),
+            notes=tuple(dict.fromkeys([*self._notes, *watched])),
             selftest=self._asked.selftest,
         )
 

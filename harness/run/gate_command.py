@@ -27,7 +27,7 @@ from harness.run.configuration import Configuration, configuration, share
 from harness.run.gate import BUDGET, Asked, gate
 from harness.run.pair import Introduction, Side
 from harness.run.roll_call import CrewError
-from harness.run.settings import UsageError, seconds, select
+from harness.run.settings import UsageError, hertz, seconds, select
 from harness.store import StoreError, new_run_folder, write_result
 
 OK, TOOL_ERROR, CANNOT_JUDGE, INTERRUPTED = 0, 2, 3, 130
@@ -63,6 +63,7 @@ def _guarded(work: Callable[[ExitStack], int]) -> int:
 
 
 def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> int:
+    budget, watch = _budget_and_watch(options)
     settings = _configuration(options, benchmarks)
     claims = _claims(options, benchmarks)
     if options.baseline is not None:
@@ -84,7 +85,8 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
         data=options.data.resolve() if options.data else None,
         under_test=settings.under_test if options.base is not None else (),
         before=_before(prepared[0], benchmarks, options) if options.base is not None else None,
-        seconds=seconds(options.budget) if options.budget else BUDGET,
+        seconds=budget,
+        watch=watch,
     )
 
     def check(said: Mapping[Arm, Introduction]) -> Sequence[str]:
@@ -97,6 +99,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
 
 
 def _selftest(options: argparse.Namespace, benchmarks: Path, _stack: ExitStack) -> int:
+    budget, watch = _budget_and_watch(options)
     settings = _configuration(options, benchmarks)
     python = launch.check_interpreter(options.python) if options.python else sys.executable
     threads = _threads(options)
@@ -109,10 +112,16 @@ def _selftest(options: argparse.Namespace, benchmarks: Path, _stack: ExitStack) 
         settings.thresholds,
         device=options.device,
         data=options.data.resolve() if options.data else None,
-        seconds=seconds(options.budget) if options.budget else BUDGET,
+        seconds=budget,
+        watch=watch,
         selftest=True,
     )
     return _run(asked, options, _check_machines)
+
+
+def _budget_and_watch(options: argparse.Namespace) -> tuple[float, float]:
+    """Seconds, and looks a second: asked for before anything is built. Raises UsageError."""
+    return seconds(options.budget) if options.budget else BUDGET, hertz(options.watch)
 
 
 def _check_machines(said: Mapping[Arm, Introduction]) -> Sequence[str]:

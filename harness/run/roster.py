@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.compare.gate import GateThresholds
-from harness.model import Arm, Claim, Gated, GateVerdict
+from harness.model import Arm, Claim, Gated, GateVerdict, Measurement
 from harness.run.candidate import Candidate, fate, fate_of_case
 from harness.run.pair import ArmLost, Pair, Standing
 
@@ -84,6 +84,11 @@ class Roster:
             self._seen.add(lost.case)
             self._fates.append(fate(lost.case, self.claim_of(lost.case), "", Gated.FAILED, reason))
 
+    def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
+        """Note of that unit's blocks what held the GPU's clocks back."""
+        for candidate in self._candidates.values():
+            candidate.mark(unit, marked)
+
     def rule(self) -> None:
         """Judge by what was measured up to now."""
         for candidate in self._candidates.values():
@@ -129,10 +134,13 @@ class Roster:
         decided = [candidate for candidate in self._candidates.values() if not candidate.open]
         return len(decided), len(self._candidates), sum(c.outcome is Gated.REGRESSED for c in decided)
 
+    def measurements(self) -> list[Measurement]:
+        """Every pair of samples so far."""
+        return [measurement for candidate in self._candidates.values() for measurement in candidate.measurements]
+
     def progress(self) -> tuple[int, int, int]:
         """Three numbers of which one at least grows in a unit that did anything."""
-        measured = sum(len(candidate.measurements) for candidate in self._candidates.values())
-        return measured, len(self._fates), self.count()[0]
+        return len(self.measurements()), len(self._fates), self.count()[0]
 
     def verdicts(self) -> list[GateVerdict]:
         """Every verdict and fate, those of no case first, then case by case."""

@@ -80,8 +80,13 @@ def seconds(text: str) -> float:
     return budget
 
 
-def hertz(text: str) -> float:
-    """How often a second to look at the machine: ``20``, ``5.5``; ``0`` not at all. Raises UsageError."""
+def hertz(text: str | None) -> float:
+    """How often a second to look at the machine: ``20``, ``5.5``; ``0`` not at all; `WATCH` where nothing was typed.
+
+    Raises UsageError.
+    """
+    if text is None:
+        return WATCH
     try:
         rate = float(text)
     except ValueError:

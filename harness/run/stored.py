@@ -16,13 +16,16 @@ from harness import store
 from harness.archive import find, open_entry
 from harness.compare.gate import GateThresholds, rule_for, status_of
 from harness.compare.sequential import level, rule_unpaired
+from harness.compare.throttle import heat, marked_run
 from harness.model import SCHEMA, Arm, ArmFacts, Claim, Gated, GateResult, GateVerdict, Measurement, Status
 from harness.report.gate.progress import Progress
+from harness.report.watching import watch_remarks
 from harness.run.arms import NothingToCompare
 from harness.run.candidate import SECONDS
 from harness.run.crew import Crew
 from harness.run.gate import BUDGET
-from harness.run.settings import PROFILES, effort, seconds
+from harness.run.settings import PROFILES, effort, hertz, seconds
+from harness.run.watching import Watch
 
 UNITS = 14
 """Invocations to hold, unless the stored run has fewer."""
@@ -34,9 +37,13 @@ Key = tuple[str, str]
 def against_stored(
     options: argparse.Namespace, benchmarks: Path, claims: Sequence[Claim], thresholds: GateThresholds, finish: Finish
 ) -> int:
-    """Measure what the stored run measured, as often, and judge. Raises StoreError, NothingToCompare, CrewError."""
+    """Measure what the stored run measured, as often, and judge.
+
+    Raises UsageError, StoreError, NothingToCompare, CrewError.
+    """
+    rate = hertz(options.watch)
     entry = find(options.baseline, options.results, claims=True)
-    stored = open_entry(entry)
+    stored = marked_run(open_entry(entry))
     chosen = {f"{claim.path}::{claim.function}": claim for claim in claims}
     before = _levels(stored.measurements, thresholds.keep)
     started = datetime.now(UTC).astimezone()
@@ -55,10 +62,18 @@ def against_stored(
         python=sys.executable,
         started=started.isoformat(timespec="seconds"),
     )
-    notes: list[str] = []
+    notes = [f"the stored run: {remark}" for remark in watch_remarks(stored)]
     measurements: list[Measurement] = []
+    screen = Progress(Console())
+    watch = Watch(folder, rate, note=screen.note)
+
+    def begins(case: str, unit: int) -> None:
+        watch.begins(case, unit)
+        screen.begins(case, unit)
+
     with (
-        Progress(Console()) as screen,
+        screen,
+        watch,
         Crew(
             sys.executable,
             benchmarks,
@@ -66,12 +81,14 @@ def against_stored(
             device=options.device,
             data=data,
             width=2,
-            begins=screen.begins,
+            begins=begins,
+            ends=watch.ends,
             tick=screen.tick,
         ) as crew,
     ):
         called = crew.roll_call(sorted({claim.path for claim in claims}))
         writer.write("header", schema=SCHEMA, environment=called.environment, planned=list(called.cases))
+        watch.measures_on(called.environment)
         refuse_other_machine(stored.environment, called.environment)
         here = {case: names for case, names in called.cases.items() if case.partition("[")[0] in chosen}
         wanted = {case: chosen[case.partition("[")[0]] for case in here if any(known[0] == case for known in before)}
@@ -83,7 +100,7 @@ def against_stored(
                 for case, claim in wanted.items()
             }
             report = crew.measure(unit, plan, deadline=start + budget, ahead=goal - unit + 1)
-            measurements += report.measurements
+            measurements += map(watch.marked, report.measurements)
             if report.unfinished is not None:
                 store.write_measurement(writer, report.unfinished)
                 measurements.append(report.unfinished)
@@ -107,7 +124,7 @@ def against_stored(
         max((measurement.invocation for measurement in measurements), default=0),
         time.monotonic() - start,
         started.isoformat(timespec="seconds"),
-        tuple(notes),
+        (*notes, *watch.remarks(called.environment, measurements)),
     )
     return finish(result, folder, options)
 
@@ -138,11 +155,13 @@ _MUST_AGREE: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
 
 
 def _levels(measurements: Sequence[Measurement], keep: float) -> dict[Key, list[float]]:
-    """One level an invocation for every variant of every case, in the order held."""
+    """One level an invocation for every variant of every case, in the order held; of the blocks that count."""
     found: dict[Key, list[float]] = {}
     for measurement in sorted(measurements, key=lambda measurement: measurement.invocation):
+        left_out = heat(measurement).left_out
         for trial in measurement.trials:
-            samples = trial.samples.get(SECONDS, ())
+            rounds = enumerate(trial.samples.get(SECONDS, ()))
+            samples = [value for index, value in rounds if index not in left_out]
             if trial.status is Status.MEASURED and samples and min(samples) > 0 and not measurement.survey:
                 found.setdefault((measurement.case, trial.variant), []).append(level(samples, keep))
     return found

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from harness.probes.nvml import NvmlError, gpu_names, nvml
 from harness.probes.sampler import Sampler
 from harness.probes.source import SLOW, Source
 from harness.probes.usage import Usage
+from harness.report.watching import watch_remarks
 from harness.run.strangers import Strangers
-from harness.store import StoreError, TelemetryWriter
+from harness.store import TELEMETRY_FILE, Run, StoreError, TelemetryWriter
+from harness.store.telemetry import read_telemetry
 
 WRITE = 2.0
 """Seconds between two writes: a power cut costs the readings since the last one, a killed run no more than that."""
@@ -114,15 +116,16 @@ class Watch:
         """Who else was seen so far on the GPUs that the run measures on."""
         return tuple(seen for seen in self._seen if seen.device in self._measured_on)
 
-    def measures_on(self, environment: Mapping[str, Any]) -> None:
-        """Leave the GPUs alone that nothing is measured on; ``environment`` is what the roll call told."""
-        device = environment.get("device")
-        uuid = device.get("uuid") if isinstance(device, dict) else None
-        self._measured_on = (str(uuid),) if uuid else ()
+    def measures_on(self, *environments: Mapping[str, Any]) -> None:
+        """Leave the GPUs alone that nothing is measured on; ``environments`` are what the measuring processes told."""
+        devices = [environment.get("device") for environment in environments]
+        found = [device.get("uuid") for device in devices if isinstance(device, dict)]
+        self._measured_on = tuple(dict.fromkeys(str(uuid) for uuid in found if uuid))
         if self._sampler is None:
             return
-        if uuid and uuid not in self._gpus:
-            self._warn(f"NVML does not know {uuid}, which the run measures on")
+        for uuid in self._measured_on:
+            if uuid not in self._gpus:
+                self._warn(f"NVML does not know {uuid}, which the run measures on")
         for seen in self.strangers:
             if seen.when == "before":
                 self._note(f"{seen.device} is not this run's alone: {_told(seen)}; times beside it are off")
@@ -152,6 +155,15 @@ class Watch:
             self._case, self._invocation = "", 0
             self._batches.append(("", 0, []))
 
+    @contextmanager
+    def measuring(self, case: str, invocation: int) -> Iterator[None]:
+        """A case is measured, from its beginning to its end."""
+        self.begins(case, invocation)
+        try:
+            yield
+        finally:
+            self.ends(case, invocation)
+
     def marked(self, measurement: Measurement) -> Measurement:
         """The measurement with what held the GPU's clocks back in each of its blocks, as the report will see it."""
         if not (self._measured_on and measurement.blocks):
@@ -162,10 +174,18 @@ class Watch:
         series = [Series(device, "throttle", (moment,), (value,)) for moment, device, value in near]
         return Events(series, self._measured_on).marked(measurement)
 
+    def remarks(self, environment: Mapping[str, Any], measurements: Iterable[Measurement]) -> tuple[str, ...]:
+        """What a reader of the result must know of the machine, once the watch is over; most serious first."""
+        try:
+            seen = read_telemetry(self._folder / TELEMETRY_FILE, [])
+        except (OSError, StoreError) as error:
+            return (f"what was watched cannot be read: {error}",)
+        return watch_remarks(Run(self._folder, {}, (), environment, tuple(measurements), telemetry=seen))
+
     def _open_gpus(self) -> None:
         try:
             session = self._stack.enter_context(nvml(self._module))
-            names = gpu_names(session)
+            names = gpu_names(session, self._warn)
         except NvmlError as error:
             self._warn(str(error))
             return

@@ -8,14 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.model import BASELINE, Arm, Claim, Measurement
-from harness.store import GATE_FILE, RESULT_FILE, Run
+from harness.model import BASELINE, Arm, Claim, Measurement, Telemetry
+from harness.store import GATE_FILE, RESULT_FILE, TELEMETRY_FILE, Run
 from harness.store.lines import Record, StoreError, no_constant, read_lines
 from harness.store.records import NOT_OURS, check_schema, claim_from, mapping, measurement_from
+from harness.store.telemetry import read_telemetry
 
 
-def load_arm(folder: Path, arm: Arm) -> Run:
-    """One side of a gate, as the run it would have been. Raises StoreError as `load` does."""
+def load_arm(folder: Path, arm: Arm, *, telemetry: bool = True) -> Run:
+    """One side of a gate, as the run it would have been, with or without the telemetry, which is of both sides.
+
+    Raises StoreError as `load` does.
+    """
     path = folder / GATE_FILE
     if not path.is_file():
         raise StoreError(f"{folder} is no gate: it has no {GATE_FILE}")
@@ -23,6 +27,7 @@ def load_arm(folder: Path, arm: Arm) -> Run:
     claims: tuple[Claim, ...] = ()
     measurements: list[Measurement] = []
     warnings: list[str] = []
+    introduced: Mapping[str, Any] = {}
     for number, record in read_lines(path, warnings):
         kind = record.pop("record", None)
         try:
@@ -30,6 +35,10 @@ def load_arm(folder: Path, arm: Arm) -> Run:
                 check_schema(path, number, record)
                 claims = tuple(claim_from(stated) for stated in record.pop("claims"))
                 facts = record
+            elif kind == "header":
+                check_schema(path, number, record)
+                said = record["base_environment" if arm is Arm.BASE else "environment"]
+                introduced = mapping(said, "environment")
             elif kind == "pairing":
                 variant = str(record.pop("of"))
                 pair = measurement_from(record)
@@ -40,9 +49,10 @@ def load_arm(folder: Path, arm: Arm) -> Run:
                 raise ValueError(f"unknown record {kind!r}")
         except NOT_OURS as error:
             raise StoreError(f"{path}:{number} is no record of ours ({error}); remove that line or file") from error
-    environment = _environment_of(folder / RESULT_FILE, arm)
+    environment = _environment_of(folder / RESULT_FILE, arm) or introduced
+    watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
     measurements.sort(key=lambda measurement: measurement.invocation)
-    return Run(folder, facts, claims, environment, tuple(measurements), (), "", tuple(warnings))
+    return Run(folder, facts, claims, environment, tuple(measurements), warnings=tuple(warnings), telemetry=watched)
 
 
 def _environment_of(path: Path, arm: Arm) -> Mapping[str, Any]:

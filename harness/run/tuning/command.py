@@ -24,7 +24,7 @@ from harness.report.plain import document_of
 from harness.report.tuning import Progress, show_tuned
 from harness.run.configuration import share
 from harness.run.roll_call import CrewError
-from harness.run.settings import UsageError, seconds
+from harness.run.settings import UsageError, hertz, seconds
 from harness.run.tuning.race import PREFETCH, Axes
 from harness.run.tuning.tune import Asked, tune
 from harness.store import StoreError, new_run_folder, write_tuned
@@ -136,6 +136,7 @@ def _asked(options: argparse.Namespace) -> Asked:
         seconds=seconds(options.budget) if options.budget else BUDGET,
         rule=RaceRule(margin=margin, near=margin * 2 / 3),
         python=python,
+        watch=hertz(options.watch),
     )
 
 

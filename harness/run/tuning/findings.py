@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
@@ -12,6 +13,9 @@ from harness.compare.headspace import headspace
 from harness.model import EpochCost, Feed, Headspace, Ranked, Setting, Stage
 from harness.run.tuning.lanes import LaneError, Lanes
 from harness.run.tuning.track import HEATS_A_LANE, Track
+
+ALONE, LOOP = "tune::alone", "tune::loop"
+"""What is watched while loaders run without a step, and while the loop is taken apart; what runs stands in brackets."""
 
 BLOCKS = 6
 """Times that the loop is taken apart."""
@@ -64,13 +68,24 @@ class Found:
 
 
 class Findings:
-    """Asks a track; ``tell`` hears what is being done, ``left`` says how many seconds there are, ``notes`` grow."""
+    """Asks a track; ``tell`` hears what is being done, ``left`` says how many seconds there are, ``notes`` grow.
 
-    def __init__(self, track: Track, tell: Callable[[str], None], left: Callable[[], float], notes: list[str]) -> None:
+    Each lap is held inside ``watched``, which is told what is measured, and for which time.
+    """
+
+    def __init__(
+        self,
+        track: Track,
+        tell: Callable[[str], None],
+        left: Callable[[], float],
+        notes: list[str],
+        watched: Callable[[str, int], AbstractContextManager[object]] = lambda *_: nullcontext(),
+    ) -> None:
         self._track = track
         self._tell = tell
         self._left = left
         self._notes = notes
+        self._watched = watched
 
     def about(self, answer: Setting, best: Sequence[Setting], cores: int, *, step: bool, copies: bool) -> Found:
         """All that there is to find out, of the answer and of the ``best`` of each kind.
@@ -103,7 +118,8 @@ class Findings:
                 for number in range(ROUNDS):
                     self._tell(f"one core against {setting.kind}, {number + 1} of {ROUNDS}")
                     own.append(self._track.ask(partial(Lanes.one_core, setting=setting, seed=number, count=4)))
-                    alone.append(self._track.lap(setting, Feed.WARM, seed=number, alone=True).seconds)
+                    with self._watched(f"{ALONE}[{setting.name}]", number + 1):
+                        alone.append(self._track.lap(setting, Feed.WARM, seed=number, alone=True).seconds)
             except LaneError as error:
                 self._notes.append(f"no ceiling of {setting.kind}: {error}")
                 continue
@@ -180,10 +196,12 @@ class Findings:
             try:
                 for feed in Random(number).sample(feeds, len(feeds)):
                     self._tell(f"taking the loop apart, {number + 1} of {BLOCKS}: {feed}")
-                    lap = self._track.lap(answer, feed, seed=number)
+                    with self._watched(f"{LOOP}[{feed}]", number + 1):
+                        lap = self._track.lap(answer, feed, seed=number)
                     block[feed] = lap.seconds
                     cold += lap.readings.get("disk_bytes", 0.0) if feed is Feed.COLD else 0.0
-                rates.append(1 / self._track.lap(answer, Feed.WARM, seed=number, alone=True).seconds)
+                with self._watched(f"{LOOP}[alone]", number + 1):
+                    rates.append(1 / self._track.lap(answer, Feed.WARM, seed=number, alone=True).seconds)
             except LaneError as error:
                 self._notes.append(f"the loop could not be taken apart: {error}")
                 return None, median(rates) if rates else 0.0

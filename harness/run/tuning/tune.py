@@ -15,20 +15,27 @@ from harness import store
 from harness.compare.race import RaceRule, level
 from harness.model import SCHEMA, Claim, Feed, Lap, Measurement, Ranked, Setting, Trial, Tuned
 from harness.run.roll_call import CrewError
-from harness.run.settings import UsageError
+from harness.run.settings import WATCH, UsageError
 from harness.run.tuning.findings import Findings, Found
 from harness.run.tuning.lanes import LaneError, Lanes
 from harness.run.tuning.race import Axes, Race
 from harness.run.tuning.track import HEATS_A_LANE, Track
+from harness.run.watching import Watch
 
 CLAIM = Claim("tune", "The best loader setting for this data, this step and this machine.", "tune", "tune", loader=True)
+RACE = "tune::race"
+"""The case of a heat's record; while it is watched, that of a lap has the setting's name behind it, in brackets."""
+
 RESERVED = 0.4
 """The share of the budget that is kept for ceilings, and for taking the loop apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a tuning was asked for. ``seconds`` is its budget; ``axes`` says for what the lanes have told which grid."""
+    """What a tuning was asked for.
+
+    ``seconds`` is its budget; ``watch`` is how often a second the machine is looked at meanwhile, 0 for not at all.
+    """
 
     data: Path | None
     step: str
@@ -38,6 +45,7 @@ class Asked:
     seconds: float = 180.0
     rule: RaceRule = field(default_factory=RaceRule)
     python: str = sys.executable
+    watch: float = WATCH
 
 
 class Screen(Protocol):
@@ -76,6 +84,9 @@ class _Tuning:
         self._notes: list[str] = []
         self._failed: dict[str, str] = {}
         self._track = Track(asked.python, self._plan, folder, note=self._note)
+        self._watch = Watch(folder, asked.watch, note=screen.note)
+        self._environment: Mapping[str, Any] = {}
+        self._measurements: list[Measurement] = []
 
     def hold(self, axes_of: AxesOf) -> Tuned:
         writer = store.open_run(
@@ -83,7 +94,8 @@ class _Tuning:
             step=self._asked.step,
         )  # fmt: skip
         why = "interrupted"
-        with self._track:
+        # Around the lanes: who is there before the first, or when the last is gone, is none of ours.
+        with self._watch, self._track:
             try:
                 found = self._hold(axes_of, writer)
                 why = "everything was decided"
@@ -96,17 +108,20 @@ class _Tuning:
             finally:
                 writer.write("end", why=why)
                 writer.close()
-        return found
+        watched = self._watch.remarks(self._environment, self._measurements)
+        return replace(found, notes=tuple(dict.fromkeys((*found.notes, *watched))))
 
     def _hold(self, axes_of: AxesOf, writer: store.Writer) -> Tuned:
         introduced = self._track.ask(Lanes.introduce)
         self._device = str(introduced["device"])
+        self._environment = introduced["environment"]
+        self._watch.measures_on(self._environment)
         self._track.threads = frozenset(introduced["threads"])
         axes = axes_of(introduced, self._asked)
         missing = {kind: str(why) for kind, why in introduced["missing"].items()}
-        writer.write("header", schema=SCHEMA, environment=introduced["environment"], planned=[])
+        writer.write("header", schema=SCHEMA, environment=self._environment, planned=[])
         self._screen.called(
-            introduced["environment"],
+            self._environment,
             f"{introduced['images']} images, {len(axes.grid())} settings of {', '.join(axes.workers)}",
         )
         axes = replace(axes, workers=self._alike(axes))
@@ -120,7 +135,7 @@ class _Tuning:
         found = Found()
         if answer is not None:
             step, copies = self._asked.step != "none", self._device == "cuda"
-            findings = Findings(self._track, self._tell, self._left, self._notes)
+            findings = Findings(self._track, self._tell, self._left, self._notes, self._watch.measuring)
             found = findings.about(answer, self._best_of_kinds(race), axes.cores, step=step, copies=copies)
         ranked = tuple(found.completed(each) for each in self._ranked(race))
         best = next((each for each in ranked if each.setting == answer), None)
@@ -177,12 +192,15 @@ class _Tuning:
         for setting in settings:
             self._screen.doing(f"heat {self._heat}: {setting.name}", self._left())
             try:
-                found[setting] = self._track.lap(setting, Feed.WARM, seed=self._heat)
+                with self._watch.measuring(f"{RACE}[{setting.name}]", self._heat):
+                    found[setting] = self._track.lap(setting, Feed.WARM, seed=self._heat)
             except LaneError as error:
                 found[setting] = str(error)
                 self._screen.note(f"{setting.name} is out: {error}")
         laps = {setting: lap for setting, lap in found.items() if isinstance(lap, Lap)}
-        store.write_measurement(writer, self._measurement("race", laps, time.monotonic() - start))
+        measurement = self._measurement(laps, start, time.monotonic())
+        store.write_measurement(writer, measurement)
+        self._measurements.append(measurement)
         return found
 
     def _best_of_kinds(self, race: Race) -> list[Setting]:
@@ -210,7 +228,7 @@ class _Tuning:
             )  # fmt: skip
         return tuple(ranked)
 
-    def _measurement(self, what: str, laps: Mapping[Setting, Lap], seconds: float) -> Measurement:
+    def _measurement(self, laps: Mapping[Setting, Lap], start: float, end: float) -> Measurement:
         trials = tuple(
             Trial(
                 setting.name,
@@ -219,7 +237,9 @@ class _Tuning:
             )
             for setting, lap in laps.items()
         )
-        return Measurement(f"tune::{what}", CLAIM.name, self._heat, trials=trials, seconds=seconds)
+        # One lap of every setting, one after the other, in random order: a heat is a block.
+        blocks = ((start, end),)
+        return Measurement(RACE, CLAIM.name, self._heat, trials=trials, seconds=end - start, blocks=blocks)
 
     def _note(self, text: str) -> None:
         self._notes.append(text)
