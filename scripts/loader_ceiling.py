@@ -40,9 +40,20 @@ from harness.probes import ProcessTree
 
 STAGES = ("one process", "side by side", "making batches", "loader, 2 ready", "loader, 4 ready")
 
+Finish = Callable[[torch.Tensor], torch.Tensor]
+"""What the loop's own process does to a batch of images."""
 
-def work(dataset: Any, places: Sequence[int], batch_size: int, start: Barrier, collate: bool, told: Any) -> None:
-    """One process's work: samples of ``dataset``, as batches where asked; its rate goes to ``told``."""
+
+def work(
+    dataset: Any,
+    finish: Finish | None,
+    places: Sequence[int],
+    batch_size: int,
+    start: Barrier,
+    collate: bool,
+    told: Any,
+) -> None:
+    """One process's work: samples of ``dataset``, as batches where asked, finished; its rate goes to ``told``."""
     torch.set_num_threads(1)
     dataset[places[0]]
     start.wait()
@@ -51,18 +62,25 @@ def work(dataset: Any, places: Sequence[int], batch_size: int, start: Barrier, c
     for place in places:
         waiting.append(dataset[place])
         if len(waiting) == batch_size:
-            if collate:
+            if finish is not None:
+                finish(default_collate(waiting)[0])
+            elif collate:
                 default_collate(waiting)
             waiting.clear()
     told.put(len(places) / (time.perf_counter() - begin))
 
 
-def side_by_side(dataset: Any, count: int, batch_size: int, processes: int, *, collate: bool) -> float:
+def side_by_side(
+    dataset: Any, finish: Finish | None, count: int, batch_size: int, processes: int, *, collate: bool
+) -> float:
     """Samples a second of so many processes together, each with ``count`` samples of its own."""
     context = multiprocessing.get_context("fork")
     start, told = context.Barrier(processes), context.SimpleQueue()
     shares = [range(number * count, (number + 1) * count) for number in range(processes)]
-    crew = [context.Process(target=work, args=(dataset, places, batch_size, start, collate, told)) for places in shares]
+    crew = [
+        context.Process(target=work, args=(dataset, finish, places, batch_size, start, collate, told))
+        for places in shares
+    ]
     for process in crew:
         process.start()
     rate = sum(told.get() for _ in crew)
@@ -119,7 +137,8 @@ def _blocks(
         ways[STAGES[0]] = partial(in_a_loader, kind, images, batch_size, batches // cores, 1, 1)
     else:
         dataset = prepare(Repeated(images, count * cores, 0), False)
-        bare = partial(side_by_side, dataset, count, batch_size)
+        finish = KINDS[kind].finish
+        bare = partial(side_by_side, dataset, finish(torch.device("cpu")) if finish else None, count, batch_size)
         ways[STAGES[0]] = partial(bare, 1, collate=False)
         ways[STAGES[1]] = partial(bare, cores, collate=False)
         ways[STAGES[2]] = partial(bare, cores, collate=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,8 +13,10 @@ import torch
 from living import until
 from photographs import by_id, delivered, photographs
 
+from harness.clock import FakeClock
 from harness.lane import Lane
 from harness.loading.images.folder import Image
+from harness.loading.loaders import kinds
 from harness.loading.loaders.kinds import KINDS
 from harness.loading.loop.likeness import unlike
 from harness.loading.loop.loader import Loader
@@ -48,6 +51,33 @@ def made(name: str, images: list[Image], fixed: bool) -> Loader:
         pytest.skip(reason)
     least = 1 if kind.threads else 0
     return kind.make(Setting(name, least, 2 * least, 4), images, CPU, None, fixed)
+
+
+def test_one_core_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a dataset and the finishing of its batches take counts, by a fake clock; on a GPU the finishing does not."""
+    clock = FakeClock()
+    monkeypatch.setattr(kinds, "perf_counter", clock.now)
+    finished: list[int] = []
+
+    class Dataset:
+        def __len__(self) -> int:
+            return 10
+
+        def __getitem__(self, place: int) -> tuple[torch.Tensor, int]:
+            clock.advance(2.0)
+            return torch.zeros(3, dtype=torch.uint8), place
+
+    def finish(batch: torch.Tensor) -> torch.Tensor:
+        clock.advance(5.0)
+        finished.append(len(batch))
+        return batch
+
+    kind = replace(KINDS["uint8"], prepare=lambda images, fixed: Dataset(), finish=lambda device: finish)
+    assert kind.alone([], 4, CPU) == pytest.approx((10 * 2.0 + 3 * 5.0) / 10)
+    assert finished == [4, 4, 2]
+    assert kind.alone([], 4, torch.device("cuda")) == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="no dataset"):
+        KINDS["shards"].alone([], 4, CPU)
 
 
 @pytest.mark.parametrize("name", list(KINDS))

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -136,12 +135,8 @@ class Lane:
             images = self._coming(alone, alone.batch_size * 4 * count + SPARE, seed)
             with self._made(kind, alone, images) as loader, closing(loader.patiently()) as batches:
                 return steady(batches, None, discard=2, count=count, settle=self._settle).seconds
-        dataset = kind.prepare(Repeated(self.images, setting.batch_size * count, seed), False)
         with one_thread():
-            start = perf_counter()
-            for place in range(len(dataset)):
-                dataset[place]
-            return (perf_counter() - start) / len(dataset)
+            return kind.alone(Repeated(self.images, setting.batch_size * count, seed), setting.batch_size, self.device)
 
     def blamed(self, error: DataError) -> str | None:
         """The image that an error says cannot be decoded; None where it is about something else."""

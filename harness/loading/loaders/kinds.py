@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -31,7 +32,8 @@ class Kind:
     ``missing`` says why it cannot be had on a device. ``threads`` says that its workers are threads of a pipeline, of
     which there is at least one: such a kind lives in a process where nothing is forked. ``ordered`` says that samples
     come in the order they were written in. ``queued`` says that it can be told how many batches to keep ready.
-    ``prepare`` makes its dataset, by which one core's rate is known; None where there is no dataset.
+    ``prepare`` makes its dataset, by which one core's rate is known; None where there is no dataset. ``finish`` makes,
+    for a device, what the loop's own process does there to a batch of images; None where nothing is left to do.
     """
 
     name: str
@@ -41,6 +43,34 @@ class Kind:
     ordered: bool = False
     queued: bool = True
     prepare: Prepare | None = None
+    finish: Callable[[torch.device], Callable[[torch.Tensor], torch.Tensor]] | None = None
+
+    def alone(self, images: Sequence[Image], batch_size: int, device: torch.device) -> float:
+        """Seconds a sample that this process needs to decode and transform ``images``, and to finish them on a CPU.
+
+        Without queues or other processes; making the dataset and batches does not count. Raises ValueError where there
+        is no dataset.
+        """
+        if self.prepare is None:
+            raise ValueError(f"{self.name} has no dataset")
+        dataset = self.prepare(images, False)
+        finish = self.finish(device) if self.finish is not None and device.type == "cpu" else None
+        waiting: list[torch.Tensor] = []
+        spent = 0.0
+        for place in range(len(dataset)):
+            start = perf_counter()
+            sample = dataset[place]
+            spent += perf_counter() - start
+            if finish is None:
+                continue
+            waiting.append(sample[0])
+            if len(waiting) == batch_size or place == len(dataset) - 1:
+                batch = torch.stack(waiting)
+                waiting.clear()
+                start = perf_counter()
+                finish(batch)
+                spent += perf_counter() - start
+        return spent / len(dataset)
 
 
 def pillow(images: Sequence[Image], fixed: bool) -> Any:
@@ -176,7 +206,13 @@ KINDS = {
     for kind in (
         Kind("dataloader", partial(_forking, PlainLoader, pillow), prepare=pillow),
         Kind("tensors", partial(_forking, PlainLoader, tensors), _either(decoders.missing), prepare=tensors),
-        Kind("uint8", partial(_forking, Uint8Loader, uint8), _either(decoders.missing), prepare=uint8),
+        Kind(
+            "uint8",
+            partial(_forking, Uint8Loader, uint8),
+            _either(decoders.missing),
+            prepare=uint8,
+            finish=recipe.normaliser,
+        ),
         Kind(
             "background",
             partial(_forking, background.BackgroundLoader, pillow),
