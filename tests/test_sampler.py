@@ -15,17 +15,20 @@ from harness.clock import FakeClock
 from harness.model import HOST, QUANTITIES, Reading, metric
 from harness.probes.account import Account, account, descendants
 from harness.probes.machine import Machine, busy_seconds, recent_share, stalled_seconds
-from harness.probes.sampler import RECKON, Sampler
+from harness.probes.sampler import MOST, RECKON, Sampler
 from harness.probes.source import SHARE, SLOW, Source, fair_share
 
 
 class Stage:
     """A sampler on a clock by script; reading a source costs what it says, of CPU time and of the clock's."""
 
-    def __init__(self, hertz: float = 20.0, looks: int = 40, **sources: tuple[float, float]) -> None:
+    def __init__(
+        self, hertz: float = 20.0, looks: int = 40, waking: float = 0.0, **sources: tuple[float, float]
+    ) -> None:
         self.clock = FakeClock()
         self.spent = 0.0
         self.looks = looks
+        self.waking = waking
         self.slept: list[float] = []
         self.taken: list[list[Reading]] = []
         made = [Source(name, self.reading(cost), period) for name, (period, cost) in sources.items()]
@@ -47,6 +50,7 @@ class Stage:
         """Sleep by moving the clock; the end comes after so many looks."""
         self.slept.append(seconds)
         self.clock.advance(seconds)
+        self.spent += self.waking
         self.looks -= 1
         return self.looks < 0
 
@@ -79,6 +83,16 @@ def test_dear_sources_are_read_less_often() -> None:
     assert len(stage.moments("cheap")) == 2000
     assert 10 < len(stage.moments("dear")) < 200
     assert stage.sampler.cost_seconds / stage.clock.now() < 1.2 * SHARE
+
+
+@pytest.mark.parametrize(("hertz", "waking", "rate"), [(20, 1e-4, 20), (20, 1e-3, 4.4), (100, 1e-3, 22), (2, 1e-3, 2)])
+def test_where_waking_up_is_dear_the_machine_is_looked_at_less_often(hertz: float, waking: float, rate: float) -> None:
+    """What a look costs besides its readings counts: the share of a core is kept, whoever wants more gives more."""
+    stage = Stage(hertz, looks=2000, waking=waking, quick=(0.0, 1e-5))
+    stage.sampler.run()
+    moments = stage.moments("quick")
+    assert 1000 / (moments[-1] - moments[-1001]) == pytest.approx(rate, rel=0.05)
+    assert stage.sampler.cost_seconds / stage.clock.now() < 1.05 * MOST * max(1, hertz / 20)
 
 
 def test_a_late_sample_is_not_made_up_for() -> None:

@@ -177,6 +177,21 @@ def test_blocks_are_marked_as_the_report_will_mark_them(tmp_path: Path) -> None:
     assert marked([given], stage.seen()) == (live,)
 
 
+def test_the_last_block_lies_between_two_readings(tmp_path: Path) -> None:
+    """Heat that came after the last look of the thread is seen at the end of the case, before its blocks are judged."""
+    stage = Stage(tmp_path)
+    with stage.watch as watch:
+        watch.measures_on(ON_GPU)
+        stage.passes(7.95)
+        watch.begins(CASE, 1)
+        begin = stage.clock.now()
+        stage.clock.advance(0.03)
+        stage.module.tick(5)
+        watch.ends(CASE, 1)
+        (mask,) = watch.marked(measurement(begin, stage.clock.now(), blocks=1)).clock_events
+    assert mask & 0x48 == 0x48
+
+
 # --- nothing ends a run -----------------------------------------------------------------------------------------------
 
 

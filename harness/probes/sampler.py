@@ -5,12 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from itertools import count
 
 from harness.model import Reading
 from harness.probes.source import Source, fair_share
 
 RECKON = 20
-"""Samples between two reckonings of how much each source may take."""
+"""Samples between two reckonings of how much each source may take, and of how often the machine can be looked at."""
+
+MOST = 0.0045
+"""The share of one core that 20 looks a second may take in all. A machine on which waking up alone is dear, as some
+virtual ones are, is looked at less often."""
+
+USUAL = 20.0
+"""Looks a second that this is the share for; whoever asks for more gives more."""
 
 Take = Callable[[list[Reading]], None]
 
@@ -35,7 +43,8 @@ class Sampler:
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         self._sources = list(sources)
-        self._period = 1.0 / hertz
+        self._period = self._step = 1.0 / hertz
+        self._share = MOST * max(1.0, hertz / USUAL)
         self._take = take
         self._warn = warn
         self._now = now
@@ -70,12 +79,18 @@ class Sampler:
 
     def run(self) -> None:
         """Read until the end, in step with the clock: a sample that comes late moves none of those after it."""
-        begun = self._spent() - self.cost_seconds
-        due = self._now() + self._period
-        while not self._wait(max(0.0, due - self._now())):
+        reckoned = self.cost_seconds
+        begun = self._spent() - reckoned
+        due = self._now() + self._step
+        for turn in count(1):
+            if self._wait(max(0.0, due - self._now())):
+                return
             self.look()
             self.cost_seconds = self._spent() - begun
-            due = max(due + self._period, self._now())
+            if turn % RECKON == 0:
+                self._step = max(self._period, (self.cost_seconds - reckoned) / RECKON / self._share)
+                reckoned = self.cost_seconds
+            due = max(due + self._step, self._now())
 
     def _rest(self, seconds: float) -> bool:
         """Sleep; whether the end has come meanwhile."""
@@ -106,11 +121,11 @@ class Sampler:
         self._take(found)
 
     def _wanted(self, source: Source) -> float:
-        return max(source.period, self._period)
+        return max(source.period, self._step)
 
     def _pause(self, source: Source) -> float:
         """Seconds to a source's next reading: what it asks for, or what its cost makes of it.
 
         Half a sample is given away: what would be due a moment after a sample must not wait for the next one.
         """
-        return max(source.period - 0.5 * self._period, source.cost / self._most)
+        return max(source.period - 0.5 * self._step, source.cost / self._most)
