@@ -1,6 +1,6 @@
 """The race against the full grid: how good is its answer, how often is it the same, and what share of the time it took.
 
-First every setting of the grid runs as many laps as the race may give one. Then the race runs again and again. In the
+First every setting of the grid runs eight laps. Then the race runs again and again. In the
 end all that any race answered, and the foremost of the grid, run against each other for long enough to say who is truly
 within the margin of the best: the grid has too few laps for that, and whoever was lucky would pass for the best.
 
@@ -25,10 +25,13 @@ from rich.table import Table
 from harness.compare.race import Heat, RaceRule, level, places
 from harness.model import Feed, Lap, Setting
 from harness.run.tuning.lanes import LaneError
-from harness.run.tuning.race import MOST_LAPS, Axes, Race
+from harness.run.tuning.race import Axes, Race
 from harness.run.tuning.track import HEATS_A_LANE, Track
 
 THREADED = frozenset({"dali", "dali_gpu"})
+
+GRID_HEATS = 8
+"""Laps of every setting of the full grid."""
 
 FOREMOST = 4
 """Settings of the grid that are in the final whatever the races answer."""
@@ -95,7 +98,7 @@ def main() -> None:
     rule = RaceRule()
     with TemporaryDirectory(prefix="race-power-") as scratch:
         with Heats(plan, Path(scratch)) as heats:
-            grid = _heats(heats, axes.grid(), MOST_LAPS, "grid", console)
+            grid = _heats(heats, axes.grid(), GRID_HEATS, "grid", console)
             grid_seconds = heats.seconds
         _show(grid, rule, "The grid", console)
         answers: Counter[str] = Counter()

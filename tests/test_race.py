@@ -10,7 +10,7 @@ import pytest
 
 from harness.compare.race import RaceRule, level, places
 from harness.model import Lap, Setting
-from harness.run.tuning.race import HOPELESS, MOST_LAPS, Axes, Race
+from harness.run.tuning.race import FINAL_HEATS, FINALISTS, HOPELESS, Axes, Race
 
 RULE = RaceRule()
 
@@ -37,18 +37,31 @@ def test_places_connect_settings_that_never_met() -> None:
     assert log(found["c"].high / found["c"].low) > log(found["b"].high / found["b"].low)
 
 
+def test_places_against_another() -> None:
+    """Whoever may be ahead of it by more than the margin is marked, with the same bounds the other way round."""
+    heats = [{"a": 1.0, "b": 1.1, "c": 1.101}] * 8
+    best = {place.name: place for place in places(heats, RULE)}
+    found = {place.name: place for place in places(heats, RULE, "b")}
+    assert found["b"].ratio == 1.0 and not found["b"].ahead
+    assert found["a"].ratio == pytest.approx(1 / 1.1)
+    assert found["a"].low == pytest.approx(1 / best["b"].high)
+    assert found["a"].ahead and not best["b"].ahead
+    with pytest.raises(ValueError, match="nobody"):
+        places(heats, RULE, "nobody")
+
+
 def test_one_heat_is_enough_for_who_is_far_behind_and_for_nobody_else() -> None:
     """Before any noise was seen, the known noise of laps decides."""
     found = {place.name: place for place in places([{"a": 1.0, "b": 1.9, "c": 1.08}], RULE)}
     assert found["b"].behind
     assert not found["c"].behind
-    assert not found["c"].level
+    assert found["c"].high > 1 + RULE.margin
 
 
 def test_the_measured_noise_takes_over() -> None:
     """Laps that hardly differ from heat to heat make bounds tighter than the first guess, wild ones wider."""
-    calm = places([{"a": 1.0, "b": 1.08}] * 8, RULE)[1]
-    wild = places([{"a": 1.0, "b": 1.08 * exp(0.4 * (-1) ** number)} for number in range(8)], RULE)[1]
+    calm = places([{"a": 1.0, "b": 1.12}] * 8, RULE)[1]
+    wild = places([{"a": 1.0, "b": 1.12 * exp(0.4 * (-1) ** number)} for number in range(8)], RULE)[1]
     assert calm.behind
     assert not wild.behind
     assert log(wild.high / wild.low) > 4 * log(calm.high / calm.low)
@@ -89,7 +102,7 @@ def test_what_is_no_race_says_so(heats: list[dict[str, float]], told: str) -> No
 
 def test_the_plateau_is_those_near_the_best() -> None:
     """Within the near share by the estimate, and not certainly behind."""
-    found = places([{"a": 1.0, "b": 1.015, "c": 1.03}] * 6, RULE)
+    found = places([{"a": 1.0, "b": 1.005, "c": 1.03}] * 6, RULE)
     assert [place.name for place in level(found, RULE)] == ["a", "b"]
 
 
@@ -136,9 +149,9 @@ def test_the_smallest_of_the_good_ones_is_the_answer() -> None:
 
 
 def test_most_of_the_grid_is_never_run_to_the_end() -> None:
-    """The race takes a fraction of what the full grid takes with as many laps each, counted in seconds of laps."""
+    """The race takes a fraction of what the full grid takes with eight laps each, counted in seconds of laps."""
     race, ran = racing(two_cores, AXES)
-    grid = MOST_LAPS * sum(two_cores(each) for each in AXES.grid())
+    grid = 8 * sum(two_cores(each) for each in AXES.grid())
     assert sum(two_cores(each) for each in ran) < 0.35 * grid
     assert race.results[Setting("dataloader", 1, 2, 64).name] != []
 
@@ -149,6 +162,28 @@ def test_the_answer_is_as_good_as_the_best_again_and_again() -> None:
     answers = [racing(two_cores, AXES, seed=seed)[0].answer() for seed in range(30)]
     good = sum(answer is not None and two_cores(answer) <= 1.03 * best for answer in answers)
     assert good >= 28
+
+
+def test_a_lucky_leader_does_not_end_the_race() -> None:
+    """That it leads by its laps does not show that nobody is better: the finalists go on until that is shown."""
+    axes = Axes({"dataloader": (1, 2, 4)}, prefetch=(2,), cores=2)
+    _, noisy = racing(lambda each: 0.01 if each.workers == 1 else 0.00999, axes, noise=0.1)
+    _, calm = racing(lambda each: 0.01 * each.workers, axes, noise=0.001)
+    assert len(noisy) > 3 * FINAL_HEATS
+    assert len(calm) < len(noisy) / 2
+
+
+def test_only_finalists_run_to_the_end() -> None:
+    """Of many that cannot be told apart the foremost run the last heats."""
+    heats: list[int] = []
+
+    def heat(settings: Sequence[Setting]) -> Mapping[Setting, Lap | str]:
+        heats.append(len(settings))
+        return {each: Lap(0.01 * exp(0.2 * (-1) ** (len(heats) + each.workers)), 64) for each in settings}
+
+    Race(heat, AXES).run()
+    assert heats[-FINAL_HEATS:] == [FINALISTS] * FINAL_HEATS
+    assert heats[-FINAL_HEATS - 1] > FINALISTS
 
 
 def test_a_hopeless_kind_does_not_try_its_other_settings() -> None:

@@ -20,8 +20,11 @@ HOPELESS = 1.25
 FEW = 3
 """Settings, at the most, that other values of an axis are tried on."""
 
-MOST_LAPS = 8
-"""Laps of everybody still in, after which the answer is what it is."""
+FINALISTS = 3
+"""Settings, at the most, that run the heats after everybody had a turn: laps are dear."""
+
+FINAL_HEATS = 7
+"""Heats of the finalists, after which the answer is what it is."""
 
 PREFETCH = (2, 1, 4)
 """Batches that each worker keeps ready; the first one is torch's own default, and what is raced first."""
@@ -79,8 +82,10 @@ class Race:
         self._heats(1)
         self._join(self._other(lambda setting: [replace(setting, batch_size=n) for n in self.axes.batch_sizes], few=1))
         self._heats(2)
-        while self._open() and not self.over():
-            self._heat()
+        for _ in range(FINAL_HEATS):
+            if self.over() or not self._open():
+                break
+            self._heat(self._alive()[:FINALISTS])
 
     def places(self) -> tuple[Place, ...]:
         """Where everybody stands who ran, the best first."""
@@ -140,11 +145,12 @@ class Race:
         return [self.runners[name] for name in sorted(names, key=lambda name: order.get(name, len(order)))]
 
     def _open(self) -> bool:
-        """Whether it is not yet certain that the answer is as good as the best, and more laps may show it."""
+        """Whether somebody still in may be better than the answer by more than the margin."""
         answer = self.answer()
-        standing = {place.name: place for place in self.places()}
-        certain = answer is not None and standing[answer.name].level
-        return not certain and any(len(self.results.get(s.name, ())) < MOST_LAPS for s in self._alive())
+        if answer is None:
+            return False
+        alive = {setting.name for setting in self._alive()}
+        return any(place.ahead for place in places(self.heats, self.rule, answer.name) if place.name in alive)
 
     def _heats(self, least: int) -> None:
         """Heats until everyone still in has so many laps at least; one of them whatever the time."""
@@ -153,8 +159,8 @@ class Race:
                 break
             self._heat()
 
-    def _heat(self) -> None:
-        running = self._alive()
+    def _heat(self, among: Sequence[Setting] | None = None) -> None:
+        running = [*(self._alive() if among is None else among)]
         Random(len(self.heats)).shuffle(running)
         found = self.laps(running)
         heat: dict[str, float] = {}

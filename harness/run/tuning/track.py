@@ -18,8 +18,8 @@ HEATS_A_LANE = 2
 BATCHES = 8
 """Batches in a window, at the least."""
 
-LEAST_SECONDS = 0.4
-"""Seconds that a window lasts at the least."""
+LEAST_SECONDS = 1.0
+"""Seconds that a window lasts at the least; starting workers and filling their queues takes longer than that."""
 
 
 MOST_LEFT_OUT = 8
