@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.model import Arm
+from harness.plural import counted
 from harness.store import GATE_FILE, RUN_FILE, TUNE, Run, StoreError, load, read_run_record
 from harness.store.gates import load_arm
 
@@ -197,7 +198,8 @@ def _nth(back: int, text: str, results: Path, claims: bool) -> Entry:
     if not runs:
         raise StoreError(f"no runs in {results}; make one with: python -m harness bench")
     if back >= len(runs):
-        raise StoreError(f"{text}: there are {len(runs)} runs in {results}, the oldest is {LATEST}~{len(runs) - 1}")
+        held = counted(len(runs), "run")
+        raise StoreError(f"{text}: {results} holds {held}, the oldest is {LATEST}~{len(runs) - 1}")
     return runs[-1 - back]
 
 

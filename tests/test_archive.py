@@ -50,7 +50,7 @@ def test_runs_are_found(results: Path) -> None:
         ("2026-01", "2026-01 may be 2026-01-01_10-00-00, 2026-01-02_10-00-00, 2026-01-03_10-00-00: type more of it"),
         ("nowhere", "no run is called 'nowhere'"),
         ("", "no run is called ''"),
-        ("latest~9", "latest~9: there are 4 runs"),
+        ("latest~9", " holds 4 runs, the oldest is latest~3"),
         ("baseline", "no baseline"),
         ("../x", "no run is called"),
         ("x" * 5000, "no run is called"),

@@ -14,7 +14,7 @@ from living import ENVIRONMENT, ROOT
 HARNESS = ROOT / "harness"
 
 ORDER = (
-    ("model",),
+    ("model", "plural"),
     ("claims", "clock", "counter", "guard", "launch", "processes", "stats", "store"),
     ("archive", "probes", "compare", "traces"),
     ("contest", "loading", "report"),
@@ -37,7 +37,7 @@ MACHINES = frozenset({"torch", "torchvision", "pytest", "pytest_benchmark", "pyn
 FORBIDDEN = dict.fromkeys(MEASURING, JUDGES) | dict.fromkeys((*JUDGING, "run"), MACHINES)
 """What a part may import in no function, nor any harness module that it gets hold of."""
 
-STANDARD_ONLY = ("archive", "model", "claims", "counter", "guard", "launch", "processes", "store")
+STANDARD_ONLY = ("archive", "model", "claims", "counter", "guard", "launch", "plural", "processes", "store")
 ONLY_HERE = {
     "pytest": {"plugin"},
     "pytest_benchmark": {"plugin"},

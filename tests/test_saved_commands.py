@@ -413,7 +413,7 @@ def test_managing_runs(results: Path, capsys: Captured) -> None:
     assert "slow" not in row
     assert "2026-01-01" not in told(capsys, "runs", "--tag", "nightly")[1]
     status, out, _ = told(capsys, "show", "after")
-    assert (status, "1 of 1 cases, 7 invocations" in out) == (0, True)
+    assert (status, "1 of 1 case, 7 invocations" in out) == (0, True)
     assert told(capsys, "baseline", "set", "after")[0] == 0
     assert told(capsys, "compare", "baseline", "latest~1")[0] == 0
     status, _, err = told(capsys, "rm", "after")

@@ -21,6 +21,7 @@ from harness.compare.evidence import (
 )
 from harness.compare.rules import Thresholds, decide, further, judged_by
 from harness.model import BASELINE, Claim, Comparison, Expect, Measurement, Outcome, Status, Verdict, metric
+from harness.plural import counted
 from harness.stats import hodges_lehmann, signed_rank_interval
 
 _OUTCOMES = {
@@ -203,4 +204,4 @@ def _said(trouble: Trouble) -> str:
 
 
 def _after(measured: Comparison | None) -> str:
-    return f", {measured.units} units measured" if measured is not None and measured.units else ""
+    return f", {counted(measured.units, 'unit')} measured" if measured is not None and measured.units else ""

@@ -21,6 +21,7 @@ from harness.model import (
     metric,
     parameters,
 )
+from harness.plural import counted
 from harness.report.readings import measured, memory, typical
 from harness.report.traced import trace_notes
 from harness.report.watching import watch_remarks
@@ -248,5 +249,6 @@ def _general_warnings(run: Run) -> list[str]:
     known = {f"{claim.path}::{claim.function}" for claim in run.claims}
     stray = {m.case for m in run.measurements if m.case.partition("[")[0] not in known}
     if stray:
-        warnings.append(f"{len(stray)} measured cases belong to no claim of this run: {', '.join(sorted(stray)[:3])}")
+        told = f"{counted(len(stray), 'measured case')} belong{'s' if len(stray) == 1 else ''} to no claim of this run"
+        warnings.append(f"{told}: {', '.join(sorted(stray)[:3])}")
     return warnings

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from harness.model import Measurement, parameters
+from harness.plural import counted
 from harness.report.readings import measured, typical
 from harness.report.shares import Share, shares
 from harness.report.words import inert, quantity
@@ -128,7 +129,7 @@ def _loader_cells(
     share = _wait_share(measurements, name)
     left = [typical(measurements, name, f"{what}_left") for what in ("threads", "processes")]
     words = [
-        f"{count:.0f} {one if count == 1 else many}"
+        counted(count, one, many)
         for count, one, many in zip(left, ("thread", "process"), ("threads", "processes"), strict=True)
         if count
     ]

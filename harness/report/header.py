@@ -73,8 +73,12 @@ def _profile(facts: Mapping[str, Any]) -> str:
 def _cores(machine: Mapping[str, Any]) -> str:
     usable, there = _word(machine, "usable_cores"), _word(machine, "cores")
     if not there or usable == there:
-        return f"{there} cores" if there else ""
-    return f"{usable} of {there} cores usable"
+        return f"{there} {_core(there)}" if there else ""
+    return f"{usable} of {there} {_core(there)} usable"
+
+
+def _core(count: str) -> str:
+    return "core" if count == "1" else "cores"
 
 
 def _gpu(gpu: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.model import Outcome, Verdict, parameters
+from harness.plural import counted
 from harness.report.header import machine_lines
 from harness.report.repainted import Repainted
 from harness.report.terminal import STYLES
@@ -48,7 +49,7 @@ class Live:
         """What answered the roll call, and on which machine."""
         for label, line in machine_lines(environment):
             self._say(f"{label:<8}  {line}")
-        self._say(f"{cases} cases to measure, {skipped} skipped")
+        self._say(f"{counted(cases, 'case')} to measure, {skipped} skipped")
 
     def begins(self, case: str, invocation: int) -> None:
         """A process begins with a case."""

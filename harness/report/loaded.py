@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.archive import Entry, find, open_entry
+from harness.plural import counted
 from harness.store import Run
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class Loaded:
 
     def __repr__(self) -> str:
         cases = len({measurement.case for measurement in self.run.measurements})
-        return f"<Loaded {self.entry.label}: {cases} cases, {len(self.run.measurements)} measurements>"
+        held = counted(len(self.run.measurements), "measurement")
+        return f"<Loaded {self.entry.label}: {counted(cases, 'case')}, {held}>"
 
     @property
     def folder(self) -> Path:

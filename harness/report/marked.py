@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from harness.plural import counted
 from harness.report.words import LONGEST as LONGEST_WORDS
 from harness.report.words import inert
 
@@ -61,6 +62,11 @@ def some(lines: Sequence[str], mark: str) -> list[str]:
     """The first of many lines, and how many there are more."""
     left = len(lines) - _MOST
     return list(lines) if left <= 0 else [*lines[:_MOST], f"{mark}and {left} more"]
+
+
+def left_out(rows: int) -> str:
+    """What is said in the place of rows that a page has no room for."""
+    return f"{counted(rows, 'row')} more {'is' if rows == 1 else 'are'} left out here: the page would be too long."
 
 
 def size(lines: Sequence[str]) -> int:

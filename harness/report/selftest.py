@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from harness.model import Gated, GateResult
+from harness.plural import counted
 from harness.report.gate.document import result_from
 from harness.report.words import inert
 from harness.store import Run, result_files
@@ -57,5 +58,5 @@ def _said(result: GateResult) -> str:
     return (
         f"{when}: identical code differs by {median(spreads):.1%} a unit (at most {max(spreads):.1%}), "
         f"slow-downs from {median(smallest):.1%} are resolved (at worst {max(smallest):.1%}), "
-        f"{alarms} false alarms in {len(noisy)} decisions"
+        f"{counted(alarms, 'false alarm')} in {counted(len(noisy), 'decision')}"
     )

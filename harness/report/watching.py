@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.compare.throttle import heat, marked, throttled_share
 from harness.model import HOST, Stranger, clock_events
+from harness.plural import counted
 from harness.report.words import inert, quantity
 from harness.store import Run
 
@@ -91,7 +92,7 @@ def _heat(run: Run) -> Iterator[str]:
 def _errors(run: Run) -> Iterator[str]:
     for device in run.telemetry.devices:
         if errors := _grown(run, device, "uncorrected_errors"):
-            yield f"{device} had {errors:.0f} memory errors that could not be corrected: have it looked at"
+            yield f"{device} had {counted(errors, 'memory error')} that could not be corrected: have it looked at"
 
 
 def _link(run: Run) -> Iterator[str]:
@@ -102,7 +103,7 @@ def _link(run: Run) -> Iterator[str]:
         could = [max(best.get(device, {}).get(f"most_pcie_{what}", [0.0])) for what in ("generation", "width")]
         if all(found) and (found[0] < could[0] or found[1] < could[1]):
             yield (
-                f"the PCIe link of {device} was at generation {found[0]:.0f} with {found[1]:.0f} lanes at most; "
+                f"the PCIe link of {device} was at generation {found[0]:.0f} with {counted(found[1], 'lane')} at most; "
                 f"it could have generation {could[0]:.0f} with {could[1]:.0f}: copies to and from it are slower"
             )
 
@@ -117,16 +118,16 @@ def _host(run: Run) -> Iterator[str]:
     load, pressure = before.get("load", 0.0), before.get("pressure_cpu", 0.0)
     if load > BUSY * cores:
         yield (
-            f"the machine was busy before the run: load {load:.1f} on {cores} cores, "
+            f"the machine was busy before the run: load {load:.1f} on {counted(cores, 'core')}, "
             f"tasks waited for a core {_percent(pressure)} of the time"
         )
     during = _values(run, measuring=True).get(HOST, {})
     others = median(during.get("other_cores", [0.0]))
     if others > USED_BY_OTHERS * cores:
-        yield f"the machine was busy during the run: others used {others:.1f} of {cores} cores"
+        yield f"the machine was busy during the run: others used {others:.1f} of {counted(cores, 'core')}"
     stolen = _mean(during.get("stolen_cores", [0.0]))
     if stolen > USED_BY_OTHERS * cores:
-        yield f"the host of this virtual machine took {stolen:.1f} of {cores} cores away"
+        yield f"the host of this virtual machine took {stolen:.1f} of {counted(cores, 'core')} away"
     waiting = {kind: _mean(during.get(f"pressure_{kind}", [0.0])) for kind in ("memory", "io")}
     for kind, word in (("memory", "memory"), ("io", "input and output")):
         if waiting[kind] > USED_BY_OTHERS:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import inf, isfinite, isnan
 
 from harness.model import ArmFacts, Comparison, Gated, GateResult, GateVerdict, Kind, metric
+from harness.plural import counted
 from harness.report.surroundings import differing
 from harness.report.words import better, duration, effect, inert, interval, quantity
 
@@ -91,7 +92,7 @@ def headline(result: GateResult) -> str:
     found = dict(counts(result.verdicts))
     regressed = found.get(Gated.REGRESSED, 0)
     if regressed and result.selftest:
-        lead = "1 false alarm" if regressed == 1 else f"{regressed} false alarms"
+        lead = counted(regressed, "false alarm")
     elif regressed:
         lead = f"{regressed} regressed"
         del found[Gated.REGRESSED]
@@ -109,8 +110,8 @@ def decided_by(result: GateResult) -> tuple[str, ...]:
     """How it was decided: targets, the level and what it was split over, the evidence and the time it took."""
     return (
         f"target {share(result.target)} (loaders {share(result.loader_target)})",
-        f"alpha {share(result.alpha)} over {_counted(result.decisions, 'decision')}",
-        _counted(result.units, "unit"),
+        f"alpha {share(result.alpha)} over {counted(result.decisions, 'decision')}",
+        counted(result.units, "unit"),
         inert(duration(result.seconds), 40),
     )
 
@@ -212,7 +213,3 @@ def _side(arm: ArmFacts) -> Side:
 
 def _perhaps(value: float | None) -> str:
     return "" if value is None or not isfinite(value) else inert(share(value), 40)
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"

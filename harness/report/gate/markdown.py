@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.model import Gated, GateResult
 from harness.report.gate.content import NEVER_GREEN, GateRow, decided_by, differences, headline, rows, sides
-from harness.report.marked import LONGEST, code, folded, line, listed, size, some
+from harness.report.marked import LONGEST, code, folded, left_out, line, listed, size, some
 
 _COLUMNS = ("benchmark", "variant", "metric", "verdict", "change", "95 % interval", "base -> head", "units", "reason")
 _NOISE = ("noise", "resolves")
@@ -52,7 +52,7 @@ def _table(shown: Sequence[GateRow], room: int, noise: bool) -> tuple[list[str],
         written = line([*_cells(row), *((row.noise, row.resolves) if noise else ())])
         room -= size([written])
         if room < 0:
-            lines += ["", f"{len(shown) - count} rows more are left out here: the page would be too long."]
+            lines += ["", left_out(len(shown) - count)]
             break
         lines.append(written)
     return [*lines, ""], max(0, room)

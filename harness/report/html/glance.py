@@ -136,7 +136,7 @@ def _line(section: Section, row: Row | None) -> Line:
     if row is None:
         return Line(section.claim, section.sentence, "", "", "", "", "", counts)
     sure = [f"95 %: {row.interval}"] if row.interval else []
-    sure += [f"{row.units} units"] if row.units else []
+    sure += ["1 unit" if row.units == "1" else f"{row.units} units"] if row.units else []
     sure += [f"{row.more} would decide it"] if row.more else []
     return Line(
         section.claim,

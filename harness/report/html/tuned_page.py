@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.model import Ranked, Tuned
+from harness.plural import counted
 from harness.report.header import machine_lines
 from harness.report.html.parts import (
     BAD,
@@ -49,8 +50,8 @@ def tuned_page(tuned: Tuned, environment: Mapping[str, Any], resolution: str, na
     facts = [
         ("images", f"{tuned.images} of {inert(tuned.data)}"),
         ("step", inert(tuned.step)),
-        ("device", f"{inert(tuned.device)}, {tuned.cores} cores"),
-        ("race", f"{tuned.heats} heats in {duration(tuned.seconds)}"),
+        ("device", f"{inert(tuned.device)}, {counted(tuned.cores, 'core')}"),
+        ("race", f"{counted(tuned.heats, 'heat')} in {duration(tuned.seconds)}"),
         *machine_lines(environment),
     ]
     return Page(

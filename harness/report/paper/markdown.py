@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.marked import LONGEST, code, folded, line, listed, prose, size
+from harness.report.marked import LONGEST, code, folded, left_out, line, listed, prose, size
 from harness.report.paper import Paper, Table, marks
 
 
@@ -38,7 +38,7 @@ def _table(table: Table, room: int) -> tuple[list[str], int]:
         written = line([*cells, *([marks(row.notes).replace("[", "\\[")] if noted else [])])
         room -= size([written])
         if room < 0:
-            lines += ["", f"{len(table.lines) - count} rows more are left out here: the page would be too long."]
+            lines += ["", left_out(len(table.lines) - count)]
             break
         lines.append(written)
     return lines, max(0, room)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from harness.model import EpochCost, Ranked, Tuned
+from harness.plural import counted
 from harness.report.page import Page, grid
 from harness.report.words import digits, duration, quantity
 
@@ -27,7 +28,7 @@ NARROW = 2
 
 def of_an_epoch(page: Page, cost: EpochCost, margin: float) -> None:
     """How long an epoch takes, how long the loop stands still between two, and whether workers should live on."""
-    told = f"an epoch of {cost.samples} images takes {_long(cost.seconds)}"
+    told = f"an epoch of {counted(cost.samples, 'image')} takes {_long(cost.seconds)}"
     if cost.persistent_gap is None:
         told += f"; between two the loop waits {quantity(cost.gap, 's')}"
     else:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from harness.compare.headspace import worth_a_look
 from harness.model import Headspace, Part, Ranked, Setting, Tuned
+from harness.plural import counted
 from harness.report.page import Page, grid
 from harness.report.tuning.code import snippet
 from harness.report.tuning.costs import of_an_epoch, of_kinds
@@ -53,8 +54,8 @@ def show_tuned(tuned: Tuned, console: Console) -> None:
     _out(page, tuned)
     for note in tuned.notes:
         page.print(page.text(f"note: {inert(note)}", "yellow"))
-    where = f"{tuned.images} images of {inert(tuned.data)}, step {inert(tuned.step)}, {tuned.device}"
-    page.print(page.text(f"{where}; {tuned.heats} heats in {duration(tuned.seconds)}", "dim"))
+    where = f"{counted(tuned.images, 'image')} of {inert(tuned.data)}, step {inert(tuned.step)}, {tuned.device}"
+    page.print(page.text(f"{where}; {counted(tuned.heats, 'heat')} in {duration(tuned.seconds)}", "dim"))
 
 
 def described(setting: Setting) -> str:

@@ -22,6 +22,7 @@ from harness.archive import (
     set_baseline,
     size,
 )
+from harness.plural import counted
 from harness.report.header import header_lines
 from harness.report.paper import Column, Line, Paper, Table, Tone
 from harness.report.paper.terminal import show_paper
@@ -51,7 +52,8 @@ def runs(options: argparse.Namespace) -> int:
     facts = [("baselines", inert(", ".join(kept)))] if kept else []
     closing = "" if rows else f"no runs in {inert(options.results)}; make one with: python -m harness bench"
     tables = [Table("", _COLUMNS, tuple(rows))] if rows else []
-    show_paper(Paper(f"{len(rows)} runs in {inert(options.results)}", facts, (), tables, (), closing), console(options))
+    title = f"{counted(len(rows), 'run')} in {inert(options.results)}"
+    show_paper(Paper(title, facts, (), tables, (), closing), console(options))
     return OK
 
 
@@ -66,20 +68,20 @@ def _show(entry: Entry, screen: Console) -> int:
         show_paper(Paper(inert(entry.label), [*facts, *_place(entry)]), screen)
         return OK
     run = open_entry(entry)
-    counted = Counter(str(measurement.status) for measurement in run.measurements if not measurement.survey)
+    statuses = Counter(str(measurement.status) for measurement in run.measurements if not measurement.survey)
     held = max((measurement.invocation for measurement in run.measurements), default=0)
     samples = sum(len(v) for m in run.measurements for t in m.trials for v in t.samples.values())
     cases = {measurement.case for measurement in run.measurements}
-    told = ", ".join(f"{count} {status}" for status, count in counted.items()) or "none finished"
+    told = ", ".join(f"{count} {status}" for status, count in statuses.items()) or "none finished"
     facts = [
         *header_lines(run),
         ("ended", inert(run.ended) or "it never said so: the run was killed, or is still going on"),
         ("claims", inert(", ".join(claim.name for claim in run.claims), 1000) or "none"),
         (
             "measured",
-            f"{len(cases)} of {len({*run.planned, *cases})} cases, {held} invocations",
+            f"{len(cases)} of {counted(len({*run.planned, *cases}), 'case')}, {counted(held, 'invocation')}",
         ),
-        ("contests", f"{told}; {samples} samples"),
+        ("contests", f"{told}; {counted(samples, 'sample')}"),
         *_place(entry),
     ]
     show_paper(Paper(inert(entry.label), facts, [inert(warning) for warning in run.warnings]), screen)

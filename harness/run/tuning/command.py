@@ -20,6 +20,7 @@ from harness.launch import LaunchError
 from harness.loading.machine.cores import usable_cores, worker_counts
 from harness.loading.machine.limits import this_machine, worker_cap
 from harness.model import Setting
+from harness.plural import counted
 from harness.report.plain import document_of
 from harness.report.tuning import Progress, show_tuned
 from harness.run.configuration import share
@@ -101,7 +102,7 @@ def axes_of(introduced: Mapping[str, Any], asked: Asked, workers: tuple[int, ...
         fits=fits,
     )
     if not axes.grid():
-        told = "; ".join(f"{count} workers: {why}" for count, why in reasons.items())
+        told = "; ".join(f"{counted(count, 'worker')}: {why}" for count, why in reasons.items())
         raise UsageError(f"no setting fits into this machine ({told}): ask for fewer workers or a smaller --batch-size")
     return axes
 

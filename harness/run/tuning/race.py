@@ -13,6 +13,7 @@ from statistics import median
 
 from harness.compare.race import Place, RaceRule, level, places
 from harness.model import Lap, Setting
+from harness.plural import counted
 
 HOPELESS = 1.25
 """A kind that is certainly this many times slower than the best kind does not get to try other settings."""
@@ -176,4 +177,4 @@ class Race:
         for place in self.places():
             if place.behind:
                 self._out.add(place.name)
-        self.tell(f"heat {len(self.heats)}: {len(running)} settings ran, {len(self._alive())} still in")
+        self.tell(f"heat {len(self.heats)}: {counted(len(running), 'setting')} ran, {len(self._alive())} still in")

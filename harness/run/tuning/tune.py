@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from harness import store
 from harness.compare.race import RaceRule, level
 from harness.model import SCHEMA, Claim, Feed, Lap, Measurement, Ranked, Setting, Trial, Tuned
+from harness.plural import counted
 from harness.run.roll_call import CrewError
 from harness.run.settings import WATCH, UsageError
 from harness.run.tuning.findings import Findings, Found
@@ -122,7 +123,8 @@ class _Tuning:
         writer.write("header", schema=SCHEMA, environment=self._environment, planned=[])
         self._screen.called(
             self._environment,
-            f"{introduced['images']} images, {len(axes.grid())} settings of {', '.join(axes.workers)}",
+            f"{counted(introduced['images'], 'image')}, {counted(len(axes.grid()), 'setting')} of "
+            f"{', '.join(axes.workers)}",
         )
         axes = replace(axes, workers=self._alike(axes))
         race = Race(
