@@ -34,7 +34,7 @@ def quiet_ratio(baseline: Numbers, variant: Numbers, keep: float = 0.7) -> float
     logs_base, logs_other = np.log(base), np.log(other)
     count = max(1, int(np.ceil(keep * base.size - _SLACK)))
     quiet = np.argsort(logs_base + logs_other, kind="stable")[:count]
-    return float(np.median(logs_other[quiet] - logs_base[quiet]))
+    return _middle(logs_other[quiet] - logs_base[quiet])
 
 
 def total_ratio(baseline: Numbers, variant: Numbers) -> float:
@@ -64,7 +64,7 @@ def signed_rank_p(values: Numbers, shift: float, alternative: Side) -> float:
 
 def hodges_lehmann(values: Numbers) -> float:
     """The median of the Walsh averages: the centre that the signed-rank test estimates. Raises ValueError for none."""
-    return float(np.median(_walsh(_finite(values))))
+    return _middle(_walsh(_finite(values)))
 
 
 def signed_rank_interval(values: Numbers, alpha: float) -> tuple[float, float] | None:
@@ -100,7 +100,7 @@ def rank_sum_p(first: Numbers, second: Numbers, shift: float, alternative: Side)
 
 def median_shift(first: Numbers, second: Numbers) -> float:
     """The median of all differences second - first, which the rank-sum test estimates. Raises ValueError for none."""
-    return float(np.median(np.subtract.outer(_finite(second), _finite(first))))
+    return _middle(np.subtract.outer(_finite(second), _finite(first)).ravel())
 
 
 def rank_sum_interval(first: Numbers, second: Numbers, alpha: float) -> tuple[float, float] | None:
@@ -167,6 +167,12 @@ def _paired(baseline: Numbers, variant: Numbers) -> tuple[Floats, Floats]:
     if not (np.isfinite(base).all() and np.isfinite(other).all() and (base > 0).all() and (other > 0).all()):
         raise ValueError("a ratio needs positive, finite numbers")
     return base, other
+
+
+def _middle(data: Floats) -> float:
+    """The median of finite values; numpy's own takes ten times as long for the few values of a process."""
+    ordered = np.sort(data)
+    return float((ordered[(data.size - 1) // 2] + ordered[data.size // 2]) / 2)
 
 
 def _finite(values: Numbers) -> Floats:

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -359,7 +359,7 @@ def test_heavy_tails_on_both_sides_are_steady(tail: str) -> None:
 def test_the_null_is_subtracted() -> None:
     """A gap that both sides show against themselves makes no variant unsteady; where one side is calm it does."""
     for nulls, unsteady in (((0.1, 0.1), False), ((0.0, 0.1), True), ((0.1, 0.0), True), ((-0.1, -0.1), False)):
-        given = [Unit(0.0, 0.1 + 0.001 * i, nulls) for i in range(7)]
+        given = [Unit(0.0, 0.1 + 0.001 * i, partial(tuple, nulls)) for i in range(7)]
         assert judged_by(given, 0.02, THRESHOLDS)[1] is unsteady
 
 

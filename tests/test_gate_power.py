@@ -157,7 +157,9 @@ def test_a_scaled_unit_is_that_of_scaled_samples() -> None:
     scaled = [Duet(duet.base, tuple(sample * 1.03 for sample in duet.head)) for duet in made.duets]
     expected = paired(Workload("made", tuple(scaled), ())).units
     for one, other in zip(paired(made).slower(0.03).units, expected, strict=True):
-        assert (one.quiet, one.total, *one.nulls) == pytest.approx((other.quiet, other.total, *other.nulls), abs=1e-12)
+        assert (one.quiet, one.total, *one.nulls()) == pytest.approx(
+            (other.quiet, other.total, *other.nulls()), abs=1e-12
+        )
 
 
 def test_injected_code_is_that_of_the_stated_slowdown() -> None:

@@ -7,6 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -234,10 +235,11 @@ def test_stalls_are_judged_on_totals() -> None:
     """Totals far beyond the typical ratio, and beyond what either side shows against itself, count."""
     by = rule_for(GateThresholds(), 1)
     rng = np.random.default_rng(0)
-    stalls = [Unit(float(q), float(q + 0.3), (0.01, 0.02)) for q in rng.normal(0, 0.002, size=12)]
+    stalls = [Unit(float(q), float(q + 0.3), lambda: (0.01, 0.02)) for q in rng.normal(0, 0.002, size=12)]
     ruling = rule(stalls, by)
     assert (ruling.unsteady, ruling.outcome) == (True, Gated.REGRESSED)
-    noisy = [Unit(float(q), float(q + t), (float(t), float(-t))) for q, t in rng.normal(0, [0.002, 0.3], size=(12, 2))]
+    drawn = rng.normal(0, [0.002, 0.3], size=(12, 2))
+    noisy = [Unit(float(q), float(q + t), partial(tuple, (float(t), float(-t)))) for q, t in drawn]
     assert not rule(noisy, by).unsteady
 
 

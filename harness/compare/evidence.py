@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from harness.compare.throttle import Heat, heat, remarks, throttled_share
 from harness.model import BASELINE, Kind, Measurement, Status, Trial, metric
+from harness.plural import counted
 from harness.stats import Floats, quiet_ratio, total_ratio
 
 UNBOUNDED = math.log(1e9)
@@ -23,14 +25,14 @@ KEEP = 0.7
 class Unit:
     """What one invocation says, as log ratios.
 
-    ``quiet`` is the typical ratio and ``total`` that of the totals; ``nulls`` are the gaps between the two that the
+    ``quiet`` is the typical ratio and ``total`` that of the totals; ``nulls`` gives the gaps between the two that the
     baseline and the variant each show against themselves, every other round against its neighbour: identical code by
-    construction.
+    construction. They take as long as all else, and only what may be unsteady is asked for them.
     """
 
     quiet: float
     total: float
-    nulls: tuple[float, float] = (0.0, 0.0)
+    nulls: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +97,18 @@ def evidence(measurements: Iterable[Measurement], variant: str, metric: str, kee
             found.append(Unit(ratio, ratio))
         else:
             quiet, total = quiet_ratio(base, other, keep), total_ratio(base, other)
-            nulls = _null_gap(base, keep), _null_gap(other, keep)
-            found.append(Unit(_bounded(quiet), _bounded(total), nulls))
+            found.append(Unit(_bounded(quiet), _bounded(total), partial(_null_gaps, base, other, keep)))
     if not found:
         found = _solo_units(ordered, variant, metric)
     warnings = []
     if dropped:
-        warnings.append(f"{dropped} rounds without a usable {metric} were left out")
+        warnings.append(
+            f"{counted(dropped, 'round')} without a usable {metric} {'was' if dropped == 1 else 'were'} left out"
+        )
     if vanished:
-        warnings.append(f"{metric} was 0 in rounds of {vanished} of {len(found)} invocations: totals compared there")
+        warnings.append(
+            f"{metric} was 0 in rounds of {vanished} of {counted(len(found), 'invocation')}: totals compared there"
+        )
     return Evidence(metric, tuple(found), (*warnings, *remarks(heats)), throttled_share(heats))
 
 
@@ -189,6 +194,10 @@ def _measured(measurement: Measurement, variant: str) -> tuple[Trial, Trial] | N
     if base is None or other is None or not (_has(measurement, BASELINE) and _has(measurement, variant)):
         return None
     return base, other
+
+
+def _null_gaps(base: Floats, other: Floats, keep: float) -> tuple[float, float]:
+    return _null_gap(base, keep), _null_gap(other, keep)
 
 
 def _null_gap(rounds: Floats, keep: float) -> float:

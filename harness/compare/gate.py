@@ -17,6 +17,7 @@ from scipy.special import stdtrit
 from harness.compare.evidence import KEEP, Unit
 from harness.compare.rules import percent
 from harness.model import Gated, GateVerdict
+from harness.plural import counted
 from harness.stats import hodges_lehmann, signed_rank_interval, signed_rank_p, trimmed_spread, trimmed_upper
 
 
@@ -156,7 +157,7 @@ def rule(found: Sequence[Unit], by: Rule) -> Ruling:
     if len(found) >= by.looks[-1]:
         reason = f"{percent(hodges_lehmann(judged))} after {len(found)} units: neither below nor beyond the target"
         return _ruling(Gated.INCONCLUSIVE, judged, unsteady, reason)
-    return _ruling(None, judged, unsteady, f"{len(found)} units so far")
+    return _ruling(None, judged, unsteady, f"{counted(len(found), 'unit')} so far")
 
 
 def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling:
@@ -182,9 +183,10 @@ def _judged(found: Sequence[Unit], by: Rule) -> tuple[tuple[float, ...], bool]:
     """
     quiet = tuple(unit.quiet for unit in found)
     gap = signed_rank_interval([unit.total - unit.quiet for unit in found], _STALLS)
-    nulls = [signed_rank_interval([unit.nulls[side] for unit in found], _STALLS) for side in (0, 1)]
-    if gap is None:
+    if gap is None or not (gap[0] > by.near or gap[1] < -by.near):
         return quiet, False
+    own = [unit.nulls() for unit in found]
+    nulls = [signed_rank_interval([pair[side] for pair in own], _STALLS) for side in (0, 1)]
     beyond = by.near + min(max(-low, high) for low, high in filter(None, nulls))
     if gap[0] > beyond or gap[1] < -beyond:
         return tuple(unit.total for unit in found), True

@@ -86,10 +86,12 @@ def judged_by(found: Sequence[Unit], margin: float, thresholds: Thresholds) -> t
     if not found:
         return quiet, False
     gap = signed_rank_interval([unit.total - unit.quiet for unit in found], thresholds.per_look)
-    nulls = [signed_rank_interval([unit.nulls[side] for unit in found], thresholds.per_look) for side in (0, 1)]
-    if gap is None:
+    edge = math.log1p(margin)
+    if gap is None or not (gap[0] > edge or gap[1] < -edge):
         return quiet, False
-    beyond = math.log1p(margin) + min(max(-low, high) for low, high in filter(None, nulls))
+    own = [unit.nulls() for unit in found]
+    nulls = [signed_rank_interval([pair[side] for pair in own], thresholds.per_look) for side in (0, 1)]
+    beyond = edge + min(max(-low, high) for low, high in filter(None, nulls))
     if gap[0] > beyond or gap[1] < -beyond:
         return tuple(unit.total for unit in found), True
     return quiet, False

@@ -6,16 +6,16 @@ row, so that nothing is cut off, the verdict least of all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from harness.model import Outcome
+from harness.plural import counted
 from harness.report.ceilings import ceilings_line
 from harness.report.content import Content, Row, Section, content
 from harness.report.deciding import Deciding, deciding
@@ -45,9 +45,9 @@ STYLES = {
 INDENT = 2
 
 
-def show_run(run: Run, console: Console) -> None:
-    """Print the report of a run. Judges it anew; what was saved is not touched."""
-    told = content(run)
+def show_run(run: Run, console: Console, told: Content | None = None) -> None:
+    """Print the report of a run, judged anew where that was not ``told`` before; what was saved is not touched."""
+    told = told or content(run)
     page = _Page(console)
     page.header(run)
     layout = fit([row for section in told.sections for row in section.rows], console.width - INDENT)
@@ -145,7 +145,7 @@ class _Page(Page):
             last = list(widths)[-1]
             others = sum(width + 2 for name, width in widths.items() if name != last)
             widths[last] = self._console.width - INDENT - others
-        self._beside(widths, cells)
+        self.beside(list(widths.values()), cells, INDENT)
 
     def details(self, heading: str, rows: Sequence[DetailRow]) -> None:
         if not rows:
@@ -154,20 +154,13 @@ class _Page(Page):
         self.print("", self.text(heading, "bold"))
         for (claim, case), group in groupby(rows, key=lambda row: (row.claim, row.case)):
             self.print(Text.assemble(self.text(claim, "bold blue"), "  ", self.text(case)))
-            self._beside(widths, [self.text(name, "dim") for name in widths])
+            self.beside(list(widths.values()), [self.text(name, "dim") for name in widths], INDENT)
             for row in group:
                 cells = {"variant": row.variant, **row.cells}
-                self._beside(widths, [self.text(cells[name]) for name in widths])
+                self.beside(list(widths.values()), [self.text(cells[name]) for name in widths], INDENT)
                 below = [f"{name}: {cell}" for name, cell in row.cells.items() if cell and name not in widths]
                 if below:
                     self.print(Padding(self.text(", ".join(below), "dim"), (0, 0, 0, INDENT + 2)))
-
-    def _beside(self, widths: Mapping[str, int], cells: Sequence[Text]) -> None:
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        for width in widths.values():
-            grid.add_column(width=width, overflow="fold")
-        grid.add_row(*cells)
-        self.print(Padding(grid, (0, 0, 0, INDENT)))
 
     def skipped(self, told: Content) -> None:
         if told.skipped:
@@ -191,8 +184,7 @@ class _Page(Page):
         none = self.text("none: no benchmark was reached", "bold yellow")
         self.print(Text.assemble("Verdicts: ", _counts(told.counts) if told.verdicts else none))
         if open_.verdicts:
-            plural = "verdict" if open_.verdicts == 1 else "verdicts"
-            self.print(self.text(f"To decide {open_.verdicts} more {plural}:"))
+            self.print(self.text(f"To decide {counted(open_.verdicts, 'more verdict')}:"))
             # soft_wrap: a command broken over lines cannot be copied
             self._console.print(self.text(f"  {open_.command}", "bold"), highlight=False, soft_wrap=True)
         if open_.beyond:

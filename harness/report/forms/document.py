@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.model import Claim, Verdict
-from harness.report.content import content
+from harness.report.content import Content
 from harness.report.plain import document_of
 from harness.store import Run
 
@@ -26,9 +26,8 @@ class Reported:
     footnotes: tuple[str, ...]
 
 
-def document(run: Run) -> dict[str, Any]:
+def document(run: Run, told: Content) -> dict[str, Any]:
     """The document; what is not finite is null."""
-    told = content(run)
     return document_of(
         Reported(
             "report", run.folder.name, run.ended, run.facts, run.environment, run.claims, told.verdicts, told.footnotes

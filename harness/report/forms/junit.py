@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from harness.compare.judge import judge
 from harness.model import Outcome, Verdict
 from harness.report import junit as document
 from harness.report.header import header_lines
@@ -18,12 +17,12 @@ _TAGS = {
 """The element of each verdict; an error is what gives ``bench`` and ``report`` the exit status 3."""
 
 
-def junit(run: Run) -> str:
-    """The document, to be written as UTF-8."""
+def junit(run: Run, verdicts: Iterable[Verdict]) -> str:
+    """The document of a run and its verdicts, to be written as UTF-8."""
     spent: dict[str, float] = {}
     for measurement in run.measurements:
         spent[measurement.case] = spent.get(measurement.case, 0.0) + measurement.seconds
-    entries = [_entry(verdict, spent.get(verdict.case, 0.0)) for verdict in judge(run)]
+    entries = [_entry(verdict, spent.get(verdict.case, 0.0)) for verdict in verdicts]
     started = run.facts.get("started")
     return document.junit(
         "bench",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.model import Outcome
-from harness.report.content import Content, Row, Section, content
+from harness.report.content import Content, Row, Section
 from harness.report.header import header_lines
 from harness.report.marked import LONGEST
 from harness.report.paper import Column, Line, Paper, Table, Tone
@@ -29,9 +29,9 @@ _COLUMNS = (
 _LOUD = (Outcome.HOLDS, Outcome.FAILS, Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
 
 
-def markdown(run: Run, longest: int = LONGEST) -> str:
+def markdown(run: Run, told: Content, longest: int = LONGEST) -> str:
     """The page of a run; ``longest`` is in bytes of UTF-8."""
-    return written(run_paper(run, content(run)), longest)
+    return written(run_paper(run, told), longest)
 
 
 def run_paper(run: Run, told: Content) -> Paper:

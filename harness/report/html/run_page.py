@@ -22,9 +22,12 @@ from harness.store import Run
 NEVER_ENDED = "This run never said that it ended: it was killed, or is still going on."
 
 
-def run_page(run: Run, page: Path | None = None) -> Page:
-    """What there is to show of a run; ``page`` is where it will be written, for links to files in the run's folder."""
-    told = content(run)
+def run_page(run: Run, page: Path | None = None, told: Content | None = None) -> Page:
+    """What there is to show of a run, judged anew where that was not ``told`` before.
+
+    ``page`` is where it will be written, for links to files in the run's folder.
+    """
+    told = told or content(run)
     facts = [
         *header_lines(run),
         ("ceilings", ceilings_line(run.ceilings)),

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
-from harness.report.page import Page, grid
+from harness.report.page import GAP, Page, grid
 from harness.report.paper import Column, Line, Paper, Table, Tone, marks
 
 STYLES = {
@@ -23,7 +22,6 @@ STYLES = {
 }
 
 INDENT = 2
-GAP = 2
 NARROWEST = 8
 
 
@@ -62,12 +60,12 @@ class _Page(Page):
         inline, below = fit(table, self.width - INDENT)
         titles = [self.text(column.title, "dim") for column in table.columns if column.name in inline]
         if any(titles):
-            self._beside(inline, titles)
+            self.beside(list(inline.values()), titles, INDENT)
         for line in table.lines:
             self._line(line, inline, below)
 
     def _line(self, line: Line, inline: Mapping[str, int], below: Sequence[Column]) -> None:
-        self._beside(inline, [self._cell(line, name) for name in inline])
+        self.beside(list(inline.values()), [self._cell(line, name) for name in inline], INDENT)
         under = [
             f"{column.title}: {line.cells[column.name]}" if column.title else line.cells[column.name]
             for column in below
@@ -82,20 +80,6 @@ class _Page(Page):
         if name == _NOTES:
             return self.text(marks(line.notes), "dim")
         return self.text(line.cells.get(name, ""), STYLES[line.tones.get(name, Tone.PLAIN)])
-
-    def _beside(self, widths: Mapping[str, int], cells: Sequence[Text]) -> None:
-        if all(cell.cell_len <= width for cell, width in zip(cells, widths.values(), strict=False)):
-            # nothing has to be folded, and a table takes rich five times as long as a line
-            line = Text()
-            for cell, width in zip(cells, widths.values(), strict=False):
-                line.append_text(cell).append(" " * (width - cell.cell_len + GAP))
-            self.print(line, indent=INDENT)
-            return
-        made = Grid.grid(padding=(0, GAP, 0, 0))
-        for width in widths.values():
-            made.add_column(width=width, overflow="fold")
-        made.add_row(*cells)
-        self.print(made, indent=INDENT)
 
 
 _NOTES = "\0notes"

@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,6 +14,9 @@ from harness.archive import Entry, find, open_entry
 from harness.model import Tuned
 from harness.run.saved.writing import FORMS, as_json, check_forms, complain, console, write_forms
 from harness.store import RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
+
+if TYPE_CHECKING:
+    from harness.report.content import Content
 
 OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
 
@@ -27,8 +31,8 @@ def report(options: argparse.Namespace) -> int:
         run = open_entry(entry)
         if run.facts.get("profile") == TUNE:
             return _tuning(run, options)
-        status = _show(run, console(options))
-        write_run_forms(run, options)
+        status, told = _show(run, console(options))
+        write_run_forms(run, told, options)
     except StoreError as error:
         complain(error)
         return TOOL_ERROR
@@ -40,19 +44,22 @@ def report(options: argparse.Namespace) -> int:
 
 def show(folder: Path, screen: Console) -> int:
     """Print a run; the status says whether something in it was wrong, failed, timed out or lost. Raises StoreError."""
-    return _show(load(folder), screen)
+    return _show(load(folder), screen)[0]
 
 
-def _show(run: Run, screen: Console) -> int:
-    from harness.compare.judge import BAD, judge
+def _show(run: Run, screen: Console) -> tuple[int, Content]:
+    """Judge a run and print it: the status, and what was told, for every other form."""
+    from harness.compare.judge import BAD
+    from harness.report.content import content
     from harness.report.terminal import show_run
 
-    show_run(run, screen)
-    return CANNOT_JUDGE if any(verdict.outcome in BAD for verdict in judge(run)) else OK
+    told = content(run)
+    show_run(run, screen, told)
+    return (CANNOT_JUDGE if any(verdict.outcome in BAD for verdict in told.verdicts) else OK), told
 
 
-def write_run_forms(run: Run, options: argparse.Namespace) -> None:
-    """The forms of a run that were asked for. Raises StoreError."""
+def write_run_forms(run: Run, told: Content, options: argparse.Namespace) -> None:
+    """The forms of a run that were asked for, from what was told of it. Raises StoreError."""
     if not any(getattr(options, form, None) for form in FORMS):
         return
     from harness.report.files import write_parquet
@@ -75,16 +82,16 @@ def write_run_forms(run: Run, options: argparse.Namespace) -> None:
         from harness.report.html import save_page
         from harness.report.html.run_page import run_page
 
-        save_page(run_page(run, path), path)
+        save_page(run_page(run, path, told), path)
 
     write_forms(
         options,
         {
-            "markdown": lambda: markdown(run),
+            "markdown": lambda: markdown(run, told),
             "csv": frame_csv,
-            "junit": lambda: junit(run),
+            "junit": lambda: junit(run, told.verdicts),
             "benchmark_json": lambda: as_json(benchmark_json(run)),
-            "json": lambda: as_json(document(run)),
+            "json": lambda: as_json(document(run, told)),
         },
         {"parquet": frame_parquet, "html": page},
     )
