@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,53 @@ def telemetry(cases: Sequence[str], seconds: int = 120, hertz: int = 10) -> pd.D
         ],
         ignore_index=True,
     ).astype({"device": "category", "metric": "category", "case": "category", "invocation": "Int32"})  # fmt: skip
+
+
+class Reader(HTMLParser):
+    """Text outside scripts and styles, the tags, and every attribute."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.data: list[str] = []
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note it; what follows a script's is no text."""
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag in ("script", "style"):
+            self._inside = "json" if ("type", "application/json") in attrs else "code"
+            self.data += [""] if self._inside == "json" else []
+
+    def handle_endtag(self, tag: str) -> None:
+        """Text again."""
+        if tag in ("script", "style"):
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        """What stands between tags."""
+        if self._inside == "json":
+            self.data[-1] += data
+        elif not self._inside:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """All of it on one line."""
+        return " ".join(" ".join(self.words).split())
+
+
+def numbers(value: Any) -> Iterator[float]:
+    """Every number anywhere in a document."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from numbers(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from numbers(inner)
+    elif isinstance(value, float):
+        yield value

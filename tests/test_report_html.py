@@ -6,9 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from living import ENVIRONMENT, ROOT
-from pages import HOSTILE, claim, contests, full_run, hostile_run, saved, telemetry
+from pages import HOSTILE, Reader, claim, contests, full_run, hostile_run, numbers, saved, telemetry
 
 from harness.__main__ import main
+from harness.compare import judge
 from harness.model import Arm, ArmFacts, Ceiling, Gated, GateResult, GateVerdict, Outcome, Ranked, Setting, Tuned
 from harness.report.content import content
 from harness.report.gate import document
@@ -34,44 +33,6 @@ from harness.report.html.verdicts import cases_of, verdict_table
 from harness.report.plain import document_of
 from harness.report.words import inert
 from harness.store import open_gate, open_run
-
-
-class Reader(HTMLParser):
-    """Text outside scripts and styles, the tags, and every attribute."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.data: list[str] = []
-        self._inside = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note it; what follows a script's is no text."""
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag in ("script", "style"):
-            self._inside = "json" if ("type", "application/json") in attrs else "code"
-            self.data += [""] if self._inside == "json" else []
-
-    def handle_endtag(self, tag: str) -> None:
-        """Text again."""
-        if tag in ("script", "style"):
-            self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        """What stands between tags."""
-        if self._inside == "json":
-            self.data[-1] += data
-        elif not self._inside:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        """All of it on one line."""
-        return " ".join(" ".join(self.words).split())
 
 
 @pytest.fixture(scope="module")
@@ -115,18 +76,6 @@ def test_the_numbers_behind_the_figures_are_those_of_the_verdicts(tmp_path: Path
     drawn = [number for figure in made.figures for number in numbers(figure.drawing) if "forest" in figure.name]
     assert found is not None
     assert found.ratio in drawn and found.low in drawn
-
-
-def numbers(value: Any) -> Iterator[float]:
-    """Every number anywhere in a document."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from numbers(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from numbers(inner)
-    elif isinstance(value, float):
-        yield value
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
@@ -328,6 +277,21 @@ def test_the_command_writes_the_page_beside_its_report(
     assert (tmp_path / "page.html").stat().st_size < 5e6
 
 
+def test_a_run_is_judged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many forms it is written in: judging takes longer than all else."""
+    full_run(tmp_path / "run")
+    judged, calls = judge.judge_measurements, []
+
+    def counting(*arguments: Any, **more: Any) -> Any:
+        calls.append(arguments)
+        return judged(*arguments, **more)
+
+    monkeypatch.setattr(judge, "judge_measurements", counting)
+    forms = [part for form in ("html", "json", "junit", "markdown") for part in (f"--{form}", str(tmp_path / form))]
+    assert main(["report", str(tmp_path / "run"), *forms]) == 3
+    assert len(calls) == 1
+
+
 def test_figures_are_a_library_that_only_pages_wait_for(tmp_path: Path) -> None:
     """A report without a page imports neither the plotting library, nor templates, nor pandas."""
     full_run(tmp_path / "run")
@@ -338,6 +302,20 @@ def test_figures_are_a_library_that_only_pages_wait_for(tmp_path: Path) -> None:
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in told.stderr.splitlines()}
     assert "rich" in loaded
     assert loaded & {"bokeh", "jinja2", "pandas", "torch"} == set()
+
+
+def test_a_page_does_not_wait_for_the_plotting_library(tmp_path: Path) -> None:
+    """Its script is read as a file; importing its Python side takes longer than the whole report."""
+    full_run(tmp_path / "run")
+    file = tmp_path / "page.html"
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "harness", "report", str(tmp_path / "run"), "--html", str(file)],
+        cwd=ROOT, check=False, capture_output=True, text=True, env=ENVIRONMENT,
+    )  # fmt: skip
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in told.stderr.splitlines()}
+    assert "jinja2" in loaded
+    assert loaded & {"bokeh", "pandas", "tornado", "torch"} == set()
+    assert "Bokeh.set_log_level" in file.read_text(encoding="utf-8")
 
 
 def test_a_page_is_its_parts() -> None:

@@ -1,7 +1,7 @@
-"""A saved run, gate or tuning as one HTML file that opens anywhere, offline.
+"""A saved run, gate, tuning, comparison or trend as one HTML file that opens anywhere, offline.
 
-`parts` are what a page is made of; `run_page`, `gate_page` and `tuned_page` make one from a result; `render` turns it
-into a file. `drawing` is the only module that knows the plotting library, which is imported for nothing else.
+`parts` are what a page is made of; the modules called ``..._page`` make one from a result each; `render` turns it into
+a file. `drawing` is the only module that knows the plotting library.
 """
 
 from __future__ import annotations

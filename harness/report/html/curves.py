@@ -7,13 +7,23 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from bokeh.models import Column, Line, Scatter, VArea
-from bokeh.models.annotations import Legend, LegendItem
 
 from harness.model import BASELINE, Claim, Measurement, Tuned, parameters
-from harness.report.html.drawing import DASHES, LINES, MARKS, SMALL, canvas, draw, hover, item, painted, span, ticks
+from harness.plural import counted
+from harness.report.html.drawing import (
+    DASHES,
+    LINES,
+    MARKS,
+    Model,
+    canvas,
+    draw,
+    hover,
+    item,
+    legend,
+    span,
+    stacked,
+    ticks,
+)
 from harness.report.html.parts import Figure, Grid
 from harness.report.readings import level_interval, typical
 from harness.report.words import inert, quantity
@@ -118,7 +128,7 @@ def _figure(name: str, title: str, unit: str, curves: Sequence[Curve], level: Po
     if level:
         caption += f" Dashed: the baseline, {quantity(level.rate, '')} {unit}."
     return Figure(
-        name, title, _told(title, unit, points), item(Column(children=panels, sizing_mode="stretch_width")), caption,
+        name, title, _told(title, unit, points), item(stacked(panels)), caption,
         Grid("Numbers", ("loader", "workers", unit, "95 %", "memory"), tuple(
             (point.name, str(point.workers), quantity(point.rate, ""), _bounds(point),
              "" if point.memory is None else quantity(point.memory, "B"))
@@ -127,42 +137,38 @@ def _figure(name: str, title: str, unit: str, curves: Sequence[Curve], level: Po
     )  # fmt: skip
 
 
-def _panel(across: Any, counts: Sequence[int], low: float, high: float, unit: str) -> Any:
+def _panel(across: Model, counts: Sequence[int], low: float, high: float, unit: str) -> Model:
     plot = canvas(230 if unit != "B" else 150, across, span(low, high))
-    ticks(plot.xaxis[0], {count: f"{count} worker{'' if count == 1 else 's'}" for count in counts})
-    if len(counts) > 5:
-        ticks(plot.xaxis[0], {count: str(count) for count in counts})
+    ticks(plot, "below", {count: counted(count, "worker") if len(counts) <= 5 else str(count) for count in counts})
     steps = _round_steps(high, 2.0 if unit == "B" else 10.0)
-    ticks(plot.yaxis[0], {step: quantity(step, unit if unit == "B" else "") if step else "0" for step in steps})
+    ticks(plot, "left", {step: quantity(step, unit if unit == "B" else "") if step else "0" for step in steps})
     return plot
 
 
-def _level(plot: Any, level: Point, counts: Sequence[int]) -> None:
+def _level(plot: Model, level: Point, counts: Sequence[int]) -> None:
     ends = [counts[0] - 0.4, counts[-1] + 0.4]
     if level.low is not None and level.high is not None:
         band = {"x": ends, "y1": [level.low] * 2, "y2": [level.high] * 2}
-        draw(plot, VArea, band, {"fill_color": "soft"}, fill_alpha=0.15)
-    draw(plot, Line, {"x": ends, "y": [level.rate] * 2}, {"line_color": "soft"}, line_dash="dashed", line_width=1.5)
+        draw(plot, "VArea", band, {"fill_color": "soft"}, fill_alpha=0.15)
+    draw(plot, "Line", {"x": ends, "y": [level.rate] * 2}, {"line_color": "soft"}, line_dash="dashed", line_width=1.5)
 
 
-def _rates(plot: Any, curves: Sequence[Curve], unit: str) -> None:
-    items = []
+def _rates(plot: Model, curves: Sequence[Curve], unit: str) -> None:
+    named = []
     for index, curve in enumerate(curves):
         banded = [point for point in curve.points if point.low is not None and point.high is not None]
         if len(banded) > 1:
             bounds = {"y1": [point.low for point in banded], "y2": [point.high for point in banded]}
             band = {"x": [point.workers for point in banded], **bounds}
-            draw(plot, VArea, band, {"fill_color": LINES[index]}, fill_alpha=0.18)
+            draw(plot, "VArea", band, {"fill_color": LINES[index]}, fill_alpha=0.18)
         drawn = _line(plot, curve.points, [point.rate for point in curve.points], index)
         hover(plot, drawn[1:], {"label": "", "rate": unit, "bounds": "95 %", "memory": "memory"})
-        items.append(LegendItem(label={"value": curve.label}, renderers=drawn))
+        named.append((curve.label, drawn))
     if len(curves) > 1:
-        legend = Legend(items=items, location="bottom_right", label_text_font_size=SMALL)
-        painted(legend, background_fill_color="paper", label_text_color="ink", border_line_color="line")
-        plot.add_layout(legend)
+        legend(plot, named)
 
 
-def _memories(plot: Any, curves: Sequence[Curve]) -> None:
+def _memories(plot: Model, curves: Sequence[Curve]) -> None:
     for index, curve in enumerate(curves):
         points = [point for point in curve.points if point.memory is not None]
         if points:
@@ -170,7 +176,7 @@ def _memories(plot: Any, curves: Sequence[Curve]) -> None:
             hover(plot, drawn[1:], {"label": "", "memory": "memory"})
 
 
-def _line(plot: Any, points: Sequence[Point], heights: Sequence[float], index: int) -> list[Any]:
+def _line(plot: Model, points: Sequence[Point], heights: Sequence[float], index: int) -> list[Model]:
     colour, at = LINES[index], {"x": [point.workers for point in points], "y": heights}
     about = {
         "label": [point.name for point in points],
@@ -178,9 +184,9 @@ def _line(plot: Any, points: Sequence[Point], heights: Sequence[float], index: i
         "bounds": [_bounds(point) or "none yet" for point in points],
         "memory": ["?" if point.memory is None else quantity(point.memory, "B") for point in points],
     }
-    line = draw(plot, Line, at, {"line_color": colour}, line_width=2, line_dash=DASHES[index])
+    line = draw(plot, "Line", at, {"line_color": colour}, line_width=2, line_dash=DASHES[index])
     colours = {"line_color": colour, "fill_color": colour}
-    return [line, draw(plot, Scatter, {**at, **about}, colours, size=8, marker=MARKS[index])]
+    return [line, draw(plot, "Scatter", at, colours, about, size=8, marker=MARKS[index])]
 
 
 def _bounds(point: Point) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from bokeh.models import HBar, Scatter, Segment
-
-from harness.report.html.drawing import canvas, draw, hover, item, span, ticks, words
+from harness.report.html.drawing import Model, canvas, draw, hover, item, span, ticks, words
 from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE, Figure
 from harness.report.words import inert
 
@@ -17,6 +14,9 @@ ROW = 42
 """Pixels a row takes: its words, and its interval below them."""
 
 LONGEST_LABEL = 34
+
+MOST_ROWS_DRAWN = 60
+"""Rows of one figure: a taller drawing is beyond what some browsers hold."""
 
 _EDGE = 1e4
 _SHAPES = {GOOD: "circle", BAD: "square", SAME: "diamond", OPEN: "circle", TROUBLE: "x", DIM: "circle", "": "circle"}
@@ -55,16 +55,44 @@ def forest(name: str, title: str, effects: Sequence[Effect], caption: str = "") 
     return Figure(name, title, _told(title, drawn), item(_plot(drawn)), f"{caption}{more}".strip())
 
 
-def _plot(effects: Sequence[Effect]) -> Any:
+def on_two_scales(groups: Iterable[Sequence[Effect]], small: str, large: str) -> list[Figure]:
+    """Groups of small effects and those with a large one under their titles, in pieces where there are very many.
+
+    A figure for each group would show no more and take the browser a second longer.
+    """
+    scales: dict[str, list[Effect]] = {small: [], large: []}
+    for effects in groups:
+        scales[small if all(map(_close, effects)) else large] += effects
+    figures: list[Figure] = []
+    for title, effects in scales.items():
+        figures += in_pieces(title, effects, len(figures))
+    return figures
+
+
+def in_pieces(title: str, effects: Sequence[Effect], first: int = 0) -> list[Figure]:
+    """Forest plots of so many rows that any browser holds them, their names numbered from ``first``."""
+    pieces = [effects[start : start + MOST_ROWS_DRAWN] for start in range(0, len(effects), MOST_ROWS_DRAWN)]
+    drawn = (
+        forest(f"forest-{first + index}", title if len(pieces) == 1 else f"{title}, from {piece[0].label}", piece)
+        for index, piece in enumerate(pieces)
+    )
+    return [figure for figure in drawn if figure is not None]
+
+
+def _close(effect: Effect) -> bool:
+    return all(1 / 1.6 < value < 1.6 for value in (effect.ratio, effect.low, effect.high) if value is not None)
+
+
+def _plot(effects: Sequence[Effect]) -> Model:
     low, high = _bounds(effects)
     count = len(effects)
     plot = canvas(count * ROW + 34, span(low, high), span(count - 0.5, -0.62), log=True, left=False)
-    ticks(plot.xaxis[0], _tick_labels(low, high))
+    ticks(plot, "below", _tick_labels(low, high))
     at = [row + 0.2 for row in range(count)]
     margins = {"y": at, "left": [1 / (1 + e.margin) for e in effects], "right": [1 + e.margin for e in effects]}
-    draw(plot, HBar, margins, {"fill_color": "band", "line_color": "band"}, height=0.44)
+    draw(plot, "HBar", margins, {"fill_color": "band", "line_color": "band"}, height=0.44)
     ends = {"x0": [1] * count, "x1": [1] * count, "y0": [y - 0.25 for y in at], "y1": [y + 0.25 for y in at]}
-    draw(plot, Segment, ends, {"line_color": "soft"}, line_width=1)
+    draw(plot, "Segment", ends, {"line_color": "soft"}, line_width=1)
     for tone in dict.fromkeys(effect.tone for effect in effects):
         own = [(y, effect) for y, effect in zip(at, effects, strict=True) if effect.tone == tone]
         _marks(plot, tone, own, (low, high))
@@ -76,7 +104,7 @@ def _plot(effects: Sequence[Effect]) -> Any:
     return plot
 
 
-def _marks(plot: Any, tone: str, own: Sequence[tuple[float, Effect]], bounds: tuple[float, float]) -> None:
+def _marks(plot: Model, tone: str, own: Sequence[tuple[float, Effect]], bounds: tuple[float, float]) -> None:
     low, high = bounds
     effects = [effect for _, effect in own]
     at = [y for y, _ in own]
@@ -92,11 +120,11 @@ def _marks(plot: Any, tone: str, own: Sequence[tuple[float, Effect]], bounds: tu
         "x0": [max(low, effect.low) if effect.low is not None else effect.ratio for effect in effects],
         "x1": [min(high, effect.high) if effect.high is not None else effect.ratio for effect in effects],
     }
-    lines = draw(plot, Segment, {**ends, "y0": at, "y1": at, **about}, {"line_color": colour}, line_width=2.5)
+    lines = draw(plot, "Segment", {**ends, "y0": at, "y1": at}, {"line_color": colour}, about, line_width=2.5)
     # what is not decided is drawn hollow
     colours = {"line_color": colour, "fill_color": "paper" if tone in (OPEN, DIM, "") else colour}
-    centres = {"x": [effect.ratio for effect in effects], "y": at, **about}
-    dots = draw(plot, Scatter, centres, colours, size=9, marker=_SHAPES[tone])
+    centres = {"x": [effect.ratio for effect in effects], "y": at}
+    dots = draw(plot, "Scatter", centres, colours, about, size=9, marker=_SHAPES[tone])
     labels = {"label": "", "outcome": "verdict", "effect": "effect", "interval": "95 %", "units": "units"}
     hover(plot, [lines, dots], labels)
 
@@ -134,4 +162,5 @@ def _tick_labels(low: float, high: float) -> dict[float, str]:
 
 def _told(title: str, effects: Sequence[Effect]) -> str:
     said = "; ".join(f"{inert(e.label, 80)}: {e.outcome}, {e.effect}" for e in effects[:12])
-    return f"{title}: {len(effects)} effects with their intervals. {said}{'; and more' if len(effects) > 12 else ''}."
+    number = "1 effect with its interval" if len(effects) == 1 else f"{len(effects)} effects with their intervals"
+    return f"{title}: {number}. {said}{'; and more' if len(effects) > 12 else ''}."

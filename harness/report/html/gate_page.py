@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.model import Gated, GateResult, GateVerdict, parameters
 from harness.report.gate.content import GateRow, decided_by, differences, headline, rows, sides
 from harness.report.header import machine_lines
-from harness.report.html.forest import Effect, forest
+from harness.report.html.forest import Effect, in_pieces
 from harness.report.html.parts import (
     BAD,
     DIM,
@@ -21,14 +21,12 @@ from harness.report.html.parts import (
     Column,
     Entry,
     Facts,
-    Figure,
     Grid,
     Page,
     Part,
     Table,
     without_empty,
 )
-from harness.report.html.verdicts import MOST_ROWS_DRAWN
 from harness.report.words import inert
 
 TONES = {
@@ -74,7 +72,7 @@ def _parts(result: GateResult) -> Iterator[Part]:
     told = rows(result.verdicts)
     if told:
         yield Part("verdicts", "Decisions", "table.html", _table(result.verdicts, told))
-        figures = tuple(_forests(result, told))
+        figures = tuple(in_pieces("Head against base", _effects(result, told)))
         if figures:
             yield Part("effects", "Changes", "effects.html", _AXIS, figures)
     arms = tuple(Grid(f"{side.arm}: {side.label}", ("", ""), side.lines) for side in sides(result) if side.lines)
@@ -135,8 +133,8 @@ def _cells(verdict: GateVerdict, row: GateRow) -> tuple[Cell, ...]:
     )
 
 
-def _forests(result: GateResult, told: Sequence[GateRow]) -> Iterator[Figure]:
-    effects = [
+def _effects(result: GateResult, told: Sequence[GateRow]) -> list[Effect]:
+    return [
         Effect(
             " ".join(filter(None, (row.claim, parameters(verdict.case), row.variant))),
             verdict.ratio, verdict.low, verdict.high, result.target, TONES[row.outcome], str(row.outcome),
@@ -145,8 +143,3 @@ def _forests(result: GateResult, told: Sequence[GateRow]) -> Iterator[Figure]:
         for verdict, row in zip(result.verdicts, told, strict=True)
         if verdict.ratio is not None and verdict.ratio > 0
     ]  # fmt: skip
-    for start in range(0, len(effects), MOST_ROWS_DRAWN):
-        title = "Head against base" if len(effects) <= MOST_ROWS_DRAWN else f"Head against base, from {start + 1}"
-        drawn = forest(f"forest-{start}", title, effects[start : start + MOST_ROWS_DRAWN])
-        if drawn is not None:
-            yield drawn

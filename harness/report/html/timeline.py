@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.models import BoxZoomTool, Column, Line, Quad, VStrip
 
 from harness.compare.throttle import SLOWED
-from harness.report.html.drawing import DASHES, LINES, canvas, draw, hover, item, span, ticks, words
+from harness.report.html.drawing import (
+    DASHES,
+    LINES,
+    Model,
+    canvas,
+    draw,
+    hover,
+    item,
+    span,
+    stacked,
+    ticks,
+    words,
+    zoomed,
+)
 from harness.report.html.parts import Figure, Grid
 from harness.report.words import duration, inert, quantity
 
@@ -83,7 +95,7 @@ def _figure(name: str, device: str, own: pd.DataFrame, cases: Sequence[tuple[flo
     said = ", ".join(heading for heading, _, _ in present)
     return Figure(
         name, device, f"{device}: {said} over {duration(stop - start)}. {caption}",
-        item(Column(children=panels, sizing_mode="stretch_width")), caption, grid, zoomed=True,
+        item(stacked(panels)), caption, grid, zoomed=True,
     )  # fmt: skip
 
 
@@ -137,7 +149,7 @@ def _throttled(times: Floats, masks: Floats) -> list[tuple[float, float]]:
     return found[:MOST_STRETCHES]
 
 
-def _strip(across: Any, cases: Sequence[tuple[float, float, str]]) -> Any:
+def _strip(across: Model, cases: Sequence[tuple[float, float, str]]) -> Model:
     plot = canvas(STRIP, across, span(0, 1), left=False, below=False)
     own = cases[:MOST_STRETCHES]
     for odd in (0, 1):
@@ -145,40 +157,40 @@ def _strip(across: Any, cases: Sequence[tuple[float, float, str]]) -> Any:
         stretches = {
             "left": [low for low, _, _ in told],
             "right": [high for _, high, _ in told],
-            "case": [inert(case) for *_, case in told],
         }
+        about = {"case": [inert(case) for *_, case in told]}
         colours = {"fill_color": "accent" if odd else "soft", "line_color": "paper"}
-        hover(plot, [draw(plot, Quad, stretches, colours, bottom=0.25, top=0.85, fill_alpha=0.55)], {"case": ""})
+        drawn = draw(plot, "Quad", stretches, colours, about, bottom=0.25, top=0.85, fill_alpha=0.55)
+        hover(plot, [drawn], {"case": ""})
     return plot
 
 
 def _panel(
-    across: Any,
+    across: Model,
     heading: str,
     unit: str,
     series: dict[str, tuple[Floats, Floats]],
     throttled: Sequence[tuple[float, float]],
     *,
     last: bool,
-) -> Any:
+) -> Model:
     values = np.concatenate([values for _, values in series.values()])
     low, high = (0.0, float(values.max())) if values.min() >= 0 else (float(values.min()), float(values.max()))
     room = 0.4 * (high - low) or 1.0
     plot = canvas(PANEL + (22 if last else 0), across, span(low, high + room), below=last)
-    zoom = BoxZoomTool(dimensions="width", visible=False)
-    plot.add_tools(zoom)
-    plot.toolbar.active_drag = zoom
+    zoomed(plot)
     if throttled:
         begins, ends = zip(*throttled, strict=True)
-        draw(plot, VStrip, {"x0": begins, "x1": ends}, {"fill_color": "bad"}, fill_alpha=0.22, line_alpha=0.0)
-    ticks(plot.yaxis[0], {mark: _in(unit, mark) for mark in (low, (low + high) / 2, high)})
+        draw(plot, "VStrip", {"x0": begins, "x1": ends}, {"fill_color": "bad"}, fill_alpha=0.22, line_alpha=0.0)
+    ticks(plot, "left", {mark: _in(unit, mark) for mark in (low, (low + high) / 2, high)})
     for index, (metric, (times, found)) in enumerate(series.items()):
         at, shown = thinned(times, found)
-        columns = {"x": at, "y": shown, "words": [_in(unit, value) for value in shown]}
-        line = draw(plot, Line, columns, {"line_color": LINES[index]}, line_width=1.5, line_dash=DASHES[index])
+        about = {"words": [_in(unit, value) for value in shown]}
+        colours = {"line_color": LINES[index]}
+        line = draw(plot, "Line", {"x": at, "y": shown}, colours, about, line_width=1.5, line_dash=DASHES[index])
         hover(plot, [line], {"words": metric.replace("_", " ")}, mode="vline")
     named = heading if len(series) == 1 else f"{heading}: {', '.join(metric.replace('_', ' ') for metric in series)}"
-    title = {"x": [across.start], "y": [high + room], "text": [named]}
+    title = {"x": [across.properties["start"]], "y": [high + room], "text": [named]}
     words(plot, title, "soft", text_baseline="top", x_offset=6, y_offset=2)
     return plot
 

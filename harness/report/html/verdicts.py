@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from harness.model import BASELINE, Measurement, Outcome, metric
 from harness.report.content import Content, Row, Section
 from harness.report.details import ARITHMETIC, LOADERS, detail_rows
-from harness.report.html.forest import Effect, drawable, forest
+from harness.report.html.forest import drawable, on_two_scales
 from harness.report.html.glance import TONES, effect_of
 from harness.report.html.parts import (
     Cell,
@@ -30,8 +30,6 @@ Cases = Mapping[str, Sequence[Measurement]]
 Details = Mapping[tuple[str, str], Sequence[tuple[str, Mapping[str, str]]]]
 
 MOST_READINGS = 40
-MOST_ROWS_DRAWN = 60
-"""Rows of one figure: a taller drawing is beyond what some browsers hold."""
 
 _COLUMNS = (
     Column("claim"), Column("case"), Column("variant"), Column("verdict"), Column("effect", True),
@@ -73,30 +71,12 @@ def verdict_table(run: Run, told: Content) -> Table:
 
 
 def forests(told: Content) -> list[Figure]:
-    """The claims' forest plots on two scales, small effects and large ones, in pieces where there are very many.
-
-    A figure for each claim would show no more and take a second longer to make.
-    """
-    scales: dict[str, list[Effect]] = {_SMALL: [], _LARGE: []}
-    for section in told.sections:
-        effects = [effect for row in section.rows if (effect := effect_of(section, row, named=True)) is not None]
-        scales[_SMALL if all(map(_close, effects)) else _LARGE] += effects
-    figures: list[Figure] = []
-    for scale, effects in scales.items():
-        for start in range(0, len(effects), MOST_ROWS_DRAWN):
-            piece = effects[start : start + MOST_ROWS_DRAWN]
-            title = scale if len(effects) <= MOST_ROWS_DRAWN else f"{scale}, from {piece[0].label}"
-            drawn = forest(f"forest-{len(figures)}", title, piece)
-            if drawn is not None:
-                figures.append(drawn)
-    return figures
-
-
-_SMALL, _LARGE = "Claims whose effects are small", "Claims whose effects are large"
-
-
-def _close(effect: Effect) -> bool:
-    return all(1 / 1.6 < value < 1.6 for value in (effect.ratio, effect.low, effect.high) if value is not None)
+    """The claims' forest plots on two scales."""
+    claims = (
+        [effect for row in section.rows if (effect := effect_of(section, row, named=True)) is not None]
+        for section in told.sections
+    )
+    return on_two_scales(claims, "Claims whose effects are small", "Claims whose effects are large")
 
 
 def cases_of(run: Run) -> dict[str, list[Measurement]]:

@@ -51,6 +51,7 @@
   }
   async function draw(script) {
     const item = JSON.parse(script.textContent);
+    item.doc.version = Bokeh.version;
     const box = document.getElementById(script.dataset.figure);
     const manager = await Bokeh.embed.embed_item(item, box.id);
     const view = [...manager][0];
@@ -59,6 +60,11 @@
   }
   async function drawAll() {
     for (const script of all("script[data-figure]")) {
+      const folded = script.closest("details.later:not([open])");
+      if (folded) {
+        folded.addEventListener("toggle", () => draw(script), { once: true });
+        continue;
+      }
       await draw(script);
       await new Promise((done) => setTimeout(done));
     }
