@@ -111,6 +111,10 @@ def main() -> None:
             count = options.runs // share
             show(f"trend of {count} runs, {count * SAMPLES} samples", "trend", "--last", str(count), repeats=3)
         show("trend --effect", "trend", "--effect", repeats=3)
+        for words in (["report", "latest"], ["compare", "latest~1", "latest"], ["trend"]):
+            page = Path(scratch) / "page.html"
+            show(f"{' '.join(words)} --html", *words, "--html", str(page), repeats=3)
+            print(f"  its page: {page.stat().st_size / 1e6:.2f} MB")
         samples = 99 * SAMPLES // INVOCATIONS
         show(f"compare of two runs of {samples} samples each", "compare", "latest~1", "latest", "--results", str(large))
 

@@ -1,23 +1,30 @@
-"""The HTML page in a real browser: it draws, sorts, filters, opens, changes theme, prints, and fetches nothing.
-
-Needs Chromium and ChromeDriver (``apt-get install chromium chromium-driver``) and Selenium.
-"""
+"""The HTML page in a real browser: it draws, sorts, filters, opens, changes theme, prints, and fetches nothing."""
 
 from __future__ import annotations
 
 import base64
-import io
-import json
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from browsing import (
+    brightness,
+    complaints,
+    faults,
+    hovered,
+    needs_chromium,
+    picture,
+    requests,
+    rows,
+    show,
+    sideways,
+    width,
+)
 from pages import HOSTILE, full_run, hostile_run, telemetry
-from PIL import Image
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from harness.report.html import save_page
 from harness.report.html.parts import Part
@@ -26,44 +33,7 @@ from harness.report.html.timeline import timelines
 from harness.report.html.traces import trace_grid
 from harness.report.words import inert
 
-selenium = pytest.importorskip("selenium", reason="needs Selenium")
-axe = pytest.importorskip("axe_core_python.selenium", reason="needs axe-core-python")
-
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.actions.action_builder import ActionBuilder  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs Chromium and ChromeDriver: apt-get install chromium chromium-driver"
-)
-
-PATIENCE = 60.0
-QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking",    "--disable-component-update", "--disable-sync",
-    "--window-size=1280,900", "--force-color-profile=srgb",
-    "--disable-dev-shm-usage", "--force-prefers-reduced-motion",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One Chromium for all of these tests, with a profile of its own."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for flag in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(service=Service(DRIVER), options=options)
-    try:
-        yield driver
-    finally:
-        driver.quit()
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -100,69 +70,6 @@ def page(opened: Any, full: Path) -> Any:
     opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     opened.execute_script("document.querySelector('.controls .reset').click(); window.scrollTo(0, 0)")
     return opened
-
-
-def show(browser: Any, file: Path) -> Any:
-    """Open a file and wait until its figures are drawn."""
-    browser.get(file.as_uri())
-    WebDriverWait(browser, PATIENCE, 0.05).until(
-        lambda driver: driver.execute_script("return document.documentElement.dataset.drawn") == "yes"
-    )
-    return browser
-
-
-def complaints(browser: Any) -> list[str]:
-    """What the console was told that is more than information."""
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] not in ("INFO", "DEBUG")]
-
-
-def requests(browser: Any) -> list[str]:
-    """The address of everything that the browser set out to fetch."""
-    events = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
-    return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-
-
-def rows(browser: Any, column: str) -> list[str]:
-    """The words of a column in the rows that can be seen, from the top down."""
-    found: list[str] = browser.execute_script(
-        """const index = [...document.querySelectorAll("table.entries > thead th")].findIndex(
-             (head) => head.textContent.trim() === arguments[0]);
-           return [...document.querySelectorAll("table.entries > tbody")].filter((body) => !body.hidden)
-             .map((body) => body.rows[0].cells[index].innerText.trim());""",
-        column,
-    )
-    return found
-
-
-def picture(browser: Any, name: str) -> Image.Image:
-    """A figure as it is seen."""
-    element = browser.find_element(By.ID, name)
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-    return Image.open(io.BytesIO(element.screenshot_as_png)).convert("RGB")
-
-
-def brightness(image: Image.Image) -> float:
-    """The mean of all pixels, 0 to 255."""
-    grey = image.convert("L").tobytes()
-    return sum(grey) / len(grey)
-
-
-def faults(browser: Any) -> list[str]:
-    """What axe-core finds of serious or critical accessibility faults."""
-    found = axe.Axe().run(browser)["violations"]
-    return [
-        f"{fault['id']}: {fault['help']}: {[node['html'][:200] for node in fault['nodes'][:3]]}"
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-    ]
-
-
-def width(browser: Any, pixels: int) -> None:
-    """Make the page as wide as a phone's screen, say."""
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": pixels, "height": 800, "deviceScaleFactor": 1, "mobile": False},
-    )
 
 
 def test_it_draws_and_asks_nobody(opened: Any, full: Path) -> None:
@@ -269,13 +176,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Any) -> None:
     """At 360 pixels nothing is wider than the screen; rows are cards that name their cells."""
     width(page, 360)
     page.execute_script("document.querySelector('.expand').click()")
-    wide = page.execute_script(
-        """return [...document.querySelectorAll("main *, header *")].filter((each) =>
-             each.getBoundingClientRect().right > 361 && !each.closest(".scroll, .unseen, thead, pre"))
-             .slice(0, 5).map((each) => each.outerHTML.slice(0, 120))"""
-    )
-    assert wide == []
-    assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+    assert sideways(page) == []
     shown = page.execute_script(
         "return getComputedStyle(document.querySelector('tr.entry td:nth-child(2)'), '::before').content"
     )
@@ -309,30 +210,7 @@ def test_hostile_names_do_nothing(browser: Any, tmp_path: Path) -> None:
     text = browser.find_element(By.TAG_NAME, "main").text
     for name in HOSTILE[:-1]:
         assert inert(name)[:40] in " ".join(text.split())
-    figure = browser.find_element(By.ID, "forest-0")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", figure)
-    x, y = browser.execute_script(
-        """const view = [...Bokeh.index].find((each) => arguments[0].contains(each.el));
-           const { data } = view.model.renderers.find((each) => each.glyph.type === "Scatter").data_source;
-           const box = view.el.getBoundingClientRect();
-           return [view.frame.x_scale.compute(data.x[0]) + box.left,
-                   view.frame.y_scale.compute(data.y[0]) + box.top];""",
-        figure,
-    )
-    pointer = ActionBuilder(browser)
-    pointer.pointer_action.move_to_location(round(x), round(y))
-    pointer.perform()
-    seen = WebDriverWait(browser, PATIENCE, 0.05).until(
-        lambda driver: driver.execute_script(
-            """const found = [];
-               const walk = (node) => { for (const each of node.querySelectorAll("*")) {
-                 if (each.classList.contains("tip")) found.push(each.textContent);
-                 if (each.shadowRoot) walk(each.shadowRoot); } };
-               walk(document);
-               return found.join(" ");"""
-        )
-    )
-    assert "<img src=x" in seen
+    assert "<img src=x" in hovered(browser, "forest-0")
     assert browser.execute_script("return document.querySelectorAll('img').length") == 0
     assert browser.title == title and "pwned" not in title
     assert complaints(browser) == []

@@ -8,19 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from compared import two_runs
 from rich.console import Console
-from saved import ENVIRONMENT, claim, contests, save
 
-from harness.compare.across import across
-from harness.compare.columns import Axis, columns
-from harness.model import Measurement, Status, Trial
 from harness.report.comparing.content import comparing_paper
 from harness.report.paper import Column, Line, Paper, Table
 from harness.report.paper.markdown import markdown
 from harness.report.paper.terminal import show_paper
 from harness.report.surroundings import differing
 from harness.report.trending.content import spark
-from harness.store import load
 
 DATA = Path(__file__).parent / "data"
 
@@ -38,30 +34,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def told(tmp_path: Path, utc: None) -> Paper:
     """Two runs with all that a comparison can have to tell."""
-    one, memory = claim("A1"), claim("M1", metric="peak_bytes")
-    failing = [
-        Measurement(m.case, m.claim, m.invocation, trials=(m.trials[0], Trial("gone", Status.FAILED, "ValueError: no")))
-        for m in contests(one, "f", 7, gone=1e-3)
-    ]
-    first = [
-        *contests(one, "m", 7, quick=0.5e-3, alike=1e-3),
-        *contests(one, "f", 7, gone=1e-3),
-        *contests(one, "few", 7),
-        *contests(memory, "x-1", 7, lean=1.2e-3),
-    ]
-    second = [
-        *contests(one, "m", 8, salt=1, quick=1.5e-3, alike=0.9e-3),
-        *failing,
-        *contests(one, "few", 3, salt=2),
-        *contests(memory, "x-1", 7, salt=2, lean=1.2e-3),
-        *contests(memory, "x-2", 7),
-    ]
-    newer = {**ENVIRONMENT, "software": {**ENVIRONMENT["software"], "torch": "2.15.0", "dali": "2.4"}}
-    runs = [
-        load(save(tmp_path / "before", [one, memory], first)),
-        load(save(tmp_path / "after", [one, memory], second, environment=newer, started="2026-01-03T03:04:05+00:00")),
-    ]
-    return comparing_paper(across(columns([("before", runs[0]), ("after", runs[1])], Axis.RUN), Axis.RUN))
+    return comparing_paper(two_runs(tmp_path))
 
 
 def shown(paper: Paper, width: int) -> str:

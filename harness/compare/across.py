@@ -32,8 +32,9 @@ _NEARLY_ALL = 0.8
 class Line:
     """Two cells compared by one metric.
 
-    ``levels`` are the metric's typical values. ``verdicts`` are those on the claim in either column's run, ``effect``
-    is how the variant's ratio to its baseline differs between them; both only where columns are runs or machines.
+    ``levels`` are the metric's typical values, ``margin`` is the share that counts as no difference. ``verdicts`` are
+    those on the claim in either column's run, ``effect`` is how the variant's ratio to its baseline differs between
+    them; both only where columns are runs or machines.
     """
 
     case: str
@@ -45,6 +46,7 @@ class Line:
     cells: tuple[Cell, Cell]
     verdicts: tuple[Verdict | None, Verdict | None] = (None, None)
     effect: Difference | None = None
+    margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def across(columns: Sequence[Column], axis: Axis) -> Across:
                 judged.get((question.columns[1], question.case, question.variant)),
             ),
             None if question.effect is None else next(effects),
+            question.shift.margin,
         )
         for question, difference in zip(asked, differences, strict=True)
     )

@@ -29,12 +29,17 @@ def quantity(value: float, unit: str) -> str:
     """Three digits and a scaled unit: ``1.23 ms``, ``12.0 MiB``; ``4.56 k`` where it is neither time nor bytes."""
     if not _finite(value):
         return "?"
-    scale = {"s": _TIMES, "B": _BYTES}.get(unit, _COUNTS)
-    # 0.9995 and more would round up to a 1000 of the smaller unit
-    factor, name = next(((factor, name) for factor, name in scale if abs(value) >= 0.9995 * factor), scale[-1])
+    factor, name = scale_of(value, unit)
     if value == int(value) and factor == 1.0 and unit != "s":
         return f"{value:.0f} {name}".rstrip()
     return f"{digits(value / factor)} {name}".rstrip() if value else f"0 {unit}"
+
+
+def scale_of(value: float, unit: str) -> tuple[float, str]:
+    """What `quantity` divides such a value by, and the unit it then has: 0.00123 s gives 0.001 and ``ms``."""
+    scale = {"s": _TIMES, "B": _BYTES}.get(unit, _COUNTS)
+    # 0.9995 and more would round up to a 1000 of the smaller unit
+    return next(((factor, name) for factor, name in scale if abs(value) >= 0.9995 * factor), scale[-1])
 
 
 def digits(value: float) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from harness.compare.across import Across, Apart, Line
 from harness.compare.columns import Axis
+from harness.compare.columns import Column as Measured
 from harness.compare.evidence import is_exact
 from harness.model import BASELINE, Comparison, Difference, Differs, Direction, Verdict, metric, parameters
 from harness.report import paper
 from harness.report.header import header_lines
 from harness.report.paper import Column, Notes, Paper, Table, Tone
 from harness.report.readings import single
-from harness.report.surroundings import differing
+from harness.report.surroundings import Differing, differing
 from harness.report.words import effect, inert, interval, quantity, two_sizes
 
 SEQUENTIAL = (
@@ -25,6 +26,8 @@ SEQUENTIAL = (
 _MOST_DIFFERING = 40
 _LABEL = 60
 _UNTOLD = frozenset({"warnings"})
+_ASKED = ("profile", "data", "step")
+"""What a run was asked for, of which a comparison tells what differs."""
 
 COLUMNS = (
     Column("case", "case", foreign=True),
@@ -51,22 +54,19 @@ _APART = (
 _NO_DIFFERENCE = (Differs.NOT_SHOWN, Differs.TOO_FEW)
 
 
-def comparing_paper(found: Across, differs_in: Sequence[str] = ()) -> Paper:
-    """The whole comparison; ``differs_in`` is said of the runs on top of what their environments say."""
+def comparing_paper(found: Across) -> Paper:
+    """The whole comparison; its tables are those of `by_claim`, in that order, and of what cannot be compared."""
     notes = Notes()
     many = len(found.columns) > 2
-    by_claim: dict[str, list[Line]] = defaultdict(list)
-    for line in found.lines:
-        by_claim[line.claim].append(line)
     tables = [
         Table(
             "",
             COLUMNS,
             tuple(_row(line, many=many, axis=found.axis, notes=notes) for line in lines),
             foreign=inert(claim) or "(a claim no run names)",
-            below=_sentence(found, claim),
+            below=sentence(found, claim),
         )
-        for claim, lines in by_claim.items()
+        for claim, lines in by_claim(found).items()
     ]
     if found.apart:
         tables.append(_separate(found, many=many))
@@ -75,12 +75,20 @@ def comparing_paper(found: Across, differs_in: Sequence[str] = ()) -> Paper:
         warnings.insert(0, SEQUENTIAL)
     return Paper(
         title(found),
-        tuple(_facts(found, differs_in)),
+        (*held(found), *_differs(found)),
         tuple(inert(warning, 1000) for warning in warnings),
         tuple(tables),
         notes.texts,
         closing(found),
     )
+
+
+def by_claim(found: Across) -> Mapping[str, Sequence[Line]]:
+    """The lines by their claims, in the order in which those come up."""
+    grouped: dict[str, list[Line]] = defaultdict(list)
+    for line in found.lines:
+        grouped[line.claim].append(line)
+    return grouped
 
 
 def title(found: Across) -> str:
@@ -94,11 +102,11 @@ def title(found: Across) -> str:
 def closing(found: Across) -> str:
     """The counts: ``3 slower, 1 faster, 40 no difference shown; 2 cannot be compared``."""
     words = Counter(word(line.difference) for line in found.lines)
-    told = ", ".join(f"{words[name]} {name}" for name in _WORDS if words[name]) or "nothing could be compared"
+    told = ", ".join(f"{words[name]} {name}" for name in WORDS if words[name]) or "nothing could be compared"
     return f"{told}; {len(found.apart)} cannot be compared" if found.apart else told
 
 
-_WORDS = ("slower", "more", "faster", "less", *map(str, _NO_DIFFERENCE), "same")
+WORDS = ("slower", "more", "faster", "less", *map(str, _NO_DIFFERENCE), "same")
 
 
 def word(difference: Difference) -> str:
@@ -121,7 +129,8 @@ def better(difference: Difference) -> bool | None:
     return (difference.differs is Differs.LOWER) is (direction is Direction.LOWER)
 
 
-def _facts(found: Across, differs_in: Sequence[str]) -> Iterable[tuple[str, str]]:
+def held(found: Across) -> Sequence[tuple[str, str]]:
+    """The runs that are compared, when and where each was held."""
     runs = {}
     for column in found.columns if found.axis is not Axis.VARIANT else found.columns[:1]:
         for run in column.runs:
@@ -131,23 +140,37 @@ def _facts(found: Across, differs_in: Sequence[str]) -> Iterable[tuple[str, str]
                 name,
                 ", ".join(filter(None, (told.get("run"), told.get("machine")))),
             )
-    yield from runs.values()
+    unknown = [
+        ("unknown", f"{inert(column.label, _LABEL)} recorded no environment")
+        for column in found.columns
+        if found.axis is not Axis.VARIANT and not column.runs[-1].environment
+    ]
+    return [*runs.values(), *unknown]
+
+
+def differences(found: Across) -> list[Differing]:
+    """In what the columns differ: what their runs were asked for, then their environments."""
     if found.axis is Axis.VARIANT:
-        return
-    for words in differs_in:
-        yield "differs", words
+        return []
+    asked = [Differing(name, tuple(_asked(column, name) for column in found.columns)) for name in _ASKED]
     environments = [column.runs[-1].environment for column in found.columns]
-    differences = differing(environments, _UNTOLD)
-    for difference in differences[:_MOST_DIFFERING]:
+    return [each for each in asked if len(set(each.values)) > 1] + differing(environments, _UNTOLD)
+
+
+def _asked(column: Measured, name: str) -> str:
+    return ", ".join(dict.fromkeys(inert(run.facts.get(name) or "none", 80) for run in column.runs))
+
+
+def _differs(found: Across) -> Iterable[tuple[str, str]]:
+    told = differences(found)
+    for difference in told[:_MOST_DIFFERING]:
         yield "differs", f"{difference.name}: {' -> '.join(difference.values)}"
-    if len(differences) > _MOST_DIFFERING:
-        yield "differs", f"and in {len(differences) - _MOST_DIFFERING} more"
-    for column in found.columns:
-        if not column.runs[-1].environment:
-            yield "unknown", f"{inert(column.label, _LABEL)} recorded no environment"
+    if len(told) > _MOST_DIFFERING:
+        yield "differs", f"and in {len(told) - _MOST_DIFFERING} more"
 
 
-def _sentence(found: Across, claim: str) -> str:
+def sentence(found: Across, claim: str) -> str:
+    """The claim in its own words; nothing where no run has it."""
     return next((inert(c.sentence) for column in found.columns for c in column.claims.values() if c.name == claim), "")
 
 
@@ -235,9 +258,14 @@ def _outcomes(line: Line) -> str:
 
 
 def _memory(line: Line) -> str:
-    """The first kind of memory that both sides have, side by side."""
+    found = memory(line)
+    return f"{found[0]}{two_sizes(*found[1:])}" if found else ""
+
+
+def memory(line: Line) -> tuple[str, float, float] | None:
+    """The first kind of memory that both sides have, with its bytes on either; None where there is none."""
     for name, label in (("peak_bytes", ""), ("pss_bytes", "PSS "), ("tree_bytes", "")):
         before, after = (single(cell.measurements, cell.variant, name) for cell in line.cells)
         if before is not None and after is not None:
-            return f"{label}{two_sizes(before[0], after[0])}"
-    return ""
+            return label, before[0], after[0]
+    return None

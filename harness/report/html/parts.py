@@ -90,6 +90,16 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The head of a page: verdicts' words with their counts and tones, warnings, what else is to be known, a table."""
+
+    counts: tuple[tuple[str, int, str], ...]
+    warnings: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    grid: Grid | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """A drawn figure: ``drawing`` is a Bokeh document, ``told`` says what it shows to those who cannot see it.
 

@@ -9,11 +9,12 @@ from itertools import pairwise
 from statistics import median
 
 from harness.compare.change import FEWEST
-from harness.model import Comparison, Course, Stretch, metric, parameters
+from harness.model import Comparison, Course, Direction, Stretch, metric, parameters
+from harness.plural import counted
 from harness.report.header import machine_lines
 from harness.report.paper import Column, Line, Notes, Paper, Table, Tone
 from harness.report.surroundings import differing
-from harness.report.words import digits, effect, inert, quantity
+from harness.report.words import digits, effect, inert, quantity, scale_of
 
 SPARKS = "▁▂▃▄▅▆▇█"
 PLAIN_SPARKS = "12345678"
@@ -27,7 +28,8 @@ HOW = (
 _UNTOLD = frozenset({"warnings", "git", "variables"})
 _MOST_EVENTS = 12
 
-_COLUMNS = (
+COLUMNS = (
+    Column("claim", "claim", foreign=True),
     Column("case", "case", foreign=True),
     Column("variant", "variant", foreign=True),
     Column("metric", "metric", foreign=True, rank=6),
@@ -58,40 +60,54 @@ def trend_paper(
 ) -> Paper:
     """The trend of these runs, oldest first; ``left_out`` says which others were not taken, and why."""
     notes = Notes()
-    changed = [course for course in courses if len(course.stretches) > 1]
-    steady = [course for course in courses if len(course.stretches) == 1]
     tables: list[Table] = []
-    for heading, group in (("Changed", changed), ("No change shown", steady)):
-        if group:
-            rows = tuple(_row(course, runs, notes, effects=effects, unicode=unicode) for course in group)
-            tables.append(Table(f"{heading} ({len(group)})", _with_claim(), rows, below="" if tables else HOW))
+    for heading, group in grouped(courses).items():
+        rows = tuple(_row(course, runs, notes, effects=effects, unicode=unicode) for course in group)
+        tables.append(Table(f"{heading} ({len(group)})", COLUMNS, rows, below="" if tables else HOW))
+    changed = sum(len(course.stretches) > 1 for course in courses)
     return Paper(
-        f"{'Effects' if effects else 'Times'} over {len(runs)} runs of one machine",
+        f"{'Effects' if effects else 'Times'} over {counted(len(runs), 'run')} of one machine",
         (*_facts(runs), *(("left out", inert(why)) for why in left_out)),
         (),
         tuple(tables),
         notes.texts,
-        f"{len(changed)} of {len(courses)} courses changed",
+        f"{changed} of {counted(len(courses), 'course')} changed",
     )
 
 
-def _with_claim() -> tuple[Column, ...]:
-    return (Column("claim", "claim", foreign=True), *_COLUMNS)
+def grouped(courses: Sequence[Course]) -> Mapping[str, Sequence[Course]]:
+    """The courses by whether a change is shown, those that changed first; no group is empty."""
+    changed = [course for course in courses if len(course.stretches) > 1]
+    steady = [course for course in courses if len(course.stretches) == 1]
+    return {heading: group for heading, group in (("Changed", changed), ("No change shown", steady)) if group}
+
+
+def better(course: Course) -> bool | None:
+    """Whether the last change was an improvement; None where none is shown or the metric has no direction."""
+    direction = metric(course.metric).direction
+    if len(course.stretches) < 2 or direction is Direction.NONE:
+        return None
+    before, after = course.stretches[-2:]
+    return (after.level < before.level) is (direction is Direction.LOWER)
 
 
 def _facts(runs: Sequence[Held]) -> list[tuple[str, str]]:
     if not runs:
         return []
-    told = [("runs", f"{_when(runs[0])} to {_when(runs[-1])}"), *machine_lines(runs[-1].environment)]
+    told = [("runs", f"{when(runs[0])} to {when(runs[-1])}"), *machine_lines(runs[-1].environment)]
     events = []
     for before, after in pairwise(runs):
         found = differing([before.environment, after.environment], _UNTOLD)
         if found:
             words = "; ".join(f"{each.name}: {' -> '.join(each.values)}" for each in found[:4])
             more = f"; and in {len(found) - 4} more" if len(found) > 4 else ""
-            events.append(("became", f"{_when(after)} {words}{more}"))
+            events.append(("became", f"{when(after)} {words}{more}"))
     left = len(events) - _MOST_EVENTS
-    return [*told, *events[-_MOST_EVENTS:], *([("became", f"other {left} times before")] if left > 0 else [])]
+    return [
+        *told,
+        *events[-_MOST_EVENTS:],
+        *([("became", f"other {counted(left, 'time')} before")] if left > 0 else []),
+    ]
 
 
 def _row(course: Course, runs: Sequence[Held], notes: Notes, *, effects: bool, unicode: bool) -> Line:
@@ -102,8 +118,8 @@ def _row(course: Course, runs: Sequence[Held], notes: Notes, *, effects: bool, u
         "case": inert(parameters(course.case)),
         "variant": inert(course.variant),
         "metric": "" if course.metric == "seconds" else inert(course.metric, 60),
-        "level": _level(course, now.level, effects=effects),
-        "interval": _interval(course, now, effects=effects),
+        "level": level_of(course, now.level, effects=effects),
+        "interval": interval_of(course, now, effects=effects),
         "course": spark(course.levels, unicode=unicode),
         "runs": str(len(there)),
         "changed": "; ".join(_change(course, before, after, runs) for before, after in pairwise(course.stretches)),
@@ -113,33 +129,28 @@ def _row(course: Course, runs: Sequence[Held], notes: Notes, *, effects: bool, u
         remarks.append(f"fewer than {FEWEST} runs: no change could be shown")
     if course.memory > 0:
         remarks.append(f"neighbouring runs are alike (correlation {course.memory:.2f}), which was allowed for")
-    tone = Tone.PLAIN
-    if len(course.stretches) > 1:
-        worse = now.level > course.stretches[-2].level
-        tone = Tone.BAD if worse else Tone.GOOD
+    tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[better(course)]
     return Line(cells, {"changed": tone}, notes.of(*remarks))
 
 
 def _change(course: Course, before: Stretch, after: Stretch, runs: Sequence[Held]) -> str:
     told = effect(Comparison(course.metric, 0, after.level / before.level, None, None))
-    return f"{told} from {_when(runs[after.start])} (run {after.start + 1})"
+    return f"{told} from {when(runs[after.start])} (run {after.start + 1})"
 
 
-def _level(course: Course, level: float, *, effects: bool) -> str:
+def level_of(course: Course, level: float, *, effects: bool) -> str:
+    """A level of this course in words: a quantity, or the effect against the baseline."""
     return effect(Comparison(course.metric, 0, level)) if effects else quantity(level, metric(course.metric).unit)
 
 
-def _interval(course: Course, stretch: Stretch, *, effects: bool) -> str:
+def interval_of(course: Course, stretch: Stretch, *, effects: bool) -> str:
+    """The 95 % interval of a stretch's level in the same words; nothing where there is none."""
     if stretch.low is None or stretch.high is None:
         return ""
     if effects:
-        return f"{_level(course, stretch.low, effects=True)} to {_level(course, stretch.high, effects=True)}"
+        return f"{level_of(course, stretch.low, effects=True)} to {level_of(course, stretch.high, effects=True)}"
     # in the level's own unit, so that three digits of each can be compared
-    shown = quantity(stretch.level, metric(course.metric).unit)
-    number, _, unit = shown.partition(" ")
-    if not math.isfinite(stretch.level) or not float(number):
-        return ""
-    scale = stretch.level / float(number)
+    scale, unit = scale_of(stretch.level, metric(course.metric).unit)
     return f"{digits(stretch.low / scale)} to {digits(stretch.high / scale)} {unit}".rstrip()
 
 
@@ -165,5 +176,6 @@ def spark(levels: Sequence[float | None], *, unicode: bool = True) -> str:
     )
 
 
-def _when(run: Held) -> str:
+def when(run: Held) -> str:
+    """The day on which a run was held, or its name where it does not say."""
     return inert(run.started[:10] or run.label, 40)

@@ -13,13 +13,17 @@ RUN = "a folder, a name, the beginning of either, latest, latest~1 or baseline"
 
 _FORMS = {
     "markdown": "as Markdown, for pull requests",
-    "csv": "the numbers as CSV",
-    "parquet": "the numbers as Parquet",
+    "csv": "as CSV, numbers only",
+    "parquet": "as Parquet, numbers only",
     "junit": "as JUnit XML",
-    "benchmark-json": "the times as pytest-benchmark's JSON",
+    "benchmark-json": "as pytest-benchmark's JSON, times only",
     "json": "as JSON, for machines",
     "html": "as one HTML page that works offline",
 }
+
+
+FILES_ONLY = ("parquet", "html")
+"""Forms that do not go to the standard output."""
 
 
 def add_report(commands: Any, report: Command) -> None:
@@ -46,7 +50,7 @@ def add_comparing(commands: Any, compare: Command, trend: Command) -> None:
         "--by", choices=("run", "machine", "variant"), default="run", help="what is set side by side; default: run"
     )
     add_results(parser)
-    add_forms(parser, "markdown", "csv", "parquet", "junit", "json")
+    add_forms(parser, "markdown", "csv", "parquet", "junit", "json", "html")
     parser.set_defaults(command=compare)
 
     parser = commands.add_parser(
@@ -60,7 +64,7 @@ def add_comparing(commands: Any, compare: Command, trend: Command) -> None:
     parser.add_argument("--last", type=_count, metavar="N", help="only the last N runs")
     parser.add_argument("--machine", metavar="ID", help="this machine; default: that of the latest run")
     add_results(parser)
-    add_forms(parser, "markdown", "csv", "parquet", "json")
+    add_forms(parser, "markdown", "csv", "parquet", "json", "html")
     parser.set_defaults(command=trend)
 
 
@@ -99,9 +103,8 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 def add_forms(parser: argparse.ArgumentParser, *names: str) -> None:
     """An option for each of these forms."""
     for name in names:
-        parser.add_argument(
-            f"--{name}", type=Path, metavar="FILE", help=f"also write it {_FORMS[name]}; - is the standard output"
-        )
+        stdout = "" if name in FILES_ONLY else "; - is the standard output"
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write it {_FORMS[name]}{stdout}")
 
 
 def _count(text: str) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from harness.archive import Entry, find, open_entry
 from harness.compare.across import Across, across
 from harness.compare.columns import Axis, columns
 from harness.compare.throttle import marked_run
 from harness.report.comparing.content import comparing_paper
+from harness.report.paper import Paper
 from harness.report.paper.terminal import show_paper
 from harness.run.saved.writing import as_json, check_forms, complain, console, write_forms
 from harness.store import Run, StoreError
@@ -31,9 +33,9 @@ def compare(options: argparse.Namespace) -> int:
         if len(made) < 2:
             raise StoreError(_single(axis, labelled))
         found = across(made, axis)
-        told = comparing_paper(found, _asked(labelled))
+        told = comparing_paper(found)
         show_paper(told, console(options))
-        _write(options, found)
+        _write(options, found, told)
     except StoreError as error:
         complain(error)
         return TOOL_ERROR
@@ -44,25 +46,27 @@ def compare(options: argparse.Namespace) -> int:
     return CANNOT_JUDGE
 
 
-def _write(options: argparse.Namespace, found: Across) -> None:
+def _write(options: argparse.Namespace, found: Across, told: Paper) -> None:
     from harness.report.comparing import records
     from harness.report.files import csv_of, write_parquet
     from harness.report.paper.markdown import markdown
 
+    def page(path: Path) -> None:
+        from harness.report.html import save_page
+        from harness.report.html.compared_page import compared_page
+
+        save_page(compared_page(found, told), path)
+
     write_forms(
         options,
         {
-            "markdown": lambda: markdown(comparing_paper(found, _asked(_runs(found)))),
+            "markdown": lambda: markdown(told),
             "csv": lambda: csv_of(records.records(found)),
             "junit": lambda: records.junit(found),
             "json": lambda: as_json(records.document(found)),
         },
-        {"parquet": lambda path: write_parquet(records.records(found), path)},
+        {"parquet": lambda path: write_parquet(records.records(found), path), "html": page},
     )
-
-
-def _runs(found: Across) -> list[tuple[str, Run]]:
-    return [(column.label, run) for column in found.columns for run in column.runs]
 
 
 def _labels(entries: list[Entry]) -> list[str]:
@@ -90,13 +94,3 @@ def _single(axis: Axis, labelled: list[tuple[str, Run]]) -> str:
         if any(run.measurements for _, run in labelled)
         else (f"{name} holds no finished measurement")
     )
-
-
-def _asked(labelled: list[tuple[str, Run]]) -> list[str]:
-    """What the runs were asked for, as far as it differs."""
-    told = []
-    for name in ("profile", "data", "step"):
-        values = [str(run.facts.get(name) or "") for _, run in labelled]
-        if len(set(values)) > 1:
-            told.append(f"{name}: {' -> '.join(value or 'none' for value in values)}")
-    return told

@@ -11,6 +11,7 @@ from harness.archive import Entry, entries, find, open_entry
 from harness.compare.columns import machine_of
 from harness.compare.comparable import device_kind
 from harness.compare.trend import Trends
+from harness.plural import counted
 from harness.report.paper.terminal import show_paper
 from harness.report.trending.content import Held, trend_paper
 from harness.run.saved.writing import as_json, check_forms, complain, console, write_forms
@@ -58,7 +59,8 @@ def _trend(options: argparse.Namespace) -> int:
             group.trends.add(run)
             group.held.append(Held(entry.label, entry.started, run.environment))
         if last is None:
-            complain(StoreError(f"none of {len(chosen)} runs in {options.results} holds a finished measurement"))
+            read = counted(len(chosen), "run")
+            complain(StoreError(f"none of {read} in {options.results} holds a finished measurement"))
             return CANNOT_JUDGE
         kind = _machine(groups, options.machine) if options.machine else last
         group = groups[kind]
@@ -70,13 +72,20 @@ def _trend(options: argparse.Namespace) -> int:
             )
             return CANNOT_JUDGE
         left_out = [_left_out(other, kind, found) for other, found in groups.items() if other != kind]
-        left_out += [f"{empty} runs without a finished measurement"] if empty else []
+        left_out += [f"{counted(empty, 'run')} without a finished measurement"] if empty else []
         screen = console(options)
         unicode = screen.encoding.lower().startswith("utf")
-        show_paper(trend_paper(courses, group.held, left_out, effects=options.effect, unicode=unicode), screen)
+        told = trend_paper(courses, group.held, left_out, effects=options.effect, unicode=unicode)
+        show_paper(told, screen)
         from harness.report.files import csv_of, write_parquet
         from harness.report.paper.markdown import markdown
         from harness.report.trending import records
+
+        def page(path: Path) -> None:
+            from harness.report.html import save_page
+            from harness.report.html.trend_page import trend_page
+
+            save_page(trend_page(courses, group.held, told, effects=options.effect), path)
 
         write_forms(
             options,
@@ -85,7 +94,7 @@ def _trend(options: argparse.Namespace) -> int:
                 "csv": lambda: csv_of(records.records(courses, group.held)),
                 "json": lambda: as_json(records.document(courses, group.held, effects=options.effect)),
             },
-            {"parquet": lambda path: write_parquet(records.records(courses, group.held), path)},
+            {"parquet": lambda path: write_parquet(records.records(courses, group.held), path), "html": page},
         )
     except StoreError as error:
         complain(error)
@@ -124,4 +133,4 @@ def _left_out(other: Kind, kind: Kind, group: _Group) -> str:
         for name, theirs, ours in zip(("machine", "device", "data"), other, kind, strict=True)
         if theirs != ours
     )
-    return f"{len(group.held)} {'run' if len(group.held) == 1 else 'runs'}: {why}"
+    return f"{counted(len(group.held), 'run')}: {why}"

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from harness.report.files import MissingPackage
 from harness.report.words import inert
+from harness.run.saved.arguments import FILES_ONLY
 from harness.store import StoreError
 
 STDOUT = Path("-")
@@ -39,7 +40,7 @@ def check_forms(options: argparse.Namespace) -> None:
     """Raises StoreError for forms that cannot be written, before anything is read or shown."""
     if sum(getattr(options, form, None) == STDOUT for form in FORMS) > 1:
         raise StoreError("only one form can go to the standard output")
-    for form in ("parquet", "html"):
+    for form in FILES_ONLY:
         if getattr(options, form, None) == STDOUT:
             raise StoreError(f"--{form} does not go to the standard output: name a file")
 

@@ -1,0 +1,166 @@
+"""The page of a trend: what changed and when, every course, and its levels over the runs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from harness.compare.change import FEWEST
+from harness.model import Course, metric
+from harness.plural import counted
+from harness.report import paper
+from harness.report.html.courses import course_figures
+from harness.report.html.parts import (
+    BAD,
+    DIM,
+    GOOD,
+    OPEN,
+    Cell,
+    Choice,
+    Column,
+    Entry,
+    Facts,
+    Figure,
+    Page,
+    Part,
+    Table,
+    Told,
+    without_empty,
+)
+from harness.report.paper import Paper
+from harness.report.trending.content import COLUMNS, HOW, Held, better, grouped
+from harness.report.words import inert
+
+Rows = Sequence[tuple[Course, paper.Line]]
+"""Courses beside their words."""
+
+MOST_OPEN = 12
+"""Figures drawn at once; the others wait in their list until they are opened."""
+
+_STEADY, _SHORT = "no change shown", "too few runs"
+_SHOWN = tuple(column for column in COLUMNS if column.name != "course")
+_NUMERIC = frozenset({"level", "interval", "runs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How many of a part's figures are drawn at once, and what is said of those that are not in it."""
+
+    open: int
+    said: str
+
+
+def trend_page(courses: Sequence[Course], runs: Sequence[Held], told: Paper, *, effects: bool) -> Page:
+    """What there is to show of a trend, in the words of its paper."""
+    rows = [
+        pair
+        for group, table in zip(grouped(courses).values(), told.tables, strict=True)
+        for pair in zip(group, table.lines, strict=True)
+    ]
+    return Page(
+        inert(told.title, 200),
+        tuple(told.facts),
+        tuple(_parts(rows, runs, told, effects=effects)),
+        tuple(told.footnotes),
+    )
+
+
+def _parts(rows: Rows, runs: Sequence[Held], told: Paper, *, effects: bool) -> Iterator[Part]:
+    kinds = Counter(_kind(course) for course, _ in rows)
+    counts = tuple((name, kinds[name], _tone_of(name, rows)) for name in _KINDS if kinds[name])
+    yield Part("glance", "At a glance", "told.html", Told(counts, tuple(told.warnings), (HOW,)))
+    yield Part("courses", "Every course", "table.html", _table(rows, told))
+    figures = course_figures([course for course, _ in rows], runs, effects=effects)
+    yield Part("levels", "Over the runs", "courses.html", _drawn(rows, figures), tuple(figures))
+
+
+def _drawn(rows: Rows, figures: Sequence[Figure]) -> Drawn:
+    cases = {(course.case, course.metric): False for course, _ in rows}
+    for course, _ in rows:
+        cases[course.case, course.metric] |= len(course.stretches) > 1
+    left = len(cases) - len(figures)
+    said = f"{counted(left, 'case')} more are in the table alone: this page would be too long." if left else ""
+    changed = sum(cases.values())
+    return Drawn(min(MOST_OPEN, changed or 1, len(figures)), said)
+
+
+_KINDS = ("slower", "more", "faster", "less", _STEADY, _SHORT)
+
+
+def _kind(course: Course) -> str:
+    if len(course.stretches) > 1:
+        before, after = course.stretches[-2:]
+        up, down = ("slower", "faster") if metric(course.metric).unit == "s" else ("more", "less")
+        return up if after.level > before.level else down
+    return _STEADY if sum(level is not None for level in course.levels) >= FEWEST else _SHORT
+
+
+def _tone(course: Course) -> str:
+    return {_STEADY: DIM, _SHORT: OPEN}.get(_kind(course), {True: GOOD, False: BAD, None: ""}[better(course)])
+
+
+def _tone_of(name: str, rows: Rows) -> str:
+    tones = {_tone(course) for course, _ in rows if _kind(course) == name}
+    return tones.pop() if len(tones) == 1 else ""
+
+
+def _table(rows: Rows, told: Paper) -> Table:
+    columns = (
+        *(Column(column.title, column.name in _NUMERIC) for column in _SHOWN[:1]),
+        Column("verdict"),
+        *(Column(column.title, column.name in _NUMERIC) for column in _SHOWN[1:]),
+    )
+    cells = [_cells(course, row) for course, row in rows]
+    kept, shown = without_empty(columns, cells)
+    kinds = Counter(_kind(course) for course, _ in rows)
+    claims = [(claim, sum(1 for _ in own)) for claim, own in groupby(sorted(inert(c.claim) for c, _ in rows))]
+    return Table(
+        "Every course of this trend",
+        shown,
+        tuple(
+            Entry(
+                tuple(own[index] for index in kept), _kind(course), inert(course.claim), _facts(course, row, told), (),
+                " ".join((inert(course.case), _kind(course), *(row.cells[each.name] for each in _SHOWN))).lower(),
+            )
+            for own, (course, row) in zip(cells, rows, strict=True)
+        ),
+        tuple(Choice(name, kinds[name], _tone_of(name, rows)) for name in _KINDS if kinds[name]),
+        tuple(Choice(claim, count) for claim, count in claims),
+        "claim",
+    )  # fmt: skip
+
+
+def _cells(course: Course, row: paper.Line) -> tuple[Cell, ...]:
+    now = course.stretches[-1]
+    keys: dict[str, float | None] = {"level": now.level, "interval": now.low, "runs": float(row.cells["runs"])}
+    if len(course.stretches) > 1:
+        keys["changed"] = math.log(now.level / course.stretches[-2].level)
+    cells = [
+        Cell(
+            row.cells[column.name], keys.get(column.name), _tone(course) if column.name == "changed" else "",
+            notes=row.notes if column.name == "runs" else (),
+        )
+        for column in _SHOWN
+    ]  # fmt: skip
+    kind = _kind(course)
+    return (cells[0], Cell(kind, _KINDS.index(kind), _tone(course), sign=True), *cells[1:])
+
+
+def _facts(course: Course, row: paper.Line, told: Paper) -> tuple[Facts, ...]:
+    pairs = [
+        ("case", row.cells["case"]),
+        ("metric", inert(metric(course.metric).meaning)),
+        ("changed", row.cells["changed"]),
+        ("level now", row.cells["level"]),
+        ("95 % interval", row.cells["interval"]),
+        ("runs", row.cells["runs"]),
+        ("p of a change", f"{course.p:.2g}" if 0 <= course.p < 1 else ""),
+    ]
+    facts = [Facts("What was found", tuple((label, words) for label, words in pairs if words))]
+    if row.notes:
+        notes = tuple((str(number), told.footnotes[number - 1]) for number in row.notes)
+        facts.append(Facts("To be borne in mind", notes))
+    return tuple(facts)
