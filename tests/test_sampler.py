@@ -150,6 +150,16 @@ def test_the_thread_ends_when_it_is_told_to() -> None:
     assert sampler.samples >= 1
 
 
+@pytest.mark.timeout(20)
+def test_a_thread_that_looks_seldom_ends_at_once() -> None:
+    """Whoever looks every hundred seconds holds nobody up for so long."""
+    before = threading.active_count()
+    sampler = Sampler([], 0.01, lambda _: None)
+    sampler.start()
+    sampler.stop()
+    assert threading.active_count() == before
+
+
 @pytest.mark.parametrize(
     ("shares", "most"),
     [
