@@ -17,9 +17,9 @@ SIDES = {"cpu": (512, 1024, 2048, 4096), "cuda": (2048, 4096, 8192, 16384)}
 ARITHMETIC = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "tf32", "fp16", "bf16")}
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
-LONGEST_PRODUCT = {"cpu": 0.05, "cuda": 0.5}
-"""Seconds that a product may be expected to take: what takes a few cores that long keeps them all busy at half its size
-already, and where half precision is emulated, a large one would take many."""
+LONGEST_PRODUCT = {"cpu": 0.15, "cuda": 0.5}
+"""Seconds that a product may be expected to take: what takes cores longer keeps them all busy at half its size already,
+and where half precision is emulated, a large one would take many."""
 
 Seconds = Callable[..., float]
 
