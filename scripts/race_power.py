@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--step", default="none")
     parser.add_argument("--races", type=int, default=10)
+    parser.add_argument("--grid", type=int, default=GRID_HEATS, help="heats of the grid; its time is scaled to eight")
     parser.add_argument("--final", type=int, default=40, help="heats of the final among answers and foremost")
     parser.add_argument("--keep", type=Path, help="write every lap to this JSON file")
     parser.add_argument("--cores", type=int, default=2)
@@ -98,8 +99,8 @@ def main() -> None:
     rule = RaceRule()
     with TemporaryDirectory(prefix="race-power-") as scratch:
         with Heats(plan, Path(scratch)) as heats:
-            grid = _heats(heats, axes.grid(), GRID_HEATS, "grid", console)
-            grid_seconds = heats.seconds
+            grid = _heats(heats, axes.grid(), options.grid, "grid", console)
+            grid_seconds = heats.seconds * GRID_HEATS / options.grid
         _show(grid, rule, "The grid", console)
         answers: Counter[str] = Counter()
         shares: list[float] = []
