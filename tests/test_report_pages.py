@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from saved import claim, contests, save
 
 from harness.__main__ import main
 from harness.compare.columns import Axis
-from harness.model import Course, Stretch
+from harness.model import Course, Direction, Kind, Metric, Stretch
 from harness.report.comparing.content import comparing_paper
 from harness.report.html import courses
 from harness.report.html.compared_page import compared_page
@@ -29,6 +30,7 @@ from harness.report.html.render import html
 from harness.report.html.run_page import run_page
 from harness.report.html.timeline import timelines
 from harness.report.html.trend_page import trend_page
+from harness.report.trending import content
 from harness.report.trending.content import Held, better, interval_of, level_of, trend_paper
 from harness.report.words import inert
 
@@ -204,13 +206,19 @@ def test_figures_show_levels_and_their_intervals(trended: tuple[tuple[Course, ..
     assert rows[1][2] == "550 us" and " to " in rows[1][3]
 
 
-def test_a_change_is_good_or_bad_by_its_metric(trended: tuple[tuple[Course, ...], list[Held]]) -> None:
+def test_a_change_is_good_or_bad_by_its_metric(
+    trended: tuple[tuple[Course, ...], list[Held]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Longer is worse; where a metric has no direction neither is said."""
     made, _ = trended
     slower = next(course for course in made if course.variant == "quick" and len(course.stretches) > 1)
     faster = next(course for course in made if course.variant == "slack")
     assert (better(slower), better(faster)) == (False, True)
     assert better(replace(slower, metric="free_bytes")) is None
+    rate = Metric("rate", "1/s", Direction.HIGHER, Kind.NOISY, "items a second")
+    monkeypatch.setattr(content, "metric", lambda _: rate)
+    assert (better(slower), better(faster)) == (True, False)
+    monkeypatch.undo()
     assert better(next(course for course in made if len(course.stretches) == 1)) is None
 
 
@@ -225,12 +233,25 @@ def test_intervals_are_in_the_level_s_own_unit(trended: tuple[tuple[Course, ...]
 def test_a_page_that_would_be_too_long_says_what_it_leaves_out(
     trended: tuple[tuple[Course, ...], list[Held]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cases beyond the points that there is room for are in the table alone."""
+    """Cases beyond what there is room for are in the table alone."""
     made, runs = trended
-    monkeypatch.setattr(courses, "MOST_POINTS", 3 * RUNS)
+    monkeypatch.setattr(courses, "MOST_BYTES", 22_000)
     page = trend_page(made, runs, trend_paper(made, runs), effects=False)
     assert [figure.title for figure in page.figures] == ["A1 m"]
     assert "1 case more" in Reader(html(page)).text
+
+
+def test_a_trend_of_200_cases_fits_into_a_page() -> None:
+    """Three variants each, 200 runs: the file stays below 5 MB, and is as long as that allows."""
+    spread = [1e-3 * (1 + 0.01 * math.sin(run * 12.9898)) for run in range(200)]
+    made = [
+        Course(f"bench_c.py::bench_c[size-{case}-float32]", "C1", variant, "seconds", tuple(spread),
+               (Stretch(0, 200, 1e-3, 0.999e-3, 1.001e-3),), 0.5, 0.1)
+        for case in range(200) for variant in ("baseline", "variant_1", "variant_2")
+    ]  # fmt: skip
+    runs = [Held(f"run-{run}", f"2026-01-01T{run:06}", {}) for run in range(200)]
+    text = html(trend_page(made, runs, trend_paper(made, runs), effects=False))
+    assert 3e6 < len(text.encode()) < 5e6
 
 
 def test_the_command_writes_a_trend_s_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

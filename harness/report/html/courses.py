@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,13 +15,15 @@ from harness.report.html.parts import BAD, GOOD, Figure, Grid
 from harness.report.trending.content import Held, better, interval_of, level_of, when
 from harness.report.words import digits, inert, scale_of
 
-MOST_POINTS = 300_000
-"""Points of all figures together: more would take the page beyond 5 MB."""
+MOST_BYTES = 1_900_000
+"""Of all figures together: with the plotting library and a table of 200 cases the page then stays below 5 MB."""
 
 PANEL = 104
 
 _CALM = 0.01
 """A share: what moves by less is drawn flat."""
+
+_MOST_DECIMALS = 8
 
 _LABELLED = (1 / 6, 1 / 2, 5 / 6)
 """Where along the axis runs are named: far enough from its ends for a date."""
@@ -32,12 +35,13 @@ def course_figures(courses: Sequence[Course], runs: Sequence[Held], *, effects: 
     for course in courses:
         grouped[course.case, course.metric].append(course)
     figures: list[Figure] = []
-    points = 0
+    size = 0
     for own in sorted(grouped.values(), key=lambda own: not changed(own)):
-        points += len(own) * len(runs)
-        if points > MOST_POINTS:
+        figure = _figure(f"course-{len(figures)}", own, runs, effects=effects)
+        size += len(json.dumps(figure.drawing))
+        if size > MOST_BYTES:
             break
-        figures.append(_figure(f"course-{len(figures)}", own, runs, effects=effects))
+        figures.append(figure)
     return figures
 
 
@@ -134,8 +138,11 @@ def _bounds(course: Course, factor: float) -> tuple[float, float]:
 
 def _heights(low: float, high: float) -> list[tuple[float, str]]:
     places = (low, (low + high) / 2, high)
-    short = [digits(place) for place in places]
-    told = short if len(set(short)) == len(short) else [f"{place:.5g}" for place in places]
+    told = [digits(place) for place in places]
+    decimals = 1
+    while len(set(told)) < len(told) and decimals < _MOST_DECIMALS:
+        told = [f"{place:.{decimals}f}" for place in places]
+        decimals += 1
     return list(zip(places, told, strict=True))
 
 
