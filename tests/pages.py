@@ -190,8 +190,8 @@ class Reader(HTMLParser):
         self.tags.append(tag)
         self.attributes += [(tag, name, value or "") for name, value in attrs]
         if tag in ("script", "style"):
-            self._inside = "json" if ("type", "application/json") in attrs else "code"
-            self.data += [""] if self._inside == "json" else []
+            self._inside = "data" if ("type", "application/gzip") in attrs else "code"
+            self.data += [""] if self._inside == "data" else []
 
     def handle_endtag(self, tag: str) -> None:
         """Text again."""
@@ -200,7 +200,7 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """What stands between tags."""
-        if self._inside == "json":
+        if self._inside == "data":
             self.data[-1] += data
         elif not self._inside:
             self.words.append(data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import subprocess
@@ -91,17 +93,21 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
         assert inert(name)[:40] in read.text
     assert "\u202e" not in text and "\x00" not in text and "n" * 400 not in text
     for data in read.data:
-        assert "<" not in data
-        json.loads(data)
+        assert re.fullmatch(r"[A-Za-z0-9+/=]+", data)
+        unpacked(data)
+
+
+def unpacked(text: str) -> Any:
+    """What a figure's script element holds."""
+    return json.loads(gzip.decompress(base64.b64decode(text, validate=True)))
 
 
 @pytest.mark.parametrize("value", ["</script>", "<!--", "\u2028", "&amp;", "\ud800", "]]>"])
 def test_data_cannot_leave_its_element(value: str) -> None:
-    """What is embedded as JSON reads back the same and holds nothing that HTML or JavaScript would take up."""
+    """What is embedded reads back the same and holds nothing that HTML or JavaScript would take up."""
     text = str(embedded({value: [value]}))
-    assert json.loads(text) == {value: [value]}
-    assert re.fullmatch(r"[\x20-\x7e]*", text)
-    assert not set("<>&") & set(text)
+    assert unpacked(text) == {value: [value]}
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+", text)
 
 
 def test_a_row_opens_to_all_that_is_known_of_it(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """A page's parts as one HTML file that needs nothing else: styles, scripts and figures are inside.
 
-Whatever comes from a record is data. Jinja escapes it, scripts get it as JSON that cannot end its element, and a policy
-in the page lets no script run but the two whose digests it names, and nothing at all be fetched.
+Whatever comes from a record is data. Jinja escapes it, scripts get it packed, in letters that end no element, and a
+policy in the page lets no script run but the two whose digests it names, and nothing at all be fetched.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 from functools import cache
@@ -19,7 +20,6 @@ from markupsafe import Markup
 from harness.report.html.parts import SIGNS, Page
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_UNSAFE = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
 def html(page: Page) -> str:
@@ -52,8 +52,9 @@ def policy(scripts: list[str]) -> str:
 
 
 def embedded(value: Any) -> Markup:
-    """JSON inside a script element: no character that could end the element or start a comment, ASCII throughout."""
-    return Markup(json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_UNSAFE))
+    """Packed JSON inside a script element: a sixth of its length, and letters that no HTML is made of."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Markup(base64.b64encode(gzip.compress(text.encode("ascii"), mtime=1)).decode("ascii"))
 
 
 @cache

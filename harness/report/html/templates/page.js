@@ -49,8 +49,12 @@
   function repaint() {
     for (const view of views.values()) paint(view.model);
   }
+  async function unpacked(text) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  }
   async function draw(script) {
-    const item = JSON.parse(script.textContent);
+    const item = await unpacked(script.textContent);
     item.doc.version = Bokeh.version;
     const box = document.getElementById(script.dataset.figure);
     const manager = await Bokeh.embed.embed_item(item, box.id);
