@@ -50,6 +50,9 @@ Rows = Sequence[tuple[Line, paper.Line]]
 
 MOST_HEADLINES = 20
 
+_WORTH_TELLING = 0.0005
+"""The share from which a row tells what its runs wandered."""
+
 _IN_DETAILS = frozenset({"effect", "claims"})
 """Columns for which a page has no room beside the others: they are told where a row is opened."""
 
@@ -199,7 +202,7 @@ def _facts(found: Across, told: Paper, line: Line, row: paper.Line) -> tuple[Fac
         ("invocations", row.cells["units"]),
         ("measured", "side by side, block by block" if difference.paired else "one after the other"),
     ]
-    if difference.wandered and difference.differs is not Differs.TOO_FEW:
+    if difference.wandered >= _WORTH_TELLING and difference.differs is not Differs.TOO_FEW:
         pairs.append(("wandered", f"{difference.wandered:.1%} while a run was held; the interval holds it"))
     facts = [Facts("What was found", tuple((label, words) for label, words in pairs if words))]
     if row.notes:

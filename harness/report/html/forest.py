@@ -142,7 +142,7 @@ def _tick_labels(low: float, high: float) -> dict[float, str]:
     labels = {1.0: "equal"}
     close = low > 0.6 and high < 1.6
     steps = _CLOSE if close else _SPREAD[1:]
-    room = (math.log(high) - math.log(low)) / 8
+    room = (math.log(high) - math.log(low)) / 6.5  # a label's width on a phone
     for up in (True, False):
         last = 0.0
         for step in steps:
