@@ -1,14 +1,14 @@
 """What watching costs: 5 ms rounds of compute with the watch on and off by turns, and the watch's own CPU time.
 
 One process measures round after round and is not spoken to; this one watches it in one of every two slots, first or
-second in random mirror pairs, and sleeps through the other. A slot is as short as two looks of the watch, for noise
-lives at 0.1 to 10 seconds: what differs between two neighbouring slots is the watch and little else. A pair of slots is
-a unit of evidence: the log ratio of the mean of all rounds within the one to that within the other.
+second in random mirror pairs, and sleeps through the other. A slot is as short as one look at the host, or four at a
+GPU, for noise lives at 0.1 to 10 seconds: what differs between two neighbouring slots is the watch and little else. A
+pair of slots is a unit of evidence: the log ratio of the mean of all rounds within the one to that within the other.
 
 The mean over all pairs counts everything the watch does, the writing now and then too, and everything the neighbours
 do. The quiet pairs, the 70 % with the smallest product of both times, say more exactly what the typical slot loses.
 
-    python scripts/watch_cost.py [--pairs 750] [--slot 0.1] [--hertz 20] [--device cpu]
+    python scripts/watch_cost.py [--pairs 375] [--slot 0.2] [--hertz 20] [--device cpu]
 """
 
 from __future__ import annotations
@@ -194,8 +194,8 @@ def compare(what: str, options: argparse.Namespace, folder: Path) -> None:
 def main() -> None:
     """Print the cost for work on one thread and on all cores; on a GPU for one kernel after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=750)
-    parser.add_argument("--slot", type=float, default=0.1, help="seconds of rounds with or without the watch")
+    parser.add_argument("--pairs", type=int, default=375)
+    parser.add_argument("--slot", type=float, default=0.2, help="seconds of rounds with or without the watch")
     parser.add_argument("--hertz", type=float, default=20.0)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--measuring", action="store_true", help=argparse.SUPPRESS)

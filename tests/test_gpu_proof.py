@@ -146,7 +146,7 @@ def test_the_noise_floor_is_by_claim(tmp_path: Path) -> None:
 def test_what_the_watch_costs_is_read_from_its_script() -> None:
     """Percent of longer rounds with their bounds, and percent of a core; nothing where it says nothing."""
     text = (
-        "one thread: rounds of 6.1 ms, 600 pairs of slots of 0.1 s\n"
+        "one thread: rounds of 6.1 ms, 300 pairs of slots of 0.2 s\n"
         "  mean round with the watch: +0.012 % (-0.050 % to +0.071 %; goal: below 0.5 %)\n"
         "  round in quiet pairs with the watch: -0.001 % (-0.020 % to +0.021 %; goal: below 0.5 %)\n"
         "  the watch: 0.210 % of one core at 20.0 samples a second (goal: below 0.5 %)\n"

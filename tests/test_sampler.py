@@ -16,7 +16,7 @@ from harness.model import HOST, QUANTITIES, Reading, metric
 from harness.probes.account import Account, account, descendants
 from harness.probes.machine import Machine, busy_seconds, recent_share, stalled_seconds
 from harness.probes.sampler import MOST, RECKON, Sampler
-from harness.probes.source import SHARE, SLOW, Source, fair_share
+from harness.probes.source import OFTEN, SHARE, SLOW, Source, fair_share
 
 
 class Stage:
@@ -83,6 +83,15 @@ def test_dear_sources_are_read_less_often() -> None:
     assert len(stage.moments("cheap")) == 2000
     assert 10 < len(stage.moments("dear")) < 200
     assert stage.sampler.cost_seconds / stage.clock.now() < 1.2 * SHARE
+
+
+def test_no_core_is_woken_for_nothing() -> None:
+    """Where nothing is due at the full rate, it sleeps until something is, on the same grid of moments."""
+    stage = Stage(looks=50, often=(OFTEN, 1e-5), slow=(SLOW, 1e-5))
+    stage.sampler.run()
+    assert stage.moments("often") == pytest.approx([0.05 + 0.2 * look for look in range(50)], abs=1e-3)
+    assert stage.moments("slow") == pytest.approx([0.05 + second for second in range(10)], abs=1e-3)
+    assert all(taken for taken in stage.taken)
 
 
 @pytest.mark.parametrize(("hertz", "waking", "rate"), [(20, 1e-4, 20), (20, 1e-3, 4.4), (100, 1e-3, 22), (2, 1e-3, 2)])

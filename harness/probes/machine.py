@@ -13,7 +13,7 @@ import psutil
 
 from harness.model import HOST
 from harness.probes.shared import SHARED_MEMORY, shared_bytes
-from harness.probes.source import SLOW, Source
+from harness.probes.source import OFTEN, SLOW, Source
 
 PROC = Path("/proc")
 KINDS = ("cpu", "memory", "io")
@@ -24,9 +24,10 @@ Values = Mapping[str, float]
 class Machine:
     """Readings of the machine from files that stay open.
 
-    At the full rate only the pressure on the cores is read: one small file, kept open, whose counter is exact to the
-    microsecond whenever it is read. What would have to walk through processes, or take a lock that a measured process
-    needs (``smaps_rollup`` holds its map of memory), is read between cases or in a solo pass, never here.
+    Nothing is read at the full rate: the pressure on the cores is a counter, exact to the microsecond whenever it is
+    read, and waking a core to read it holds up whoever computes there. What would have to walk through processes, or
+    take a lock that a measured process needs (``smaps_rollup`` holds its map of memory), is read between cases or in a
+    solo pass, never here.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Machine:
     def sources(self) -> list[Source]:
         """What there is to read."""
         return [
-            Source(HOST, lambda: self._pressure("cpu"), 0.0),
+            Source(HOST, lambda: self._pressure("cpu"), OFTEN),
             Source(HOST, lambda: self._pressure("memory"), SLOW),
             Source(HOST, lambda: self._pressure("io"), SLOW),
             Source(HOST, self._cores, SLOW),

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from itertools import count
+from math import ceil
 
 from harness.model import Reading
 from harness.probes.source import Source, fair_share
@@ -20,7 +21,7 @@ virtual ones are, is looked at less often."""
 USUAL = 20.0
 """Looks a second that this is the share for; whoever asks for more gives more."""
 
-SHORT = 0.1
+SHORT = 0.25
 """Seconds by which the end may be late: waiting for a lock costs half as much again of a wake-up as sleeping does."""
 
 Take = Callable[[list[Reading]], None]
@@ -82,18 +83,24 @@ class Sampler:
 
     def run(self) -> None:
         """Read until the end, in step with the clock: a sample that comes late moves none of those after it."""
-        reckoned = self.cost_seconds
+        since, reckoned = self._now(), self.cost_seconds
         begun = self._spent() - reckoned
-        due = self._now() + self._step
+        due = since + self._step
         for turn in count(1):
             if self._wait(max(0.0, due - self._now())):
                 return
             self.look()
             self.cost_seconds = self._spent() - begun
             if turn % RECKON == 0:
-                self._step = max(self._period, (self.cost_seconds - reckoned) / RECKON / self._share)
-                reckoned = self.cost_seconds
-            due = max(due + self._step, self._now())
+                taken = (self.cost_seconds - reckoned) / max(self._now() - since, 1e-9)
+                self._step = max(self._period, self._step * taken / self._share)
+                since, reckoned = self._now(), self.cost_seconds
+            due = max(due + self._steps(due) * self._step, self._now())
+
+    def _steps(self, moment: float) -> int:
+        """Steps from a look at that moment to the first at which anything will be due: no core is woken for nothing."""
+        earliest = min((source.due for source in self._sources), default=moment)
+        return 1 if earliest <= moment else ceil((earliest - moment) / self._step)
 
     def _rest(self, seconds: float) -> bool:
         """Sleep; whether the end has come meanwhile. Plain sleep is the cheapest, where the end can wait for it."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+OFTEN = 0.2
 SLOW = 1.0
 SELDOM = 10.0
-"""Seconds between two readings of what changes slowly, and of what hardly ever does."""
+"""Seconds between two readings of counters that lose nothing meanwhile, of what changes slowly, and of what hardly ever
+does."""
 
 SHARE = 0.003
 """The share of one core that all readings together may take. What is dear is read less often."""

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from harness.probes.gpu import Gpu
 
 HERTZ = 20.0
-PAIRS = 600
-"""Slots of a tenth of a second with the watch, each beside one without."""
+PAIRS = 300
+"""Slots of 0.2 s with the watch, each beside one without."""
 MOST_COST = 0.5
 """Percent."""
 
