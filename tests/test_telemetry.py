@@ -398,6 +398,8 @@ def test_a_quiet_machine_needs_no_remark(tmp_path: Path) -> None:
         series(UUID, "uncorrected_errors", [0, 0]),
     )
     assert remarks(tmp_path, *quiet) == ""
+    installed = (series(HOST, "load", [3.1]), series(HOST, "pressure_cpu", [0.02]))
+    assert remarks(tmp_path, *installed) == ""  # the load of a minute ago
     line = watched_line(run_of(tmp_path, Telemetry(20.0, START, quiet, devices=(UUID,))))
     assert "1975 MHz (1970 to 1980)" in line
     assert "61 degrees Celsius at most" in line
@@ -408,6 +410,7 @@ def test_a_quiet_machine_needs_no_remark(tmp_path: Path) -> None:
     ("found", "words"),
     [
         ((series(HOST, "load", [3.1]), series(HOST, "pressure_cpu", [0.4])), ["load 3.1 on 4 cores", "40 %"]),
+        ((series(HOST, "load", [3.1]),), ["load 3.1 on 4 cores"]),
         ((series(HOST, "other_cores", [0.9], case=CASE, invocation=1),), ["others used 0.9 of 4 cores"]),
         ((series(HOST, "stolen_cores", [1.0], case=CASE, invocation=1),), ["took 1.0 of 4 cores"]),
         ((series(HOST, "pressure_io", [0.5], case=CASE, invocation=1),), ["input and output", "50 %"]),

@@ -14,7 +14,10 @@ from harness.report.words import inert, quantity
 from harness.store import Run
 
 BUSY = 0.5
-"""The share of the cores that others may want before a run, or use during it, without a word."""
+"""The share of the cores that others may want before a run without a word."""
+
+WAITED = 0.1
+"""The share of the time before a run in which tasks may have waited for a core without a word."""
 
 USED_BY_OTHERS = 0.1
 """The share of the cores that processes outside the run may use while it measures, without a word."""
@@ -115,12 +118,11 @@ def _host(run: Run) -> Iterator[str]:
         for each in run.telemetry.series
         if each.device == HOST and not each.case and each.moments[:1] and each.moments[0] <= run.telemetry.start + 1e-3
     }
-    load, pressure = before.get("load", 0.0), before.get("pressure_cpu", 0.0)
-    if load > BUSY * cores:
-        yield (
-            f"the machine was busy before the run: load {load:.1f} on {counted(cores, 'core')}, "
-            f"tasks waited for a core {_percent(pressure)} of the time"
-        )
+    load, pressure = before.get("load", 0.0), before.get("pressure_cpu")
+    # The load average is of a minute, in which something may have been installed: pressure is of ten seconds.
+    if load > BUSY * cores and (pressure is None or pressure > WAITED):
+        told = "" if pressure is None else f", tasks waited for a core {_percent(pressure)} of the time"
+        yield f"the machine was busy before the run: load {load:.1f} on {counted(cores, 'core')}{told}"
     during = _values(run, measuring=True).get(HOST, {})
     others = median(during.get("other_cores", [0.0]))
     if others > USED_BY_OTHERS * cores:
