@@ -2,6 +2,8 @@
 
 import gc
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -14,6 +16,10 @@ with suppress(ImportError):
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
 
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    # A shell's background job is deaf to Ctrl-C, and so would be all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
     # Tests may run side by side; a pytest that one of them starts is nobody's worker.

@@ -49,7 +49,7 @@ def test_frames_are_made_once(results: Path) -> None:
     assert run.samples is run.samples
     assert list(run.verdicts.verdict) == ["holds"]
     assert run.folder.name == "2026-01-02_10-00-00"
-    assert "1 cases, 7 measurements" in repr(run)
+    assert "1 case, 7 measurements" in repr(run)
     assert set(run.memory.metric) == {"peak_bytes"}
     assert len(run.telemetry) == len(run.energy) == 0
     versions = run.environment.set_index("name").value
