@@ -15,6 +15,7 @@ from harness.loading.images.dataset import Photographs
 from harness.loading.images.folder import Image
 from harness.loading.loaders import background, dali, nodes, spdl
 from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loaders.threaded import ThreadedLoader
 from harness.loading.loaders.uint8 import Uint8Loader
 from harness.loading.loop.epoch import Step
 from harness.loading.loop.loader import Loader
@@ -121,7 +122,7 @@ def _forking(
 
 
 def _threaded(
-    loader: Callable[..., Loader],
+    loader: type[ThreadedLoader],
     prepare: Prepare,
     setting: Setting,
     images: Sequence[Image],

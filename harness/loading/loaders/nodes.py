@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import torch
-from torch.utils.data import Dataset, SequentialSampler, default_collate
+from torch.utils.data import SequentialSampler, default_collate
 
-from harness.loading.loop.epoch import Batch, Step
-from harness.loading.loop.loader import Loader, moved
+from harness.loading.loaders.threaded import ThreadedLoader
+from harness.loading.loop.epoch import Batch
+from harness.loading.loop.loader import moved
 
 THREADS = ("(_apply_udf)", "(_populate_queue)", "(_sort_worker)", "(_pin_memory_loop)")
 """How the names of the threads end that nodes start."""
@@ -25,32 +25,11 @@ def missing() -> str | None:
     return None
 
 
-class NodesLoader(Loader):
-    """Samples of a map-style dataset from ``threads`` threads, in order, and batches of them ``ahead`` at most.
+class NodesLoader(ThreadedLoader):
+    """Threads of torchdata's nodes, which are reset by each epoch; their threads end with it."""
 
-    ``dataset`` makes the dataset; what it does should leave Python's lock alone, as decoders and tensors do. The nodes
-    are reset by each epoch; their threads end with it.
-    """
-
-    def __init__(
-        self,
-        dataset: Callable[[], Dataset[Any]],
-        *,
-        batch_size: int,
-        threads: int,
-        ahead: int = 2,
-        pin_memory: bool = False,
-        non_blocking: bool = False,
-        device: torch.device | str = "cpu",
-        step: Step | None = None,
-    ) -> None:
-        super().__init__(device=device, step=step)
-        self.dataset: Any = dataset()
-        self.batch_size = batch_size
-        self.threads = threads
-        self.ahead = ahead
-        self.pin_memory = pin_memory
-        self.non_blocking = non_blocking
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._chain: list[Any] = []
         self._strangers: set[threading.Thread] = set()
 

@@ -7,11 +7,11 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import default_collate
 
-from harness.loading.loop.epoch import Batch, Step
-from harness.loading.loop.loader import Loader, moved
+from harness.loading.loaders.threaded import ThreadedLoader
+from harness.loading.loop.epoch import Batch
+from harness.loading.loop.loader import moved
 
 
 def missing() -> str | None:
@@ -21,32 +21,14 @@ def missing() -> str | None:
     return None
 
 
-class SpdlLoader(Loader):
-    """Samples of a map-style dataset from ``threads`` threads, in order, and batches of them ``ahead`` at most.
+class SpdlLoader(ThreadedLoader):
+    """Threads of SPDL's.
 
-    ``dataset`` makes the dataset; what it does should leave Python's lock alone, as decoders and tensors do. Each epoch
-    has a pipeline of its own: one that lived on would begin the next epoch in somebody else's round.
+    Each epoch has a pipeline of its own: one that lived on would begin the next epoch in somebody else's round.
     """
 
-    def __init__(
-        self,
-        dataset: Callable[[], Dataset[Any]],
-        *,
-        batch_size: int,
-        threads: int,
-        ahead: int = 2,
-        pin_memory: bool = False,
-        non_blocking: bool = False,
-        device: torch.device | str = "cpu",
-        step: Step | None = None,
-    ) -> None:
-        super().__init__(device=device, step=step)
-        self.dataset: Any = dataset()
-        self.batch_size = batch_size
-        self.threads = threads
-        self.ahead = ahead
-        self.pin_memory = pin_memory
-        self.non_blocking = non_blocking
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._live: Any = None
 
     def batches(self) -> Iterator[Batch]:

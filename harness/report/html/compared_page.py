@@ -40,6 +40,8 @@ from harness.report.html.parts import (
     Part,
     Table,
     Told,
+    common_tone,
+    found_facts,
     without_empty,
 )
 from harness.report.paper import Paper
@@ -113,8 +115,7 @@ def _counts(rows: Rows) -> tuple[tuple[str, int, str], ...]:
 
 def _tone_of(name: str, rows: Rows) -> str:
     """The tone of a verdict's word: that of its rows, none where some of them are better and others worse."""
-    tones = {_tone(line) for line, _ in rows if word(line.difference) == name}
-    return tones.pop() if len(tones) == 1 else ""
+    return common_tone(_tone(line) for line, _ in rows if word(line.difference) == name)
 
 
 def _tone(line: Line) -> str:
@@ -204,11 +205,7 @@ def _facts(found: Across, told: Paper, line: Line, row: paper.Line) -> tuple[Fac
     ]
     if difference.wandered >= _WORTH_TELLING and difference.differs is not Differs.TOO_FEW:
         pairs.append(("wandered", f"{difference.wandered:.1%} while a run was held; the interval holds it"))
-    facts = [Facts("What was found", tuple((label, words) for label, words in pairs if words))]
-    if row.notes:
-        notes = tuple((str(number), told.footnotes[number - 1]) for number in row.notes)
-        facts.append(Facts("To be borne in mind", notes))
-    return tuple(facts)
+    return found_facts(pairs, row.notes, told.footnotes)
 
 
 def _apart(told: Paper) -> Grid:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,6 +140,20 @@ class Page:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "figures", tuple(figure for part in self.parts for figure in part.figures))
+
+
+def found_facts(pairs: Iterable[tuple[str, str]], notes: Iterable[int], footnotes: Sequence[str]) -> tuple[Facts, ...]:
+    """What an opened row says: the pairs that have words, and the footnotes of these numbers, where there are any."""
+    facts = [Facts("What was found", tuple((label, words) for label, words in pairs if words))]
+    if told := tuple((str(number), footnotes[number - 1]) for number in notes):
+        facts.append(Facts("To be borne in mind", told))
+    return tuple(facts)
+
+
+def common_tone(tones: Iterable[str]) -> str:
+    """The one tone that all of these are; none where they differ."""
+    different = set(tones)
+    return different.pop() if len(different) == 1 else ""
 
 
 def without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]]) -> tuple[list[int], tuple[Column, ...]]:

@@ -28,6 +28,8 @@ from harness.report.html.parts import (
     Part,
     Table,
     Told,
+    common_tone,
+    found_facts,
     without_empty,
 )
 from harness.report.paper import Paper
@@ -103,8 +105,7 @@ def _tone(course: Course) -> str:
 
 
 def _tone_of(name: str, rows: Rows) -> str:
-    tones = {_tone(course) for course, _ in rows if _kind(course) == name}
-    return tones.pop() if len(tones) == 1 else ""
+    return common_tone(_tone(course) for course, _ in rows if _kind(course) == name)
 
 
 def _table(rows: Rows, told: Paper) -> Table:
@@ -159,8 +160,4 @@ def _facts(course: Course, row: paper.Line, told: Paper) -> tuple[Facts, ...]:
         ("runs", row.cells["runs"]),
         ("p of a change", f"{course.p:.2g}" if 0 <= course.p < 1 else ""),
     ]
-    facts = [Facts("What was found", tuple((label, words) for label, words in pairs if words))]
-    if row.notes:
-        notes = tuple((str(number), told.footnotes[number - 1]) for number in row.notes)
-        facts.append(Facts("To be borne in mind", notes))
-    return tuple(facts)
+    return found_facts(pairs, row.notes, told.footnotes)

@@ -20,6 +20,7 @@ from harness.report.html.parts import (
     Figure,
     Grid,
     Table,
+    found_facts,
     without_empty,
 )
 from harness.report.readings import measured, memory_growth, typical
@@ -123,12 +124,7 @@ def _facts(section: Section, row: Row, footnotes: Sequence[str]) -> tuple[Facts,
         ("would decide it", row.more),
         ("memory", row.memory),
     ]
-    facts = [Facts("What was found", tuple((label, words) for label, words in pairs if words))]
-    notes = [footnotes[number - 1] for number in row.notes if number <= len(footnotes)]
-    if notes:
-        numbered = tuple((str(number), note) for number, note in zip(row.notes, notes, strict=True))
-        facts.append(Facts("To be borne in mind", numbered))
-    return tuple(facts)
+    return found_facts(pairs, (number for number in row.notes if number <= len(footnotes)), footnotes)
 
 
 def _mean(ratio: float | None) -> str:

@@ -1,0 +1,39 @@
+"""What loaders have in common whose samples are made by threads of this process, by whatever library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from harness.loading.loop.epoch import Step
+from harness.loading.loop.loader import Loader
+
+
+class ThreadedLoader(Loader):
+    """Samples of a map-style dataset from ``threads`` threads, in order, and batches of them ``ahead`` at most.
+
+    ``dataset`` makes the dataset; what it does should leave Python's lock alone, as decoders and tensors do.
+    """
+
+    def __init__(
+        self,
+        dataset: Callable[[], Dataset[Any]],
+        *,
+        batch_size: int,
+        threads: int,
+        ahead: int = 2,
+        pin_memory: bool = False,
+        non_blocking: bool = False,
+        device: torch.device | str = "cpu",
+        step: Step | None = None,
+    ) -> None:
+        super().__init__(device=device, step=step)
+        self.dataset: Any = dataset()
+        self.batch_size = batch_size
+        self.threads = threads
+        self.ahead = ahead
+        self.pin_memory = pin_memory
+        self.non_blocking = non_blocking
