@@ -79,7 +79,7 @@ class Contest:
             raise RuntimeError(f"{self.case} holds two contests; write a second function or a parameter")
         self._called = True
         if not variants:
-            raise TypeError(f"{self.case} has a baseline and nothing to compare it with")
+            raise TypeError(f"{self.case} has a baseline and nothing to compare it with: name a variant, too")
         given = {BASELINE: as_variant(baseline), **{name: as_variant(value) for name, value in variants.items()}}
         work = Work(items, bytes, flops, decoded, self._arithmetic(given, precision) if flops else {})
         asked = Asked(given, same, reference, work, self._expectations(given, expect))
