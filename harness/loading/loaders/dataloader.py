@@ -114,7 +114,7 @@ def _feeders() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name == "QueueFeederThread"}
 
 
-def _let_end(strangers: set[threading.Thread], patience: float = 1.0) -> None:
+def _let_end(strangers: set[threading.Thread], patience: float = 5.0) -> None:
     # A closed queue's feeder thread ends by itself, a moment later; whoever counts threads now must not find it.
     end = time.monotonic() + patience
     for thread in _feeders() - strangers:
