@@ -18,7 +18,7 @@ import pytest
 from harness.compare import Thresholds, comparison, units, verdicts
 from harness.compare.evidence import UNBOUNDED, Unit
 from harness.compare.rules import decide, further, judged_by
-from harness.model import Claim, Expect, Measurement, Outcome, Status, Trial, Verdict
+from harness.model import BASELINE, Claim, Expect, Measurement, Outcome, Status, Trial, Verdict
 from harness.stats import quiet_ratio
 
 CLAIM = Claim("X1", "the tip is faster", "bench_x.py", "bench_x")
@@ -465,6 +465,16 @@ def test_a_metric_nobody_measured_asks_for_no_more() -> None:
     verdict = one(of_units([0.1] * 3), replace(CLAIM, metric="wait_seconds"))
     assert (verdict.outcome, verdict.more_units) == (Outcome.INCONCLUSIVE, 0)
     assert verdict.reason == "no round holds a usable wait_seconds"
+
+
+def test_a_baseline_alone_takes_a_look_of_units() -> None:
+    """Nothing is claimed of it; it stays open for as many units as a first look takes, and is then no more to do."""
+    trial = Trial(BASELINE, samples={"seconds": (1.0,) * 8})
+    units = [Measurement("x.py::bench_x", "X1", number, trials=(trial,)) for number in range(7)]
+    (open_,), (done,) = verdicts(CLAIM, units[:6]), verdicts(CLAIM, units)
+    assert (open_.outcome, open_.more_units, open_.variant) == (Outcome.INCONCLUSIVE, 1, "")
+    assert (done.outcome, done.more_units) == (Outcome.SKIPPED, 0)
+    assert "7 units kept for compare and the gate" in done.reason
 
 
 def test_each_variant_has_its_verdict() -> None:

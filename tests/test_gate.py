@@ -234,6 +234,13 @@ def test_a_slower_head_is_regressed(bout: Bout) -> None:
     assert found.head == pytest.approx(1.06 * (found.base or 0), rel=0.02)
 
 
+def test_a_baseline_alone_is_judged(bout: Bout) -> None:
+    """A gate needs no variants: the benchmark of a package of one's own may have a baseline and nothing beside it."""
+    result = bout.hold({A: {"variants": ["baseline"]}}, {A: {"variants": ["baseline"], "factor": 1.05}})
+    assert [(v.variant, v.outcome) for v in result.verdicts if v.metric == "seconds"] == [("baseline", Gated.REGRESSED)]
+    assert result.status == 1
+
+
 def test_a_faster_head_is_no_regression(bout: Bout) -> None:
     """Direction counts."""
     result = bout.hold({A: {"factor": 1.2}}, {A: {}})

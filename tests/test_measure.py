@@ -87,6 +87,13 @@ def test_without_a_pair_the_case_is_skipped(absent: tuple[str, ...]) -> None:
     assert set(states(found).values()) == {Status.SKIPPED}
 
 
+def test_a_baseline_alone_is_measured() -> None:
+    """A benchmark without variants claims nothing, and has times all the same."""
+    found = taken({BASELINE: lambda: 1}, variants=("",))
+    assert (found.status, states(found)) == (Status.MEASURED, {BASELINE: Status.MEASURED})
+    assert len(found.trials[0].samples["seconds"]) == 2
+
+
 def test_only_what_is_still_wanted() -> None:
     """Of the variants only the wanted ones are measured, and the baseline always."""
     found = taken(

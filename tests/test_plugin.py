@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.model import Claim
+from harness.plugin.fixture import Contest
+
 BENCHMARK = '''"""Twice the work takes longer."""
 import pytest, torch
 from harness import claim, Unavailable
@@ -19,6 +22,15 @@ from harness import claim, Unavailable
 def bench_good(contest, side):
     a = torch.rand(side, side)
     contest(baseline=lambda: a @ a, twice=lambda: (a @ a, a @ a)[0], absent=Unavailable("gone"), same=torch.equal)
+'''
+ALONE = '''"""Only timed."""
+import torch
+from harness import claim
+
+@claim("alone")
+def bench_alone(contest):
+    a = torch.rand(48, 48)
+    contest(baseline=lambda: a @ a)
 '''
 WRONG = '''"""Wrong is wrong."""
 import torch
@@ -61,6 +73,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     folder = tmp_path_factory.mktemp("view")
     (folder / "benchmarks").mkdir()
     (folder / "benchmarks" / "bench_good.py").write_text(BENCHMARK)
+    (folder / "benchmarks" / "bench_alone.py").write_text(ALONE)
     return folder, pytest_in(folder, "benchmarks", "--benchmark-json", "out.json")
 
 
@@ -69,7 +82,8 @@ def test_json_has_one_entry_for_each_variant(measured: tuple[Path, subprocess.Co
     folder, done = measured
     assert done.returncode == 0, done.stdout + done.stderr
     entries = {entry["name"]: entry for entry in json.loads((folder / "out.json").read_text())["benchmarks"]}
-    assert set(entries) == {f"bench_good[{side}]{name}" for side in (48, 96) for name in ("", ":twice")}
+    good = {f"bench_good[{side}]{name}" for side in (48, 96) for name in ("", ":twice")}
+    assert set(entries) == good | {"bench_alone"}
     for entry in entries.values():
         assert len(entry["stats"]["data"]) == entry["stats"]["rounds"] >= 6
         assert entry["stats"]["min"] == min(entry["stats"]["data"]) > 0
@@ -100,8 +114,8 @@ def test_pytest_benchmark_compare_reads_the_file(measured: tuple[Path, subproces
 def test_options_of_pytest_benchmark_work(measured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     """--benchmark-skip skips benchmarks, --benchmark-disable runs each once, --benchmark-compare-fail is refused."""
     folder, _ = measured
-    assert "2 skipped" in pytest_in(folder, "benchmarks", "--benchmark-skip").stdout
-    assert "2 passed" in pytest_in(folder, "benchmarks", "--benchmark-disable").stdout
+    assert "3 skipped" in pytest_in(folder, "benchmarks", "--benchmark-skip").stdout
+    assert "3 passed" in pytest_in(folder, "benchmarks", "--benchmark-disable").stdout
     refused = pytest_in(folder, "benchmarks", "--benchmark-compare-fail=mean:5%")
     assert refused.returncode != 0
     assert "sees only the baseline" in refused.stdout + refused.stderr
@@ -116,6 +130,13 @@ def test_a_wrong_variant_fails_its_test_and_has_no_entry(tmp_path: Path) -> None
     assert "wrong is wrong" in done.stdout
     entries = json.loads((tmp_path / "out.json").read_text())["benchmarks"]
     assert [entry["name"] for entry in entries] == ["bench_wrong"]
+
+
+def test_results_to_compare_need_a_rule() -> None:
+    """Only a baseline alone goes without ``same``; with a variant the message says what to give."""
+    contest = Contest("bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), None, "x", Path())
+    with pytest.raises(TypeError, match=r"bench_x does not say when results agree: give same=, torch.equal"):
+        contest(baseline=lambda: 0, tip=lambda: 0)
 
 
 def test_a_bare_pytest_does_not_collect_benchmarks(tmp_path: Path) -> None:

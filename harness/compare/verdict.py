@@ -195,8 +195,16 @@ def _nameless(question: _Question, lost: str) -> Verdict:
     if lost:
         return question.answer(Outcome.LOST, lost)
     if question.measurements:
-        return question.answer(Outcome.FAILED, "no measurement has a variant beside the baseline")
+        return _alone(question)
     return question.answer(Outcome.INCONCLUSIVE, "not measured yet", more=question.thresholds.looks[0])
+
+
+def _alone(question: _Question) -> Verdict:
+    # Nothing is claimed of it; as many units as a first look takes let a later run or a gate judge it.
+    units = sum(1 for measurement in question.measurements if not measurement.survey)
+    more = max(0, question.thresholds.looks[0] - units)
+    reason = f"a baseline alone: {counted(units, 'unit')} kept for compare and the gate"
+    return question.answer(Outcome.INCONCLUSIVE if more else Outcome.SKIPPED, reason, more=more)
 
 
 def _said(trouble: Trouble) -> str:

@@ -98,7 +98,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
 
     if BASELINE not in present:
         return ended(Status.SKIPPED, next((t.reason for t in absent if t.variant == BASELINE), "no baseline"), absent)
-    if len(present) == 1:
+    if len(present) == 1 and absent:
         return ended(Status.SKIPPED, "; ".join(dict.fromkeys(trial.reason for trial in absent)), absent)
     random = Random(terms.seed ^ seed_of(case))
     try:

@@ -14,6 +14,10 @@ from harness.model.ceiling import PRECISIONS
 Given = Iteration | Variant | Unavailable
 
 
+def _nothing_to_compare(*_: object) -> bool:
+    return True
+
+
 class Contest:
     """Call it once with the variants of a case.
 
@@ -55,7 +59,7 @@ class Contest:
         self,
         *,
         baseline: Given,
-        same: Callable[..., object],
+        same: Callable[..., object] | None = None,
         reference: Callable[[], object] | None = None,
         items: float = 0,
         bytes: float = 0,  # noqa: A002 - the word benchmarks use for it
@@ -65,10 +69,11 @@ class Contest:
         expect: str | Mapping[str, str] | None = None,
         **variants: Given,
     ) -> None:
-        """Measure the variants against the baseline.
+        """Measure the variants against the baseline; a baseline alone is timed for the gate and for `compare`.
 
         ``same(expected, got)`` says whether a result agrees with the baseline's, or with ``reference()`` where
-        given: it returns True, None or a mapping of readings, or returns False or raises AssertionError. ``items``,
+        given: it returns True, None or a mapping of readings, or returns False or raises AssertionError; where there is
+        something to compare it must be given. ``items``,
         ``bytes`` (moved within the device's memory; for a loader, copied to the device), ``flops`` and ``decoded``
         (image files) are the work of one iteration, which reports compare with what the machine reaches at best.
         ``precision`` says what arithmetic the operations are in (fp32, tf32, fp16, bf16), for all variants or by name.
@@ -78,8 +83,10 @@ class Contest:
         if self._called:
             raise RuntimeError(f"{self.case} holds two contests; write a second function or a parameter")
         self._called = True
-        if not variants:
-            raise TypeError(f"{self.case} has a baseline and nothing to compare it with: name a variant, too")
+        if same is None:
+            if variants or reference is not None:
+                raise TypeError(f"{self.case} does not say when results agree: give same=, torch.equal for example")
+            same = _nothing_to_compare
         given = {BASELINE: as_variant(baseline), **{name: as_variant(value) for name, value in variants.items()}}
         work = Work(items, bytes, flops, decoded, self._arithmetic(given, precision) if flops else {})
         asked = Asked(given, same, reference, work, self._expectations(given, expect))
