@@ -19,7 +19,7 @@ from harness.report.content import content
 from harness.report.deciding import deciding
 from harness.report.live import Live
 from harness.report.terminal import show_run
-from harness.report.words import duration, effect, inert, interval, quantity
+from harness.report.words import duration, effect, inert, interval, quantity, step
 from harness.store import Run, load, open_invocation, open_run, write_measurement
 
 ENVIRONMENT = {
@@ -397,6 +397,24 @@ def test_quantities() -> None:
     assert [duration(value) for value in (3.2, 89, 600, 5400, float("inf"))] == [
         "3 s", "89 s", "10 min", "1 h 30 min", "very long"]  # fmt: skip
     assert len(inert("x" * 10**6)) == 300
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unit", "words"),
+    [
+        (12 * 2**20, 6 * 2**20, "B", "12.0 -> 6.00 MiB"),
+        (1e-3, 9.99e-4, "s", "1000 -> 999 us"),
+        (9.5e-4, 1.05e-3, "s", "950 -> 1050 us"),
+        (1e-6, 1.5e-3, "s", "1.00 us -> 1.50 ms"),
+        (0.0, 1e-3, "s", "0 s -> 1.00 ms"),
+        (12.0, 13.0, "", "12 -> 13"),
+        (1024.0, 1000.0, "B", "1024 -> 1000 B"),
+        (float("nan"), 1.0, "s", "? -> 1.00 s"),
+    ],
+)
+def test_steps(before: float, after: float, unit: str, words: str) -> None:
+    """What is close is in one unit, so that a step of a thousandth is not read as one of a thousand."""
+    assert step(before, after, unit) == words
 
 
 class Terminal(io.StringIO):

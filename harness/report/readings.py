@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from harness.model import BASELINE, Measurement, Status, Trial, metric
-from harness.report.words import two_sizes
+from harness.report.words import step
 from harness.stats import signed_rank_interval
 
 _SIZES = (("peak_bytes", ""), ("pss_bytes", "PSS "), ("tree_bytes", ""))
@@ -55,7 +55,7 @@ def memory(measurements: Sequence[Measurement], variant: str) -> tuple[str, tupl
         if base is not None and other is not None:
             meaning = metric(name).meaning
             sources = dict.fromkeys(f"{meaning} ({source or 'source not recorded'})" for _, source in (base, other))
-            return label + two_sizes(base[0], other[0]), tuple(sources)
+            return label + step(base[0], other[0], "B"), tuple(sources)
     return "", ()
 
 

@@ -48,9 +48,15 @@ def digits(value: float) -> str:
     return f"{value:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
 
 
-def two_sizes(before: float, after: float) -> str:
-    """``12.0 -> 6.00 MiB``; both units where they differ."""
-    first, second = quantity(before, "B"), quantity(after, "B")
+def step(before: float, after: float, unit: str) -> str:
+    """``12.0 -> 6.00 MiB``: both in the smaller's unit where they are close, else each in its own."""
+    sizes = sorted((abs(before), abs(after)))
+    if _finite(before) and _finite(after) and sizes[0] > 0 and sizes[1] < 10 * sizes[0]:
+        factor, name = scale_of(sizes[0], unit)
+        whole = factor == 1.0 and unit != "s" and before == int(before) and after == int(after)
+        first, second = (f"{value / factor:.0f}" if whole else digits(value / factor) for value in (before, after))
+        return f"{first} -> {second} {name}".rstrip()
+    first, second = quantity(before, unit), quantity(after, unit)
     same = first.partition(" ")[2] == second.partition(" ")[2]
     return f"{first.partition(' ')[0] if same else first} -> {second}"
 

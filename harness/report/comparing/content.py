@@ -15,7 +15,7 @@ from harness.report.header import header_lines
 from harness.report.paper import Column, Notes, Paper, Table, Tone
 from harness.report.readings import single
 from harness.report.surroundings import Differing, differing
-from harness.report.words import effect, inert, interval, quantity, two_sizes
+from harness.report.words import effect, inert, interval, step
 
 SEQUENTIAL = (
     "These runs were held one after the other: whatever the machine did in between is in the ratios, and no statistics "
@@ -235,8 +235,7 @@ def comparison_of(difference: Difference) -> Comparison:
 
 
 def _levels(line: Line) -> str:
-    unit = metric(line.difference.metric).unit
-    return _both(*(quantity(level, unit) for level in line.levels))
+    return step(*line.levels, metric(line.difference.metric).unit)
 
 
 def _both(before: str, after: str) -> str:
@@ -259,7 +258,7 @@ def _outcomes(line: Line) -> str:
 
 def _memory(line: Line) -> str:
     found = memory(line)
-    return f"{found[0]}{two_sizes(*found[1:])}" if found else ""
+    return f"{found[0]}{step(*found[1:], 'B')}" if found else ""
 
 
 def memory(line: Line) -> tuple[str, float, float] | None:

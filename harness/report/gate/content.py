@@ -11,7 +11,7 @@ from math import inf, isfinite, isnan
 from harness.model import ArmFacts, Comparison, Gated, GateResult, GateVerdict, Kind, metric
 from harness.plural import counted
 from harness.report.surroundings import differing
-from harness.report.words import better, duration, effect, inert, interval, quantity
+from harness.report.words import better, duration, effect, inert, interval, step
 
 NEVER_GREEN = (Gated.INCONCLUSIVE, Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT, Gated.MISSING)
 """Outcomes that could not be judged and so cannot pass."""
@@ -197,9 +197,7 @@ def _readings(verdict: GateVerdict) -> str:
     stated = metric(verdict.metric)
     # a noisy metric's are the time of an iteration, whatever the metric is
     unit = stated.unit if stated.kind is Kind.EXACT else "s"
-    first, second = (inert(quantity(value, unit), 40) for value in (verdict.base, verdict.head))
-    same = first.partition(" ")[2] == second.partition(" ")[2]
-    return f"{first.partition(' ')[0] if same else first} -> {second}"
+    return inert(step(verdict.base, verdict.head, unit), 80)
 
 
 def _side(arm: ArmFacts) -> Side:
