@@ -14,6 +14,7 @@ from living import PATIENCE, gone, python, stopped
 from harness.contest.effort import Effort
 from harness.model import Claim, Measurement, Status
 from harness.run import crew as module
+from harness.run import standby
 from harness.run.crew import Crew, Report
 from harness.run.roll_call import CrewError
 
@@ -115,7 +116,7 @@ Started = Callable[..., Script]
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
     """Makes a crew whose processes run the script above; none may be left at the end."""
-    monkeypatch.setattr(module, "pytest_command", lambda *_: python(MEASURING, str(tmp_path)))
+    monkeypatch.setattr(standby, "pytest_command", lambda *_: python(MEASURING, str(tmp_path)))
     made: list[Script] = []
 
     def started(width: int = 1) -> Script:
@@ -181,8 +182,9 @@ def test_the_budget_ends_whatever_is_going_on(script: Started) -> None:
     one = script()
     (case,) = one.does(a="hangs")
     limits: list[float] = []
-    receive = one.crew._receive
-    one.crew._receive = lambda process, limit: limits.append(limit) or receive(process, limit)  # type: ignore[method-assign]
+    waiting = one.crew._standby
+    receive = waiting.receive
+    waiting.receive = lambda recruit, limit: limits.append(limit) or receive(recruit, limit)  # type: ignore[method-assign]
     claim = Claim("X", "a tip", "x.py", "bench", time_limit=PATIENCE)
     deadline = monotonic() + 0.3
     report = one.crew.measure(1, {case: (claim, Effort(), None, False)}, deadline=deadline)
@@ -229,7 +231,7 @@ def test_processes_wait_stopped_for_their_turn(script: Started) -> None:
     cases = one.does(a="")
     pids = [one.measure(cases, ahead=5).measurements[0].seconds]
     assert len(one.pids()) == 3
-    waiting = [process.pid for _, process, _ in one.crew._waiting]
+    waiting = one.crew._standby.pids
     assert len(waiting) == 2
     assert stopped(*waiting)
     pids += [one.measure(cases, ahead=5).measurements[0].seconds for _ in range(2)]
@@ -242,7 +244,7 @@ def test_a_solo_pass_is_alone(script: Started) -> None:
     one = script(width=2)
     cases = one.does(a="")
     one.measure(cases, ahead=2)
-    (waiting,) = [process.pid for _, process, _ in one.crew._waiting]
+    (waiting,) = one.crew._standby.pids
     one.does(a="dies")
     report = one.crew.solo(2, cases[0], Claim("X", "", "x.py", "bench"), "tip", deadline=monotonic() + PATIENCE)
     assert gone(waiting)

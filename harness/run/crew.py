@@ -1,8 +1,7 @@
 """The crew: measuring processes, one at a time at work, each within its limits.
 
-A few processes are started together and import torch side by side; each then waits, stopped, for its turn and is told
-only then what to measure. A process that hangs, dies or is killed costs the case in flight: the others are measured by
-the next one.
+A process is told what to measure only when its turn comes. One that hangs, dies or is killed costs the case in flight:
+the others are measured by the next one.
 """
 
 from __future__ import annotations
@@ -15,14 +14,11 @@ from random import SystemRandom
 from typing import Any
 
 from harness.contest.effort import Effort
-from harness.launch import measuring_environment, pytest_command
 from harness.model import Claim, Measurement, Status
-from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
+from harness.processes import ChannelClosed, Message, exit_reason
 from harness.run.roll_call import CrewError, RollCall
+from harness.run.standby import START_LIMIT, Recruit, Standby
 from harness.store import read_measurements
-
-START_LIMIT = 180.0
-"""Seconds a process may take to import the benchmarks."""
 
 CALL_LIMIT = 120.0
 """Seconds a benchmark may take to reach its contest when the roll is called."""
@@ -64,8 +60,6 @@ class Crew:
         ends: Callable[[str, int], None] = lambda *_: None,
         tick: Callable[[], None] = lambda: None,
     ) -> None:
-        self._python = python
-        self._root = root
         self._folder = folder
         self._common = {
             "device": device,
@@ -73,23 +67,18 @@ class Crew:
             "folder": str(folder),
             "snapshots": snapshots,
         }
-        self._width = width
-        self._lent = lent
+        self._standby = Standby(python, root, folder, width=width, lent=lent, tick=tick)
         self._begins = begins
         self._ends = ends
-        self._tick = tick
-        self._waiting: list[tuple[frozenset[str], LiveProcess, int]] = []
-        self._started = 0
         self.import_seconds = 0.0
         self._random = SystemRandom()
 
     def __enter__(self) -> Crew:
-        self._guard = Guard()
+        self._standby.__enter__()
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self._dismiss()
-        self._guard.close()
+        self._standby.__exit__(*failure)
 
     def roll_call(self, files: Sequence[str]) -> RollCall:
         """Call every benchmark up to its contest, measuring nothing. Raises CrewError."""
@@ -97,27 +86,26 @@ class Crew:
         left: list[str] | None = None
         while left is None or left:
             start = time.monotonic()
-            process = self._launch(frozenset(files), 0)
-            ready = self._ready(process, 0)
+            recruit, ready = self._standby.summon(frozenset(files))
             if left is None:
                 self.import_seconds = time.monotonic() - start
                 left, called.broken = list(ready["cases"]), ready["broken"]
-            stuck = self._call(process, left, called)
+            stuck = self._call(recruit, left, called)
             # A case that took the process with it has had its turn; the others are called by another process.
             left = [case for case in left if case not in called.answered] if stuck else []
         return called
 
-    def _call(self, process: LiveProcess, cases: Sequence[str], called: RollCall) -> bool:
+    def _call(self, recruit: Recruit, cases: Sequence[str], called: RollCall) -> bool:
         """Call these cases; whether one of them kept the others from answering. Raises CrewError."""
         began = ""
         told = False
         try:
-            process.channel.send(do="roll call", cases=list(cases), **self._common)
+            recruit.process.channel.send(do="roll call", cases=list(cases), **self._common)
             while True:
-                message = self._receive(process, time.monotonic() + (CALL_LIMIT if began else START_LIMIT))
+                message = self._standby.receive(recruit, time.monotonic() + (CALL_LIMIT if began else START_LIMIT))
                 if message is None:
                     if not began:
-                        raise CrewError(f"the benchmarks were not called in {START_LIMIT:g} s; see {self._log(0)}")
+                        raise CrewError(f"the benchmarks were not called in {START_LIMIT:g} s; see {recruit.log}")
                     if began not in called.answered:
                         called.failed[began] = f"its contest was not called in {CALL_LIMIT:g} s"
                     return True
@@ -125,12 +113,12 @@ class Crew:
                 told = told or message.get("event") == "environment"
                 began = message["case"] if message.get("event") == "begins" else began
         except ChannelClosed:
-            status = process.wait(10.0)
+            status = recruit.process.wait(10.0)
         finally:
-            ended = process.end()
+            ended = recruit.process.end()
         status = ended if status is None else status
         if not told:
-            raise CrewError(f"no process can measure: {exit_reason(status)}: {self._last_words(0)}")
+            raise CrewError(f"no process can measure: {exit_reason(status)}: {recruit.last_words()}")
         finished = status in (0, 1)  # pytest came to its end, whatever it thinks of the tests
         if not finished and began and began not in called.answered:
             called.failed[began] = exit_reason(status)
@@ -165,13 +153,13 @@ class Crew:
 
     def solo(self, invocation: int, case: str, claim: Claim, variant: str, *, deadline: float) -> Report:
         """A solo pass of one variant, in a process that nothing else has touched and no other accompanies."""
-        self._dismiss()
+        self._standby.dismiss()
         plan = {case: {"effort": asdict(Effort()), "variants": [variant], "memory": False}}
         return self._drive(invocation, {case: claim}, plan, deadline=deadline, ahead=1, do="solo", variant=variant)
 
     def trace(self, invocation: int, case: str, claim: Claim, variant: str, file: Path, *, deadline: float) -> Report:
         """A traced pass of one variant into ``file``, in a process of its own as a solo pass has it."""
-        self._dismiss()
+        self._standby.dismiss()
         more = {"variant": variant, "file": str(file)}
         return self._drive(invocation, {case: claim}, {case: {}}, deadline=deadline, ahead=1, do="trace", **more)
 
@@ -187,7 +175,8 @@ class Crew:
         **more: Any,
     ) -> Report:
         files = frozenset(claim.path for claim in claims.values())
-        process, number = self._take(files, ahead)
+        recruit = self._standby.take(files, ahead)
+        process = recruit.process
         name = f"invocation-{invocation:03d}"
         began: tuple[str, float] | None = None
         between = time.monotonic()
@@ -207,7 +196,7 @@ class Crew:
             )
             while True:
                 limit = between + BETWEEN_LIMIT if began is None else began[1] + claims[began[0]].time_limit
-                message = self._receive(process, min(deadline, limit))
+                message = self._standby.receive(recruit, min(deadline, limit))
                 if message is None:
                     out_of_time = time.monotonic() >= deadline
                     if not out_of_time and began is not None:
@@ -247,72 +236,10 @@ class Crew:
             elif do == "solo":
                 unfinished = replace(unfinished, survey=True)  # contests go on without the pass
         if not found and unfinished is None and do != "trace" and not out_of_time and not error:
-            error = f"an invocation measured nothing: {exit_reason(status)}: {self._last_words(number)}"
+            error = f"an invocation measured nothing: {exit_reason(status)}: {recruit.last_words()}"
         return Report(found, unfinished, out_of_time, error, traced)
 
     def _ended(
         self, case: str, claims: Mapping[str, Claim], invocation: int, status: Status, reason: str, seconds: float
     ) -> Measurement:
         return Measurement(case, claims[case].name, invocation, status, reason, seconds=seconds)
-
-    def _receive(self, process: LiveProcess, limit: float) -> Message | None:
-        """The next message before ``limit``; the screen is kept up to date meanwhile, once a second."""
-        while (left := limit - time.monotonic()) > 0:
-            message = process.channel.receive(min(1.0, left))
-            if message is not None:
-                return message
-            self._tick()
-        return None
-
-    def _take(self, files: frozenset[str], ahead: int) -> tuple[LiveProcess, int]:
-        """A process that has imported these files; started now, with company, where none is waiting."""
-        for index, (imported, process, number) in enumerate(self._waiting):
-            if files <= imported:
-                del self._waiting[index]
-                return process, number
-        self._dismiss()
-        count = max(1, min(self._width, ahead))
-        numbers = range(self._started + 1, self._started + count + 1)
-        started = [(self._launch(files, number), number) for number in numbers]
-        self._started += count
-        for process, number in started:
-            try:
-                self._ready(process, number)
-            except CrewError:
-                for other, _ in started:
-                    other.end()
-                raise
-            process.pause()
-            self._waiting.append((files, process, number))
-        _, process, number = self._waiting.pop(0)
-        return process, number
-
-    def _launch(self, files: frozenset[str], number: int) -> LiveProcess:
-        command = pytest_command(self._python, self._root, [str(self._root / file) for file in sorted(files)])
-        environment = {**measuring_environment(self._lent), "PYTHONHASHSEED": str(self._random.getrandbits(32))}
-        return LiveProcess(command, guard=self._guard, environment=environment, log=self._log(number))
-
-    def _ready(self, process: LiveProcess, number: int) -> Message:
-        try:
-            message = self._receive(process, time.monotonic() + START_LIMIT)
-        except ChannelClosed:
-            raise CrewError(
-                f"no process can measure: {exit_reason(process.end())}: {self._last_words(number)}"
-            ) from None
-        if message is None:
-            process.end()
-            raise CrewError(f"the benchmarks were not imported in {START_LIMIT:g} s; see {self._log(number)}")
-        return message
-
-    def _dismiss(self) -> None:
-        for _, process, _ in self._waiting:
-            process.end()
-        self._waiting.clear()
-
-    def _log(self, number: int) -> Path:
-        return self._folder / f"process-{number:03d}.log"
-
-    def _last_words(self, number: int) -> str:
-        log = self._log(number)
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        return f"{lines[-1]} (see {log})" if lines else "it said nothing"

@@ -1,0 +1,124 @@
+"""Measuring processes before their turn: a few import torch side by side, and wait, stopped, to be told what to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+
+from harness.launch import measuring_environment, pytest_command
+from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
+from harness.run.roll_call import CrewError
+
+START_LIMIT = 180.0
+"""Seconds a process may take to import the benchmarks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recruit:
+    """A measuring process, the benchmark files that it imports, and the log of what it says."""
+
+    process: LiveProcess
+    files: frozenset[str]
+    log: Path
+
+    def last_words(self) -> str:
+        """The last line of its log, for who has to say why it ended."""
+        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        return f"{lines[-1]} (see {self.log})" if lines else "it said nothing"
+
+
+class Standby:
+    """Starts processes, ``width`` at a time, and ends those that nobody took. Use as a context manager."""
+
+    def __init__(
+        self, python: str, root: Path, folder: Path, *, width: int, lent: Path | None, tick: Callable[[], None]
+    ) -> None:
+        self._python = python
+        self._root = root
+        self._folder = folder
+        self._width = width
+        self._lent = lent
+        self._tick = tick
+        self._waiting: list[Recruit] = []
+        self._started = 0
+        self._random = SystemRandom()
+
+    def __enter__(self) -> Standby:
+        self._guard = Guard()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.dismiss()
+        self._guard.close()
+
+    def summon(self, files: frozenset[str]) -> tuple[Recruit, Message]:
+        """One process beside those that wait, running, and what it said when it was ready. Raises CrewError."""
+        recruit = self._launch(files, 0)
+        return recruit, self._ready(recruit)
+
+    def take(self, files: frozenset[str], ahead: int) -> Recruit:
+        """A process that has imported these files, stopped; started now, with company, where none is waiting.
+
+        ``ahead`` is how many are likely to be taken. Raises CrewError.
+        """
+        for index, recruit in enumerate(self._waiting):
+            if files <= recruit.files:
+                return self._waiting.pop(index)
+        self.dismiss()
+        count = max(1, min(self._width, ahead))
+        started = [self._launch(files, self._started + 1 + index) for index in range(count)]
+        self._started += count
+        for recruit in started:
+            try:
+                self._ready(recruit)
+            except CrewError:
+                for other in started:
+                    other.process.end()
+                raise
+            recruit.process.pause()
+            self._waiting.append(recruit)
+        return self._waiting.pop(0)
+
+    def receive(self, recruit: Recruit, limit: float) -> Message | None:
+        """The next message before ``limit`` (monotonic seconds); the screen is kept up to date once a second.
+
+        Raises ChannelClosed.
+        """
+        while (left := limit - time.monotonic()) > 0:
+            message = recruit.process.channel.receive(min(1.0, left))
+            if message is not None:
+                return message
+            self._tick()
+        return None
+
+    def dismiss(self) -> None:
+        """End whoever waits."""
+        for recruit in self._waiting:
+            recruit.process.end()
+        self._waiting.clear()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that wait."""
+        return [recruit.process.pid for recruit in self._waiting]
+
+    def _launch(self, files: frozenset[str], number: int) -> Recruit:
+        log = self._folder / f"process-{number:03d}.log"
+        command = pytest_command(self._python, self._root, [str(self._root / file) for file in sorted(files)])
+        environment = {**measuring_environment(self._lent), "PYTHONHASHSEED": str(self._random.getrandbits(32))}
+        return Recruit(LiveProcess(command, guard=self._guard, environment=environment, log=log), files, log)
+
+    def _ready(self, recruit: Recruit) -> Message:
+        try:
+            message = self.receive(recruit, time.monotonic() + START_LIMIT)
+        except ChannelClosed:
+            raise CrewError(
+                f"no process can measure: {exit_reason(recruit.process.end())}: {recruit.last_words()}"
+            ) from None
+        if message is None:
+            recruit.process.end()
+            raise CrewError(f"the benchmarks were not imported in {START_LIMIT:g} s; see {recruit.log}")
+        return message
