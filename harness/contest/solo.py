@@ -78,15 +78,17 @@ def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
         readings["pss_bytes"] = float(watched.peak_bytes)
         sources["pss_bytes"] = f"{watched.source}, {SOURCE}"
     if device.type == "cuda":
-        try:
-            readings["gpu_share"], sources["gpu_share"] = gpu_share(cuda_uuid(device))
-        except Exception as error:
-            warnings.append(f"no gpu_share: {failure(error)}")
-        used, source = device_bytes(cuda_uuid(device))
-        if used is None:
-            warnings.append(source)
-        else:
-            readings["device_bytes"], sources["device_bytes"] = float(used), source
+        probes: dict[str, Callable[[str], tuple[float | None, str]]]
+        probes = {"gpu_share": gpu_share, "device_bytes": device_bytes}
+        for name, probe in probes.items():
+            try:
+                found, source = probe(cuda_uuid(device))
+            except Exception as error:
+                found, source = None, f"no {name}: {failure(error)}"
+            if found is None:
+                warnings.append(source)
+            else:
+                readings[name], sources[name] = float(found), source
     pinned = _pinned_bytes()
     if pinned:
         readings["pinned_bytes"] = float(pinned)
