@@ -1,59 +1,76 @@
-"""Do the parts of a loop's time add up to the loop that was raced? They are measured apart from it, by differences.
+"""Do the parts of a loop's time add up to the loop? They are differences of laps that were fed otherwise.
 
-Tunes several times and sets the sum of step, copy and prepare, which are those of a warm page cache, against the median
-lap of the same setting in the race, another warm loop, some time before.
+In each block, in random order: laps with every feed, and one more of the loop with a warm page cache, which no part is
+made of. The sum of step, copy and prepare is set against it: between the two are the noise of a lap, and whatever a lap
+does to the one behind it.
 
-    python scripts/parts_sum.py --runs 3 -- --batch-size 32 --step 20ms --budget 3m
+    python scripts/parts_sum.py --kind dali --workers 2 --batch-size 32 --step 20ms --blocks 24
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
+from math import expm1, log, sqrt
 from pathlib import Path
-from statistics import median
+from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from harness.model import Part, Tuned
-from harness.report.plain import noun_from
+import numpy as np
+from scipy.special import stdtrit
+
+from harness.compare.headspace import headspace
+from harness.model import Feed, Part, Setting
+from harness.run.tuning.track import HEATS_A_LANE, Track
 
 WITHIN = 0.05
+AGAIN = "again"
 
 
-def tuned(arguments: list[str], folder: Path) -> Any:
-    """One tuning, in a process of its own. Raises CalledProcessError."""
-    file = folder / "tuned.json"
-    command = [sys.executable, "-m", "harness", "tune", *arguments, "--results", str(folder), "--json", str(file)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return noun_from(Tuned, json.loads(file.read_text(encoding="utf-8")))
+def block(track: Track, setting: Setting, number: int) -> dict[str, float]:
+    """Seconds a sample by feed, and of the loop measured once more."""
+    track_feeds = [*Feed, AGAIN]
+    found = {}
+    for feed in Random(number).sample(track_feeds, len(track_feeds)):
+        lap = track.lap(setting, Feed.WARM if feed == AGAIN else Feed(feed), seed=number)
+        found[str(feed)] = lap.seconds
+    return found
 
 
 def main() -> None:
-    """Tune, print each sum and their median."""
+    """Measure, and print the parts, their sum and the loop."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("tune", nargs="*", metavar="ARGUMENT", help="for tune, after --")
+    parser.add_argument("--data", help="an ImageFolder; default: generated images")
+    parser.add_argument("--kind", default="dataloader")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--prefetch", type=int, default=2)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--step", default="20ms")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--blocks", type=int, default=24)
     options = parser.parse_args()
-    sums = []
-    for number in range(options.runs):
-        with TemporaryDirectory(prefix="tipbench-parts-") as folder:
-            found = tuned(options.tune, Path(folder))
-        if found.answer is None or found.headspace is None:
-            sys.exit("there is no loop to take apart: ask for a --step")
-        raced = next(ranked for ranked in found.ranked if ranked.setting == found.answer)
-        warm = {share.part: share.seconds for share in found.headspace.parts if share.part is not Part.FETCH}
-        sums.append(sum(warm.values()) / raced.seconds)
-        told = " + ".join(f"{part} {1e3 * seconds:.3f}" for part, seconds in warm.items())
-        print(
-            f"run {number + 1}: {found.answer.name}: {told} = {1e3 * sum(warm.values()):.3f} ms a sample; "
-            f"raced {1e3 * raced.seconds:.3f}: {sums[-1] - 1:+.1%}",
-            flush=True,
-        )
-    off = median(abs(value - 1) for value in sums)
-    print(f"median off by {off:.1%} (goal below {WITHIN:.0%}): {'reached' if off < WITHIN else 'missed'}")
+    setting = Setting(options.kind, options.workers, options.prefetch, options.batch_size)
+    threads = frozenset({options.kind}) if options.kind.startswith("dali") else frozenset()
+    plan = {"data": options.data, "device": options.device, "step": options.step}
+    blocks = []
+    with TemporaryDirectory(prefix="parts-sum-") as folder, Track(sys.executable, plan, Path(folder), threads) as track:
+        for number in range(options.blocks):
+            if number % HEATS_A_LANE == 0:
+                track.fresh()
+            blocks.append(block(track, setting, number))
+            print(f"block {number + 1}: {', '.join(f'{k} {1e3 * v:.3f}' for k, v in blocks[-1].items())}", flush=True)
+    found = headspace([{feed: each[str(feed)] for feed in Feed} for each in blocks])
+    parts = [share for share in found.parts if share.part is not Part.FETCH]
+    whole, loop = sum(share.seconds for share in parts), float(np.mean([each[AGAIN] for each in blocks]))
+    ratios = np.array([log(each[str(Feed.WARM)]) - log(each[AGAIN]) for each in blocks])
+    reach = float(stdtrit(len(ratios) - 1, 0.975)) * float(np.std(ratios, ddof=1)) / sqrt(len(ratios))
+    middle = float(np.mean(ratios))
+    told = " + ".join(f"{share.part} {1e3 * share.seconds:.3f}" for share in parts)
+    print(f"{setting.name}: {told} = {1e3 * whole:.3f} ms a sample; the loop once more {1e3 * loop:.3f} ms")
+    off, low, high = (expm1(value) for value in (middle, middle - reach, middle + reach))
+    noise = float(np.std(ratios, ddof=1)) / sqrt(2)
+    word = "reached" if abs(off) < WITHIN else "missed"
+    print(f"off by {off:+.1%} ({low:+.1%} to {high:+.1%}; goal within {WITHIN:.0%}: {word}); a lap's noise {noise:.1%}")
 
 
 if __name__ == "__main__":
