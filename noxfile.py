@@ -1,10 +1,15 @@
 """Sessions for people and for CI; everything they do also works as ``python -m harness ...`` and plain pytest."""
 
+import os
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests", "lint", "types"]
+
+# uv leaves compiling to the first import, and to every one where PYTHONDONTWRITEBYTECODE is set: seconds a process.
+os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
 PINNED = ("-c", "constraints.txt")
 LOADERS = ".[dali-cuda130,shards,spdl,nodes]"
@@ -126,7 +131,7 @@ def race(session: nox.Session) -> None:
     """The race of loader settings against the full grid, a loop's parts, loaders against one core, a million files."""
     session.install(*PINNED, "-e", LOADERS)
     session.run("python", "scripts/race_power.py", *session.posargs)
-    session.run("python", "scripts/parts_sum.py", "--", "--batch-size", "32", "--step", "20ms")
+    session.run("python", "scripts/parts_sum.py")
     session.run("python", "scripts/loader_ceiling.py")
     session.run("python", "scripts/million_files.py")
 
