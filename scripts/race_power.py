@@ -61,6 +61,7 @@ class Heats:
         start = time.perf_counter()
         if self.count % HEATS_A_LANE == 0:
             self._track.fresh()
+        self._track.begin(settings)
         self.count += 1
         found: dict[Setting, Lap | str] = {}
         for setting in settings:

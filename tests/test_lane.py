@@ -57,6 +57,9 @@ def lap(lanes: Lanes, setting: Setting, feed: Feed = Feed.WARM):
 @pytest.mark.timeout(180)
 def test_laps_of_real_loaders(lanes: Lanes) -> None:
     """In one lane with workers, in another DALI; each with its times, its memory and its CPU-seconds."""
+    lanes.begin(["dataloader", "tensors", "dali"])
+    started = {seat.pid for seat in lanes._seats.values()}
+    assert len(started) == 2
     introduced = lanes.introduce()
     assert introduced["images"] == 30
     assert introduced["environment"]["device"] == {"type": "cpu"}
@@ -77,6 +80,15 @@ def test_laps_of_real_loaders(lanes: Lanes) -> None:
     cold = lap(lanes, Setting("dataloader", 0, 0, 4), Feed.COLD)
     assert cold.samples == 4 * COUNT
     assert cold.readings["disk_bytes"] >= 0
+    assert {seat.pid for seat in lanes._seats.values()} == started
+
+
+def test_what_cannot_begin_is_told_to_who_asks(tmp_path: Path) -> None:
+    """Starting lanes ahead raises nothing: the question that needs one says why there is none."""
+    with Lanes("/bin/false", {}, frozenset(), tmp_path / "log") as opened:
+        opened.begin(["dataloader"])
+        with pytest.raises(LaneError, match="exit"):
+            opened.epoch_samples()
 
 
 @pytest.mark.timeout(120)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -302,6 +302,9 @@ def test_a_loop_that_cannot_be_taken_apart_keeps_the_rest(monkeypatch: pytest.Mo
 
 class Scripted(Lanes):
     """Lanes that answer at once, without a process: two settings, the one with a worker twice as fast."""
+
+    def begin(self, kinds: Iterable[str]) -> None:
+        """There is nothing to start."""
 
     def _ask(self, apart: bool, what: str, **details: Any) -> dict[str, Any]:
         environment = {"device": {"type": "cuda", "uuid": UUID}}

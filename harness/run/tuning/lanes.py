@@ -7,8 +7,8 @@ held for ever.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,16 @@ class Lanes:
 
     def __exit__(self, *failure: object) -> None:
         self._stack.close()
+
+    def begin(self, kinds: Iterable[str]) -> None:
+        """Start what these kinds need and is not there side by side: importing torch takes each of them seconds.
+
+        Whatever goes wrong here is told to who asks next.
+        """
+        started = {apart: self._launch() for apart in {kind in self.threads for kind in kinds} - self._seats.keys()}
+        for apart, process in started.items():
+            with suppress(SeatError, TimeoutError):
+                self._open(apart, process)
 
     def introduce(self) -> dict[str, Any]:
         """What a lane says of the machine, the images and the kinds. Raises LaneError."""
@@ -115,7 +125,7 @@ class Lanes:
 
     def _ask(self, apart: bool, what: str, **details: Any) -> dict[str, Any]:
         try:
-            seat = self._seats.get(apart) or self._open(apart)
+            seat = self._seats.get(apart) or self._open(apart, self._launch())
             return seat.ask(do=what, **details)
         except (SeatError, TimeoutError) as error:
             # One that has ended is started again for the next question.
@@ -123,7 +133,7 @@ class Lanes:
                 del self._seats[apart]
             raise LaneError(str(error), getattr(error, "file", None)) from None
 
-    def _open(self, apart: bool) -> Seat:
+    def _launch(self) -> LiveProcess:
         process = LiveProcess(
             lane_command(self._python),
             guard=self._guard,
@@ -131,6 +141,9 @@ class Lanes:
             log=self._log,
         )
         self._stack.callback(process.end)
+        return process
+
+    def _open(self, apart: bool, process: LiveProcess) -> Seat:
         place = self._folder / f"lane-{len(list(self._folder.iterdir()))}"
         place.with_suffix(".log").symlink_to(self._log.resolve())
         seat = Seat("a lane", process, place, START_LIMIT)

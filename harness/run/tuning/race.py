@@ -24,7 +24,7 @@ FEW = 3
 FINALISTS = 3
 """Settings, at the most, that run the heats after everybody had a turn: laps are dear."""
 
-FINAL_HEATS = 7
+FINAL_HEATS = 5
 """Heats of the finalists, after which the answer is what it is."""
 
 PREFETCH = (2, 1, 4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,6 +97,10 @@ class Track:
         lanes, self._lanes = self._lanes, None
         if lanes is not None:
             lanes.__exit__()
+
+    def begin(self, settings: Iterable[Setting]) -> None:
+        """Have the processes that these settings run in ready."""
+        self.lanes().begin({setting.kind for setting in settings})
 
     def lap(self, setting: Setting, feed: Feed, *, seed: int, alone: bool = False) -> Lap:
         """A lap in a window that suits the setting. Raises LaneError."""

@@ -188,6 +188,7 @@ class _Tuning:
     def _laps(self, settings: Sequence[Setting], writer: store.Writer) -> dict[Setting, Lap | str]:
         if self._heat % HEATS_A_LANE == 0:
             self._track.fresh()
+        self._track.begin(settings)
         self._heat += 1
         found: dict[Setting, Lap | str] = {}
         start = time.monotonic()
