@@ -160,7 +160,7 @@ def _without(
 def _show(heats: Sequence[Heat], rule: RaceRule, title: str, console: Console) -> None:
     """Print where every setting stands."""
     found = places(heats, rule)
-    plateau = {place.name for place in level(found, rule)}
+    plateau = {place.name for place in level(found)}
     table = Table("setting", "against the best", "plateau", title=title)
     for place in found:
         bounds = f"{place.ratio:.3f} ({place.low:.3f} to {place.high:.3f})"

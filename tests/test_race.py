@@ -100,10 +100,11 @@ def test_what_is_no_race_says_so(heats: list[dict[str, float]], told: str) -> No
         places(heats, RULE)
 
 
-def test_the_plateau_is_those_near_the_best() -> None:
-    """Within the near share by the estimate, and not certainly behind."""
-    found = places([{"a": 1.0, "b": 1.005, "c": 1.03}] * 6, RULE)
-    assert [place.name for place in level(found, RULE)] == ["a", "b"]
+def test_the_plateau_is_those_surely_within_the_margin() -> None:
+    """Few laps show of nobody but the best that it is as good; many do of all that the margin allows."""
+    heat = {"a": 1.0, "b": 1.02, "c": 1.031}
+    assert [place.name for place in level(places([heat] * 2, RULE))] == ["a"]
+    assert [place.name for place in level(places([heat] * 40, RULE))] == ["a", "b"]
 
 
 # --- the race itself --------------------------------------------------------------------------------------------------
@@ -204,7 +205,8 @@ def test_a_setting_that_fails_is_out_with_its_reason() -> None:
         return "its worker was killed" if each.workers == 4 else two_cores(each)
 
     race, ran = racing(truth, AXES)
-    assert race.answer() == Setting("dali", 2, 2, 64)
+    answer = race.answer()
+    assert answer is not None and (answer.kind, answer.workers) == ("dali", 2)
     assert race.failed[Setting("dataloader", 4, 2, 64).name] == "its worker was killed"
     assert sum(each.workers == 4 for each in ran) == 2
 

@@ -24,13 +24,15 @@ class RaceRule:
     """When a setting leaves the race, and when it counts as level.
 
     ``margin`` is the share by which a setting may be behind the best and still be as good: certainly beyond it, it
-    leaves. ``near`` is the share within which an estimate counts as level. ``level`` is the one-sided error of a
-    single decision. ``noise`` is the deviation that a lap has until it is known better, worth ``weight`` laps: workers
-    start anew for each, and where they come to lie on the cores alone makes laps of seconds differ by 5 to 10 %.
+    leaves. ``sure`` is the probability with which it must be within the margin to count as level: where laps tell
+    little only the best does, and where they tell much all that the margin allows. ``level`` is the one-sided error of
+    a single decision. ``noise`` is the deviation that a lap has until it is known better, worth ``weight`` laps:
+    workers start anew for each, and where they come to lie on the cores alone makes laps of seconds differ by 5 to
+    10 %.
     """
 
     margin: float = 0.03
-    near: float = 0.01
+    sure: float = 0.9
     level: float = 0.02
     noise: float = 0.08
     weight: float = 3.0
@@ -40,7 +42,8 @@ class RaceRule:
 class Place:
     """Where a setting stands: seconds against another's as a ratio, with bounds that each hold at the rule's level.
 
-    ``behind`` says that it is certainly behind by more than the margin, ``ahead`` that it may be ahead by more.
+    ``behind`` says that it is certainly behind by more than the margin, ``ahead`` that it may be ahead by more, and
+    ``within`` that it is behind by less, as sure as the rule wants it.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Place:
     high: float
     behind: bool
     ahead: bool
+    within: bool
 
 
 def places(heats: Sequence[Heat], rule: RaceRule, against: str | None = None) -> tuple[Place, ...]:
@@ -77,7 +81,7 @@ def places(heats: Sequence[Heat], rule: RaceRule, against: str | None = None) ->
     freedom = len(rows) - rank
     rest = times - design @ fitted
     spread = sqrt((rule.weight * rule.noise**2 + float(rest @ rest)) / (rule.weight + freedom))
-    reach = float(stdtrit(rule.weight + freedom, 1 - rule.level))
+    reach, sure = (float(stdtrit(rule.weight + freedom, share)) for share in (1 - rule.level, rule.sure))
     other = int(np.argmin(fitted[: len(names)])) if against is None else names.index(against)
     found = []
     for index, name in enumerate(names):
@@ -89,13 +93,14 @@ def places(heats: Sequence[Heat], rule: RaceRule, against: str | None = None) ->
         low, high = distance - reach * error, distance + reach * error
         laps = sum(1 for setting, _, _ in rows if setting == index)
         beyond = log1p(rule.margin)
-        found.append(Place(name, laps, exp(distance), exp(low), exp(high), low > beyond, low < -beyond))
+        within = distance + sure * error <= beyond
+        found.append(Place(name, laps, exp(distance), exp(low), exp(high), low > beyond, low < -beyond, within))
     return tuple(sorted(found, key=lambda place: place.ratio))
 
 
-def level(found: Sequence[Place], rule: RaceRule) -> tuple[Place, ...]:
-    """Those that are as good as the best by their estimates: the plateau."""
-    return tuple(place for place in found if not place.behind and place.ratio <= 1 + rule.near)
+def level(found: Sequence[Place]) -> tuple[Place, ...]:
+    """Those that are as good as the best: the plateau."""
+    return tuple(place for place in found if place.within)
 
 
 def saving(before: float, after: float) -> float:

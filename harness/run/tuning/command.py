@@ -135,7 +135,7 @@ def _asked(options: argparse.Namespace) -> Asked:
         batch_sizes=_numbers(options.batch_size, "--batch-size", 1),
         kinds=tuple(word for part in options.kinds for word in part.split(",") if word),
         seconds=seconds(options.budget) if options.budget else BUDGET,
-        rule=RaceRule(margin=margin, near=margin * 2 / 3),
+        rule=RaceRule(margin=margin),
         python=python,
         watch=hertz(options.watch),
     )

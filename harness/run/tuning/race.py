@@ -94,7 +94,7 @@ class Race:
 
     def answer(self) -> Setting | None:
         """The smallest setting that is as good as the best; of equally small ones the faster."""
-        plateau = level(self.places(), self.rule)
+        plateau = level(self.places())
         if not plateau:
             return None
         return min((self.runners[place.name] for place in plateau), key=lambda setting: setting.cost)

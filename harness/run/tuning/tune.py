@@ -216,7 +216,7 @@ class _Tuning:
 
     def _ranked(self, race: Race) -> tuple[Ranked, ...]:
         found = race.places()
-        plateau = {place.name for place in level(found, self._asked.rule)}
+        plateau = {place.name for place in level(found)}
         ranked = []
         for place in found:
             setting, laps = race.runners[place.name], race.results[place.name]
