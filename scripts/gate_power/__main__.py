@@ -106,7 +106,11 @@ def _held(
         calls = []
         for call in hold(experiment):
             calls.append(call)
-            console.print(f"{experiment}: exit {call.status}, {len(call.decisions)} decisions, {call.wall:.1f} s")
+            measuring = sum(decision.seconds for decision in call.decisions)
+            console.print(
+                f"{experiment}: exit {call.status}, {len(call.decisions)} decisions, {call.wall:.1f} s, "
+                f"{measuring:.1f} s of them in contests"
+            )
         held.append((experiment, live.count(calls)))
     return held
 
