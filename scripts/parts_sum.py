@@ -20,8 +20,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from harness.compare.headspace import headspace
+from harness.loading.loaders.kinds import KINDS
 from harness.model import Feed, Part, Setting
-from harness.run.tuning.track import HEATS_A_LANE, Track
+from harness.run.tuning.track import Track
 
 WITHIN = 0.05
 AGAIN = "again"
@@ -29,9 +30,9 @@ AGAIN = "again"
 
 def block(track: Track, setting: Setting, number: int) -> dict[str, float]:
     """Seconds a sample by feed, and of the loop measured once more."""
-    track_feeds = [*Feed, AGAIN]
+    feeds = [*Feed, AGAIN]
     found = {}
-    for feed in Random(number).sample(track_feeds, len(track_feeds)):
+    for feed in Random(number).sample(feeds, len(feeds)):
         lap = track.lap(setting, Feed.WARM if feed == AGAIN else Feed(feed), seed=number)
         found[str(feed)] = lap.seconds
     return found
@@ -50,13 +51,12 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=24)
     options = parser.parse_args()
     setting = Setting(options.kind, options.workers, options.prefetch, options.batch_size)
-    threads = frozenset({options.kind}) if options.kind.startswith("dali") else frozenset()
+    threads = frozenset(name for name, kind in KINDS.items() if kind.threads)
     plan = {"data": options.data, "device": options.device, "step": options.step}
     blocks = []
     with TemporaryDirectory(prefix="parts-sum-") as folder, Track(sys.executable, plan, Path(folder), threads) as track:
         for number in range(options.blocks):
-            if number % HEATS_A_LANE == 0:
-                track.fresh()
+            track.heat([setting])
             blocks.append(block(track, setting, number))
             print(f"block {number + 1}: {', '.join(f'{k} {1e3 * v:.3f}' for k, v in blocks[-1].items())}", flush=True)
     found = headspace([{feed: each[str(feed)] for feed in Feed} for each in blocks])

@@ -24,12 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.compare.race import Heat, Place, RaceRule, level, places
+from harness.loading.loaders.kinds import KINDS
 from harness.model import Feed, Lap, Setting
 from harness.run.tuning.lanes import LaneError
 from harness.run.tuning.race import Axes, Race
-from harness.run.tuning.track import HEATS_A_LANE, Track
+from harness.run.tuning.track import Track
 
-THREADED = frozenset({"dali", "dali_gpu"})
+THREADED = frozenset(name for name, kind in KINDS.items() if kind.threads)
 
 GRID_HEATS = 8
 """Laps of every setting of the full grid."""
@@ -60,9 +61,7 @@ class Heats:
     def laps(self, settings: Sequence[Setting]) -> dict[Setting, Lap | str]:
         """One heat."""
         start = time.perf_counter()
-        if self.count % HEATS_A_LANE == 0:
-            self._track.fresh()
-        self._track.begin(settings)
+        self._track.heat(settings)
         self.count += 1
         found: dict[Setting, Lap | str] = {}
         for setting in settings:

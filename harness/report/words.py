@@ -56,9 +56,13 @@ def step(before: float, after: float, unit: str) -> str:
         whole = factor == 1.0 and unit != "s" and before == int(before) and after == int(after)
         first, second = (f"{value / factor:.0f}" if whole else digits(value / factor) for value in (before, after))
         return f"{first} -> {second} {name}".rstrip()
-    first, second = quantity(before, unit), quantity(after, unit)
-    same = first.partition(" ")[2] == second.partition(" ")[2]
-    return f"{first.partition(' ')[0] if same else first} -> {second}"
+    return arrow(quantity(before, unit), quantity(after, unit))
+
+
+def arrow(before: str, after: str) -> str:
+    """Two quantities in words; the unit once where it is the same."""
+    one, other = before.rpartition(" "), after.rpartition(" ")
+    return f"{one[0] if one[0] and one[2] == other[2] else before} -> {after}"
 
 
 def duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ from harness.report.header import header_lines
 from harness.report.paper import Column, Notes, Paper, Table, Tone
 from harness.report.readings import single
 from harness.report.surroundings import Differing, differing
-from harness.report.words import effect, inert, interval, step
+from harness.report.words import arrow, effect, inert, interval, step
 
 SEQUENTIAL = (
     "These runs were held one after the other: whatever the machine did in between is in the ratios, and no statistics "
@@ -186,9 +186,9 @@ def _row(line: Line, *, many: bool, axis: Axis, notes: Notes) -> paper.Line:
         "change": effect(found).partition(",")[0],
         "interval": interval(found),
         "levels": _levels(line),
-        "units": str(difference.counts[0]) if len(set(difference.counts)) == 1 else _both(*map(str, difference.counts)),
+        "units": str(difference.counts[0]) if len(set(difference.counts)) == 1 else arrow(*map(str, difference.counts)),
         "memory": _memory(line),
-        "effect": _both(*map(_told, line.verdicts)) if any(line.verdicts) and line.variant != BASELINE else "",
+        "effect": arrow(*map(_told, line.verdicts)) if any(line.verdicts) and line.variant != BASELINE else "",
         "claims": _outcomes(line),
     }
     if is_exact(difference.metric):
@@ -236,12 +236,6 @@ def comparison_of(difference: Difference) -> Comparison:
 
 def _levels(line: Line) -> str:
     return step(*line.levels, metric(line.difference.metric).unit)
-
-
-def _both(before: str, after: str) -> str:
-    """Two quantities; the unit once where it is the same."""
-    one, other = before.rpartition(" "), after.rpartition(" ")
-    return f"{one[0] if one[0] and one[2] == other[2] else before} -> {after}" if before or after else ""
 
 
 def _told(verdict: Verdict | None) -> str:

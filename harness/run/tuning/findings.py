@@ -12,7 +12,7 @@ from statistics import median
 from harness.compare.headspace import headspace
 from harness.model import EpochCost, Feed, Headspace, Ranked, Setting, Stage
 from harness.run.tuning.lanes import LaneError, Lanes
-from harness.run.tuning.track import HEATS_A_LANE, Track
+from harness.run.tuning.track import Track
 
 ALONE, LOOP = "tune::alone", "tune::loop"
 """What is watched while loaders run without a step, and while the loop is taken apart; what runs stands in brackets."""
@@ -186,12 +186,12 @@ class Findings:
         blocks: list[dict[Feed, float]] = []
         rates: list[float] = []
         cold = 0.0
+        self._track.fresh()
         for number in range(BLOCKS):
             if number >= FEWEST_BLOCKS and self._left() <= 0:
                 self._notes.append("the time budget was used up while the loop was taken apart: its bounds are wide")
                 break
-            if number % HEATS_A_LANE == 0:
-                self._track.fresh()
+            self._track.heat([answer])
             block = {}
             try:
                 for feed in Random(number).sample(feeds, len(feeds)):

@@ -48,6 +48,7 @@ class Track:
         self._left_out: list[str] = []
         self._lanes: Lanes | None = None
         self._opened = 0
+        self._heats_left = 0
 
     def __enter__(self) -> Track:
         return self
@@ -94,12 +95,17 @@ class Track:
 
     def fresh(self) -> None:
         """Close them: the next question opens new ones."""
+        self._heats_left = 0
         lanes, self._lanes = self._lanes, None
         if lanes is not None:
             lanes.__exit__()
 
-    def begin(self, settings: Iterable[Setting]) -> None:
-        """Have the processes that these settings run in ready."""
+    def heat(self, settings: Iterable[Setting]) -> None:
+        """Have processes ready in which these settings may run a heat: new ones where the last have run enough."""
+        if not self._heats_left:
+            self.fresh()
+            self._heats_left = HEATS_A_LANE
+        self._heats_left -= 1
         self.lanes().begin({setting.kind for setting in settings})
 
     def lap(self, setting: Setting, feed: Feed, *, seed: int, alone: bool = False) -> Lap:

@@ -20,7 +20,7 @@ from harness.run.settings import WATCH, UsageError
 from harness.run.tuning.findings import Findings, Found
 from harness.run.tuning.lanes import LaneError, Lanes
 from harness.run.tuning.race import Axes, Race
-from harness.run.tuning.track import HEATS_A_LANE, Track
+from harness.run.tuning.track import Track
 from harness.run.watching import Watch
 
 CLAIM = Claim("tune", "The best loader setting for this data, this step and this machine.", "tune", "tune", loader=True)
@@ -186,9 +186,7 @@ class _Tuning:
         return kept
 
     def _laps(self, settings: Sequence[Setting], writer: store.Writer) -> dict[Setting, Lap | str]:
-        if self._heat % HEATS_A_LANE == 0:
-            self._track.fresh()
-        self._track.begin(settings)
+        self._track.heat(settings)
         self._heat += 1
         found: dict[Setting, Lap | str] = {}
         start = time.monotonic()
