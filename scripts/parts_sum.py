@@ -17,12 +17,12 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from scipy.special import stdtrit
 
 from harness.compare.headspace import headspace
 from harness.loading.loaders.kinds import KINDS
 from harness.model import Feed, Part, Setting
 from harness.run.tuning.track import Track
+from harness.stats import trimmed_interval
 
 WITHIN = 0.05
 AGAIN = "again"
@@ -63,11 +63,9 @@ def main() -> None:
     parts = [share for share in found.parts if share.part is not Part.FETCH]
     whole, loop = sum(share.seconds for share in parts), float(np.mean([each[AGAIN] for each in blocks]))
     ratios = np.array([log(each[str(Feed.WARM)]) - log(each[AGAIN]) for each in blocks])
-    reach = float(stdtrit(len(ratios) - 1, 0.975)) * float(np.std(ratios, ddof=1)) / sqrt(len(ratios))
-    middle = float(np.mean(ratios))
     told = " + ".join(f"{share.part} {1e3 * share.seconds:.3f}" for share in parts)
     print(f"{setting.name}: {told} = {1e3 * whole:.3f} ms a sample; the loop once more {1e3 * loop:.3f} ms")
-    off, low, high = (expm1(value) for value in (middle, middle - reach, middle + reach))
+    off, low, high = (expm1(value) for value in (np.mean(ratios), *trimmed_interval(ratios, 0.05, 0.0)))
     noise = float(np.std(ratios, ddof=1)) / sqrt(2)
     word = "reached" if abs(off) < WITHIN else "missed"
     print(f"off by {off:+.1%} ({low:+.1%} to {high:+.1%}; goal within {WITHIN:.0%}: {word}); a lap's noise {noise:.1%}")

@@ -24,7 +24,7 @@ from harness.run.tuning.command import axes_of
 from harness.run.tuning.findings import Findings, Found, begin
 from harness.run.tuning.lanes import LaneError, Lanes
 from harness.run.tuning.race import Axes
-from harness.run.tuning.track import MOST_LEFT_OUT, Track
+from harness.run.tuning.track import HEATS_A_LANE, MOST_LEFT_OUT, Track
 from harness.run.tuning.tune import Asked, tune
 from harness.run.watching import Watch
 
@@ -121,6 +121,9 @@ class Torn:
     def __exit__(self, *failure: object) -> None:
         pass
 
+    def begin(self, kinds: Iterable[str]) -> None:
+        """They are here."""
+
     def lap(self, *_: object, **__: object) -> Lap:
         """A lap of what is left."""
         for file in self.damaged:
@@ -152,6 +155,21 @@ def test_too_many_damaged_images_end_it(monkeypatch: pytest.MonkeyPatch, tmp_pat
     with running, pytest.raises(CrewError, match=f"{MOST_LEFT_OUT} images were left out already, and 8.jpg cannot"):
         running.lap(Setting("dataloader", 0, 0, 64), track.Feed.WARM, seed=1)
     assert len(notes) == MOST_LEFT_OUT
+
+
+def test_lanes_are_replaced_when_they_have_run_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Those that answered questions run no heat; then each runs two, unless it was closed before."""
+    running, _ = torn(monkeypatch, tmp_path, [])
+    with running:
+        running.lanes()
+        counts = []
+        for _ in range(2 * HEATS_A_LANE + 1):
+            running.heat([ANSWER])
+            counts.append(len(Torn.opened))
+        running.fresh()
+        running.heat([ANSWER])
+    assert counts == [2, 2, 3, 3, 4]
+    assert len(Torn.opened) == 5
 
 
 # --- what was found ---------------------------------------------------------------------------------------------------

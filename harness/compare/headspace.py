@@ -8,13 +8,11 @@ takes from it, be it waiting or cores.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
 
 import numpy as np
-from scipy.special import stdtrit
 
 from harness.model import Feed, Headspace, Part, Share
-from harness.stats import Floats
+from harness.stats import Floats, trimmed_interval
 
 MARGIN = 0.02
 """A headspace that may be smaller than this is none worth looking for."""
@@ -62,8 +60,5 @@ def worth_a_look(found: Headspace, margin: float = MARGIN) -> bool:
 
 
 def _interval(values: Floats, level: float) -> tuple[float, float, float]:
-    middle = float(np.mean(values))
-    if values.size < 2:
-        return middle, float("-inf"), float("inf")
-    half = float(stdtrit(values.size - 1, 1 - level / 2)) * float(np.std(values, ddof=1)) / sqrt(values.size)
-    return middle, middle - half, middle + half
+    # nothing trimmed: Student's
+    return float(np.mean(values)), *trimmed_interval(values, level, 0.0)
