@@ -16,7 +16,7 @@ from harness.__main__ import main
 from harness.model import Tuned
 from harness.report.plain import noun_from
 from harness.run import settings
-from harness.run.tuning import command, findings, track, tune
+from harness.run.tuning import command, findings, track
 
 Typed = Callable[..., tuple[int, str, str]]
 
@@ -44,8 +44,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(settings, "SHORTEST_BUDGET", 2.0)
-    for module in (tune, findings):  # starting processes takes most of the time
-        monkeypatch.setattr(module, "HEATS_A_LANE", 100)
+    monkeypatch.setattr(track, "HEATS_A_LANE", 100)  # starting processes takes most of the time
     monkeypatch.setattr(track, "LEAST_SECONDS", 0.05)
     monkeypatch.setattr(findings, "FEWEST_BLOCKS", 2)
     monkeypatch.setattr(findings, "ROUNDS", 1)
