@@ -318,11 +318,42 @@ def test_paths_are_equally_long_and_caches_apart(plain: Repo) -> None:
         for name in base.environment:
             assert len(base.environment[name]) == len(head.environment[name])
         caches = ["TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "CUDA_CACHE_PATH"]
-        folders = {arm.environment[name] for name in [*caches, "PYTHONPYCACHEPREFIX"] for arm in (base, head)}
-        assert len(folders) == 10
+        folders = {arm.environment[name] for name in caches for arm in (base, head)}
+        assert len(folders) == 8
         assert all(Path(folder).is_relative_to(made.folder) for folder in folders)
         said = ask(base, "import sys; print(sys.dont_write_bytecode, sys.flags.safe_path)", plain.folder)
         assert said == ["False True"]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_bytecode_is_kept_where_torch_has_none(plain: Repo, monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
+    """Where torch is compiled its bytecode is read; elsewhere each arm keeps its own, for its second unit at the latest."""
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    asked = workshop.interpreter
+    monkeypatch.setattr(workshop, "interpreter", lambda named, arm: replace(asked(named, arm), compiled=compiled))
+    plain.write({"parcel/part.py": ""})
+    with Workshop() as made:
+        folders = [arm.environment["PYTHONPYCACHEPREFIX"] for arm in prepare(made, plain)]
+        if compiled:
+            assert folders == ["", ""]
+        else:
+            assert len({*folders}) == 2
+            assert all(Path(folder).is_relative_to(made.folder) for folder in folders)
+
+
+def test_whether_torch_was_compiled(tmp_path: Path) -> None:
+    """An interpreter says whether there is bytecode of torch, wherever it would look for it."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("")
+    variables = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        assert not interpreter.interpreter(None, Arm.BASE).compiled
+        subprocess.run([sys.executable, "-c", "import torch"], check=True)
+        assert interpreter.interpreter(None, Arm.BASE).compiled
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "elsewhere"))
+        assert not interpreter.interpreter(None, Arm.BASE).compiled
 
 
 def test_the_overlay_is_what_the_working_tree_holds(plain: Repo) -> None:

@@ -31,8 +31,9 @@ from harness.run import gate as module
 from harness.run import pair as pairing
 from harness.run.candidate import Candidate
 from harness.run.gate import Asked, effort_for, gate
-from harness.run.pair import Introduction, Pair, Side
+from harness.run.pair import Introduction, Pair, Side, Standing
 from harness.run.roll_call import CrewError
+from harness.run.roster import Roster
 from harness.run.watching import Watch
 from harness.store.telemetry import read_telemetry
 
@@ -665,3 +666,25 @@ def test_blocks_that_heat_slowed_do_not_decide() -> None:
     (verdict,) = candidate.verdicts(GateThresholds(), 1)
     assert verdict.outcome is Gated.UNCHANGED
     assert "left out: 28 of 168 blocks in which the GPU was throttled (hardware thermal)" in verdict.reason
+
+
+def test_what_regressed_hands_its_share_of_alpha_on() -> None:
+    """Thirteen units, of which one is barely not beyond what is tolerated: enough where 39 others have regressed."""
+    variants = tuple(f"tip {number:02}" for number in range(40))
+    standings = dict.fromkeys(Arm, Standing(variants))
+    nothing: dict[Arm, dict[str, Any]] = {arm: {} for arm in Arm}
+
+    def decided(hesitant: int) -> int:
+        roster = Roster([CLAIM], None, GateThresholds(), selftest=False)
+        roster.reach(A, standings)
+        for number, candidate in enumerate(roster.wanted()):
+            for unit in range(1, 14):
+                slower = 1.009 if unit == 1 and number < hesitant else 1.05 + 1e-4 * unit
+                turns = {Arm.BASE: (Turn(1e-3),) * 6, Arm.HEAD: (Turn(1e-3 * slower),) * 6}
+                candidate.take(unit, Fought(1, turns, dict.fromkeys(Arm, 1e-3), nothing), 1.0)
+        roster.rule()
+        return roster.count()[0]
+
+    assert decided(hesitant=0) == 40
+    assert decided(hesitant=1) == 40  # the first to be looked at, and looked at again when the others have fallen
+    assert decided(hesitant=40) == 0

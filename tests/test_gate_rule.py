@@ -64,6 +64,25 @@ def test_the_first_failing_look_can_reject(decisions: int) -> None:
     assert rule(beyond, by).outcome is Gated.REGRESSED
 
 
+@pytest.mark.parametrize("decisions", [2, 5, 40, 1000])
+def test_what_regressed_hands_its_alpha_on(decisions: int) -> None:
+    """Those left share the whole alpha; looks stay where they were, and no level is ever smaller than it was."""
+    before = rule_for(GateThresholds(), decisions)
+    for regressed in range(1, decisions):
+        by = rule_for(GateThresholds(), decisions, regressed=regressed)
+        assert by.looks == before.looks
+        assert sum(by.levels) * (decisions - regressed) == pytest.approx(0.01)
+        assert all(late > early for late, early in zip(by.levels, before.levels, strict=True))
+        before = by
+
+
+def test_one_unit_short_of_what_is_tolerated() -> None:
+    """In a suite of 40 thirteen units must all lie beyond; where thirty have regressed, one that barely does not may."""
+    found = units(np.r_[0.0095, np.linspace(0.04, 0.06, 12)])
+    assert rule(found, rule_for(GateThresholds(), 40)).outcome is None
+    assert rule(found, rule_for(GateThresholds(), 40, regressed=30)).outcome is Gated.REGRESSED
+
+
 def test_a_suite_of_forty() -> None:
     """Half of the alpha for the first look makes that the 13th; a loader has a target of its own."""
     by, loader = rule_for(GateThresholds(), 40), rule_for(GateThresholds(), 40, loader=True)
@@ -96,6 +115,8 @@ def test_no_decision_has_no_rule() -> None:
     """Neither a suite of none nor a decision without units is ruled on."""
     with pytest.raises(ValueError, match="suite"):
         rule_for(GateThresholds(), 0)
+    with pytest.raises(ValueError, match="none to rule on"):
+        rule_for(GateThresholds(), 2, regressed=2)
     with pytest.raises(ValueError, match="unit"):
         rule([], rule_for(GateThresholds(), 1))
 
@@ -167,6 +188,14 @@ def test_the_target_is_caught_and_not_waved_through(name: str) -> None:
     said = outcomes(NOISE[name], 0.05, 0.008)
     assert said[Gated.REGRESSED] >= 380
     assert said[Gated.UNCHANGED] <= 4
+
+
+def test_one_that_did_not_change_among_many_that_did() -> None:
+    """What 39 regressions hand on is no more than the suite's alpha: no false alarm in 99 of 100 such suites."""
+    by = rule_for(GateThresholds(), 40, regressed=39)
+    rng = np.random.default_rng(5)
+    found = [rule(units(math.log(1.01) + 0.01 * rng.normal(size=by.looks[-1])), by).outcome for _ in range(2000)]
+    assert found.count(Gated.REGRESSED) <= scipy_stats.binom.ppf(0.999, 2000, 0.01)
 
 
 def test_noise_is_no_pass() -> None:

@@ -2,8 +2,9 @@
 
 D is the centre of log(head/base). *Regressed* is what the exact signed-rank test puts beyond the tolerated difference,
 at a level that holds for the whole suite: the suite's alpha is split over its decisions and, in each, over the looks;
-half goes to the first. *Unchanged* is what a trimmed (Yuen) t test puts below most of the target. What is neither when
-the looks run out is inconclusive, and never green.
+half goes to the first. What has regressed hands its share on to the others (Holm's procedure). *Unchanged* is what a
+trimmed (Yuen) t test puts below most of the target. What is neither when the looks run out is inconclusive, and never
+green.
 """
 
 from __future__ import annotations
@@ -88,21 +89,28 @@ class Rule:
         return tuple(sorted({*self.failing_looks, *self.passing_looks}))
 
 
-def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False) -> Rule:
-    """The rule of one among so many noisy decisions.
+def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False, regressed: int = 0) -> Rule:
+    """The rule of one among so many noisy decisions, of which others have ``regressed`` already.
 
     n units reach a p of 2**-n and no less, so the first failing look comes as early as its level allows: before the
     first that is stated in a small suite, after it in a large one. It has half of the decision's alpha, because an
-    earlier first look saves every regressed decision a unit, and the later ones share the other half. Raises ValueError
-    for no decisions.
+    earlier first look saves every regressed decision a unit, and the later ones share the other half.
+
+    Each level is that of a suite of only those that have not regressed (Holm 1979, "A simple sequentially rejective
+    multiple test procedure"); looks stay where the whole suite has them. Levels only grow with what is regressed, at
+    every look, so that among any of the decisions the first false alarm would have had to pass a test that splits alpha
+    over at least those: the chance of one in the suite stays below alpha, also where a look is held again with the
+    larger level. Raises ValueError for no decisions, and where all of them have regressed.
     """
     if decisions < 1:
         raise ValueError("a suite without a decision has no rule")
+    if not 0 <= regressed < decisions:
+        raise ValueError(f"{regressed} of {decisions} decisions regressed leave none to rule on")
     target = thresholds.loader_target if loader else thresholds.target
-    alpha = thresholds.alpha / decisions
-    first = _units_for(alpha / 2)
+    share, alpha = thresholds.alpha / decisions, thresholds.alpha / (decisions - regressed)
+    first = _units_for(share / 2)
     later = tuple(look for look in thresholds.failing_looks if look >= first + APART)
-    looks: tuple[int, ...] = (max(_units_for(alpha), thresholds.failing_looks[-1]),)
+    looks: tuple[int, ...] = (max(_units_for(share), thresholds.failing_looks[-1]),)
     levels: tuple[float, ...] = (alpha,)
     if later:
         looks, levels = (first, *later), (alpha / 2, *[alpha / 2 / len(later)] * len(later))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from harness.compare.evidence import evidence
-from harness.compare.gate import GateThresholds, Rule, Ruling, clear, noise, rule, rule_exact, rule_for
+from harness.compare.gate import GateThresholds, Ruling, clear, noise, rule, rule_exact, rule_for
 from harness.compare.throttle import heat, remarks
 from harness.contest.agreement import Disagreement
 from harness.contest.duel import DuelEnded, Fought
@@ -77,12 +77,12 @@ class Candidate:
         """Note of the unit's blocks what held the GPU's clocks back, once it was read."""
         self.measurements = [marked(each) if each.invocation == unit else each for each in self.measurements]
 
-    def judge(self, thresholds: GateThresholds, decisions: int) -> None:
-        """Rule on the units so far; an outcome settles it."""
+    def judge(self, thresholds: GateThresholds, decisions: int, regressed: int = 0) -> None:
+        """Rule on the units so far, where others have ``regressed`` already; an outcome settles it."""
         found = evidence(self.measurements, HEAD, SECONDS, thresholds.keep)
         if not found.units:
             return
-        by = self._rule(thresholds, decisions)
+        by = rule_for(thresholds, decisions, loader=self.claim.loader, regressed=regressed)
         self.ruling = rule(found.units, by)
         self.clear = clear(found.units, by) and not self.ruling.unsteady
         if self.ruling.outcome is not None:
@@ -102,7 +102,8 @@ class Candidate:
         ruling = self.ruling
         reason = self._explained(self.reason or (ruling.reason if ruling else "not reached"), self.outcome)
         units = evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
-        spread, resolvable = noise(units, self._rule(thresholds, decisions), thresholds.tolerated) or (None, None)
+        by = rule_for(thresholds, decisions, loader=self.claim.loader)
+        spread, resolvable = noise(units, by, thresholds.tolerated) or (None, None)
         return GateVerdict(
             self.case,
             self.claim.name,
@@ -146,9 +147,6 @@ class Candidate:
             )
             found.append(verdict)
         return found
-
-    def _rule(self, thresholds: GateThresholds, decisions: int) -> Rule:
-        return rule_for(thresholds, decisions, loader=self.claim.loader)
 
     def _typical(self, trial: str) -> float | None:
         """Median seconds of an iteration, over all its rounds."""

@@ -90,10 +90,13 @@ class Roster:
             candidate.mark(unit, marked)
 
     def rule(self) -> None:
-        """Judge by what was measured up to now."""
-        for candidate in self._candidates.values():
-            if candidate.open:
-                candidate.judge(self._limits, len(self._candidates))
+        """Judge by what was measured up to now, and again whenever one that regressed leaves the others its share."""
+        before, regressed = -1, self._regressed()
+        while before != regressed:
+            for candidate in self._candidates.values():
+                if candidate.open:
+                    candidate.judge(self._limits, len(self._candidates), regressed)
+            before, regressed = regressed, self._regressed()
 
     def wanted(self, case: str | None = None) -> list[Candidate]:
         """The candidates that another unit is for, of one case or of all."""
@@ -132,7 +135,10 @@ class Roster:
     def count(self) -> tuple[int, int, int]:
         """Decisions that have fallen, decisions in all, and how many of the fallen say regressed."""
         decided = [candidate for candidate in self._candidates.values() if not candidate.open]
-        return len(decided), len(self._candidates), sum(c.outcome is Gated.REGRESSED for c in decided)
+        return len(decided), len(self._candidates), self._regressed()
+
+    def _regressed(self) -> int:
+        return sum(candidate.outcome is Gated.REGRESSED for candidate in self._candidates.values())
 
     def measurements(self) -> list[Measurement]:
         """Every pair of samples so far."""

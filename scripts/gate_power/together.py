@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -58,8 +58,7 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
         cases = list(called.cases)
         if not cases:
             raise RuntimeError(f"no case of {claim.path}: {called.broken or called.failed}")
-        by = rule_for(thresholds, len(cases), loader=False)
-        for unit in range(1, by.looks[-1] + 1):
+        for unit in range(1, thresholds.cap + 1):
             wanted = {case: (claim, effort[case in evenly], None, False) for case in cases if case not in decided}
             if not wanted:
                 break
@@ -67,22 +66,37 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
             for measurement in report.measurements:
                 if not measurement.trials or not all(trial.samples for trial in measurement.trials):
                     raise RuntimeError(f"{measurement.case} {measurement.status}: {measurement.reason}")
-                units = measured.setdefault(measurement.case, [])
-                units.append(measurement)
-                found = evidence(units, HEAD, "seconds", thresholds.keep).units
-                ruling = rule(found, by)
-                even = clear(found, by) and not ruling.unsteady
-                (evenly.add if even else evenly.discard)(measurement.case)
-                if ruling.outcome is not None:
-                    seconds = sum(one.seconds for one in units)
-                    decided[measurement.case] = Decision(
-                        measurement.case, HEAD, "seconds", ruling.outcome, ruling.units, ruling.ratio, seconds
-                    )
+                measured.setdefault(measurement.case, []).append(measurement)
+            decided |= _decide(measured, decided, thresholds, len(cases), evenly)
     for case in cases:
         decided.setdefault(case, Decision(case, HEAD, "seconds", Gated.INCONCLUSIVE, 0, None, 0.0))
     decisions = tuple(decided.values())
     verdicts = [GateVerdict(one.case, claim.name, HEAD, one.metric, one.outcome) for one in decisions]
     return Call(status_of(verdicts), time.perf_counter() - start, decisions)
+
+
+def _decide(
+    measured: Mapping[str, list[Measurement]],
+    decided: Mapping[str, Decision],
+    thresholds: GateThresholds,
+    decisions: int,
+    evenly: set[str],
+) -> dict[str, Decision]:
+    """The decisions that fall now; what regresses hands its share of alpha on. Keeps account of who is evenly far."""
+    found: dict[str, Decision] = {}
+    while True:
+        regressed = sum(one.outcome is Gated.REGRESSED for one in (*decided.values(), *found.values()))
+        before = len(found)
+        for case in measured.keys() - decided.keys() - found.keys():
+            by = rule_for(thresholds, decisions, regressed=regressed)
+            units = evidence(measured[case], HEAD, "seconds", thresholds.keep).units
+            ruling = rule(units, by)
+            (evenly.add if clear(units, by) and not ruling.unsteady else evenly.discard)(case)
+            if ruling.outcome is not None:
+                seconds = sum(one.seconds for one in measured[case])
+                found[case] = Decision(case, HEAD, "seconds", ruling.outcome, ruling.units, ruling.ratio, seconds)
+        if len(found) == before:
+            return found
 
 
 @contextmanager

@@ -14,19 +14,25 @@ _ASK = """
 import importlib.util, json, os, sys
 sites = [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
 pip = importlib.util.find_spec("pip") is not None
-print(json.dumps([sys.executable, sys.prefix, list(sys.version_info[:3]), sites, pip]))
+torch = importlib.util.find_spec("torch")
+compiled = bool(torch and torch.origin and os.path.exists(importlib.util.cache_from_source(torch.origin)))
+print(json.dumps([sys.executable, sys.prefix, list(sys.version_info[:3]), sites, pip, compiled]))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python: what to start, the environment it belongs to, where that keeps its packages, whether pip is there."""
+    """A Python: what to start, the environment it belongs to, where that keeps its packages, whether pip is there.
+
+    ``compiled`` is whether torch was imported, or compiled, before: if not, its bytecode may have no place there.
+    """
 
     python: str
     prefix: str
     version: str
     sites: tuple[str, ...]
     pip: bool
+    compiled: bool
 
     @property
     def identity(self) -> str:
@@ -49,7 +55,7 @@ def _ask(python: str) -> Interpreter:
         answer = subprocess.run(
             [python, "-c", _ASK], capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL
         ).stdout
-        executable, prefix, version, sites, pip = json.loads(answer)
+        executable, prefix, version, sites, pip, compiled = json.loads(answer)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise LaunchError(f"{python} does not say where its packages are: {error}") from error
-    return Interpreter(executable, prefix, ".".join(map(str, version)), tuple(sites), pip)
+    return Interpreter(executable, prefix, ".".join(map(str, version)), tuple(sites), pip, compiled)

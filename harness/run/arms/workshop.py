@@ -27,8 +27,8 @@ _CACHES = {
     "TRITON_CACHE_DIR": "triton",
     "TORCH_EXTENSIONS_DIR": "extensions",
     "CUDA_CACHE_PATH": "cuda",
-    "PYTHONPYCACHEPREFIX": "bytecode",
 }
+_BYTECODE = "PYTHONPYCACHEPREFIX"
 
 
 _ELSEWHERE = "set TMPDIR to a folder that has room and may be written to"
@@ -154,7 +154,7 @@ class Workshop:
             label=label,
             python=job.python,
             environment={
-                **self._environment(arm, wanted, own_path),
+                **self._environment(arm, wanted, on, own_path),
                 "PATH": os.pathsep.join([str(Path(job.python).parent), path]),
                 "PYTHONSAFEPATH": "1",  # the working folder holds the packages under test, too
             },
@@ -170,19 +170,21 @@ class Workshop:
             arm,
             ", ".join(_besides(wanted, on)) or "as it is here",
             on.python,
-            self._environment(arm, wanted),
+            self._environment(arm, wanted, on),
             self._home(arm),
             lent=on.prefix != sys.prefix,
             interpreter=on.identity,
             shown=dict(wanted.variables),
         )
 
-    def _environment(self, arm: Arm, wanted: Wanted, own: Sequence[Path] = ()) -> dict[str, str]:
+    def _environment(self, arm: Arm, wanted: Wanted, on: Interpreter, own: Sequence[Path] = ()) -> dict[str, str]:
         """The variables to add; ``own`` are folders to import from first."""
         cache = self._home(arm) / "cache"
         found = {variable: str(cache / name) for variable, name in _CACHES.items()}
-        # Empty is as good as unset: bytecode is kept, or every process would compile torch again.
+        # Empty is as good as unset: bytecode is kept, or every process would compile torch again; here, where it might
+        # not be kept beside torch itself. Where it is there already the first pair need not make it.
         found["PYTHONDONTWRITEBYTECODE"] = ""
+        found[_BYTECODE] = os.environ.get(_BYTECODE, "") if on.compiled else str(cache / "bytecode")
         found |= wanted.variables
         if own or "PYTHONPATH" in wanted.variables:
             inherited = os.environ.get("PYTHONPATH", "")
