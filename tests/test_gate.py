@@ -303,8 +303,8 @@ def test_a_clear_case_gets_half_the_blocks() -> None:
     """Half of what it would get, six at the least, and a finer target's are still more."""
     loader = Claim("L", "a tip", "a.py", "bench", loader=True)
     asked = [(CLAIM, 0.05), (CLAIM, 0.02), (loader, 0.1)]
-    assert [effort_for(*one).most_blocks for one in asked] == [13, 32, 12]
-    assert [effort_for(*one, clear=True).most_blocks for one in asked] == [6, 16, 6]
+    assert [effort_for(*one).most_blocks for one in asked] == [10, 40, 12]
+    assert [effort_for(*one, clear=True).most_blocks for one in asked] == [6, 20, 6]
 
 
 def test_units_are_coarser_from_when_the_case_is_clear(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:

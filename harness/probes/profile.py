@@ -15,7 +15,7 @@ from typing import Any
 from harness.model import ITERATION_MARK, WAIT_MARK, WINDOW_MARK
 from harness.probes.waits import marking
 
-WINDOW_SECONDS = 0.1
+WINDOW_SECONDS = 0.05
 """Seconds that the window is to last: enough iterations to be typical, few enough for a small file."""
 
 MOST_ITERATIONS = 50
