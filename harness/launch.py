@@ -23,7 +23,8 @@ _PATHS = (
     f"sys.path[0:0] = [p for p in [os.environ.get({FRONT_VARIABLE!r})] if p]\n"
     f"sys.path += [p for p in [os.environ.get({BACK_VARIABLE!r})] if p]\n"
 )
-_BOOT = _PATHS + "import pytest\nsys.exit(pytest.main(sys.argv[1:]))"
+# Importing torch makes objects by the hundred thousand, and collections in between look through all of them again.
+_BOOT = _PATHS + "import gc\ngc.disable()\nimport pytest\nsys.exit(pytest.main(sys.argv[1:]))"
 _LANE = _PATHS + "from harness.lane.serve import main\nsys.exit(main())"
 _CEILINGS = _PATHS + "from harness.ceilings.serve import main\nsys.exit(main())"
 

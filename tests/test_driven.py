@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -86,6 +87,18 @@ def hold(made: Driven, **variants: Any) -> None:
 def recorded(tmp_path: Path) -> list[Measurement]:
     """What is on the disk."""
     return store.read_measurements(tmp_path / "invocation-007.jsonl")
+
+
+def test_garbage_is_collected_again_once_all_is_imported(session: Any) -> None:
+    """It is not while benchmarks are imported; from then on it is, without a look through what was imported."""
+    gc.disable()
+    try:
+        session("measure")
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+    assert gc.get_freeze_count() > 0
+    assert len(gc.get_objects()) < gc.get_freeze_count()
 
 
 def test_a_measured_case_is_recorded_and_told(session: Any, tmp_path: Path) -> None:

@@ -43,6 +43,11 @@ class Driven(Session):
 
     def choose(self, items: Mapping[str, Any]) -> list[Any]:
         """Say what is here, wait for the plan, and give its items in the order to run."""
+        # What was imported stays: collecting before every contest need not look through it again. Done before anybody
+        # is told: several processes start side by side.
+        gc.collect()
+        gc.freeze()
+        gc.enable()
         self._channel.send(event="ready", cases=list(items), broken=self.broken)
         plan = self._channel.receive()
         assert plan is not None
@@ -54,10 +59,6 @@ class Driven(Session):
         except pytest.UsageError as error:
             self._channel.send(event="error", reason=str(error))
             pytest.exit(str(error), returncode=2)
-        if plan["do"] != "roll call":
-            # What was imported stays: collecting before every contest need not look through it again.
-            gc.collect()
-            gc.freeze()
         wanted = [case for case in plan["cases"] if case in items]
         if plan["do"] == "measure":
             Random(plan["seed"]).shuffle(wanted)
