@@ -327,7 +327,7 @@ def test_paths_are_equally_long_and_caches_apart(plain: Repo) -> None:
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_bytecode_is_kept_where_torch_has_none(plain: Repo, monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
-    """Where torch is compiled its bytecode is read; elsewhere each arm keeps its own, for its second unit at the latest."""
+    """Where torch is compiled its bytecode is read; elsewhere each arm makes and keeps its own."""
     monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     asked = workshop.interpreter
     monkeypatch.setattr(workshop, "interpreter", lambda named, arm: replace(asked(named, arm), compiled=compiled))

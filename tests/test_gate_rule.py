@@ -77,7 +77,7 @@ def test_what_regressed_hands_its_alpha_on(decisions: int) -> None:
 
 
 def test_one_unit_short_of_what_is_tolerated() -> None:
-    """In a suite of 40 thirteen units must all lie beyond; where thirty have regressed, one that barely does not may."""
+    """Thirteen units must all lie beyond in a suite of 40; one that barely does not may where thirty have regressed."""
     found = units(np.r_[0.0095, np.linspace(0.04, 0.06, 12)])
     assert rule(found, rule_for(GateThresholds(), 40)).outcome is None
     assert rule(found, rule_for(GateThresholds(), 40, regressed=30)).outcome is Gated.REGRESSED
