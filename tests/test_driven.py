@@ -159,6 +159,16 @@ def test_a_full_disk_is_told_and_ends_the_process(
     assert line.heard[-1] == {"event": "error", "reason": "cannot write: no space"}
 
 
+def test_an_arm_with_one_variant_stays_until_told_to_rise(session: Any) -> None:
+    """Whoever leads it says so before the next case: heard there, it would end that contest before it began."""
+    asks = [{"do": do, "variant": BASELINE} for do in ("enter", "open", "leave")]
+    made, line = session(
+        "arm", *asks, {"do": "rise"}, {"do": "of the next case"}, introduce=False, core=0, cases=[CASE]
+    )
+    hold(made)
+    assert line.says == [{"do": "of the next case"}]
+
+
 def test_a_side_says_what_it_measures_on(session: Any) -> None:
     """Whoever watches a gate must look at the same GPU: the device stands in the environment, as in a run's."""
     _, line = session("arm", introduce=True, under_test=[], cases=[CASE])

@@ -24,8 +24,10 @@ def serve(
     entrants: Mapping[str, LocalEntrant],
     failure: Callable[[BaseException], str],
     check: Callable[[str, object], object] | None = None,
+    *,
+    stays: bool = False,
 ) -> None:
-    """Sit: answer questions about the variants until told to rise, or until the only one there is was left.
+    """Sit: answer questions about the variants until told to rise, or as soon as one was left, unless it ``stays``.
 
     ``check`` is called with a variant's name and first result where the question does not say where to put the result;
     it raises for one that disagrees.
@@ -43,7 +45,7 @@ def serve(
         except Exception as error:
             short = shortage(error)
             channel.send(error=failure(error), readings=dict(short.readings) if short else {})
-        if question["do"] == "leave" and len(entrants) == 1:
+        if question["do"] == "leave" and not stays:
             return
 
 

@@ -171,7 +171,8 @@ class Driven(Session):
             }
             for entrant in entrants.values():
                 stack.callback(entrant.leave)
-            serve(self._channel, entrants, failure, check)
+            # Also where there is a single variant: whoever leads both sides says when it is time for the next case.
+            serve(self._channel, entrants, failure, check, stays=True)
 
     def _introduce(self, names: Sequence[str]) -> None:
         """Say what this side of a gate runs on, and where it takes the packages under test from."""
