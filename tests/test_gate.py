@@ -22,7 +22,7 @@ from staged import ByHand
 
 import harness
 from harness import store
-from harness.compare.gate import GateThresholds
+from harness.compare.gate import GateThresholds, Ruling
 from harness.contest.duel import Fought
 from harness.contest.effort import Effort
 from harness.contest.entrant import Turn
@@ -32,6 +32,7 @@ from harness.run import pair as pairing
 from harness.run.candidate import Candidate
 from harness.run.gate import Asked, effort_for, gate
 from harness.run.pair import Introduction, Pair, Side, Standing
+from harness.run.profiled import worst
 from harness.run.roll_call import CrewError
 from harness.run.roster import Roster
 from harness.run.watching import Watch
@@ -131,7 +132,7 @@ for case in plan["cases"]:
     def check(name, result):
         if does.get("wrong") == name: raise Disagreement("its result differs")
     channel.send(event="case", case=case, variants=list(entrants), absent=does.get("absent", {}))
-    serve(channel, entrants, failure, check)
+    serve(channel, entrants, failure, check, stays=True)
 """
 """One side of a gate by script: what each case costs it, and what goes wrong."""
 
@@ -304,7 +305,7 @@ def test_a_clear_case_gets_half_the_blocks() -> None:
     loader = Claim("L", "a tip", "a.py", "bench", loader=True)
     asked = [(CLAIM, 0.05), (CLAIM, 0.02), (loader, 0.1)]
     assert [effort_for(*one).most_blocks for one in asked] == [10, 40, 12]
-    assert [effort_for(*one, clear=True).most_blocks for one in asked] == [6, 20, 6]
+    assert [effort_for(*one, clear=True).most_blocks for one in asked] == [6, 20, 5]
 
 
 def test_units_are_coarser_from_when_the_case_is_clear(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -492,18 +493,32 @@ with pair.Pair(sides, folder, [], folder, 1):
 
 def test_a_regression_is_explained_by_the_profiles(bout: Bout) -> None:
     """What regressed is profiled once on either side, after all units, and the reason names what grew."""
-    result = bout.hold({A: {}, B: {}}, {A: {"factor": 1.06, "linears": 2}, B: {}}, claims=NAMED[:2])
+    slower = {"factor": 1.06, "linears": 2, "variants": ["tip"]}
+    result = bout.hold({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2])
     found = by(result)
     assert found.reason.startswith("aten::linear runs 2x instead of 1x, +300 us")
     assert "(" in found.reason
     assert by(result, B).reason.find("linear") < 0
     assert result.notes == ()
     traces = sorted(path.name for path in (bout.out / "traces").iterdir())
-    assert len(traces) == 4
+    assert len(traces) == 2
     assert [name.split("-")[-2] for name in traces if "tip" in name] == ["base", "head"]
     lines = [json.loads(line) for line in (bout.out / store.GATE_FILE).read_text().splitlines()]
-    assert [line["record"] for line in lines].count("pairing") == 2 * result.units + 2 * 6
+    assert [line["record"] for line in lines].count("pairing") == result.units + 2 * 6
     assert all(gone(pid) for pid in bout.pids)
+
+
+def test_the_worst_variant_of_a_case_is_profiled() -> None:
+    """Five cases, the worst first, each by the variant that slowed down most."""
+
+    def regressed(case: str, variant: str, ratio: float) -> Candidate:
+        ruling = Ruling(Gated.REGRESSED, 13, ratio, None, None, False, "")
+        return Candidate(case, CLAIM, variant, ruling=ruling, outcome=Gated.REGRESSED)
+
+    found = [regressed("b", "z", 1.4)]
+    for at, case in enumerate("abcdefg"):
+        found += [regressed(case, "y", 1.055 + 0.01 * at), regressed(case, "x", 1.05 + 0.01 * at)]
+    assert [one.case + one.variant for one in worst(found)] == ["bz", "gy", "fy", "ey", "dy"]
 
 
 @pytest.mark.parametrize(

@@ -28,34 +28,36 @@ class Unexplained(Exception):
 def explain(
     pair: Pair, begin: Callable[[Sequence[str]], object], regressed: Sequence[Candidate], folder: Path, random: Random
 ) -> Iterator[str]:
-    """Profile these candidates on both sides of a fresh pair and set what differs as their ``difference``.
+    """Profile these candidates, one a case, on both sides of a fresh pair and set what differs as their ``difference``.
 
     ``begin`` leads the pair to their cases; traces go to ``folder``. Gives a note for each that could not be explained.
     Raises ArmLost.
     """
-    cases = list(dict.fromkeys(candidate.case for candidate in regressed))
-    begin(cases)
+    of_case = {candidate.case: candidate for candidate in regressed}
+    begin(list(of_case))
     for case, standings in pair.walk(random):
-        for candidate in (each for each in regressed if each.case == case):
-            if any(candidate.variant not in standing.variants for standing in standings.values()):
-                yield f"no profile of {case} {candidate.variant}: it was not there again"
-                continue
-            try:
-                base, head = (_profile(pair, arm, candidate, folder) for arm in Arm)
-            except Unexplained as error:
-                yield f"no profile of {case} {candidate.variant}: {error}"
-            else:
-                candidate.difference = growth(base, head)
+        candidate = of_case[case]
+        if any(candidate.variant not in standing.variants for standing in standings.values()):
+            yield f"no profile of {case} {candidate.variant}: it was not there again"
+            continue
+        try:
+            base, head = (_profile(pair, arm, candidate, folder) for arm in Arm)
+        except Unexplained as error:
+            yield f"no profile of {case} {candidate.variant}: {error}"
+        else:
+            candidate.difference = growth(base, head)
 
 
 def worst(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The few that slowed down most."""
+    """The few that slowed down most, one of a case: what grew in one variant has grown in the others as a rule."""
 
     def ratio(candidate: Candidate) -> float:
         ruling = candidate.ruling
         return ruling.ratio if ruling is not None and ruling.ratio is not None else 0.0
 
-    return sorted(candidates, key=ratio, reverse=True)[:MOST_EXPLAINED]
+    ordered = sorted(candidates, key=ratio)
+    of_case = {candidate.case: candidate for candidate in ordered}  # the last one stays: the worst
+    return sorted(of_case.values(), key=ratio, reverse=True)[:MOST_EXPLAINED]
 
 
 def _profile(pair: Pair, arm: Arm, candidate: Candidate, folder: Path) -> TraceSummary:
