@@ -28,8 +28,6 @@ _CACHES = {
     "TORCH_EXTENSIONS_DIR": "extensions",
     "CUDA_CACHE_PATH": "cuda",
 }
-_BYTECODE = "PYTHONPYCACHEPREFIX"
-
 
 _ELSEWHERE = "set TMPDIR to a folder that has room and may be written to"
 
@@ -181,10 +179,10 @@ class Workshop:
         """The variables to add; ``own`` are folders to import from first."""
         cache = self._home(arm) / "cache"
         found = {variable: str(cache / name) for variable, name in _CACHES.items()}
-        # Empty is as good as unset: bytecode is kept, or every process would compile torch again; here, where it might
-        # not be kept beside torch itself. Where it is there already the first pair need not make it.
-        found["PYTHONDONTWRITEBYTECODE"] = ""
-        found[_BYTECODE] = os.environ.get(_BYTECODE, "") if on.compiled else str(cache / "bytecode")
+        # Empty is as good as unset. Where torch has no bytecode, and perhaps no place for it, it is kept here, or every
+        # process would compile torch again; where it has, people's own wishes count.
+        kept = {"PYTHONPYCACHEPREFIX": str(cache / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+        found |= {name: os.environ.get(name, "") for name in kept} if on.compiled else kept
         found |= wanted.variables
         if own or "PYTHONPATH" in wanted.variables:
             inherited = os.environ.get("PYTHONPATH", "")
