@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from replayed import RECORDED, Replayed
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from gate_power.live import Call, Decision
+from gpu_proof import __main__ as proof
 from gpu_proof import clocks, gating, running, watching
 from gpu_proof.findings import FAILED, SKIPPED, Part, Skipped, summary
 from gpu_proof.recording import record
@@ -177,6 +179,23 @@ def test_a_recording_can_be_replayed() -> None:
     assert record(refused, 7, 3, refused.tick, "")["readings"]["power_milliwatts"] == [0, 0, 0]
     both = watching.joined({"a": [1], "pcie_most": [5, 16]}, {"a": [2], "pcie_most": [5, 16]})
     assert both == {"a": [1, 2], "pcie_most": [5, 16]}
+
+
+@pytest.mark.parametrize(("quick", "missed", "failed"), [(False, 1, 1), (True, 0, 1)])
+def test_a_rehearsal_may_miss_goals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: bool, missed: int, failed: int
+) -> None:
+    """It is too short for most of them; what breaks, breaks in a rehearsal, too."""
+
+    def misses(part: Part, options: Namespace) -> None:
+        part.add("decisions", 20, goal="at least 100", reached=False)
+
+    def breaks(part: Part, options: Namespace) -> None:
+        raise OSError("broken")
+
+    monkeypatch.setattr(proof, "PARTS", {"clock": (misses, ""), "floor": (breaks, "")})
+    options = Namespace(folder=tmp_path, device="cpu", quick=quick)
+    assert (proof._hold("clock", options), proof._hold("floor", options)) == (missed, failed)
 
 
 @pytest.mark.parametrize("part", ["tests", "floor"])

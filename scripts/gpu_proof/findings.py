@@ -82,8 +82,8 @@ def line(finding: Finding) -> str:
     """A finding on one line."""
     if finding.skipped:
         return f"{finding.name}: skipped: {finding.skipped}"
-    mark = {True: "reached", False: "MISSED", None: ""}[finding.reached]
-    goal = f" (goal {finding.goal}: {mark})" if finding.goal else ""
+    mark = {True: ": reached", False: ": MISSED", None: ""}[finding.reached]
+    goal = f" (goal {finding.goal}{mark})" if finding.goal else ""
     return f"{finding.name}: {number(finding.value)} {finding.unit}".rstrip() + goal
 
 

@@ -65,6 +65,6 @@ def _step(device: torch.device) -> Callable[[], object]:
         loss = torch.nn.functional.cross_entropy(scores, labels.to(device))
         loss.backward()
         optimiser.step()
-        return float(loss)
+        return loss.item()
 
     return step
