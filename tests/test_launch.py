@@ -100,6 +100,13 @@ def test_the_environment_is_ours_otherwise(monkeypatch: pytest.MonkeyPatch) -> N
     assert "PYTEST_ADDOPTS" not in environment
 
 
+def test_nothing_is_collected_while_benchmarks_are_imported() -> None:
+    """Collections would look through all that torch makes, again and again; who chooses the cases turns them on."""
+    script = launch._BOOT.rpartition("sys.exit")[0] + "\nprint(gc.isenabled())"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
+
+
 def test_lent_to_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A foreign interpreter sees our harness before its own packages, our pytest behind them, and nothing more."""
     lent = lend(tmp_path / "lent")
