@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -157,6 +157,21 @@ class Candidate:
             for value in found.samples[SECONDS]
         ]
         return median(rounds) if rounds else None
+
+
+def judge(candidates: Collection[Candidate], thresholds: GateThresholds) -> None:
+    """Rule on those that are open, and again whenever one that regressed leaves the others its share of alpha."""
+    before, regressed = -1, count_regressed(candidates)
+    while before != regressed:
+        for candidate in candidates:
+            if candidate.open:
+                candidate.judge(thresholds, len(candidates), regressed)
+        before, regressed = regressed, count_regressed(candidates)
+
+
+def count_regressed(candidates: Iterable[Candidate]) -> int:
+    """How many of them regressed in time."""
+    return sum(candidate.outcome is Gated.REGRESSED for candidate in candidates)
 
 
 def fate(case: str, claim: Claim, variant: str, outcome: Gated, reason: str) -> GateVerdict:

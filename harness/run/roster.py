@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.compare.gate import GateThresholds
 from harness.model import Arm, Claim, Gated, GateVerdict, Measurement
-from harness.run.candidate import Candidate, fate, fate_of_case
+from harness.run.candidate import Candidate, count_regressed, fate, fate_of_case, judge
 from harness.run.pair import ArmLost, Pair, Standing
 
 SELFTEST_UNITS = 10
@@ -90,13 +90,8 @@ class Roster:
             candidate.mark(unit, marked)
 
     def rule(self) -> None:
-        """Judge by what was measured up to now, and again whenever one that regressed leaves the others its share."""
-        before, regressed = -1, self._regressed()
-        while before != regressed:
-            for candidate in self._candidates.values():
-                if candidate.open:
-                    candidate.judge(self._limits, len(self._candidates), regressed)
-            before, regressed = regressed, self._regressed()
+        """Judge by what was measured up to now."""
+        judge(self._candidates.values(), self._limits)
 
     def wanted(self, case: str | None = None) -> list[Candidate]:
         """The candidates that another unit is for, of one case or of all."""
@@ -135,10 +130,7 @@ class Roster:
     def count(self) -> tuple[int, int, int]:
         """Decisions that have fallen, decisions in all, and how many of the fallen say regressed."""
         decided = [candidate for candidate in self._candidates.values() if not candidate.open]
-        return len(decided), len(self._candidates), self._regressed()
-
-    def _regressed(self) -> int:
-        return sum(candidate.outcome is Gated.REGRESSED for candidate in self._candidates.values())
+        return len(decided), len(self._candidates), count_regressed(decided)
 
     def measurements(self) -> list[Measurement]:
         """Every pair of samples so far."""

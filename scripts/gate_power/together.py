@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,14 +18,13 @@ from gate_power.live import Call, Decision, Experiment
 from gate_power.neighbour import busy
 from gate_power.repository import make_together
 from harness.claims import read
-from harness.compare.evidence import evidence
-from harness.compare.gate import GateThresholds, clear, rule, rule_for, status_of
+from harness.compare.gate import GateThresholds, status_of
 from harness.loading.machine.cores import usable_cores
-from harness.model import Gated, GateVerdict, Measurement
+from harness.model import Gated, GateVerdict
+from harness.run.candidate import HEAD, Candidate, judge
 from harness.run.crew import Crew
 from harness.run.gate import effort_for
 
-HEAD = "head"
 LIMIT = 1800.0
 """Seconds a call may take."""
 
@@ -49,54 +48,32 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
     """
     start = time.perf_counter()
     (claim,) = read(benchmarks)
-    effort = {even: effort_for(claim, thresholds.target, clear=even) for even in (False, True)}
-    evenly: set[str] = set()
-    measured: dict[str, list[Measurement]] = {}
-    decided: dict[str, Decision] = {}
+    effort = {clear: effort_for(claim, thresholds.target, clear=clear) for clear in (False, True)}
     with Crew(sys.executable, benchmarks, folder, device="cpu", data=None, width=2) as crew:
         called = crew.roll_call([claim.path])
-        cases = list(called.cases)
-        if not cases:
+        candidates = {case: Candidate(case, claim, HEAD) for case in called.cases}
+        if not candidates:
             raise RuntimeError(f"no case of {claim.path}: {called.broken or called.failed}")
         for unit in range(1, thresholds.cap + 1):
-            wanted = {case: (claim, effort[case in evenly], None, False) for case in cases if case not in decided}
+            wanted = {case: (claim, effort[one.clear], None, False) for case, one in candidates.items() if one.open}
             if not wanted:
                 break
             report = crew.measure(unit, wanted, deadline=time.monotonic() + LIMIT, ahead=2)
             for measurement in report.measurements:
                 if not measurement.trials or not all(trial.samples for trial in measurement.trials):
                     raise RuntimeError(f"{measurement.case} {measurement.status}: {measurement.reason}")
-                measured.setdefault(measurement.case, []).append(measurement)
-            decided |= _decide(measured, decided, thresholds, len(cases), evenly)
-    for case in cases:
-        decided.setdefault(case, Decision(case, HEAD, "seconds", Gated.INCONCLUSIVE, 0, None, 0.0))
-    decisions = tuple(decided.values())
+                candidates[measurement.case].measurements.append(measurement)
+            judge(candidates.values(), thresholds)
+    decisions = tuple(map(_decision, candidates.values()))
     verdicts = [GateVerdict(one.case, claim.name, HEAD, one.metric, one.outcome) for one in decisions]
     return Call(status_of(verdicts), time.perf_counter() - start, decisions)
 
 
-def _decide(
-    measured: Mapping[str, list[Measurement]],
-    decided: Mapping[str, Decision],
-    thresholds: GateThresholds,
-    decisions: int,
-    evenly: set[str],
-) -> dict[str, Decision]:
-    """The decisions that fall now; what regresses hands its share of alpha on. Keeps account of who is evenly far."""
-    found: dict[str, Decision] = {}
-    while True:
-        regressed = sum(one.outcome is Gated.REGRESSED for one in (*decided.values(), *found.values()))
-        before = len(found)
-        for case in measured.keys() - decided.keys() - found.keys():
-            by = rule_for(thresholds, decisions, regressed=regressed)
-            units = evidence(measured[case], HEAD, "seconds", thresholds.keep).units
-            ruling = rule(units, by)
-            (evenly.add if clear(units, by) and not ruling.unsteady else evenly.discard)(case)
-            if ruling.outcome is not None:
-                seconds = sum(one.seconds for one in measured[case])
-                found[case] = Decision(case, HEAD, "seconds", ruling.outcome, ruling.units, ruling.ratio, seconds)
-        if len(found) == before:
-            return found
+def _decision(candidate: Candidate) -> Decision:
+    ruling, seconds = candidate.ruling, sum(one.seconds for one in candidate.measurements)
+    if ruling is None or candidate.outcome is None:
+        return Decision(candidate.case, HEAD, "seconds", Gated.INCONCLUSIVE, 0, None, seconds)
+    return Decision(candidate.case, HEAD, "seconds", candidate.outcome, ruling.units, ruling.ratio, seconds)
 
 
 @contextmanager
