@@ -65,11 +65,11 @@ def complaints(browser: Any) -> list[str]:
 def requests(browser: Any) -> list[str]:
     """The address of everything that the browser set out to fetch, from a file or from anybody.
 
-    Not what lies in the page itself, nor what the browser brings along: the picture with which it clears a search.
+    Not what lies in the page itself, nor what the browser asks itself for: its own first page, the cross of a search.
     """
     events = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
     urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    return [url for url in urls if not url.startswith(("data:", "blob:", "chrome://resources/"))]
+    return [url for url in urls if not url.startswith(("data:", "blob:", "chrome:"))]
 
 
 def rows(browser: Any, column: str) -> list[str]:
