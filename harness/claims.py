@@ -30,6 +30,10 @@ class ClaimError(Exception):
     """A benchmark file that cannot be read as a claim; the message names file, line and remedy."""
 
 
+class NoBenchmarks(ClaimError):
+    """A folder that is not there, or that holds no benchmark file."""
+
+
 def claim(name: str, **stated: Any) -> Callable[[Function], Function]:
     """State what a benchmark claims.
 
@@ -78,14 +82,14 @@ def _claim(name: str, stated: dict[str, Any], *, sentence: str, path: str, funct
 def read(root: Path) -> list[Claim]:
     """Every claim under ``root``, in the order of their paths, read without importing.
 
-    Raises ClaimError for a folder without benchmarks, a file that does not parse, a claim that is not literal, and a
-    name stated twice.
+    Raises NoBenchmarks for a folder without any, ClaimError for a file that does not parse, a claim that is not
+    literal, and a name stated twice.
     """
     if not root.is_dir():
-        raise ClaimError(f"no benchmarks: {root} is not a folder; name one with --benchmarks FOLDER")
+        raise NoBenchmarks(f"no benchmarks: {root} is not a folder; name one with --benchmarks FOLDER")
     files = sorted(root.rglob(PATTERN))
     if not files:
-        raise ClaimError(f"no benchmarks: {root} holds no {PATTERN}; name another folder with --benchmarks FOLDER")
+        raise NoBenchmarks(f"no benchmarks: {root} holds no {PATTERN}; name another folder with --benchmarks FOLDER")
     claims = [claim for file in files for claim in read_file(file, root)]
     seen: dict[str, Claim] = {}
     for found in claims:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shlex
 import signal
 import stat
@@ -32,6 +33,7 @@ from harness.run.arms import (
     build,
     check_packages,
     interpreter,
+    known_to_base,
     scratch,
     variables_from,
     workshop,
@@ -1000,6 +1002,58 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
         pytest.raises(NothingToCompare, match=r"main~3 .* and working tree .* hold the same files"),
     ):
         prepare(made, plain, Wanted("main~3"))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "known", "note"),
+    [
+        ({}, set(), r"main \(\w{7}\) has no benchmarks in benchmarks: all of head's are new"),
+        (
+            {"benchmarks/test_speed.py": "def test_speed(benchmark): ...\n", "benchmarks/asv.conf.json": "{}"},
+            set(),
+            r"main \(\w{7}\) has no benchmarks in benchmarks: all of head's are new",
+        ),
+        ({"benchmarks/bench_speed.py": "class Suite:\n    def time_it(self): ...\n"}, set(), "all of head's are new"),
+        (
+            {"benchmarks/bench_old.py": "def bench_a(contest): ...\ndef bench_b(contest): ...\n"},
+            {"bench_old.py::bench_a", "bench_old.py::bench_b"},
+            None,
+        ),
+        (
+            {"benchmarks/bench_a.py": "def bench_a(contest): ...\n", "benchmarks/bench_old.py": "print 'old'\n"},
+            None,
+            r"base's benchmarks cannot be read, so that none counts as new: benchmarks/bench_old.py .* \(in main",
+        ),
+    ],
+    ids=["no-folder", "another-tools", "asv", "ours", "unreadable"],
+)
+def test_which_benchmarks_base_has(
+    tmp_path: Path, theirs: Mapping[str, str], known: set[str] | None, note: str | None
+) -> None:
+    """They are looked at before anything is built; a folder of another tool's benchmarks holds none of ours."""
+    repo = Repo(tmp_path / "a project", {**BUILT, "during_build.py": "raise RuntimeError", **theirs})
+    repo.write({"benchmarks/bench_new.py": "def bench_new(contest): ...\n"})
+    with Workshop() as made:
+        sources = made.check_out(MAIN, HERE, repo.folder, configuration(repo.folder))
+        found, notes = known_to_base(sources, repo.folder.resolve() / "benchmarks")
+        assert found == known
+        assert len(notes) == (note is not None)
+        assert note is None or re.search(note, notes[0])
+        assert str(made.folder) not in "".join(notes)
+        assert not list(made.folder.rglob("build.log"))
+
+
+def test_which_of_bases_benchmarks_were_selected(plain: Repo) -> None:
+    """What base has is chosen as head's are; without a revision nothing is known of it."""
+    plain.commit({"benchmarks/bench_old.py": "def bench_a(contest): ...\ndef bench_b(contest): ...\n"})
+    plain.write({"parcel/part.py": ""})
+    folder = plain.folder.resolve() / "benchmarks"
+    with Workshop() as made:
+        sources = made.check_out(MAIN, HERE, plain.folder, configuration(plain.folder))
+        assert known_to_base(sources, folder, ("b",)) == (frozenset({"bench_old.py::bench_b"}), ())
+        assert known_to_base(sources, folder, ("unknown",)) == (frozenset(), ())
+        as_it_is = made.check_out(Wanted(), Wanted(variables={"A": "1"}), plain.folder, configuration(plain.folder))
+        assert known_to_base(as_it_is, folder) == (None, ())
 
 
 # --- what was imported ------------------------------------------------------------------------------------------------

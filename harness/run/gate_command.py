@@ -22,7 +22,7 @@ from harness.claims import ClaimError, read
 from harness.launch import LaunchError
 from harness.loading.machine.cores import usable_cores
 from harness.model import Arm, Claim, GateResult
-from harness.run.arms import NothingToCompare, Prepared, Wanted, Workshop, check_packages, variables_from
+from harness.run.arms import NothingToCompare, Prepared, Wanted, Workshop, check_packages, known_to_base, variables_from
 from harness.run.configuration import Configuration, configuration, share
 from harness.run.gate import BUDGET, Asked, gate
 from harness.run.pair import Introduction, Side
@@ -73,8 +73,11 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
     base = Wanted(options.base, options.base_python, variables_from(options.base_env))
     head = Wanted(None, options.head_python, variables_from(options.head_env))
     workshop = stack.enter_context(Workshop(tell=lambda text: _console().print(text, highlight=False, soft_wrap=True)))
-    prepared = workshop.prepare(base, head, _repository(benchmarks), settings)
-    prepared_notes = [note for side in prepared for note in side.notes]
+    sources = workshop.check_out(base, head, _repository(benchmarks), settings)
+    # Before anything is built: what is wrong with them is known early.
+    before, notes = known_to_base(sources, benchmarks, _words(options))
+    prepared = workshop.build(sources)
+    prepared_notes = [*notes, *(note for side in prepared for note in side.notes)]
     asked = Asked(
         benchmarks,
         claims,
@@ -84,7 +87,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
         device=options.device,
         data=options.data.resolve() if options.data else None,
         under_test=settings.under_test if options.base is not None else (),
-        before=_before(prepared[0], benchmarks, options) if options.base is not None else None,
+        before=before,
         seconds=budget,
         watch=watch,
     )
@@ -203,23 +206,11 @@ def _configuration(options: argparse.Namespace, benchmarks: Path) -> Configurati
 
 
 def _claims(options: argparse.Namespace, benchmarks: Path) -> list[Claim]:
-    return select(read(benchmarks), tuple(word for part in options.select for word in part.split(",") if word))
+    return select(read(benchmarks), _words(options))
 
 
-def _before(base: Prepared, benchmarks: Path, options: argparse.Namespace) -> frozenset[str] | None:
-    """The benchmarks that the base's own revision has, of those selected; None where it has no folder of them."""
-    if base.tree is None:
-        return None
-    top = _repository(benchmarks)
-    theirs = base.tree / benchmarks.relative_to(top) if benchmarks.is_relative_to(top) else base.tree / "benchmarks"
-    if not theirs.is_dir():
-        return frozenset()
-    known = read(theirs)
-    try:
-        chosen = select(known, tuple(word for part in options.select for word in part.split(",") if word))
-    except UsageError:
-        chosen = []
-    return frozenset(f"{claim.path}::{claim.function}" for claim in chosen)
+def _words(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(word for part in options.select for word in part.split(",") if word)
 
 
 def _repository(benchmarks: Path) -> Path:

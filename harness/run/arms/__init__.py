@@ -1,7 +1,18 @@
 """The arms of a gate: what each side is made of, made ready to be measured, and gone afterwards."""
 
 from harness.run.arms.arm import NothingToCompare, Prepared, Wanted, variables_from
+from harness.run.arms.checkout import Sources
 from harness.run.arms.imported import check_packages
+from harness.run.arms.known import known_to_base
 from harness.run.arms.workshop import Workshop
 
-__all__ = ["NothingToCompare", "Prepared", "Wanted", "Workshop", "check_packages", "variables_from"]
+__all__ = [
+    "NothingToCompare",
+    "Prepared",
+    "Sources",
+    "Wanted",
+    "Workshop",
+    "check_packages",
+    "known_to_base",
+    "variables_from",
+]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from harness.launch import LaunchError, measuring_environment
@@ -14,10 +14,11 @@ from harness.model import Arm
 from harness.processes import Guard
 from harness.run.arms.arm import NothingToCompare, Prepared, Wanted, same_variables
 from harness.run.arms.build import Job, build, digest_of, make_environment
+from harness.run.arms.checkout import Checkout, Sources
 from harness.run.arms.interpreter import Interpreter, interpreter
 from harness.run.arms.own_first import install
 from harness.run.arms.project import Project
-from harness.run.arms.repository import GitFailed, Repository, Revision
+from harness.run.arms.repository import GitFailed, Repository
 from harness.run.arms.scratch import Scratch, remove_stale, undisturbed
 from harness.run.configuration import Configuration
 from harness.run.settings import UsageError
@@ -68,32 +69,51 @@ class Workshop:
     def prepare(
         self, base: Wanted, head: Wanted, repository: Path, configuration: Configuration
     ) -> tuple[Prepared, Prepared]:
-        """Make both arms ready; ``repository`` is any folder of the one whose revisions are asked for.
+        """Make both arms ready: `check_out`, then `build`, with nothing looked at in between."""
+        return self.build(self.check_out(base, head, repository, configuration))
+
+    def check_out(self, base: Wanted, head: Wanted, repository: Path, configuration: Configuration) -> Sources:
+        """Check out both arms; ``repository`` is any folder of the one whose revisions are asked for.
 
         Raises UsageError for what cannot be, NothingToCompare for equal arms, LaunchError for an interpreter that
-        cannot measure, for a revision that cannot be built and for a full disk.
+        cannot measure and for a full disk.
         """
         _refuse(base, head, configuration)
         wanted = {Arm.BASE: base, Arm.HEAD: head}
-        if base.rev is None:
-            on = {arm: interpreter(one.python, arm) for arm, one in wanted.items()}
-            if _same_besides(wanted, on):
-                raise NothingToCompare(
-                    f"base and head are the same: {on[Arm.HEAD].python} with the same variables; name a revision "
-                    "(--base REV), another interpreter (--base-python PATH) or variables (--base-env NAME=VALUE)"
-                )
-            made = {arm: self._as_it_is(arm, one, on[arm]) for arm, one in wanted.items()}
+        if base.rev is not None:
+            with self._room():
+                return self._of_revisions(base.rev, wanted, Repository.of(repository), configuration)
+        on = {arm: interpreter(one.python, arm) for arm, one in wanted.items()}
+        if _same_besides(wanted, on):
+            raise NothingToCompare(
+                f"base and head are the same: {on[Arm.HEAD].python} with the same variables; name a revision "
+                "(--base REV), another interpreter (--base-python PATH) or variables (--base-env NAME=VALUE)"
+            )
+        return Sources(wanted, on, configuration)
+
+    def build(self, sources: Sources) -> tuple[Prepared, Prepared]:
+        """Make both arms ready from what was checked out.
+
+        Raises UsageError for constraints that are not there, LaunchError for a revision that cannot be built and for a
+        full disk.
+        """
+        if not sources.checkouts:
+            made = {arm: self._as_it_is(arm, one, sources.on[arm]) for arm, one in sources.wanted.items()}
         else:
-            found = Repository.of(repository)
-            try:
-                made = self._of_revisions(base.rev, wanted, found, configuration)
-            except OSError as error:
-                raise LaunchError(f"the arms cannot be made in {self.folder}: {error}; {_ELSEWHERE}") from error
+            with self._room():
+                made = {arm: self._built(arm, sources) for arm in Arm}
         return made[Arm.BASE], made[Arm.HEAD]
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LaunchError(f"the arms cannot be made in {self.folder}: {error}; {_ELSEWHERE}") from error
 
     def _of_revisions(
         self, base: str, wanted: Mapping[Arm, Wanted], repository: Repository, configuration: Configuration
-    ) -> dict[Arm, Prepared]:
+    ) -> Sources:
         checkouts = self._checkouts(base, wanted[Arm.HEAD].rev, repository)
         on = {arm: interpreter(one.python, arm) for arm, one in wanted.items()}
         if _same_besides(wanted, on) and checkouts[Arm.BASE].same_files(checkouts[Arm.HEAD]):
@@ -104,13 +124,15 @@ class Workshop:
         self._scratch.serves(repository)
         for arm, checkout in checkouts.items():
             self._check_out(arm, checkout, repository)
-        head = self._tree(Arm.HEAD) / _below(repository.top, configuration)
-        return {arm: self._built(arm, one, checkouts[arm], on[arm], head, configuration) for arm, one in wanted.items()}
+        trees = {arm: self._tree(arm) for arm in checkouts}
+        return Sources(
+            wanted, on, configuration, checkouts, trees, repository.top, _below(repository.top, configuration)
+        )
 
-    def _checkouts(self, base: str, head: str | None, repository: Repository) -> dict[Arm, _Checkout]:
-        before = _Checkout(repository.revision(base, "--base"))
+    def _checkouts(self, base: str, head: str | None, repository: Repository) -> dict[Arm, Checkout]:
+        before = Checkout(repository.revision(base, "--base"))
         if head is not None:
-            return {Arm.BASE: before, Arm.HEAD: _Checkout(repository.revision(head, "--head"))}
+            return {Arm.BASE: before, Arm.HEAD: Checkout(repository.revision(head, "--head"))}
         now = repository.revision("HEAD", "the working tree stands on")
         try:
             changes = repository.changes()
@@ -118,9 +140,9 @@ class Workshop:
             raise UsageError(f"git cannot say what was changed in {repository.top}: {error}") from error
         # Temporary files may be kept in the repository.
         changes = [path for path in changes if not (repository.top / path).is_relative_to(self.folder)]
-        return {Arm.BASE: before, Arm.HEAD: _Checkout(now, working=True, changes=tuple(changes))}
+        return {Arm.BASE: before, Arm.HEAD: Checkout(now, working=True, changes=tuple(changes))}
 
-    def _check_out(self, arm: Arm, checkout: _Checkout, repository: Repository) -> None:
+    def _check_out(self, arm: Arm, checkout: Checkout, repository: Repository) -> None:
         self._tell(f"checking out {checkout.label}")
         self._home(arm)
         try:
@@ -129,13 +151,14 @@ class Workshop:
         except GitFailed as error:
             raise UsageError(f"git cannot check out {checkout.label}: {error}") from error
 
-    def _built(
-        self, arm: Arm, wanted: Wanted, checkout: _Checkout, on: Interpreter, head: Path, configuration: Configuration
-    ) -> Prepared:
-        """An arm with an environment of its own; ``head`` is head's project folder."""
+    def _built(self, arm: Arm, sources: Sources) -> Prepared:
+        """An arm with an environment of its own."""
+        wanted, on, configuration = sources.wanted[arm], sources.on[arm], sources.configuration
+        checkout = sources.checkouts[arm]
         self._tell(f"building {checkout.label}")
-        tree = self._tree(arm)
-        project = Project(tree / head.relative_to(self._tree(Arm.HEAD)))
+        tree = sources.trees[arm]
+        head = sources.trees[Arm.HEAD] / sources.below
+        project = Project(tree / sources.below)
         label = ", ".join([checkout.label, *_besides(wanted, on)])
         job = Job(f"{arm}, {label}", self._home(arm), on, wanted.variables, self._guard)
         packages = make_environment(job)
@@ -200,24 +223,6 @@ class Workshop:
 
     def _tree(self, arm: Arm) -> Path:
         return self.folder / arm / "tree"
-
-
-@dataclass(frozen=True, slots=True)
-class _Checkout:
-    """A revision, or the working tree with what changed in it since."""
-
-    revision: Revision
-    working: bool = False
-    changes: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        if not self.working:
-            return self.revision.label
-        return f"working tree ({self.revision.short}{' + changes' if self.changes else ''})"
-
-    def same_files(self, other: _Checkout) -> bool:
-        return self.revision.tree == other.revision.tree and not self.changes and not other.changes
 
 
 def _refuse(base: Wanted, head: Wanted, configuration: Configuration) -> None:
