@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from harness.compare.evidence import KEEP
+from harness.device import chosen
 from harness.probes.sampler import Sampler
 from harness.run.watching import Watch
 from harness.stats import Floats, trimmed_interval
@@ -53,7 +54,7 @@ def measuring(device_name: str, threads: int) -> None:
 
     if threads:
         torch.set_num_threads(threads)
-    device = torch.device(device_name)
+    device = chosen(device_name)
     size = 256 if device.type == "cpu" else 2048
     left, right = torch.rand(2, size, size, device=device)
     left @ right
@@ -163,11 +164,9 @@ def compare(what: str, options: argparse.Namespace, folder: Path) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         if options.device == "cuda":
-            import torch
-
             from harness.probes import cuda_uuid
 
-            watch.measures_on({"device": {"uuid": cuda_uuid(torch.device("cuda"))}})
+            watch.measures_on({"device": {"uuid": cuda_uuid(chosen("cuda"))}})
         else:
             watch.measures_on({"device": {"type": "cpu"}})
         (sampler,) = made

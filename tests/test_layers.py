@@ -15,7 +15,7 @@ HARNESS = ROOT / "harness"
 
 ORDER = (
     ("model", "plural"),
-    ("claims", "clock", "counter", "guard", "launch", "processes", "stats", "store"),
+    ("claims", "clock", "counter", "device", "guard", "launch", "processes", "stats", "store"),
     ("archive", "probes", "compare", "traces"),
     ("contest", "loading", "report"),
     ("environment",),
@@ -29,7 +29,7 @@ ORDER = (
 INSIDE = {"loading": ("machine", "images", "failures", "loop", "loaders", "trials")}
 """The same within a part that has parts of its own."""
 
-MEASURING = ("clock", "contest", "loading", "probes", "environment", "ceilings", "lane", "plugin")
+MEASURING = ("clock", "contest", "device", "loading", "probes", "environment", "ceilings", "lane", "plugin")
 JUDGING = ("archive", "stats", "compare", "report", "store", "traces")
 
 JUDGES = frozenset({"harness.stats", "harness.compare", "harness.report", "harness.traces", "pandas"})

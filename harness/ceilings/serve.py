@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.device import chosen
 from harness.model import Ceiling
 from harness.processes import Channel, ChannelClosed
 
@@ -49,17 +50,6 @@ def measure(device: Any, data: Path | None, tell: Callable[..., object]) -> None
             traceback.print_exc()
             words = str(error).strip().splitlines() or [""]
             tell(warning=f"no ceiling of {name}: {type(error).__name__}: {words[0][:300]}")
-
-
-def chosen(name: str) -> Any:
-    """The ``torch.device`` of that name, or the best there is. Raises ValueError where it is not there."""
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda was asked for, and torch sees no CUDA device here")
-    return torch.device(name)
 
 
 def main() -> int:

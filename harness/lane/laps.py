@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from harness.device import chosen
 from harness.loading.images import recipe
 from harness.loading.images.dataset import Photographs
 from harness.loading.images.folder import DataError, Image, class_names, first_images
@@ -56,12 +57,10 @@ class Lane:
     """What lives in this process: the images, the device, the step."""
 
     def __init__(self, plan: Message) -> None:
-        name = plan["device"]
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
-        if name == "cuda" and not torch.cuda.is_available():
-            raise DataError("--device cuda was asked for, and torch sees no CUDA device here")
-        self.device = torch.device(name)
+        try:
+            self.device = chosen(plan["device"])
+        except ValueError as error:
+            raise DataError(str(error)) from None
         self.folder = Path(plan["data"]) if plan["data"] else jpeg_folder()
         without = set(plan.get("without", ()))
         self.images = [image for image in first_images(self.folder, MOST_IMAGES) if image.path not in without]

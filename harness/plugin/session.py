@@ -13,6 +13,7 @@ import pytest
 from harness.contest.effort import Effort
 from harness.contest.measure import Asked, Terms, measure
 from harness.contest.turnstile import Seating
+from harness.device import chosen
 from harness.launch import pytest_command
 from harness.model import Claim, Measurement
 from harness.processes import Message
@@ -28,14 +29,10 @@ class Session:
 
     @cached_property
     def _device(self) -> Any:
-        import torch
-
-        name = self._device_name
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
-        if name == "cuda" and not torch.cuda.is_available():
-            raise pytest.UsageError("--device cuda was asked for, and torch sees no CUDA device here")
-        return torch.device(name)
+        try:
+            return chosen(self._device_name)
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
 
     def device(self) -> Any:
         """Where benchmarks run."""

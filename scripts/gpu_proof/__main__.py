@@ -40,11 +40,10 @@ def _tests(part: Part, options: argparse.Namespace) -> None:
 
 
 def _clock(part: Part, options: argparse.Namespace) -> None:
-    import torch
-
     from gpu_proof.clocks import clocks
+    from harness.device import chosen
 
-    clocks(part, torch.device(options.device))
+    clocks(part, chosen(options.device))
 
 
 def _watching(part: Part, options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from gpu_proof.findings import Part
 from gpu_proof.running import ROOT
+from harness.device import chosen
 from harness.probes.profile import profile
 from harness.traces.summary import summarise
 
@@ -18,7 +19,7 @@ WITHIN = 0.01
 
 def traces(part: Part, folder: Path, device: str) -> None:
     """Record, summarise and compare; the trace stays beside the findings."""
-    where = torch.device(device)
+    where = chosen(device)
     file = folder / f"training-{device}.json.gz"
     folder.mkdir(parents=True, exist_ok=True)
     took = profile(_step(where), where, file)

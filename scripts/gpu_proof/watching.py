@@ -21,6 +21,7 @@ import torch
 from gpu_proof.findings import Part, Skipped
 from gpu_proof.recording import record
 from gpu_proof.running import ROOT, environment, harness, latest
+from harness.device import chosen
 from harness.probes.nvml import NvmlError, cuda_uuid, nvml
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
         return
     from harness.probes.gpu import Gpu
 
-    where = torch.device(device)
+    where = chosen(device)
     uuid = cuda_uuid(where)
     try:
         with nvml() as session:

@@ -123,7 +123,7 @@ class DaliLoader(Loader):
     @property
     def device_id(self) -> int | None:
         """The GPU DALI works on; None keeps it on the CPU, where it needs no driver."""
-        return None if self.device.type == "cpu" else self.device.index or 0
+        return None if self.device.type == "cpu" else self.device.index
 
     @abstractmethod
     def _build(self) -> Any:

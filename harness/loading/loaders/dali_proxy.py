@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
+from harness.device import indexed
 from harness.loading.images.dataset import broken_file
 from harness.loading.images.folder import DataError, Image
 from harness.loading.loaders.dali import module, prepare
@@ -59,12 +60,13 @@ class ProxyLoader(PlainLoader):
             raise ValueError("DALI's proxy needs at least one worker process")
         fn, proxy = module("fn"), module("plugin.pytorch.experimental.proxy")
         self.paths = [image.path for image in images]
-        on_cpu = torch.device(device).type == "cpu"
+        where = indexed(torch.device(device))
+        on_cpu = where.type == "cpu"
 
         @module().pipeline_def(  # type: ignore[untyped-decorator]
             batch_size=batch_size,
             num_threads=threads,
-            device_id=None if on_cpu else torch.device(device).index or 0,
+            device_id=None if on_cpu else where.index,
             prefetch_queue_depth=2 * workers,
         )
         def pipeline() -> Any:
@@ -76,7 +78,7 @@ class ProxyLoader(PlainLoader):
 
         self._server: Any = prompt(proxy.DALIServer)(pipeline())
         dataset = partial(_Named, images, self._server.proxy)
-        super().__init__(dataset, batch_size=batch_size, workers=workers, device=device, step=step)
+        super().__init__(dataset, batch_size=batch_size, workers=workers, device=where, step=step)
 
     def host_batches(self) -> Iterable[Batch]:
         """The live DataLoader's batches, promises kept."""

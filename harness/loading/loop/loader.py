@@ -13,6 +13,7 @@ from typing import Self
 
 import torch
 
+from harness.device import indexed
 from harness.loading.failures.patience import PATIENCE, Patience, Stalled
 from harness.loading.failures.trouble import dead_worker, died, explained, stalled
 from harness.loading.failures.workers import await_one, dead_workers, end, untold
@@ -38,7 +39,7 @@ class Loader(ABC):
     patience = PATIENCE
 
     def __init__(self, *, device: torch.device | str = "cpu", step: Step | None = None) -> None:
-        self.device = torch.device(device)
+        self.device = indexed(torch.device(device))
         self.step = step
         self._own: set[BaseProcess] = set()
         self._dead: Set[int] = dead_workers().keys()

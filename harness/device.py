@@ -1,0 +1,33 @@
+"""The device to measure on, by the name that a user typed; a GPU always has its index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def chosen(name: str) -> Any:
+    """The ``torch.device`` of that name; ``auto`` is the GPU where torch sees one, else the CPU.
+
+    Raises ValueError where there is no such device.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda was asked for, and torch sees no CUDA device here")
+    return indexed(torch.device(name))
+
+
+def indexed(device: Any) -> Any:
+    """The same ``torch.device`` with an index where it is a GPU: torch's current one where none is given.
+
+    Some of torch's functions refuse a CUDA device without an index (`torch.cuda.set_per_process_memory_fraction`), and
+    libraries that count GPUs themselves would take the first one. CUDA is not started for it: until it has been, the
+    current device is the first.
+    """
+    import torch
+
+    if device.type != "cuda" or device.index is not None:
+        return device
+    return torch.device("cuda", torch.cuda.current_device() if torch.cuda.is_initialized() else 0)
