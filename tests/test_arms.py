@@ -1021,14 +1021,14 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
         ),
         (
             {"benchmarks/bench_a.py": "def bench_a(contest): ...\n", "benchmarks/bench_old.py": "print 'old'\n"},
-            None,
-            r"base's benchmarks cannot be read, so that none counts as new: benchmarks/bench_old.py .* \(in main",
+            {"bench_a.py::bench_a"},
+            r"cannot be read, so that nothing in it counts as new: benchmarks/bench_old.py .* \(in main",
         ),
     ],
     ids=["no-folder", "another-tools", "asv", "ours", "unreadable"],
 )
 def test_which_benchmarks_base_has(
-    tmp_path: Path, theirs: Mapping[str, str], known: set[str] | None, note: str | None
+    tmp_path: Path, theirs: Mapping[str, str], known: set[str], note: str | None
 ) -> None:
     """They are looked at before anything is built; a folder of another tool's benchmarks holds none of ours."""
     repo = Repo(tmp_path / "a project", {**BUILT, "during_build.py": "raise RuntimeError", **theirs})
@@ -1036,7 +1036,8 @@ def test_which_benchmarks_base_has(
     with Workshop() as made:
         sources = made.check_out(MAIN, HERE, repo.folder, configuration(repo.folder))
         found, notes = known_to_base(sources, repo.folder.resolve() / "benchmarks")
-        assert found == known
+        assert found is not None
+        assert found.functions == known
         assert len(notes) == (note is not None)
         assert note is None or re.search(note, notes[0])
         assert str(made.folder) not in "".join(notes)
@@ -1050,8 +1051,10 @@ def test_which_of_bases_benchmarks_were_selected(plain: Repo) -> None:
     folder = plain.folder.resolve() / "benchmarks"
     with Workshop() as made:
         sources = made.check_out(MAIN, HERE, plain.folder, configuration(plain.folder))
-        assert known_to_base(sources, folder, ("b",)) == (frozenset({"bench_old.py::bench_b"}), ())
-        assert known_to_base(sources, folder, ("unknown",)) == (frozenset(), ())
+        for words, chosen in ((("b",), {"bench_old.py::bench_b"}), (("unknown",), set())):
+            found, notes = known_to_base(sources, folder, words)
+            assert found is not None
+            assert (found.chosen, len(found.functions), notes) == (chosen, 2, ())
         as_it_is = made.check_out(Wanted(), Wanted(variables={"A": "1"}), plain.folder, configuration(plain.folder))
         assert known_to_base(as_it_is, folder) == (None, ())
 

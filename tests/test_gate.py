@@ -29,6 +29,7 @@ from harness.contest.entrant import Turn
 from harness.model import BASELINE, Arm, Claim, ClockEvent, Gated, GateResult, GateVerdict, Measurement
 from harness.run import gate as module
 from harness.run import pair as pairing
+from harness.run.before import Before
 from harness.run.candidate import Candidate
 from harness.run.gate import Asked, effort_for, gate
 from harness.run.pair import Introduction, Pair, Side, Standing
@@ -331,7 +332,8 @@ def test_units_are_coarser_from_when_the_case_is_clear(bout: Bout, monkeypatch: 
 
 def test_missing_new_and_skipped(bout: Bout) -> None:
     """What head lost is never green, what it gained is listed, what both skip stands in nobody's way."""
-    gained = bout.hold({A: {}}, {A: {}, B: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3])
+    before = Before(frozenset({A}), frozenset({A}))
+    gained = bout.hold({A: {}}, {A: {}, B: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3], before=before)
     assert by(gained, B, "").outcome is Gated.NEW
     lost = bout.hold({A: {}, B: {}, C: {"skipped": "no GPU"}}, {A: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3])
     assert by(lost, B, "").outcome is Gated.MISSING
@@ -342,7 +344,8 @@ def test_missing_new_and_skipped(bout: Bout) -> None:
 def test_variants_may_come_and_go(bout: Bout) -> None:
     """The same for single variants of a case."""
     base = {A: {"variants": ["baseline", "old"], "absent": {"gpu": "no GPU"}}}
-    result = bout.hold(base, {A: {"variants": ["baseline", "new"], "absent": {"gpu": "no GPU"}}})
+    before = Before(frozenset({A}), frozenset({A}))
+    result = bout.hold(base, {A: {"variants": ["baseline", "new"], "absent": {"gpu": "no GPU"}}}, before=before)
     outcomes = {variant: by(result, variant=variant).outcome for variant in ("baseline", "old", "new", "gpu")}
     assert outcomes == {
         "baseline": Gated.UNCHANGED,
@@ -355,13 +358,40 @@ def test_variants_may_come_and_go(bout: Bout) -> None:
 
 def test_a_benchmark_of_the_bases_revision_that_is_gone(bout: Bout) -> None:
     """Renaming everything is not the way past the gate; what fails on a base that knew it is no news."""
-    before = frozenset({A, "gone.py::bench"})
+    had = frozenset({A, "gone.py::bench"})
+    before = Before(had, had)
     result = bout.hold({A: {"skipped": "old package"}}, {A: {}}, before=before)
     assert by(result, "gone.py::bench", "").outcome is Gated.MISSING
     assert by(result, A, "").outcome is Gated.FAILED
     assert result.status == 3
-    new = bout.hold({A: {"skipped": "old package"}, B: {}}, {A: {}, B: {}}, before=frozenset({B}), claims=NAMED[:2])
+    only = Before(frozenset({B}), frozenset({B}))
+    new = bout.hold({A: {"skipped": "old package"}, B: {}}, {A: {}, B: {}}, before=only, claims=NAMED[:2])
     assert (by(new, A, "").outcome, new.status) == (Gated.NEW, 0)
+
+
+def test_a_slower_benchmark_in_a_file_that_base_cannot_import(bout: Bout) -> None:
+    """Head's file imports what base's package does not have: what base's revision has fails, whatever else is green."""
+    broken = {"broken": {"a.py": "ImportError: cannot import name 'fast'"}}
+    had = frozenset({A, B})
+    result = bout.hold(
+        {B: {}}, {A: {"factor": 2.0}, B: {}}, claims=NAMED[:2], base_does=broken, before=Before(had, had)
+    )
+    assert (by(result, A, "").outcome, by(result, B).outcome) == (Gated.FAILED, Gated.UNCHANGED)
+    assert "cannot import name 'fast'" in by(result, A, "").reason
+    assert result.status == 3
+
+
+def test_a_base_that_cannot_be_asked(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate goes on, says so, and takes nothing for new that base's revision may have."""
+
+    def unanswered(*_: object, **__: object) -> Before:
+        raise CrewError("no process can measure")
+
+    monkeypatch.setattr(module, "ask", unanswered)
+    before = Before(frozenset({A, B}), frozenset({A, B}), changed=frozenset({"b.py"}))
+    result = bout.hold({A: {}}, {A: {}, B: {}}, claims=NAMED[:2], before=before)
+    assert (by(result, B, "").outcome, result.status) == (Gated.MISSING, 3)
+    assert any("could not be asked" in note for note in result.notes)
 
 
 def test_a_wrong_head_has_no_time(bout: Bout) -> None:
@@ -690,7 +720,7 @@ def test_what_regressed_hands_its_share_of_alpha_on() -> None:
     nothing: dict[Arm, dict[str, Any]] = {arm: {} for arm in Arm}
 
     def decided(hesitant: int) -> int:
-        roster = Roster([CLAIM], None, GateThresholds(), selftest=False)
+        roster = Roster([CLAIM], GateThresholds(), selftest=False)
         roster.reach(A, standings)
         for number, candidate in enumerate(roster.wanted()):
             for unit in range(1, 14):

@@ -12,7 +12,7 @@ from harness.compare.throttle import heat, remarks
 from harness.contest.agreement import Disagreement
 from harness.contest.duel import DuelEnded, Fought
 from harness.model import BASELINE, Arm, Claim, Gated, GateVerdict, Measurement, Trial, metric
-from harness.run.pair import MISSING, Standing
+from harness.run.pair import BROKEN, MISSING, Standing
 
 SECONDS = "seconds"
 HEAD = str(Arm.HEAD)
@@ -179,23 +179,57 @@ def fate(case: str, claim: Claim, variant: str, outcome: Gated, reason: str) -> 
     return GateVerdict(case, claim.name, variant, SECONDS, outcome, reason)
 
 
-def fate_of_case(base: Standing, head: Standing, *, known_before: bool) -> tuple[Gated, str] | None:
-    """The fate of a whole case where one side has no contest to offer; None where both have."""
+def fate_of_case(base: Standing, head: Standing, *, had: bool, ran: bool) -> tuple[Gated, str] | None:
+    """The fate of a whole case where one side has no contest to offer; None where both have.
+
+    ``had`` says that base's own revision has the case, or may have it; only what it does not have is new. ``ran`` says
+    that it can run it, under its own file.
+    """
     match base.status, head.status:
         case "", "":
             return None
-        case "skipped" | "missing", "skipped":
+        case "skipped" | "missing", "skipped" if not ran:
             return Gated.SKIPPED, head.reason
         case _, "skipped":
             return Gated.MISSING, f"head skips what base runs: {head.reason}"
         case _, status if status == MISSING:
-            return Gated.MISSING, f"head: {head.reason}"
+            return Gated.MISSING, GONE
         case _, status if status:
             return Gated.FAILED, f"head: {head.reason}"
-        case status, _:
-            new = status == MISSING or not known_before
-            return Gated.NEW if new else Gated.FAILED, f"base: {base.reason}"
-    raise AssertionError("a status is a word")
+    return _fate_of_what_head_runs(base) if had else (Gated.NEW, f"base: {base.reason}")
+
+
+def _fate_of_what_head_runs(base: Standing) -> tuple[Gated, str]:
+    """The fate of a case that base's revision has, and base cannot measure."""
+    if base.status == MISSING:
+        return Gated.MISSING, f"base's revision has this case, and not under head's file; {ONE_FILE}"
+    if base.status == BROKEN:
+        return Gated.FAILED, f"base cannot import this file: {base.reason}; {ONE_FILE}"
+    return Gated.FAILED, f"base cannot run what head runs: {base.reason}"
+
+
+def fate_of_variant(variant: str, base: Standing, head: Standing, *, had: bool, ran: bool) -> tuple[Gated, str]:
+    """The fate of a variant that not both sides can run; ``had`` and ``ran`` as for a whole case."""
+    if variant in head.variants:
+        if not had:
+            return Gated.NEW, "base does not have this variant"
+        if variant in base.absent:
+            return Gated.FAILED, f"base cannot run what head runs: {base.absent[variant]}"
+        return Gated.MISSING, f"base's revision has this variant, and not under head's file; {ONE_FILE}"
+    if variant in base.variants or ran:
+        why = head.absent.get(variant, "")
+        return Gated.MISSING, f"head cannot run what base runs: {why}" if why else GONE
+    return Gated.SKIPPED, head.absent.get(variant) or base.absent.get(variant, "")
+
+
+GONE = "base has it, head does not: gone or renamed?"
+"""What is said of what only base has."""
+
+ONE_FILE = (
+    "both sides measure head's file: import what only head has inside the benchmark that needs it, or put that "
+    "benchmark into a file of its own"
+)
+"""What to do where base cannot measure what it has."""
 
 
 def _trial(name: str, arm: Arm, fought: Fought) -> Trial:

@@ -56,6 +56,7 @@ class Crew:
         width: int,
         snapshots: bool = False,
         lent: Path | None = None,
+        variables: Mapping[str, str] | None = None,
         begins: Callable[[str, int], None] = lambda *_: None,
         ends: Callable[[str, int], None] = lambda *_: None,
         tick: Callable[[], None] = lambda: None,
@@ -67,7 +68,7 @@ class Crew:
             "folder": str(folder),
             "snapshots": snapshots,
         }
-        self._standby = Standby(python, root, folder, width=width, lent=lent, tick=tick)
+        self._standby = Standby(python, root, folder, width=width, lent=lent, variables=variables or {}, tick=tick)
         self._begins = begins
         self._ends = ends
         self.import_seconds = 0.0

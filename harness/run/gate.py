@@ -21,6 +21,7 @@ from harness.model import (
     Claim,
     GateResult,
 )
+from harness.run.before import Before, ask
 from harness.run.candidate import EXACT
 from harness.run.pair import ArmLost, Introduction, Pair, Side
 from harness.run.profiled import explain, worst
@@ -37,8 +38,8 @@ BUDGET = 1800.0
 class Asked:
     """What a gate was asked for.
 
-    ``labels`` is what people call the two arms, ``before`` the benchmarks (``path::function``) that the base's own
-    revision has, None where it has no revision of its own. ``seconds`` is the time budget; ``watch`` is how often a
+    ``labels`` is what people call the two arms, ``before`` what the base's own revision has, None where it has no
+    revision of its own. ``seconds`` is the time budget; ``watch`` is how often a
     second the machine is looked at meanwhile, 0 for not at all.
     """
 
@@ -50,7 +51,7 @@ class Asked:
     device: str = "auto"
     data: Path | None = None
     under_test: tuple[str, ...] = ()
-    before: frozenset[str] | None = None
+    before: Before | None = None
     seconds: float = BUDGET
     selftest: bool = False
     watch: float = WATCH
@@ -110,7 +111,7 @@ class _Gate:
         self._folder = folder
         self._screen = screen
         self._check = check
-        self._roster = Roster(asked.claims, asked.before, asked.thresholds, selftest=asked.selftest)
+        self._roster = Roster(asked.claims, asked.thresholds, selftest=asked.selftest)
         self._said: dict[Arm, Introduction] = {}
         self._notes: list[str] = []
         self._units = 0
@@ -126,6 +127,7 @@ class _Gate:
         try:
             # Around all pairs: who is there before the first starts, or when the last is gone, is none of ours.
             with self._watch:
+                self._roster.knows(self._before())
                 self._hold_units(writer)
                 self._explain()
         except KeyboardInterrupt:
@@ -143,6 +145,25 @@ class _Gate:
             self._units += 1
             self._unit(writer)
             self._screen.unit(self._units, *self._roster.count(), time.monotonic() - self._start)
+
+    def _before(self) -> Before | None:
+        """What base's own revision has; that it cannot be asked is a note."""
+        asked, before = self._asked, self._asked.before
+        if before is None:
+            return None
+        try:
+            return ask(
+                before,
+                asked.claims,
+                asked.sides[0],
+                self._folder,
+                device=asked.device,
+                data=asked.data,
+                tick=self._screen.tick,
+            )
+        except CrewError as error:
+            self._notes.append(f"which cases base's own revision has could not be asked: {error}")
+            return before
 
     def _unit(self, writer: store.Writer) -> None:
         before = self._roster.progress()

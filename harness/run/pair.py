@@ -24,6 +24,9 @@ from harness.run.roll_call import CrewError
 MISSING = "missing"
 """The status of a case that a side does not have."""
 
+BROKEN = "broken"
+"""The status of a case whose file a side cannot import."""
+
 START_LIMIT = 180.0
 """Seconds a process may take to import the benchmarks, and to reach a case's contest."""
 
@@ -173,7 +176,7 @@ class Pair:
                     # Where a side is in a contest, it is told to rise from it first.
                     now[arm] = at[arm] = self._next(arm, case, rising=not at[arm].status)
                 else:
-                    now[arm] = Standing(status=MISSING, reason=self._why_missing(arm, case))
+                    now[arm] = self._without(arm, case)
             yield case, now
 
     def entrant(self, arm: Arm, variant: str, tree: Any = None) -> SeatedEntrant:
@@ -204,9 +207,12 @@ class Pair:
         except (SeatError, TimeoutError) as error:
             raise ArmLost(arm, str(error), case) from None
 
-    def _why_missing(self, arm: Arm, case: str) -> str:
-        file = case.partition("::")[0]
-        return self.broken[arm].get(file, "") or f"{arm} has no such case"
+    def _without(self, arm: Arm, case: str) -> Standing:
+        """The standing of a case that a side does not list: its file is broken there, or it does not have it."""
+        broken = self.broken[arm].get(case.partition("::")[0])
+        if broken is not None:
+            return Standing(status=BROKEN, reason=broken)
+        return Standing(status=MISSING, reason=f"{arm} has no such case")
 
     def _last_words(self, arm: Arm) -> str:
         lines = self._log[arm].read_text(errors="replace").strip().splitlines() if self._log[arm].exists() else []

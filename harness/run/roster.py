@@ -6,31 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.compare.gate import GateThresholds
 from harness.model import Arm, Claim, Gated, GateVerdict, Measurement
-from harness.run.candidate import Candidate, count_regressed, fate, fate_of_case, judge
-from harness.run.pair import ArmLost, Pair, Standing
+from harness.run.before import Before
+from harness.run.candidate import GONE, Candidate, count_regressed, fate, fate_of_case, fate_of_variant, judge
+from harness.run.pair import MISSING, ArmLost, Pair, Standing
 
 SELFTEST_UNITS = 10
 """Units a selftest takes of every decision, whatever was decided before: a noise floor needs some."""
 
 
 class Roster:
-    """What a gate judges, and what it cannot.
+    """What a gate judges, and what it cannot."""
 
-    ``before`` names the benchmarks (``path::function``) that the base's own revision has, None where it has no revision
-    of its own.
-    """
-
-    def __init__(
-        self, claims: Sequence[Claim], before: frozenset[str] | None, limits: GateThresholds, *, selftest: bool
-    ) -> None:
+    def __init__(self, claims: Sequence[Claim], limits: GateThresholds, *, selftest: bool) -> None:
         self._by_function = {f"{claim.path}::{claim.function}": claim for claim in claims}
-        self._before = before
+        self._before: Before | None = None
         self._limits = limits
         self._selftest = selftest
         self._candidates: dict[tuple[str, str], Candidate] = {}
         self._fates: list[GateVerdict] = []
         self._all: list[str] | None = None
         self._seen: set[str] = set()
+
+    def knows(self, before: Before | None) -> None:
+        """What base's own revision has; None where it has no revision of its own, and so nothing can be new."""
+        self._before = before
 
     def call(self, pair: Pair) -> None:
         """Take down every case of the chosen benchmarks that either side has; the first pair is asked, once.
@@ -45,9 +44,7 @@ class Roster:
                 continue
             broken = pair.broken[Arm.HEAD].get(claim.path, "it has no case")
             self._fates.append(fate(function, claim, "", Gated.FAILED, f"head: {broken}"))
-        for function in sorted((self._before or frozenset()) - set(self._by_function)):
-            claim = Claim("", "", function.partition("::")[0], function.partition("::")[2])
-            self._fates.append(fate(function, claim, "", Gated.MISSING, "base has it, head does not: gone or renamed?"))
+        self._call_before({case.partition("[")[0] for case in cases}, set(cases))
         self._all = [case for case in cases if case.partition("[")[0] in self._by_function]
 
     def reach(self, case: str, standings: Mapping[Arm, Standing]) -> None:
@@ -57,22 +54,31 @@ class Roster:
         self._seen.add(case)
         claim = self.claim_of(case)
         base, head = standings[Arm.BASE], standings[Arm.HEAD]
-        known_before = self._before is None or case.partition("[")[0] in self._before
-        if known := fate_of_case(base, head, known_before=known_before):
+        before = self._before
+        had = before is None or before.has(case, listed=base.status != MISSING)
+        ran = before.measures(case) if before is not None else ()
+        if known := fate_of_case(base, head, had=had, ran=bool(ran)):
             self._fates.append(fate(case, claim, "", *known))
             return
-        for variant in dict.fromkeys([*head.variants, *base.variants, *head.absent, *base.absent]):
-            here, there = variant in head.variants, variant in base.variants
-            if here and there:
+        for variant in dict.fromkeys([*head.variants, *base.variants, *head.absent, *base.absent, *ran]):
+            if variant in head.variants and variant in base.variants:
                 self._candidates[case, variant] = Candidate(case, claim, variant)
-            elif here:
-                self._fates.append(fate(case, claim, variant, Gated.NEW, "base does not have this variant"))
-            elif there:
-                why = head.absent.get(variant, "head does not have this variant")
-                self._fates.append(fate(case, claim, variant, Gated.MISSING, why))
-            else:
-                why = head.absent.get(variant) or base.absent.get(variant, "")
-                self._fates.append(fate(case, claim, variant, Gated.SKIPPED, why))
+                continue
+            had = before is None or before.has(case, variant, listed=variant in base.absent)
+            known = fate_of_variant(variant, base, head, had=had, ran=variant in ran)
+            self._fates.append(fate(case, claim, variant, *known))
+
+    def _call_before(self, functions: set[str], cases: set[str]) -> None:
+        """What base's own revision has, and neither side under head's files."""
+        if self._before is None:
+            return
+        for function in sorted(self._before.chosen - set(self._by_function)):
+            claim = Claim("", "", function.partition("::")[0], function.partition("::")[2])
+            self._fates.append(fate(function, claim, "", Gated.MISSING, GONE))
+        for function in self._by_function.keys() & functions:
+            for case in set(self._before.cases(function)) - cases:
+                self._seen.add(case)
+                self._fates.append(fate(case, self._by_function[function], "", Gated.MISSING, GONE))
 
     def lose(self, lost: ArmLost) -> None:
         """A process died: the case it was on its way to, if any, is lost; the others go on in the next unit."""

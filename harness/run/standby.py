@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
@@ -34,7 +34,15 @@ class Standby:
     """Starts processes, ``width`` at a time, and ends those that nobody took. Use as a context manager."""
 
     def __init__(
-        self, python: str, root: Path, folder: Path, *, width: int, lent: Path | None, tick: Callable[[], None]
+        self,
+        python: str,
+        root: Path,
+        folder: Path,
+        *,
+        width: int,
+        lent: Path | None,
+        tick: Callable[[], None],
+        variables: Mapping[str, str],
     ) -> None:
         self._python = python
         self._root = root
@@ -42,6 +50,7 @@ class Standby:
         self._width = width
         self._lent = lent
         self._tick = tick
+        self._variables = dict(variables)
         self._waiting: list[Recruit] = []
         self._started = 0
         self._random = SystemRandom()
@@ -108,7 +117,8 @@ class Standby:
     def _launch(self, files: frozenset[str], number: int) -> Recruit:
         log = self._folder / f"process-{number:03d}.log"
         command = pytest_command(self._python, self._root, [str(self._root / file) for file in sorted(files)])
-        environment = {**measuring_environment(self._lent), "PYTHONHASHSEED": str(self._random.getrandbits(32))}
+        seed = {"PYTHONHASHSEED": str(self._random.getrandbits(32))}
+        environment = {**measuring_environment(self._lent), **self._variables, **seed}
         return Recruit(LiveProcess(command, guard=self._guard, environment=environment, log=log), files, log)
 
     def _ready(self, recruit: Recruit) -> Message:

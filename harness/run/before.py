@@ -1,0 +1,145 @@
+"""What base's own revision has: its benchmarks, and the cases and variants of the files that head has changed.
+
+Both sides of a gate measure head's benchmark files. What base cannot measure under them is only new where base's own
+revision does not have it; where that cannot be said, it counts as had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harness.claims import PATTERN, ClaimError, read_file
+from harness.model import Claim
+from harness.run.crew import Crew
+from harness.run.pair import Side
+from harness.run.roll_call import RollCall
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The benchmarks of base's own revision.
+
+    ``functions`` are all of them (``path::function``), ``chosen`` those that were asked for. ``unreadable`` names the
+    files that cannot be read, with the reason. ``changed`` are the files of which head's text says nothing about base's
+    own cases; ``called`` is what those said when base's own revision was asked, None where it was not.
+    """
+
+    functions: frozenset[str] = frozenset()
+    chosen: frozenset[str] = frozenset()
+    unreadable: dict[str, str] = field(default_factory=dict)
+    root: Path | None = None
+    changed: frozenset[str] = frozenset()
+    called: RollCall | None = None
+
+    def has(self, case: str, variant: str = "", *, listed: bool) -> bool:
+        """Whether base's own revision has this case, or this variant of it, or may have it.
+
+        ``listed`` says that base named it under head's file, though it could not measure it.
+        """
+        function = case.partition("[")[0]
+        path = function.partition("::")[0]
+        if path in self.changed:
+            return function in self.functions and self._may_have(case, variant)
+        return path in self.unreadable or (function in self.functions and listed)
+
+    def _may_have(self, case: str, variant: str) -> bool:
+        """What base's own revision said when it was asked; whatever it could not say, it may have."""
+        function = case.partition("[")[0]
+        if self.called is None or function.partition("::")[0] in self.called.broken:
+            return True
+        if case in self.called.cases:
+            return not variant or variant in self.called.cases[case]
+        said = [other for other in self.called.answered if other.partition("[")[0] == function]
+        return case in said or not said
+
+    def measures(self, case: str) -> tuple[str, ...]:
+        """The variants that base's own revision can run of a case, as far as it was asked."""
+        if self.called is None:
+            return ()
+        unavailable = self.called.unavailable.get(case, {})
+        return tuple(name for name in self.called.cases.get(case, ()) if name not in unavailable)
+
+    def cases(self, function: str) -> list[str]:
+        """The cases of a benchmark that base's own revision can run, as far as it was asked."""
+        return [case for case in (self.called.cases if self.called else ()) if case.partition("[")[0] == function]
+
+
+def read_before(theirs: Path, ours: Path, choose: Callable[[list[Claim]], Sequence[Claim]]) -> Before:
+    """What the folder of base's revision has, read without importing; ``ours`` is the folder that is measured.
+
+    ``choose`` selects what was asked for.
+    """
+    if not theirs.is_dir():
+        return Before()
+    claims: list[Claim] = []
+    unreadable: dict[str, str] = {}
+    for file in sorted(theirs.rglob(PATTERN)):
+        try:
+            claims += read_file(file, theirs)
+        except ClaimError as error:
+            unreadable[file.relative_to(theirs).as_posix()] = str(error)
+    return Before(
+        frozenset(map(_function, claims)),
+        frozenset(map(_function, choose(claims))),
+        unreadable,
+        theirs,
+        _changed(theirs, ours, {claim.path for claim in claims}),
+    )
+
+
+def ask(
+    before: Before,
+    claims: Sequence[Claim],
+    side: Side,
+    folder: Path,
+    *,
+    device: str,
+    data: Path | None,
+    tick: Callable[[], None],
+) -> Before:
+    """Call the changed files of these claims as base's own revision has them; nothing is measured.
+
+    Raises CrewError.
+    """
+    files = sorted({claim.path for claim in claims} & before.changed)
+    if before.root is None or not files:
+        return before
+    crew = Crew(
+        side.python,
+        before.root,
+        folder,
+        device=device,
+        data=data,
+        width=1,
+        lent=side.lent,
+        variables=side.variables,
+        tick=tick,
+    )
+    with crew:
+        return replace(before, called=crew.roll_call(files))
+
+
+def _function(claim: Claim) -> str:
+    return f"{claim.path}::{claim.function}"
+
+
+def _changed(theirs: Path, ours: Path, files: set[str]) -> frozenset[str]:
+    """The files whose text differs, and all of them where what they may import from the folder does."""
+    others = {
+        path.relative_to(top).as_posix()
+        for top in (theirs, ours)
+        for path in top.rglob("*.py")
+        if not path.match(PATTERN) and path.is_file()
+    }
+    if any(_text(theirs / name) != _text(ours / name) for name in others):
+        return frozenset(files)
+    return frozenset(name for name in files if _text(theirs / name) != _text(ours / name))
+
+
+def _text(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None

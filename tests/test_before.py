@@ -1,0 +1,171 @@
+"""What base's own revision has decides what is new; whatever else base cannot measure is never green."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from harness.compare.gate import GateThresholds, status_of
+from harness.model import BASELINE, Arm, Claim, Gated, GateVerdict
+from harness.run.before import Before, ask, read_before
+from harness.run.pair import BROKEN, MISSING, Side, Standing
+from harness.run.roll_call import RollCall
+from harness.run.roster import Roster
+
+CLAIM = Claim("X", "a tip", "a.py", "bench")
+FUNCTION = "a.py::bench"
+ONE, TWO = f"{FUNCTION}[1]", f"{FUNCTION}[2]"
+RUNS = Standing((BASELINE, "tip"))
+NOT_THERE = Standing(status=MISSING, reason="base has no such case")
+CANNOT = Standing(status=BROKEN, reason="ImportError: cannot import name 'fast' from 'mypkg'")
+SKIPS = Standing(status="skipped", reason="could not import 'no_such_package'")
+
+SAME = Before(frozenset({FUNCTION}), frozenset({FUNCTION}))
+"""Base's revision has the benchmark, in the same file."""
+
+
+def changed(called: RollCall | None, *, functions: frozenset[str] = frozenset({FUNCTION})) -> Before:
+    """Base's revision has the benchmark in a file of other text, which says this when it is called."""
+    return Before(functions, functions, changed=frozenset({"a.py"}), called=called)
+
+
+def calls(**variants: tuple[str, ...]) -> RollCall:
+    """A roll call with one case a keyword: ``one`` and ``two``."""
+    names = {"one": ONE, "two": TWO}
+    return RollCall(cases={names[name]: found for name, found in variants.items()})
+
+
+def judged(before: Before | None, base: Standing, head: Standing, case: str = ONE) -> dict[str, GateVerdict]:
+    """What becomes of what one case's two standings leave undecided, by variant."""
+    roster = Roster([CLAIM], GateThresholds(), selftest=False)
+    roster.knows(before)
+    roster.reach(case, {Arm.BASE: base, Arm.HEAD: head})
+    return {verdict.variant: verdict for verdict in roster.verdicts() if verdict.outcome is not Gated.INCONCLUSIVE}
+
+
+@pytest.mark.parametrize(
+    ("before", "base", "outcome"),
+    [
+        (SAME, CANNOT, Gated.FAILED),
+        (SAME, SKIPS, Gated.FAILED),
+        (SAME, NOT_THERE, Gated.NEW),  # a parameter that head's package brings along
+        (None, CANNOT, Gated.FAILED),
+        (None, SKIPS, Gated.FAILED),
+        (None, NOT_THERE, Gated.MISSING),
+        (Before(), CANNOT, Gated.NEW),
+        (Before(), NOT_THERE, Gated.NEW),
+        (changed(calls(one=(BASELINE,))), CANNOT, Gated.FAILED),
+        (changed(calls(one=(BASELINE,))), NOT_THERE, Gated.MISSING),
+        (changed(calls(one=(BASELINE,))), SKIPS, Gated.FAILED),
+        (changed(calls(two=(BASELINE,))), NOT_THERE, Gated.NEW),
+        (changed(calls(two=(BASELINE,))), CANNOT, Gated.NEW),
+        (changed(RollCall(skipped={ONE: "no GPU"})), NOT_THERE, Gated.MISSING),
+        (changed(RollCall(broken={"a.py": "ImportError"})), NOT_THERE, Gated.MISSING),
+        (changed(RollCall()), NOT_THERE, Gated.MISSING),
+        (changed(None), NOT_THERE, Gated.MISSING),
+        (changed(None), CANNOT, Gated.FAILED),
+        (changed(calls(one=(BASELINE,)), functions=frozenset()), CANNOT, Gated.NEW),
+        (Before(unreadable={"a.py": "a.py cannot be read as Python"}), NOT_THERE, Gated.MISSING),
+    ],
+)
+def test_only_what_base_does_not_have_is_new(before: Before | None, base: Standing, outcome: Gated) -> None:
+    """A case that base cannot measure: new where base's own revision lacks it, else it needs a person."""
+    (found,) = judged(before, base, RUNS).values()
+    assert found.outcome is outcome
+    # Another case that is unchanged makes the suite green only where this one is new.
+    others = [found, GateVerdict(TWO, "X", "", "seconds", Gated.UNCHANGED)]
+    assert status_of(others) == (0 if outcome is Gated.NEW else 3)
+
+
+def test_a_file_that_base_cannot_import_names_the_error_and_the_remedy() -> None:
+    """The sentence has Python's own words and what to change in the file."""
+    reason = judged(SAME, CANNOT, RUNS)[""].reason
+    assert "cannot import name 'fast' from 'mypkg'" in reason
+    assert "import what only head has inside the benchmark that needs it" in reason
+
+
+@pytest.mark.parametrize(
+    ("before", "base", "outcome"),
+    [
+        (SAME, Standing((BASELINE,)), Gated.NEW),
+        (SAME, Standing((BASELINE,), {"tip": "no kernel"}), Gated.FAILED),
+        (None, Standing((BASELINE,)), Gated.MISSING),
+        (None, Standing((BASELINE,), {"tip": "no kernel"}), Gated.FAILED),
+        (changed(calls(one=(BASELINE, "tip"))), Standing((BASELINE,)), Gated.MISSING),
+        (changed(calls(one=(BASELINE, "tip"))), Standing((BASELINE,), {"tip": "no kernel"}), Gated.FAILED),
+        (changed(calls(one=(BASELINE,))), Standing((BASELINE,)), Gated.NEW),
+        (changed(calls(one=(BASELINE,))), Standing((BASELINE,), {"tip": "no kernel"}), Gated.NEW),
+        (Before(), Standing((BASELINE,)), Gated.NEW),
+    ],
+)
+def test_variants_go_by_the_same_rule(before: Before | None, base: Standing, outcome: Gated) -> None:
+    """A variant that only head runs is new where base's own revision does not have it."""
+    assert judged(before, base, RUNS)["tip"].outcome is outcome
+
+
+def test_what_head_drops_from_its_file_is_missing() -> None:
+    """Neither side has it under head's file: base's own revision does."""
+    before = changed(calls(one=(BASELINE, "tip"), two=(BASELINE,)))
+    short = Standing((BASELINE,))
+    assert judged(before, short, short)["tip"].outcome is Gated.MISSING
+    skipped = judged(before, SKIPS, SKIPS)[""]
+    assert (skipped.outcome, "head skips what base runs" in skipped.reason) == (Gated.MISSING, True)
+    assert judged(SAME, SKIPS, SKIPS)[""].outcome is Gated.SKIPPED
+
+    class Listed:
+        """A pair that has only the first case."""
+
+        cases: ClassVar[dict[Arm, list[str]]] = {arm: [ONE] for arm in Arm}
+        broken: ClassVar[dict[Arm, dict[str, str]]] = {arm: {} for arm in Arm}
+
+    roster = Roster([CLAIM], GateThresholds(), selftest=False)
+    roster.knows(before)
+    roster.call(Listed())  # type: ignore[arg-type]
+    assert [(verdict.case, verdict.outcome) for verdict in roster.verdicts()] == [(TWO, Gated.MISSING)]
+
+
+def written(folder: Path, files: dict[str, str]) -> Path:
+    """A folder of benchmarks."""
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+SUITE = """
+import pytest
+
+@pytest.mark.parametrize("n", {values})
+def bench_{name}(contest, n):
+    contest(baseline=lambda: n)
+"""
+
+
+def test_reading_what_base_has(tmp_path: Path) -> None:
+    """By the text of its files: which differ, which cannot be read, and what was asked for."""
+    same, old = SUITE.format(values=[1], name="same"), SUITE.format(values=[1], name="work")
+    theirs = written(tmp_path / "base", {"bench_same.py": same, "bench_work.py": old, "bench_torn.py": "def ("})
+    ours = written(tmp_path / "head", {"bench_same.py": same, "bench_work.py": f"{old}\n"})
+    before = read_before(theirs, ours, lambda claims: [claim for claim in claims if claim.name == "work"])
+    assert before.functions == {"bench_same.py::bench_same", "bench_work.py::bench_work"}
+    assert before.chosen == {"bench_work.py::bench_work"}
+    assert before.changed == {"bench_work.py"}
+    assert list(before.unreadable) == ["bench_torn.py"]
+    (ours / "shared.py").write_text("SIZES = [1]\n")
+    assert read_before(theirs, ours, list).changed == {"bench_same.py", "bench_work.py"}
+    assert read_before(tmp_path / "nowhere", ours, list) == Before()
+
+
+def test_asking_base_what_it_has(tmp_path: Path) -> None:
+    """A real process calls the changed file as base's own revision has it."""
+    theirs = written(tmp_path / "base", {"bench_work.py": SUITE.format(values=[1, 2], name="work")})
+    ours = written(tmp_path / "head", {"bench_work.py": "from mypkg import work, fast\ndef bench_work(contest): ..."})
+    claims = [Claim("work", "work", "bench_work.py", "bench_work")]
+    side = Side(Arm.BASE, sys.executable, {})
+    before = read_before(theirs, ours, list)
+    found = ask(before, claims, side, tmp_path, device="cpu", data=None, tick=lambda: None)
+    assert found.cases("bench_work.py::bench_work") == [f"bench_work.py::bench_work[{n}]" for n in (1, 2)]
+    assert found.measures("bench_work.py::bench_work[2]") == (BASELINE,)
