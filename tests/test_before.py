@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from harness.compare.gate import GateThresholds, status_of
-from harness.model import BASELINE, Arm, Claim, Gated, GateVerdict
+from harness.model import BASELINE, Arm, Claim, Collected, Gated, GateVerdict
 from harness.run.before import Before, ask, read_before
 from harness.run.pair import BROKEN, MISSING, Side, Standing
 from harness.run.roll_call import RollCall
@@ -63,7 +63,7 @@ def judged(before: Before | None, base: Standing, head: Standing, case: str = ON
         (changed(calls(two=(BASELINE,))), NOT_THERE, Gated.NEW),
         (changed(calls(two=(BASELINE,))), CANNOT, Gated.NEW),
         (changed(RollCall(skipped={ONE: "no GPU"})), NOT_THERE, Gated.MISSING),
-        (changed(RollCall(broken={"a.py": "ImportError"})), NOT_THERE, Gated.MISSING),
+        (changed(RollCall(collected=Collected(broken={"a.py": "ImportError"}))), NOT_THERE, Gated.MISSING),
         (changed(RollCall()), NOT_THERE, Gated.MISSING),
         (changed(None), NOT_THERE, Gated.MISSING),
         (changed(None), CANNOT, Gated.FAILED),
@@ -119,7 +119,7 @@ def test_what_head_drops_from_its_file_is_missing() -> None:
         """A pair that has only the first case."""
 
         cases: ClassVar[dict[Arm, list[str]]] = {arm: [ONE] for arm in Arm}
-        broken: ClassVar[dict[Arm, dict[str, str]]] = {arm: {} for arm in Arm}
+        collected: ClassVar[dict[Arm, Collected]] = {arm: Collected((ONE,)) for arm in Arm}
 
     roster = Roster([CLAIM], GateThresholds(), selftest=False)
     roster.knows(before)

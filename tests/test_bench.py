@@ -21,7 +21,7 @@ from harness import store
 from harness.clock import FakeClock
 from harness.compare.judge import judge
 from harness.launch import LaunchError
-from harness.model import BASELINE, Ceiling, Measurement, Outcome, Status, Telemetry, Trial, Verdict
+from harness.model import BASELINE, Ceiling, Collected, Measurement, Outcome, Status, Telemetry, Trial, Verdict
 from harness.run import bench as module
 from harness.run import ceilings
 from harness.run.bench import GRACE, UnusableGpu, bench
@@ -433,7 +433,7 @@ def test_a_trace_that_fails_costs_nothing_else(folder: Path, play: Callable[...,
     one = play(called(A), ratios={"tip": 0.5})
     fates = iter(
         [
-            Report([], None, traced={"error": "RuntimeError: no CUPTI"}),
+            Report([], None, traced={"reason": "RuntimeError: no CUPTI"}),
             Report([], Measurement(A, "A", 9, Status.FAILED, "its process was ended by SIGKILL")),
         ]
     )
@@ -498,7 +498,7 @@ def test_what_the_roll_call_missed_is_recorded(folder: Path, play: Callable[...,
             A,
             skipped={f"{B}[x]": "needs a GPU"},
             failed={f"{B}[y]": "RuntimeError: boom"},
-            broken={"sub/bench_b.py": "no module named nothing"},
+            collected=Collected(broken={"sub/bench_b.py": "no module named nothing"}),
         ),
         ratios={"tip": 0.5},
     )

@@ -12,11 +12,11 @@ import pytest
 from living import PATIENCE, gone, python, stopped
 
 from harness.contest.effort import Effort
-from harness.model import Claim, Measurement, Status
+from harness.model import Claim, Collected, Measurement, Status
 from harness.run import crew as module
 from harness.run import standby
 from harness.run.crew import Crew, Report
-from harness.run.roll_call import CrewError
+from harness.run.roll_call import NO_CASE, CrewError, RollCall
 
 MEASURING = """
 import json, os, signal, sys, threading
@@ -33,7 +33,8 @@ if does.get("import") == "fails":
     print("conftest.py: no torch", flush=True)
     sys.exit(4)
 channel = Channel.inherited()
-channel.send(event="ready", cases=[case for case in does if "::" in case], broken={"bad.py": "no module"})
+channel.send(event="ready", cases=[case for case in does if "::" in case], broken={"bad.py": "no module"},
+             skipped={"gone.py": "no GPU"})
 plan = channel.receive()
 calling = plan["do"] == "roll call"
 if calling:
@@ -57,7 +58,7 @@ for case in plan["cases"]:
             channel.send(event="error", reason="cannot write: no space")
             sys.exit(2)
         case "skips":
-            channel.send(event="skipped", case=case, error="needs a GPU")
+            channel.send(event="skipped", case=case, reason="needs a GPU")
             continue
     if calling:
         channel.send(event="case", case=case, variants=["baseline", "tip", "gone"], unavailable={"gone": "why"})
@@ -281,7 +282,7 @@ def test_the_roll_names_everything(script: Started) -> None:
     assert called.cases == {"x.py::a": ("baseline", "tip", "gone")}
     assert called.unavailable == {"x.py::a": {"gone": "why"}}
     assert called.skipped == {"x.py::b": "needs a GPU"}
-    assert called.broken == {"bad.py": "no module"}
+    assert called.collected == Collected(("x.py::a", "x.py::b"), {"bad.py": "no module"}, {"gone.py": "no GPU"})
     assert called.failed == {}
     assert (called.environment, called.unusable_gpu) == ({"gpu": None}, "")
 
@@ -327,6 +328,29 @@ def test_no_roll_can_be_called(script: Started) -> None:
     one.does(a="", device="gone")
     with pytest.raises(CrewError, match="no CUDA device here"):
         one.crew.roll_call(["x.py"])
+
+
+def test_every_benchmark_is_accounted_for() -> None:
+    """A benchmark without a case has its file's reason, or that pytest found none; those with cases are left alone."""
+    paths = ("in/a.py", "in/b.py", "c.py", "d.py", "e.py")
+    claims = [Claim(path, "a tip", path, "bench") for path in paths]
+    called = RollCall(
+        cases={"e.py::bench[1]": ("baseline",)},
+        collected=Collected(broken={"in": "no such fixture", "e.py": "not this one's"}, skipped={"c.py": "no GPU"}),
+    )
+    called.account_for(claims)
+    assert called.failed == {
+        "in/a.py::bench": "no such fixture",
+        "in/b.py::bench": "no such fixture",
+        "d.py::bench": NO_CASE,
+    }
+    assert called.skipped == {"c.py::bench": "no GPU"}
+    assert {(m.case, m.status) for m in called.absent(claims)} == {
+        ("in/a.py::bench", Status.FAILED),
+        ("in/b.py::bench", Status.FAILED),
+        ("d.py::bench", Status.FAILED),
+        ("c.py::bench", Status.SKIPPED),
+    }
 
 
 def test_a_measurement_that_was_never_made() -> None:

@@ -183,10 +183,10 @@ def test_roll_call_measures_nothing(session: Any, tmp_path: Path) -> None:
     hold(made, tip=pytest.fail, gone=Unavailable("no GPU"))
     made.without_measurement("y.py::bench_y", CLAIM, skipped=True, reason="needs a GPU")
     assert line.events() == ["environment", "begins", "case", "skipped"]
-    assert line.heard[0] == {"event": "ready", "cases": [CASE, "y.py::bench_y"], "broken": Driven.broken}
+    assert line.heard[0] == {"event": "ready", "cases": (CASE, "y.py::bench_y"), "broken": {}, "skipped": {}}
     case, skipped = line.heard[-2:]
     assert (case["variants"], case["unavailable"]) == ([BASELINE, "tip", "gone"], {"gone": "no GPU"})
-    assert (skipped["case"], skipped["error"]) == ("y.py::bench_y", "needs a GPU")
+    assert (skipped["case"], skipped["reason"]) == ("y.py::bench_y", "needs a GPU")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -258,7 +258,7 @@ def test_a_traced_pass_that_fails_says_why(session: Any, tmp_path: Path, early: 
         made.without_measurement(CASE, CLAIM, skipped=False, reason="RuntimeError: boom")
     else:
         hold(made, tip=raises)
-    assert line.heard[-1] == {"event": "traced", "case": CASE, "error": "RuntimeError: boom"}
+    assert line.heard[-1] == {"event": "traced", "case": CASE, "reason": "RuntimeError: boom"}
 
 
 def test_a_seat_serves_its_variant(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:

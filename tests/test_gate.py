@@ -102,7 +102,8 @@ class Entrant(LocalEntrant):
         return Profile(1, 1e-3, 2e-3)
 
 cases = script["cases"]
-channel.send(event="ready", cases=list(cases), broken=script.get("broken", {}))
+channel.send(event="ready", cases=list(cases), broken=script.get("broken", {}),
+             skipped=script.get("skipped", {}))
 plan = channel.receive()
 if plan["introduce"]:
     if script.get("start") == "dies when introduced": os.kill(os.getpid(), signal.SIGKILL)
@@ -440,6 +441,23 @@ def test_a_file_that_head_cannot_import(bout: Bout) -> None:
     result = bout.hold({A: {}}, {A: {}}, claims=NAMED[:2], head_does={"broken": {"b.py": "ImportError: no x"}})
     assert by(result, B, "").outcome is Gated.FAILED
     assert "no x" in by(result, B, "").reason
+    assert result.status == 3
+
+
+def test_a_file_that_both_sides_skip(bout: Bout) -> None:
+    """It is listed with its reason, and stands in nobody's way."""
+    skips = {"skipped": {"b.py": "no GPU"}}
+    result = bout.hold({A: {}}, {A: {}}, claims=NAMED[:2], base_does=skips, head_does=skips)
+    found = by(result, B, "")
+    assert (found.outcome, "no GPU" in found.reason) == (Gated.SKIPPED, True)
+    assert result.status != 3 or by(result, A).outcome is Gated.INCONCLUSIVE
+
+
+def test_a_file_that_head_alone_skips(bout: Bout) -> None:
+    """What base runs is missing on head, with head's reason."""
+    result = bout.hold({A: {}, B: {}}, {A: {}}, claims=NAMED[:2], head_does={"skipped": {"b.py": "no GPU"}})
+    found = by(result, B, "")
+    assert (found.outcome, "no GPU" in found.reason) == (Gated.MISSING, True)
     assert result.status == 3
 
 

@@ -26,5 +26,5 @@ def traced(claim: Claim, asked: Asked, name: str, device: Any, file: Path) -> Me
         found = entrant.profile(file)
         entrant.leave()
     except Exception as error:
-        return {"error": failure(error)}
+        return {"reason": failure(error)}
     return {"iterations": found.iterations, "seconds": found.seconds, "traced_seconds": found.traced_seconds}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from harness.model.ceiling import Ceiling, highest
 from harness.model.claim import Claim, Expect, Work
+from harness.model.collected import Collected
 from harness.model.difference import Course, Difference, Differs, Stretch
 from harness.model.gate import Arm, ArmFacts, Gated, GateResult, GateVerdict, Package
 from harness.model.loading import EpochCost, Feed, Headspace, Lap, Part, Ranked, Setting, Share, Stage, Tuned
@@ -56,6 +57,7 @@ __all__ = [
     "Ceiling",
     "Claim",
     "ClockEvent",
+    "Collected",
     "Comparison",
     "Course",
     "Difference",

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from harness.claims import PATTERN, PREFIX, read_file
-from harness.model import Claim
+from harness.claims import PATTERN, PREFIX
+from harness.plugin.collection import BenchmarkFile, benchmark_file, case_of, claim_of, root_of
 from harness.plugin.driven import Driven
 from harness.plugin.fixture import Contest
+from harness.plugin.reasons import reason_of
 from harness.plugin.session import Session, plain
 from harness.processes import Channel
 
@@ -47,52 +48,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Bare(), "tipbench-bare")
 
 
-class BenchmarkFile(pytest.Module):
-    """A file of benchmarks: its functions start with ``bench_``."""
-
-    def funcnamefilter(self, name: str) -> bool:
-        """Whether a function of this name is a benchmark."""
-        return name.startswith(PREFIX)
-
-
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Collect a benchmark file where the command line named it or a folder of benchmarks it is in.
+    """Collect a benchmark file, unless it is one of pytest's own test files: see the next."""
+    return benchmark_file(file_path, parent)
 
-    A bare ``pytest`` in a repository's root runs its tests, not hours of benchmarks.
-    """
-    config = parent.config
-    if not fnmatch(file_path.name, PATTERN) or any(fnmatch(file_path.name, p) for p in config.getini("python_files")):
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Where pytest's settings make benchmark files test files, they hold benchmarks beside tests."""
+    if not fnmatch(module_path.name, PATTERN):
         return None
-    for argument in config.args:
-        named = (config.invocation_params.dir / argument.split("::")[0]).resolve()
-        if named != config.rootpath and (named == file_path or named in file_path.parents):
-            return BenchmarkFile.from_parent(parent, path=file_path)
-    return None
-
-
-def root_of(config: pytest.Config, path: Path) -> Path:
-    """The folder that cases in ``path`` are named relative to."""
-    stated = config.getoption("--harness-root")
-    if stated:
-        return Path(stated).resolve()
-    return next((folder for folder in path.parents if folder.name == "benchmarks"), path.parent)
-
-
-def case_of(item: pytest.Item) -> str:
-    """The name of an item's case: ``<path under the root>::<function>[<parameters>]``."""
-    return f"{item.path.relative_to(root_of(item.config, item.path)).as_posix()}::{item.name}"
-
-
-_claims: dict[Path, dict[str, Claim]] = {}
-
-
-def claim_of(item: pytest.Item) -> Claim | None:
-    """The claim an item tests, or None where the item is no benchmark."""
-    if not fnmatch(item.path.name, PATTERN) or not isinstance(item, pytest.Function):
-        return None
-    if item.path not in _claims:
-        _claims[item.path] = {c.function: c for c in read_file(item.path, root_of(item.config, item.path))}
-    return _claims[item.path].get(item.originalname)
+    file: BenchmarkFile = BenchmarkFile.from_parent(parent, path=module_path)
+    file.has_tests = True
+    return file
 
 
 @pytest.hookimpl(trylast=True)
@@ -132,22 +99,22 @@ def pytest_runtest_makereport(
     claim = claim_of(item)
     if claim is not None and not report.passed:
         skipped = call.excinfo is not None and report.skipped
-        reason = str(call.excinfo.value) if skipped and call.excinfo else _failure(call)
+        reason = reason_of(call.excinfo.value) if call.excinfo else "it failed"
         item.config.stash[SESSION].without_measurement(case_of(item), claim, skipped=skipped, reason=reason)
     return report
 
 
-def _failure(call: pytest.CallInfo[None]) -> str:
-    from harness.contest.failure import failure
-
-    return failure(call.excinfo.value) if call.excinfo else "it failed"
-
-
-def pytest_collectreport(report: pytest.CollectReport) -> None:
-    """Remember files that could not be imported."""
-    if report.failed and isinstance(report, pytest.CollectReport):
-        lines = [line for line in str(report.longrepr).splitlines() if line.startswith("E ")]
-        Driven.broken[report.nodeid] = lines[-1].removeprefix("E ").strip() if lines else "it cannot be imported"
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Let the driver know of a file that cannot be imported, or that skips itself as a whole."""
+    report = yield
+    call: pytest.CallInfo[Any] | None = getattr(report, "call", None)
+    if call is not None and call.excinfo is not None:
+        reason = reason_of(call.excinfo.value)
+        collector.config.stash[SESSION].not_collected(report.nodeid, skipped=report.skipped, reason=reason)
+    return report
 
 
 def contest_for(request: pytest.FixtureRequest, finished: Any = None) -> Contest:
@@ -162,7 +129,7 @@ def contest_for(request: pytest.FixtureRequest, finished: Any = None) -> Contest
     return Contest(case_of(item), claim, request.config.stash[SESSION], f"{item.path}::{item.name}", root, finished)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def device(request: pytest.FixtureRequest) -> Any:
     """Where the benchmark runs: a ``torch.device``."""
     return request.config.stash[SESSION].device()

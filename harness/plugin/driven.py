@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -21,7 +21,7 @@ from harness.contest.serve import REWARM, REWARM_PAIR, serve
 from harness.contest.solo import solo
 from harness.contest.traced import traced
 from harness.contest.variant import Unavailable, Variant
-from harness.model import BASELINE, Claim, Measurement, Status
+from harness.model import BASELINE, Claim, Collected, Measurement, Status
 from harness.plugin.session import Session, seating
 from harness.processes import Channel, Message
 
@@ -32,14 +32,18 @@ POISONED = 70
 class Driven(Session):
     """A session that another process of ours drives over a channel."""
 
-    broken: ClassVar[dict[str, str]] = {}
-
     def __init__(self, channel: Channel) -> None:
         super().__init__()
         self._channel = channel
         self._plan: Message = {}
         self._writer: store.Writer | None = None
         self._held: set[str] = set()
+        self._broken: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
+
+    def not_collected(self, place: str, *, skipped: bool, reason: str) -> None:
+        """Remember it, to be said when everything was collected."""
+        (self._skipped if skipped else self._broken)[place] = reason
 
     def choose(self, items: Mapping[str, Any]) -> list[Any]:
         """Say what is here, wait for the plan, and give its items in the order to run."""
@@ -48,7 +52,8 @@ class Driven(Session):
         gc.collect()
         gc.freeze()
         gc.enable()
-        self._channel.send(event="ready", cases=list(items), broken=self.broken)
+        collected = Collected(tuple(items), self._broken, self._skipped)
+        self._channel.send(event="ready", **collected.message())
         plan = self._channel.receive()
         assert plan is not None
         self._plan = plan
@@ -119,12 +124,13 @@ class Driven(Session):
             return
         self._held.add(case)
         status = Status.SKIPPED if skipped else Status.FAILED
-        if self._plan["do"] in ("roll call", "seat"):
-            self._channel.send(event=str(status), case=case, error=reason)
-        elif self._plan["do"] == "arm":
+        if self._plan["do"] in ("roll call", "arm"):
             self._channel.send(event=str(status), case=case, reason=reason)
+        elif self._plan["do"] == "seat":
+            # The answer to a question that is still to come.
+            self._channel.send(error=reason)
         elif self._plan["do"] == "trace":
-            self._channel.send(event="traced", case=case, error=reason)
+            self._channel.send(event="traced", case=case, reason=reason)
         else:
             survey = self._plan["do"] == "solo"
             self._keep(Measurement(case, claim.name, self._plan["invocation"], status, reason, survey=survey))

@@ -41,6 +41,9 @@ class Session:
     def begin(self, case: str) -> None:
         """A case is about to be set up."""
 
+    def not_collected(self, place: str, *, skipped: bool, reason: str) -> None:
+        """A file or folder was skipped as a whole, or cannot be imported; in plain pytest its own report says so."""
+
     def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
         """A case ended without a measurement; in plain pytest its own report says so."""
 

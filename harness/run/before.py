@@ -47,7 +47,7 @@ class Before:
     def _may_have(self, case: str, variant: str) -> bool:
         """What base's own revision said when it was asked; whatever it could not say, it may have."""
         function = case.partition("[")[0]
-        if self.called is None or function.partition("::")[0] in self.called.broken:
+        if self.called is None or self.called.collected.why_absent(function.partition("::")[0]) is not None:
             return True
         if case in self.called.cases:
             return not variant or variant in self.called.cases[case]

@@ -159,6 +159,7 @@ class _Bench:
         self._screen.roll_call()
         called = crew.roll_call(sorted({claim.path for claim in self._claims}))
         called.keep(self._by_function)
+        called.account_for(self._claims)
         writer.write(
             "header",
             schema=SCHEMA,

@@ -14,7 +14,7 @@ from random import SystemRandom
 from typing import Any
 
 from harness.contest.effort import Effort
-from harness.model import Claim, Measurement, Status
+from harness.model import Claim, Collected, Measurement, Status
 from harness.processes import ChannelClosed, Message, exit_reason
 from harness.run.roll_call import CrewError, RollCall
 from harness.run.standby import START_LIMIT, Recruit, Standby
@@ -90,7 +90,8 @@ class Crew:
             recruit, ready = self._standby.summon(frozenset(files))
             if left is None:
                 self.import_seconds = time.monotonic() - start
-                left, called.broken = list(ready["cases"]), ready["broken"]
+                called.collected = Collected.of(ready)
+                left = list(called.collected.cases)
             stuck = self._call(recruit, left, called)
             # A case that took the process with it has had its turn; the others are called by another process.
             left = [case for case in left if case not in called.answered] if stuck else []

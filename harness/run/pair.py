@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.contest.seat import Seat, SeatedEntrant, SeatError
 from harness.launch import measuring_environment, pytest_command
-from harness.model import Arm, Package
+from harness.model import Arm, Collected, Package, Status
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
 from harness.run.roll_call import CrewError
 
@@ -73,7 +73,7 @@ class ArmLost(Exception):
 class Pair:
     """Both processes. Use as a context manager: neither outlives it, whatever dies.
 
-    Once entered, ``cases`` are those each side has, ``broken`` the files that a side could not import, with the reason.
+    Once entered, ``collected`` is what each side found in the files, ``cases`` the cases among it.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Pair:
         self._route: list[str] = []
         self.seats: dict[Arm, Seat] = {}
         self.cases: dict[Arm, list[str]] = {}
-        self.broken: dict[Arm, dict[str, str]] = {}
+        self.collected: dict[Arm, Collected] = {}
 
     def __enter__(self) -> Pair:
         try:
@@ -128,7 +128,8 @@ class Pair:
             processes[side.arm] = process
         for arm, process in processes.items():
             ready = self._ready(arm, process)
-            self.cases[arm], self.broken[arm] = list(ready["cases"]), dict(ready["broken"])
+            self.collected[arm] = Collected.of(ready)
+            self.cases[arm] = list(self.collected[arm].cases)
             process.pause()
             place = places / str(arm)
             place.with_suffix(".log").symlink_to(self._log[arm].resolve())
@@ -208,10 +209,12 @@ class Pair:
             raise ArmLost(arm, str(error), case) from None
 
     def _without(self, arm: Arm, case: str) -> Standing:
-        """The standing of a case that a side does not list: its file is broken there, or it does not have it."""
-        broken = self.broken[arm].get(case.partition("::")[0])
-        if broken is not None:
-            return Standing(status=BROKEN, reason=broken)
+        """The standing of a case that a side does not list: its file skips itself or is broken there, or lacks it."""
+        match self.collected[arm].why_absent(case.partition("::")[0]):
+            case Status.SKIPPED, reason:
+                return Standing(status=str(Status.SKIPPED), reason=reason)
+            case _, reason:
+                return Standing(status=BROKEN, reason=reason)
         return Standing(status=MISSING, reason=f"{arm} has no such case")
 
     def _last_words(self, arm: Arm) -> str:

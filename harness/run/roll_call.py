@@ -6,8 +6,11 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.model import Claim, Measurement, Status
+from harness.model import Claim, Collected, Measurement, Status
 from harness.processes import Message
+
+NO_CASE = "the file was imported, and pytest found no such function in it: is it deleted, or replaced, further down?"
+"""Why a benchmark has no case that its file's text has."""
 
 
 class CrewError(Exception):
@@ -24,7 +27,7 @@ class RollCall:
     unavailable: dict[str, dict[str, str]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)
+    collected: Collected = field(default_factory=Collected)
 
     @property
     def answered(self) -> set[str]:
@@ -37,18 +40,22 @@ class RollCall:
             for case in [case for case in cases if case.partition("[")[0] not in functions]:
                 del cases[case]
 
+    def account_for(self, claims: Sequence[Claim]) -> None:
+        """Give every benchmark without a case its reason: what became of its file, or that pytest found none in it."""
+        found = {case.partition("[")[0] for case in self.answered}
+        for claim in claims:
+            function = f"{claim.path}::{claim.function}"
+            if function not in found:
+                status, reason = self.collected.why_absent(claim.path) or (Status.FAILED, NO_CASE)
+                (self.skipped if status is Status.SKIPPED else self.failed)[function] = reason
+
     def absent(self, claims: Sequence[Claim]) -> list[Measurement]:
-        """The record of what will not be measured: cases that were skipped or failed, files that cannot be imported."""
+        """The record of what will not be measured: cases that were skipped or failed."""
         by_function = {f"{claim.path}::{claim.function}": claim for claim in claims}
-        absent = [
+        return [
             Measurement(case, by_function[case.partition("[")[0]].name, 0, status, reason)
             for status, cases in ((Status.SKIPPED, self.skipped), (Status.FAILED, self.failed))
             for case, reason in cases.items()
-        ]
-        return absent + [
-            Measurement(function, claim.name, 0, Status.FAILED, self.broken[claim.path])
-            for function, claim in by_function.items()
-            if claim.path in self.broken
         ]
 
     def hear(self, message: Message) -> None:
@@ -63,6 +70,6 @@ class RollCall:
                 self.cases[message["case"]] = tuple(message["variants"])
                 self.unavailable[message["case"]] = message["unavailable"]
             case "skipped":
-                self.skipped[message["case"]] = message["error"]
+                self.skipped[message["case"]] = message["reason"]
             case "failed":
-                self.failed[message["case"]] = message["error"]
+                self.failed[message["case"]] = message["reason"]

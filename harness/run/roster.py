@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.compare.gate import GateThresholds
-from harness.model import Arm, Claim, Gated, GateVerdict, Measurement
+from harness.model import Arm, Claim, Gated, GateVerdict, Measurement, Status
 from harness.run.before import Before
 from harness.run.candidate import GONE, Candidate, count_regressed, fate, fate_of_case, fate_of_variant, judge
 from harness.run.pair import MISSING, ArmLost, Pair, Standing
@@ -42,8 +42,10 @@ class Roster:
         for function, claim in self._by_function.items():
             if any(case.partition("[")[0] == function for case in cases):
                 continue
-            broken = pair.broken[Arm.HEAD].get(claim.path, "it has no case")
-            self._fates.append(fate(function, claim, "", Gated.FAILED, f"head: {broken}"))
+            status, reason = pair.collected[Arm.HEAD].why_absent(claim.path) or (Status.FAILED, "it has no case")
+            # Skipped as a whole on both sides, or it would have cases on one.
+            outcome = Gated.SKIPPED if status is Status.SKIPPED else Gated.FAILED
+            self._fates.append(fate(function, claim, "", outcome, f"head: {reason}"))
         self._call_before({case.partition("[")[0] for case in cases}, set(cases))
         self._all = [case for case in cases if case.partition("[")[0] in self._by_function]
 

@@ -74,7 +74,7 @@ def surprising(verdict: Verdict) -> bool:
 def taken(step: Trace, claim: Claim, invocation: int, folder: Path, report: Report) -> Traced:
     """What came of a traced pass. A trace that is too large is summarised and not kept."""
     told: Mapping[str, object] = report.traced or {}
-    problem = str(told.get("error", "")) or (report.unfinished.reason if report.unfinished is not None else "")
+    problem = str(told.get("reason", "")) or (report.unfinished.reason if report.unfinished is not None else "")
     if problem or not told:
         ended = "the run's time was used up" if report.out_of_time else "its process ended before it said anything"
         return Traced(step.case, claim.name, step.variant, invocation, note=f"no trace: {problem or ended}")

@@ -53,7 +53,7 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
         called = crew.roll_call([claim.path])
         candidates = {case: Candidate(case, claim, HEAD) for case in called.cases}
         if not candidates:
-            raise RuntimeError(f"no case of {claim.path}: {called.broken or called.failed}")
+            raise RuntimeError(f"no case of {claim.path}: {called.collected.broken or called.failed}")
         for unit in range(1, thresholds.cap + 1):
             wanted = {case: (claim, effort[one.clear], None, False) for case, one in candidates.items() if one.open}
             if not wanted:

@@ -1,0 +1,34 @@
+"""Why pytest did not come to a benchmark's contest, in one line."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import pytest
+
+from harness.contest.failure import informative, located
+
+_AVAILABLE = "available fixtures:"
+
+
+def reason_of(error: BaseException) -> str:
+    """One line for what ended a benchmark, or the import of its file."""
+    cause = error.__cause__
+    if isinstance(error, pytest.Collector.CollectError) and isinstance(cause, Exception):
+        # The collector's own text holds the whole traceback of what the import raised.
+        return located(cause)
+    if isinstance(error, pytest.FixtureLookupError):
+        return _no_fixture(error)
+    if isinstance(error, pytest.Collector.CollectError | pytest.skip.Exception | pytest.fail.Exception):
+        return informative(str(error).splitlines())
+    return located(error)
+
+
+def _no_fixture(error: pytest.FixtureLookupError) -> str:
+    """Which fixture was asked for where, and those of a similar name."""
+    told = error.formatrepr()
+    first, *more = [line.strip() for line in told.errorstring.splitlines() if line.strip()]
+    place = f"{str(told.filename).rpartition('/')[2]}:{told.firstlineno + 1}"
+    names = next((line.removeprefix(_AVAILABLE) for line in more if line.startswith(_AVAILABLE)), "")
+    near = get_close_matches(str(told.argname), [name.strip() for name in names.split(",")])
+    return f"{place}: {first}" + (f"; near it: {', '.join(near)}" if near else "")
