@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,24 @@ def test_a_wrong_decoder_is_caught(images: list[Image]) -> None:
             same_levels(wanted, other)
     rounded = [image.clamp(1) for image in wanted.images]
     assert same_levels(wanted, Decoded(rounded, wanted.refused))["max_level_difference"] == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_warning_that_is_an_error_stops_no_decoder(images: list[Image]) -> None:
+    """torchvision's notice that its decoders will be removed changes neither what is decoded nor by what."""
+    content = contents_of(images[:1])
+    wanted = decoders.levels_of(decoders.with_pillow(images[0].path))
+    assert torch.equal(decoders.with_torchvision(images[0].path), wanted)
+    assert torch.equal(decode_jpeg().make(1)(content)[0], wanted)
+    asked: list[tuple[object, ...]] = []
+
+    def announced(*given: object) -> str:
+        asked.append(given)
+        warnings.warn("to be removed", DeprecationWarning, stacklevel=2)
+        return "pixels"
+
+    assert decoders.despite_warnings(announced, "content") == "pixels"
+    assert asked == [("content",)] * 2
 
 
 SMOOTH = Pillow.fromarray(np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)).resize((50, 40))

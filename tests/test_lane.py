@@ -21,7 +21,7 @@ from harness.loading.loaders.kinds import KINDS
 from harness.loading.loop.likeness import unlike
 from harness.loading.loop.stages import stages
 from harness.loading.loop.step_choice import step_from
-from harness.model import Feed, Setting
+from harness.model import LOADER_KINDS, Feed, Setting
 from harness.run.tuning.lanes import LaneError, Lanes
 
 CPU = torch.device("cpu")
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lanes(folder: Path, tmp_path: Path) -> Iterator[Lanes]:
     """Lanes on those images, with a step of a millisecond."""
     plan = {"data": str(folder), "device": "cpu", "step": "1ms"}
-    with Lanes(sys.executable, plan, frozenset({"dali", "dali_gpu"}), tmp_path / "lanes.log") as opened:
+    with Lanes(sys.executable, plan, tmp_path / "lanes.log") as opened:
         yield opened
 
 
@@ -63,7 +63,6 @@ def test_laps_of_real_loaders(lanes: Lanes) -> None:
     introduced = lanes.introduce()
     assert introduced["images"] == 30
     assert introduced["environment"]["device"] == {"type": "cpu"}
-    assert introduced["sample_bytes"] == 4 * 3 * 224 * 224
     assert "dali_gpu" in introduced["missing"]
     for setting in (Setting("dataloader", 2, 2, 4), Setting("dali", 2, 2, 4)):
         if setting.kind in introduced["missing"]:
@@ -85,7 +84,7 @@ def test_laps_of_real_loaders(lanes: Lanes) -> None:
 
 def test_what_cannot_begin_is_told_to_who_asks(tmp_path: Path) -> None:
     """Starting lanes ahead raises nothing: the question that needs one says why there is none."""
-    with Lanes("/bin/false", {}, frozenset(), tmp_path / "log") as opened:
+    with Lanes("/bin/false", {}, tmp_path / "log") as opened:
         opened.begin(["dataloader"])
         with pytest.raises(LaneError, match="exit"):
             opened.epoch_samples()
@@ -95,7 +94,7 @@ def test_what_cannot_begin_is_told_to_who_asks(tmp_path: Path) -> None:
 def test_a_lane_that_is_killed_is_told_and_replaced_and_none_is_left(folder: Path, tmp_path: Path) -> None:
     """The question in flight fails with how the process ended, the next opens another lane; all end with the heat."""
     plan = {"data": str(folder), "device": "cpu", "step": "none"}
-    with Lanes(sys.executable, plan, frozenset(), tmp_path / "log") as opened:
+    with Lanes(sys.executable, plan, tmp_path / "log") as opened:
         assert opened.epoch_samples() == 30
         (seat,) = opened._seats.values()
         os.kill(seat.pid, signal.SIGKILL)
@@ -171,6 +170,11 @@ def test_every_kind_says_what_is_missing_here() -> None:
     missing = {name for name, kind in KINDS.items() if kind.missing(CPU)}
     assert {"side_stream", "dali_gpu"} <= missing
     assert "dataloader" not in missing
+
+
+def test_every_kind_can_be_named() -> None:
+    """What can be raced is what can be named without importing torch."""
+    assert list(KINDS) == list(LOADER_KINDS)
 
 
 def test_stages_add_up_on_any_clock(folder: Path) -> None:

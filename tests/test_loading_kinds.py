@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -30,6 +31,7 @@ from harness.loading.loaders.nodes import NodesLoader
 from harness.loading.loaders.spdl import SpdlLoader
 from harness.loading.loaders.uint8 import CountedLoader, Uint8Loader
 from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.likeness import unlike
 from harness.loading.loop.loader import Loader
 
 pytestmark = [
@@ -316,3 +318,48 @@ def test_epochs_say_what_came_from_the_disk(images: list[Image]) -> None:
             # Nobody has put the file out of the cache since: the epoch does so itself.
             second = cold()
     assert all(epoch.readings["disk_bytes"] >= size for epoch in (first, second))
+
+
+# --- how images are stored --------------------------------------------------------------------------------------------
+
+
+def _turned(folder: Path) -> list[Image]:
+    """One picture, stored with each EXIF orientation that cameras write, and with none."""
+    pixels = np.random.default_rng(5).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    picture = Pillow.fromarray(pixels).resize((400, 300), Pillow.Resampling.BICUBIC)
+    made = []
+    for orientation in (0, 3, 6, 8):
+        tags = Pillow.Exif()
+        if orientation:
+            tags[0x0112] = orientation
+        path = folder / f"{orientation}.jpg"
+        picture.save(path, exif=tags, quality=92)
+        made.append(Image(str(path), 0))
+    return made
+
+
+@pytest.mark.parametrize(("make", "most", "mean"), [*TENSORS, *DALI])
+def test_no_kind_turns_images(make: Any, most: float, mean: float, tmp_path: Path) -> None:
+    """An EXIF orientation changes nothing: ImageFolder's loader ignores it, and so does every kind."""
+    images = _turned(tmp_path)
+    wanted = delivered(_plain(images, True))
+    assert torch.equal(wanted[0][0][0], wanted[0][0][2])
+    assert unlike(wanted, delivered(make(images, True))) is None
+
+
+@pytest.mark.skipif(nodes.missing() is not None, reason=str(nodes.missing()))
+def test_nodes_leave_torchs_threads_as_they_were(images: list[Image]) -> None:
+    """A thread that is started after a nodes loader was closed computes on as many threads as one before it."""
+    torch.set_num_threads(2)
+    asked: list[int] = []
+
+    def ask() -> None:
+        thread = threading.Thread(target=lambda: asked.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+
+    ask()
+    with _threads(NodesLoader, images, True) as loader:
+        delivered(loader)
+    ask()
+    assert asked == [2, 2]

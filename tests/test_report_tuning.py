@@ -14,6 +14,7 @@ from rich.console import Console
 from harness.model import EpochCost, Headspace, Part, Ranked, Setting, Share, Stage, Tuned
 from harness.report.plain import document_of, noun_from
 from harness.report.tuning import Progress, show_tuned, snippet
+from harness.report.tuning.terminal import described
 
 DEFAULT = Setting("dataloader", 0, 0, 64)
 TWO = Setting("dataloader", 2, 2, 64)
@@ -78,6 +79,21 @@ def test_the_answer_comes_first_with_its_code_and_its_price() -> None:
     assert "1.98x what the default" in text
     assert "700 MiB" in text
     assert "5.00 ms of CPU a sample" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "workers", "words"),
+    [
+        ("dataloader", 1, "dataloader, 1 worker, 2 ahead each, batches of 64"),
+        ("spdl", 2, "spdl, 2 threads, 2 ahead, batches of 64"),
+        ("nodes", 1, "nodes, 1 thread, 2 ahead, batches of 64"),
+        ("dali", 2, "dali, 2 threads, 2 ahead, batches of 64"),
+        ("of an older harness", 2, "of an older harness, 2 workers, 2 ahead each, batches of 64"),
+    ],
+)
+def test_workers_are_called_what_they_are(kind: str, workers: int, words: str) -> None:
+    """Threads where the kind has threads, whatever it is called."""
+    assert described(Setting(kind, workers, 2, 64)) == words
 
 
 def test_the_loop_is_taken_apart() -> None:

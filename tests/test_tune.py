@@ -105,6 +105,7 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_
         (("--budget", "1s"), "--budget 1s is too short"),
         (("--margin", "much"), "much"),
         (("--python", "no-python"), "no Python"),
+        (("--kinds", "dali,horse"), "--kinds horse: there are dataloader, tensors, uint8, "),
         (("--step", "nowhere_at_all:step"), "--step nowhere_at_all:step cannot be imported"),
     ],
 )
@@ -116,6 +117,7 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], words: str, folder: P
     assert words in said
     assert "Traceback" not in said
     assert len(said.strip().splitlines()) == 1
+    assert "--step" in arguments or not Path("results").exists()
 
 
 @pytest.mark.parametrize(("files", "said"), [((), "no class sub-folders in"), (("a/x.txt", "b/y.gif"), "no images in")])

@@ -31,11 +31,7 @@ from harness.run.watching import Watch
 GIB = 2**30
 TOLD: dict[str, Any] = {
     "device": "cpu",
-    "kinds": ["dataloader", "tensors", "dali", "dali_dynamic"],
     "missing": {"tensors": "this torchvision decodes no images any more"},
-    "threads": ["dali", "dali_dynamic"],
-    "unqueued": ["dali_dynamic"],
-    "sample_bytes": 4 * 3 * 224**2,
 }
 
 
@@ -88,7 +84,6 @@ def test_what_does_not_fit_is_named(room: dict[str, int], named: str, monkeypatc
 @pytest.mark.parametrize(
     ("kinds", "workers", "said"),
     [
-        (("horse", "dali"), None, "--kinds horse: there are dataloader, tensors, dali, dali_dynamic"),
         (("tensors",), None, "tensors: this torchvision decodes no images"),
         (("dali",), (0,), "dali: at least one thread is needed, and --workers names none"),
     ],
@@ -111,7 +106,7 @@ class Torn:
     opened: list[list[str]]
     damaged: list[str]
 
-    def __init__(self, python: str, plan: dict[str, Any], threads: frozenset[str], log: Path) -> None:
+    def __init__(self, python: str, plan: dict[str, Any], log: Path) -> None:
         self.without = list(plan["without"])
         self.opened.append(self.without)
 
@@ -213,8 +208,6 @@ def test_epochs_that_are_not_known() -> None:
 
 class Asking:
     """A track that answers from a table; what it says wrong it raises."""
-
-    threads = frozenset({"dali"})
 
     def __init__(self, **wrong: str) -> None:
         self.wrong = wrong

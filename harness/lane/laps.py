@@ -82,11 +82,7 @@ class Lane:
             "environment": {**fingerprint(), "device": measured_on(self.device)},
             "device": self.device.type,
             "images": len(self.images),
-            "kinds": list(KINDS),
             "missing": missing,
-            "unqueued": [name for name, kind in KINDS.items() if not kind.queued],
-            "threads": [name for name, kind in KINDS.items() if kind.threads],
-            "sample_bytes": self._sample_bytes,
         }
 
     def lap(

@@ -11,6 +11,7 @@ from harness.model.claim import Claim, Expect, Work
 from harness.model.collected import Collected
 from harness.model.difference import Course, Difference, Differs, Stretch
 from harness.model.gate import Arm, ArmFacts, Gated, GateResult, GateVerdict, Package
+from harness.model.loader_kinds import LOADER_KINDS, LoaderKind
 from harness.model.loading import EpochCost, Feed, Headspace, Lap, Part, Ranked, Setting, Share, Stage, Tuned
 from harness.model.measurement import (
     ALL_DECIDED,
@@ -46,6 +47,7 @@ __all__ = [
     "HOST",
     "INTERRUPTED",
     "ITERATION_MARK",
+    "LOADER_KINDS",
     "METRICS",
     "QUANTITIES",
     "SCHEMA",
@@ -72,6 +74,7 @@ __all__ = [
     "Headspace",
     "Kind",
     "Lap",
+    "LoaderKind",
     "Measurement",
     "Metric",
     "Outcome",

@@ -7,8 +7,10 @@ upper eight are kept.
 from __future__ import annotations
 
 import io
+import threading
+import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +21,25 @@ from harness.loading.images.folder import DataError
 
 Decode = Callable[[str], Any]
 """From a path to what a recipe takes: a PIL image, or a uint8 tensor [3, height, width]."""
+
+Decoded = TypeVar("Decoded")
+
+_FILTERS = threading.Lock()
+"""Held while warning filters are changed: they belong to the process, and loaders decode in several threads."""
+
+
+def despite_warnings(decode: Callable[..., Decoded], *arguments: Any, **options: Any) -> Decoded:
+    """What a decoder of torchvision's returns, also where warnings are errors.
+
+    Since 0.29 each of its decoders announces at every call that it will be removed. Where that is an error, nothing was
+    decoded yet, and the call is repeated without the warning.
+    """
+    try:
+        return decode(*arguments, **options)
+    except DeprecationWarning:
+        with _FILTERS, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return decode(*arguments, **options)
 
 
 def with_pillow(path: str, content: bytes | None = None) -> Pillow.Image:
@@ -53,7 +74,7 @@ def with_torchvision(path: str, content: bytes | None = None) -> Tensor:
     except OSError as error:
         raise _undecodable(path, error) from error
     try:
-        pixels: Tensor = decode_image(torch.from_numpy(encoded), ImageReadMode.RGB)
+        pixels: Tensor = despite_warnings(decode_image, torch.from_numpy(encoded), ImageReadMode.RGB)
     except RuntimeError:
         return levels_of(with_pillow(path, content))
     if pixels.dtype != torch.uint8 or pixels.ndim != 3:

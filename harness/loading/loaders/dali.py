@@ -1,7 +1,8 @@
 """NVIDIA DALI: a pipeline, on the CPU or decoding on the GPU, and dynamic mode with and without capture.
 
-All follow the one recipe: what DALI does otherwise by default (no antialiasing, sub-pixel scaling, batches filled up
-from the next epoch) is set to what torchvision does. Ids travel as DALI's labels.
+All follow the one recipe: what DALI does otherwise by default (no antialiasing, sub-pixel scaling, images turned as
+their EXIF tag says, batches filled up from the next epoch) is set to what torchvision does. Ids travel as DALI's
+labels.
 What needs a GPU was written without one.
 """
 
@@ -22,6 +23,10 @@ from harness.loading.images.dataset import broken_file
 from harness.loading.images.folder import DataError, Image
 from harness.loading.loop.epoch import Batch, Step
 from harness.loading.loop.loader import Loader
+
+DECODED = {"jpeg_fancy_upsampling": True, "adjust_orientation": False}
+"""Options of DALI's decoder without which it gives other pixels than Pillow and torchvision: those smooth the colours
+of a JPEG, and leave an image as it was stored, whatever its EXIF orientation."""
 
 NORMALISED = {
     "mean": [255 * value for value in recipe.MEAN],
@@ -49,7 +54,7 @@ def prepare(fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any
     """
     types = module("types")
     smooth = {"interp_type": types.INTERP_LINEAR, "antialias": True}
-    images = fn.decoders.image(jpegs, device=decoder, output_type=types.RGB, jpeg_fancy_upsampling=True)
+    images = fn.decoders.image(jpegs, device=decoder, output_type=types.RGB, **DECODED)
     if fixed:
         sides, shape = _middle(fn, jpegs)
         images = fn.resize(images, **sides, **smooth)
@@ -74,7 +79,7 @@ def _middle(fn: Any, jpegs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     dynamic = fn is not module("fn")
     math, float_type = (fn.math, fn.float32) if dynamic else (module("math"), module("types").FLOAT)
-    shape = fn.peek_image_shape(jpegs)
+    shape = fn.peek_image_shape(jpegs, adjust_orientation=DECODED["adjust_orientation"])
     # In dynamic mode a batch's own index would be a sample's place.
     height, width = (shape.slice[side] if dynamic else shape[side] for side in (0, 1))
     shorter = math.min(height, width)

@@ -84,8 +84,7 @@ class DeviceDecodingLoader(PlainLoader):
         from torchvision.io import ImageReadMode, decode_jpeg
 
         try:
-            decoded: list[Tensor] = decode_jpeg(contents, ImageReadMode.RGB, device=self.device)
-            return decoded
+            return decoders.despite_warnings(decode_jpeg, contents, ImageReadMode.RGB, device=self.device)
         except RuntimeError:
             # A batch is refused as a whole, and without saying which of its files it was.
             paths = [self.images[place].path for place in ids]

@@ -19,7 +19,7 @@ from harness.loading.loaders.threaded import ThreadedLoader
 from harness.loading.loaders.uint8 import Uint8Loader
 from harness.loading.loop.epoch import Step
 from harness.loading.loop.loader import Loader
-from harness.model import Setting
+from harness.model import LOADER_KINDS, LoaderKind, Setting
 
 Prepare = Callable[[Sequence[Image], bool], Any]
 """From images, and whether the recipe has nothing random in it, to a dataset."""
@@ -30,21 +30,31 @@ class Kind:
     """A way of loading.
 
     ``make`` takes a setting, the images, the device, the step, and whether the recipe has nothing random in it.
-    ``missing`` says why it cannot be had on a device. ``threads`` says that its workers are threads of a pipeline, of
-    which there is at least one: such a kind lives in a process where nothing is forked. ``ordered`` says that samples
-    come in the order they were written in. ``queued`` says that it can be told how many batches to keep ready.
-    ``prepare`` makes its dataset, by which one core's rate is known; None where there is no dataset. ``finish`` makes,
-    for a device, what the loop's own process does there to a batch of images; None where nothing is left to do.
+    ``missing`` says why it cannot be had on a device. ``prepare`` makes its dataset, by which one core's rate is known;
+    None where there is no dataset. ``finish`` makes, for a device, what the loop's own process does there to a batch of
+    images; None where nothing is left to do.
     """
 
     name: str
     make: Callable[[Setting, Sequence[Image], torch.device, Step | None, bool], Loader]
     missing: Callable[[torch.device], str | None] = lambda _: None
-    threads: bool = False
-    ordered: bool = False
-    queued: bool = True
     prepare: Prepare | None = None
     finish: Callable[[torch.device], Callable[[torch.Tensor], torch.Tensor]] | None = None
+
+    @property
+    def known(self) -> LoaderKind:
+        """What is known of it without running it."""
+        return LOADER_KINDS[self.name]
+
+    @property
+    def threads(self) -> bool:
+        """Whether its workers are threads of a pipeline."""
+        return self.known.threads
+
+    @property
+    def ordered(self) -> bool:
+        """Whether samples come in the order they were written in."""
+        return self.known.ordered
 
     def alone(self, images: Sequence[Image], batch_size: int, device: torch.device) -> float:
         """Seconds a sample that this process needs to decode and transform ``images``, and to finish them on a CPU.
@@ -222,31 +232,28 @@ KINDS = {
         ),
         Kind("side_stream", _side_stream, _needs_cuda("copies to a GPU"), prepare=pillow),
         Kind("packed", partial(_forking, PlainLoader, pixels), prepare=pixels),
-        Kind("shards", partial(_forking, PlainLoader, tars), _either(shards.missing), ordered=True),
+        Kind("shards", partial(_forking, PlainLoader, tars), _either(shards.missing)),
         Kind(
             "spdl",
             partial(_threaded, spdl.SpdlLoader, tensors),
             _either(spdl.missing, decoders.missing),
-            threads=True,
             prepare=tensors,
         ),
         Kind(
             "nodes",
             partial(_threaded, nodes.NodesLoader, tensors),
             _either(nodes.missing, decoders.missing),
-            threads=True,
             prepare=tensors,
         ),
-        Kind("dali", partial(_dali, "cpu"), _either(dali.missing), threads=True),
+        Kind("dali", partial(_dali, "cpu"), _either(dali.missing)),
         Kind(
             "dali_gpu",
             partial(_dali, "gpu"),
             lambda device: dali.missing() or _needs_cuda("decodes on a GPU")(device),
-            threads=True,
         ),
-        Kind("dali_dynamic", partial(_dynamic, False), _either(dali.missing), threads=True, queued=False),
-        Kind("dali_capture", partial(_dynamic, True), _either(dali.missing), threads=True, queued=False),
-        Kind("dali_proxy", _proxy, _either(dali.missing), threads=True, queued=False),
+        Kind("dali_dynamic", partial(_dynamic, False), _either(dali.missing)),
+        Kind("dali_capture", partial(_dynamic, True), _either(dali.missing)),
+        Kind("dali_proxy", _proxy, _either(dali.missing)),
     )
 }
 """Every kind a race can hold, by name."""

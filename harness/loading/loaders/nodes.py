@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch.utils.data import SequentialSampler, default_collate
 
 from harness.loading.loaders.threaded import ThreadedLoader
@@ -32,11 +33,13 @@ class NodesLoader(ThreadedLoader):
         super().__init__(*arguments, **options)
         self._chain: list[Any] = []
         self._strangers: set[threading.Thread] = set()
+        self._torch_threads = torch.get_num_threads()
 
     def batches(self) -> Iterator[Batch]:
         """One epoch's batches on the device."""
         if not self._chain:
             self._strangers = set(threading.enumerate())
+            self._torch_threads = torch.get_num_threads()
             self._chain = self._nodes()
         return moved(self._chain[-1], self.device, non_blocking=self.non_blocking)
 
@@ -51,6 +54,9 @@ class NodesLoader(ThreadedLoader):
         for thread in set(threading.enumerate()) - self._strangers if chain else ():
             if thread.name.endswith(THREADS):
                 thread.join(1.0)
+        if chain:
+            # Each of these threads told torch to compute on one, which holds for all threads that are started later.
+            torch.set_num_threads(self._torch_threads)
 
     def _nodes(self) -> list[Any]:
         nodes: Any = importlib.import_module("torchdata.nodes")

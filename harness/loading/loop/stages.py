@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from torch.utils.data import default_collate
 
 from harness.loading.images import recipe
+from harness.loading.images.decoders import despite_warnings
 from harness.loading.images.folder import Image
 from harness.model import Stage
 
@@ -58,6 +59,7 @@ def _decoded_fast(content: bytes) -> object:
     from torchvision.io import ImageReadMode, decode_image
 
     try:
-        return decode_image(torch.frombuffer(bytearray(content), dtype=torch.uint8), ImageReadMode.RGB)
+        encoded = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        return despite_warnings(decode_image, encoded, ImageReadMode.RGB)
     except RuntimeError:
         return None

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.loading.loaders.dali import module
+from harness.loading.loaders.dali import DECODED, module
 
 
 class DaliDecoder:
@@ -28,7 +28,7 @@ class DaliDecoder:
         )
         def pipeline() -> Any:
             jpegs = fn.external_source(name="jpegs", batch=True)
-            return fn.decoders.image(jpegs, device="cpu", output_type=types.RGB, jpeg_fancy_upsampling=True)
+            return fn.decoders.image(jpegs, device="cpu", output_type=types.RGB, **DECODED)
 
         self._pipeline = pipeline()
         self._pipeline.build()

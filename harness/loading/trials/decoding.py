@@ -111,7 +111,7 @@ def decode_jpeg(device: torch.device | str = "cpu") -> Decoder:
 
         def decode(contents: Sequence[bytes]) -> Any:
             encoded = [torch.frombuffer(bytearray(content) or bytearray(1), dtype=torch.uint8) for content in contents]
-            return decode_jpeg(encoded, ImageReadMode.RGB, device=device)
+            return decoders.despite_warnings(decode_jpeg, encoded, ImageReadMode.RGB, device=device)
 
         return decode
 

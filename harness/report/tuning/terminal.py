@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.compare.headspace import worth_a_look
-from harness.model import Headspace, Part, Ranked, Setting, Tuned
+from harness.model import LOADER_KINDS, Headspace, Part, Ranked, Setting, Tuned
 from harness.plural import counted
 from harness.report.page import Page, grid
 from harness.report.tuning.code import snippet
@@ -60,9 +60,9 @@ def show_tuned(tuned: Tuned, console: Console) -> None:
 
 def described(setting: Setting) -> str:
     """A setting in words: ``dataloader, 2 workers, 2 batches ahead each, batches of 64``."""
-    threaded = setting.kind.startswith("dali")
-    each = "threads" if threaded else "workers"
-    count = f"{setting.workers} {each if setting.workers != 1 else each[:-1]}"
+    known = LOADER_KINDS.get(setting.kind)  # a saved result may name a kind that is gone
+    threaded = known is not None and known.threads
+    count = counted(setting.workers, "thread" if threaded else "worker")
     ahead = f"{setting.prefetch} ahead{'' if threaded else ' each'}" if setting.prefetch else ""
     pinned = "pinned" if setting.pin else ""
     return ", ".join(filter(None, [setting.kind, count, ahead, pinned, f"batches of {setting.batch_size}"]))

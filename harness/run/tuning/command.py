@@ -17,9 +17,10 @@ from rich.console import Console
 from harness import launch
 from harness.compare.race import RaceRule
 from harness.launch import LaunchError
+from harness.loading.images import recipe
 from harness.loading.machine.cores import usable_cores, worker_counts
 from harness.loading.machine.limits import this_machine, worker_cap
-from harness.model import Setting
+from harness.model import LOADER_KINDS, Setting
 from harness.plural import counted
 from harness.report.plain import document_of
 from harness.report.tuning import Progress, show_tuned
@@ -37,6 +38,9 @@ BUDGET = 300.0
 
 KINDS = ("dataloader", "tensors", "uint8", "dali", "dali_gpu")
 """Kinds that race where nobody names any."""
+
+SAMPLE_VALUES = 3 * recipe.SIZE**2
+"""Colour values of a sample in a batch."""
 
 
 def hold(options: argparse.Namespace) -> int:
@@ -74,20 +78,20 @@ def axes_of(introduced: Mapping[str, Any], asked: Asked, workers: tuple[int, ...
     cores = usable_cores()
     on_gpu = introduced["device"] == "cuda"
     here = _kinds_here(asked.kinds or KINDS, introduced)
-    threads, unqueued = introduced["threads"], introduced["unqueued"]
     counts = workers or (0, *worker_counts(cores, int(on_gpu)))
-    own = {kind: [count for count in counts if count or kind not in threads] for kind in here}
+    own = {kind: [count for count in counts if count or not LOADER_KINDS[kind].threads] for kind in here}
     if not any(own.values()):
         raise UsageError(f"{', '.join(here)}: at least one thread is needed, and --workers names none")
     machine = this_machine()
     reasons: dict[int, str] = {}
 
     def fits(setting: Setting) -> bool:
-        if setting.kind in unqueued and setting.prefetch not in (0, PREFETCH[0]):
+        kind = LOADER_KINDS[setting.kind]
+        if not kind.queued and setting.prefetch not in (0, PREFETCH[0]):
             return False  # it would be the same loader once more
-        if setting.kind in threads:
+        if kind.threads:
             return True
-        cap = worker_cap(setting.batch_size * introduced["sample_bytes"], setting.prefetch, machine=machine)
+        cap = worker_cap(setting.batch_size * SAMPLE_VALUES * kind.value_bytes, setting.prefetch, machine=machine)
         for limit in cap.limits:
             if setting.workers > limit.most and not (workers and limit.name == "cores"):
                 reasons.setdefault(setting.workers, limit.sentence)
@@ -109,8 +113,6 @@ def axes_of(introduced: Mapping[str, Any], asked: Asked, workers: tuple[int, ...
 
 def _kinds_here(wanted: Sequence[str], introduced: Mapping[str, Any]) -> list[str]:
     missing = introduced["missing"]
-    if unknown := [kind for kind in wanted if kind not in introduced["kinds"]]:
-        raise UsageError(f"--kinds {','.join(unknown)}: there are {', '.join(introduced['kinds'])}")
     here = [kind for kind in wanted if kind not in missing]
     if not here:
         raise UsageError("; ".join(f"{kind}: {missing[kind]}" for kind in wanted))
@@ -126,6 +128,9 @@ def _asked(options: argparse.Namespace) -> Asked:
             check_folder(data)
         except DataError as error:
             raise UsageError(f"--data: {error}") from error
+    kinds = tuple(word for part in options.kinds for word in part.split(",") if word)
+    if unknown := [kind for kind in kinds if kind not in LOADER_KINDS]:
+        raise UsageError(f"--kinds {','.join(unknown)}: there are {', '.join(LOADER_KINDS)}")
     python = launch.check_interpreter(options.python) if options.python else sys.executable
     margin = share(options.margin) if options.margin else RaceRule().margin
     return Asked(
@@ -133,7 +138,7 @@ def _asked(options: argparse.Namespace) -> Asked:
         step=options.step,
         device=options.device,
         batch_sizes=_numbers(options.batch_size, "--batch-size", 1),
-        kinds=tuple(word for part in options.kinds for word in part.split(",") if word),
+        kinds=kinds,
         seconds=seconds(options.budget) if options.budget else BUDGET,
         rule=RaceRule(margin=margin),
         python=python,

@@ -10,7 +10,7 @@ from random import Random
 from statistics import median
 
 from harness.compare.headspace import headspace
-from harness.model import EpochCost, Feed, Headspace, Ranked, Setting, Stage
+from harness.model import LOADER_KINDS, EpochCost, Feed, Headspace, Ranked, Setting, Stage
 from harness.run.tuning.lanes import LaneError, Lanes
 from harness.run.tuning.track import Track
 
@@ -138,7 +138,7 @@ class Findings:
             if setting != answer and self._left() <= 0:
                 break
             self._tell(f"looking at {setting.kind} alone, and between epochs")
-            pipeline = setting.kind in self._track.threads
+            pipeline = LOADER_KINDS[setting.kind].threads
             if pipeline:
                 # Memory that another pipeline's library keeps would be found there, and not taken from the device.
                 self._track.fresh()

@@ -7,7 +7,7 @@ held for ever.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.contest.seat import Seat, SeatError
 from harness.launch import lane_command, measuring_environment
-from harness.model import Feed, Lap, Setting, Stage
+from harness.model import LOADER_KINDS, Feed, Lap, Setting, Stage
 from harness.processes import Guard, LiveProcess
 
 START_LIMIT = 180.0
@@ -39,15 +39,12 @@ class LaneError(Exception):
 class Lanes:
     """The lanes of one heat. Use as a context manager: nothing outlives it.
 
-    ``plan`` is what each lane is told first: data, device, step. ``threads`` names the kinds that live apart.
+    ``plan`` is what each lane is told first: data, device, step.
     """
 
-    def __init__(
-        self, python: str, plan: Mapping[str, Any], threads: frozenset[str], log: Path, *, lent: Path | None = None
-    ) -> None:
+    def __init__(self, python: str, plan: Mapping[str, Any], log: Path, *, lent: Path | None = None) -> None:
         self._python = python
         self._plan = plan
-        self.threads = threads
         self._log = log
         self._lent = lent
         self._stack = ExitStack()
@@ -67,7 +64,7 @@ class Lanes:
 
         Whatever goes wrong here is told to who asks next.
         """
-        started = {apart: self._launch() for apart in {kind in self.threads for kind in kinds} - self._seats.keys()}
+        started = {apart: self._launch() for apart in {_apart(kind) for kind in kinds} - self._seats.keys()}
         for apart, process in started.items():
             with suppress(SeatError, TimeoutError):
                 self._open(apart, process)
@@ -81,7 +78,7 @@ class Lanes:
     ) -> Lap:
         """One lap, of the loop or of the loader ``alone``. Raises LaneError."""
         found = self._ask(
-            setting.kind in self.threads,
+            _apart(setting.kind),
             "lap",
             setting=asdict(setting),
             feed=str(feed),
@@ -94,12 +91,12 @@ class Lanes:
 
     def unlike(self, setting: Setting) -> str | None:
         """What a kind delivers otherwise than the plain loader; None where it does not. Raises LaneError."""
-        found = self._ask(setting.kind in self.threads, "check", setting=asdict(setting))["unlike"]
+        found = self._ask(_apart(setting.kind), "check", setting=asdict(setting))["unlike"]
         return None if found is None else str(found)
 
     def one_core(self, setting: Setting, *, seed: int, count: int) -> float:
         """Seconds a sample on one core. Raises LaneError."""
-        apart = setting.kind in self.threads
+        apart = _apart(setting.kind)
         return float(self._ask(apart, "one core", setting=asdict(setting), seed=seed, count=count)["seconds"])
 
     def ceilings(self, setting: Setting) -> dict[str, float]:
@@ -114,7 +111,7 @@ class Lanes:
 
     def survey(self, setting: Setting, *, seed: int, persistent: bool) -> dict[str, float]:
         """What a loader costs beside the time of its batches, in epochs without a step. Raises LaneError."""
-        apart = setting.kind in self.threads
+        apart = _apart(setting.kind)
         asked = {"setting": asdict(setting), "seed": seed, "persistent": persistent}
         return {name: float(value) for name, value in self._ask(apart, "survey", **asked)["readings"].items()}
 
@@ -153,5 +150,6 @@ class Lanes:
         return seat
 
 
-Heats = Callable[[], Lanes]
-"""Opens the lanes of the next heat."""
+def _apart(kind: str) -> bool:
+    """Whether a kind lives in a process of its own, where nothing is forked."""
+    return LOADER_KINDS[kind].threads

@@ -27,7 +27,7 @@ MOST_LEFT_OUT = 8
 
 
 class Track:
-    """Use as a context manager: no process outlives it. ``threads`` names the kinds that need lanes of their own.
+    """Use as a context manager: no process outlives it.
 
     An image that cannot be decoded is no setting's fault: it is left out for all, and ``note`` is told.
     """
@@ -37,13 +37,11 @@ class Track:
         python: str,
         plan: Mapping[str, Any],
         folder: Path,
-        threads: frozenset[str] = frozenset(),
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._python = python
         self._plan = plan
         self._folder = folder
-        self._threads = threads
         self._note = note
         self._left_out: list[str] = []
         self._lanes: Lanes | None = None
@@ -56,24 +54,13 @@ class Track:
     def __exit__(self, *failure: object) -> None:
         self.fresh()
 
-    @property
-    def threads(self) -> frozenset[str]:
-        """The kinds that need lanes of their own."""
-        return self._threads
-
-    @threads.setter
-    def threads(self, kinds: frozenset[str]) -> None:
-        self._threads = kinds
-        if self._lanes is not None:
-            self._lanes.threads = kinds
-
     def lanes(self) -> Lanes:
         """Those that are open, or new ones."""
         if self._lanes is None:
             self._opened += 1
             log = self._folder / f"lanes-{self._opened:03d}.log"
             plan = {**self._plan, "without": self._left_out}
-            self._lanes = Lanes(self._python, plan, self._threads, log).__enter__()
+            self._lanes = Lanes(self._python, plan, log).__enter__()
         return self._lanes
 
     def ask(self, question: Callable[[Lanes], Answer]) -> Answer:

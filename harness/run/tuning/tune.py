@@ -117,7 +117,6 @@ class _Tuning:
         self._device = str(introduced["device"])
         self._environment = introduced["environment"]
         self._watch.measures_on(self._environment)
-        self._track.threads = frozenset(introduced["threads"])
         axes = axes_of(introduced, self._asked)
         missing = {kind: str(why) for kind, why in introduced["missing"].items()}
         writer.write("header", schema=SCHEMA, environment=self._environment, planned=[])
