@@ -16,53 +16,58 @@ LOADERS = ".[dali-cuda130,shards,spdl,nodes]"
 """This project with every kind of loader that it puts on trial."""
 
 
+def _harness(session: nox.Session, command: str) -> None:
+    """Run a command, and let it know that its advice is to be typed for nox."""
+    session.run("python", "-m", "harness", command, *session.posargs, env={"TIPBENCH_NOX": "1"})
+
+
 @nox.session(reuse_venv=True)
 def bench(session: nox.Session) -> None:
     """Put the claims on trial on this machine; what follows ``--`` goes to ``python -m harness bench``."""
     session.install(*PINNED, "-e", LOADERS)
-    session.run("python", "-m", "harness", "bench", *session.posargs)
+    _harness(session, "bench")
 
 
 @nox.session(reuse_venv=True)
 def report(session: nox.Session) -> None:
     """Show a saved run again; what follows ``--`` goes to ``python -m harness report``."""
     session.install(*PINNED, "-e", ".[parquet]")
-    session.run("python", "-m", "harness", "report", *session.posargs)
+    _harness(session, "report")
 
 
 @nox.session(reuse_venv=True)
 def compare(session: nox.Session) -> None:
     """Compare two saved runs or more; what follows ``--`` goes to ``python -m harness compare``."""
     session.install(*PINNED, "-e", ".[parquet]")
-    session.run("python", "-m", "harness", "compare", *session.posargs)
+    _harness(session, "compare")
 
 
 @nox.session(reuse_venv=True)
 def trend(session: nox.Session) -> None:
     """Show what changed over many runs; what follows ``--`` goes to ``python -m harness trend``."""
     session.install(*PINNED, "-e", ".[parquet]")
-    session.run("python", "-m", "harness", "trend", *session.posargs)
+    _harness(session, "trend")
 
 
 @nox.session(reuse_venv=True)
 def gate(session: nox.Session) -> None:
     """Judge whether the working tree is slower than a base; what follows ``--`` goes to ``python -m harness gate``."""
     session.install(*PINNED, "-e", ".[dali-cuda130,gate]")
-    session.run("python", "-m", "harness", "gate", *session.posargs)
+    _harness(session, "gate")
 
 
 @nox.session(reuse_venv=True)
 def selftest(session: nox.Session) -> None:
     """Gate this code against itself: what this machine can tell apart."""
     session.install(*PINNED, "-e", ".[dali-cuda130,gate]")
-    session.run("python", "-m", "harness", "selftest", *session.posargs)
+    _harness(session, "selftest")
 
 
 @nox.session(reuse_venv=True)
 def tune(session: nox.Session) -> None:
     """Find the best loader setting for your images and your training step."""
     session.install(*PINNED, "-e", LOADERS)
-    session.run("python", "-m", "harness", "tune", *session.posargs)
+    _harness(session, "tune")
 
 
 @nox.session

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from harness import __version__
-from harness.claims import ClaimError, read
-from harness.model import Claim
+from harness.benchmarks import files, read
+from harness.claims import ClaimError
+from harness.invoked import program
 from harness.run.saved.arguments import RUN, add_comparing, add_managing, add_report
 
 OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
@@ -28,14 +30,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.command(options, typed)
     except ClaimError as error:
-        return _complain(error)
+        from harness.run.output import complain
+
+        complain(error)
+        return TOOL_ERROR
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that complains of an unknown option itself, with its own usage and the name that is nearest.
+
+    argparse leaves what a command does not know to the parser above it, which shows the usage of no command.
+    """
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse has it, but whatever is unknown is an error here."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self._refuse(unknown)
+        return found, unknown
+
+    def _refuse(self, unknown: Sequence[str]) -> NoReturn:
+        known = [name for action in self._actions for name in action.option_strings]
+        word = next((word for word in unknown if word.startswith("-")), unknown[0])
+        near = get_close_matches(word.partition("=")[0], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"{self.prog} --help lists what there is"
+        self.error(f"unrecognized argument {word}; {hint}")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m harness", description="Puts PyTorch's performance tips on trial on this machine."
-    )
+    parser = _Parser(prog=program(), description="Puts PyTorch's performance tips on trial on this machine.")
     parser.add_argument("--version", action="version", version=f"tipbench {__version__}")
     parser.add_argument("--list", action="store_true", help="short for the command list")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -115,7 +139,7 @@ def _ceilings_parser(commands: Any) -> None:
     ceilings.set_defaults(command=_ceilings)
 
 
-def _benching(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _benching(commands: Any) -> None:
     bench = commands.add_parser(
         "bench", help="put the claims on trial", description="Measure the claims on this machine."
     )
@@ -217,27 +241,13 @@ def _ceilings(options: argparse.Namespace, _typed: Sequence[str]) -> int:
 
 
 def _list(options: argparse.Namespace, _typed: Sequence[str]) -> int:
-    claims = read(_benchmarks(options))
     if getattr(options, "cases", False):
         from harness.run.command import list_cases
 
         return list_cases(options, _benchmarks(options))
-    selected = getattr(options, "select", [])
-    if selected:
-        from harness.run.settings import UsageError, select
+    from harness.run.listing import list_claims
 
-        try:
-            claims = select(claims, tuple(word for part in selected for word in part.split(",") if word))
-        except UsageError as error:
-            return _complain(error)
-    width = max(len(claim.name) for claim in claims)
-    for claim in claims:
-        print(f"{claim.name:<{width}}  {claim.sentence}{_conditions(claim)}")
-    return OK
-
-
-def _conditions(claim: Claim) -> str:
-    return f" [needs {', '.join(claim.needs)}]" if claim.needs else ""
+    return list_claims(read(_benchmarks(options)), options.select)
 
 
 def _report(options: argparse.Namespace, _typed: Sequence[str]) -> int:
@@ -271,16 +281,11 @@ def _benchmarks(options: argparse.Namespace) -> Path:
     if named is not None:
         return named.resolve()
     here = Path("benchmarks")
-    if any(here.rglob("bench_*.py")) if here.is_dir() else False:
+    if any(files(here)):
         return here.resolve()
     package = Path(__file__).resolve().parent
     shipped = package / "claims_shipped"
     return shipped if shipped.is_dir() else package.parent / "benchmarks"
-
-
-def _complain(error: Exception) -> int:
-    print(f"harness: {error}", file=sys.stderr)
-    return TOOL_ERROR
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.invoked import advised
 from harness.model import Arm
 from harness.plural import counted
 from harness.store import GATE_FILE, RUN_FILE, TUNE, Run, StoreError, load, read_run_record
@@ -153,7 +154,7 @@ def set_baseline(entry: Entry, results: Path) -> Path:
     """
     run = open_entry(entry)
     if entry.arm is not None:
-        raise StoreError(f"{entry.label} is one side of a gate; a baseline is a run: python -m harness bench")
+        raise StoreError(f"{entry.label} is one side of a gate; a baseline is a run: {advised('bench')}")
     if not any(measurement.trials for measurement in run.measurements):
         raise StoreError(f"{entry.folder} holds no finished measurement, and cannot be a baseline")
     machine = str(run.environment.get("machine_id", ""))
@@ -196,7 +197,7 @@ def _there(text: str, kind: Callable[[Path], bool]) -> bool:
 def _nth(back: int, text: str, results: Path, claims: bool) -> Entry:
     runs = [entry for entry in entries(results) if not entry.gate and not (claims and entry.profile == TUNE)]
     if not runs:
-        raise StoreError(f"no runs in {results}; make one with: python -m harness bench")
+        raise StoreError(f"no runs in {results}; make one with: {advised('bench')}")
     if back >= len(runs):
         held = counted(len(runs), "run")
         raise StoreError(f"{text}: {results} holds {held}, the oldest is {LATEST}~{len(runs) - 1}")
@@ -208,7 +209,7 @@ def _baseline(machine: str, results: Path) -> Entry:
     kept = sorted(path for path in place.iterdir() if is_run(path)) if place.is_dir() else []
     fitting = [path for path in kept if path.name.startswith(machine)]
     if not fitting:
-        raise StoreError(f"no baseline {machine or ''} in {place}; keep one with: python -m harness baseline set RUN")
+        raise StoreError(f"no baseline {machine or ''} in {place}; keep one with: {advised('baseline set RUN')}")
     if len(fitting) > 1:
         raise StoreError(f"there are baselines of {_some(path.name for path in fitting)}: name one, baseline/MACHINE")
     return replace(_entry(fitting[0]), name=f"baseline/{fitting[0].name}")
@@ -223,7 +224,7 @@ def _named(text: str, results: Path) -> Entry:
         raise StoreError(f"{text} may be {_some(entry.label for entry in fitting)}: type more of it")
     if not fitting:
         there = f"there are {_some(entry.label for entry in reversed(known))}" if known else "there are none"
-        raise StoreError(f"no run is called {text!r} in {results}; {there} (python -m harness runs)")
+        raise StoreError(f"no run is called {text!r} in {results}; {there} ({advised('runs')})")
     return fitting[0]
 
 

@@ -1,18 +1,18 @@
 """Claims: the decorator that states one, and reading them from files without importing anything.
 
 ``--list`` and the plan of a run need every claim's sentence and needs, but importing a benchmark imports torch. So the
-decorator's arguments are literals, and `read` takes them from the syntax tree.
+decorator's arguments are literals, and `parse` takes them from the syntax tree.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.model import METRICS, Claim, Expect
+from harness.model import LARGEST_MARGIN, LONGEST_TIME_LIMIT, METRICS, Claim, Expect
 
 PATTERN = "bench_*.py"
 PREFIX = "bench_"
@@ -23,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _STATED = {field.name for field in fields(Claim)} - {"sentence", "path", "function"}
 _SWITCHES = {"apart", "loader"}
-_SIZES = {"margin", "time_limit"}
+_MOST = {"margin": LARGEST_MARGIN, "time_limit": LONGEST_TIME_LIMIT}
 
 
 class ClaimError(Exception):
@@ -70,61 +70,111 @@ def _claim(name: str, stated: dict[str, Any], *, sentence: str, path: str, funct
     for key in _SWITCHES & set(values):
         if not isinstance(values[key], bool):
             raise ClaimError(f"claim {name!r}: {key} is {values[key]!r}, not True or False")
-    for key in _SIZES & set(values):
-        if isinstance(values[key], bool) or not isinstance(values[key], int | float) or values[key] <= 0:
-            raise ClaimError(f"claim {name!r}: {key} is {values[key]!r}, not a number above 0")
+    for key, most in _MOST.items():
+        value = values.get(key, most)
+        # Written this way round, the comparison refuses what is not a number (NaN), too.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+            raise ClaimError(f"claim {name!r}: {key} is {value!r}, not a number above 0 and up to {most:g}")
     if values.get("loader"):
         values.setdefault("margin", LOADER_MARGIN)
         values.setdefault("time_limit", LOADER_TIME_LIMIT)
     return Claim(name=name, sentence=sentence, path=path, function=function, **values)
 
 
-def read(root: Path) -> list[Claim]:
-    """Every claim under ``root``, in the order of their paths, read without importing.
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A benchmark file, or one function of it, that cannot be read as a claim.
 
-    Raises NoBenchmarks for a folder without any, ClaimError for a file that does not parse, a claim that is not
-    literal, and a name stated twice.
+    ``function`` is empty if it is the whole file. ``name`` is what the claim would be called, as far as that is known.
+    ``message`` names file, line and remedy.
     """
-    if not root.is_dir():
-        raise NoBenchmarks(f"no benchmarks: {root} is not a folder; name one with --benchmarks FOLDER")
-    files = sorted(root.rglob(PATTERN))
-    if not files:
-        raise NoBenchmarks(f"no benchmarks: {root} holds no {PATTERN}; name another folder with --benchmarks FOLDER")
-    claims = [claim for file in files for claim in read_file(file, root)]
-    seen: dict[str, Claim] = {}
-    for found in claims:
-        if found.name in seen:
-            first = seen[found.name]
-            raise ClaimError(
-                f"{root / found.path}::{found.function} and {root / first.path}::{first.function} both state the claim "
-                f"{found.name!r}; rename one"
-            )
-        seen[found.name] = found
-    return claims
+
+    path: str
+    function: str
+    name: str
+    message: str
 
 
-def read_file(file: Path, root: Path) -> Iterator[Claim]:
-    """The claims of one file; one for each of its benchmarks. Raises ClaimError."""
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A benchmark as its file has it: its claim, whether that states a name, and the line that states it."""
+
+    claim: Claim
+    stated: bool
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What one file holds."""
+
+    benchmarks: tuple[Benchmark, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def parse(file: Path, root: Path) -> Parsed:
+    """The benchmarks of one file, read without importing it, and what of it cannot be read."""
     path = file.relative_to(root).as_posix()
     try:
-        tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+        # As bytes: Python itself looks for a byte-order mark and a declared encoding.
+        tree = ast.parse(file.read_bytes(), filename=str(file))
     except (SyntaxError, ValueError, OSError, RecursionError, MemoryError) as error:
-        raise ClaimError(f"{file} cannot be read as Python: {error}") from error
+        name = file.stem.removeprefix(PREFIX)
+        return Parsed(problems=(Problem(path, "", name, _unreadable(file, error)),))
     sentence = " ".join((ast.get_docstring(tree) or "").split("\n\n")[0].split())
-    names: set[str] = set()
+    found: dict[str, Benchmark] = {}
+    problems: dict[str, Problem] = {}
     for node in tree.body:
         if not (isinstance(node, ast.FunctionDef) and node.name.startswith(PREFIX)):
             continue
-        if node.name in names:
-            raise ClaimError(f"{file}:{node.lineno}: {node.name} is defined twice, only the last would run; rename one")
-        names.add(node.name)
-        line, stated = _decorator(node, file)
-        own = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
-        name = stated.pop("name", node.name.removeprefix(PREFIX))
         try:
-            yield _claim(name, stated, sentence=own or sentence or name, path=path, function=node.name)
+            if node.name in found or node.name in problems:
+                raise ClaimError(
+                    f"{file}:{node.lineno}: {node.name} is defined twice, only the last would run; rename one"
+                )
+            found[node.name] = _benchmark(node, file, path, sentence)
         except ClaimError as error:
-            raise ClaimError(f"{file}:{line}: {error}") from None
+            found.pop(node.name, None)
+            problems[node.name] = Problem(path, node.name, _name_of(node), str(error))
+    return Parsed(tuple(found.values()), tuple(problems.values()))
+
+
+def read_file(file: Path, root: Path) -> list[Claim]:
+    """The claims of one file; one for each of its benchmarks. Raises ClaimError for the first that cannot be read."""
+    parsed = parse(file, root)
+    if parsed.problems:
+        raise ClaimError(parsed.problems[0].message)
+    return [benchmark.claim for benchmark in parsed.benchmarks]
+
+
+def _benchmark(node: ast.FunctionDef, file: Path, path: str, sentence: str) -> Benchmark:
+    """Raises ClaimError."""
+    line, stated = _decorator(node, file)
+    own = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+    named = "name" in stated
+    name = stated.pop("name", node.name.removeprefix(PREFIX))
+    try:
+        claim = _claim(name, stated, sentence=own or sentence or name, path=path, function=node.name)
+    except ClaimError as error:
+        raise ClaimError(f"{file}:{line}: {error}") from None
+    return Benchmark(claim, named, line)
+
+
+def _name_of(node: ast.FunctionDef) -> str:
+    """What the claim of a benchmark is called, whatever else it states."""
+    for decorator in node.decorator_list:
+        match decorator:
+            case ast.Call(args=[ast.Constant(value=str(name)), *_]) if name and _called(decorator) == "claim":
+                return name
+    return node.name.removeprefix(PREFIX)
+
+
+def _unreadable(file: Path, error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return f"{file} cannot be read: {error.strerror or error}"
+    line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+    why = (error.msg if isinstance(error, SyntaxError) else str(error)) or type(error).__name__
+    return f"{file}{line}: it cannot be read as Python: {why}"
 
 
 def _decorator(node: ast.FunctionDef, file: Path) -> tuple[int, dict[str, Any]]:

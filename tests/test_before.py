@@ -8,12 +8,14 @@ from typing import ClassVar
 
 import pytest
 
+from harness.benchmarks import Reading
 from harness.compare.gate import GateThresholds, status_of
 from harness.model import BASELINE, Arm, Claim, Collected, Gated, GateVerdict
 from harness.run.before import Before, ask, read_before
 from harness.run.pair import BROKEN, MISSING, Side, Standing
 from harness.run.roll_call import RollCall
 from harness.run.roster import Roster
+from harness.run.settings import select
 
 CLAIM = Claim("X", "a tip", "a.py", "bench")
 FUNCTION = "a.py::bench"
@@ -144,19 +146,26 @@ def bench_{name}(contest, n):
 """
 
 
+def _all(reading: Reading) -> Reading:
+    return reading
+
+
 def test_reading_what_base_has(tmp_path: Path) -> None:
     """By the text of its files: which differ, which cannot be read, and what was asked for."""
     same, old = SUITE.format(values=[1], name="same"), SUITE.format(values=[1], name="work")
     theirs = written(tmp_path / "base", {"bench_same.py": same, "bench_work.py": old, "bench_torn.py": "def ("})
     ours = written(tmp_path / "head", {"bench_same.py": same, "bench_work.py": f"{old}\n"})
-    before = read_before(theirs, ours, lambda claims: [claim for claim in claims if claim.name == "work"])
+    before = read_before(theirs, ours, lambda reading: select(reading, ("work",)))
     assert before.functions == {"bench_same.py::bench_same", "bench_work.py::bench_work"}
     assert before.chosen == {"bench_work.py::bench_work"}
     assert before.changed == {"bench_work.py"}
     assert list(before.unreadable) == ["bench_torn.py"]
     (ours / "shared.py").write_text("SIZES = [1]\n")
-    assert read_before(theirs, ours, list).changed == {"bench_same.py", "bench_work.py"}
-    assert read_before(tmp_path / "nowhere", ours, list) == Before()
+    assert read_before(theirs, ours, _all).changed == {"bench_same.py", "bench_work.py"}
+    (ours / "shared.py").rename(ours / "shared.txt")
+    written(ours / ".ipynb_checkpoints", {"shared-checkpoint.py": "", "bench_work.py": old})
+    assert read_before(theirs, ours, _all).changed == {"bench_work.py"}
+    assert read_before(tmp_path / "nowhere", ours, _all) == Before()
 
 
 def test_asking_base_what_it_has(tmp_path: Path) -> None:
@@ -165,7 +174,7 @@ def test_asking_base_what_it_has(tmp_path: Path) -> None:
     ours = written(tmp_path / "head", {"bench_work.py": "from mypkg import work, fast\ndef bench_work(contest): ..."})
     claims = [Claim("work", "work", "bench_work.py", "bench_work")]
     side = Side(Arm.BASE, sys.executable, {})
-    before = read_before(theirs, ours, list)
+    before = read_before(theirs, ours, _all)
     found = ask(before, claims, side, tmp_path, device="cpu", data=None, tick=lambda: None)
     assert found.cases("bench_work.py::bench_work") == [f"bench_work.py::bench_work[{n}]" for n in (1, 2)]
     assert found.measures("bench_work.py::bench_work[2]") == (BASELINE,)

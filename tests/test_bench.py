@@ -18,6 +18,7 @@ import pytest
 from replayed import UUID, Replayed
 
 from harness import store
+from harness.claims import ClaimError
 from harness.clock import FakeClock
 from harness.compare.judge import judge
 from harness.launch import LaunchError
@@ -513,6 +514,37 @@ def test_what_the_roll_call_missed_is_recorded(folder: Path, play: Callable[...,
     assert [v.case for v in screen.fallen][:3] == [f"{B}[x]", f"{B}[y]", SB]
     assert screen.planned == (1, 1)
     assert one.asked
+
+
+def test_what_cannot_be_read_fails_and_the_others_are_measured(folder: Path, play: Callable[..., Play]) -> None:
+    """A broken file that is selected has a verdict with file and line; the claims of the others are measured."""
+    (folder / "benchmarks" / "bench_z.py").write_text("x = 1\ndef (\n")
+    one = play(called(A), ratios={"tip": 0.5})
+    found = run(folder, select=("A", "z"))
+    assert outcomes(found)["bench_z.py::"] == "failed"
+    assert outcomes(found)[f"{A} tip"] == "holds"
+    (reason,) = [v.reason for v in judge(found) if v.case == "bench_z.py::"]
+    assert "bench_z.py:2: it cannot be read as Python" in reason
+    assert one.files == ["bench_a.py"]
+
+
+def test_what_cannot_be_read_and_is_not_selected_is_a_note(folder: Path, play: Callable[..., Play]) -> None:
+    """A broken file that nobody asked for costs a line on the screen and nothing in the record."""
+    (folder / "benchmarks" / "bench_z.py").write_text("def (\n")
+    play(called(A), ratios={"tip": 0.5})
+    screen = Screen()
+    found = run(folder, screen, select=("A",))
+    assert set(outcomes(found).values()) <= {"holds", "lost"}
+    assert [claim.name for claim in found.claims] == ["A"]
+    assert len([note for note in screen.notes if "bench_z.py:1: " in note]) == 1
+
+
+def test_nothing_that_can_be_read_makes_no_run(folder: Path) -> None:
+    """Where all that was asked for is broken there is an error with file and line, and no folder."""
+    (folder / "benchmarks" / "bench_z.py").write_text("def (\n")
+    with pytest.raises(ClaimError, match=r"bench_z\.py:1: it cannot be read as Python"):
+        run(folder, select=("z",))
+    assert store.run_folders(folder / "results") == []
 
 
 def test_nothing_to_measure_is_a_run_too(folder: Path, play: Callable[..., Play]) -> None:

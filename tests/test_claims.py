@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from living import ENVIRONMENT
 
-from harness.claims import ClaimError, claim, read, read_file
+from harness.benchmarks import read
+from harness.claims import ClaimError, claim, parse, read_file
 from harness.model import Claim, Expect
 
 SOUND = '''"""Batched products beat a loop.
@@ -40,7 +41,7 @@ def stating(decorator: str) -> str:
 
 def only(root: Path) -> Claim:
     """The one claim there is."""
-    (found,) = read(root)
+    (found,) = read(root).claims
     return found
 
 
@@ -92,7 +93,7 @@ def test_no_decorator_is_a_claim_too(tmp_path: Path) -> None:
 def test_many_benchmarks_in_one_file(tmp_path: Path) -> None:
     """A file's benchmarks are claims of their own, in order; other functions, and methods, are none."""
     text = f"{SOUND}def helper(): pass\ndef bench_other(contest): pass\nclass A:\n    def bench_no(self): pass\n"
-    assert [found.name for found in read(folder(tmp_path, bmm=text))] == ["C4", "other"]
+    assert [found.name for found in read(folder(tmp_path, bmm=text)).claims] == ["C4", "other"]
 
 
 def test_other_decorators_may_surround(tmp_path: Path) -> None:
@@ -101,19 +102,12 @@ def test_other_decorators_may_surround(tmp_path: Path) -> None:
     assert only(folder(tmp_path, x=text)).name == "Z9"
 
 
-def test_in_the_order_of_paths(tmp_path: Path) -> None:
-    """Claims come in the order of their files' paths; files of other names are not read."""
-    folder(tmp_path, b=stating('@claim("B")'), a=stating('@claim("A")'))
-    (tmp_path / "conftest.py").write_text("this is no Python")
-    assert [found.name for found in read(tmp_path)] == ["A", "B"]
-
-
 def test_reading_imports_nothing(tmp_path: Path) -> None:
     """A benchmark that raises when it is imported is listed all the same, and reading loads no torch."""
     folder(tmp_path, bmm=SOUND + "raise SystemExit('imported')\n")
     script = (
-        "import sys; from pathlib import Path; from harness.claims import read; "
-        "print(*[c.name for c in read(Path(sys.argv[1]))], 'torch' in sys.modules)"
+        "import sys; from pathlib import Path; from harness.benchmarks import read; "
+        "print(*[c.name for c in read(Path(sys.argv[1])).claims], 'torch' in sys.modules)"
     )
     told = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, env=ENVIRONMENT
@@ -123,7 +117,7 @@ def test_reading_imports_nothing(tmp_path: Path) -> None:
 
 def test_our_own_claims_are_sound() -> None:
     """The claims that come with the package read without complaint, each with a sentence and a name of its own."""
-    claims = read(Path(__file__).resolve().parents[1] / "benchmarks")
+    claims = read(Path(__file__).resolve().parents[1] / "benchmarks").claims
     assert len({found.name for found in claims}) == len(claims) >= 10
     assert all(found.sentence.endswith(".") for found in claims)
 
@@ -154,6 +148,10 @@ def test_our_own_claims_are_sound() -> None:
         ('@claim("X", loader=1)', "loader"),
         ('@claim("X", time_limit=0)', "time_limit"),
         ('@claim("X", time_limit="5m")', "time_limit"),
+        ('@claim("X", margin=5000.0)', "margin is 5000.0, not a number above 0 and up to 1000"),
+        ('@claim("X", margin=1e999)', "margin is inf"),
+        ('@claim("X", time_limit=1e999)', "time_limit is inf, not a number above 0 and up to 604800"),
+        ('@claim("X", time_limit=10000000)', "time_limit"),
         ("@claim(7)", "name"),
         ('@claim("")', "name"),
     ],
@@ -161,9 +159,12 @@ def test_our_own_claims_are_sound() -> None:
 def test_one_clear_message(tmp_path: Path, decorator: str, says: str) -> None:
     """What a claim may not state is one line that names file, line and what is wrong."""
     root = folder(tmp_path, x=stating(decorator))
+    (problem,) = read(root).problems
+    message = problem.message
+    assert (problem.path, problem.function) == ("bench_x.py", "bench_x")
     with pytest.raises(ClaimError) as caught:
-        read(root)
-    message = str(caught.value)
+        read_file(root / "bench_x.py", root)
+    assert str(caught.value) == message
     assert message.startswith(f"{root / 'bench_x.py'}:3: ")
     assert says in message
     assert "\n" not in message
@@ -177,46 +178,55 @@ def test_the_decorator_refuses_the_same() -> None:
         claim("X", margin="wide")(lambda contest: None)
 
 
-@pytest.mark.parametrize("text", ["def bench_x(:\n", "x = 'a\x00b'\n", "if True:\nx = 1\n", "(" * 5000])
-def test_what_is_no_python(tmp_path: Path, text: str) -> None:
-    """A file that does not parse is named, with its line."""
+def test_not_a_number_is_refused() -> None:
+    """A margin that is not a number cannot be written as a literal, and is refused where the decorator runs."""
+    with pytest.raises(ClaimError, match="margin is nan"):
+        claim("X", margin=float("nan"))(lambda contest: None)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("def bench_x(:\n", ":1"), ("x = 'a\x00b'\n", ""), ("\nif True:\nx = 1\n", ":3"), ("(" * 5000, "")],
+)
+def test_what_is_no_python(tmp_path: Path, text: str, line: str) -> None:
+    """A file that does not parse is named, with its line as far as that is known."""
     root = folder(tmp_path, x=text)
-    with pytest.raises(ClaimError, match="cannot be read as Python") as caught:
-        read(root)
-    assert str(root / "bench_x.py") in str(caught.value)
+    (problem,) = parse(root / "bench_x.py", root).problems
+    assert problem.message.startswith(f"{root / 'bench_x.py'}{line}: ") or not line
+    assert "bench_x.py" in problem.message and "cannot be read as Python" in problem.message
+    assert (problem.path, problem.function, problem.name) == ("bench_x.py", "", "x")
 
 
 def test_what_is_no_text(tmp_path: Path) -> None:
-    """A file that is not UTF-8 is named."""
+    """A file in no encoding that Python reads is named."""
     (tmp_path / "bench_x.py").write_bytes(b"\xff\xfe")
-    with pytest.raises(ClaimError, match=r"bench_x\.py cannot be read as Python"):
-        read(tmp_path)
+    (problem,) = parse(tmp_path / "bench_x.py", tmp_path).problems
+    assert "bench_x.py" in problem.message and "cannot be read as Python" in problem.message
 
 
-def test_a_name_stated_twice(tmp_path: Path) -> None:
-    """Two claims of one name are refused, and both are named."""
-    root = folder(tmp_path, a=stating('@claim("C4")'), b=stating('@claim("C4")'))
-    with pytest.raises(ClaimError, match=r"bench_b\.py::bench_x and .*bench_a\.py::bench_x both state the claim 'C4'"):
-        read(root)
+@pytest.mark.parametrize(
+    "before",
+    [b"\xef\xbb\xbf", b"# -*- coding: latin-1 -*-\n", b"# coding: utf-8\r\n"],
+    ids=["byte-order mark", "latin-1", "carriage returns"],
+)
+def test_source_is_read_as_python_reads_it(tmp_path: Path, before: bytes) -> None:
+    """A byte-order mark or a declared encoding is no hindrance, and the sentence has the letters that were meant."""
+    encoding = "latin-1" if b"latin" in before else "utf-8"
+    (tmp_path / "bench_x.py").write_bytes(before + '"""Größer."""\ndef bench_x(contest): pass\n'.encode(encoding))
+    assert only(tmp_path).sentence == "Größer."
 
 
 def test_two_functions_of_one_name(tmp_path: Path) -> None:
-    """Of two benchmarks of one name Python keeps the second alone: refused."""
-    root = folder(tmp_path, a=stating('@claim("C4")') + stating('@claim("C5")'))
-    with pytest.raises(ClaimError, match=r"bench_a\.py:9: .*bench_x.* twice"):
-        read(root)
-
-
-def test_nothing_there(tmp_path: Path) -> None:
-    """A folder without benchmarks, or none at all, says how to name another."""
-    with pytest.raises(ClaimError, match=r"holds no bench_\*\.py; name another folder with --benchmarks"):
-        read(tmp_path)
-    with pytest.raises(ClaimError, match="is not a folder; name one with --benchmarks"):
-        read(tmp_path / "none")
+    """Of two benchmarks of one name Python keeps the second alone: neither is read, the file's others are."""
+    text = stating('@claim("C4")') + stating('@claim("C5")') + "def bench_y(contest): pass\n"
+    parsed = parse(folder(tmp_path, a=text) / "bench_a.py", tmp_path)
+    assert [benchmark.claim.name for benchmark in parsed.benchmarks] == ["y"]
+    (problem,) = parsed.problems
+    assert problem.message.startswith(f"{tmp_path / 'bench_a.py'}:9: bench_x is defined twice")
 
 
 def test_a_file_without_benchmarks_has_no_claims(tmp_path: Path) -> None:
     """A bench file that holds no benchmark yet is no error."""
     folder(tmp_path, empty="", x=stating('@claim("X")'))
     assert list(read_file(tmp_path / "bench_empty.py", tmp_path)) == []
-    assert [found.name for found in read(tmp_path)] == ["X"]
+    assert [found.name for found in read(tmp_path).claims] == ["X"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from harness import Unavailable
-from harness.claims import read
+from harness.benchmarks import read
 from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.variant import Variant, as_variant
 from harness.probes import peak_bytes
@@ -227,7 +227,7 @@ def test_in_place_saves_the_result_in_inference(work):
 
 def test_claims_are_readable_without_importing():
     """The files state their claims in literals, each with a sentence."""
-    claims = {claim.path: claim for claim in read(ROOT)}
+    claims = {claim.path: claim for claim in read(ROOT).claims}
     assert [claims[path].name for path in PATHS] == ["C5", "C4", "C1", "C2", "M1"]
     assert claims["memory/bench_inplace.py"].metric == "peak_bytes"
     assert claims["arithmetic/bench_cudnn_benchmark.py"].apart

@@ -15,8 +15,8 @@ HARNESS = ROOT / "harness"
 
 ORDER = (
     ("model", "plural"),
-    ("claims", "clock", "counter", "device", "guard", "launch", "processes", "stats", "store"),
-    ("archive", "probes", "compare", "traces"),
+    ("claims", "clock", "counter", "device", "guard", "invoked", "launch", "processes", "stats", "store"),
+    ("archive", "benchmarks", "probes", "compare", "traces"),
     ("contest", "loading", "report"),
     ("environment",),
     ("ceilings",),
@@ -37,7 +37,19 @@ MACHINES = frozenset({"torch", "torchvision", "pytest", "pytest_benchmark", "pyn
 FORBIDDEN = dict.fromkeys(MEASURING, JUDGES) | dict.fromkeys((*JUDGING, "run"), MACHINES)
 """What a part may import in no function, nor any harness module that it gets hold of."""
 
-STANDARD_ONLY = ("archive", "model", "claims", "counter", "guard", "launch", "plural", "processes", "store")
+STANDARD_ONLY = (
+    "archive",
+    "benchmarks",
+    "model",
+    "claims",
+    "counter",
+    "guard",
+    "invoked",
+    "launch",
+    "plural",
+    "processes",
+    "store",
+)
 ONLY_HERE = {
     "pytest": {"plugin"},
     "pytest_benchmark": {"plugin"},

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.claims import read
+from harness.benchmarks import read
 from harness.contest.variant import Unavailable, Variant
 from harness.loading.images.generated import jpeg_folder, tiny_set, uneven_folder
 from harness.loading.loop.step import TrainingStep
@@ -232,7 +232,7 @@ def test_cold_files_need_a_disk(inputs: dict[str, Any], monkeypatch: pytest.Monk
 
 def test_claims() -> None:
     """The five claims are read as loaders', the ones with sticky state apart, the GPU's with their need."""
-    claims = {claim.name: claim for claim in read(ROOT / "loading")}
+    claims = {claim.name: claim for claim in read(ROOT / "loading").claims}
     assert {"L1", "L2", "L3", "L4", "L5"} <= set(claims)
     assert all(claims[name].loader for name in ("L1", "L2", "L3", "L4", "L5"))
     assert claims["L5"].apart and claims["L2"].needs == ("cuda",)
@@ -240,6 +240,6 @@ def test_claims() -> None:
 
 def test_claims_of_decoders_and_pixels() -> None:
     """L9 to L12 are loaders' claims; DALI's decoder, beside forking loaders, is apart; a bus needs a GPU."""
-    claims = {claim.name: claim for claim in read(ROOT / "loading")}
+    claims = {claim.name: claim for claim in read(ROOT / "loading").claims}
     assert all(claims[name].loader for name in ("L9", "L10", "L11", "L12"))
     assert claims["L9"].apart and claims["L10"].needs == ("cuda",)

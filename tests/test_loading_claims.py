@@ -20,7 +20,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import WeightedRandomSampler
 
-from harness.claims import read
+from harness.benchmarks import read
 from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.variant import Unavailable, Variant, as_variant
 from harness.loading.images.crop import crop_first
@@ -177,7 +177,7 @@ def test_variants_agree(
 
 def test_claims() -> None:
     """The eight claims are read, loaders' as such; none needs a GPU or processes apart."""
-    claims = {claim.name: claim for claim in read(ROOT / "loading")}
+    claims = {claim.name: claim for claim in read(ROOT / "loading").claims}
     assert {name for name in MODULES if claims[name].loader} == set(MODULES) - {"L15", "L16"}
     assert not any(claims[name].apart or claims[name].needs for name in MODULES)
     assert {str(claims[name].expect) for name in ("L13", "L15", "L17")} == {"same"}

@@ -314,7 +314,7 @@ def test_command_that_decides(tmp_path: Path) -> None:
     run = saved(tmp_path, [one, two, odd], measurements, command=command)
     text = shown(run, 80)
     # 2 cases x 7 units x 2 s, and 7 starts of 5 s: 63 s, a quarter more, to the next minute
-    assert "nox -s bench -- --budget 2m --select 'A1,C 3' --device cpu\n" in text
+    assert "python -m harness bench --budget 2m --select 'A1,C 3' --device cpu\n" in text
     assert "8 s more" in text
     assert "3 of 7" in text
     assert "To decide 2 more verdicts" in text
@@ -326,7 +326,7 @@ def test_cases_not_reached_are_to_be_run_again(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     run = saved(tmp_path / "nothing", [claim("A1")], [], planned=["bench_a1.py::bench_a1"], why=why)
     # 7 units x 2 s and 7 starts of 5 s, a quarter more
-    assert "nox -s bench -- --budget 2m --select A1\n" in shown(run)
+    assert "python -m harness bench --budget 2m --select A1\n" in shown(run)
     assert "deciding it takes about 14 s" in shown(run)
     loaders = [claim("L1", loader=True), claim("L2", loader=True)]
     measured = [*contests(loaders[0], "", 1, dear=0.9e-3), *contests(claim("A1"), "", 1, dear=0.9e-3)]
@@ -349,7 +349,7 @@ def test_out_of_reach_is_not_promised(tmp_path: Path) -> None:
     assert (open_.command, open_.verdicts, open_.beyond) == ("", 0, 1)
     text = shown(run)
     assert "28 units did not decide it" in text
-    assert "nox -s bench" not in text
+    assert "python -m harness bench" not in text
 
 
 def test_expectation_of_a_variant_is_told(tmp_path: Path) -> None:

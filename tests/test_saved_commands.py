@@ -16,7 +16,9 @@ from living import ENVIRONMENT as PROCESS
 from saved import ENVIRONMENT, claim, contests, save
 
 from harness.__main__ import main
-from harness.model import Measurement, Trial
+from harness.model import Measurement, Status, Trial
+from harness.run.output import console
+from harness.run.saved.report import show
 from harness.store import RUN_FILE
 
 ONE, TWO = claim("A1"), claim("B2")
@@ -47,6 +49,28 @@ def told(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
     status = main(list(arguments))
     out = capsys.readouterr()
     return status, out.out, out.err
+
+
+# --- nothing measured -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("measurements", "why"),
+    [
+        ([], "no case was planned"),
+        ([Measurement("bench_a1.py::bench_a1", "A1", 0, Status.SKIPPED, "needs a CUDA GPU")], "1 case skipped"),
+    ],
+)
+def test_a_run_that_measured_nothing_is_no_success(
+    tmp_path: Path, capsys: Captured, measurements: list[Measurement], why: str
+) -> None:
+    """Where nothing was measured the status is 3, with the reason, whether the run is new or shown again."""
+    save(tmp_path / "results" / "empty", [ONE], measurements, planned=())
+    assert show(tmp_path / "results" / "empty", console()) == 3
+    assert f"holds no finished measurement: {why}" in capsys.readouterr().err
+    status, _, err = told(capsys, "report", "empty", "--results", str(tmp_path / "results"))
+    assert status == 3
+    assert why in err
 
 
 # --- compare ----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.device import chosen
+from harness.invoked import advised
 from harness.model import Ceiling
 from harness.processes import Channel, ChannelClosed
 
@@ -56,7 +57,7 @@ def main() -> int:
     """Serve one measurement."""
     channel = Channel.inherited()
     if channel is None:
-        sys.exit("ceilings are measured by the harness: python -m harness ceilings")
+        sys.exit(f"ceilings are measured by the harness: {advised('ceilings')}")
     try:
         plan = channel.receive()
         assert plan is not None

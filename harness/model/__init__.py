@@ -7,7 +7,7 @@ equal index in two variants of one measurement means the same block, measured ne
 from __future__ import annotations
 
 from harness.model.ceiling import Ceiling, highest
-from harness.model.claim import Claim, Expect, Work
+from harness.model.claim import LARGEST_MARGIN, LONGEST_TIME_LIMIT, Claim, Expect, Work
 from harness.model.collected import Collected
 from harness.model.difference import Course, Difference, Differs, Stretch
 from harness.model.gate import Arm, ArmFacts, Gated, GateResult, GateVerdict, Package
@@ -47,7 +47,9 @@ __all__ = [
     "HOST",
     "INTERRUPTED",
     "ITERATION_MARK",
+    "LARGEST_MARGIN",
     "LOADER_KINDS",
+    "LONGEST_TIME_LIMIT",
     "METRICS",
     "QUANTITIES",
     "SCHEMA",

@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+LARGEST_MARGIN = 1e3
+"""The largest margin that a claim may state: effects of a thousandfold count as none."""
+
+LONGEST_TIME_LIMIT = 7 * 86400.0
+"""Seconds, the longest time limit that a claim may state: a week."""
+
 
 class Expect(StrEnum):
     """What a claim says the variant does to the metric, relative to the baseline."""

@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -100,6 +101,7 @@ class Driven(Session):
 
         ``pytest.skip`` and the like pass through everything: the case then ends without a measurement.
         """
+        claim = self._named(case, claim)
         match self._plan["do"]:
             case "roll call":
                 self._note(case, claim, asked)
@@ -123,6 +125,7 @@ class Driven(Session):
         if case in self._held:
             return
         self._held.add(case)
+        claim = self._named(case, claim)
         status = Status.SKIPPED if skipped else Status.FAILED
         if self._plan["do"] in ("roll call", "arm"):
             self._channel.send(event=str(status), case=case, reason=reason)
@@ -134,6 +137,10 @@ class Driven(Session):
         else:
             survey = self._plan["do"] == "solo"
             self._keep(Measurement(case, claim.name, self._plan["invocation"], status, reason, survey=survey))
+
+    def _named(self, case: str, claim: Claim) -> Claim:
+        """The claim under the name that it has among those of all files: whoever drives has read them."""
+        return replace(claim, name=self._plan.get("claims", {}).get(case, claim.name))
 
     def _note(self, case: str, claim: Claim, asked: Asked) -> None:
         absent = {name: given.reason for name, given in asked.variants.items() if isinstance(given, Unavailable)}

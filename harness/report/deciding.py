@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from harness.compare import Thresholds
 from harness.compare.evidence import seconds_per_unit
+from harness.invoked import advised
 from harness.model import Outcome, Verdict
 from harness.report.content import within_reach
 from harness.report.words import inert
@@ -67,7 +68,7 @@ def deciding(run: Run, verdicts: Sequence[Verdict]) -> Deciding:
         return Deciding("", 0, beyond)
     minutes = max(1, math.ceil(ALLOWANCE * seconds / 60))
     words = ["--budget", f"{minutes}m", "--select", shlex.quote(inert(",".join(claims), 4000)), *_kept(run)]
-    return Deciding(f"nox -s bench -- {' '.join(words)}", near, beyond)
+    return Deciding(advised(f"bench {' '.join(words)}"), near, beyond)
 
 
 def _kept(run: Run) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from harness.invoked import advised
 from harness.model import Gated, GateResult
 from harness.plural import counted
 from harness.report.gate.document import result_from
@@ -17,12 +18,11 @@ LARGEST = 64 * 2**20
 """Bytes of a result that is still read."""
 
 
-NEVER = "none on this machine yet; python -m harness selftest says what it can tell apart"
-
-
 def selftest_of(run: Run) -> str:
     """What a report of this run says of its machine."""
-    return selftest_line(run.folder.parent, run.environment.get("machine_id")) or NEVER
+    return selftest_line(run.folder.parent, run.environment.get("machine_id")) or (
+        f"none on this machine yet; {advised('selftest')} says what it can tell apart"
+    )
 
 
 def selftest_line(results: Path, machine_id: object) -> str:

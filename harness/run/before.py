@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.claims import PATTERN, ClaimError, read_file
+from harness.benchmarks import NoBenchmarks, Reading, files, read
+from harness.claims import PATTERN
 from harness.model import Claim
 from harness.run.crew import Crew
 from harness.run.pair import Side
@@ -66,26 +67,22 @@ class Before:
         return [case for case in (self.called.cases if self.called else ()) if case.partition("[")[0] == function]
 
 
-def read_before(theirs: Path, ours: Path, choose: Callable[[list[Claim]], Sequence[Claim]]) -> Before:
+def read_before(theirs: Path, ours: Path, choose: Callable[[Reading], Reading]) -> Before:
     """What the folder of base's revision has, read without importing; ``ours`` is the folder that is measured.
 
     ``choose`` selects what was asked for.
     """
-    if not theirs.is_dir():
+    try:
+        reading = read(theirs)
+    except NoBenchmarks:
         return Before()
-    claims: list[Claim] = []
-    unreadable: dict[str, str] = {}
-    for file in sorted(theirs.rglob(PATTERN)):
-        try:
-            claims += read_file(file, theirs)
-        except ClaimError as error:
-            unreadable[file.relative_to(theirs).as_posix()] = str(error)
+    functions = reading.functions()
     return Before(
-        frozenset(map(_function, claims)),
-        frozenset(map(_function, choose(claims))),
-        unreadable,
+        functions,
+        choose(reading).functions(),
+        {problem.path: problem.message for problem in reading.problems if not problem.function},
         theirs,
-        _changed(theirs, ours, {claim.path for claim in claims}),
+        _changed(theirs, ours, {function.partition("::")[0] for function in functions}),
     )
 
 
@@ -121,21 +118,17 @@ def ask(
         return replace(before, called=crew.roll_call(files))
 
 
-def _function(claim: Claim) -> str:
-    return f"{claim.path}::{claim.function}"
-
-
-def _changed(theirs: Path, ours: Path, files: set[str]) -> frozenset[str]:
+def _changed(theirs: Path, ours: Path, names: set[str]) -> frozenset[str]:
     """The files whose text differs, and all of them where what they may import from the folder does."""
     others = {
         path.relative_to(top).as_posix()
         for top in (theirs, ours)
-        for path in top.rglob("*.py")
-        if not path.match(PATTERN) and path.is_file()
+        for path in files(top, "*.py")
+        if not path.match(PATTERN)
     }
     if any(_text(theirs / name) != _text(ours / name) for name in others):
-        return frozenset(files)
-    return frozenset(name for name in files if _text(theirs / name) != _text(ours / name))
+        return frozenset(names)
+    return frozenset(name for name in names if _text(theirs / name) != _text(ours / name))
 
 
 def _text(file: Path) -> bytes | None:

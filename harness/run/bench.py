@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from harness import launch, store
-from harness.claims import read
+from harness.benchmarks import Problem, Reading, read
+from harness.claims import ClaimError
 from harness.model import (
     ALL_DECIDED,
     ALL_MEASURED,
@@ -27,12 +28,9 @@ from harness.run.ceilings import Question, affordable
 from harness.run.crew import Crew, Report
 from harness.run.roll_call import CrewError, RollCall
 from harness.run.schedule import Measure, Schedule, Solo, Standing, Trace
-from harness.run.settings import PROFILES, Settings, effort, select
+from harness.run.settings import PROFILES, Settings, effort, left_out, select
 from harness.run.traces import Traces, taken
 from harness.run.watching import Watch
-
-OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
-"""Exit status: whatever the verdicts; the harness failed; something was wrong, failed, timed out or lost."""
 
 GRACE = 0.06
 """The share of the budget by which an invocation in flight may overrun it; then it is ended."""
@@ -53,9 +51,18 @@ class Screen(Protocol):
     def tick(self, left_seconds: float, decided: int, open: int) -> None: ...  # noqa: A002, D102
 
 
-def chosen_claims(settings: Settings) -> list[Claim]:
-    """The claims a run is about. Raises ClaimError or UsageError."""
-    return select(read(settings.benchmarks), settings.select)
+def chosen_claims(settings: Settings, note: Callable[[str], None]) -> Reading:
+    """What a run is about; ``note`` hears what cannot be read and is not selected.
+
+    Raises UsageError, and ClaimError where nothing that is selected can be read.
+    """
+    reading = read(settings.benchmarks)
+    chosen = select(reading, settings.select)
+    if not chosen.claims and chosen.problems:
+        raise ClaimError(chosen.complaint())
+    for line in left_out(reading, chosen):
+        note(line)
+    return chosen
 
 
 def bench(settings: Settings, screen: Screen, *, width: int, command: Sequence[str] = ()) -> Path:
@@ -65,12 +72,17 @@ def bench(settings: Settings, screen: Screen, *, width: int, command: Sequence[s
     after the processes are gone.
     """
     start = time.monotonic()
-    claims = chosen_claims(settings)
-    traced = select(claims, settings.trace, "--trace") if settings.trace else []
+    chosen = chosen_claims(settings, screen.note)
+    traced = select(chosen, settings.trace, "--trace").claims if settings.trace else ()
     python = launch.check_interpreter(settings.python) if settings.python else _own()
     folder = store.new_run_folder(settings.results, datetime.now(UTC).astimezone())
     names = [claim.name for claim in traced]
-    return _Bench(settings, screen, claims, names, folder, start, width).hold(python, command)
+    return _Bench(settings, screen, chosen, names, folder, start, width).hold(python, command)
+
+
+def _stand_in(problem: Problem) -> Claim:
+    """A claim for what cannot be read, so that a run has its failure on record."""
+    return Claim(problem.name, "It cannot be read.", problem.path, problem.function)
 
 
 def _own() -> str:
@@ -86,7 +98,7 @@ class _Bench:
         self,
         settings: Settings,
         screen: Screen,
-        claims: list[Claim],
+        chosen: Reading,
         traced: list[str],
         folder: Path,
         start: float,
@@ -95,8 +107,10 @@ class _Bench:
         self._settings = settings
         self._profile = PROFILES[settings.profile]
         self._screen = screen
-        self._claims = claims
-        self._by_function = {f"{claim.path}::{claim.function}": claim for claim in claims}
+        self._readable = chosen.claims
+        self._unread = {_stand_in(problem): problem.message for problem in chosen.problems}
+        self._claims = [*chosen.claims, *self._unread]
+        self._by_function = {f"{claim.path}::{claim.function}": claim for claim in self._claims}
         self._folder = folder
         self._end = start + settings.seconds
         self._last = start + settings.seconds * (1 + GRACE)
@@ -157,9 +171,10 @@ class _Bench:
 
     def _measure(self, crew: Crew, writer: store.Writer, question: Question) -> str:
         self._screen.roll_call()
-        called = crew.roll_call(sorted({claim.path for claim in self._claims}))
+        called = crew.roll_call(sorted({claim.path for claim in self._readable}))
         called.keep(self._by_function)
-        called.account_for(self._claims)
+        called.account_for(self._readable)
+        called.failed |= {f"{claim.path}::{claim.function}": why for claim, why in self._unread.items()}
         writer.write(
             "header",
             schema=SCHEMA,

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
+from harness.invoked import advised
 from harness.launch import ceilings_command, measuring_environment
 from harness.loading.images.cache import cache_root
 from harness.loading.machine.cores import usable_cores
@@ -119,7 +120,7 @@ def affordable(
         if cost > SHARE * seconds:
             note(
                 f"this machine's ceilings are not known, and {cost:g} s are too much for this run: "
-                "measure them once with python -m harness ceilings"
+                f"measure them once with {advised('ceilings')}"
             )
             return None
         note(f"measuring this machine's ceilings, once for this environment: up to {cost:g} s")

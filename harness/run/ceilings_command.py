@@ -13,8 +13,8 @@ from rich.console import Console
 
 from harness.launch import LaunchError, check_interpreter, lend
 from harness.model import Ceiling
-from harness.run.bench import CANNOT_JUDGE, OK, TOOL_ERROR
 from harness.run.ceilings import CeilingsError, Question, measured
+from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain, console
 
 
 def hold(options: argparse.Namespace) -> int:
@@ -39,8 +39,8 @@ def hold(options: argparse.Namespace) -> int:
             content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
             options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     except (DataError, LaunchError, CeilingsError, OSError) as error:
-        print(f"harness: {error}", file=sys.stderr)
+        complain(error)
         return TOOL_ERROR
     when = f"measured {found.measured}" + ("; --anew measures again" if found.kept else "")
-    show_ceilings(found.ceilings, [*found.warnings, when], Console(width=None if sys.stdout.isatty() else 120))
+    show_ceilings(found.ceilings, [*found.warnings, when], console())
     return OK if found.ceilings else CANNOT_JUDGE

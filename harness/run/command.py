@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import time
@@ -11,19 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from rich.console import Console
-
 from harness.claims import ClaimError
 from harness.launch import LaunchError
-from harness.run.bench import CANNOT_JUDGE, OK, TOOL_ERROR, UnusableGpu, chosen_claims
+from harness.report.words import inert
+from harness.run.bench import UnusableGpu, chosen_claims
 from harness.run.bench import bench as hold_bench
 from harness.run.crew import Crew
+from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR, complain, console, say
 from harness.run.roll_call import CrewError
 from harness.run.saved.report import show
-from harness.run.settings import Settings, UsageError, hertz, seconds
+from harness.run.settings import Settings, UsageError, hertz, seconds, words
 from harness.store import StoreError, run_folders
 
-INTERRUPTED = 130
+_LONGEST = 2000
 
 
 def settings_from(options: argparse.Namespace, benchmarks: Path) -> Settings:
@@ -39,7 +38,7 @@ def settings_from(options: argparse.Namespace, benchmarks: Path) -> Settings:
     return Settings(
         benchmarks=benchmarks,
         results=options.results,
-        select=tuple(word for part in options.select for word in part.split(",") if word),
+        select=words(options.select),
         device=options.device,
         data=data.resolve() if data else None,
         python=options.python,
@@ -47,7 +46,7 @@ def settings_from(options: argparse.Namespace, benchmarks: Path) -> Settings:
         budget=seconds(options.budget) if getattr(options, "budget", None) else None,
         watch=hertz(getattr(options, "watch", None)),
         snapshots=getattr(options, "memory_snapshot", False),
-        trace=tuple(word for part in getattr(options, "trace", ()) for word in part.split(",") if word),
+        trace=words(getattr(options, "trace", ())),
     )
 
 
@@ -60,7 +59,7 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
     try:
         settings = settings_from(options, benchmarks)
         before = set(run_folders(settings.results))
-        live = Live(_console(), settings.seconds)
+        live = Live(console(), settings.seconds)
         status = OK
         if beside := _others():
             live.note(
@@ -76,15 +75,16 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
             live.note(str(error))
             status = CANNOT_JUDGE
         except (CrewError, StoreError) as error:
-            _complain(error)
+            complain(error)
             status = TOOL_ERROR
         finally:
             live.close()
         new = [folder for folder in run_folders(settings.results) if folder not in before]
-        shown = show(new[-1], _console()) if new else OK
+        shown = show(new[-1], console()) if new else OK
         return status or shown  # a tool error or an interrupt says more than the verdicts that were reached before it
     except (UsageError, StoreError, LaunchError, ClaimError) as error:
-        return _complain(error)
+        complain(error)
+        return TOOL_ERROR
 
 
 def _others() -> str:
@@ -105,7 +105,7 @@ def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:
 
     try:
         settings = settings_from(options, benchmarks)
-        claims = chosen_claims(settings)
+        chosen = chosen_claims(settings, complain)
         with TemporaryDirectory(prefix="tipbench-") as scratch:
             python, lent = sys.executable, None
             if settings.python:
@@ -113,34 +113,27 @@ def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:
             with Crew(
                 python, benchmarks, Path(scratch), device=settings.device, data=settings.data, width=1, lent=lent
             ) as crew:
-                called = crew.roll_call(sorted({claim.path for claim in claims}))
-        called.account_for(claims)
+                called = crew.roll_call(sorted({claim.path for claim in chosen.claims}))
+        called.account_for(chosen.claims)
     except (UsageError, ClaimError, LaunchError, CrewError) as error:
-        return _complain(error)
-    for claim in claims:
-        print(f"{claim.name}  {claim.sentence}")
+        complain(error)
+        return TOOL_ERROR
+    for claim in chosen.claims:
+        say(f"{inert(claim.name)}  {inert(claim.sentence, _LONGEST)}")
         prefix = f"{claim.path}::{claim.function}"
         for case, variants in called.cases.items():
             if case.partition("[")[0] == prefix:
                 absent = called.unavailable[case]
                 shown = ", ".join(f"{name} (skipped: {absent[name]})" if name in absent else name for name in variants)
-                print(f"    {case}: {shown}")
+                say(f"    {inert(case)}: {inert(shown, _LONGEST)}")
         for word, cases in (("skipped", called.skipped), ("failed", called.failed)):
             for case, reason in cases.items():
                 if case.partition("[")[0] == prefix:
-                    print(f"    {case}: {word}: {reason}")
-    return CANNOT_JUDGE if called.failed else OK
-
-
-def _console() -> Console:
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "120"))
-    return Console(width=width)
+                    say(f"    {inert(case)}: {word}: {inert(reason, _LONGEST)}")
+    for problem in chosen.problems:
+        complain(problem.message)
+    return CANNOT_JUDGE if called.failed or chosen.problems else OK
 
 
 def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _complain(error: Exception) -> int:
-    print(f"harness: {error}", file=sys.stderr)
-    return TOOL_ERROR

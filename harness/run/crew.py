@@ -190,6 +190,7 @@ class Crew:
             process.channel.send(
                 do=do,
                 cases=plan,
+                claims={case: claim.name for case, claim in claims.items()},
                 seed=self._random.getrandbits(32),
                 invocation=invocation,
                 name=name,

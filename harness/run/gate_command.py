@@ -15,22 +15,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
-from rich.console import Console
-
 from harness import launch
-from harness.claims import ClaimError, read
+from harness.benchmarks import read
+from harness.claims import ClaimError
 from harness.launch import LaunchError
 from harness.loading.machine.cores import usable_cores
 from harness.model import Arm, Claim, GateResult
+from harness.run import output
 from harness.run.arms import NothingToCompare, Prepared, Wanted, Workshop, check_packages, known_to_base, variables_from
 from harness.run.configuration import Configuration, configuration, share
 from harness.run.gate import BUDGET, Asked, gate
+from harness.run.output import CANNOT_JUDGE, INTERRUPTED, TOOL_ERROR
 from harness.run.pair import Introduction, Side
 from harness.run.roll_call import CrewError
-from harness.run.settings import UsageError, hertz, seconds, select
+from harness.run.settings import UsageError, hertz, left_out, seconds, select, words
 from harness.store import StoreError, new_run_folder, write_result
-
-OK, TOOL_ERROR, CANNOT_JUDGE, INTERRUPTED = 0, 2, 3, 130
 
 
 def hold(options: argparse.Namespace, benchmarks: Path) -> int:
@@ -72,10 +71,11 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
         return against_stored(options, benchmarks, claims, settings.thresholds, _finish)
     base = Wanted(options.base, options.base_python, variables_from(options.base_env))
     head = Wanted(None, options.head_python, variables_from(options.head_env))
-    workshop = stack.enter_context(Workshop(tell=lambda text: _console().print(text, highlight=False, soft_wrap=True)))
+    screen = output.console()
+    workshop = stack.enter_context(Workshop(tell=lambda text: screen.print(text, highlight=False, soft_wrap=True)))
     sources = workshop.check_out(base, head, _repository(benchmarks), settings)
     # Before anything is built: what is wrong with them is known early.
-    before, notes = known_to_base(sources, benchmarks, _words(options))
+    before, notes = known_to_base(sources, benchmarks, words(options.select))
     prepared = workshop.build(sources)
     prepared_notes = [*notes, *(note for side in prepared for note in side.notes)]
     asked = Asked(
@@ -142,7 +142,7 @@ def _run(
 
     now = datetime.now(UTC).astimezone()
     folder = new_run_folder(options.results, now)
-    console = _console()
+    console = output.console()
     screen = Progress(console)
     try:
         with screen:
@@ -159,7 +159,7 @@ def _finish(result: GateResult, folder: Path, options: argparse.Namespace) -> in
     from harness.report import gate as forms
     from harness.report.selftest import selftest_line
 
-    console = _console()
+    console = output.console()
     content = json.dumps(forms.document(result), indent=1, allow_nan=False)
     write_result(folder, content)
     wanted: list[tuple[Path | None, Callable[[], str]]] = [
@@ -205,12 +205,15 @@ def _configuration(options: argparse.Namespace, benchmarks: Path) -> Configurati
         raise UsageError(str(error)) from error
 
 
-def _claims(options: argparse.Namespace, benchmarks: Path) -> list[Claim]:
-    return select(read(benchmarks), _words(options))
-
-
-def _words(options: argparse.Namespace) -> tuple[str, ...]:
-    return tuple(word for part in options.select for word in part.split(",") if word)
+def _claims(options: argparse.Namespace, benchmarks: Path) -> tuple[Claim, ...]:
+    """The claims to judge. Raises ClaimError where something that is selected cannot be read."""
+    reading = read(benchmarks)
+    chosen = select(reading, words(options.select))
+    if chosen.problems:
+        raise ClaimError(chosen.complaint())
+    for line in left_out(reading, chosen):
+        output.console(sys.stderr).print(line, highlight=False, markup=False, soft_wrap=True)
+    return chosen.claims
 
 
 def _repository(benchmarks: Path) -> Path:
@@ -247,11 +250,6 @@ def _threads(options: argparse.Namespace) -> dict[str, str]:
     if "OMP_NUM_THREADS" in os.environ:
         return {}
     return {"OMP_NUM_THREADS": str(max(1, usable_cores() - 1))}
-
-
-def _console() -> Console:
-    # A pipe has no width of its own: wide enough that no number is cut.
-    return Console() if sys.stdout.isatty() else Console(width=max(120, int(os.environ.get("COLUMNS", "0"))))
 
 
 def _interrupt(*_: object) -> NoReturn:

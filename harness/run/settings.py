@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.benchmarks import Problem, Reading
 from harness.contest.effort import Effort
 from harness.model import Claim
 
@@ -98,25 +100,42 @@ def hertz(text: str | None) -> float:
     return rate
 
 
-def select(claims: list[Claim], wanted: tuple[str, ...], option: str = "--select") -> list[Claim]:
-    """The claims named: by name, else by how names begin (L: all of L1, L2, ...), else by a part of the path.
+def words(given: Iterable[str]) -> tuple[str, ...]:
+    """What was named behind an option that may be repeated and takes several names, with commas between them."""
+    return tuple(word for part in given for word in part.split(",") if word)
 
-    Raises UsageError naming what there is.
+
+def select(reading: Reading, wanted: Sequence[str], option: str = "--select") -> Reading:
+    """What is named: by name, else by how names begin (L: all of L1, L2, ...), else by a part of the path.
+
+    What cannot be read is named in the same ways. Raises UsageError naming what there is.
     """
-    if not wanted or wanted == ("all",):
-        return claims
-    chosen: dict[str, Claim] = {}
+    if not wanted or tuple(wanted) == ("all",):
+        return reading
+    known: list[Claim | Problem] = [*reading.claims, *reading.problems]
+    chosen: set[Claim | Problem] = set()
     for word in wanted:
         low = word.lower()
         matching = (
-            [c for c in claims if low == c.name.lower()]
-            or [c for c in claims if c.name.lower().startswith(low)]
-            or [c for c in claims if low in f"{c.path}::{c.function}".lower()]
+            [one for one in known if low == one.name.lower()]
+            or [one for one in known if one.name.lower().startswith(low)]
+            or [one for one in known if low in f"{one.path}::{one.function}".lower()]
         )
         if not matching:
-            raise UsageError(f"{option} {word}: no such claim; there are {', '.join(claim.name for claim in claims)}")
-        chosen.update((claim.name, claim) for claim in matching)
-    return [claim for claim in claims if claim.name in chosen]
+            there = ", ".join(claim.name for claim in reading.claims) or "none"
+            unread = f"; what cannot be read:\n{reading.complaint()}" if reading.problems else ""
+            raise UsageError(f"{option} {word}: no such claim; there are {there}{unread}")
+        chosen.update(matching)
+    return replace(
+        reading,
+        claims=tuple(claim for claim in reading.claims if claim in chosen),
+        problems=tuple(problem for problem in reading.problems if problem in chosen),
+    )
+
+
+def left_out(reading: Reading, chosen: Reading) -> list[str]:
+    """Notes on what cannot be read and is not needed."""
+    return [f"not read, and not selected: {one.message}" for one in reading.problems if one not in chosen.problems]
 
 
 def effort(profile: Profile, budget: float, cases: int, *, loader: bool) -> Effort:

@@ -17,6 +17,7 @@ from harness.archive import find, open_entry
 from harness.compare.gate import GateThresholds, rule_for, status_of
 from harness.compare.sequential import level, rule_unpaired
 from harness.compare.throttle import heat, marked_run
+from harness.invoked import advised
 from harness.model import SCHEMA, Arm, ArmFacts, Claim, Gated, GateResult, GateVerdict, Measurement, Status
 from harness.report.gate.progress import Progress
 from harness.report.watching import watch_remarks
@@ -139,7 +140,7 @@ def refuse_other_machine(base: Mapping[str, Any], head: Mapping[str, Any]) -> No
     if differing:
         raise NothingToCompare(
             f"the stored run is from another environment ({'; '.join(differing)}); hold a run here with "
-            "python -m harness bench, or compare with --base REV"
+            f"{advised('bench')}, or compare with --base REV"
         )
 
 

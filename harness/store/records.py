@@ -7,11 +7,21 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from harness.model import SCHEMA, Ceiling, Claim, Expect, Measurement, Status, Trial, Work
+from harness.model import (
+    LARGEST_MARGIN,
+    LONGEST_TIME_LIMIT,
+    SCHEMA,
+    Ceiling,
+    Claim,
+    Expect,
+    Measurement,
+    Status,
+    Trial,
+    Work,
+)
 from harness.store.lines import Record, StoreError
 
 _MOST_INVOCATIONS = 2**31 - 1
-_LARGEST_MARGIN = 1e3
 _WORK = ("items", "bytes", "flops")
 
 NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
@@ -38,8 +48,10 @@ def claim_from(stated: Mapping[str, Any]) -> Claim:
     """The claim in a run's first line. Raises KeyError, TypeError or ValueError for anything else."""
     _check(str, "text", stated, "name", "sentence", "path", "function", "metric")
     _check((int, float), "a number", stated, "margin", "time_limit")
-    if not 0 <= stated["margin"] <= _LARGEST_MARGIN:
+    if not 0 <= stated["margin"] <= LARGEST_MARGIN:
         raise ValueError(f"the margin {stated['margin']} is no share")
+    if not 0 <= stated["time_limit"] <= LONGEST_TIME_LIMIT:
+        raise ValueError(f"the time limit {stated['time_limit']} is no time in seconds")
     return Claim(**{**stated, "expect": Expect(stated["expect"]), "needs": tuple(stated["needs"])})
 
 

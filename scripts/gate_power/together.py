@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from gate_power.live import Call, Decision, Experiment
 from gate_power.neighbour import busy
 from gate_power.repository import make_together
-from harness.claims import read
+from harness.benchmarks import read
 from harness.compare.gate import GateThresholds, status_of
 from harness.loading.machine.cores import usable_cores
 from harness.model import Gated, GateVerdict
@@ -47,7 +47,7 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
     Raises RuntimeError where a contest did not come to its end, and CrewError.
     """
     start = time.perf_counter()
-    (claim,) = read(benchmarks)
+    (claim,) = read(benchmarks).claims
     effort = {clear: effort_for(claim, thresholds.target, clear=clear) for clear in (False, True)}
     with Crew(sys.executable, benchmarks, folder, device="cpu", data=None, width=2) as crew:
         called = crew.roll_call([claim.path])

@@ -9,6 +9,7 @@ from harness.compare.across import Across, Apart, Line
 from harness.compare.columns import Axis
 from harness.compare.columns import Column as Measured
 from harness.compare.evidence import is_exact
+from harness.invoked import advised
 from harness.model import BASELINE, Comparison, Difference, Differs, Direction, Verdict, metric, parameters
 from harness.report import paper
 from harness.report.header import header_lines
@@ -16,12 +17,6 @@ from harness.report.paper import Column, Notes, Paper, Table, Tone
 from harness.report.readings import single
 from harness.report.surroundings import Differing, differing
 from harness.report.words import arrow, effect, inert, interval, step
-
-SEQUENTIAL = (
-    "These runs were held one after the other: whatever the machine did in between is in the ratios, and no statistics "
-    "takes it out. A difference is shown where it lies beyond the claim's margin and beyond what either run wandered "
-    "while it was held. To judge one change, let both take turns: python -m harness gate --base REV"
-)
 
 _MOST_DIFFERING = 40
 _LABEL = 60
@@ -54,6 +49,16 @@ _APART = (
 _NO_DIFFERENCE = (Differs.NOT_SHOWN, Differs.TOO_FEW)
 
 
+def sequential() -> str:
+    """What holds for every comparison of runs that were held one after the other."""
+    return (
+        "These runs were held one after the other: whatever the machine did in between is in the ratios, and no "
+        "statistics takes it out. A difference is shown where it lies beyond the claim's margin and beyond what either "
+        "run wandered while it was held. To judge one change, let both take turns: "
+        f"{advised('gate --base REV')}"
+    )
+
+
 def comparing_paper(found: Across) -> Paper:
     """The whole comparison; its tables are those of `by_claim`, in that order, and of what cannot be compared."""
     notes = Notes()
@@ -72,7 +77,7 @@ def comparing_paper(found: Across) -> Paper:
         tables.append(_separate(found, many=many))
     warnings = list(found.warnings)
     if found.lines and not found.paired:
-        warnings.insert(0, SEQUENTIAL)
+        warnings.insert(0, sequential())
     return Paper(
         title(found),
         (*held(found), *_differs(found)),

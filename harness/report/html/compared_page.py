@@ -12,7 +12,6 @@ from harness.model import Differs, metric, parameters
 from harness.report import paper
 from harness.report.comparing.content import (
     COLUMNS,
-    SEQUENTIAL,
     WORDS,
     better,
     by_claim,
@@ -20,6 +19,7 @@ from harness.report.comparing.content import (
     held,
     memory,
     sentence,
+    sequential,
     word,
 )
 from harness.report.html.forest import Effect, drawable, forest, on_two_scales
@@ -82,8 +82,9 @@ def compared_page(found: Across, told: Paper) -> Page:
 
 def _parts(found: Across, told: Paper, rows: Rows) -> Iterator[Part]:
     effects = {id(line): _effect(line, row) for line, row in rows}
-    warnings = tuple(warning for warning in told.warnings if warning != SEQUENTIAL)
-    said = [SEQUENTIAL] if len(warnings) < len(told.warnings) else []
+    general = sequential()
+    warnings = tuple(warning for warning in told.warnings if warning != general)
+    said = [general] if len(warnings) < len(told.warnings) else []
     known = found.axis is not Axis.VARIANT and all(column.runs[-1].environment for column in found.columns)
     said += [_ALIKE] if known and not differences(found) else []
     yield Part(

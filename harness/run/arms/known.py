@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.model import Arm, Claim
+from harness.benchmarks import Reading
+from harness.model import Arm
 from harness.run.arms.checkout import Sources
 from harness.run.before import Before, read_before
 from harness.run.settings import UsageError, select
@@ -24,11 +25,11 @@ def known_to_base(
     theirs = tree / (benchmarks.relative_to(sources.top) if benchmarks.is_relative_to(sources.top) else "benchmarks")
     base, where = sources.checkouts[Arm.BASE].label, theirs.relative_to(tree).as_posix()
 
-    def choose(claims: list[Claim]) -> list[Claim]:
+    def choose(reading: Reading) -> Reading:
         try:
-            return select(claims, words)
+            return select(reading, words)
         except UsageError:  # base has nothing by that name
-            return []
+            return Reading(theirs)
 
     before = read_before(theirs, benchmarks, choose)
     if before.unreadable:

@@ -9,13 +9,13 @@ from harness.archive import Entry, find, open_entry
 from harness.compare.across import Across, across
 from harness.compare.columns import Axis, columns
 from harness.compare.throttle import marked_run
+from harness.invoked import advised
 from harness.report.comparing.content import comparing_paper
 from harness.report.paper import Paper
 from harness.report.paper.terminal import show_paper
-from harness.run.saved.writing import as_json, check_forms, complain, console, write_forms
+from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain
+from harness.run.saved.writing import as_json, check_forms, console, write_forms
 from harness.store import Run, StoreError
-
-OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -25,7 +25,7 @@ def compare(options: argparse.Namespace) -> int:
         axis = Axis(options.by)
         entries = [find(word, options.results, claims=True) for word in options.runs]
         if len(entries) < 2 and axis is not Axis.VARIANT:
-            raise StoreError("compare takes two runs or more: python -m harness compare latest~1 latest")
+            raise StoreError(f"compare takes two runs or more: {advised('compare latest~1 latest')}")
         runs = [marked_run(open_entry(entry)) for entry in entries]
         labelled = list(zip(_labels(entries), runs, strict=True))
         empty = [label for label, run in labelled if not run.measurements]
@@ -42,7 +42,7 @@ def compare(options: argparse.Namespace) -> int:
     if found.lines:
         return OK
     why = f"{', '.join(empty)} holds no finished measurement" if empty else "these runs have nothing in common"
-    complain(StoreError(f"{why}: nothing could be compared; python -m harness show RUN says what a run holds"))
+    complain(StoreError(f"{why}: nothing could be compared; {advised('show RUN')} says what a run holds"))
     return CANNOT_JUDGE
 
 

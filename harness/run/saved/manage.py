@@ -22,15 +22,15 @@ from harness.archive import (
     set_baseline,
     size,
 )
+from harness.invoked import advised
 from harness.plural import counted
 from harness.report.header import header_lines
 from harness.report.paper import Column, Line, Paper, Table, Tone
 from harness.report.paper.terminal import show_paper
 from harness.report.words import inert, quantity
-from harness.run.saved.writing import complain, console, say
+from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain, say
+from harness.run.saved.writing import console
 from harness.store import StoreError
-
-OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
 
 _COLUMNS = (
     Column("run", "run", foreign=True),
@@ -50,7 +50,7 @@ def runs(options: argparse.Namespace) -> int:
     kept = sorted(path.name for path in place.iterdir() if is_run(path)) if place.is_dir() else []
     rows = [_row(entry) for entry in wanted]
     facts = [("baselines", inert(", ".join(kept)))] if kept else []
-    closing = "" if rows else f"no runs in {inert(options.results)}; make one with: python -m harness bench"
+    closing = "" if rows else f"no runs in {inert(options.results)}; make one with: {advised('bench')}"
     tables = [Table("", _COLUMNS, tuple(rows))] if rows else []
     title = f"{counted(len(rows), 'run')} in {inert(options.results)}"
     show_paper(Paper(title, facts, (), tables, (), closing), console(options))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +12,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from harness.archive import Entry, find, open_entry
-from harness.model import Tuned
-from harness.run.saved.writing import FORMS, as_json, check_forms, complain, console, write_forms
+from harness.invoked import advised
+from harness.model import Status, Tuned
+from harness.plural import counted
+from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain
+from harness.run.saved.writing import FORMS, as_json, check_forms, console, write_forms
 from harness.store import RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
 
 if TYPE_CHECKING:
     from harness.report.content import Content
-
-OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
 
 
 def report(options: argparse.Namespace) -> int:
@@ -36,14 +38,14 @@ def report(options: argparse.Namespace) -> int:
     except StoreError as error:
         complain(error)
         return TOOL_ERROR
-    if not run.measurements:
-        complain(StoreError(f"{run.folder} holds no finished measurement: {_why_empty(run)}"))
-        return CANNOT_JUDGE
     return status
 
 
 def show(folder: Path, screen: Console) -> int:
-    """Print a run; the status says whether something in it was wrong, failed, timed out or lost. Raises StoreError."""
+    """Print a run; the status is 3 if something was wrong, failed, timed out or lost, or if nothing was measured.
+
+    Raises StoreError.
+    """
     return _show(load(folder), screen)[0]
 
 
@@ -55,6 +57,9 @@ def _show(run: Run, screen: Console) -> tuple[int, Content]:
 
     told = content(run)
     show_run(run, screen, told)
+    if not any(measurement.status is Status.MEASURED for measurement in run.measurements):
+        complain(f"{run.folder} holds no finished measurement: {_why_empty(run)}")
+        return CANNOT_JUDGE, told
     return (CANNOT_JUDGE if any(verdict.outcome in BAD for verdict in told.verdicts) else OK), told
 
 
@@ -166,4 +171,9 @@ def _refuse(options: argparse.Namespace, what: str, known: Collection[str]) -> N
 def _why_empty(run: Run) -> str:
     if not run.facts and not run.claims:
         return f"{run.folder / RUN_FILE} is empty, its process died before its first record"
-    return "the run was stopped before the first one, or every claim was skipped; start it again"
+    if run.measurements:
+        counts = Counter(measurement.status for measurement in run.measurements)
+        return ", ".join(f"{counted(count, 'case')} {status}" for status, count in counts.items())
+    if not run.planned:
+        return f"no case was planned; {advised('list --cases')} says what there is"
+    return "the run was stopped before the first one; start it again"

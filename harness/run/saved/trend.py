@@ -11,13 +11,13 @@ from harness.archive import Entry, entries, find, open_entry
 from harness.compare.columns import machine_of
 from harness.compare.comparable import device_kind
 from harness.compare.trend import Trends
+from harness.invoked import advised
 from harness.plural import counted
 from harness.report.paper.terminal import show_paper
 from harness.report.trending.content import Held, trend_paper
-from harness.run.saved.writing import as_json, check_forms, complain, console, write_forms
+from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain
+from harness.run.saved.writing import as_json, check_forms, console, write_forms
 from harness.store import TUNE, Run, StoreError
-
-OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
 
 Kind = tuple[str, str, str]
 """Machine, device, data: runs that differ in one of them have no level in common."""
@@ -67,9 +67,7 @@ def _trend(options: argparse.Namespace) -> int:
         courses = group.trends.courses()
         if not courses:
             asked = f"claims {', '.join(sorted(wanted))}" if wanted else "any claim"
-            complain(
-                StoreError(f"no run of this machine has a level of {asked}; python -m harness list names the claims")
-            )
+            complain(StoreError(f"no run of this machine has a level of {asked}; {advised('list')} names the claims"))
             return CANNOT_JUDGE
         left_out = [_left_out(other, kind, found) for other, found in groups.items() if other != kind]
         left_out += [f"{counted(empty, 'run')} without a finished measurement"] if empty else []
@@ -110,7 +108,7 @@ def _chosen(options: argparse.Namespace) -> list[Entry]:
     if options.last is not None:
         known = known[-options.last :]
     if not known:
-        raise StoreError(f"no runs in {options.results}; make one with: python -m harness bench")
+        raise StoreError(f"no runs in {options.results}; make one with: {advised('bench')}")
     return known
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,12 +12,11 @@ from typing import Any
 from rich.console import Console
 
 from harness.report.files import MissingPackage
-from harness.report.words import inert
+from harness.run import output
 from harness.run.saved.arguments import FILES_ONLY
 from harness.store import StoreError
 
 STDOUT = Path("-")
-_LONGEST = 2000
 
 FORMS = ("markdown", "csv", "parquet", "junit", "benchmark_json", "json", "html")
 
@@ -26,14 +24,7 @@ FORMS = ("markdown", "csv", "parquet", "junit", "benchmark_json", "json", "html"
 def console(options: argparse.Namespace) -> Console:
     """Where people are told: the standard output, or the standard error where a form takes that."""
     stderr = any(getattr(options, form, None) == STDOUT for form in FORMS)
-    file = sys.stderr if stderr else sys.stdout
-    # A pipe has no width of its own: wide enough that little goes below its row.
-    width = None if file.isatty() else _columns(os.environ.get("COLUMNS", ""))
-    return Console(file=file, width=width)
-
-
-def _columns(stated: str) -> int:
-    return max(40, min(1000, int(stated))) if stated.isdecimal() else 120
+    return output.console(sys.stderr if stderr else sys.stdout)
 
 
 def check_forms(options: argparse.Namespace) -> None:
@@ -77,22 +68,7 @@ def as_json(document: Mapping[str, Any]) -> str:
 def _write(path: Path, text: str) -> None:
     ended = text if text.endswith("\n") or not text else f"{text}\n"
     if path == STDOUT:
-        sys.stdout.write(_encodable(ended))
+        sys.stdout.write(output.encodable(ended))
     else:
         # names may hold what no encoding knows
         path.write_text(ended, encoding="utf-8", errors="replace")
-
-
-def say(text: str) -> None:
-    """A line on the standard output, in whatever that can encode."""
-    print(_encodable(text))
-
-
-def _encodable(text: str) -> str:
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
-
-
-def complain(error: Exception) -> None:
-    """What went wrong, on one line of the standard error."""
-    print(f"harness: {inert(error, _LONGEST)}", file=sys.stderr)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
-
-from rich.console import Console
 
 from harness import launch
 from harness.compare.race import RaceRule
@@ -24,14 +21,14 @@ from harness.model import LOADER_KINDS, Setting
 from harness.plural import counted
 from harness.report.plain import document_of
 from harness.report.tuning import Progress, show_tuned
+from harness.run import output
 from harness.run.configuration import share
+from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError, hertz, seconds
 from harness.run.tuning.race import PREFETCH, Axes
 from harness.run.tuning.tune import Asked, tune
 from harness.store import StoreError, new_run_folder, write_tuned
-
-OK, TOOL_ERROR, CANNOT_JUDGE, INTERRUPTED = 0, 2, 3, 130
 
 BUDGET = 300.0
 """Seconds a tuning may take where nobody says how long."""
@@ -49,7 +46,7 @@ def hold(options: argparse.Namespace) -> int:
     try:
         asked = _asked(options)
         folder = new_run_folder(options.results, datetime.now(UTC).astimezone())
-        console = _console()
+        console = output.console()
         workers = _numbers(options.workers, "--workers", 0) if options.workers else None
         with Progress(console) as screen:
             tuned = tune(asked, folder, screen, lambda told, asked: axes_of(told, asked, workers))
@@ -161,10 +158,6 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}; everything measured is kept") from error
-
-
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=max(120, int(os.environ.get("COLUMNS", "0"))))
 
 
 def _interrupt(*_: object) -> NoReturn:
