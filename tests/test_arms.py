@@ -1022,7 +1022,7 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
         (
             {"benchmarks/bench_a.py": "def bench_a(contest): ...\n", "benchmarks/bench_old.py": "print 'old'\n"},
             {"bench_a.py::bench_a"},
-            r"cannot be read, so that nothing in it counts as new: benchmarks/bench_old.py .* \(in main",
+            r"cannot be read, so that nothing in it counts as new: benchmarks/bench_old.py:1: .* \(in main",
         ),
     ],
     ids=["no-folder", "another-tools", "asv", "ours", "unreadable"],
