@@ -38,7 +38,6 @@ from harness.run.arms import (
     variables_from,
     workshop,
 )
-from harness.run.arms.project import Project, satisfied
 from harness.run.arms.repository import GitFailed, Repository
 from harness.run.arms.scratch import Scratch, remove_stale, undisturbed
 from harness.run.configuration import Configuration, configuration
@@ -251,8 +250,16 @@ def test_each_arm_imports_its_own_build(built: Repo, place: Path, installer: str
 
 
 def test_what_is_no_project_is_put_on_the_path(tmp_path: Path) -> None:
-    """Without a build everything in the checkout, src included, is imported from it, and never from elsewhere."""
-    files = {**PLAIN, "src/deep.py": "IT = 1\n", "layers.py": "IT = 1\n", "parcel/__init__.py": "import deep, layers\n"}
+    """Without a build system everything in the checkout is imported from it, src included, and never from elsewhere."""
+    stated = f'{PLAIN["pyproject.toml"]}[project]\nname = "parcel"\nversion = "1"\n'
+    more = {"pyproject.toml": stated, "configs/a.yaml": "", "data/a.txt": "", "exp/__init__.py": ""}
+    files = {
+        **PLAIN,
+        **more,
+        "src/deep.py": "IT = 1\n",
+        "layers.py": "IT = 1\n",
+        "parcel/__init__.py": "import deep, layers\n",
+    }
     repo = Repo(tmp_path / "a project", files)
     repo.write({"src/deep.py": "IT = 2\n", "layers.py": "IT = 2\n"})
     with Workshop() as made:
@@ -726,65 +733,6 @@ def test_uv_is_found_as_a_module_and_on_the_path(tmp_path: Path, monkeypatch: py
     assert build.uv() == []
     monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: name == "uv" or None)
     assert build.uv() == [sys.executable, "-m", "uv"]
-
-
-@pytest.mark.parametrize(
-    ("files", "installable"),
-    [
-        ({"pyproject.toml": "[build-system]\n"}, True),
-        ({"pyproject.toml": "[project]\nname = 'x'\n"}, True),
-        ({"setup.py": ""}, True),
-        ({"pyproject.toml": "[tool.harness]\n"}, False),
-        ({"pyproject.toml": "[project]\nname = 'x'\n[tool.uv]\npackage = false\n"}, False),
-        ({"pyproject.toml": "[build-system]\n[tool.poetry]\npackage-mode = false\n"}, False),
-        ({"pyproject.toml": "tool = 3\n"}, False),
-        ({"pyproject.toml": "no toml"}, False),
-        ({}, False),
-    ],
-)
-def test_what_can_be_installed(tmp_path: Path, files: Mapping[str, str], installable: bool) -> None:
-    """A project says how it is built or what it is, and not that it is no package."""
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    assert Project(tmp_path).installable is installable
-
-
-def test_what_a_project_states(tmp_path: Path) -> None:
-    """Dependencies are known unless only the build tells; a project that names no backend is setuptools' to build."""
-    file = tmp_path / "pyproject.toml"
-    file.write_text("[project]\nname = 'x'\ndependencies = ['a>=1']\n")
-    assert Project(tmp_path).dependencies == ["a>=1"]
-    assert Project(tmp_path).build_requirements == ["setuptools>=40.8.0"]
-    file.write_text("[project]\nname = 'x'\ndynamic = ['dependencies']\n[build-system]\nrequires = ['b']\n")
-    assert Project(tmp_path).dependencies is None
-    assert Project(tmp_path).build_requirements == ["b"]
-    file.unlink()
-    assert Project(tmp_path).dependencies is None
-
-
-@pytest.mark.parametrize(
-    ("requirements", "met"),
-    [
-        ([], True),
-        (["Some.Thing>=1"], True),
-        (["some-thing>=3"], False),
-        (["absent"], False),
-        (["some-thing", "absent; python_version < '3'"], True),
-        (["some-thing @ https://example.org/x.whl"], False),
-        (["not a requirement"], False),
-        (["early>=2.0rc1"], True),
-        (["setuptools>=61"], False),
-        (["setuptools", "wheel"], False),
-        (["odd>=1"], False),
-    ],
-)
-def test_what_a_build_needs_is_there(requirements: list[str], met: bool) -> None:
-    """Names are normalised, versions and markers count, and setuptools of old need wheel beside them."""
-    versions = {"some-thing": "2.0", "early": "2.0rc1", "setuptools": "65.5.0", "odd": "no version"}
-    assert satisfied(requirements, versions) is met
-    if requirements == ["setuptools>=61"]:
-        assert satisfied(requirements, {**versions, "wheel": "0.40"})
-        assert satisfied(requirements, {"setuptools": "70.1.0"})
 
 
 # --- interpreters and variables ---------------------------------------------------------------------------------------

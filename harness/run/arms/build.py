@@ -16,12 +16,11 @@ from pathlib import Path
 
 from harness.launch import LaunchError
 from harness.processes import Guard, LiveProcess, exit_reason
+from harness.run.arms.complaint import complaint
 from harness.run.arms.interpreter import Interpreter
 from harness.run.arms.own_first import install
 from harness.run.arms.project import Project, normal, satisfied
 from harness.run.arms.repository import without_git
-
-_LAST_LINES = 15
 
 _ELSEWHERE = frozenset({
     "CONDA_PREFIX", "VIRTUAL_ENV", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIRE_VIRTUALENV", "PIP_ROOT", "PIP_TARGET",
@@ -81,7 +80,7 @@ def build(job: Job, project: Project, constraints: Path | None) -> None:
     """Build a project and install it into the arm's environment.
 
     Without constraints nothing else is installed; with them, what it depends on comes first, so that it is built
-    in the presence of what it will run with. Raises LaunchError with the command and its last words.
+    in the presence of what it will run with. Raises LaunchError with the command and its errors.
     """
     installer = _uv(job, project) if uv() else _pip(job)
     isolated = not satisfied(project.build_requirements, _versions(job))
@@ -183,6 +182,6 @@ def _run(job: Job, command: Sequence[str], folder: Path, to: str) -> None:
     finally:
         process.end()
     if status:
-        lines = log.read_bytes()[before:].decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+        lines = log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
         head = f"cannot {to} {job.whose}: {exit_reason(status)}"
-        raise LaunchError("\n  ".join([head, f"$ {shlex.join(command)}", *lines]))
+        raise LaunchError("\n  ".join([head, f"$ {shlex.join(command)}", *complaint(lines)]))

@@ -16,6 +16,17 @@ _LEGACY = ("setuptools>=40.8.0",)
 """What builds a project that does not say what does."""
 
 
+_NO_PACKAGE: tuple[tuple[tuple[str, ...], object], ...] = (
+    (("uv", "package"), False),
+    (("poetry", "package-mode"), False),
+    (("pdm", "distribution"), False),
+    (("pdm", "package-type"), "application"),
+    (("hatch", "envs", "default", "skip-install"), True),
+    (("hatch", "envs", "default", "detached"), True),
+)
+"""How each tool is told, in [tool], that a project is not installed; all but hatch's say that it is no package."""
+
+
 class Project:
     """A folder with a pyproject.toml or a setup.py, or neither."""
 
@@ -28,11 +39,20 @@ class Project:
 
     @property
     def installable(self) -> bool:
-        """Whether it says how it is built or what it is, and not that it is no package."""
+        """Whether it says how it is built, and not that it is no package: else it is put on the path as it is."""
         tools = _table(self._stated, "tool")
-        if _table(tools, "uv").get("package") is False or _table(tools, "poetry").get("package-mode") is False:
+        if any(_at(tools, path) == value for path, value in _NO_PACKAGE):
             return False
-        return bool({"build-system", "project"} & self._stated.keys()) or (self.folder / "setup.py").is_file()
+        return (
+            "build-system" in self._stated
+            or _table(tools, "uv").get("package") is True
+            or "setuptools" in tools
+            or (self.folder / "setup.py").is_file()
+            or (
+                (self.folder / "setup.cfg").is_file()
+                and "[metadata]" in (self.folder / "setup.cfg").read_text(encoding="utf-8", errors="replace")
+            )
+        )
 
     @property
     def sources(self) -> list[Path]:
@@ -76,6 +96,12 @@ def normal(name: str) -> str:
 def _table(within: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     found = within.get(key)
     return found if isinstance(found, dict) else {}
+
+
+def _at(within: Mapping[str, Any], path: Sequence[str]) -> object:
+    for key in path[:-1]:
+        within = _table(within, key)
+    return within.get(path[-1])
 
 
 def _strings(found: object) -> list[str]:
