@@ -271,6 +271,73 @@ def test_what_is_no_project_is_put_on_the_path(tmp_path: Path) -> None:
             assert path[-2:] == [str(arm.tree), f"{arm.tree}/src"]
 
 
+def test_a_sibling_is_each_sides_own(tmp_path: Path, foreign: str, any_installer: None) -> None:
+    """A dependency that is a project of the repository is under test, too: neither side has the user's editable one."""
+    sibling = {
+        f"libs/sib/{name}".replace("parcel", "sib"): text.replace("parcel", "sib") for name, text in BUILT.items()
+    }
+    stated = BUILT["pyproject.toml"].replace('version = "1"', 'version = "1"\ndependencies = ["sib", "flat"]')
+    sources = '[tool.uv.sources]\nsib = {path = "libs/sib"}\nflat = {path = "libs/flat"}\n'
+    repo = Repo(
+        tmp_path / "a project",
+        {
+            **BUILT,
+            **sibling,
+            "pyproject.toml": stated + sources,
+            "libs/flat/flat.py": "IT = 1\n",
+            "libs/flat/pyproject.toml": '[project]\nname = "flat"\nversion = "1"\n',
+        },
+    )
+    site = next((Path(foreign).parents[1]).glob("lib/python*/site-packages"))
+    (site / "editable.pth").write_text(f"{repo.folder}/libs/sib\n{repo.folder}/libs/flat\n")
+    repo.write({"libs/sib/sib/__init__.py": "STEPS = 105\n", "libs/flat/flat.py": "IT = 2\n"})
+    with Workshop() as made:
+        base, head = prepare(made, repo, Wanted("main", python=foreign), Wanted(python=foreign))
+        script = "import sib, flat, parcel; print(sib.STEPS, flat.IT, parcel.STEPS); print(sib.__file__)"
+        for arm, values in ((base, "100 1 100"), (head, "105 2 100")):
+            said = ask(arm, script, repo.folder)
+            assert said[0] == values
+            assert Path(said[1]).is_relative_to(arm.home / "env")
+            assert "built from either side's own revision, too: sib (libs/sib), flat (libs/flat)" in arm.notes
+        equal = imported(base, ["parcel"], repo.folder), imported(head, ["parcel"], repo.folder)
+        assert equal[0][0].digest == equal[1][0].digest
+        assert check_packages(base, head, *equal) == ()  # the siblings are what is compared
+        assert [base.siblings[name] == head.siblings[name] for name in ("sib", "flat")] == [False, False]
+        with pytest.raises(NothingToCompare):
+            check_packages(base, replace(head, siblings=base.siblings), *equal)
+
+
+def test_what_is_editable_in_the_repository_is_each_sides_own(plain: Repo, foreign: str) -> None:
+    """What an editable install or PYTHONPATH brings from the user's checkout is the side's; ignored files stay."""
+    plain.commit({"libs/by_path/one.py": "IT = 1\n", "libs/by_finder/two/__init__.py": "IT = 1\n"})
+    plain.write({
+        "libs/by_path/one.py": "IT = 2\n",
+        "libs/by_finder/two/__init__.py": "IT = 2\n",
+        "libs/by_path/only_head.py": "",
+        "ignored/made.py": "IT = 0\n",
+    })  # fmt: skip
+    site = next((Path(foreign).parents[1]).glob("lib/python*/site-packages"))
+    finder = f"""
+import sys
+from importlib.machinery import PathFinder
+MAPPING = {{"two": "{plain.folder}/libs/by_finder/two"}}
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return PathFinder.find_spec(name, [MAPPING[name].rpartition("/")[0]]) if name in MAPPING else None
+sys.meta_path.append(Finder)
+"""
+    (site / "__editable___two_finder.py").write_text(finder)
+    (site / "two.pth").write_text("import __editable___two_finder\n")
+    (site / "one.pth").write_text(f"{plain.folder}/libs/by_path\n{plain.folder}/ignored\n")
+    script = "import one, two, made; print(one.IT, two.IT, made.IT); from importlib.util import find_spec"
+    with Workshop() as made:
+        arms = prepare(made, plain, Wanted("main", python=foreign), Wanted(python=foreign))
+        for arm, values in zip(arms, ("1 1 0 False", "2 2 0 True"), strict=True):
+            said = ask(arm, f"{script}; print(find_spec('only_head') is not None)", plain.folder)
+            assert " ".join(said) == values
+
+
 def test_the_harness_is_always_this_one(tmp_path: Path) -> None:
     """A revision that has a package of that name, this very project say, is measured by the harness of head."""
     repo = Repo(tmp_path / "a project", {**PLAIN, "harness/__init__.py": "raise RuntimeError\n"})

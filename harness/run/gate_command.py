@@ -77,7 +77,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
     # Before anything is built: what is wrong with them is known early.
     before, notes = known_to_base(sources, benchmarks, words(options.select))
     prepared = workshop.build(sources)
-    prepared_notes = [*notes, *(note for side in prepared for note in side.notes)]
+    prepared_notes = [*notes, *dict.fromkeys(note for side in prepared for note in side.notes)]
     asked = Asked(
         benchmarks,
         claims,

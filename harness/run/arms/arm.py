@@ -36,7 +36,7 @@ class Prepared:
     checkout, and in it a ``project``, the folder that the pyproject.toml in use is in. ``lent`` says that the
     interpreter is not ours and needs `harness.launch.lend`. ``interpreter`` is the prefix and version of the one that
     the arm is built on, ``shown`` the variables that were asked for, ``pins`` a digest of the constraints that it was
-    installed under.
+    installed under, ``siblings`` digests of the projects that were built with it, by name.
     """
 
     arm: Arm
@@ -50,6 +50,7 @@ class Prepared:
     interpreter: str = ""
     shown: Mapping[str, str] = field(default_factory=dict)
     pins: str = ""
+    siblings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

@@ -6,12 +6,14 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
 from harness.launch import LaunchError
@@ -19,8 +21,9 @@ from harness.processes import Guard, LiveProcess, exit_reason
 from harness.run.arms.complaint import complaint
 from harness.run.arms.interpreter import Interpreter
 from harness.run.arms.own_first import install
-from harness.run.arms.project import Project, normal, satisfied
+from harness.run.arms.project import Project, named, normal, satisfied
 from harness.run.arms.repository import without_git
+from harness.run.arms.siblings import Sibling
 
 _ELSEWHERE = frozenset({
     "CONDA_PREFIX", "VIRTUAL_ENV", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIRE_VIRTUALENV", "PIP_ROOT", "PIP_TARGET",
@@ -76,16 +79,19 @@ def make_environment(job: Job) -> Path:
     return packages
 
 
-def build(job: Job, project: Project, constraints: Path | None) -> None:
+def build(job: Job, project: Project, constraints: Path | None, besides: Collection[str] = ()) -> None:
     """Build a project and install it into the arm's environment.
 
     Without constraints nothing else is installed; with them, what it depends on comes first, so that it is built
-    in the presence of what it will run with. Raises LaunchError with the command and its errors.
+    in the presence of what it will run with; all but the distributions ``besides``, which are there. Raises
+    LaunchError with the command and its errors.
     """
     installer = _uv(job, project) if uv() else _pip(job)
     isolated = not satisfied(project.build_requirements, _versions(job))
     under = [] if constraints is None else ["--constraint", str(constraints)]
     needed = [] if constraints is None else project.dependencies
+    if needed:
+        needed = [text for text in needed if named(text) not in besides]
     if needed:
         _run(job, [*installer.install, *under, *needed], installer.folder, "install the dependencies of")
     # Nothing is isolated where all that the build needs is there: extensions are built against the torch in use.
@@ -97,9 +103,30 @@ def build(job: Job, project: Project, constraints: Path | None) -> None:
     _run(job, [*command, str(project.folder)], installer.folder, "build")
 
 
+def contents(packages: Path, sibling: Sibling) -> str:
+    """What tells one state of a sibling from another: the files that were installed, or those that are on the path."""
+    for distribution in distributions(path=[str(packages)]):
+        if normal(distribution.metadata["Name"]) == sibling.name:
+            named = [(str(file), Path(str(file.locate()))) for file in distribution.files or ()]
+            break
+    else:
+        named = [(str(file.relative_to(sibling.folder)), file) for file in sibling.folder.rglob("*.py")]
+    # What the installer says of where it came from tells nothing.
+    lines = [
+        f"{name}={_sha256(file)}"
+        for name, file in named
+        if not re.search(r"\.dist-info|\.pyc$", name) and file.is_file()
+    ]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
 def digest_of(constraints: Path | None) -> str:
     """What tells one file of constraints from another; nothing where there is none."""
-    return "" if constraints is None else hashlib.sha256(constraints.read_bytes()).hexdigest()
+    return "" if constraints is None else _sha256(constraints)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +145,8 @@ class _Installer:
 def _uv(job: Job, project: Project) -> _Installer:
     install = [*uv(), "pip", "install", "--python", job.python]
     # The project's own settings of uv count, and are looked for from where it runs.
-    return _Installer(install, [*install, "--no-deps"], project.folder, "--no-cache")
+    folder = project.folder if project.folder.is_dir() else project.folder.parent
+    return _Installer(install, [*install, "--no-deps"], folder, "--no-cache")
 
 
 def _pip(job: Job) -> _Installer:

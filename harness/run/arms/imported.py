@@ -52,7 +52,12 @@ def check_packages(
 
 
 def _else_equal(base: Prepared, head: Prepared) -> bool:
-    return base.interpreter == head.interpreter and base.pins == head.pins and same_variables(base.shown, head.shown)
+    return (
+        base.interpreter == head.interpreter
+        and base.pins == head.pins
+        and base.siblings == head.siblings
+        and same_variables(base.shown, head.shown)
+    )
 
 
 def _within(file: Path, home: Path) -> bool:

@@ -22,6 +22,8 @@ from importlib.machinery import PathFinder
 OWN = {own!r}
 UNDER_TEST = {under_test!r}
 HARNESS = {harness!r}
+BEHIND = {behind!r}
+MOVED = {moved!r}
 
 
 class OwnFirst:
@@ -43,8 +45,26 @@ class OwnFirst:
         return spec
 
 
-for folder in {behind!r}:
+def moved(path):
+    """What lies in the user's checkout, the packages of an environment apart, lies in the arm's own."""
+    within = os.path.abspath(path)
+    for top, own, head in MOVED:
+        below = os.path.relpath(within, top)
+        kept = any(within == folder or within.startswith(folder + os.sep) for folder in BEHIND)
+        # What git ignores is in no checkout of ours.
+        if not below.startswith(os.pardir) and not kept and os.path.exists(os.path.join(head, below)):
+            return os.path.normpath(os.path.join(own, below))
+    return path
+
+
+for folder in BEHIND:
     site.addsitedir(folder)
+sys.path[:] = [moved(path) for path in sys.path]
+for name, module in list(sys.modules.items()):
+    if name.startswith("__editable___"):  # setuptools' editable installs have a finder each
+        for places in (getattr(module, "MAPPING", {{}}), getattr(module, "NAMESPACES", {{}})):
+            for package, place in list(places.items()):
+                places[package] = moved(place) if isinstance(place, str) else [moved(path) for path in place]
 if UNDER_TEST:
     sys.meta_path.insert(0, OwnFirst)
     for name in UNDER_TEST:
@@ -61,11 +81,14 @@ def install(
     own: Sequence[Path] = (),
     under_test: Sequence[str] = (),
     last: Sequence[Path] = (),
+    moved: tuple[Path, Path, Path] | None = None,
 ) -> None:
     """Let an environment with these site-packages see the folders ``behind`` its own, .pth files included.
 
     With ``under_test``, those packages come from the ``own`` folders or not at all, and other top-level modules from
-    there before anywhere else; ``last`` ends sys.path. The harness is always this one. Replaces what was there before.
+    there before anywhere else; ``last`` ends sys.path. ``moved`` are the user's checkout, the arm's own and head's:
+    what PYTHONPATH or an editable install would import from the first comes from the second, where the third has it.
+    The harness is always this one. Replaces what was there before.
     """
     text = _MODULE.format(
         own=[str(folder) for folder in own],
@@ -73,6 +96,7 @@ def install(
         harness=str(Path(harness.__file__).resolve().parents[1]),
         behind=list(behind),
         last=[str(folder) for folder in last],
+        moved=[] if moved is None else [tuple(map(str, moved))],
     )
     (site / f"{_NAME}.py").write_text(text, encoding="utf-8")
     (site / f"{_NAME}.pth").write_text(f"import {_NAME}\n", encoding="utf-8")

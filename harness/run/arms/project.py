@@ -16,13 +16,13 @@ _LEGACY = ("setuptools>=40.8.0",)
 """What builds a project that does not say what does."""
 
 
-_NO_PACKAGE: tuple[tuple[tuple[str, ...], object], ...] = (
-    (("uv", "package"), False),
-    (("poetry", "package-mode"), False),
-    (("pdm", "distribution"), False),
-    (("pdm", "package-type"), "application"),
-    (("hatch", "envs", "default", "skip-install"), True),
-    (("hatch", "envs", "default", "detached"), True),
+_NO_PACKAGE: tuple[tuple[tuple[str, ...], str, object], ...] = (
+    (("uv",), "package", False),
+    (("poetry",), "package-mode", False),
+    (("pdm",), "distribution", False),
+    (("pdm",), "package-type", "application"),
+    (("hatch", "envs", "default"), "skip-install", True),
+    (("hatch", "envs", "default"), "detached", True),
 )
 """How each tool is told, in [tool], that a project is not installed; all but hatch's say that it is no package."""
 
@@ -32,20 +32,22 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._stated: Mapping[str, Any] = {}
+        self.stated: Mapping[str, Any] = {}
         # What is no TOML is the installer's to complain about.
         with suppress(OSError, ValueError):
-            self._stated = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+            self.stated = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
 
     @property
     def installable(self) -> bool:
         """Whether it says how it is built, and not that it is no package: else it is put on the path as it is."""
-        tools = _table(self._stated, "tool")
-        if any(_at(tools, path) == value for path, value in _NO_PACKAGE):
+        if self.folder.is_file():  # a wheel or a source archive
+            return True
+        tools = table(self.stated, "tool")
+        if any(table(tools, *path).get(key) == value for path, key, value in _NO_PACKAGE):
             return False
         return (
-            "build-system" in self._stated
-            or _table(tools, "uv").get("package") is True
+            "build-system" in self.stated
+            or table(tools, "uv").get("package") is True
             or "setuptools" in tools
             or (self.folder / "setup.py").is_file()
             or (
@@ -55,6 +57,17 @@ class Project:
         )
 
     @property
+    def name(self) -> str:
+        """Its distribution's name as the index spells it; nothing where it states none."""
+        named = table(self.stated, "project").get("name") or table(self.stated, "tool", "poetry").get("name")
+        return normal(named) if isinstance(named, str) else ""
+
+    @property
+    def workspace(self) -> Mapping[str, Any]:
+        """What it tells uv of a workspace; empty where it is no root of one."""
+        return table(self.stated, "tool", "uv", "workspace")
+
+    @property
     def sources(self) -> list[Path]:
         """The folders that imports start from where it is not installed."""
         return [folder for folder in (self.folder, self.folder / "src") if folder.is_dir()]
@@ -62,7 +75,7 @@ class Project:
     @property
     def dependencies(self) -> list[str] | None:
         """What it needs to run; None where only building it tells."""
-        project = _table(self._stated, "project")
+        project = table(self.stated, "project")
         if not project or "dependencies" in _strings(project.get("dynamic", [])):
             return None
         return _strings(project.get("dependencies", []))
@@ -70,7 +83,7 @@ class Project:
     @property
     def build_requirements(self) -> list[str]:
         """What building it takes, as it states it."""
-        return _strings(_table(self._stated, "build-system").get("requires", list(_LEGACY)))
+        return _strings(table(self.stated, "build-system").get("requires", list(_LEGACY)))
 
 
 def satisfied(requirements: Sequence[str], versions: Mapping[str, str]) -> bool:
@@ -88,20 +101,23 @@ def satisfied(requirements: Sequence[str], versions: Mapping[str, str]) -> bool:
     return alone or "wheel" in versions
 
 
+def named(requirement: str) -> str:
+    """The distribution that a requirement begins with, as the index spells it."""
+    found = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
+    return normal(found[1]) if found else ""
+
+
 def normal(name: str) -> str:
     """A distribution's name as the index spells it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _table(within: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = within.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _at(within: Mapping[str, Any], path: Sequence[str]) -> object:
-    for key in path[:-1]:
-        within = _table(within, key)
-    return within.get(path[-1])
+def table(within: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """The table at that path of keys; an empty one where there is none."""
+    for key in path:
+        found = within.get(key)
+        within = found if isinstance(found, dict) else {}
+    return within
 
 
 def _strings(found: object) -> list[str]:

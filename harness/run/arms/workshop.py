@@ -13,13 +13,14 @@ from harness.launch import LaunchError, measuring_environment
 from harness.model import Arm
 from harness.processes import Guard
 from harness.run.arms.arm import NothingToCompare, Prepared, Wanted, same_variables
-from harness.run.arms.build import Job, build, digest_of, make_environment
+from harness.run.arms.build import Job, build, contents, digest_of, make_environment
 from harness.run.arms.checkout import Checkout, Sources
 from harness.run.arms.interpreter import Interpreter, interpreter
 from harness.run.arms.own_first import install
 from harness.run.arms.project import Project
 from harness.run.arms.repository import GitFailed, Repository
 from harness.run.arms.scratch import Scratch, remove_stale, undisturbed
+from harness.run.arms.siblings import Place, Sibling, editable_in, siblings
 from harness.run.configuration import Configuration
 from harness.run.settings import UsageError
 
@@ -161,14 +162,19 @@ class Workshop:
         project = Project(tree / sources.below)
         label = ", ".join([checkout.label, *_besides(wanted, on)])
         job = Job(f"{arm}, {label}", self._home(arm), on, wanted.variables, self._guard)
+        family, notes = siblings(project, Place(tree, sources.top, job.whose), editable_in(on.sites, sources.top))
         packages = make_environment(job)
-        constraints, notes = _constraints(configuration, arm, project, head)
-        if project.installable:
-            build(job, project, constraints)
-        own = [packages] if project.installable else project.sources
+        parts = [(Project(one.folder), replace(job, whose=f"{one.name} for {job.whose}")) for one in family]
+        parts.append((project, job))
+        built = [(part, its) for part, its in parts if part.installable]
+        constraints, more = _constraints(configuration, arm, project, head) if built else (None, ())
+        for part, its in built:
+            build(its, part, constraints, {one.name for one in family})
+        own_path = [folder for part, _ in parts if not part.installable for folder in part.sources]
+        own = [*([packages] if built else []), *own_path]
         # Whatever benchmarks import beside packages comes from head, as they do.
-        install(packages, behind=on.sites, own=own, under_test=configuration.under_test, last=[head])
-        own_path = [] if project.installable else own
+        moved = (sources.top, tree, sources.trees[Arm.HEAD])
+        install(packages, behind=on.sites, own=own, under_test=configuration.under_test, last=[head], moved=moved)
         path = wanted.variables.get("PATH", os.environ.get("PATH", os.defpath))
         return replace(
             self._as_it_is(arm, wanted, on),
@@ -182,7 +188,8 @@ class Workshop:
             tree=tree,
             project=project.folder,
             pins=digest_of(constraints),
-            notes=notes,
+            siblings={one.name: contents(packages, one) for one in family},
+            notes=(*more, *notes, *_told(family, tree)),
         )
 
     def _as_it_is(self, arm: Arm, wanted: Wanted, on: Interpreter) -> Prepared:
@@ -253,6 +260,12 @@ def _besides(wanted: Wanted, on: Interpreter) -> list[str]:
     return [*python, *(f"{name}={value}" for name, value in wanted.variables.items())]
 
 
+def _told(family: Sequence[Sibling], tree: Path) -> Iterator[str]:
+    if family:
+        names = ", ".join(f"{one.name} ({one.folder.relative_to(tree)})" for one in family)
+        yield f"built from either side's own revision, too: {names}"
+
+
 def _below(top: Path, configuration: Configuration) -> Path:
     """Where in the repository the project is."""
     folder = configuration.file.parent if configuration.file else top
@@ -267,7 +280,7 @@ def _constraints(
     Raises UsageError.
     """
     name = configuration.pins
-    if name is None or not project.installable:
+    if name is None:
         return None, ()
     if (project.folder / name).is_file():
         return project.folder / name, ()
