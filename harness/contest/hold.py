@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from random import Random
 
 from harness.contest.agreement import Agreement
@@ -26,15 +26,16 @@ def hold(
     now: Callable[[], float],
     random: Random,
     weigh: Weigh = Weigh.NOTHING,
-    energy: bool = False,
+    aside: AbstractContextManager[object] | None = None,
     blocks: list[tuple[float, float]] | None = None,
     snapshot: Callable[[Entrant], object] | None = None,
 ) -> tuple[list[Trial], list[str]]:
     """Hold the contest of one case; the trials in the given order, and warnings.
 
     A variant that disagrees, raises or runs out of time leaves the contest; the others go on. ``blocks`` is filled with
-    the moments, by ``now``, from and to which each block lasted that counts; ``snapshot`` is called with every entrant
-    that was weighed. Raises BaselineFailed.
+    the moments, by ``now``, from and to which each block lasted that counts; ``aside`` is entered around the weighing,
+    which is no part of what the contest costs; ``snapshot`` is called with every entrant that was weighed. Raises
+    BaselineFailed.
     """
     entries = {entrant.name: Entry(entrant) for entrant in entrants}
     warnings: list[str] = []
@@ -46,7 +47,8 @@ def hold(
         _warm_up(entries, effort, now, random, warnings)
         _measure(entries, effort, now, random, warnings, [] if blocks is None else blocks)
         if weigh is Weigh.ALLOCATOR:
-            weigh_all(entries, warnings, energy=energy, snapshot=snapshot)
+            with aside or nullcontext():
+                weigh_all(entries, warnings, snapshot=snapshot)
     return [entry.trial(expect[name]) for name, entry in entries.items()], warnings
 
 

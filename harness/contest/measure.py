@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,8 @@ class Asked:
 class Terms:
     """How one case is to be measured in this invocation.
 
-    ``variants`` are those still undecided (None: all); ``memory`` asks for the pass that finds peak bytes;
+    ``variants`` are those still undecided (None: all); ``memory`` asks for the pass that finds peak bytes, which is no
+    part of the measurement's seconds;
     ``seat`` says how to start a live process for a variant set apart; ``snapshots`` is the run's folder where snapshots
     of the allocator are asked for.
     """
@@ -79,6 +80,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
     ]
     present = {name: given for name, given in wanted.items() if isinstance(given, Variant)}
     blocks: list[tuple[float, float]] = []
+    aside: list[float] = []
 
     def ended(
         status: Status, reason: str = "", trials: Sequence[Trial] = (), warnings: Sequence[str] = ()
@@ -91,7 +93,8 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
             reason,
             tuple(trials),
             asked.work,
-            perf_counter() - start,
+            # What another unit would cost, which weighs nothing.
+            perf_counter() - start - sum(aside),
             warnings=tuple(warnings),
             blocks=tuple((round(begin, 6), round(end, 6)) for begin, end in blocks),
         )
@@ -103,9 +106,8 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
     random = Random(terms.seed ^ seed_of(case))
     try:
         with ExitStack() as stack:
-            entrants = _entrants(claim, present, terms, stack, random)
             trials, warnings = hold(
-                entrants,
+                entrants(claim, present, terms, stack, random),
                 Agreement(asked.same),
                 reference=asked.reference,
                 expect=asked.expect,
@@ -113,7 +115,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
                 now=monotonic,  # other processes' clock too: whoever watches says what happened in which block
                 random=random,
                 weigh=Weigh.NOTHING if not terms.memory else Weigh.PROCESSES if claim.loader else Weigh.ALLOCATOR,
-                energy=asked.work.flops > 0,  # seconds a variant on a GPU: where arithmetic is what counts
+                aside=_noting(aside),
                 blocks=blocks,
                 snapshot=partial(_take_snapshot, terms.snapshots, case) if terms.snapshots else None,
             )
@@ -135,9 +137,20 @@ def _without_contest(present: Mapping[str, Variant], asked: Asked, status: Statu
     return [Trial(name, status, reason, asked.expect[name]) for name in present if name != BASELINE]
 
 
-def _entrants(
+@contextmanager
+def _noting(spent: list[float]) -> Iterator[None]:
+    """Note the seconds that the inside takes."""
+    start = perf_counter()
+    try:
+        yield
+    finally:
+        spent.append(perf_counter() - start)
+
+
+def entrants(
     claim: Claim, present: Mapping[str, Variant], terms: Terms, stack: ExitStack, random: Random
 ) -> Sequence[Entrant]:
+    """The variants where they are measured, in this process or in live ones that end with the stack."""
     from harness.probes import ProcessTree
 
     if claim.apart:

@@ -21,15 +21,11 @@ class Weigh(Enum):
 
 
 def weigh_all(
-    entries: Mapping[str, Entry],
-    warnings: list[str],
-    *,
-    energy: bool,
-    snapshot: Callable[[Entrant], object] | None,
+    entries: Mapping[str, Entry], warnings: list[str], *, snapshot: Callable[[Entrant], object] | None
 ) -> None:
-    """What each variant's memory reached, what it launched, and the energy it used; ``snapshot`` as in `hold`."""
+    """What each variant's memory reached; ``snapshot`` as in `hold`."""
     for entry in entries.values():
-        for name in (*ALLOCATOR, "launches", *(["joules"] if energy else [])):
+        for name in ALLOCATOR:
             note_reading(entry, name, warnings)
         if snapshot is not None and entry.status is Status.MEASURED:
             try:

@@ -15,6 +15,7 @@ import pytest
 
 from harness import store
 from harness.contest.agreement import Agreement
+from harness.contest.counting import count
 from harness.contest.effort import Effort
 from harness.contest.failure import failure
 from harness.contest.measure import Asked, Terms, local, measure, placement
@@ -28,6 +29,9 @@ from harness.processes import Channel, Message
 
 POISONED = 70
 """Exit status of a process that gave up because its CUDA context had failed."""
+
+RECORDED = ("measure", "solo", "count")
+"""Plans whose measurements go to a file of the run."""
 
 
 class Driven(Session):
@@ -68,7 +72,7 @@ class Driven(Session):
         wanted = [case for case in plan["cases"] if case in items]
         if plan["do"] == "measure":
             Random(plan["seed"]).shuffle(wanted)
-        if plan["do"] in ("measure", "solo"):
+        if plan["do"] in RECORDED:
             with self._or_give_up():
                 self._writer = store.open_invocation(
                     Path(plan["folder"]), plan["name"], environment=self._environment(), planned=plan["cases"]
@@ -111,6 +115,8 @@ class Driven(Session):
                 self._stand(case, claim, asked)
             case "solo":
                 self._keep(solo(case, claim, asked, self._terms(case, target, root), self._plan["variant"]))
+            case "count":
+                self._keep(count(case, claim, asked, self._terms(case, target, root), self._plan["reading"]))
             case "trace":
                 file = Path(self._plan["file"])
                 told = traced(claim, asked, self._plan["variant"], self.device(), file)
@@ -135,7 +141,7 @@ class Driven(Session):
         elif self._plan["do"] == "trace":
             self._channel.send(event="traced", case=case, reason=reason)
         else:
-            survey = self._plan["do"] == "solo"
+            survey = self._plan["do"] != "measure"
             self._keep(Measurement(case, claim.name, self._plan["invocation"], status, reason, survey=survey))
 
     def _named(self, case: str, claim: Claim) -> Claim:

@@ -27,7 +27,7 @@ from harness.report.traced import described
 from harness.run.ceilings import Question, affordable
 from harness.run.crew import Crew, Report
 from harness.run.roll_call import CrewError, RollCall
-from harness.run.schedule import Measure, Schedule, Solo, Standing, Trace
+from harness.run.schedule import COUNT_GUESS, Count, Measure, Schedule, Solo, Standing, Trace
 from harness.run.settings import PROFILES, Settings, effort, left_out, select
 from harness.run.traces import Traces, taken
 from harness.run.watching import Watch
@@ -196,6 +196,7 @@ class _Bench:
         )
         if ceilings is not None:
             store.write_ceilings(writer, ceilings.ceilings, ceilings.measured)
+        on_gpu = called.environment.get("device", {}).get("type") == "cuda"
         standings = [self._standing(case, variants, called) for case, variants in called.cases.items()]
         self._schedule = Schedule(
             standings,
@@ -203,6 +204,7 @@ class _Bench:
             solo=self._profile.solo,
             traces=self._traces.missing,
             trace_share=self._traces.share,
+            counts=tuple(COUNT_GUESS) if self._profile.asides and on_gpu else (),
         )
         # Several processes import side by side; their first invocation waits for all of them.
         self._schedule.start_up[False] = crew.import_seconds / self._width + 0.5
@@ -215,6 +217,8 @@ class _Bench:
                     report = self._trace(crew, step, writer)
                 case Solo():
                     report = self._solo(crew, step)
+                case Count():
+                    report = self._count(crew, step)
                 case Measure():
                     report = self._invocation_of(crew, step, compute)
             self._take_in(report, writer)
@@ -269,6 +273,13 @@ class _Bench:
         claim = self._schedule.standings[step.case].claim
         return crew.solo(self._invocation, step.case, claim, step.variant, deadline=self._last)
 
+    def _count(self, crew: Crew, step: Count) -> Report:
+        claims = {case: self._schedule.standings[case].claim for case, _ in step.cases}
+        each = 2 * self._schedule.count_seconds[step.reading]
+        limits = {case: claims[case].time_limit + each * len(names) for case, names in step.cases}
+        cases = {case: (claims[case], names) for case, names in step.cases}
+        return crew.count(self._invocation, cases, step.reading, limits, deadline=self._last)
+
     def _trace(self, crew: Crew, step: Trace, writer: store.Writer) -> Report:
         claim = self._claim_of(step.case)
         file = self._folder / store.trace_name(step.case, step.variant)
@@ -287,7 +298,7 @@ class _Bench:
             found.append(report.unfinished)
         self._screen.decided(self._schedule.add(found))
 
-    def _learn(self, step: Measure | Trace | Solo, report: Report, seconds: float) -> None:
+    def _learn(self, step: Measure | Trace | Solo | Count, report: Report, seconds: float) -> None:
         """Estimates for the schedule: what starting a process costs, what a solo pass costs."""
         if isinstance(step, Trace):
             self._schedule.traced(seconds)
@@ -297,7 +308,12 @@ class _Bench:
             # A pass that failed is not tried again.
             self._schedule.standings[step.case].solos.add(step.variant)
             return
+        if isinstance(step, Count):
+            self._schedule.count_seconds[step.reading] = seconds / step.variants
+            return
         loader = any(self._schedule.standings[case].claim.loader for case, _ in step.cases)
+        if not loader and any(self._schedule.standings[case].units <= 1 for case, _ in step.cases):
+            return  # weighing took some of the time, which no later invocation will take
         over = seconds - sum(m.seconds for m in report.measurements)
         self._schedule.start_up[loader] = 0.5 * self._schedule.start_up[loader] + 0.5 * max(0.0, over)
 

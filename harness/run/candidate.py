@@ -17,8 +17,11 @@ from harness.run.pair import BROKEN, MISSING, Standing
 SECONDS = "seconds"
 HEAD = str(Arm.HEAD)
 
-EXACT = ("peak_bytes", "reserved_bytes", "launches")
-"""Metrics that one reading settles, where the machine has them."""
+EXACT = ("peak_bytes", "reserved_bytes")
+"""Metrics that one reading settles, taken right after rounds, where the machine has them."""
+
+LAUNCHES = "launches"
+"""The same of kernels, counted in processes of their own."""
 
 
 @dataclass(slots=True)
@@ -90,7 +93,7 @@ class Candidate:
 
     def slower(self, thresholds: GateThresholds) -> bool:
         """Whether its time regressed, or the number of its launches."""
-        launches = self.exact.get("launches")
+        launches = self.exact.get(LAUNCHES)
         more = launches is not None and rule_exact(*launches, thresholds.bytes_tolerance) is Gated.REGRESSED
         return self.outcome is Gated.REGRESSED or more
 
@@ -139,7 +142,7 @@ class Candidate:
                 self.variant,
                 name,
                 outcome,
-                self._explained(reason, outcome) if name == "launches" else reason,
+                self._explained(reason, outcome) if name == LAUNCHES else reason,
                 units=1,
                 ratio=after / before if before else None,
                 base=before,

@@ -159,6 +159,24 @@ class Crew:
         plan = {case: {"effort": asdict(Effort()), "variants": [variant], "memory": False}}
         return self._drive(invocation, {case: claim}, plan, deadline=deadline, ahead=1, do="solo", variant=variant)
 
+    def count(
+        self,
+        invocation: int,
+        cases: Mapping[str, tuple[Claim, tuple[str, ...]]],
+        reading: str,
+        limits: Mapping[str, float],
+        *,
+        deadline: float,
+    ) -> Report:
+        """A pass that takes one reading of these variants, in a process of its own; ``limits`` are seconds by case."""
+        self._standby.dismiss()
+        plan = {
+            case: {"effort": asdict(Effort()), "variants": list(variants), "memory": False}
+            for case, (_, variants) in cases.items()
+        }
+        claims = {case: replace(claim, time_limit=limits[case]) for case, (claim, _) in cases.items()}
+        return self._drive(invocation, claims, plan, deadline=deadline, ahead=1, do="count", reading=reading)
+
     def trace(self, invocation: int, case: str, claim: Claim, variant: str, file: Path, *, deadline: float) -> Report:
         """A traced pass of one variant into ``file``, in a process of its own as a solo pass has it."""
         self._standby.dismiss()
@@ -236,7 +254,7 @@ class Crew:
         if unfinished is not None:
             if any(measurement.case == unfinished.case for measurement in found):
                 unfinished = None  # its record was written, and only the news of it did not arrive
-            elif do == "solo":
+            elif do in ("solo", "count"):
                 unfinished = replace(unfinished, survey=True)  # contests go on without the pass
         if not found and unfinished is None and do != "trace" and not out_of_time and not error:
             error = f"an invocation measured nothing: {exit_reason(status)}: {recruit.last_words()}"

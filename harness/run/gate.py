@@ -23,12 +23,16 @@ from harness.model import (
 )
 from harness.run.before import Before, ask
 from harness.run.candidate import EXACT
+from harness.run.counted import count
 from harness.run.pair import ArmLost, Introduction, Pair, Side
 from harness.run.profiled import explain, worst
 from harness.run.roll_call import CrewError
 from harness.run.roster import Roster
 from harness.run.settings import WATCH
 from harness.run.watching import Watch
+
+COUNTING = 0
+"""The number of the pair that counts launches, which gives no unit."""
 
 BUDGET = 1800.0
 """Seconds a gate may take where nobody says how long."""
@@ -144,6 +148,8 @@ class _Gate:
                 break
             self._units += 1
             self._unit(writer)
+            if self._units == 1:
+                self._count()
             self._screen.unit(self._units, *self._roster.count(), time.monotonic() - self._start)
 
     def _before(self) -> Before | None:
@@ -207,6 +213,21 @@ class _Gate:
             "core": random.getrandbits(16),
             "under_test": list(self._asked.under_test),
         }
+
+    def _count(self) -> None:
+        """Have launches counted of what the first unit measured; nothing that goes wrong there ends the gate."""
+        chosen = [candidate for candidate in self._roster.timed() if not candidate.claim.loader]
+        head = self._said[Arm.HEAD].environment if Arm.HEAD in self._said else {}
+        if not chosen or head.get("device", {}).get("type") != "cuda":
+            return
+        files = sorted({candidate.claim.path for candidate in chosen})
+        random = Random(self._random.getrandbits(64))
+        plan = self._plan(random, introduce=False)
+        try:
+            with self._pair(files, COUNTING) as pair:
+                self._notes += count(pair, lambda cases: pair.begin(cases, plan), chosen, random)
+        except (ArmLost, CrewError) as error:
+            self._notes.append(f"launches could not be counted: {error}")
 
     def _explain(self) -> None:
         """Have the worst regressions profiled; whatever goes wrong there takes nothing from what was decided."""

@@ -126,6 +126,10 @@ class Roster:
             return sorted({claim.path for claim in self._by_function.values()})
         return sorted({self.claim_of(case).path for case in self.cases_wanted()})
 
+    def timed(self) -> list[Candidate]:
+        """The candidates that a unit has measured."""
+        return [candidate for candidate in self._candidates.values() if candidate.measurements]
+
     def slower(self) -> list[Candidate]:
         """The candidates whose head is slower than is tolerated."""
         return [candidate for candidate in self._candidates.values() if candidate.slower(self._limits)]

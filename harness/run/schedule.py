@@ -3,8 +3,8 @@
 Cases without a loader come first: they are cheap, and the budget is made to decide them all. Loaders then get one unit
 each, so that every one shows an effect; with what is left, those that reach their next look soonest are seen through.
 Traced passes come after them, in time that is kept for them: those that were asked for, and those that explain a
-surprising verdict. Solo passes come last: they cost a process each, and a verdict says more than a better number for
-memory.
+surprising verdict. Solo passes come next: they cost a process each, and a verdict says more than a better number for
+memory. What is left goes to the passes that count: launches, and last of all joules, which take seconds a variant.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from harness.model import METRICS, Claim, Kind, Measurement, Outcome, Status, Ve
 FIRST_GUESS = {False: 1.5, True: 15.0}
 """Seconds of a case in one invocation before any was measured; by whether it is a loader's."""
 
+COUNT_GUESS = {"launches": 1.0, "joules": 5.0}
+"""Seconds of a variant in a pass that takes this reading, before any was taken; the dear one comes last."""
+
 
 @dataclass(slots=True)
 class Standing:
@@ -29,6 +32,7 @@ class Standing:
     variants: tuple[str, ...]
     measurements: list[Measurement] = field(default_factory=list)
     solos: set[str] = field(default_factory=set)
+    counted: set[str] = field(default_factory=set)
     verdicts: tuple[Verdict, ...] = ()
 
     @property
@@ -46,6 +50,16 @@ class Standing:
     def stopped(self) -> bool:
         """Whether the whole case failed, timed out or was skipped: more of the same tells nothing."""
         return any(m.status is not Status.MEASURED for m in self.measurements if not m.survey)
+
+    @property
+    def computes(self) -> bool:
+        """Whether it is arithmetic, by what its measurements say of their work."""
+        return any(m.work.flops > 0 for m in self.measurements)
+
+    def measured(self) -> tuple[str, ...]:
+        """The variants that some contest measured."""
+        there = {t.variant for m in self.measurements for t in m.trials if t.status is Status.MEASURED}
+        return tuple(name for name in self.variants if name in there)
 
     def undecided(self) -> tuple[str, ...]:
         """The variants that more evidence may decide."""
@@ -68,6 +82,19 @@ class Solo:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """A pass that takes one reading of variants, by case."""
+
+    reading: str
+    cases: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def variants(self) -> int:
+        """How many variants it is about."""
+        return sum(len(names) for _, names in self.cases)
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """A traced pass of one variant."""
 
@@ -79,6 +106,8 @@ class Schedule:
     """Keeps the standings and says what comes next.
 
     ``traces`` names the traced passes that are still wanted; ``trace_share`` of the time is kept for them at the most.
+    ``counts`` are the readings that have a pass of their own where time is left: of all cases without a loader, joules
+    of those alone that do arithmetic.
     """
 
     def __init__(
@@ -90,17 +119,20 @@ class Schedule:
         thresholds: Thresholds | None = None,
         traces: Callable[[Iterable[Standing]], list[Trace]] = lambda _: [],
         trace_share: float = 0.1,
+        counts: Sequence[str] = (),
     ) -> None:
         self.standings = {standing.case: standing for standing in standings}
         self.thresholds = thresholds or Thresholds()
         self.start_up = {False: 4.0, True: 10.0}
         self.solo_seconds = 12.0
         self.trace_seconds = 8.0
+        self.count_seconds = dict(COUNT_GUESS)
         self._traces = traces
         self._trace_share = trace_share
         self._for_traces: float | None = None
         self._units = units
         self._solo = solo
+        self._counts = counts
 
     def add(self, measurements: Iterable[Measurement]) -> list[Verdict]:
         """Take in what was measured; gives the verdicts that have just fallen."""
@@ -118,7 +150,7 @@ class Schedule:
             fallen += [v for v in standing.verdicts if v.decided and v.variant not in before]
         return fallen
 
-    def next(self, left: float) -> Measure | Trace | Solo | None:
+    def next(self, left: float) -> Measure | Trace | Solo | Count | None:
         """The next step that fits into ``left`` seconds, or None where nothing useful does."""
         traces = self._traces(self.standings.values())
         if self._for_traces is None:
@@ -128,7 +160,7 @@ class Schedule:
             return measure
         if traces and left >= self.trace_seconds:
             return traces[0]
-        return self._next_solo(left)
+        return self._next_solo(left) or self._next_count(left)
 
     def traced(self, seconds: float) -> None:
         """A traced pass took that long."""
@@ -198,8 +230,7 @@ class Schedule:
     def _missing_solos(self, standing: Standing) -> list[str]:
         if not self._solo or not standing.claim.loader:
             return []
-        measured = {t.variant for m in standing.measurements for t in m.trials if t.status is Status.MEASURED}
-        return [name for name in standing.variants if name not in standing.solos and name in measured]
+        return [name for name in standing.measured() if name not in standing.solos]
 
     def _next_solo(self, left: float) -> Solo | None:
         if left < self.solo_seconds:
@@ -207,6 +238,25 @@ class Schedule:
         for standing in self.standings.values():
             if standing.units and not standing.stopped and (missing := self._missing_solos(standing)):
                 return Solo(standing.case, missing[0])
+        return None
+
+    def _next_count(self, left: float) -> Count | None:
+        """As many cases as fit, of the first reading that any of them is still without; none is tried twice."""
+        for reading in self._counts:
+            chosen: list[tuple[str, tuple[str, ...]]] = []
+            spent = self.start_up[False]
+            for standing in self.standings.values():
+                wanted = standing.units and not standing.stopped and not standing.claim.loader
+                if not wanted or reading in standing.counted or (reading == "joules" and not standing.computes):
+                    continue
+                spent += self.count_seconds[reading] * len(standing.measured())
+                if spent > left:
+                    break
+                chosen.append((standing.case, standing.measured()))
+            if chosen:
+                for case, _ in chosen:
+                    self.standings[case].counted.add(reading)
+                return Count(reading, tuple(chosen))
         return None
 
     def _measure(self, standings: Sequence[Standing]) -> Measure:
