@@ -142,6 +142,29 @@ def test_variants_agree_and_a_wrong_one_is_caught(function, parameters):
             torch.testing.assert_close(first, second)
 
 
+def test_gradients_may_be_summed_in_another_order():
+    """cuDNN's backward does so from call to call: what is off by a thousandth of a tensor's largest value agrees."""
+    contest = held(*case("inplace-resnet18-training"))
+    torch.manual_seed(0)
+    expected = [torch.randn(64, 64), 1e-6 * torch.randn(64)]
+    moved = [tensor + 2e-3 * tensor.abs().max() * torch.rand_like(tensor) for tensor in expected]
+    agreement = Agreement(contest.stated["same"], expected)
+    agreement.check(moved)
+    for wrong in ([expected[0], 1.1 * expected[1]], [expected[0]], [expected[0][:1], expected[1]]):
+        with pytest.raises(Disagreement):
+            agreement.check(wrong)
+
+
+def test_the_float64_reference_is_of_a_few_rows():
+    """Every process computes it anew, and float64 is slow on a GPU; a wrong last row is still seen."""
+    contest = held(*case("half_precision-gemm-tf32_off"))
+    expected = contest.stated["reference"]()
+    assert expected.shape == (16, 512)
+    assert expected.dtype is torch.float64
+    (whole,) = calls(contest.rivals["baseline"], 1)
+    assert contest.stated["same"](expected, whole)["max_relative_error"] < 1e-5
+
+
 def test_half_precision_states_its_errors_and_refuses_what_is_not_a_number():
     """The errors against float64 are kept as readings, bfloat16's above float32's; NaN and Inf disagree."""
     contest = held(*case("half_precision-gemm-tf32_off"))

@@ -18,16 +18,19 @@ import pytest
 
 from harness import probes
 from harness.clock import FakeClock, Lap
+from harness.contest import counting
+from harness.contest import measure as measuring
 from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.effort import Effort
 from harness.contest.entrant import LocalEntrant, Turn
 from harness.contest.entry import BaselineFailed
 from harness.contest.failure import failure
 from harness.contest.hold import hold
+from harness.contest.measure import Asked, Terms
 from harness.contest.seat import SeatError
-from harness.contest.variant import Variant, as_variant, prepared, variant
+from harness.contest.variant import Unavailable, Variant, as_variant, prepared, variant
 from harness.contest.weighing import Weigh
-from harness.model import BASELINE, Expect, Status, Trial
+from harness.model import BASELINE, Claim, Expect, Status, Trial, Work
 from harness.probes import ALLOCATOR, NoSnapshot
 
 NAMES = (BASELINE, "tip", "trick")
@@ -712,9 +715,80 @@ def test_the_whole_account_is_read_and_snapshots_where_asked_for(tmp_path: Path)
     for entrant in stage.entrants:
         entrant.__class__ = Accounted
     trials = stage.hold(weigh=Weigh.ALLOCATOR, snapshot=lambda entrant: entrant.snapshot(tmp_path / entrant.name))
-    assert set(trials["tip"].exact) == {*ALLOCATOR, "launches"}
+    assert set(trials["tip"].exact) == set(ALLOCATOR)
     assert [file.name for file in tmp_path.iterdir()] == [BASELINE]
     assert stage.warnings == ["no memory snapshot of tip: RuntimeError: boom"]
+
+
+def test_weighing_costs_a_measurement_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A measurement's seconds are the price of another unit, which weighs nothing; on a GPU launches and joules are
+    none of its readings, for a profiler that was attached slows the launches of the next case."""
+    clock = FakeClock()
+    asked: list[str] = []
+
+    class Slow(LocalEntrant):
+        def read(self, metric: str) -> tuple[float, str] | None:
+            asked.append(metric)
+            clock.advance(100.0)
+            return None
+
+    def made(claim: Claim, present: dict[str, Variant], *_: object) -> list[LocalEntrant]:
+        return [Slow(name, given, clock, SimpleNamespace(type="cuda")) for name, given in present.items()]
+
+    monkeypatch.setattr(measuring, "entrants", made)
+    monkeypatch.setattr(measuring, "perf_counter", lambda: clock.seconds)
+    given = {name: variant(lambda: clock.advance(0.2)) for name in (BASELINE, "tip")}
+    work = Work(flops=1e9)
+    found = measuring.measure(
+        "b.py::bench", Claim("X", "a tip", "b.py", "bench"),
+        Asked(given, lambda expected, got: None, None, work, dict.fromkeys(given, Expect.LOWER)),
+        Terms(SimpleNamespace(type="cuda"), Effort(share=0.0), seed=1, invocation=1),
+    )  # fmt: skip
+    assert found.status is Status.MEASURED
+    assert asked == [*ALLOCATOR, *ALLOCATOR]
+    assert 1.0 < found.seconds < 100.0
+
+
+class Launching(LocalEntrant):
+    """A variant that launches as many kernels as its name has letters, or cannot say."""
+
+    def read(self, metric: str) -> tuple[float, str] | None:
+        """A number, or what went wrong."""
+        return explode() if self.name == "trick" else (float(len(self.name)), f"{metric} of a profile")
+
+
+def test_a_pass_that_counts_is_a_survey(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the reading of every variant that was chosen and no samples; one that fails is a warning."""
+    log: list[str] = []
+
+    @contextmanager
+    def set_up(name: str) -> Iterator[Callable[[], object]]:
+        log.append(f"{name} enters")
+        yield lambda: log.append(f"{name} runs")
+        log.append(f"{name} leaves")
+
+    def made(claim: Claim, present: dict[str, Variant], *_: object) -> list[LocalEntrant]:
+        return [Launching(name, given, FakeClock(), SimpleNamespace(type="cuda")) for name, given in present.items()]
+
+    monkeypatch.setattr(counting, "entrants", made)
+    given: dict[str, Variant | Unavailable] = {
+        name: prepared(set_up, name) for name in (BASELINE, "tip", "trick", "decided")
+    }
+    given["gone"] = Unavailable("no GPU")
+    found = counting.count(
+        "b.py::bench", Claim("X", "a tip", "b.py", "bench"),
+        Asked(given, lambda expected, got: None, None, Work(), dict.fromkeys(given, Expect.LOWER)),
+        Terms(SimpleNamespace(type="cuda"), Effort(), seed=1, invocation=4, variants=[*given][:3]),
+        "launches",
+    )  # fmt: skip
+    assert (found.survey, found.status, found.invocation) == (True, Status.MEASURED, 4)
+    assert {trial.variant: dict(trial.solo) for trial in found.trials} == {
+        BASELINE: {"launches": 8.0}, "tip": {"launches": 3.0}, "trick": {},
+    }  # fmt: skip
+    assert found.trials[1].sources == {"launches": "launches of a profile, a pass of its own"}
+    assert found.warnings == ("no launches of trick: RuntimeError: boom",)
+    # One after the other: what one holds is no burden to the next.
+    assert log == [f"{name} {does}" for name in (BASELINE, "tip", "trick") for does in ("enters", "runs", "leaves")]
 
 
 def test_one_pass_reads_all_of_the_account(monkeypatch: pytest.MonkeyPatch) -> None:

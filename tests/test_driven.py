@@ -119,6 +119,25 @@ def test_a_measured_case_is_recorded_and_told(session: Any, tmp_path: Path) -> N
     assert store.read_header(tmp_path / "invocation-007.jsonl")["planned"] == [CASE]
 
 
+def test_a_pass_that_counts_is_recorded(session: Any, tmp_path: Path) -> None:
+    """What was counted is a record of its own; so is what kept a case from being counted, which is no verdict on it."""
+    made, line = session("count", reading="launches")
+    hold(made, tip=lambda: 1)
+    (found,) = recorded(tmp_path)
+    assert found.survey
+    assert [trial.variant for trial in found.trials] == [BASELINE, "tip"]
+    assert line.events() == ["begins", "ends"]
+
+
+def test_a_case_that_cannot_be_counted_is_no_trouble(session: Any, tmp_path: Path) -> None:
+    """The record of a case that failed on the way to being counted is that of a survey."""
+    made, _ = session("count", reading="launches")
+    made.begin(CASE)
+    made.without_measurement(CASE, CLAIM, skipped=False, reason="no such file")
+    (found,) = recorded(tmp_path)
+    assert (found.survey, found.status) == (True, Status.FAILED)
+
+
 @pytest.mark.parametrize("skipped", [True, False])
 def test_a_case_without_contest_is_recorded(session: Any, tmp_path: Path, skipped: bool) -> None:
     """A case that skips or fails before its contest has a record with the reason, and its end is told."""

@@ -68,6 +68,10 @@ if script.get("start") == "dies":
     sys.exit(3)
 random = Random()
 
+def noted(what):
+    with (folder / "did").open("a") as file:
+        print(os.getpid(), what, file=file)
+
 class Clock:
     now_is = 0.0
     def __init__(self, factor, stall): self.factor, self.stall, self.deck = factor, stall, []
@@ -79,6 +83,7 @@ class Clock:
             random.shuffle(self.deck)
         return self.deck.pop()
     def lap(self, work, iterations):
+        noted("lap")
         result = work()
         each = 1e-3 * self.factor * (1 + random.gauss(0, 0.002))
         if self.stalls(): each *= 20
@@ -87,6 +92,11 @@ class Clock:
 
 class Entrant(LocalEntrant):
     def read(self, metric):
+        if metric == "launches":
+            noted(metric)
+            if does.get("launches") == "dies": os.kill(os.getpid(), signal.SIGKILL)
+            if does.get("launches") == "raises": raise RuntimeError("no profiler")
+            return (float(does["launches"]), "scale")
         return (float(self.peak), "scale") if metric in ("peak_bytes", "reserved_bytes") else None
     def profile(self, file):
         match does.get("profile"):
@@ -536,6 +546,42 @@ with pair.Pair(sides, folder, [], folder, 1):
     assert all(gone(pid) for pid in bout.pids)
 
 
+# --- launches ---------------------------------------------------------------------------------------------------------
+
+
+def test_launches_are_counted_where_nothing_is_timed(bout: Bout) -> None:
+    """On a GPU both sides count once, after the first unit, in processes that give no samples: a profiler that was
+    attached slows what comes after it. More launches are a regression of their own."""
+    gpu = {"environment": {"device": {"type": "cuda"}}}
+    result = bout.hold({A: {"launches": 4}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
+    found = by(result, metric="launches")
+    assert (found.outcome, found.base, found.head) == (Gated.REGRESSED, 4.0, 6.0)
+    assert by(result).outcome is Gated.UNCHANGED
+    assert result.units == 6
+    did = [tuple(line.split()) for line in (bout.folder / "did").read_text().splitlines()]
+    timed, counted = ({pid for pid, what in did if what == kind} for kind in ("lap", "launches"))
+    assert (len(timed), len(counted)) == (12, 2)
+    assert not timed & counted
+
+
+def test_nothing_is_counted_on_a_cpu(bout: Bout) -> None:
+    """It would cost the start of two processes."""
+    result = bout.hold({A: {"launches": 4}}, {A: {"launches": 6}})
+    assert all(verdict.metric != "launches" for verdict in result.verdicts)
+    assert "launches" not in (bout.folder / "did").read_text()
+
+
+def test_launches_that_cannot_be_counted_are_a_note(bout: Bout) -> None:
+    """The gate goes on without them."""
+    gpu = {"environment": {"device": {"type": "cuda"}}}
+    result = bout.hold({A: {"launches": "raises"}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
+    assert by(result).outcome is Gated.UNCHANGED
+    assert any(f"no launches of {A} tip: base: RuntimeError: no profiler" in note for note in result.notes)
+    lost = bout.hold({A: {"launches": "dies"}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
+    assert by(lost).outcome is Gated.UNCHANGED
+    assert any("launches could not be counted" in note for note in lost.notes)
+
+
 # --- what differs -----------------------------------------------------------------------------------------------------
 
 
@@ -587,7 +633,7 @@ def test_a_profile_that_fails_takes_nothing(bout: Bout, how: str, says: str) -> 
 def test_an_interrupted_profile_keeps_the_result(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while what regressed is profiled: it stays regressed."""
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "explain", interrupted)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.model import BASELINE, Claim, Measurement, Outcome, Status, Trial
-from harness.run.schedule import FIRST_GUESS, Measure, Schedule, Solo, Standing
+from harness.model import BASELINE, Claim, Measurement, Outcome, Status, Trial, Work
+from harness.run.schedule import FIRST_GUESS, Count, Measure, Schedule, Solo, Standing
 from harness.run.settings import PROFILES
 
 VARIANTS = (BASELINE, "tip", "trick")
@@ -274,6 +276,47 @@ def test_no_solos_but_of_loaders_together() -> None:
         made = schedule(one, solo=solo)
         made.add([open_unit(one, 1, seconds=100.0)])
         assert made.next(13.0) is None
+
+
+# --- passes that count -----------------------------------------------------------------------------------------------
+
+
+def test_counting_comes_last_and_joules_last_of_all() -> None:
+    """When all is decided, launches of every case are counted at once, and then joules of what does arithmetic."""
+    one, two, three = standing("C"), standing("D"), standing("E")
+    made = Schedule([one, two, three], units=28, solo=False, counts=("launches", "joules"))
+    made.start_up = {False: 0.0, True: 0.0}
+    assert isinstance(made.next(PLENTY), Measure)
+    decided = [unit(of, n) for of in (one, two) for n in range(7)]
+    decided = [replace(m, work=Work(flops=1e9)) if m.claim == "C" else m for m in decided]
+    failed = [unit(three, n, status=Status.FAILED) for n in range(7)]
+    made.add([*decided, *failed])
+    assert made.next(PLENTY) == Count("launches", ((one.case, VARIANTS), (two.case, VARIANTS)))
+    assert made.next(PLENTY) == Count("joules", ((one.case, VARIANTS),))
+    assert made.next(PLENTY) is None
+
+
+def test_as_much_is_counted_as_fits() -> None:
+    """Cases that do not fit are left for later, and nothing is counted twice; the time it took is learned from."""
+    one, two = standing("C"), standing("D")
+    made = Schedule([one, two], units=28, solo=False, counts=("joules",))
+    made.start_up = {False: 1.0, True: 1.0}
+    made.add([replace(unit(of, n), work=Work(flops=1e9)) for of in (one, two) for n in range(7)])
+    made.count_seconds["joules"] = 5.0
+    assert made.next(15.9) is None
+    assert made.next(16.0) == Count("joules", ((one.case, VARIANTS),))
+    made.count_seconds["joules"] = 4.0
+    assert made.next(12.9) is None
+    assert made.next(13.0) == Count("joules", ((two.case, VARIANTS),))
+    assert made.next(PLENTY) is None
+
+
+@pytest.mark.parametrize(("counts", "loader"), [((), False), (("launches", "joules"), True)])
+def test_nothing_is_counted_on_a_cpu_or_of_loaders(counts: tuple[str, ...], loader: bool) -> None:
+    """Without a GPU there is nothing to count, and a loader's launches are its step's."""
+    made = Schedule([one := standing("C", loader=loader)], units=28, solo=False, counts=counts)
+    made.add([unit(one, n) for n in range(7)])
+    assert made.next(PLENTY) is None
 
 
 # --- the shortest run, and nothing ------------------------------------------------------------------------------------

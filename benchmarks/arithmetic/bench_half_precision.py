@@ -16,6 +16,8 @@ SIZES = {
     "cuda": {"gemm": (8192, 8192), "resnet50": (128, 224), "small_batch": (1, 224)},
 }
 FAR_OFF = 0.1
+# So many rows or images, the last ones, are held against float64: all of them take a GPU a second in every process.
+CHECKED = 16
 
 
 @contextmanager
@@ -48,9 +50,10 @@ def network(work, x):
 
 
 def errors(expected, got):
-    off = (got.double() - expected.double()).abs()
+    assert bool(got.isfinite().all()), "a result is NaN or infinite"
+    off = (got[-len(expected) :].double() - expected.double()).abs()
     largest = float(off.max() / expected.abs().max())
-    assert largest <= FAR_OFF, f"the largest error is {largest:.2g} of the largest value"  # NaN and Inf fail here too
+    assert largest <= FAR_OFF, f"the largest error is {largest:.2g} of the largest value"
     return {"max_relative_error": largest, "mean_relative_error": float(off.mean() / expected.abs().mean())}
 
 
@@ -69,7 +72,7 @@ def bench_half_precision(contest, device, work, mode):
         return torch.inference_mode()(partial(deepcopy(net).to(dtype), x.to(dtype)))
 
     def exact():
-        return cast(torch.float64)()
+        return torch.inference_mode()(deepcopy(net).double())(x[-CHECKED:].double())
 
     def autocast(dtype):
         return torch.inference_mode()(torch.autocast(device.type, dtype)(partial(net, x)))

@@ -15,6 +15,10 @@ from harness.run.candidate import LAUNCHES, Candidate
 from harness.run.pair import ArmLost, Pair
 
 
+class Uncounted(Exception):
+    """A number of launches that could not be had; the message says of which arm, and why."""
+
+
 def count(
     pair: Pair, begin: Callable[[Sequence[str]], object], candidates: Sequence[Candidate], random: Random
 ) -> Iterator[str]:
@@ -33,7 +37,7 @@ def count(
                 continue
             try:
                 base, head = (_launches(pair, arm, candidate) for arm in Arm)
-            except (SeatError, Disagreement) as error:
+            except Uncounted as error:
                 yield f"no launches of {case} {candidate.variant}: {error}"
                 continue
             if base is not None and head is not None:
@@ -53,8 +57,8 @@ def _launches(pair: Pair, arm: Arm, candidate: Candidate) -> float | None:
                 entrant.leave()
     except TimeoutError as error:
         raise ArmLost(arm, str(error), candidate.case) from error
-    except SeatError as error:
+    except (SeatError, Disagreement) as error:
         if pair.seats[arm].ended:
             raise ArmLost(arm, str(error), candidate.case) from error
-        raise
+        raise Uncounted(f"{arm}: {error}") from error
     return None if reading is None else reading[0]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ from harness.model import (
     GateResult,
 )
 from harness.run.before import Before, ask
-from harness.run.candidate import EXACT
+from harness.run.candidate import EXACT, Candidate
 from harness.run.counted import count
 from harness.run.pair import ArmLost, Introduction, Pair, Side
 from harness.run.profiled import explain, worst
@@ -215,36 +216,33 @@ class _Gate:
         }
 
     def _count(self) -> None:
-        """Have launches counted of what the first unit measured; nothing that goes wrong there ends the gate."""
+        """Have launches counted of what the first unit measured."""
         chosen = [candidate for candidate in self._roster.timed() if not candidate.claim.loader]
         head = self._said[Arm.HEAD].environment if Arm.HEAD in self._said else {}
-        if not chosen or head.get("device", {}).get("type") != "cuda":
-            return
-        files = sorted({candidate.claim.path for candidate in chosen})
-        random = Random(self._random.getrandbits(64))
-        plan = self._plan(random, introduce=False)
-        try:
-            with self._pair(files, COUNTING) as pair:
-                self._notes += count(pair, lambda cases: pair.begin(cases, plan), chosen, random)
-        except (ArmLost, CrewError) as error:
-            self._notes.append(f"launches could not be counted: {error}")
+        if chosen and head.get("device", {}).get("type") == "cuda":
+            self._beside(COUNTING, chosen, count, "launches could not be counted")
 
     def _explain(self) -> None:
-        """Have the worst regressions profiled; whatever goes wrong there takes nothing from what was decided."""
+        """Have the worst regressions profiled."""
         regressed = worst(self._roster.slower())
         if not regressed or self._asked.selftest:
             return
         if time.monotonic() >= self._end:
             self._notes.append("no time was left to profile what regressed")
             return
-        files = sorted({candidate.claim.path for candidate in regressed})
+        profiled = partial(explain, folder=self._folder)
+        self._beside(self._units + 1, regressed, profiled, "what regressed could not be profiled")
+
+    def _beside(self, number: int, chosen: Sequence[Candidate], do: Callable[..., Iterable[str]], failed: str) -> None:
+        """Have a fresh pair do what gives no unit; whatever goes wrong there takes nothing from what was decided."""
+        files = sorted({candidate.claim.path for candidate in chosen})
         random = Random(self._random.getrandbits(64))
+        plan = self._plan(random, introduce=False)
         try:
-            with self._pair(files, self._units + 1) as pair:
-                plan = self._plan(random, introduce=False)
-                self._notes += explain(pair, lambda cases: pair.begin(cases, plan), regressed, self._folder, random)
+            with self._pair(files, number) as pair:
+                self._notes += do(pair, lambda cases: pair.begin(cases, plan), chosen, random=random)
         except (ArmLost, CrewError, OSError) as error:
-            self._notes.append(f"what regressed could not be profiled: {error}")
+            self._notes.append(f"{failed}: {error}")
 
     def _introduced(self, said: Mapping[Arm, Introduction], writer: store.Writer) -> None:
         self._said = dict(said)
