@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ from harness.claims import ClaimError
 from harness.clock import FakeClock
 from harness.compare.judge import judge
 from harness.launch import LaunchError
-from harness.model import BASELINE, Ceiling, Collected, Measurement, Outcome, Status, Telemetry, Trial, Verdict
+from harness.model import BASELINE, Ceiling, Collected, Measurement, Outcome, Status, Telemetry, Trial, Verdict, Work
 from harness.run import bench as module
 from harness.run import ceilings
 from harness.run.bench import GRACE, UnusableGpu, bench
@@ -103,6 +103,18 @@ class Crew:
         trial = Trial(variant, solo={"pss_bytes": 1.0})
         found = Measurement(case, claim.name, invocation, trials=(trial,), survey=True)
         return self._end(invocation, [found], deadline)
+
+    def count(
+        self, invocation: int, cases: Mapping[str, Any], reading: str, limits: Mapping[str, float], *, deadline: float
+    ) -> Report:
+        """One pass that counts."""
+        self.play.asked.append((reading, invocation, tuple(cases)))
+        assert all(limits[case] > claim.time_limit for case, (claim, _) in cases.items())
+        found = [
+            Measurement(case, case, invocation, trials=tuple(Trial(v, solo={reading: 1.0}) for v in names), survey=True)
+            for case, (_, names) in cases.items()
+        ]
+        return self._end(invocation, found, deadline)
 
     def trace(self, invocation: int, case: str, claim: Any, variant: str, file: Path, *, deadline: float) -> Report:
         """One traced pass, which leaves what the play says."""
@@ -250,6 +262,26 @@ def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> No
         ("solo", 9, (L, "tip")),
     ]
     assert outcomes(found) == {f"{L} tip": "holds"}
+
+
+def test_on_a_gpu_launches_are_counted_when_all_is_decided(folder: Path, play: Callable[..., Play]) -> None:
+    """Then joules; no unit waits for either, and the smoke profile has neither."""
+    roll = called(A, B)
+    roll.environment = {**roll.environment, "device": {"type": "cuda"}}
+    one = play(roll, ratios={"tip": 0.5})
+    one.report = lambda invocation, report: replace(
+        report, measurements=[replace(m, work=Work(flops=1.0)) for m in report.measurements]
+    )
+    found = run(folder, select=("A", "B"), budget=3600.0)
+    counted = [("launches", 8, (A, B)), ("joules", 9, (A, B))]
+    assert one.asked == [*(("measure", invocation, (A, B)) for invocation in range(1, 8)), *counted]
+    assert found.ended == "everything was decided"
+    surveys = {m.invocation: m.trials[1].solo for m in found.measurements if m.survey and m.case == A}
+    assert surveys == {8: {"launches": 1.0}, 9: {"joules": 1.0}}
+    assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
+    again = play(roll, ratios={"tip": 0.5})
+    run(folder, select=("A", "B"), budget=3600.0, profile="smoke")
+    assert [kind for kind, _, _ in again.asked] == ["measure"]
 
 
 def test_smoke_measures_everything_once(folder: Path, play: Callable[..., Play]) -> None:

@@ -254,6 +254,22 @@ def test_a_solo_pass_is_alone(script: Started) -> None:
     assert report.unfinished.status is Status.FAILED
 
 
+def test_a_pass_that_counts_is_alone(script: Started) -> None:
+    """It has a fresh process and a limit of its own; a case that takes the process with it does not stop."""
+    one = script(width=2)
+    cases = one.does(a="")
+    one.measure(cases, ahead=2)
+    (waiting,) = one.crew._standby.pids
+    one.does(a="dies")
+    claim = Claim("X", "", "x.py", "bench")
+    report = one.crew.count(
+        2, {cases[0]: (claim, ("baseline", "tip"))}, "joules", {cases[0]: 99.0}, deadline=monotonic() + PATIENCE
+    )
+    assert gone(waiting)
+    assert report.unfinished is not None
+    assert (report.unfinished.survey, report.unfinished.status) == (True, Status.FAILED)
+
+
 @pytest.mark.parametrize("what", ["well", "dies", "hangs", "says nothing"])
 def test_a_traced_pass_says_what_it_took(script: Started, what: str, tmp_path: Path) -> None:
     """A traced pass has a fresh process too; what it said is in the report, and its failure stops no run."""
