@@ -21,11 +21,11 @@ OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status is 0, 2 (usage or tool error) or 3 (something was wrong, failed or lost)."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser()
+    understood = parser()
     # ``--list`` without a command is the command ``list``, with all its options.
-    options = parser.parse_args(["list", *typed[1:]] if typed[:1] == ["--list"] else typed)
+    options = understood.parse_args(["list", *typed[1:]] if typed[:1] == ["--list"] else typed)
     if not hasattr(options, "command"):
-        parser.print_help()
+        understood.print_help()
         return OK
     try:
         status: int = options.command(options, typed)
@@ -58,11 +58,12 @@ class _Parser(argparse.ArgumentParser):
         self.error(f"unrecognized argument {word}; {hint}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog=program(), description="Puts PyTorch's performance tips on trial on this machine.")
-    parser.add_argument("--version", action="version", version=f"tipbench {__version__}")
-    parser.add_argument("--list", action="store_true", help="short for the command list")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """What may be typed; each command's function is in the namespace as ``command``."""
+    top = _Parser(prog=program(), description="Puts PyTorch's performance tips on trial on this machine.")
+    top.add_argument("--version", action="version", version=f"tipbench {__version__}")
+    top.add_argument("--list", action="store_true", help="short for the command list")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
     _benching(commands)
     listing = commands.add_parser("list", help="list the claims")
@@ -122,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     add_report(commands, _report)
     add_comparing(commands, _compare, _trend)
     add_managing(commands, _manage)
-    return parser
+    return top
 
 
 def _ceilings_parser(commands: Any) -> None:

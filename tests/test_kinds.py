@@ -124,4 +124,4 @@ def test_a_kind_without_dali(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of DALI's kinds tell that it is not installed, and how to get it."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for name in ("dali", "dali_gpu", "dali_dynamic", "dali_capture", "dali_proxy"):
-        assert "not installed (pip install 'tipbench[dali]'" in str(KINDS[name].missing(CPU))
+        assert "not installed (pip install nvidia-dali-cuda120" in str(KINDS[name].missing(CPU))

@@ -296,7 +296,7 @@ def test_the_other_variants_go_on() -> None:
             LoaderError,
             "more files are open",
         ),
-        (ModuleNotFoundError("x", name="nvidia.dali"), LoaderError, "needs nvidia, .*pip install 'tipbench[dali]'"),
+        (ModuleNotFoundError("x", name="nvidia.dali"), LoaderError, "needs nvidia, .*pip install nvidia-dali-cuda120"),
         (ModuleNotFoundError("x", name="webdataset"), LoaderError, "pip install webdataset"),
     ],
 )
@@ -629,7 +629,7 @@ def test_without_dali(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(dali, "module", absent)
     loader = dali.PipelineLoader([_photograph(tmp_path / "1.jpg")], batch_size=1, threads=1)
-    with pytest.raises(LoaderError, match="needs nvidia, which is not installed: pip install 'tipbench"), loader:
+    with pytest.raises(LoaderError, match="needs nvidia, which is not installed: pip install nvidia-dali"), loader:
         loader()
 
 

@@ -35,7 +35,7 @@ def write_parquet(rows: Rows | pd.DataFrame, path: Path) -> None:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingPackage(
-            f"--parquet needs pyarrow ({error}): pip install 'tipbench[parquet]', or write --csv instead"
+            f"--parquet needs pyarrow ({error}): pip install pyarrow, or write --csv instead"
         ) from None
     table = (
         pa.Table.from_pylist([dict(row) for row in rows]) if isinstance(rows, Sequence) else pa.Table.from_pandas(rows)

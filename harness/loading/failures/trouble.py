@@ -34,7 +34,7 @@ _FILES = re.compile(r"Too many open files|received \d+ items of ancdata")
 _DALI = re.compile(r"nvidia\.dali|/dali/")
 
 _SIGNALS = {signal.strsignal(number): number.name for number in signal.Signals}
-_PROVIDERS = {"nvidia": "'tipbench[dali]'"}
+_PROVIDERS = {"nvidia": "nvidia-dali-cuda120", "spdl": "spdl-core"}
 """What to install for a module, where it is not called the same."""
 
 

@@ -37,7 +37,7 @@ ENCODED, PIXELS, LABEL = "img", "rgb", "cls"
 def missing() -> str | None:
     """Why shards cannot be read here; None where they can."""
     if importlib.util.find_spec("webdataset") is None:
-        return "webdataset is not installed (pip install 'tipbench[shards]')"
+        return "webdataset is not installed (pip install webdataset)"
     return None
 
 

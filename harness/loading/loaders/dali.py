@@ -38,7 +38,7 @@ NORMALISED = {
 def missing() -> str | None:
     """Why there is no DALI here; None where there is."""
     if importlib.util.find_spec("nvidia") is None or importlib.util.find_spec("nvidia.dali") is None:
-        return "NVIDIA DALI is not installed (pip install 'tipbench[dali]', or [dali-cuda130] beside a CUDA 13 torch)"
+        return "NVIDIA DALI is not installed (pip install nvidia-dali-cuda120, or -cuda130 beside a CUDA 13 torch)"
     return None
 
 

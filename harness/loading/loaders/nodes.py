@@ -22,7 +22,7 @@ THREADS = ("(_apply_udf)", "(_populate_queue)", "(_sort_worker)", "(_pin_memory_
 def missing() -> str | None:
     """Why there are no nodes here; None where there are."""
     if importlib.util.find_spec("torchdata") is None or importlib.util.find_spec("torchdata.nodes") is None:
-        return "torchdata's nodes are not installed (pip install 'tipbench[nodes]')"
+        return "torchdata's nodes are not installed (pip install torchdata)"
     return None
 
 

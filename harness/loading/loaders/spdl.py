@@ -17,7 +17,7 @@ from harness.loading.loop.loader import moved
 def missing() -> str | None:
     """Why there is no SPDL here; None where there is."""
     if importlib.util.find_spec("spdl") is None or importlib.util.find_spec("spdl.pipeline") is None:
-        return "SPDL is not installed (pip install 'tipbench[spdl]')"
+        return "SPDL is not installed (pip install spdl-core)"
     return None
 
 
