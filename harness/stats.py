@@ -28,13 +28,14 @@ def quiet_ratio(baseline: Numbers, variant: Numbers, keep: float = 0.7) -> float
     it favours neither. Swapping the sides flips the sign and changes nothing else. Raises ValueError for sequences of
     unequal or no length, for a time that is not positive and finite, and for ``keep`` outside (0, 1].
     """
-    base, other = _paired(baseline, variant)
-    if not 0 < keep <= 1:
-        raise ValueError(f"keep is a share in (0, 1], not {keep}")
-    logs_base, logs_other = np.log(base), np.log(other)
-    count = max(1, int(np.ceil(keep * base.size - _SLACK)))
-    quiet = np.argsort(logs_base + logs_other, kind="stable")[:count]
-    return _middle(logs_other[quiet] - logs_base[quiet])
+    logs_base, logs_other = _quiet_logs(baseline, variant, keep)
+    return _middle(logs_other - logs_base)
+
+
+def quiet_level(baseline: Numbers, variant: Numbers, keep: float = 0.7) -> float:
+    """The typical log of the geometric mean of a pair, from the pairs that `quiet_ratio` goes by. Raises as it does."""
+    logs_base, logs_other = _quiet_logs(baseline, variant, keep)
+    return _middle(logs_other + logs_base) / 2
 
 
 def total_ratio(baseline: Numbers, variant: Numbers) -> float:
@@ -158,6 +159,17 @@ def half_width(spread: float, count: int, alpha: float, trim: float = 0.2) -> fl
 
 EXACT_PAIRS = 1600
 """The most pairs of two rows (40 of 40, say) for which the null distribution is counted out."""
+
+
+def _quiet_logs(baseline: Numbers, variant: Numbers, keep: float) -> tuple[Floats, Floats]:
+    """The logs of both sides of the pairs that count."""
+    base, other = _paired(baseline, variant)
+    if not 0 < keep <= 1:
+        raise ValueError(f"keep is a share in (0, 1], not {keep}")
+    logs_base, logs_other = np.log(base), np.log(other)
+    count = max(1, int(np.ceil(keep * base.size - _SLACK)))
+    quiet = np.argsort(logs_base + logs_other, kind="stable")[:count]
+    return logs_base[quiet], logs_other[quiet]
 
 
 def _paired(baseline: Numbers, variant: Numbers) -> tuple[Floats, Floats]:

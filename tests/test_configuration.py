@@ -31,12 +31,15 @@ def test_everything_that_can_be_stated(tmp_path: Path) -> None:
         "loader-target = 0.08",
         'alpha = "0.002"',
         "bytes-tolerance = 0",
+        'bytes-floor = "64 KiB"',
         "failing-looks = [12, 24]",
     )
     assert configuration(tmp_path) == Configuration(
         ("work", "company.tools"),
         PurePath("ci/constraints.txt"),
-        GateThresholds(target=0.03, loader_target=0.08, alpha=0.002, bytes_tolerance=0.0, failing_looks=(12, 24)),
+        GateThresholds(
+            target=0.03, loader_target=0.08, alpha=0.002, bytes_tolerance=0.0, bytes_floor=2**16, failing_looks=(12, 24)
+        ),
         file,
     )
 
@@ -77,6 +80,9 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ('target = "5"', "target: '5' is no share below 1; write 3% or 0.03"),
         ("target = nan", "target is a share between 0 and 1, not nan"),
         ("loader-target = 0", "loader-target is a share between 0 and 1, not 0"),
+        ("bytes-floor = -1", "bytes-floor is a number of bytes from 0 up, not -1"),
+        ("bytes-floor = 1.5", "bytes-floor: 1.5 is not a number of bytes"),
+        ('bytes-floor = "1 MB"', "bytes-floor: '1 MB' is not a number of bytes (examples: 65536, \"1 MiB\")"),
         ("bytes-tolerance = -0.5", "bytes-tolerance is a share in [0, 1), not -0.5"),
         ("failing-looks = 14", "failing-looks is a list of numbers of units"),
         ("failing-looks = [true]", "failing-looks is a list of numbers of units"),

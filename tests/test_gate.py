@@ -32,6 +32,7 @@ from harness.run import pair as pairing
 from harness.run.before import Before
 from harness.run.candidate import Candidate
 from harness.run.gate import Asked, effort_for, gate
+from harness.run.gate_command import ACCEPTABLE
 from harness.run.pair import Introduction, Pair, Side, Standing
 from harness.run.profiled import worst
 from harness.run.roll_call import CrewError
@@ -256,9 +257,12 @@ def test_a_baseline_alone_is_judged(bout: Bout) -> None:
 
 
 def test_a_faster_head_is_no_regression(bout: Bout) -> None:
-    """Direction counts."""
+    """Direction counts: what is faster improved, and so did its levels."""
     result = bout.hold({A: {"factor": 1.2}}, {A: {}})
-    assert (result.status, by(result).outcome) == (0, Gated.UNCHANGED)
+    found = by(result)
+    assert (result.status, found.outcome) == (0, Gated.IMPROVED)
+    assert found.base is not None
+    assert (found.head or 0) / found.base == pytest.approx(found.ratio)
 
 
 def test_what_lies_between_is_never_green(bout: Bout) -> None:
@@ -284,13 +288,21 @@ def test_a_head_that_stalls_is_judged_on_its_totals(bout: Bout) -> None:
 
 
 def test_more_memory_is_a_regression_of_its_own(bout: Bout) -> None:
-    """Exact metrics are compared exactly, with their tolerance, whatever the time says."""
-    result = bout.hold({A: {"peak": 1000}, B: {"peak": 1000}}, {A: {"peak": 1009}, B: {"peak": 1011}}, claims=NAMED[:2])
+    """Exact metrics are compared exactly, with their tolerance and floor, whatever the time says."""
+    mib = 2**20
+    base = {A: {"peak": 1000 * mib}, B: {"peak": 1000 * mib}, C: {"peak": 2**13, "factor": 1.2}}
+    head = {A: {"peak": 1009 * mib}, B: {"peak": 1011 * mib}, C: {"peak": 3 * 2**13}}
+    result = bout.hold(base, head, claims=NAMED[:3])
     assert by(result, A, metric="peak_bytes").outcome is Gated.UNCHANGED
     assert by(result, B, metric="peak_bytes").outcome is Gated.REGRESSED
     assert by(result, B, metric="reserved_bytes").outcome is Gated.REGRESSED
     assert by(result, B).outcome is Gated.UNCHANGED
+    # A few KiB more are no regression of what became faster.
+    assert (by(result, C, metric="peak_bytes").outcome, by(result, C).outcome) == (Gated.UNCHANGED, Gated.IMPROVED)
     assert result.status == 1
+    accepted = bout.hold(base, head, claims=NAMED[:3], accepted=frozenset({"peak_bytes", "reserved_bytes"}))
+    assert {by(accepted, B, metric=name).outcome for name in ACCEPTABLE["memory"]} == {Gated.ACCEPTED}
+    assert accepted.status == 0
 
 
 def test_both_sides_walk_the_same_way_in_random_order(bout: Bout) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from harness.compare.evidence import Unit
-from harness.compare.gate import GateThresholds, clear, noise, rule, rule_exact, rule_for, status_of
-from harness.model import Gated, GateVerdict
+from harness.compare.evidence import Unit, evidence
+from harness.compare.gate import GateThresholds, Ruling, clear, levels, noise, rule, rule_exact, rule_for, status_of
+from harness.model import BASELINE, Gated, GateVerdict, Measurement, Trial
 from harness.stats import quiet_ratio, trimmed_upper
 
 RECORDED = Path(__file__).parent / "data" / "quiet.json.gz"
@@ -206,10 +207,10 @@ def test_noise_is_no_pass() -> None:
 
 
 def test_direction_counts() -> None:
-    """A head that is faster is unchanged at the first look."""
+    """A head that is faster is improved at the first look."""
     by = rule_for(GateThresholds(), 40)
     ruling = rule(units(np.linspace(-0.31, -0.29, 14)), by)
-    assert (ruling.outcome, ruling.units) == (Gated.UNCHANGED, 6)
+    assert (ruling.outcome, ruling.units) == (Gated.IMPROVED, 6)
 
 
 def test_later_units_are_not_looked_at() -> None:
@@ -292,13 +293,66 @@ def test_what_could_be_resolved() -> None:
     assert caught >= 250
 
 
+KIB, MIB = 2**10, 2**20
+
+
 @pytest.mark.parametrize(
-    ("before", "after", "regressed"),
-    [(100, 100, False), (100, 101, False), (100, 102, True), (0, 0, False), (0, 1, True), (5, 4, False)],
+    ("name", "before", "after", "outcome"),
+    [
+        ("launches", 100, 100, Gated.UNCHANGED),
+        ("launches", 100, 101, Gated.UNCHANGED),
+        ("launches", 100, 102, Gated.REGRESSED),
+        ("launches", 0, 0, Gated.UNCHANGED),
+        ("launches", 0, 1, Gated.REGRESSED),
+        ("launches", 5, 4, Gated.IMPROVED),
+        ("peak_bytes", 8 * KIB, 24 * KIB, Gated.UNCHANGED),
+        ("peak_bytes", 24 * KIB, 8 * KIB, Gated.UNCHANGED),
+        ("peak_bytes", 0, MIB, Gated.UNCHANGED),
+        ("peak_bytes", 0, MIB + 1, Gated.REGRESSED),
+        ("peak_bytes", 8 * MIB, 10 * MIB, Gated.REGRESSED),
+        ("peak_bytes", 10 * MIB, 8 * MIB, Gated.IMPROVED),
+        ("reserved_bytes", 1000 * MIB, 1009 * MIB, Gated.UNCHANGED),
+        ("reserved_bytes", 1000 * MIB, 1011 * MIB, Gated.REGRESSED),
+    ],
 )
-def test_exact_metrics(before: float, after: float, regressed: bool) -> None:
-    """More than the tolerance is a regression; less never is; from nothing to something is."""
-    assert (rule_exact(before, after, 0.01) is Gated.REGRESSED) is regressed
+def test_exact_metrics(name: str, before: float, after: float, outcome: Gated) -> None:
+    """More than the tolerance, and for bytes more than the floor, is a change; so is something from nothing."""
+    assert rule_exact(name, before, after, GateThresholds()) is outcome
+
+
+def test_a_floor_of_nothing() -> None:
+    """Who wants every byte to count says so."""
+    assert rule_exact("peak_bytes", 8 * KIB, 24 * KIB, GateThresholds(bytes_floor=0)) is Gated.REGRESSED
+
+
+def test_an_improvement() -> None:
+    """Shown to be faster by more than is tolerated; what may be faster by less is unchanged."""
+    by = rule_for(GateThresholds(), 10)
+    for centre, outcome in ((-0.1, Gated.IMPROVED), (-0.004, Gated.UNCHANGED), (0.0, Gated.UNCHANGED)):
+        assert rule(units(centre + 0.0005 * np.arange(6)), by).outcome is outcome
+
+
+def test_levels_go_by_the_same_estimate_as_the_change() -> None:
+    """Head's level over base's is the ratio, also where the medians of all rounds would say the opposite."""
+    # Rounds drift from 1 to 3 within a unit, and head, 5 % slower, takes its slow half in the blocks that do not count.
+    base = [np.array([1.0] * 8 + [3.0] * 3) for _ in range(6)]
+    head = [np.array([1.05] * 5 + [0.9] * 6) for _ in range(6)]
+    measurements = [
+        Measurement("a", "A", number, trials=(
+            Trial(BASELINE, samples={"seconds": tuple(one)}), Trial("head", samples={"seconds": tuple(other)}),
+        ))
+        for number, (one, other) in enumerate(zip(base, head, strict=True))
+    ]  # fmt: skip
+    found = evidence(measurements, "head", "seconds").units
+    typical = Ruling(None, 6, math.exp(found[0].quiet), None, None, False, "")
+    before, after = levels(found, typical)
+    assert before is not None
+    assert after is not None
+    assert after / before == pytest.approx(typical.ratio)
+    assert before == pytest.approx(1.0, rel=0.05)
+    totals = levels(found, replace(typical, unsteady=True, ratio=math.exp(found[0].total)))
+    assert totals == pytest.approx((float(base[0].mean()), float(head[0].mean())))
+    assert levels(units(np.zeros(3)), typical) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -306,6 +360,9 @@ def test_exact_metrics(before: float, after: float, regressed: bool) -> None:
     [
         ([Gated.UNCHANGED], 0),
         ([Gated.UNCHANGED, Gated.NEW, Gated.SKIPPED], 0),
+        ([Gated.IMPROVED], 0),
+        ([Gated.ACCEPTED, Gated.UNCHANGED], 0),
+        ([Gated.ACCEPTED, Gated.FAILED], 3),
         ([Gated.UNCHANGED, Gated.REGRESSED, Gated.FAILED], 1),
         ([Gated.UNCHANGED, Gated.INCONCLUSIVE], 3),
         ([Gated.UNCHANGED, Gated.MISSING], 3),

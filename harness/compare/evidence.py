@@ -12,7 +12,7 @@ import numpy as np
 from harness.compare.throttle import Heat, heat, remarks, throttled_share
 from harness.model import BASELINE, Kind, Measurement, Status, Trial, metric
 from harness.plural import counted
-from harness.stats import Floats, quiet_ratio, total_ratio
+from harness.stats import Floats, quiet_level, quiet_ratio, total_ratio
 
 UNBOUNDED = math.log(1e9)
 """The largest log ratio, and that of something to nothing: a wait that vanished is a large effect, and finite."""
@@ -27,12 +27,14 @@ class Unit:
 
     ``quiet`` is the typical ratio and ``total`` that of the totals; ``nulls`` gives the gaps between the two that the
     baseline and the variant each show against themselves, every other round against its neighbour: identical code by
-    construction. They take as long as all else, and only what may be unsteady is asked for them.
+    construction. They take as long as all else, and only what may be unsteady is asked for them. ``levels`` gives the
+    logs of the geometric mean of both sides, typical and of the totals; nan where a side was 0.
     """
 
     quiet: float
     total: float
     nulls: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0)
+    levels: Callable[[], tuple[float, float]] = lambda: (math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def evidence(measurements: Iterable[Measurement], variant: str, metric: str, kee
             found.append(Unit(ratio, ratio))
         else:
             quiet, total = quiet_ratio(base, other, keep), total_ratio(base, other)
-            found.append(Unit(_bounded(quiet), _bounded(total), partial(_null_gaps, base, other, keep)))
+            nulls, levels = partial(_null_gaps, base, other, keep), partial(_levels, base, other, keep)
+            found.append(Unit(_bounded(quiet), _bounded(total), nulls, levels))
     if not found:
         found = _solo_units(ordered, variant, metric)
     warnings = []
@@ -194,6 +197,10 @@ def _measured(measurement: Measurement, variant: str) -> tuple[Trial, Trial] | N
     if base is None or other is None or not (_has(measurement, BASELINE) and _has(measurement, variant)):
         return None
     return base, other
+
+
+def _levels(base: Floats, other: Floats, keep: float) -> tuple[float, float]:
+    return quiet_level(base, other, keep), (math.log(base.mean()) + math.log(other.mean())) / 2
 
 
 def _null_gaps(base: Floats, other: Floats, keep: float) -> tuple[float, float]:

@@ -4,7 +4,7 @@ D is the centre of log(head/base). *Regressed* is what the exact signed-rank tes
 at a level that holds for the whole suite: the suite's alpha is split over its decisions and, in each, over the looks;
 half goes to the first. What has regressed hands its share on to the others (Holm's procedure). *Unchanged* is what a
 trimmed (Yuen) t test puts below most of the target. What is neither when the looks run out is inconclusive, and never
-green.
+green. What is unchanged and shown to be faster by more than is tolerated is *improved*.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from scipy.special import stdtrit
 
 from harness.compare.evidence import KEEP, Unit
 from harness.compare.rules import percent
-from harness.model import Gated, GateVerdict
+from harness.model import Gated, GateVerdict, metric
 from harness.plural import counted
 from harness.stats import hodges_lehmann, signed_rank_interval, signed_rank_p, trimmed_spread, trimmed_upper
 
@@ -29,7 +30,8 @@ class GateThresholds:
     ``target`` is the slow-down that must be caught, ``loader_target`` the one of data loaders; ``tolerated`` and
     ``near`` are shares of it: a difference up to ``tolerated`` of the target is none, and what is shown to be below
     ``near`` of it is unchanged. ``alpha`` is the chance of any false alarm in the whole suite, ``beta`` that of one
-    look to call a slow-down of ``near`` of the target unchanged. ``bytes_tolerance`` is for exact metrics.
+    look to call a slow-down of ``near`` of the target unchanged. An exact metric has changed where it differs by more
+    than ``bytes_tolerance``; one in bytes must also differ by more than ``bytes_floor`` bytes.
     Raises ValueError for what cannot work.
     """
 
@@ -44,6 +46,7 @@ class GateThresholds:
     keep: float = KEEP
     trim: float = 0.2
     bytes_tolerance: float = 0.01
+    bytes_floor: int = 2**20
 
     def __post_init__(self) -> None:
         for name in ("target", "loader_target", "tolerated", "near", "alpha", "beta", "keep"):
@@ -56,6 +59,8 @@ class GateThresholds:
             raise ValueError(f"trim is a share in [0, 0.5), not {self.trim}")
         if not 0 <= self.bytes_tolerance < 1:
             raise ValueError(f"bytes_tolerance is a share in [0, 1), not {self.bytes_tolerance}")
+        if self.bytes_floor < 0:
+            raise ValueError(f"bytes_floor is a number of bytes from 0 up, not {self.bytes_floor}")
         for name in ("failing_looks", "passing_looks"):
             looks = getattr(self, name)
             if not looks or list(looks) != sorted(set(looks)) or looks[0] < 1:
@@ -179,7 +184,9 @@ def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling:
         upper = trimmed_upper(judged, by.beta, by.trim)
         if upper < by.near:
             reason = f"{percent(hodges_lehmann(judged))}, at most {percent(upper)} at {look} units"
-            return _ruling(Gated.UNCHANGED, judged, unsteady, reason)
+            interval = signed_rank_interval(judged, SHOWN)
+            faster = interval is not None and interval[1] < -by.tolerated
+            return _ruling(Gated.IMPROVED if faster else Gated.UNCHANGED, judged, unsteady, reason)
     return _ruling(None, judged, unsteady, f"{look} units leave it open")
 
 
@@ -205,8 +212,12 @@ _STALLS = 0.04
 """Two-sided level at which totals are found to depart from the typical ratio: six units can reach 1/32."""
 
 
+SHOWN = 0.05
+"""Two-sided level of the intervals that are shown, and that an improvement goes by: one that is none costs nobody."""
+
+
 def _ruling(outcome: Gated | None, judged: Sequence[float], unsteady: bool, reason: str) -> Ruling:
-    interval = signed_rank_interval(judged, 0.05)
+    interval = signed_rank_interval(judged, SHOWN)
     low, high = (None, None) if interval is None else (math.exp(interval[0]), math.exp(interval[1]))
     return Ruling(outcome, len(judged), math.exp(hodges_lehmann(judged)), low, high, unsteady, reason)
 
@@ -246,9 +257,22 @@ NOISE_UNITS = 22
 """Units for which the smallest resolvable slow-down is stated: a failing look of suites of any usual size."""
 
 
-def rule_exact(base: float, head: float, tolerance: float) -> Gated:
-    """Exact metrics that get better downwards: regressed where head is larger by more than the tolerance, a share."""
-    return Gated.REGRESSED if head > base * (1 + tolerance) else Gated.UNCHANGED
+def levels(found: Sequence[Unit], ruling: Ruling) -> tuple[float | None, float | None]:
+    """Seconds an iteration of base and head take, whose ratio is the ruling's; None where a side took none."""
+    logs = [unit.levels()[int(ruling.unsteady)] for unit in found[: ruling.units]]
+    known = [log for log in logs if math.isfinite(log)]
+    if not known:
+        return None, None
+    centre, half = median(known), math.log(ruling.ratio) / 2
+    return math.exp(centre - half), math.exp(centre + half)
+
+
+def rule_exact(name: str, base: float, head: float, thresholds: GateThresholds) -> Gated:
+    """Exact metrics that get better downwards: changed where they differ by more than tolerance and floor."""
+    floor = thresholds.bytes_floor if metric(name).unit == "B" else 0
+    if max(base, head) <= min(base, head) * (1 + thresholds.bytes_tolerance) or abs(head - base) <= floor:
+        return Gated.UNCHANGED
+    return Gated.REGRESSED if head > base else Gated.IMPROVED
 
 
 def status_of(verdicts: Iterable[GateVerdict]) -> int:
@@ -256,11 +280,12 @@ def status_of(verdicts: Iterable[GateVerdict]) -> int:
 
     Nothing judged at all is 3, too.
     """
-    outcomes = [verdict.outcome for verdict in verdicts]
+    outcomes = {verdict.outcome for verdict in verdicts}
     if Gated.REGRESSED in outcomes:
         return 1
-    return 0 if Gated.UNCHANGED in outcomes and not set(outcomes) & _NEVER_GREEN else 3
+    return 0 if outcomes & _GREEN and not outcomes & _NEVER_GREEN else 3
 
 
+_GREEN = {Gated.IMPROVED, Gated.UNCHANGED, Gated.ACCEPTED}
 _NEVER_GREEN = {Gated.INCONCLUSIVE, Gated.MISSING, Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT}
 """What is new or skipped on both sides is listed, and stands in nobody's way."""

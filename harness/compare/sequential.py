@@ -69,7 +69,8 @@ def rule_unpaired(base: Sequence[float], head: Sequence[float], by: Rule) -> Rul
     raised = np.asarray(head) - by.near + drift
     below = float(ttest_ind(raised, base, trim=by.trim, alternative="less", equal_var=False).pvalue)
     if below <= by.beta:
-        return ruling(Gated.UNCHANGED, f"{percent(shift)}; the runs wandered by {percent(drift)}")
+        outcome = Gated.IMPROVED if shift + drift < -by.tolerated else Gated.UNCHANGED
+        return ruling(outcome, f"{percent(shift)}; the runs wandered by {percent(drift)}")
     need = by.failing_looks[0]
     return ruling(
         Gated.INCONCLUSIVE,

@@ -15,9 +15,13 @@ class Arm(StrEnum):
 
 
 class Gated(StrEnum):
-    """The word of a gate's decision on one variant of one case."""
+    """The word of a gate's decision on one variant of one case.
+
+    *Accepted* is a regression of an exact metric that whoever asked for the gate accepts beforehand.
+    """
 
     REGRESSED = "regressed"
+    IMPROVED = "improved"
     UNCHANGED = "unchanged"
     INCONCLUSIVE = "inconclusive"
     MISSING = "missing"
@@ -26,6 +30,7 @@ class Gated(StrEnum):
     FAILED = "failed"
     TIMED_OUT = "timed out"
     SKIPPED = "skipped"
+    ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass, field
-from statistics import median
 
 from harness.compare.evidence import evidence
-from harness.compare.gate import GateThresholds, Ruling, clear, noise, rule, rule_exact, rule_for
+from harness.compare.gate import GateThresholds, Ruling, clear, levels, noise, rule, rule_exact, rule_for
 from harness.compare.throttle import heat, remarks
 from harness.contest.agreement import Disagreement
 from harness.contest.duel import DuelEnded, Fought
@@ -94,12 +93,12 @@ class Candidate:
     def slower(self, thresholds: GateThresholds) -> bool:
         """Whether its time regressed, or the number of its launches."""
         launches = self.exact.get(LAUNCHES)
-        more = launches is not None and rule_exact(*launches, thresholds.bytes_tolerance) is Gated.REGRESSED
+        more = launches is not None and rule_exact(LAUNCHES, *launches, thresholds) is Gated.REGRESSED
         return self.outcome is Gated.REGRESSED or more
 
-    def verdicts(self, thresholds: GateThresholds, decisions: int) -> list[GateVerdict]:
-        """The decision on its time, and one for each exact metric that was read."""
-        return [self._on_time(thresholds, decisions), *self._on_exact(thresholds)]
+    def verdicts(self, thresholds: GateThresholds, decisions: int, accepted: Container[str] = ()) -> list[GateVerdict]:
+        """The decision on its time, and one for each exact metric that was read; more of those ``accepted`` is so."""
+        return [self._on_time(thresholds, decisions), *self._on_exact(thresholds, accepted)]
 
     def _on_time(self, thresholds: GateThresholds, decisions: int) -> GateVerdict:
         ruling = self.ruling
@@ -107,6 +106,7 @@ class Candidate:
         units = evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
         by = rule_for(thresholds, decisions, loader=self.claim.loader)
         spread, resolvable = noise(units, by, thresholds.tolerated) or (None, None)
+        base, head = levels(units, ruling) if ruling else (None, None)
         return GateVerdict(
             self.case,
             self.claim.name,
@@ -118,8 +118,8 @@ class Candidate:
             ratio=ruling.ratio if ruling else None,
             low=ruling.low if ruling else None,
             high=ruling.high if ruling else None,
-            base=self._typical(BASELINE),
-            head=self._typical(HEAD),
+            base=base,
+            head=head,
             unsteady=ruling.unsteady if ruling else False,
             seconds=self.seconds,
             spread=spread,
@@ -131,10 +131,12 @@ class Candidate:
             return reason
         return f"{self.difference} ({reason})" if reason else self.difference
 
-    def _on_exact(self, thresholds: GateThresholds) -> list[GateVerdict]:
+    def _on_exact(self, thresholds: GateThresholds, accepted: Container[str]) -> list[GateVerdict]:
         found = []
         for name, (before, after) in self.exact.items():
-            outcome = rule_exact(before, after, thresholds.bytes_tolerance)
+            outcome = rule_exact(name, before, after, thresholds)
+            if outcome is Gated.REGRESSED and name in accepted:
+                outcome = Gated.ACCEPTED
             reason = f"{before:.15g} -> {after:.15g} {metric(name).unit}"
             verdict = GateVerdict(
                 self.case,
@@ -150,16 +152,6 @@ class Candidate:
             )
             found.append(verdict)
         return found
-
-    def _typical(self, trial: str) -> float | None:
-        """Median seconds of an iteration, over all its rounds."""
-        rounds = [
-            value
-            for measurement in self.measurements
-            if (found := measurement.trial(trial)) is not None
-            for value in found.samples[SECONDS]
-        ]
-        return median(rounds) if rounds else None
 
 
 def judge(candidates: Collection[Candidate], thresholds: GateThresholds) -> None:

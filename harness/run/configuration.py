@@ -102,6 +102,8 @@ def _pins(file: Path, table: Mapping[str, Any]) -> PurePath | None:
 
 
 def _threshold(file: Path, key: str, value: Any) -> float | tuple[int, ...]:
+    if key == "bytes-floor":
+        return _bytes(file, key, value)
     if key.endswith("-looks"):
         if not isinstance(value, list) or not all(type(look) is int for look in value):
             raise UsageError(
@@ -116,6 +118,19 @@ def _threshold(file: Path, key: str, value: Any) -> float | tuple[int, ...]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UsageError(f'{file}: [tool.harness] {key} is a share, as in 0.05 or "5%", not {value!r}')
     return float(value)
+
+
+def _bytes(file: Path, key: str, value: Any) -> int:
+    """A number of bytes: ``65536`` or ``"64 KiB"``."""
+    match = re.fullmatch(r"(\d+)\s*(B|KiB|MiB|GiB)", value.strip(), re.ASCII) if isinstance(value, str) else None
+    if match:
+        return int(match[1]) * _SIZES[match[2]]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageError(f'{file}: [tool.harness] {key}: {value!r} is not a number of bytes (examples: 65536, "1 MiB")')
+    return value
+
+
+_SIZES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
 def share(text: str) -> float:

@@ -44,8 +44,8 @@ class Asked:
     """What a gate was asked for.
 
     ``labels`` is what people call the two arms, ``before`` what the base's own revision has, None where it has no
-    revision of its own. ``seconds`` is the time budget; ``watch`` is how often a
-    second the machine is looked at meanwhile, 0 for not at all.
+    revision of its own. ``seconds`` is the time budget; ``watch`` is how often a second the machine is looked at
+    meanwhile, 0 for not at all; ``accepted`` are exact metrics of which more is accepted.
     """
 
     benchmarks: Path
@@ -60,6 +60,7 @@ class Asked:
     seconds: float = BUDGET
     selftest: bool = False
     watch: float = WATCH
+    accepted: frozenset[str] = frozenset()
 
 
 class Screen(Protocol):
@@ -116,7 +117,7 @@ class _Gate:
         self._folder = folder
         self._screen = screen
         self._check = check
-        self._roster = Roster(asked.claims, asked.thresholds, selftest=asked.selftest)
+        self._roster = Roster(asked.claims, asked.thresholds, selftest=asked.selftest, accepted=asked.accepted)
         self._said: dict[Arm, Introduction] = {}
         self._notes: list[str] = []
         self._units = 0

@@ -63,6 +63,7 @@ def _guarded(work: Callable[[ExitStack], int]) -> int:
 
 def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> int:
     budget, watch = _budget_and_watch(options)
+    accepted = _accepted(options.accept)
     settings = _configuration(options, benchmarks)
     claims = _claims(options, benchmarks)
     if options.baseline is not None:
@@ -90,6 +91,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
         before=before,
         seconds=budget,
         watch=watch,
+        accepted=accepted,
     )
 
     def check(said: Mapping[Arm, Introduction]) -> Sequence[str]:
@@ -214,6 +216,20 @@ def _claims(options: argparse.Namespace, benchmarks: Path) -> tuple[Claim, ...]:
     for line in left_out(reading, chosen):
         output.console(sys.stderr).print(line, highlight=False, markup=False, soft_wrap=True)
     return chosen.claims
+
+
+def _accepted(typed: Sequence[str]) -> frozenset[str]:
+    """The exact metrics of which more is accepted. Raises UsageError."""
+    found: set[str] = set()
+    for word in words(typed):
+        if word not in ACCEPTABLE:
+            raise UsageError(f"--accept: {word!r} is not a metric that can be accepted ({', '.join(ACCEPTABLE)})")
+        found.update(ACCEPTABLE[word])
+    return frozenset(found)
+
+
+ACCEPTABLE = {"memory": ("peak_bytes", "reserved_bytes"), "launches": ("launches",)}
+"""Of what more may be accepted, and the metrics meant; for time there is a higher --target."""
 
 
 def _repository(benchmarks: Path) -> Path:

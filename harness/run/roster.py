@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from harness.compare.gate import GateThresholds
 from harness.model import Arm, Claim, Gated, GateVerdict, Measurement, Status
@@ -15,13 +15,16 @@ SELFTEST_UNITS = 10
 
 
 class Roster:
-    """What a gate judges, and what it cannot."""
+    """What a gate judges, and what it cannot; ``accepted`` are exact metrics of which more is accepted."""
 
-    def __init__(self, claims: Sequence[Claim], limits: GateThresholds, *, selftest: bool) -> None:
+    def __init__(
+        self, claims: Sequence[Claim], limits: GateThresholds, *, selftest: bool, accepted: Container[str] = ()
+    ) -> None:
         self._by_function = {f"{claim.path}::{claim.function}": claim for claim in claims}
         self._before: Before | None = None
         self._limits = limits
         self._selftest = selftest
+        self._accepted = accepted
         self._candidates: dict[tuple[str, str], Candidate] = {}
         self._fates: list[GateVerdict] = []
         self._all: list[str] | None = None
@@ -156,7 +159,7 @@ class Roster:
         """Every verdict and fate, those of no case first, then case by case."""
         verdicts = [*self._fates]
         for candidate in self._candidates.values():
-            verdicts += candidate.verdicts(self._limits, len(self._candidates))
+            verdicts += candidate.verdicts(self._limits, len(self._candidates), self._accepted)
         order = {case: index for index, case in enumerate(sorted(self._seen))}
         return sorted(verdicts, key=lambda verdict: order.get(verdict.case, -1))
 

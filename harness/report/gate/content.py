@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan
 
 from harness.model import ArmFacts, Comparison, Gated, GateResult, GateVerdict, Kind, metric
@@ -16,15 +16,19 @@ from harness.report.words import better, duration, effect, inert, interval, step
 NEVER_GREEN = (Gated.INCONCLUSIVE, Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT, Gated.MISSING)
 """Outcomes that could not be judged and so cannot pass."""
 
-GROUPS: Mapping[str, tuple[Gated, ...]] = {
-    "Regressed": (Gated.REGRESSED,),
-    "Cannot be judged": NEVER_GREEN[:-1],
-    "Missing": (Gated.MISSING,),
-    "Unchanged": (Gated.UNCHANGED,),
-    "New": (Gated.NEW,),
-    "Skipped": (Gated.SKIPPED,),
-}
-"""Headings in the order of a report, and the outcomes below each."""
+_WORSE = {"s": "Slower", "B": "More memory", "1": "More launches"}
+_BETTER = {"s": "Faster", "B": "Less memory", "1": "Fewer launches"}
+"""Headings of what changed, by the unit of the metric."""
+
+HEADINGS = (
+    *_WORSE.values(), "Regressed", "Cannot be judged", "Missing", *_BETTER.values(), "Improved", "Accepted",
+    "Unchanged", "New", "Skipped",
+)  # fmt: skip
+"""Headings in the order of a report."""
+
+TIME = "time"
+_METRICS = {"seconds": TIME, "peak_bytes": "peak memory", "reserved_bytes": "reserved memory", "launches": "launches"}
+"""What people call the metrics that a gate decides on."""
 
 DIGEST = 12
 """Characters shown of a package's digest."""
@@ -76,6 +80,34 @@ class Difference:
     head: str
 
 
+def heading(verdict: GateVerdict) -> str:
+    """The heading that a verdict stands under, which says what changed."""
+    unit = metric(verdict.metric).unit
+    match verdict.outcome:
+        case Gated.REGRESSED:
+            return _WORSE.get(unit, "Regressed")
+        case Gated.IMPROVED:
+            return _BETTER.get(unit, "Improved")
+        case Gated.MISSING:
+            return "Missing"
+        case outcome if outcome in NEVER_GREEN:
+            return "Cannot be judged"
+    return str(verdict.outcome).capitalize()
+
+
+def metric_name(name: str) -> str:
+    """What people call a metric."""
+    return _METRICS.get(name) or inert(name)
+
+
+def grouped(verdicts: Iterable[GateVerdict]) -> dict[str, list[GateVerdict]]:
+    """The verdicts by their headings, in the order of a report; a heading without any is left out."""
+    found: dict[str, list[GateVerdict]] = {name: [] for name in HEADINGS}
+    for verdict in verdicts:
+        found[heading(verdict)].append(verdict)
+    return {name: own for name, own in found.items() if own}
+
+
 def rows(verdicts: Iterable[GateVerdict], *outcomes: Gated) -> list[GateRow]:
     """The verdicts with one of these outcomes, or all, in words and in the order they came."""
     return [_row(verdict) for verdict in verdicts if not outcomes or verdict.outcome in outcomes]
@@ -91,19 +123,30 @@ def headline(result: GateResult) -> str:
     """The outcome, the counts and the exit status: ``nothing regressed: 38 unchanged, 2 skipped; exit 0``."""
     found = dict(counts(result.verdicts))
     regressed = found.get(Gated.REGRESSED, 0)
-    if regressed and result.selftest:
+    told = [_counted(result.verdicts, outcome, count) for outcome, count in found.items()]
+    if regressed and not result.selftest:
+        return f"{', '.join(told)}; exit {result.status}"
+    if regressed:
         lead = counted(regressed, "false alarm")
-    elif regressed:
-        lead = f"{regressed} regressed"
-        del found[Gated.REGRESSED]
     elif result.status == 0:
         lead = "no false alarm" if result.selftest else "nothing regressed"
     elif result.status == 3:
-        lead = "cannot be judged" if Gated.UNCHANGED in found or set(found) & set(NEVER_GREEN) else "nothing was judged"
+        judged = set(found) & {Gated.UNCHANGED, Gated.IMPROVED, Gated.ACCEPTED, *NEVER_GREEN}
+        lead = "cannot be judged" if judged else "nothing was judged"
     else:
         lead = "interrupted" if result.status == _INTERRUPTED else "ended early"
-    told = ", ".join(f"{count} {outcome}" for outcome, count in found.items())
-    return f"{lead}{f': {told}' if told else ''}; exit {result.status}"
+    return f"{lead}{': ' if told else ''}{', '.join(told)}; exit {result.status}"
+
+
+def _counted(verdicts: Iterable[GateVerdict], outcome: Gated, count: int) -> str:
+    """``2 regressed (1 slower, 1 more memory)``; of one kind, ``2 regressed (slower)``."""
+    if outcome not in (Gated.REGRESSED, Gated.IMPROVED):
+        return f"{count} {outcome}"
+    named = {"Regressed": "other", "Improved": "other"}
+    headings = [heading(verdict) for verdict in verdicts if verdict.outcome is outcome]
+    kinds = Counter(named.get(each, each.lower()) for each in headings)
+    words = [kind if len(kinds) == 1 else f"{number} {kind}" for kind, number in kinds.items()]
+    return f"{count} {outcome} ({', '.join(words)})"
 
 
 def decided_by(result: GateResult) -> tuple[str, ...]:
@@ -141,10 +184,19 @@ def differences(result: GateResult) -> list[Difference]:
     ]
 
 
+def briefly(told: Iterable[GateRow]) -> list[GateRow]:
+    """Rows without the noise, and with what could be resolved only where it is open: a self-test says both of all."""
+    return [replace(row, noise="", resolves=row.resolves if row.outcome is Gated.INCONCLUSIVE else "") for row in told]
+
+
 def spread(verdicts: Sequence[GateVerdict]) -> str:
-    """The smallest and the largest change among verdicts: ``-0.8 to +1.1 %``; nothing where none has a ratio."""
+    """The smallest and the largest change: ``changes -0.8 to +1.1 %``; nothing where no verdict has a ratio."""
     ratios = [ratio for verdict in verdicts if (ratio := _ratio(verdict)) is not None and 0 < ratio < inf]
-    return interval(Comparison("seconds", 0, 1.0, min(ratios), max(ratios))) if ratios else ""
+    if not ratios:
+        return ""
+    if all(metric(verdict.metric).kind is Kind.EXACT for verdict in verdicts) and set(ratios) == {1.0}:
+        return "equal"
+    return f"changes {interval(Comparison('seconds', 0, 1.0, min(ratios), max(ratios)))}"
 
 
 def _row(verdict: GateVerdict) -> GateRow:
@@ -156,7 +208,7 @@ def _row(verdict: GateVerdict) -> GateRow:
         inert(verdict.claim),
         inert(verdict.case),
         inert(verdict.variant),
-        inert(verdict.metric),
+        metric_name(verdict.metric),
         verdict.outcome,
         effect(found) if found else "",
         better(found) if found else None,

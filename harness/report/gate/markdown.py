@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.model import Gated, GateResult
-from harness.report.gate.content import NEVER_GREEN, GateRow, decided_by, differences, headline, rows, sides
+from harness.report.gate.content import NEVER_GREEN, GateRow, briefly, decided_by, differences, headline, rows, sides
 from harness.report.marked import LONGEST, code, folded, left_out, line, listed, size, some
 
 _COLUMNS = ("benchmark", "variant", "metric", "verdict", "change", "95 % interval", "base -> head", "units", "reason")
@@ -27,29 +27,35 @@ def markdown(result: GateResult, longest: int = LONGEST) -> str:
         *folded("How it was decided", _how(result)),
     ]
     room = longest - size([title, *after]) - _ALLOWANCE
-    noise = result.selftest
-    attention = (Gated.REGRESSED, *NEVER_GREEN)
-    told, room = _table([row for outcome in attention for row in rows(result.verdicts, outcome)], room, noise)
-    others = [outcome for outcome in Gated if outcome not in attention]
-    rest = [row for outcome in others for row in rows(result.verdicts, outcome)]
+    attention = (Gated.REGRESSED, *NEVER_GREEN, Gated.IMPROVED, Gated.ACCEPTED)
+    noise = _NOISE if result.selftest else ()
+    told, room = _table([row for outcome in attention for row in _rows(result, outcome)], room, noise)
+    rest = [row for outcome in Gated if outcome not in attention for row in _rows(result, outcome)]
     others_table, _ = _table(rest, room, noise)
     counted = f"Everything else ({len(rest)})"
     return "\n".join([title, "", *told, *(folded(counted, others_table) if rest else ()), *after]).rstrip() + "\n"
+
+
+def _rows(result: GateResult, outcome: Gated) -> list[GateRow]:
+    found = rows(result.verdicts, outcome)
+    return found if result.selftest else briefly(found)
 
 
 _ALLOWANCE = 1000
 """Bytes for headings, blank lines and what is said of rows left out."""
 
 
-def _table(shown: Sequence[GateRow], room: int, noise: bool) -> tuple[list[str], int]:
+def _table(shown: Sequence[GateRow], room: int, noise: Sequence[str]) -> tuple[list[str], int]:
     """The rows' table with a blank line after it, as far as there is room, and the room that is left."""
     if not shown:
         return [], room
-    columns = (*_COLUMNS, *(_NOISE if noise else ()))
+    if not noise and any(row.resolves for row in shown):
+        noise = ("resolves",)
+    columns = (*_COLUMNS, *noise)
     lines = [line(columns), line(["---"] * len(columns))]
     room -= size(lines)
     for count, row in enumerate(shown):
-        written = line([*_cells(row), *((row.noise, row.resolves) if noise else ())])
+        written = line([*_cells(row), *(getattr(row, name) for name in noise)])
         room -= size([written])
         if room < 0:
             lines += ["", left_out(len(shown) - count)]

@@ -16,11 +16,14 @@ from rich.text import Text
 
 from harness.model import Gated, GateResult
 from harness.report.gate.content import (
-    GROUPS,
+    TIME,
     GateRow,
+    briefly,
     decided_by,
     differences,
+    grouped,
     headline,
+    metric_name,
     rows,
     sides,
     spread,
@@ -32,6 +35,7 @@ from harness.report.words import inert
 
 STYLES = {
     Gated.REGRESSED: "bold red",
+    Gated.IMPROVED: "bold green",
     Gated.UNCHANGED: "green",
     Gated.INCONCLUSIVE: "yellow",
     Gated.MISSING: "yellow",
@@ -40,6 +44,7 @@ STYLES = {
     Gated.FAILED: "bold magenta",
     Gated.TIMED_OUT: "bold magenta",
     Gated.SKIPPED: "dim",
+    Gated.ACCEPTED: "cyan",
 }
 """Colours say again what the words say; nothing is told by colour alone."""
 
@@ -64,29 +69,25 @@ def show_gate(result: GateResult, console: Console, *, every: bool = False) -> N
     A self-test always has the rows of what is unchanged, with the noise of each and what it resolves.
     """
     page = _Page(console)
-    page.arms(result)
-    tables = [
-        heading for heading in GROUPS if heading not in _LISTED and (every or result.selftest or heading != "Unchanged")
-    ]
-    tabled = rows(result.verdicts, *(outcome for name in tables for outcome in GROUPS[name]))
-    layout = _fit(tabled, page.room, [name for name in _TITLES if result.selftest or name not in _NOISE])
-    for heading, outcomes in GROUPS.items():
-        verdicts = [verdict for verdict in result.verdicts if verdict.outcome in outcomes]
-        if not verdicts:
-            continue
+    page.sides(result)
+    groups = grouped(result.verdicts)
+    tables = [name for name in groups if name not in _LISTED and (every or result.selftest or name != "Unchanged")]
+    told_of = {name: rows(own) if result.selftest else briefly(rows(own)) for name, own in groups.items()}
+    layout = _fit([row for name in tables for row in told_of[name]], page.room, _TITLES)
+    for heading, verdicts in groups.items():
         page.heading(f"{heading} ({len(verdicts)})")
-        told = rows(verdicts)
+        told = told_of[heading]
         if heading in tables:
             page.table(told, layout)
         elif heading == "Unchanged":
-            for claim, own in _together((verdict.claim, verdict) for verdict in verdicts).items():
-                changes = spread(own)
-                page.summed(inert(claim), len(own), f"changes {changes}" if changes else "")
+            for (claim, metric), own in _together(((v.claim, v.metric), v) for v in verdicts).items():
+                page.summed(f"{inert(claim)}  {metric_name(metric)}", len(own), spread(own))
         elif heading == "Skipped" and not every:
             for (claim, reason), alike in _together(((row.claim, row.reason), row) for row in told).items():
                 page.summed(claim, len(alike), reason)
         else:
             page.listed(told)
+    page.arms(result)
     page.closing(result)
 
 
@@ -136,15 +137,11 @@ class _Page(Page):
         super().__init__(console)
         self.room = console.width - INDENT
 
-    def arms(self, result: GateResult) -> None:
+    def sides(self, result: GateResult) -> None:
+        """What is compared with what, and in which of its surroundings the two differ."""
         grid = grid_of(2)
-        told = [line for line in machine_lines(result.head.environment) if line[0] != "git"]
-        for label, line in told:
-            grid.add_row(self.text(label, "dim"), self.text(line))
         for side in sides(result):
             grid.add_row(self.text(side.arm, "dim"), self.text(side.label, "bold"))
-            for name, words in side.lines:
-                grid.add_row("", Text.assemble(self.text(name, "dim"), "  ", self.text(words)))
         found = differences(result)
         for index, difference in enumerate(found[:_MOST]):
             words = f"{difference.name}: {difference.base} -> {difference.head}"
@@ -154,6 +151,21 @@ class _Page(Page):
         if result.selftest:
             grid.add_row(self.text("self-test", "dim"), self.text("identical code on both sides"))
         self.print(grid)
+
+    def arms(self, result: GateResult) -> None:
+        """Where it was measured, and what each side took from where: for whoever doubts the answer."""
+        grid = grid_of(2)
+        for label, line in machine_lines(result.head.environment):
+            if label != "git":
+                grid.add_row(self.text(label, "dim"), self.text(line))
+        for side in sides(result):
+            for index, (name, words) in enumerate(side.lines):
+                grid.add_row(
+                    self.text("" if index else side.arm, "dim"),
+                    Text.assemble(self.text(name, "dim"), "  ", self.text(words)),
+                )
+        if grid.row_count:
+            self.print("", grid)
 
     def heading(self, words: str) -> None:
         self.print("", self.text(words, "bold"))
@@ -179,7 +191,10 @@ class _Page(Page):
     def listed(self, told: Sequence[GateRow]) -> None:
         """Benchmarks by name, variants that share one reason together."""
         for (claim, case, reason), own in _together(((row.claim, row.case, row.reason), row) for row in told).items():
-            names = dict.fromkeys(" ".join(part for part in (row.variant, row.metric) if part) for row in own)
+            names = dict.fromkeys(
+                " ".join(part for part in (row.variant, "" if row.metric == TIME else row.metric) if part)
+                for row in own
+            )
             self.print(self._case(claim, case))
             words = "; ".join(part for part in (", ".join(filter(None, names)), reason) if part)
             if words:

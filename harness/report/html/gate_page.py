@@ -31,6 +31,7 @@ from harness.report.words import inert
 
 TONES = {
     Gated.REGRESSED: BAD,
+    Gated.IMPROVED: GOOD,
     Gated.UNCHANGED: GOOD,
     Gated.INCONCLUSIVE: OPEN,
     Gated.MISSING: TROUBLE,
@@ -39,6 +40,7 @@ TONES = {
     Gated.FAILED: TROUBLE,
     Gated.TIMED_OUT: TROUBLE,
     Gated.SKIPPED: DIM,
+    Gated.ACCEPTED: SAME,
 }
 """The tone each decision is shown in; its word stands beside it."""
 
@@ -136,10 +138,14 @@ def _cells(verdict: GateVerdict, row: GateRow) -> tuple[Cell, ...]:
 def _effects(result: GateResult, told: Sequence[GateRow]) -> list[Effect]:
     return [
         Effect(
-            " ".join(filter(None, (row.claim, parameters(verdict.case), row.variant))),
+            " ".join(filter(None, (row.claim, parameters(verdict.case), row.variant, _unless_time(verdict, row)))),
             verdict.ratio, verdict.low, verdict.high, result.target, TONES[row.outcome], str(row.outcome),
             row.change, row.interval, row.units,
         )
         for verdict, row in zip(result.verdicts, told, strict=True)
         if verdict.ratio is not None and verdict.ratio > 0
     ]  # fmt: skip
+
+
+def _unless_time(verdict: GateVerdict, row: GateRow) -> str:
+    return "" if verdict.metric == "seconds" else row.metric
