@@ -10,7 +10,7 @@ import pytest
 from harness import store
 from harness.model import Arm, ArmFacts, Gated, GateResult, GateVerdict
 from harness.report.gate import document
-from harness.report.selftest import NEVER, selftest_line, selftest_of
+from harness.report.selftest import selftest_line, selftest_of
 
 
 def keep(results: Path, name: str, *, machine: str = "here", selftest: bool = True, alarm: bool = False) -> Path:
@@ -52,6 +52,6 @@ def test_without_one_a_report_says_how_to_hold_it(tmp_path: Path, machine: str |
     keep(tmp_path, "2026-01-01")
     run = store.Run(tmp_path / "run", {}, (), {"machine_id": machine}, ())
     assert selftest_line(tmp_path, machine) == ""
-    assert selftest_of(run) == NEVER
+    assert selftest_of(run).startswith("none on this machine yet; ")
     quoted = store.Run(tmp_path / "run", {}, (), {"machine_id": "here"}, ())
     assert "2026-01-01" in selftest_of(quoted)
