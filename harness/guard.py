@@ -1,16 +1,24 @@
-"""Kill process groups when whoever started this goes away.
+"""Kill process groups, and remove a folder for temporary files, when whoever started this goes away.
 
-Run as a script with nothing but the standard library: it reads ``+group`` and ``-group`` lines until its input ends,
-which happens however its parent dies, and then kills the groups that are left. SIGKILL reaches stopped processes too.
+Run as a script with the folder for an argument and nothing but the standard library: it reads ``+group`` and ``-group``
+lines until its input ends, which happens however its parent dies. Then it kills the groups that are left and removes
+the folder if it is still there. SIGKILL reaches stopped processes too.
 """
 
 import os
 import signal
 import sys
+import time
+
+ATTEMPTS = 100
+"""How often the folder is removed: a process that was killed may write into it until it is gone."""
+
+PAUSE = 0.1
+"""Seconds between two attempts."""
 
 
 def main() -> None:
-    """Keep the list; kill what is on it at the end."""
+    """Keep the list; at the end kill what is on it, and remove the folder."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: set[int] = set()
@@ -25,6 +33,20 @@ def main() -> None:
             os.killpg(group, signal.SIGKILL)
         except OSError:
             continue
+    remove(sys.argv[1])
+
+
+def remove(folder: str) -> None:
+    """Remove a folder with all that is in it; what cannot be removed stays."""
+    for _ in range(ATTEMPTS):
+        if not os.path.isdir(folder):  # noqa: PTH112
+            return
+        # Only here: where the folder was removed in order, whoever waits for this process need not wait for imports.
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.path.isdir(folder):  # noqa: PTH112
+            time.sleep(PAUSE)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Live processes: started in groups of their own, spoken to in JSON lines, stopped, continued and never left behind.
 
 A process group is a child and all it forks (loader workers included), so that signals reach every one of them. A small
-guard process outlives us by a moment: when we die, whatever way, it kills the groups that are still there. Stopped
-processes would otherwise stay stopped for ever.
+guard process outlives us by a moment: when we die, whatever way, it kills the groups that are still there, and removes
+the folder in which we and they keep temporary files. Stopped processes would otherwise stay stopped for ever.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 CHANNEL_VARIABLE = "TIPBENCH_CHANNEL"
+TEMPORARY_VARIABLE = "TIPBENCH_TEMPORARY"
 Message = dict[str, Any]
 
 
@@ -86,17 +89,39 @@ class Channel:
         self._reading = self._writing = -1
 
 
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for temporary files. Whoever started this process removes it where this process is killed."""
+    return tempfile.TemporaryDirectory(prefix="tipbench-", dir=_within())
+
+
+def _within() -> str | None:
+    """The folder of whoever started this process; None, which stands for the system's own, where there is none."""
+    folder = os.environ.get(TEMPORARY_VARIABLE)
+    return folder if folder and Path(folder).is_dir() else None
+
+
 class Guard:
-    """A process that kills the groups we told it of as soon as we are gone."""
+    """A process that kills the groups we told it of as soon as we are gone, and removes our temporary files.
+
+    ``folder`` is for these files, of ours and of the processes we start; `close` removes it. Raises OSError where no
+    folder can be made.
+    """
 
     def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tipbench-", dir=_within()))
         self._process = subprocess.Popen(
-            [sys.executable, "-S", "-E", str(Path(__file__).with_name("guard.py"))],
+            [sys.executable, "-S", "-E", str(Path(__file__).with_name("guard.py")), str(self.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
 
     def watch(self, group: int) -> None:
         """Kill this process group when we die."""
@@ -113,7 +138,8 @@ class Guard:
             self._process.stdin.flush()
 
     def close(self) -> None:
-        """Let the guard go; it kills what it still watches."""
+        """Remove the folder and let the guard go; it kills what it still watches."""
+        shutil.rmtree(self.folder, ignore_errors=True)
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
@@ -141,7 +167,11 @@ class LiveProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**environment, CHANNEL_VARIABLE: f"{theirs_in},{theirs_out}"},
+                env={
+                    **environment,
+                    CHANNEL_VARIABLE: f"{theirs_in},{theirs_out}",
+                    TEMPORARY_VARIABLE: str(guard.folder),
+                },
                 pass_fds=(theirs_in, theirs_out),
                 start_new_session=True,
                 cwd=folder,

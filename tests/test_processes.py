@@ -8,18 +8,29 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from living import ENVIRONMENT, PATIENCE, going, gone, python, stopped
 
-from harness.processes import Channel, ChannelClosed, Guard, LiveProcess, Message, exit_reason
+from harness.processes import (
+    TEMPORARY_VARIABLE,
+    Channel,
+    ChannelClosed,
+    Guard,
+    LiveProcess,
+    Message,
+    exit_reason,
+    temporary_folder,
+)
 
 ECHO = """
 import os, signal, sys
-from harness.processes import Channel
+from harness.processes import Channel, temporary_folder
 channel = Channel.inherited()
+folder = temporary_folder()
 child = os.fork()
 if not child:
     while True: signal.pause()
@@ -197,6 +208,7 @@ COORDINATOR = """
 import json, os, sys
 from harness.processes import Guard, LiveProcess
 guard = Guard()
+(guard.folder / "mine").write_text("a file")
 live = [LiveProcess([sys.executable, "-c", sys.argv[1]], guard=guard, environment=os.environ) for _ in range(2)]
 children = [process.channel.receive()["child"] for process in live]
 live[0].pause()
@@ -206,17 +218,47 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_nothing_outlives_the_coordinator(number: signal.Signals) -> None:
-    """Kill the process that drives others: these, stopped or going, their children and the guard end as well."""
+def test_nothing_outlives_the_coordinator(number: signal.Signals, tmp_path: Path) -> None:
+    """Kill the process that drives others: these, stopped or going, their children and the guard end as well.
+
+    Temporary files of them all are gone.
+    """
     with subprocess.Popen(
-        [sys.executable, "-c", COORDINATOR, ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT
+        [sys.executable, "-c", COORDINATOR, ECHO],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**ENVIRONMENT, "TMPDIR": str(tmp_path)},
     ) as coordinator:
         assert coordinator.stdout is not None
         guard, first, *rest = json.loads(coordinator.stdout.readline())
         assert stopped(first)
+        (folder,) = tmp_path.iterdir()
+        assert len([each for each in folder.iterdir() if each.is_dir()]) == 2  # one of each process
         coordinator.send_signal(number)
         assert coordinator.wait(PATIENCE) == -number
         assert [pid for pid in (guard, first, *rest) if not gone(pid)] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_temporary_files_go_with_a_process_that_is_killed(guard: Guard, echo: LiveProcess) -> None:
+    """What a killed process could not remove is in the guard's folder, which goes when the guard is let go."""
+    answer(echo)
+    echo.end()
+    assert len(list(guard.folder.iterdir())) == 1
+    guard.close()
+    assert not guard.folder.exists()
+
+
+def test_without_a_guard_temporary_files_are_where_the_system_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that nobody started, or whose starter is gone, uses the system's own folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for folder in ("", str(tmp_path / "gone")):
+        monkeypatch.setenv(TEMPORARY_VARIABLE, folder)
+        with temporary_folder() as made:
+            assert Path(made).parent == tmp_path
+        assert not Path(made).exists()
 
 
 def test_the_guard_forgets_whom_it_is_told_to() -> None:

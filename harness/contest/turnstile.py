@@ -8,10 +8,8 @@ one question, and on a GPU the side that answers has synchronised first (its clo
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -35,9 +33,7 @@ class Turnstile:
         self._seated = 0
 
     def __enter__(self) -> Turnstile:
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tipbench-seats-")))
-        self._guard = Guard()
-        self._stack.callback(self._guard.close)
+        self._guard = self._stack.enter_context(Guard())
         return self
 
     def __exit__(
@@ -49,7 +45,7 @@ class Turnstile:
         """Start a process for the variant; it sets nothing up before its first turn."""
         command, plan = self._seating(name)
         self._seated += 1
-        place = self._folder / f"seat-{self._seated}"  # not the name: a variant's may hold what a path may not
+        place = self._guard.folder / f"seat-{self._seated}"  # not the name: a variant's may hold what a path may not
         process = LiveProcess(command, guard=self._guard, environment=self._environment, log=place.with_suffix(".log"))
         self._stack.callback(process.end)
         process.channel.send(**plan)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
+
+from harness.processes import temporary_folder
 
 SOURCE = "kernels in torch's CUDA profile"
 
@@ -23,7 +24,7 @@ def launches(call: Callable[[], object], device: Any) -> tuple[int, str]:
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
         call()
         torch.cuda.synchronize(device)
-    with TemporaryDirectory(prefix="tipbench-") as folder:
+    with temporary_folder() as folder:
         trace = Path(folder) / "trace.json"
         seen.export_chrome_trace(str(trace))
         return kernels(json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]), SOURCE

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
+
+from harness.processes import temporary_folder
 
 CPU_SOURCE = "torch CPU profile"
 CUDA_SOURCE = "torch CUDA allocator"
@@ -102,7 +103,7 @@ def _cpu_peak(call: Callable[[], object]) -> int:
         call()
         with record_function(_MARK):
             call()
-    with TemporaryDirectory(prefix="tipbench-") as folder:
+    with temporary_folder() as folder:
         trace = Path(folder) / "trace.json"
         seen.export_chrome_trace(str(trace))
         events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]

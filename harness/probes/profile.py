@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
 from harness.model import ITERATION_MARK, WAIT_MARK, WINDOW_MARK
 from harness.probes.waits import marking
+from harness.processes import temporary_folder
 
 WINDOW_SECONDS = 0.05
 """Seconds that the window is to last: enough iterations to be typical, few enough for a small file."""
@@ -63,7 +63,7 @@ def profile(call: Callable[[], object], device: Any, file: Path) -> Profile:
     iterations = _iterations(call, settle)
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
     took: list[float] = []
-    with TemporaryDirectory(prefix="tipbench-") as folder:
+    with temporary_folder() as folder:
         plain = Path(folder) / "trace.json"
         with profiler(
             activities=activities,

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from harness import launch, store
@@ -23,6 +22,7 @@ from harness.model import (
     Claim,
     Verdict,
 )
+from harness.processes import Guard
 from harness.report.traced import described
 from harness.run.ceilings import Question, affordable
 from harness.run.crew import Crew, Report
@@ -139,7 +139,7 @@ class _Bench:
                 stack.enter_context(self._watch)
                 lent = None
                 if self._settings.python:
-                    lent = launch.lend(Path(stack.enter_context(TemporaryDirectory(prefix="tipbench-lent-"))) / "lent")
+                    lent = launch.lend(stack.enter_context(Guard()).folder / "lent")
                 crew = stack.enter_context(
                     Crew(
                         python,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from harness.invoked import advised
@@ -146,9 +146,8 @@ def measured(
 
     Unless ``anew``, what is kept for the environment of that process is taken instead.
     """
-    with TemporaryDirectory(prefix="tipbench-ceilings-") as scratch:
-        log = log or Path(scratch) / "ceilings.log"
-        guard = Guard()
+    with Guard() as guard:
+        log = log or guard.folder / "ceilings.log"
         process = LiveProcess(
             ceilings_command(question.python),
             guard=guard,
@@ -164,7 +163,6 @@ def measured(
             raise CeilingsError(f"{why}: {words[-1] if words else 'it said nothing'}") from None
         finally:
             process.end()
-            guard.close()
 
 
 def _driven(

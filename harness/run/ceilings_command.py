@@ -6,13 +6,12 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
 from harness.launch import LaunchError, check_interpreter, lend
 from harness.model import Ceiling
+from harness.processes import Guard
 from harness.run.ceilings import CeilingsError, Question, measured
 from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain, console
 
@@ -30,10 +29,10 @@ def hold(options: argparse.Namespace) -> int:
 
     try:
         data = check_folder(options.data).resolve() if options.data else None
-        with TemporaryDirectory(prefix="tipbench-") as scratch:
+        with Guard() as guard:
             python, lent = sys.executable, None
             if options.python:
-                python, lent = check_interpreter(options.python), lend(Path(scratch) / "lent")
+                python, lent = check_interpreter(options.python), lend(guard.folder / "lent")
             found = measured(Question(python, options.device, data, lent), anew=options.anew, told=progress)
         if options.json:
             content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}

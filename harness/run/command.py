@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from harness.claims import ClaimError
 from harness.launch import LaunchError
+from harness.processes import Guard
 from harness.report.words import inert
 from harness.run.bench import UnusableGpu, chosen_claims
 from harness.run.bench import bench as hold_bench
@@ -99,19 +100,17 @@ def _others() -> str:
 
 def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:
     """``list --cases``: call the roll, in a process that imports the benchmarks, and print what answers."""
-    from tempfile import TemporaryDirectory
-
     from harness.launch import check_interpreter, lend
 
     try:
         settings = settings_from(options, benchmarks)
         chosen = chosen_claims(settings, complain)
-        with TemporaryDirectory(prefix="tipbench-") as scratch:
+        with Guard() as guard:
             python, lent = sys.executable, None
             if settings.python:
-                python, lent = check_interpreter(settings.python), lend(Path(scratch) / "lent")
+                python, lent = check_interpreter(settings.python), lend(guard.folder / "lent")
             with Crew(
-                python, benchmarks, Path(scratch), device=settings.device, data=settings.data, width=1, lent=lent
+                python, benchmarks, guard.folder, device=settings.device, data=settings.data, width=1, lent=lent
             ) as crew:
                 called = crew.roll_call(sorted({claim.path for claim in chosen.claims}))
         called.account_for(chosen.claims)

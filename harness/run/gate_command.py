@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 from harness import launch
@@ -21,6 +20,7 @@ from harness.claims import ClaimError
 from harness.launch import LaunchError
 from harness.loading.machine.cores import usable_cores
 from harness.model import Arm, Claim, GateResult
+from harness.processes import Guard
 from harness.run import output
 from harness.run.arms import NothingToCompare, Prepared, Wanted, Workshop, check_packages, known_to_base, variables_from
 from harness.run.configuration import Configuration, configuration, share
@@ -242,7 +242,7 @@ def _repository(benchmarks: Path) -> Path:
 def _sides(prepared: Sequence[Prepared], threads: Mapping[str, str], stack: ExitStack) -> tuple[Side, Side]:
     lent = None
     if any(side.lent for side in prepared):
-        lent = launch.lend(Path(stack.enter_context(TemporaryDirectory(prefix="tipbench-lent-"))) / "lent")
+        lent = launch.lend(stack.enter_context(Guard()).folder / "lent")
     base, head = (
         Side(
             side.arm,

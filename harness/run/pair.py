@@ -6,7 +6,6 @@ Both run the same benchmark files; only one of the two is ever awake once they h
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -110,9 +109,7 @@ class Pair:
         self._stack.close()
 
     def _start(self) -> None:
-        places = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tipbench-pair-")))
-        guard = Guard()
-        self._stack.callback(guard.close)
+        guard = self._stack.enter_context(Guard())
         # Equal in a pair: the order of sets and dicts of strings must not be what differs.
         seed = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(2), "big"))}
         processes = {}
@@ -131,7 +128,7 @@ class Pair:
             self.collected[arm] = Collected.of(ready)
             self.cases[arm] = list(self.collected[arm].cases)
             process.pause()
-            place = places / str(arm)
+            place = guard.folder / str(arm)
             place.with_suffix(".log").symlink_to(self._log[arm].resolve())
             self.seats[arm] = Seat(str(arm), process, place, START_LIMIT)
 

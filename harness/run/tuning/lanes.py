@@ -6,7 +6,6 @@ held for ever.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
@@ -51,9 +50,7 @@ class Lanes:
         self._seats: dict[bool, Seat] = {}
 
     def __enter__(self) -> Lanes:
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tipbench-lanes-")))
-        self._guard = Guard()
-        self._stack.callback(self._guard.close)
+        self._guard = self._stack.enter_context(Guard())
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -141,7 +138,8 @@ class Lanes:
         return process
 
     def _open(self, apart: bool, process: LiveProcess) -> Seat:
-        place = self._folder / f"lane-{len(list(self._folder.iterdir()))}"
+        folder = self._guard.folder
+        place = folder / f"lane-{len(list(folder.glob('lane-*.log')))}"
         place.with_suffix(".log").symlink_to(self._log.resolve())
         seat = Seat("a lane", process, place, START_LIMIT)
         seat.ask(**self._plan)
