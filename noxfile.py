@@ -78,6 +78,13 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "--numprocesses", "2", "--dist", "loadfile", *session.posargs)
 
 
+@nox.session(reuse_venv=True)
+def tests_stress(session: nox.Session) -> None:
+    """The tests in random order, each file alone and all together, on one core and beside busy neighbours."""
+    session.install(*PINNED, "-e", LOADERS, "--group", "tests")
+    session.run("python", "scripts/tests_stress.py", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
