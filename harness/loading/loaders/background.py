@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loaders.dataloader import PlainLoader, feeders
 from harness.loading.loop.epoch import Batch
 from harness.loading.loop.loader import moved, take_some
 
@@ -70,5 +70,8 @@ class BackgroundLoader(PlainLoader):
         """Break as the tip's users do: nothing drains the thread, and nothing frees what it holds on to."""
         from prefetch_generator import BackgroundGenerator
 
+        before = feeders()
         ahead = BackgroundGenerator(iter(self.users_batches()), max_prefetch=self.ahead)
         take_some(moved(ahead, self.device, non_blocking=self.non_blocking))
+        # These stay for good: to close the loader is not to wait for them.
+        self._strangers |= feeders() - before

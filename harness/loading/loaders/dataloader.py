@@ -68,7 +68,7 @@ class PlainLoader(Loader):
     def host_batches(self) -> Iterable[Batch]:
         """The live DataLoader: batches as workers deliver them, in host memory."""
         if self._live is None:
-            self._strangers = _feeders()
+            self._strangers = feeders()
             self._live = _Followed(self.dataset, persistent_workers=self.persistent, **self.options)
         return self._live
 
@@ -82,7 +82,7 @@ class PlainLoader(Loader):
 
     def leave_early(self) -> None:
         """Break out of a user's loop, not of the persistent one, whose idle workers are no leak."""
-        strangers = _feeders()
+        strangers = feeders()
         take_some(moved(self.users_batches(), self.device, non_blocking=self.non_blocking))
         _let_end(strangers)
 
@@ -110,12 +110,13 @@ class _Followed(DataLoader[Any]):
         return iterator
 
 
-def _feeders() -> set[threading.Thread]:
+def feeders() -> set[threading.Thread]:
+    """The threads that feed workers' queues, of all loaders."""
     return {thread for thread in threading.enumerate() if thread.name == "QueueFeederThread"}
 
 
 def _let_end(strangers: set[threading.Thread], patience: float = 5.0) -> None:
     # A closed queue's feeder thread ends by itself, a moment later; whoever counts threads now must not find it.
     end = time.monotonic() + patience
-    for thread in _feeders() - strangers:
+    for thread in feeders() - strangers:
         thread.join(max(0.0, end - time.monotonic()))

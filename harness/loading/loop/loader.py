@@ -25,8 +25,8 @@ EARLY = 3
 DEPTHS = 20
 """An epoch is at least this many times what the deepest loader keeps prepared, so that queues cannot hide the work."""
 
-LAST_WAIT = 1.0
-"""Seconds in which a worker that broke a connection off is seen to be dead, if it is."""
+LAST_WAIT = 10.0
+"""Seconds in which a worker that broke a connection off is seen to be dead, if it is, on a busy machine too."""
 
 
 class Loader(ABC):
