@@ -96,12 +96,13 @@ class Standby:
 
         Raises ChannelClosed.
         """
-        while (left := limit - time.monotonic()) > 0:
-            message = recruit.process.channel.receive(min(1.0, left))
-            if message is not None:
+        while True:
+            left = limit - time.monotonic()
+            # At the limit too: what was said in time counts, however late we are ourselves.
+            message = recruit.process.channel.receive(min(1.0, max(0.0, left)))
+            if message is not None or left <= 0:
                 return message
             self._tick()
-        return None
 
     def dismiss(self) -> None:
         """End whoever waits."""
