@@ -29,7 +29,10 @@ needs_chromium = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="needs Chromium and ChromeDriver: apt-get install chromium chromium-driver"
 )
 
-PATIENCE = 60.0
+PATIENCE = 120.0
+ITS_OWN = ("chrome:", "chrome-untrusted:", "chrome-search:", "devtools:")
+"""How the addresses of the browser's own pages begin."""
+
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking",    "--disable-component-update", "--disable-sync",
@@ -45,7 +48,11 @@ def chromium(profile: Path) -> Any:
     for flag in (*QUIET, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(service=Service(DRIVER), options=options)
+    browser = webdriver.Chrome(service=Service(DRIVER), options=options)
+    browser.get("about:blank")  # the browser's own first page is not to be going on when the first one of ours is shown
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    return browser
 
 
 def show(browser: Any, file: Path) -> Any:
@@ -65,11 +72,13 @@ def complaints(browser: Any) -> list[str]:
 def requests(browser: Any) -> list[str]:
     """The address of everything that the browser set out to fetch, from a file or from anybody.
 
-    Not what lies in the page itself, nor what the browser asks itself for: its own first page, the cross of a search.
+    Not what lies in the page itself, nor what the browser asks itself for, as for the cross of a search, nor what a
+    page of its own asks anybody for.
     """
     events = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
-    urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    return [url for url in urls if not url.startswith(("data:", "blob:", "chrome:"))]
+    sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    urls = [each["request"]["url"] for each in sent if not each["documentURL"].startswith(ITS_OWN)]
+    return [url for url in urls if not url.startswith(("data:", "blob:", *ITS_OWN))]
 
 
 def rows(browser: Any, column: str) -> list[str]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import select
 import sys
+import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 
-PATIENCE = 20.0
-"""Seconds after which a test gives up on a process; nothing takes that long where the code is right."""
+import psutil
+
+PATIENCE = 300.0
+"""Seconds after which a test gives up on a process: where the code is right nothing takes that long, on busy machines
+neither."""
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -43,11 +48,11 @@ def gone(pid: int) -> bool:
 
 def until(true: Callable[[], bool]) -> bool:
     """Give way to other processes until something is true of them. False where it never is."""
-    end = monotonic() + PATIENCE
+    end = time.monotonic() + PATIENCE
     while not true():
-        if monotonic() > end:
+        if time.monotonic() > end:
             return False
-        os.sched_yield()
+        time.sleep(0.001)  # not only a yield: on one core this would be a busy neighbour of who is waited for
     return True
 
 
@@ -59,3 +64,22 @@ def stopped(*pids: int) -> bool:
 def going(*pids: int) -> bool:
     """Whether all of these come to be alive and not stopped."""
     return until(lambda: all(state(pid) in "RSD" and state(pid) for pid in pids))
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The children and the threads of this process, whoever's they are: other tests may have left some, too."""
+
+    processes: frozenset[psutil.Process]
+    threads: frozenset[threading.Thread]
+
+
+def alive() -> Alive:
+    """What there is now."""
+    return Alive(frozenset(psutil.Process().children()), frozenset(threading.enumerate()))
+
+
+def since(before: Alive) -> list[psutil.Process | threading.Thread]:
+    """What there is now and was not before; what has ended meanwhile does not count."""
+    now = alive()
+    return [*(now.processes - before.processes), *(now.threads - before.threads)]

@@ -312,7 +312,7 @@ sys.exit(serve.main())
 """
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_a_real_process_measures_this_machine(
     process: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

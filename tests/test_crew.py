@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
-from living import PATIENCE, gone, python, stopped
+from forked import fork_for, forked
+from living import PATIENCE, gone, stopped
 
 from harness.contest.effort import Effort
 from harness.model import Claim, Collected, Measurement, Status
-from harness.run import crew as module
+from harness.processes import Message
 from harness.run import standby
-from harness.run.crew import Crew, Report
+from harness.run.crew import CALL_LIMIT, Crew, Report
 from harness.run.roll_call import NO_CASE, CrewError, RollCall
+from harness.run.standby import Recruit
 
 MEASURING = """
 import json, os, signal, sys, threading
@@ -98,9 +101,30 @@ class Script:
         (self.folder / "does.json").write_text(json.dumps(stated))
         return [name for name in stated if "::" in name]
 
-    def measure(self, cases: list[str], *, limit: float = PATIENCE, ahead: int = 1) -> Report:
-        """One invocation; ``limit`` is the time limit of every case."""
-        claim = Claim("X", "a tip", "x.py", "bench", time_limit=limit)
+    def gives_up_after(self, *events: tuple[str, str]) -> None:
+        """Time is up at once after each of these events, each with its case, and never before.
+
+        No limit has to be short for that, so that a slow machine passes none by accident.
+        """
+        standby = self.crew._standby
+        receive = standby.receive
+        heard = ("", "")
+
+        def impatient(recruit: Recruit, limit: float) -> Message | None:
+            nonlocal heard
+            if heard in events:
+                heard = ("", "")
+                return None
+            message = receive(recruit, limit)
+            if message is not None:
+                heard = (message["event"], message.get("case", ""))
+            return message
+
+        standby.receive = impatient  # type: ignore[method-assign]
+
+    def measure(self, cases: list[str], *, ahead: int = 1) -> Report:
+        """One invocation."""
+        claim = Claim("X", "a tip", "x.py", "bench", time_limit=PATIENCE)
         asked = {case: (claim, Effort(), None, False) for case in cases}
         self.invocations += 1
         return self.crew.measure(self.invocations, asked, deadline=monotonic() + PATIENCE, ahead=ahead)
@@ -117,7 +141,8 @@ Started = Callable[..., Script]
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
     """Makes a crew whose processes run the script above; none may be left at the end."""
-    monkeypatch.setattr(standby, "pytest_command", lambda *_: python(MEASURING, str(tmp_path)))
+    fork_for(monkeypatch)
+    monkeypatch.setattr(standby, "pytest_command", lambda *_: forked(MEASURING, str(tmp_path)))
     made: list[Script] = []
 
     def started(width: int = 1) -> Script:
@@ -151,19 +176,19 @@ def test_everything_measured_is_reported(script: Started) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "limit", "status", "reason"),
+    ("what", "status", "reason"),
     [
-        ("dies", PATIENCE, Status.FAILED, "SIGKILL"),
-        ("exits", PATIENCE, Status.FAILED, "exit status 3"),
-        ("hangs", 0.3, Status.TIMED_OUT, "time limit of 0.3 s"),
+        ("dies", Status.FAILED, "SIGKILL"),
+        ("exits", Status.FAILED, "exit status 3"),
+        ("hangs", Status.TIMED_OUT, f"time limit of {PATIENCE:g} s"),
     ],
 )
-def test_trouble_costs_the_case_in_flight(
-    script: Started, what: str, limit: float, status: Status, reason: str
-) -> None:
+def test_trouble_costs_the_case_in_flight(script: Started, what: str, status: Status, reason: str) -> None:
     """A case that dies or hangs is named with the reason; what was measured before it is kept, the rest is left."""
     one = script()
-    report = one.measure(one.does(a="", b=what, c=""), limit=limit)
+    if what == "hangs":
+        one.gives_up_after(("begins", "x.py::b"))
+    report = one.measure(one.does(a="", b=what, c=""))
     assert statuses(report) == {"a": Status.MEASURED, "b": status}
     assert report.unfinished is not None
     assert reason in report.unfinished.reason
@@ -193,13 +218,28 @@ def test_the_budget_ends_whatever_is_going_on(script: Started) -> None:
     assert (report.measurements, report.unfinished, report.out_of_time, report.error) == ([], None, True, "")
 
 
-def test_a_process_that_does_not_end_is_ended(script: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_does_not_end_is_ended(script: Started) -> None:
     """A process that hangs when its last case is over does not use up the budget: it is ended, its results count."""
-    monkeypatch.setattr(module, "BETWEEN_LIMIT", 0.3)
     one = script()
+    one.gives_up_after(("ends", "x.py::a"))
     report = one.measure(one.does(a="", end="hangs"))
     assert statuses(report) == {"a": Status.MEASURED}
     assert (report.out_of_time, report.error) == (False, "")
+
+
+def test_what_was_said_in_time_counts_however_late_it_is_read(script: Started) -> None:
+    """A driver that gets no core for a while does not give up a process whose answer lies there already."""
+    one = script()
+    one.does(a="")
+    waiting = one.crew._standby
+    recruit = waiting._launch(frozenset({"x.py"}), 1)
+    try:
+        assert select.select([recruit.process.channel._reading], [], [], PATIENCE)[0]
+        message = waiting.receive(recruit, monotonic() - 1.0)
+        assert message is not None and message["event"] == "ready"
+        assert waiting.receive(recruit, monotonic() - 1.0) is None
+    finally:
+        recruit.process.end()
 
 
 def test_a_full_disk_stops_the_run(script: Started) -> None:
@@ -275,7 +315,9 @@ def test_a_traced_pass_says_what_it_took(script: Started, what: str, tmp_path: P
     """A traced pass has a fresh process too; what it said is in the report, and its failure stops no run."""
     one = script(width=2)
     (case,) = one.does(a=what)
-    claim = Claim("X", "", "x.py", "bench", time_limit=1.0)
+    claim = Claim("X", "", "x.py", "bench", time_limit=PATIENCE)
+    if what == "hangs":
+        one.gives_up_after(("begins", case))
     file = tmp_path / "traces" / "a.json.gz"
     report = one.crew.trace(2, case, claim, "tip", file, deadline=monotonic() + PATIENCE)
     assert (report.measurements, report.error) == ([], "")
@@ -308,28 +350,26 @@ def test_the_roll_names_everything(script: Started) -> None:
     [
         ("dies", "SIGKILL"),
         ("exits", "exit status 3"),
-        ("hangs", "not called in 0.3 s"),
+        ("hangs", f"not called in {CALL_LIMIT:g} s"),
         ("says nothing", "without a contest"),
     ],
 )
-def test_trouble_in_the_roll_call_costs_one_case(
-    script: Started, monkeypatch: pytest.MonkeyPatch, what: str, reason: str
-) -> None:
+def test_trouble_in_the_roll_call_costs_one_case(script: Started, what: str, reason: str) -> None:
     """A case that dies, hangs or never calls its contest is the only one that fails; the others are called."""
     one = script()
     one.does(a="", b=what, c="", d=what)
     if what == "hangs":
-        monkeypatch.setattr(module, "CALL_LIMIT", 0.3)
+        one.gives_up_after(("begins", "x.py::b"), ("begins", "x.py::d"))
     called = one.crew.roll_call(["x.py"])
     assert list(called.cases) == ["x.py::a", "x.py::c"]
     assert set(called.failed) == {"x.py::b", "x.py::d"}
     assert all(reason in said for said in called.failed.values())
 
 
-def test_a_roll_call_that_does_not_end(script: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_roll_call_that_does_not_end(script: Started) -> None:
     """A process that hangs when everybody has answered is ended, and nobody failed."""
-    monkeypatch.setattr(module, "CALL_LIMIT", 0.3)
     one = script()
+    one.gives_up_after(("skipped", "x.py::b"))
     one.does(a="", b="skips", end="hangs")
     called = one.crew.roll_call(["x.py"])
     assert (list(called.cases), list(called.skipped), called.failed) == (["x.py::a"], ["x.py::b"], {})

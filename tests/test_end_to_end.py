@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from living import PATIENCE
 
 from harness.compare.judge import judge
 from harness.model import Outcome, Status, Verdict
@@ -91,7 +92,7 @@ def harness(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=5 * PATIENCE,
         check=False,
         env={**os.environ, "COLUMNS": "160", "PYTHONPATH": str(Path(__file__).parents[1])},
     )
@@ -188,7 +189,7 @@ def test_kill_9_in_the_middle_of_a_run_loses_only_what_was_in_flight(tmp_path: P
     assert done.returncode == -signal.SIGKILL
     measuring = int(note.read_text())
     if psutil.pid_exists(measuring):
-        psutil.wait_procs([psutil.Process(measuring)], timeout=60)
+        psutil.wait_procs([psutil.Process(measuring)], timeout=PATIENCE)
     assert not psutil.pid_exists(measuring)
     run = only_run(tmp_path)
     assert not run.ended

@@ -16,7 +16,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from living import ENVIRONMENT, gone, python
+from forked import fork_for, forked
+from living import ENVIRONMENT, PATIENCE, gone
 from replayed import UUID, Replayed
 from staged import ByHand
 
@@ -26,6 +27,7 @@ from harness.compare.gate import GateThresholds, Ruling
 from harness.contest.duel import Fought
 from harness.contest.effort import Effort
 from harness.contest.entrant import Turn
+from harness.contest.seat import SeatedEntrant
 from harness.model import BASELINE, Arm, Claim, ClockEvent, Gated, GateResult, GateVerdict, Measurement
 from harness.run import gate as module
 from harness.run import pair as pairing
@@ -213,7 +215,8 @@ class Bout:
 @pytest.fixture
 def bout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bout:
     """A gate whose processes follow a script."""
-    monkeypatch.setattr(pairing, "pytest_command", lambda *_: python(ARM))
+    fork_for(monkeypatch)
+    monkeypatch.setattr(pairing, "pytest_command", lambda *_: forked(ARM))
     monkeypatch.setattr(pairing, "measuring_environment", lambda _: dict(ENVIRONMENT))
     monkeypatch.setattr(module, "effort_for", lambda *_, **__: Effort(share=0.0, fewest_blocks=6, most_blocks=6))
     return Bout(tmp_path)
@@ -443,7 +446,10 @@ def test_what_dies_costs_its_own_case(bout: Bout, arm: Arm, how: str) -> None:
 
 def test_what_hangs_is_timed_out(bout: Bout) -> None:
     """No answer within the claim's time limit ends that side; the rest goes on."""
-    claims = [Claim("X", "a tip", f"{letter}.py", "bench", time_limit=0.3) for letter in "ab"]
+    claims = [
+        Claim("X", "a tip", f"{letter}.py", "bench", time_limit=limit)
+        for letter, limit in (("a", 0.3), ("b", PATIENCE))
+    ]
     result = bout.hold({A: {}, B: {}}, {A: {"dies": "hangs"}, B: {}}, claims=claims)
     assert by(result, A).outcome is Gated.TIMED_OUT
     assert by(result, B).outcome is Gated.UNCHANGED
@@ -631,9 +637,17 @@ def test_the_worst_variant_of_a_case_is_profiled() -> None:
     ("how", "says"),
     [("raises", "no profiler here"), ("dies", "SIGKILL"), ("torn", "is no trace"), ("hangs", "no answer")],
 )
-def test_a_profile_that_fails_takes_nothing(bout: Bout, how: str, says: str) -> None:
+def test_a_profile_that_fails_takes_nothing(bout: Bout, monkeypatch: pytest.MonkeyPatch, how: str, says: str) -> None:
     """A regression stays one where no profile can be had; a note says why, and nobody is left."""
-    claims = [Claim("X", "a tip", "a.py", "bench", time_limit=2.0)]
+    profile = SeatedEntrant.profile
+
+    def impatient(entrant: SeatedEntrant, file: Path) -> Any:
+        if how == "hangs" and entrant.seat.name == Arm.HEAD:
+            entrant.seat.timeout = 0.1
+        return profile(entrant, file)
+
+    monkeypatch.setattr(SeatedEntrant, "profile", impatient)
+    claims = [Claim("X", "a tip", "a.py", "bench", time_limit=PATIENCE)]
     result = bout.hold({A: {}}, {A: {"factor": 1.06, "profile": how}}, claims=claims)
     assert (result.status, by(result).outcome) == (1, Gated.REGRESSED)
     assert by(result).reason

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
-from living import until
+from living import alive, until
 from photographs import by_id, delivered, photographs
 
 from harness.clock import FakeClock
@@ -105,11 +103,10 @@ def test_a_lap_of_a_kind(name: str, images: list[Image]) -> None:
         pytest.skip(reason)
     least = 1 if KINDS[name].threads else 0
     lane = Lane({"data": str(Path(images[0].path).parents[1]), "device": "cpu", "step": "none"})
-    before = {child.pid for child in psutil.Process().children()}
-    python_threads = set(threading.enumerate())
+    before = alive()
     assert lane.lap(Setting(name, least, 2 * least, 2), Feed.WARM, 1, 2, 0.0).samples == 4
-    assert {child.pid for child in psutil.Process().children()} <= before
-    assert until(lambda: set(threading.enumerate()) <= python_threads)
+    assert alive().processes <= before.processes
+    assert until(lambda: alive().threads <= before.threads)
 
 
 def test_kinds_that_need_a_gpu_say_so() -> None:

@@ -54,7 +54,7 @@ def lap(lanes: Lanes, setting: Setting, feed: Feed = Feed.WARM):
     return lanes.lap(setting, feed, seed=1, count=COUNT, least_seconds=0.0)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_laps_of_real_loaders(lanes: Lanes) -> None:
     """In one lane with workers, in another DALI; each with its times, its memory and its CPU-seconds."""
     lanes.begin(["dataloader", "tensors", "dali"])
@@ -90,7 +90,7 @@ def test_what_cannot_begin_is_told_to_who_asks(tmp_path: Path) -> None:
             opened.epoch_samples()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_a_lane_that_is_killed_is_told_and_replaced_and_none_is_left(folder: Path, tmp_path: Path) -> None:
     """The question in flight fails with how the process ended, the next opens another lane; all end with the heat."""
     plan = {"data": str(folder), "device": "cpu", "step": "none"}

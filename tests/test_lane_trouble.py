@@ -9,14 +9,16 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import torch
+from living import alive
 from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import dataloader as torchs
@@ -43,10 +45,10 @@ ONE = Setting("dataloader", 1, 2, 4)
 def nobody_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever happens in a test, no process outlives it; what torch asks every five seconds it asks all the time."""
     monkeypatch.setattr(torchs._MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.05,))
-    before = {child.pid for child in psutil.Process().children()}
+    before = alive()
     with one_thread():
         yield
-    assert {child.pid for child in psutil.Process().children()} <= before
+    assert alive().processes <= before.processes
 
 
 def lane(root: Path, **plan: Any) -> Lane:
@@ -166,11 +168,13 @@ def test_a_step_that_raises_says_whose_it_is(tmp_path: Path, monkeypatch: pytest
 def test_a_worker_that_dies_ends_its_lap_alone(fate: str, tmp_path: Path) -> None:
     """The lap says how the worker ended; the next one is held."""
     opened = lane(folder(tmp_path))
+    before = set(multiprocessing.active_children())
 
     def step(images: Tensor, labels: Tensor) -> None:
-        for worker in multiprocessing.active_children():
-            if worker.pid is not None:
-                os.kill(worker.pid, getattr(signal, fate))
+        # A step may come after the worker's end: a batch was on its way.
+        for worker in set(multiprocessing.active_children()) - before:
+            with suppress(ProcessLookupError):
+                os.kill(int(worker.pid or 0), getattr(signal, fate))
 
     opened.step = step
     with pytest.raises(LoaderError, match=rf"a loader worker \(pid \d+\) was .*{fate}"):
@@ -218,12 +222,13 @@ def test_a_lap_tells_what_it_takes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("persistent", [False, True])
 def test_a_survey_of_a_real_loader(persistent: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gap between epochs is a wait, nothing is left, and workers live on where they are to."""
-    workers: list[set[int]] = []
+    workers: list[set[BaseProcess]] = []
     alone = Loader.alone
+    before = set(multiprocessing.active_children())
 
     def watched(loader: Loader) -> Epoch:
         epoch = alone(loader)
-        workers.append({child.pid for child in multiprocessing.active_children() if child.pid is not None})
+        workers.append(set(multiprocessing.active_children()) - before)
         return epoch
 
     monkeypatch.setattr(Loader, "alone", watched)

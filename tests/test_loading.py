@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -10,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
+from living import ENVIRONMENT, PATIENCE, alive, since
 from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -21,6 +22,7 @@ from harness.contest import travel
 from harness.loading.images.dataset import Digits, Photographs, epoch_images
 from harness.loading.images.folder import DataError, Image
 from harness.loading.images.generated import tiny_set
+from harness.loading.loaders import background
 from harness.loading.loaders.background import BackgroundLoader, missing
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop import epoch as epochs
@@ -76,10 +78,6 @@ def photographs(tmp_path: Path) -> list[Image]:
 
 def _epoch(ids: list[int], labels: list[int] | None = None) -> Epoch:
     return Epoch(torch.tensor(ids), torch.tensor(labels or [0] * len(ids)))
-
-
-def _alive() -> tuple[set[str], set[int]]:
-    return {thread.name for thread in threading.enumerate()}, {child.pid for child in psutil.Process().children()}
 
 
 def test_waits_by_a_fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,13 +152,13 @@ def test_epoch_travels(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_sample_every_epoch(kind: Any) -> None:
     """Two epochs deliver every id once, the short last batch included, and closing leaves nothing alive."""
-    before = _alive()
+    before = alive()
     with kind(partial(Numbers, 23), batch_size=4, step=TrainingStep(torch.device("cpu"), 10)) as loader:
         first, second = loader(), loader()
     assert sorted(first.ids.tolist()) == list(range(23))
     assert [label.item() for label in first.labels] == [number % 10 for number in first.ids.tolist()]
     same_samples(first, second)
-    assert _alive() == before
+    assert since(before) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -175,57 +173,89 @@ def test_usable_after_an_early_break(kind: Any) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_error_reaches_the_loop(kind: Any) -> None:
     """A sample that cannot be loaded ends the epoch with its error, from a worker or thread too, and leaves nothing."""
-    before = _alive()
+    before = alive()
     with pytest.raises(DataError, match="file 13 is broken"), kind(partial(Numbers, 40, 13), batch_size=2) as loader:
         loader()
-    assert _alive() == before
+    assert since(before) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_error_in_the_step_leaves_nothing(kind: Any) -> None:
     """A step that fails half-way through an epoch leaves no thread and no worker once the loader is closed."""
-    before = _alive()
+    before = alive()
 
     def step(images: Tensor, labels: Tensor) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), kind(partial(Numbers, 40), batch_size=2, step=step) as loader:
         loader()
-    assert _alive() == before
+    assert since(before) == []
 
 
 LEAKS = """
-import sys, threading, psutil
-sys.path.insert(0, {tests!r})
+import json, os, sys, threading, psutil
+sys.path.insert(0, sys.argv[1])
 from functools import partial
 from test_loading import Numbers
-from harness.loading.loaders.background import BackgroundLoader
+from harness.loading.loaders import background
+from harness.loading.loaders.background import BackgroundLoader, missing
 from harness.loading.loaders.dataloader import PlainLoader
-kind = {{"plain": PlainLoader, "background": BackgroundLoader}}[{kind!r}]
-loader = kind(partial(Numbers, 400), batch_size=2, workers={workers})
-for _ in range(3):
-    loader.leave_early()
-print(threading.active_count() - 1, len(psutil.Process().children()), flush=True)
-import os
+
+def there():
+    return threading.active_count(), len(psutil.Process().children())
+
+left = {}
+kinds = {"plain, two workers": (PlainLoader, 2)}
+if not missing():
+    kinds |= {"background": (BackgroundLoader, 0), "background, two workers": (BackgroundLoader, 2)}
+for name, (kind, workers) in kinds.items():
+    loader = kind(partial(Numbers, 400), batch_size=2, workers=workers)
+    before = there()
+    for _ in range(3):
+        loader.leave_early()
+    left[name] = [now - then for now, then in zip(there(), before)]
+print(json.dumps(left), flush=True)
 for child in psutil.Process().children():
     child.kill()
 os._exit(0)
 """
 
 
-@pytest.mark.parametrize(
-    ("kind", "workers", "left"),
-    [
-        ("plain", 2, (0, 0)),
-        pytest.param("background", 0, (3, 0), marks=NEEDS_PACKAGE),
-        pytest.param("background", 2, (9, 6), marks=NEEDS_PACKAGE),
-    ],
-)
-def test_what_an_early_break_leaves(kind: str, workers: int, left: tuple[int, int]) -> None:
+def test_what_an_early_break_leaves() -> None:
     """Left early three times, a DataLoader leaves nothing; a BackgroundGenerator leaves its threads and its workers."""
-    code = LEAKS.format(tests=str(Path(__file__).parent), kind=kind, workers=workers)
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert tuple(map(int, said.stdout.split())) == left
+    command = [sys.executable, "-c", LEAKS, str(Path(__file__).parent)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE, env=ENVIRONMENT)
+    left = json.loads(said.stdout)
+    assert left.pop("plain, two workers") == [0, 0]
+    if missing() is None:
+        assert left == {"background": [3, 0], "background, two workers": [9, 6]}
+
+
+@NEEDS_PACKAGE
+def test_closing_does_not_wait_for_what_was_left_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of a loop that was left behind a BackgroundGenerator never end: to close the loader waits for its own."""
+    joined: list[threading.Thread] = []
+
+    class Left(threading.Thread):
+        """In the place of a left loop's feeder: it ends with the test."""
+
+        def join(self, timeout: float | None = None) -> None:
+            joined.append(self)
+            super().join(timeout)
+
+    ended = threading.Event()
+    feeder = Left(target=ended.wait, name="QueueFeederThread", daemon=True)
+
+    def some(batches: Any) -> None:
+        feeder.start()
+
+    monkeypatch.setattr(background, "take_some", some)
+    with BackgroundLoader(partial(Numbers, 8), batch_size=2, workers=1) as loader:
+        loader()
+        loader.leave_early()
+    assert joined == []
+    ended.set()
+    feeder.join()
 
 
 def test_photographs(photographs: list[Image]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,9 +12,9 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import torch
+from living import alive, since
 from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import WeightedRandomSampler
@@ -150,16 +149,12 @@ def held(claim: str, given: dict[str, str], inputs: dict[str, Any], monkeypatch:
     return contest
 
 
-def _alive() -> tuple[set[str], set[int]]:
-    return {thread.name for thread in threading.enumerate()}, {child.pid for child in psutil.Process().children()}
-
-
 @pytest.mark.parametrize(("claim", "given"), _cases())
 def test_variants_agree(
     claim: str, given: dict[str, str], inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every variant agrees with the baseline, does the stated work, and leaves no thread and no process."""
-    before = _alive()
+    before = alive()
     contest = held(claim, given, inputs, monkeypatch)
     assert list(contest.rivals) == ["baseline", *VARIANTS[claim]]
     baseline = contest.result("baseline")
@@ -172,7 +167,7 @@ def test_variants_agree(
         agreement.check(result)
         if isinstance(result, Epoch):
             assert result.ids.numel() == contest.items
-    assert _alive() == before
+    assert since(before) == []
 
 
 def test_claims() -> None:

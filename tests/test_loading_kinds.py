@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import torch
+from living import alive, since
 from photographs import COUNT, by_id, delivered, levels, photographs, ramp
 from PIL import Image as Pillow
 from scipy.stats import ks_2samp
@@ -233,27 +233,23 @@ def _victim(images: list[Image], damage: str, folder: Path) -> Path:
     return path
 
 
-def _alive() -> tuple[set[str], set[int]]:
-    return {thread.name for thread in threading.enumerate()}, {child.pid for child in psutil.Process().children()}
-
-
 @pytest.mark.parametrize(("make", "most", "mean"), TENSORS)
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_the_loop_hears_of_a_damaged_file(
     make: Make, most: float, mean: float, damage: str, images: list[Image], tmp_path: Path
 ) -> None:
     """A damaged file ends the epoch with an error that names it, from a worker or a thread too, and leaves nothing."""
-    before = _alive()
+    before = alive()
     given = [*images[:7], Image(str(_victim(images, damage, tmp_path)), 0), *images[7:]]
     with pytest.raises(DataError, match=r"victim\.jpg cannot be decoded"), make(given, False) as loader:
         loader()
-    assert _alive() == before
+    assert since(before) == []
 
 
 @pytest.mark.parametrize(("make", "most", "mean"), TENSORS[2:])
 def test_an_error_in_the_step_leaves_nothing(make: Make, most: float, mean: float, images: list[Image]) -> None:
     """A step that fails half-way through an epoch leaves no thread and no process once the loader is closed."""
-    before = _alive()
+    before = alive()
 
     def step(images: Tensor, labels: Tensor) -> None:
         raise ZeroDivisionError
@@ -261,7 +257,7 @@ def test_an_error_in_the_step_leaves_nothing(make: Make, most: float, mean: floa
     with pytest.raises(ZeroDivisionError), make(images, True) as loader:
         loader.step = step
         loader()
-    assert _alive() == before
+    assert since(before) == []
 
 
 # --- what the kinds do beyond -----------------------------------------------------------------------------------------
@@ -270,12 +266,12 @@ def test_an_error_in_the_step_leaves_nothing(make: Make, most: float, mean: floa
 @pytest.mark.parametrize(("make", "most", "mean"), TENSORS[2:])
 def test_epochs_after_an_early_break(make: Make, most: float, mean: float, images: list[Image]) -> None:
     """An epoch after an early break is whole, and a closed loader leaves no thread and no process."""
-    before = _alive()
+    before = alive()
     with make(images, True) as loader:
         loader.leave_early()
         assert sorted(loader().ids.tolist()) == list(range(COUNT))
         assert sorted(loader().ids.tolist()) == list(range(COUNT))
-    assert _alive() == before
+    assert since(before) == []
 
 
 def test_uint8_moves_a_quarter(images: list[Image]) -> None:

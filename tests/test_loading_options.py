@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import torch
+from living import alive, since
 from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -62,10 +61,6 @@ def files(images: Path) -> list[Image]:
     return epoch_images(images, 12)
 
 
-def _alive() -> tuple[set[str], set[int]]:
-    return {thread.name for thread in threading.enumerate()}, {child.pid for child in psutil.Process().children()}
-
-
 # --- a DataLoader's further options -----------------------------------------------------------------------------------
 
 
@@ -81,22 +76,22 @@ class Numbers(Dataset[Any]):
 
 def test_workers_that_do_not_persist_end_with_their_epoch() -> None:
     """Between epochs there is no worker, and each epoch delivers everything; persistent ones stay the same."""
-    before = _alive()[1]
+    before = alive()
     with PlainLoader(Numbers, batch_size=4, workers=2, persistent=False) as loader:
         assert sorted(loader().ids.tolist()) == sorted(loader().ids.tolist()) == list(range(24))
-        assert _alive()[1] == before
+        assert since(before) == []
     with PlainLoader(Numbers, batch_size=4, workers=2) as loader:
         loader()
-        workers = _alive()[1] - before
+        workers = alive().processes - before.processes
         loader()
-        assert len(workers) == 2 and _alive()[1] - before == workers
-    assert _alive()[1] == before
+        assert len(workers) == 2 and alive().processes - before.processes == workers
+    assert since(before) == []
 
 
 @pytest.mark.parametrize("persistent", [True, False])
 def test_an_epoch_that_breaks_off_leaves_nothing(persistent: bool) -> None:
     """Closing shuts down the workers of an epoch that an error in the step ended, while the error is still held."""
-    before = _alive()
+    before = alive()
 
     def step(images: Tensor, labels: Tensor) -> None:
         raise ZeroDivisionError
@@ -104,7 +99,7 @@ def test_an_epoch_that_breaks_off_leaves_nothing(persistent: bool) -> None:
     loader = PlainLoader(Numbers, batch_size=2, workers=2, persistent=persistent, step=step)
     with pytest.raises(ZeroDivisionError) as caught, loader:
         loader()
-    assert _alive() == before and caught.value is not None
+    assert since(before) == [] and caught.value is not None
 
 
 def test_orders() -> None:
@@ -178,18 +173,18 @@ def test_the_gap_between_epochs_by_a_fake_clock(monkeypatch: pytest.MonkeyPatch)
 
 def test_closing_epochs_in_a_row_closes_their_loader() -> None:
     """Left early and closed, epochs in a row leave no worker."""
-    before = _alive()
+    before = alive()
     epochs = Successive(PlainLoader(Numbers, batch_size=4, workers=1), 2)
     epochs()
-    assert len(_alive()[1] - before[1]) == 1
+    assert len(alive().processes - before.processes) == 1
     epochs.leave_early()
     epochs.close()
-    assert _alive() == before
+    assert since(before) == []
 
 
 def test_starting_up_takes_one_batch_and_leaves_nothing() -> None:
     """Every call starts a loader of its own, gives its first batch and shuts its workers down."""
-    before = _alive()
+    before = alive()
     made: list[PlainLoader] = []
 
     def make() -> PlainLoader:
@@ -201,7 +196,7 @@ def test_starting_up_takes_one_batch_and_leaves_nothing() -> None:
         first = start_up()
         assert first.ids.tolist() == [0, 1, 2, 3]
         assert list(first.readings) == ["start_up_seconds"] and first.readings["start_up_seconds"] > 0
-        assert _alive() == before
+        assert since(before) == []
     assert len(made) == 2
 
 

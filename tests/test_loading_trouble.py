@@ -10,17 +10,17 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import torch
-from living import ENVIRONMENT, gone
+from living import ENVIRONMENT, PATIENCE, alive, gone, since
 from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -98,12 +98,15 @@ class Fated(Dataset[Any]):
         return torch.zeros(1, 14, 14), place % 10, place
 
 
+def the_worker_of(loader: Loader) -> BaseProcess:
+    """The one worker of a loader that has run an epoch; other tests and other loaders may have children here, too."""
+    (worker,) = loader._own
+    return worker
+
+
 @pytest.fixture(autouse=True)
 def nobody_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever happens in a test, no process and no thread outlives it."""
-
-    def alive() -> tuple[set[int], set[str]]:
-        return {child.pid for child in psutil.Process().children()}, {thread.name for thread in threading.enumerate()}
 
     # What torch asks every five seconds, whether its workers are alive, it asks all the time.
     monkeypatch.setattr(torchs._MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.05,))
@@ -112,8 +115,7 @@ def nobody_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-    for now, then in zip(alive(), before, strict=True):
-        assert now <= then  # what an earlier test left may have ended meanwhile
+    assert since(before) == []
 
 
 # --- workers that die or raise ----------------------------------------------------------------------------------------
@@ -172,22 +174,21 @@ def test_errors_of_the_step_stay_what_they_are() -> None:
 
 def test_another_loaders_worker_dies() -> None:
     """torch reports a dead worker to whoever runs: that epoch survives it, and the loader whose worker it was fails."""
-    victims: list[int] = []
+    victims: list[BaseProcess] = []
 
     def step(images: Tensor, labels: Tensor) -> None:
         if victims:
-            pid = victims.pop()
-            os.kill(pid, signal.SIGKILL)
-            assert gone(pid)
+            victim = victims.pop()
+            victim.kill()
+            assert gone(int(victim.pid or 0))
 
     with (
         PlainLoader(Fated, batch_size=2, workers=1) as idle,
         PlainLoader(Fated, batch_size=2, workers=1, step=step) as busy,
     ):
         expected = idle()
-        mine = {child.pid for child in psutil.Process().children()}
         busy()
-        victims += mine
+        victims.append(the_worker_of(idle))
         same_samples(expected, busy())
         assert not victims
         with pytest.raises(LoaderError, match=r"was killed \(SIGKILL\)"):
@@ -201,13 +202,14 @@ def test_another_loaders_worker_dies() -> None:
 def test_a_batch_that_breaks_off(number: str, said: str) -> None:
     """A worker that dies while its batch is fetched breaks a connection first: what is told is how the worker ended."""
 
+    before = set(multiprocessing.active_children())
+
     class BrokenOff(PlainLoader):
         def batches(self) -> Iterator[Batch]:
             yield from super().batches()
-            (worker,) = multiprocessing.active_children()
-            assert worker.pid is not None
+            (worker,) = set(multiprocessing.active_children()) - before
             with untold():
-                os.kill(worker.pid, getattr(signal, number))
+                os.kill(int(worker.pid or 0), getattr(signal, number))
                 if number == "SIGKILL":
                     worker.join()  # else it is seen to end only after the connection
             raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
@@ -234,12 +236,11 @@ def test_news_of_a_death_do_not_disturb_the_tidying_up() -> None:
     """A worker that dies while another loader is closed interrupts nothing, and torch tells of it afterwards."""
     with PlainLoader(Fated, batch_size=2, workers=1) as loader:
         loader()
-        (worker,) = multiprocessing.active_children()
+        worker = the_worker_of(loader)
         with untold():
-            assert worker.pid is not None
-            os.kill(worker.pid, signal.SIGKILL)
+            worker.kill()
             worker.join()
-        assert dead_workers()[worker.pid] == -signal.SIGKILL
+        assert dead_workers()[int(worker.pid or 0)] == -signal.SIGKILL
         assert signal.getsignal(signal.SIGCHLD) != signal.SIG_DFL
 
 
@@ -338,25 +339,50 @@ def test_what_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- patience ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def hasten(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From when this is called loaders wait 0.1 s for a batch, those included that are in an epoch.
+
+    Until then they wait as long as ever: a busy machine may take its time over the first batches.
+    """
+    bounds: list[Patience] = []
+    bound = Loader._bound
+
+    def kept(loader: Loader, others: Set[BaseProcess]) -> Patience:
+        bounds.append(bound(loader, others))
+        return bounds[-1]
+
+    def hasten() -> None:
+        for patience in bounds:
+            patience.seconds = 0.1
+
+    monkeypatch.setattr(Loader, "_bound", kept)
+    return hasten
+
+
 @pytest.mark.parametrize("kind", [PLAIN, BACKGROUND])
-def test_a_worker_that_hangs(kind: type[PlainLoader]) -> None:
+def test_a_worker_that_hangs(kind: type[PlainLoader], hasten: Callable[[], None]) -> None:
     """A loader from which nothing comes is given up, its workers are ended, and it says how many there were."""
+
+    def step(images: Tensor, labels: Tensor) -> None:
+        hasten()
+
     with (
-        pytest.raises(Stalled, match=r"no batch came for 0\.2 s from 1 live worker, the loader hangs: look for"),
-        kind(partial(Fated, kind="hangs"), batch_size=2, workers=1) as loader,
+        pytest.raises(Stalled, match=r"no batch came for 0\.1 s from 1 live worker, the loader hangs: look for"),
+        kind(partial(Fated, kind="hangs"), batch_size=2, workers=1, step=step) as loader,
     ):
-        loader.patience = 0.2
         loader()
 
 
-def test_a_worker_that_hangs_in_somebody_elses_loop() -> None:
+def test_a_worker_that_hangs_in_somebody_elses_loop(hasten: Callable[[], None]) -> None:
     """Whoever drives the batches himself is not left waiting either, and the workers are ended."""
     loader = PlainLoader(partial(Fated, kind="hangs", at=5), batch_size=2, workers=1)
     seen: list[int] = []
-    with pytest.raises(Stalled, match=r"no batch came for 0\.2 s from 1 live worker"), loader:
-        loader.patience = 0.2
+    with pytest.raises(Stalled, match=r"no batch came for 0\.1 s from 1 live worker"), loader:
         for _, _, ids in loader.patiently():
             seen += ids.tolist()
+            if len(seen) == 4:
+                hasten()
         loader()
     assert seen == [0, 1, 2, 3]
 
@@ -471,6 +497,7 @@ def test_somebody_elses_alarm_is_left_alone() -> None:
 SMALL = """
 import os, subprocess, sys
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 import torch
 from torch.utils.data import Dataset
@@ -517,7 +544,7 @@ def test_shared_memory_too_small() -> None:
     if subprocess.run([*enter, mount], capture_output=True, check=False).returncode:
         pytest.skip("no mount namespace may be made here")
     command = [*enter, f'{mount} && exec "$@"', "sh", sys.executable, "-c", SMALL]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     told = done.stdout.splitlines()
     assert told[0].startswith("8k LoaderError /dev/shm, 8 KiB in all, is full: use fewer workers")

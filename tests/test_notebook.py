@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from living import ENVIRONMENT, ROOT
+from living import ENVIRONMENT, PATIENCE, ROOT
 from saved import claim, contests, save
 
 import harness
@@ -65,7 +65,7 @@ def test_what_cannot_be_loaded_is_said(results: Path) -> None:
 def test_importing_is_light() -> None:
     """`import harness` brings neither torch nor pandas nor NumPy, and loading a run makes no frame yet."""
     code = "import sys, harness; sys.exit(any(n in sys.modules for n in ('torch', 'pandas', 'numpy', 'scipy')))"
-    assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=False, timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=False, timeout=PATIENCE).returncode == 0
 
 
 def test_comparing_is_light(results: Path) -> None:
@@ -77,6 +77,6 @@ def test_comparing_is_light(results: Path) -> None:
         "sys.exit(', '.join(bad) or 0)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from living import PATIENCE
 
 from harness.model import Claim
 from harness.plugin.fixture import Contest
@@ -31,6 +32,15 @@ from harness import claim
 def bench_alone(contest):
     a = torch.rand(48, 48)
     contest(baseline=lambda: a @ a)
+'''
+LIGHT = '''"""This one imports nothing that takes long."""
+import pytest
+from harness import claim
+
+@claim("light")
+@pytest.mark.parametrize("side", [1, 2, 3])
+def bench_light(contest, side):
+    contest(baseline=lambda: side, twice=lambda: side, same=lambda a, b: a == b)
 '''
 WRONG = '''"""Wrong is wrong."""
 import torch
@@ -61,7 +71,7 @@ def pytest_in(folder: Path, *arguments: str, plugin: bool = True) -> subprocess.
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=5 * PATIENCE,
         check=False,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
     )
@@ -104,19 +114,20 @@ def test_pytest_benchmark_compare_reads_the_file(measured: tuple[Path, subproces
         cwd=measured[0],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "bench_good[96]:twice" in done.stdout
 
 
-def test_options_of_pytest_benchmark_work(measured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_options_of_pytest_benchmark_work(tmp_path: Path) -> None:
     """--benchmark-skip skips benchmarks, --benchmark-disable runs each once, --benchmark-compare-fail is refused."""
-    folder, _ = measured
-    assert "3 skipped" in pytest_in(folder, "benchmarks", "--benchmark-skip").stdout
-    assert "3 passed" in pytest_in(folder, "benchmarks", "--benchmark-disable").stdout
-    refused = pytest_in(folder, "benchmarks", "--benchmark-compare-fail=mean:5%")
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "bench_light.py").write_text(LIGHT)
+    assert "3 skipped" in pytest_in(tmp_path, "benchmarks", "--benchmark-skip").stdout
+    assert "3 passed" in pytest_in(tmp_path, "benchmarks", "--benchmark-disable").stdout
+    refused = pytest_in(tmp_path, "benchmarks", "--benchmark-compare-fail=mean:5%")
     assert refused.returncode != 0
     assert "sees only the baseline" in refused.stdout + refused.stderr
 

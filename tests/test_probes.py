@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from living import PATIENCE, alive, since
 
 from harness.probes import (
     ALLOCATOR,
@@ -399,7 +400,7 @@ def test_a_watch_keeps_the_peak():
     """The highest of the readings is kept, with the CPU-seconds since the start."""
     tree = FakeTree(5, 90, 7, 3)
     with watch_tree(1e-6, tree=tree) as seen:
-        assert tree.looked.wait(20)
+        assert tree.looked.wait(PATIENCE)
     assert (seen.peak_bytes, seen.source, seen.warning) == (90, PSS, "")
     assert seen.samples == tree.looks
     assert seen.cpu_seconds == tree.looks
@@ -408,11 +409,11 @@ def test_a_watch_keeps_the_peak():
 def test_a_watch_looks_at_the_start_and_at_the_end():
     """Even a block shorter than the interval is seen twice, and the thread has ended after it."""
     tree = FakeTree(5, 6)
-    before = threading.active_count()
+    before = alive()
     with watch_tree(3600, tree=tree) as seen:
         pass
     assert (seen.samples, seen.peak_bytes) == (2, 6)
-    assert threading.active_count() == before
+    assert since(before) == []
 
 
 def test_a_watch_never_fails():

@@ -12,8 +12,9 @@ import torch
 
 from harness.loading.loop.epoch import run_epoch
 from harness.model import ITERATION_MARK, WAIT_MARK, WINDOW_MARK
+from harness.probes import profile as module
 from harness.probes import waits
-from harness.probes.profile import MOST_ITERATIONS, Profile, profile
+from harness.probes.profile import MOST_ITERATIONS, WINDOW_SECONDS, Profile, profile
 from harness.report.traced import cause, growth
 from harness.traces.summary import summarise
 
@@ -22,7 +23,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def linears(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Traces of one and of two linear layers."""
+    """Traces of one and of two linear layers, four iterations long."""
     folder = tmp_path_factory.mktemp("traces")
     layer, x = torch.nn.Linear(256, 256), torch.rand(256, 256)
     files = {}
@@ -35,8 +36,26 @@ def linears(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
             return found
 
         files[count] = folder / "traces" / f"{count}.json.gz"
-        assert isinstance(profile(step, CPU, files[count]), Profile)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "_iterations", lambda *_: 4)  # whatever a call takes here
+            assert isinstance(profile(step, CPU, files[count]), Profile)
     return files
+
+
+@pytest.mark.parametrize(
+    ("each", "iterations"),
+    [(2 * WINDOW_SECONDS, 1), (WINDOW_SECONDS / 3.1, 3), (1e-6, MOST_ITERATIONS), (0.0, MOST_ITERATIONS)],
+)
+def test_a_window_has_as_many_iterations_as_fit(each: float, iterations: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At least one, and no more than a trace can hold; by a scripted clock."""
+    now = 0.0
+
+    def call() -> None:
+        nonlocal now
+        now += each
+
+    monkeypatch.setattr(module, "perf_counter", lambda: now)
+    assert module._iterations(call, lambda: None) == iterations
 
 
 def test_a_pass_leaves_a_whole_trace(linears: dict[int, Path]) -> None:
@@ -44,7 +63,7 @@ def test_a_pass_leaves_a_whole_trace(linears: dict[int, Path]) -> None:
     document = json.loads(gzip.decompress(linears[1].read_bytes()))
     names = Counter(event["name"] for event in document["traceEvents"] if event.get("ph") == "X")
     assert names[WINDOW_MARK] == 1
-    assert 1 < names[ITERATION_MARK] <= MOST_ITERATIONS
+    assert names[ITERATION_MARK] == 4
     assert names["aten::linear"] == names[ITERATION_MARK]
     assert [path.name for path in linears[1].parent.iterdir() if path.suffix == ".part"] == []
 
@@ -53,7 +72,7 @@ def test_the_summary_of_a_real_trace(linears: dict[int, Path]) -> None:
     """A loop of matrix products is busy with them; busy and idle are the wall's time."""
     found = summarise(linears[1])
     assert not found.gpu
-    assert found.iterations > 1
+    assert found.iterations == 4
     assert found.busy_seconds + found.idle_host_seconds == pytest.approx(found.wall_seconds, rel=1e-6)
     calls = {spent.name: spent for spent in found.operators}
     assert calls["aten::linear"].calls == calls["aten::linear"].outer_calls == found.iterations

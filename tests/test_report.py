@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from living import PATIENCE
 from rich.console import Console
 
 from harness.compare.judge import judge
@@ -502,4 +503,4 @@ def test_terminal_path_imports_no_pandas_and_no_torch() -> None:
         "import sys, harness.report.terminal, harness.report.live; "
         "sys.exit(any(name in sys.modules for name in ('pandas', 'torch', 'pytest', 'pynvml')))"
     )
-    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE, check=False).returncode == 0

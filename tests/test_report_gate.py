@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from living import ENVIRONMENT as PROCESS
-from living import ROOT
+from living import PATIENCE, ROOT
 from markdown_it import MarkdownIt
 from rich.console import Console
 
@@ -874,7 +874,10 @@ def test_no_form_needs_the_measuring_side() -> None:
         "import sys, harness.report.gate; "
         "sys.exit(any(name in sys.modules for name in ('torch', 'pytest', 'pynvml', 'pandas', 'scipy')))"
     )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=PROCESS, timeout=60, check=False).returncode == 0
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=PROCESS, timeout=PATIENCE, check=False).returncode
+        == 0
+    )
 
 
 def test_public_names() -> None:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from living import ENVIRONMENT as PROCESS
+from living import PATIENCE
 from saved import ENVIRONMENT, claim, contests, save
 
 from harness.__main__ import main
@@ -211,7 +212,13 @@ def test_colour_is_asked_for(results: Path, variables: dict[str, str], coloured:
     clean = {name: value for name, value in PROCESS.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     command = [sys.executable, "-m", "harness", "compare", "latest~1", "latest"]
     done = subprocess.run(
-        command, cwd=results.parent, env={**clean, **variables}, capture_output=True, text=True, check=True, timeout=60
+        command,
+        cwd=results.parent,
+        env={**clean, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
     )
     assert ("\x1b[3" in done.stdout) is coloured
 
@@ -314,7 +321,7 @@ def test_pytest_benchmark_compares_them(results: Path, tmp_path: Path, capsys: C
     code = "from pytest_benchmark.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "compare", *map(str, files), "--columns=median,iqr,rounds"],
-        capture_output=True, text=True, check=True, timeout=60, cwd=tmp_path,
+        capture_output=True, text=True, check=True, timeout=PATIENCE, cwd=tmp_path,
     )  # fmt: skip
     assert "bench_a1[m]:quick" in done.stdout + done.stderr
     assert "Failed" not in done.stdout + done.stderr

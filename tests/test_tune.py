@@ -60,7 +60,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_path: Path, typed: Typed) -> None:
     """Two settings race in front of a step; everything is shown, saved, and shown again by ``report``.
 

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from forked import fork_for, forked
 from living import ENVIRONMENT, PATIENCE, ROOT, going, gone, python, state, stopped
 
 from harness.contest import travel
@@ -86,10 +87,11 @@ class Room:
     folder: Path
     does: Mapping[str, str]
     watch: Any = None
+    command: Callable[[str], list[str]] = python
 
     def seating(self, name: str) -> tuple[list[str], dict[str, Any]]:
         """As the plug-in's: a command line, and the first message."""
-        return python(SEAT), {"variant": name, "does": self.does.get(name, ""), "rivals": str(self.folder / name)}
+        return self.command(SEAT), {"variant": name, "does": self.does.get(name, ""), "rivals": str(self.folder / name)}
 
     def turnstile(self) -> Turnstile:
         """The turnstile itself."""
@@ -107,7 +109,8 @@ Rooms = Callable[..., Room]
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rooms:
     """Makes rooms; results travel as JSON."""
     monkeypatch.setattr(travel, "load", lambda path: json.loads(path.read_text()))
-    return lambda watch=None, **does: Room(tmp_path, does, watch)
+    fork_for(monkeypatch)
+    return lambda watch=None, **does: Room(tmp_path, does, watch, forked)
 
 
 @pytest.fixture
