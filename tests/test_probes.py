@@ -30,8 +30,10 @@ from harness.probes import (
     watch_tree,
 )
 from harness.probes.energy import gpu_share
+from harness.probes.functions import functions
+from harness.probes.held import CUDA, NO_OPERATOR, held, held_at_peak
 from harness.probes.launches import kernels
-from harness.probes.peak import _MARK, CPU_SOURCE, CUDA_SOURCE, marked_peak
+from harness.probes.peak import CPU_SOURCE, CUDA_SOURCE, MARK, marked_peak
 from harness.probes.tree import PSS, TOGETHER
 
 CPU = torch.device("cpu")
@@ -91,7 +93,7 @@ def test_memory_events_are_taken_in_the_order_of_time():
     def event(ts, size, device=0):
         return {"name": "[memory]", "ts": ts, "args": {"Bytes": size, "Device Type": device}}
 
-    mark = {"name": _MARK, "ph": "X", "ts": 10.0, "dur": 5}
+    mark = {"name": MARK, "ph": "X", "ts": 10.0, "dur": 5}
     events = [event(13, 10), event(11, 40), event(12, -40), event(12, 1000, device=1), {"name": "aten::add", "ph": "X"}]
     assert marked_peak([event(3, 500), *events, mark]) == 40
     assert marked_peak([mark, event(11, -5), event(12, 3)]) == 0
@@ -117,6 +119,71 @@ def test_an_error_of_the_call_is_the_callers(x):
     with pytest.raises(RuntimeError, match="size"):
         peak_bytes(lambda: x + torch.rand(3), CPU)
     assert peak_bytes(lambda: x + x, CPU)[0] == ONE
+
+
+def test_what_is_held_at_the_peak_is_named_by_operator(x):
+    """Results that are alive at the peak, by who made them; what was freed before is not there."""
+    assert held_at_peak(lambda: x.neg().relu().neg(), CPU) == {"aten::neg": ONE, "aten::relu": ONE}
+    assert held_at_peak(lambda: x.neg().relu_().neg_(), CPU) == {"aten::neg": ONE}
+    assert held_at_peak(lambda: [x.neg() for _ in range(5)], CPU) == {"aten::neg": 5 * ONE}
+    assert held_at_peak(lambda: None, CPU) == {}
+
+
+def test_allocations_belong_to_the_outermost_operator_of_their_thread():
+    """By time and thread; other devices and earlier calls do not count, and some belong to no operator."""
+
+    def memory(ts, size, address, tid=1, device=CUDA):
+        args = {"Bytes": size, "Device Type": device, "Addr": address}
+        return {"name": "[memory]", "ts": ts, "tid": tid, "args": args}
+
+    def operator(name, ts, dur, tid=1):
+        return {"name": name, "cat": "cpu_op", "ph": "X", "ts": ts, "dur": dur, "tid": tid}
+
+    events = [
+        {"name": MARK, "ph": "X", "ts": 10.0, "dur": 90},
+        operator("aten::mm", 20, 10),
+        operator("aten::empty", 22, 2),
+        operator("aten::add", 40, 10, tid=2),
+        memory(5, 64, 1),
+        memory(23, 100, 2),
+        memory(45, 30, 3, tid=2),
+        memory(46, 1000, 4, device=0),
+        memory(60, 7, 5),
+        memory(70, -100, 2),
+    ]
+    assert held(events, CUDA) == {"aten::mm": 100, "aten::add": 30, NO_OPERATOR: 7}
+    with pytest.raises(ValueError, match="hold the call"):
+        held(events[1:], CUDA)
+
+
+def test_python_functions_are_counted_with_who_called_them(x):
+    """Functions with the file as it is imported; built-in ones by their callers; torch's are operators' business."""
+
+    def helper():
+        return None
+
+    def call():
+        for _ in range(7):
+            helper()
+        threading.Event().wait(0)
+        return x.neg()
+
+    found = functions(call)
+    by_name = {each.name.rpartition(".")[2]: each for each in found if not each.caller}
+    assert by_name["helper"].calls == 7
+    assert by_name["helper"].file == "test_probes.py"
+    assert by_name["helper"].line == helper.__code__.co_firstlineno
+    assert by_name["wait"].file == "threading.py"
+    waits = [each for each in found if "acquire" in each.name and each.file == "threading.py"]
+    assert "Condition.wait" in {each.caller for each in waits}
+    assert not any("neg" in each.name or "_window" in each.name for each in found)
+    assert all(each.seconds >= 0 and " object at 0x" not in each.name for each in found)
+
+
+def test_modules_of_packages_have_their_packages_path():
+    """The same wherever the package is installed."""
+    found = {each.file for each in functions(lambda: json.dumps({}))}
+    assert {"json/__init__.py", "json/encoder.py"} <= found
 
 
 def stats(allocated, reserved, retries=0, ooms=0):

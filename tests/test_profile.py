@@ -15,7 +15,8 @@ from harness.model import ITERATION_MARK, WAIT_MARK, WINDOW_MARK
 from harness.probes import profile as module
 from harness.probes import waits
 from harness.probes.profile import MOST_ITERATIONS, WINDOW_SECONDS, Profile, profile
-from harness.report.traced import cause, growth
+from harness.report.grown import growth
+from harness.report.traced import cause
 from harness.traces.summary import summarise
 
 CPU = torch.device("cpu")
@@ -82,7 +83,7 @@ def test_the_summary_of_a_real_trace(linears: dict[int, Path]) -> None:
 
 def test_twice_the_work_is_named(linears: dict[int, Path]) -> None:
     """Real profiles of one and two layers differ by the layer, and it is said how often it runs."""
-    told = growth(summarise(linears[1]), summarise(linears[2]))
+    told = growth(summarise(linears[1]), summarise(linears[2]), 1e-4)
     assert told.startswith("aten::linear runs 2x instead of 1x")
 
 

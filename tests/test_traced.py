@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from test_report import claim, contests, saved, shown
 
 import harness
 from harness import store
-from harness.model import BASELINE, Ceiling, Spent, Traced, TraceSummary, Work, traced_from
+from harness.model import BASELINE, Ceiling, FunctionTime, Spent, Traced, TraceSummary, Work, traced_from
+from harness.report.grown import difference, growth, memory_growth
 from harness.report.trace_frame import trace_frame
-from harness.report.traced import cause, difference, growth
+from harness.report.traced import cause
 from harness.store import Run, StoreError, trace_name
 from harness.traces.difference import changes
 
@@ -97,7 +99,8 @@ def test_counts_count_whatever_the_times_say() -> None:
     """Twice the calls in a profile that happened to be quicker are named, without its seconds."""
     base = cpu(spent("aten::linear", 2, 0.012))
     head = cpu(spent("aten::linear", 4, 0.011), wall=0.019)
-    assert growth(base, head) == "aten::linear runs 2x instead of 1x"
+    assert growth(base, head, 0.003).startswith("aten::linear runs 2x instead of 1x")
+    assert "+" not in growth(base, head, 0.003)
 
 
 def test_what_takes_longer_is_named_with_its_time() -> None:
@@ -121,7 +124,7 @@ def test_inner_operators_count_where_outer_ones_are_the_same() -> None:
     longer = Spent("Torch-Compiled Region: 0/0", 2, 0.001, 2, 0.014)
     base = cpu(region, spent("aten::mm", 2, 0.008, outer=False))
     head = cpu(longer, spent("aten::mm", 4, 0.012, outer=False), wall=0.024)
-    assert difference(base, head).startswith("aten::mm runs 2x instead of 1x, +2.00 ms; Torch-Compiled Region")
+    assert difference(base, head) == "aten::mm runs 2x instead of 1x, +2.00 ms"
 
 
 def test_kernels_and_waits_are_named() -> None:
@@ -144,7 +147,146 @@ def test_growth_names_only_what_grew() -> None:
     """For a gate a profile that happens to be shorter as a whole still names what there is more of."""
     base = cpu(spent("aten::mm", 2, 0.010), spent("aten::t", 2, 0.006), wall=0.024)
     head = cpu(spent("aten::mm", 4, 0.012), spent("aten::t", 2, 0.002))
-    assert growth(base, head) == "aten::mm runs 2x instead of 1x, +1.00 ms"
+    assert growth(base, head, 0.001) == "aten::mm runs 2x instead of 1x, +1.00 ms"
+
+
+# --- what grew, of a change that was measured -------------------------------------------------------------------------
+
+
+def gpu(base: TraceSummary = EMPTY, **found: Any) -> TraceSummary:
+    """A trace of a GPU."""
+    return replace(base, gpu=True, **found)
+
+
+def test_fewer_calls_that_take_longer_are_named() -> None:
+    """One sum over two dimensions may take longer than two sums after each other: calls fell, time grew."""
+    base = cpu(spent("aten::sum", 4, 0.008))
+    head = cpu(spent("aten::sum", 2, 0.0212), wall=0.034)
+    assert growth(base, head, 0.0066) == "aten::sum runs 1x instead of 2x, +6.60 ms"
+    assert difference(base, head) == "aten::sum runs 1x instead of 2x, +6.60 ms"
+    assert difference(head, base) == "aten::sum runs 2x instead of 1x, -6.60 ms"
+
+
+@pytest.mark.parametrize("change", [120e-6, 188e-6, 1e-3, 1.0])
+def test_no_more_is_named_than_was_measured(change: float) -> None:
+    """Profiles are slower than what was measured: what they blame adds up to the measured change at the most."""
+    base = cpu(spent("aten::mm", 2, 0.002), spent("aten::add", 2, 0.002))
+    head = cpu(spent("aten::mm", 2, 0.00546), spent("aten::add", 2, 0.0025), wall=0.028)
+    told = growth(base, head, change)
+    scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+    named = [float(number) * scale[unit] for number, unit in re.findall(r"\+([\d.]+) (\w+)", told)]
+    assert 0 < sum(named) <= change * 1.005
+    assert ("% of the difference" in told) is (change == 1.0)
+
+
+def test_calls_say_more_than_times() -> None:
+    """A noisy operator that is called as often as before comes after the one that is called more often."""
+    base = cpu(spent("aten::mm", 2, 0.010), spent("aten::relu", 2, 0.001))
+    head = cpu(spent("aten::mm", 2, 0.012), spent("aten::relu", 4, 0.0024), wall=0.024)
+    assert growth(base, head, 0.0007) == "aten::relu runs 2x instead of 1x, +700 us"
+
+
+def test_an_operator_in_another_ones_place_is_named_with_it() -> None:
+    """What took over has the time, and what is gone is said."""
+    base = cpu(spent("aten::tanh", 2, 0.003))
+    head = cpu(spent("aten::erfinv", 2, 0.004), wall=0.021)
+    assert growth(base, head, 0.0005) == (
+        "aten::erfinv runs 1x instead of 0x, +500 us; aten::tanh runs 0x instead of 1x"
+    )
+
+
+def test_a_copy_is_named_on_the_cpu() -> None:
+    """It is an operator like others."""
+    base = cpu(spent("aten::sum", 2, 0.004))
+    head = cpu(spent("aten::sum", 2, 0.004), spent("aten::contiguous", 2, 0.002), wall=0.022)
+    assert growth(base, head, 0.001) == "aten::contiguous runs 1x instead of 0x, +1.00 ms"
+
+
+def took(name: str, calls: float, seconds: float, caller: str = "", line: int = 7) -> FunctionTime:
+    """A function of one file."""
+    return FunctionTime(name, "package/module.py", line, calls, seconds, caller)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (took("step", 1, 1e-3), took("step", 1, 2e-3, line=9), "most of it in step (package/module.py:9)"),
+        (
+            took("help", 10, 1e-4), took("help", 1000, 1e-3),
+            "most of it in help (package/module.py:7), which runs 1000x instead of 10x",
+        ),
+        (
+            took("other", 1, 1e-4), took("time.sleep", 1, 1e-3, caller="step"),
+            "most of it in time.sleep, called by step (package/module.py:7), which runs 1x instead of 0x",
+        ),
+    ],
+)  # fmt: skip
+def test_python_is_named_by_its_function(before: FunctionTime, after: FunctionTime, says: str) -> None:
+    """Time outside operators is Python's or a wait: the function that takes longer is named, and where it is."""
+    base, head = cpu(spent("aten::mm", 2, 0.010)), cpu(spent("aten::mm", 2, 0.010), wall=0.0224)
+    assert growth(base, head, 0.0012, [before], [after]) == f"code outside torch's operators +1.20 ms, {says}"
+    assert growth(base, head, 0.0012) == "code outside torch's operators +1.20 ms"
+
+
+def test_a_function_that_is_called_more_often_comes_before_noise() -> None:
+    """Calls of Python functions count like those of operators."""
+    base, head = cpu(spent("aten::mm", 2, 0.010)), cpu(spent("aten::mm", 2, 0.014), wall=0.0264)
+    told = growth(base, head, 0.0012, [took("help", 10, 1e-4)], [took("help", 1000, 1e-3)])
+    assert told.startswith("code outside torch's operators +1.20 ms, most of it in help")
+    assert "aten::mm" not in told
+
+
+def test_what_a_gpu_does_more_of_is_named_with_the_operators() -> None:
+    """Kernels have the time; the operators that launched them are named by their numbers alone."""
+    base = gpu(kernels=(spent("gemm", 2, 0.010),), operators=(spent("aten::mm", 2, 2e-4),))
+    head = gpu(base, kernels=(spent("gemm", 4, 0.020),), operators=(spent("aten::mm", 4, 4e-4),), wall_seconds=0.030)
+    assert growth(base, head, 0.005) == "kernel gemm runs 2x instead of 1x, +5.00 ms; aten::mm runs 2x instead of 1x"
+
+
+def test_a_copy_to_a_gpu_is_named() -> None:
+    """Copies by their name, with the call that made them."""
+    base = gpu(kernels=(spent("gemm", 2, 0.010),))
+    name = "Memcpy HtoD (Pageable -> Device)"
+    head = gpu(base, copies=(spent(name, 2, 0.004),), calls=(spent("cudaMemcpyAsync", 2, 0.004),), wall_seconds=0.024)
+    assert growth(base, head, 0.002) == (
+        f"copy {name} runs 1x instead of 0x, +2.00 ms; cudaMemcpyAsync runs 1x instead of 0x"
+    )
+
+
+def test_a_synchronisation_is_named() -> None:
+    """The GPU waits because of it; which call it was is said with its number."""
+    base = gpu(kernels=(spent("gemm", 2, 0.010),), calls=(spent("cudaDeviceSynchronize", 2, 0.001),))
+    head = gpu(
+        base, idle_sync_seconds=0.004, wall_seconds=0.024,
+        calls=(spent("cudaStreamSynchronize", 6, 0.006), spent("cudaDeviceSynchronize", 2, 0.001)),
+    )  # fmt: skip
+    assert growth(base, head, 0.002) == (
+        "waiting for synchronisation +2.00 ms; cudaStreamSynchronize runs 3x instead of 0x"
+    )
+
+
+def test_a_host_that_launches_more_is_named() -> None:
+    """Where the GPU waits for the host, it is said which operators there are more of."""
+    base = gpu(kernels=(spent("add", 20, 0.001),), operators=(spent("aten::add", 20, 0.002),))
+    head = gpu(
+        base, kernels=(spent("add", 200, 0.0011),), operators=(spent("aten::add", 200, 0.02),),
+        idle_host_seconds=0.018, wall_seconds=0.038,
+    )  # fmt: skip
+    assert growth(base, head, 0.009) == (
+        "waiting for the host +9.00 ms; kernel add runs 100x instead of 10x; aten::add runs 100x instead of 10x"
+    )
+
+
+def test_memory_is_named_by_operator() -> None:
+    """Bytes at the peak on either side, and never more of a growth than there is in all."""
+    mib = 2**20
+    assert memory_growth({"aten::neg": 4 * mib}, {"aten::neg": 24 * mib}, 20.0 * mib) == (
+        "aten::neg holds 24.0 MiB at the peak instead of 4.00 MiB, +20.0 MiB"
+    )
+    assert memory_growth({"aten::amax": 8192}, {"aten::max": 24576, "aten::t": 64}, 16384.0) == (
+        "aten::max holds 24.0 KiB at the peak instead of 0 B, +16.0 KiB"
+    )
+    assert memory_growth({"aten::neg": 8}, {"aten::neg": 8}, 8.0) == ""
 
 
 # --- records and frames -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from harness.probes.peak import ALLOCATOR
 from harness.store import write_snapshot
 
 if TYPE_CHECKING:
+    from harness.model import FunctionTime
     from harness.probes.profile import Profile
 
 LONG_ITERATION = 0.1
@@ -182,6 +183,22 @@ class LocalEntrant:
         assert self.iteration is not None
         with self._variant.around():
             return profile(self.iteration, self._device, file)
+
+    def functions(self) -> tuple[FunctionTime, ...]:
+        """Which Python functions an iteration spends its time in; see `harness.probes.functions`."""
+        from harness.probes.functions import functions
+
+        assert self.iteration is not None
+        with self._variant.around():
+            return functions(self.iteration)
+
+    def held_at_peak(self) -> dict[str, int]:
+        """Bytes alive at an iteration's peak, by operator; see `harness.probes.held`."""
+        from harness.probes.held import held_at_peak
+
+        assert self.iteration is not None
+        with self._variant.around():
+            return held_at_peak(self.iteration, self._device)
 
     def _footprint(self) -> Reading:
         """This process and the workers that came with the variant; other variants live in this process too."""

@@ -9,6 +9,7 @@ from typing import Any
 from harness.contest import travel
 from harness.contest.agreement import Disagreement
 from harness.contest.entrant import Reading, Turn
+from harness.model import FunctionTime
 from harness.probes import NoSnapshot
 from harness.processes import ChannelClosed, LiveProcess, Message, exit_reason
 
@@ -150,6 +151,14 @@ class SeatedEntrant:
     def profile(self, file: Path) -> None:
         """Have a traced pass made there, into ``file``."""
         self._ask("profile", path=str(file))
+
+    def functions(self) -> tuple[FunctionTime, ...]:
+        """Which Python functions an iteration there spends its time in."""
+        return tuple(FunctionTime(**each) for each in self._ask("functions")["functions"])
+
+    def held_at_peak(self) -> dict[str, int]:
+        """Bytes alive at the peak of an iteration there, by the operator that allocated them."""
+        return dict(self._ask("held")["held"])
 
     def leave(self) -> None:
         """Tidy up there; a seat that is gone already has nothing to tidy."""

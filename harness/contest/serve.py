@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from harness.contest import travel
@@ -69,16 +70,27 @@ def _answer(question: Message, entrant: LocalEntrant, check: Callable[[str, obje
         case "read":
             value, source = entrant.read(question["metric"]) or (0.0, "")
             return {"value": value, "source": source}
+        case "leave":
+            entrant.leave()
+        case _:
+            return _examined(question, entrant)
+    return {"ok": True}
+
+
+def _examined(question: Message, entrant: LocalEntrant) -> Message:
+    """What an untimed pass of its own finds: allocations, a trace, Python functions."""
+    match question["do"]:
         case "snapshot":
             try:
                 entrant.snapshot(Path(question["path"]))
             except NoSnapshot as none:
                 return {"none": str(none)}
+            return {"ok": True}
         case "profile":
             found = entrant.profile(Path(question["path"]))
             return {"seconds": found.seconds, "traced_seconds": found.traced_seconds}
-        case "leave":
-            entrant.leave()
-        case other:
-            raise ValueError(f"nobody here knows what {other!r} asks")
-    return {"ok": True}
+        case "functions":
+            return {"functions": [asdict(each) for each in entrant.functions()]}
+        case "held":
+            return {"held": entrant.held_at_peak()}
+    raise ValueError(f"no question is called {question['do']!r}")

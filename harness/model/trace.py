@@ -32,6 +32,23 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionTime:
+    """Calls and own seconds of one Python function in one iteration, by a deterministic profiler.
+
+    ``name`` is qualified as in its source. ``file`` is relative to what it is imported from (``package/module.py``), so
+    that it is the same wherever the code lies; ``line`` is where the function begins. A built-in function has the file
+    and line of the Python function that called it, and that one's name as ``caller``, which is empty otherwise.
+    """
+
+    name: str
+    file: str
+    line: int
+    calls: float
+    seconds: float
+    caller: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TraceSummary:
     """Where the time of a trace's window went, in seconds of the whole window, which holds ``iterations`` iterations.
 
@@ -40,7 +57,8 @@ class TraceSummary:
     loader, or for the host: Python and whatever has no operator. The parts and ``busy_seconds`` add up to
     ``wall_seconds``. ``kernel_seconds`` and ``copy_seconds`` are sums over all streams; ``overlap`` is the share of the
     time in copies during which a kernel ran; ``tensor_core_share`` the share of the kernels' time in kernels whose
-    names say that they use tensor cores. Operators and kernels come dearest first.
+    names say that they use tensor cores. ``copies`` are the GPU's copies and fills, ``calls`` the host's calls of the
+    GPU's library that synchronise or copy. All names come with the most expensive first.
     """
 
     gpu: bool
@@ -59,6 +77,8 @@ class TraceSummary:
     tensor_core_share: float | None
     operators: tuple[Spent, ...]
     kernels: tuple[Spent, ...]
+    copies: tuple[Spent, ...] = ()
+    calls: tuple[Spent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +120,12 @@ def traced_from(record: Mapping[str, Any]) -> Traced:
 
 def _summary(record: Mapping[str, Any]) -> TraceSummary:
     content = dict(record)
-    operators, kernels = (tuple(_spent(each) for each in content.pop(name)) for name in ("operators", "kernels"))
+    # Records of earlier versions lack the last two.
+    named = [content.pop(name) for name in ("operators", "kernels")]
+    named += [content.pop(name, ()) for name in ("copies", "calls")]
+    operators, kernels, copies, calls = (tuple(map(_spent, each)) for each in named)
     _check(content, TraceSummary)
-    return TraceSummary(**content, operators=operators, kernels=kernels)
+    return TraceSummary(**content, operators=operators, kernels=kernels, copies=copies, calls=calls)
 
 
 def _spent(record: Mapping[str, Any]) -> Spent:

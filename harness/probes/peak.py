@@ -17,7 +17,7 @@ ALLOCATOR = ("peak_bytes", "reserved_bytes", "allocation_retries", "ooms", "pinn
 """What the pass for memory reads; on the CPU there is the first alone."""
 
 Reading = tuple[float, str]
-_MARK = "tipbench: the call whose memory counts"
+MARK = "tipbench: the call whose memory counts"
 
 
 def peak_bytes(call: Callable[[], object], device: Any) -> tuple[int, str]:
@@ -93,6 +93,11 @@ def _cuda_peak(call: Callable[[], object], device: Any) -> int:
 
 
 def _cpu_peak(call: Callable[[], object]) -> int:
+    return marked_peak(memory_events(call))
+
+
+def memory_events(call: Callable[[], object], settle: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
+    """A Chrome trace's events of two calls with every allocation, the second call marked with `MARK`."""
     # The profiler of torch.autograd rather than torch.profiler: both write the same memory events, but the latter
     # first looks for GPUs through CUPTI, which takes seconds.
     from torch.autograd.profiler import profile, record_function
@@ -101,13 +106,15 @@ def _cpu_peak(call: Callable[[], object]) -> int:
         # The CPU allocator does not report that a tensor from before the profile is freed, so a call that replaces old
         # state (gradients, say) would seem to need it twice. What the first call allocates, the second is seen to free.
         call()
-        with record_function(_MARK):
+        settle()
+        with record_function(MARK):
             call()
+            settle()
     with temporary_folder() as folder:
         trace = Path(folder) / "trace.json"
         seen.export_chrome_trace(str(trace))
-        events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
-    return marked_peak(events)
+        events: list[dict[str, Any]] = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
+    return events
 
 
 def marked_peak(events: Iterable[Mapping[str, Any]]) -> int:
@@ -120,7 +127,7 @@ def marked_peak(events: Iterable[Mapping[str, Any]]) -> int:
     for event in events:
         if event.get("name") == "[memory]" and event["args"].get("Device Type", 0) == 0:
             memory.append((event["ts"], int(event["args"]["Bytes"])))
-        elif event.get("name") == _MARK and event.get("ph") == "X":
+        elif event.get("name") == MARK and event.get("ph") == "X":
             start = event["ts"]
     if start is None:
         raise ValueError("torch's profile does not hold the call that was to be looked at")

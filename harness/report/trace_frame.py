@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.model import Traced
+from harness.report.grown import difference
 from harness.report.shares import shares
-from harness.report.traced import difference
 from harness.store import Run
 
 NUMBERS = (

@@ -1,19 +1,13 @@
-"""What traces say, in sentences: where an iteration's time goes, and what differs between two."""
+"""What one trace says, in sentences: where an iteration's time goes, and what a report tells of a traced variant."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from harness.model import BASELINE, Spent, Traced, TraceSummary, parameters
-from harness.report.words import digits, inert, quantity
+from harness.report.grown import LONGEST_NAME, difference
+from harness.report.words import inert, quantity
 from harness.store import Run
-from harness.traces.difference import Change, changes
-
-MOST_NAMED = 3
-"""Differences named in one sentence."""
-
-LONGEST_NAME = 80
-"""Characters of a kernel's or operator's name in a sentence."""
 
 _WAITS = {
     "idle_loader_seconds": "for the loader",
@@ -66,44 +60,6 @@ def _most(spent: Sequence[Spent], whole: float) -> str:
     if not spent or whole <= 0:
         return ""
     return f", most of it {_name(spent[0].name)} ({_share(spent[0].seconds / whole)})"
-
-
-def difference(base: TraceSummary, head: TraceSummary) -> str:
-    """What the head's iteration has more of than the base's, or less of where it is shorter, the largest first.
-
-    ``aten::linear runs 2x instead of 1x, +1.20 ms``; a sentence that says so where nothing stands out.
-    """
-    found = changes(base, head)
-    grew = head.wall_seconds / head.iterations >= base.wall_seconds / base.iterations
-    return _sentence([change for change in found if change.more is grew], grew=grew)
-
-
-def growth(base: TraceSummary, head: TraceSummary) -> str:
-    """The same of what grew alone, whatever the traced passes took as a whole."""
-    return _sentence([change for change in changes(base, head) if change.more], grew=True)
-
-
-def _sentence(found: Sequence[Change], *, grew: bool) -> str:
-    if not found:
-        return f"the profiles show the same calls, none of them much {'longer' if grew else 'shorter'}"
-    # A count that differs says what was changed; times alone may be the machine's.
-    first = sorted(found, key=lambda change: not change.other_calls)
-    return "; ".join(_told(change) for change in first[:MOST_NAMED])
-
-
-def _told(change: Change) -> str:
-    name = f"kernel {_name(change.name)}" if change.kernel else _name(change.name)
-    more = f"{'+' if change.seconds >= 0 else '-'}{quantity(abs(change.seconds), 's')}"
-    if change.other_calls:
-        runs = f"{name} runs {_times(change.head_calls)} instead of {_times(change.base_calls)}"
-        # Seconds that go the other way are the machine's.
-        return f"{runs}, {more}" if (change.seconds > 0) is change.more else runs
-    return f"{name} {more}"
-
-
-def _times(calls: float) -> str:
-    whole = round(calls)
-    return f"{whole if abs(calls - whole) < 0.005 else digits(calls)}x"
 
 
 def trace_notes(run: Run, case: str, variant: str) -> list[str]:

@@ -25,7 +25,10 @@ LAUNCHES = "launches"
 
 @dataclass(slots=True)
 class Candidate:
-    """One variant of one case on its way to a decision; where it is ``clear``, coarser units will do."""
+    """One variant of one case on its way to a decision; where it is ``clear``, coarser units will do.
+
+    ``growth`` says of metrics that regressed what grew, where profiles were taken.
+    """
 
     case: str
     claim: Claim
@@ -38,7 +41,7 @@ class Candidate:
     reason: str = ""
     seconds: float = 0.0
     exact: dict[str, tuple[float, float]] = field(default_factory=dict)
-    difference: str = ""
+    growth: dict[str, str] = field(default_factory=dict)
 
     @property
     def open(self) -> bool:
@@ -92,9 +95,31 @@ class Candidate:
 
     def slower(self, thresholds: GateThresholds) -> bool:
         """Whether its time regressed, or the number of its launches."""
-        launches = self.exact.get(LAUNCHES)
-        more = launches is not None and rule_exact(LAUNCHES, *launches, thresholds) is Gated.REGRESSED
-        return self.outcome is Gated.REGRESSED or more
+        return self.outcome is Gated.REGRESSED or self._grew(LAUNCHES, thresholds)
+
+    def larger(self, thresholds: GateThresholds) -> bool:
+        """Whether the most memory that it needs at once regressed."""
+        return self._grew("peak_bytes", thresholds)
+
+    def suspect(self, thresholds: GateThresholds) -> bool:
+        """Whether it is open and its estimate so far is beyond the target."""
+        target = thresholds.loader_target if self.claim.loader else thresholds.target
+        ratio = self.ruling.ratio if self.ruling is not None else None
+        return self.open and ratio is not None and ratio > 1 + target
+
+    def _grew(self, name: str, thresholds: GateThresholds) -> bool:
+        read = self.exact.get(name)
+        return read is not None and rule_exact(name, *read, thresholds) is Gated.REGRESSED
+
+    @property
+    def seconds_more(self) -> float | None:
+        """Seconds that the head's iteration takes more, by the same estimate as the decision; None without one."""
+        base = self._typical(BASELINE)
+        if base is None:
+            return None
+        if self.ruling is not None and self.ruling.ratio is not None:
+            return base * (self.ruling.ratio - 1)
+        return (self._typical(HEAD) or base) - base
 
     def verdicts(self, thresholds: GateThresholds, decisions: int, accepted: Container[str] = ()) -> list[GateVerdict]:
         """The decision on its time, and one for each exact metric that was read; more of those ``accepted`` is so."""
@@ -102,7 +127,7 @@ class Candidate:
 
     def _on_time(self, thresholds: GateThresholds, decisions: int) -> GateVerdict:
         ruling = self.ruling
-        reason = self._explained(self.reason or (ruling.reason if ruling else "not reached"), self.outcome)
+        reason = self._explained(SECONDS, self.reason or (ruling.reason if ruling else "not reached"), self.outcome)
         units = evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
         by = rule_for(thresholds, decisions, loader=self.claim.loader)
         spread, resolvable = noise(units, by, thresholds.tolerated) or (None, None)
@@ -126,10 +151,9 @@ class Candidate:
             resolvable=resolvable,
         )
 
-    def _explained(self, reason: str, outcome: Gated | None) -> str:
-        if outcome is not Gated.REGRESSED or not self.difference:
-            return reason
-        return f"{self.difference} ({reason})" if reason else self.difference
+    def _explained(self, name: str, reason: str, outcome: Gated | None) -> str:
+        grown = self.growth.get(name, "") if outcome is Gated.REGRESSED else ""
+        return f"{grown} ({reason})" if grown and reason else grown or reason
 
     def _on_exact(self, thresholds: GateThresholds, accepted: Container[str]) -> list[GateVerdict]:
         found = []
@@ -144,7 +168,7 @@ class Candidate:
                 self.variant,
                 name,
                 outcome,
-                self._explained(reason, outcome) if name == LAUNCHES else reason,
+                self._explained(name, reason, outcome),
                 units=1,
                 ratio=after / before if before else None,
                 base=before,

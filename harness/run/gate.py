@@ -38,6 +38,9 @@ COUNTING = 0
 BUDGET = 1800.0
 """Seconds a gate may take where nobody says how long."""
 
+EXPLAINING = 0.1
+"""Share of the budget that is kept for profiles of what regressed, once anything looks as if it may have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -145,7 +148,7 @@ class _Gate:
 
     def _hold_units(self, writer: store.Writer) -> None:
         while self._units < self._asked.thresholds.cap and (self._units == 0 or self._roster.cases_wanted()):
-            if self._units and time.monotonic() >= self._end:
+            if self._units and time.monotonic() >= self._end_of_units():
                 self._notes.append("the time budget was used up before everything was decided")
                 break
             self._units += 1
@@ -204,7 +207,7 @@ class _Gate:
             self._screen.begins(case, self._units)
             with self._watch.measuring(case, self._units):
                 self._contest(pair, case, random, writer)
-            if time.monotonic() >= self._end and self._units > 1:
+            if time.monotonic() >= self._end_of_units() and self._units > 1:
                 break
 
     def _plan(self, random: Random, *, introduce: bool) -> dict[str, Any]:
@@ -223,9 +226,14 @@ class _Gate:
         if chosen and head.get("device", {}).get("type") == "cuda":
             self._beside(COUNTING, chosen, count, "launches could not be counted")
 
+    def _end_of_units(self) -> float:
+        """When measuring ends: in time for profiles where there may be something to explain."""
+        kept = EXPLAINING * self._asked.seconds if self._roster.suspects() and not self._asked.selftest else 0.0
+        return self._end - kept
+
     def _explain(self) -> None:
         """Have the worst regressions profiled."""
-        regressed = worst(self._roster.slower())
+        regressed = worst(self._roster.slower(), self._roster.larger())
         if not regressed or self._asked.selftest:
             return
         if time.monotonic() >= self._end:

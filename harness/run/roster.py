@@ -137,6 +137,16 @@ class Roster:
         """The candidates whose head is slower than is tolerated."""
         return [candidate for candidate in self._candidates.values() if candidate.slower(self._limits)]
 
+    def larger(self) -> list[Candidate]:
+        """The candidates whose head needs more memory than is tolerated."""
+        return [candidate for candidate in self._candidates.values() if candidate.larger(self._limits)]
+
+    def suspects(self) -> bool:
+        """Whether anything regressed, or looks so far as if it may."""
+        return bool(self.larger()) or any(
+            candidate.slower(self._limits) or candidate.suspect(self._limits) for candidate in self._candidates.values()
+        )
+
     @property
     def decisions(self) -> int:
         """How many decisions there are in all."""

@@ -13,12 +13,12 @@ from harness.traces.intervals import Times
 from harness.traces.window import Window
 
 
-def totals(kernels: Events) -> tuple[Spent, ...]:
-    """Kernels by name, dearest first."""
-    count = len(kernels.names)
-    calls = np.bincount(kernels.name, minlength=count)
-    seconds = np.bincount(kernels.name, kernels.seconds, minlength=count)
-    return _spent(kernels.names, calls, seconds, calls, seconds)
+def totals(events: Events) -> tuple[Spent, ...]:
+    """Events that do not nest (kernels, copies, calls) by name, the most expensive first."""
+    count = len(events.names)
+    calls = np.bincount(events.name, minlength=count)
+    seconds = np.bincount(events.name, events.seconds, minlength=count)
+    return _spent(events.names, calls, seconds, calls, seconds)
 
 
 def operators(events: Events, window: Window) -> tuple[Spent, ...]:

@@ -1,11 +1,12 @@
-"""Two summaries side by side: which operators and kernels one of them has more of, and where else its time went."""
+"""Two summaries side by side: which operators, kernels, copies and calls one of them has more of, and which waits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from harness.model import Spent, TraceSummary
+from harness.model import FunctionTime, Spent, TraceSummary
 
 NOTICEABLE = 0.02
 """Share of the base's iteration that a change must have to be named. Where the number of calls differs it is enough
@@ -13,23 +14,43 @@ that either side's calls have it: profiles are noisy in their times, not in thei
 
 PARTS = {
     "idle_loader_seconds": "waiting for the loader",
-    "idle_host_seconds": "the host",
-    "idle_sync_seconds": "synchronisation",
+    "idle_host_seconds": "waiting for the host",
+    "idle_sync_seconds": "waiting for synchronisation",
     "idle_copy_seconds": "waiting for copies",
     "idle_other_seconds": "other idle time",
 }
 
+OUTSIDE = "code outside torch's operators"
+"""What the host's part is called where there is no GPU that waits for it."""
+
+
+class Of(StrEnum):
+    """What a change is a change of."""
+
+    OPERATOR = "operator"
+    KERNEL = "kernel"
+    COPY = "copy"
+    CALL = "call"
+    PART = "part"
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What differs, per iteration: calls on either side (0 both where it is a part of the time), and their seconds."""
+    """What differs, per iteration: calls on either side (0 both where it is a part of the time), and their seconds.
+
+    The seconds of what is ``timed`` are a part of the iteration's time, and no two share any. Those of the rest, the
+    host's work beside a busy GPU, are not. ``function`` is the Python function in which most of the change is, where
+    that is known.
+    """
 
     name: str
+    of: Of
     base_calls: float
     head_calls: float
     base_seconds: float
     head_seconds: float
-    kernel: bool = False
+    timed: bool = True
+    function: FunctionChange | None = None
 
     @property
     def seconds(self) -> float:
@@ -38,30 +59,92 @@ class Change:
 
     @property
     def more(self) -> bool:
-        """Whether it grew: in its calls where these differ, else in its seconds."""
-        return self.head_calls > self.base_calls if self.other_calls else self.seconds > 0
+        """Whether its calls grew, or its seconds: fewer calls may take longer."""
+        return self.seconds > 0 or (self.other_calls and self.head_calls > self.base_calls)
 
     @property
     def other_calls(self) -> bool:
         """Whether it is called more or less often, rather than taking longer."""
-        return abs(self.head_calls - self.base_calls) > 0.01 * max(self.head_calls, self.base_calls)
+        return _differ(self.base_calls, self.head_calls)
+
+    @property
+    def counted(self) -> bool:
+        """Whether numbers of calls, which are not noisy, say that it changed."""
+        return self.other_calls or (self.function is not None and self.function.other_calls)
 
 
-def changes(base: TraceSummary, head: TraceSummary) -> tuple[Change, ...]:
-    """Noticeable differences, the largest first: operators called by no other one, kernels, parts of the idle time.
+@dataclass(frozen=True, slots=True)
+class FunctionChange:
+    """A Python function that takes longer in the head: where it is, its calls on either side, its share.
 
-    Where those operators are called as often on both sides, the ones inside them count.
+    ``share`` is its part of what all functions that take longer have gained.
+    """
+
+    where: FunctionTime
+    base_calls: float
+    head_calls: float
+    share: float
+
+    @property
+    def other_calls(self) -> bool:
+        """Whether it is called more or less often."""
+        return _differ(self.base_calls, self.head_calls)
+
+
+def changes(base: TraceSummary, head: TraceSummary, functions: FunctionChange | None = None) -> tuple[Change, ...]:
+    """Noticeable differences, the largest first: operators called by no other one, kernels, copies, idle time, calls.
+
+    Where those operators are called as often on both sides, and ones inside them are not, the operators' own times
+    count instead. With a GPU in both traces operators and calls of the host are there if their numbers differ.
     """
     step = base.wall_seconds / base.iterations
     if step <= 0:
         return ()
-    outer = list(_noticed(_paired(base, head, lambda s: s.operators, _outer), step))
-    if not any(change.other_calls for change in outer):
-        inner = _noticed(_paired(base, head, lambda s: s.operators, _own), step)
-        outer += [change for change in inner if change.other_calls]
-    kernels = _noticed(_paired(base, head, lambda s: s.kernels, _own, kernel=True), step)
-    found = [*outer, *kernels, *_parts(base, head, step)]
+    timed = not (base.gpu and head.gpu)
+    found = [
+        *_operators(base, head, step, timed=timed),
+        *_noticed(_paired(base, head, Of.KERNEL, lambda s: s.kernels, _own), step),
+        *_noticed(_paired(base, head, Of.COPY, lambda s: s.copies, _own), step),
+        *(each for each in _paired(base, head, Of.CALL, lambda s: s.calls, _own, timed=False) if each.other_calls),
+        *_parts(base, head, step, functions),
+    ]
     return tuple(sorted(found, key=lambda change: -abs(change.seconds)))
+
+
+def slowed(base: Sequence[FunctionTime], head: Sequence[FunctionTime]) -> FunctionChange | None:
+    """The Python function that takes longest beyond its time in the base; None where none takes longer."""
+    before = {_key(each): each for each in base}
+    grown = []
+    for each in head:
+        was = before.get(_key(each))
+        more = each.seconds - (was.seconds if was else 0.0)
+        if more > 0:
+            grown.append((more, each, was.calls if was else 0.0))
+    if not grown:
+        return None
+    most, where, calls = max(grown, key=lambda one: one[0])
+    return FunctionChange(where, calls, where.calls, most / sum(more for more, _, _ in grown))
+
+
+def _key(function: FunctionTime) -> tuple[str, str, str]:
+    # Lines move when anything above them changes.
+    return function.file, function.caller, function.name
+
+
+def _differ(base_calls: float, head_calls: float) -> bool:
+    return abs(head_calls - base_calls) > 0.01 * max(head_calls, base_calls)
+
+
+def _operators(base: TraceSummary, head: TraceSummary, step: float, *, timed: bool) -> list[Change]:
+    if not timed:
+        # Beside a busy GPU the host's time is not the iteration's: a large part of the host's own work is enough.
+        step = sum(spent.outer_seconds for spent in base.operators) / base.iterations
+    outer = list(_noticed(_paired(base, head, Of.OPERATOR, lambda s: s.operators, _outer, timed=timed), step))
+    if not any(change.other_calls for change in outer):
+        inner = list(_noticed(_paired(base, head, Of.OPERATOR, lambda s: s.operators, _own, timed=timed), step))
+        if any(change.other_calls for change in inner):
+            outer = inner
+    return [change for change in outer if timed or change.other_calls]
 
 
 def _outer(spent: Spent) -> tuple[float, float]:
@@ -75,10 +158,11 @@ def _own(spent: Spent) -> tuple[float, float]:
 def _paired(
     base: TraceSummary,
     head: TraceSummary,
+    what: Of,
     of: Callable[[TraceSummary], Iterable[Spent]],
     count: Callable[[Spent], tuple[float, float]],
     *,
-    kernel: bool = False,
+    timed: bool = True,
 ) -> Iterator[Change]:
     before = {spent.name: count(spent) for spent in of(base)}
     after = {spent.name: count(spent) for spent in of(head)}
@@ -87,11 +171,12 @@ def _paired(
         calls_after, seconds_after = after.get(name, (0.0, 0.0))
         yield Change(
             name,
+            what,
             calls_before / base.iterations,
             calls_after / head.iterations,
             seconds_before / base.iterations,
             seconds_after / head.iterations,
-            kernel,
+            timed,
         )
 
 
@@ -102,8 +187,11 @@ def _noticed(found: Iterable[Change], step: float) -> Iterator[Change]:
             yield change
 
 
-def _parts(base: TraceSummary, head: TraceSummary, step: float) -> Iterator[Change]:
+def _parts(base: TraceSummary, head: TraceSummary, step: float, functions: FunctionChange | None) -> Iterator[Change]:
     for field, name in PARTS.items():
         before, after = getattr(base, field) / base.iterations, getattr(head, field) / head.iterations
-        if abs(after - before) >= NOTICEABLE * step:
-            yield Change(name, 0.0, 0.0, before, after)
+        if abs(after - before) < NOTICEABLE * step:
+            continue
+        host = field == "idle_host_seconds"
+        own = OUTSIDE if host and not (base.gpu or head.gpu) else name
+        yield Change(own, Of.PART, 0.0, 0.0, before, after, function=functions if host and after > before else None)

@@ -68,8 +68,8 @@ def host_times(events: Events, window: Window, device: Events | None) -> HostTim
     mine = calls & main
     return HostTimes(
         _covered(events, waits, window),
-        _covered(events, mine & events.like(_synchronises), window),
-        _covered(events, mine & events.like(_copies), window),
+        _covered(events, mine & events.like(is_synchronisation), window),
+        _covered(events, mine & events.like(is_copying), window),
     )
 
 
@@ -134,9 +134,11 @@ def _covered(events: Events, mask: Mask, window: Window) -> Times:
     return within(union(events.start[mask], events.end[mask]), window.low, window.high)
 
 
-def _synchronises(name: str) -> bool:
+def is_synchronisation(name: str) -> bool:
+    """Whether a call of the GPU's library of that name waits for the GPU."""
     return "Synchronize" in name
 
 
-def _copies(name: str) -> bool:
+def is_copying(name: str) -> bool:
+    """Whether a call of the GPU's library of that name copies."""
     return "Memcpy" in name

@@ -9,7 +9,7 @@ import numpy as np
 from harness.model import TraceSummary
 from harness.traces.calls import operators, totals
 from harness.traces.events import Events, Kind, read
-from harness.traces.idle import HostTimes, host_idle, host_times, idle_parts
+from harness.traces.idle import HostTimes, host_idle, host_times, idle_parts, is_copying, is_synchronisation
 from harness.traces.intervals import Times, intersection, length, union, within
 from harness.traces.kernels import tensor_cores
 from harness.traces.window import Window, window_of
@@ -54,9 +54,9 @@ def _of_device(events: Events, window: Window, everything: Events) -> TraceSumma
     busy = within(busy_times(device), low, high)
     parts = idle_parts(busy, everything, events, host, window)
     kernels = device.chosen(device.kind == Kind.KERNEL)
-    copies = device.chosen(device.kind == Kind.COPY)
+    copied = device.chosen(device.kind == Kind.COPY)
     own_seconds = float(kernels.seconds.sum())
-    in_copies = union(copies.start, copies.end)
+    in_copies = union(copied.start, copied.end)
     in_both = intersection(in_copies, union(kernels.start, kernels.end))
     on_tensor_cores = float(kernels.seconds[kernels.like(tensor_cores)].sum())
     return TraceSummary(
@@ -70,13 +70,22 @@ def _of_device(events: Events, window: Window, everything: Events) -> TraceSumma
         idle_copy_seconds=parts.copies,
         idle_other_seconds=parts.other,
         kernel_seconds=own_seconds,
-        copy_seconds=float(copies.seconds.sum()),
+        copy_seconds=float(copied.seconds.sum()),
         overlap=length(in_both) / length(in_copies) if len(in_copies) else None,
         launches=len(kernels.name),
         tensor_core_share=on_tensor_cores / own_seconds if own_seconds > 0 else None,
         operators=operators(events, window)[:MOST_NAMES],
         kernels=totals(kernels)[:MOST_NAMES],
+        copies=totals(device.chosen((device.kind == Kind.COPY) | (device.kind == Kind.FILL)))[:MOST_NAMES],
+        calls=totals(_blocking(events, window))[:MOST_NAMES],
     )
+
+
+def _blocking(events: Events, window: Window) -> Events:
+    """The host's calls that synchronise or copy, of those that began within the window, on any thread."""
+    inside = (events.start >= window.low) & (events.start < window.high)
+    named = events.like(lambda name: is_synchronisation(name) or is_copying(name))
+    return events.chosen((events.kind == Kind.CALL) & inside & named)
 
 
 def _of_host(events: Events, window: Window) -> TraceSummary:

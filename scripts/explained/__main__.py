@@ -1,0 +1,149 @@
+"""Whether a gate names what was changed: planted differences, profiled as a gate does, each named rightly or not.
+
+Usage: ``python scripts/explained [PAIR ...]``. One line for each; exit status 1 unless all are right.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from harness.compare.gate import GateThresholds
+from harness.contest.duel import duel
+from harness.model import Arm, Claim
+from harness.report.words import quantity
+from harness.run.candidate import EXACT, Candidate
+from harness.run.gate import effort_for
+from harness.run.pair import Pair, Side
+from harness.run.profiled import explain
+
+HERE = Path(__file__).resolve().parent
+FILE = "bench_planted.py"
+CLAIM = Claim("P1", "planted", FILE, "bench_planted")
+PLAN = {"device": "cpu", "data": None, "introduce": False, "core": 0, "under_test": []}
+LIMITS = GateThresholds()
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A pair by its name, the kind of difference, and what its explanation must begin with (a regular expression)."""
+
+    pair: str
+    kind: str
+    says: str
+    metric: str = "seconds"
+
+
+OUTSIDE = r"code outside torch's operators \+\S+ \w+.*"
+
+PLANTED = (
+    Planted("layer_twice", "more calls", r"aten::linear runs 2x instead of 1x, \+"),
+    Planted("relu_three_times", "more calls", r"aten::relu runs 3x instead of 1x, \+"),
+    Planted("sum_by_row", "more calls", r"aten::sum runs 128x instead of 1x, \+"),
+    Planted("sums_joined", "fewer, longer calls", r"aten::sum runs 1x instead of 2x, \+"),
+    Planted("products_joined", "fewer, longer calls", r"aten::matmul runs 1x instead of 2x, \+"),
+    Planted("sorts_joined", "fewer, longer calls", r"aten::sort runs 1x instead of 4x, \+"),
+    Planted("erfinv_for_relu", "another operator", r"aten::erfinv runs 1x instead of 0x, \+.*; aten::relu runs 0x"),
+    Planted("sums_for_bmm", "another operator", r"aten::(mul|sum) runs 1x instead of 0x, \+.*aten::matmul runs 0x"),
+    Planted("gelu_by_hand", "another operator", r"aten::(erf|mul|div|add) runs [12]x instead of 0x, \+.*aten::gelu"),
+    Planted("python_loop", "Python", OUTSIDE + r"bookkeeping\.<locals>\.<genexpr> \(\S*bench_planted\.py:\d+\)"),
+    Planted("python_json", "Python", OUTSIDE + r"JSONEncoder.* \(json/encoder\.py:\d+\)"),
+    Planted("python_calls", "Python", OUTSIDE + r"counted \(\S+:\d+\), which runs 5000x instead of 100x"),
+    Planted("copy_contiguous", "a copy", r"aten::contiguous runs 1x instead of 0x, \+"),
+    Planted("copy_clone", "a copy", r"aten::clone runs 1x instead of 0x, \+"),
+    Planted("copy_double", "a copy", r"aten::to runs 1x instead of 0x, \+"),
+    Planted("copy_numpy", "a copy", OUTSIDE + r"numpy\.ndarray\.copy, called by \S+ \(\S+:\d+\)"),
+    Planted("wait_sleep", "a wait", OUTSIDE + r"time\.sleep, called by \S+ \(\S+:\d+\)"),
+    Planted("wait_thread", "a wait", OUTSIDE + r"_thread\.lock\.acquire, called by Condition\.wait \(threading\.py"),
+    Planted("wait_event", "a wait", OUTSIDE + r"_thread\.lock\.acquire, called by Condition\.wait \(threading\.py"),
+    Planted("memory_kept", "memory", r"aten::neg holds 6\.00 MiB at the peak instead of 1\.00 MiB, \+5", "peak_bytes"),
+    Planted("memory_out_of_place", "memory", r"aten::relu holds 1\.00 MiB at the peak instead of 0 B", "peak_bytes"),
+    Planted("memory_double", "memory", r"aten::(to|sqrt) holds 2\.00 MiB at the peak instead of", "peak_bytes"),
+    Planted("memory_pairs", "memory", r"aten::(sub|abs) holds 16\.0 MiB at the peak instead of 0 B", "peak_bytes"),
+)
+
+_SCALE = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30}
+
+
+def main(names: Sequence[str]) -> int:
+    """Measure and profile every pair named, all of them where none is; print a line each."""
+    unknown = sorted(set(names) - {planted.pair for planted in PLANTED})
+    if unknown:
+        print(f"{unknown[0]!r} is not a planted pair (they are: {', '.join(each.pair for each in PLANTED)})")
+        return 2
+    chosen = [planted for planted in PLANTED if not names or planted.pair in names]
+    start = time.monotonic()
+    with TemporaryDirectory(prefix="tipbench-explained-") as folder:
+        candidates = {candidate.case: candidate for candidate in _explained(chosen, Path(folder))}
+    right = 0
+    for planted in chosen:
+        wrong, told = _judged(planted, candidates[_case(planted.pair)])
+        right += not wrong
+        print(
+            f"{'WRONG' if wrong else 'right'}  {planted.kind}, {planted.pair}: {told}{f' [{wrong}]' if wrong else ''}"
+        )
+    print(f"{right} of {len(chosen)} planted differences named rightly, in {time.monotonic() - start:.0f} s")
+    return 0 if right == len(chosen) else 1
+
+
+def _case(pair: str) -> str:
+    return f"{FILE}::bench_planted[{pair}]"
+
+
+def _explained(chosen: Sequence[Planted], folder: Path) -> list[Candidate]:
+    """A short measurement of each pair, then what a gate does with regressions."""
+    random = Random()
+    candidates = {_case(each.pair): Candidate(_case(each.pair), CLAIM, "baseline") for each in chosen}
+    sides = [Side(arm, sys.executable, {"PLANTED_SIDE": str(arm)}) for arm in Arm]
+    with Pair(sides, HERE, [FILE], folder, 1) as pair:
+        pair.begin(list(candidates), PLAN)
+        for case, standings in pair.walk(random):
+            for arm, standing in standings.items():
+                if standing.status:
+                    raise SystemExit(f"{case}: {arm}: {standing.reason}")
+            candidate = candidates[case]
+            fought = duel(
+                *(pair.entrant(arm, candidate.variant) for arm in (Arm.BASE, Arm.HEAD)),
+                effort=effort_for(CLAIM, LIMITS.target),
+                iterations=0,
+                readings=EXACT,
+                now=time.monotonic,
+                random=random,
+            )
+            candidate.take(1, fought, 0.0)
+            candidate.judge(LIMITS, len(candidates))
+    with Pair(sides, HERE, [FILE], folder, 2) as pair:
+        for note in explain(pair, lambda cases: pair.begin(cases, PLAN), list(candidates.values()), folder, random):
+            print(note)
+    return list(candidates.values())
+
+
+def _judged(planted: Planted, candidate: Candidate) -> tuple[str, str]:
+    """What is wrong with an explanation, if anything, and the explanation with the measured change."""
+    told = candidate.growth.get(planted.metric, "")
+    if planted.metric == "seconds":
+        change, unit = candidate.seconds_more or 0.0, "s"
+    else:
+        before, after = candidate.exact[planted.metric]
+        change, unit = after - before, "B"
+    wrong = ""
+    if not re.match(planted.says, told):
+        wrong = f"does not begin with {planted.says}"
+    elif (named := _named(told)) > 1.01 * change:  # three digits are shown of each
+        wrong = f"names {quantity(named, unit)}"
+    return wrong, f"{told} (measured: +{quantity(change, unit)})"
+
+
+def _named(told: str) -> float:
+    """The sum of what an explanation says has grown, in seconds or bytes."""
+    return sum(float(number) * _SCALE[unit] for number, unit in re.findall(r"\+([\d.]+) (\w+)", told))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
