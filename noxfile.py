@@ -115,6 +115,13 @@ def gate_power(session: nox.Session) -> None:
 
 
 @nox.session(reuse_venv=True)
+def explained(session: nox.Session) -> None:
+    """Whether the gate names what was changed: planted differences, each profiled and named rightly or not."""
+    session.install(*PINNED, "-e", ".")
+    session.run("python", "scripts/explained", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
 def gpu_proof(session: nox.Session) -> None:
     """The proof on a GPU, in parts of at most ten minutes: the clock, the watch, ceilings, the gate, the claims."""
     session.install(*PINNED, "-e", LOADERS, "--group", "tests")

@@ -8,11 +8,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from harness.contest.effort import Effort
 from harness.contest.entrant import Turn
 from harness.contest.seat import SeatedEntrant
 from harness.model import BASELINE, Arm, Claim, ClockEvent, Gated, GateResult, GateVerdict, Measurement
+from harness.report.words import quantity
 from harness.run import gate as module
 from harness.run import pair as pairing
 from harness.run.before import Before
@@ -46,6 +49,7 @@ ARM = """
 import json, os, signal, sys
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 sys.path.append(os.environ["TESTS"])
 import chrome
 from harness.clock import Lap
@@ -113,6 +117,11 @@ class Entrant(LocalEntrant):
         file.parent.mkdir(exist_ok=True)
         chrome.written(file.parent, spans, file.name)
         return Profile(1, 1e-3, 2e-3)
+    def functions(self):
+        if does.get("profile") == "not Python": raise ValueError("another profiler is active")
+        return ()
+    def held_at_peak(self):
+        return {"aten::linear": self.peak}
 
 cases = script["cases"]
 channel.send(event="ready", cases=list(cases), broken=script.get("broken", {}),
@@ -604,12 +613,15 @@ def test_launches_that_cannot_be_counted_are_a_note(bout: Bout) -> None:
 
 
 def test_a_regression_is_explained_by_the_profiles(bout: Bout) -> None:
-    """What regressed is profiled once on either side, after all units, and the reason names what grew."""
-    slower = {"factor": 1.06, "linears": 2, "variants": ["tip"]}
+    """What regressed is profiled on either side, after all units; the reason names what grew, and no more than that."""
+    slower = {"factor": 1.06, "linears": 2, "variants": ["tip"], "profile": "not Python"}
     result = bout.hold({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2])
     found = by(result)
-    assert found.reason.startswith("aten::linear runs 2x instead of 1x, +300 us")
-    assert "(" in found.reason
+    assert found.ratio is not None
+    assert found.base is not None
+    more = quantity(found.base * (found.ratio - 1), "s")
+    # The profiles say 300 us, of which the measured change is a fifth.
+    assert found.reason.startswith(f"aten::linear runs 2x instead of 1x, +{more} (")
     assert by(result, B).reason.find("linear") < 0
     assert result.notes == ()
     traces = sorted(path.name for path in (bout.out / "traces").iterdir())
@@ -618,6 +630,43 @@ def test_a_regression_is_explained_by_the_profiles(bout: Bout) -> None:
     lines = [json.loads(line) for line in (bout.out / store.GATE_FILE).read_text().splitlines()]
     assert [line["record"] for line in lines].count("pairing") == result.units + 2 * 6
     assert all(gone(pid) for pid in bout.pids)
+
+
+def test_more_memory_is_explained_by_operator(bout: Bout) -> None:
+    """What holds more bytes at the peak is named where memory alone regressed."""
+    tip = {"variants": ["tip"]}
+    result = bout.hold({A: {"peak": 8 << 20, **tip}}, {A: {"peak": 24 << 20, **tip}})
+    (found,) = [each for each in result.verdicts if (each.metric, each.variant) == ("peak_bytes", "tip")]
+    assert found.outcome is Gated.REGRESSED
+    assert found.reason.startswith("aten::linear holds 24.0 MiB at the peak instead of 8.00 MiB, +16.0 MiB (")
+    assert by(result).reason.find("linear") < 0
+
+
+def test_time_is_kept_for_profiles(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the budget, once something has regressed, where other cases are open until the end."""
+    judge = Candidate.judge
+
+    def judged(self: Candidate, *limits: Any, **more: Any) -> None:
+        if self.case != B:
+            judge(self, *limits, **more)
+
+    monkeypatch.setattr(Candidate, "judge", judged)
+    started = 0
+    enter = Pair.__enter__
+
+    def entered(self: Pair) -> Pair:
+        nonlocal started
+        started += 1
+        return enter(self)
+
+    monkeypatch.setattr(Pair, "__enter__", entered)
+    # Every unit takes a hundred seconds, which nobody waits for.
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100 * started))
+    slower = {"factor": 1.06, "linears": 2, "variants": ["tip"]}
+    result = bout.hold({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0)
+    assert by(result).reason.startswith("aten::linear runs 2x instead of 1x, +")
+    assert "the time budget was used up before everything was decided" in result.notes
+    assert not any("profile" in note for note in result.notes)
 
 
 def test_the_worst_variant_of_a_case_is_profiled() -> None:
@@ -631,6 +680,7 @@ def test_the_worst_variant_of_a_case_is_profiled() -> None:
     for at, case in enumerate("abcdefg"):
         found += [regressed(case, "y", 1.055 + 0.01 * at), regressed(case, "x", 1.05 + 0.01 * at)]
     assert [one.case + one.variant for one in worst(found)] == ["bz", "gy", "fy", "ey", "dy"]
+    assert [one.case + one.variant for one in worst(found[:2], found[1:6])] == ["bz", "ay", "cy"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from harness.report.grown import difference, growth, memory_growth
 from harness.report.trace_frame import trace_frame
 from harness.report.traced import cause
 from harness.store import Run, StoreError, trace_name
-from harness.traces.difference import changes
+from harness.traces.difference import changes, slowed
 
 EMPTY = TraceSummary(
     gpu=False, iterations=2, wall_seconds=0.02, busy_seconds=0.0, idle_loader_seconds=0.0, idle_host_seconds=0.0,
@@ -226,6 +226,24 @@ def test_python_is_named_by_its_function(before: FunctionTime, after: FunctionTi
     base, head = cpu(spent("aten::mm", 2, 0.010)), cpu(spent("aten::mm", 2, 0.010), wall=0.0224)
     assert growth(base, head, 0.0012, [before], [after]) == f"code outside torch's operators +1.20 ms, {says}"
     assert growth(base, head, 0.0012) == "code outside torch's operators +1.20 ms"
+
+
+def test_functions_of_one_name_count_together() -> None:
+    """Lambdas of one file have one name; one that is called more often comes before some noise of another."""
+    one, other = took("<lambda>", 1, 1e-4), took("<lambda>", 1, 2e-4, line=30)
+    assert slowed([one, other], [other, one]) is None
+    found = slowed([one, took("noisy", 1, 1e-3)], [one, took("noisy", 1, 1.2e-3), took("new", 3, 1e-4)])
+    assert found is not None
+    assert (found.where.name, found.base_calls, found.head_calls) == ("new", 0.0, 3.0)
+    assert found.share == pytest.approx(1 / 3)
+
+
+def test_a_slow_base_does_not_hide_more_calls() -> None:
+    """What its additional calls take says more than the difference of two noisy times."""
+    base = cpu(spent("aten::linear", 2, 0.012))
+    head = cpu(spent("aten::linear", 4, 0.013), wall=0.0244)
+    told = growth(base, head, 0.006, [], [took("forward", 1, 1e-3)])
+    assert told.startswith("aten::linear runs 2x instead of 1x, +500 us; code outside torch's operators +1.70 ms")
 
 
 def test_a_function_that_is_called_more_often_comes_before_noise() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.model import FunctionTime, Spent, TraceSummary
@@ -112,23 +112,35 @@ def changes(base: TraceSummary, head: TraceSummary, functions: FunctionChange | 
 
 
 def slowed(base: Sequence[FunctionTime], head: Sequence[FunctionTime]) -> FunctionChange | None:
-    """The Python function that takes longest beyond its time in the base; None where none takes longer."""
-    before = {_key(each): each for each in base}
+    """The Python function that takes longest beyond its time in the base; None where none takes longer.
+
+    One whose number of calls differs comes before others that gained up to three times as much.
+    """
+    before, after = _by_place(base), _by_place(head)
     grown = []
-    for each in head:
-        was = before.get(_key(each))
-        more = each.seconds - (was.seconds if was else 0.0)
+    for key, where in after.items():
+        was = before.get(key)
+        more = where.seconds - (was.seconds if was else 0.0)
         if more > 0:
-            grown.append((more, each, was.calls if was else 0.0))
+            calls = was.calls if was else 0.0
+            grown.append((more, _differ(calls, where.calls), where, calls))
     if not grown:
         return None
-    most, where, calls = max(grown, key=lambda one: one[0])
-    return FunctionChange(where, calls, where.calls, most / sum(more for more, _, _ in grown))
+    most = max(more for more, *_ in grown)
+    more, _, where, calls = max(grown, key=lambda one: (one[1] and one[0] > most / 3, one[0]))
+    return FunctionChange(where, calls, where.calls, more / sum(more for more, *_ in grown))
 
 
-def _key(function: FunctionTime) -> tuple[str, str, str]:
-    # Lines move when anything above them changes.
-    return function.file, function.caller, function.name
+def _by_place(functions: Iterable[FunctionTime]) -> dict[tuple[str, str, str], FunctionTime]:
+    """By name and file: lines move when anything above them changes. Several of one name count together."""
+    found: dict[tuple[str, str, str], FunctionTime] = {}
+    for each in functions:
+        key = each.file, each.caller, each.name
+        same = found.get(key)
+        found[key] = each if same is None else replace(
+            same, calls=same.calls + each.calls, seconds=same.seconds + each.seconds
+        )  # fmt: skip
+    return found
 
 
 def _differ(base_calls: float, head_calls: float) -> bool:

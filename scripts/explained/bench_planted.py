@@ -21,7 +21,7 @@ HEAD = os.environ.get("PLANTED_SIDE") == "head"
 torch.manual_seed(0)
 torch.set_num_threads(1)
 rows = torch.rand(512, 512)
-flat = torch.rand(2**18)
+flat, large = torch.rand(2**18), torch.rand(2**21)
 layer = torch.nn.Linear(256, 256)
 batch = torch.rand(256, 256)
 six = torch.rand(8, 16, 32, 2, 32, 2)
@@ -98,7 +98,7 @@ PAIRS: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
     "copy_contiguous": (lambda: rows.t().sum(), lambda: rows.t().contiguous().sum()),
     "copy_clone": (flat.relu, lambda: flat.clone().relu()),
     "copy_double": (rows.sum, lambda: rows.double().sum()),
-    "copy_numpy": (lambda: flat.numpy().sum(), lambda: flat.numpy().copy().sum()),
+    "copy_numpy": (lambda: large.numpy().sum(), lambda: large.numpy().copy().sum()),
     "wait_sleep": (lambda: linears(1), lambda: with_work(lambda: time.sleep(0.003))),
     "wait_thread": (lambda: linears(1), lambda: with_work(lambda: waited(0.003))),
     "wait_event": (lambda: linears(1), lambda: with_work(lambda: event(0.003))),
