@@ -59,6 +59,19 @@ def test_a_window_has_as_many_iterations_as_fit(each: float, iterations: int, mo
     assert module._iterations(call, lambda: None) == iterations
 
 
+def test_a_slow_first_call_makes_no_short_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compiled, or held up, once says nothing of the calls that come after."""
+    now = 0.0
+    took = iter([0.9 * WINDOW_SECONDS, *[WINDOW_SECONDS / 10] * 10])
+
+    def call() -> None:
+        nonlocal now
+        now += next(took)
+
+    monkeypatch.setattr(module, "perf_counter", lambda: now)
+    assert module._iterations(call, lambda: None) == 10
+
+
 def test_a_pass_leaves_a_whole_trace(linears: dict[int, Path]) -> None:
     """The file is a Chrome trace with each iteration marked once, and nothing of the warming up."""
     document = json.loads(gzip.decompress(linears[1].read_bytes()))
