@@ -111,15 +111,13 @@ class Candidate:
         read = self.exact.get(name)
         return read is not None and rule_exact(name, *read, thresholds) is Gated.REGRESSED
 
-    @property
-    def seconds_more(self) -> float | None:
-        """Seconds that the head's iteration takes more, by the same estimate as the decision; None without one."""
-        base = self._typical(BASELINE)
-        if base is None:
-            return None
-        if self.ruling is not None and self.ruling.ratio is not None:
-            return base * (self.ruling.ratio - 1)
-        return (self._typical(HEAD) or base) - base
+    def seconds_more(self, thresholds: GateThresholds) -> float:
+        """Seconds that the head's iteration takes more, by the same estimate as the decision; 0 if there is none."""
+        if self.ruling is None:
+            return 0.0
+        units = evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
+        base, head = levels(units, self.ruling)
+        return 0.0 if base is None or head is None else head - base
 
     def verdicts(self, thresholds: GateThresholds, decisions: int, accepted: Container[str] = ()) -> list[GateVerdict]:
         """The decision on its time, and one for each exact metric that was read; more of those ``accepted`` is so."""

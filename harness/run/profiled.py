@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from harness import store
+from harness.compare.gate import GateThresholds
 from harness.contest.agreement import Disagreement
 from harness.contest.seat import SeatedEntrant, SeatError
 from harness.model import Arm, FunctionTime, TraceSummary
@@ -43,7 +44,12 @@ class _Seen:
 
 
 def explain(
-    pair: Pair, begin: Callable[[Sequence[str]], object], regressed: Sequence[Candidate], folder: Path, random: Random
+    pair: Pair,
+    begin: Callable[[Sequence[str]], object],
+    regressed: Sequence[Candidate],
+    folder: Path,
+    thresholds: GateThresholds,
+    random: Random,
 ) -> Iterator[str]:
     """Profile these candidates, one a case, on both sides of a fresh pair and set what differs as their ``growth``.
 
@@ -62,7 +68,8 @@ def explain(
         except Unexplained as error:
             yield f"no profile of {case} {candidate.variant}: {error}"
         else:
-            candidate.growth = _growth(candidate, seen[Arm.BASE], seen[Arm.HEAD])
+            more = candidate.seconds_more(thresholds)
+            candidate.growth = _growth(candidate, more, seen[Arm.BASE], seen[Arm.HEAD])
 
 
 def worst(slower: Sequence[Candidate], larger: Sequence[Candidate] = ()) -> list[Candidate]:
@@ -82,10 +89,9 @@ def worst(slower: Sequence[Candidate], larger: Sequence[Candidate] = ()) -> list
     return list(found.values())[:MOST_EXPLAINED]
 
 
-def _growth(candidate: Candidate, base: _Seen, head: _Seen) -> dict[str, str]:
+def _growth(candidate: Candidate, more: float, base: _Seen, head: _Seen) -> dict[str, str]:
     grown = {}
     if base.trace is not None and head.trace is not None:
-        more = candidate.seconds_more or 0.0
         grown["seconds"] = grown["launches"] = growth(base.trace, head.trace, more, base.functions, head.functions)
     if base.held is not None and head.held is not None:
         before, after = candidate.exact.get("peak_bytes", (0.0, 0.0))

@@ -119,7 +119,9 @@ def _explained(chosen: Sequence[Planted], folder: Path) -> list[Candidate]:
             candidate.take(1, fought, 0.0)
             candidate.judge(LIMITS, len(candidates))
     with Pair(sides, HERE, [FILE], folder, 2) as pair:
-        for note in explain(pair, lambda cases: pair.begin(cases, PLAN), list(candidates.values()), folder, random):
+        for note in explain(
+            pair, lambda cases: pair.begin(cases, PLAN), list(candidates.values()), folder, LIMITS, random
+        ):
             print(note)
     return list(candidates.values())
 
@@ -128,7 +130,7 @@ def _judged(planted: Planted, candidate: Candidate) -> tuple[str, str]:
     """What is wrong with an explanation, if anything, and the explanation with the measured change."""
     told = candidate.growth.get(planted.metric, "")
     if planted.metric == "seconds":
-        change, unit = candidate.seconds_more or 0.0, "s"
+        change, unit = candidate.seconds_more(LIMITS), "s"
     else:
         before, after = candidate.exact[planted.metric]
         change, unit = after - before, "B"
