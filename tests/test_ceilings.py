@@ -292,6 +292,22 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(
     assert measured(QUESTION).ceilings == (COPY,)
 
 
+def test_ceilings_without_a_home(process: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A user without a home directory has ceilings, too, and they are kept in the temporary folder."""
+
+    def absent() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    process("measures")
+    monkeypatch.delenv("TIPBENCH_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", absent)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    found = measured(QUESTION)
+    assert found.ceilings == (COPY,)
+    assert kept(QUESTION, found.environment) is not None
+
+
 @pytest.mark.parametrize(
     ("how", "words"), [("error", "no device cpu"), ("dies", "exit status 3: Segmentation fault, say")]
 )

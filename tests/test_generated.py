@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.loading.images.cache import cache_root, made_once
+from harness.loading.images.cache import cache_note, cache_root, made_once
 from harness.loading.images.folder import DataError, check_folder, first_images
 from harness.loading.images.generated import jpeg_folder, tiny_set, uneven_folder
 
@@ -122,6 +123,38 @@ def test_cache_root(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_root() == Path("/shared/tipbench")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_root() == Path.home() / ".cache/tipbench"
+    assert cache_note() == ""
+
+
+@pytest.fixture
+def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The temporary folder of a user without a home directory."""
+
+    def absent() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("TIPBENCH_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", absent)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_user_without_a_home(homeless: Path) -> None:
+    """What is made goes to a folder of the user's own in the temporary one, and a note says so."""
+    place = homeless / f"tipbench-{os.getuid()}"
+    assert cache_root() == place
+    assert made_once("one", lambda folder: (folder / "whole").touch()) == place / "one"
+    assert (place / "one" / "whole").exists()
+    assert str(place) in cache_note() and "TIPBENCH_CACHE" in cache_note()
+
+
+def test_a_temporary_folder_that_somebody_else_made(homeless: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A link under the name that could be known beforehand is not followed."""
+    (homeless / f"tipbench-{os.getuid()}").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    assert "is not a folder of this user" in cache_note()
+    with pytest.raises(DataError, match="set TIPBENCH_CACHE"):
+        made_once("one", lambda folder: None)
 
 
 def test_check_folder(tmp_path: Path) -> None:

@@ -211,9 +211,9 @@ def _hear(process: LiveProcess, tick: Callable[[], object]) -> Message:
 
 def _keep(question: Question, found: Found) -> None:
     """Put it in the cache, whole or not at all; a cache that cannot be written costs the next run its seconds."""
-    path = _place(question, found.environment)
     content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
     try:
+        path = _place(question, found.environment)
         path.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as draft:
             json.dump(content, draft)

@@ -7,9 +7,8 @@ import json
 import sys
 from dataclasses import asdict
 
-from rich.console import Console
-
 from harness.launch import LaunchError, check_interpreter, lend
+from harness.loading.images.cache import cache_note
 from harness.model import Ceiling
 from harness.processes import Guard
 from harness.run.ceilings import CeilingsError, Question, measured
@@ -21,7 +20,7 @@ def hold(options: argparse.Namespace) -> int:
     from harness.loading.images.folder import DataError, check_folder
     from harness.report.ceilings import rate, show_ceilings
 
-    told = Console(stderr=True)
+    told = console(sys.stderr)
 
     def progress(ceiling: Ceiling) -> None:
         if told.is_terminal:
@@ -41,5 +40,6 @@ def hold(options: argparse.Namespace) -> int:
         complain(error)
         return TOOL_ERROR
     when = f"measured {found.measured}" + ("; --anew measures again" if found.kept else "")
-    show_ceilings(found.ceilings, [*found.warnings, when], console())
+    notes = [note for note in (*found.warnings, cache_note(), when) if note]
+    show_ceilings(found.ceilings, notes, console())
     return OK if found.ceilings else CANNOT_JUDGE

@@ -13,6 +13,7 @@ from typing import NoReturn
 from harness.claims import ClaimError
 from harness.launch import LaunchError
 from harness.processes import Guard
+from harness.loading.images.cache import cache_note
 from harness.report.words import inert
 from harness.run.bench import UnusableGpu, chosen_claims
 from harness.run.bench import bench as hold_bench
@@ -67,6 +68,8 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
                 f"this machine is busy ({beside}): threads that wait for each other are held up, so this takes longer "
                 "and times are off; quiet is better"
             )
+        if note := cache_note():
+            live.note(note)
         try:
             hold_bench(settings, live, width=min(4, usable_cores()), command=typed)
         except KeyboardInterrupt:

@@ -171,6 +171,8 @@ def _refuse(options: argparse.Namespace, what: str, known: Collection[str]) -> N
 def _why_empty(run: Run) -> str:
     if not run.facts and not run.claims:
         return f"{run.folder / RUN_FILE} is empty, its process died before its first record"
+    if run.ended.startswith("stopped: "):
+        return run.ended
     if run.measurements:
         counts = Counter(measurement.status for measurement in run.measurements)
         return ", ".join(f"{counted(count, 'case')} {status}" for status, count in counts.items())
