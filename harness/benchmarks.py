@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from harness.claims import PATTERN, PREFIX, Benchmark, ClaimError, Problem, parse
+from harness.claims import PATTERN, PREFIX, Benchmark, ClaimError, Parsed, Problem, parse
 from harness.model import Claim
 
 __all__ = ["NoBenchmarks", "Problem", "Reading", "files", "read"]
@@ -56,7 +56,7 @@ def read(root: Path) -> Reading:
     found = sorted(files(root, PATTERN))
     if not found:
         raise NoBenchmarks(f"no benchmarks: {root} holds no {PATTERN}; name another folder with --benchmarks FOLDER")
-    parsed = [parse(file, root) for file in found]
+    parsed = [_parsed(file, root) for file in found]
     problems = [problem for one in parsed for problem in one.problems]
     benchmarks, clashing = _without_clashes([benchmark for one in parsed for benchmark in one.benchmarks], root)
     if not benchmarks and not problems:
@@ -73,6 +73,15 @@ def files(root: Path, pattern: str = PATTERN) -> Iterator[Path]:
         here = Path(folder)
         below[:] = [name for name in below if not _is_skipped(here / name)]
         yield from (file for name in names if fnmatch(name, pattern) and (file := here / name).is_file())
+
+
+def _parsed(file: Path, root: Path) -> Parsed:
+    path = file.relative_to(root).as_posix()
+    for mark in ("[", "::"):
+        if mark in path:
+            why = f"{file}: pytest cannot be given a path with {mark!r} in it (under {root}); rename the folder or file"
+            return Parsed(problems=(Problem(path, "", file.stem.removeprefix(PREFIX), why),))
+    return parse(file, root)
 
 
 def _is_skipped(folder: Path) -> bool:

@@ -560,6 +560,17 @@ def test_what_cannot_be_read_fails_and_the_others_are_measured(folder: Path, pla
     assert one.files == ["bench_a.py"]
 
 
+def test_a_folder_with_brackets_in_its_name(folder: Path, play: Callable[..., Play]) -> None:
+    """A file that pytest cannot be given has its verdict with the reason under its own name."""
+    (folder / "benchmarks" / "s[1]").mkdir()
+    (folder / "benchmarks" / "s[1]" / "bench_z.py").write_text("def bench_z(contest): pass\n")
+    play(called(A), ratios={"tip": 0.5})
+    found = run(folder, select=("A", "z"))
+    (verdict,) = [verdict for verdict in judge(found) if verdict.claim == "z"]
+    assert (verdict.case, verdict.outcome) == ("s[1]/bench_z.py::", Outcome.FAILED)
+    assert "rename the folder or file" in verdict.reason
+
+
 def test_what_cannot_be_read_and_is_not_selected_is_a_note(folder: Path, play: Callable[..., Play]) -> None:
     """A broken file that nobody asked for costs a line on the screen and nothing in the record."""
     (folder / "benchmarks" / "bench_z.py").write_text("def (\n")

@@ -77,6 +77,17 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
     assert list(names(root)) == ["bench_a.py::bench_forward"]
 
 
+@pytest.mark.parametrize("below", ["sub[1]", "a::b"])
+def test_a_path_that_pytest_cannot_be_given(tmp_path: Path, below: str) -> None:
+    """What pytest would take for parameters or a function's name is that file's problem; above the folder it is none."""
+    root = folder(tmp_path / below, bench_a=FORWARD)
+    folder(root / below, bench_b=FORWARD)
+    found = read(root)
+    assert [claim.path for claim in found.claims] == ["bench_a.py"]
+    (problem,) = found.problems
+    assert "rename the folder or file" in problem.message and str(root / below / "bench_b.py") in problem.message
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     """A folder without benchmarks, or none at all, says how to name another."""
     with pytest.raises(NoBenchmarks, match=r"holds no bench_\*\.py; name another folder with --benchmarks"):

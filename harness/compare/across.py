@@ -13,7 +13,7 @@ from harness.compare.difference import Shift, exact_shift, paired_shift, settle,
 from harness.compare.evidence import KEEP, evidence, is_exact, log_ratio
 from harness.compare.judge import judge
 from harness.compare.throttle import heat
-from harness.model import BASELINE, Claim, Difference, Measurement, Outcome, Trial, Verdict
+from harness.model import BASELINE, Claim, Difference, Measurement, Outcome, Trial, Verdict, benchmark_of
 
 SECONDS = "seconds"
 
@@ -149,7 +149,7 @@ def _side_by_side(first: Column, second: Column, axis: Axis, asked: list[_Asked]
 
 
 def _claim(first: Column, second: Column, case: str) -> Claim:
-    path, _, function = case.partition("[")[0].partition("::")
+    path, _, function = benchmark_of(case).partition("::")
     found = first.claims.get(f"{path}::{function}") or second.claims.get(f"{path}::{function}")
     return found or Claim("", "", path, function)
 

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from harness.compare.columns import Cell, Column, machine_of
 from harness.compare.evidence import troubles
-from harness.model import Work, parameters
+from harness.model import Work, benchmark_of, parameters
 from harness.store import Run
 
 _CLOSE = 1e-6
@@ -21,8 +21,8 @@ def absent(case: str, there: Column, missing: Column) -> str:
         return f"variant only in {there.label}"
     if case in missing.cases:
         return f"{missing.label} planned it and never measured it"
-    function = case.partition("[")[0]
-    others = sorted(parameters(other) for other in missing.cases if other.partition("[")[0] == function)
+    function = benchmark_of(case)
+    others = sorted(parameters(other) for other in missing.cases if benchmark_of(other) == function)
     if others:
         shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         return f"other parameters: {missing.label} has {shown}"

@@ -10,7 +10,7 @@ from harness.compare.evidence import seconds_per_unit
 from harness.compare.rules import Thresholds
 from harness.compare.throttle import marked
 from harness.compare.verdict import verdicts
-from harness.model import BUDGET_USED, INTERRUPTED, Claim, Measurement, Outcome, Verdict
+from harness.model import BUDGET_USED, INTERRUPTED, Claim, Measurement, Outcome, Verdict, benchmark_of
 from harness.store import Run
 
 BAD = (Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
@@ -47,7 +47,7 @@ def _typical_seconds(run: Run) -> dict[str, float]:
     loaders = {f"{claim.path}::{claim.function}": claim.loader for claim in run.claims}
     spent: dict[bool, list[float]] = {True: [], False: []}
     for case, measurements in by_case.items():
-        if (seconds := seconds_per_unit(measurements)) and (function := case.partition("[")[0]) in loaders:
+        if (seconds := seconds_per_unit(measurements)) and (function := benchmark_of(case)) in loaders:
             spent[loaders[function]].append(seconds)
     typical = {sort: sum(seconds) / len(seconds) if seconds else UNKNOWN[sort] for sort, seconds in spent.items()}
     return {claim.name: typical[claim.loader] for claim in run.claims}
@@ -70,7 +70,7 @@ def judge_measurements(
     cases = dict.fromkeys([*planned, *by_case])
     found: list[Verdict] = []
     for function, claim in of_claim.items():
-        for case in sorted(case for case in cases if case.partition("[")[0] == function):
+        for case in sorted(case for case in cases if benchmark_of(case) == function):
             known = by_case.get(case, [])
             found += verdicts(claim, known, limits, case=case, lost="" if known else lost)
     return tuple(found)

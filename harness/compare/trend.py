@@ -14,7 +14,7 @@ from harness.compare.across import SECONDS, quiet_level
 from harness.compare.change import FEWEST, changes, parts, split
 from harness.compare.difference import ALPHA, shown_up_to
 from harness.compare.evidence import KEEP, evidence, is_exact
-from harness.model import BASELINE, Claim, Course, Measurement, Status, Stretch
+from harness.model import BASELINE, Claim, Course, Measurement, Status, Stretch, benchmark_of
 from harness.stats import hodges_lehmann, quiet_ratio, signed_rank_interval
 from harness.store import Run
 
@@ -48,7 +48,7 @@ class Trends:
         for measurement in run.measurements:
             by_case[measurement.case].append(measurement)
         for case, measurements in by_case.items():
-            claim = claims.get(case.partition("[")[0])
+            claim = claims.get(benchmark_of(case))
             if claim is None or (self.wanted and claim.name not in self.wanted):
                 continue
             found = self._effects(measurements, claim) if self.effects else _own(measurements, claim)
@@ -83,7 +83,7 @@ class Trends:
         for index, level in zip(runs, levels, strict=True):
             every[index] = math.exp(level)
         stretches = tuple(_stretch(runs, levels, start, stop) for start, stop in parts(levels, starts))
-        claim = self._claims[case.partition("[")[0]]
+        claim = self._claims[benchmark_of(case)]
         return Course(case, claim.name, variant, metric, tuple(every), stretches, p, memory)
 
 

@@ -23,6 +23,7 @@ from harness.model.measurement import (
     Measurement,
     Status,
     Trial,
+    benchmark_of,
     parameters,
 )
 from harness.model.metrics import METRICS, QUANTITIES, Direction, Kind, Metric, metric
@@ -101,6 +102,7 @@ __all__ = [
     "Tuned",
     "Verdict",
     "Work",
+    "benchmark_of",
     "clock_events",
     "highest",
     "metric",

@@ -87,7 +87,17 @@ class Measurement:
         return next((trial for trial in self.trials if trial.variant == variant), None)
 
 
+def benchmark_of(case: str) -> str:
+    """The benchmark in a case's name: ``a.py::b[x-1]`` -> ``a.py::b``; a folder may have brackets in its name, too."""
+    path, mark, rest = case.partition(_FILE)
+    return f"{path}{mark}{rest.partition('[')[0]}" if mark else case.partition("[")[0]
+
+
 def parameters(case: str) -> str:
     """The pytest parameters in a case's name: ``a.py::b[x-1]`` -> ``x-1``; nothing where it has none."""
-    _, bracket, rest = case.partition("[")
+    _, bracket, rest = (case.partition(_FILE)[2] or case).partition("[")
     return rest.removesuffix("]") if bracket else ""
+
+
+_FILE = ".py::"
+"""What ends the path in a case's name."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import pandas as pd
 
-from harness.model import Measurement, parameters
+from harness.model import Measurement, benchmark_of, parameters
 from harness.report.readings import measured
 from harness.report.shares import shares
 from harness.store import Run
@@ -37,7 +37,7 @@ def rates_frame(run: Run) -> pd.DataFrame:
     functions = {f"{claim.path}::{claim.function}": claim for claim in run.claims}
     rows = []
     for case, measurements in by_case.items():
-        claim = functions.get(case.partition("[")[0])
+        claim = functions.get(benchmark_of(case))
         if claim is None:
             continue
         for name in dict.fromkeys(t.variant for m in measurements for t in m.trials if measured(m, t.variant)):

@@ -18,6 +18,7 @@ from harness.model import (
     Measurement,
     Outcome,
     Verdict,
+    benchmark_of,
     metric,
     parameters,
 )
@@ -108,7 +109,7 @@ def content(run: Run) -> Content:
     sections, skipped, uncalled = [], [], []
     for claim in run.claims:
         prefix = f"{claim.path}::{claim.function}"
-        own = [verdict for verdict in verdicts if verdict.case.partition("[")[0] == prefix]
+        own = [verdict for verdict in verdicts if benchmark_of(verdict.case) == prefix]
         if not own:
             uncalled.append(inert(claim.name))
         elif all(verdict.outcome is Outcome.SKIPPED for verdict in own):
@@ -247,7 +248,7 @@ def _general_warnings(run: Run) -> list[str]:
     told = run.environment.get("warnings", ())
     warnings = [*run.warnings, *(map(str, told) if isinstance(told, list) else ())]
     known = {f"{claim.path}::{claim.function}" for claim in run.claims}
-    stray = {m.case for m in run.measurements if m.case.partition("[")[0] not in known}
+    stray = {m.case for m in run.measurements if benchmark_of(m.case) not in known}
     if stray:
         told = f"{counted(len(stray), 'measured case')} belong{'s' if len(stray) == 1 else ''} to no claim of this run"
         warnings.append(f"{told}: {', '.join(sorted(stray)[:3])}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.model import Measurement, parameters
+from harness.model import Measurement, benchmark_of, parameters
 from harness.plural import counted
 from harness.report.readings import measured, typical
 from harness.report.shares import Share, shares
@@ -55,10 +55,10 @@ def detail_rows(run: Run, heading: str) -> list[DetailRow]:
     for claim in run.claims:
         prefix = f"{claim.path}::{claim.function}"
         best: dict[str, float] = defaultdict(float)
-        for case in (case for case in by_case if case.partition("[")[0] == prefix):
+        for case in (case for case in by_case if benchmark_of(case) == prefix):
             for name in {t.variant for m in by_case[case] for t in m.trials if measured(m, t.variant)}:
                 best[name] = max(best[name], _flops_rate(by_case[case], name))
-        for case in sorted(case for case in by_case if claim.loader is loader and case.partition("[")[0] == prefix):
+        for case in sorted(case for case in by_case if claim.loader is loader and benchmark_of(case) == prefix):
             measurements = by_case[case]
             names = dict.fromkeys(t.variant for m in measurements for t in m.trials if measured(m, t.variant))
             # One source for all of a case: a solo pass and a process shared with others are not to be compared.

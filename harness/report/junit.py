@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from xml.etree import ElementTree as ET
 
-from harness.model import parameters
+from harness.model import benchmark_of, parameters
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
@@ -57,7 +57,7 @@ def junit(
 
 
 def _case(suite: ET.Element, entry: Entry) -> None:
-    path, _, function = entry.case.partition("[")[0].partition("::")
+    path, _, function = benchmark_of(entry.case).partition("::")
     # dots: that is how these files nest, and how pytest writes them
     parts = [*path.removesuffix(".py").split("/"), function]
     name = " ".join(part for part in (parameters(entry.case), *entry.words) if part)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.benchmarks import NoBenchmarks, Reading, files, read
 from harness.claims import PATTERN
-from harness.model import Claim
+from harness.model import Claim, benchmark_of
 from harness.run.crew import Crew
 from harness.run.pair import Side
 from harness.run.roll_call import RollCall
@@ -39,7 +39,7 @@ class Before:
 
         ``listed`` says that base named it under head's file, though it could not measure it.
         """
-        function = case.partition("[")[0]
+        function = benchmark_of(case)
         path = function.partition("::")[0]
         if path in self.changed:
             return function in self.functions and self._may_have(case, variant)
@@ -47,12 +47,12 @@ class Before:
 
     def _may_have(self, case: str, variant: str) -> bool:
         """What base's own revision said when it was asked; whatever it could not say, it may have."""
-        function = case.partition("[")[0]
+        function = benchmark_of(case)
         if self.called is None or self.called.collected.why_absent(function.partition("::")[0]) is not None:
             return True
         if case in self.called.cases:
             return not variant or variant in self.called.cases[case]
-        said = [other for other in self.called.answered if other.partition("[")[0] == function]
+        said = [other for other in self.called.answered if benchmark_of(other) == function]
         return case in said or not said
 
     def measures(self, case: str) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ class Before:
 
     def cases(self, function: str) -> list[str]:
         """The cases of a benchmark that base's own revision can run, as far as it was asked."""
-        return [case for case in (self.called.cases if self.called else ()) if case.partition("[")[0] == function]
+        return [case for case in (self.called.cases if self.called else ()) if benchmark_of(case) == function]
 
 
 def read_before(theirs: Path, ours: Path, choose: Callable[[Reading], Reading]) -> Before:

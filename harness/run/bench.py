@@ -21,6 +21,7 @@ from harness.model import (
     SCHEMA,
     Claim,
     Verdict,
+    benchmark_of,
 )
 from harness.processes import Guard
 from harness.report.traced import described
@@ -242,7 +243,7 @@ class _Bench:
         return Standing(case, self._claim_of(case), tuple(name for name in variants if name not in absent))
 
     def _claim_of(self, case: str) -> Claim:
-        return self._by_function[case.partition("[")[0]]
+        return self._by_function[benchmark_of(case)]
 
     def _settle_absent(self, called: RollCall, writer: store.Writer) -> None:
         """What was skipped or failed when the roll was called gets its record, and its verdict, at once."""

@@ -14,6 +14,7 @@ from harness.claims import ClaimError
 from harness.launch import LaunchError
 from harness.processes import Guard
 from harness.loading.images.cache import cache_note
+from harness.model import benchmark_of
 from harness.report.words import inert
 from harness.run.bench import UnusableGpu, chosen_claims
 from harness.run.bench import bench as hold_bench
@@ -124,13 +125,13 @@ def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:
         say(f"{inert(claim.name)}  {inert(claim.sentence, _LONGEST)}")
         prefix = f"{claim.path}::{claim.function}"
         for case, variants in called.cases.items():
-            if case.partition("[")[0] == prefix:
+            if benchmark_of(case) == prefix:
                 absent = called.unavailable[case]
                 shown = ", ".join(f"{name} (skipped: {absent[name]})" if name in absent else name for name in variants)
                 say(f"    {inert(case)}: {inert(shown, _LONGEST)}")
         for word, cases in (("skipped", called.skipped), ("failed", called.failed)):
             for case, reason in cases.items():
-                if case.partition("[")[0] == prefix:
+                if benchmark_of(case) == prefix:
                     say(f"    {inert(case)}: {word}: {inert(reason, _LONGEST)}")
     for problem in chosen.problems:
         complain(problem.message)

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.model import Claim, Collected, Measurement, Status
+from harness.model import Claim, Collected, Measurement, Status, benchmark_of
 from harness.processes import Message
 
 NO_CASE = "the file was imported, and pytest found no such function in it: is it deleted, or replaced, further down?"
@@ -37,12 +37,12 @@ class RollCall:
     def keep(self, functions: Container[str]) -> None:
         """Forget the cases of other functions (``path::function``): a file's other benchmarks were called, too."""
         for cases in (self.cases, self.skipped, self.failed):
-            for case in [case for case in cases if case.partition("[")[0] not in functions]:
+            for case in [case for case in cases if benchmark_of(case) not in functions]:
                 del cases[case]
 
     def account_for(self, claims: Sequence[Claim]) -> None:
         """Give every benchmark without a case its reason: what became of its file, or that pytest found none in it."""
-        found = {case.partition("[")[0] for case in self.answered}
+        found = {benchmark_of(case) for case in self.answered}
         for claim in claims:
             function = f"{claim.path}::{claim.function}"
             if function not in found:
@@ -53,7 +53,7 @@ class RollCall:
         """The record of what will not be measured: cases that were skipped or failed."""
         by_function = {f"{claim.path}::{claim.function}": claim for claim in claims}
         return [
-            Measurement(case, by_function[case.partition("[")[0]].name, 0, status, reason)
+            Measurement(case, by_function[benchmark_of(case)].name, 0, status, reason)
             for status, cases in ((Status.SKIPPED, self.skipped), (Status.FAILED, self.failed))
             for case, reason in cases.items()
         ]

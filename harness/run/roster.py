@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 
 from harness.compare.gate import GateThresholds
-from harness.model import Arm, Claim, Gated, GateVerdict, Measurement, Status
+from harness.model import Arm, Claim, Gated, GateVerdict, Measurement, Status, benchmark_of
 from harness.run.before import Before
 from harness.run.candidate import GONE, Candidate, count_regressed, fate, fate_of_case, fate_of_variant, judge
 from harness.run.pair import MISSING, ArmLost, Pair, Standing
@@ -43,14 +43,14 @@ class Roster:
             return
         cases = dict.fromkeys([*pair.cases[Arm.HEAD], *pair.cases[Arm.BASE]])
         for function, claim in self._by_function.items():
-            if any(case.partition("[")[0] == function for case in cases):
+            if any(benchmark_of(case) == function for case in cases):
                 continue
             status, reason = pair.collected[Arm.HEAD].why_absent(claim.path) or (Status.FAILED, "it has no case")
             # Skipped as a whole on both sides, or it would have cases on one.
             outcome = Gated.SKIPPED if status is Status.SKIPPED else Gated.FAILED
             self._fates.append(fate(function, claim, "", outcome, f"head: {reason}"))
-        self._call_before({case.partition("[")[0] for case in cases}, set(cases))
-        self._all = [case for case in cases if case.partition("[")[0] in self._by_function]
+        self._call_before({benchmark_of(case) for case in cases}, set(cases))
+        self._all = [case for case in cases if benchmark_of(case) in self._by_function]
 
     def reach(self, case: str, standings: Mapping[Arm, Standing]) -> None:
         """Both sides have a case before them: what is to be judged of it, and what cannot be."""
@@ -175,4 +175,4 @@ class Roster:
 
     def claim_of(self, case: str) -> Claim:
         """The claim that a case belongs to."""
-        return self._by_function[case.partition("[")[0]]
+        return self._by_function[benchmark_of(case)]

@@ -18,7 +18,18 @@ from harness.compare.gate import GateThresholds, rule_for, status_of
 from harness.compare.sequential import level, rule_unpaired
 from harness.compare.throttle import heat, marked_run
 from harness.invoked import advised
-from harness.model import SCHEMA, Arm, ArmFacts, Claim, Gated, GateResult, GateVerdict, Measurement, Status
+from harness.model import (
+    SCHEMA,
+    Arm,
+    ArmFacts,
+    Claim,
+    Gated,
+    GateResult,
+    GateVerdict,
+    Measurement,
+    Status,
+    benchmark_of,
+)
 from harness.report.gate.progress import Progress
 from harness.report.watching import watch_remarks
 from harness.run.arms import NothingToCompare
@@ -91,8 +102,8 @@ def against_stored(
         writer.write("header", schema=SCHEMA, environment=called.environment, planned=list(called.cases))
         watch.measures_on(called.environment)
         refuse_other_machine(stored.environment, called.environment)
-        here = {case: names for case, names in called.cases.items() if case.partition("[")[0] in chosen}
-        wanted = {case: chosen[case.partition("[")[0]] for case in here if any(known[0] == case for known in before)}
+        here = {case: names for case, names in called.cases.items() if benchmark_of(case) in chosen}
+        wanted = {case: chosen[benchmark_of(case)] for case in here if any(known[0] == case for known in before)}
         compute = max(1, sum(not claim.loader for claim in wanted.values()))
         goal = min(UNITS, max((len(levels) for levels in before.values()), default=0))
         for unit in range(1, goal + 1):
@@ -176,12 +187,12 @@ def _verdicts(
     skipped: Mapping[str, str],
     thresholds: GateThresholds,
 ) -> list[GateVerdict]:
-    known = {key for key in before if key[0].partition("[")[0] in chosen}
+    known = {key for key in before if benchmark_of(key[0]) in chosen}
     decisions = max(1, len(known & {*after}))
     spent = {case: sum(m.seconds for m in measurements if m.case == case) for case, _ in known | {*after}}
     found = []
     for case, variant in sorted(known | {*after}):
-        claim = chosen[case.partition("[")[0]]
+        claim = chosen[benchmark_of(case)]
         base, head = before.get((case, variant)), after.get((case, variant))
         if base is None:
             found.append(GateVerdict(case, claim.name, variant, SECONDS, Gated.NEW, "the stored run does not have it"))

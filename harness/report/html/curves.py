@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.model import BASELINE, Claim, Measurement, Tuned, parameters
+from harness.model import BASELINE, Claim, Measurement, Tuned, benchmark_of, parameters
 from harness.plural import counted
 from harness.report.html.drawing import (
     DASHES,
@@ -57,7 +57,7 @@ def run_curves(claims: Iterable[Claim], by_case: dict[str, list[Measurement]]) -
     figures: list[Figure | None] = []
     for claim in claims:
         prefix = f"{claim.path}::{claim.function}"
-        for case in sorted(case for case in by_case if case.partition("[")[0] == prefix):
+        for case in sorted(case for case in by_case if benchmark_of(case) == prefix):
             measurements = by_case[case]
             points = _points(measurements)
             if len(points) < 2:
