@@ -79,7 +79,7 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("below", ["sub[1]", "a::b"])
 def test_a_path_that_pytest_cannot_be_given(tmp_path: Path, below: str) -> None:
-    """What pytest would take for parameters or a function's name is that file's problem; above the folder it is none."""
+    """What pytest would take for parameters or a function's name is that file's problem, but not above the root."""
     root = folder(tmp_path / below, bench_a=FORWARD)
     folder(root / below, bench_b=FORWARD)
     found = read(root)

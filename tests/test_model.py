@@ -8,7 +8,7 @@ from harness.model import benchmark_of, parameters
 
 
 @pytest.mark.parametrize(
-    ("case", "benchmark", "stated"),
+    ("case", "function", "stated"),
     [
         ("a.py::b[x-1]", "a.py::b", "x-1"),
         ("a.py::b", "a.py::b", ""),
@@ -18,6 +18,6 @@ from harness.model import benchmark_of, parameters
         ("tune::race[one]", "tune::race", "one"),
     ],
 )
-def test_the_parts_of_a_case(case: str, benchmark: str, stated: str) -> None:
+def test_the_parts_of_a_case(case: str, function: str, stated: str) -> None:
     """A case's benchmark and its parameters, whatever brackets there are in either."""
-    assert (benchmark_of(case), parameters(case)) == (benchmark, stated)
+    assert (benchmark_of(case), parameters(case)) == (function, stated)

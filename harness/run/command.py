@@ -12,9 +12,9 @@ from typing import NoReturn
 
 from harness.claims import ClaimError
 from harness.launch import LaunchError
-from harness.processes import Guard
 from harness.loading.images.cache import cache_note
 from harness.model import benchmark_of
+from harness.processes import Guard
 from harness.report.words import inert
 from harness.run.bench import UnusableGpu, chosen_claims
 from harness.run.bench import bench as hold_bench
