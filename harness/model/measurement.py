@@ -95,7 +95,7 @@ def benchmark_of(case: str) -> str:
 
 def parameters(case: str) -> str:
     """The pytest parameters in a case's name: ``a.py::b[x-1]`` -> ``x-1``; nothing where it has none."""
-    _, bracket, rest = (case.partition(_FILE)[2] or case).partition("[")
+    _, bracket, rest = case.removeprefix(benchmark_of(case)).partition("[")
     return rest.removesuffix("]") if bracket else ""
 
 
