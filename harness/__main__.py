@@ -294,4 +294,7 @@ def _benchmarks(options: argparse.Namespace) -> Path:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        # The working folder, where -m puts it: nothing of ours is there that is not found without it by now.
+        del sys.path[0]
     sys.exit(main())

@@ -22,6 +22,8 @@ _PATHS = (
     "import os, sys\n"
     f"sys.path[0:0] = [p for p in [os.environ.get({FRONT_VARIABLE!r})] if p]\n"
     f"sys.path += [p for p in [os.environ.get({BACK_VARIABLE!r})] if p]\n"
+    # Last, so that a folder of theirs with a name of ours, or of what we import, does not take its place.
+    "sys.path += [] if os.environ.get('PYTHONSAFEPATH') else [os.getcwd()]\n"
 )
 # Importing torch makes objects by the hundred thousand, and collections in between look through all of them again.
 _BOOT = _PATHS + "import gc\ngc.disable()\nimport pytest\nsys.exit(pytest.main(sys.argv[1:]))"
@@ -41,22 +43,35 @@ class LaunchError(Exception):
 def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]:
     """The command that measures benchmarks of ``root``: files, or one case as ``<file>::<name>``."""
     return [
-        python, "-c", _BOOT,
+        python, "-P", "-c", _BOOT,
         "-c", os.devnull, "--rootdir", str(root), "--harness-root", str(root),
+        "--confcutdir", str(repository_of(root)),
         "-p", "harness.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler",
-        "--import-mode=importlib", "--continue-on-collection-errors", "-q", "--no-header",
+        # What a process says goes to its log, also where it is killed before pytest could hand it on.
+        "--capture=no",
+        "--continue-on-collection-errors", "-q", "--no-header",
         *targets,
     ]  # fmt: skip
 
 
+def repository_of(folder: Path) -> Path:
+    """The repository that a folder is in, above which there is nothing to load: by git, else by a project's files."""
+    places = (folder, *folder.parents)
+    for names in ((".git",), ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini")):
+        for place in places:
+            if any((place / name).exists() for name in names):
+                return place
+    return folder
+
+
 def lane_command(python: str) -> list[str]:
     """The command that opens a lane for loaders."""
-    return [python, "-c", _LANE]
+    return [python, "-P", "-c", _LANE]
 
 
 def ceilings_command(python: str) -> list[str]:
     """The command that measures what nothing beats on this machine."""
-    return [python, "-c", _CEILINGS]
+    return [python, "-P", "-c", _CEILINGS]
 
 
 def measuring_environment(lent: Path | None = None) -> dict[str, str]:
@@ -84,7 +99,13 @@ def check_interpreter(python: str) -> str:
     """The absolute path of an interpreter that can measure. Raises LaunchError with what is wrong and what to do."""
     try:
         answer = subprocess.run(
-            [python, "-c", _PROBE], capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL
+            [python, "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},  # a folder called torch is no torch
         ).stdout
         version, has_torch, executable = json.loads(answer)
     except (OSError, subprocess.SubprocessError, ValueError) as error:

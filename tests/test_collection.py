@@ -13,8 +13,10 @@ from harness.launch import measuring_environment, pytest_command
 from harness.model import Collected
 from harness.processes import Guard, LiveProcess
 
-LIMIT = 6 * PATIENCE
+LIMIT = 3 * PATIENCE
 BENCH = "def bench_{0}(contest): contest(baseline=lambda: 1)\n"
+TORCH = "from importlib.util import find_spec\nassert 'site-packages' in find_spec('torch').origin\n"
+"""Whether torch is torch, without the seconds that importing it takes."""
 
 Collect = Callable[..., Collected]
 
@@ -57,7 +59,7 @@ def test_files_without_cases_have_their_reasons(collect: Collect) -> None:
             + BENCH.format("skip"),
             "benchmarks/in/bench_level.py": "import pytest\npytest.skip('no GPU', allow_module_level=True)\n",
             "benchmarks/bench_import.py": "import os\nimport no_such_package\n" + BENCH.format("import"),
-            "benchmarks/bench_claim.py": "from harness import claim\nx = 'y'\n@claim(x)\n" + BENCH.format("claim"),
+            "benchmarks/bench_torn.py": "\n\ndef (\n",
         }
     )
     assert found.cases == ("bench_good.py::bench_good",)
@@ -66,7 +68,7 @@ def test_files_without_cases_have_their_reasons(collect: Collect) -> None:
     assert found.broken["bench_import.py"] == (
         "bench_import.py:2: ModuleNotFoundError: No module named 'no_such_package'"
     )
-    assert "bench_claim.py:3: what @claim states must be literals" in found.broken["bench_claim.py"]
+    assert "bench_torn.py:3: it cannot be read as Python" in found.broken["bench_torn.py"]
     assert len(found.skipped) == len(found.broken) == 2
 
 
@@ -79,3 +81,78 @@ def test_why_a_file_has_no_case() -> None:
     assert found.why_absent("a/bench_d.py") is None
     assert Collected(broken={".": "no conftest"}).why_absent("a/b.py") == ("failed", "no conftest")
     assert Collected.of(found.message()) == found
+
+
+def test_what_lies_beside_a_benchmark_can_be_imported(collect: Collect) -> None:
+    """From its own folder and from a package it is in, as plain pytest has it; two files may have one name."""
+    found = collect(
+        {
+            "benchmarks/common.py": "SIZE = 1\n",
+            "benchmarks/bench_top.py": "from common import SIZE\n" + BENCH.format("top"),
+            "benchmarks/one/helpers.py": "SIZE = 2\n",
+            "benchmarks/one/bench_same.py": "from helpers import SIZE\n" + BENCH.format("same"),
+            "benchmarks/two/bench_same.py": "from common import SIZE\n" + BENCH.format("same"),
+            "benchmarks/pack/__init__.py": "",
+            "benchmarks/pack/common.py": "WIDTH = 3\n",
+            "benchmarks/pack/bench_pack.py": "from pack.common import WIDTH\n" + BENCH.format("pack"),
+            "benchmarks/torch/bench_torch.py": TORCH + BENCH.format("torch"),
+            "benchmarks/bench_v1.2.py": BENCH.format("dotted"),
+        }
+    )
+    assert found.broken == {}
+    assert sorted(found.cases) == [
+        "bench_top.py::bench_top",
+        "bench_v1.2.py::bench_dotted",
+        "one/bench_same.py::bench_same",
+        "pack/bench_pack.py::bench_pack",
+        "torch/bench_torch.py::bench_torch",
+        "two/bench_same.py::bench_same",
+    ]
+
+
+@pytest.mark.parametrize("file", ["bench_spawn.py", "one/bench_spawn.py", "pack/bench_spawn.py"])
+def test_spawned_workers_find_a_benchmark_file(collect: Collect, file: str) -> None:
+    """A class of the file goes to a worker and back, also of a file whose name another one has."""
+    text = (
+        "import multiprocessing\n"
+        "class Sample:\n    def __init__(self): self.there = __name__\n    def name(self): return self.there\n"
+        "def pytest_generate_tests(metafunc):\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        assert pool.apply(Sample().name) == __name__\n"
+    )
+    files = {"benchmarks/one/bench_spawn.py": text, "benchmarks/pack/__init__.py": "", f"benchmarks/{file}": text}
+    if file == "bench_spawn.py":
+        del files["benchmarks/one/bench_spawn.py"]
+    found = collect({name: f"{text}\n{BENCH.format('x')}" if text else "" for name, text in files.items()}, file)
+    assert (found.cases, found.broken) == ((f"{file}::bench_x",), {})
+
+
+@pytest.mark.parametrize("name", ["harness", "pytest", "torch", "benchmarks"])
+def test_a_repository_has_a_package_of_our_name(collect: Collect, name: str) -> None:
+    """Our processes find their own first, whatever lies in the working folder and, for them, in front of the path.
+
+    A conftest.py in the repository's root puts that in front for what benchmarks import, as in plain pytest.
+    """
+    files = {
+        ".git/HEAD": "",
+        f"{name}/__init__.py": "raise RuntimeError('the wrong one')\n" if name != "benchmarks" else "",
+        "benchmarks/bench_x.py": f"from harness import claim\n{TORCH}" + BENCH.format("x"),
+    }
+    found = collect(files if name == "torch" else {**files, "conftest.py": ""})
+    assert (found.cases, found.broken) == (("bench_x.py::bench_x",), {})
+
+
+def test_what_a_conftest_has_for_other_plug_ins(collect: Collect) -> None:
+    """Hooks of plug-ins that are not loaded are passed over; a conftest.py above the repository is not loaded."""
+    found = collect(
+        {
+            "conftest.py": "raise RuntimeError('above')\n",
+            "repo/.git/HEAD": "",
+            "repo/conftest.py": "import pytest\n@pytest.fixture\ndef size(): return 3\n"
+            "def pytest_benchmark_update_machine_info(config, machine_info): pass\n",
+            "repo/benchmarks/in/conftest.py": "def pytest_html_report_title(report): pass\n",
+            "repo/benchmarks/in/bench_x.py": "def bench_x(contest, size): contest(baseline=lambda: size)\n",
+        },
+        root="repo/benchmarks",
+    )
+    assert (found.cases, found.broken) == (("in/bench_x.py::bench_x",), {})

@@ -277,7 +277,8 @@ def test_a_traced_pass_that_fails_says_why(session: Any, tmp_path: Path, early: 
         made.without_measurement(CASE, CLAIM, skipped=False, reason="RuntimeError: boom")
     else:
         hold(made, tip=raises)
-    assert line.heard[-1] == {"event": "traced", "case": CASE, "reason": "RuntimeError: boom"}
+    assert line.heard[-1]["event"] == "traced"
+    assert line.heard[-1]["reason"].endswith("RuntimeError: boom")
 
 
 def test_a_seat_serves_its_variant(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ HARNESS = ROOT / "harness"
 
 ORDER = (
     ("model", "plural"),
-    ("claims", "clock", "counter", "device", "guard", "invoked", "launch", "processes", "stats", "store"),
+    ("claims", "clock", "counter", "device", "guard", "invoked", "launch", "logs", "processes", "stats", "store"),
     ("archive", "benchmarks", "probes", "compare", "traces"),
     ("contest", "loading", "report"),
     ("environment",),
@@ -46,6 +46,7 @@ STANDARD_ONLY = (
     "guard",
     "invoked",
     "launch",
+    "logs",
     "plural",
     "processes",
     "store",

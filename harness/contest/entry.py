@@ -8,7 +8,7 @@ from random import Random
 
 from harness.contest.agreement import Disagreement
 from harness.contest.entrant import Entrant, Turn
-from harness.contest.failure import failure
+from harness.contest.failure import failure, logged
 from harness.contest.pace import Pace
 from harness.model import BASELINE, Expect, Status, Trial
 from harness.probes import shortage
@@ -48,7 +48,7 @@ class Entry:
         elif isinstance(error, TimeoutError):
             self.status, self.reason = Status.TIMED_OUT, str(error)
         else:
-            self.status, self.reason = Status.FAILED, failure(error)
+            self.status, self.reason = Status.FAILED, logged(error)
             # How much was missing is a result, of a variant that has no other.
             self.exact |= _short_of(error)
             self.sources |= dict.fromkeys(_short_of(error), "the error")

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sysconfig
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 
+from harness.logs import LONGEST, informative, raised
 from harness.probes import shortage
 
-LONGEST = 500
-"""Characters of a reason; the whole text is in the log of the process."""
-
-_MORE_LINES = 3
-_NAMED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failed)\b(?::|$)")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = _PACKAGE / "claims_shipped"
 _LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
@@ -35,7 +29,12 @@ def failure(error: BaseException) -> str:
 
 
 def located(error: BaseException) -> str:
-    """`failure`, behind the file and line of the user's code that raised it or called what raised it."""
+    """`failure`, behind the file and line of the user's code that raised it or called what raised it.
+
+    Of want of memory the place says nothing: whoever came last had none left.
+    """
+    if (short := shortage(error)) is not None and short.asked_bytes is not None:
+        return str(short)
     place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         if _is_theirs(frame.f_code.co_filename):
@@ -43,22 +42,10 @@ def located(error: BaseException) -> str:
     return f"{place}{failure(error)}"[:LONGEST]
 
 
-def informative(lines: Sequence[str]) -> str:
-    """The first line, and those that follow while it ends where an explanation only begins."""
-    said, *more = [line.strip() for line in lines if line.strip()] or [""]
-    for line in more[:_MORE_LINES]:
-        if not said.endswith((":", ",", "(")):
-            break
-        said = f"{said} {line}"
-    return said.rstrip(":")[:LONGEST]
-
-
-def raised(lines: Sequence[str]) -> Sequence[str]:
-    """The lines of a printed traceback from the one on that names what was raised last; the last line without any."""
-    for index in reversed(range(len(lines))):
-        if _NAMED.match(lines[index]):
-            return lines[index:]
-    return lines[-1:]
+def logged(error: BaseException) -> str:
+    """`located`, of what nobody else reports: its whole traceback goes to the log of this process."""
+    traceback.print_exception(error)
+    return located(error)
 
 
 def _is_theirs(filename: str) -> bool:

@@ -18,7 +18,7 @@ from harness.contest.agreement import Agreement, Same
 from harness.contest.effort import Effort
 from harness.contest.entrant import Entrant, LocalEntrant
 from harness.contest.entry import BaselineFailed
-from harness.contest.failure import failure
+from harness.contest.failure import logged
 from harness.contest.hold import hold
 from harness.contest.placement import Placement
 from harness.contest.turnstile import Seating, Turnstile
@@ -123,7 +123,7 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
         status = Status.TIMED_OUT if failed.status is Status.TIMED_OUT else Status.FAILED
         return ended(failed.status, str(failed), [*_without_contest(present, asked, status, str(failed)), *absent])
     except Exception as error:
-        reason = failure(error)
+        reason = logged(error)
         return ended(Status.FAILED, reason, [*_without_contest(present, asked, Status.FAILED, reason), *absent])
     return ended(Status.MEASURED, "", [*trials, *absent], warnings)
 

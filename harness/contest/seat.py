@@ -9,6 +9,7 @@ from typing import Any
 from harness.contest import travel
 from harness.contest.agreement import Disagreement
 from harness.contest.entrant import Reading, Turn
+from harness.logs import last_words
 from harness.model import FunctionTime
 from harness.probes import NoSnapshot
 from harness.processes import ChannelClosed, LiveProcess, Message, exit_reason
@@ -89,9 +90,8 @@ class Seat:
         return answer
 
     def _last_words(self) -> str:
-        log = self.place.with_suffix(".log")
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        return f"{exit_reason(self._process.end())}: {lines[-1] if lines else 'it said nothing'}"
+        status = self._process.end()
+        return f"{exit_reason(status)}: {last_words(self.place.with_suffix('.log'), killed=status < 0)}"
 
 
 class SeatedEntrant:

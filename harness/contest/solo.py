@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from harness.contest.entrant import LocalEntrant, readings_of
-from harness.contest.failure import failure
+from harness.contest.failure import failure, logged
 from harness.contest.measure import Asked, Terms, local
 from harness.contest.variant import Variant
 from harness.model import Claim, Measurement, Status, Trial
@@ -29,7 +29,7 @@ def solo(case: str, claim: Claim, asked: Asked, terms: Terms, name: str) -> Meas
     try:
         readings, sources, warnings = _watch(entrant, terms.device)
     except Exception as error:
-        status, reason = Status.FAILED, failure(error)
+        status, reason = Status.FAILED, logged(error)
     trial = Trial(name, status, reason, asked.expect[name], solo=readings, sources=sources)
     return Measurement(
         case,

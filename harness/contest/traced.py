@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.contest.failure import failure
+from harness.contest.failure import logged
 from harness.contest.measure import Asked, local
 from harness.contest.variant import Variant
 from harness.model import Claim
@@ -26,5 +26,5 @@ def traced(claim: Claim, asked: Asked, name: str, device: Any, file: Path) -> Me
         found = entrant.profile(file)
         entrant.leave()
     except Exception as error:
-        return {"reason": failure(error)}
+        return {"reason": logged(error)}
     return {"iterations": found.iterations, "seconds": found.seconds, "traced_seconds": found.traced_seconds}

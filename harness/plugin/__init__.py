@@ -16,9 +16,18 @@ from typing import Any
 import pytest
 
 from harness.claims import PATTERN, PREFIX
-from harness.plugin.collection import BenchmarkFile, benchmark_file, case_of, claim_of, root_of
+from harness.plugin.collection import (
+    BenchmarkFile,
+    benchmark_file,
+    case_of,
+    claim_of,
+    is_test_file,
+    problem_of,
+    root_of,
+)
 from harness.plugin.driven import Driven
 from harness.plugin.fixture import Contest
+from harness.plugin.foreign import ForeignHooks
 from harness.plugin.reasons import reason_of
 from harness.plugin.session import Session, plain
 from harness.processes import Channel
@@ -38,6 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Find out who drives this session."""
     channel = Channel.inherited()
     config.stash[SESSION] = Driven(channel) if channel else plain(config)
+    if channel is not None:
+        config.pluginmanager.register(ForeignHooks(), "tipbench-foreign-hooks")
     # By its entry point's name, or by its module's where it was named with -p.
     shown = any(config.pluginmanager.hasplugin(name) for name in ("benchmark", "pytest_benchmark.plugin"))
     if channel is None and shown:
@@ -49,16 +60,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Collect a benchmark file, unless it is one of pytest's own test files: see the next."""
+    """Collect a benchmark file in a folder that was named; pytest itself finds test files, and files named."""
     return benchmark_file(file_path, parent)
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Where pytest's settings make benchmark files test files, they hold benchmarks beside tests."""
+    """Of a benchmark file that pytest found itself, collect the benchmarks, and the tests where it may have some."""
     if not fnmatch(module_path.name, PATTERN):
         return None
     file: BenchmarkFile = BenchmarkFile.from_parent(parent, path=module_path)
-    file.has_tests = True
+    file.has_tests = is_test_file(parent.config, module_path)
     return file
 
 
@@ -120,6 +131,8 @@ def pytest_make_collect_report(
 def contest_for(request: pytest.FixtureRequest, finished: Any = None) -> Contest:
     """The fixture's value for the item that asks for it."""
     claim = claim_of(request.node)
+    if claim is None and (problem := problem_of(request.node)):
+        pytest.fail(problem, pytrace=False)
     if claim is None:
         raise pytest.UsageError(
             f"the contest fixture is for functions {PREFIX}* in files {PATTERN}; {request.node.nodeid} is none"

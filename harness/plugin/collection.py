@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Iterable
 from fnmatch import fnmatch
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from harness.claims import PATTERN, PREFIX, ClaimError, read_file
+from harness.claims import PATTERN, PREFIX, parse
 from harness.model import Claim
 
 
@@ -16,35 +21,86 @@ class BenchmarkFile(pytest.Module):
     """A file of benchmarks: its functions start with ``bench_``. It has tests, too, where pytest's settings say so."""
 
     claims: dict[str, Claim]
+    problems: dict[str, str]
     has_tests: bool = False
 
     def funcnamefilter(self, name: str) -> bool:
         """Whether a function of this name is a benchmark, or a test."""
         return name.startswith(PREFIX) or (self.has_tests and super().funcnamefilter(name))
 
+    def _getobj(self) -> ModuleType:
+        """Import the file as pytest does; two files of one name in two folders by their way from the root."""
+        config, root = self.config, root_of(self.config, self.path)
+        name = module_name(self.path, root)
+        if name is None or config.getoption("importmode") != "prepend":
+            module: ModuleType = super()._getobj()  # type: ignore[no-untyped-call]
+            return module
+        # As pytest does with the folder of a test file; loader workers that are spawned import the file from the root.
+        sys.path[0:0] = [str(self.path.parent), str(root)]
+        module = _loaded(name, self.path)
+        config.pluginmanager.consider_module(module)
+        return module
+
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        """The file's cases. Its claims are read first: a file that states one wrongly is this file's error alone."""
-        try:
-            self.claims = {c.function: c for c in read_file(self.path, root_of(self.config, self.path))}
-        except ClaimError as error:
-            raise self.CollectError(str(error)) from None
+        """The file's cases. Its claims are read first: what cannot be read is the error of this file, or function."""
+        parsed = parse(self.path, root_of(self.config, self.path))
+        self.problems = {problem.function: problem.message for problem in parsed.problems}
+        if "" in self.problems:
+            raise self.CollectError(self.problems[""])
+        self.claims = {benchmark.claim.function: benchmark.claim for benchmark in parsed.benchmarks}
         return super().collect()
 
 
 def benchmark_file(path: Path, parent: pytest.Collector) -> BenchmarkFile | None:
-    """The collector of a benchmark file that the command line named, or that is in a folder which it named.
+    """The collector of a benchmark file in a folder that the command line named, unless pytest finds the file itself.
 
     A bare ``pytest`` in a repository's root runs its tests, not hours of benchmarks.
     """
     config = parent.config
-    if not fnmatch(path.name, PATTERN) or is_test_file(config, path):
+    if not fnmatch(path.name, PATTERN) or is_test_file(config, path) or parent.session.isinitpath(path):
         return None
     for argument in config.args:
         named = (config.invocation_params.dir / argument.split("::")[0]).resolve()
-        if named != config.rootpath and (named == path or named in path.parents):
+        if named != config.rootpath and named in path.parents:
             file: BenchmarkFile = BenchmarkFile.from_parent(parent, path=path)
             return file
     return None
+
+
+def module_name(path: Path, root: Path) -> str | None:
+    """The name to import a benchmark file by, where pytest's own would be another file's too; else None."""
+    if _names(root)[_plain_name(path)] < 2 and "." not in path.stem:
+        return None
+    return ".".join(part.replace(".", "_") for part in path.relative_to(root).with_suffix("").parts)
+
+
+@cache
+def _names(root: Path) -> Counter[str]:
+    return Counter(map(_plain_name, root.rglob(PATTERN)))
+
+
+def _plain_name(path: Path) -> str:
+    """The name that pytest imports a file by: its own, behind those of the packages that it is in."""
+    parts = [path.stem]
+    for folder in path.parents:
+        if not (folder / "__init__.py").is_file():
+            break
+        parts.insert(0, folder.name)
+    return ".".join(parts)
+
+
+def _loaded(name: str, path: Path) -> ModuleType:
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
 
 
 def is_test_file(config: pytest.Config, path: Path) -> bool:
@@ -70,3 +126,10 @@ def claim_of(item: pytest.Item) -> Claim | None:
     if not isinstance(item, pytest.Function) or not isinstance(item.parent, BenchmarkFile):
         return None
     return item.parent.claims.get(item.originalname)
+
+
+def problem_of(item: pytest.Item) -> str:
+    """Why an item's claim cannot be read; empty if it can, or if there is none."""
+    if not isinstance(item, pytest.Function) or not isinstance(item.parent, BenchmarkFile):
+        return ""
+    return item.parent.problems.get(item.originalname, "")

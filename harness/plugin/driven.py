@@ -17,7 +17,7 @@ from harness import store
 from harness.contest.agreement import Agreement
 from harness.contest.counting import count
 from harness.contest.effort import Effort
-from harness.contest.failure import failure
+from harness.contest.failure import logged
 from harness.contest.measure import Asked, Terms, local, measure, placement
 from harness.contest.serve import REWARM, REWARM_PAIR, serve
 from harness.contest.solo import solo
@@ -160,7 +160,7 @@ class Driven(Session):
             settle = placement(claim, self.device(), stack)
             entrant = local(name, given, claim, self.device(), rewarm=REWARM, settle=settle)
             self._channel.send(seated=True)
-            serve(self._channel, {name: entrant}, failure)
+            serve(self._channel, {name: entrant}, logged)
 
     def _stand(self, case: str, claim: Claim, asked: Asked) -> None:
         """One side of a gate: say what is here, then answer for every variant until told to rise.
@@ -191,7 +191,7 @@ class Driven(Session):
             for entrant in entrants.values():
                 stack.callback(entrant.leave)
             # Also where there is a single variant: whoever leads both sides says when it is time for the next case.
-            serve(self._channel, entrants, failure, check, stays=True)
+            serve(self._channel, entrants, logged, check, stays=True)
 
     def _introduce(self, names: Sequence[str]) -> None:
         """Say what this side of a gate runs on, and where it takes the packages under test from."""

@@ -6,7 +6,8 @@ from difflib import get_close_matches
 
 import pytest
 
-from harness.contest.failure import informative, located
+from harness.contest.failure import located
+from harness.logs import informative
 
 _AVAILABLE = "available fixtures:"
 

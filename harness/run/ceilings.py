@@ -16,6 +16,7 @@ from harness.invoked import advised
 from harness.launch import ceilings_command, measuring_environment
 from harness.loading.images.cache import cache_root
 from harness.loading.machine.cores import usable_cores
+from harness.logs import last_words
 from harness.model import Ceiling
 from harness.probes.usage import Usage, disturbing
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
@@ -158,9 +159,8 @@ def measured(
             return _driven(process, question, tick, anew, told)
         except ChannelClosed:
             status = process.wait(10.0)
-            words = log.read_text(errors="replace").strip().splitlines()
-            why = exit_reason(process.end() if status is None else status)
-            raise CeilingsError(f"{why}: {words[-1] if words else 'it said nothing'}") from None
+            status = process.end() if status is None else status
+            raise CeilingsError(f"{exit_reason(status)}: {last_words(log, killed=status < 0)}") from None
         finally:
             process.end()
 

@@ -114,7 +114,14 @@ def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:
             if settings.python:
                 python, lent = check_interpreter(settings.python), lend(guard.folder / "lent")
             with Crew(
-                python, benchmarks, guard.folder, device=settings.device, data=settings.data, width=1, lent=lent
+                python,
+                benchmarks,
+                guard.folder,
+                device=settings.device,
+                data=settings.data,
+                width=1,
+                lent=lent,
+                keeps_logs=False,
             ) as crew:
                 called = crew.roll_call(sorted({claim.path for claim in chosen.claims}))
         called.account_for(chosen.claims)

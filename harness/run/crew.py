@@ -55,6 +55,7 @@ class Crew:
         data: Path | None,
         width: int,
         snapshots: bool = False,
+        keeps_logs: bool = True,
         lent: Path | None = None,
         variables: Mapping[str, str] | None = None,
         begins: Callable[[str, int], None] = lambda *_: None,
@@ -68,7 +69,9 @@ class Crew:
             "folder": str(folder),
             "snapshots": snapshots,
         }
-        self._standby = Standby(python, root, folder, width=width, lent=lent, variables=variables or {}, tick=tick)
+        self._standby = Standby(
+            python, root, folder, width=width, lent=lent, keeps_logs=keeps_logs, variables=variables or {}, tick=tick
+        )
         self._begins = begins
         self._ends = ends
         self.import_seconds = 0.0
@@ -107,7 +110,7 @@ class Crew:
                 message = self._standby.receive(recruit, time.monotonic() + (CALL_LIMIT if began else START_LIMIT))
                 if message is None:
                     if not began:
-                        raise CrewError(f"the benchmarks were not called in {START_LIMIT:g} s; see {recruit.log}")
+                        raise CrewError(f"the benchmarks were not called in {START_LIMIT:g} s{recruit.where()}")
                     if began not in called.answered:
                         called.failed[began] = f"its contest was not called in {CALL_LIMIT:g} s"
                     return True
@@ -120,7 +123,7 @@ class Crew:
             ended = recruit.process.end()
         status = ended if status is None else status
         if not told:
-            raise CrewError(f"no process can measure: {exit_reason(status)}: {recruit.last_words()}")
+            raise CrewError(f"no process can measure: {recruit.ending(status)}")
         finished = status in (0, 1)  # pytest came to its end, whatever it thinks of the tests
         if not finished and began and began not in called.answered:
             called.failed[began] = exit_reason(status)
@@ -257,7 +260,7 @@ class Crew:
             elif do in ("solo", "count"):
                 unfinished = replace(unfinished, survey=True)  # contests go on without the pass
         if not found and unfinished is None and do != "trace" and not out_of_time and not error:
-            error = f"an invocation measured nothing: {exit_reason(status)}: {recruit.last_words()}"
+            error = f"an invocation measured nothing: {recruit.ending(status)}"
         return Report(found, unfinished, out_of_time, error, traced)
 
     def _ended(

@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.contest.seat import Seat, SeatedEntrant, SeatError
 from harness.launch import measuring_environment, pytest_command
+from harness.logs import last_words
 from harness.model import Arm, Collected, Package, Status
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
 from harness.run.roll_call import CrewError
@@ -141,8 +142,9 @@ class Pair:
                     return message
                 self._tick()
         except ChannelClosed:
-            last = self._last_words(arm)
-            raise CrewError(f"the {arm} side cannot measure: {exit_reason(process.end())}: {last}") from None
+            status, log = process.end(), self._log[arm]
+            why = f"{exit_reason(status)}: {last_words(log, killed=status < 0)} (see {log})"
+            raise CrewError(f"the {arm} side cannot measure: {why}") from None
         raise CrewError(f"the {arm} side did not import the benchmarks in {START_LIMIT:g} s; see {self._log[arm]}")
 
     def begin(self, cases: Sequence[str], plan: Mapping[str, Any]) -> dict[Arm, Introduction]:
@@ -213,10 +215,6 @@ class Pair:
             case _, reason:
                 return Standing(status=BROKEN, reason=reason)
         return Standing(status=MISSING, reason=f"{arm} has no such case")
-
-    def _last_words(self, arm: Arm) -> str:
-        lines = self._log[arm].read_text(errors="replace").strip().splitlines() if self._log[arm].exists() else []
-        return f"{lines[-1]} (see {self._log[arm]})" if lines else "it said nothing"
 
 
 class ArmEntrant(SeatedEntrant):

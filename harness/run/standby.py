@@ -9,6 +9,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from harness.launch import measuring_environment, pytest_command
+from harness.logs import last_words
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
 from harness.run.roll_call import CrewError
 
@@ -18,16 +19,23 @@ START_LIMIT = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Recruit:
-    """A measuring process, the benchmark files that it imports, and the log of what it says."""
+    """A measuring process, the benchmark files that it imports, and the log of what it says.
+
+    ``kept`` says whether the log outlives the command.
+    """
 
     process: LiveProcess
     files: frozenset[str]
     log: Path
+    kept: bool = True
 
-    def last_words(self) -> str:
-        """The last line of its log, for who has to say why it ended."""
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
-        return f"{lines[-1]} (see {self.log})" if lines else "it said nothing"
+    def ending(self, status: int) -> str:
+        """Why it ended with that exit status, as far as its log says."""
+        return f"{exit_reason(status)}: {last_words(self.log, killed=status < 0)}{self.where(' (see {})')}"
+
+    def where(self, words: str = "; see {}") -> str:
+        """Where the rest stands; nothing where that is gone by the time anybody reads it."""
+        return words.format(self.log) if self.kept else ""
 
 
 class Standby:
@@ -43,6 +51,7 @@ class Standby:
         lent: Path | None,
         tick: Callable[[], None],
         variables: Mapping[str, str],
+        keeps_logs: bool = True,
     ) -> None:
         self._python = python
         self._root = root
@@ -51,6 +60,7 @@ class Standby:
         self._lent = lent
         self._tick = tick
         self._variables = dict(variables)
+        self._keeps_logs = keeps_logs
         self._waiting: list[Recruit] = []
         self._started = 0
         self._random = SystemRandom()
@@ -120,16 +130,15 @@ class Standby:
         command = pytest_command(self._python, self._root, [str(self._root / file) for file in sorted(files)])
         seed = {"PYTHONHASHSEED": str(self._random.getrandbits(32))}
         environment = {**measuring_environment(self._lent), **self._variables, **seed}
-        return Recruit(LiveProcess(command, guard=self._guard, environment=environment, log=log), files, log)
+        process = LiveProcess(command, guard=self._guard, environment=environment, log=log)
+        return Recruit(process, files, log, self._keeps_logs)
 
     def _ready(self, recruit: Recruit) -> Message:
         try:
             message = self.receive(recruit, time.monotonic() + START_LIMIT)
         except ChannelClosed:
-            raise CrewError(
-                f"no process can measure: {exit_reason(recruit.process.end())}: {recruit.last_words()}"
-            ) from None
+            raise CrewError(f"no process can measure: {recruit.ending(recruit.process.end())}") from None
         if message is None:
             recruit.process.end()
-            raise CrewError(f"the benchmarks were not imported in {START_LIMIT:g} s; see {recruit.log}")
+            raise CrewError(f"the benchmarks were not imported in {START_LIMIT:g} s{recruit.where()}")
         return message
