@@ -20,6 +20,7 @@ from zipfile import ZipFile
 
 import pytest
 from living import ENVIRONMENT, ROOT, going, gone, python, until
+from repositories import GIT, Repo, contents
 
 from harness import launch
 from harness.environment.packages import packages
@@ -38,7 +39,8 @@ from harness.run.arms import (
     variables_from,
     workshop,
 )
-from harness.run.arms.repository import GitFailed, Repository
+from harness.run.arms.overlay import overlay
+from harness.run.arms.repository import Change, GitFailed, Repository
 from harness.run.arms.scratch import Scratch, remove_stale, undisturbed
 from harness.run.configuration import Configuration, configuration
 from harness.run.settings import UsageError
@@ -83,39 +85,6 @@ FIND_TORCH = "from importlib.util import find_spec; print(find_spec('torch').ori
 TELL = "import parcel; print(parcel.STEPS); print(parcel.__file__)"
 
 
-class Repo:
-    """A git repository with files, at a path with a space."""
-
-    def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
-        folder.mkdir(parents=True)
-        self.folder = folder
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.commit(files)
-
-    def git(self, *words: str) -> str:
-        """What git says here."""
-        return subprocess.run(
-            ["git", "-C", str(self.folder), *words], check=True, capture_output=True, text=True
-        ).stdout.strip()
-
-    def write(self, files: Mapping[str, str]) -> None:
-        """Change files without git."""
-        for name, text in files.items():
-            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / name).write_text(text)
-
-    def commit(self, files: Mapping[str, str]) -> None:
-        """Change files, and commit everything."""
-        self.write(files)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "change")
-
-    @property
-    def worktrees(self) -> list[str]:
-        """A line for each."""
-        return self.git("worktree", "list").splitlines()
-
-
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Temporary files and git's settings are this test's own; the folder for temporary files."""
@@ -126,12 +95,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     for name, value in {
         "TMPDIR": str(temporary),
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_AUTHOR_NAME": "someone",
-        "GIT_AUTHOR_EMAIL": "someone@example.org",
-        "GIT_COMMITTER_NAME": "someone",
-        "GIT_COMMITTER_EMAIL": "someone@example.org",
+        **GIT,
     }.items():
         monkeypatch.setenv(name, value)
     return temporary
@@ -472,19 +436,6 @@ def test_the_overlay_is_what_the_working_tree_holds(plain: Repo) -> None:
         assert head.tree.joinpath("mode.sh").stat().st_mode & stat.S_IXUSR
 
 
-def contents(top: Path) -> dict[str, str]:
-    """Files by path, links by where they lead."""
-    found = {}
-    for folder, folders, names in os.walk(top):
-        folders[:] = [name for name in folders if name != ".git"]
-        for path in (Path(folder, name) for name in [*names, *folders] if name != ".git"):
-            if path.is_symlink():
-                found[str(path.relative_to(top))] = f"-> {path.readlink()}"
-            elif path.is_file():
-                found[str(path.relative_to(top))] = path.read_text()
-    return found
-
-
 def test_the_overlay_stays_in_its_tree(plain: Repo, tmp_path: Path) -> None:
     """A link on the way to a changed file leads nobody to remove or write what is not the arm's."""
     outside = tmp_path / "outside"
@@ -494,7 +445,7 @@ def test_the_overlay_stays_in_its_tree(plain: Repo, tmp_path: Path) -> None:
     tree.mkdir()
     (tree / "x").symlink_to(outside)
     plain.write({"x/file": "theirs"})
-    Repository(plain.folder.resolve()).overlay(["x/file"], tree)
+    overlay(plain.folder.resolve(), [Change("x/file", untracked=True)], tree)
     assert (outside / "file").read_text() == "mine"
 
 
@@ -571,6 +522,37 @@ def test_temporary_files_in_the_repository_are_no_change(plain: Repo, monkeypatc
     monkeypatch.setattr(tempfile, "tempdir", str(inside))
     with Workshop() as made, pytest.raises(NothingToCompare, match="hold the same files"):
         prepare(made, plain)
+
+
+def test_results_in_the_repository_are_no_change(plain: Repo) -> None:
+    """Runs that were saved in the repository and that git does not ignore are no part of head, which is noted."""
+    results = plain.folder / "results"
+    plain.write({"results/2026-01-02_03-04-05/run.json": "{}"})
+    with Workshop() as made:
+        with pytest.raises(NothingToCompare, match="hold the same files"):
+            made.check_out(MAIN, HERE, plain.folder, configuration(plain.folder), results)
+        plain.write({"parcel/part.py": ""})
+        sources = made.check_out(MAIN, HERE, plain.folder, configuration(plain.folder), results)
+        assert not (sources.trees[Arm.HEAD] / "results").exists()
+        assert (sources.trees[Arm.HEAD] / "parcel/part.py").exists()
+        assert sources.notes == (
+            "results/ is not ignored by git: its results were left out of head; add results/ to .gitignore",
+        )
+
+
+def test_what_of_a_submodule_is_not_here_is_noted(plain: Repo, tmp_path: Path) -> None:
+    """A submodule that was never initialised leaves its folder empty on both sides, and each side says so."""
+    other = Repo(tmp_path / "other", {"file": "1"})
+    plain.write({".gitmodules": f'[submodule "sub"]\n\tpath = sub\n\turl = {other.folder}\n', "parcel/part.py": ""})
+    plain.git("add", ".gitmodules")
+    plain.git("update-index", "--add", "--cacheinfo", f"160000,{other.git('rev-parse', 'HEAD')},sub")
+    plain.git("commit", "--quiet", "--message", "a submodule")
+    (plain.folder / "sub").mkdir()
+    with Workshop() as made:
+        base, _ = prepare(made, plain)
+        short = plain.git("rev-parse", "--short=7", "main")
+        note = "submodule sub is empty: it was never initialised here (git submodule update --init sub)"
+        assert base.notes == (f"main ({short}): {note}", f"working tree ({short} + changes): {note}")
 
 
 # --- builds -----------------------------------------------------------------------------------------------------------
@@ -1329,7 +1311,7 @@ def test_a_full_disk(plain: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) 
         raise full
 
     with monkeypatch.context() as patch:
-        patch.setattr(Repository, "overlay", refuse)
+        patch.setattr(workshop, "overlay", refuse)
         with (
             Workshop() as made,
             pytest.raises(LaunchError, match=r"the arms cannot be made in .*No space left.*TMPDIR"),

@@ -27,6 +27,8 @@ def test_everything_that_can_be_stated(tmp_path: Path) -> None:
         tmp_path,
         'under-test = ["work", "company.tools", "work"]',
         'pins = "ci/constraints.txt"',
+        'not-required = ["opencv-python", "opencv-python"]',
+        'untracked-limit = "2 GiB"',
         'target = "3%"',
         "loader-target = 0.08",
         'alpha = "0.002"',
@@ -40,18 +42,49 @@ def test_everything_that_can_be_stated(tmp_path: Path) -> None:
         GateThresholds(
             target=0.03, loader_target=0.08, alpha=0.002, bytes_tolerance=0.0, bytes_floor=2**16, failing_looks=(12, 24)
         ),
+        ("opencv-python",),
+        2**31,
         file,
     )
 
 
-def test_the_nearest_file_counts(tmp_path: Path) -> None:
-    """The first pyproject.toml on the way up is the one, whether or not it says anything to us."""
-    stating(tmp_path, "target = 0.03")
+def test_the_nearest_table_counts(tmp_path: Path) -> None:
+    """The first pyproject.toml on the way up that has the table is the one, with its thresholds and its folder."""
+    outer = stating(tmp_path, "target = 0.03", 'under-test = ["work"]')
     inner = tmp_path / "a" / "benchmarks" / "deep"
     inner.mkdir(parents=True)
-    assert configuration(inner).thresholds.target == 0.03
+    (inner.parent / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
     (tmp_path / "a" / "pyproject.toml").write_text("[project]\nname = 'a'\n")
-    assert configuration(inner) == Configuration(file=(tmp_path / "a" / "pyproject.toml").resolve())
+    found = configuration(inner)
+    assert (found.file, found.thresholds.target, found.under_test) == (outer, 0.03, ("work",))
+    nearest = stating(tmp_path / "a", "target = 0.04")
+    found = configuration(inner)
+    assert (found.file, found.thresholds.target, found.under_test) == (nearest, 0.04, ())
+
+
+def test_where_no_file_has_the_table(tmp_path: Path) -> None:
+    """It belongs into the nearest file of a project, else into the nearest; nothing outside the repository counts."""
+    stating(tmp_path, "target = 0.03")
+    top = tmp_path / "repository"
+    inner = top / "benchmarks"
+    inner.mkdir(parents=True)
+    (top / ".git").mkdir()
+    assert configuration(inner) == Configuration()
+    (inner / "pyproject.toml").write_text("[tool.ruff]\n")
+    assert configuration(inner).file == inner.resolve() / "pyproject.toml"
+    (top / "pyproject.toml").write_text("[project]\nname = 'a'\n")
+    assert configuration(inner).file == top.resolve() / "pyproject.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [('"8GiB"', 2**33), ('"500 MiB"', 500 * 2**20), ('"12 B"', 12), ("0", 0), ("4096", 4096)],
+)
+def test_sizes_as_people_write_them(tmp_path: Path, text: str, size: int) -> None:
+    """The limit of untracked files is a number of bytes, or one with a unit; a GiB where nothing is stated."""
+    stating(tmp_path, f"untracked-limit = {text}")
+    assert configuration(tmp_path).untracked_limit == size
+    assert Configuration().untracked_limit == 2**30
 
 
 def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +96,7 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("targets = 0.03", "has no key 'targets'; there are under-test, pins, target, loader-target,"),
+        ("targets = 0.03", "has no key 'targets'; there are under-test, pins, not-required, untracked-limit, target,"),
         ("loader_target = 0.1", "has no key 'loader_target'"),
         ('under-test = "work"', "under-test is a list of import names"),
         ('under-test = ["my-package"]', "'my-package' is no name that can be imported"),
@@ -84,6 +117,10 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("bytes-floor = 1.5", "bytes-floor: 1.5 is not a number of bytes"),
         ('bytes-floor = "1 MB"', "bytes-floor: '1 MB' is not a number of bytes (examples: 65536, \"1 MiB\")"),
         ("bytes-tolerance = -0.5", "bytes-tolerance is a share in [0, 1), not -0.5"),
+        ('not-required = "opencv-python"', 'not-required is a list of distributions, as in ["opencv-python"]'),
+        ("not-required = [3]", "not-required is a list of distributions"),
+        ('untracked-limit = "much"', "untracked-limit: 'much' is not a number of bytes"),
+        ("untracked-limit = -1", "untracked-limit is a number of bytes from 0 up, not -1"),
         ("failing-looks = 14", "failing-looks is a list of numbers of units"),
         ("failing-looks = [true]", "failing-looks is a list of numbers of units"),
         ("passing-looks = [8, 6]", "passing-looks are ascending numbers of units"),

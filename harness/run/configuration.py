@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from keyword import iskeyword
 from pathlib import Path, PurePath
@@ -15,35 +15,56 @@ from harness.run.settings import UsageError
 
 FILE = "pyproject.toml"
 
+UNTRACKED_LIMIT = 2**30
+"""Bytes of what git does not track that head gets a copy of without being asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What the nearest pyproject.toml states.
+    """What a pyproject.toml states.
 
     ``under_test`` are import names; ``pins`` is a file of constraints, relative to ``file``'s folder, of which each
-    revision has its own; ``file`` is None where there is no pyproject.toml, and everything is at its default.
+    revision has its own; ``not_required`` are distributions that a side may lack although it requires them;
+    ``untracked_limit`` is how many bytes that git does not track head may be given a copy of. ``file`` is None where
+    there is no pyproject.toml, and everything is at its default.
     """
 
     under_test: tuple[str, ...] = ()
     pins: PurePath | None = None
     thresholds: GateThresholds = field(default_factory=GateThresholds)
+    not_required: tuple[str, ...] = ()
+    untracked_limit: int = UNTRACKED_LIMIT
     file: Path | None = None
 
 
 def configuration(folder: Path) -> Configuration:
-    """The ``[tool.harness]`` of the nearest pyproject.toml at or above ``folder``.
+    """The ``[tool.harness]`` of the nearest pyproject.toml at or above ``folder`` that has one, in its repository.
 
-    Raises UsageError that names the file, the key and what may stand there.
+    Other tools have files of their own further down, and those say nothing to us. Where none has the table the file is
+    the nearest of a project. Raises UsageError that names the file, the key and what may stand there.
     """
-    start = folder.resolve()
-    file = next((place / FILE for place in (start, *start.parents) if (place / FILE).is_file()), None)
-    return Configuration() if file is None else _read(file)
+    files = [place / FILE for place in _places(folder.resolve()) if (place / FILE).is_file()]
+    projects = []
+    for file in files:
+        document = _document(file)
+        if "harness" in _tools(document):
+            return _read(file, _table(file, document))
+        if {"project", "build-system"} & document.keys():
+            projects.append(file)
+    return Configuration(file=next(iter(projects + files), None))
 
 
-def _read(file: Path) -> Configuration:
-    table = _table(file)
+def _places(start: Path) -> Iterator[Path]:
+    """The folder and those above it, up to the first of its repository."""
+    for place in (start, *start.parents):
+        yield place
+        if (place / ".git").exists():
+            return
+
+
+def _read(file: Path, table: Mapping[str, Any]) -> Configuration:
     names = {threshold.name.replace("_", "-"): threshold.name for threshold in fields(GateThresholds)}
-    allowed = ["under-test", "pins", *names]
+    allowed = ["under-test", "pins", "not-required", "untracked-limit", *names]
     for key in table:
         if key not in allowed:
             raise UsageError(f"{file}: [tool.harness] has no key {key!r}; there are {', '.join(allowed)}")
@@ -53,18 +74,27 @@ def _read(file: Path) -> Configuration:
     except ValueError as error:
         # The message begins with a threshold's name as Python spells it.
         raise UsageError(f"{file}: [tool.harness] {str(error).replace('_', '-')}") from error
-    return Configuration(_under_test(file, table), _pins(file, table), thresholds, file)
+    return Configuration(
+        _under_test(file, table), _pins(file, table), thresholds, _not_required(file, table), _limit(file, table), file
+    )
 
 
-def _table(file: Path) -> Mapping[str, Any]:
+def _document(file: Path) -> Mapping[str, Any]:
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     except ValueError as error:  # bad TOML, and bytes that are no UTF-8
         raise UsageError(f"{file} is no valid TOML: {error}") from error
+
+
+def _tools(document: Mapping[str, Any]) -> Mapping[str, Any]:
     tool = document.get("tool", {})
-    table = tool.get("harness", {}) if isinstance(tool, dict) else {}
+    return tool if isinstance(tool, dict) else {}
+
+
+def _table(file: Path, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    table = _tools(document)["harness"]
     if not isinstance(table, dict):
         raise UsageError(f"{file}: [tool.harness] is a table of keys, not {table!r}")
     return table
@@ -99,6 +129,22 @@ def _pins(file: Path, table: Mapping[str, Any]) -> PurePath | None:
             f"not {pins!r}"
         )
     return PurePath(pins)
+
+
+def _not_required(file: Path, table: Mapping[str, Any]) -> tuple[str, ...]:
+    names = table.get("not-required", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise UsageError(
+            f'{file}: [tool.harness] not-required is a list of distributions, as in ["opencv-python"], not {names!r}'
+        )
+    return tuple(dict.fromkeys(names))
+
+
+def _limit(file: Path, table: Mapping[str, Any]) -> int:
+    limit = _bytes(file, "untracked-limit", table.get("untracked-limit", UNTRACKED_LIMIT))
+    if limit < 0:
+        raise UsageError(f"{file}: [tool.harness] untracked-limit is a number of bytes from 0 up, not {limit}")
+    return limit
 
 
 def _threshold(file: Path, key: str, value: Any) -> float | tuple[int, ...]:

@@ -74,7 +74,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
     head = Wanted(None, options.head_python, variables_from(options.head_env))
     screen = output.console()
     workshop = stack.enter_context(Workshop(tell=lambda text: screen.print(text, highlight=False, soft_wrap=True)))
-    sources = workshop.check_out(base, head, _repository(benchmarks), settings)
+    sources = workshop.check_out(base, head, _repository(benchmarks), settings, options.results)
     # Before anything is built: what is wrong with them is known early.
     before, notes = known_to_base(sources, benchmarks, words(options.select))
     prepared = workshop.build(sources)

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.model import Arm
 from harness.run.arms.arm import Wanted
 from harness.run.arms.interpreter import Interpreter
-from harness.run.arms.repository import Revision
+from harness.run.arms.repository import Change, Revision
 from harness.run.configuration import Configuration
 
 
@@ -19,7 +19,7 @@ class Checkout:
 
     revision: Revision
     working: bool = False
-    changes: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     @property
     def label(self) -> str:
@@ -39,7 +39,7 @@ class Sources:
 
     ``checkouts`` and ``trees``, the folders that they were made in, are empty where no revision was asked for.
     ``top`` is the first folder of the repository. ``below`` is where in a tree the project is: the folder that the
-    pyproject.toml in use is in.
+    pyproject.toml in use is in. ``notes`` is what people should know of the checkouts.
     """
 
     wanted: Mapping[Arm, Wanted]
@@ -49,3 +49,4 @@ class Sources:
     trees: Mapping[Arm, Path] = field(default_factory=dict)
     top: Path = Path()
     below: Path = Path()
+    notes: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,10 @@ _LOCAL = (
 """What git tells its hooks; inherited, it would send every command to the one repository that the hook is of."""
 
 
+_VARIABLES = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
+"""No translations, no questions, and nothing fetched: what is not here is said to be missing."""
+
+
 class GitFailed(Exception):
     """A git command that did not work; the message is git's."""
 
@@ -38,8 +42,8 @@ def without_git(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in _LOCAL}
 
 
-def git(folder: Path, *words: str) -> str:
-    """What git says in that folder. Raises GitFailed, and UsageError where there is no git."""
+def git(folder: Path, *words: str, index: Path | None = None) -> str:
+    """What git says in that folder, with that file as its index. Raises GitFailed; UsageError where there is no git."""
     # No hooks of the user's, no daemon that outlives us, no lock in the way of the user's own git, no questions.
     quiet = ("--no-optional-locks", "-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
     try:
@@ -48,7 +52,7 @@ def git(folder: Path, *words: str) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**without_git(os.environ), "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
+            env={**without_git(os.environ), **_VARIABLES, **({"GIT_INDEX_FILE": str(index)} if index else {})},
             start_new_session=True,
         )
     except FileNotFoundError as error:
@@ -88,11 +92,37 @@ class Revision:
         return self.short if self.commit.startswith(self.name) else f"{self.name} ({self.short})"
 
 
-class Repository:
-    """A repository with files checked out, ``top`` their first folder."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A path, relative to the top, at which the working tree differs from HEAD; untracked is what git has nothing of.
 
-    def __init__(self, top: Path) -> None:
+    A repository within the repository is one path.
+    """
+
+    path: str
+    untracked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a commit holds: the bytes of all its files, and its submodules' commits by path."""
+
+    size: int
+    submodules: Mapping[str, str]
+
+
+class Repository:
+    """A repository, ``top`` the first folder of its files.
+
+    ``kept`` is its git directory where that is not to be found by the folder: a submodule's, whose files may be gone.
+    """
+
+    def __init__(self, top: Path, kept: Path | None = None) -> None:
         self.top = top
+        self._where = () if kept is None else (f"--git-dir={kept}", f"--work-tree={top}")
+
+    def _git(self, *words: str) -> str:
+        return git(self.top, *self._where, *words)
 
     @classmethod
     def of(cls, folder: Path) -> Repository:
@@ -108,15 +138,15 @@ class Repository:
     def revision(self, name: str, flag: str) -> Revision:
         """The commit of that name; ``flag`` is how it was asked for. Raises UsageError with what to do."""
         try:
-            commit = git(self.top, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
-            tree = git(self.top, "rev-parse", "--verify", f"{commit}^{{tree}}").strip()
+            commit = self._git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
+            tree = self._git("rev-parse", "--verify", f"{commit}^{{tree}}").strip()
         except GitFailed as error:
             raise UsageError(f"{flag} {name}: no such revision in {self.top}{self._remedy(name)}") from error
         return Revision(name, commit, tree)
 
     def _remedy(self, name: str) -> str:
         with suppress(GitFailed):
-            if git(self.top, "rev-parse", "--is-shallow-repository").strip() == "true":
+            if self._git("rev-parse", "--is-shallow-repository").strip() == "true":
                 return (
                     "; this clone is shallow: `git fetch --unshallow` brings all of them (fetch-depth: 0 in a "
                     f"workflow's checkout){self._alone(name)}"
@@ -128,41 +158,72 @@ class Repository:
         if re.search(r"[~^@:\s]", name) or name.startswith("-"):
             return ""
         remote, _, branch = name.partition("/")
-        if branch and remote in git(self.top, "remote").split():
+        if branch and remote in self._git("remote").split():
             what = f"{branch}:refs/remotes/{name}"
         else:
             remote, what = "origin", name if re.fullmatch(r"[0-9a-f]{7,64}", name) else f"{name}:{name}"
         return f", `git fetch --depth 1 {remote} {what}` this one"
 
-    def changes(self) -> list[str]:
-        """Paths that differ from HEAD or are new and not ignored, relative to the top. Raises GitFailed."""
-        said = git(
-            self.top, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all",
+    def changes(self) -> list[Change]:
+        """What differs from HEAD or is new and not ignored. Raises GitFailed."""
+        said = self._git(
+            "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all",
             "--ignore-submodules=none",
         )  # fmt: skip
-        return [entry[3:].rstrip("/") for entry in said.split("\0") if entry]
+        return [Change(entry[3:].rstrip("/"), entry.startswith("??")) for entry in said.split("\0") if entry]
+
+    def files(self) -> list[str]:
+        """Every file that is tracked or new and not ignored, repositories in this one as one path. Raises GitFailed."""
+        said = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        return list(dict.fromkeys(path.rstrip("/") for path in said.split("\0") if path))
+
+    def contents(self, commit: str) -> Contents:
+        """What a commit holds. Raises GitFailed."""
+        size, submodules = 0, {}
+        for entry in self._git("ls-tree", "-r", "-l", "-z", "--full-tree", commit).split("\0"):
+            if entry:
+                facts, _, path = entry.partition("\t")
+                mode, _, name, length = facts.split()
+                if mode == "160000":
+                    submodules[path] = name
+                elif length.isdigit():
+                    size += int(length)
+        return Contents(size, submodules)
+
+    def has(self, commit: str) -> bool:
+        """Whether a commit is here with its tree."""
+        with suppress(GitFailed):
+            self._git("cat-file", "-e", f"{commit}^{{tree}}")
+            return True
+        return False
+
+    def submodule_names(self, commit: str, path: str) -> list[str]:
+        """What a commit calls the submodule at that path."""
+        with suppress(GitFailed):
+            stated = self._git("config", f"--blob={commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
+            pairs = (entry.partition("\n") for entry in stated.split("\0") if entry)
+            return [key[len("submodule.") : -len(".path")] for key, _, value in pairs if value == path]
+        return []
+
+    def git_directories(self) -> list[Path]:
+        """Where git keeps what belongs to this checkout, and what all checkouts of the repository share."""
+        own = Path(self._git("rev-parse", "--absolute-git-dir").rstrip("\n"))
+        shared = self._git("rev-parse", "--git-common-dir").rstrip("\n")
+        return list(dict.fromkeys([own, (self.top / shared).resolve()]))
 
     def check_out(self, revision: Revision, tree: Path) -> None:
-        """Make a worktree of that revision, submodules included. Raises GitFailed."""
-        git(self.top, "worktree", "add", "--quiet", "--detach", str(tree), revision.commit)
-        if (tree / ".gitmodules").is_file():
-            git(tree, "submodule", "--quiet", "update", "--init", "--recursive")
+        """Make a worktree of that revision, submodules left empty. Raises GitFailed."""
+        self._git("worktree", "add", "--quiet", "--detach", str(tree), revision.commit)
 
-    def overlay(self, changes: Sequence[str], tree: Path) -> None:
-        """Bring a worktree of HEAD to what the working tree holds of these paths."""
-        # What is gone first, folders before what is in them: a file may have become a folder, or the other way round.
-        for path in sorted(changes):
-            if _inside(tree / path, tree):
-                _remove(tree / path)
-        for path in sorted(changes):
-            source, target = self.top / path, tree / path
-            if not os.path.lexists(source) or not _inside(target, tree):
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir() and not source.is_symlink():  # a repository in this one
-                shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-            else:
-                shutil.copy2(source, target, follow_symlinks=False)
+    def fill(self, commit: str, index: Path) -> None:
+        """Write the files of a commit to the top, with ``index`` as a file for git's own use. Raises GitFailed."""
+        try:
+            git(
+                self.top, *self._where, "-c", "core.sparseCheckout=false", "read-tree", "--reset", "-u", commit,
+                index=index,
+            )  # fmt: skip
+        finally:
+            index.unlink(missing_ok=True)
 
     def forget(self, folder: Path) -> None:
         """Remove the worktrees below a folder, and what git remembers of them; never raises for what is not there."""
@@ -177,24 +238,12 @@ class Repository:
     def _drop(self, tree: Path) -> None:
         # Forced twice: an interrupted checkout leaves its worktree locked. Pruning would forget the user's own, too,
         # where they are on a disk that is not there at the moment.
-        git(self.top, "worktree", "remove", "--force", "--force", str(tree))
+        self._git("worktree", "remove", "--force", "--force", str(tree))
 
     def _worktrees(self, folder: Path) -> list[Path]:
         try:
-            said = git(self.top, "worktree", "list", "--porcelain")
+            said = self._git("worktree", "list", "--porcelain")
         except (GitFailed, UsageError):
             return []
         words = [line.removeprefix("worktree ") for line in said.splitlines() if line.startswith("worktree ")]
         return [tree for tree in map(Path, words) if tree.is_relative_to(folder)]
-
-
-def _inside(path: Path, tree: Path) -> bool:
-    """Whether a path leads to a place in the tree; a link on the way may lead anywhere."""
-    return path.parent.resolve().is_relative_to(tree.resolve())
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        path.unlink()

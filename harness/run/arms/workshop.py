@@ -16,11 +16,14 @@ from harness.run.arms.arm import NothingToCompare, Prepared, Wanted, same_variab
 from harness.run.arms.build import Job, build, contents, digest_of, make_environment
 from harness.run.arms.checkout import Checkout, Sources
 from harness.run.arms.interpreter import Interpreter, interpreter
+from harness.run.arms.overlay import overlay, without_ours
 from harness.run.arms.own_first import install
 from harness.run.arms.project import Project
 from harness.run.arms.repository import GitFailed, Repository
+from harness.run.arms.room import ELSEWHERE, check_room
 from harness.run.arms.scratch import Scratch, remove_stale, undisturbed
 from harness.run.arms.siblings import Place, Sibling, editable_in, siblings
+from harness.run.arms.submodules import fill
 from harness.run.configuration import Configuration
 from harness.run.settings import UsageError
 
@@ -30,8 +33,6 @@ _CACHES = {
     "TORCH_EXTENSIONS_DIR": "extensions",
     "CUDA_CACHE_PATH": "cuda",
 }
-
-_ELSEWHERE = "set TMPDIR to a folder that has room and may be written to"
 
 
 class Workshop:
@@ -51,7 +52,7 @@ class Workshop:
             try:
                 self._scratch = Scratch()
             except OSError as error:
-                raise LaunchError(f"there is no place for temporary files: {error}; {_ELSEWHERE}") from error
+                raise LaunchError(f"there is no place for temporary files: {error}; {ELSEWHERE}") from error
             stack.callback(self._scratch.remove)
             self._guard = Guard()
             stack.callback(self._guard.close)
@@ -68,22 +69,35 @@ class Workshop:
         return self._scratch.folder
 
     def prepare(
-        self, base: Wanted, head: Wanted, repository: Path, configuration: Configuration
+        self,
+        base: Wanted,
+        head: Wanted,
+        repository: Path,
+        configuration: Configuration,
+        results: Path | None = None,
     ) -> tuple[Prepared, Prepared]:
         """Make both arms ready: `check_out`, then `build`, with nothing looked at in between."""
-        return self.build(self.check_out(base, head, repository, configuration))
+        return self.build(self.check_out(base, head, repository, configuration, results))
 
-    def check_out(self, base: Wanted, head: Wanted, repository: Path, configuration: Configuration) -> Sources:
+    def check_out(
+        self,
+        base: Wanted,
+        head: Wanted,
+        repository: Path,
+        configuration: Configuration,
+        results: Path | None = None,
+    ) -> Sources:
         """Check out both arms; ``repository`` is any folder of the one whose revisions are asked for.
 
-        Raises UsageError for what cannot be, NothingToCompare for equal arms, LaunchError for an interpreter that
-        cannot measure and for a full disk.
+        What git does not track of ``results``, the folder of results, is no part of head. Raises UsageError for what
+        cannot be, NothingToCompare for equal arms, LaunchError for an interpreter that cannot measure and for a full
+        disk.
         """
         _refuse(base, head, configuration)
         wanted = {Arm.BASE: base, Arm.HEAD: head}
         if base.rev is not None:
             with self._room():
-                return self._of_revisions(base.rev, wanted, Repository.of(repository), configuration)
+                return self._of_revisions(base.rev, wanted, Repository.of(repository), configuration, results)
         on = {arm: interpreter(one.python, arm) for arm, one in wanted.items()}
         if _same_besides(wanted, on):
             raise NothingToCompare(
@@ -110,12 +124,18 @@ class Workshop:
         try:
             yield
         except OSError as error:
-            raise LaunchError(f"the arms cannot be made in {self.folder}: {error}; {_ELSEWHERE}") from error
+            raise LaunchError(f"the arms cannot be made in {self.folder}: {error}; {ELSEWHERE}") from error
 
     def _of_revisions(
-        self, base: str, wanted: Mapping[Arm, Wanted], repository: Repository, configuration: Configuration
+        self,
+        base: str,
+        wanted: Mapping[Arm, Wanted],
+        repository: Repository,
+        configuration: Configuration,
+        results: Path | None,
     ) -> Sources:
-        checkouts = self._checkouts(base, wanted[Arm.HEAD].rev, repository)
+        below = _below(repository.top, configuration)
+        checkouts, notes = self._checkouts(base, wanted[Arm.HEAD].rev, repository, below, results)
         on = {arm: interpreter(one.python, arm) for arm, one in wanted.items()}
         if _same_besides(wanted, on) and checkouts[Arm.BASE].same_files(checkouts[Arm.HEAD]):
             raise NothingToCompare(
@@ -123,34 +143,48 @@ class Workshop:
                 "revision with --base, or change something"
             )
         self._scratch.serves(repository)
+        check_room(repository, checkouts.values(), self.folder, configuration, self._tell)
         for arm, checkout in checkouts.items():
-            self._check_out(arm, checkout, repository)
+            notes += self._check_out(arm, checkout, repository)
         trees = {arm: self._tree(arm) for arm in checkouts}
-        return Sources(
-            wanted, on, configuration, checkouts, trees, repository.top, _below(repository.top, configuration)
-        )
+        return Sources(wanted, on, configuration, checkouts, trees, repository.top, below, tuple(notes))
 
-    def _checkouts(self, base: str, head: str | None, repository: Repository) -> dict[Arm, Checkout]:
+    def _checkouts(
+        self, base: str, head: str | None, repository: Repository, below: Path, results: Path | None
+    ) -> tuple[dict[Arm, Checkout], list[str]]:
         before = Checkout(repository.revision(base, "--base"))
         if head is not None:
-            return {Arm.BASE: before, Arm.HEAD: Checkout(repository.revision(head, "--head"))}
+            return {Arm.BASE: before, Arm.HEAD: Checkout(repository.revision(head, "--head"))}, []
         now = repository.revision("HEAD", "the working tree stands on")
         try:
             changes = repository.changes()
         except GitFailed as error:
             raise UsageError(f"git cannot say what was changed in {repository.top}: {error}") from error
         # Temporary files may be kept in the repository.
-        changes = [path for path in changes if not (repository.top / path).is_relative_to(self.folder)]
-        return {Arm.BASE: before, Arm.HEAD: Checkout(now, working=True, changes=tuple(changes))}
+        changes = [one for one in changes if not (repository.top / one.path).is_relative_to(self.folder)]
+        ours = results.resolve() if results is not None else None
+        where = ours.relative_to(repository.top) if ours is not None and ours.is_relative_to(repository.top) else None
+        left = without_ours(changes, where, below)
+        notes = []
+        if len(left) < len(changes):
+            notes.append(
+                f"{where}/ is not ignored by git: its results were left out of head; add {where}/ to .gitignore"
+            )
+        return {Arm.BASE: before, Arm.HEAD: Checkout(now, working=True, changes=tuple(left))}, notes
 
-    def _check_out(self, arm: Arm, checkout: Checkout, repository: Repository) -> None:
+    def _check_out(self, arm: Arm, checkout: Checkout, repository: Repository) -> list[str]:
+        """Check out an arm, and give notes on what of it is not here."""
         self._tell(f"checking out {checkout.label}")
-        self._home(arm)
+        tree = self._tree(arm)
+        index = self._home(arm) / "index"
+        changed = {change.path for change in checkout.changes}
         try:
-            repository.check_out(checkout.revision, self._tree(arm))
-            repository.overlay(checkout.changes, self._tree(arm))
+            repository.check_out(checkout.revision, tree)
+            notes = fill(repository, checkout.revision.commit, tree, index, leave=changed)
+            overlay(repository.top, checkout.changes, tree)
         except GitFailed as error:
             raise UsageError(f"git cannot check out {checkout.label}: {error}") from error
+        return [f"{checkout.label}: {note}" for note in notes]
 
     def _built(self, arm: Arm, sources: Sources) -> Prepared:
         """An arm with an environment of its own."""
@@ -189,7 +223,7 @@ class Workshop:
             project=project.folder,
             pins=digest_of(constraints),
             siblings={one.name: contents(packages, one) for one in family},
-            notes=(*more, *notes, *_told(family, tree)),
+            notes=(*sources.notes, *more, *notes, *_told(family, tree)),
         )
 
     def _as_it_is(self, arm: Arm, wanted: Wanted, on: Interpreter) -> Prepared:
