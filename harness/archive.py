@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from typing import Any
 from harness.invoked import advised
 from harness.model import Arm
 from harness.plural import counted
-from harness.store import GATE_FILE, RUN_FILE, TUNE, Run, StoreError, load, read_run_record
+from harness.store import GATE, GATE_FILE, RUN_FILE, TUNE, Run, StoreError, begun, load, read_run_record
 from harness.store.gates import load_arm
 
 LABELS_FILE = "labels.json"
@@ -45,6 +46,16 @@ class Entry:
     gate: bool = False
     arm: Arm | None = None
     broken: str = ""
+
+    @property
+    def ran(self) -> bool:
+        """Whether it is a run or a tuning that came as far as measuring: a gate is neither."""
+        return not self.gate and begun(self.folder)
+
+    @property
+    def kind(self) -> str:
+        """What it is: a run, a tuning or a gate."""
+        return "gate" if self.gate else "tuning" if self.profile == TUNE else "run"
 
     @property
     def label(self) -> str:
@@ -76,7 +87,7 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> Entry:
     if text.endswith((f"@{Arm.BASE}", f"@{Arm.HEAD}")):
         text, _, arm = text.rpartition("@")
         entry = find(text, results)
-        if not (entry.folder / GATE_FILE).is_file():
+        if not entry.gate:
             raise StoreError(f"{text} is no gate: it has no {GATE_FILE}, and so no side called {arm}")
         return replace(entry, arm=Arm(arm))
     if match := re.fullmatch(rf"{LATEST}(?:~(\d{{1,6}}))?", text):
@@ -95,7 +106,10 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> Entry:
 
 def open_entry(entry: Entry, *, telemetry: bool = True) -> Run:
     """Everything that was saved of it, with or without its telemetry. Raises StoreError."""
-    if entry.arm is not None:
+    against_stored = entry.gate and (entry.folder / RUN_FILE).is_file()
+    if against_stored and entry.arm is Arm.BASE:
+        raise StoreError(f"{entry.folder} has a stored run as its base: name that run instead")
+    if entry.arm is not None and not against_stored:
         return load_arm(entry.folder, entry.arm, telemetry=telemetry)
     if not (entry.folder / RUN_FILE).is_file():
         raise StoreError(f"{entry.folder} is a gate; compare one side of it: {entry.label}@base or {entry.label}@head")
@@ -195,13 +209,26 @@ def _there(text: str, kind: Callable[[Path], bool]) -> bool:
 
 
 def _nth(back: int, text: str, results: Path, claims: bool) -> Entry:
-    runs = [entry for entry in entries(results) if not entry.gate and not (claims and entry.profile == TUNE)]
+    known = entries(results)
+    runs = [entry for entry in known if entry.ran and not (claims and entry.profile == TUNE)]
     if not runs:
-        raise StoreError(f"no runs in {results}; make one with: {advised('bench')}")
+        raise StoreError(no_runs(results, known))
     if back >= len(runs):
         held = counted(len(runs), "run")
         raise StoreError(f"{text}: {results} holds {held}, the oldest is {LATEST}~{len(runs) - 1}")
     return runs[-1 - back]
+
+
+def kinds(known: Sequence[Entry]) -> str:
+    """What there is, in words: ``2 runs, 1 tuning, 2 gates``; ``0 runs`` for nothing."""
+    found = Counter(entry.kind for entry in known) or Counter({"run": 0})
+    return ", ".join(counted(found[kind], kind) for kind in ("run", "tuning", "gate") if kind in found)
+
+
+def no_runs(results: Path, known: Sequence[Entry]) -> str:
+    """What is said where no run can be shown: what there is besides, and how to make one."""
+    there = f"; there are only {kinds(known)} ({advised('runs')} lists them)" if known else ""
+    return f"no runs in {results} that measured anything{there}; make one with: {advised('bench')}"
 
 
 def _baseline(machine: str, results: Path) -> Entry:
@@ -233,6 +260,7 @@ def _entry(folder: Path) -> Entry:
     gate = not (folder / RUN_FILE).is_file()
     try:
         record = read_run_record(folder / (GATE_FILE if gate else RUN_FILE))
+        gate = gate or record.get("profile") == GATE
     except StoreError as error:
         return Entry(folder, name, tags, gate=gate, broken=str(error))
     started = record.get("started")

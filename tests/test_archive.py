@@ -10,7 +10,7 @@ from saved import ENVIRONMENT, claim, contests, save
 
 from harness import archive
 from harness.archive import entries, find, label, open_entry, remove, set_baseline
-from harness.store import RUN_FILE, StoreError
+from harness.store import GATE, RUN_FILE, StoreError, open_gate, open_run
 
 ONE = claim("A1")
 
@@ -72,6 +72,29 @@ def test_files_and_other_folders_are_no_runs(results: Path) -> None:
         find(results / "2026-01-01_10-00-00" / RUN_FILE, results)
     with pytest.raises(StoreError, match="no runs in"):
         find("latest", results / "none")
+
+
+def test_what_never_began_and_gates_are_never_the_latest(results: Path) -> None:
+    """A run that has nothing but what it was asked for, and a gate of either kind, do not shift `latest`."""
+    failed = open_run(results / "2026-03-01_10-00-00", [ONE], profile="tune", started="2026-03-01T10:00:00+00:00")
+    failed.write("end", why="stopped: --kinds foo")
+    failed.close()
+    stored = save(results / "2026-03-02_10-00-00", [ONE], contests(ONE, "", 7), started="2026-03-02", profile=GATE)
+    open_gate(results / "2026-03-03_10-00-00", [ONE], base="old", head="new").close()
+    assert names(find("latest", results)) == ["2026-02-01_10-00-00"]
+    assert names(find("latest", results, claims=True)) == ["2026-01-03_10-00-00"]
+    assert archive.kinds(entries(results)) == "3 runs, 2 tunings, 2 gates"
+    assert find(stored, results).gate
+
+
+def test_no_runs_says_what_there_is(tmp_path: Path) -> None:
+    """After two gates there is no run to show, and both are named."""
+    for day in (1, 2):
+        open_gate(tmp_path / f"2026-03-0{day}_10-00-00", [ONE], base="old", head="new").close()
+    with pytest.raises(
+        StoreError, match=r"no runs in .*; there are only 2 gates \(.* runs lists them\); make one with"
+    ):
+        find("latest", tmp_path)
 
 
 def test_a_copy_just_works(results: Path, tmp_path: Path) -> None:

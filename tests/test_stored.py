@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import pytest
 from replayed import UUID, Replayed
 
-from harness import store
+from harness import archive, store
 from harness.compare.gate import GateThresholds
-from harness.model import BASELINE, Claim, ClockEvent, Gated, GateResult, Measurement, Reading, Status, Trial
+from harness.model import (
+    BASELINE,
+    Claim,
+    ClockEvent,
+    Collected,
+    Gated,
+    GateResult,
+    Measurement,
+    Reading,
+    Status,
+    Trial,
+    Work,
+)
 from harness.run import stored as module
 from harness.run.arms import NothingToCompare
 from harness.run.crew import Report
@@ -55,6 +66,8 @@ class Fake:
     """A crew whose measurements are made up."""
 
     cases: Mapping[str, float]
+    called: Mapping[str, Any] = MappingProxyType({})
+    reached: int = 99
 
     def __init__(self, *_: object, begins: Told, ends: Told, **__: object) -> None:
         self.begins, self.ends = begins, ends
@@ -69,19 +82,20 @@ class Fake:
     def roll_call(self, files: list[str]) -> RollCall:
         """What is here now."""
         device = {"type": "cuda", "uuid": UUID}
-        return RollCall(environment={**HERE, "device": device}, cases=dict.fromkeys(self.cases, (BASELINE, "tip")))
+        there = dict.fromkeys(self.cases, (BASELINE, "tip"))
+        return RollCall(environment={**HERE, "device": device}, **{"cases": there, **self.called})
 
     def measure(self, invocation: int, plan: Mapping[str, Any], **_: Any) -> Report:
         """One invocation of what was planned."""
         found = []
-        for case in plan:
+        for case in list(plan)[: self.reached]:
             start = monotonic()
             self.begins(case, invocation)
             self.ends(case, invocation)
             step = (monotonic() - start) / 8
             moments = tuple((start + block * step, start + (block + 1) * step) for block in range(8))
             found.append(replace(measured(case, invocation, self.cases[case]), blocks=moments))
-        return Report(found)
+        return Report(found, out_of_time=self.reached < len(plan))
 
 
 def run(folder: Path, cases: Mapping[str, float], invocations: int = 14) -> Path:
@@ -99,20 +113,27 @@ def run(folder: Path, cases: Mapping[str, float], invocations: int = 14) -> Path
 
 
 def held(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, now: Mapping[str, float], baseline: Path, watch: str = "0"
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    now: Mapping[str, float],
+    baseline: Path,
+    watch: str = "0",
+    claims: Sequence[Claim] = (CLAIM,),
+    **typed: Any,
 ) -> GateResult:
     """The result of gating what is here now against the stored run."""
     monkeypatch.setattr(module, "Crew", type("Now", (Fake,), {"cases": now}))
     kept: list[GateResult] = []
     options = argparse.Namespace(
-        baseline=baseline, results=folder / "results", budget=None, data=None, device="auto", watch=watch
-    )
+        **{"baseline": baseline, "results": folder / "results", "budget": None, "data": None, "device": "auto",
+           "watch": watch, "select": [], **typed}
+    )  # fmt: skip
 
     def finish(result: GateResult, _folder: Path, _options: argparse.Namespace) -> int:
         kept.append(result)
         return result.status
 
-    status = against_stored(options, folder, [CLAIM], GateThresholds(), finish)
+    status = against_stored(options, folder, claims, GateThresholds(), finish)
     assert status == kept[0].status
     return kept[0]
 
@@ -133,7 +154,149 @@ def test_what_is_gone_is_missing_and_what_came_is_new(tmp_path: Path, monkeypatc
     """A renamed case is both, and never green."""
     result = held(tmp_path, monkeypatch, {OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3}))
     assert {verdict.outcome for verdict in result.verdicts if verdict.case == CASE} == {Gated.MISSING}
+    assert {verdict.outcome for verdict in result.verdicts if verdict.case == OTHER} == {Gated.NEW}
     assert result.status == 3
+
+
+def test_a_new_case_is_listed_and_stands_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stored run does not have it: it is not measured, and what is unchanged is green."""
+    result = held(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3}))
+    assert {verdict.outcome for verdict in result.verdicts if verdict.case == OTHER} == {Gated.NEW}
+    assert (result.status, result.decisions) == (0, 2)
+
+
+def outcomes(result: GateResult, case: str) -> set[tuple[Gated, str]]:
+    """What became of a case, and why."""
+    return {(verdict.outcome, verdict.reason) for verdict in result.verdicts if verdict.case == case}
+
+
+def test_what_cannot_be_measured_now_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed is failed, skipped is missing, and a file that cannot be imported is not "renamed"."""
+    baseline = run(tmp_path, {CASE: 1e-3, OTHER: 1e-3})
+    for called, outcome, words in (
+        ({"cases": {OTHER: (BASELINE, "tip")}, "failed": {CASE: "ValueError: no"}}, Gated.FAILED, "ValueError: no"),
+        ({"cases": {OTHER: (BASELINE, "tip")}, "skipped": {CASE: "no GPU"}}, Gated.MISSING, "no GPU"),
+        ({"cases": {}, "collected": Collected(broken={"a.py": "ImportError: no x"})}, Gated.FAILED, "no x"),
+        ({"cases": {OTHER: (BASELINE, "tip")}}, Gated.MISSING, "gone or renamed?"),
+    ):
+        monkeypatch.setattr(Fake, "called", called)
+        result = held(tmp_path, monkeypatch, {OTHER: 1e-3}, baseline)
+        found = outcomes(result, CASE)
+        assert {each for each, _ in found} == {outcome}
+        assert all(words in why for _, why in found)
+        assert result.status == 3
+
+
+def test_a_variant_that_cannot_run_now_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is unavailable says why; one that has no case any more may have been renamed."""
+    baseline = run(tmp_path, {CASE: 1e-3})
+    both = {"cases": {CASE: (BASELINE, "tip")}, "unavailable": {CASE: {"tip": "no kernel"}}}
+    for called, words in ((both, "no kernel"), ({"cases": {CASE: (BASELINE,)}}, "gone or renamed?")):
+        monkeypatch.setattr(Fake, "called", called)
+        result = held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
+        (found,) = [verdict for verdict in result.verdicts if verdict.variant == "tip"]
+        assert (found.outcome, words in found.reason) == (Gated.MISSING, True)
+
+
+def test_what_the_budget_kept_from_being_measured_was_not_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is inconclusive, and not taken for a case that is gone."""
+    monkeypatch.setattr(Fake, "reached", 1)
+    result = held(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3, OTHER: 1e-3}))
+    assert outcomes(result, OTHER) == {(Gated.INCONCLUSIVE, "not reached")}
+    assert "the time budget was used up" in result.notes
+
+
+def test_what_the_stored_run_could_not_measure_is_not_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It failed there, or was planned and never reached: nobody knows what it took."""
+    place = run(tmp_path, {OTHER: 1e-3})
+    writer = store.Writer(place / "invocation-015.jsonl")
+    writer.write("header", schema=1, environment=HERE, planned=[CASE])
+    writer.close()
+    result = held(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, place)
+    assert {each for each, _ in outcomes(result, CASE)} == {Gated.FAILED}
+    assert result.status == 3
+
+
+def test_a_benchmark_that_is_gone_from_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stored run's claims count as well as those that are here; a selection counts for both."""
+    baseline = run(tmp_path, {CASE: 1e-3})
+    others = [Claim("Z9", "another", "z.py", "bench")]
+    monkeypatch.setattr(Fake, "called", {"cases": {}})
+    gone = held(tmp_path, monkeypatch, {}, baseline, claims=others)
+    assert {each for each, _ in outcomes(gone, CASE)} == {Gated.MISSING}
+    chosen = held(tmp_path, monkeypatch, {}, baseline, claims=others, select=["Z9"])
+    assert not outcomes(chosen, CASE)
+
+
+def test_other_inputs_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `compare` has it: other stated work is no slow-down, and never green."""
+    baseline = run(tmp_path, {CASE: 1e-3})
+
+    def more(self: Fake, invocation: int, plan: Mapping[str, Any], **_: Any) -> Report:
+        return Report([replace(measured(CASE, invocation, 2e-3), work=Work(items=2))])
+
+    monkeypatch.setattr(Fake, "measure", more)
+    result = held(tmp_path, monkeypatch, {CASE: 2e-3}, baseline)
+    assert {each for each, _ in outcomes(result, CASE)} == {Gated.FAILED}
+    assert all("other inputs" in why for _, why in outcomes(result, CASE))
+
+
+def test_another_device_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run on a GPU says nothing of one on the CPU."""
+    with pytest.raises(NothingToCompare, match="measured on cpu, and this would be on cuda: --device cpu"):
+        held(tmp_path, monkeypatch, {CASE: 1e-3}, run(tmp_path, {CASE: 1e-3}), device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"base": "main"}, "--base: main cannot be meant beside --baseline"),
+        ({"threads": 2}, "--threads: 2 cannot"),
+        ({"base_python": "/bin/python"}, "--base-python: /bin/python cannot"),
+        ({"head_python": "/bin/python"}, "--head-python: /bin/python cannot"),
+        ({"base_env": ["A=1", "B=2"]}, "--base-env: A=1 B=2 cannot"),
+        ({"head_env": ["A=1"]}, "--head-env: A=1 cannot"),
+    ],
+)
+def test_what_cannot_be_meant_beside_a_baseline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: Mapping[str, Any], words: str
+) -> None:
+    """It is refused before anything is measured, rather than ignored."""
+    with pytest.raises(UsageError, match=words):
+        held(tmp_path, monkeypatch, {CASE: 1e-3}, run(tmp_path, {CASE: 1e-3}), **typed)
+
+
+def test_more_memory_than_the_stored_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The allocator's peaks are compared as in a gate between revisions."""
+
+    def peaking(case: str, invocation: int, seconds: float, peak: float) -> Measurement:
+        found = measured(case, invocation, seconds)
+        return replace(found, trials=tuple(replace(trial, exact={"peak_bytes": peak}) for trial in found.trials))
+
+    place = run(tmp_path, {CASE: 1e-3})
+    writer = store.Writer(place / "invocation-015.jsonl")
+    store.write_measurement(writer, peaking(CASE, 15, 1e-3, 2.0**24))
+    writer.close()
+    now = type("Now", (Fake,), {"measure": lambda self, unit, plan, **_: Report([peaking(CASE, unit, 1e-3, 2.0**25)])})
+    monkeypatch.setattr(Fake, "measure", now.measure)
+    result = held(tmp_path, monkeypatch, {CASE: 1e-3}, place)
+    memory = {verdict.outcome for verdict in result.verdicts if verdict.metric == "peak_bytes"}
+    assert (memory, result.status) == ({Gated.REGRESSED}, 1)
+
+
+def test_a_gate_is_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is listed as a gate, and `latest` stays the run it was; its head can be compared as a run."""
+    baseline = run(tmp_path, {CASE: 1e-3})
+    results = tmp_path / "results"
+    held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
+    assert [entry.kind for entry in archive.entries(results)] == ["run", "gate"]
+    assert archive.find("latest", results).folder == baseline
+    (gate,) = [entry for entry in archive.entries(results) if entry.gate]
+    assert archive.open_entry(archive.find(f"{gate.folder.name}@head", results)).facts["profile"] == store.GATE
+    with pytest.raises(store.StoreError, match="has a stored run as its base"):
+        archive.open_entry(archive.find(f"{gate.folder.name}@base", results))
 
 
 def test_a_short_run_cannot_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +324,7 @@ def test_another_environment_is_refused(changed: dict[str, Any], named: str) -> 
 
 
 def test_trials_that_failed_have_no_level(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variant that fails now is missing with its reason."""
+    """A variant that fails now is failed, with its reason."""
     baseline = run(tmp_path, {CASE: 1e-3})
 
     def failing(self: Fake, invocation: int, plan: Mapping[str, Any], **_: Any) -> Report:
@@ -172,7 +335,7 @@ def test_trials_that_failed_have_no_level(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(Fake, "measure", failing)
     result = held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
     (found,) = [verdict for verdict in result.verdicts if verdict.variant == "tip"]
-    assert (found.outcome, found.reason) == (Gated.MISSING, "boom")
+    assert (found.outcome, found.reason) == (Gated.FAILED, "this code: boom")
 
 
 def test_it_is_watched_and_says_what_a_reader_must_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,12 +362,3 @@ def test_a_rate_that_is_none_makes_no_run(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(UsageError, match="--watch 'often'"):
         held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline, watch="often")
     assert store.run_folders(tmp_path / "results") == [baseline]
-
-
-def test_blocks_that_heat_slowed_make_no_level(tmp_path: Path) -> None:
-    """A level is that of the blocks that count; where most were slowed they all do."""
-    given = measured(CASE, 1, 1e-3)
-    rising = replace(given.trials[0], samples={"seconds": tuple(1e-3 * (block + 1) for block in range(8))})
-    for events, expected in (((), 4.5e-3), ((64, 64, *[0] * 6), 5.5e-3), ((64, 64, 64, *[0] * 5), 4.5e-3)):
-        found = module._levels([replace(given, trials=(rising,), clock_events=events)], keep=1.0)
-        assert math.exp(found[CASE, BASELINE][0]) == pytest.approx(expected)

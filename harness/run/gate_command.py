@@ -69,7 +69,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
     if options.baseline is not None:
         from harness.run.stored import against_stored
 
-        return against_stored(options, benchmarks, claims, settings.thresholds, _finish)
+        return against_stored(options, benchmarks, claims, settings.thresholds, _finish, accepted)
     base = Wanted(options.base, options.base_python, variables_from(options.base_env))
     head = Wanted(None, options.head_python, variables_from(options.head_env))
     screen = output.console()

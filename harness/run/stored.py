@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,66 +16,84 @@ from rich.console import Console
 
 from harness import store
 from harness.archive import find, open_entry
-from harness.compare.gate import GateThresholds, rule_for, status_of
-from harness.compare.sequential import level, rule_unpaired
-from harness.compare.throttle import heat, marked_run
+from harness.benchmarks import Reading
+from harness.compare.across import SECONDS
+from harness.compare.baseline import BaselineGate, Now
+from harness.compare.comparable import device_kind
+from harness.compare.gate import GateThresholds, status_of
+from harness.compare.throttle import marked_run
 from harness.invoked import advised
-from harness.model import (
-    SCHEMA,
-    Arm,
-    ArmFacts,
-    Claim,
-    Gated,
-    GateResult,
-    GateVerdict,
-    Measurement,
-    Status,
-    benchmark_of,
-)
+from harness.model import SCHEMA, Arm, ArmFacts, Claim, GateResult, Measurement, benchmark_of
 from harness.report.gate.progress import Progress
 from harness.report.watching import watch_remarks
 from harness.run.arms import NothingToCompare
-from harness.run.candidate import SECONDS
 from harness.run.crew import Crew
 from harness.run.gate import BUDGET
-from harness.run.settings import PROFILES, effort, hertz, seconds
+from harness.run.settings import PROFILES, UsageError, effort, hertz, seconds, select, words
 from harness.run.watching import Watch
+from harness.store import Run
 
 UNITS = 14
 """Invocations to hold, unless the stored run has fewer."""
 
+REFUSED = {
+    "base": "--base",
+    "base_python": "--base-python",
+    "base_env": "--base-env",
+    "head_python": "--head-python",
+    "head_env": "--head-env",
+    "threads": "--threads",
+}
+"""Options that say how two sides differ: here the stored run is the base, and this code is measured as it was."""
+
 Finish = Callable[[GateResult, Path, argparse.Namespace], int]
-Key = tuple[str, str]
+
+
+def refuse_beside_baseline(options: argparse.Namespace) -> None:
+    """Raises UsageError for an option that cannot be meant beside ``--baseline``."""
+    for name, option in REFUSED.items():
+        value = getattr(options, name, None)
+        if value not in (None, []):
+            shown = " ".join(value) if isinstance(value, list) else value
+            raise UsageError(
+                f"{option}: {shown} cannot be meant beside --baseline, where the stored run is the base and this code "
+                f"is measured as it was; leave out --baseline or {option}"
+            )
 
 
 def against_stored(
-    options: argparse.Namespace, benchmarks: Path, claims: Sequence[Claim], thresholds: GateThresholds, finish: Finish
+    options: argparse.Namespace,
+    benchmarks: Path,
+    claims: Sequence[Claim],
+    thresholds: GateThresholds,
+    finish: Finish,
+    accepted: Container[str] = (),
 ) -> int:
     """Measure what the stored run measured, as often, and judge.
 
     Raises UsageError, StoreError, NothingToCompare, CrewError.
     """
+    refuse_beside_baseline(options)
     rate = hertz(options.watch)
     entry = find(options.baseline, options.results, claims=True)
     stored = marked_run(open_entry(entry))
     chosen = {f"{claim.path}::{claim.function}": claim for claim in claims}
-    before = _levels(stored.measurements, thresholds.keep)
+    counts = Counter(measurement.case for measurement in stored.measurements if not measurement.survey)
     started = datetime.now(UTC).astimezone()
     folder = store.new_run_folder(options.results, started)
     start = time.monotonic()
     budget = seconds(options.budget) if options.budget else BUDGET
     data = options.data.resolve() if options.data else None
-    writer = store.open_run(
-        folder,
-        list(claims),
-        command=["gate", "--baseline", str(options.baseline)],
-        budget=budget,
-        profile="standard",
-        benchmarks=str(benchmarks),
-        data=str(data or ""),
-        python=sys.executable,
-        started=started.isoformat(timespec="seconds"),
-    )
+    facts = {
+        "command": ["gate", "--baseline", str(options.baseline), "--device", options.device],
+        "budget": budget,
+        "profile": store.GATE,
+        "benchmarks": str(benchmarks),
+        "data": str(data or ""),
+        "python": sys.executable,
+        "started": started.isoformat(timespec="seconds"),
+    }
+    writer = store.open_run(folder, list(claims), **facts)
     notes = [f"the stored run: {remark}" for remark in watch_remarks(stored)]
     measurements: list[Measurement] = []
     screen = Progress(Console())
@@ -99,16 +119,20 @@ def against_stored(
         ) as crew,
     ):
         called = crew.roll_call(sorted({claim.path for claim in claims}))
+        called.keep(chosen)
+        called.account_for(claims)
         writer.write("header", schema=SCHEMA, environment=called.environment, planned=list(called.cases))
         watch.measures_on(called.environment)
         refuse_other_machine(stored.environment, called.environment)
-        here = {case: names for case, names in called.cases.items() if benchmark_of(case) in chosen}
-        wanted = {case: chosen[benchmark_of(case)] for case in here if any(known[0] == case for known in before)}
+        now = Run(folder, facts, tuple(claims), called.environment, ())
+        refuse_other_device(stored, now)
+        wanted = {case: chosen[benchmark_of(case)] for case in called.cases if counts[case]}
         compute = max(1, sum(not claim.loader for claim in wanted.values()))
-        goal = min(UNITS, max((len(levels) for levels in before.values()), default=0))
-        for unit in range(1, goal + 1):
+        goal = min(UNITS, max(counts.values(), default=0))
+        for unit in range(1, goal + 1 if wanted else 1):
+            # One reading of the allocator's peaks is enough: they are exact.
             plan = {
-                case: (claim, effort(PROFILES["standard"], 600.0, compute, loader=claim.loader), None, False)
+                case: (claim, effort(PROFILES["standard"], 600.0, compute, loader=claim.loader), None, unit == 1)
                 for case, claim in wanted.items()
             }
             report = crew.measure(unit, plan, deadline=start + budget, ahead=goal - unit + 1)
@@ -122,14 +146,26 @@ def against_stored(
                 break
     writer.write("end", why="every invocation that its profile allows was held")
     writer.close()
-    after = _levels(measurements, thresholds.keep)
-    verdicts = _verdicts(chosen, before, after, measurements, called.skipped, thresholds)
+    verdicts = BaselineGate(
+        stored,
+        Now(
+            replace(now, measurements=tuple(measurements)),
+            called.cases,
+            called.unavailable,
+            called.skipped,
+            called.failed,
+        ),
+        chosen,
+        _expected(stored, options),
+        thresholds,
+        accepted,
+    ).verdicts()
     result = GateResult(
         ArmFacts(Arm.BASE, f"stored run {entry.label}", environment=dict(stored.environment)),
         ArmFacts(Arm.HEAD, "this code, now", sys.executable, environment=dict(called.environment)),
         tuple(verdicts),
         status_of(verdicts),
-        len({*before} & {*after}),
+        sum(verdict.metric == SECONDS and verdict.ratio is not None for verdict in verdicts),
         thresholds.target,
         thresholds.loader_target,
         thresholds.alpha,
@@ -139,6 +175,21 @@ def against_stored(
         (*notes, *watch.remarks(called.environment, measurements)),
     )
     return finish(result, folder, options)
+
+
+def _expected(stored: Run, options: argparse.Namespace) -> frozenset[str]:
+    """The benchmarks of the stored run that were asked for."""
+    try:
+        return select(Reading(stored.folder, stored.claims), words(options.select)).functions()
+    except UsageError:  # the stored run has nothing by that name
+        return frozenset()
+
+
+def refuse_other_device(stored: Run, now: Run) -> None:
+    """Raises NothingToCompare where the stored run was measured on the other kind of device."""
+    there, here = device_kind(stored), device_kind(now)
+    if there != here:
+        raise NothingToCompare(f"the stored run was measured on {there}, and this would be on {here}: --device {there}")
 
 
 def refuse_other_machine(base: Mapping[str, Any], head: Mapping[str, Any]) -> None:
@@ -164,58 +215,3 @@ _MUST_AGREE: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "torch's flags": lambda found: found.get("flags"),
     "usable cores": lambda found: found.get("machine", {}).get("usable_cores"),
 }
-
-
-def _levels(measurements: Sequence[Measurement], keep: float) -> dict[Key, list[float]]:
-    """One level an invocation for every variant of every case, in the order held; of the blocks that count."""
-    found: dict[Key, list[float]] = {}
-    for measurement in sorted(measurements, key=lambda measurement: measurement.invocation):
-        left_out = heat(measurement).left_out
-        for trial in measurement.trials:
-            rounds = enumerate(trial.samples.get(SECONDS, ()))
-            samples = [value for index, value in rounds if index not in left_out]
-            if trial.status is Status.MEASURED and samples and min(samples) > 0 and not measurement.survey:
-                found.setdefault((measurement.case, trial.variant), []).append(level(samples, keep))
-    return found
-
-
-def _verdicts(
-    chosen: Mapping[str, Claim],
-    before: Mapping[Key, list[float]],
-    after: Mapping[Key, list[float]],
-    measurements: Sequence[Measurement],
-    skipped: Mapping[str, str],
-    thresholds: GateThresholds,
-) -> list[GateVerdict]:
-    known = {key for key in before if benchmark_of(key[0]) in chosen}
-    decisions = max(1, len(known & {*after}))
-    spent = {case: sum(m.seconds for m in measurements if m.case == case) for case, _ in known | {*after}}
-    found = []
-    for case, variant in sorted(known | {*after}):
-        claim = chosen[benchmark_of(case)]
-        base, head = before.get((case, variant)), after.get((case, variant))
-        if base is None:
-            found.append(GateVerdict(case, claim.name, variant, SECONDS, Gated.NEW, "the stored run does not have it"))
-            continue
-        if head is None:
-            trouble = [t.reason for m in measurements if m.case == case and (t := m.trial(variant)) and t.reason]
-            reason = skipped.get(case) or next(iter(trouble), "the stored run has it, this code does not: renamed?")
-            found.append(GateVerdict(case, claim.name, variant, SECONDS, Gated.MISSING, reason))
-            continue
-        ruling = rule_unpaired(base, head, rule_for(thresholds, decisions, loader=claim.loader))
-        found.append(
-            GateVerdict(
-                case,
-                claim.name,
-                variant,
-                SECONDS,
-                ruling.outcome or Gated.INCONCLUSIVE,
-                ruling.reason,
-                units=ruling.units,
-                ratio=ruling.ratio,
-                low=ruling.low,
-                high=ruling.high,
-                seconds=spent[case],
-            )
-        )
-    return found

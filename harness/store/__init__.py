@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -22,6 +23,7 @@ from harness.store.snapshots import SNAPSHOTS, snapshot_file, write_snapshot
 from harness.store.telemetry import TELEMETRY_FILE, TelemetryWriter, read_telemetry
 
 __all__ = [
+    "GATE",
     "GATE_FILE",
     "LONGEST_LINE",
     "RESULT_FILE",
@@ -35,6 +37,7 @@ __all__ = [
     "StoreError",
     "TelemetryWriter",
     "Writer",
+    "begun",
     "ceiling_from",
     "load",
     "measurement_from",
@@ -64,6 +67,8 @@ RESULT_FILE = "gate.json"
 TUNED_FILE = "tune.json"
 TUNE = "tune"
 """The profile that a tuning writes in its run's record."""
+GATE = "gate"
+"""The profile that a gate against a stored run writes in its run's record."""
 
 
 def open_invocation(folder: Path, name: str, *, environment: Mapping[str, Any], planned: Sequence[str]) -> Writer:
@@ -264,6 +269,18 @@ def read_run_record(path: Path) -> Record:
         return next((record for _, record in read_lines(path, [])), {})
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+def begun(folder: Path) -> bool:
+    """Whether a run came as far as its first process: until then it has nothing but what it was asked for."""
+    if any(path.name not in (RUN_FILE, TELEMETRY_FILE) for path in folder.glob("*.jsonl")):
+        return True
+    try:
+        return any(
+            record.get("record") not in ("run", "end") for _, record in islice(read_lines(folder / RUN_FILE, []), 3)
+        )
+    except (OSError, StoreError):  # what it holds cannot be read, and whoever shows it says so
+        return True
 
 
 def _reading_order(path: Path) -> tuple[bool, list[object]]:

@@ -16,13 +16,14 @@ from harness.archive import (
     entries,
     find,
     is_run,
+    kinds,
     label,
+    no_runs,
     open_entry,
     remove,
     set_baseline,
     size,
 )
-from harness.invoked import advised
 from harness.plural import counted
 from harness.report.header import header_lines
 from harness.report.paper import Column, Line, Paper, Table, Tone
@@ -50,9 +51,9 @@ def runs(options: argparse.Namespace) -> int:
     kept = sorted(path.name for path in place.iterdir() if is_run(path)) if place.is_dir() else []
     rows = [_row(entry) for entry in wanted]
     facts = [("baselines", inert(", ".join(kept)))] if kept else []
-    closing = "" if rows else f"no runs in {inert(options.results)}; make one with: {advised('bench')}"
+    closing = "" if rows else no_runs(options.results, ())
     tables = [Table("", _COLUMNS, tuple(rows))] if rows else []
-    title = f"{counted(len(rows), 'run')} in {inert(options.results)}"
+    title = f"{kinds(wanted)} in {inert(options.results)}"
     show_paper(Paper(title, facts, (), tables, (), closing), console(options))
     return OK
 

@@ -7,7 +7,7 @@ import gc
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.archive import Entry, entries, find, open_entry
+from harness.archive import Entry, entries, find, no_runs, open_entry
 from harness.compare.columns import machine_of
 from harness.compare.comparable import device_kind
 from harness.compare.trend import Trends
@@ -104,11 +104,12 @@ def _chosen(options: argparse.Namespace) -> list[Entry]:
     """The runs to read, oldest first: those named, or all there are."""
     if options.run:
         return [find(word, options.results, claims=True) for word in options.run]
-    known = [entry for entry in entries(options.results) if not entry.gate and entry.profile != TUNE]
+    there = entries(options.results)
+    known = [entry for entry in there if not entry.gate and entry.profile != TUNE]
     if options.last is not None:
         known = known[-options.last :]
     if not known:
-        raise StoreError(f"no runs in {options.results}; make one with: {advised('bench')}")
+        raise StoreError(no_runs(options.results, there))
     return known
 
 
