@@ -135,6 +135,7 @@ def test_good_cases_are_measured_beside_trouble(trouble: tuple[subprocess.Comple
     _, run = trouble
     measured = [m for m in run.measurements if m.claim == "good" and m.status is Status.MEASURED]
     assert len(measured) == 2
+    assert len({m.digests["side"] for m in measured}) == 2
     for measurement in measured:
         statuses = {trial.variant: trial.status for trial in measurement.trials}
         assert statuses == {

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -93,6 +94,31 @@ def test_compare_says_what_differs(results: Path, capsys: Captured) -> None:
     assert "only in 2026-01-01_10-00-00" in out
     assert "held one after the other" in text
     assert out.splitlines()[-1] == "1 slower, 2 no difference shown; 2 cannot be compared"
+
+
+def with_digests(measurements: list[Measurement], **digests: str) -> list[Measurement]:
+    """The same measurements, of parameters with these digests."""
+    return [replace(measurement, digests=digests) for measurement in measurements]
+
+
+def test_another_value_under_the_same_name_is_not_paired(tmp_path: Path, capsys: Captured) -> None:
+    """Where a value was put in front, shape0 is another shape: compare and trend say so and pair nothing."""
+    place = tmp_path / "results"
+    save(place / "1", [ONE], with_digests(contests(ONE, "shape0", 7, quick=1e-3), shape="64"), started="2026-01-01")
+    after = with_digests(contests(ONE, "shape0", 7, salt=1, quick=60e-3), shape="512")
+    save(place / "2", [ONE], after, started="2026-01-02")
+    save(place / "3", [ONE], contests(ONE, "shape0", 7, salt=2, quick=60e-3), started="2026-01-03")
+    status, out, err = told(capsys, "compare", "1", "2", "--results", str(place))
+    assert status == 3, out
+    assert "other parameters: shape has another value in 2 than in 1, under the same name" in " ".join(out.split())
+    assert "nothing in common" in err
+    assert told(capsys, "compare", "2", "3", "--results", str(place))[0] == 0
+    status, out, _ = told(capsys, "trend", "--results", str(place), "--json", "-")
+    (quick,) = [course for course in json.loads(out)["courses"] if course["variant"] == "quick"]
+    assert quick["levels"][0] is None
+    assert (
+        "1 run of bench_a1.py::bench_a1[shape0]: other parameters" in told(capsys, "trend", "--results", str(place))[1]
+    )
 
 
 def test_every_form_has_the_same_numbers(results: Path, tmp_path: Path, capsys: Captured) -> None:

@@ -46,6 +46,10 @@ class Cell:
             and trial.status is Status.MEASURED
         ]
 
+    def digests(self) -> Mapping[str, str]:
+        """What the values of the case's parameters are, of the latest measurement that says so."""
+        return next((measurement.digests for measurement in reversed(self.measurements) if measurement.digests), {})
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

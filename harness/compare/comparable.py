@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from harness.compare.columns import Cell, Column, machine_of
 from harness.compare.evidence import troubles
-from harness.model import Work, benchmark_of, parameters
+from harness.model import Work, benchmark_of, other_parameters, parameters
 from harness.store import Run
 
 _CLOSE = 1e-6
@@ -39,6 +39,12 @@ def hindrance(first: Cell, second: Cell, labels: tuple[str, str], *, loader: boo
     kinds = _device_kinds(first.runs), _device_kinds(second.runs)
     if kinds[0] != kinds[1]:
         return f"other device: {kinds[0]} in {labels[0]}, {kinds[1]} in {labels[1]}"
+    if names := other_parameters(first.digests(), second.digests()):
+        return f"other parameters: {names} has another value in {labels[1]} than in {labels[0]}, under the same name"
+    return _other_task(first, second, loader=loader)
+
+
+def _other_task(first: Cell, second: Cell, *, loader: bool) -> str:
     works = first.trials()[-1][0].work, second.trials()[-1][0].work
     if (word := _other_work(*works)) is not None:
         return f"other inputs: {word}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -14,7 +14,7 @@ from harness.compare.across import SECONDS, quiet_level
 from harness.compare.change import FEWEST, changes, parts, split
 from harness.compare.difference import ALPHA, shown_up_to
 from harness.compare.evidence import KEEP, evidence, is_exact
-from harness.model import BASELINE, Claim, Course, Measurement, Status, Stretch, benchmark_of
+from harness.model import BASELINE, Claim, Course, Measurement, Status, Stretch, benchmark_of, other_parameters
 from harness.stats import hodges_lehmann, quiet_ratio, signed_rank_interval
 from harness.store import Run
 
@@ -38,6 +38,8 @@ class Trends:
     _levels: dict[Series, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     _claims: dict[str, Claim] = field(default_factory=dict)
     _runs: int = 0
+    _digests: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    _before: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, run: Run) -> None:
         """Take the next run, in the order in which they were held."""
@@ -51,9 +53,25 @@ class Trends:
             claim = claims.get(benchmark_of(case))
             if claim is None or (self.wanted and claim.name not in self.wanted):
                 continue
+            self._tell_apart(case, measurements)
             found = self._effects(measurements, claim) if self.effects else _own(measurements, claim)
             for (variant, metric), level in found.items():
                 self._levels[case, variant, metric][index] = level
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many runs of a case are in none of its courses: its name stood for other parameters then."""
+        return self._before
+
+    def _tell_apart(self, case: str, measurements: Sequence[Measurement]) -> None:
+        """Begin a case's courses anew where its parameters are others than in the runs before."""
+        now = next((measurement.digests for measurement in reversed(measurements) if measurement.digests), {})
+        known = self._digests.get(case, {})
+        if other_parameters(known, now):
+            own = [key for key in self._levels if key[0] == case]
+            self._before[case] += len({run for key in own for run in self._levels.pop(key)})
+            known = {}
+        self._digests[case] = {**known, **now}
 
     def courses(self, alpha: float = ALPHA) -> tuple[Course, ...]:
         """Every course that any run has a level of; which changes are shown follows from all courses together."""

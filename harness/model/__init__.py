@@ -24,6 +24,7 @@ from harness.model.measurement import (
     Status,
     Trial,
     benchmark_of,
+    other_parameters,
     parameters,
 )
 from harness.model.metrics import METRICS, QUANTITIES, Direction, Kind, Metric, metric
@@ -106,6 +107,7 @@ __all__ = [
     "clock_events",
     "highest",
     "metric",
+    "other_parameters",
     "parameters",
     "traced_from",
 ]

@@ -61,7 +61,8 @@ class Measurement:
     set-up included. A survey (solo passes only) has trials without samples and ``survey`` set. ``blocks`` says when
     each block took place, from and to, in seconds of the machine's monotonic clock; older records have none.
     ``clock_events`` has a bit mask for each block: why a GPU's clocks were held back (ClockEvent). The measuring side
-    leaves it empty: it follows from the telemetry.
+    leaves it empty: it follows from the telemetry. ``digests`` tell the values of the case's parameters from others, by
+    their names: its own name may only count them. Older records, and values without a stable form, have none.
     """
 
     case: str
@@ -76,6 +77,7 @@ class Measurement:
     warnings: tuple[str, ...] = ()
     blocks: tuple[tuple[float, float], ...] = ()
     clock_events: tuple[int, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -91,6 +93,11 @@ def benchmark_of(case: str) -> str:
     """The benchmark in a case's name: ``a.py::b[x-1]`` -> ``a.py::b``; a folder may have brackets in its name, too."""
     path, mark, rest = case.partition(_FILE)
     return f"{path}{mark}{rest.partition('[')[0]}" if mark else case.partition("[")[0]
+
+
+def other_parameters(one: Mapping[str, str], other: Mapping[str, str]) -> str:
+    """The names of the parameters whose digests say that the values differ; empty if none does, as far as is known."""
+    return ", ".join(name for name, digest in one.items() if other.get(name, digest) != digest)
 
 
 def parameters(case: str) -> str:

@@ -24,6 +24,7 @@ from harness.contest.solo import solo
 from harness.contest.traced import traced
 from harness.contest.variant import Unavailable, Variant
 from harness.model import BASELINE, Claim, Collected, Measurement, Status
+from harness.plugin.digests import digests
 from harness.plugin.session import Session, seating
 from harness.processes import Channel, Message
 
@@ -43,6 +44,7 @@ class Driven(Session):
         self._plan: Message = {}
         self._writer: store.Writer | None = None
         self._held: set[str] = set()
+        self._digests: dict[str, dict[str, str]] = {}
         self._broken: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
 
@@ -70,6 +72,8 @@ class Driven(Session):
             self._channel.send(event="error", reason=str(error))
             pytest.exit(str(error), returncode=2)
         wanted = [case for case in plan["cases"] if case in items]
+        # Before anything runs: a benchmark may change what it was given.
+        self._digests = {case: digests(items[case]) for case in wanted}
         if plan["do"] == "measure":
             Random(plan["seed"]).shuffle(wanted)
         if plan["do"] in RECORDED:
@@ -220,6 +224,7 @@ class Driven(Session):
 
     def _keep(self, measurement: Measurement) -> None:
         assert self._writer is not None
+        measurement = replace(measurement, digests=self._digests[measurement.case])
         with self._or_give_up():
             store.write_measurement(self._writer, measurement)
         self._channel.send(event="ends", case=measurement.case)

@@ -62,6 +62,8 @@ def measurement_from(record: Mapping[str, Any]) -> Measurement:
     work = _work(content.pop("work"))
     warnings = tuple(map(str, content.pop("warnings")))
     blocks = tuple(_stretch(stretch) for stretch in content.pop("blocks", ()))
+    digests = mapping(content.pop("digests", {}), "digests")
+    content["digests"] = {str(name): str(digest) for name, digest in digests.items()}
     content["clock_events"] = tuple(map(int, content.pop("clock_events", ())))
     _check(str, "text", content, "case", "claim", "reason")
     _check(int, "a whole number", content, "invocation")

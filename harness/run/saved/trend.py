@@ -71,6 +71,10 @@ def _trend(options: argparse.Namespace) -> int:
             return CANNOT_JUDGE
         left_out = [_left_out(other, kind, found) for other, found in groups.items() if other != kind]
         left_out += [f"{counted(empty, 'run')} without a finished measurement"] if empty else []
+        left_out += [
+            f"{counted(runs, 'run')} of {case}: other parameters under the same name"
+            for case, runs in group.trends.left_out.items()
+        ]
         screen = console(options)
         unicode = screen.encoding.lower().startswith("utf")
         told = trend_paper(courses, group.held, left_out, effects=options.effect, unicode=unicode)
