@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness import __version__
-from harness.benchmarks import files, read
+from harness.benchmarks import chosen_folder, read
 from harness.claims import ClaimError
 from harness.invoked import program
 from harness.run.saved.arguments import RUN, add_comparing, add_managing, add_report
@@ -281,16 +281,16 @@ def _manage(options: argparse.Namespace, _typed: Sequence[str]) -> int:
 
 
 def _benchmarks(options: argparse.Namespace) -> Path:
-    """The folder to take claims from: the one named, one here, or the one that came with the package."""
+    """The folder to take claims from: the one named, one here, or the one that came with the package.
+
+    Raises NoBenchmarks.
+    """
     named: Path | None = getattr(options, "benchmarks", None)
     if named is not None:
         return named.resolve()
-    here = Path("benchmarks")
-    if any(files(here)):
-        return here.resolve()
     package = Path(__file__).resolve().parent
     shipped = package / "claims_shipped"
-    return shipped if shipped.is_dir() else package.parent / "benchmarks"
+    return chosen_folder(Path("benchmarks").resolve(), shipped if shipped.is_dir() else package.parent / "benchmarks")
 
 
 if __name__ == "__main__":

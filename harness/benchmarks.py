@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from harness.claims import PATTERN, PREFIX, Benchmark, ClaimError, Parsed, Problem, parse
 from harness.model import Claim
 
-__all__ = ["NoBenchmarks", "Problem", "Reading", "files", "read"]
+__all__ = ["NoBenchmarks", "Problem", "Reading", "chosen_folder", "files", "read"]
 
 SKIPPED = (
     ".*", "*.egg", "*.egg-info", "_darcs", "build", "CVS", "dist", "node_modules", "venv", "{arch}", "__pycache__",
@@ -61,8 +61,8 @@ def read(root: Path) -> Reading:
     benchmarks, clashing = _without_clashes([benchmark for one in parsed for benchmark in one.benchmarks], root)
     if not benchmarks and not problems:
         raise NoBenchmarks(
-            f"no benchmarks: no {PATTERN} in {root} has a function called {PREFIX}...; a benchmark is a function of "
-            "its file, not a method of a class"
+            f"no benchmarks: no {PATTERN} in {root} has a function called {PREFIX}...; write def "
+            f"{PREFIX}something(contest)"
         )
     return Reading(root, tuple(_told_apart(benchmarks)), (*problems, *clashing))
 
@@ -73,6 +73,24 @@ def files(root: Path, pattern: str = PATTERN) -> Iterator[Path]:
         here = Path(folder)
         below[:] = [name for name in below if not _is_skipped(here / name)]
         yield from (file for name in names if fnmatch(name, pattern) and (file := here / name).is_file())
+
+
+def chosen_folder(here: Path, shipped: Path) -> Path:
+    """The folder of benchmarks where none is named: ``here`` if there is one, else that of the claims that we ship.
+
+    Raises NoBenchmarks for one that holds no benchmark file: its benchmarks are called otherwise, or still to come, and
+    whoever has it does not expect others to be measured for minutes.
+    """
+    if not here.exists():
+        return shipped
+    if here.is_dir() and any(files(here)):
+        return here
+    others = sorted(file.name for file in files(here, "*.py") if file.name not in ("__init__.py", "conftest.py"))
+    named = f" ({others[0]}: is it to be {PREFIX}{others[0].removeprefix('test_')}?)" if others else ""
+    raise NoBenchmarks(
+        f"no benchmarks: {here} holds no {PATTERN}{named}; name another folder with --benchmarks FOLDER, or the claims "
+        f"that come with tipbench with --benchmarks {shipped}"
+    )
 
 
 def _parsed(file: Path, root: Path) -> Parsed:

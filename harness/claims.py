@@ -7,7 +7,7 @@ decorator's arguments are literals, and `parse` takes them from the syntax tree.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -136,7 +136,46 @@ def parse(file: Path, root: Path) -> Parsed:
         except ClaimError as error:
             found.pop(node.name, None)
             problems[node.name] = Problem(path, node.name, _name_of(node), str(error))
+    for name, line, why in _elsewhere(tree.body):
+        if name not in found and name not in problems:
+            stem = name.rpartition(".")[2].removeprefix(PREFIX)
+            problems[name] = Problem(path, name, stem, f"{file}:{line}: {name} is not measured: {why}")
     return Parsed(tuple(found.values()), tuple(problems.values()))
+
+
+def _elsewhere(body: Sequence[ast.stmt], inside: str = "", *, branch: bool = False) -> Iterator[tuple[str, int, str]]:
+    """What is called like a benchmark and is none: its name, its line, and what to write instead."""
+    for node in body:
+        match node:
+            case ast.AsyncFunctionDef(name=name) if name.startswith(PREFIX):
+                yield (
+                    f"{inside}{name}",
+                    node.lineno,
+                    f"it is a coroutine; write def {name}(contest) without async",
+                )
+            case ast.FunctionDef(name=name) if name.startswith(PREFIX) and inside:
+                yield (
+                    f"{inside}{name}",
+                    node.lineno,
+                    f"it is a method; write def {name}(contest) outside of the class, and pytest fixtures for what "
+                    "setup_method and the like prepare",
+                )
+            case ast.FunctionDef(name=name) if name.startswith(PREFIX) and branch:
+                yield (
+                    name,
+                    node.lineno,
+                    'it is defined under a condition; define it always, with @claim(..., needs="cuda") for what it '
+                    "needs, or with pytest.skip inside",
+                )
+            case ast.ClassDef(name=name):
+                yield from _elsewhere(node.body, f"{inside}{name}.")
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                continue
+            case _:
+                for field in ("body", "orelse", "finalbody"):
+                    yield from _elsewhere(getattr(node, field, ()), inside, branch=True)
+                for handler in getattr(node, "handlers", ()):
+                    yield from _elsewhere(handler.body, inside, branch=True)
 
 
 def read_file(file: Path, root: Path) -> list[Claim]:

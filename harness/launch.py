@@ -41,7 +41,12 @@ class LaunchError(Exception):
 
 
 def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]:
-    """The command that measures benchmarks of ``root``: files, or one case as ``<file>::<name>``."""
+    """The command that measures benchmarks of ``root``: files, or one case as ``<file>::<name>``.
+
+    Raises ValueError if there is none: pytest would collect the working folder, and import the tests there.
+    """
+    if not targets:
+        raise ValueError(f"no benchmark of {root} to start a process for")
     return [
         python, "-P", "-c", _BOOT,
         "-c", os.devnull, "--rootdir", str(root), "--harness-root", str(root),

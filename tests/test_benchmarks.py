@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import main
-from harness.benchmarks import NoBenchmarks, read
+from harness.benchmarks import NoBenchmarks, chosen_folder, read
 from harness.run.settings import UsageError, select
 
 FORWARD = "def bench_forward(contest):\n    pass\n"
@@ -94,9 +94,11 @@ def test_nothing_there(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(NoBenchmarks, match="is not a folder; name one with --benchmarks"):
         read(tmp_path / "none")
-    folder(tmp_path, bench_suite="class Suite:\n    def bench_a(self, contest): pass\n")
-    with pytest.raises(NoBenchmarks, match="a benchmark is a function of its file, not a method of a class"):
+    folder(tmp_path, bench_suite="class Suite:\n    def time_a(self): pass\n")
+    with pytest.raises(NoBenchmarks, match=r"has a function called bench_\.\.\.; write def bench_something\(contest\)"):
         read(tmp_path)
+    folder(tmp_path, bench_suite="class Suite:\n    def bench_a(self, contest): pass\n")
+    assert "Suite.bench_a is not measured: it is a method" in read(tmp_path).complaint()
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -194,3 +196,18 @@ def test_list_prints_no_control_characters(tmp_path: Path, capsys: pytest.Captur
     text = '"""Red \\x1b[31m and \\ud800."""\n@claim("X\\x07", needs="a\\x1b")\ndef bench_x(contest): pass\n'
     assert main(["list", "--benchmarks", str(folder(tmp_path, bench_x=text))]) == 0
     assert capsys.readouterr().out == "X  Red [31m and . [needs a]\n"
+
+
+def test_the_folder_where_none_is_named(tmp_path: Path) -> None:
+    """One that holds benchmarks, or ours where there is none; one without any is refused, with both ways out."""
+    here, shipped = tmp_path / "benchmarks", tmp_path / "shipped"
+    assert chosen_folder(here, shipped) == shipped
+    here.mkdir()
+    with pytest.raises(NoBenchmarks, match=rf"holds no bench_\*\.py; .*--benchmarks {shipped}"):
+        chosen_folder(here, shipped)
+    (here / "test_add.py").touch()
+    (here / "conftest.py").touch()
+    with pytest.raises(NoBenchmarks, match=r"\(test_add\.py: is it to be bench_add\.py\?\)"):
+        chosen_folder(here, shipped)
+    (here / "bench_add.py").touch()
+    assert chosen_folder(here, shipped) == here

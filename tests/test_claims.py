@@ -225,6 +225,36 @@ def test_two_functions_of_one_name(tmp_path: Path) -> None:
     assert problem.message.startswith(f"{tmp_path / 'bench_a.py'}:9: bench_x is defined twice")
 
 
+ELSEWHERE = """
+class BenchWork:
+    def bench_method(self, contest): pass
+    class Inner:
+        def bench_inner(self, contest): pass
+
+if True:
+    def bench_under(contest): pass
+else:
+    def bench_other(contest): pass
+
+async def bench_later(contest): pass
+
+def helper():
+    def bench_inside(contest): pass
+"""
+
+
+def test_what_is_called_like_a_benchmark_and_is_none(tmp_path: Path) -> None:
+    """A method, a coroutine, a function under a condition: each is named with its line and what to write."""
+    found = parse(folder(tmp_path, x=ELSEWHERE) / "bench_x.py", tmp_path)
+    assert found.benchmarks == ()
+    told = {problem.function: problem.message for problem in found.problems}
+    lines = {"BenchWork.bench_method": 3, "BenchWork.Inner.bench_inner": 5, "bench_under": 8, "bench_other": 10,
+             "bench_later": 12}  # fmt: skip
+    assert set(told) == set(lines)
+    assert all(f"bench_x.py:{line}: {name} is not measured" in told[name] for name, line in lines.items())
+    assert "write def bench_method(contest) outside of the class" in told["BenchWork.bench_method"]
+
+
 def test_a_file_without_benchmarks_has_no_claims(tmp_path: Path) -> None:
     """A bench file that holds no benchmark yet is no error."""
     folder(tmp_path, empty="", x=stating('@claim("X")'))

@@ -137,3 +137,9 @@ def test_a_seat_borrows_what_its_session_borrowed(monkeypatch: pytest.MonkeyPatc
     environment = measuring_environment()
     assert environment[FRONT_VARIABLE] == "/lent/front"
     assert "PYTHONPATH" not in environment
+
+
+def test_no_process_starts_without_a_benchmark(tmp_path: Path) -> None:
+    """pytest would take the working folder, and import the user's tests."""
+    with pytest.raises(ValueError, match="no benchmark of"):
+        launch.pytest_command(sys.executable, tmp_path, [])

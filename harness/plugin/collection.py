@@ -47,6 +47,9 @@ class BenchmarkFile(pytest.Module):
         self.problems = {problem.function: problem.message for problem in parsed.problems}
         if "" in self.problems:
             raise self.CollectError(self.problems[""])
+        for function, problem in self.problems.items():
+            if "." in function:  # a method, of which pytest makes no item that could say so
+                self.warn(pytest.PytestCollectionWarning(problem))
         self.claims = {benchmark.claim.function: benchmark.claim for benchmark in parsed.benchmarks}
         return super().collect()
 
