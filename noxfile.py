@@ -1,8 +1,11 @@
 """Sessions for people and for CI; everything they do also works as ``python -m harness ...`` and plain pytest."""
 
 import os
+import re
+import sys
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -17,8 +20,25 @@ LOADERS = ".[dali-cuda130,shards,spdl,nodes]"
 
 
 def _harness(session: nox.Session, command: str) -> None:
-    """Run a command, and let it know that its advice is to be typed for nox."""
-    session.run("python", "-m", "harness", command, *session.posargs, env={"TIPBENCH_NOX": "1"})
+    """Run a command, and let it know that its advice is to be typed for nox; nox ends with the command's own status."""
+    _run(session, "python", "-m", "harness", command, *session.posargs, env={"TIPBENCH_NOX": "1"})
+
+
+def _run(session: nox.Session, *words: str, env: dict[str, str] | None = None) -> None:
+    """Run words of which the status has a meaning: nox turns every failure into 1, unless the session exits itself.
+
+    Sessions that were still to come do not run then, as after an interrupt.
+    """
+    try:
+        # An interrupted command has a report to print and processes to end; nox would kill it after half a second.
+        session.run(*words, env=env, interrupt_timeout=None)
+    except CommandFailed as failed:
+        status = getattr(failed, "return_code", None)  # nox 2026
+        if status is None and (found := re.fullmatch(r"Returned code (-?\d+)", str(failed.reason))):
+            status = int(found[1])
+        if status is None:  # it was never started
+            raise
+        sys.exit(status if status >= 0 else 128 - status)
 
 
 @nox.session(reuse_venv=True)
