@@ -233,10 +233,10 @@ def _selftest(options: argparse.Namespace, _typed: Sequence[str]) -> int:
     return selftest(options, _benchmarks(options))
 
 
-def _tune(options: argparse.Namespace, _typed: Sequence[str]) -> int:
+def _tune(options: argparse.Namespace, typed: Sequence[str]) -> int:
     from harness.run.tuning.command import hold
 
-    return hold(options)
+    return hold(options, typed)
 
 
 def _ceilings(options: argparse.Namespace, _typed: Sequence[str]) -> int:

@@ -36,6 +36,11 @@ _PROBE = (
 )
 
 
+_ABSENT = (
+    "import importlib.util as u, json, sys; print(json.dumps([n for n in sys.argv[1:] if u.find_spec(n) is None]))"
+)
+
+
 class LaunchError(Exception):
     """An interpreter that cannot measure; the message says what it lacks."""
 
@@ -100,26 +105,45 @@ def _installed(package: Path) -> bool:
     return package.parent.name in ("site-packages", "dist-packages")
 
 
-def check_interpreter(python: str) -> str:
-    """The absolute path of an interpreter that can measure. Raises LaunchError with what is wrong and what to do."""
+def check_interpreter(python: str, needed: Sequence[str] = ()) -> str:
+    """The absolute path of an interpreter that can measure. Raises LaunchError with what is wrong and what to do.
+
+    ``needed`` are modules that it must have beside torch.
+    """
     try:
-        answer = subprocess.run(
-            [python, "-c", _PROBE],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONSAFEPATH": "1"},  # a folder called torch is no torch
-        ).stdout
-        version, has_torch, executable = json.loads(answer)
+        version, has_torch, executable = json.loads(_said(python, _PROBE))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise LaunchError(f"--python {python} is no Python that starts: {error}") from error
     if tuple(version) < (3, 11):
         raise LaunchError(f"--python {python} is Python {version[0]}.{version[1]}; measuring needs 3.11 or later")
     if not has_torch:
         raise LaunchError(f"--python {python} has no torch; install it there, or name another interpreter")
+    if needed:
+        try:
+            absent = [str(name) for name in json.loads(_said(python, _ABSENT, *needed))]
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            raise LaunchError(f"--python {python} cannot be asked for its modules: {error}") from error
+        if absent:
+            names = ", ".join(_DISTRIBUTIONS.get(name, name) for name in absent)
+            raise LaunchError(f"--python {python} has no {names}; install it there, or name another interpreter")
     return str(executable)
+
+
+_DISTRIBUTIONS = {"PIL": "Pillow"}
+"""What to install for a module, where it is not called the same."""
+
+
+def _said(python: str, script: str, *arguments: str) -> str:
+    """What an interpreter prints when it runs a script. Raises OSError and SubprocessError."""
+    return subprocess.run(
+        [python, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},  # a folder called torch is no torch
+    ).stdout
 
 
 def lend(folder: Path) -> Path:

@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from harness.compare.headspace import headspace
-from harness.loading.loaders.kinds import KINDS
 from harness.model import Feed, Part, Setting
 from harness.run.tuning.track import Track
 from harness.stats import trimmed_interval
@@ -51,10 +50,9 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=24)
     options = parser.parse_args()
     setting = Setting(options.kind, options.workers, options.prefetch, options.batch_size)
-    threads = frozenset(name for name, kind in KINDS.items() if kind.threads)
     plan = {"data": options.data, "device": options.device, "step": options.step}
     blocks = []
-    with TemporaryDirectory(prefix="parts-sum-") as folder, Track(sys.executable, plan, Path(folder), threads) as track:
+    with TemporaryDirectory(prefix="parts-sum-") as folder, Track(sys.executable, plan, Path(folder)) as track:
         for number in range(options.blocks):
             track.heat([setting])
             blocks.append(block(track, setting, number))

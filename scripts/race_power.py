@@ -43,7 +43,7 @@ class Heats:
     """Heats on real lanes, with the seconds they took in all."""
 
     def __init__(self, plan: dict[str, str | None], folder: Path) -> None:
-        self._track = Track(sys.executable, plan, folder, THREADED)
+        self._track = Track(sys.executable, plan, folder)
         self.count = 0
         self.seconds = 0.0
 

@@ -62,6 +62,15 @@ def test_an_interpreter_that_cannot(tmp_path: Path, script: str, says: str) -> N
     assert says in str(caught.value)
 
 
+def test_what_an_interpreter_lacks_is_named(tmp_path: Path) -> None:
+    """Modules that are needed beside torch: those that are not there, by what to install for them."""
+    known = json.dumps([[3, 12], True, "/elsewhere/python"])
+    named = interpreter(tmp_path, f"if [ $# -gt 2 ]; then exec {sys.executable} \"$@\"; else echo '{known}'; fi")
+    assert check_interpreter(named, ("json", "pathlib")) == "/elsewhere/python"
+    with pytest.raises(LaunchError, match=r"has no no_such_module, nor_this; install it there"):
+        check_interpreter(named, ("json", "no_such_module", "nor_this"))
+
+
 def test_an_interpreter_that_is_not_there() -> None:
     """A path that leads nowhere is named."""
     with pytest.raises(LaunchError, match="--python /no/such/python is no Python that starts"):

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 
 from harness.loading.images.dataset import Photographs
-from harness.loading.images.folder import DataError, Image
+from harness.loading.images.folder import DataError, Image, Oddities, class_names, first_images, oddities
 from harness.loading.images.paths import Paths, scan
 
 
@@ -40,13 +40,29 @@ def test_labels_are_image_folders(tmp_path: Path) -> None:
     """Files of every suffix, in any case, below classes too, and names that sort oddly: all as in ImageFolder."""
     root = _tree(
         tmp_path,
-        "b/2.jpg", "b/10.JPG", "b/1.jpeg", "b/x.PnG", "b/notes.txt", "b/.hidden.jpg", "b/jpg", "b/.jpg",
+        "b/2.jpg", "b/10.JPG", "b/1.jpeg", "b/x.PnG", "b/notes.txt", "b/jpg",
         "a/deep/1.webp", "a/deep/er/1.tiff", "a/deep-er/1.jpg", "a/1.bmp", "a/deep.jpg/1.ppm", "a/deep.jpg/z/0.pgm",
         "Z/only.jpg", "é/ü.jpg", "new\nline/a\nb.jpg", "c/sidecar.json", "readme.jpg",
     )  # fmt: skip
     found = _same(root)
-    assert found.empty == ["c"] and len(found) == 15
+    assert found.empty == ["c"] and len(found) == 13
     assert found[-1] == found[len(found) - 1]
+
+
+def test_hidden_files_and_folders_are_no_data(tmp_path: Path) -> None:
+    """Companions of files, folders of tools: neither images nor classes, at any depth, and no label moves for them."""
+    root = _tree(
+        tmp_path,
+        "cat/1.jpg", "cat/._1.jpg", "cat/.jpg", "cat/.trash/2.jpg", "cat/below/._3.jpg", "dog/4.jpg",
+        ".checkpoints/5.jpg",
+    )  # fmt: skip
+    (root / "zebra").mkdir()
+    wanted = [(str(root / "cat" / "1.jpg"), 0), (str(root / "dog" / "4.jpg"), 1)]
+    assert [tuple(image) for image in scan(root)] == wanted
+    assert [tuple(image) for image in first_images(root, 10)] == wanted
+    assert class_names(root) == ["cat", "dog", "zebra"] and scan(root).empty == ["zebra"]
+    assert oddities(root, 60.0) == Oddities(("zebra",), (".checkpoints",))
+    assert oddities(root, 0.0) == Oddities((), (".checkpoints",))
 
 
 def test_links_and_strange_files(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from harness.compare.race import RaceRule, level, places
-from harness.model import Lap, Setting
-from harness.run.tuning.race import FINAL_HEATS, FINALISTS, HOPELESS, Axes, Race
+from harness.model import Certainty, Lap, Setting
+from harness.run.tuning.race import FINAL_HEATS, FINALISTS, HOPELESS, LEAST, Axes, Race
 
 RULE = RaceRule()
 
@@ -128,7 +128,7 @@ def racing(
             )  # fmt: skip
         return found
 
-    race = Race(heat, axes, over=lambda: len(ran) >= laps)
+    race = Race(heat, axes, room=lambda settings: min(len(settings), max(0, laps - len(ran))))
     race.run()
     return race, ran
 
@@ -219,10 +219,54 @@ def test_a_race_in_which_everything_fails_has_no_answer() -> None:
 
 
 def test_time_ends_it_with_the_answer_so_far() -> None:
-    """After the heat in progress nothing more is run."""
+    """Fewer settings join, each of them with its laps: eight laps are no answer from four settings of one lap each."""
     race, ran = racing(two_cores, AXES, laps=8)
-    assert len(ran) <= 16
-    assert race.answer() is not None
+    assert len(ran) <= 8
+    answer = race.answer()
+    assert answer is not None and len(race.results[answer.name]) >= LEAST
+    assert race.skipped and race.certainty() is Certainty.PROVISIONAL
+    assert {each.name for each in race.wanted()} >= race.skipped.keys()
+
+
+@pytest.mark.parametrize("laps", range(1, 40, 3))
+def test_any_time_gives_an_answer(laps: int) -> None:
+    """However many laps there is time for, also in the middle of a heat: heats stay comparable."""
+    ran = 0
+
+    def heat(settings: Sequence[Setting]) -> Mapping[Setting, Lap | str]:
+        nonlocal ran
+        some = settings[: max(laps - ran, 0 if ran else 1)]
+        ran += len(some)
+        return {each: Lap(two_cores(each), 64) for each in some}
+
+    race = Race(heat, AXES)
+    race.run()
+    assert ran <= max(laps, 1)
+    answer = race.answer()
+    assert answer is not None and len(race.places()) == len(race.results)
+    assert len(race.results[answer.name]) >= LEAST or race.certainty() is Certainty.PROVISIONAL
+
+
+def test_how_sure_an_answer_is() -> None:
+    """Decided where nobody may be faster by more than the margin, close where somebody may, else provisional."""
+    axes = Axes({"dataloader": (1, 2, 4)}, prefetch=(2,), cores=2)
+    far, _ = racing(lambda each: 0.01 * each.workers, axes, noise=0.001)
+    near, _ = racing(lambda each: 0.01 if each.workers == 1 else 0.00999, axes, noise=0.1)
+    assert (far.certainty(), near.certainty()) == (Certainty.DECIDED, Certainty.CLOSE)
+    assert far.wanted() == [] and len(near.wanted()) == FINALISTS * FINAL_HEATS
+    single, _ = racing(two_cores, axes, laps=3)
+    assert {len(laps) for laps in single.results.values()} == {1}
+    assert single.certainty() is Certainty.PROVISIONAL
+    none, _ = racing(lambda _: "no", axes)
+    assert none.certainty() is Certainty.PROVISIONAL
+
+
+def test_an_answer_from_a_lap_that_was_cut_off_is_provisional() -> None:
+    """Its start counted: how fast it is, is not known."""
+    axes = Axes({"dataloader": (1, 2)}, prefetch=(2,), cores=2)
+    race = Race(lambda settings: {each: Lap(0.01 * each.workers, 64, cut=True) for each in settings}, axes)
+    race.run()
+    assert race.certainty() is Certainty.PROVISIONAL
 
 
 def test_one_heat_is_run_whatever_the_time() -> None:

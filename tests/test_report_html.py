@@ -20,7 +20,19 @@ from pages import HOSTILE, Reader, claim, contests, full_run, hostile_run, numbe
 
 from harness.__main__ import main
 from harness.compare import judge
-from harness.model import Arm, ArmFacts, Ceiling, Gated, GateResult, GateVerdict, Outcome, Ranked, Setting, Tuned
+from harness.model import (
+    Arm,
+    ArmFacts,
+    Ceiling,
+    Gated,
+    GateResult,
+    GateVerdict,
+    LeftOut,
+    Outcome,
+    Ranked,
+    Setting,
+    Tuned,
+)
 from harness.report.content import content
 from harness.report.gate import document
 from harness.report.html.curves import run_curves
@@ -259,7 +271,8 @@ def test_a_tuning_has_a_page(tmp_path: Path) -> None:
                2e-3 * (1 + index), {"pss_bytes": 2.0**28})
         for index, setting in enumerate(reversed(settings))
     )  # fmt: skip
-    tuned = Tuned("/data/<b>", 10, "20ms", "cpu", 2, 0.03, ranked, settings[2], settings[0])
+    lost = LeftOut("shared memory", "64 MiB free", ("dataloader-w4-p2-b64",))
+    tuned = Tuned("/data/<b>", 10, "20ms", "cpu", 2, 0.03, ranked, settings[2], settings[0], grid=39, left_out=(lost,))
     writer = open_run(tmp_path, [], profile="tune")
     writer.write("end", why="done")
     writer.close()
@@ -269,6 +282,12 @@ def test_a_tuning_has_a_page(tmp_path: Path) -> None:
     for words in ("dataloader, 2 workers", "/data/<b>", "DataLoader(", "behind"):
         assert words in read.text
     assert len(read.data) == 1
+    for words in (
+        "Provisional answer, not decided",
+        "3 of 39 settings ran, 4 repetitions each",
+        "left out for want of",
+    ):
+        assert words in read.text
 
 
 def test_the_command_writes_the_page_beside_its_report(

@@ -11,7 +11,19 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.model import EpochCost, Headspace, Part, Ranked, Setting, Share, Stage, Tuned
+from harness.model import (
+    Certainty,
+    EpochCost,
+    Headspace,
+    LeftOut,
+    Part,
+    Ranked,
+    Setting,
+    Share,
+    Stage,
+    Tuned,
+    Undone,
+)
 from harness.report.plain import document_of, noun_from
 from harness.report.tuning import Progress, show_tuned, snippet
 from harness.report.tuning.terminal import described
@@ -60,6 +72,9 @@ TUNED = Tuned(
     missing={"dali_gpu": "decodes on a GPU: no CUDA here"},
     heats=9,
     seconds=95.0,
+    budget=90.0,
+    certainty=Certainty.DECIDED,
+    grid=39,
 )
 
 
@@ -149,6 +164,52 @@ def test_the_best_of_each_kind_by_itself() -> None:
     assert "40.0 MiB" not in shown(TUNED, 80)
     bare = replace(TUNED, ranked=(ranked(TWO, 2.02e-3),))
     assert "looked at by itself" not in shown(bare)
+
+
+def test_an_answer_says_how_sure_it_is() -> None:
+    """How much of the grid ran, how often, and how the answer stands against the next, with the interval."""
+    text = shown(TUNED, 200)
+    assert text.startswith("best setting here: dataloader")
+    assert "3 of 39 settings ran, 4 repetitions each, 4 repetitions of the answer" in text
+    assert "the fastest, dali-w2-p2-b64, is ahead: the answer is 1.0 % (-1.0 to +3.0 %) slower, and smaller" in text
+    assert "no time was left" not in text
+    ahead = shown(replace(TUNED, answer=DALI), 200)
+    assert "the next, dataloader-w2-p2-b64, is 1.0 % (-1.0 to +3.0 %) slower" in ahead
+    close = shown(replace(TUNED, certainty=Certainty.CLOSE))
+    assert close.startswith("best setting so far (others may be as fast): dataloader")
+
+
+def test_a_provisional_answer_is_called_so_with_what_would_decide_it() -> None:
+    """One lap each of a few settings is no best setting: it says so first, what is missing, and the one command."""
+    single = tuple(replace(each, laps=1) for each in TUNED.ranked)
+    found = replace(
+        TUNED, ranked=single, certainty=Certainty.PROVISIONAL, needs=290.0, undone=(Undone.LOOP, Undone.KINDS),
+        decide="python -m harness tune --budget 5m",
+    )  # fmt: skip
+    text = shown(found, 200)
+    assert text.startswith("provisional answer, not decided: dataloader")
+    assert "best setting" not in text
+    assert "3 of 39 settings ran, 1 repetition each, 1 repetition of the answer" in text
+    assert "no time was left for where the loop's time goes, checking every kind of loader" in text
+    assert "what decides, in 5 min: python -m harness tune --budget 5m" in text
+    out = io.StringIO()
+    show_tuned(found, Console(file=out, width=120, force_terminal=True, color_system="standard"))
+    assert "\x1b[1;33m" in out.getvalue().splitlines()[0] and "32m" not in out.getvalue().splitlines()[0]
+
+
+def test_settings_without_room_are_named_with_the_limit() -> None:
+    """What did not run for want of memory is no secret."""
+    lost = LeftOut("shared memory", "64 MiB of 64 MiB free in /dev/shm", ("dataloader-w1-p2-b64", "tensors-w1-p2-b64"))
+    text = shown(replace(TUNED, left_out=(lost,)), 300)
+    assert "2 settings left out for want of shared memory (dataloader-w1-p2-b64, tensors-w1-p2-b64): 64 MiB" in text
+    assert "--shm-size=8g, or --ipc=host" in text
+
+
+def test_no_rate_is_a_share_of_what_does_not_bound_it() -> None:
+    """One core's decoder, the disk and the loader alone stand beside the loop's rate: it may well be faster."""
+    text = shown(replace(TUNED, ceilings={"decode": 250.0, "alone": 600.0}), 200)
+    assert "one core decodes with the fastest decoder here 250 samples/s; this loop takes 495" in text
+    assert " of that" not in text
 
 
 def test_no_answer_is_told_as_such() -> None:

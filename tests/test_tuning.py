@@ -14,18 +14,23 @@ from staged import ByHand
 
 import harness
 from harness import store
+from harness.invoked import NOX_VARIABLE
+from harness.loading.images.folder import Oddities
 from harness.loading.machine.limits import Machine, Room
-from harness.model import ClockEvent, Lap, Ranked, Setting, Stage, Tuned
+from harness.model import Certainty, ClockEvent, Lap, Ranked, Setting, Stage, Tuned, Undone
+from harness.report.tuning.certainty import no_room
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError
 from harness.run.tuning import command, track
 from harness.run.tuning import tune as module
-from harness.run.tuning.command import axes_of
+from harness.run.tuning.asked import Asked
+from harness.run.tuning.budget import Budget
+from harness.run.tuning.command import again, axes_of, noted, status_of
 from harness.run.tuning.findings import Findings, Found, begin
-from harness.run.tuning.lanes import LaneError, Lanes
+from harness.run.tuning.lanes import LaneError, Lanes, OutOfTime
 from harness.run.tuning.race import Axes
-from harness.run.tuning.track import HEATS_A_LANE, MOST_LEFT_OUT, Track
-from harness.run.tuning.tune import Asked, tune
+from harness.run.tuning.track import HEATS_A_LANE, Track
+from harness.run.tuning.tune import tune
 from harness.run.watching import Watch
 
 GIB = 2**30
@@ -51,7 +56,9 @@ def machine(monkeypatch: pytest.MonkeyPatch, *, cores: int = 2, memory: int = 8 
 def test_the_grid_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kinds that are here, worker counts up to what the cores carry; threads begin at one, no queue has one length."""
     machine(monkeypatch)
-    grid = axes_of(TOLD, asked("dataloader", "tensors", "dali", "dali_dynamic")).grid()
+    axes, left_out = axes_of(TOLD, asked("dataloader", "tensors", "dali", "dali_dynamic"))
+    grid = axes.grid()
+    assert left_out == ()
     assert {setting.kind for setting in grid} == {"dataloader", "dali", "dali_dynamic"}
     assert {setting.workers for setting in grid if setting.kind == "dataloader"} == {0, 1, 2, 4}
     assert {setting.workers for setting in grid if setting.kind == "dali"} == {1, 2, 4}
@@ -62,23 +69,46 @@ def test_the_grid_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_more_workers_than_cores_are_raced_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are slow, not wrong; nobody tries them unasked."""
     machine(monkeypatch, cores=1)
-    assert {setting.workers for setting in axes_of(TOLD, asked("dataloader"), (16,)).grid()} == {16}
-    assert max(setting.workers for setting in axes_of(TOLD, asked("dataloader")).grid()) == 2
+    assert {setting.workers for setting in axes_of(TOLD, asked("dataloader"), (16,))[0].grid()} == {16}
+    axes, left_out = axes_of(TOLD, asked("dataloader"))
+    assert max(setting.workers for setting in axes.grid()) == 2
+    assert [each.limit for each in left_out] == ["cores"] and "dataloader-w4-p2-b64" in left_out[0].settings
 
 
 @pytest.mark.parametrize(
-    ("room", "named"),
+    ("room", "limit", "named", "remedy"),
     [
-        ({"shared": 64 * 2**20}, r"64 MiB of 16\.0 GiB free in /dev/shm"),
-        ({"memory": 100 * 2**20}, r"100 MiB of 16\.0 GiB free in memory"),
+        (
+            {"shared": 64 * 2**20},
+            "shared memory",
+            "64 MiB of 16.0 GiB free in /dev/shm",
+            "--shm-size=8g, or --ipc=host",
+        ),
+        ({"memory": 100 * 2**20}, "memory", "100 MiB of 16.0 GiB free in memory", "a smaller --batch-size"),
     ],
 )
-def test_what_does_not_fit_is_named(room: dict[str, int], named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A /dev/shm, or a memory, too small for even one worker: it goes on without one, or says why not."""
+def test_what_does_not_fit_is_named(
+    room: dict[str, int], limit: str, named: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A /dev/shm, or a memory, too small for even one worker: which settings it costs, the numbers and the remedy."""
     machine(monkeypatch, **room)
-    assert {setting.workers for setting in axes_of(TOLD, asked("dataloader")).grid()} == {0}
-    with pytest.raises(UsageError, match=f"no setting fits .*2 workers: {named}.*fewer workers or a smaller --batch-"):
+    axes, left_out = axes_of(TOLD, asked("dataloader"))
+    assert {setting.workers for setting in axes.grid()} == {0}
+    lost = [each for each in left_out if each.limit == limit]
+    assert all(named in each.sentence for each in lost)
+    names = {name for each in lost for name in each.settings}
+    assert names >= {f"dataloader-w{workers}-p2-b64" for workers in (1, 2, 4)}
+    assert remedy in no_room(lost[0]) and named in no_room(lost[0])
+    with pytest.raises(UsageError, match=f"no setting fits into this machine: .*for want of {limit}.*to race them, "):
         axes_of(TOLD, asked("dataloader"), (2, 4))
+
+
+def test_uint8_batches_are_a_quarter_as_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that hand over bytes fit where those that hand over floats do not."""
+    machine(monkeypatch, shared=64 * 2**20)
+    grid = axes_of({**TOLD, "missing": {}}, asked("dataloader", "uint8"))[0].grid()
+    assert {setting.workers for setting in grid if setting.kind == "dataloader"} == {0}
+    assert max(setting.workers for setting in grid if setting.kind == "uint8") == 4
 
 
 @pytest.mark.parametrize(
@@ -97,6 +127,44 @@ def test_kinds_that_cannot_race(
         axes_of(TOLD, asked(*kinds), workers)
 
 
+# --- what is said -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_that_decides_is_the_one_that_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With another budget, in whole minutes, and whatever else was asked for."""
+    monkeypatch.delenv(NOX_VARIABLE, raising=False)
+    needs = Tuned("x", 1, "none", "cpu", 2, 0.03, (), None, None, needs=130.0)
+    for given in (["--budget", "90s"], ["--budget=90s"], []):
+        typed = ["tune", "--data", "my images", *given, "--step", "20ms"]
+        assert again(typed, needs) == "python -m harness tune --data 'my images' --step 20ms --budget 3m"
+
+
+@pytest.mark.parametrize(
+    ("certainty", "answer", "status"),
+    [
+        (Certainty.DECIDED, Setting("dataloader", 2, 2, 10), 0),
+        (Certainty.CLOSE, Setting("dataloader", 2, 2, 10), 0),
+        (Certainty.PROVISIONAL, Setting("dataloader", 2, 2, 10), 3),
+        (Certainty.DECIDED, None, 3),
+    ],
+)
+def test_only_an_answer_that_is_sure_is_green(certainty: Certainty, answer: Setting | None, status: int) -> None:
+    """A provisional answer is no success."""
+    assert status_of(Tuned("x", 1, "none", "cpu", 2, 0.03, (), answer, None, certainty=certainty)) == status
+
+
+def test_oddities_of_a_folder_are_said() -> None:
+    """Empty classes keep their numbers, hidden folders have none."""
+    assert noted(Oddities()) == ()
+    empty, hidden = noted(Oddities(("zebra",), (".checkpoints", ".trash")))
+    assert empty.startswith(
+        "1 class folder without images: zebra; classes keep the numbers that ImageFolder(allow_empty"
+    )
+    assert hidden.startswith("hidden folders are no classes: .checkpoints, .trash; ImageFolder would number them too")
+    (many,) = noted(Oddities(tuple("abcdefg")))
+    assert "a, b, c, d, e and 2 more" in many
+
+
 # --- damaged images ---------------------------------------------------------------------------------------------------
 
 
@@ -105,8 +173,9 @@ class Torn:
 
     opened: list[list[str]]
     damaged: list[str]
+    start_seconds: float | None = None
 
-    def __init__(self, python: str, plan: dict[str, Any], log: Path) -> None:
+    def __init__(self, python: str, plan: dict[str, Any], log: Path, **_: object) -> None:
         self.without = list(plan["without"])
         self.opened.append(self.without)
 
@@ -118,6 +187,10 @@ class Torn:
 
     def begin(self, kinds: Iterable[str]) -> None:
         """They are here."""
+
+    def leave_out(self, files: Iterable[str]) -> None:
+        """From now on."""
+        self.without += files
 
     def lap(self, *_: object, **__: object) -> Lap:
         """A lap of what is left."""
@@ -136,20 +209,30 @@ def torn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damaged: list[str]) ->
 
 
 def test_a_damaged_image_is_left_out_for_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It is no setting's fault: the lap is held again, by new lanes without it, and somebody is told."""
+    """It is no setting's fault: the lap is held again by the same lanes without it, and somebody is told."""
     running, notes = torn(monkeypatch, tmp_path, ["a.jpg", "b.jpg"])
     with running:
+        running.images = 40
         assert running.lap(Setting("dataloader", 0, 0, 64), track.Feed.WARM, seed=1).samples == 64
-    assert Torn.opened == [[], ["a.jpg"], ["a.jpg", "b.jpg"]]
+        assert len(Torn.opened) == 1
+        running.fresh()
+        running.lap(Setting("dataloader", 0, 0, 64), track.Feed.WARM, seed=1)
+    assert Torn.opened[-1] == ["a.jpg", "b.jpg"]
     assert notes[0] == "left out: a.jpg cannot be decoded (it is empty): remove or replace it"
 
 
 def test_too_many_damaged_images_end_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With more than a few of them somebody should look at the data first."""
-    running, notes = torn(monkeypatch, tmp_path, [f"{number}.jpg" for number in range(MOST_LEFT_OUT + 1)])
-    with running, pytest.raises(CrewError, match=f"{MOST_LEFT_OUT} images were left out already, and 8.jpg cannot"):
+    """With more than a tenth of them somebody should look at the data first."""
+    running, notes = torn(monkeypatch, tmp_path, [f"{number}.jpg" for number in range(9)])
+    with running, pytest.raises(CrewError, match=r"5 of 40 images cannot be decoded, more than 10%: 4\.jpg cannot"):
+        running.images = 40
         running.lap(Setting("dataloader", 0, 0, 64), track.Feed.WARM, seed=1)
-    assert len(notes) == MOST_LEFT_OUT
+    assert len(notes) == 4
+    running, notes = torn(monkeypatch, tmp_path, [])
+    with running:
+        running.images = 40
+        running.leave_out({"x.jpg": "x.jpg cannot be decoded", "y.jpg": "y.jpg cannot be decoded"})
+    assert notes == ["left out: x.jpg cannot be decoded, and 1 more that cannot be decoded"]
 
 
 def test_lanes_are_replaced_when_they_have_run_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -165,6 +248,18 @@ def test_lanes_are_replaced_when_they_have_run_enough(monkeypatch: pytest.Monkey
         running.heat([ANSWER])
     assert counts == [2, 2, 3, 3, 4]
     assert len(Torn.opened) == 5
+
+
+def test_lanes_run_on_where_starting_others_takes_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Processes that take ten seconds to start are not replaced where there are fifty left."""
+    running, _ = torn(monkeypatch, tmp_path, [])
+    monkeypatch.setattr(Torn, "start_seconds", 10.0)
+    with running:
+        for _ in range(2 * HEATS_A_LANE):
+            running.heat([ANSWER], 50.0)
+        assert len(Torn.opened) == 1
+        running.heat([ANSWER], 500.0)
+        assert len(Torn.opened) == 2
 
 
 # --- what was found ---------------------------------------------------------------------------------------------------
@@ -209,6 +304,8 @@ def test_epochs_that_are_not_known() -> None:
 class Asking:
     """A track that answers from a table; what it says wrong it raises."""
 
+    start_seconds = 0.0
+
     def __init__(self, **wrong: str) -> None:
         self.wrong = wrong
         self.asked: list[str] = []
@@ -222,11 +319,11 @@ class Asking:
         """As if there were lanes."""
         self.asked.append("fresh")
 
-    def heat(self, settings: Iterable[Setting]) -> None:
+    def heat(self, settings: Iterable[Setting], left: float) -> None:
         """As if there were new ones every time."""
         self.fresh()
 
-    def lap(self, setting: Setting, feed: object, *, seed: int, alone: bool = False) -> Lap:
+    def lap(self, setting: Setting, feed: object, *, seed: int, alone: bool = False, **_: object) -> Lap:
         """A lap that is twice as fast without a step."""
         self.laps += 1
         self._refuse("lap")
@@ -258,16 +355,18 @@ def answering(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> Asking:
     return found
 
 
-def found_of(track_: Asking, left: float = 60.0) -> tuple[Found, list[str]]:
+def found_of(track_: Asking, left: float = 60.0, step: bool = False) -> tuple[Found, list[str], list[Undone]]:
     notes: list[str] = []
-    findings = Findings(track_, lambda _: None, lambda: left, notes)  # type: ignore[arg-type]
-    return findings.about(ANSWER, [DALI, ANSWER, OTHER], 2, step=False, copies=False), notes
+    budget = Budget.of(left, now=lambda: 0.0)
+    findings = Findings(track_, lambda _: None, budget, notes, lambda _: 2.0)  # type: ignore[arg-type]
+    found = findings.about(ANSWER, [DALI, ANSWER, OTHER], 2, step=step, copies=False)
+    return found, notes, list(findings.undone)
 
 
 def test_findings_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rates of one core, shares of all, the loader alone, gaps with workers of both sorts, an epoch's length."""
-    found, notes = found_of(answering(monkeypatch))
-    assert notes == []
+    found, notes, undone = found_of(answering(monkeypatch))
+    assert notes == [] and undone == []
     assert found.ceilings == {"dali": 50.0, "dataloader": 50.0, "tensors": 50.0, "disk": 1000.0, "decode": 200.0}
     assert found.alone[ANSWER.name].share == pytest.approx(0.02 / 0.005 / 2)
     assert found.surveys[ANSWER.name]["epoch_gap_seconds"] == 0.7
@@ -282,7 +381,7 @@ def test_findings_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("question", ["one_core", "stages", "ceilings", "epoch_samples", "survey", "lap"])
 def test_what_cannot_be_found_out_costs_nothing_else(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lane that dies over one question leaves a note, and the answers to the others."""
-    found, notes = found_of(answering(monkeypatch, **{question: "its lane was killed"}))
+    found, notes, _ = found_of(answering(monkeypatch, **{question: "its lane was killed"}))
     assert any("its lane was killed" in note for note in notes)
     known = {
         "one_core": bool(found.alone),
@@ -296,18 +395,40 @@ def test_what_cannot_be_found_out_costs_nothing_else(question: str, monkeypatch:
     assert {name for name, there in known.items() if not there} == lost
 
 
-def test_without_time_only_the_answer_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How its epochs begin belongs to the answer; the other kinds' are for whoever has the time."""
-    found, _ = found_of(answering(monkeypatch), left=-1.0)
-    assert list(found.surveys) == [ANSWER.name]
+@pytest.mark.parametrize(
+    ("left", "undone"),
+    [
+        (0.0, [Undone.LOOP, Undone.EPOCHS, Undone.STAGES, Undone.CORES, Undone.CEILINGS, Undone.OTHERS]),
+        (4.5, [Undone.LOOP, Undone.STAGES, Undone.CORES, Undone.CEILINGS]),
+        (14.0, []),
+    ],
+)
+def test_parts_that_no_longer_fit_are_left_out(
+    left: float, undone: list[Undone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes what it takes by the laps of the race; what there is no time for is not begun, and is named."""
+    found, notes, missing = found_of(answering(monkeypatch), left, step=True)
+    assert missing == undone and notes == []
+    assert (found.headspace is None) == (Undone.LOOP in undone)
+    assert (ANSWER.name in found.surveys) == (Undone.EPOCHS not in undone)
+
+
+def test_a_part_that_is_out_of_time_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lane that was still at work when time was up is nobody's fault."""
+    track_ = answering(monkeypatch)
+
+    def late(*_: object, **__: object) -> Any:
+        raise OutOfTime("no time was left")
+
+    monkeypatch.setattr(Lanes, "survey", late)
+    found, notes, undone = found_of(track_)
+    assert notes == [] and undone == [Undone.EPOCHS, Undone.OTHERS]
+    assert found.stages and found.alone and not found.surveys
 
 
 def test_a_loop_that_cannot_be_taken_apart_keeps_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a headspace there is still the answer."""
-    track_ = answering(monkeypatch, lap="its lane was killed")
-    notes: list[str] = []
-    findings = Findings(track_, lambda _: None, lambda: 60.0, notes)  # type: ignore[arg-type]
-    found = findings.about(ANSWER, [ANSWER], 2, step=True, copies=False)
+    found, _, _ = found_of(answering(monkeypatch, lap="its lane was killed"), step=True)
     assert found.headspace is None and "alone" not in found.ceilings
     assert found.surveys and found.samples == 640
 
@@ -326,8 +447,9 @@ class Scripted(Lanes):
         seconds = 0.01 / (1 + details.get("setting", {}).get("workers", 0))
         answers: dict[str, dict[str, Any]] = {
             "introduce": {**TOLD, "environment": environment, "device": "cuda", "images": 24},
+            "examine": {"damaged": {}},
             "check": {"unlike": None},
-            "lap": {"seconds": seconds, "samples": 64, "readings": {"disk_bytes": 1.0}},
+            "lap": {"seconds": seconds, "samples": 64, "readings": {"disk_bytes": 1.0}, "cut": False},
             "one core": {"seconds": 0.01},
             "ceilings": {"rates": {"disk": 1000.0}},
             "epoch samples": {"samples": 24},
@@ -354,8 +476,8 @@ def tuned(monkeypatch: pytest.MonkeyPatch, folder: Path, watch: float, **reading
     """A tuning of such lanes, beside a replayed GPU with these readings."""
     monkeypatch.setattr(track, "Lanes", Scripted)
     monkeypatch.setattr(module, "Watch", partial(Watch, module=Replayed(pcie_now=[[5, 16]], **readings), make=ByHand))
-    wanted = Asked(None, "20ms", "auto", (64,), ("dataloader",), seconds=60.0, watch=watch)
-    return tune(wanted, folder, Unseen(), lambda *_: Axes({"dataloader": (0, 1)}, prefetch=(2,)))
+    wanted = Asked(None, "20ms", "auto", (64,), ("dataloader",), Budget.of(60.0), watch=watch)
+    return tune(wanted, folder, Unseen(), lambda *_: (Axes({"dataloader": (0, 1)}, prefetch=(2,)), ()))
 
 
 def test_every_lap_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

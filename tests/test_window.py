@@ -57,6 +57,33 @@ def test_waits_are_those_for_a_batch_not_the_step() -> None:
     assert (found.readings["wait_p50_seconds"], found.readings["wait_p99_seconds"]) == (1.0, 7.0)
 
 
+@pytest.mark.parametrize(
+    ("most", "batches"),
+    [(0.0, 1), (3.5, 2), (9.0, 4)],
+    ids=["one at least", "before the window", "within the window"],
+)
+def test_a_lap_that_time_cuts_off_counts_from_its_beginning(most: float, batches: int) -> None:
+    """The batch under way is the last one; the start counts, for what was prepared before would look free."""
+    clock = Clock()
+    meters = iter([Meters(0.0, 0), *[Meters(8.0, 0)] * 2])
+    found = steady(
+        clock.batches([2.0, *[1.0] * 20]), clock.step(1.0), discard=3, count=4, most_seconds=most,
+        meters=lambda: next(meters), now=clock.now,
+    )  # fmt: skip
+    assert found.cut
+    assert found.samples == 4 * batches
+    assert found.seconds == pytest.approx((2 * batches + 1) / (4 * batches))
+    assert found.readings["cpu_seconds"] == pytest.approx(8.0 / (4 * batches))
+
+
+def test_a_lap_that_is_over_in_time_is_not_cut() -> None:
+    """A bound that is not reached changes nothing."""
+    clock = Clock()
+    bounded = steady(clock.batches([1.0] * 9), None, discard=2, count=4, most_seconds=6.5, now=clock.now)
+    assert bounded == steady(clock.batches([1.0] * 9), None, discard=2, count=4, now=clock.now)
+    assert not bounded.cut
+
+
 def test_a_window_lasts_as_long_as_it_must() -> None:
     """Whole multiples of the batches asked for, until the least seconds are over."""
     clock = Clock()
@@ -81,7 +108,7 @@ def test_the_device_is_waited_for_inside_the_window() -> None:
 def test_meters_are_read_outside_the_window_and_told_per_sample() -> None:
     """CPU-seconds and bytes from disks: the difference of both ends; a meter that falls back is nothing."""
     clock = Clock()
-    readings = iter([Meters(10.0, 1000), Meters(26.0, 500)])
+    readings = iter([Meters(1.0, 900), Meters(10.0, 1000), Meters(26.0, 500)])
 
     def meters() -> Meters:
         clock.seconds += 100.0

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from harness.device import chosen
 from harness.loading.images import recipe
 from harness.loading.images.dataset import Photographs
+from harness.loading.images.examined import examine, orientation, typical
 from harness.loading.images.folder import DataError, Image, class_names, first_images
 from harness.loading.images.generated import jpeg_folder
 from harness.loading.images.paths import scan
@@ -46,6 +48,9 @@ SPARE = 1 << 15
 MOST_BYTES = 2 << 30
 """Bytes of images that are kept in the page cache at most."""
 
+WARM_SECONDS = 10.0
+"""Seconds that reading them there may take; what is not read by then is read by the laps that need it."""
+
 MOST_READ = 512
 """Images that are read from the disk to know its rate."""
 
@@ -62,9 +67,9 @@ class Lane:
         except ValueError as error:
             raise DataError(str(error)) from None
         self.folder = Path(plan["data"]) if plan["data"] else jpeg_folder()
-        without = set(plan.get("without", ()))
-        self.images = [image for image in first_images(self.folder, MOST_IMAGES) if image.path not in without]
-        _check(self.folder, self.images)
+        self.images: Sequence[Image] = first_images(self.folder, MOST_IMAGES)
+        self.leave_out(plan.get("without", ()))
+        _check(self.images)
         self.classes = max(10, len(class_names(self.folder)))
         self.step: Step | None = step_from(plan["step"], self.device, self.classes)
         self._tree = ProcessTree()
@@ -85,13 +90,38 @@ class Lane:
             "missing": missing,
         }
 
+    def examine(self, seconds: float) -> dict[str, str]:
+        """The images that cannot be decoded, with the reasons; they are left out. Takes so many seconds at most.
+
+        Raises DataError where no others are left.
+        """
+        damaged = examine(self.images, seconds).damaged
+        self.leave_out(damaged)
+        return damaged
+
+    def leave_out(self, files: Iterable[str]) -> None:
+        """Do without these images from now on. Raises DataError where no others are left."""
+        gone = set(files)
+        self.images = [image for image in self.images if image.path not in gone]
+        if not self.images:
+            raise DataError(f"none of the images in {self.folder} can be decoded: remove or replace them")
+
     def lap(
-        self, setting: Setting, feed: Feed, seed: int, count: int, least_seconds: float, *, alone: bool = False
+        self,
+        setting: Setting,
+        feed: Feed,
+        seed: int,
+        count: int,
+        least_seconds: float,
+        most_seconds: float = inf,
+        *,
+        alone: bool = False,
     ) -> Lap:
         """A window of the loop with this loader, or with batches that cost nothing; ``alone`` leaves the step out."""
         step = None if alone else self.step
+        bounds = count, least_seconds, most_seconds
         if feed in (Feed.RESIDENT, Feed.CACHED):
-            return self._timed(self._free(setting, feed), step, 2, count, least_seconds)
+            return self._timed(self._free(setting, feed), step, 2, *bounds)
         if not self._in_cache:
             self._warm()
         discard = setting.depth
@@ -103,46 +133,52 @@ class Lane:
                 self._in_cache = False
                 evict(image.path for image in self.images)
                 batches = self._forgetting(batches, images)
-            found = self._timed(batches, step, discard, count, least_seconds)
+            found = self._timed(batches, step, discard, *bounds)
             readings = {**found.readings, "pss_bytes": float(self._tree.memory()[0])}
             if shared is not None and (used := shared_bytes()) is not None:
                 readings["shm_bytes"] = float(max(0, used - shared))
             if pinned := pinned_bytes():
                 readings["pinned_bytes"] = float(pinned)
-        return Lap(found.seconds, found.samples, readings)
+        return replace(found, readings=readings)
 
-    def check(self, setting: Setting) -> str | None:
-        """What this kind delivers otherwise than the plain loader, under the recipe with nothing random."""
+    def check(self, setting: Setting, seconds: float = inf) -> str | None:
+        """What this kind delivers otherwise than the plain loader, under the recipe with nothing random.
+
+        ``seconds`` is how long it may look for images that are stored in different ways.
+        """
         kind = KINDS[setting.kind]
-        images = self.images[:LIKE]
+        images = typical(self.images, LIKE, seconds)
         plain = Setting("dataloader", 0, 0, 5)
         own = Setting(setting.kind, min(2, setting.workers), min(2, setting.prefetch), 5, setting.pin)
         with self._made(KINDS["dataloader"], plain, images, fixed=True) as expected:
             wanted = list(expected.patiently())
         with self._made(kind, own, images, fixed=True) as loader:
-            return unlike(wanted, loader.patiently())
+            return unlike(wanted, loader.patiently(), lambda place: _about(images[place]))
 
-    def one_core(self, setting: Setting, seed: int, count: int) -> float:
+    def one_core(self, setting: Setting, seed: int, count: int, most_seconds: float = inf) -> float:
         """Seconds a sample that one core needs to decode and transform, without batches, queues or other processes."""
         kind = KINDS[setting.kind]
         if kind.prepare is None:
             alone = Setting(setting.kind, 1 if kind.threads else 0, 1 if kind.threads else 0, setting.batch_size)
             images = self._coming(alone, alone.batch_size * 4 * count + SPARE, seed)
             with self._made(kind, alone, images) as loader, closing(loader.patiently()) as batches:
-                return steady(batches, None, discard=2, count=count, settle=self._settle).seconds
+                return steady(
+                    batches, None, discard=2, count=count, most_seconds=most_seconds, settle=self._settle
+                ).seconds
+        images = Repeated(self.images, setting.batch_size * count, seed)
         with one_thread():
-            return kind.alone(Repeated(self.images, setting.batch_size * count, seed), setting.batch_size, self.device)
+            return kind.alone(images, setting.batch_size, self.device, most_seconds)
 
     def blamed(self, error: DataError) -> str | None:
         """The image that an error says cannot be decoded; None where it is about something else."""
         named = (image.path for image in self.images if str(error).startswith(f"{image.path} cannot be decoded"))
         return next(named, None)
 
-    def ceilings(self, setting: Setting) -> dict[str, float]:
+    def ceilings(self, setting: Setting, most_seconds: float = inf) -> dict[str, float]:
         """Samples a second of what no loader can beat: reading from the disk, copying to the device."""
         self._in_cache = False
         found = {
-            "disk": disk_rate([image.path for image in self.images[:MOST_READ]], os.getpid()),
+            "disk": disk_rate([image.path for image in self.images[:MOST_READ]], os.getpid(), most_seconds),
             "copy": copy_rate(setting.batch_size, self._sample_bytes, self.device),
         }
         return {name: rate for name, rate in found.items() if rate is not None}
@@ -170,7 +206,7 @@ class Lane:
         return Repeated(self.images, length, 0 if KINDS[setting.kind].ordered else seed)
 
     def _warm(self) -> None:
-        warm((image.path for image in self.images), MOST_BYTES)
+        warm((image.path for image in self.images), MOST_BYTES, WARM_SECONDS)
         self._in_cache = True
 
     def _free(self, setting: Setting, feed: Feed) -> Iterator[Batch]:
@@ -184,13 +220,19 @@ class Lane:
         return cached(copies, self.device)  # type: ignore[arg-type]
 
     def _timed(
-        self, batches: Iterable[Batch], step: Step | None, discard: int, count: int, least_seconds: float
+        self,
+        batches: Iterable[Batch],
+        step: Step | None,
+        discard: int,
+        count: int,
+        least_seconds: float,
+        most_seconds: float,
     ) -> Lap:
         gc.collect()
         gc.disable()
         try:
             return steady(
-                batches, step, discard=discard, count=count, least_seconds=least_seconds,
+                batches, step, discard=discard, count=count, least_seconds=least_seconds, most_seconds=most_seconds,
                 settle=self._settle, meters=self._meters,
             )  # fmt: skip
         finally:
@@ -213,9 +255,13 @@ class Lane:
         return kind.make(setting, images, self.device, self.step, fixed)
 
 
-def _check(folder: Path, images: Sequence[Image]) -> None:
-    if not images:
-        raise DataError(f"none of the images in {folder} can be decoded: remove or replace them")
+def _about(image: Image) -> str:
+    """What of a file may make decoders differ."""
+    turned = orientation(image.path)
+    return f"{image.path}, EXIF orientation {turned}" if turned != 1 else image.path
+
+
+def _check(images: Sequence[Image]) -> None:
     for image in images:
         # What is not there is told of by whoever is to read it.
         with suppress(OSError):

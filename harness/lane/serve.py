@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from math import inf
 
 from harness.contest.failure import failure
 from harness.lane.laps import Lane
@@ -26,26 +27,39 @@ def answer(lane: Lane, question: Message) -> Message:
         case "introduce":
             found = lane.introduce()
         case "check" if setting:
-            found = {"unlike": lane.check(setting)}
+            found = {"unlike": lane.check(setting, bound(question["seconds"]))}
+        case "examine":
+            found = {"damaged": lane.examine(question["seconds"])}
+        case "leave out":
+            lane.leave_out(question["files"])
+            found = {"images": len(lane.images)}
         case "lap" if setting:
             feed = Feed(question["feed"])
-            seed, count, seconds = question["seed"], question["count"], question["least_seconds"]
-            found = asdict(lane.lap(setting, feed, seed, count, seconds, alone=question["alone"]))
+            seed, count, least = question["seed"], question["count"], question["least_seconds"]
+            most = bound(question["most_seconds"])
+            found = asdict(lane.lap(setting, feed, seed, count, least, most, alone=question["alone"]))
         case "one core" if setting:
-            found = {"seconds": lane.one_core(setting, question["seed"], question["count"])}
+            most = bound(question["most_seconds"])
+            found = {"seconds": lane.one_core(setting, question["seed"], question["count"], most)}
         case "epoch samples":
             found = {"samples": lane.epoch_samples()}
         case "survey" if setting:
             found = {"readings": lane.survey(setting, question["seed"], persistent=question["persistent"])}
         case "ceilings" if setting:
-            found = {"rates": lane.ceilings(setting)}
+            found = {"rates": lane.ceilings(setting, bound(question["most_seconds"]))}
         case "stages":
             some = Repeated(lane.images, question["count"], question["seed"])
+            most = bound(question["most_seconds"])
             with one_thread():
-                found = {"stages": [asdict(stage) for stage in stages(some, question["batch_size"])]}
+                found = {"stages": [asdict(stage) for stage in stages(some, question["batch_size"], most)]}
         case other:
             raise ValueError(f"nobody here knows what {other!r} asks")
     return found
+
+
+def bound(seconds: float | None) -> float:
+    """A bound in seconds as messages have it; none where it is None."""
+    return inf if seconds is None else float(seconds)
 
 
 @contextmanager

@@ -12,7 +12,21 @@ from harness.model.collected import Collected
 from harness.model.difference import Course, Difference, Differs, Stretch
 from harness.model.gate import Arm, ArmFacts, Gated, GateResult, GateVerdict, Package
 from harness.model.loader_kinds import LOADER_KINDS, LoaderKind
-from harness.model.loading import EpochCost, Feed, Headspace, Lap, Part, Ranked, Setting, Share, Stage, Tuned
+from harness.model.loading import (
+    Certainty,
+    EpochCost,
+    Feed,
+    Headspace,
+    Lap,
+    LeftOut,
+    Part,
+    Ranked,
+    Setting,
+    Share,
+    Stage,
+    Tuned,
+    Undone,
+)
 from harness.model.measurement import (
     ALL_DECIDED,
     ALL_MEASURED,
@@ -62,6 +76,7 @@ __all__ = [
     "Arm",
     "ArmFacts",
     "Ceiling",
+    "Certainty",
     "Claim",
     "ClockEvent",
     "Collected",
@@ -80,6 +95,7 @@ __all__ = [
     "Headspace",
     "Kind",
     "Lap",
+    "LeftOut",
     "LoaderKind",
     "Measurement",
     "Metric",
@@ -101,6 +117,7 @@ __all__ = [
     "Traced",
     "Trial",
     "Tuned",
+    "Undone",
     "Verdict",
     "Work",
     "benchmark_of",

@@ -45,12 +45,14 @@ class Lap:
     """What a loader showed in a window of steady running.
 
     ``seconds`` are per sample; ``readings`` are metrics of `harness.model`, per sample where they are seconds of work
-    (``cpu_seconds``), else as they are (``first_batch_seconds``).
+    (``cpu_seconds``), else as they are (``first_batch_seconds``). ``cut`` says that time was up before the window was
+    closed: then the start of the loader counts too, and it may be faster than this.
     """
 
     seconds: float
     samples: int
     readings: Mapping[str, float] = field(default_factory=dict)
+    cut: bool = False
 
 
 class Feed(StrEnum):
@@ -125,6 +127,40 @@ class EpochCost:
         return (self.gap - self.persistent_gap) / self.seconds
 
 
+class Certainty(StrEnum):
+    """How sure the answer of a race is."""
+
+    DECIDED = "decided"
+    """No setting that ran may be faster by more than the margin."""
+
+    CLOSE = "close"
+    """Some that ran may be: their laps cannot tell them apart."""
+
+    PROVISIONAL = "provisional"
+    """Time was up too early: laps were too few, or kinds or worker counts were not tried."""
+
+
+class Undone(StrEnum):
+    """A part of a tuning for which there was no time."""
+
+    KINDS = "kinds"
+    LOOP = "loop"
+    EPOCHS = "epochs"
+    STAGES = "stages"
+    CORES = "cores"
+    CEILINGS = "ceilings"
+    OTHERS = "others"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Settings that this machine has no room for: by which limit (cores, memory, shared memory), in its numbers."""
+
+    limit: str
+    sentence: str
+    settings: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """A setting after the race.
@@ -157,6 +193,9 @@ class Tuned:
     setting or a kind was out of the race. ``ceilings`` are samples a second: by kind on one core, ``decode`` for the
     fastest decoder on one core, ``disk`` and ``copy`` for files from the disk and batches to the device; ``alone`` is
     the answer's loader without the step.
+    ``grid`` counts the settings that there are in all, of which ``left_out`` had no room and are not counted;
+    ``undone`` are the parts for which there was no time within ``budget`` seconds, ``needs`` is the budget in seconds
+    that would have had it, and ``decide`` the command with such a budget.
     """
 
     data: str
@@ -177,6 +216,13 @@ class Tuned:
     notes: tuple[str, ...] = ()
     heats: int = 0
     seconds: float = 0.0
+    budget: float = 0.0
+    certainty: Certainty = Certainty.PROVISIONAL
+    grid: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    undone: tuple[Undone, ...] = ()
+    needs: float = 0.0
+    decide: str = ""
 
     def of(self, setting: Setting | None) -> Ranked | None:
         """The setting's place; None where it has none."""

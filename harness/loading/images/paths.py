@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from harness.loading.images.folder import LAYOUT, SUFFIXES, DataError, Image, class_names
+from harness.loading.images.folder import HIDDEN, LAYOUT, SUFFIXES, DataError, Image, class_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +27,7 @@ _WINDOW = 1 << 20
 class Paths(Sequence[Image]):
     """The image files of a folder, one sub-folder a class, with the labels and the order of torchvision's ImageFolder.
 
+    Hidden files and folders are no part of it.
     It stands wherever a list of images does: `Photographs` makes a dataset of it that decodes, and alone it is a
     dataset of paths and labels. ``classes`` are the names of the classes, ``empty`` those among them without an image.
     """
@@ -115,6 +116,8 @@ def _folders(root: str, name: str) -> Iterator[tuple[str, list[str]]]:
         try:
             with os.scandir(f"{root}{os.sep}{here}") as entries:
                 for entry in entries:
+                    if entry.name.startswith(HIDDEN):
+                        continue
                     try:
                         folder = entry.is_dir()
                     except OSError:

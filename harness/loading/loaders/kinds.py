@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -56,9 +57,10 @@ class Kind:
         """Whether samples come in the order they were written in."""
         return self.known.ordered
 
-    def alone(self, images: Sequence[Image], batch_size: int, device: torch.device) -> float:
+    def alone(self, images: Sequence[Image], batch_size: int, device: torch.device, most_seconds: float = inf) -> float:
         """Seconds a sample that this process needs to decode and transform ``images``, and to finish them on a CPU.
 
+        Takes one sample at least, and begins none after ``most_seconds`` of such work.
         Without queues or other processes; making the dataset and batches does not count. Raises ValueError where there
         is no dataset.
         """
@@ -68,20 +70,22 @@ class Kind:
         finish = self.finish(device) if self.finish is not None and device.type == "cpu" else None
         waiting: list[torch.Tensor] = []
         spent = 0.0
-        for place in range(len(dataset)):
+        done = 0
+        while done < len(dataset) and (not done or spent < most_seconds):
             start = perf_counter()
-            sample = dataset[place]
+            sample = dataset[done]
             spent += perf_counter() - start
+            done += 1
             if finish is None:
                 continue
             waiting.append(sample[0])
-            if len(waiting) == batch_size or place == len(dataset) - 1:
+            if len(waiting) == batch_size or done == len(dataset) or spent >= most_seconds:
                 batch = torch.stack(waiting)
                 waiting.clear()
                 start = perf_counter()
                 finish(batch)
                 spent += perf_counter() - start
-        return spent / len(dataset)
+        return spent / done
 
 
 def pillow(images: Sequence[Image], fixed: bool) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from time import perf_counter
 
@@ -14,19 +15,29 @@ PROC = Path("/proc")
 
 
 def disk_rate(
-    paths: Sequence[str | Path], pid: int, *, proc: Path = PROC, now: Callable[[], float] = perf_counter
+    paths: Sequence[str | Path],
+    pid: int,
+    most_seconds: float = inf,
+    *,
+    proc: Path = PROC,
+    now: Callable[[], float] = perf_counter,
 ) -> float | None:
     """Samples a second that one thread reads from the disk, one file after another; None where nothing is on a disk.
 
-    The files are put out of the page cache first. ``pid`` is this process.
+    The files are put out of the page cache first. ``pid`` is this process. Reads one file at least, and none after
+    ``most_seconds``.
     """
     evict(paths)
     before = disk_bytes([pid], proc=proc)
     start = now()
+    read = 0
     for path in paths:
         Path(path).read_bytes()
+        read += 1
+        if now() - start >= most_seconds:
+            break
     seconds = now() - start
-    return len(paths) / seconds if disk_bytes([pid], proc=proc) > before and seconds > 0 else None
+    return read / seconds if disk_bytes([pid], proc=proc) > before and seconds > 0 else None
 
 
 def copy_rate(batch_size: int, sample_bytes: int, device: torch.device, *, rounds: int = 20) -> float | None:

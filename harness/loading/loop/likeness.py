@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -18,10 +18,11 @@ in no larger share of its pixels. Decoders and resizers that are not bit-exact s
 crop or a swapped channel do not."""
 
 
-def unlike(expected: Iterable[Batch], got: Iterable[Batch]) -> str | None:
+def unlike(expected: Iterable[Batch], got: Iterable[Batch], about: Callable[[int], str] = lambda _: "") -> str | None:
     """What differs between two epochs of the same images under a recipe with nothing random; None where nothing does.
 
-    Order and batches may differ. Images are float [n, 3, height, width], normalised.
+    Order and batches may differ. Images are float [n, 3, height, width], normalised. ``about`` says what is known of a
+    sample whose pixels differ, its file for example.
     """
     wanted, seen = _by_id(expected), _by_id(got)
     if missing := sorted(wanted.keys() - seen.keys()):
@@ -35,7 +36,8 @@ def unlike(expected: Iterable[Batch], got: Iterable[Batch]) -> str | None:
         if label != other_label:
             return f"sample {number} has label {other_label}, not {label}"
         if (reason := _far(image, other)) is not None:
-            return f"sample {number}: {reason}"
+            known = about(number)
+            return f"sample {number}{f' ({known})' if known else ''}: {reason}"
     return None
 
 

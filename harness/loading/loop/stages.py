@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from time import perf_counter
 
@@ -19,19 +20,23 @@ from harness.model import Stage
 READ, DECODE, TRANSFORM, COLLATE = "read", "decode", "transform", "collate"
 
 
-def stages(images: Sequence[Image], batch_size: int, *, now: Callable[[], float] = perf_counter) -> tuple[Stage, ...]:
+def stages(
+    images: Sequence[Image], batch_size: int, most_seconds: float = inf, *, now: Callable[[], float] = perf_counter
+) -> tuple[Stage, ...]:
     """Seconds a sample of each stage of the DataLoader's way, one after the other on this thread alone.
 
+    Takes one sample at least, and begins none after ``most_seconds``.
     The files are read once before: what is timed is a warm page cache. Decoding with torchvision's decoder is timed in
     the same round on the same bytes, as ``decode_fastest``: the ceiling of what a core can decode here.
     """
-    for image in images:
-        Path(image.path).read_bytes()
     spent = dict.fromkeys((READ, DECODE, TRANSFORM, COLLATE), 0.0)
     fastest = 0.0
     transform = recipe.augmented()
     waiting: list[tuple[torch.Tensor, int, int]] = []
-    for place, image in enumerate(images):
+    done, over, last = 0, False, now() + most_seconds
+    while not over:
+        image = images[done]
+        Path(image.path).read_bytes()
         marks = [now()]
         content = Path(image.path).read_bytes()
         marks.append(now())
@@ -40,19 +45,21 @@ def stages(images: Sequence[Image], batch_size: int, *, now: Callable[[], float]
         marks.append(now())
         pixels = transform(picture)
         marks.append(now())
-        waiting.append((pixels, image.label, place))
+        waiting.append((pixels, image.label, done))
+        done += 1
         for name, begin, end in zip((READ, DECODE, TRANSFORM), marks, marks[1:], strict=False):
             spent[name] += end - begin
         begin = now()
         _decoded_fast(content)
         fastest += now() - begin
-        if len(waiting) == batch_size or place == len(images) - 1:
+        over = done == len(images) or now() >= last
+        if len(waiting) == batch_size or over:
             begin = now()
             default_collate(waiting)
             spent[COLLATE] += now() - begin
             waiting.clear()
-    found = [Stage(name, seconds / len(images)) for name, seconds in spent.items()]
-    return (*found, Stage("decode_fastest", fastest / len(images)))
+    found = [Stage(name, seconds / done) for name, seconds in spent.items()]
+    return (*found, Stage("decode_fastest", fastest / done))
 
 
 def _decoded_fast(content: bytes) -> object:

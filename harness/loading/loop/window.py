@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf
 from time import perf_counter
 
 from harness.loading.images.folder import DataError
@@ -31,46 +32,47 @@ def steady(
     discard: int,
     count: int,
     least_seconds: float = 0.0,
+    most_seconds: float = inf,
     settle: Callable[[], object] = lambda: None,
     meters: Callable[[], Meters] = Meters,
     now: Callable[[], float] = perf_counter,
 ) -> Lap:
     """Run the loop and time ``count`` batches after the first ``discard``, or a multiple that lasts ``least_seconds``.
 
+    ``most_seconds`` is how long all of it may take: the batch that is prepared then is the last, and there is one at
+    least. A lap that is cut off in that way counts from its beginning, the start of the workers included: batches that
+    were prepared before a window would make it look faster than it is, and there may be few others.
     ``settle`` waits until the device has nothing left to do: that belongs to the window. ``meters`` are read outside
     it. Raises DataError where the batches end before the window is closed.
     """
     iterator = iter(batches)
-    begin = now()
-    first_seconds = 0.0
-    for number in range(discard):
-        batch = _next(iterator, number, discard + count)
-        if not number:
-            first_seconds = now() - begin
+    opened = begun = meters()
+    start = begin = now()
+    waits: list[float] = []
+    sizes: list[int] = []
+    first = 0  # the first batch that counts
+    while not (cut := bool(waits) and now() - begin >= most_seconds):
+        if len(waits) == discard:
+            settle()
+            first, opened, start = discard, meters(), now()
+        asked = now()
+        batch = _next(iterator, len(waits), discard + count)
+        waits.append(now() - asked)
+        sizes.append(len(batch[1]))
         if step is not None:
             step(batch[0], batch[1])
+        # An image batch kept until the next one arrives would be a second batch in memory.
         del batch
-    settle()
-    opened = meters()
-    waits: list[float] = []
-    samples = 0
-    start = now()
-    while True:
-        for number in range(count):
-            asked = now()
-            batch = _next(iterator, discard + len(waits), discard + count)
-            waits.append(now() - asked)
-            samples += len(batch[1])
-            if step is not None:
-                step(batch[0], batch[1])
-            # An image batch kept until the next one arrives would be a second batch in memory.
-            del batch, number
-        if now() - start >= least_seconds:
+        timed = len(waits) - discard
+        if timed > 0 and timed % count == 0 and now() - start >= least_seconds:
             break
+    if cut:
+        first, opened, start = 0, begun, begin
     settle()
     seconds = now() - start
     closed = meters()
-    waits.sort()
+    first_seconds, samples = waits[0], sum(sizes[first:])
+    waits = sorted(waits[first:])
     return Lap(
         seconds / samples,
         samples,
@@ -82,6 +84,7 @@ def steady(
             "cpu_seconds": max(0.0, closed.cpu_seconds - opened.cpu_seconds) / samples,
             "disk_bytes": max(0, closed.disk_bytes - opened.disk_bytes) / samples,
         },
+        cut,
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 
@@ -22,14 +24,16 @@ def evict(paths: Iterable[str | Path]) -> None:
                 os.close(descriptor)
 
 
-def warm(paths: Iterable[str | Path], most_bytes: int) -> None:
-    """Read the files, so that the page cache has them: as many as fit into so many bytes."""
-    left = most_bytes
+def warm(
+    paths: Iterable[str | Path], most_bytes: int, seconds: float = inf, now: Callable[[], float] = time.monotonic
+) -> None:
+    """Read the files, so that the page cache has them: as many as fit into so many bytes, and so many seconds."""
+    left, end = most_bytes, now() + seconds
     for path in paths:
         with suppress(OSError), os.fdopen(_open(path), "rb", buffering=0) as file:
             while left > 0 and (chunk := file.read(1 << 20)):
                 left -= len(chunk)
-        if left <= 0:
+        if left <= 0 or now() >= end:
             break
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.model import Ranked, Tuned
+from harness.model import Certainty, Ranked, Tuned
 from harness.plural import counted
 from harness.report.header import machine_lines
 from harness.report.html.parts import (
@@ -27,18 +27,26 @@ from harness.report.html.parts import (
     without_empty,
 )
 from harness.report.html.run_page import machine_part
+from harness.report.tuning.certainty import HEADINGS, no_room, sureness
 from harness.report.tuning.terminal import advice, best, code, columns, fate, gains, parts
 from harness.report.words import duration, inert
 
 _WIDEST = 1000
+_ANSWERS = {Certainty.DECIDED: GOOD, Certainty.CLOSE: SAME, Certainty.PROVISIONAL: OPEN}
 _TONES = {"<- best": GOOD, "as good": SAME, "behind": BAD, "not settled": OPEN}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The best setting in words, what it gains and costs, its code; ``advice`` on what is left to gain."""
+    """The best setting in words, how sure that is, what it gains and costs, its code.
+
+    ``tone`` is how the words look: an answer that is not sure does not look like one that is. ``advice`` is on what is
+    left to gain.
+    """
 
     best: str
+    tone: str
+    sureness: tuple[str, ...]
     gains: tuple[str, ...]
     code: str
     advice: str
@@ -58,7 +66,7 @@ def tuned_page(tuned: Tuned, environment: Mapping[str, Any], resolution: str, na
         f"Tuning {inert(name, 80)}".strip(),
         tuple(facts),
         tuple(_parts(tuned, environment, resolution)),
-        tuple(inert(note) for note in tuned.notes),
+        tuple(inert(note, 2000) for note in (*map(no_room, tuned.left_out), *tuned.notes)),
         "" if tuned.answer is not None else "No setting finished a lap; why is listed below.",
         inert(name, 200),
     )
@@ -76,10 +84,12 @@ def _parts(tuned: Tuned, environment: Mapping[str, Any], resolution: str) -> Ite
             else None
         )
         told = Answer(
-            best(tuned, answer), tuple(gains(tuned, answer)), code(tuned, answer),
-            advice(headspace) if headspace else "", where,
+            best(tuned, answer), _ANSWERS[tuned.certainty],
+            tuple(inert(said, 2000) for said in sureness(tuned, answer)),
+            tuple(gains(tuned, answer)), code(tuned, answer), advice(headspace) if headspace else "", where,
         )  # fmt: skip
-        yield Part("answer", "The best setting here", "answer.html", told)
+        heading = HEADINGS[tuned.certainty]
+        yield Part("answer", heading[0].upper() + heading[1:], "answer.html", told)
     if tuned.ranked:
         yield Part("settings", "Settings, the fastest first", "table.html", _table(tuned))
     if figures := tuned_curves(tuned):

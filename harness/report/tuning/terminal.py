@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.compare.headspace import worth_a_look
-from harness.model import LOADER_KINDS, Headspace, Part, Ranked, Setting, Tuned
+from harness.model import LOADER_KINDS, Certainty, Headspace, Part, Ranked, Setting, Tuned
 from harness.plural import counted
 from harness.report.page import Page, grid
+from harness.report.tuning.certainty import HEADINGS, no_room, sureness
 from harness.report.tuning.code import snippet
 from harness.report.tuning.costs import of_an_epoch, of_kinds
 from harness.report.words import digits, duration, inert, quantity
@@ -18,12 +19,15 @@ from harness.report.words import digits, duration, inert, quantity
 WIDE = 100
 """Columns from which the table has all there is."""
 
+STYLES = {Certainty.DECIDED: "bold green", Certainty.CLOSE: "bold cyan", Certainty.PROVISIONAL: "bold yellow"}
+
 CEILINGS = {
-    "decode": "the fastest decoder here decodes on one core",
-    "disk": "the disk gives, one file after another,",
-    "copy": "copying to the device allows",
-    "alone": "the loader alone, without the step, delivers",
+    "decode": "one core decodes with the fastest decoder here",
+    "disk": "one thread reads from the disk",
+    "copy": "copies to the device allow",
+    "alone": "the loader delivers without the step",
 }
+"""What else is known of rates. None of them bounds the loop: it has several cores, and files that are in memory."""
 
 PARTS = {
     Part.STEP: "the step itself",
@@ -52,6 +56,8 @@ def show_tuned(tuned: Tuned, console: Console) -> None:
             page.print(page.text(""), page.text("the best of each kind, looked at by itself", "bold"))
             page.print(kinds, indent=2)
     _out(page, tuned)
+    for left_out in tuned.left_out:
+        page.print(page.text(f"note: {inert(no_room(left_out), 2000)}", "yellow"))
     for note in tuned.notes:
         page.print(page.text(f"note: {inert(note)}", "yellow"))
     where = f"{counted(tuned.images, 'image')} of {inert(tuned.data)}, step {inert(tuned.step)}, {tuned.device}"
@@ -144,9 +150,11 @@ def columns(tuned: Tuned, width: int) -> dict[str, Callable[[Ranked], str]]:
 
 
 def _answer(page: Page, tuned: Tuned, answer: Ranked) -> None:
-    page.print(page.text(f"best setting here: {best(tuned, answer)}", "bold green"), page.text(""))
+    style = STYLES[tuned.certainty]
+    page.print(page.text(f"{HEADINGS[tuned.certainty]}: {best(tuned, answer)}", style), page.text(""))
     page.print(page.text(code(tuned, answer)), indent=4)
     page.print(page.text(""), page.text("; ".join(gains(tuned, answer))))
+    page.print(page.text(""), *(page.text(inert(sentence, 2000)) for sentence in sureness(tuned, answer)))
 
 
 def _headspace(page: Page, found: Headspace) -> None:
@@ -170,7 +178,7 @@ def _one_core(page: Page, tuned: Tuned) -> None:
     rate = 1 / answer.seconds if answer else 0.0
     for name, told in CEILINGS.items():
         if (most := tuned.ceilings.get(name)) and rate:
-            page.print(page.text(f"{told} {digits(most)} samples/s; this loop runs at {rate / most:.0%} of that"))
+            page.print(page.text(f"{told} {digits(most)} samples/s; this loop takes {digits(rate)}"))
 
 
 def _table(page: Page, tuned: Tuned) -> Table:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from harness.archive import Entry, find, open_entry
 from harness.invoked import advised
-from harness.model import Status, Tuned
+from harness.model import Certainty, Status, Tuned
 from harness.plural import counted
 from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain
 from harness.run.saved.writing import FORMS, as_json, check_forms, console, write_forms
@@ -146,7 +146,7 @@ def _tuning(run: Run, options: argparse.Namespace) -> int:
         save_page(tuned_page(tuned, run.environment, selftest_of(run), run.folder.name), path)
 
     write_forms(options, {"json": lambda: as_json(document_of(tuned))}, {"html": page})
-    return OK if tuned.answer is not None else CANNOT_JUDGE
+    return OK if tuned.answer is not None and tuned.certainty is not Certainty.PROVISIONAL else CANNOT_JUDGE
 
 
 def tuned_in(run: Run) -> Tuned:

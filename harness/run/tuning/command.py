@@ -4,59 +4,86 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any, NoReturn
 
 from harness import launch
 from harness.compare.race import RaceRule
+from harness.invoked import advised
 from harness.launch import LaunchError
 from harness.loading.images import recipe
+from harness.loading.images.folder import DataError, Oddities, check_folder, oddities
 from harness.loading.machine.cores import usable_cores, worker_counts
 from harness.loading.machine.limits import this_machine, worker_cap
-from harness.model import LOADER_KINDS, Setting
+from harness.model import LOADER_KINDS, Certainty, LeftOut, Setting, Tuned
 from harness.plural import counted
+from harness.processes import temporary_folder
 from harness.report.plain import document_of
 from harness.report.tuning import Progress, show_tuned
+from harness.report.tuning.certainty import no_room
 from harness.run import output
 from harness.run.configuration import share
 from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError, hertz, seconds
+from harness.run.tuning.asked import BUDGET, Asked
+from harness.run.tuning.budget import Budget
 from harness.run.tuning.race import PREFETCH, Axes
-from harness.run.tuning.tune import Asked, tune
+from harness.run.tuning.tune import tune
 from harness.store import StoreError, new_run_folder, write_tuned
-
-BUDGET = 300.0
-"""Seconds a tuning may take where nobody says how long."""
 
 KINDS = ("dataloader", "tensors", "uint8", "dali", "dali_gpu")
 """Kinds that race where nobody names any."""
+
+NEEDED = ("torch", "torchvision", "PIL", "numpy")
+"""Modules that another interpreter must have for its loaders to race; the rest is lent."""
+
+ODDITIES = 5.0
+"""Seconds in which classes without images are looked for."""
 
 SAMPLE_VALUES = 3 * recipe.SIZE**2
 """Colour values of a sample in a batch."""
 
 
-def hold(options: argparse.Namespace) -> int:
-    """Tune, show, save: 0 there is an answer, 2 usage or tool error, 3 no setting finished a lap."""
+def hold(options: argparse.Namespace, typed: Sequence[str] = ("tune",)) -> int:
+    """Tune, show, save: 0 there is an answer, 2 usage or tool error, 3 the answer is provisional, or there is none."""
+    start = time.monotonic()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        asked = _asked(options)
+        asked = _asked(options, start)
+        workers = _numbers(options.workers, "--workers", 0) if options.workers else None
+        odd = oddities(asked.data, ODDITIES) if asked.data is not None else Oddities()
         folder = new_run_folder(options.results, datetime.now(UTC).astimezone())
         console = output.console()
-        workers = _numbers(options.workers, "--workers", 0) if options.workers else None
-        with Progress(console) as screen:
+        with ExitStack() as stack:
+            screen = stack.enter_context(Progress(console))
+            for note in (notes := noted(odd)):
+                screen.note(note)
+            if options.python:
+                lent = stack.enter_context(temporary_folder())
+                asked = replace(asked, lent=launch.lend(Path(lent) / "lent"))
             tuned = tune(asked, folder, screen, lambda told, asked: axes_of(told, asked, workers))
+        tuned = replace(
+            tuned, notes=(*notes, *tuned.notes), decide=again(typed, tuned) if tuned.needs > tuned.budget else ""
+        )
         content = json.dumps(document_of(tuned), indent=1, allow_nan=False)
         write_tuned(folder, content)
         if options.json is not None:
             _write(options.json, content)
         show_tuned(tuned, console)
         console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
-        return OK if tuned.answer is not None else CANNOT_JUDGE
+        return status_of(tuned)
+    except DataError as error:
+        return _complain(f"--data: {error}", TOOL_ERROR)
     except (UsageError, LaunchError, StoreError) as error:
         return _complain(error, TOOL_ERROR)
     except CrewError as error:
@@ -66,8 +93,48 @@ def hold(options: argparse.Namespace) -> int:
         return INTERRUPTED
 
 
-def axes_of(introduced: Mapping[str, Any], asked: Asked, workers: tuple[int, ...] | None = None) -> Axes:
-    """The grid for this machine: kinds that are here, worker counts up to what it can carry. Raises UsageError.
+def status_of(tuned: Tuned) -> int:
+    """The exit status of a tuning: 0 there is an answer, 3 it is provisional or there is none."""
+    return OK if tuned.answer is not None and tuned.certainty is not Certainty.PROVISIONAL else CANNOT_JUDGE
+
+
+def again(typed: Sequence[str], tuned: Tuned) -> str:
+    """The command as it was typed, with a budget in which everything has time."""
+    kept: list[str] = []
+    words = iter(typed)
+    for word in words:
+        if word == "--budget":
+            next(words, None)
+        elif not word.startswith("--budget="):
+            kept.append(word)
+    minutes = max(1, ceil(tuned.needs / 60))
+    return advised(shlex.join([*kept, "--budget", f"{minutes}m"]))
+
+
+def noted(odd: Oddities) -> tuple[str, ...]:
+    """What people should know about their folder before anything runs."""
+    notes = []
+    if odd.empty:
+        notes.append(
+            f"{counted(len(odd.empty), 'class folder')} without images: {_few(odd.empty)}; classes keep the numbers "
+            "that ImageFolder(allow_empty=True) gives them, and without that option ImageFolder refuses the folder"
+        )
+    if odd.hidden:
+        notes.append(
+            f"hidden folders are no classes: {_few(odd.hidden)}; ImageFolder would number them too: move them away"
+        )
+    return tuple(notes)
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def axes_of(
+    introduced: Mapping[str, Any], asked: Asked, workers: tuple[int, ...] | None = None
+) -> tuple[Axes, tuple[LeftOut, ...]]:
+    """The grid for this machine: kinds that are here, worker counts up to what it can carry; what it cannot. Raises
+    UsageError where it can carry nothing.
 
     Counts that were asked for (``workers``) are bound by memory alone: more workers than the cores can feed are slow,
     not wrong.
@@ -80,7 +147,7 @@ def axes_of(introduced: Mapping[str, Any], asked: Asked, workers: tuple[int, ...
     if not any(own.values()):
         raise UsageError(f"{', '.join(here)}: at least one thread is needed, and --workers names none")
     machine = this_machine()
-    reasons: dict[int, str] = {}
+    refused: dict[tuple[str, str], dict[str, None]] = {}
 
     def fits(setting: Setting) -> bool:
         kind = LOADER_KINDS[setting.kind]
@@ -91,7 +158,7 @@ def axes_of(introduced: Mapping[str, Any], asked: Asked, workers: tuple[int, ...
         cap = worker_cap(setting.batch_size * SAMPLE_VALUES * kind.value_bytes, setting.prefetch, machine=machine)
         for limit in cap.limits:
             if setting.workers > limit.most and not (workers and limit.name == "cores"):
-                reasons.setdefault(setting.workers, limit.sentence)
+                refused.setdefault((limit.name, limit.sentence), {})[setting.name] = None
                 return False
         return True
 
@@ -102,10 +169,11 @@ def axes_of(introduced: Mapping[str, Any], asked: Asked, workers: tuple[int, ...
         cores=cores,
         fits=fits,
     )
-    if not axes.grid():
-        told = "; ".join(f"{counted(count, 'worker')}: {why}" for count, why in reasons.items())
-        raise UsageError(f"no setting fits into this machine ({told}): ask for fewer workers or a smaller --batch-size")
-    return axes
+    there_is = axes.grid()
+    left_out = tuple(LeftOut(limit, sentence, tuple(names)) for (limit, sentence), names in refused.items())
+    if not there_is:
+        raise UsageError(f"no setting fits into this machine: {'; '.join(no_room(each) for each in left_out)}")
+    return axes, left_out
 
 
 def _kinds_here(wanted: Sequence[str], introduced: Mapping[str, Any]) -> list[str]:
@@ -116,19 +184,14 @@ def _kinds_here(wanted: Sequence[str], introduced: Mapping[str, Any]) -> list[st
     return here
 
 
-def _asked(options: argparse.Namespace) -> Asked:
+def _asked(options: argparse.Namespace, start: float) -> Asked:
     data: Path | None = options.data
     if data is not None:
-        from harness.loading.images.folder import DataError, check_folder
-
-        try:
-            check_folder(data)
-        except DataError as error:
-            raise UsageError(f"--data: {error}") from error
+        check_folder(data)
     kinds = tuple(word for part in options.kinds for word in part.split(",") if word)
     if unknown := [kind for kind in kinds if kind not in LOADER_KINDS]:
         raise UsageError(f"--kinds {','.join(unknown)}: there are {', '.join(LOADER_KINDS)}")
-    python = launch.check_interpreter(options.python) if options.python else sys.executable
+    python = launch.check_interpreter(options.python, NEEDED) if options.python else sys.executable
     margin = share(options.margin) if options.margin else RaceRule().margin
     return Asked(
         data=data.resolve() if data else None,
@@ -136,7 +199,7 @@ def _asked(options: argparse.Namespace) -> Asked:
         device=options.device,
         batch_sizes=_numbers(options.batch_size, "--batch-size", 1),
         kinds=kinds,
-        seconds=seconds(options.budget) if options.budget else BUDGET,
+        budget=Budget.of(seconds(options.budget) if options.budget else BUDGET, start),
         rule=RaceRule(margin=margin),
         python=python,
         watch=hertz(options.watch),
@@ -164,6 +227,6 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _complain(error: Exception, status: int) -> int:
-    print(f"harness: {error}", file=sys.stderr)
+def _complain(error: object, status: int) -> int:
+    output.complain(error)
     return status

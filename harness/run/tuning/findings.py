@@ -10,8 +10,9 @@ from random import Random
 from statistics import median
 
 from harness.compare.headspace import headspace
-from harness.model import LOADER_KINDS, EpochCost, Feed, Headspace, Ranked, Setting, Stage
-from harness.run.tuning.lanes import LaneError, Lanes
+from harness.model import LOADER_KINDS, EpochCost, Feed, Headspace, Lap, Ranked, Setting, Stage, Undone
+from harness.run.tuning.budget import Budget
+from harness.run.tuning.lanes import LaneError, Lanes, OutOfTime
 from harness.run.tuning.track import Track
 
 ALONE, LOOP = "tune::alone", "tune::loop"
@@ -25,6 +26,15 @@ FEWEST_BLOCKS = 3
 
 ROUNDS = 3
 """Times that a kind is held against one core."""
+
+ONE_CORE, STAGES, CEILINGS = 3.0, 5.0, 5.0
+"""Seconds that one core decodes, that its time is taken apart, and that files are read from the disk, at the most."""
+
+SHORT_TAKES = 0.7
+"""The share of a lap's time that one with a short window takes."""
+
+SURVEY = 2.0
+"""How many laps a look at a setting between epochs takes: five epochs begin for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,46 +78,55 @@ class Found:
 
 
 class Findings:
-    """Asks a track; ``tell`` hears what is being done, ``left`` says how many seconds there are, ``notes`` grow.
+    """Asks a track; ``tell`` hears what is being done, ``budget`` is what there is time for, ``notes`` grow.
 
-    Each lap is held inside ``watched``, which is told what is measured, and for which time.
+    ``took`` says how many seconds a lap of a setting takes. Each lap is held inside ``watched``, which is told what is
+    measured, and for which time. Parts for which there is no time are left out, and are in ``undone``.
     """
 
     def __init__(
         self,
         track: Track,
         tell: Callable[[str], None],
-        left: Callable[[], float],
+        budget: Budget,
         notes: list[str],
+        took: Callable[[Setting], float] = lambda _: 0.0,
         watched: Callable[[str, int], AbstractContextManager[object]] = lambda *_: nullcontext(),
     ) -> None:
         self._track = track
         self._tell = tell
-        self._left = left
+        self._budget = budget
         self._notes = notes
+        self._took = took
         self._watched = watched
+        self.undone: dict[Undone, None] = {}
 
     def about(self, answer: Setting, best: Sequence[Setting], cores: int, *, step: bool, copies: bool) -> Found:
-        """All that there is to find out, of the answer and of the ``best`` of each kind.
+        """All that there is to find out, of the answer and of the ``best`` of each kind; what matters most comes first.
 
         The loop is taken apart where there is a ``step`` in it, with copies to a device where there are such.
         """
-        stages = self._stages(answer.batch_size)
-        rates, alone = self.against_one_core(best, cores)
-        ceilings = rates | self._ceilings(answer)
-        for stage in stages:
-            if stage.name == "decode_fastest":
-                ceilings["decode"] = 1 / stage.seconds
-        headspace = None
+        found = Found(samples=self.epoch_samples())
+        ceilings: dict[str, float] = {}
         if step:
             headspace, rate = self.taken_apart(answer, copies=copies)
             ceilings |= {"alone": rate} if rate else {}
-        return Found(headspace, stages, ceilings, alone, self.surveys(answer, best), self.epoch_samples())
+            found = replace(found, headspace=headspace)
+        surveys = self.surveys(answer, [answer])
+        stages = self._stages(answer.batch_size)
+        for stage in stages:
+            if stage.name == "decode_fastest":
+                ceilings["decode"] = 1 / stage.seconds
+        others = [setting for setting in best if setting != answer]
+        rates, alone = self.against_one_core([answer, *others], cores)
+        ceilings |= rates | self._ceilings(answer)
+        surveys |= self.surveys(answer, others)
+        return replace(found, stages=stages, ceilings=ceilings, alone=alone, surveys=surveys)
 
     def against_one_core(self, best: Sequence[Setting], cores: int) -> tuple[dict[str, float], dict[str, Alone]]:
         """What one core decodes and transforms, in samples a second by kind; what the best of each makes of all cores.
 
-        The two are measured in turns.
+        The two are measured in turns, as often as there is time for.
         """
         rates: dict[str, float] = {}
         found: dict[str, Alone] = {}
@@ -116,66 +135,91 @@ class Findings:
             alone: list[float] = []
             try:
                 for number in range(ROUNDS):
+                    if not self._room(ONE_CORE + self._took(setting)):
+                        self.undone[Undone.CORES] = None
+                        break
                     self._tell(f"one core against {setting.kind}, {number + 1} of {ROUNDS}")
-                    own.append(self._track.ask(partial(Lanes.one_core, setting=setting, seed=number, count=4)))
+                    one = partial(Lanes.one_core, setting=setting, seed=number, count=4, most_seconds=ONE_CORE)
+                    seconds = self._track.ask(one)
                     with self._watched(f"{ALONE}[{setting.name}]", number + 1):
-                        alone.append(self._track.lap(setting, Feed.WARM, seed=number, alone=True).seconds)
+                        alone.append(self._lap(setting, Feed.WARM, number, alone=True).seconds)
+                    own.append(seconds)
+            except OutOfTime:
+                self.undone[Undone.CORES] = None
             except LaneError as error:
                 self._notes.append(f"no ceiling of {setting.kind}: {error}")
                 continue
-            rates[setting.kind] = 1 / median(own)
-            share = median(one / all_ / cores for one, all_ in zip(own, alone, strict=True))
-            found[setting.name] = Alone(median(alone), share)
+            if own:
+                rates[setting.kind] = 1 / median(own)
+                share = median(one / all_ / cores for one, all_ in zip(own, alone, strict=True))
+                found[setting.name] = Alone(median(alone), share)
         return rates, found
 
-    def surveys(self, answer: Setting, best: Sequence[Setting]) -> dict[str, dict[str, float]]:
-        """Readings of the best of each kind by itself, by the setting's name; the answer's first, the others' in time.
+    def surveys(self, answer: Setting, settings: Sequence[Setting]) -> dict[str, dict[str, float]]:
+        """Readings of settings by themselves, by their names.
 
         The answer's have ``persistent_gap_seconds`` too, where it has worker processes.
         """
         found: dict[str, dict[str, float]] = {}
-        for setting in [answer, *(each for each in best if each != answer)]:
-            if setting != answer and self._left() <= 0:
-                break
-            self._tell(f"looking at {setting.kind} alone, and between epochs")
+        for setting in settings:
+            part = Undone.EPOCHS if setting == answer else Undone.OTHERS
             pipeline = LOADER_KINDS[setting.kind].threads
+            starts = self._track.start_seconds if pipeline else 0.0
+            if not self._room(SURVEY * self._took(setting) + starts):
+                self.undone[part] = None
+                continue
+            self._tell(f"looking at {setting.kind} alone, and between epochs")
             if pipeline:
                 # Memory that another pipeline's library keeps would be found there, and not taken from the device.
                 self._track.fresh()
             try:
                 readings = self._track.ask(partial(Lanes.survey, setting=setting, seed=0, persistent=False))
+                found[setting.name] = readings
                 if readings["threads_left"] or readings["processes_left"]:
                     self._track.fresh()
                 if setting == answer and setting.workers and not pipeline:
                     living = self._track.ask(partial(Lanes.survey, setting=setting, seed=0, persistent=True))
                     readings["persistent_gap_seconds"] = living["epoch_gap_seconds"]
+            except OutOfTime:
+                self.undone[part] = None
             except LaneError as error:
                 self._notes.append(f"{setting.kind} was not looked at between epochs: {error}")
-                continue
-            found[setting.name] = readings
         return found
 
     def _stages(self, batch_size: int) -> tuple[Stage, ...]:
+        if not self._room(STAGES):
+            self.undone[Undone.STAGES] = None
+            return ()
         try:
-            return self._track.ask(partial(Lanes.stages, seed=0, count=256, batch_size=batch_size))
+            asked = partial(Lanes.stages, seed=0, count=256, batch_size=batch_size, most_seconds=STAGES)
+            return self._track.ask(asked)
+        except OutOfTime:
+            self.undone[Undone.STAGES] = None
         except LaneError as error:
             self._notes.append(f"one core's time was not taken apart: {error}")
-            return ()
+        return ()
 
     def _ceilings(self, answer: Setting) -> dict[str, float]:
+        if not self._room(CEILINGS):
+            self.undone[Undone.CEILINGS] = None
+            return {}
         try:
-            return self._track.ask(partial(Lanes.ceilings, setting=answer))
+            return self._track.ask(partial(Lanes.ceilings, setting=answer, most_seconds=CEILINGS))
+        except OutOfTime:
+            self.undone[Undone.CEILINGS] = None
         except LaneError as error:
             self._notes.append(f"no ceilings of the disk and the copy: {error}")
-            return {}
+        return {}
 
     def epoch_samples(self) -> int | None:
         """The images that there are in all; None where nobody could count them."""
         try:
             return self._track.ask(Lanes.epoch_samples)
+        except OutOfTime:
+            self.undone[Undone.EPOCHS] = None
         except LaneError as error:
             self._notes.append(f"the images were not counted: {error}")
-            return None
+        return None
 
     def taken_apart(self, answer: Setting, *, copies: bool) -> tuple[Headspace | None, float]:
         """The loop fed with nothing, with copies, with the loader and with a cold cache, in blocks of random order.
@@ -186,29 +230,54 @@ class Findings:
         blocks: list[dict[Feed, float]] = []
         rates: list[float] = []
         cold = 0.0
-        self._track.fresh()
+        # Two laps draw on the loader in front of the step, a third on the loader alone.
+        a_block = 3 * self._took(answer)
+        if short := not self._room(FEWEST_BLOCKS * a_block):
+            a_block *= SHORT_TAKES
+        if not self._room(FEWEST_BLOCKS * a_block):
+            self.undone[Undone.LOOP] = None
+            return None, 0.0
         for number in range(BLOCKS):
-            if number >= FEWEST_BLOCKS and self._left() <= 0:
+            if number >= FEWEST_BLOCKS and not self._room(a_block):
                 self._notes.append("the time budget was used up while the loop was taken apart: its bounds are wide")
                 break
-            self._track.heat([answer])
+            start = self._budget.now()
+            self._track.heat([answer], self._budget.left())
             block = {}
             try:
                 for feed in Random(number).sample(feeds, len(feeds)):
                     self._tell(f"taking the loop apart, {number + 1} of {BLOCKS}: {feed}")
                     with self._watched(f"{LOOP}[{feed}]", number + 1):
-                        lap = self._track.lap(answer, feed, seed=number)
+                        lap = self._lap(answer, feed, number, short=short)
                     block[feed] = lap.seconds
                     cold += lap.readings.get("disk_bytes", 0.0) if feed is Feed.COLD else 0.0
                 with self._watched(f"{LOOP}[alone]", number + 1):
-                    rates.append(1 / self._track.lap(answer, Feed.WARM, seed=number, alone=True).seconds)
+                    rates.append(1 / self._lap(answer, Feed.WARM, number, alone=True, short=short).seconds)
+            except OutOfTime:
+                break
             except LaneError as error:
                 self._notes.append(f"the loop could not be taken apart: {error}")
                 return None, median(rates) if rates else 0.0
             blocks.append(block)
+            a_block = max(a_block, self._budget.now() - start)
+        if len(blocks) < FEWEST_BLOCKS:
+            self.undone[Undone.LOOP] = None
+            return None, median(rates) if rates else 0.0
         if not cold:
             blocks = [{feed: seconds for feed, seconds in block.items() if feed is not Feed.COLD} for block in blocks]
         return headspace(blocks), median(rates)
+
+    def _lap(self, setting: Setting, feed: Feed, seed: int, *, alone: bool = False, short: bool = False) -> Lap:
+        """A whole lap. Raises OutOfTime where there is only time for a part of one, and what a track raises."""
+        most = max(0.0, self._budget.left())
+        lap = self._track.lap(setting, feed, seed=seed, most_seconds=most, alone=alone, short=short)
+        if lap.cut:
+            raise OutOfTime("time was up in the middle of a lap")
+        return lap
+
+    def _room(self, seconds: float) -> bool:
+        """Whether there is time for something that takes so long."""
+        return self._budget.left() > seconds
 
 
 def begin(ranked: Ranked, gap: float) -> float:

@@ -1,14 +1,16 @@
 """Lanes: the processes that run laps, started afresh for every heat and stopped while another one is asked.
 
 What forks and what has threads of its own live apart: a fork takes no threads along, and one that holds a lock is
-held for ever.
+held for ever. No answer is waited for longer than there is time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,8 @@ from harness.processes import Guard, LiveProcess
 START_LIMIT = 180.0
 """Seconds in which a lane must have imported torch and found the images."""
 
-LAP_LIMIT = 180.0
-"""Seconds that one question may take."""
+LAP_LIMIT = 600.0
+"""Seconds that one question may take, where nothing is known to take longer."""
 
 
 class LaneError(Exception):
@@ -35,17 +37,34 @@ class LaneError(Exception):
         self.file = file
 
 
+class OutOfTime(LaneError):
+    """There is no time for a question, or none was left while it was answered. Nobody is to blame."""
+
+
 class Lanes:
     """The lanes of one heat. Use as a context manager: nothing outlives it.
 
-    ``plan`` is what each lane is told first: data, device, step.
+    ``plan`` is what each lane is told first: data, device, step. ``lent`` is what `launch.lend` made for a foreign
+    interpreter. ``left`` says how many seconds there are; ``limit`` is how many of them one question may take.
+    ``start_seconds`` is how long it took to start the last lane; None before the first.
     """
 
-    def __init__(self, python: str, plan: Mapping[str, Any], log: Path, *, lent: Path | None = None) -> None:
+    def __init__(
+        self,
+        python: str,
+        plan: Mapping[str, Any],
+        log: Path,
+        *,
+        lent: Path | None = None,
+        left: Callable[[], float] = lambda: inf,
+    ) -> None:
         self._python = python
         self._plan = plan
         self._log = log
         self._lent = lent
+        self._left = left
+        self.limit = LAP_LIMIT
+        self.start_seconds: float | None = None
         self._stack = ExitStack()
         self._seats: dict[bool, Seat] = {}
 
@@ -61,19 +80,38 @@ class Lanes:
 
         Whatever goes wrong here is told to who asks next.
         """
-        started = {apart: self._launch() for apart in {_apart(kind) for kind in kinds} - self._seats.keys()}
-        for apart, process in started.items():
+        wanted = {_apart(kind) for kind in kinds} - self._seats.keys()
+        started = {apart: (self._launch(), time.monotonic()) for apart in wanted if self._left() > 0}
+        for apart, (process, at) in started.items():
             with suppress(SeatError, TimeoutError):
-                self._open(apart, process)
+                self._open(apart, process, at)
 
     def introduce(self) -> dict[str, Any]:
-        """What a lane says of the machine, the images and the kinds. Raises LaneError."""
+        """What a lane says of the machine, the images and the kinds. Raises LaneError, as all questions do."""
         return self._ask(False, "introduce")
 
+    def examine(self, seconds: float) -> dict[str, str]:
+        """The images that cannot be decoded, of those that were looked at in so many seconds, with the reasons."""
+        return {str(file): str(why) for file, why in self._ask(False, "examine", seconds=seconds)["damaged"].items()}
+
+    def leave_out(self, files: Iterable[str]) -> None:
+        """Do without these images from now on, in the lanes that are open."""
+        gone = list(files)
+        for apart in list(self._seats):
+            self._ask(apart, "leave out", files=gone)
+
     def lap(
-        self, setting: Setting, feed: Feed, *, seed: int, count: int, least_seconds: float, alone: bool = False
+        self,
+        setting: Setting,
+        feed: Feed,
+        *,
+        seed: int,
+        count: int,
+        least_seconds: float,
+        most_seconds: float = inf,
+        alone: bool = False,
     ) -> Lap:
-        """One lap, of the loop or of the loader ``alone``. Raises LaneError."""
+        """One lap, of the loop or of the loader ``alone``."""
         found = self._ask(
             _apart(setting.kind),
             "lap",
@@ -82,50 +120,63 @@ class Lanes:
             seed=seed,
             count=count,
             least_seconds=least_seconds,
+            most_seconds=_finite(most_seconds),
             alone=alone,
         )
-        return Lap(float(found["seconds"]), int(found["samples"]), dict(found["readings"]))
+        return Lap(float(found["seconds"]), int(found["samples"]), dict(found["readings"]), bool(found["cut"]))
 
-    def unlike(self, setting: Setting) -> str | None:
-        """What a kind delivers otherwise than the plain loader; None where it does not. Raises LaneError."""
-        found = self._ask(_apart(setting.kind), "check", setting=asdict(setting))["unlike"]
+    def unlike(self, setting: Setting, *, seconds: float = inf) -> str | None:
+        """What a kind delivers otherwise than the plain loader; None where it does not.
+
+        ``seconds`` is how long it may look for images that are stored in different ways.
+        """
+        asked = {"setting": asdict(setting), "seconds": _finite(seconds)}
+        found = self._ask(_apart(setting.kind), "check", **asked)["unlike"]
         return None if found is None else str(found)
 
-    def one_core(self, setting: Setting, *, seed: int, count: int) -> float:
-        """Seconds a sample on one core. Raises LaneError."""
-        apart = _apart(setting.kind)
-        return float(self._ask(apart, "one core", setting=asdict(setting), seed=seed, count=count)["seconds"])
+    def one_core(self, setting: Setting, *, seed: int, count: int, most_seconds: float = inf) -> float:
+        """Seconds a sample on one core."""
+        asked = {"setting": asdict(setting), "seed": seed, "count": count, "most_seconds": _finite(most_seconds)}
+        return float(self._ask(_apart(setting.kind), "one core", **asked)["seconds"])
 
-    def ceilings(self, setting: Setting) -> dict[str, float]:
-        """Samples a second that the disk and the copy allow; nothing where there is neither. Raises LaneError."""
-        return {
-            name: float(rate) for name, rate in self._ask(False, "ceilings", setting=asdict(setting))["rates"].items()
-        }
+    def ceilings(self, setting: Setting, *, most_seconds: float = inf) -> dict[str, float]:
+        """Samples a second that the disk and the copy allow; nothing where there is neither."""
+        asked = {"setting": asdict(setting), "most_seconds": _finite(most_seconds)}
+        return {name: float(rate) for name, rate in self._ask(False, "ceilings", **asked)["rates"].items()}
 
     def epoch_samples(self) -> int:
-        """The images that there are in all. Raises LaneError."""
+        """The images that there are in all."""
         return int(self._ask(False, "epoch samples")["samples"])
 
     def survey(self, setting: Setting, *, seed: int, persistent: bool) -> dict[str, float]:
-        """What a loader costs beside the time of its batches, in epochs without a step. Raises LaneError."""
-        apart = _apart(setting.kind)
+        """What a loader costs beside the time of its batches, in epochs without a step."""
         asked = {"setting": asdict(setting), "seed": seed, "persistent": persistent}
-        return {name: float(value) for name, value in self._ask(apart, "survey", **asked)["readings"].items()}
+        readings = self._ask(_apart(setting.kind), "survey", **asked)["readings"]
+        return {name: float(value) for name, value in readings.items()}
 
-    def stages(self, *, seed: int, count: int, batch_size: int) -> tuple[Stage, ...]:
-        """Where the time goes on one core. Raises LaneError."""
-        found = self._ask(False, "stages", seed=seed, count=count, batch_size=batch_size)["stages"]
-        return tuple(Stage(**stage) for stage in found)
+    def stages(self, *, seed: int, count: int, batch_size: int, most_seconds: float = inf) -> tuple[Stage, ...]:
+        """Where the time goes on one core."""
+        asked = {"seed": seed, "count": count, "batch_size": batch_size, "most_seconds": _finite(most_seconds)}
+        return tuple(Stage(**stage) for stage in self._ask(False, "stages", **asked)["stages"])
 
     def _ask(self, apart: bool, what: str, **details: Any) -> dict[str, Any]:
+        if self._left() <= 0:
+            raise OutOfTime("no time was left")
         try:
-            seat = self._seats.get(apart) or self._open(apart, self._launch())
+            seat = self._seats.get(apart) or self._open(apart, self._launch(), time.monotonic())
+            seat.timeout = self._within(self.limit)
             return seat.ask(do=what, **details)
         except (SeatError, TimeoutError) as error:
             # One that has ended is started again for the next question.
             if (ended := self._seats.get(apart)) is not None and ended.ended:
                 del self._seats[apart]
+            if isinstance(error, TimeoutError) and self._left() <= 0:
+                raise OutOfTime("no time was left") from None
             raise LaneError(str(error), getattr(error, "file", None)) from None
+
+    def _within(self, seconds: float) -> float:
+        """So many seconds, or those that are left."""
+        return min(seconds, max(0.0, self._left()))
 
     def _launch(self) -> LiveProcess:
         process = LiveProcess(
@@ -137,13 +188,13 @@ class Lanes:
         self._stack.callback(process.end)
         return process
 
-    def _open(self, apart: bool, process: LiveProcess) -> Seat:
+    def _open(self, apart: bool, process: LiveProcess, launched: float) -> Seat:
         folder = self._guard.folder
         place = folder / f"lane-{len(list(folder.glob('lane-*.log')))}"
         place.with_suffix(".log").symlink_to(self._log.resolve())
-        seat = Seat("a lane", process, place, START_LIMIT)
+        seat = Seat("a lane", process, place, self._within(START_LIMIT))
         seat.ask(**self._plan)
-        seat.timeout = LAP_LIMIT
+        self.start_seconds = time.monotonic() - launched
         self._seats[apart] = seat
         return seat
 
@@ -151,3 +202,8 @@ class Lanes:
 def _apart(kind: str) -> bool:
     """Whether a kind lives in a process of its own, where nothing is forked."""
     return LOADER_KINDS[kind].threads
+
+
+def _finite(seconds: float) -> float | None:
+    """As messages have it: None for no bound."""
+    return None if seconds == inf else seconds

@@ -2,6 +2,7 @@
 
 Kinds first, each with as many workers as there are cores; then worker counts of the kinds that are not hopeless; then
 what is kept ready, for those still in; page-locked memory and other batch sizes last. So most of the grid is never run.
+Where time is short, fewer settings join rather than each running once: a single lap says little.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from random import Random
 from statistics import median
 
 from harness.compare.race import Place, RaceRule, level, places
-from harness.model import Lap, Setting
+from harness.model import Certainty, Lap, Setting
 from harness.plural import counted
 
 HOPELESS = 1.25
@@ -30,8 +31,14 @@ FINAL_HEATS = 5
 PREFETCH = (2, 1, 4)
 """Batches that each worker keeps ready; the first one is torch's own default, and what is raced first."""
 
+LEAST = 2
+"""Laps that a setting has before it counts as known."""
+
 Laps = Callable[[Sequence[Setting]], Mapping[Setting, Lap | str]]
-"""One heat: a lap of each setting, or why there is none."""
+"""One heat: a lap of each setting, or why there is none; a setting for which no time was left is not among them."""
+
+Room = Callable[[Sequence[Setting]], int]
+"""How many of these settings, in this order, there is time for a lap of; called when some have run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +67,35 @@ class Axes:
 
 @dataclass(slots=True)
 class Race:
-    """A race in progress. ``over`` says that there is no time for another heat."""
+    """A race in progress. ``skipped`` are the settings that it would have tried if there had been time."""
 
     laps: Laps
     axes: Axes
     rule: RaceRule = field(default_factory=RaceRule)
-    over: Callable[[], bool] = lambda: False
+    room: Room = len
     tell: Callable[[str], None] = lambda _: None
     runners: dict[str, Setting] = field(default_factory=dict)
     heats: list[dict[str, float]] = field(default_factory=list)
     results: dict[str, list[Lap]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, Setting] = field(default_factory=dict)
     _out: set[str] = field(default_factory=set)
+    _tried: bool = False
 
     def run(self) -> None:
         """Run it to its end, or until there is no more time."""
         self._kinds()
         self._join(self._worker_counts())
-        self._heats(2)
+        self._heats(LEAST)
+        self._tried = not self.skipped and all(setting.name in self.results for setting in self._alive())
         self._join(self._other(lambda setting: [replace(setting, prefetch=ahead) for ahead in self.axes.prefetch]))
         self._join(self._other(lambda setting: [replace(setting, pin=pin) for pin in self.axes.pin]))
         self._heats(1)
         self._join(self._other(lambda setting: [replace(setting, batch_size=n) for n in self.axes.batch_sizes], few=1))
         self._heats(2)
         for _ in range(FINAL_HEATS):
-            if self.over() or not self._open():
+            if not self._open() or not self._heat(self._alive()[:FINALISTS]):
                 break
-            self._heat(self._alive()[:FINALISTS])
 
     def places(self) -> tuple[Place, ...]:
         """Where everybody stands who ran, the best first."""
@@ -98,6 +107,20 @@ class Race:
         if not plateau:
             return None
         return min((self.runners[place.name] for place in plateau), key=lambda setting: setting.cost)
+
+    def certainty(self) -> Certainty:
+        """How sure the answer is."""
+        answer = self.answer()
+        laps = self.results.get(answer.name, []) if answer is not None else []
+        if len(laps) < LEAST or any(lap.cut for lap in laps) or not self._tried:
+            return Certainty.PROVISIONAL
+        return Certainty.CLOSE if self._open() else Certainty.DECIDED
+
+    def wanted(self) -> list[Setting]:
+        """The laps that are missing for an answer that is sure."""
+        few = [setting for setting in self._alive() for _ in range(LEAST - len(self.results.get(setting.name, ())))]
+        finals = self._alive()[:FINALISTS] * FINAL_HEATS if self._open() else []
+        return [*few, *self.skipped.values(), *self.skipped.values(), *finals]
 
     def median(self, setting: Setting) -> float:
         """Median seconds a sample of its laps."""
@@ -135,9 +158,17 @@ class Race:
         return [other for setting in alive for other in values(setting) if setting.workers or not other.prefetch]
 
     def _join(self, settings: Iterable[Setting]) -> None:
+        """Let them run, as many of them as there is time to get to know."""
+        laps = [each for each in self._alive() for _ in range(max(1, LEAST - len(self.results.get(each.name, ()))))]
         for setting in settings:
-            if setting.name not in self.runners and self.axes.fits(setting):
-                self.runners[setting.name] = setting
+            if setting.name in self.runners or not self.axes.fits(setting):
+                continue
+            longer = [*laps, *[setting] * LEAST]
+            if self.heats and self.room(longer) < len(longer):
+                self.skipped[setting.name] = setting
+                continue
+            self.runners[setting.name] = setting
+            laps = longer
 
     def _alive(self) -> list[Setting]:
         """Those still in, the best first; who has not run yet comes last."""
@@ -156,25 +187,36 @@ class Race:
     def _heats(self, least: int) -> None:
         """Heats until everyone still in has so many laps at least; one of them whatever the time."""
         while any(len(self.results.get(s.name, ())) < least for s in self._alive()):
-            if self.heats and self.over():
+            if not self._heat():
                 break
-            self._heat()
 
-    def _heat(self, among: Sequence[Setting] | None = None) -> None:
-        running = [*(self._alive() if among is None else among)]
+    def _heat(self, among: Sequence[Setting] | None = None) -> bool:
+        """One heat of those for which there is time; False where there is none."""
+        running = self._affordable(self._alive() if among is None else among)
         Random(len(self.heats)).shuffle(running)
-        found = self.laps(running)
-        heat: dict[str, float] = {}
+        found = self.laps(running) if running else {}
         for setting, lap in found.items():
             if isinstance(lap, str):
                 self.failed[setting.name] = lap
                 self._out.add(setting.name)
-            else:
-                heat[setting.name] = lap.seconds
-                self.results.setdefault(setting.name, []).append(lap)
-        if heat:
-            self.heats.append(heat)
+        laps = {setting.name: lap for setting, lap in found.items() if isinstance(lap, Lap)}
+        # Time may be up before any of those had its lap that others can be compared by.
+        if laps and (not self.heats or laps.keys() & self.results.keys()):
+            self.heats.append({name: lap.seconds for name, lap in laps.items()})
+            for name, lap in laps.items():
+                self.results.setdefault(name, []).append(lap)
         for place in self.places():
             if place.behind:
                 self._out.add(place.name)
-        self.tell(f"heat {len(self.heats)}: {counted(len(running), 'setting')} ran, {len(self._alive())} still in")
+        self.tell(f"heat {len(self.heats)}: {counted(len(found), 'setting')} ran, {len(self._alive())} still in")
+        return bool(found)
+
+    def _affordable(self, wanted: Sequence[Setting]) -> list[Setting]:
+        """Those of them, the best first, that there is time for: the best, and then who has run least often."""
+        if not self.heats or self.room(wanted) >= len(wanted):
+            return list(wanted)
+        best, *others = wanted
+        order = [best, *sorted(others, key=lambda setting: len(self.results.get(setting.name, ())))]
+        some = order[: self.room(order)]
+        # A lap of one alone would be compared with nothing.
+        return some if len(some) > 1 else []

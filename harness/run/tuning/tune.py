@@ -2,51 +2,49 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
 from harness import store
-from harness.compare.race import RaceRule, level
-from harness.model import SCHEMA, Claim, Feed, Lap, Measurement, Ranked, Setting, Trial, Tuned
+from harness.model import (
+    LOADER_KINDS,
+    SCHEMA,
+    Feed,
+    Lap,
+    LeftOut,
+    Measurement,
+    Setting,
+    Tuned,
+    Undone,
+)
 from harness.plural import counted
+from harness.report.tuning.certainty import no_room
 from harness.run.roll_call import CrewError
-from harness.run.settings import WATCH, UsageError
+from harness.run.settings import UsageError
+from harness.run.tuning.asked import Asked
+from harness.run.tuning.budget import CLOSING, RACE, SETUP
 from harness.run.tuning.findings import Findings, Found
-from harness.run.tuning.lanes import LaneError, Lanes
+from harness.run.tuning.lanes import LaneError, Lanes, OutOfTime
+from harness.run.tuning.outcome import CLAIM, RACE_CASE, best_of_kinds, measurement, ranked_in
 from harness.run.tuning.race import Axes, Race
 from harness.run.tuning.track import Track
 from harness.run.watching import Watch
 
-CLAIM = Claim("tune", "The best loader setting for this data, this step and this machine.", "tune", "tune", loader=True)
-RACE = "tune::race"
-"""The case of a heat's record; while it is watched, that of a lap has the setting's name behind it, in brackets."""
+EXAMINE = 0.05
+"""The share of the budget in which damaged images are looked for, and images that are stored in different ways."""
 
-RESERVED = 0.4
-"""The share of the budget that is kept for ceilings, and for taking the loop apart."""
+SHARE_OF_A_LAP = 2.0
+"""How many times its share of what is left for a race a lap may take before it is cut off."""
 
+PLAIN = "dataloader"
+"""The kind that others must deliver the same as."""
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a tuning was asked for.
-
-    ``seconds`` is its budget; ``watch`` is how often a second the machine is looked at meanwhile, 0 for not at all.
-    """
-
-    data: Path | None
-    step: str
-    device: str
-    batch_sizes: tuple[int, ...]
-    kinds: tuple[str, ...] = ()
-    seconds: float = 180.0
-    rule: RaceRule = field(default_factory=RaceRule)
-    python: str = sys.executable
-    watch: float = WATCH
+FIRST_LAP = 600.0
+"""Seconds that the first lap may take whatever the budget: without it there is no answer."""
 
 
 class Screen(Protocol):
@@ -58,9 +56,9 @@ class Screen(Protocol):
 
 
 class AxesOf(Protocol):
-    """Which grid is raced over, once it is known what this machine has."""
+    """Which grid is raced over, once it is known what this machine has; and what it has no room for."""
 
-    def __call__(self, introduced: Mapping[str, Any], asked: Asked) -> Axes: ...  # noqa: D102
+    def __call__(self, introduced: Mapping[str, Any], asked: Asked) -> tuple[Axes, tuple[LeftOut, ...]]: ...  # noqa: D102
 
 
 def tune(asked: Asked, folder: Path, screen: Screen, axes_of: AxesOf) -> Tuned:
@@ -78,20 +76,23 @@ class _Tuning:
         self._asked = asked
         self._folder = folder
         self._screen = screen
-        self._start = time.monotonic()
+        self._budget = asked.budget
         self._plan = {"data": str(asked.data) if asked.data else None, "device": asked.device, "step": asked.step}
         self._device = ""
         self._heat = 0
         self._notes: list[str] = []
         self._failed: dict[str, str] = {}
-        self._track = Track(asked.python, self._plan, folder, note=self._note)
+        self._track = Track(asked.python, self._plan, folder, note=self._note, left=self._patience, lent=asked.lent)
         self._watch = Watch(folder, asked.watch, note=screen.note)
         self._environment: Mapping[str, Any] = {}
         self._measurements: list[Measurement] = []
+        self._took: dict[Setting, float] = {}
+        self._first_lap = False
+        self._undone: dict[Undone, None] = {}
 
     def hold(self, axes_of: AxesOf) -> Tuned:
         writer = store.open_run(
-            self._folder, [CLAIM], profile=store.TUNE, budget=self._asked.seconds, data=self._plan["data"] or "",
+            self._folder, [CLAIM], profile=store.TUNE, budget=self._budget.seconds, data=self._plan["data"] or "",
             step=self._asked.step,
         )  # fmt: skip
         why = "interrupted"
@@ -113,32 +114,38 @@ class _Tuning:
         return replace(found, notes=tuple(dict.fromkeys((*found.notes, *watched))))
 
     def _hold(self, axes_of: AxesOf, writer: store.Writer) -> Tuned:
-        introduced = self._track.ask(Lanes.introduce)
+        introduced = self._introduced()
         self._device = str(introduced["device"])
         self._environment = introduced["environment"]
         self._watch.measures_on(self._environment)
-        axes = axes_of(introduced, self._asked)
+        axes, left_out = axes_of(introduced, self._asked)
         missing = {kind: str(why) for kind, why in introduced["missing"].items()}
         writer.write("header", schema=SCHEMA, environment=self._environment, planned=[])
+        grid = len(axes.grid())
         self._screen.called(
             self._environment,
-            f"{counted(introduced['images'], 'image')}, {counted(len(axes.grid()), 'setting')} of "
-            f"{', '.join(axes.workers)}",
+            f"{counted(introduced['images'], 'image')}, {counted(grid, 'setting')} of {', '.join(axes.workers)}",
         )
+        for each in left_out:
+            self._screen.note(no_room(each))
+        self._track.images = int(introduced["images"])
+        self._track.leave_out(self._track.ask(partial(Lanes.examine, seconds=EXAMINE * self._budget.seconds)))
         axes = replace(axes, workers=self._alike(axes))
         race = Race(
-            lambda settings: self._laps(settings, writer), axes, self._asked.rule, over=self._late, tell=self._tell
+            lambda settings: self._laps(settings, writer), axes, self._asked.rule, room=self._room, tell=self._tell
         )
         race.run()
         answer = race.answer()
         self._failed |= race.failed
-        default = Setting("dataloader", 0, 0, axes.batch_sizes[0])
+        default = Setting(PLAIN, 0, 0, axes.batch_sizes[0])
         found = Found()
         if answer is not None:
             step, copies = self._asked.step != "none", self._device == "cuda"
-            findings = Findings(self._track, self._tell, self._left, self._notes, self._watch.measuring)
-            found = findings.about(answer, self._best_of_kinds(race), axes.cores, step=step, copies=copies)
-        ranked = tuple(found.completed(each) for each in self._ranked(race))
+            budget = self._budget.until(1 - CLOSING)
+            findings = Findings(self._track, self._tell, budget, self._notes, self._lasts, self._watch.measuring)
+            found = findings.about(answer, best_of_kinds(race), axes.cores, step=step, copies=copies)
+            self._undone |= findings.undone
+        ranked = tuple(found.completed(each) for each in ranked_in(race))
         best = next((each for each in ranked if each.setting == answer), None)
         return Tuned(
             data=self._plan["data"] or "generated images",
@@ -158,19 +165,51 @@ class _Tuning:
             missing=missing,
             notes=tuple(dict.fromkeys(self._notes)),
             heats=len(race.heats),
-            seconds=time.monotonic() - self._start,
+            seconds=self._budget.used(),
+            budget=self._budget.seconds,
+            certainty=race.certainty(),
+            grid=grid,
+            left_out=left_out,
+            undone=tuple(self._undone),
+            needs=self._needs(race),
         )
+
+    def _introduced(self) -> Mapping[str, Any]:
+        try:
+            return self._track.ask(Lanes.introduce)
+        except OutOfTime:
+            raise CrewError(self._too_short("torch was imported and the images were found")) from None
+
+    def _too_short(self, before: str) -> str:
+        return f"the budget of {self._budget.seconds:g} s was used up before {before}: give a larger --budget"
 
     # --- what runs ----------------------------------------------------------------------------------------------------
 
     def _alike(self, axes: Axes) -> dict[str, Sequence[int]]:
-        """The kinds that deliver what the plain loader does; what does not is out before anything is timed."""
-        kept = {}
+        """The kinds that deliver what the plain loader does; what does not is out before anything is timed.
+
+        One kind is checked whatever the time, the others as long as the set-up has some. The plain loader is what they
+        are compared with: without time it races as it is.
+        """
+        kept: dict[str, Sequence[int]] = {}
+        setup = self._budget.until(SETUP)
         for kind, counts in axes.workers.items():
+            starts = self._track.start_seconds if LOADER_KINDS[kind].threads else 0.0
+            if kind == PLAIN and setup.left() <= 0:
+                kept[kind] = counts
+                continue
+            if kept and setup.left() < starts:
+                self._undone[Undone.KINDS] = None
+                self._note(f"{kind} does not race: there was no time to check what it delivers")
+                continue
             self._screen.doing(f"checking what {kind} delivers", self._left())
             setting = Setting(kind, max(counts), axes.prefetch[0], axes.batch_sizes[0], axes.pin[0])
             try:
-                wrong = self._track.ask(partial(Lanes.unlike, setting=setting))
+                seconds = EXAMINE * self._budget.seconds
+                wrong = self._track.ask(partial(Lanes.unlike, setting=setting, seconds=seconds))
+            except OutOfTime:
+                self._undone[Undone.KINDS] = None
+                continue
             except LaneError as error:
                 wrong = str(error)
             if wrong is None:
@@ -178,6 +217,8 @@ class _Tuning:
             else:
                 self._failed[kind] = wrong
                 self._screen.note(f"{kind} is out: {wrong}")
+        if not kept and not self._failed:
+            raise CrewError(self._too_short("one kind of loader was checked"))
         if not kept:
             reasons = set(self._failed.values())
             told = [f"{kind}: {why}" for kind, why in self._failed.items()]
@@ -185,61 +226,39 @@ class _Tuning:
         return kept
 
     def _laps(self, settings: Sequence[Setting], writer: store.Writer) -> dict[Setting, Lap | str]:
-        self._track.heat(settings)
+        """A heat; settings for which no time is left are not in it, but one lap is always held."""
+        race = self._budget.until(RACE)
+        self._first_lap = not self._took
+        self._track.heat(settings, race.left())
         self._heat += 1
         found: dict[Setting, Lap | str] = {}
-        start = time.monotonic()
-        for setting in settings:
+        begin = self._budget.now()
+        for place, setting in enumerate(settings):
+            if self._took and race.left() <= 0:
+                break
             self._screen.doing(f"heat {self._heat}: {setting.name}", self._left())
+            start = self._budget.now()
+            most = SHARE_OF_A_LAP * max(0.0, race.left()) / (len(settings) - place)
             try:
-                with self._watch.measuring(f"{RACE}[{setting.name}]", self._heat):
-                    found[setting] = self._track.lap(setting, Feed.WARM, seed=self._heat)
+                with self._watch.measuring(f"{RACE_CASE}[{setting.name}]", self._heat):
+                    lap = self._track.lap(setting, Feed.WARM, seed=self._heat, most_seconds=most)
+            except OutOfTime:
+                break
             except LaneError as error:
                 found[setting] = str(error)
                 self._screen.note(f"{setting.name} is out: {error}")
+                continue
+            found[setting] = lap
+            self._took[setting] = self._budget.now() - start
+            self._track.expect(self._took[setting])
+            self._first_lap = False
         laps = {setting: lap for setting, lap in found.items() if isinstance(lap, Lap)}
-        measurement = self._measurement(laps, start, time.monotonic())
-        store.write_measurement(writer, measurement)
-        self._measurements.append(measurement)
+        held = measurement(laps, self._heat, begin, self._budget.now())
+        store.write_measurement(writer, held)
+        self._measurements.append(held)
         return found
 
-    def _best_of_kinds(self, race: Race) -> list[Setting]:
-        best: dict[str, Setting] = {}
-        for place in race.places():
-            best.setdefault(race.runners[place.name].kind, race.runners[place.name])
-        return list(best.values())
-
-    # --- what it came to ----------------------------------------------------------------------------------------------
-
-    def _ranked(self, race: Race) -> tuple[Ranked, ...]:
-        found = race.places()
-        plateau = {place.name for place in level(found)}
-        ranked = []
-        for place in found:
-            setting, laps = race.runners[place.name], race.results[place.name]
-            seconds = race.median(setting)
-            names = dict.fromkeys(name for lap in laps for name in lap.readings)
-            readings = {name: median(lap.readings[name] for lap in laps if name in lap.readings) for name in names}
-            ranked.append(
-                Ranked(
-                    setting, place.laps, place.ratio, place.low, place.high, place.behind, place.name in plateau,
-                    seconds, readings,
-                )
-            )  # fmt: skip
-        return tuple(ranked)
-
-    def _measurement(self, laps: Mapping[Setting, Lap], start: float, end: float) -> Measurement:
-        trials = tuple(
-            Trial(
-                setting.name,
-                iterations=1,
-                samples={"seconds": (lap.seconds,), **{name: (value,) for name, value in lap.readings.items()}},
-            )
-            for setting, lap in laps.items()
-        )
-        # One lap of every setting, one after the other, in random order: a heat is a block.
-        blocks = ((start, end),)
-        return Measurement(RACE, CLAIM.name, self._heat, trials=trials, seconds=end - start, blocks=blocks)
+    # --- what is said, and what time there is -----------------------------------------------------------------------
 
     def _note(self, text: str) -> None:
         self._notes.append(text)
@@ -249,10 +268,27 @@ class _Tuning:
         self._screen.doing(text, self._left())
 
     def _left(self) -> float:
-        return self._start + self._asked.seconds - time.monotonic()
+        return max(0.0, self._budget.left())
 
-    def _late(self) -> bool:
-        if self._left() > RESERVED * self._asked.seconds:
-            return False
-        self._notes.append("the time budget was used up before the race was over: the answer is less certain")
-        return True
+    def _patience(self) -> float:
+        """Seconds that an answer of a lane may be waited for."""
+        left = self._budget.until(1 - CLOSING).left()
+        return max(left, FIRST_LAP) if self._first_lap else left
+
+    def _lasts(self, setting: Setting) -> float:
+        """Seconds that a lap of a setting takes, as its last one did, or as most do."""
+        return self._took.get(setting) or median(self._took.values() or [0.0])
+
+    def _room(self, settings: Sequence[Setting]) -> int:
+        """How many of these settings, in this order, there is time for a lap of."""
+        left = self._budget.until(RACE).left()
+        for place, setting in enumerate(settings):
+            left -= self._lasts(setting)
+            if left < 0:
+                return place
+        return len(settings)
+
+    def _needs(self, race: Race) -> float:
+        """Seconds of a budget that would have had time for everything: by what laps took here."""
+        laps = sum(self._lasts(setting) for setting in race.wanted())
+        return self._budget.seconds + (laps / (RACE - SETUP) if laps or self._undone else 0.0)
