@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from living import PATIENCE
 
 from harness.model import Claim
-from harness.plugin.fixture import Contest
+from harness.plugin.fixture import KEYWORDS, Contest
+from harness.plugin.session import plain, side_by_side
 
 BENCHMARK = '''"""Twice the work takes longer."""
 import pytest, torch
@@ -150,6 +154,22 @@ def test_results_to_compare_need_a_rule() -> None:
         contest(baseline=lambda: 0, tip=lambda: 0)
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"byte": 12000}, r"contest\(byte=12000\): a variant is a callable.*; did you mean bytes=12000\?"),
+        ({"tip": 3}, r"contest\(tip=3\): .*; other keywords are same, reference, items, bytes, flops, decoded, "),
+    ],
+)
+def test_what_is_no_variant(given: dict[str, Any], says: str) -> None:
+    """A keyword that is misspelt, or a value instead of a callable, is named with the ones there are."""
+    contest = Contest("bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), None, "x", Path())
+    with pytest.raises(TypeError, match=says):
+        contest(baseline=lambda: 0, same=all, **given)
+    parameters = inspect.signature(Contest.__call__).parameters
+    assert tuple(name for name in parameters if name not in ("self", "baseline", "variants")) == KEYWORDS
+
+
 def test_a_bare_pytest_does_not_collect_benchmarks(tmp_path: Path) -> None:
     """In a repository's root plain pytest runs its tests, not its benchmarks."""
     (tmp_path / "benchmarks").mkdir()
@@ -158,3 +178,25 @@ def test_a_bare_pytest_does_not_collect_benchmarks(tmp_path: Path) -> None:
     done = pytest_in(tmp_path)
     assert done.returncode == 0
     assert "1 passed" in done.stdout
+
+
+def test_beside_other_workers_nothing_is_timed(tmp_path: Path) -> None:
+    """Under pytest-xdist, asked for by the repository's settings, each contest is checked once, and that is said."""
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "bench_good.py").write_text(BENCHMARK)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -n 1\n")
+    done = pytest_in(tmp_path, "-p", "xdist.plugin", "benchmarks")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("tipbench:")]
+    assert "2 benchmarks ran once each" in line and "pytest -n 0 benchmarks" in line
+
+
+@pytest.mark.parametrize("worker", [True, False])
+def test_effort_beside_other_workers(monkeypatch: pytest.MonkeyPatch, worker: bool) -> None:
+    """A worker, or what a test in one starts, plays one block without warming up; anybody else measures."""
+    options = SimpleNamespace(getoption=lambda name, default=None: default)
+    monkeypatch.setattr(os, "environ", {"PYTEST_XDIST_WORKER": "gw0"} if worker else {})
+    effort = plain(options)._effort  # type: ignore[arg-type]
+    assert (effort.fewest_blocks == 1, effort.warmup_limit == 0.0) == (worker, worker)
+    assert side_by_side(SimpleNamespace(workerinput={}))  # type: ignore[arg-type]

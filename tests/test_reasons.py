@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.failure import failure, located
 from harness.plugin.reasons import reason_of
 
@@ -112,3 +114,15 @@ def test_a_claim_that_cannot_be_read_under_plain_pytest(tmp_path: Path, capfd: p
     assert "bench_claim.py:3: what @claim states must be literals" in found
     assert reasons(tmp_path, "\n\ndef (\n", "bench_torn.py") == []
     assert "bench_torn.py:3: it cannot be read as Python" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("same", [torch.equal, torch.testing.assert_close, lambda expected, got: expected is got])
+def test_a_result_that_is_not_returned(same: Callable[..., object]) -> None:
+    """Whatever compares it, the message says that a variant returns its result, and who did not."""
+    with pytest.raises((TypeError, Disagreement), match=r"^it returned None: a variant must return its result"):
+        Agreement(same, torch.ones(2)).check(None)
+    with pytest.raises((TypeError, Disagreement), match=r"^the baseline returned None"):
+        Agreement(same, None).check(torch.ones(2))
+    with pytest.raises(TypeError, match=r"^the baseline returned None"):
+        Agreement(torch.equal, None).check(None)
+    assert Agreement(lambda expected, got: True, None).check(None) == {}

@@ -29,7 +29,11 @@ class Agreement:
         try:
             said = self.same(self.expected, got)
         except AssertionError as error:
-            raise Disagreement(_sentence(error)) from error
+            raise Disagreement(self._nothing(got) or _sentence(error)) from error
+        except Exception as error:
+            if nothing := self._nothing(got):
+                raise TypeError(nothing) from error
+            raise
         if isinstance(said, Mapping):
             readings = {str(name): float(value) for name, value in said.items()}
             for name, value in readings.items():
@@ -38,7 +42,18 @@ class Agreement:
             return readings
         if said is None or bool(said):
             return {}
-        raise Disagreement(f"its result differs from the baseline's ({getattr(self.same, '__name__', 'same')} says no)")
+        differs = f"its result differs from the baseline's ({getattr(self.same, '__name__', 'same')} says no)"
+        raise Disagreement(self._nothing(got) or differs)
+
+    def _nothing(self, got: object) -> str:
+        """What is wrong where there is no result to compare; empty if there are two."""
+        if got is not None and self.expected is not None:
+            return ""
+        who = "the baseline" if self.expected is None else "it"
+        return (
+            f"{who} returned None: a variant must return its result, to be compared; if there is none, state that "
+            "everything agrees with same=lambda expected, got: True"
+        )
 
 
 def _sentence(error: AssertionError) -> str:

@@ -29,8 +29,12 @@ from harness.plugin.driven import Driven
 from harness.plugin.fixture import Contest
 from harness.plugin.foreign import ForeignHooks
 from harness.plugin.reasons import reason_of
-from harness.plugin.session import Session, plain
+from harness.plugin.session import Session, plain, side_by_side
+from harness.plural import counted
 from harness.processes import Channel
+
+NOT_TIMED = "tipbench: not timed"
+"""The property of a report on a benchmark that was only checked."""
 
 SESSION = pytest.StashKey[Session]()
 
@@ -128,6 +132,21 @@ def pytest_make_collect_report(
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once that nothing was timed, where benchmarks ran side by side."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    checked = sum(
+        (NOT_TIMED, True) in map(tuple, report.user_properties)
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+    )
+    if checked:
+        terminalreporter.write_line(
+            f"tipbench: {counted(checked, 'benchmark')} ran once each to check that variants agree, and nothing was "
+            "timed, because pytest-xdist runs tests side by side; to time them: pytest -n 0 benchmarks"
+        )
+
+
 def contest_for(request: pytest.FixtureRequest, finished: Any = None) -> Contest:
     """The fixture's value for the item that asks for it."""
     claim = claim_of(request.node)
@@ -138,6 +157,8 @@ def contest_for(request: pytest.FixtureRequest, finished: Any = None) -> Contest
             f"the contest fixture is for functions {PREFIX}* in files {PATTERN}; {request.node.nodeid} is none"
         )
     item = request.node
+    if side_by_side(item.config):
+        item.user_properties.append((NOT_TIMED, True))
     root = root_of(item.config, item.path)
     return Contest(case_of(item), claim, request.config.stash[SESSION], f"{item.path}::{item.name}", root, finished)
 

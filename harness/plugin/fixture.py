@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from harness.model import BASELINE, Claim, Expect, Measurement, Work
 from harness.model.ceiling import PRECISIONS
 
 Given = Iteration | Variant | Unavailable
+
+
+KEYWORDS = ("same", "reference", "items", "bytes", "flops", "decoded", "precision", "expect")
+"""What a contest takes beside variants."""
 
 
 def _nothing_to_compare(*_: object) -> bool:
@@ -87,12 +92,21 @@ class Contest:
             if variants or reference is not None:
                 raise TypeError(f"{self.case} does not say when results agree: give same=, torch.equal for example")
             same = _nothing_to_compare
-        given = {BASELINE: as_variant(baseline), **{name: as_variant(value) for name, value in variants.items()}}
+        given = {name: self._variant(name, value) for name, value in {BASELINE: baseline, **variants}.items()}
         work = Work(items, bytes, flops, decoded, self._arithmetic(given, precision) if flops else {})
         asked = Asked(given, same, reference, work, self._expectations(given, expect))
         measurement = self._session.hold(self.case, self.claim, asked, self._target, self._root)
         if measurement is not None and self._finished is not None:
             self._finished(measurement)
+
+    def _variant(self, name: str, value: Given) -> Variant | Unavailable:
+        """Raises TypeError that names what was given, and the keyword that may have been meant."""
+        try:
+            return as_variant(value)
+        except TypeError as error:
+            near = get_close_matches(name, KEYWORDS, 1)
+            others = f"did you mean {near[0]}={value!r}?" if near else f"other keywords are {', '.join(KEYWORDS)}"
+            raise TypeError(f"{self.case}: contest({name}={value!r}): {error}; {others}") from None
 
     def _arithmetic(self, given: Mapping[str, object], precision: str | Mapping[str, str]) -> dict[str, str]:
         """What arithmetic each variant's operations are in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -62,12 +63,18 @@ class Session:
 def plain(config: pytest.Config) -> Session:
     """The session of somebody who typed ``pytest benchmarks``."""
     data = config.getoption("--harness-data")
-    # --benchmark-disable asks whether benchmarks run, not how fast: one block, and no rounds of 5 ms.
-    quick = config.getoption("benchmark_disable", False)
+    # --benchmark-disable asks whether benchmarks run, not how fast: one block, and no rounds of 5 ms. Beside other
+    # workers of pytest-xdist no time would mean anything.
+    quick = config.getoption("benchmark_disable", False) or side_by_side(config)
     effort = (
         Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0) if quick else None
     )
     return Session(config.getoption("--harness-device"), Path(data) if data else None, effort)
+
+
+def side_by_side(config: pytest.Config) -> bool:
+    """Whether this session is a worker of pytest-xdist, or a test of one started it: others run beside it."""
+    return hasattr(config, "workerinput") or "PYTEST_XDIST_WORKER" in os.environ
 
 
 def seating(session: Session, case: str, target: str, root: Path) -> Seating:
