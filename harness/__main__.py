@@ -85,6 +85,10 @@ def parser() -> argparse.ArgumentParser:
     gate.add_argument("--head-env", metavar="K=V", action="append", default=[], help="a variable of the head side")
     gate.add_argument("--baseline", metavar="RUN", help=f"a stored run to compare with instead of a base: {RUN}")
     gate.add_argument(
+        "--unchanged-ok", action="store_true",
+        help="exit 0 where nothing under test changed, as in a change of README.md alone; default 3",
+    )  # fmt: skip
+    gate.add_argument(
         "--accept", metavar="METRIC", action="append", default=[],
         help="list more of this without failing: memory, launches; for a change that is meant to cost it",
     )  # fmt: skip

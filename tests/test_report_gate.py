@@ -148,7 +148,7 @@ def test_every_outcome_in_markdown() -> None:
 
 def test_every_outcome_in_annotations() -> None:
     """Only what regressed or cannot be judged is an error, regressed first; nothing is a warning."""
-    lines = gate.annotations(result(*reversed(EVERY.verdicts)))
+    lines = gate.annotations(result(*reversed(EVERY.verdicts)), "benchmarks")
     titles = [line.partition("title=")[2].partition("%3A")[0] for line in lines]
     assert titles[0] == "regressed"
     assert sorted(titles) == sorted(map(str, (Gated.REGRESSED, *NEVER_GREEN)))
@@ -199,6 +199,8 @@ def test_every_outcome_survives_saving() -> None:
         (result(verdict(Gated.UNCHANGED), status=3), "cannot be judged: 1 unchanged; exit 3"),
         (result(verdict(Gated.NEW), verdict(Gated.SKIPPED)), "nothing was judged: 1 new, 1 skipped; exit 3"),
         (result(), "nothing was judged; exit 3"),
+        (result(unchanged="a and b differ in README.md alone"), "nothing under test changed; exit 3"),
+        (result(unchanged="a and b differ in README.md alone", status=0), "nothing under test changed; exit 0"),
         (result(verdict(Gated.UNCHANGED), status=130), "interrupted: 1 unchanged; exit 130"),
         (result(verdict(Gated.UNCHANGED), status=2), "ended early: 1 unchanged; exit 2"),
         (result(verdict(Gated.REGRESSED), verdict(Gated.UNCHANGED), status=130),
@@ -565,7 +567,7 @@ def outside_code(children: Sequence[Any]) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_hostile_names_in_annotations(name: str) -> None:
     """Each is one line that begins a command and has two properties at most; none names a file outside the folder."""
-    for line in gate.annotations(named(name)):
+    for line in gate.annotations(named(name), "benchmarks"):
         assert powerless(line)
         assert "\n" not in line
         assert line.startswith("::error title=")
@@ -637,7 +639,7 @@ def test_self_test_has_the_noise_of_each_benchmark() -> None:
 def test_annotation_is_escaped() -> None:
     """Per cents and line ends are escaped everywhere, colons and commas in properties only."""
     told = result(verdict(Gated.REGRESSED, "a,b/50%:x.py::b[k:v,w]", "one", reason="needs 6.3e-05, at 14: 50 %25"))
-    assert gate.annotations(told) == [
+    assert gate.annotations(told, "benchmarks") == [
         "::error title=regressed%3A b[k%3Av%2Cw] one time,file=benchmarks/a%2Cb/50%25%3Ax.py"
         "::b[k:v,w] one time: +7.1 %25, slower (+6.1 to +8.1 %25)%0Aneeds 6.3e-05, at 14: 50 %2525"
     ]
@@ -666,7 +668,10 @@ def test_annotated_file(case: str, root: str, file: str) -> None:
 
 def test_no_annotation_where_nothing_is_wrong() -> None:
     """A gate that passes marks nothing."""
-    assert gate.annotations(result(verdict(Gated.UNCHANGED), verdict(Gated.NEW), verdict(Gated.SKIPPED))) == []
+    assert (
+        gate.annotations(result(verdict(Gated.UNCHANGED), verdict(Gated.NEW), verdict(Gated.SKIPPED)), "benchmarks")
+        == []
+    )
 
 
 # --- JUnit ------------------------------------------------------------------------------------------------------------
@@ -865,7 +870,7 @@ def test_any_result_has_every_form(told: GateResult) -> None:
     assert {len(row) for row in cells(page)} <= ({11} if told.selftest else {9, 10})
     assert powerless(page)
     assert powerless(shown(told, every=True))
-    assert all(powerless(line) for line in gate.annotations(told))
+    assert all(powerless(line) for line in gate.annotations(told, "benchmarks"))
 
 
 def test_no_form_needs_the_measuring_side() -> None:

@@ -129,7 +129,7 @@ def held(
            "watch": watch, "select": [], **typed}
     )  # fmt: skip
 
-    def finish(result: GateResult, _folder: Path, _options: argparse.Namespace) -> int:
+    def finish(result: GateResult, _folder: Path, _options: argparse.Namespace, _benchmarks: Path) -> int:
         kept.append(result)
         return result.status
 

@@ -91,6 +91,7 @@ class GateResult:
 
     ``decisions`` counts the noisy metrics that were judged, over which ``alpha`` was split; ``target`` and
     ``loader_target`` are the slow-downs to be caught, as shares. ``selftest`` marks identical code on both sides.
+    ``unchanged`` says that nothing under test differs between the sides, and why: then nothing was measured.
     """
 
     base: ArmFacts
@@ -106,3 +107,4 @@ class GateResult:
     started: str = ""
     notes: tuple[str, ...] = ()
     selftest: bool = False
+    unchanged: str = ""

@@ -17,15 +17,26 @@ from typing import Any, NoReturn
 from harness import launch
 from harness.benchmarks import read
 from harness.claims import ClaimError
+from harness.compare.gate import GateThresholds
 from harness.launch import LaunchError
 from harness.loading.machine.cores import usable_cores
-from harness.model import Arm, Claim, GateResult
+from harness.model import Arm, ArmFacts, Claim, GateResult
 from harness.processes import Guard
 from harness.run import output
-from harness.run.arms import NothingToCompare, Prepared, Wanted, Workshop, check_packages, known_to_base, variables_from
+from harness.run.arms import (
+    NothingChanged,
+    NothingToCompare,
+    Prepared,
+    Wanted,
+    Workshop,
+    check_packages,
+    known_to_base,
+    refuse_documents_alone,
+    variables_from,
+)
 from harness.run.configuration import Configuration, configuration, share
 from harness.run.gate import BUDGET, Asked, gate
-from harness.run.output import CANNOT_JUDGE, INTERRUPTED, TOOL_ERROR
+from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.run.pair import Introduction, Side
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError, hertz, left_out, seconds, select, words
@@ -74,7 +85,12 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
     head = Wanted(None, options.head_python, variables_from(options.head_env))
     screen = output.console()
     workshop = stack.enter_context(Workshop(tell=lambda text: screen.print(text, highlight=False, soft_wrap=True)))
-    sources = workshop.check_out(base, head, _repository(benchmarks), settings, options.results)
+    try:
+        sources = workshop.check_out(base, head, _repository(benchmarks), settings, options.results)
+        refuse_documents_alone(sources)
+    except NothingChanged as error:
+        labels = {Arm.BASE: str(options.base), Arm.HEAD: "working tree"}
+        return _finish(_unchanged(str(error), labels, settings.thresholds, options), None, options, benchmarks)
     # Before anything is built: what is wrong with them is known early.
     before, notes = known_to_base(sources, benchmarks, words(options.select))
     prepared = workshop.build(sources)
@@ -149,21 +165,46 @@ def _run(
     try:
         with screen:
             result = gate(asked, folder, screen, check)
+    except NothingChanged as error:
+        result = _unchanged(str(error), asked.labels, asked.thresholds, options)
     except KeyboardInterrupt as interrupt:
         if not interrupt.args or not isinstance(interrupt.args[0], GateResult):
             raise
         result = replace(interrupt.args[0], status=INTERRUPTED)
-    return _finish(replace(result, started=now.isoformat(timespec="seconds")), folder, options)
+    return _finish(replace(result, started=now.isoformat(timespec="seconds")), folder, options, asked.benchmarks)
 
 
-def _finish(result: GateResult, folder: Path, options: argparse.Namespace) -> int:
-    """Show the result, write it in every form that was asked for, and give its exit status."""
+def _unchanged(
+    why: str, labels: Mapping[Arm, str], thresholds: GateThresholds, options: argparse.Namespace
+) -> GateResult:
+    """The result where nothing under test changed: its status is 3, or 0 where that was asked for."""
+    return GateResult(
+        ArmFacts(Arm.BASE, labels[Arm.BASE]),
+        ArmFacts(Arm.HEAD, labels[Arm.HEAD]),
+        (),
+        OK if options.unchanged_ok else CANNOT_JUDGE,
+        0,
+        thresholds.target,
+        thresholds.loader_target,
+        thresholds.alpha,
+        0,
+        0.0,
+        unchanged=why,
+    )
+
+
+def _finish(result: GateResult, folder: Path | None, options: argparse.Namespace, benchmarks: Path) -> int:
+    """Show the result, write it in every form that was asked for, and give its exit status.
+
+    A ``folder`` of None keeps nothing: there is nothing that was measured.
+    """
     from harness.report import gate as forms
     from harness.report.selftest import selftest_line
 
     console = output.console()
     content = json.dumps(forms.document(result), indent=1, allow_nan=False)
-    write_result(folder, content)
+    if folder is not None:
+        write_result(folder, content)
     wanted: list[tuple[Path | None, Callable[[], str]]] = [
         (options.json, lambda: content),
         (options.junit, lambda: forms.junit(result)),
@@ -175,13 +216,22 @@ def _finish(result: GateResult, folder: Path, options: argparse.Namespace) -> in
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         _write(Path(summary), forms.markdown(result), append=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in forms.annotations(result):
+        for line in forms.annotations(result, _from_repository(benchmarks)):
             print(line)
-    console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
-    if not result.selftest and (tested := selftest_line(options.results, result.head.environment.get("machine_id"))):
+    if folder is not None:
+        console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
+    if not (result.selftest or result.unchanged) and (
+        tested := selftest_line(options.results, result.head.environment.get("machine_id"))
+    ):
         console.print(f"selftest of this machine, {tested}", highlight=False, soft_wrap=True)
     forms.show_gate(result, console, every=options.every)
     return result.status
+
+
+def _from_repository(benchmarks: Path) -> str:
+    """The folder of benchmarks as the repository's host names it: relative to the top; as it is outside of any."""
+    folder, top = benchmarks.resolve(), _repository(benchmarks).resolve()
+    return folder.relative_to(top).as_posix() if folder.is_relative_to(top) else folder.name
 
 
 def _write(path: Path, text: str, *, append: bool = False) -> None:

@@ -46,7 +46,7 @@ REFUSED = {
 }
 """Options that say how two sides differ: here the stored run is the base, and this code is measured as it was."""
 
-Finish = Callable[[GateResult, Path, argparse.Namespace], int]
+Finish = Callable[[GateResult, Path, argparse.Namespace, Path], int]
 
 
 def refuse_beside_baseline(options: argparse.Namespace) -> None:
@@ -174,7 +174,7 @@ def against_stored(
         started.isoformat(timespec="seconds"),
         (*notes, *watch.remarks(called.environment, measurements)),
     )
-    return finish(result, folder, options)
+    return finish(result, folder, options, benchmarks)
 
 
 def _expected(stored: Run, options: argparse.Namespace) -> frozenset[str]:

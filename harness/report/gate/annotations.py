@@ -9,7 +9,7 @@ from harness.report.words import inert
 _LONGEST_PATH = 1000
 
 
-def annotations(result: GateResult, root: str = "benchmarks") -> list[str]:
+def annotations(result: GateResult, root: str) -> list[str]:
     """One ``::error`` line for each verdict that regressed or cannot be judged; regressed first, for GitHub shows few.
 
     ``root`` is the folder of the benchmarks relative to the repository. A path that leaves it is not named as a file.

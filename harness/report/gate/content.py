@@ -121,6 +121,8 @@ def counts(verdicts: Iterable[GateVerdict]) -> tuple[tuple[Gated, int], ...]:
 
 def headline(result: GateResult) -> str:
     """The outcome, the counts and the exit status: ``nothing regressed: 38 unchanged, 2 skipped; exit 0``."""
+    if result.unchanged:
+        return f"nothing under test changed; exit {result.status}"
     found = dict(counts(result.verdicts))
     regressed = found.get(Gated.REGRESSED, 0)
     told = [_counted(result.verdicts, outcome, count) for outcome, count in found.items()]

@@ -22,7 +22,7 @@ def markdown(result: GateResult, longest: int = LONGEST) -> str:
     """
     title = f"## {'Self-test' if result.selftest else 'Gate'}: {headline(result)}"
     after = [
-        *listed([code(note) for note in result.notes]),
+        *listed([code(note) for note in (result.unchanged, *result.notes) if note]),
         *folded("Arms", _arms(result)),
         *folded("How it was decided", _how(result)),
     ]

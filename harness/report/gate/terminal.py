@@ -206,8 +206,11 @@ class _Page(Page):
         self.print(Text.assemble(self.text(claim, "bold blue"), "  ", self.text(told)))
 
     def closing(self, result: GateResult) -> None:
+        if result.unchanged:
+            self.print("", self.text(inert(result.unchanged, 1000)))
         self.print("", *(self.text(inert(note, 1000), "yellow") for note in result.notes))
-        self.print(self.text("; ".join(decided_by(result)), "dim"))
+        if not result.unchanged:
+            self.print(self.text("; ".join(decided_by(result)), "dim"))
         style = {0: "bold green", 1: "bold red"}.get(result.status, "bold yellow")
         # soft_wrap: the last line is one line in every log
         self._console.print(self.text(headline(result), style), highlight=False, soft_wrap=True)

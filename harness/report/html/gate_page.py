@@ -64,7 +64,7 @@ def gate_page(result: GateResult, name: str = "") -> Page:
         f"{'Selftest' if result.selftest else 'Gate'}: {headline(result)}",
         tuple((label, words) for label, words in facts if words),
         tuple(_parts(result)),
-        tuple(inert(note) for note in result.notes),
+        tuple(inert(note) for note in (result.unchanged, *result.notes) if note),
         "",
         inert(name, 200),
     )

@@ -1,12 +1,14 @@
 """The arms of a gate: what each side is made of, made ready to be measured, and gone afterwards."""
 
-from harness.run.arms.arm import NothingToCompare, Prepared, Wanted, variables_from
+from harness.run.arms.arm import NothingChanged, NothingToCompare, Prepared, Wanted, variables_from
 from harness.run.arms.checkout import Sources
 from harness.run.arms.imported import check_packages
 from harness.run.arms.known import known_to_base
+from harness.run.arms.unchanged import refuse_documents_alone
 from harness.run.arms.workshop import Workshop
 
 __all__ = [
+    "NothingChanged",
     "NothingToCompare",
     "Prepared",
     "Sources",
@@ -14,5 +16,6 @@ __all__ = [
     "Workshop",
     "check_packages",
     "known_to_base",
+    "refuse_documents_alone",
     "variables_from",
 ]

@@ -15,7 +15,11 @@ from harness.run.settings import UsageError
 
 
 class NothingToCompare(Exception):
-    """Both arms are the same; the message says in what."""
+    """The arms cannot be compared, or are the same; the message says in what."""
+
+
+class NothingChanged(NothingToCompare):
+    """Nothing that is under test differs between the two revisions; the message says what does, if anything."""
 
 
 @dataclass(frozen=True, slots=True)

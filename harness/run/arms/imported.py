@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.model import Package
-from harness.run.arms.arm import NothingToCompare, Prepared, same_variables
+from harness.run.arms.arm import NothingChanged, NothingToCompare, Prepared, same_variables
+from harness.run.arms.unchanged import version_files
 from harness.run.settings import UsageError
 
 
@@ -16,8 +17,8 @@ def check_packages(
     """Notes on packages that one side lacks, once it is sure that each side measures its own code.
 
     ``base`` and ``head`` are the packages under test as the sides imported them, in the same order. Raises UsageError
-    for a package that neither side has; NothingToCompare for one that comes from outside its arm, and where all of
-    them are equal and nothing else differs either. Arms without a revision have nothing to check.
+    for a package that neither side has, NothingToCompare for one that comes from outside its arm, NothingChanged where
+    all of them are equal and nothing else differs either. Arms without a revision have nothing to check.
     """
     if prepared_base.tree is None or prepared_head.tree is None:
         return ()
@@ -34,21 +35,28 @@ def check_packages(
                     f"{prepared.arm} imports {package.name} from {package.file}, outside {prepared.home}, and not "
                     f"what was built from {prepared.label}; take that out of the way (PYTHONPATH, sitecustomize)"
                 )
-    if (
-        pairs
-        and all(before.digest == after.digest for before, after in pairs)
-        and _else_equal(prepared_base, prepared_head)
-    ):
-        names = ", ".join(package.name for package in base)
-        raise NothingToCompare(
-            f"{names}: identical on both sides, {prepared_base.label} and {prepared_head.label}; what changed is "
-            "nothing that is under test"
-        )
+    if pairs and _else_equal(prepared_base, prepared_head):
+        _refuse_equal(pairs, prepared_base, prepared_head)
     return tuple(
         f"{before.name} is new: base has none" if after.file else f"{before.name} is gone: head has none"
         for before, after in pairs
         if not before.file or not after.file
     )
+
+
+def _refuse_equal(pairs: Sequence[tuple[Package, Package]], base: Prepared, head: Prepared) -> None:
+    """Raises NothingChanged where both sides have the same packages, but for files of a build's version."""
+    names = ", ".join(before.name for before, _ in pairs)
+    trees = [tree for tree in (base.tree, head.tree) if tree is not None]
+    written: list[str] = []
+    for before, after in pairs:
+        if before.digest != after.digest:
+            found = version_files(before, after, trees) if before.file and after.file else []
+            if not found:
+                return
+            written += found
+    but = f" but for {', '.join(written)}, which the build writes" if written else ""
+    raise NothingChanged(f"{names}: identical on both sides, {base.label} and {head.label}{but}")
 
 
 def _else_equal(base: Prepared, head: Prepared) -> bool:

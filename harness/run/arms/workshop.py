@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.launch import LaunchError, measuring_environment
 from harness.model import Arm
 from harness.processes import Guard
-from harness.run.arms.arm import NothingToCompare, Prepared, Wanted, same_variables
+from harness.run.arms.arm import NothingChanged, NothingToCompare, Prepared, Wanted, same_variables
 from harness.run.arms.build import Job, build, contents, digest_of, make_environment
 from harness.run.arms.checkout import Checkout, Sources
 from harness.run.arms.interpreter import Interpreter, interpreter
@@ -138,7 +138,7 @@ class Workshop:
         checkouts, notes = self._checkouts(base, wanted[Arm.HEAD].rev, repository, below, results)
         on = {arm: interpreter(one.python, arm) for arm, one in wanted.items()}
         if _same_besides(wanted, on) and checkouts[Arm.BASE].same_files(checkouts[Arm.HEAD]):
-            raise NothingToCompare(
+            raise NothingChanged(
                 f"{checkouts[Arm.BASE].label} and {checkouts[Arm.HEAD].label} hold the same files; name an older "
                 "revision with --base, or change something"
             )

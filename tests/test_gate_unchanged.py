@@ -1,0 +1,198 @@
+"""Nothing under test changed: an answer of its own, before the builds where that is known."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from living import ROOT
+
+from harness.model import Arm, Package
+from harness.run import gate_command
+from harness.run.arms import NothingChanged, Prepared, Wanted, Workshop, check_packages, refuse_documents_alone
+from harness.run.arms.unchanged import is_document
+from harness.run.configuration import configuration
+
+FILES = {
+    "pyproject.toml": (
+        '[build-system]\nrequires = []\nbuild-backend = "none"\nbackend-path = ["."]\n[project]\nname = "parcel"\n'
+        'version = "1"\n[tool.harness]\nunder-test = ["parcel"]\n'
+    ),
+    "README.md": "One.\n",
+    "parcel/__init__.py": "STEPS = 100\n",
+    "parcel/prompt.md": "Data.\n",
+    "benchmarks/bench_work.py": "def bench_work(contest): ...\n",
+}
+
+
+class Repo:
+    """A git repository with files."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit(FILES)
+
+    def git(self, *words: str) -> str:
+        """What git says here."""
+        told = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        told |= {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        command = ["git", "-C", str(self.folder), *words]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | told
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+
+    def write(self, files: dict[str, str]) -> None:
+        """Change files without git."""
+        for name, text in files.items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_text(text)
+
+    def commit(self, files: dict[str, str]) -> str:
+        """Change files and commit them; gives the commit."""
+        self.write(files)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "change")
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
+    """A repository whose package cannot be built: whoever tries fails."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    return Repo(tmp_path / "project")
+
+
+def refused(repo: Repo, base: Wanted, head: Wanted | None = None) -> str:
+    """Why there is nothing to compare before anything is built; empty where something may differ."""
+    with Workshop() as made:
+        sources = made.check_out(base, head or Wanted(), repo.folder, configuration(repo.folder))
+        try:
+            refuse_documents_alone(sources)
+        except NothingChanged as why:
+            return str(why)
+    return ""
+
+
+def test_documents_alone_are_known_before_anything_is_built(repo: Repo) -> None:
+    """Committed or not: README.md is read by no import; code, and text inside a package, may be."""
+    repo.commit({"README.md": "Two.\n"})
+    assert re.fullmatch(
+        r"main~1 \(\w+\) and working tree \(\w+\) differ in README.md alone", refused(repo, Wanted("main~1"))
+    )
+    repo.write({"docs/usage.rst": "", ".github/workflows/gate.yml": "", "LICENSE": "", "NOTES.md": ""})
+    assert "LICENSE, NOTES.md and 2 more alone" in refused(repo, Wanted("main~1"))
+    # Variables that differ are something to compare.
+    assert not refused(repo, Wanted("main~1", variables={"A": "1"}))
+    repo.write({"parcel/prompt.md": "Other data.\n"})
+    assert not refused(repo, Wanted("main~1"))
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("README.md", True), ("docs/a/b.rst", True), (".github/workflows/x.yml", True), ("LICENSE.txt", True),
+        (".gitignore", True), ("setup.py", False), ("parcel/README.md", False), ("src/parcel/data.md", False),
+        ("docs/conf.py", False), ("benchmarks/bench_a.py", False), ("requirements.txt", False), ("csrc/a.cpp", False),
+    ],
+)  # fmt: skip
+def test_what_is_a_document(path: str, document: bool) -> None:
+    """A text that no build and no import reads, by its name and place."""
+    assert is_document(path, {"parcel"}) is document
+
+
+def built(tmp_path: Path, version: str, more: str = "", tracked: tuple[str, ...] = ()) -> tuple[Prepared, Package]:
+    """An arm as it is once it was built, with a version file that the build wrote."""
+    arm = Arm.HEAD if version.startswith("2") else Arm.BASE
+    home = tmp_path / arm
+    tree = Repo(home / "tree") if (home.mkdir() or True) else None
+    assert tree is not None
+    if tracked:
+        tree.commit(dict.fromkeys(tracked, "tracked"))
+    folder = home / "env" / "parcel"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(f"STEPS = 100\n{more}")
+    (folder / "_version.py").write_text(f"version = {version!r}\n")
+    prepared = Prepared(arm, arm.upper(), "python", {}, home, tree.folder, tree.folder)
+    return prepared, Package("parcel", str(folder / "__init__.py"), f"digest {version}")
+
+
+def test_a_version_file_that_the_build_writes_is_named(tmp_path: Path) -> None:
+    """Two builds of the same code differ in it, and in nothing that is under test."""
+    (base, before), (head, after) = built(tmp_path, "1.0+abc"), built(tmp_path, "2.0+def")
+    with pytest.raises(NothingChanged, match=r"parcel: .* but for parcel/_version\.py, which the build writes"):
+        check_packages(base, head, [before], [after])
+
+
+@pytest.mark.parametrize("how", ["more", "tracked"])
+def test_a_version_file_is_no_excuse(tmp_path: Path, how: str) -> None:
+    """Where anything else differs, or where people write the file, something under test changed."""
+    more = {"more": "N = 1\n"} if how == "more" else {"tracked": ("src/parcel/_version.py",)}
+    (base, before), (head, after) = built(tmp_path, "1.0"), built(tmp_path, "2.0", **more)  # type: ignore[arg-type]
+    assert check_packages(base, head, [before], [after]) == ()
+
+
+@pytest.mark.parametrize(("ok", "status"), [(False, 3), (True, 0)])
+def test_its_status_is_what_was_asked_for(
+    repo: Repo,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ok: bool,
+    status: int,
+) -> None:
+    """The whole command: every form is written, nothing is built or kept, and the last line says it."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    repo.commit({"README.md": "Two.\n"})
+    form = tmp_path / "gate.json"
+    given: dict[str, Any] = dict.fromkeys(
+        ("base_python", "head_python", "baseline", "budget", "target", "loader_target", "threads", "data", "watch",
+         "junit", "markdown")
+    )  # fmt: skip
+    options = argparse.Namespace(
+        **given, base="main~1", base_env=[], head_env=[], select=[], accept=[], device="cpu", json=form, every=False,
+        results=tmp_path / "results", unchanged_ok=ok,
+    )  # fmt: skip
+    assert gate_command.hold(options, repo.folder / "benchmarks") == status
+    out = capsys.readouterr().out.splitlines()
+    assert out[-1] == f"nothing under test changed; exit {status}"
+    assert "building" not in "".join(out)
+    assert json.loads(form.read_text())["unchanged"].endswith("differ in README.md alone")
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_example_compares_a_branch_with_what_it_branched_off_from(repo: Repo) -> None:
+    """The target branch has moved on meanwhile: what others merged there is no part of the comparison."""
+    start = repo.git("rev-parse", "HEAD")
+    repo.git("switch", "--quiet", "--create", "branch")
+    repo.commit({"parcel/__init__.py": "STEPS = 101\n"})
+    repo.git("switch", "--quiet", "main")
+    repo.commit({"parcel/__init__.py": "STEPS = 200\n"})
+    repo.git("switch", "--quiet", "branch")
+    text = (ROOT / "examples" / "gate.yml").read_text()
+    (shown,) = re.findall(r'--base "\$\((git [^)]*)\)"', text)
+    words = shown.replace('"', "").replace("$TARGET", "main").split()
+    assert repo.git(*words[1:]) == start
+    assert "ref: ${{ github.event.pull_request.head.sha }}" in text
+    assert "fetch-depth: 0" in text
+    assert "--unchanged-ok" in text
+    # What a pull request is called stands in no command line.
+    run = text[text.index("run: |") :]
+    assert "${{" not in run[: run.index("- uses")]
+
+
+def test_annotations_name_files_as_the_repository_does(repo: Repo, tmp_path: Path) -> None:
+    """Relative to its top, wherever the benchmarks are; outside of any repository by the folder's name."""
+    assert gate_command._from_repository(repo.folder / "benchmarks") == "benchmarks"
+    (repo.folder / "sub" / "perf").mkdir(parents=True)
+    assert gate_command._from_repository(repo.folder / "sub" / "perf") == "sub/perf"
+    (tmp_path / "elsewhere").mkdir()
+    assert gate_command._from_repository(tmp_path / "elsewhere") == "elsewhere"
