@@ -104,7 +104,9 @@ def command(trial: Trial, outcomes: Path) -> list[str]:
     return [
         sys.executable, "-c", boot,
         "-q", "-p", "shuffled", "--shuffle", str(trial.seed), "--outcomes", str(outcomes),
-        "-p", "no:cacheprovider", "--timeout", str(LONGEST_TEST),
+        "-p", "no:cacheprovider",
+        # Not by a signal: the alarm is what some tests are about.
+        "--timeout", str(LONGEST_TEST), "--timeout-method", "thread",
         *(side_by_side if trial.scope == "together" else []),
         *trial.files,
     ]  # fmt: skip
