@@ -95,7 +95,9 @@ def tests(session: nox.Session) -> None:
     """Run the tests, with real DALI and real loader workers on the CPU."""
     session.install(*PINNED, "-e", LOADERS, "--group", "tests")
     # Two at a time: most tests wait for processes that they start. A file's tests stay together, with what they share.
-    session.run("pytest", "--numprocesses", "2", "--dist", "loadfile", *session.posargs)
+    # Files come in the order of tests/conftest.py, the longest first.
+    side_by_side = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+    session.run("pytest", *side_by_side, *session.posargs)
 
 
 @nox.session(reuse_venv=True)

@@ -21,9 +21,31 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_threa
     # A shell's background job is deaf to Ctrl-C, and so would be all that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
-    # Tests may run side by side; a pytest that one of them starts is nobody's worker.
+OTHERS = (
+    # Tests may run side by side; a pytest that one of them starts is nobody's worker, and has options of its own.
+    "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID", "PYTEST_ADDOPTS", "PYTEST_PLUGINS",
+    # What is written does not depend on where the tests run: on whose terminal, or in whose CI.
+    "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "TERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE",
+    "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "TIPBENCH_NOX", "TIPBENCH_CHANNEL", "TIPBENCH_TEMPORARY",
+)  # fmt: skip
+"""Environment variables that are not for what the tests start and call."""
+
+for name in OTHERS:
     os.environ.pop(name, None)
+# Else a terminal says how wide it is, and every one of them something else.
+os.environ["COLUMNS"], os.environ["LINES"] = "80", "24"
+
+# A thread of OpenMP's that has nothing to do waits without spinning: cores are for tests that have something to do.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+LONGEST = ("test_end_to_end.py", "test_arms.py", "test_tune.py", "test_gate.py", "test_plugin.py", "test_lane.py")
+"""Files that take longest: they come first, so that no worker is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest files first, but where somebody asks for a random order."""
+    if config.getoption("--shuffle", None) is None:
+        items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_collection_finish() -> None:
