@@ -25,15 +25,14 @@ OTHERS = (
     # Tests may run side by side; a pytest that one of them starts is nobody's worker, and has options of its own.
     "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID", "PYTEST_ADDOPTS", "PYTEST_PLUGINS",
     # What is written does not depend on where the tests run: on whose terminal, or in whose CI.
-    "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "TERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE",
+    "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "COLUMNS", "LINES", "TERM",
+    "TTY_COMPATIBLE", "TTY_INTERACTIVE",
     "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "TIPBENCH_NOX", "TIPBENCH_CHANNEL", "TIPBENCH_TEMPORARY",
 )  # fmt: skip
 """Environment variables that are not for what the tests start and call."""
 
 for name in OTHERS:
     os.environ.pop(name, None)
-# Else a terminal says how wide it is, and every one of them something else.
-os.environ["COLUMNS"], os.environ["LINES"] = "80", "24"
 
 # A thread of OpenMP's that has nothing to do waits without spinning: cores are for tests that have something to do.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

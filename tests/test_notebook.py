@@ -19,7 +19,8 @@ ONE = claim("A1")
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two runs below the working directory."""
+    """Two runs below the working directory; frames are printed as wide as a page, whatever terminal there is."""
+    monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
     for day, quick in ((1, 0.5e-3), (2, 0.6e-3)):
         save(tmp_path / "results" / f"2026-01-0{day}_10-00-00", [ONE], contests(ONE, "m", 7, salt=day, quick=quick),
