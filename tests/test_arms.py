@@ -39,6 +39,7 @@ from harness.run.arms import (
     variables_from,
     workshop,
 )
+from harness.run.arms import made as made_module
 from harness.run.arms.overlay import overlay
 from harness.run.arms.repository import Change, GitFailed, Repository
 from harness.run.arms.scratch import Scratch, remove_stale, undisturbed
@@ -687,6 +688,45 @@ def test_the_last_words_of_a_command(tmp_path: Path) -> None:
             assert told[0] == "cannot make base: its process ended with exit status 3"
             assert [line.strip() for line in told if line.strip().isdigit()] == lines
             assert "before" not in "".join(told)
+
+
+def test_what_a_side_requires_is_there(built: Repo, any_installer: None) -> None:
+    """What the built distribution requires is looked for before anything is measured; another version is a note."""
+    needs = '["absent-thing>=1", "packaging<1", "old; python_version < \'3\'", "spared"]'
+    built.commit({"backend.py": f"NEEDS = {needs}\n{BACKEND}"})
+    built.write({"parcel/part.py": ""})
+    with Workshop() as made, pytest.raises(UsageError) as caught:
+        prepare(made, built, not_required=("spared",))
+    base, head = str(caught.value).splitlines()
+    assert base.startswith("base, main (")
+    assert head.startswith("head, working tree (")
+    assert f"): not installed: absent-thing>=1 (for parcel). Install what is missing ({sys.executable} -m pip" in base
+    with Workshop() as made:
+        base_arm, _ = prepare(made, built, not_required=("spared", "absent_thing"))
+        (note,) = base_arm.notes
+        assert re.fullmatch(r"base, main \(\w+\): parcel requires packaging<1, and the environment has [\d.]+", note)
+
+
+def test_what_is_built_where_nothing_may_be_executed(
+    built: Repo, monkeypatch: pytest.MonkeyPatch, any_installer: None
+) -> None:
+    """An extension under a TMPDIR that is mounted noexec cannot be loaded: said before any unit, with a remedy."""
+    monkeypatch.setattr(made_module, "executable", lambda folder: False)
+    built.write({"parcel/part.py": ""})
+    with Workshop() as made:
+        prepare(made, built)  # nothing compiled, nothing lost
+    text = BACKEND.replace(
+        '    texts[f"{info}/RECORD"]', "    texts['parcel/_c.so'] = ''\n    texts[f\"{info}/RECORD\"]"
+    )
+    built.commit({"backend.py": f"NEEDS = []\n{text}"})
+    built.write({"parcel/part.py": "IT = 1\n"})
+    with Workshop() as made, pytest.raises(UsageError) as caught:
+        prepare(made, built)
+    assert re.fullmatch(
+        rf"{re.escape(str(made.folder))} is on a file system that is mounted noexec: parcel/_c\.so, built there for "
+        r"base, main \(\w+\), cannot be loaded; set TMPDIR to a folder on another file system",
+        str(caught.value),
+    )
 
 
 def test_each_revision_has_its_own_pins(

@@ -30,6 +30,7 @@ from harness.run.crew import Crew, Report
 from harness.run.roll_call import CrewError, RollCall
 from harness.run.schedule import COUNT_GUESS, Count, Measure, Schedule, Solo, Standing, Trace
 from harness.run.settings import PROFILES, Settings, effort, left_out, select
+from harness.run.temporary import check_temporary
 from harness.run.traces import Traces, taken
 from harness.run.watching import Watch
 
@@ -74,6 +75,7 @@ def bench(settings: Settings, screen: Screen, *, width: int, command: Sequence[s
     """
     start = time.monotonic()
     chosen = chosen_claims(settings, screen.note)
+    check_temporary(loaders=any(claim.loader for claim in chosen.claims))
     traced = select(chosen, settings.trace, "--trace").claims if settings.trace else ()
     python = launch.check_interpreter(settings.python) if settings.python else _own()
     folder = store.new_run_folder(settings.results, datetime.now(UTC).astimezone())

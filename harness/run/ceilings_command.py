@@ -13,6 +13,8 @@ from harness.model import Ceiling
 from harness.processes import Guard
 from harness.run.ceilings import CeilingsError, Question, measured
 from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain, console
+from harness.run.settings import UsageError
+from harness.run.temporary import check_temporary
 
 
 def hold(options: argparse.Namespace) -> int:
@@ -28,6 +30,7 @@ def hold(options: argparse.Namespace) -> int:
 
     try:
         data = check_folder(options.data).resolve() if options.data else None
+        check_temporary(loaders=False)
         with Guard() as guard:
             python, lent = sys.executable, None
             if options.python:
@@ -36,7 +39,7 @@ def hold(options: argparse.Namespace) -> int:
         if options.json:
             content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
             options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    except (DataError, LaunchError, CeilingsError, OSError) as error:
+    except (DataError, UsageError, LaunchError, CeilingsError, OSError) as error:
         complain(error)
         return TOOL_ERROR
     when = f"measured {found.measured}" + ("; --anew measures again" if found.kept else "")

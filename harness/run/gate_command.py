@@ -40,6 +40,7 @@ from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.run.pair import Introduction, Side
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError, hertz, left_out, seconds, select, words
+from harness.run.temporary import check_temporary
 from harness.store import StoreError, new_run_folder, write_result
 
 
@@ -77,6 +78,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
     accepted = _accepted(options.accept)
     settings = _configuration(options, benchmarks)
     claims = _claims(options, benchmarks)
+    check_temporary(loaders=any(claim.loader for claim in claims))
     if options.baseline is not None:
         from harness.run.stored import against_stored
 

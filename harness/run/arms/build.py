@@ -87,7 +87,7 @@ def build(job: Job, project: Project, constraints: Path | None, besides: Collect
     LaunchError with the command and its errors.
     """
     installer = _uv(job, project) if uv() else _pip(job)
-    isolated = not satisfied(project.build_requirements, _versions(job))
+    isolated = not satisfied(project.build_requirements, versions(job))
     under = [] if constraints is None else ["--constraint", str(constraints)]
     needed = [] if constraints is None else project.dependencies
     if needed:
@@ -173,8 +173,8 @@ def _own_pip(job: Job) -> str:
     return str(made / "bin" / "python")
 
 
-def _versions(job: Job) -> dict[str, str]:
-    """The distributions that the arm's environment sees."""
+def versions(job: Job) -> dict[str, str]:
+    """The distributions that the arm's environment sees, versions by normalised name. Raises LaunchError."""
     try:
         answer = subprocess.run(
             [job.python, "-c", _VERSIONS],

@@ -5,18 +5,32 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.launch import LaunchError, check_interpreter
 from harness.model import Arm
 
 _ASK = """
-import importlib.util, json, os, sys
+import importlib.util, json, os, platform, sys
 sites = [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
 pip = importlib.util.find_spec("pip") is not None
 torch = importlib.util.find_spec("torch")
 compiled = bool(torch and torch.origin and os.path.exists(importlib.util.cache_from_source(torch.origin)))
-print(json.dumps([sys.executable, sys.prefix, list(sys.version_info[:3]), sites, pip, compiled]))
+markers = {
+    "implementation_name": sys.implementation.name,
+    "implementation_version": platform.python_version(),
+    "os_name": os.name,
+    "platform_machine": platform.machine(),
+    "platform_python_implementation": platform.python_implementation(),
+    "platform_release": platform.release(),
+    "platform_system": platform.system(),
+    "platform_version": platform.version(),
+    "python_full_version": platform.python_version(),
+    "python_version": "%d.%d" % sys.version_info[:2],
+    "sys_platform": sys.platform,
+}
+print(json.dumps([sys.executable, sys.prefix, list(sys.version_info[:3]), sites, pip, compiled, markers]))
 """
 
 
@@ -25,6 +39,7 @@ class Interpreter:
     """A Python: what to start, the environment it belongs to, where that keeps its packages, whether pip is there.
 
     ``compiled`` is whether torch was imported, or compiled, before: if not, its bytecode may have no place there.
+    ``markers`` are the values that requirements' markers ask for.
     """
 
     python: str
@@ -33,6 +48,7 @@ class Interpreter:
     sites: tuple[str, ...]
     pip: bool
     compiled: bool
+    markers: Mapping[str, str]
 
     @property
     def identity(self) -> str:
@@ -55,7 +71,7 @@ def _ask(python: str) -> Interpreter:
         answer = subprocess.run(
             [python, "-c", _ASK], capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL
         ).stdout
-        executable, prefix, version, sites, pip, compiled = json.loads(answer)
+        executable, prefix, version, sites, pip, compiled, markers = json.loads(answer)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise LaunchError(f"{python} does not say where its packages are: {error}") from error
-    return Interpreter(executable, prefix, ".".join(map(str, version)), tuple(sites), pip, compiled)
+    return Interpreter(executable, prefix, ".".join(map(str, version)), tuple(sites), pip, compiled, markers)

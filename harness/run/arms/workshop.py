@@ -13,16 +13,13 @@ from harness.launch import LaunchError, measuring_environment
 from harness.model import Arm
 from harness.processes import Guard
 from harness.run.arms.arm import NothingChanged, NothingToCompare, Prepared, Wanted, same_variables
-from harness.run.arms.build import Job, build, contents, digest_of, make_environment
 from harness.run.arms.checkout import Checkout, Sources
 from harness.run.arms.interpreter import Interpreter, interpreter
+from harness.run.arms.made import Made, besides, make
 from harness.run.arms.overlay import overlay, without_ours
-from harness.run.arms.own_first import install
-from harness.run.arms.project import Project
 from harness.run.arms.repository import GitFailed, Repository
 from harness.run.arms.room import ELSEWHERE, check_room
 from harness.run.arms.scratch import Scratch, remove_stale, undisturbed
-from harness.run.arms.siblings import Place, Sibling, editable_in, siblings
 from harness.run.arms.submodules import fill
 from harness.run.configuration import Configuration
 from harness.run.settings import UsageError
@@ -109,15 +106,23 @@ class Workshop:
     def build(self, sources: Sources) -> tuple[Prepared, Prepared]:
         """Make both arms ready from what was checked out.
 
-        Raises UsageError for constraints that are not there, LaunchError for a revision that cannot be built and for a
+        Raises UsageError for constraints that are not there, for what a side requires and its environment lacks, and
+        for code that cannot be run from where it was built; LaunchError for a revision that cannot be built and for a
         full disk.
         """
         if not sources.checkouts:
             made = {arm: self._as_it_is(arm, one, sources.on[arm]) for arm, one in sources.wanted.items()}
         else:
             with self._room():
-                made = {arm: self._built(arm, sources) for arm in Arm}
+                parts = {arm: self._make(arm, sources) for arm in Arm}
+            if told := [one.missing for one in parts.values() if one.missing]:
+                raise UsageError("\n".join(told))
+            made = {arm: self._built(arm, sources, parts[arm]) for arm in Arm}
         return made[Arm.BASE], made[Arm.HEAD]
+
+    def _make(self, arm: Arm, sources: Sources) -> Made:
+        self._tell(f"building {sources.checkouts[arm].label}")
+        return make(arm, sources, self._home(arm), self._guard)
 
     @contextmanager
     def _room(self) -> Iterator[None]:
@@ -186,51 +191,31 @@ class Workshop:
             raise UsageError(f"git cannot check out {checkout.label}: {error}") from error
         return [f"{checkout.label}: {note}" for note in notes]
 
-    def _built(self, arm: Arm, sources: Sources) -> Prepared:
+    def _built(self, arm: Arm, sources: Sources, made: Made) -> Prepared:
         """An arm with an environment of its own."""
-        wanted, on, configuration = sources.wanted[arm], sources.on[arm], sources.configuration
-        checkout = sources.checkouts[arm]
-        self._tell(f"building {checkout.label}")
-        tree = sources.trees[arm]
-        head = sources.trees[Arm.HEAD] / sources.below
-        project = Project(tree / sources.below)
-        label = ", ".join([checkout.label, *_besides(wanted, on)])
-        job = Job(f"{arm}, {label}", self._home(arm), on, wanted.variables, self._guard)
-        family, notes = siblings(project, Place(tree, sources.top, job.whose), editable_in(on.sites, sources.top))
-        packages = make_environment(job)
-        parts = [(Project(one.folder), replace(job, whose=f"{one.name} for {job.whose}")) for one in family]
-        parts.append((project, job))
-        built = [(part, its) for part, its in parts if part.installable]
-        constraints, more = _constraints(configuration, arm, project, head) if built else (None, ())
-        for part, its in built:
-            build(its, part, constraints, {one.name for one in family})
-        own_path = [folder for part, _ in parts if not part.installable for folder in part.sources]
-        own = [*([packages] if built else []), *own_path]
-        # Whatever benchmarks import beside packages comes from head, as they do.
-        moved = (sources.top, tree, sources.trees[Arm.HEAD])
-        install(packages, behind=on.sites, own=own, under_test=configuration.under_test, last=[head], moved=moved)
+        wanted, on = sources.wanted[arm], sources.on[arm]
         path = wanted.variables.get("PATH", os.environ.get("PATH", os.defpath))
         return replace(
             self._as_it_is(arm, wanted, on),
-            label=label,
-            python=job.python,
+            label=made.label,
+            python=made.python,
             environment={
-                **self._environment(arm, wanted, on, own_path),
-                "PATH": os.pathsep.join([str(Path(job.python).parent), path]),
+                **self._environment(arm, wanted, on, made.on_the_path),
+                "PATH": os.pathsep.join([str(Path(made.python).parent), path]),
                 "PYTHONSAFEPATH": "1",  # the working folder holds the packages under test, too
             },
-            tree=tree,
-            project=project.folder,
-            pins=digest_of(constraints),
-            siblings={one.name: contents(packages, one) for one in family},
-            notes=(*sources.notes, *more, *notes, *_told(family, tree)),
+            tree=sources.trees[arm],
+            project=sources.trees[arm] / sources.below,
+            pins=made.pins,
+            siblings=made.siblings,
+            notes=(*sources.notes, *made.notes),
         )
 
     def _as_it_is(self, arm: Arm, wanted: Wanted, on: Interpreter) -> Prepared:
         """An arm of this very code: an interpreter as it is, or variables."""
         return Prepared(
             arm,
-            ", ".join(_besides(wanted, on)) or "as it is here",
+            ", ".join(besides(wanted, on)) or "as it is here",
             on.python,
             self._environment(arm, wanted, on),
             self._home(arm),
@@ -288,39 +273,7 @@ def _same_besides(wanted: Mapping[Arm, Wanted], on: Mapping[Arm, Interpreter]) -
     )
 
 
-def _besides(wanted: Wanted, on: Interpreter) -> list[str]:
-    """What an arm's label says beside its revision."""
-    python = [f"{on.python} ({on.version})"] if wanted.python else []
-    return [*python, *(f"{name}={value}" for name, value in wanted.variables.items())]
-
-
-def _told(family: Sequence[Sibling], tree: Path) -> Iterator[str]:
-    if family:
-        names = ", ".join(f"{one.name} ({one.folder.relative_to(tree)})" for one in family)
-        yield f"built from either side's own revision, too: {names}"
-
-
 def _below(top: Path, configuration: Configuration) -> Path:
     """Where in the repository the project is."""
     folder = configuration.file.parent if configuration.file else top
     return folder.relative_to(top) if folder.is_relative_to(top) else Path()
-
-
-def _constraints(
-    configuration: Configuration, arm: Arm, project: Project, head: Path
-) -> tuple[Path | None, tuple[str, ...]]:
-    """The constraints to install an arm under, and what is to be noted: a base without any gets head's.
-
-    Raises UsageError.
-    """
-    name = configuration.pins
-    if name is None:
-        return None, ()
-    if (project.folder / name).is_file():
-        return project.folder / name, ()
-    if arm is Arm.BASE and (head / name).is_file():
-        return head / name, (f"base has no {name}: it was installed under head's",)
-    raise UsageError(
-        f"{configuration.file}: [tool.harness] pins: {arm} has no file {name}; add it to the repository (an ignored "
-        "file is not part of a revision), or take the key away"
-    )

@@ -35,6 +35,7 @@ from harness.run.configuration import share
 from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError, hertz, seconds
+from harness.run.temporary import check_temporary
 from harness.run.tuning.asked import BUDGET, Asked
 from harness.run.tuning.budget import Budget
 from harness.run.tuning.race import PREFETCH, Axes
@@ -62,6 +63,7 @@ def hold(options: argparse.Namespace, typed: Sequence[str] = ("tune",)) -> int:
         asked = _asked(options, start)
         workers = _numbers(options.workers, "--workers", 0) if options.workers else None
         odd = oddities(asked.data, ODDITIES) if asked.data is not None else Oddities()
+        check_temporary(loaders=True)
         folder = new_run_folder(options.results, datetime.now(UTC).astimezone())
         console = output.console()
         with ExitStack() as stack:
