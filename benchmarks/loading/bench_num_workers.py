@@ -11,26 +11,37 @@ import torch
 from harness import claim, prepared
 from harness.loading.images.dataset import Digits, Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.epoch import same_samples
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.length import own_batches, same_beginnings, sample_seconds
 from harness.loading.machine.cores import usable_cores, worker_counts
 
 
 @claim("L1", expect="lower", loader=True)
 @pytest.mark.parametrize("work", ["jpeg_loop", "tiny_loop", "tiny_alone"])
 def bench_num_workers(contest, images, tiny, loop, work):
-    counts = worker_counts(usable_cores(), torch.cuda.device_count())
+    cores = usable_cores()
+    counts = [0, *worker_counts(cores, torch.cuda.device_count())]
     jpegs = work == "jpeg_loop"
     # Sending a batch to another process costs about the same for 2 photographs as for 8: fewer would be no one's batch.
     batch_size = 8 if jpegs else 64
-    samples = batch_size * epoch_batches(2 * max(counts))
-    dataset = partial(Photographs, epoch_images(images, samples)) if jpegs else partial(Digits, tiny, samples)
-    loader = partial(prepared, PlainLoader, dataset, batch_size=batch_size, **loop)
+    stated = 80 * batch_size  # what times are of, whatever the length of an epoch
+    files = epoch_images(images, stated)
+
+    def dataset(samples):
+        return Photographs([files[place % stated] for place in range(samples)]) if jpegs else Digits(tiny, samples)
+
+    batch_seconds = batch_size * sample_seconds(dataset(stated))
+    samples = {count: batch_size * own_batches(count, batch_seconds, cores) for count in counts}
     step = None if work == "tiny_alone" else loop["step"]
+
+    def loader(workers):
+        own = samples[workers]
+        options = {**loop, "workers": workers, "step": step, "batch_size": batch_size}
+        return prepared(PlainLoader, partial(dataset, own), part=own / stated, **options)
+
     contest(
-        baseline=loader(workers=0, step=step),
-        **{f"workers_{count}": loader(workers=count, step=step) for count in counts},
-        same=same_samples,
-        items=samples,
-        decoded=samples if jpegs else 0,
+        baseline=loader(0),
+        **{f"workers_{count}": loader(count) for count in counts[1:]},
+        same=partial(same_beginnings, lengths=set(samples.values())),
+        items=stated,
+        decoded=stated if jpegs else 0,
     )

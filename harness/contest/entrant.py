@@ -29,14 +29,29 @@ Reading = tuple[float, str]
 READINGS = (*ALLOCATOR, "launches", "joules", "tree_bytes")
 """What can be read of a variant apart from its rounds."""
 
+SUMS = frozenset({"wait_seconds"})
+"""What a result says of itself that grows with the work of its iteration."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One round of an entrant: seconds in all, the host's share where it differs, what the result says of itself."""
+    """One round of an entrant: seconds in all, the host's share where it differs, what the result says of itself.
+
+    ``part`` is how much of the case's work an iteration did. Readings are of the whole work already.
+    """
 
     seconds: float
     host_seconds: float | None = None
     readings: Mapping[str, float] = field(default_factory=dict)
+    part: float = 1.0
+
+    def each(self, iterations: int) -> float:
+        """Seconds that the case's work takes, where the round was that many iterations."""
+        return self.seconds / iterations / self.part
+
+    def host_each(self, iterations: int) -> float:
+        """The host's share of it; 0 where there is none."""
+        return (self.host_seconds or 0.0) / iterations / self.part
 
 
 class Entrant(Protocol):
@@ -102,6 +117,7 @@ class LocalEntrant:
         settle: Callable[[], object] | None = None,
     ) -> None:
         self.name = name
+        self.part = variant.part
         self.iteration: Iteration | None = None
         self._variant = variant
         self._clock = clock
@@ -143,10 +159,12 @@ class LocalEntrant:
             before = self._tree.cpu_seconds() if self._tree else 0.0
             lap = self._clock.lap(iteration, iterations)
         self._latest = lap.seconds / iterations
-        readings = readings_of(lap.result)
+        readings = {
+            name: value / self.part if name in SUMS else value for name, value in readings_of(lap.result).items()
+        }
         if self._tree:
-            readings = {**readings, "cpu_seconds": (self._tree.cpu_seconds() - before) / iterations}
-        return Turn(lap.seconds, lap.host_seconds, readings)
+            readings["cpu_seconds"] = (self._tree.cpu_seconds() - before) / iterations / self.part
+        return Turn(lap.seconds, lap.host_seconds, readings, self.part)
 
     def _find_places(self, iteration: Iteration) -> None:
         end = self._clock.now() + self._rewarm

@@ -72,9 +72,9 @@ class Entry:
             for name in self.turns[0].readings:
                 if all(name in turn.readings for turn in self.turns):
                     samples[name] = tuple(turn.readings[name] for turn in self.turns)
-            samples["seconds"] = tuple(turn.seconds / iterations for turn in self.turns)
+            samples["seconds"] = tuple(turn.each(iterations) for turn in self.turns)
             if all(turn.host_seconds is not None for turn in self.turns):
-                samples["host_seconds"] = tuple((turn.host_seconds or 0.0) / iterations for turn in self.turns)
+                samples["host_seconds"] = tuple(turn.host_each(iterations) for turn in self.turns)
         return Trial(
             variant=self.entrant.name,
             status=self.status,

@@ -126,7 +126,8 @@ class SeatedEntrant:
         readings = answer["readings"]
         if self._tree:
             readings["cpu_seconds"] = max(0.0, self._tree.cpu_seconds() - before) / (iterations + lead)
-        return Turn(answer["seconds"], answer["host_seconds"], readings)
+            readings["cpu_seconds"] /= answer["part"]
+        return Turn(answer["seconds"], answer["host_seconds"], readings, answer["part"])
 
     def read(self, metric: str) -> Reading | None:
         """A reading taken there while the other seats are stopped; memory of its processes is read from outside."""

@@ -66,7 +66,7 @@ def _answer(question: Message, entrant: LocalEntrant, check: Callable[[str, obje
             return {"seconds": seconds}
         case "lap":
             turn = entrant.lap(question["iterations"], question["lead"])
-            return {"seconds": turn.seconds, "host_seconds": turn.host_seconds, "readings": dict(turn.readings)}
+            return asdict(turn)
         case "read":
             value, source = entrant.read(question["metric"]) or (0.0, "")
             return {"value": value, "source": source}

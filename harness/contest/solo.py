@@ -61,11 +61,11 @@ def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
         before = account(os.getpid())
         turn = entrant.lap(1, 0)
         spent = account(os.getpid()).since(before)
-    own = {"seconds": turn.seconds}
+    own = {"seconds": turn.each(1)}
     if "cpu_seconds" in turn.readings:
         own["cpu_seconds"] = turn.readings["cpu_seconds"]
     # CPU-seconds by the entrant's own account, which leaves the watching out.
-    own |= {name: amount for name, amount in spent.items() if name != "cpu_seconds"}
+    own |= {name: amount / turn.part for name, amount in spent.items() if name != "cpu_seconds"}
     if (unshared := tree.unshared()) is not None:
         own["uss_bytes"] = float(unshared)
     readings |= own
@@ -112,7 +112,7 @@ def _alone(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
     if alone is None:
         return {}, {}
     lap = clock_for(device, synchronous=True).lap(alone, 1)
-    readings = {"loader_seconds": lap.seconds}
+    readings = {"loader_seconds": lap.seconds / entrant.part}
     if (gap := readings_of(lap.result).get("epoch_gap_seconds")) is not None:
         readings["epoch_gap_seconds"] = gap
     return readings, dict.fromkeys(readings, f"an epoch without the step after one with it, {SOURCE}")

@@ -16,10 +16,14 @@ A result with an attribute ``readings`` (a mapping from names to numbers) has th
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A way of doing the work: how to set it up, and what must surround its rounds, untimed."""
+    """A way of doing the work: how to set it up, and what must surround its rounds, untimed.
+
+    ``part`` is how much of the case's work one iteration does: what an iteration takes is divided by it.
+    """
 
     prepare: Callable[[], AbstractContextManager[Iteration]]
     around: Callable[[], AbstractContextManager[object]] = nullcontext
+    part: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,14 @@ def prepared(
     factory: Callable[..., Any],
     *args: Any,
     around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    part: float = 1.0,
     **kwargs: Any,
 ) -> Variant:
     """A variant that needs setting up: ``factory(*args, **kwargs)`` gives its iteration.
 
     The factory returns the callable, or is a context manager that yields it and tidies up behind it. It is called only
     where the variant is measured: variants are set up in random order, and in their own process where they are apart.
+    Where one iteration does more or less than the work that the case states, ``part`` says how much of it.
     """
 
     @contextmanager
@@ -50,7 +56,7 @@ def prepared(
         else:
             yield made
 
-    return Variant(prepare, around)
+    return Variant(prepare, around, part)
 
 
 def variant(iteration: Iteration, *, around: Callable[[], AbstractContextManager[object]] = nullcontext) -> Variant:

@@ -251,9 +251,9 @@ ONE_FILE = (
 
 def _trial(name: str, arm: Arm, fought: Fought) -> Trial:
     turns, readings = fought.turns[arm], fought.readings[arm]
-    samples: dict[str, tuple[float, ...]] = {SECONDS: tuple(turn.seconds / fought.iterations for turn in turns)}
+    samples: dict[str, tuple[float, ...]] = {SECONDS: tuple(turn.each(fought.iterations) for turn in turns)}
     if all(turn.host_seconds is not None for turn in turns):
-        samples["host_seconds"] = tuple((turn.host_seconds or 0.0) / fought.iterations for turn in turns)
+        samples["host_seconds"] = tuple(turn.host_each(fought.iterations) for turn in turns)
     return Trial(
         name,
         iterations=fought.iterations,
