@@ -241,10 +241,12 @@ def test_measured_once_for_each_environment(process: Callable[..., None], tmp_pa
     ],
 )
 def test_what_changes_a_rate_is_in_the_key(changed: dict[str, Any]) -> None:
-    """Threads, GPUs, cores, versions and variables are; the revision of somebody's code is not."""
+    """Threads, GPUs, cores, versions and variables are; the revision of somebody's code and the memory are not."""
     before: dict[str, Any] = {"machine_id": "m", "gpus": [], "flags": {"num_threads": 2}, "git": {"revision": "a"}}
     assert QUESTION.key(before) != QUESTION.key({**before, **changed})
     assert QUESTION.key(before) == QUESTION.key({**before, "git": {"revision": "b"}})
+    smaller, larger = ({**before, "machine": {"cores": 8, "memory_bytes": size}} for size in (2**35, 2**36))
+    assert QUESTION.key(smaller) == QUESTION.key(larger)
 
 
 def test_the_images_are_in_the_key() -> None:

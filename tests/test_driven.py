@@ -221,7 +221,7 @@ def test_a_solo_pass_that_fails_early_stays_a_solo_pass(session: Any, tmp_path: 
 
 def test_a_solo_pass_measures_one_variant(session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A solo pass has the readings of its variant alone, leftovers after leaving early included, and no samples."""
-    monkeypatch.setattr("harness.contest.solo._pinned_bytes", lambda: 0)
+    monkeypatch.setattr("harness.probes.pinned.pinned_peak", lambda: 0)
     made, _ = session("solo", variant="tip")
     left: list[str] = []
 

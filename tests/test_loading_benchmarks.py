@@ -157,6 +157,7 @@ def test_decoders_alone(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch)
     contest = _ask(module, work="decoding_alone", **_chosen(inputs, "loop"))
     assert contest.ran == ["baseline", "decode_jpeg", *([] if module.missing() else ["dali"])]
     assert all(contest.said[name]["max_level_difference"] == 0 for name in contest.ran)
+    assert {contest.said[name]["damaged_refused"] for name in contest.ran} == {4.0}
     assert "no CUDA" in contest.unavailable["nvjpeg"]
 
 

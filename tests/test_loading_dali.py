@@ -190,3 +190,24 @@ def test_gpu_decoding_without_a_gpu(photographs: list[Image]) -> None:
         PipelineLoader(photographs, batch_size=2, threads=2, decoder="gpu", device="cuda") as loader,
     ):
         loader()
+
+
+@pytest.mark.parametrize("capture", [False, True])
+def test_a_dynamic_loader_for_the_cpu_opens_no_gpu(
+    photographs: list[Image], monkeypatch: pytest.MonkeyPatch, capture: bool
+) -> None:
+    """Where DALI sees one its default device would be the GPU, in its own threads, too."""
+    device = pytest.importorskip("nvidia.dali.experimental.dynamic").Device
+    backend = pytest.importorskip("nvidia.dali.backend")
+
+    def opened(*_: object) -> int:
+        raise AssertionError("a GPU was asked for")
+
+    monkeypatch.setattr(device, "_default_device_type", staticmethod(lambda: "gpu"))
+    monkeypatch.setattr(backend, "GetCUDACurrentDevice", opened)
+    monkeypatch.setattr(backend, "SetCUDACurrentDevice", opened)
+    with pytest.raises(AssertionError, match="a GPU was asked for"):
+        device.current()
+    with DynamicLoader(photographs, batch_size=2, threads=1, capture=capture) as loader:
+        for _ in range(2):
+            assert loader().ids.numel() == len(photographs)

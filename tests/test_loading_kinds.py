@@ -33,6 +33,7 @@ from harness.loading.loaders.uint8 import CountedLoader, Uint8Loader
 from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.likeness import unlike
 from harness.loading.loop.loader import Loader
+from harness.loading.trials.decoding import Decoded, same_levels
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning"),
@@ -293,6 +294,35 @@ def test_a_batch_with_other_files_is_decoded_all_the_same(images: list[Image], t
     given = [images[0], Image(str(tmp_path / "a.png"), 1), images[1]]
     with _device_decoding(given, True) as loader, _plain(given, True, **FAST) as plain:
         assert torch.equal(by_id(delivered(loader)), by_id(delivered(plain)))
+
+
+def test_batches_that_a_gpu_refused_are_counted(images: list[Image], tmp_path: Path) -> None:
+    """An epoch says how many batches the CPU had to decode: one of five here, and none without the PNG."""
+    Pillow.effect_noise((60, 50), 40).convert("RGB").save(tmp_path / "a.png")
+    given = [*images[:4], Image(str(tmp_path / "a.png"), 1), *images[4:9]]
+    for files, refused in ((given, 1.0), (images[:10], 0.0)):
+        with _device_decoding(files, True, batch=2) as loader:
+            assert [loader().readings["cpu_batches"] for _ in range(2)] == [refused] * 2
+
+
+def test_a_decoder_that_does_not_work_is_an_error(images: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An nvJPEG that is not there, or does not start, must not become decoding on the CPU under its name."""
+
+    def broken(contents: list[torch.Tensor], mode: object, device: object) -> list[torch.Tensor]:
+        raise RuntimeError("decode_jpegs_cuda: torchvision not compiled with nvJPEG support")
+
+    monkeypatch.setattr("torchvision.io.decode_jpeg", broken)
+    with pytest.raises(RuntimeError, match="not compiled with nvJPEG"):
+        _device_decoding(images, True)
+
+
+def test_what_a_decoder_makes_of_damage_is_a_reading(images: list[Image]) -> None:
+    """Decoders that refuse other damaged files than Pillow agree by their pixels; refusing a sound one is wrong."""
+    pixels = [torch.zeros(3, 4, 4, dtype=torch.uint8)]
+    pillow = Decoded(pixels, [True, True, True, True, False])
+    assert same_levels(pillow, Decoded(pixels, [False, False, True, True, False]))["damaged_refused"] == 2.0
+    with pytest.raises(AssertionError, match="a sound image was refused"):
+        same_levels(pillow, Decoded(pixels, [True] * 5))
 
 
 def test_epochs_say_what_came_from_the_disk(images: list[Image]) -> None:

@@ -24,6 +24,7 @@ from harness.probes import (
     cuda_uuid,
     device_bytes,
     nvml,
+    peak,
     peak_bytes,
     shortage,
     snapshot,
@@ -216,6 +217,8 @@ def cuda_memory(monkeypatch):
         }
         for name, fake in fakes.items():
             monkeypatch.setattr(torch.cuda, name, fake)
+        known = "active_bytes" if "active_bytes.current" in (host_before or {}) else "allocated_bytes"
+        monkeypatch.setattr(peak, "account", lambda: known)
         return told
 
     return script

@@ -29,7 +29,7 @@ Reading = tuple[float, str]
 READINGS = (*ALLOCATOR, "launches", "joules", "tree_bytes")
 """What can be read of a variant apart from its rounds."""
 
-SUMS = frozenset({"wait_seconds"})
+SUMS = frozenset({"wait_seconds", "copy_seconds"})
 """What a result says of itself that grows with the work of its iteration."""
 
 

@@ -168,18 +168,19 @@ def entrants(
         # Who starts first may get the better memory: it is not always the baseline.
         seats = {name: turnstile.seat(name) for name in random.sample(list(present), len(present))}
         return [seats[name] for name in present]
-    settle = placement(claim, terms.device, stack)
+    settle = placement(claim, stack)
     return [local(name, given, claim, terms.device, settle=settle) for name, given in present.items()]
 
 
-def placement(claim: Claim, device: Any, stack: ExitStack, turn: int = 0) -> Callable[[], object] | None:
+def placement(claim: Claim, stack: ExitStack, turn: int = 0) -> Callable[[], object] | None:
     """What puts this process's threads in their places until the stack closes, beginning with core number ``turn``.
 
-    None where they are better left alone: a GPU works elsewhere, and a loader's workers would inherit the places.
+    On a GPU, too: work that is bound by the host's launches would wander over the cores. None where they are better
+    left alone: a loader's workers would inherit the places.
     """
     import torch
 
-    if device.type == "cuda" or claim.loader:
+    if claim.loader:
         return None
     return stack.enter_context(Placement(torch.get_num_threads, turn)).settle
 

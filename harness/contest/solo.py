@@ -48,6 +48,7 @@ def solo(case: str, claim: Claim, asked: Asked, terms: Terms, name: str) -> Meas
 def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[str, str], list[str]]:
     from harness.probes import ProcessTree, cuda_uuid, device_bytes, gpu_share, watch_tree
     from harness.probes.account import account
+    from harness.probes.pinned import pinned_peak
     from harness.probes.shared import shared_bytes, watch_shared
 
     tree = ProcessTree(os.getpid())
@@ -89,8 +90,7 @@ def _watch(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
                 warnings.append(source)
             else:
                 readings[name], sources[name] = float(found), source
-    pinned = _pinned_bytes()
-    if pinned:
+    if pinned := pinned_peak():
         readings["pinned_bytes"] = float(pinned)
         sources["pinned_bytes"] = "torch.cuda.host_memory_stats"
     if leave_early is not None:
@@ -116,11 +116,3 @@ def _alone(entrant: LocalEntrant, device: Any) -> tuple[dict[str, float], dict[s
     if (gap := readings_of(lap.result).get("epoch_gap_seconds")) is not None:
         readings["epoch_gap_seconds"] = gap
     return readings, dict.fromkeys(readings, f"an epoch without the step after one with it, {SOURCE}")
-
-
-def _pinned_bytes() -> int:
-    import torch
-
-    if not (torch.cuda.is_available() and torch.cuda.is_initialized()):
-        return 0
-    return int(torch.cuda.host_memory_stats().get("allocated_bytes.peak", 0))

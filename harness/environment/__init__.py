@@ -63,8 +63,9 @@ def fingerprint(
 def machine_id(machine: Mapping[str, Any], gpus: list[dict[str, Any]], *, root: Path = Path("/")) -> str:
     """Twelve hexadecimal digits: equal for the same machine, and no way back to its name.
 
-    From the system's machine-id (the host name where there is none), the CPU, the cores, the memory to the next GiB
-    and the GPUs' UUIDs. The hardware is in it because a container image brings its own machine-id to every host.
+    From the system's machine-id (the host name where there is none), the CPU, the cores and the GPUs' UUIDs.
+    Not from the memory, which may grow while a virtual machine runs. The hardware is in it because a
+    container image brings its own machine-id to every host.
     """
     name = platform.node()
     for file in (root / "etc/machine-id", root / "var/lib/dbus/machine-id"):
@@ -72,6 +73,6 @@ def machine_id(machine: Mapping[str, Any], gpus: list[dict[str, Any]], *, root: 
         if found:
             name = found
             break
-    parts = [name, str(machine["cpu"]), str(machine["cores"]), str(round(machine["memory_bytes"] / 2**30))]
+    parts = [name, str(machine["cpu"]), str(machine["cores"])]
     parts += sorted(str(gpu["uuid"]) for gpu in gpus)
     return hashlib.sha256("\0".join(["tipbench", *parts]).encode()).hexdigest()[:12]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from harness.probes.nvml import NvmlError, cuda_uuid, nvml, text
+from harness.probes.nvml import NvmlError, cuda_uuid, nvml, text, uuid_of
 
 _ABSENT = ("LibraryNotFound", "(pip install nvidia-ml-py)")
 """How NVML's reason ends on a machine without a driver, which is no news there."""
@@ -121,7 +121,7 @@ def _by_torch(torch: Any, index: int) -> dict[str, Any]:
     seen = torch.cuda.get_device_properties(index)
     return {
         "name": seen.name,
-        "uuid": f"GPU-{getattr(seen, 'uuid', 'unknown')}",
+        "uuid": uuid_of(seen),
         "memory_bytes": int(seen.total_memory),
         "compute_capability": f"{seen.major}.{seen.minor}",
     }

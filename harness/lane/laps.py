@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from math import inf
@@ -30,12 +30,13 @@ from harness.loading.loop.feed import cached, resident
 from harness.loading.loop.likeness import unlike
 from harness.loading.loop.loader import Loader
 from harness.loading.loop.step_choice import step_from
-from harness.loading.loop.survey import pinned_bytes, survey
+from harness.loading.loop.survey import survey
 from harness.loading.loop.window import Meters, steady
 from harness.loading.machine.page_cache import disk_bytes, evict, warm
 from harness.loading.machine.threads import one_thread
 from harness.model import Feed, Lap, Setting
 from harness.probes import ProcessTree
+from harness.probes.pinned import pinned_now
 from harness.probes.shared import shared_bytes
 from harness.processes import Message
 
@@ -133,11 +134,11 @@ class Lane:
                 self._in_cache = False
                 evict(image.path for image in self.images)
                 batches = self._forgetting(batches, images)
-            found = self._timed(batches, step, discard, *bounds)
+            found = self._timed(batches, step, discard, *bounds, copied=loader.copied)
             readings = {**found.readings, "pss_bytes": float(self._tree.memory()[0])}
             if shared is not None and (used := shared_bytes()) is not None:
                 readings["shm_bytes"] = float(max(0, used - shared))
-            if pinned := pinned_bytes():
+            if pinned := pinned_now():
                 readings["pinned_bytes"] = float(pinned)
         return replace(found, readings=readings)
 
@@ -227,13 +228,14 @@ class Lane:
         count: int,
         least_seconds: float,
         most_seconds: float,
+        copied: Callable[[], float] | None = None,
     ) -> Lap:
         gc.collect()
         gc.disable()
         try:
             return steady(
                 batches, step, discard=discard, count=count, least_seconds=least_seconds, most_seconds=most_seconds,
-                settle=self._settle, meters=self._meters,
+                settle=self._settle, meters=self._meters, copied=copied,
             )  # fmt: skip
         finally:
             gc.enable()

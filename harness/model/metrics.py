@@ -49,6 +49,11 @@ METRICS: Mapping[str, Metric] = {
         Metric("joules", "J", Direction.LOWER, Kind.NOISY, "energy of one iteration, the whole GPU board"),
         Metric("launches", "1", Direction.LOWER, Kind.EXACT, "kernels that one iteration launches on a GPU"),
         Metric("wait_seconds", "s", Direction.LOWER, Kind.NOISY, "time the loop waited for batches"),
+        Metric("copy_seconds", "s", Direction.LOWER, Kind.NOISY, "time the loop's copies to the device took"),
+        Metric(
+            "cpu_batches", "1", Direction.LOWER, Kind.NOISY, "batches that a GPU's decoder refused, and the CPU took"
+        ),
+        Metric("damaged_refused", "1", Direction.NONE, Kind.EXACT, "damaged images, of four, that a decoder refused"),
         Metric("wait_p50_seconds", "s", Direction.LOWER, Kind.NOISY, "median wait for one batch"),
         Metric("wait_p99_seconds", "s", Direction.LOWER, Kind.NOISY, "99th percentile of the wait for one batch"),
         Metric("first_batch_seconds", "s", Direction.LOWER, Kind.NOISY, "time until the first batch of an epoch"),

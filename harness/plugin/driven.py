@@ -161,7 +161,7 @@ class Driven(Session):
         given = asked.variants[name]
         assert isinstance(given, Variant)
         with ExitStack() as stack:
-            settle = placement(claim, self.device(), stack)
+            settle = placement(claim, stack)
             entrant = local(name, given, claim, self.device(), rewarm=REWARM, settle=settle)
             self._channel.send(seated=True)
             serve(self._channel, {name: entrant}, logged)
@@ -187,7 +187,7 @@ class Driven(Session):
                 agreement.check(result)
 
         with ExitStack() as stack:
-            settle = placement(claim, self.device(), stack, self._plan["core"])
+            settle = placement(claim, stack, self._plan["core"])
             entrants = {
                 name: local(name, given, claim, self.device(), rewarm=REWARM_PAIR, settle=settle)
                 for name, given in present.items()

@@ -15,6 +15,9 @@ LEAST_SECONDS = 3.0
 WATCHED_SECONDS = 3.0
 """How long the counter is watched for its steps; one that has not moved often enough by then resolves nothing."""
 
+SETTLE_SECONDS = 0.01
+"""Seconds of calls, about, after which the device is waited for."""
+
 ENERGY_SOURCE = "NVML's energy counter, the whole board"
 SHARE_SOURCE = "NVML utilisation: any kernel ran in its last sampling period"
 
@@ -42,10 +45,15 @@ def joules(
         settle()
         step, before, start = _steps(read, now)
         least, calls = max(LEAST_SECONDS, STEPS * step), 0
-        while now() - start < least:
-            call()
+        ahead = 1
+        while (begin := now()) - start < least:
+            for _ in range(ahead):
+                call()
+            # A loop does not wait for the device after every call: a short one would be charged for the waiting.
             settle()
-            calls += 1
+            calls += ahead
+            if now() - begin < SETTLE_SECONDS / 2:
+                ahead *= 2
         source = f"{ENERGY_SOURCE}, over {now() - start:.1f} s, its steps {1e3 * step:.3g} ms"
         return (read() - before) / calls, source
 

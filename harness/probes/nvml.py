@@ -5,10 +5,14 @@ CUDA devices are matched to NVML's by UUID, never by index: CUDA_VISIBLE_DEVICES
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
+
+_SLICE = re.compile(r"\bMIG\b")
+"""What the name of a slice has in it, such as ``NVIDIA H200 MIG 1g.18gb``."""
 
 DEVICE_SOURCE = "NVML, whole device"
 
@@ -48,8 +52,15 @@ def cuda_uuid(device: Any, *, torch: Any = None) -> str:
     """The UUID of a CUDA device as NVML spells it, such as ``GPU-8f2b...``; starts CUDA in this process."""
     if torch is None:
         import torch
-    uuid = text(torch.cuda.get_device_properties(device).uuid)
-    return uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+    return uuid_of(torch.cuda.get_device_properties(device))
+
+
+def uuid_of(properties: Any) -> str:
+    """The UUID in what torch says of a device, as NVML spells it: a slice of a board (MIG) has a prefix of its own."""
+    uuid = text(getattr(properties, "uuid", "unknown"))
+    if uuid.startswith(("GPU-", "MIG-")):
+        return uuid
+    return f"MIG-{uuid}" if _SLICE.search(str(getattr(properties, "name", ""))) else f"GPU-{uuid}"
 
 
 def gpu_names(session: Any, warn: Callable[[str], object] = lambda _: None) -> list[str]:

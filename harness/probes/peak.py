@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.probes.pinned import account
 from harness.processes import temporary_folder
 
 CPU_SOURCE = "torch CPU profile"
@@ -47,6 +48,7 @@ def allocations(call: Callable[[], object], device: Any) -> dict[str, Reading]:
     if getattr(device, "type", str(device)) != "cuda":
         peak, source = peak_bytes(call, device)
         return {"peak_bytes": (float(peak), source)}
+    pinned_account = account()  # tried before anything is watched
     before, host_before, after, host_after = _watched(call, device)
     found: dict[str, Reading] = {
         "peak_bytes": (_above(before, after, "allocated_bytes.all"), CUDA_SOURCE),
@@ -54,13 +56,10 @@ def allocations(call: Callable[[], object], device: Any) -> dict[str, Reading]:
         "allocation_retries": (_more(before, after, "num_alloc_retries"), CUDA_SOURCE),
         "ooms": (_more(before, after, "num_ooms"), CUDA_SOURCE),
     }
-    if pinned := _above(host_before, host_after, "active_bytes" if "active_bytes.peak" in host_after else _OWNED):
+    if pinned := _above(host_before, host_after, pinned_account):
         found["pinned_bytes"] = pinned, PINNED_SOURCE
     return found
 
-
-_OWNED = "allocated_bytes"
-"""All page-locked bytes, those that wait to be used again included: what a torch without ``active_bytes`` tells."""
 
 Stats = Mapping[str, Any]
 

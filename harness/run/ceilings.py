@@ -38,7 +38,7 @@ LARGEST = 2**20
 """Bytes of a kept file that is still read."""
 
 _IN_THE_KEY = {
-    "machine": ("cpu", "cores", "affinity", "quota_cores", "usable_cores", "memory_bytes", "kernel"),
+    "machine": ("cpu", "cores", "affinity", "quota_cores", "usable_cores", "kernel"),
     "driver": ("version",),
     "software": ("torch", "cuda", "cudnn", "python", "torchvision"),
 }

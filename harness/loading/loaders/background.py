@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.loading.loaders.dataloader import PlainLoader, feeders
 from harness.loading.loop.epoch import Batch
-from harness.loading.loop.loader import moved, take_some
+from harness.loading.loop.loader import take_some
 
 
 def missing() -> str | None:
@@ -34,7 +34,7 @@ class BackgroundLoader(PlainLoader):
     def batches(self) -> Iterable[Batch]:
         """One epoch's batches on the device, fetched ahead by a thread that is joined at the end."""
         self._feeding = self._drained()
-        return moved(self._feeding, self.device, non_blocking=self.non_blocking)
+        return self.moved(self._feeding, non_blocking=self.non_blocking)
 
     def _drained(self) -> Generator[Batch, None, None]:
         from prefetch_generator import BackgroundGenerator
@@ -72,6 +72,6 @@ class BackgroundLoader(PlainLoader):
 
         before = feeders()
         ahead = BackgroundGenerator(iter(self.users_batches()), max_prefetch=self.ahead)
-        take_some(moved(ahead, self.device, non_blocking=self.non_blocking))
+        take_some(self.moved(ahead, non_blocking=self.non_blocking))
         # These stay for good: to close the loader is not to wait for them.
         self._strangers |= feeders() - before

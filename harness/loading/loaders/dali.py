@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -151,7 +152,10 @@ class DaliLoader(Loader):
             for images, numbers in self._outputs():
                 ids = numbers.reshape(-1)[:left].to("cpu", torch.int64)
                 left -= len(ids)
-                yield images[: len(ids)].to(self.device), self.labels[ids].to(self.device), ids
+                with self.copying():
+                    there = images[: len(ids)].to(self.device), self.labels[ids].to(self.device)
+                yield *there, ids
+                del there
         except RuntimeError as error:
             if (reason := broken_file(self.paths)) is not None:
                 raise DataError(reason) from error
@@ -205,7 +209,8 @@ class DynamicLoader(DaliLoader):
 
     def _build(self) -> Any:
         ndd = module("experimental.dynamic")
-
+        if self.device_id is None:
+            _without_gpu(ndd.Device)
         reader = ndd.readers.File(
             files=self.paths, labels=list(range(len(self.paths))), pad_last_batch=True, max_batch_size=self.batch_size
         )
@@ -216,6 +221,19 @@ class DynamicLoader(DaliLoader):
 
         reader, context = self._live
         for jpegs, ids in reader.next_epoch(batch_size=self.batch_size, ctx=context, capture=self.capture):
-            flip = None if self.fixed else ndd.random.coin_flip(batch_size=self.batch_size)
-            images = prepare(ndd, jpegs, decoder=self.decoder, fixed=self.fixed, flip=flip, float_type=ndd.float32)
-            yield images.torch(), ids.torch()
+            # Where operators run on this loader's threads; a loop that is captured is inside already.
+            with nullcontext() if self.capture else context:
+                flip = None if self.fixed else ndd.random.coin_flip(batch_size=self.batch_size)
+                images = prepare(ndd, jpegs, decoder=self.decoder, fixed=self.fixed, flip=flip, float_type=ndd.float32)
+                outputs = images.torch(), ids.torch()
+            yield outputs
+
+
+def _without_gpu(device: Any) -> None:
+    """Let DALI's dynamic mode work in this process as it does where there is no GPU; ``device`` is its class of them.
+
+    Its default device is the GPU wherever there is one, in each of its threads. What sets that back opens the GPU, and
+    so does the stream that every context asks the default one for, also inside ``with Device("cpu")``.
+    """
+    if hasattr(device, "_default_device_type"):
+        device._default_device_type = staticmethod(lambda: "cpu")

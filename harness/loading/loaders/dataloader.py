@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from harness.loading.loop.epoch import Batch, Step
-from harness.loading.loop.loader import Loader, moved, take_some
+from harness.loading.loop.loader import Loader, take_some
 
 
 class PlainLoader(Loader):
@@ -78,12 +78,12 @@ class PlainLoader(Loader):
 
     def batches(self) -> Iterable[Batch]:
         """One epoch's batches on the device."""
-        return moved(self.host_batches(), self.device, non_blocking=self.non_blocking)
+        return self.moved(self.host_batches(), non_blocking=self.non_blocking)
 
     def leave_early(self) -> None:
         """Break out of a user's loop, not of the persistent one, whose idle workers are no leak."""
         strangers = feeders()
-        take_some(moved(self.users_batches(), self.device, non_blocking=self.non_blocking))
+        take_some(self.moved(self.users_batches(), non_blocking=self.non_blocking))
         _let_end(strangers)
 
     def close(self) -> None:

@@ -5,19 +5,22 @@ The GPU's way was written without one.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from harness.loading.images import decoders, recipe
 from harness.loading.images.folder import DataError, Image
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.epoch import Batch
+from harness.loading.loop.epoch import Batch, Epoch
 from harness.loading.loop.loader import take_some
 
 Encoded = tuple[tuple[Tensor, Sequence[int]], Tensor, Tensor]
@@ -48,10 +51,19 @@ def joined(samples: Sequence[tuple[bytes, int, int]]) -> Encoded:
     return (encoded, [len(content) for content in contents]), torch.tensor(labels), torch.tensor(ids)
 
 
+def sound_jpeg() -> Tensor:
+    """A small JPEG that every decoder takes, as uint8 [bytes]."""
+    file = io.BytesIO()
+    Pillow.new("RGB", (32, 32), (120, 60, 200)).save(file, "JPEG")
+    return torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
+
+
 class DeviceDecodingLoader(PlainLoader):
     """A DataLoader of files, whose images are decoded and prepared on the device, one recipe of transforms v2 for all.
 
-    Batches with other files than JPEG, or damaged ones, are decoded on the CPU. Raises DataError naming the file.
+    Batches with other files than JPEG, or damaged ones, are decoded on the CPU, and epochs say how many they were
+    (``cpu_batches``). Raises DataError naming the file; a decoder that cannot decode a sound JPEG is an error when the
+    loader is made, whatever that error is.
     """
 
     def __init__(
@@ -65,6 +77,8 @@ class DeviceDecodingLoader(PlainLoader):
         self.options["collate_fn"] = joined
         self.images = images
         self.transform = transform()
+        self._refused = 0
+        self._decode([sound_jpeg()])
 
     def batches(self) -> Iterator[Batch]:
         """One epoch's batches on the device."""
@@ -78,14 +92,26 @@ class DeviceDecodingLoader(PlainLoader):
         for (encoded, sizes), labels, ids in batches:
             contents = list(encoded.split(list(sizes)))
             images = torch.stack([self.transform(image) for image in self._decoded(contents, ids.tolist())])
-            yield images, labels.to(self.device, non_blocking=self.non_blocking), ids
+            with self.copying():
+                there = labels.to(self.device, non_blocking=self.non_blocking)
+            yield images, there, ids
 
-    def _decoded(self, contents: list[Tensor], ids: Sequence[int]) -> list[Tensor]:
+    def __call__(self) -> Epoch:
+        """Run one epoch."""
+        before = self._refused
+        epoch = super().__call__()
+        return replace(epoch, readings={**epoch.readings, "cpu_batches": float(self._refused - before)})
+
+    def _decode(self, contents: list[Tensor]) -> list[Tensor]:
         from torchvision.io import ImageReadMode, decode_jpeg
 
+        return decoders.despite_warnings(decode_jpeg, contents, ImageReadMode.RGB, device=self.device)
+
+    def _decoded(self, contents: list[Tensor], ids: Sequence[int]) -> list[Tensor]:
         try:
-            return decoders.despite_warnings(decode_jpeg, contents, ImageReadMode.RGB, device=self.device)
+            return self._decode(contents)
         except RuntimeError:
+            self._refused += 1
             # A batch is refused as a whole, and without saying which of its files it was.
             paths = [self.images[place].path for place in ids]
             return [

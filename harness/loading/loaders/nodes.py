@@ -13,7 +13,6 @@ from torch.utils.data import SequentialSampler, default_collate
 
 from harness.loading.loaders.threaded import ThreadedLoader
 from harness.loading.loop.epoch import Batch
-from harness.loading.loop.loader import moved
 
 THREADS = ("(_apply_udf)", "(_populate_queue)", "(_sort_worker)", "(_pin_memory_loop)")
 """How the names of the threads end that nodes start."""
@@ -41,7 +40,7 @@ class NodesLoader(ThreadedLoader):
             self._strangers = set(threading.enumerate())
             self._torch_threads = torch.get_num_threads()
             self._chain = self._nodes()
-        return moved(self._chain[-1], self.device, non_blocking=self.non_blocking)
+        return self.moved(self._chain[-1], non_blocking=self.non_blocking)
 
     def close(self) -> None:
         """Stop the threads, which look up every tenth of a second, and join them."""

@@ -11,7 +11,6 @@ from torch.utils.data import default_collate
 
 from harness.loading.loaders.threaded import ThreadedLoader
 from harness.loading.loop.epoch import Batch
-from harness.loading.loop.loader import moved
 
 
 def missing() -> str | None:
@@ -33,7 +32,7 @@ class SpdlLoader(ThreadedLoader):
 
     def batches(self) -> Iterator[Batch]:
         """One epoch's batches on the device."""
-        return moved(self._host_batches(), self.device, non_blocking=self.non_blocking)
+        return self.moved(self._host_batches(), non_blocking=self.non_blocking)
 
     def close(self) -> None:
         """Stop the pipeline and join its threads."""

@@ -37,17 +37,26 @@ class Epoch:
     ending_seconds: float = field(default=0.0, kw_only=True)
 
 
-def run_epoch(batches: Iterable[Batch], step: Step | None = None, patience: Patience | None = None) -> Epoch:
+def run_epoch(
+    batches: Iterable[Batch],
+    step: Step | None = None,
+    patience: Patience | None = None,
+    *,
+    copied: Callable[[], float] | None = None,
+) -> Epoch:
     """Drive one whole epoch, starting with ``iter()``, with a training step for each batch where one is given.
 
     ``wait_seconds`` is all time spent in ``iter`` and ``next``, the first batch and the end of the epoch included.
-    ``patience`` bounds each wait. Raises Stalled.
+    ``patience`` bounds each wait. ``copied`` tells the seconds that copies to a device took so far: they are
+    ``copy_seconds``, and no wait for a batch. Raises Stalled.
     """
     with patience or Patience() as bound:
-        return _run(batches, step, bound)
+        return _run(batches, step, bound, copied)
 
 
-def _run(batches: Iterable[Batch], step: Step | None, patience: Patience) -> Epoch:
+def _run(batches: Iterable[Batch], step: Step | None, patience: Patience, copied: Callable[[], float] | None) -> Epoch:
+    so_far = copied or (lambda: 0.0)
+    first = before = so_far()
     ids: list[Tensor] = []
     labels: list[Tensor] = []
     totals: list[Tensor] = []
@@ -58,7 +67,7 @@ def _run(batches: Iterable[Batch], step: Step | None, patience: Patience) -> Epo
     while True:
         with waiting():
             batch = patience.over(next, iterator, None)
-        waits.append(time.perf_counter() - begin)
+        waits.append(time.perf_counter() - begin - (so_far() - before))
         if batch is None:
             break
         images, own_labels, own_ids = batch
@@ -69,9 +78,12 @@ def _run(batches: Iterable[Batch], step: Step | None, patience: Patience) -> Epo
             totals.append(returned)
         # An image batch kept until the next one arrives would be a second batch in memory.
         del batch, images, own_labels, own_ids
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), so_far()
+    readings = _readings(waits)
+    if copied is not None:
+        readings["copy_seconds"] = so_far() - first
     total = float(torch.stack(totals).double().sum()) if totals else 0.0
-    return Epoch(_joined(ids), _joined(labels), total, _readings(waits), ending_seconds=waits[-1])
+    return Epoch(_joined(ids), _joined(labels), total, readings, ending_seconds=waits[-1])
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

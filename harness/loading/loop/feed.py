@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from harness.loading.loop.epoch import Batch
-from harness.loading.loop.loader import moved
 
 
 def resident(batch: Batch, device: torch.device) -> Iterator[Batch]:
     """The same batch for ever, already on the device."""
-    (there,) = moved([batch], device)
+    there = _moved(batch, device)
     while True:
         yield there
 
@@ -21,7 +20,13 @@ def cached(batches: Sequence[Batch], device: torch.device) -> Iterator[Batch]:
     """Batches for ever from host memory, page-locked for a GPU, each copied to the device when it is asked for."""
     held = [_pinned(batch) for batch in batches] if device.type == "cuda" else list(batches)
     while True:
-        yield from moved(held, device, non_blocking=device.type == "cuda")
+        for batch in held:
+            yield _moved(batch, device, non_blocking=device.type == "cuda")
+
+
+def _moved(batch: Batch, device: torch.device, *, non_blocking: bool = False) -> Batch:
+    images, labels, ids = batch
+    return images.to(device, non_blocking=non_blocking), labels.to(device, non_blocking=non_blocking), ids
 
 
 def _pinned(batch: Batch) -> Batch:

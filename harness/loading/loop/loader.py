@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Set
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
+from time import perf_counter
 from traceback import clear_frames
 from types import TracebackType
 from typing import Self
@@ -41,6 +43,7 @@ class Loader(ABC):
     def __init__(self, *, device: torch.device | str = "cpu", step: Step | None = None) -> None:
         self.device = indexed(torch.device(device))
         self.step = step
+        self.copied_seconds = 0.0
         self._own: set[BaseProcess] = set()
         self._dead: Set[int] = dead_workers().keys()
         self._ending: float | None = None
@@ -88,6 +91,32 @@ class Loader(ABC):
         finally:
             self._own |= set(active_children()) - others
 
+    @property
+    def copied(self) -> Callable[[], float] | None:
+        """What tells the seconds that copies to the device took so far; None where there is none to copy to."""
+        return None if self.device.type == "cpu" else lambda: self.copied_seconds
+
+    @contextmanager
+    def copying(self) -> Iterator[None]:
+        """Around a copy to the device, whose time is no wait for a batch: one that blocks waits for the step, too."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.copied_seconds += perf_counter() - start
+
+    def moved(self, batches: Iterable[Batch], *, non_blocking: bool = False) -> Iterator[Batch]:
+        """The batches with images and labels on the device; ids stay where they are."""
+        for images, labels, ids in batches:
+            with self.copying():
+                there = (
+                    images.to(self.device, non_blocking=non_blocking),
+                    labels.to(self.device, non_blocking=non_blocking),
+                )
+            yield *there, ids
+            # An image batch kept until the next one arrives would be a second batch in memory.
+            del there
+
     def leave_early(self) -> None:
         """Take three batches and walk away, as user code does with ``break``; what is left is left."""
         take_some(self.batches())
@@ -100,7 +129,7 @@ class Loader(ABC):
         try:
             while True:
                 try:
-                    epoch = run_epoch(self.batches(), step, patience)
+                    epoch = run_epoch(self.batches(), step, patience, copied=self.copied)
                 except RuntimeError as error:
                     # torch tells of a dead worker wherever the main thread happens to be. Whose it was will hear of it
                     # in its own epoch; this one is run again.
@@ -175,12 +204,6 @@ def take_some(batches: Iterable[Batch], count: int = EARLY) -> None:
     for number, _ in enumerate(batches, start=1):
         if number == count:
             break
-
-
-def moved(batches: Iterable[Batch], device: torch.device, *, non_blocking: bool = False) -> Iterator[Batch]:
-    """The batches with images and labels on the device; ids stay where they are."""
-    for images, labels, ids in batches:
-        yield images.to(device, non_blocking=non_blocking), labels.to(device, non_blocking=non_blocking), ids
 
 
 def epoch_batches(deepest: int) -> int:

@@ -21,6 +21,13 @@ NETWORKS = ("resnet18", "resnet50")
 FORMS = "none, a time such as 20ms, resnet18, resnet50, or module:function of yours"
 
 
+CYCLES = 10_000_000
+"""Cycles of one reading: five milliseconds at full clock."""
+
+BUSY_SECONDS = 0.5
+"""Seconds after which an idle GPU's clock is up."""
+
+
 def step_from(text: str, device: torch.device, classes: int) -> Step | None:
     """The step that is meant: none, one of a stated length, a network's training step, or the user's own.
 
@@ -51,20 +58,38 @@ def _elsewhere(seconds: float) -> Step:
 
 def _busy(seconds: float, device: torch.device) -> Step:
     """Keeps the GPU busy for so long, and returns at once, as a training step does."""
-    cycles = 10_000_000
-    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     with torch.cuda.device(device):
-        torch.cuda._sleep(cycles)
-        start.record()
-        torch.cuda._sleep(cycles)
-        end.record()
-        end.synchronize()
-    wanted = int(cycles * 1000 * seconds / start.elapsed_time(end))
+        wanted = int(seconds * cycles_a_second())
 
     def step(_images: Tensor, _labels: Tensor) -> None:
         torch.cuda._sleep(wanted)
 
     return step
+
+
+def cycles_a_second(now: Callable[[], float] = time.perf_counter) -> float:
+    """Cycles of the current GPU's clock in a second, once it is up.
+
+    An idle GPU counts at a fifth of its clock: it is kept busy for half a second first, and measured until two readings
+    in a row are within one per cent, or for as long again.
+    """
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+
+    def reading() -> float:
+        torch.cuda._sleep(CYCLES)
+        start.record()
+        torch.cuda._sleep(CYCLES)
+        end.record()
+        end.synchronize()
+        return CYCLES * 1000 / float(start.elapsed_time(end))
+
+    begin = now()
+    latest = reading()
+    while (spent := now() - begin) < 2 * BUSY_SECONDS:
+        before, latest = latest, reading()
+        if spent >= BUSY_SECONDS and abs(latest / before - 1) <= 0.01:
+            break
+    return latest
 
 
 class Training:

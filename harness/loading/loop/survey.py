@@ -47,13 +47,6 @@ def survey(make: Make, *, batch_size: int, batches: int, device: torch.device, t
     return readings
 
 
-def pinned_bytes() -> int:
-    """Page-locked host memory that torch holds for tensors in use now, in the sizes that CUDA was asked for."""
-    if not (torch.cuda.is_available() and torch.cuda.is_initialized()):
-        return 0
-    return int(torch.cuda.host_memory_stats().get("active_bytes.current", 0))
-
-
 def _device_bytes(device: torch.device) -> int | None:
     """What NVML sees in use on the device, torch's own reserve given back; None without a GPU, or without NVML."""
     if device.type != "cuda":

@@ -35,6 +35,7 @@ def steady(
     most_seconds: float = inf,
     settle: Callable[[], object] = lambda: None,
     meters: Callable[[], Meters] = Meters,
+    copied: Callable[[], float] | None = None,
     now: Callable[[], float] = perf_counter,
 ) -> Lap:
     """Run the loop and time ``count`` batches after the first ``discard``, or a multiple that lasts ``least_seconds``.
@@ -43,8 +44,10 @@ def steady(
     least. A lap that is cut off in that way counts from its beginning, the start of the workers included: batches that
     were prepared before a window would make it look faster than it is, and there may be few others.
     ``settle`` waits until the device has nothing left to do: that belongs to the window. ``meters`` are read outside
-    it. Raises DataError where the batches end before the window is closed.
+    it. ``copied`` tells the seconds that copies to a device took so far, which are no wait for a batch. Raises
+    DataError where the batches end before the window is closed.
     """
+    so_far = copied or (lambda: 0.0)
     iterator = iter(batches)
     opened = begun = meters()
     start = begin = now()
@@ -55,9 +58,9 @@ def steady(
         if len(waits) == discard:
             settle()
             first, opened, start = discard, meters(), now()
-        asked = now()
+        asked, before = now(), so_far()
         batch = _next(iterator, len(waits), discard + count)
-        waits.append(now() - asked)
+        waits.append(now() - asked - (so_far() - before))
         sizes.append(len(batch[1]))
         if step is not None:
             step(batch[0], batch[1])
