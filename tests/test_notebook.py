@@ -44,6 +44,17 @@ def test_the_readme_answers_three_questions(results: Path, capsys: pytest.Captur
     assert "1.2" in answers[2]
 
 
+def test_frames_have_the_columns_that_the_readme_lists(results: Path) -> None:
+    """Where a comment lists columns, they are the frame's, in order."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    run = harness.load("latest")
+    listed = re.findall(r"^run\.(\w+)  # (\w+(?:, \w+)+)$", readme, re.MULTILINE)
+    assert len(listed) == 4
+    assert {name: columns.split(", ") for name, columns in listed} == {
+        name: list(getattr(run, name).columns) for name, _ in listed
+    }
+
+
 def test_frames_are_made_once(results: Path) -> None:
     """A frame is made at the first access and shared after it; the run's own folder and name are at hand."""
     run = harness.load("2026-01-02")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
 
 import pytest
 from living import ROOT
 
+import harness
 from harness.__main__ import parser
+from harness.report.loaded import Loaded
 
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", ROOT / "examples" / "gate.yml")}
 
@@ -50,3 +54,59 @@ def _commands() -> list[str]:
 def test_commands_have_the_options_that_they_show(command: str) -> None:
     """Each command of the README is understood as it stands."""
     assert parser().parse_args(shlex.split(command)).command is not None
+
+
+OURS = {"contest"}
+"""Calls in the README's prose that are no names of the package: a fixture."""
+
+
+def _unknown(source: str) -> Iterator[str]:
+    """Names of ours that a piece of Python uses and the package does not have."""
+    tree = ast.parse(source)
+    runs = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("harness.load(")
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    } | {"run"}
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module="harness", names=names):
+                yield from (alias.name for alias in names if alias.name not in harness.__all__)
+            case ast.Attribute(value=ast.Name(id="harness"), attr=name) if name not in harness.__all__:
+                yield f"harness.{name}"
+            case ast.Attribute(value=ast.Call() as call, attr=name) if ast.unparse(call.func) == "harness.load":
+                if not hasattr(Loaded, name):
+                    yield f"harness.load(...).{name}"
+            case ast.Attribute(value=ast.Name(id=run), attr=name) if run in runs and not hasattr(Loaded, name):
+                yield f"{run}.{name}"
+
+
+def _names() -> list[str]:
+    """Every piece of Python in the README, and every call and dotted name of ours in its prose."""
+    blocks = re.findall(r"```python\n(.*?)```", TEXTS["README.md"], re.DOTALL)
+    prose = re.sub(r"```.*?```", "", TEXTS["README.md"], flags=re.DOTALL)
+    dotted = re.findall(r"`((?:harness|run)\.\w+)[`(]", prose)
+    calls = [name for name in re.findall(r"`(\w+)\([^`]*\)`", prose) if name not in OURS]
+    return [*blocks, *dotted, *(f"harness.{name}" for name in calls)]
+
+
+@pytest.mark.parametrize("source", _names())
+def test_python_has_the_names_that_the_readme_uses(source: str) -> None:
+    """What is imported, called, or read of a loaded run is there under that name."""
+    assert list(_unknown(source)) == []
+
+
+def test_names_that_are_gone_are_found() -> None:
+    """The test above sees what it is for."""
+    gone = "import harness\nfrom harness import nothing\nrun = harness.load('x')\nrun.rate\nharness.rates_frame(run)\n"
+    assert sorted(_unknown(gone)) == ["harness.rates_frame", "nothing", "run.rate"]
+    assert list(_unknown("harness.load('x').tracing")) == ["harness.load(...).tracing"]
+
+
+def test_every_frame_is_in_the_readme() -> None:
+    """What a loaded run has is named where notebooks are explained."""
+    page = TEXTS["README.md"].partition("## In a notebook")[2].partition("\n## ")[0]
+    frames = [name for name, made in vars(Loaded).items() if type(made).__name__ == "cached_property"]
+    assert [name for name in frames if f"`{name}`" not in page] == []
