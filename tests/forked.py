@@ -61,9 +61,14 @@ class Forked:
         assert (stdin, stderr, start_new_session) == (subprocess.DEVNULL, subprocess.STDOUT, True)
         output = os.open(os.devnull, os.O_WRONLY) if stdout == subprocess.DEVNULL else stdout.fileno()
         self.returncode: int | None = None
+        in_session, keeps = os.pipe()
         self.pid = os.fork()
         if not self.pid:
             _run(lambda: _become(output, env, pass_fds, cwd), command[1], command[2:])
+        # The child closes it when it has a session of its own; before that there is no group that could be killed.
+        os.close(keeps)
+        os.read(in_session, 1)
+        os.close(in_session)
         if stdout == subprocess.DEVNULL:
             os.close(output)
 

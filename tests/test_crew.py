@@ -120,7 +120,20 @@ class Script:
                 heard = (message["event"], message.get("case", ""))
             return message
 
+        await_message = standby.await_message
+
+        def impatient_too(recruit: Recruit, seconds: float) -> tuple[Message | None, str]:
+            nonlocal heard
+            if heard in events:
+                heard = ("", "")
+                return None, f"it did nothing for {seconds:g} s"
+            message, spent = await_message(recruit, seconds)
+            if message is not None:
+                heard = (message["event"], message.get("case", ""))
+            return message, spent
+
         standby.receive = impatient  # type: ignore[method-assign]
+        standby.await_message = impatient_too  # type: ignore[method-assign]
 
     def measure(self, cases: list[str], *, ahead: int = 1) -> Report:
         """One invocation."""
@@ -350,7 +363,7 @@ def test_the_roll_names_everything(script: Started) -> None:
     [
         ("dies", "SIGKILL"),
         ("exits", "exit status 3"),
-        ("hangs", f"not called in {CALL_LIMIT:g} s"),
+        ("hangs", f"not reach its contest: it did nothing for {CALL_LIMIT:g} s"),
         ("says nothing", "without a contest"),
     ],
 )

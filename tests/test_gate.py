@@ -70,6 +70,7 @@ with (folder / "pids").open("a") as file:
     if not child:
         while True: signal.pause()
     print(os.getpid(), child, file=file)
+if script.get("start") == "hangs": signal.pause()
 if script.get("start") == "dies":
     print("ImportError: no module named mypackage", flush=True)
     sys.exit(3)
@@ -470,6 +471,20 @@ def test_a_base_that_does_not_start(bout: Bout, how: str) -> None:
     """There is no gate without two sides: one message with the side and its last words, and nobody is left."""
     with pytest.raises(CrewError, match="base side"):
         bout.hold({A: {}}, {A: {}}, base_does={"start": how})
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_a_side_that_does_not_get_ready_is_given_up(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its own CPU time to import the benchmarks, and the message says what became of it."""
+    pids = bout.folder / "pids"
+
+    def spent() -> str:
+        both_started = pids.exists() and len(pids.read_text().splitlines()) == 2
+        return "it used 180 s of CPU time" if both_started else ""
+
+    monkeypatch.setattr(pairing, "Allowance", lambda *_: SimpleNamespace(spent=spent))
+    with pytest.raises(CrewError, match=r"did not import the benchmarks: it used 180 s of CPU time; see .*\.log"):
+        bout.hold({A: {}}, {A: {}}, base_does={"start": "hangs"}, head_does={"start": "hangs"})
     assert all(gone(pid) for pid in bout.pids)
 
 

@@ -12,6 +12,7 @@ from harness.contest.entrant import Reading, Turn
 from harness.logs import last_words
 from harness.model import FunctionTime
 from harness.probes import NoSnapshot
+from harness.probes.allowance import Allowance
 from harness.processes import ChannelClosed, LiveProcess, Message, exit_reason
 
 
@@ -67,22 +68,32 @@ class Seat:
             raise SeatError(self._last_words()) from None
 
     def hear(self) -> Message:
-        """Let the process go on until it says something, and stop it again. Raises SeatError, TimeoutError."""
+        """Let the process go on until it says something, and stop it again; ``timeout`` is CPU time here.
+
+        Raises SeatError, TimeoutError.
+        """
         self._process.resume()
         try:
-            return self.answer()
+            return self.answer(Allowance(self.pid, self.timeout))
         finally:
             self._process.pause()
 
-    def answer(self) -> Message:
+    def answer(self, allowance: Allowance | None = None) -> Message:
         """The next message. A process that says nothing in time is ended. Raises SeatError, TimeoutError."""
+        late = f"no answer from {self.name} in {self.timeout:g} s"
         try:
-            answer = self._process.channel.receive(self.timeout)
+            if allowance is None:
+                answer = self._process.channel.receive(self.timeout)
+            else:
+                spent = ""
+                while (answer := self._process.channel.receive(0.0 if spent else 0.5)) is None and not spent:
+                    spent = allowance.spent()
+                late = f"no answer from {self.name}: {spent}"
         except ChannelClosed:
             raise SeatError(self._last_words()) from None
         if answer is None:
             self._process.end()
-            raise TimeoutError(f"no answer from {self.name} in {self.timeout:g} s; its process was ended")
+            raise TimeoutError(f"{late}; its process was ended")
         if "error" in answer:
             if answer.get("wrong"):
                 raise Disagreement(answer["error"])

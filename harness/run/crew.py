@@ -21,7 +21,7 @@ from harness.run.standby import START_LIMIT, Recruit, Standby
 from harness.store import read_measurements
 
 CALL_LIMIT = 120.0
-"""Seconds a benchmark may take to reach its contest when the roll is called."""
+"""CPU-seconds a benchmark may take to reach its contest when the roll is called."""
 
 BETWEEN_LIMIT = 60.0
 """Seconds a process may take from one case to the next, and from the last to its end."""
@@ -107,12 +107,12 @@ class Crew:
         try:
             recruit.process.channel.send(do="roll call", cases=list(cases), **self._common)
             while True:
-                message = self._standby.receive(recruit, time.monotonic() + (CALL_LIMIT if began else START_LIMIT))
+                message, spent = self._standby.await_message(recruit, CALL_LIMIT if began else START_LIMIT)
                 if message is None:
                     if not began:
-                        raise CrewError(f"the benchmarks were not called in {START_LIMIT:g} s{recruit.where()}")
+                        raise CrewError(f"a process did not call the benchmarks: {spent}{recruit.where()}")
                     if began not in called.answered:
-                        called.failed[began] = f"its contest was not called in {CALL_LIMIT:g} s"
+                        called.failed[began] = f"it did not reach its contest: {spent}"
                     return True
                 called.hear(message)
                 told = told or message.get("event") == "environment"

@@ -6,7 +6,6 @@ Both run the same benchmark files; only one of the two is ever awake once they h
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from harness.contest.seat import Seat, SeatedEntrant, SeatError
 from harness.launch import measuring_environment, pytest_command
 from harness.logs import last_words
 from harness.model import Arm, Collected, Package, Status
+from harness.probes.allowance import Allowance
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
 from harness.run.roll_call import CrewError
 
@@ -28,7 +28,7 @@ BROKEN = "broken"
 """The status of a case whose file a side cannot import."""
 
 START_LIMIT = 180.0
-"""Seconds a process may take to import the benchmarks, and to reach a case's contest."""
+"""CPU-seconds a process may take to import the benchmarks, and to reach a case's contest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +134,22 @@ class Pair:
             self.seats[arm] = Seat(str(arm), process, place, START_LIMIT)
 
     def _ready(self, arm: Arm, process: LiveProcess) -> Message:
-        end = time.monotonic() + START_LIMIT
+        allowance = Allowance(process.pid, START_LIMIT)
         try:
-            while time.monotonic() < end:
-                message = process.channel.receive(0.5)
+            while True:
+                spent = allowance.spent()
+                # When it is spent, too: what was said in time counts, however late we are ourselves.
+                message = process.channel.receive(0.0 if spent else 0.5)
                 if message is not None:
                     return message
+                if spent:
+                    break
                 self._tick()
         except ChannelClosed:
             status, log = process.end(), self._log[arm]
             why = f"{exit_reason(status)}: {last_words(log, killed=status < 0)} (see {log})"
             raise CrewError(f"the {arm} side cannot measure: {why}") from None
-        raise CrewError(f"the {arm} side did not import the benchmarks in {START_LIMIT:g} s; see {self._log[arm]}")
+        raise CrewError(f"the {arm} side did not import the benchmarks: {spent}; see {self._log[arm]}")
 
     def begin(self, cases: Sequence[str], plan: Mapping[str, Any]) -> dict[Arm, Introduction]:
         """Tell both sides what to walk through, in that order; what they say of themselves, where the plan asks for it.

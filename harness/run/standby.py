@@ -10,11 +10,12 @@ from random import SystemRandom
 
 from harness.launch import measuring_environment, pytest_command
 from harness.logs import last_words
+from harness.probes.allowance import Allowance
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
 from harness.run.roll_call import CrewError
 
 START_LIMIT = 180.0
-"""Seconds a process may take to import the benchmarks."""
+"""CPU-seconds a process may take to import the benchmarks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,20 @@ class Standby:
                 return message
             self._tick()
 
+    def await_message(self, recruit: Recruit, seconds: float) -> tuple[Message | None, str]:
+        """The next message before the process has used that many CPU-seconds, or hangs; else none, and why.
+
+        Raises ChannelClosed.
+        """
+        allowance = Allowance(recruit.process.pid, seconds)
+        while True:
+            spent = allowance.spent()
+            # When it is spent, too: what was said in time counts, however late we are ourselves.
+            message = recruit.process.channel.receive(0.0 if spent else 1.0)
+            if message is not None or spent:
+                return message, spent
+            self._tick()
+
     def dismiss(self) -> None:
         """End whoever waits."""
         for recruit in self._waiting:
@@ -135,10 +150,10 @@ class Standby:
 
     def _ready(self, recruit: Recruit) -> Message:
         try:
-            message = self.receive(recruit, time.monotonic() + START_LIMIT)
+            message, spent = self.await_message(recruit, START_LIMIT)
         except ChannelClosed:
             raise CrewError(f"no process can measure: {recruit.ending(recruit.process.end())}") from None
         if message is None:
             recruit.process.end()
-            raise CrewError(f"the benchmarks were not imported in {START_LIMIT:g} s{recruit.where()}")
+            raise CrewError(f"a process did not import the benchmarks: {spent}{recruit.where()}")
         return message
