@@ -196,3 +196,12 @@ def test_free_shared(tmp_path: Path) -> None:
 def test_sizes(count: int, said: str) -> None:
     """Bytes are told in the unit people set limits in."""
     assert size(count) == said
+
+
+def test_one_is_singular() -> None:
+    """A queue of one batch, a worker, a core: each sentence counts as people do."""
+    room = Room(2**30, 2**31, "memory")
+    said = {limit.name: limit.sentence for limit in worker_cap(2**20, 1, machine=Machine(1, room, room)).limits}
+    assert said["cores"] == "1 usable core, 2 workers each"
+    assert said["shared memory"].endswith("where each worker keeps 1 batch of 1 MiB")
+    assert said["memory"].endswith("and 2 batches")

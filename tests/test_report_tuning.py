@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from harness.model import (
+    LOADER_KINDS,
     Certainty,
     EpochCost,
     Headspace,
@@ -242,46 +243,56 @@ def test_the_document_goes_there_and_back() -> None:
         noun_from(Tuned, {**stored, "ranked": 3})
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five pictures in two classes, beside a class without any; one is stored to be turned when it is shown."""
+    from PIL import Image
+
+    root = tmp_path_factory.mktemp("pictures") / "my images"
+    for number in range(5):
+        place = root / f"class_{number % 2}"
+        place.mkdir(exist_ok=True, parents=True)
+        tags = Image.Exif()
+        tags[0x0112] = 6 if number == 3 else 1
+        Image.new("RGB", (300, 280), (number * 40, 10, 10)).save(place / f"{number}.jpg", exif=tags)
+    (root / "class_without").mkdir()
+    return root
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("pin", [False, True])
 @pytest.mark.parametrize("persistent", [False, True])
-def test_the_code_runs_and_makes_that_very_loader(workers: int, pin: bool, persistent: bool) -> None:
-    """Pasted with a dataset, it gives a DataLoader with exactly the settings of the answer."""
-    torch = pytest.importorskip("torch")
+def test_the_code_runs_and_makes_that_very_loader(workers: int, pin: bool, persistent: bool, pictures: Path) -> None:
+    """As it is printed, it gives a DataLoader of the folder with exactly the settings of the answer."""
+    pytest.importorskip("torch")
     setting = Setting("dataloader", workers, 4 if workers else 0, 8, pin)
-    names: dict[str, Any] = {"dataset": torch.utils.data.TensorDataset(torch.arange(16))}
-    exec(snippet(setting, persistent=persistent), names)
+    names: dict[str, Any] = {}
+    exec(snippet(setting, folder=str(pictures), persistent=persistent), names)
     loader = names["loader"]
     assert (loader.batch_size, loader.num_workers, loader.pin_memory) == (8, workers, pin)
     assert loader.prefetch_factor == (4 if workers else None)
     assert loader.persistent_workers is (workers > 0 and persistent)
+    assert len(loader.dataset) == 5
 
 
-KINDS = ["tensors", "uint8", "packed", "shards", "background", "nodes", "spdl", "dali", "dali_dynamic", "dali_proxy"]
+NEEDS = {
+    **dict.fromkeys(("dali", "dali_dynamic", "dali_capture", "dali_proxy"), "nvidia.dali"),
+    "shards": "webdataset",
+    "nodes": "torchdata.nodes",
+    "spdl": "spdl.pipeline",
+    "background": "prefetch_generator",
+}
+ON_THE_CPU = [kind for kind in LOADER_KINDS if kind not in ("side_stream", "dali_gpu")]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_code_of_every_kind_runs_on_a_folder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pasted with a folder of images, or a dataset of them, it gives batches of the recipe's shape, five samples."""
-    needs = {
-        **dict.fromkeys(KINDS[-3:], "nvidia.dali"),
-        "shards": "webdataset",
-        "nodes": "torchdata.nodes",
-        "spdl": "spdl.pipeline",
-    }
-    pytest.importorskip(needs.get(kind, "torch"))
-    import torch
-    from PIL import Image
-
-    monkeypatch.setenv("TIPBENCH_CACHE", str(tmp_path / "cache"))
-    for number in range(5):
-        place = tmp_path / "images" / f"class_{number % 2}"
-        place.mkdir(exist_ok=True, parents=True)
-        Image.new("RGB", (300, 280), (number * 40, 10, 10)).save(place / f"{number}.jpg")
-    dataset = torch.utils.data.TensorDataset(torch.zeros(5, 3, 224, 224), torch.arange(5))
-    names: dict[str, Any] = {"folder": str(tmp_path / "images"), "dataset": dataset}
-    if kind in ("packed", "shards"):
-        names["folder"] = tmp_path / "images"
+@pytest.mark.parametrize("kind", ON_THE_CPU)
+@pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning")
+def test_the_code_of_every_kind_runs_as_it_is_printed(
+    kind: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing added but the folder, it gives batches of the recipe's shape: all five samples, nothing turned."""
+    pytest.importorskip(NEEDS.get(kind, "torch"))
+    monkeypatch.chdir(tmp_path)
     if kind == "dali_proxy":
         from nvidia.dali.plugin.pytorch.experimental import proxy
 
@@ -289,16 +300,29 @@ def test_the_code_of_every_kind_runs_on_a_folder(kind: str, tmp_path: Path, monk
 
         monkeypatch.setattr(proxy, "DALIServer", prompt(proxy.DALIServer))
     seen: list[Any] = []
-    code = snippet(Setting(kind, 1 if kind == "shards" else 2, 3, 4)).replace(
-        "        ...", "        seen.append(batch)"
-    )
-    names["seen"] = seen
-    exec(code, names)
+    code = snippet(Setting(kind, 1 if kind == "shards" else 2, 3, 4), folder=str(pictures))
+    names: dict[str, Any] = {"seen": seen}
+    exec(code.replace("        ...", "        seen.append(batch)"), names)
     if not seen:
-        made = names["batches" if kind in ("background", "dali_dynamic") else "loader"]
-        seen += made() if kind == "dali_dynamic" else made
+        lazy = kind in ("dali_dynamic", "dali_capture")
+        made = names["batches" if kind == "background" or lazy else "loader"]
+        seen += made() if lazy else made
     shapes = [tuple((batch[0]["images"] if kind == "dali" else batch[0]).shape) for batch in seen]
     assert shapes == [(4, 3, 224, 224), (1, 3, 224, 224)]
+    labels = [batch[0]["labels"] if kind == "dali" else batch[1] for batch in seen]
+    assert sorted(int(label) for each in labels for label in each.reshape(-1)) == [0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("kind", LOADER_KINDS)
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_code_is_whole_and_has_nothing_of_ours(kind: str, device: str) -> None:
+    """Every kind's compiles, names the images at its top, and imports nothing that only this project has."""
+    code = snippet(Setting(kind, 2, 3, 4), device=device)
+    compile(code, kind, "exec")
+    assert code.startswith("folder = 'path/to/images'  # one sub-folder a class")
+    assert "harness" not in code
+    if kind.startswith("dali"):
+        assert "adjust_orientation=False" in code
 
 
 def test_progress_in_a_pipe_is_a_line_for_what_is_new() -> None:

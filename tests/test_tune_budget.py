@@ -16,6 +16,7 @@ from harness.run.tuning import track
 from harness.run.tuning.asked import Asked
 from harness.run.tuning.budget import Budget
 from harness.run.tuning.lanes import Lanes, OutOfTime
+from harness.run.tuning.pace import Pace
 from harness.run.tuning.race import Axes
 from harness.run.tuning.tune import tune
 
@@ -216,3 +217,23 @@ def test_a_budget_has_shares() -> None:
     assert (budget.left(), budget.used(), budget.seconds) == (70.0, 30.0, 100.0)
     assert budget.until(0.2).left() == pytest.approx(-10.0)
     assert budget.until(0.6).until(0.5).left() == pytest.approx(0.0)
+
+
+def test_an_answer_comes_before_what_is_known_of_it() -> None:
+    """The race takes the time of what follows it until two settings have been compared, or the one that there is."""
+    clock = FakeClock()
+    pace = Pace(Budget.of(100.0, now=clock.now))
+    pace.begin(39)
+    clock.advance(50.0)
+    assert pace.race().left() == pytest.approx(35.0)
+    first, second = Setting("dataloader", 1, 2, 64), Setting("dataloader", 2, 2, 64)
+    for setting in (first, second, first, second):
+        assert pace.race().left() == pytest.approx(35.0)
+        pace.ran(setting, 5.0)
+    assert pace.race().left() == pytest.approx(10.0)
+    assert (pace.room([first, second, first]), pace.most(1)) == (2, pytest.approx(10.0))
+    alone = Pace(Budget.of(100.0, now=clock.now))
+    alone.begin(1)
+    alone.ran(first, 1.0)
+    alone.ran(first, 1.0)
+    assert alone.race().left() == pytest.approx(60.0)

@@ -13,6 +13,7 @@ from harness.model.difference import Course, Difference, Differs, Stretch
 from harness.model.gate import Arm, ArmFacts, Gated, GateResult, GateVerdict, Package
 from harness.model.loader_kinds import LOADER_KINDS, LoaderKind
 from harness.model.loading import (
+    GENERATED,
     Certainty,
     EpochCost,
     Feed,
@@ -61,6 +62,7 @@ __all__ = [
     "ALL_MEASURED",
     "BASELINE",
     "BUDGET_USED",
+    "GENERATED",
     "HOST",
     "INTERRUPTED",
     "ITERATION_MARK",

@@ -184,6 +184,10 @@ class Ranked:
     ceiling: float | None = None
 
 
+GENERATED = "generated images"
+"""What a tuning says of its data where nobody named any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tuned:
     """What tuning a loader found.

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
+from harness.plural import counted
 from harness.probes.account import Account, account
 from harness.probes.machine import busy_seconds
 
@@ -45,4 +46,4 @@ def disturbing(other_cores: float, cores: int) -> str:
     """What to say of others who use so many of ``cores``; empty where that is too little to matter."""
     if other_cores < MANY * cores:
         return ""
-    return f"others use {other_cores:.1f} of {cores} cores"
+    return f"others use {other_cores:.1f} of {counted(cores, 'core')}"

@@ -25,6 +25,7 @@ from harness.loading.images.cache import made_once
 from harness.loading.images.decoders import with_pillow
 from harness.loading.images.folder import DataError, Image
 from harness.loading.machine.cores import usable_cores
+from harness.plural import counted
 
 VERSION = 1
 """Part of every packed file's name: a change to what is packed must not meet a file of an older version."""
@@ -48,7 +49,8 @@ class Packed:
     def __call__(self, path: str) -> Tensor:
         """The pixels of one image, copied out of the map."""
         if (row := self.rows.get(path)) is None:
-            raise DataError(f"{path} is not among the {len(self.rows)} images in {self.file}: pack it with them")
+            those = counted(len(self.rows), "image")
+            raise DataError(f"{path} is not among the {those} in {self.file}: pack it with them")
         if self._map is None:
             with self.file.open("rb") as packed:
                 self._map = mmap.mmap(packed.fileno(), 0, access=mmap.ACCESS_READ)

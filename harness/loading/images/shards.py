@@ -24,6 +24,7 @@ from harness.loading.images import decoders, packed, recipe
 from harness.loading.images.cache import made_once
 from harness.loading.images.dataset import Sample
 from harness.loading.images.folder import DataError, Image
+from harness.plural import counted
 
 VERSION = 1
 """Part of every folder's name: a change to what is written must not meet shards of an older version."""
@@ -122,7 +123,7 @@ class ShardedPhotographs(IterableDataset[Sample]):
             raise DataError(f"shards cannot be read ({error}): {remedy}") from error
         written = sum(self.shards.held(number) for number in own)
         if seen != written:
-            raise DataError(f"shards gave {seen} samples, not the {written} written: {remedy}")
+            raise DataError(f"shards gave {counted(seen, 'sample')}, not the {written} written: {remedy}")
 
     def _image(self, path: str, sample: dict[str, Any]) -> Any:
         if not self.shards.pixels:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.loading.failures.patience import Patience
+from harness.plural import counted
 from harness.probes.waits import waiting
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -107,7 +108,7 @@ def same_samples(expected: Epoch, got: Epoch) -> None:
     if wanted == seen:
         return
     missing, surplus = wanted - seen, seen - wanted
-    parts = [f"{expected.ids.numel()} samples expected, {got.ids.numel()} delivered"]
+    parts = [f"{counted(expected.ids.numel(), 'sample')} expected, {got.ids.numel()} delivered"]
     relabelled = sorted({sample for sample, _ in missing} & {sample for sample, _ in surplus})
     if relabelled:
         parts.append(f"with another label: {_some(relabelled)}")

@@ -9,6 +9,7 @@ from statistics import mean
 
 from harness.loading.loop.epoch import Batch, Epoch, same_samples
 from harness.loading.loop.loader import Loader
+from harness.plural import counted
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Successive(Loader):
 def same_epochs(expected: Epochs, got: Epochs) -> None:
     """Agree where every epoch delivered the same multiset of ids with their labels; AssertionError says which not."""
     wanted, seen = expected.each(), got.each()
-    assert len(wanted) == len(seen), f"{len(wanted)} epochs expected, {len(seen)} delivered"
+    assert len(wanted) == len(seen), f"{counted(len(wanted), 'epoch')} expected, {len(seen)} delivered"
     for number, (one, other) in enumerate(zip(wanted, seen, strict=True), start=1):
         try:
             same_samples(one, other)

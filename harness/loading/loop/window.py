@@ -15,6 +15,7 @@ from time import perf_counter
 from harness.loading.images.folder import DataError
 from harness.loading.loop.epoch import Batch, Step
 from harness.model import Lap
+from harness.plural import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _next(iterator: object, number: int, wanted: int) -> Batch:
     batch: Batch | None = next(iterator, None)  # type: ignore[call-overload]
     if batch is None:
         raise DataError(
-            f"the images were used up after {number} of {wanted} batches: name a folder with more images, or a smaller "
-            "--batch-size"
+            f"the images were used up after {number} of {counted(wanted, 'batch', 'batches')}: name a folder with more "
+            "images, or a smaller --batch-size"
         )
     return batch

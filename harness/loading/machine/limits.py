@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.loading.machine.cores import usable_cores
+from harness.plural import counted
 
 PER_CORE = 2
 """Workers a usable core may have: one that waits for a disk leaves its core to the other, and more only take turns."""
@@ -86,11 +87,12 @@ def worker_cap(
     if (room := there.memory) is not None:
         each = worker_bytes + (batches + 1) * batch_bytes
         usable = int(SHARE * room.free) - batch_bytes
-        sentence = f"{room}; a worker takes {size(each)}: {size(worker_bytes)} of its own and {batches + 1} batches"
+        held = counted(batches + 1, "batch", "batches")
+        sentence = f"{room}; a worker takes {size(each)}: {size(worker_bytes)} of its own and {held}"
         limits.append(Limit("memory", room.free, _fitting(usable, each), sentence))
     if (room := there.shared) is not None:
         each = batches * batch_bytes
-        sentence = f"{room}, where each worker keeps {batches} batches of {size(batch_bytes)}"
+        sentence = f"{room}, where each worker keeps {counted(batches, 'batch', 'batches')} of {size(batch_bytes)}"
         limits.append(Limit("shared memory", room.free, _fitting(room.free - batch_bytes, each), sentence))
     return Cap(min(limit.most for limit in limits), tuple(limits))
 
@@ -132,7 +134,7 @@ def size(count: int) -> str:
 
 
 def _cores(cores: int) -> str:
-    return f"{cores} usable core{'s' * (cores != 1)}, {PER_CORE} workers each"
+    return f"{counted(cores, 'usable core')}, {counted(PER_CORE, 'worker')} each"
 
 
 def _fitting(usable: int, each: int) -> int:

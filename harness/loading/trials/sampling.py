@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, Sampler, WeightedRandomSampler
 
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import Batch, Epoch, same_samples
+from harness.plural import counted
 
 DEVIATIONS = 5.0
 """Standard deviations by which a class may be drawn more or less often than its weight says."""
@@ -117,7 +118,7 @@ def same_or_drawn(expected: Epoch, got: Epoch) -> None:
 
 def _drawn_from(expected: Epoch, got: Drawn) -> None:
     total = expected.ids.numel()
-    assert got.ids.numel() == total, f"{total} samples expected, {got.ids.numel()} delivered"
+    assert got.ids.numel() == total, f"{counted(total, 'sample')} expected, {got.ids.numel()} delivered"
     label_of = torch.full((int(expected.ids.max()) + 1,), -1)
     label_of[expected.ids] = expected.labels
     strange = (got.ids < 0) | (got.ids >= len(label_of))

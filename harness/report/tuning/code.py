@@ -5,57 +5,15 @@ from __future__ import annotations
 from string import Template
 
 from harness.model import Setting
-
-NORMAL = "[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]"
-
-_IMPORTS = """\
-import torch
-from torch.utils.data import DataLoader
-from torchvision.datasets import ImageFolder
-from torchvision.io import ImageReadMode, decode_image
-from torchvision.transforms import v2
-
-
-def decoded(path):
-    return decode_image(path, ImageReadMode.RGB)
-
-
-"""
+from harness.report.tuning import datasets
 
 _DATASETS = {
-    "tensors": f"""{_IMPORTS}transform = v2.Compose([
-    v2.RandomResizedCrop(224, antialias=True),
-    v2.RandomHorizontalFlip(),
-    v2.ToDtype(torch.float32, scale=True),
-    v2.Normalize({NORMAL}),
-])
-dataset = ImageFolder(folder, transform, loader=decoded)
-""",
-    "uint8": f"""{_IMPORTS}transform = v2.Compose([
-    v2.RandomResizedCrop(224, antialias=True),
-    v2.RandomHorizontalFlip(),
-])
-dataset = ImageFolder(folder, transform, loader=decoded)
-to_float = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize({NORMAL})])
-# in the loop, on the device: images = to_float(images.to(device, non_blocking=True))
-""",
-    "packed": """\
-import torch
-from torch.utils.data import DataLoader
-from harness.loading.images.folder import first_images
-from harness.loading.loaders.kinds import pixels
-
-dataset = pixels(first_images(folder, 10**9), fixed=False)  # decodes all images once; samples are (image, label, id)
-""",
-    "shards": """\
-from torch.utils.data import DataLoader
-from harness.loading.images.folder import first_images
-from harness.loading.loaders.kinds import tars
-
-dataset = tars(first_images(folder, 10**9), fixed=False)  # writes tar shards once; samples are (image, label, id)
-""",
+    "tensors": datasets.TENSORS,
+    "uint8": datasets.UINT8,
+    "packed": datasets.PACKED,
+    "shards": datasets.SHARDS,
 }
-_PLAIN = "from torch.utils.data import DataLoader\n"
+"""Datasets of the kinds whose loader takes one; the others have the usual one, decoded by Pillow."""
 
 _AFTER = {
     "background": """
@@ -63,12 +21,32 @@ from prefetch_generator import BackgroundGenerator
 
 batches = BackgroundGenerator(iter(loader))  # one epoch; drain it, or its thread stays""",
     "side_stream": """
-from harness.loading.loaders.side_stream import copied_ahead
 
-batches = copied_ahead(((images, labels, labels) for images, labels in loader), torch.device("cuda"))""",
+def copied_ahead(batches, device):
+    side, waiting = torch.cuda.Stream(device), None
+    for images, labels in batches:
+        with torch.cuda.stream(side):
+            copied = images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+            ready = side.record_event()
+        if waiting is not None:
+            yield arrived(*waiting)
+        waiting = copied, ready
+    if waiting is not None:
+        yield arrived(*waiting)
+
+
+def arrived(batch, ready):
+    current = torch.cuda.current_stream()
+    current.wait_event(ready)
+    for tensor in batch:
+        tensor.record_stream(current)  # its memory belongs to the other stream
+    return batch
+
+
+batches = copied_ahead(loader, torch.device("cuda"))  # one epoch""",
 }
 
-_SPDL = Template("""\
+_SPDL = Template("""
 from spdl.pipeline import PipelineBuilder
 from torch.utils.data import default_collate
 
@@ -85,7 +63,7 @@ with pipeline.auto_stop():
     for batch in pipeline.get_iterator():
         ...""")
 
-_NODES = Template("""\
+_NODES = Template("""
 from torch.utils.data import RandomSampler, default_collate
 from torchdata import nodes
 
@@ -97,12 +75,17 @@ loader = nodes.Loader(nodes.Prefetcher(batches, $ahead))""")
 _DALI = Template("""\
 from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.plugin.pytorch import DALIGenericIterator, LastBatchPolicy
+from torchvision.datasets import ImageFolder
+
+files, classes = map(list, zip(*ImageFolder(folder, allow_empty=True).samples))
 
 
 @pipeline_def(batch_size=$batch_size, num_threads=$workers, device_id=$device_id, prefetch_queue_depth=$ahead)
-def pipeline(folder):
-    jpegs, labels = fn.readers.file(file_root=folder, random_shuffle=True, pad_last_batch=True, name="reader")
-    images = fn.decoders.image(jpegs, device="$decoder", output_type=types.RGB)
+def pipeline():
+    jpegs, labels = fn.readers.file(
+        files=files, labels=classes, random_shuffle=True, pad_last_batch=True, name="reader"
+    )
+    images = fn.decoders.image(jpegs, device="$decoder", output_type=types.RGB, adjust_orientation=False)
     images = fn.random_resized_crop(images, size=(224, 224), antialias=True)
     images = fn.crop_mirror_normalize(
         images,
@@ -116,7 +99,7 @@ def pipeline(folder):
 
 
 loader = DALIGenericIterator(
-    [pipeline(folder)],
+    [pipeline()],
     ["images", "labels"],
     reader_name="reader",
     last_batch_policy=LastBatchPolicy.PARTIAL,
@@ -129,7 +112,7 @@ from nvidia.dali import types
 from nvidia.dali.experimental import dynamic as ndd
 from torchvision.datasets import ImageFolder
 
-files, classes = map(list, zip(*ImageFolder(folder).samples))
+files, classes = map(list, zip(*ImageFolder(folder, allow_empty=True).samples))
 reader = ndd.readers.File(
     files=files, labels=classes, random_shuffle=True, pad_last_batch=True, max_batch_size=$batch_size
 )
@@ -139,7 +122,7 @@ context = ndd.EvalContext(num_threads=$workers, device_id=$device_id)
 def batches():
     left = len(files)  # the last batch comes filled up
     for jpegs, labels in reader.next_epoch(batch_size=$batch_size, ctx=context, capture=$capture):
-        images = ndd.decoders.image(jpegs, device="$eager", output_type=types.RGB)
+        images = ndd.decoders.image(jpegs, device="$eager", output_type=types.RGB, adjust_orientation=False)
         images = ndd.random_resized_crop(images, size=(224, 224), antialias=True)
         images = ndd.crop_mirror_normalize(
             images,
@@ -162,7 +145,7 @@ from torchvision.datasets import ImageFolder
 @pipeline_def(batch_size=$batch_size, num_threads=$workers, device_id=$device_id, prefetch_queue_depth=2)
 def pipeline():
     jpegs = fn.io.file.read(fn.external_source(name="images", no_copy=True))
-    images = fn.decoders.image(jpegs, device="$decoder", output_type=types.RGB)
+    images = fn.decoders.image(jpegs, device="$decoder", output_type=types.RGB, adjust_orientation=False)
     images = fn.random_resized_crop(images, size=(224, 224), antialias=True)
     return fn.crop_mirror_normalize(
         images,
@@ -179,14 +162,14 @@ def name(path):
 
 
 with proxy.DALIServer(pipeline()) as server:
-    dataset = ImageFolder(folder, server.proxy, loader=name)
+    dataset = ImageFolder(folder, server.proxy, loader=name, allow_empty=True)
     loader = proxy.DataLoader(server, dataset, batch_size=$batch_size, shuffle=True, num_workers=1)
     for batch in loader:
         ...""")
 
 
-def snippet(setting: Setting, *, persistent: bool = False, device: str = "cpu") -> str:
-    """Python that makes this loader: of ``dataset``, or where the kind brings its own, of ``folder`` with images.
+def snippet(setting: Setting, *, folder: str = "", persistent: bool = False, device: str = "cpu") -> str:
+    """Python that makes this loader of the images in ``folder``, or in one that is to be filled in; it runs as it is.
 
     ``persistent`` says that worker processes are to live on between epochs.
     """
@@ -202,19 +185,21 @@ def snippet(setting: Setting, *, persistent: bool = False, device: str = "cpu") 
         "there": ".gpu()" if on_gpu and not decodes_there else "",
         "capture": str(setting.kind == "dali_capture"),
     }
+    where = f"folder = {folder or 'path/to/images'!r}  # one sub-folder a class\n\n"
     match setting.kind:
         case "dali" | "dali_gpu":
-            return _DALI.substitute(facts)
+            return where + _DALI.substitute(facts)
         case "dali_dynamic" | "dali_capture":
-            return _DYNAMIC.substitute(facts)
+            return where + _DYNAMIC.substitute(facts)
         case "dali_proxy":
-            return _PROXY.substitute(facts)
+            return where + _PROXY.substitute(facts)
         case "spdl":
-            return _SPDL.substitute(facts)
+            return where + datasets.TENSORS + _SPDL.substitute(facts)
         case "nodes":
-            return _NODES.substitute(facts)
+            return where + datasets.TENSORS + _NODES.substitute(facts)
         case kind:
-            return "\n".join([_DATASETS.get(kind, _PLAIN), _dataloader(setting, persistent)]) + _AFTER.get(kind, "")
+            dataset = _DATASETS.get(kind, datasets.PILLOW)
+            return where + dataset + _dataloader(setting, persistent) + _AFTER.get(kind, "")
 
 
 def _dataloader(setting: Setting, persistent: bool) -> str:
@@ -227,4 +212,5 @@ def _dataloader(setting: Setting, persistent: bool) -> str:
             options.append("persistent_workers=True")
     if setting.pin:
         options.append("pin_memory=True")
-    return "\n".join(["loader = DataLoader(", "    dataset,", *(f"    {option}," for option in options), ")"])
+    loader = "\nfrom torch.utils.data import DataLoader\n\nloader = DataLoader("
+    return "\n".join([loader, "    dataset,", *(f"    {option}," for option in options), ")"])

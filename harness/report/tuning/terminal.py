@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.compare.headspace import worth_a_look
-from harness.model import LOADER_KINDS, Certainty, Headspace, Part, Ranked, Setting, Tuned
+from harness.model import GENERATED, LOADER_KINDS, Certainty, Headspace, Part, Ranked, Setting, Tuned
 from harness.plural import counted
 from harness.report.page import Page, grid
 from harness.report.tuning.certainty import HEADINGS, no_room, sureness
@@ -84,7 +84,8 @@ def best(tuned: Tuned, answer: Ranked) -> str:
 def code(tuned: Tuned, answer: Ranked) -> str:
     """The answer as code to paste."""
     persistent = tuned.epoch is not None and tuned.epoch.persistent
-    return snippet(answer.setting, persistent=persistent, device=tuned.device)
+    folder = tuned.data if tuned.data != GENERATED else ""
+    return snippet(answer.setting, folder=folder, persistent=persistent, device=tuned.device)
 
 
 def gains(tuned: Tuned, answer: Ranked) -> list[str]:

@@ -12,6 +12,9 @@ SETUP = 0.35
 RACE = 0.6
 """The share of the budget after which no lap of the race begins: what is found out about the winner needs the rest."""
 
+RACE_AT_LEAST = 0.85
+"""The same where no settings could be compared until then: an answer comes before what is known about it."""
+
 CLOSING = 0.03
 """The share of the budget that is kept for ending processes and showing what was found."""
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any, Protocol
 
 from harness import store
 from harness.model import (
+    GENERATED,
     LOADER_KINDS,
     SCHEMA,
     Feed,
@@ -26,10 +26,11 @@ from harness.report.tuning.certainty import no_room
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError
 from harness.run.tuning.asked import Asked
-from harness.run.tuning.budget import CLOSING, RACE, SETUP
+from harness.run.tuning.budget import CLOSING, SETUP
 from harness.run.tuning.findings import Findings, Found
 from harness.run.tuning.lanes import LaneError, Lanes, OutOfTime
 from harness.run.tuning.outcome import CLAIM, RACE_CASE, best_of_kinds, measurement, ranked_in
+from harness.run.tuning.pace import Pace
 from harness.run.tuning.race import Axes, Race
 from harness.run.tuning.track import Track
 from harness.run.watching import Watch
@@ -37,14 +38,8 @@ from harness.run.watching import Watch
 EXAMINE = 0.05
 """The share of the budget in which damaged images are looked for, and images that are stored in different ways."""
 
-SHARE_OF_A_LAP = 2.0
-"""How many times its share of what is left for a race a lap may take before it is cut off."""
-
 PLAIN = "dataloader"
 """The kind that others must deliver the same as."""
-
-FIRST_LAP = 600.0
-"""Seconds that the first lap may take whatever the budget: without it there is no answer."""
 
 
 class Screen(Protocol):
@@ -77,17 +72,18 @@ class _Tuning:
         self._folder = folder
         self._screen = screen
         self._budget = asked.budget
+        self._pace = Pace(asked.budget)
         self._plan = {"data": str(asked.data) if asked.data else None, "device": asked.device, "step": asked.step}
         self._device = ""
         self._heat = 0
         self._notes: list[str] = []
         self._failed: dict[str, str] = {}
-        self._track = Track(asked.python, self._plan, folder, note=self._note, left=self._patience, lent=asked.lent)
+        self._track = Track(
+            asked.python, self._plan, folder, note=self._note, left=self._pace.patience, lent=asked.lent
+        )
         self._watch = Watch(folder, asked.watch, note=screen.note)
         self._environment: Mapping[str, Any] = {}
         self._measurements: list[Measurement] = []
-        self._took: dict[Setting, float] = {}
-        self._first_lap = False
         self._undone: dict[Undone, None] = {}
 
     def hold(self, axes_of: AxesOf) -> Tuned:
@@ -132,8 +128,9 @@ class _Tuning:
         self._track.leave_out(self._track.ask(partial(Lanes.examine, seconds=EXAMINE * self._budget.seconds)))
         axes = replace(axes, workers=self._alike(axes))
         race = Race(
-            lambda settings: self._laps(settings, writer), axes, self._asked.rule, room=self._room, tell=self._tell
+            lambda settings: self._laps(settings, writer), axes, self._asked.rule, room=self._pace.room, tell=self._tell
         )
+        self._pace.begin(grid)
         race.run()
         answer = race.answer()
         self._failed |= race.failed
@@ -142,13 +139,13 @@ class _Tuning:
         if answer is not None:
             step, copies = self._asked.step != "none", self._device == "cuda"
             budget = self._budget.until(1 - CLOSING)
-            findings = Findings(self._track, self._tell, budget, self._notes, self._lasts, self._watch.measuring)
+            findings = Findings(self._track, self._tell, budget, self._notes, self._pace.lasts, self._watch.measuring)
             found = findings.about(answer, best_of_kinds(race), axes.cores, step=step, copies=copies)
             self._undone |= findings.undone
         ranked = tuple(found.completed(each) for each in ranked_in(race))
         best = next((each for each in ranked if each.setting == answer), None)
         return Tuned(
-            data=self._plan["data"] or "generated images",
+            data=self._plan["data"] or GENERATED,
             images=int(introduced["images"]),
             step=self._asked.step,
             device=self._device,
@@ -171,7 +168,7 @@ class _Tuning:
             grid=grid,
             left_out=left_out,
             undone=tuple(self._undone),
-            needs=self._needs(race),
+            needs=self._pace.needs(race, more=bool(self._undone)),
         )
 
     def _introduced(self) -> Mapping[str, Any]:
@@ -227,18 +224,17 @@ class _Tuning:
 
     def _laps(self, settings: Sequence[Setting], writer: store.Writer) -> dict[Setting, Lap | str]:
         """A heat; settings for which no time is left are not in it, but one lap is always held."""
-        race = self._budget.until(RACE)
-        self._first_lap = not self._took
-        self._track.heat(settings, race.left())
+        self._pace.first_lap = not self._pace.started
+        self._track.heat(settings, self._pace.race().left())
         self._heat += 1
         found: dict[Setting, Lap | str] = {}
         begin = self._budget.now()
         for place, setting in enumerate(settings):
-            if self._took and race.left() <= 0:
+            if self._pace.started and self._pace.race().left() <= 0:
                 break
             self._screen.doing(f"heat {self._heat}: {setting.name}", self._left())
             start = self._budget.now()
-            most = SHARE_OF_A_LAP * max(0.0, race.left()) / (len(settings) - place)
+            most = self._pace.most(len(settings) - place - 1)
             try:
                 with self._watch.measuring(f"{RACE_CASE}[{setting.name}]", self._heat):
                     lap = self._track.lap(setting, Feed.WARM, seed=self._heat, most_seconds=most)
@@ -249,9 +245,9 @@ class _Tuning:
                 self._screen.note(f"{setting.name} is out: {error}")
                 continue
             found[setting] = lap
-            self._took[setting] = self._budget.now() - start
-            self._track.expect(self._took[setting])
-            self._first_lap = False
+            took = self._budget.now() - start
+            self._pace.ran(setting, took)
+            self._track.expect(took)
         laps = {setting: lap for setting, lap in found.items() if isinstance(lap, Lap)}
         held = measurement(laps, self._heat, begin, self._budget.now())
         store.write_measurement(writer, held)
@@ -269,26 +265,3 @@ class _Tuning:
 
     def _left(self) -> float:
         return max(0.0, self._budget.left())
-
-    def _patience(self) -> float:
-        """Seconds that an answer of a lane may be waited for."""
-        left = self._budget.until(1 - CLOSING).left()
-        return max(left, FIRST_LAP) if self._first_lap else left
-
-    def _lasts(self, setting: Setting) -> float:
-        """Seconds that a lap of a setting takes, as its last one did, or as most do."""
-        return self._took.get(setting) or median(self._took.values() or [0.0])
-
-    def _room(self, settings: Sequence[Setting]) -> int:
-        """How many of these settings, in this order, there is time for a lap of."""
-        left = self._budget.until(RACE).left()
-        for place, setting in enumerate(settings):
-            left -= self._lasts(setting)
-            if left < 0:
-                return place
-        return len(settings)
-
-    def _needs(self, race: Race) -> float:
-        """Seconds of a budget that would have had time for everything: by what laps took here."""
-        laps = sum(self._lasts(setting) for setting in race.wanted())
-        return self._budget.seconds + (laps / (RACE - SETUP) if laps or self._undone else 0.0)
