@@ -15,6 +15,9 @@ from pathlib import Path
 
 FRONT_VARIABLE = "TIPBENCH_FRONT"
 BACK_VARIABLE = "TIPBENCH_BACK"
+RUNNING_VARIABLE = "PYTEST_CURRENT_TEST"
+"""Where pytest puts the name of the case that is running."""
+
 LENT = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "psutil", "nvidia-ml-py", "prefetch_generator")
 """Distributions a foreign interpreter may borrow from ours, behind its own: pure Python, or built for any version."""
 
@@ -26,7 +29,21 @@ _PATHS = (
     "sys.path += [] if os.environ.get('PYTHONSAFEPATH') else [os.getcwd()]\n"
 )
 # Importing torch makes objects by the hundred thousand, and collections in between look through all of them again.
-_BOOT = _PATHS + "import gc\ngc.disable()\nimport pytest\nsys.exit(pytest.main(sys.argv[1:]))"
+_START = _PATHS + "import gc\ngc.disable()\nimport pytest\n"
+_BOOT = (
+    _START
+    + """
+class FromTheRoot:
+    # pytest looks for the files it is given from the root; in a whole path it would take brackets for parameters.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self):
+        os.chdir(here)
+
+here = os.getcwd()
+os.chdir(sys.argv[1])
+sys.exit(pytest.main(sys.argv[2:], plugins=[FromTheRoot()]))
+"""
+)
 _LANE = _PATHS + "from harness.lane.serve import main\nsys.exit(main())"
 _CEILINGS = _PATHS + "from harness.ceilings.serve import main\nsys.exit(main())"
 
@@ -46,21 +63,21 @@ class LaunchError(Exception):
 
 
 def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]:
-    """The command that measures benchmarks of ``root``: files, or one case as ``<file>::<name>``.
+    """The command that measures the benchmarks in these files, which are under ``root``.
 
     Raises ValueError if there is none: pytest would collect the working folder, and import the tests there.
     """
     if not targets:
         raise ValueError(f"no benchmark of {root} to start a process for")
     return [
-        python, "-P", "-c", _BOOT,
+        python, "-P", "-c", _BOOT, str(root),
         "-c", os.devnull, "--rootdir", str(root), "--harness-root", str(root),
         "--confcutdir", str(repository_of(root)),
         "-p", "harness.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler",
         # What a process says goes to its log, also where it is killed before pytest could hand it on.
         "--capture=no",
         "--continue-on-collection-errors", "-q", "--no-header",
-        *targets,
+        *(f"./{Path(target).relative_to(root).as_posix()}" for target in targets),
     ]  # fmt: skip
 
 
@@ -90,6 +107,7 @@ def measuring_environment(lent: Path | None = None) -> dict[str, str]:
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "KINETO_LOG_LEVEL": "99"}
     environment.pop("PYTEST_ADDOPTS", None)
     environment.pop("PYTEST_PLUGINS", None)
+    environment.pop(RUNNING_VARIABLE, None)
     package = Path(__file__).resolve().parent
     if lent is not None:
         environment |= {FRONT_VARIABLE: str(lent / "front"), BACK_VARIABLE: str(lent / "back")}

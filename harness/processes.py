@@ -53,12 +53,23 @@ class Channel:
         return channel
 
     def send(self, **message: Any) -> None:
-        """Send one message. Raises ChannelClosed."""
-        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        """Send one message, of any length. Raises ChannelClosed.
+
+        What arrives meanwhile is kept: two ends that both write more than a pipe holds would wait for each other.
+        """
+        line = memoryview(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        listening = [self._reading] if self._reading >= 0 else []
         try:
             while line:
-                line = line[os.write(self._writing, line) :]
-        except OSError as error:
+                readable, writable, _ = select.select(listening, [self._writing], [])
+                if writable:
+                    # So much is taken at once, without waiting, by a pipe that can be written to.
+                    line = line[os.write(self._writing, line[: select.PIPE_BUF]) :]
+                if readable:
+                    chunk = os.read(self._reading, 1 << 16)
+                    self._buffer += chunk
+                    listening = listening if chunk else []
+        except (OSError, ValueError) as error:
             raise ChannelClosed("nobody reads any more") from error
 
     def receive(self, timeout: float | None = None) -> Message | None:

@@ -163,7 +163,7 @@ def ask(arm: Prepared, script: str, folder: Path) -> list[str]:
     lent = None
     if arm.lent:
         lent = lend(Path(tempfile.mkdtemp(dir=arm.home)) / "lent")
-        script = launch._BOOT.rpartition("sys.exit")[0] + f"\n{script}"
+        script = launch._START + f"\n{script}"
     done = subprocess.run(
         [arm.python, "-c", script],
         env={**measuring_environment(lent), **arm.environment},

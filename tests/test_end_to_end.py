@@ -65,8 +65,9 @@ def bench_raises(contest):
 '''
 APART = '''"""Live processes take turns."""
 @claim("apart", apart=True)
-def bench_apart(contest):
-    a = torch.rand(64, 64)
+@pytest.mark.parametrize("of", [pytest.param(64, id="a name longer than any command line" * 5000)])
+def bench_apart(contest, of):
+    a = torch.rand(of, of)
     contest(baseline=prepared(lambda: lambda: a @ a), again=prepared(lambda: lambda: a @ a),
             crashes=prepared(lambda: os.kill(os.getpid(), signal.SIGKILL)), same=torch.equal)
 '''

@@ -97,6 +97,33 @@ def test_nothing_of_the_repository_reaches_into_a_measurement(tmp_path: Path, mo
     assert not (tmp_path / ".pytest_cache").exists()
 
 
+@pytest.mark.parametrize("name", ["[x] y", "a::b", "-x", "plain"])
+def test_a_folder_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    """Brackets and colons above the benchmarks mean nothing to pytest, and files are opened from where one stands."""
+    root = tmp_path / name / "benchmarks"
+    (root / "-sub").mkdir(parents=True)
+    (tmp_path / "here.txt").write_text("here")
+    (root / "conftest.py").write_text("open('here.txt').close()\n")
+    (root / "-sub" / "bench_x.py").write_text("open('here.txt').close()\ndef bench_x(): pass\n")
+    command = launch.pytest_command(sys.executable, root, [str(root / "-sub" / "bench_x.py")])
+    done = subprocess.run(
+        [*command, "--collect-only"],
+        env=measuring_environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "-sub/bench_x.py::bench_x" in done.stdout
+
+
+def test_the_case_that_runs_here_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable with the name of pytest's case may be longer than any that a process can be started with."""
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "x" * 200_000)
+    assert "PYTEST_CURRENT_TEST" not in measuring_environment()
+
+
 def test_the_environment_is_ours_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything else in the environment is handed on, and the harness is found from any folder."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
@@ -111,7 +138,7 @@ def test_the_environment_is_ours_otherwise(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_nothing_is_collected_while_benchmarks_are_imported() -> None:
     """Collections would look through all that torch makes, again and again; who chooses the cases turns them on."""
-    script = launch._BOOT.rpartition("sys.exit")[0] + "\nprint(gc.isenabled())"
+    script = launch._START + "\nprint(gc.isenabled())"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert told.stdout == "False\n"
 
@@ -126,7 +153,7 @@ def test_lent_to_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.Monke
     borrowed = {path.name for path in (lent / "back").iterdir()}
     assert {"pytest", "_pytest", "pluggy", "psutil"} <= borrowed
     assert not borrowed & {"torch", "numpy", "pandas", "scipy"}
-    boot = launch._BOOT.rpartition("sys.exit")[0]
+    boot = launch._START
     script = f"{boot}\nimport harness\nprint(pytest.__file__)"
     told = subprocess.run(
         [sys.executable, "-S", "-c", script],

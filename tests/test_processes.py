@@ -11,10 +11,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from living import ENVIRONMENT, PATIENCE, going, gone, python, stopped
 
+from harness.contest.seat import Seat
 from harness.processes import (
     TEMPORARY_VARIABLE,
     Channel,
@@ -123,6 +125,36 @@ def test_long_messages_pass(echo: LiveProcess) -> None:
     text = "x" * 300_000
     echo.channel.send(text=text)
     assert answer(echo)["text"] == text
+
+
+def test_long_messages_cross() -> None:
+    """Two ends that both send more than a pipe holds, and only then read, both come to the end of it."""
+    ours, theirs, _ = pipes()
+    text = "x" * 300_000
+    heard: list[Message | None] = []
+
+    def exchange(end: Channel) -> None:
+        end.send(text=text)
+        heard.append(end.receive(PATIENCE))
+
+    threads = [Thread(target=exchange, args=(end,), daemon=True) for end in (ours, theirs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert heard == [{"text": text}] * 2
+
+
+def test_a_stopped_process_is_told_at_length(echo: LiveProcess, tmp_path: Path) -> None:
+    """What is longer than a pipe holds reaches a process that waits stopped for its turn."""
+    answer(echo)
+    echo.pause()
+    seat = Seat("echo", echo, tmp_path / "seat", PATIENCE)
+    telling = Thread(target=seat.tell, kwargs={"text": "x" * 300_000}, daemon=True)
+    telling.start()
+    telling.join(PATIENCE)
+    assert not telling.is_alive()
+    assert seat.hear() == {"text": "x" * 300_000}
 
 
 def test_nobody_listens_outside(monkeypatch: pytest.MonkeyPatch) -> None:

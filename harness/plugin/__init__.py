@@ -8,6 +8,7 @@ what to measure, and records it), and a seat (one variant of one case, taking tu
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Generator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from harness.claims import PATTERN, PREFIX
+from harness.launch import RUNNING_VARIABLE
 from harness.plugin.collection import (
     BenchmarkFile,
     benchmark_file,
@@ -35,6 +37,9 @@ from harness.processes import Channel
 
 NOT_TIMED = "tipbench: not timed"
 """The property of a report on a benchmark that was only checked."""
+
+LONGEST_VARIABLE = 10_000
+"""Characters of a variable that is still left as it is; Linux starts no process with one of 128 KiB."""
 
 SESSION = pytest.StashKey[Session]()
 
@@ -105,6 +110,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"needs the package {need}, which is not installed")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Cut a case's name in the environment where no process could be started with it."""
+    name = os.environ.get(RUNNING_VARIABLE, "")
+    if claim_of(pyfuncitem) is not None and len(name) > LONGEST_VARIABLE:
+        os.environ[RUNNING_VARIABLE] = f"{name[:LONGEST_VARIABLE]}..."
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -160,7 +173,7 @@ def contest_for(request: pytest.FixtureRequest, finished: Any = None) -> Contest
     if side_by_side(item.config):
         item.user_properties.append((NOT_TIMED, True))
     root = root_of(item.config, item.path)
-    return Contest(case_of(item), claim, request.config.stash[SESSION], f"{item.path}::{item.name}", root, finished)
+    return Contest(case_of(item), claim, request.config.stash[SESSION], str(item.path), root, finished)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 
+from harness.benchmarks import files
 from harness.claims import PATTERN, PREFIX, parse
 from harness.model import Claim
 
@@ -79,7 +80,7 @@ def module_name(path: Path, root: Path) -> str | None:
 
 @cache
 def _names(root: Path) -> Counter[str]:
-    return Counter(map(_plain_name, root.rglob(PATTERN)))
+    return Counter(map(_plain_name, files(root)))
 
 
 def _plain_name(path: Path) -> str:

@@ -78,7 +78,10 @@ def side_by_side(config: pytest.Config) -> bool:
 
 
 def seating(session: Session, case: str, target: str, root: Path) -> Seating:
-    """How to start a live process for one variant of this case: the same interpreter, the same file."""
+    """How to start a live process for one variant of this case: the same interpreter, the same file.
+
+    The process hears over its channel which case of the file it is about: a name may be longer than a command line.
+    """
 
     def seat(variant: str) -> tuple[list[str], Message]:
         plan = {
