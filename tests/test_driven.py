@@ -193,7 +193,9 @@ def test_a_side_says_what_it_measures_on(session: Any) -> None:
     """Whoever watches a gate must look at the same GPU: the device stands in the environment, as in a run's."""
     _, line = session("arm", introduce=True, under_test=[], cases=[CASE])
     assert line.events() == ["arm"]
-    assert line.heard[-1]["environment"] == {"gpu": None, "device": {"type": "cpu"}}
+    told = dict(line.heard[-1]["environment"])
+    assert told.pop("packages")["pytest"] == pytest.__version__
+    assert told == {"gpu": None, "device": {"type": "cpu"}}
 
 
 def test_roll_call_measures_nothing(session: Any, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.environment import fingerprint, gpus, machine_id, measured_on, unusable_gpu
+from harness.environment.packages import installed
 from harness.environment.software import variables
 from harness.environment.software import versions as software
 
@@ -285,3 +286,11 @@ def test_what_a_process_measures_on(monkeypatch):
 
     monkeypatch.setattr(gpus, "cuda_uuid", silent)
     assert measured_on(cuda) == {"type": "cuda"}
+
+
+def test_what_is_installed() -> None:
+    """Every distribution with its version, by a name that two interpreters spell alike."""
+    found = installed()
+    assert found["pytest"] == pytest.__version__
+    assert list(found) == sorted(found)
+    assert all(name == name.lower() for name in found)

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from forked import fork_for, forked
@@ -30,13 +30,13 @@ from harness.contest.duel import Fought
 from harness.contest.effort import Effort
 from harness.contest.entrant import Turn
 from harness.contest.seat import SeatedEntrant
-from harness.model import BASELINE, Arm, Claim, ClockEvent, Gated, GateResult, GateVerdict, Measurement
+from harness.model import BASELINE, Arm, Claim, ClockEvent, Collected, Gated, GateResult, GateVerdict, Measurement
 from harness.report.words import quantity
 from harness.run import gate as module
 from harness.run import pair as pairing
 from harness.run.before import Before
 from harness.run.candidate import Candidate
-from harness.run.gate import Asked, effort_for, gate
+from harness.run.gate import Asked, effort_for, gate, in_time
 from harness.run.gate_command import ACCEPTABLE
 from harness.run.pair import Introduction, Pair, Side, Standing
 from harness.run.profiled import worst
@@ -171,9 +171,11 @@ class Quiet:
 
     def __init__(self) -> None:
         self.units = 0
+        self.notes: list[str] = []
 
     def note(self, text: str) -> None:
-        """Nothing."""
+        """Keep it."""
+        self.notes.append(text)
 
     def begins(self, case: str, unit: int) -> None:
         """Nothing."""
@@ -193,6 +195,7 @@ class Bout:
         self.folder = folder
         self.out = folder / "out"
         self.out.mkdir()
+        self.screen = Quiet()
         self.check: Callable[[Mapping[Arm, Introduction]], list[str]] = lambda _: []
 
     def hold(self, base: Mapping[str, Any], head: Mapping[str, Any], **more: Any) -> GateResult:
@@ -210,7 +213,7 @@ class Bout:
             more.pop("thresholds", GateThresholds()),
             **more,
         )
-        return gate(asked, self.out, Quiet(), self.check)
+        return gate(asked, self.out, self.screen, self.check)
 
     @property
     def pids(self) -> list[int]:
@@ -534,6 +537,36 @@ def test_what_the_check_says(bout: Bout) -> None:
     with pytest.raises(ValueError, match="same package"):
         bout.hold({A: {}}, {A: {}}, under_test=("mypackage",))
     assert all(gone(pid) for pid in bout.pids)
+
+
+def test_what_few_units_decide_comes_first() -> None:
+    """First in each unit, and alone where the time does not suffice for everything."""
+    cases, early = ["c", "a", "b", "d"], {"b": 6, "d": 7}
+    assert in_time(cases, early, left=1000.0, unit_seconds=100.0) == ["b", "d", "c", "a"]
+    assert in_time(cases, early, left=599.0, unit_seconds=100.0) == ["b", "d"]
+    assert in_time(cases, {}, left=1.0, unit_seconds=100.0) == cases
+
+
+def test_what_no_pair_reached_is_never_green() -> None:
+    """A case that stays out of reach to the end has its line."""
+    roster = Roster(NAMED[:2], GateThresholds(), selftest=False)
+
+    class Listed:
+        """A pair that lists both cases."""
+
+        cases: ClassVar[dict[Arm, list[str]]] = {arm: [A, B] for arm in Arm}
+        collected: ClassVar[dict[Arm, Collected]] = {arm: Collected((A, B)) for arm in Arm}
+
+    roster.call(Listed())  # type: ignore[arg-type]
+    roster.reach(A, {arm: Standing(("baseline",)) for arm in Arm})
+    found = {verdict.case: (verdict.outcome, verdict.reason) for verdict in roster.verdicts()}
+    assert found[B] == (Gated.INCONCLUSIVE, "not reached")
+
+
+def test_the_screen_says_when_the_first_decisions_can_fall(bout: Bout) -> None:
+    """After the first unit it is known how many there are; what is not likely to be decided is said early."""
+    bout.hold({A: {}}, {A: {}})
+    assert bout.screen.notes == ["2 decisions: at the earliest unchanged at 6 units, regressed at 9 units"]
 
 
 def test_a_budget_that_is_used_up(bout: Bout) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,20 @@ import pytest
 from scipy import stats as scipy_stats
 
 from harness.compare.evidence import Unit, evidence
-from harness.compare.gate import GateThresholds, Ruling, clear, levels, noise, rule, rule_exact, rule_for, status_of
+from harness.compare.gate import (
+    GateThresholds,
+    Ruling,
+    clear,
+    evenly_far,
+    levels,
+    needed,
+    noise,
+    outlook,
+    rule,
+    rule_exact,
+    rule_for,
+    status_of,
+)
 from harness.model import BASELINE, Gated, GateVerdict, Measurement, Trial
 from harness.stats import quiet_ratio, trimmed_upper
 
@@ -330,6 +344,56 @@ def test_an_improvement() -> None:
     by = rule_for(GateThresholds(), 10)
     for centre, outcome in ((-0.1, Gated.IMPROVED), (-0.004, Gated.UNCHANGED), (0.0, Gated.UNCHANGED)):
         assert rule(units(centre + 0.0005 * np.arange(6)), by).outcome is outcome
+
+
+def test_the_next_looks_are_named() -> None:
+    """From the start: how many units the first decision needs, and what it may be."""
+    by = rule_for(GateThresholds(), 4)
+    assert by.ahead(0) == "unchanged at 6 units, regressed at 10 units"
+    assert by.ahead(6) == "unchanged at 8 units, regressed at 10 units"
+    assert by.ahead(49) == "unchanged at 50 units, regressed at 50 units"
+    assert by.ahead(50) == ""
+    assert rule(units(np.zeros(4)), by).reason == f"4 units so far; the next looks: {by.ahead(4)}"
+
+
+@pytest.mark.parametrize(
+    ("centre", "spread", "hopeless"), [(0.0, 0.01, False), (0.06, 0.01, False), (0.025, 0.05, True), (0.0, 0.2, True)]
+)
+def test_what_is_not_likely_to_be_decided_says_so_early(centre: float, spread: float, hopeless: bool) -> None:
+    """Six units tell about how many it takes; beyond the most there are, what to do instead."""
+    limits = GateThresholds()
+    by = rule_for(limits, 10)
+    found = units(centre + spread * np.array([-1.2, -0.6, -0.2, 0.2, 0.6, 1.2]))
+    told = outlook(found, by, limits, loader=False)
+    assert bool(told) is hopeless is (needed(found, by) > by.looks[-1])
+    if hopeless:
+        assert re.fullmatch(
+            r"needs about \d+ units here, and 50 are the most: a quieter machine, or --target \d+%", told
+        )
+        wider = units(4 * np.array([unit.quiet for unit in found]))
+        assert "--loader-target" in outlook(wider, rule_for(limits, 10, loader=True), limits, loader=True)
+    assert outlook(found[:5], by, limits, loader=False) == ""
+
+
+def test_the_units_needed_are_about_right() -> None:
+    """What the estimate says is what a gate takes, within a factor of two, at the median."""
+    rng = np.random.default_rng(9)
+    by = rule_for(GateThresholds(), 10)
+    taken, told = [], []
+    for _ in range(200):
+        drawn = units(0.09 + rng.normal(0, 0.06, size=50))
+        told.append(needed(drawn[:20], by))
+        taken.append(rule(drawn, by).units)
+    assert 0.5 <= float(np.median(told)) / float(np.median(taken)) <= 2
+
+
+def test_few_units_that_lie_evenly_far_off() -> None:
+    """A factor of seventeen is plain after three units, and the side of it does not matter."""
+    by = rule_for(GateThresholds(), 4)
+    for centre in (math.log(17.4), -1.0):
+        assert evenly_far(units(centre + np.array([-0.05, 0.0, 0.05])), by)
+    assert not evenly_far(units(np.array([3.0, 2.9])), by)
+    assert not evenly_far(units(np.array([0.03, 0.01, -0.02])), by)
 
 
 def test_levels_go_by_the_same_estimate_as_the_change() -> None:

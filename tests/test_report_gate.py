@@ -450,6 +450,22 @@ def test_differences_that_matter() -> None:
     }
 
 
+def test_packages_that_differ_stand_on_top() -> None:
+    """Versions of what both sides have come first, what torch's own line says is not repeated."""
+    base, head = (
+        {"software": {"torch": torch}, "packages": {"einops": einops, "numpy": "2.4", "torch": torch, **more}}
+        for torch, einops, more in (("2.13.0", "0.5.0", {"aaa": "1"}), ("2.14.1", "0.6.0", {}))
+    )
+    told = result(verdict(Gated.REGRESSED), base=replace(BASE, environment=base), head=replace(HEAD, environment=head))
+    assert [(each.name, each.base, each.head) for each in differences(told)] == [
+        ("software.torch", "2.13.0", "2.14.1"), ("packages.einops", "0.5.0", "0.6.0"), ("packages.aaa", "1", "absent"),
+    ]  # fmt: skip
+    lines = shown(told).splitlines()
+    assert next(n for n, line in enumerate(lines) if "packages.einops: 0.5.0 -> 0.6.0" in line) < lines.index(
+        "Slower (1)"
+    )
+
+
 def test_many_differences_are_counted() -> None:
     """An environment that differs in everything does not bury the verdicts."""
     base, head = ({f"part{n}": value for n in range(200)} for value in "ab")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from harness.compare.evidence import KEEP, Unit
 from harness.compare.rules import percent
@@ -93,6 +93,12 @@ class Rule:
         """All numbers of units at which something may be decided."""
         return tuple(sorted({*self.failing_looks, *self.passing_looks}))
 
+    def ahead(self, units: int) -> str:
+        """What the next looks may decide after so many units: ``unchanged at 8 units, regressed at 14``."""
+        kinds = (("unchanged", self.passing_looks), ("regressed", self.failing_looks))
+        following = [(word, next((look for look in looks if look > units), None)) for word, looks in kinds]
+        return ", ".join(f"{word} at {look} units" for word, look in following if look is not None)
+
 
 def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False, regressed: int = 0) -> Rule:
     """The rule of one among so many noisy decisions, of which others have ``regressed`` already.
@@ -170,7 +176,8 @@ def rule(found: Sequence[Unit], by: Rule) -> Ruling:
     if len(found) >= by.looks[-1]:
         reason = f"{percent(hodges_lehmann(judged))} after {len(found)} units: neither below nor beyond the target"
         return _ruling(Gated.INCONCLUSIVE, judged, unsteady, reason)
-    return _ruling(None, judged, unsteady, f"{counted(len(found), 'unit')} so far")
+    reason = f"{counted(len(found), 'unit')} so far; the next looks: {by.ahead(len(found))}"
+    return _ruling(None, judged, unsteady, reason)
 
 
 def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling:
@@ -212,6 +219,47 @@ _STALLS = 0.04
 """Two-sided level at which totals are found to depart from the typical ratio: six units can reach 1/32."""
 
 
+def needed(found: Sequence[Unit], by: Rule) -> int:
+    """About how many units of this kind would decide, for the better or the worse; 0 for too few to tell.
+
+    By the estimate and the deviation so far, with a chance of 80 %; Student's t stands for the signed-rank test, which
+    is worth 3/pi of it.
+    """
+    if len(found) < by.passing_looks[0]:
+        return 0
+    judged, _ = _judged(found, by)
+    centre, spread = hodges_lehmann(judged), trimmed_spread(judged, by.trim)
+    ways = ((centre - by.tolerated, by.levels[-1], math.pi / 3), (by.near - centre, by.beta, 1.0))
+    # A distance of nothing is never decided.
+    counts = [
+        worth * ((float(ndtri(1 - level)) + _POWER) * spread / distance) ** 2
+        for distance, level, worth in ways
+        if distance > 0
+    ]
+    return min(FOREVER, math.ceil(min(counts, default=FOREVER)))
+
+
+_POWER = float(ndtri(0.8))
+FOREVER = 10_000
+"""Units beyond which their number says no more."""
+
+
+def outlook(found: Sequence[Unit], by: Rule, thresholds: GateThresholds, *, loader: bool) -> str:
+    """What is said early of a decision that is not likely to fall; empty where it is."""
+    units = needed(found, by)
+    most = by.looks[-1]
+    if units <= most:
+        return ""
+    target = thresholds.loader_target if loader else thresholds.target
+    resolves = noise(found, by, thresholds.tolerated)
+    larger = max(2 * target, resolves[1] if resolves else 0.0)
+    option = "--loader-target" if loader else "--target"
+    about = f"about {units}" if units < FOREVER else f"more than {FOREVER}"
+    return (
+        f"needs {about} units here, and {most} are the most: a quieter machine, or {option} {math.ceil(100 * larger)}%"
+    )
+
+
 SHOWN = 0.05
 """Two-sided level of the intervals that are shown, and that an improvement goes by: one that is none costs nobody."""
 
@@ -228,11 +276,19 @@ def clear(found: Sequence[Unit], by: Rule) -> bool:
     By distances alone, whichever the side: were head just as slow as is tolerated, the signs of later units would still
     be as likely one way as the other, which is all that the signed-rank test asks of them.
     """
-    if len(found) < by.passing_looks[0]:
+    return len(found) >= by.passing_looks[0] and evenly_far(found, by)
+
+
+def evenly_far(found: Sequence[Unit], by: Rule) -> bool:
+    """Whether a few units already lie evenly far from what is tolerated, on either side."""
+    if len(found) < FEW:
         return False
     distances = [abs(unit.quiet - by.tolerated) for unit in found]
     return min(distances) >= EVEN * max(distances)
 
+
+FEW = 3
+"""Units from which on it is asked whether they lie evenly far off."""
 
 EVEN = 0.5
 """The share of the largest distance that the smallest must reach for units to be evenly far off."""

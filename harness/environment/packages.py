@@ -1,10 +1,11 @@
-"""Which files the packages under test are: where an import takes them from, and a digest of what is in them."""
+"""Which files the packages under test are, where an import takes them from, and what else is installed."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from importlib import metadata
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,17 @@ def packages(names: Iterable[str]) -> list[dict[str, str]]:
     is its first folder; what cannot be found has an empty file and digest.
     """
     return [_package(name) for name in names]
+
+
+def installed() -> dict[str, str]:
+    """Versions of all installed distributions by name, in lower case; of those that are there twice the one in use."""
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        try:
+            found.setdefault(distribution.name.lower(), distribution.version)
+        except (KeyError, TypeError, AttributeError):  # what an installation left half done has no name
+            continue
+    return dict(sorted(found.items()))
 
 
 def _package(name: str) -> dict[str, str]:

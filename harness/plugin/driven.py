@@ -200,13 +200,10 @@ class Driven(Session):
     def _introduce(self, names: Sequence[str]) -> None:
         """Say what this side of a gate runs on, and where it takes the packages under test from."""
         from harness.environment import unusable_gpu
+        from harness.environment.packages import installed, packages
 
-        found = []
-        if names:
-            from harness.environment.packages import packages
-
-            found = packages(names)
-        environment = self._environment()
+        found = packages(names)
+        environment = {**self._environment(), "packages": installed()}
         self._channel.send(event="arm", environment=environment, unusable=unusable_gpu() or "", packages=found)
 
     def _terms(self, case: str, target: str, root: Path) -> Terms:

@@ -6,7 +6,18 @@ from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass, field
 
 from harness.compare.evidence import evidence
-from harness.compare.gate import GateThresholds, Ruling, clear, levels, noise, rule, rule_exact, rule_for
+from harness.compare.gate import (
+    GateThresholds,
+    Ruling,
+    clear,
+    evenly_far,
+    levels,
+    noise,
+    outlook,
+    rule,
+    rule_exact,
+    rule_for,
+)
 from harness.compare.throttle import heat, remarks
 from harness.contest.agreement import Disagreement
 from harness.contest.duel import DuelEnded, Fought
@@ -27,6 +38,7 @@ LAUNCHES = "launches"
 class Candidate:
     """One variant of one case on its way to a decision; where it is ``clear``, coarser units will do.
 
+    ``even`` says that its few units lie evenly far from what is tolerated, ``outlook`` that it is not likely to fall;
     ``growth`` says of metrics that regressed what grew, where profiles were taken.
     """
 
@@ -37,6 +49,8 @@ class Candidate:
     measurements: list[Measurement] = field(default_factory=list)
     ruling: Ruling | None = None
     clear: bool = False
+    even: bool = False
+    outlook: str = ""
     outcome: Gated | None = None
     reason: str = ""
     seconds: float = 0.0
@@ -90,8 +104,16 @@ class Candidate:
         by = rule_for(thresholds, decisions, loader=self.claim.loader, regressed=regressed)
         self.ruling = rule(found.units, by)
         self.clear = clear(found.units, by) and not self.ruling.unsteady
+        self.even = evenly_far(found.units, by)
+        undecided = self.ruling.outcome in (None, Gated.INCONCLUSIVE)
+        self.outlook = outlook(found.units, by, thresholds, loader=self.claim.loader) if undecided else ""
         if self.ruling.outcome is not None:
             self.settle(self.ruling.outcome, self.ruling.reason)
+
+    def units_ahead(self, thresholds: GateThresholds, decisions: int) -> int:
+        """Units until the next look at which it may fall."""
+        by, there = rule_for(thresholds, decisions, loader=self.claim.loader), len(self.measurements)
+        return min((look - there for look in by.looks if look > there), default=0)
 
     def slower(self, thresholds: GateThresholds) -> bool:
         """Whether its time regressed, or the number of its launches."""
@@ -136,7 +158,7 @@ class Candidate:
             self.variant,
             SECONDS,
             self.outcome or Gated.INCONCLUSIVE,
-            "; ".join(filter(None, (reason, *remarks(map(heat, self.measurements))))),
+            "; ".join(filter(None, (reason, self.outlook, *remarks(map(heat, self.measurements))))),
             units=ruling.units if ruling else 0,
             ratio=ruling.ratio if ruling else None,
             low=ruling.low if ruling else None,

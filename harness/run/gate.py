@@ -106,6 +106,24 @@ def effort_for(claim: Claim, target: float, *, clear: bool = False) -> Effort:
     return Effort(share=0.5 * max(1.0, finer), fewest_blocks=6, most_blocks=max(6, blocks), warmup_limit=0.5)
 
 
+def in_time(cases: Sequence[str], early: Mapping[str, int], left: float, unit_seconds: float) -> list[str]:
+    """The cases of a unit in the order to lead to them: first those that few more units decide.
+
+    ``early`` has these, with the units that each needs, ``left`` the seconds there are, and ``unit_seconds`` what the
+    last unit took. Where the time does not suffice for as many units of everything, it goes to these alone: a budget
+    that runs out leaves something decided, rather than everything a little closer.
+    """
+    first = [case for case in cases if case in early]
+    rest = [case for case in cases if case not in early]
+    if first and left < min(early[case] for case in first) * unit_seconds:
+        return first
+    return [*first, *rest]
+
+
+MOST_WARNED = 5
+"""Decisions that are not likely to fall, of which each has a line while the gate goes on; the report has all."""
+
+
 class _Gate:
     """One gate in progress."""
 
@@ -124,6 +142,8 @@ class _Gate:
         self._said: dict[Arm, Introduction] = {}
         self._notes: list[str] = []
         self._units = 0
+        self._unit_seconds = 0.0
+        self._warned: set[str] = set()
         self._random = SystemRandom()
         self._watch = Watch(folder, asked.watch, note=screen.note)
         self._start = time.monotonic()
@@ -152,10 +172,23 @@ class _Gate:
                 self._notes.append("the time budget was used up before everything was decided")
                 break
             self._units += 1
+            start = time.monotonic()
             self._unit(writer)
+            self._unit_seconds = time.monotonic() - start
             if self._units == 1:
                 self._count()
+            self._tell()
             self._screen.unit(self._units, *self._roster.count(), time.monotonic() - self._start)
+
+    def _tell(self) -> None:
+        """Say when the first decisions can fall, and early of those that are not likely to."""
+        if self._units == 1 and (looks := self._roster.first_looks()):
+            self._screen.note(looks)
+        for line in self._roster.outlooks():
+            case = line.partition(" needs ")[0]
+            if case not in self._warned and len(self._warned) < MOST_WARNED:
+                self._screen.note(line)
+            self._warned.add(case)
 
     def _before(self) -> Before | None:
         """What base's own revision has; that it cannot be asked is a note."""
@@ -199,6 +232,8 @@ class _Gate:
         self._roster.call(pair)
         cases = self._roster.cases_wanted()
         random.shuffle(cases)
+        left = self._end_of_units() - time.monotonic()
+        cases = in_time(cases, self._roster.early(), left, self._unit_seconds)
         said = pair.begin(cases, self._plan(random, introduce=first))
         if first:
             self._introduced(said, writer)

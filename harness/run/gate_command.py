@@ -83,8 +83,8 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
         from harness.run.stored import against_stored
 
         return against_stored(options, benchmarks, claims, settings.thresholds, _finish, accepted)
-    base = Wanted(options.base, options.base_python, variables_from(options.base_env))
-    head = Wanted(None, options.head_python, variables_from(options.head_env))
+    base = Wanted(options.base, options.base_python, variables_from(options.base_env, "--base-env"))
+    head = Wanted(None, options.head_python, variables_from(options.head_env, "--head-env"))
     screen = output.console()
     workshop = stack.enter_context(Workshop(tell=lambda text: screen.print(text, highlight=False, soft_wrap=True)))
     try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 
-from harness.compare.gate import GateThresholds
+from harness.compare.gate import GateThresholds, rule_for
 from harness.model import Arm, Claim, Gated, GateVerdict, Measurement, Status, benchmark_of
+from harness.plural import counted
 from harness.run.before import Before
 from harness.run.candidate import GONE, Candidate, count_regressed, fate, fate_of_case, fate_of_variant, judge
 from harness.run.pair import MISSING, ArmLost, Pair, Standing
@@ -123,6 +124,30 @@ class Roster:
         """The cases that the next unit is for, sorted."""
         return sorted({*self.unseen(), *(candidate.case for candidate in self.wanted())})
 
+    def early(self) -> dict[str, int]:
+        """The cases that few units show to be far from what is tolerated, and how many they need for a decision."""
+        found: dict[str, int] = {}
+        for candidate in self.wanted():
+            if candidate.even and candidate.open:
+                ahead = candidate.units_ahead(self._limits, len(self._candidates))
+                found[candidate.case] = max(ahead, found.get(candidate.case, 0))
+        return found
+
+    def first_looks(self) -> str:
+        """How many units the first decisions take, once it is known how many there are."""
+        if not self._candidates:
+            return ""
+        by = rule_for(self._limits, len(self._candidates))
+        return f"{counted(len(self._candidates), 'decision')}: at the earliest {by.ahead(0)}"
+
+    def outlooks(self) -> list[str]:
+        """What is said early of decisions that are not likely to fall."""
+        return [
+            " ".join(filter(None, (candidate.case, candidate.variant, candidate.outlook)))
+            for candidate in self.wanted()
+            if candidate.outlook
+        ]
+
     def files_wanted(self) -> list[str]:
         """The files that the next pair must import, sorted: all of them until it is known what cases there are."""
         if self._all is None:
@@ -168,9 +193,10 @@ class Roster:
     def verdicts(self) -> list[GateVerdict]:
         """Every verdict and fate, those of no case first, then case by case."""
         verdicts = [*self._fates]
+        verdicts += [fate(case, self.claim_of(case), "", Gated.INCONCLUSIVE, "not reached") for case in self.unseen()]
         for candidate in self._candidates.values():
             verdicts += candidate.verdicts(self._limits, len(self._candidates), self._accepted)
-        order = {case: index for index, case in enumerate(sorted(self._seen))}
+        order = {case: index for index, case in enumerate(sorted({*self._seen, *self.unseen()}))}
         return sorted(verdicts, key=lambda verdict: order.get(verdict.case, -1))
 
     def claim_of(self, case: str) -> Claim:

@@ -177,13 +177,24 @@ def variables(arm: ArmFacts) -> dict[str, str]:
 
 
 def differences(result: GateResult) -> list[Difference]:
-    """What differs between the arms' environments beyond what has to: revisions, compile caches, stated variables."""
+    """What differs between the arms' environments beyond what has to: revisions, compile caches, stated variables.
+
+    What only one side has comes last: an interpreter of another project may have a hundred packages more.
+    """
     stated = {*result.base.variables, *result.head.variables, *_OWN_CACHES}
-    return [
-        Difference(found.name, *found.values)
-        for found in differing([result.base.environment, result.head.environment], _EXPECTED)
-        if not (found.name.startswith("variables.") and found.name.removeprefix("variables.") in stated)
+    found = [
+        Difference(each.name, *each.values)
+        for each in differing([result.base.environment, result.head.environment], _EXPECTED)
+        if not (each.name.startswith("variables.") and each.name.removeprefix("variables.") in stated)
     ]
+    known = {each.name.removeprefix("software.") for each in found if each.name.startswith("software.")}
+    once = [
+        each for each in found if not (each.name.startswith(_PACKAGE) and each.name.removeprefix(_PACKAGE) in known)
+    ]
+    return sorted(once, key=lambda each: each.name.startswith(_PACKAGE) and "absent" in (each.base, each.head))
+
+
+_PACKAGE = "packages."
 
 
 def briefly(told: Iterable[GateRow]) -> list[GateRow]:

@@ -58,7 +58,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
 
 
-def variables_from(pairs: Sequence[str], flag: str = "--base-env/--head-env") -> dict[str, str]:
+def variables_from(pairs: Sequence[str], flag: str) -> dict[str, str]:
     """Variables as they are typed behind a flag, ``NAME=VALUE``. Raises UsageError that names the flag."""
     found: dict[str, str] = {}
     for pair in pairs:
