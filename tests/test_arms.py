@@ -714,7 +714,9 @@ def test_what_is_built_where_nothing_may_be_executed(
     monkeypatch.setattr(made_module, "executable", lambda folder: False)
     built.write({"parcel/part.py": ""})
     with Workshop() as made:
-        prepare(made, built)  # nothing compiled, nothing lost
+        base, head = prepare(made, built)  # nothing compiled, nothing lost
+        note = f"{made.folder} is on a file system that is mounted noexec: what torch.compile builds cannot be loaded"
+        assert base.notes == head.notes == (note,)
     text = BACKEND.replace(
         '    texts[f"{info}/RECORD"]', "    texts['parcel/_c.so'] = ''\n    texts[f\"{info}/RECORD\"]"
     )
@@ -1044,13 +1046,17 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("theirs", "known", "note"),
     [
-        ({}, set(), r"main \(\w{7}\) has no benchmarks in benchmarks: all of head's are new"),
+        ({}, set(), r"main \(\w{7}\) has no benchmarks in benchmarks: those of head that it cannot run are new"),
         (
             {"benchmarks/test_speed.py": "def test_speed(benchmark): ...\n", "benchmarks/asv.conf.json": "{}"},
             set(),
-            r"main \(\w{7}\) has no benchmarks in benchmarks: all of head's are new",
+            r"main \(\w{7}\) has no benchmarks in benchmarks: those of head that it cannot run are new",
         ),
-        ({"benchmarks/bench_speed.py": "class Suite:\n    def time_it(self): ...\n"}, set(), "all of head's are new"),
+        (
+            {"benchmarks/bench_speed.py": "class Suite:\n    def time_it(self): ...\n"},
+            set(),
+            "those of head that it cannot run are new",
+        ),
         (
             {"benchmarks/bench_old.py": "def bench_a(contest): ...\ndef bench_b(contest): ...\n"},
             {"bench_old.py::bench_a", "bench_old.py::bench_b"},
@@ -1183,8 +1189,12 @@ def test_a_package_from_elsewhere(tmp_path: Path) -> None:
 def test_packages_that_are_absent(tmp_path: Path) -> None:
     """What neither side has is a mistake in the table; what one side lacks is noted."""
     base, head = arms(tmp_path)
-    with pytest.raises(UsageError, match="neither side can import a; "):
-        check_packages(base, head, [found(base, "a", "")], [found(head, "a", "")])
+    absent = [found(base, "a", "")], [found(head, "a", "")]
+    with pytest.raises(UsageError, match=r"neither side can import a; .* or the project must state a \[build-system\]"):
+        check_packages(base, head, *absent)
+    (tmp_path / "setup.py").write_text("")
+    with pytest.raises(UsageError, match=r"neither side can import a; .* installing the project must bring it"):
+        check_packages(base, replace(head, project=tmp_path), *absent)
     new = check_packages(base, head, [found(base, "a", "")], [found(head, "a", "1")])
     assert new == ("a is new: base has none",)
     gone_now = check_packages(base, head, [found(base, "a", "1")], [found(head, "a", "")])

@@ -23,6 +23,7 @@ from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR, compla
 from harness.run.roll_call import CrewError
 from harness.run.saved.report import show
 from harness.run.settings import Settings, UsageError, hertz, seconds, words
+from harness.run.temporary import check_temporary
 from harness.store import StoreError, run_folders
 
 _LONGEST = 2000
@@ -109,6 +110,7 @@ def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:
     try:
         settings = settings_from(options, benchmarks)
         chosen = chosen_claims(settings, complain)
+        check_temporary(loaders=False)
         with Guard() as guard:
             python, lent = sys.executable, None
             if settings.python:

@@ -78,7 +78,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
     accepted = _accepted(options.accept)
     settings = _configuration(options, benchmarks)
     claims = _claims(options, benchmarks)
-    check_temporary(loaders=any(claim.loader for claim in claims))
+    _check_temporary(claims)
     if options.baseline is not None:
         from harness.run.stored import against_stored
 
@@ -127,9 +127,11 @@ def _selftest(options: argparse.Namespace, benchmarks: Path, _stack: ExitStack) 
     python = launch.check_interpreter(options.python) if options.python else sys.executable
     threads = _threads(options)
     sides = (Side(Arm.BASE, python, threads, threads), Side(Arm.HEAD, python, threads, threads))
+    claims = _claims(options, benchmarks)
+    _check_temporary(claims)
     asked = Asked(
         benchmarks,
-        _claims(options, benchmarks),
+        claims,
         sides,
         {Arm.BASE: "this code", Arm.HEAD: "this code"},
         settings.thresholds,
@@ -257,6 +259,11 @@ def _configuration(options: argparse.Namespace, benchmarks: Path) -> Configurati
         return replace(found, thresholds=replace(found.thresholds, **changes))
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def _check_temporary(claims: Sequence[Claim]) -> None:
+    """Look at the folder for temporary files before anything is built. Raises UsageError."""
+    check_temporary(loaders=any(claim.loader for claim in claims))
 
 
 def _claims(options: argparse.Namespace, benchmarks: Path) -> tuple[Claim, ...]:

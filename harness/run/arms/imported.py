@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.model import Package
 from harness.run.arms.arm import NothingChanged, NothingToCompare, Prepared, same_variables
+from harness.run.arms.project import Project
 from harness.run.arms.unchanged import version_files
 from harness.run.settings import UsageError
 
@@ -25,10 +26,7 @@ def check_packages(
     pairs = list(zip(base, head, strict=True))
     for before, after in pairs:
         if not before.file and not after.file:
-            raise UsageError(
-                f"neither side can import {before.name}; [tool.harness] under-test names what is imported, and "
-                "installing the project must bring it"
-            )
+            raise UsageError(f"neither side can import {before.name}; {_remedy(prepared_head)}")
         for package, prepared in ((before, prepared_base), (after, prepared_head)):
             if package.file and not _within(Path(package.file), prepared.home):
                 raise NothingToCompare(
@@ -66,6 +64,13 @@ def _else_equal(base: Prepared, head: Prepared) -> bool:
         and base.siblings == head.siblings
         and same_variables(base.shown, head.shown)
     )
+
+
+def _remedy(head: Prepared) -> str:
+    named = "[tool.harness] under-test names what is imported, and"
+    if head.project is None or Project(head.project).installable:
+        return f"{named} installing the project must bring it"
+    return f"{named} it has to be in the project's folder or in src/, or the project must state a [build-system]"
 
 
 def _within(file: Path, home: Path) -> bool:

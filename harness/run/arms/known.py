@@ -39,5 +39,5 @@ def known_to_base(
             for why in told
         )
     if not before.functions:
-        return before, (f"{base} has no benchmarks in {where}: all of head's are new",)
+        return before, (f"{base} has no benchmarks in {where}: those of head that it cannot run are new",)
     return before, ()

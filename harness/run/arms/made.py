@@ -64,7 +64,7 @@ def make(arm: Arm, sources: Sources, home: Path, guard: Guard) -> Made:
     # Whatever benchmarks import beside packages comes from head, as they do.
     moved = (sources.top, tree, sources.trees[Arm.HEAD])
     install(packages, behind=on.sites, own=own, under_test=configuration.under_test, last=[head], moved=moved)
-    _check_executable(job, packages)
+    unloadable = tuple(_check_executable(job, packages))
     # Under constraints the installer brought what is required.
     required = stated(packages, on_the_path) if constraints is None else []
     spared = {*configuration.not_required, *(part.name for part in on_the_path)}
@@ -77,7 +77,7 @@ def make(arm: Arm, sources: Sources, home: Path, guard: Guard) -> Made:
         tuple(folders),
         digest_of(constraints),
         {one.name: contents(packages, one) for one in family},
-        (*pinned, *outside, *_told(family, tree), *others),
+        (*pinned, *outside, *_told(family, tree), *unloadable, *others),
         missing(job.whose, on.python, absent, configuration.file) if absent else "",
     )
 
@@ -88,13 +88,17 @@ def besides(wanted: Wanted, on: Interpreter) -> list[str]:
     return [*python, *(f"{name}={value}" for name, value in wanted.variables.items())]
 
 
-def _check_executable(job: Job, packages: Path) -> None:
-    library = next(packages.rglob("*.so"), None)
-    if library is not None and not executable(job.folder):
+def _check_executable(job: Job, packages: Path) -> Iterator[str]:
+    """What to note where no code can be run from the arm's folder. Raises UsageError where it was built to be."""
+    if executable(job.folder):
+        return
+    where = f"{job.folder.parent} is on a file system that is mounted noexec"
+    if library := next(packages.rglob("*.so"), None):
         raise UsageError(
-            f"{job.folder.parent} is on a file system that is mounted noexec: {library.relative_to(packages)}, built "
-            f"there for {job.whose}, cannot be loaded; set TMPDIR to a folder on another file system"
+            f"{where}: {library.relative_to(packages)}, built there for {job.whose}, cannot be loaded; set TMPDIR to a "
+            "folder on another file system"
         )
+    yield f"{where}: what torch.compile builds cannot be loaded"
 
 
 def _told(family: Sequence[Sibling], tree: Path) -> Iterator[str]:
