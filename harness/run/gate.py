@@ -274,7 +274,12 @@ class _Gate:
         if time.monotonic() >= self._end:
             self._notes.append("no time was left to profile what regressed")
             return
-        profiled = partial(explain, folder=self._folder, thresholds=self._asked.thresholds)
+        profiled = partial(
+            explain,
+            folder=self._folder,
+            thresholds=self._asked.thresholds,
+            late=lambda: time.monotonic() >= self._end,
+        )
         self._beside(self._units + 1, regressed, profiled, "what regressed could not be profiled")
 
     def _beside(self, number: int, chosen: Sequence[Candidate], do: Callable[..., Iterable[str]], failed: str) -> None:

@@ -14,6 +14,7 @@ from harness.compare.gate import GateThresholds
 from harness.contest.agreement import Disagreement
 from harness.contest.seat import SeatedEntrant, SeatError
 from harness.model import Arm, FunctionTime, TraceSummary
+from harness.plural import counted
 from harness.report.grown import growth, memory_growth
 from harness.run.candidate import Candidate
 from harness.run.pair import ArmLost, Pair
@@ -50,15 +51,17 @@ def explain(
     folder: Path,
     thresholds: GateThresholds,
     random: Random,
+    late: Callable[[], bool] = lambda: False,
 ) -> Iterator[str]:
     """Profile these candidates, one a case, on both sides of a fresh pair and set what differs as their ``growth``.
 
-    ``begin`` leads the pair to their cases; traces go to ``folder``. Gives a note for each that could not be explained.
-    Raises ArmLost.
+    ``begin`` leads the pair to their cases; traces go to ``folder``; when it is ``late`` no other case but the first is
+    begun. Gives a note for each that could not be explained. Raises ArmLost.
     """
     of_case = {candidate.case: candidate for candidate in regressed}
-    begin(list(of_case))
-    for case, standings in pair.walk(random):
+    cases = list(of_case)
+    begin(cases)
+    for number, (case, standings) in enumerate(pair.walk(random), 1):
         candidate = of_case[case]
         if any(candidate.variant not in standing.variants for standing in standings.values()):
             yield f"no profile of {case} {candidate.variant}: it was not there again"
@@ -70,6 +73,9 @@ def explain(
         else:
             more = candidate.seconds_more(thresholds)
             candidate.growth = _growth(candidate, more, seen[Arm.BASE], seen[Arm.HEAD])
+        if late() and number < len(cases):
+            yield f"no time was left to profile {counted(len(cases) - number, 'other regression')}"
+            return
 
 
 def worst(slower: Sequence[Candidate], larger: Sequence[Candidate] = ()) -> list[Candidate]:
@@ -120,7 +126,8 @@ def _profiles(pair: Pair, candidate: Candidate, folder: Path, random: Random) ->
             seen[arm].functions = entrant.functions()
 
     def held(arm: Arm, entrant: SeatedEntrant) -> None:
-        seen[arm].held = entrant.held_at_peak()
+        with suppress(SeatError):
+            seen[arm].held = entrant.held_at_peak()
 
     try:
         each(lambda _, entrant: entrant.enter())
