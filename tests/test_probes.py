@@ -146,6 +146,8 @@ def test_allocations_belong_to_the_outermost_operator_of_their_thread():
         operator("aten::empty", 22, 2),
         operator("aten::add", 40, 10, tid=2),
         memory(5, 64, 1),
+        memory(21, 20, 6),
+        memory(22, -20, 6),
         memory(23, 100, 2),
         memory(45, 30, 3, tid=2),
         memory(46, 1000, 4, device=0),

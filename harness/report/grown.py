@@ -110,9 +110,8 @@ def _ordered(grown: Sequence[Change]) -> list[Change]:
 
 def _weight(change: Change) -> float:
     """Its seconds, or what its additional calls took, where a slow base hides them."""
-    return max(
-        change.seconds, change.head_seconds * (1 - change.base_calls / change.head_calls) if _extra(change) else 0
-    )
+    additional = 1 - change.base_calls / change.head_calls if _extra(change) else 0.0
+    return max(change.seconds, additional * change.head_seconds)
 
 
 def _extra(change: Change) -> bool:
