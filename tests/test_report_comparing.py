@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ def shown(paper: Paper, width: int) -> str:
 def golden(name: str, text: str) -> None:
     """The text is that of the file, which is read by people when it changes."""
     assert text == (DATA / name).read_text(encoding="utf-8")
+
+
+def test_runs_that_wandered_have_one_note(tmp_path: Path) -> None:
+    """However many rows wandered, and however differently, one footnote says between what they did."""
+    found = two_runs(tmp_path)
+    lines = tuple(
+        replace(line, difference=replace(line.difference, wandered=0.06 + 0.01 * number))
+        for number, line in enumerate(found.lines)
+    )
+    paper = comparing_paper(replace(found, lines=lines))
+    (note,) = [note for note in paper.footnotes if "wandered" in note]
+    assert note.startswith(f"in {len(lines)} rows a run wandered while it was held, by 6.0% to ")
+    number = paper.footnotes.index(note) + 1
+    assert sum(number in row.notes for table in paper.tables for row in table.lines) == len(lines)
 
 
 def test_terminal_is_golden(told: Paper) -> None:

@@ -62,12 +62,13 @@ def sequential() -> str:
 def comparing_paper(found: Across) -> Paper:
     """The whole comparison; its tables are those of `by_claim`, in that order, and of what cannot be compared."""
     notes = Notes()
+    wandering = _wandering(found.lines)
     many = len(found.columns) > 2
     tables = [
         Table(
             "",
             COLUMNS,
-            tuple(_row(line, many=many, axis=found.axis, notes=notes) for line in lines),
+            tuple(_row(line, many=many, axis=found.axis, notes=notes, wandering=wandering) for line in lines),
             foreign=inert(claim) or "(a claim no run names)",
             below=sentence(found, claim),
         )
@@ -179,7 +180,7 @@ def sentence(found: Across, claim: str) -> str:
     return next((inert(c.sentence) for column in found.columns for c in column.claims.values() if c.name == claim), "")
 
 
-def _row(line: Line, *, many: bool, axis: Axis, notes: Notes) -> paper.Line:
+def _row(line: Line, *, many: bool, axis: Axis, notes: Notes, wandering: str) -> paper.Line:
     difference = line.difference
     found = comparison_of(difference)
     improved = better(difference)
@@ -204,9 +205,19 @@ def _row(line: Line, *, many: bool, axis: Axis, notes: Notes) -> paper.Line:
             f"the effect against the baseline differs: {effect(comparison_of(line.effect))} ({line.effect.reason})"
         )
     if difference.wandered > _WANDERED:
-        remarks.append(f"a run wandered by {difference.wandered:.1%} while it was held")
+        remarks.append(wandering)
     quiet = Tone.QUIET if difference.differs in _NO_DIFFERENCE else tone
     return paper.Line(cells, {"verdict": quiet, "change": tone}, notes.of(*(inert(remark) for remark in remarks)))
+
+
+def _wandering(lines: Sequence[Line]) -> str:
+    """One note for all rows whose runs wandered: each has its own share in the records."""
+    shares = sorted(line.difference.wandered for line in lines if line.difference.wandered > _WANDERED)
+    if not shares:
+        return ""
+    if len(shares) == 1:
+        return f"a run wandered by {shares[0]:.1%} while it was held"
+    return f"in {len(shares)} rows a run wandered while it was held, by {shares[0]:.1%} to {shares[-1]:.1%}"
 
 
 _WANDERED = 0.05
