@@ -22,12 +22,13 @@ from harness.clock import FakeClock, Lap
 from harness.contest import counting
 from harness.contest import measure as measuring
 from harness.contest.agreement import Agreement, Disagreement
+from harness.contest.asked import Asked
 from harness.contest.effort import Effort
 from harness.contest.entrant import LocalEntrant, Turn
 from harness.contest.entry import BaselineFailed
 from harness.contest.failure import failure
 from harness.contest.hold import hold
-from harness.contest.measure import Asked, Terms
+from harness.contest.measure import Terms
 from harness.contest.seat import SeatError
 from harness.contest.variant import Unavailable, Variant, as_variant, prepared, variant
 from harness.contest.weighing import Weigh

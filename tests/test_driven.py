@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness import environment, store
+from harness.contest.asked import Asked
 from harness.contest.failure import failure
-from harness.contest.measure import Asked
 from harness.contest.variant import Unavailable, as_variant, prepared
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
 from harness.plugin import driven

@@ -27,8 +27,9 @@ from torch.utils.data import Dataset
 from torch.utils.data import dataloader as torchs
 
 from harness.contest import solo as passes
+from harness.contest.asked import Asked
 from harness.contest.effort import Effort
-from harness.contest.measure import Asked, Terms, measure
+from harness.contest.measure import Terms, measure
 from harness.contest.variant import as_variant, prepared
 from harness.loading.failures import trouble
 from harness.loading.failures.patience import Patience, Stalled

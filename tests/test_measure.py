@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from harness.contest import measure as module
+from harness.contest.asked import Asked
 from harness.contest.effort import Effort
-from harness.contest.measure import Asked, Terms, measure, seed_of
+from harness.contest.measure import Terms, measure, seed_of
 from harness.contest.variant import Unavailable, as_variant
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
 

@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from random import Random
 from time import perf_counter
 
+from harness.contest.asked import Asked
 from harness.contest.entrant import Entrant, Reading
 from harness.contest.failure import failure
-from harness.contest.measure import Asked, Terms, entrants
+from harness.contest.measure import Terms, entrants
 from harness.contest.variant import Variant
 from harness.model import Claim, Measurement, Status, Trial
 

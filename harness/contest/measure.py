@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -14,30 +14,21 @@ from typing import Any
 from zlib import crc32
 
 from harness.clock import clock_for
-from harness.contest.agreement import Agreement, Same
+from harness.contest.agreement import Agreement
+from harness.contest.asked import Asked
 from harness.contest.effort import Effort
 from harness.contest.entrant import Entrant, LocalEntrant
 from harness.contest.entry import BaselineFailed
-from harness.contest.failure import logged
+from harness.contest.failure import failure, logged
 from harness.contest.hold import hold
 from harness.contest.placement import Placement
+from harness.contest.shared_state import to_blame, without
 from harness.contest.turnstile import Seating, Turnstile
 from harness.contest.variant import Unavailable, Variant
 from harness.contest.weighing import Weigh
 from harness.launch import measuring_environment
-from harness.model import BASELINE, Claim, Expect, Measurement, Status, Trial, Work
+from harness.model import BASELINE, Claim, Measurement, Status, Trial
 from harness.store import snapshot_file
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a benchmark asked for: its variants, what they must agree on, the work of an iteration."""
-
-    variants: Mapping[str, Variant | Unavailable]
-    same: Same
-    reference: Callable[[], object] | None
-    work: Work
-    expect: Mapping[str, Expect]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +57,45 @@ def seed_of(case: str) -> int:
 
 
 def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
-    """Hold the contest of one case and say what came of it; a failure is a status, not an exception."""
+    """Hold the contest of one case and say what came of it; a failure is a status, not an exception.
+
+    Where variants disagree because one of them changes what others read, that one is wrong, and the others are measured
+    again without it.
+    """
+    found = _held(case, claim, asked, terms)
+    wrong = [trial.variant for trial in found.trials if trial.status is Status.WRONG]
+    wrong += [BASELINE] if found.status is Status.WRONG else []
+    # Apart, variants share no process; a loader's epochs are too long to be tried in every order.
+    if not wrong or asked.anew is None or claim.apart or claim.loader:
+        return found
+    try:
+        blamed = to_blame(asked, wrong)
+    except Exception as error:
+        return replace(found, warnings=(*found.warnings, f"what disagrees was not tried again: {failure(error)}"))
+    if not blamed:
+        return found
+    if BASELINE in blamed:
+        reason = f"the baseline is wrong: {blamed[BASELINE]}"
+        return replace(found, status=Status.WRONG, reason=reason, trials=())
+    return _without_blamed(case, claim, asked, terms, blamed)
+
+
+def _without_blamed(case: str, claim: Claim, asked: Asked, terms: Terms, blamed: Mapping[str, str]) -> Measurement:
+    """The contest of the others on fresh inputs, and those to blame as wrong."""
+    assert asked.anew is not None
+    found: list[Measurement] = []
+    asked.anew(lambda fresh: found.append(_held(case, claim, without(fresh, list(blamed)), terms)))
+    (others,) = found
+    trials = {trial.variant: trial for trial in others.trials}
+    trials |= {
+        name: Trial(name, Status.WRONG, reason, asked.expect[name])
+        for name, reason in blamed.items()
+        if terms.variants is None or name in terms.variants
+    }
+    return replace(others, trials=tuple(trials[name] for name in asked.variants if name in trials))
+
+
+def _held(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
     start = perf_counter()
     wanted = {
         name: given

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+from harness.contest.asked import Asked
 from harness.contest.entrant import LocalEntrant, readings_of
 from harness.contest.failure import failure, logged
-from harness.contest.measure import Asked, Terms, local
+from harness.contest.measure import Terms, local
 from harness.contest.variant import Variant
 from harness.model import Claim, Measurement, Status, Trial
 

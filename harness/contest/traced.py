@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.contest.asked import Asked
 from harness.contest.failure import logged
-from harness.contest.measure import Asked, local
+from harness.contest.measure import local
 from harness.contest.variant import Variant
 from harness.model import Claim
 from harness.processes import Message

@@ -8,8 +8,9 @@ what to measure, and records it), and a seat (one variant of one case, taking tu
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,28 @@ def contest_for(request: pytest.FixtureRequest, finished: Any = None) -> Contest
     if side_by_side(item.config):
         item.user_properties.append((NOT_TIMED, True))
     root = root_of(item.config, item.path)
-    return Contest(case_of(item), claim, request.config.stash[SESSION], str(item.path), root, finished)
+    return Contest(
+        case_of(item),
+        claim,
+        request.config.stash[SESSION],
+        str(item.path),
+        root,
+        finished,
+        again=_caller(item),
+    )
+
+
+def _caller(item: pytest.Function) -> Callable[[Contest], object] | None:
+    """What calls an item's function with another contest and what its fixtures gave it; None where it takes none."""
+    names = inspect.signature(item.obj).parameters
+    if "contest" not in names:
+        return None
+
+    def call(contest: Contest) -> object:
+        given = {name: item.funcargs[name] for name in names if name in item.funcargs}
+        return item.obj(**given | {"contest": contest})
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from harness.contest.measure import Asked, seed_of
+from harness.contest.asked import Asked
+from harness.contest.measure import seed_of
 from harness.contest.variant import Iteration, Unavailable, Variant, as_variant
 from harness.model import BASELINE, Claim, Expect, Measurement, Work
 from harness.model.ceiling import PRECISIONS
@@ -23,10 +25,33 @@ def _nothing_to_compare(*_: object) -> bool:
     return True
 
 
+class Handing:
+    """Stands in for a session: hands what a benchmark asks for to a function, and measures nothing."""
+
+    def __init__(self, session: Any, do: Callable[[Asked], object]) -> None:
+        self._session = session
+        self._do = do
+
+    @property
+    def data(self) -> Path | None:
+        """The session's."""
+        folder: Path | None = self._session.data
+        return folder
+
+    def device(self) -> Any:
+        """The session's."""
+        return self._session.device()
+
+    def hold(self, _case: str, _claim: Claim, asked: Asked, _target: str, _root: Path) -> None:
+        """Hand it over."""
+        self._do(asked)
+
+
 class Contest:
     """Call it once with the variants of a case.
 
-    ``device`` is where to work (a ``torch.device``), ``data`` the user's image folder or None.
+    ``device`` is where to work (a ``torch.device``), ``data`` the user's image folder or None. ``again`` calls the
+    benchmark with another contest, None where that is not possible.
     """
 
     def __init__(
@@ -37,6 +62,7 @@ class Contest:
         target: str,
         root: Path,
         finished: Callable[[Measurement], None] | None = None,
+        again: Callable[[Contest], object] | None = None,
     ) -> None:
         import torch
 
@@ -46,6 +72,7 @@ class Contest:
         self._target = target
         self._root = root
         self._finished = finished
+        self._again = again
         self._called = False
         torch.manual_seed(seed_of(case))
 
@@ -85,6 +112,31 @@ class Contest:
         ``expect`` overrides what the claim expects, for all variants or by name.
         Raises TypeError for what is no variant, ValueError for expectations or precisions of what is not there.
         """
+        asked = self._asked(baseline, same, reference, items, bytes, flops, decoded, precision, expect, variants)
+        if self._again is not None:
+            asked = replace(asked, anew=self._anew)
+        measurement = self._session.hold(self.case, self.claim, asked, self._target, self._root)
+        if measurement is not None and self._finished is not None:
+            self._finished(measurement)
+
+    def _anew(self, do: Callable[[Asked], object]) -> None:
+        """Call the benchmark again, with a contest that hands over what it asks for."""
+        assert self._again is not None
+        self._again(Contest(self.case, self.claim, Handing(self._session, do), self._target, self._root))
+
+    def _asked(
+        self,
+        baseline: Given,
+        same: Callable[..., object] | None,
+        reference: Callable[[], object] | None,
+        items: float,
+        bytes_moved: float,
+        flops: float,
+        decoded: float,
+        precision: str | Mapping[str, str],
+        expect: str | Mapping[str, str] | None,
+        variants: Mapping[str, Given],
+    ) -> Asked:
         if self._called:
             raise RuntimeError(f"{self.case} holds two contests; write a second function or a parameter")
         self._called = True
@@ -93,11 +145,8 @@ class Contest:
                 raise TypeError(f"{self.case} does not say when results agree: give same=, torch.equal for example")
             same = _nothing_to_compare
         given = {name: self._variant(name, value) for name, value in {BASELINE: baseline, **variants}.items()}
-        work = Work(items, bytes, flops, decoded, self._arithmetic(given, precision) if flops else {})
-        asked = Asked(given, same, reference, work, self._expectations(given, expect))
-        measurement = self._session.hold(self.case, self.claim, asked, self._target, self._root)
-        if measurement is not None and self._finished is not None:
-            self._finished(measurement)
+        work = Work(items, bytes_moved, flops, decoded, self._arithmetic(given, precision) if flops else {})
+        return Asked(given, same, reference, work, self._expectations(given, expect))
 
     def _variant(self, name: str, value: Given) -> Variant | Unavailable:
         """Raises TypeError that names what was given, and the keyword that may have been meant."""

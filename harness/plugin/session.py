@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from harness.contest.asked import Asked
 from harness.contest.effort import Effort
-from harness.contest.measure import Asked, Terms, measure
+from harness.contest.measure import Terms, measure
 from harness.contest.turnstile import Seating
 from harness.device import chosen
 from harness.launch import pytest_command

@@ -1,0 +1,169 @@
+"""Variants that share inputs: whoever changes what others read is named, in any order, and nobody else is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.contest.asked import Asked
+from harness.contest.effort import Effort
+from harness.contest.measure import Terms, measure
+from harness.contest.shared_state import innocent, to_blame
+from harness.contest.variant import as_variant
+from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
+from harness.plugin.fixture import Contest
+
+CLAIM = Claim("X", "a tip", "x.py", "bench_x")
+QUICK = Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=2, warmup_limit=0.0)
+SEEDS = range(12)
+"""Enough to draw every order of three variants."""
+
+Variants = dict[str, Callable[[], object]]
+
+
+def added(a: list[int], b: list[int]) -> list[int]:
+    """The sums of pairs."""
+    return [x + y for x, y in zip(a, b, strict=True)]
+
+
+def suite() -> Variants:
+    """One of the variants writes into a, which all of them read; inputs are made anew with each call."""
+    a, b, out = [1, 2, 3], [10, 20, 30], [0, 0, 0]
+
+    def inplace() -> list[int]:
+        a[:] = added(a, b)
+        return list(a)
+
+    def into_out() -> list[int]:
+        out[:] = added(a, b)
+        return list(out)
+
+    return {BASELINE: lambda: added(a, b), "inplace": inplace, "out": into_out}
+
+
+def wrong_suite() -> Variants:
+    """One variant is wrong by itself, and none changes anything."""
+    return {BASELINE: lambda: [1], "tip": lambda: [1], "wrong": lambda: [2]}
+
+
+def baseline_writes() -> Variants:
+    """The baseline itself writes into what the other reads."""
+    a = [1, 2, 3]
+
+    def baseline() -> list[int]:
+        a[0] += 1
+        return list(a)
+
+    return {BASELINE: baseline, "tip": lambda: [a[0] + 1, *a[1:]]}
+
+
+def asked(make: Callable[[], Variants], *, again: bool = True) -> Asked:
+    """What a benchmark asks for whose set-up is that function."""
+    given = {name: as_variant(value) for name, value in make().items()}
+    expect = dict.fromkeys(given, Expect.LOWER)
+
+    def anew(do: Callable[[Asked], object]) -> None:
+        do(asked(make, again=False))
+
+    return Asked(given, lambda x, y: x == y, None, Work(), expect, anew if again else None)
+
+
+def measured(make: Callable[[], Variants], seed: int) -> Measurement:
+    """The measurement of that benchmark, in the order that the seed draws."""
+    terms = Terms(SimpleNamespace(type="cpu"), QUICK, seed, 1, memory=False)
+    return measure("x.py::bench_x", CLAIM, asked(make), terms)
+
+
+def test_whoever_changes_what_others_read_is_named() -> None:
+    """In no order is the innocent variant wrong; where a disagreement showed, the one to blame is, with the reason."""
+    orders = [measured(suite, seed) for seed in SEEDS]
+    seen = [{trial.variant: trial for trial in found.trials} for found in orders]
+    assert all(list(trials) == [BASELINE, "inplace", "out"] for trials in seen)
+    assert all(trials[name].status is Status.MEASURED for trials in seen for name in (BASELINE, "out"))
+    blamed = [trials["inplace"] for trials in seen if trials["inplace"].status is Status.WRONG]
+    assert len(blamed) > len(seen) // 2
+    assert all("it changes what others read" in trial.reason and "copy" in trial.reason for trial in blamed)
+    assert all(len(trials["out"].samples["seconds"]) == 2 for trials in seen)
+
+
+def test_what_is_wrong_by_itself_stays_so() -> None:
+    """Trying again blames nobody else, and the others keep their times."""
+    for seed in SEEDS:
+        trials = {trial.variant: trial for trial in measured(wrong_suite, seed).trials}
+        assert trials["wrong"].status is Status.WRONG
+        assert "differs from the baseline's" in trials["wrong"].reason
+        assert trials["tip"].status is trials[BASELINE].status is Status.MEASURED
+
+
+def test_a_baseline_that_changes_its_input() -> None:
+    """It is the baseline that is wrong, and with it the case."""
+    found = [measured(baseline_writes, seed) for seed in SEEDS]
+    assert {one.status for one in found} <= {Status.WRONG, Status.MEASURED}
+    (reason,) = {one.reason for one in found if one.status is Status.WRONG}
+    assert reason.startswith("the baseline is wrong: it changes what others read: behind it, tip has another result")
+
+
+def test_inputs_that_differ_from_call_to_call_blame_nobody() -> None:
+    """Where the baseline alone does not agree with itself, nothing can be said."""
+    calls = iter(range(100))
+
+    def random() -> Variants:
+        here = next(calls)
+        return {BASELINE: lambda: here, "tip": lambda: -1}
+
+    assert to_blame(asked(random), ["tip"]) == {}
+
+
+def test_an_innocent_variant_of_a_gate() -> None:
+    """Its disagreement is another's doing; one that is wrong by itself, or to blame, is not innocent."""
+    assert innocent(asked(suite), "out")
+    assert not innocent(asked(suite), "inplace")
+    assert not innocent(asked(wrong_suite), "wrong")
+
+
+def test_what_cannot_be_tried_again_is_as_it_was() -> None:
+    """A benchmark that fails when it is called again leaves its verdict, and a warning."""
+
+    def anew(do: Callable[[Asked], object]) -> None:
+        raise OSError("no more inputs")
+
+    given = {name: as_variant(value) for name, value in wrong_suite().items()}
+    ask = Asked(given, lambda x, y: x == y, None, Work(), dict.fromkeys(given, Expect.LOWER), anew)
+    found = measure("x.py::bench_x", CLAIM, ask, Terms(SimpleNamespace(type="cpu"), QUICK, 1, 1, memory=False))
+    assert {trial.variant: trial.status for trial in found.trials}["wrong"] is Status.WRONG
+    assert [warning for warning in found.warnings if "was not tried again: OSError: no more inputs" in warning]
+
+
+def test_a_contest_calls_its_benchmark_again() -> None:
+    """With a contest that hands over what it is called with; the first keeps on being the session's."""
+    held: list[Asked] = []
+
+    class Session:
+        data = None
+
+        def device(self) -> Any:
+            return "here"
+
+        def hold(self, case: str, claim: Claim, asked: Asked, target: str, root: Path) -> None:
+            held.append(asked)
+
+    def benchmark(contest: Contest) -> None:
+        made = object()
+        contest(baseline=lambda: (made, contest.device))
+
+    contest = Contest("x.py::bench_x", CLAIM, Session(), "x", Path(), again=benchmark)
+    benchmark(contest)
+    (first,) = held
+    assert first.anew is not None
+    again: list[Asked] = []
+    first.anew(again.append)
+    assert (len(held), len(again), again[0].anew) == (1, 1, None)
+    results = [asked.variants[BASELINE].prepare().__enter__()() for asked in (first, again[0])]  # type: ignore[union-attr]
+    assert results[0][0] is not results[1][0]  # type: ignore[index]
+    assert results[0][1] == results[1][1] == "here"  # type: ignore[index]
+    with pytest.raises(RuntimeError, match="holds two contests"):
+        benchmark(contest)
