@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from random import Random
 
-from harness.contest.agreement import Agreement
+from harness.contest.agreement import Agreement, Disagreement
 from harness.contest.blocks import FULL_ROUND, PATIENCE, STARTS, Dropped, garbage_collection_off, orders, play
 from harness.contest.effort import Effort
 from harness.contest.entrant import Entrant
 from harness.contest.entry import Entry, still_in
 from harness.contest.pace import MOST_ITERATIONS, Pace, Warm, pace, target_seconds, warm_up
 from harness.contest.weighing import Weigh, note_reading, weigh_all
-from harness.model import BASELINE, Expect, Trial
+from harness.model import BASELINE, Expect, Status, Trial
 
 
 def hold(
@@ -29,13 +29,15 @@ def hold(
     aside: AbstractContextManager[object] | None = None,
     blocks: list[tuple[float, float]] | None = None,
     snapshot: Callable[[Entrant], object] | None = None,
+    changed: Callable[[], object] | None = None,
 ) -> tuple[list[Trial], list[str]]:
     """Hold the contest of one case; the trials in the given order, and warnings.
 
     A variant that disagrees, raises or runs out of time leaves the contest; the others go on. ``blocks`` is filled with
     the moments, by ``now``, from and to which each block lasted that counts; ``aside`` is entered around the weighing,
-    which is no part of what the contest costs; ``snapshot`` is called with every entrant that was weighed. Raises
-    BaselineFailed.
+    which is no part of what the contest costs; ``snapshot`` is called with every entrant that was weighed. Where
+    ``changed`` is given the baseline runs once more when all have run, and it is called if the result is another one.
+    Raises BaselineFailed.
     """
     entries = {entrant.name: Entry(entrant) for entrant in entrants}
     warnings: list[str] = []
@@ -43,7 +45,7 @@ def hold(
         for entry in entries.values():
             stack.callback(entry.leave, warnings)
         _set_up(entries, random, warnings)
-        _compare(entries, agreement, reference, random, warnings, footprints=weigh is Weigh.PROCESSES)
+        _compare(entries, agreement, reference, random, warnings, changed, footprints=weigh is Weigh.PROCESSES)
         _warm_up(entries, effort, now, random, warnings)
         _measure(entries, effort, now, random, warnings, [] if blocks is None else blocks)
         if weigh is Weigh.ALLOCATOR:
@@ -66,6 +68,7 @@ def _compare(
     reference: Callable[[], object] | None,
     random: Random,
     warnings: list[str],
+    changed: Callable[[], object] | None,
     *,
     footprints: bool,
 ) -> None:
@@ -90,6 +93,13 @@ def _compare(
         del result
         if footprints:
             note_reading(entry, "tree_bytes", warnings)
+    if changed is not None and len(entries) > 1 and entries[BASELINE].status is Status.MEASURED:
+        try:
+            agreement.check(entries[BASELINE].entrant.open()[1])
+        except Disagreement:
+            changed()
+        except Exception as error:
+            entries[BASELINE].drop(error, warnings)
     agreement.expected = None
 
 

@@ -62,11 +62,18 @@ def measure(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
     Where variants disagree because one of them changes what others read, that one is wrong, and the others are measured
     again without it.
     """
-    found = _held(case, claim, asked, terms)
+    # Apart, variants share no process; a loader's epochs are too long to be tried in every order.
+    if asked.anew is None or claim.apart or claim.loader:
+        return _held(case, claim, asked, terms)
+    changed: list[str] = []
+    # Once in a run is enough for what no disagreement shows.
+    found = _held(case, claim, asked, terms, partial(changed.extend, asked.variants) if terms.memory else None)
     wrong = [trial.variant for trial in found.trials if trial.status is Status.WRONG]
     wrong += [BASELINE] if found.status is Status.WRONG else []
-    # Apart, variants share no process; a loader's epochs are too long to be tried in every order.
-    if not wrong or asked.anew is None or claim.apart or claim.loader:
+    if not wrong:
+        measured = {trial.variant for trial in found.trials if trial.status is Status.MEASURED}
+        wrong = [name for name in changed if name in measured and name != BASELINE]
+    if not wrong:
         return found
     try:
         blamed = to_blame(asked, wrong)
@@ -95,7 +102,9 @@ def _without_blamed(case: str, claim: Claim, asked: Asked, terms: Terms, blamed:
     return replace(others, trials=tuple(trials[name] for name in asked.variants if name in trials))
 
 
-def _held(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
+def _held(
+    case: str, claim: Claim, asked: Asked, terms: Terms, changed: Callable[[], object] | None = None
+) -> Measurement:
     start = perf_counter()
     wanted = {
         name: given
@@ -147,6 +156,7 @@ def _held(case: str, claim: Claim, asked: Asked, terms: Terms) -> Measurement:
                 aside=_noting(aside),
                 blocks=blocks,
                 snapshot=partial(_take_snapshot, terms.snapshots, case) if terms.snapshots else None,
+                changed=changed,
             )
     except BaselineFailed as failed:
         status = Status.TIMED_OUT if failed.status is Status.TIMED_OUT else Status.FAILED
