@@ -641,13 +641,13 @@ def test_agreeing(said: Any) -> None:
 def test_disagreeing() -> None:
     """False and AssertionError disagree, and the message is the assertion's first lines."""
     with pytest.raises(Disagreement, match="differs from the baseline"):
-        Agreement(lambda expected, got: False).check(1)
+        Agreement(lambda expected, got: False, 2).check(1)
 
     def assertive(expected: object, got: object) -> None:
         raise AssertionError("\n\nTensor-likes are not close!\n\n  Mismatched: 1 / 3\nmore\neven more")
 
     with pytest.raises(Disagreement, match=r"^Tensor-likes are not close!; Mismatched: 1 / 3; more$"):
-        Agreement(assertive).check(1)
+        Agreement(assertive, 2).check(1)
 
 
 @pytest.mark.parametrize("error", [math.nan, math.inf, -math.inf])
