@@ -237,3 +237,14 @@ def test_an_answer_comes_before_what_is_known_of_it() -> None:
     alone.ran(first, 1.0)
     alone.ran(first, 1.0)
     assert alone.race().left() == pytest.approx(60.0)
+
+
+def test_laps_that_were_not_held_yet_are_estimated() -> None:
+    """By the setting itself, by one of its kind, slower with fewer workers, else by what laps took at all."""
+    pace = Pace(Budget.of(100.0))
+    assert pace.lasts(Setting("dataloader", 0, 0, 64)) == 0.0
+    pace.ran(Setting("dataloader", 2, 2, 64), 4.0)
+    pace.ran(Setting("dali", 2, 2, 64), 2.0)
+    workers = {count: pace.lasts(Setting("dataloader", count, 2, 64)) for count in (0, 1, 2, 4)}
+    assert workers == {0: 8.0, 1: 8.0, 2: 4.0, 4: 4.0}
+    assert pace.lasts(Setting("tensors", 2, 2, 64)) == 3.0

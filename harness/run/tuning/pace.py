@@ -56,7 +56,7 @@ class Pace:
 
     def most(self, others: int) -> float:
         """Seconds that a lap may take if so many ``others`` are to follow in its heat."""
-        return SHARE_OF_A_LAP * max(0.0, self.race().left()) / (1 + others)
+        return max(0.0, self.race().left()) * min(1.0, SHARE_OF_A_LAP / (1 + others))
 
     def patience(self) -> float:
         """Seconds that an answer of a lane may be waited for."""
@@ -64,8 +64,14 @@ class Pace:
         return max(left, FIRST_LAP) if self.first_lap else left
 
     def lasts(self, setting: Setting) -> float:
-        """Seconds that a lap of a setting takes, as its last one did, or as most do."""
-        return self._took.get(setting) or median(self._took.values() or [0.0])
+        """Seconds that a lap of a setting takes, as its last one did; else longer with fewer workers, or as most do."""
+        if (own := self._took.get(setting)) is not None:
+            return own
+        alike = [known for known in self._took if known.kind == setting.kind]
+        if not alike:
+            return median(self._took.values() or [0.0])
+        nearest = min(alike, key=lambda known: abs(known.workers - setting.workers))
+        return self._took[nearest] * max(1.0, nearest.workers / max(1, setting.workers))
 
     def room(self, settings: Sequence[Setting]) -> int:
         """How many of these settings, in this order, there is time for a lap of."""
