@@ -117,6 +117,20 @@ def test_submodules_that_are_not_here_are_noted(repo: Repo, tmp_path: Path) -> N
     )
 
 
+def test_a_damaged_submodule_is_noted(repo: Repo, tmp_path: Path) -> None:
+    """One whose objects are not all there ends nothing: git's words are noted."""
+    other = Repo(tmp_path / "other", {"file": "1"})
+    repo.git("submodule", "--quiet", "add", str(other.folder), "sub")
+    repo.commit({})
+    blob = other.git("rev-parse", "HEAD:file")
+    (repo.folder / ".git/modules/sub/objects" / blob[:2] / blob[2:]).unlink()
+    _, notes = filled(repo, tmp_path)
+    (note,) = notes
+    assert note.startswith("submodule sub is not complete: ")
+    assert blob in note
+    assert note.endswith(" (git submodule update sub)")
+
+
 def test_a_submodules_name_leads_nowhere_else(repo: Repo, tmp_path: Path) -> None:
     """A name in .gitmodules that climbs out of git's folder finds nothing."""
     other = Repo(tmp_path / "other", {"file": "secret"})
@@ -129,6 +143,25 @@ def test_a_submodules_name_leads_nowhere_else(repo: Repo, tmp_path: Path) -> Non
     found, notes = filled(repo, tmp_path)
     assert "sub/file" not in found
     assert notes == ("submodule sub is empty: it was never initialised here (git submodule update --init sub)",)
+
+
+def test_a_partial_clone_fetches_only_what_is_checked_out(repo: Repo, tmp_path: Path) -> None:
+    """Where git has not all files of the past their sizes are not asked for: it would fetch them one by one."""
+    repo.commit({"parcel.py": "22", "large": "x" * 1000})
+    repo.commit({"large": "y" * 1000})
+    repo.git("config", "uploadpack.allowFilter", "true")
+    clone = Repo.__new__(Repo)
+    clone.folder = tmp_path / "clone"
+    repo.git("clone", "--quiet", "--filter=blob:none", f"file://{repo.folder}", str(clone.folder))
+    repository = Repository(clone.folder.resolve())
+    missing = ("rev-list", "--objects", "--missing=print", "HEAD~1")
+    before = clone.git(*missing).count("?")
+    assert before
+    assert repository.contents("HEAD~1").size == 0
+    assert clone.git(*missing).count("?") == before
+    assert Repository(repo.folder).contents("HEAD~1").size == len("22") + 1000 + len("ignored/\n")
+    found, _ = filled(clone, tmp_path, "HEAD~1")
+    assert found["large"] == "x" * 1000
 
 
 # --- what git does not track ------------------------------------------------------------------------------------------

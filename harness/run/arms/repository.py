@@ -29,8 +29,8 @@ _LOCAL = (
 """What git tells its hooks; inherited, it would send every command to the one repository that the hook is of."""
 
 
-_VARIABLES = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
-"""No translations, no questions, and nothing fetched: what is not here is said to be missing."""
+_VARIABLES = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+"""No translations, and no questions."""
 
 
 class GitFailed(Exception):
@@ -43,7 +43,10 @@ def without_git(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def git(folder: Path, *words: str, index: Path | None = None) -> str:
-    """What git says in that folder, with that file as its index. Raises GitFailed; UsageError where there is no git."""
+    """What git says in that folder. With a file as its index it fetches nothing that a partial clone lacks.
+
+    Raises GitFailed; UsageError where there is no git.
+    """
     # No hooks of the user's, no daemon that outlives us, no lock in the way of the user's own git, no questions.
     quiet = ("--no-optional-locks", "-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
     try:
@@ -52,7 +55,11 @@ def git(folder: Path, *words: str, index: Path | None = None) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**without_git(os.environ), **_VARIABLES, **({"GIT_INDEX_FILE": str(index)} if index else {})},
+            env={
+                **without_git(os.environ),
+                **_VARIABLES,
+                **({"GIT_INDEX_FILE": str(index), "GIT_NO_LAZY_FETCH": "1"} if index else {}),
+            },
             start_new_session=True,
         )
     except FileNotFoundError as error:
@@ -178,17 +185,25 @@ class Repository:
         return list(dict.fromkeys(path.rstrip("/") for path in said.split("\0") if path))
 
     def contents(self, commit: str) -> Contents:
-        """What a commit holds. Raises GitFailed."""
+        """What a commit holds; in a partial clone no bytes are counted. Raises GitFailed."""
         size, submodules = 0, {}
-        for entry in self._git("ls-tree", "-r", "-l", "-z", "--full-tree", commit).split("\0"):
+        # Git would fetch files one by one to say how large they are.
+        long = () if self._partial() else ("-l",)
+        for entry in self._git("ls-tree", "-r", "-z", "--full-tree", *long, commit).split("\0"):
             if entry:
                 facts, _, path = entry.partition("\t")
-                mode, _, name, length = facts.split()
+                mode, _, name, *length = facts.split()
                 if mode == "160000":
                     submodules[path] = name
-                elif length.isdigit():
-                    size += int(length)
+                elif length and length[0].isdigit():
+                    size += int(length[0])
         return Contents(size, submodules)
+
+    def _partial(self) -> bool:
+        """Whether this is a clone without all files of the past, which git fetches when it needs them."""
+        with suppress(GitFailed):
+            return bool(self._git("config", "--get-regexp", r"^remote\..*\.promisor$"))
+        return False
 
     def has(self, commit: str) -> bool:
         """Whether a commit is here with its tree."""

@@ -13,7 +13,8 @@ def fill(repository: Repository, commit: str, tree: Path, index: Path, leave: Co
     """Check out the submodules of a commit in its worktree ``tree``, each at the commit that it records.
 
     ``index`` is a file that git may use and that is removed, ``leave`` has the paths of those that are not wanted.
-    Gives a note for each that is not here: it was never initialised, or never fetched that far. Raises GitFailed.
+    Gives a note for each that is not here: it was never initialised, or never fetched that far, or is damaged. Raises
+    GitFailed for the repository itself.
     """
     return tuple(_fill(repository, repository.top, commit, tree, index, leave, PurePath()))
 
@@ -44,7 +45,11 @@ def _fill(
                 f"{shown} brings it, if its source still has it)"
             )
             continue
-        inner.fill(wanted, index)
+        try:
+            inner.fill(wanted, index)
+        except GitFailed as error:
+            yield f"submodule {shown} is not complete: {error} (git submodule update {shown})"
+            continue
         yield from _fill(inner, checkout / path, wanted, tree / path, index, leave, shown)
 
 
