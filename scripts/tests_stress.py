@@ -41,6 +41,10 @@ GRACE = 20.0
 LONGEST_TEST = 900
 """Seconds after which a test is taken for hung, on the busiest machine."""
 
+EXPECTED = ("pytest-of-", "torchinductor_", "pymp-")
+"""How the names begin of what may stay in the folder for temporary files: pytest's results, torch's cache, and what
+multiprocessing keeps there for a worker, which one that is killed cannot remove."""
+
 SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
 """A neighbour: busy until whoever started it is gone."""
 
@@ -173,8 +177,8 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 
 def left_behind(temporary: Path) -> list[str]:
-    """What lies in a folder for temporary files beside pytest's own folder."""
-    return sorted(path.name for path in temporary.iterdir() if not path.name.startswith("pytest-of-"))
+    """What lies in a folder for temporary files and should not."""
+    return sorted(path.name for path in temporary.iterdir() if not path.name.startswith(EXPECTED))
 
 
 def line(result: Result) -> str:

@@ -502,7 +502,6 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.loader import moved
 
 FILLING = Path("/dev/shm/filling")
 
@@ -513,7 +512,7 @@ class Filled(PlainLoader):
         batches = iter(self.host_batches())
         while (there := os.statvfs("/dev/shm")).f_bavail > there.f_blocks / 50:
             time.sleep(0.001)
-        return moved(batches, self.device)
+        return self.moved(batches)
 
 class Large(Dataset):
     def __init__(self, filled):
