@@ -361,6 +361,15 @@ def test_foreign_records_are_refused(tmp_path: Path, field: str, value: Any) -> 
         store.load(tmp_path)
 
 
+def test_copies_and_calls_come_back_and_may_be_absent(tmp_path: Path) -> None:
+    """Records of versions that did not know them are read as ones without any."""
+    copied = replace(SUMMARY, copies=(spent("Memcpy", 2, 0.1),), calls=(spent("cudaStreamSynchronize", 2, 0.1),))
+    assert traced_run(tmp_path / "new", replace(TRACED, summary=copied)).traces[0].summary == copied
+    record = asdict(TRACED)
+    del record["summary"]["copies"], record["summary"]["calls"]
+    assert traced_from(record).summary == SUMMARY
+
+
 def test_a_record_that_is_no_trace() -> None:
     """Infinite numbers are refused as well."""
     with pytest.raises(ValueError, match="finite"):

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.model import TraceSummary
+from harness.report.grown import growth
 from harness.traces import chunks
 from harness.traces.chunks import TraceError
 from harness.traces.events import Events, Kind, read
@@ -63,6 +64,43 @@ def test_kernels_and_operators_by_name(tmp_path: Path) -> None:
         o.name: (o.calls, round(o.seconds / US), o.outer_calls, round(o.outer_seconds / US)) for o in found.operators
     }
     assert own == {"aten::addmm": (1, 16, 0, 0), "aten::linear": (1, 4, 1, 20)}
+
+
+def test_copies_and_calls_that_block_by_name(tmp_path: Path) -> None:
+    """Copies of the device, and the calls of the threads that drive it which synchronise or copy."""
+    found = summarise(chrome.written(tmp_path, chrome.WORKED_EXAMPLE))
+    assert [(c.name, c.calls, round(c.seconds / US)) for c in found.copies] == [
+        ("Memcpy HtoD (Pageable -> Device)", 1, 100)
+    ]
+    assert [(c.name, c.calls, round(c.seconds / US)) for c in found.calls] == [
+        ("cudaDeviceSynchronize", 1, 254), ("cudaMemcpyAsync", 1, 70), ("cudaStreamSynchronize", 1, 70),
+    ]  # fmt: skip
+
+
+def test_what_a_gpu_has_more_of_is_named(tmp_path: Path) -> None:
+    """An iteration that copies once more and waits for it, from events to the sentence."""
+    events = [
+        chrome.mark("tipbench: window", 0, 300),
+        chrome.operator("aten::mm", 5, 15),
+        chrome.call("cudaLaunchKernel", 6, 14, 1),
+        chrome.kernel("gemm", 20, 220, 1),
+        chrome.call("cudaDeviceSynchronize", 16, 300),
+    ]
+    more = [
+        chrome.operator("aten::item", 300, 400),
+        chrome.call("cudaMemcpyAsync", 302, 310, 2),
+        chrome.on_gpu("gpu_memcpy", "Memcpy DtoH (Device -> Pageable)", 312, 352, 2),
+        chrome.call("cudaStreamSynchronize", 311, 400),
+    ]
+    base = summarise(chrome.written(tmp_path, events, "base.json"))
+    head = summarise(
+        chrome.written(tmp_path, [chrome.mark("tipbench: window", 0, 400), *events[1:], *more], "head.json")
+    )
+    told = growth(base, head, 100 * US)
+    assert told.startswith("copy Memcpy DtoH (Device -> Pageable) runs 1x instead of 0x, +40.0 us; ")
+    assert "waiting for synchronisation +5" in told
+    assert "cudaStreamSynchronize runs 1x instead of 0x" in told
+    assert "aten::item runs 1x instead of 0x" in told
 
 
 def test_operators_nest_by_thread(tmp_path: Path) -> None:

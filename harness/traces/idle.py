@@ -61,16 +61,21 @@ def host_times(events: Events, window: Window, device: Events | None) -> HostTim
     waits = main & marks & events.named(WAIT_MARK)
     if not waits.any():
         waits = main & marks & events.named(_LOADER)
-    calls = events.kind == Kind.CALL
     if device is not None:
-        launching = np.unique(events.thread[calls & np.isin(events.correlation, device.correlation)])
-        main = main | np.isin(events.thread, launching)
-    mine = calls & main
+        main = driving(events, window, device)
+    mine = (events.kind == Kind.CALL) & main
     return HostTimes(
         _covered(events, waits, window),
         _covered(events, mine & events.like(is_synchronisation), window),
         _covered(events, mine & events.like(is_copying), window),
     )
+
+
+def driving(events: Events, window: Window, device: Events) -> Mask:
+    """Which events are of the threads that drive the window: the main one, and those that put work on the device."""
+    puts = (events.kind == Kind.CALL) & np.isin(events.correlation, device.correlation)
+    mask: Mask = (events.thread == window.thread) | np.isin(events.thread, np.unique(events.thread[puts]))
+    return mask
 
 
 def idle_parts(busy: Times, device: Events, events: Events, host: HostTimes, window: Window) -> Parts:

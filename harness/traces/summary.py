@@ -9,7 +9,7 @@ import numpy as np
 from harness.model import TraceSummary
 from harness.traces.calls import operators, totals
 from harness.traces.events import Events, Kind, read
-from harness.traces.idle import HostTimes, host_idle, host_times, idle_parts, is_copying, is_synchronisation
+from harness.traces.idle import HostTimes, driving, host_idle, host_times, idle_parts, is_copying, is_synchronisation
 from harness.traces.intervals import Times, intersection, length, union, within
 from harness.traces.kernels import tensor_cores
 from harness.traces.window import Window, window_of
@@ -77,13 +77,13 @@ def _of_device(events: Events, window: Window, everything: Events) -> TraceSumma
         operators=operators(events, window)[:MOST_NAMES],
         kernels=totals(kernels)[:MOST_NAMES],
         copies=totals(device.chosen((device.kind == Kind.COPY) | (device.kind == Kind.FILL)))[:MOST_NAMES],
-        calls=totals(_blocking(events, window))[:MOST_NAMES],
+        calls=totals(_blocking(events, window, everything))[:MOST_NAMES],
     )
 
 
-def _blocking(events: Events, window: Window) -> Events:
-    """The host's calls that synchronise or copy, of those that began within the window, on any thread."""
-    inside = (events.start >= window.low) & (events.start < window.high)
+def _blocking(events: Events, window: Window, device: Events) -> Events:
+    """The calls that synchronise or copy, of those that began within the window, on the threads that drive it."""
+    inside = (events.start >= window.low) & (events.start < window.high) & driving(events, window, device)
     named = events.like(lambda name: is_synchronisation(name) or is_copying(name))
     return events.chosen((events.kind == Kind.CALL) & inside & named)
 
