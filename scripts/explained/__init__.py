@@ -1,0 +1,1 @@
+"""The proof that a gate names what was changed."""
