@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import sys
 
 import pytest
-from explained import __main__ as proof
 from living import ROOT
 
 from harness.run.candidate import Candidate
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from explained import __main__ as proof
 
 
 def test_every_planted_pair_is_expected_to_say_something() -> None:
