@@ -97,7 +97,10 @@ class Rule:
         """What the next looks may decide after so many units: ``unchanged at 8 units, regressed at 14``."""
         kinds = (("unchanged", self.passing_looks), ("regressed", self.failing_looks))
         following = [(word, next((look for look in looks if look > units), None)) for word, looks in kinds]
-        return ", ".join(f"{word} at {look} units" for word, look in following if look is not None)
+        looks = {word: look for word, look in following if look is not None}
+        if len(looks) == 2 and len(set(looks.values())) == 1:
+            return f"unchanged or regressed at {looks['regressed']} units"
+        return ", ".join(f"{word} at {look} units" for word, look in looks.items())
 
 
 def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False, regressed: int = 0) -> Rule:

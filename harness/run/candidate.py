@@ -265,8 +265,8 @@ GONE = "base has it, head does not: gone or renamed?"
 """What is said of what only base has."""
 
 ONE_FILE = (
-    "both sides measure head's file: import what only head has inside the benchmark that needs it, or put that "
-    "benchmark into a file of its own"
+    "both sides measure head's file: import what only head has inside the benchmark that needs it, or give that "
+    "benchmark a file"
 )
 """What to do where base cannot measure what it has."""
 

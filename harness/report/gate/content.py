@@ -30,6 +30,9 @@ TIME = "time"
 _METRICS = {"seconds": TIME, "peak_bytes": "peak memory", "reserved_bytes": "reserved memory", "launches": "launches"}
 """What people call the metrics that a gate decides on."""
 
+_LONGEST_REASON = 600
+"""Characters of a reason: an error of Python with its paths, and what to do about it."""
+
 DIGEST = 12
 """Characters shown of a package's digest."""
 
@@ -214,7 +217,7 @@ def spread(verdicts: Sequence[GateVerdict]) -> str:
 
 def _row(verdict: GateVerdict) -> GateRow:
     found = _comparison(verdict)
-    reason = inert(verdict.reason)
+    reason = inert(verdict.reason, _LONGEST_REASON)
     if verdict.unsteady:
         reason = f"{reason}{'; ' if reason else ''}unsteady: judged by total time"
     return GateRow(
