@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from harness import __version__
 from harness.benchmarks import chosen_folder, read
 from harness.claims import ClaimError
 from harness.invoked import program
+from harness.run.parser import Parser
 from harness.run.saved.arguments import RUN, add_comparing, add_managing, add_report
 
 OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
@@ -37,30 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that complains of an unknown option itself, with its own usage and the name that is nearest.
-
-    argparse leaves what a command does not know to the parser above it, which shows the usage of no command.
-    """
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """As argparse has it, but whatever is unknown is an error here."""
-        found, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            self._refuse(unknown)
-        return found, unknown
-
-    def _refuse(self, unknown: Sequence[str]) -> NoReturn:
-        known = [name for action in self._actions for name in action.option_strings]
-        word = next((word for word in unknown if word.startswith("-")), unknown[0])
-        near = get_close_matches(word.partition("=")[0], known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"{self.prog} --help lists what there is"
-        self.error(f"unrecognized argument {word}; {hint}")
-
-
 def parser() -> argparse.ArgumentParser:
     """What may be typed; each command's function is in the namespace as ``command``."""
-    top = _Parser(prog=program(), description="Puts PyTorch's performance tips on trial on this machine.")
+    top = Parser(prog=program(), description="Puts PyTorch's performance tips on trial on this machine.")
     top.add_argument("--version", action="version", version=f"tipbench {__version__}")
     top.add_argument("--list", action="store_true", help="short for the command list")
     commands = top.add_subparsers(title="commands", metavar="COMMAND")

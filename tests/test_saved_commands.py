@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -51,6 +52,27 @@ def told(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
     status = main(list(arguments))
     out = capsys.readouterr()
     return status, out.out, out.err
+
+
+# --- beside others ----------------------------------------------------------------------------------------------------
+
+
+def test_bench_shows_its_own_run(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another run began meanwhile in the same folder, what is shown is still the run that was asked for."""
+    place = tmp_path / "results"
+
+    def held(*_: object, began: Callable[[Path], None], **__: object) -> Path:
+        own = save(place / "2026-01-01_10-00-00", [ONE], contests(ONE, "m", 7, quick=0.5e-3))
+        began(own)
+        save(place / "2026-01-02_10-00-00", [TWO], [Measurement("bench_b2.py::bench_b2", "B2", 0, Status.FAILED, "no")])
+        return own
+
+    monkeypatch.setattr("harness.run.command.hold_bench", held)
+    monkeypatch.setattr("harness.run.command._others", lambda: "")
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    status, out, _ = told(capsys, "bench", "--benchmarks", str(tmp_path), "--results", str(place))
+    assert status == 0
+    assert f"Saved in {place / '2026-01-01_10-00-00'}" in out
 
 
 # --- nothing measured -------------------------------------------------------------------------------------------------

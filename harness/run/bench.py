@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness import launch, store
-from harness.benchmarks import Problem, Reading, read
-from harness.claims import ClaimError
+from harness.benchmarks import Reading
 from harness.model import (
     ALL_DECIDED,
     ALL_MEASURED,
@@ -26,10 +25,11 @@ from harness.model import (
 from harness.processes import Guard
 from harness.report.traced import described
 from harness.run.ceilings import Question, affordable
+from harness.run.chosen import chosen_claims, stand_in
 from harness.run.crew import Crew, Report
 from harness.run.roll_call import CrewError, RollCall
 from harness.run.schedule import COUNT_GUESS, Count, Measure, Schedule, Solo, Standing, Trace
-from harness.run.settings import PROFILES, Settings, effort, left_out, select
+from harness.run.settings import PROFILES, Settings, effort, select
 from harness.run.temporary import check_temporary
 from harness.run.traces import Traces, taken
 from harness.run.watching import Watch
@@ -53,22 +53,15 @@ class Screen(Protocol):
     def tick(self, left_seconds: float, decided: int, open: int) -> None: ...  # noqa: A002, D102
 
 
-def chosen_claims(settings: Settings, note: Callable[[str], None]) -> Reading:
-    """What a run is about; ``note`` hears what cannot be read and is not selected.
-
-    Raises UsageError, and ClaimError where nothing that is selected can be read.
-    """
-    reading = read(settings.benchmarks)
-    chosen = select(reading, settings.select)
-    if not chosen.claims and chosen.problems:
-        raise ClaimError(chosen.complaint())
-    for line in left_out(reading, chosen):
-        note(line)
-    return chosen
-
-
-def bench(settings: Settings, screen: Screen, *, width: int, command: Sequence[str] = ()) -> Path:
-    """Hold a run and give its folder; everything measured is in it, however this ends.
+def bench(
+    settings: Settings,
+    screen: Screen,
+    *,
+    width: int,
+    command: Sequence[str] = (),
+    began: Callable[[Path], None] = lambda _: None,
+) -> Path:
+    """Hold a run and give its folder; everything measured is in it, however this ends. ``began`` hears of it at once.
 
     Raises ClaimError, UsageError, StoreError, LaunchError, CrewError, UnusableGpu; KeyboardInterrupt passes through
     after the processes are gone.
@@ -79,13 +72,9 @@ def bench(settings: Settings, screen: Screen, *, width: int, command: Sequence[s
     traced = select(chosen, settings.trace, "--trace").claims if settings.trace else ()
     python = launch.check_interpreter(settings.python) if settings.python else _own()
     folder = store.new_run_folder(settings.results, datetime.now(UTC).astimezone())
+    began(folder)
     names = [claim.name for claim in traced]
     return _Bench(settings, screen, chosen, names, folder, start, width).hold(python, command)
-
-
-def _stand_in(problem: Problem) -> Claim:
-    """A claim for what cannot be read, so that a run has its failure on record."""
-    return Claim(problem.name, "It cannot be read.", problem.path, problem.function)
 
 
 def _own() -> str:
@@ -111,7 +100,7 @@ class _Bench:
         self._profile = PROFILES[settings.profile]
         self._screen = screen
         self._readable = chosen.claims
-        self._unread = {_stand_in(problem): problem.message for problem in chosen.problems}
+        self._unread = {stand_in(problem): problem.message for problem in chosen.problems}
         self._claims = [*chosen.claims, *self._unread]
         self._by_function = {f"{claim.path}::{claim.function}": claim for claim in self._claims}
         self._folder = folder

@@ -16,15 +16,16 @@ from harness.loading.images.cache import cache_note
 from harness.model import benchmark_of
 from harness.processes import Guard
 from harness.report.words import inert
-from harness.run.bench import UnusableGpu, chosen_claims
+from harness.run.bench import UnusableGpu
 from harness.run.bench import bench as hold_bench
+from harness.run.chosen import chosen_claims
 from harness.run.crew import Crew
 from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR, complain, console, say
 from harness.run.roll_call import CrewError
 from harness.run.saved.report import show
 from harness.run.settings import Settings, UsageError, hertz, seconds, words
 from harness.run.temporary import check_temporary
-from harness.store import StoreError, run_folders
+from harness.store import RUN_FILE, StoreError
 
 _LONGEST = 2000
 
@@ -62,7 +63,7 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         settings = settings_from(options, benchmarks)
-        before = set(run_folders(settings.results))
+        made: list[Path] = []
         live = Live(console(), settings.seconds)
         status = OK
         if beside := _others():
@@ -73,7 +74,7 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
         if note := cache_note():
             live.note(note)
         try:
-            hold_bench(settings, live, width=min(4, usable_cores()), command=typed)
+            hold_bench(settings, live, width=min(4, usable_cores()), command=typed, began=made.append)
         except KeyboardInterrupt:
             live.note("interrupted: what was measured so far is below")
             status = INTERRUPTED
@@ -85,8 +86,8 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
             status = TOOL_ERROR
         finally:
             live.close()
-        new = [folder for folder in run_folders(settings.results) if folder not in before]
-        shown = show(new[-1], console()) if new else OK
+        # This run, and not the latest in the folder: others may be held beside it.
+        shown = show(made[0], console()) if made and (made[0] / RUN_FILE).is_file() else OK
         return status or shown  # a tool error or an interrupt says more than the verdicts that were reached before it
     except (UsageError, StoreError, LaunchError, ClaimError) as error:
         complain(error)
