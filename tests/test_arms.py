@@ -41,6 +41,7 @@ from harness.run.arms import (
 )
 from harness.run.arms import made as made_module
 from harness.run.arms.overlay import overlay
+from harness.run.arms.own_first import install
 from harness.run.arms.repository import Change, GitFailed, Repository
 from harness.run.arms.scratch import Scratch, remove_stale, undisturbed
 from harness.run.configuration import Configuration, configuration
@@ -301,6 +302,22 @@ sys.meta_path.append(Finder)
         for arm, values in zip(arms, ("1 1 0 False", "2 2 0 True"), strict=True):
             said = ask(arm, f"{script}; print(find_spec('only_head') is not None)", plain.folder)
             assert " ".join(said) == values
+
+
+def test_python_itself_stays_where_it_is(tmp_path: Path) -> None:
+    """An interpreter that lies in the repository keeps its own modules, whatever head has at that place."""
+    standard = Path(os.__file__).parent
+    top, head, site = standard.parent, tmp_path / "head", tmp_path / "site"
+    for folder in (head / standard.name, head / "mine", site):
+        folder.mkdir(parents=True)
+    install(site, behind=[], under_test=["parcel"], own=[site], moved=(top, tmp_path / "base", head))
+    script = (
+        f"import site, sys; sys.path.append({str(top / 'mine')!r}); site.addsitedir({str(site)!r}); print(sys.path)"
+    )
+    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert str(standard) in said
+    assert str(tmp_path / "base" / standard.name) not in said
+    assert str(tmp_path / "base" / "mine") in said
 
 
 def test_the_harness_is_always_this_one(tmp_path: Path) -> None:

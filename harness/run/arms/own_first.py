@@ -23,6 +23,7 @@ OWN = {own!r}
 UNDER_TEST = {under_test!r}
 HARNESS = {harness!r}
 BEHIND = {behind!r}
+STANDARD = os.path.dirname(os.path.abspath(os.__file__))
 MOVED = {moved!r}
 
 
@@ -46,11 +47,11 @@ class OwnFirst:
 
 
 def moved(path):
-    """What lies in the user's checkout, the packages of an environment apart, lies in the arm's own."""
+    """What lies in the user's checkout, Python and packages of an environment apart, lies in the arm's own."""
     within = os.path.abspath(path)
     for top, own, head in MOVED:
         below = os.path.relpath(within, top)
-        kept = any(within == folder or within.startswith(folder + os.sep) for folder in BEHIND)
+        kept = any(within == folder or within.startswith(folder + os.sep) for folder in [*BEHIND, STANDARD])
         # What git ignores is in no checkout of ours.
         if not below.startswith(os.pardir) and not kept and os.path.exists(os.path.join(head, below)):
             return os.path.normpath(os.path.join(own, below))
@@ -59,7 +60,7 @@ def moved(path):
 
 for folder in BEHIND:
     site.addsitedir(folder)
-sys.path[:] = [moved(path) for path in sys.path]
+sys.path[:] = [path and moved(path) for path in sys.path]
 for name, module in list(sys.modules.items()):
     if name.startswith("__editable___"):  # setuptools' editable installs have a finder each
         for places in (getattr(module, "MAPPING", {{}}), getattr(module, "NAMESPACES", {{}})):
