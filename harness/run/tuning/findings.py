@@ -30,7 +30,10 @@ ROUNDS = 3
 ONE_CORE, STAGES, CEILINGS = 3.0, 5.0, 5.0
 """Seconds that one core decodes, that its time is taken apart, and that files are read from the disk, at the most."""
 
-SHORT_TAKES = 0.7
+UNSURE = 1.1
+"""How many times longer than the laps before a part may take that is of no use unfinished."""
+
+SHORT_TAKES = 0.75
 """The share of a lap's time that one with a short window takes."""
 
 SURVEY = 2.0
@@ -118,8 +121,9 @@ class Findings:
             if stage.name == "decode_fastest":
                 ceilings["decode"] = 1 / stage.seconds
         others = [setting for setting in best if setting != answer]
+        ceilings |= self._ceilings(answer)
         rates, alone = self.against_one_core([answer, *others], cores)
-        ceilings |= rates | self._ceilings(answer)
+        ceilings |= rates
         surveys |= self.surveys(answer, others)
         return replace(found, stages=stages, ceilings=ceilings, alone=alone, surveys=surveys)
 
@@ -136,7 +140,6 @@ class Findings:
             try:
                 for number in range(ROUNDS):
                     if not self._room(ONE_CORE + self._took(setting)):
-                        self.undone[Undone.CORES] = None
                         break
                     self._tell(f"one core against {setting.kind}, {number + 1} of {ROUNDS}")
                     one = partial(Lanes.one_core, setting=setting, seed=number, count=4, most_seconds=ONE_CORE)
@@ -145,11 +148,14 @@ class Findings:
                         alone.append(self._lap(setting, Feed.WARM, number, alone=True).seconds)
                     own.append(seconds)
             except OutOfTime:
-                self.undone[Undone.CORES] = None
+                pass
             except LaneError as error:
                 self._notes.append(f"no ceiling of {setting.kind}: {error}")
                 continue
-            if own:
+            if not own:
+                self.undone[Undone.CORES] = None
+            else:
+                alone = alone[: len(own)]
                 rates[setting.kind] = 1 / median(own)
                 share = median(one / all_ / cores for one, all_ in zip(own, alone, strict=True))
                 found[setting.name] = Alone(median(alone), share)
@@ -234,15 +240,14 @@ class Findings:
         a_block = 3 * self._took(answer)
         if short := not self._room(FEWEST_BLOCKS * a_block):
             a_block *= SHORT_TAKES
-        if not self._room(FEWEST_BLOCKS * a_block):
-            self.undone[Undone.LOOP] = None
-            return None, 0.0
+        later = SURVEY * self._took(answer) + STAGES + CEILINGS
         for number in range(BLOCKS):
-            if number >= FEWEST_BLOCKS and not self._room(a_block):
-                self._notes.append("the time budget was used up while the loop was taken apart: its bounds are wide")
+            # More blocks than are needed make bounds narrower: they leave time for what follows.
+            missing = FEWEST_BLOCKS - number
+            if not self._room(missing * a_block * UNSURE if missing > 0 else a_block + later):
                 break
             start = self._budget.now()
-            self._track.heat([answer], self._budget.left())
+            self._track.heat([answer], 0.0 if short else self._budget.left())
             block = {}
             try:
                 for feed in Random(number).sample(feeds, len(feeds)):
