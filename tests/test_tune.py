@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from harness.__main__ import main
 from harness.model import Tuned
 from harness.report.plain import noun_from
 from harness.run.tuning import command, findings, race, track
+from harness.run.tuning.asked import Asked
 
 Typed = Callable[..., tuple[int, str, str]]
 
@@ -144,3 +146,30 @@ def test_nothing_that_finished_a_lap_is_no_answer(
     assert status == 3
     assert "no setting finished a lap" in out and out.count("raised ValueError: no such label") == 2
     assert noun_from(Tuned, json.loads(Path("found.json").read_text())) == nothing
+
+
+def test_another_interpreter_is_lent_what_it_lacks(folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It finds this harness in front of everything, and what else its processes need behind its own packages."""
+    seen: list[Path] = []
+
+    def tuned(asked: Asked, *_: object) -> Tuned:
+        assert asked.lent is not None
+        seen.append(asked.lent)
+        assert (asked.lent / "front" / "harness" / "lane" / "serve.py").exists()
+        assert (asked.lent / "back" / "psutil").exists()
+        return Tuned("data", 24, "none", "cpu", 2, 0.03, (), None, None)
+
+    monkeypatch.setattr(command, "tune", tuned)
+    assert typed("tune", "--data", str(folder), "--python", sys.executable)[0] == 3
+    assert len(seen) == 1 and not seen[0].exists()
+
+
+def test_an_interpreter_without_torchvision_is_refused_at_once(tmp_path: Path, typed: Typed) -> None:
+    """What it lacks is named before anything runs; exit status 2, and no run is saved."""
+    said = json.dumps([[3, 12], True, "/elsewhere/python"])
+    other = tmp_path / "python"
+    other.write_text(f"#!/bin/sh\nif [ $# -gt 2 ]; then echo '[\"torchvision\", \"PIL\"]'; else echo '{said}'; fi\n")
+    other.chmod(0o755)
+    status, _, err = typed("tune", "--python", str(other))
+    assert status == 2 and "has no torchvision, Pillow; install it there" in err
+    assert not (tmp_path / "results").exists()

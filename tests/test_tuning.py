@@ -175,7 +175,8 @@ class Torn:
     damaged: list[str]
     start_seconds: float | None = None
 
-    def __init__(self, python: str, plan: dict[str, Any], log: Path, **_: object) -> None:
+    def __init__(self, python: str, plan: dict[str, Any], log: Path, **more: object) -> None:
+        self.more = more
         self.without = list(plan["without"])
         self.opened.append(self.without)
 
@@ -233,6 +234,20 @@ def test_too_many_damaged_images_end_it(monkeypatch: pytest.MonkeyPatch, tmp_pat
         running.images = 40
         running.leave_out({"x.jpg": "x.jpg cannot be decoded", "y.jpg": "y.jpg cannot be decoded"})
     assert notes == ["left out: x.jpg cannot be decoded, and 1 more that cannot be decoded"]
+
+
+def test_what_is_lent_reaches_every_lane(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As does the bound on how long an answer is waited for."""
+    torn(monkeypatch, tmp_path, [])
+
+    def left() -> float:
+        return 3.0
+
+    with Track("python", {}, tmp_path, lent=tmp_path / "lent", left=left) as running:
+        for _ in range(2):
+            lanes: Any = running.lanes()
+            assert lanes.more == {"lent": tmp_path / "lent", "left": left}
+            running.fresh()
 
 
 def test_lanes_are_replaced_when_they_have_run_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
