@@ -183,6 +183,14 @@ def test_python_functions_are_counted_with_who_called_them(x):
     assert all(each.seconds >= 0 and " object at 0x" not in each.name for each in found)
 
 
+def test_conversions_are_named_though_they_are_torchs(x):
+    """Lists become tensors, and tensors lists, outside operators."""
+    numbers = x[:9].tolist()
+    found = {each.name for each in functions(lambda: (torch.tensor(numbers), x[:9].tolist(), torch.relu(x), x.relu()))}
+    assert {"torch.tensor", "torch.Tensor.tolist"} <= found
+    assert not any("relu" in name for name in found)
+
+
 def test_modules_of_packages_have_their_packages_path():
     """The same wherever the package is installed."""
     found = {each.file for each in functions(lambda: json.dumps({}))}

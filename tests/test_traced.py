@@ -228,6 +228,15 @@ def test_python_is_named_by_its_function(before: FunctionTime, after: FunctionTi
     assert growth(base, head, 0.0012) == "code outside torch's operators +1.20 ms"
 
 
+def test_a_function_with_little_of_it_is_not_blamed() -> None:
+    """What no function took is nobody's."""
+    base, head = cpu(spent("aten::mm", 2, 0.010)), cpu(spent("aten::mm", 2, 0.010), wall=0.0300)
+    told = growth(base, head, 0.005, [took("step", 1, 1e-3)], [took("step", 1, 1.5e-3)])
+    assert told == "code outside torch's operators +5.00 ms"
+    told = growth(base, head, 0.005, [took("step", 1, 1e-3)], [took("step", 1, 3e-3)])
+    assert told.endswith("+5.00 ms, the largest part of it in step (package/module.py:7)")
+
+
 def test_functions_of_one_name_count_together() -> None:
     """Lambdas of one file have one name; one that is called more often comes before some noise of another."""
     one, other = took("<lambda>", 1, 1e-4), took("<lambda>", 1, 2e-4, line=30)

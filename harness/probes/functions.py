@@ -18,6 +18,10 @@ WINDOW_SECONDS = 0.05
 WINDOWS = 3
 """Windows of which the quickest counts: what else runs on the machine only ever adds time."""
 
+CONVERSIONS = frozenset({"tolist", "tensor", "as_tensor", "new_tensor", "numpy", "from_numpy"})
+"""Built-in functions of torch that work outside operators, number by number some of them."""
+
+QUOTE = "'"
 MOST_CALLS = 50
 MOST_FUNCTIONS = 200
 
@@ -25,9 +29,9 @@ MOST_FUNCTIONS = 200
 def functions(call: Callable[[], object]) -> tuple[FunctionTime, ...]:
     """Calls and own seconds per ``call`` of the Python functions that run on this thread, the most expensive first.
 
-    Built-in functions stand under the Python function that called them. Those of torch are left out: a trace has them
-    as operators. The profiler slows calls down, so the times are to be held against each other, not against a clock's.
-    Raises whatever the call raises, and ValueError where another profiler is active.
+    Built-in functions stand under the Python function that called them. Those of torch are left out but `CONVERSIONS`:
+    a trace has them as operators. The profiler slows calls down: the times are to be held against each other, not
+    against a clock's. Raises whatever the call raises, and ValueError where another profiler is active.
     """
     start = perf_counter()
     call()
@@ -65,15 +69,16 @@ def _times(entries: list[Any], calls: int, modules: Mapping[str, str]) -> Iterat
 
 def _builtin(text: str) -> str:
     """``time.sleep`` for ``<built-in method time.sleep>``; nothing for torch's own and what only has an address."""
-    if "torch" in text or " object at 0x" in text:
+    match text.strip("<>").split(" "):
+        case ["built-in", "method", full]:
+            name = full.removeprefix("builtins.")
+        case ["method", method, "of", kind, "objects"]:
+            name = f"{kind.strip(QUOTE)}.{method.strip(QUOTE)}".replace("torch._C.TensorBase", "torch.Tensor")
+        case _:
+            name = text
+    if " object at 0x" in name or ("torch" in name and name.rpartition(".")[2] not in CONVERSIONS):
         return ""
-    words = text.strip("<>").split(" ")
-    match words:
-        case ["built-in", "method", name]:
-            return name.removeprefix("builtins.")
-        case ["method", name, "of", kind, "objects"]:
-            return f"{kind.strip(chr(39))}.{name.strip(chr(39))}"
-    return text
+    return name
 
 
 def _modules() -> Mapping[str, str]:

@@ -12,6 +12,9 @@ NOTICEABLE = 0.02
 """Share of the base's iteration that a change must have to be named. Where the number of calls differs it is enough
 that either side's calls have it: profiles are noisy in their times, not in their counts."""
 
+WORTH_NAMING = 0.2
+"""Share of the time gained outside operators that a Python function must have to be named as its place."""
+
 PARTS = {
     "idle_loader_seconds": "waiting for the loader",
     "idle_host_seconds": "waiting for the host",
@@ -75,15 +78,22 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class FunctionChange:
-    """A Python function that takes longer in the head: where it is, its calls on either side, its share.
+    """The Python function that gained most: where it is, its calls on either side, and its share of what was gained.
 
-    ``share`` is its part of what all functions that take longer have gained.
+    The share is of the seconds of all functions that take longer, or of the whole time outside operators, whichever
+    gained more.
     """
 
     where: FunctionTime
     base_calls: float
     head_calls: float
-    share: float
+    gained: float
+    gained_in_all: float
+
+    @property
+    def share(self) -> float:
+        """Its part of what was gained."""
+        return self.gained / self.gained_in_all
 
     @property
     def other_calls(self) -> bool:
@@ -128,7 +138,7 @@ def slowed(base: Sequence[FunctionTime], head: Sequence[FunctionTime]) -> Functi
         return None
     most = max(more for more, *_ in grown)
     more, _, where, calls = max(grown, key=lambda one: (one[1] and one[0] > most / 3, one[0]))
-    return FunctionChange(where, calls, where.calls, more / sum(more for more, *_ in grown))
+    return FunctionChange(where, calls, where.calls, more, sum(more for more, *_ in grown))
 
 
 def _by_place(functions: Iterable[FunctionTime]) -> dict[tuple[str, str, str], FunctionTime]:
@@ -206,4 +216,13 @@ def _parts(base: TraceSummary, head: TraceSummary, step: float, functions: Funct
             continue
         host = field == "idle_host_seconds"
         own = OUTSIDE if host and not (base.gpu or head.gpu) else name
-        yield Change(own, Of.PART, 0.0, 0.0, before, after, function=functions if host and after > before else None)
+        function = _function_of(functions, after - before) if host else None
+        yield Change(own, Of.PART, 0.0, 0.0, before, after, function=function)
+
+
+def _function_of(found: FunctionChange | None, gained: float) -> FunctionChange | None:
+    """The function where it has a part worth naming of what the time outside operators gained."""
+    if found is None or gained <= 0:
+        return None
+    own = replace(found, gained_in_all=max(found.gained_in_all, gained))
+    return own if own.share >= WORTH_NAMING else None

@@ -28,6 +28,7 @@ six = torch.rand(8, 16, 32, 2, 32, 2)
 left, right = torch.rand(16, 48, 48), torch.rand(16, 48, 48)
 some, all_ = torch.rand(192, 192), torch.rand(512, 512)
 record = {str(number): [number] * 8 for number in range(300)}
+numbers = [float(number) for number in range(20_000)]
 pool = ThreadPoolExecutor(1)
 
 
@@ -95,6 +96,7 @@ PAIRS: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
     "python_loop": (lambda: linears(1), lambda: with_work(bookkeeping)),
     "python_json": (lambda: linears(1), lambda: with_work(lambda: json.dumps(record))),
     "python_calls": (lambda: with_work(lambda: noted(100)), lambda: with_work(lambda: noted(5_000))),
+    "python_list": (lambda: linears(1), lambda: with_work(lambda: torch.tensor(numbers))),
     "copy_contiguous": (lambda: rows.t().sum(), lambda: rows.t().contiguous().sum()),
     "copy_clone": (flat.relu, lambda: flat.clone().relu()),
     "copy_double": (rows.sum, lambda: rows.double().sum()),
