@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from harness.run.output import complain
 
         complain(error)
+        return TOOL_ERROR
+    except Exception:
+        # Left to itself, Python would exit with 1, which is what a gate says of a regression.
+        traceback.print_exc()
         return TOOL_ERROR
     return status
 

@@ -130,6 +130,9 @@ channel.send(event="ready", cases=list(cases), broken=script.get("broken", {}),
 plan = channel.receive()
 if plan["introduce"]:
     if script.get("start") == "dies when introduced": os.kill(os.getpid(), signal.SIGKILL)
+    if script.get("start") == "refuses":
+        channel.send(event="error", reason="--device cuda was asked for, and torch sees no CUDA device here")
+        sys.exit(2)
     packages = [{"name": name, "file": f"/{arm}/{name}.py", "digest": arm} for name in plan["under_test"]]
     told = {"arm": arm, "gpus": [], **script.get("environment", {})}
     channel.send(event="arm", environment=told, unusable="", packages=packages)
@@ -474,6 +477,13 @@ def test_a_base_that_does_not_start(bout: Bout, how: str) -> None:
     """There is no gate without two sides: one message with the side and its last words, and nobody is left."""
     with pytest.raises(CrewError, match="base side"):
         bout.hold({A: {}}, {A: {}}, base_does={"start": how})
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_what_was_asked_for_cannot_be_measured_here(bout: Bout) -> None:
+    """A side that says so, of a device that is not there, ends the gate with what it says."""
+    with pytest.raises(CrewError, match=r"^--device cuda was asked for, and torch sees no CUDA device here$"):
+        bout.hold({A: {}}, {A: {}}, base_does={"start": "refuses"}, head_does={"start": "refuses"})
     assert all(gone(pid) for pid in bout.pids)
 
 

@@ -102,6 +102,24 @@ def test_no_advice_is_written_out() -> None:
         assert spelled == [], path
 
 
+# --- what nobody thought of ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["gate", "bench", "report"])
+def test_a_fault_of_ours_is_no_regression(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """An error that nothing caught has its traceback and exit status 2: 1 says that something became slower."""
+    module = {"gate": "gate_command.hold", "bench": "command.bench", "report": "saved.report.report"}[command]
+
+    def broken(*_: object) -> int:
+        raise KeyError("packages")
+
+    monkeypatch.setattr(f"harness.run.{module}", broken)
+    assert main([command]) == 2
+    assert "KeyError: 'packages'" in capsys.readouterr().err
+
+
 # --- what was mistyped ------------------------------------------------------------------------------------------------
 
 

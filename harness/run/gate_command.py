@@ -62,12 +62,9 @@ def _guarded(work: Callable[[ExitStack], int]) -> int:
     except NothingToCompare as error:
         print(f"harness: nothing to compare: {error}", file=sys.stderr)
         return CANNOT_JUDGE
-    except (UsageError, ClaimError, LaunchError, StoreError) as error:
+    except (UsageError, ClaimError, LaunchError, StoreError, CrewError) as error:
         print(f"harness: {error}", file=sys.stderr)
         return TOOL_ERROR
-    except CrewError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        return CANNOT_JUDGE
     except KeyboardInterrupt:
         print("harness: interrupted before anything was measured", file=sys.stderr)
         return INTERRUPTED

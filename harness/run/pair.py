@@ -154,7 +154,7 @@ class Pair:
     def begin(self, cases: Sequence[str], plan: Mapping[str, Any]) -> dict[Arm, Introduction]:
         """Tell both sides what to walk through, in that order; what they say of themselves, where the plan asks for it.
 
-        Raises ArmLost.
+        Raises ArmLost, and CrewError where what was asked for cannot be measured here.
         """
         self._route = list(cases)
         said: dict[Arm, Introduction] = {}
@@ -163,6 +163,8 @@ class Pair:
             self._tell(arm, seat, do="arm", cases=here, **plan)
             if plan["introduce"]:
                 answer = self._hear(arm, seat)
+                if answer.get("event") == "error":
+                    raise CrewError(answer["reason"])
                 packages = tuple(Package(**package) for package in answer["packages"])
                 said[arm] = Introduction(answer["environment"], packages, answer["unusable"])
         return said
