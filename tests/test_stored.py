@@ -205,7 +205,22 @@ def test_what_the_budget_kept_from_being_measured_was_not_reached(
     monkeypatch.setattr(Fake, "reached", 1)
     result = held(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3, OTHER: 1e-3}))
     assert outcomes(result, OTHER) == {(Gated.INCONCLUSIVE, "not reached")}
-    assert "the time budget was used up" in result.notes
+    assert "the time budget was used up: what was not measured by then was not reached" in result.notes
+
+
+def test_an_interrupt_judges_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the ninth invocation: the eight before it count, and the status says that it was interrupted."""
+    measure = Fake.measure
+
+    def interrupted(self: Fake, invocation: int, plan: Mapping[str, Any], **more: Any) -> Report:
+        if invocation == 9:
+            raise KeyboardInterrupt
+        return measure(self, invocation, plan, **more)
+
+    monkeypatch.setattr(Fake, "measure", interrupted)
+    result = held(tmp_path, monkeypatch, {CASE: 1e-3}, run(tmp_path, {CASE: 1e-3}))
+    assert (result.status, result.units) == (130, 8)
+    assert {each for each, _ in outcomes(result, CASE)} == {Gated.UNCHANGED}
 
 
 def test_what_the_stored_run_could_not_measure_is_not_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,12 +23,24 @@ from harness.compare.comparable import device_kind
 from harness.compare.gate import GateThresholds, status_of
 from harness.compare.throttle import marked_run
 from harness.invoked import advised
-from harness.model import SCHEMA, Arm, ArmFacts, Claim, GateResult, Measurement, benchmark_of
+from harness.model import (
+    ALL_MEASURED,
+    BUDGET_USED,
+    INTERRUPTED,
+    SCHEMA,
+    Arm,
+    ArmFacts,
+    Claim,
+    GateResult,
+    Measurement,
+    benchmark_of,
+)
 from harness.report.gate.progress import Progress
 from harness.report.watching import watch_remarks
 from harness.run.arms import NothingToCompare
-from harness.run.crew import Crew
+from harness.run.crew import Crew, Report
 from harness.run.gate import BUDGET
+from harness.run.output import INTERRUPTED as INTERRUPTED_STATUS
 from harness.run.settings import PROFILES, UsageError, effort, hertz, seconds, select, words
 from harness.run.watching import Watch
 from harness.store import Run
@@ -127,24 +139,21 @@ def against_stored(
         now = Run(folder, facts, tuple(claims), called.environment, ())
         refuse_other_device(stored, now)
         wanted = {case: chosen[benchmark_of(case)] for case in called.cases if counts[case]}
-        compute = max(1, sum(not claim.loader for claim in wanted.values()))
-        goal = min(UNITS, max(counts.values(), default=0))
-        for unit in range(1, goal + 1 if wanted else 1):
-            # One reading of the allocator's peaks is enough: they are exact.
-            plan = {
-                case: (claim, effort(PROFILES["standard"], 600.0, compute, loader=claim.loader), None, unit == 1)
-                for case, claim in wanted.items()
-            }
-            report = crew.measure(unit, plan, deadline=start + budget, ahead=goal - unit + 1)
-            measurements += map(watch.marked, report.measurements)
+        goal = min(UNITS, max(counts.values(), default=0)) if wanted else 0
+
+        def take(unit: int, report: Report) -> None:
+            measurements.extend(map(watch.marked, report.measurements))
             if report.unfinished is not None:
                 store.write_measurement(writer, report.unfinished)
                 measurements.append(report.unfinished)
+            if report.error:
+                notes.append(report.error)
             screen.unit(unit, 0, len(wanted), 0, time.monotonic() - start)
-            if report.out_of_time or time.monotonic() - start >= budget:
-                notes.append("the time budget was used up")
-                break
-    writer.write("end", why="every invocation that its profile allows was held")
+
+        why = _hold(crew, wanted, goal, start + budget, take)
+    if why != ALL_MEASURED:
+        notes.append(f"{why}: what was not measured by then was not reached")
+    writer.write("end", why=why)
     writer.close()
     verdicts = BaselineGate(
         stored,
@@ -164,7 +173,7 @@ def against_stored(
         ArmFacts(Arm.BASE, f"stored run {entry.label}", environment=dict(stored.environment)),
         ArmFacts(Arm.HEAD, "this code, now", sys.executable, environment=dict(called.environment)),
         tuple(verdicts),
-        status_of(verdicts),
+        INTERRUPTED_STATUS if why == INTERRUPTED else status_of(verdicts),
         sum(verdict.metric == SECONDS and verdict.ratio is not None for verdict in verdicts),
         thresholds.target,
         thresholds.loader_target,
@@ -175,6 +184,30 @@ def against_stored(
         (*notes, *watch.remarks(called.environment, measurements)),
     )
     return finish(result, folder, options, benchmarks)
+
+
+def _hold(
+    crew: Crew, wanted: Mapping[str, Claim], units: int, deadline: float, take: Callable[[int, Report], None]
+) -> str:
+    """Measure so many invocations of these cases, as a standard run does; gives why no more came.
+
+    An interrupt keeps what was measured before the invocation that it ended.
+    """
+    compute = max(1, sum(not claim.loader for claim in wanted.values()))
+    try:
+        for unit in range(1, units + 1):
+            # One reading of the allocator's peaks is enough: they are exact.
+            plan = {
+                case: (claim, effort(PROFILES["standard"], 600.0, compute, loader=claim.loader), None, unit == 1)
+                for case, claim in wanted.items()
+            }
+            report = crew.measure(unit, plan, deadline=deadline, ahead=units - unit + 1)
+            take(unit, report)
+            if report.out_of_time or time.monotonic() >= deadline:
+                return BUDGET_USED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return ALL_MEASURED
 
 
 def _expected(stored: Run, options: argparse.Namespace) -> frozenset[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from gate_power.counts import Count
 from gate_power.neighbour import busy
+from gate_power.ours import passed
 from gate_power.repository import make
 from harness.compare.evidence import is_exact
 from harness.model import Gated
@@ -125,7 +126,7 @@ def count(calls: Sequence[Call]) -> Counted:
         len(calls),
         Count.where(call.status == 1 for call in calls),
         Count.where(call.status == 0 for call in calls),
-        {outcome: Count.where(one.outcome is outcome for one in every) for outcome in Gated},
+        {outcome: Count.where(passed(one.outcome) is outcome for one in every) for outcome in Gated},
         sum(one.units for one in every) / len(every),
         wall / len(calls),
         wall / len(every),
