@@ -36,8 +36,9 @@ from harness.run import gate as module
 from harness.run import pair as pairing
 from harness.run.before import Before
 from harness.run.candidate import Candidate
-from harness.run.gate import Asked, effort_for, gate, in_time
+from harness.run.gate import Asked, gate
 from harness.run.gate_command import ACCEPTABLE
+from harness.run.gate_effort import effort_for, in_time
 from harness.run.pair import Introduction, Pair, Side, Standing
 from harness.run.profiled import worst
 from harness.run.roll_call import CrewError

@@ -17,20 +17,8 @@ import pytest
 from scipy import stats as scipy_stats
 
 from harness.compare.evidence import Unit, evidence
-from harness.compare.gate import (
-    GateThresholds,
-    Ruling,
-    clear,
-    evenly_far,
-    levels,
-    needed,
-    noise,
-    outlook,
-    rule,
-    rule_exact,
-    rule_for,
-    status_of,
-)
+from harness.compare.gate import GateThresholds, Ruling, levels, rule, rule_exact, rule_for, status_of
+from harness.compare.outlook import clear, evenly_far, needed, noise, outlook
 from harness.model import BASELINE, Gated, GateVerdict, Measurement, Trial
 from harness.stats import quiet_ratio, trimmed_upper
 

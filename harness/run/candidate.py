@@ -6,18 +6,8 @@ from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass, field
 
 from harness.compare.evidence import evidence
-from harness.compare.gate import (
-    GateThresholds,
-    Ruling,
-    clear,
-    evenly_far,
-    levels,
-    noise,
-    outlook,
-    rule,
-    rule_exact,
-    rule_for,
-)
+from harness.compare.gate import GateThresholds, Ruling, levels, rule, rule_exact, rule_for
+from harness.compare.outlook import clear, evenly_far, noise, outlook
 from harness.compare.throttle import heat, remarks
 from harness.contest.agreement import Disagreement
 from harness.contest.duel import DuelEnded, Fought

@@ -19,7 +19,7 @@ from harness.contest.duel import duel
 from harness.model import Arm, Claim
 from harness.report.words import quantity
 from harness.run.candidate import EXACT, Candidate
-from harness.run.gate import effort_for
+from harness.run.gate_effort import effort_for
 from harness.run.pair import Pair, Side
 from harness.run.profiled import explain
 

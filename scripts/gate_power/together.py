@@ -23,7 +23,7 @@ from harness.loading.machine.cores import usable_cores
 from harness.model import Gated, GateVerdict
 from harness.run.candidate import HEAD, Candidate, judge
 from harness.run.crew import Crew
-from harness.run.gate import effort_for
+from harness.run.gate_effort import effort_for
 
 LIMIT = 1800.0
 """Seconds a call may take."""

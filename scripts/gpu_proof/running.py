@@ -13,8 +13,9 @@ from statistics import median
 
 from gpu_proof.findings import Part, Skipped
 from harness.compare.evidence import evidence
-from harness.compare.gate import GateThresholds, noise, rule_for
+from harness.compare.gate import GateThresholds, rule_for
 from harness.compare.judge import BAD, judge
+from harness.compare.outlook import noise
 from harness.model import BASELINE, Measurement, Outcome
 from harness.store import Run, load, run_folders
 
