@@ -145,7 +145,7 @@ def explained(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def gpu_proof(session: nox.Session) -> None:
-    """The proof on a GPU, in parts of at most ten minutes: the clock, the watch, ceilings, the gate, the claims."""
+    """The proof on a GPU: `first` and `second`, five minutes each, or parts of at most ten (`-- --help` lists them)."""
     session.install(*PINNED, "-e", LOADERS, "--group", "tests")
     session.run("python", "scripts/gpu_proof", *(session.posargs or ("all",)))
 

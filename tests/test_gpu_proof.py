@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+import tarfile
 from argparse import Namespace
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,13 +22,16 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from gate_power.live import Call, Decision
 from gpu_proof import __main__ as proof
-from gpu_proof import clocks, gating, running, watching
-from gpu_proof.findings import FAILED, SKIPPED, Part, Skipped, summary
+from gpu_proof import clocks, facts, gating, reaching, running, watching
+from gpu_proof.findings import FAILED, SKIPPED, Part, Skipped, cut_off, summary
 from gpu_proof.recording import record
 
 from harness import store
+from harness.benchmarks import read as read_claims
 from harness.clock import FakeClock
 from harness.model import BASELINE, Claim, Gated, Measurement, Trial
+from harness.probes.nvml import NvmlError
+from harness.run.ceilings import Found
 
 CPU = torch.device("cpu")
 
@@ -91,9 +99,12 @@ def decisions(*outcomes: Gated) -> Call:
 
 
 def test_what_the_gate_must_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Identical code: a hundred decisions and no alarm. 3 % more work: 95 % caught."""
-    quiet, alarmed = [Gated.UNCHANGED] * 100, [Gated.UNCHANGED] * 99 + [Gated.REGRESSED]
-    for given, missed in ((quiet, []), (alarmed, ["false alarms"]), (quiet[:50], ["decisions"])):
+    """Identical code: twenty decisions, half of them unchanged, and no alarm. 3 % more work: 95 % caught."""
+    quiet, alarmed = [Gated.UNCHANGED] * 24, [Gated.UNCHANGED] * 23 + [Gated.REGRESSED]
+    undecided = [Gated.INCONCLUSIVE] * 13 + [Gated.UNCHANGED] * 11
+    for given, missed in (
+        (quiet, []), (alarmed, ["false alarms"]), (quiet[:10], ["decisions"]), (undecided, ["called unchanged"]),
+    ):  # fmt: skip
         monkeypatch.setattr(gating, "_held", lambda *_, given=given, **__: decisions(*given))
         part = Part("gate-identical", "cuda")
         gating.gate_identical(part, "cuda", 1, 1)
@@ -106,14 +117,48 @@ def test_what_the_gate_must_reach(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [finding.name for finding in part.failures] == missed
 
 
+def test_the_short_gate_holds_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six decisions with 3 % more work, all of them caught, and six with the same code, none of which is an alarm."""
+    caught, quiet = [Gated.REGRESSED] * 6, [Gated.UNCHANGED] * 4 + [Gated.INCONCLUSIVE] * 2
+    for slower, same, missed in (
+        (caught, quiet, []),
+        (caught[:5] + quiet[:1], quiet, ["3 % more work caught"]),
+        (caught, quiet[:5] + caught[:1], ["false alarms with the same code"]),
+        ([], quiet, ["3 % more work caught"]),
+    ):
+        held: list[tuple[float, float]] = []
+
+        def hold(
+            device: str, seconds: float, copies: int, *, slowdown: float, slower: list[Gated] = slower,
+            same: list[Gated] = same, held: list[tuple[float, float]] = held, **_: object,
+        ) -> Call:  # fmt: skip
+            held.append((slowdown, seconds))
+            return replace(decisions(*(slower if slowdown else same)), status=int(slowdown > 0))
+
+        monkeypatch.setattr(gating, "_held", hold)
+        part = Part("gate", "cuda")
+        gating.gate(part, "cuda", 160)
+        assert [finding.name for finding in part.failures] == missed
+        assert held == [(0.03, pytest.approx(104.0)), (0.0, pytest.approx(100.0))]  # the first took 60 s
+
+
+def test_two_kinds_of_the_short_gate_wait_for_the_gpu() -> None:
+    """With a baseline and a variant each its kinds make six decisions."""
+    assert len(gating.QUICK) * 2 == 6
+    assert set(gating.GPU_BOUND) < set(gating.QUICK)
+    names: dict[str, object] = {}
+    exec(gating.work_of(gating.QUICK).format(steps=3), names)
+    assert list(names["KINDS"]) == list(gating.QUICK)  # type: ignore[call-overload]
+
+
 def test_the_work_under_test_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each kind of work gives the same shape every time, on whatever device there is."""
     names: dict[str, object] = {}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    exec(gating.WORK.format(steps=3), names)
+    exec(gating.work_of().format(steps=3), names)
     kinds = names["KINDS"]
     assert isinstance(kinds, dict)
-    assert len(kinds) == 10
+    assert len(kinds) == 12
     for kind in kinds:
         call = names["iteration"](kind)  # type: ignore[operator]
         assert call().shape == call().shape
@@ -207,3 +252,170 @@ def test_a_part_that_cannot_be_held_is_skipped(tmp_path: Path, part: str) -> Non
     assert document["status"] == SKIPPED
     assert document["reason"] in told.stdout
     assert f"## {part} (skipped" in (tmp_path / "summary.md").read_text()
+
+
+# --- the two commands -------------------------------------------------------------------------------------------------
+
+
+def options(folder: Path, **more: object) -> Namespace:
+    """What was typed."""
+    return Namespace(**{"folder": folder, "device": "cpu", "quick": True, "short": False, "select": [], **more})
+
+
+def test_the_commands_fit_into_twelve_minutes() -> None:
+    """Each part has a limit of its own, and both commands together end in time."""
+    assert sum(command.seconds for command in proof.COMMANDS.values()) <= 12 * 60
+    for command in proof.COMMANDS.values():
+        assert set(command.parts) <= set(proof.PARTS)
+        assert max(command.parts.values()) < command.seconds
+
+
+def test_a_command_holds_its_parts_and_packs_what_they_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that hangs is ended with all that it started, and keeps what it had found; the next one is held."""
+    script = tmp_path / "part.py"
+    script.write_text(
+        "import json, os, signal, sys\n"
+        "name, folder = sys.argv[1], sys.argv[2]\n"
+        "document = {'part': name, 'device': 'cpu', 'status': 'done', 'reason': '', 'seconds': 1.0,\n"
+        "            'findings': [{'name': 'found', 'value': 1, 'unit': '', 'goal': '', 'reached': None,\n"
+        "                          'skipped': '', 'detail': {}}]}\n"
+        "open(f'{folder}/{name}.json', 'w').write(json.dumps(document))\n"
+        "if name == 'clock':\n"
+        "    if not os.fork(): signal.pause()\n"
+        "    signal.pause()\n"
+    )
+    folder = tmp_path / "findings"
+    folder.mkdir()
+    monkeypatch.setattr(
+        proof, "_part_command", lambda name, given: [sys.executable, str(script), name, str(given.folder)]
+    )
+    command = proof.Command(60.0, {"clock": 3.0, "floor": 50.0, "traces": 0.0})
+    assert proof._command(command, options(folder)) == 1
+    clock, floor = (json.loads((folder / f"{name}.json").read_text()) for name in ("clock", "floor"))
+    assert (clock["status"], floor["status"]) == (FAILED, "done")
+    assert "not over after 3 s" in clock["reason"]
+    with tarfile.open(tmp_path / proof.ARCHIVE) as archive:
+        assert {"findings/clock.json", "findings/floor.json", "findings/summary.md"} <= set(archive.getnames())
+
+
+def test_findings_are_on_the_disk_at_once(tmp_path: Path) -> None:
+    """A part that is ended has kept what it found by then."""
+    part = Part("clock", "cuda", folder=tmp_path)
+    part.add("warm", 1.0, "x")
+    document = json.loads((tmp_path / "clock.json").read_text())
+    assert [finding["name"] for finding in document["findings"]] == ["warm"]
+    cut_off(tmp_path, "clock", "cuda", "out of time")
+    cut_off(tmp_path, "gate", "cuda", "no time left")
+    for name, kept in (("clock", 1), ("gate", 0)):
+        document = json.loads((tmp_path / f"{name}.json").read_text())
+        assert (document["status"], len(document["findings"])) == (FAILED, kept)
+
+
+def test_facts_end_none_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU nine are skipped and three are held; on one, a fact that raises is a missed goal."""
+    for name in ("_twice", "_jpeg", "_trace"):
+        monkeypatch.setattr(facts, name, lambda part, *_, name=name: part.add(name, 1.0))
+    part = Part("facts", "cpu")
+    facts.facts(part, tmp_path, CPU)
+    held = [finding.name for finding in part.findings if not finding.skipped]
+    assert held == ["machine", "_twice", "_jpeg", "_trace"]
+    assert len([finding for finding in part.findings if finding.skipped == "needs CUDA"]) == 9
+
+    def broken(*_: object) -> None:
+        raise ValueError("no such device\nsecond line")
+
+    for name in ("_share", "_by_uuid", "_readings", "_ticks", "_pinned", "_stopped", "_stated_step", "_cold",
+                 "_after_profile"):  # fmt: skip
+        monkeypatch.setattr(facts, name, broken)
+    part = Part("facts", "cuda")
+    facts.facts(part, tmp_path, torch.device("cuda", 0))
+    assert len(part.failures) == 9
+    assert part.failures[0].value == "ValueError: no such device"
+    assert part.findings[-1].name == "_trace"
+
+
+def test_the_short_bench_has_three_claims(tmp_path: Path) -> None:
+    """Of C2 only the products, and what the files share."""
+    folder = running.few_benchmarks(tmp_path / "few")
+    assert sorted(claim.name for claim in read_claims(folder).claims) == ["C2", "C4", "M1"]
+    assert '@pytest.mark.parametrize("work", ["gemm"])' in (folder / "arithmetic/bench_half_precision.py").read_text()
+    assert (folder / "conftest.py").exists()
+
+
+def test_only_files_with_gpu_tests_are_collected() -> None:
+    """The others import what a machine may lack: a browser's driver, a plotting library, nox."""
+    files = running.marked_files()
+    assert {"test_gpu.py", "test_ceilings.py", "test_probes.py"} <= {file.name for file in files}
+    lacking = {"bokeh", "selenium", "nox", "msgspec", "prefetch_generator"}
+    for file in files:
+        tree = ast.parse(file.read_text())
+        tops = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {getattr(node, "module", None) or alias.name for node in tops for alias in node.names}
+        assert not {name.partition(".")[0] for name in names} & lacking
+
+
+def test_the_way_of_the_proof_needs_nothing_that_a_plain_machine_lacks() -> None:
+    """Every module of the two commands can be imported without nox, msgspec, bokeh, selenium or DALI."""
+    code = f"""
+import sys
+sys.path[:0] = [{str(ROOT / "scripts")!r}, {str(ROOT)!r}]
+for name in ("nox", "msgspec", "bokeh", "selenium", "prefetch_generator", "nvidia.dali"):
+    sys.modules[name] = None
+from gpu_proof import __main__, clocks, facts, gating, reaching, running, tracing, watching
+import harness.traces.summary, harness.report.telemetry, harness.__main__
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=ENVIRONMENT)
+
+
+def test_a_warning_is_a_miss_only_where_a_ceiling_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else the measuring process says of itself is told, and is no goal."""
+    warnings = ("no ceiling of launches: RuntimeError: boom", "ceilings beside others: not kept")
+    monkeypatch.setattr(reaching, "measured", lambda *_: Found((), "", {}, warnings))
+    part = Part("ceilings", "cpu")
+    reaching.ceilings(part, tmp_path, "cpu")
+    assert [finding.name for finding in part.failures] == [warnings[0]]
+    assert any(finding.name == warnings[1] for finding in part.findings)
+
+
+def test_large_products_may_be_further_apart() -> None:
+    """They run into the power limit, which lowers the clock in a long burst more than in a short one."""
+    part = Part("clock", "cuda")
+    clocks._compared(part, "product of 8192", [1.02e-3] * 3, [1e-3] * 3, clocks.POWER_LIMITED)
+    clocks._compared(part, "copy", [1.02e-3] * 3, [1e-3] * 3)
+    assert [finding.reached for finding in part.findings] == [True, False]
+
+
+def test_triton_that_cannot_be_used_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it raises at its first use: without a C compiler it cannot make its helper."""
+    monkeypatch.setattr(clocks, "_cache", lambda: (_ for _ in ()).throw(RuntimeError("Failed to find C compiler.")))
+    part = Part("clock", "cuda")
+    assert clocks._cold_rival(part, torch.device("cuda", 0)) is None
+    assert "Failed to find C compiler" in part.findings[0].skipped
+
+
+def test_another_process_must_be_named_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof's own context would be found by any run: it is the planted process that the run must name."""
+    for named in (7, 8):
+        seen = SimpleNamespace(when="before", pid=named, name="python")
+        run = SimpleNamespace(telemetry=SimpleNamespace(strangers=(seen,)))
+        monkeypatch.setattr(watching, "_child", lambda *_: nullcontext(SimpleNamespace(pid=7)))
+        monkeypatch.setattr(watching, "harness", lambda *_: 0)
+        monkeypatch.setattr(watching, "latest", lambda _, run=run: run)
+        part = Part("watching", "cuda")
+        watching._stranger(part, tmp_path)
+        assert part.findings[0].reached is (named == 7)
+
+
+def test_the_other_process_is_looked_for_before_this_one_is_on_the_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing has opened the GPU when the run beside the planted process begins."""
+    order: list[str] = []
+    monkeypatch.setattr(watching, "_stranger", lambda *_: order.append("stranger"))
+    monkeypatch.setattr(watching, "_cost", lambda *_, **__: order.append("cost"))
+    monkeypatch.setattr(watching, "cuda_uuid", lambda _: order.append("context") or "GPU-1")
+    monkeypatch.setattr(watching, "chosen", lambda _: torch.device("cuda", 0))
+    monkeypatch.setattr(watching, "nvml", lambda: (_ for _ in ()).throw(NvmlError("no driver")))
+    monkeypatch.setattr(watching, "_frames", lambda *_: None)
+    watching.watching(Part("watching", "cuda"), tmp_path, "cuda", quick=True)
+    assert order == ["stranger", "cost", "context"]

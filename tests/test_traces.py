@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -31,11 +32,20 @@ def parts(found: TraceSummary) -> dict[str, float]:
     return {name: round(getattr(found, f"{name}_seconds") / US, 3) for name in names}
 
 
+@pytest.fixture(params=["msgspec", "the standard library"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What reads the JSON: where msgspec is not installed, the standard library."""
+    if request.param != "msgspec":
+        monkeypatch.setitem(sys.modules, "msgspec", None)
+    return str(request.param)
+
+
 # --- the summary ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["trace.json", "trace.json.gz"])
 @pytest.mark.parametrize("offset", [0.0, 4.2e12])
+@pytest.mark.usefixtures("library")
 def test_the_worked_example(tmp_path: Path, name: str, offset: float) -> None:
     """Every part of a GPU's thousand microseconds is what was worked out by hand, wherever the clock stood."""
     found = summarise(chrome.written(tmp_path, chrome.WORKED_EXAMPLE, name, offset))
@@ -261,7 +271,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("form", ["pretty", "tight", "array"])
-@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.usefixtures("small_pieces", "library")
 def test_pieces_never_cut_an_event(tmp_path: Path, form: str) -> None:
     """However the file is laid out and whatever names contain, every event is read once and whole."""
     events = [chrome.operator(HOSTILE[n % len(HOSTILE)], n, n + 1) for n in range(200)]
@@ -328,6 +338,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         (gzip.compress(chrome.document(chrome.WORKED_EXAMPLE))[:-40], "damaged"),
     ],
 )
+@pytest.mark.usefixtures("library")
 def test_what_is_no_trace_is_one_clear_error(tmp_path: Path, content: bytes, says: str) -> None:
     """Malformed, torn and foreign files are refused in one sentence that names the file."""
     path = tmp_path / "strange.json"

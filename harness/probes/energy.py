@@ -43,7 +43,7 @@ def joules(
             return float(session.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
 
         settle()
-        step, before, start = _steps(read, now)
+        step, before, start = counter_steps(read, now)
         least, calls = max(LEAST_SECONDS, STEPS * step), 0
         ahead = 1
         while (begin := now()) - start < least:
@@ -58,7 +58,7 @@ def joules(
         return (read() - before) / calls, source
 
 
-def _steps(read: Callable[[], float], now: Callable[[], float]) -> tuple[float, float, float]:
+def counter_steps(read: Callable[[], float], now: Callable[[], float]) -> tuple[float, float, float]:
     """The length of the counter's steps, and its value and the moment when it had just moved. Raises NvmlError."""
     moments, values = [now()], [read()]
     while (step := tick(moments, values)) is None:

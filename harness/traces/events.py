@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.traces.chunks import MOST_BYTES, NotJson, Pieces, TraceError
+from harness.traces.chunks import MOST_BYTES, Pieces, TraceError
+from harness.traces.decoding import decoders
 from harness.traces.intervals import Times
 
 MOST_EVENTS = 20_000_000
@@ -97,58 +98,13 @@ class Events:
 
 def read(path: Path, most_bytes: int = MOST_BYTES, most_events: int = MOST_EVENTS) -> Events:
     """The events of a Chrome trace, gzip or not. Raises TraceError naming the file, for what is larger, too."""
-    decode, check = _decoders(path)
+    decode, check = decoders(path)
     table = _Table()
     for events in Pieces(path, decode, check, most_bytes):
         table.add(events)
         if table.count > most_events:
             raise TraceError(f"{path} has more than the {most_events:,} events that are read: trace fewer iterations")
     return table.events()
-
-
-def _decoders(path: Path) -> tuple[Callable[[bytes], Sequence[Any]], Callable[[bytes], object]]:
-    try:
-        import msgspec
-    except ImportError as error:
-        raise TraceError(f"{path} is not summarised: msgspec is not installed; pip install msgspec") from error
-
-    # Fields of other types than these are an error; fields of other names are skipped without being decoded.
-    whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-    arguments = msgspec.defstruct(
-        "Arguments", [("correlation", whole | None, None), ("device", int | str | None, None)], gc=False
-    )
-    event = msgspec.defstruct(
-        "Event",
-        [
-            ("ph", str, ""),
-            ("cat", str | None, None),
-            ("name", str, ""),
-            ("pid", int | float | str | None, None),
-            ("tid", int | float | str | None, None),
-            ("ts", float | None, None),
-            ("dur", float | None, None),
-            ("args", arguments | None, None),
-        ],
-        gc=False,
-    )
-    events = msgspec.json.Decoder(list[event])  # type: ignore[valid-type]
-    anything = msgspec.json.Decoder()
-
-    def decode(what: bytes) -> Sequence[Any]:
-        try:
-            return events.decode(what)
-        except msgspec.ValidationError as error:
-            raise TraceError(f"{path} is no trace as torch writes them: {error}") from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise NotJson from error
-
-    def check(what: bytes) -> object:
-        try:
-            return anything.decode(what)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise NotJson from error
-
-    return decode, check
 
 
 class _Table:

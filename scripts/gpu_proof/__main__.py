@@ -1,30 +1,57 @@
-"""Hold the proof on a GPU, in parts of at most ten minutes; all of them take at most twenty-five.
+"""Hold the proof on a GPU: in two commands of five minutes each, or in parts of at most ten.
 
-python scripts/gpu_proof all                     every part, each in a process of its own
+python scripts/gpu_proof first                   facts, clock, traces, ceilings, the watch: five and a half minutes
+python scripts/gpu_proof second                  the gate and a short bench: five minutes
+python scripts/gpu_proof all                     every part at its full length, each in a process of its own
 python scripts/gpu_proof clock ceilings          these
-python scripts/gpu_proof all --device cpu --quick    a rehearsal: what needs CUDA is skipped, and says so
+python scripts/gpu_proof first --device cpu --quick    a rehearsal: what needs CUDA is skipped, and says so
 
-What is found goes to a folder: a JSON file for each part, and ``summary.md`` with all of them.
+What is found goes to a folder: a JSON file for each part, and ``summary.md`` with all of them. The two commands pack
+all that the folder holds by then into ``gpu-proof.tar.gz`` beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
+import tarfile
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 # A folder that is run has its own modules on the path, not the package that they are in, nor the harness beside it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gpu_proof.findings import DONE, FAILED, SKIPPED, Part, Skipped, summary
+from gpu_proof.findings import DONE, FAILED, SKIPPED, Part, Skipped, cut_off, summary
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Hold = Callable[[Part, argparse.Namespace], None]
+
+
+def _facts(part: Part, options: argparse.Namespace) -> None:
+    from gpu_proof.facts import facts
+    from harness.device import chosen
+
+    facts(part, options.folder, chosen(options.device))
+
+
+def _gate(part: Part, options: argparse.Namespace) -> None:
+    from gpu_proof.gating import gate
+
+    gate(part, options.device, 100 if options.quick else 160)
+
+
+def _bench_few(part: Part, options: argparse.Namespace) -> None:
+    from gpu_proof.running import bench_few
+
+    bench_few(part, options.folder, options.device, 40 if options.quick else 110)
 
 
 def _bench(part: Part, options: argparse.Namespace) -> None:
@@ -49,7 +76,7 @@ def _clock(part: Part, options: argparse.Namespace) -> None:
 def _watching(part: Part, options: argparse.Namespace) -> None:
     from gpu_proof.watching import watching
 
-    watching(part, options.folder, options.device, quick=options.quick)
+    watching(part, options.folder, options.device, quick=options.quick or options.short)
 
 
 def _traces(part: Part, options: argparse.Namespace) -> None:
@@ -67,7 +94,7 @@ def _ceilings(part: Part, options: argparse.Namespace) -> None:
 def _identical(part: Part, options: argparse.Namespace) -> None:
     from gpu_proof.gating import gate_identical
 
-    gate_identical(part, options.device, 60 if options.quick else 300, 1 if options.quick else 5)
+    gate_identical(part, options.device, 60 if options.quick else 300, 1)
 
 
 def _slower(part: Part, options: argparse.Namespace) -> None:
@@ -83,16 +110,36 @@ def _floor(part: Part, options: argparse.Namespace) -> None:
 
 
 PARTS: Mapping[str, tuple[Hold, str]] = {
+    "facts": (_facts, "what nobody can look up without a GPU (1 min)"),
     "bench": (_bench, "the whole bench: every claim decided or explained (8 min)"),
     "tests": (_tests, "the suite's own GPU tests (2 min)"),
     "clock": (_clock, "the clock against triton's and torch's own (2 min)"),
     "watching": (_watching, "NVML against nvidia-smi, energy, the watch's cost, a foreign process (3 min)"),
     "traces": (_traces, "the summary of a trace against HolisticTraceAnalysis (1 min)"),
     "ceilings": (_ceilings, "ceilings against what is known of the card (1 min)"),
-    "gate-identical": (_identical, "identical code: no false alarm in a hundred decisions (5 min)"),
+    "gate": (_gate, "six decisions: 3 % more work caught, the same code left alone (3 min)"),
+    "bench-few": (_bench_few, "three claims that a GPU decides: C4, M1, the products of C2 (2 min)"),
+    "gate-identical": (_identical, "identical code: no false alarm, half of it called unchanged (5 min)"),
     "gate-slower": (_slower, "3 % more work, really done: caught (4 min)"),
     "floor": (_floor, "the noise floor of every claim, from the bench's run (no time)"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Parts to hold within so many seconds in all, each in no more than its own."""
+
+    seconds: float
+    parts: Mapping[str, float]
+
+
+COMMANDS = {
+    "first": Command(330.0, {"facts": 100.0, "clock": 90.0, "traces": 40.0, "ceilings": 70.0, "watching": 120.0}),
+    "second": Command(330.0, {"gate": 210.0, "bench-few": 150.0}),
+}
+"""Together twelve minutes; whatever hangs takes no more than its part."""
+
+ARCHIVE = "gpu-proof.tar.gz"
 
 
 def main() -> int:
@@ -101,16 +148,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=f"{__doc__}\nparts:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="+", choices=[*PARTS, "all"], metavar="PART", help="all, or some of those above")
+    parser.add_argument(
+        "parts",
+        nargs="+",
+        choices=[*COMMANDS, *PARTS, "all"],
+        metavar="PART",
+        help="first, second, all, or some of those above",
+    )
     parser.add_argument("--folder", type=Path, default=Path("results/gpu-proof"), help="where the findings go")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--quick", action="store_true", help="a rehearsal: shorter, and fewer decisions")
+    parser.add_argument("--short", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--select", action="append", default=[], metavar="NAME", help="bench: only these claims")
     options = parser.parse_args()
     # Kineto would print lines about every profile; it reads its level when torch is imported.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     options.folder = options.folder.resolve()
+    commands = [name for name in COMMANDS if name in options.parts]
+    if commands:
+        return max(_command(COMMANDS[name], options) for name in commands)
     wanted = [name for name in PARTS if name in options.parts or "all" in options.parts]
     if len(wanted) > 1:
         return _one_by_one(wanted, options)
@@ -118,13 +175,63 @@ def main() -> int:
     return _hold(wanted[0], options)
 
 
+def _command(command: Command, options: argparse.Namespace) -> int:
+    """Hold its parts one after the other while time is left; what was found by then is packed, whatever happens."""
+    options.short = True
+    end = time.monotonic() + command.seconds
+    status = 0
+    try:
+        for name, limit in command.parts.items():
+            left = end - time.monotonic()
+            held = _in_time(name, min(limit, left), options) if left > 0 else _cut_off(name, options, "no time left")
+            status = max(status, held)
+    finally:
+        packed(options.folder)
+    return status
+
+
+def _in_time(name: str, seconds: float, options: argparse.Namespace) -> int:
+    """A part in a process of its own, which is ended with all that it started when its time is over."""
+    with subprocess.Popen(_part_command(name, options), start_new_session=True) as process:
+        try:
+            return abs(process.wait(seconds))
+        except subprocess.TimeoutExpired:
+            return _cut_off(name, options, f"not over after {seconds:.0f} s")
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _cut_off(name: str, options: argparse.Namespace, reason: str) -> int:
+    """Say of a part that did not come to its end what kept it; what it found by then is kept."""
+    print(f"{name}: {reason}", flush=True)
+    cut_off(options.folder, name, options.device, reason)
+    summary(options.folder, list(PARTS))
+    return 1
+
+
+def packed(folder: Path) -> Path:
+    """Pack a folder into an archive beside it, which is there when it is whole."""
+    path, draft = folder.parent / ARCHIVE, folder.parent / f"{ARCHIVE}.part"
+    with tarfile.open(draft, "w:gz") as archive:
+        archive.add(folder, folder.name)
+    draft.replace(path)
+    print(f"packed: {path}", flush=True)
+    return path
+
+
+def _part_command(name: str, options: argparse.Namespace) -> list[str]:
+    """How to hold one part in a process of its own: one's CUDA context would be a foreign process to the next."""
+    words = [name, "--folder", str(options.folder), "--device", options.device]
+    words += [f"--{flag}" for flag in ("quick", "short") if getattr(options, flag)]
+    for chosen in options.select:
+        words += ["--select", chosen]
+    return [sys.executable, str(Path(__file__).parent), *words]
+
+
 def _one_by_one(wanted: list[str], options: argparse.Namespace) -> int:
-    """Each in a process of its own: one part's CUDA context would be a foreign process to the next."""
-    common = ["--folder", str(options.folder), "--device", options.device, *(["--quick"] if options.quick else [])]
-    for name in options.select:
-        common += ["--select", name]
-    folder = str(Path(__file__).parent)
-    statuses = [subprocess.run([sys.executable, folder, name, *common], check=False).returncode for name in wanted]
+    """Each in a process of its own."""
+    statuses = [subprocess.run(_part_command(name, options), check=False).returncode for name in wanted]
     return max(map(abs, statuses))
 
 
@@ -137,7 +244,8 @@ def _device(name: str) -> str:
 
 
 def _hold(name: str, options: argparse.Namespace) -> int:
-    part = Part(name, options.device)
+    part = Part(name, options.device, folder=options.folder)
+    part.save(options.folder)  # what an earlier proof found is no finding of this one
     print(f"{name} on {options.device}", flush=True)
     try:
         PARTS[name][0](part, options)

@@ -29,12 +29,15 @@ class Finding:
     goal: str = ""
     reached: bool | None = None
     skipped: str = ""
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Any = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Part:
-    """A part of the proof with what it found; ``seconds`` is what it took."""
+    """A part of the proof with what it found; ``seconds`` is what it took.
+
+    Where it has a ``folder`` each finding is saved there at once: a part that is cut off has kept what it found.
+    """
 
     name: str
     device: str
@@ -42,6 +45,7 @@ class Part:
     reason: str = ""
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
+    folder: Path | None = None
     _start: float = field(default_factory=time.monotonic)
 
     def add(self, name: str, value: float | str | None = None, unit: str = "", **more: Any) -> Finding:
@@ -50,6 +54,8 @@ class Part:
         self.findings.append(found)
         self.seconds = time.monotonic() - self._start
         print(f"  {line(found)}", flush=True)
+        if self.folder is not None:
+            self.save(self.folder)
         return found
 
     def skip(self, name: str, reason: str) -> None:
@@ -76,6 +82,16 @@ class Part:
         }
         path.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
         return path
+
+
+def cut_off(folder: Path, name: str, device: str, reason: str) -> Path:
+    """Mark a part as failed for that reason; what it had saved by then stays."""
+    path = folder / f"{name}.json"
+    if not path.exists():
+        return Part(name, device, FAILED, reason).save(folder)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**document, "status": FAILED, "reason": reason}, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 def line(finding: Finding) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -21,6 +23,7 @@ from harness.store import Run, load, run_folders
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = "runs"
+MARK = re.compile(r"pytest\.mark\.gpu\b")
 CUT_OFF = 90.0
 """Seconds beyond its budget after which a command is ended."""
 
@@ -59,6 +62,10 @@ def bench(part: Part, folder: Path, device: str, seconds: float, select: Sequenc
     for name in select:
         words += ["--select", name]
     status = harness(words, seconds + CUT_OFF, folder / "bench.txt")
+    _judged(part, folder, status)
+
+
+def _judged(part: Part, folder: Path, status: int) -> None:
     part.add("exit status", str(status), goal="0", reached=status == 0)
     run = latest(folder)
     verdicts = judge(run)
@@ -74,6 +81,35 @@ def bench(part: Part, folder: Path, device: str, seconds: float, select: Sequenc
             part.add(name, str(verdict.outcome), detail={"reason": verdict.reason})
     part.add("how it ended", run.ended or "it never said so", reached=bool(run.ended), goal="it ends by itself")
     part.add("saved in", str(run.folder))
+
+
+def bench_few(part: Part, folder: Path, device: str, seconds: float) -> None:
+    """Hold a run of three claims that are bound by a GPU in different ways, of C2 the products alone."""
+    chosen = few_benchmarks(folder / "benchmarks")
+    status = harness(
+        ["bench", "--device", device, "--budget", f"{seconds:.0f}s", "--results", str(folder / RUNS),
+         "--benchmarks", str(chosen)],
+        seconds + 30, folder / "bench.txt",
+    )  # fmt: skip
+    _judged(part, folder, status)
+
+
+FEW = {"arithmetic/bench_bmm.py": "", "memory/bench_inplace.py": "", "arithmetic/bench_half_precision.py": "gemm"}
+"""Files of the short run, and the only ``work`` of it that is measured; nothing: all."""
+
+
+def few_benchmarks(folder: Path) -> Path:
+    """Copy those files, with what they share, into a new folder. Raises ValueError where one is not as expected."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("conftest.py", *FEW):
+        text = (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
+        if FEW.get(name):
+            text, changed = re.subn(r'parametrize\("work", \[.*?\]\)', f'parametrize("work", ["{FEW[name]}"])', text)
+            if changed != 1:
+                raise ValueError(f"{name} has no parameter called work")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
 
 
 def latest(folder: Path) -> Run:
@@ -115,6 +151,11 @@ def noise_of(run: Run) -> dict[str, list[tuple[float, float]]]:
     return dict(found)
 
 
+def marked_files(tests: Path = ROOT / "tests") -> list[Path]:
+    """The test files that have tests for a GPU: others may import what this machine lacks."""
+    return sorted(path for path in tests.glob("test_*.py") if MARK.search(path.read_text(encoding="utf-8")))
+
+
 def gpu_tests(part: Part, folder: Path, device: str, seconds: float) -> None:
     """``pytest -m gpu`` on this machine."""
     if device != "cuda":
@@ -122,7 +163,8 @@ def gpu_tests(part: Part, folder: Path, device: str, seconds: float) -> None:
     if missing := [name for name in ("pytest_timeout", "hypothesis") if find_spec(name) is None]:
         raise Skipped(f"the tests need {' and '.join(missing)}: pip install pytest-timeout hypothesis")
     log = folder / "gpu_tests.txt"
-    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider", str(ROOT / "tests")]
+    files = [str(path) for path in marked_files()]
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider", *files]
     status = _logged(command, seconds, log)
     lines = log.read_text(errors="replace").strip().splitlines() or [""]
     part.add("pytest -m gpu", lines[-1], goal="exit status 0", reached=status == 0, detail={"status": status})

@@ -59,6 +59,9 @@ QUERY = {
 
 def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
     """Every check that this machine can hold."""
+    if device == "cuda":
+        # Before this process has a context of its own: a run would rightly find that it is not alone.
+        _stranger(part, folder)
     _cost(part, device, pairs=8 if quick else PAIRS)
     if device != "cuda":
         for name in ("NVML against nvidia-smi", "energy against power", "a stranger on the GPU", "clock events"):
@@ -82,7 +85,6 @@ def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
     except NvmlError as error:
         part.add("NVML", str(error), goal="it answers", reached=False)
     _frames(part, folder)
-    _stranger(part, folder)
 
 
 def _cost(part: Part, device: str, pairs: int) -> None:
@@ -266,8 +268,9 @@ def _stranger(part: Part, folder: Path) -> None:
         pid = other.pid
     run = latest(folder / "beside-a-stranger")
     told: Any = getattr(run.telemetry, "strangers", ())
+    named = any(seen.pid == pid for seen in told)
     found = ", ".join(sorted({f"{seen.when}: {seen.pid} {seen.name}".strip() for seen in told}))
     part.add(
-        "a stranger on the GPU", found or "not seen", goal="it is named, or its memory is", reached=bool(told),
+        "a stranger on the GPU", found or "not seen", goal=f"process {pid} is named", reached=named,
         detail={"pid": pid, "status": status},
     )  # fmt: skip
