@@ -231,9 +231,9 @@ def _write() -> None:
                 module = importlib.import_module(prefix)
             except ImportError:
                 continue
-            # Flags of torch.backends are properties of the module's class.
-            both = {*dir(module), *dir(type(module))}
-            held[prefix] = sorted(each for each in both if not each.startswith("__"))
+            # Those of torch.backends hold flags as properties of their class, and functions in a module inside.
+            every = {*dir(module), *dir(type(module)), *dir(getattr(module, "m", None))}
+            held[prefix] = sorted(each for each in every if not each.startswith("__"))
     OLDEST.write_text(json.dumps(dict(sorted(held.items())), separators=(",", ":")) + "\n", encoding="utf-8")
 
 
