@@ -544,6 +544,8 @@ def test_what_the_roll_call_missed_is_recorded(folder: Path, play: Callable[...,
         SB: "no module named nothing (invocation 0)",
     }
     assert [v.case for v in screen.fallen][:3] == [f"{B}[x]", f"{B}[y]", SB]
+    (where,) = [note for note in screen.notes if "whole tracebacks are in" in note]
+    assert where.endswith("process-*.log")
     assert screen.planned == (1, 1)
     assert one.asked
 

@@ -74,6 +74,8 @@ def test_a_misspelt_fixture(tmp_path: Path) -> None:
     """It is one line with its place and the fixtures of a similar name."""
     text = "import pytest\n@pytest.fixture\ndef images(): pass\n\ndef test_x(imagse):\n    pass\n"
     assert reasons(tmp_path, text) == ["test_it.py:5: fixture 'imagse' not found; near it: images"]
+    (found,) = reasons(tmp_path, "def test_x(zzzzzz):\n    pass\n", "test_that.py")
+    assert found.startswith("test_that.py:1: fixture 'zzzzzz' not found; there are ") and " device, " in found
 
 
 SCOPES = """

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 import pytest
 
 from harness.contest.failure import located
-from harness.logs import informative
+from harness.logs import LONGEST, informative
 
 _AVAILABLE = "available fixtures:"
 
@@ -32,4 +32,5 @@ def _no_fixture(error: pytest.FixtureLookupError) -> str:
     place = f"{str(told.filename).rpartition('/')[2]}:{told.firstlineno + 1}"
     names = next((line.removeprefix(_AVAILABLE) for line in more if line.startswith(_AVAILABLE)), "")
     near = get_close_matches(str(told.argname), [name.strip() for name in names.split(",")])
-    return f"{place}: {first}" + (f"; near it: {', '.join(near)}" if near else "")
+    others = f"near it: {', '.join(near)}" if near else f"there are{names}"
+    return f"{place}: {first}; {others}"[:LONGEST]

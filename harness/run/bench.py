@@ -19,6 +19,7 @@ from harness.model import (
     INTERRUPTED,
     SCHEMA,
     Claim,
+    Outcome,
     Verdict,
     benchmark_of,
 )
@@ -108,6 +109,7 @@ class _Bench:
         self._last = start + settings.seconds * (1 + GRACE)
         self._width = width
         self._invocation = 0
+        self._pointed = False
         self._traces = Traces(traced, surprises=self._profile.asides)
         self._schedule = Schedule([], units=1, solo=False)
         self._watch = Watch(folder, settings.watch, note=screen.note)
@@ -243,7 +245,7 @@ class _Bench:
             store.write_measurement(writer, measurement)
             schedule = Schedule([Standing(measurement.case, self._claim_of(measurement.case), ())], units=1, solo=False)
             fallen += schedule.add([measurement])
-        self._screen.decided(fallen)
+        self._decided(fallen)
 
     def _invocation_of(self, crew: Crew, step: Measure, compute: int) -> Report:
         standings = {case: self._schedule.standings[case] for case, _ in step.cases}
@@ -288,7 +290,14 @@ class _Bench:
         if report.unfinished is not None:
             store.write_measurement(writer, report.unfinished)
             found.append(report.unfinished)
-        self._screen.decided(self._schedule.add(found))
+        self._decided(self._schedule.add(found))
+
+    def _decided(self, verdicts: list[Verdict]) -> None:
+        """Show them; with the first that failed, where its traceback stands: its reason is one line of that."""
+        self._screen.decided(verdicts)
+        if not self._pointed and any(verdict.outcome is Outcome.FAILED for verdict in verdicts):
+            self._pointed = True
+            self._screen.note(f"of what failed, whole tracebacks are in {self._folder / 'process-*.log'}")
 
     def _learn(self, step: Measure | Trace | Solo | Count, report: Report, seconds: float) -> None:
         """Estimates for the schedule: what starting a process costs, what a solo pass costs."""
