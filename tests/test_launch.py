@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from living import ROOT
+from living import ENVIRONMENT, ROOT
 
 from harness import launch
 from harness.launch import BACK_VARIABLE, FRONT_VARIABLE, LaunchError, check_interpreter, lend, measuring_environment
@@ -179,3 +179,19 @@ def test_no_process_starts_without_a_benchmark(tmp_path: Path) -> None:
     """pytest would take the working folder, and import the user's tests."""
     with pytest.raises(ValueError, match="no benchmark of"):
         launch.pytest_command(sys.executable, tmp_path, [])
+
+
+def test_the_working_folder_has_a_package_that_we_import(tmp_path: Path) -> None:
+    """``python -m harness`` leaves the working folder, which Python puts in front, out of its path."""
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich" / "__init__.py").write_text("raise RuntimeError('the wrong one')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "runs"],
+        env=ENVIRONMENT,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "the wrong one" not in done.stderr
+    assert done.returncode == 0, done.stderr
