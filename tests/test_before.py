@@ -130,6 +130,25 @@ def test_what_head_drops_from_its_file_is_missing() -> None:
     assert found == {ONE: Gated.INCONCLUSIVE, TWO: Gated.MISSING}
 
 
+@pytest.mark.parametrize(
+    ("before", "outcome"),
+    [(SAME, Gated.SKIPPED), (None, Gated.SKIPPED), (changed(calls(one=(BASELINE,))), Gated.MISSING)],
+)
+def test_a_file_that_head_skips_as_a_whole(before: Before | None, outcome: Gated) -> None:
+    """Skipped on both sides it stands in nobody's way, unless base's own revision, under its own file, runs it."""
+
+    class Skipped:
+        """A pair of which neither side comes past the top of the file."""
+
+        cases: ClassVar[dict[Arm, list[str]]] = {arm: [] for arm in Arm}
+        collected: ClassVar[dict[Arm, Collected]] = {arm: Collected(skipped={"a.py": "no such package"}) for arm in Arm}
+
+    roster = Roster([CLAIM], GateThresholds(), selftest=False)
+    roster.knows(before)
+    roster.call(Skipped())  # type: ignore[arg-type]
+    assert [(verdict.case, verdict.outcome) for verdict in roster.verdicts()] == [(FUNCTION, outcome)]
+
+
 def written(folder: Path, files: dict[str, str]) -> Path:
     """A folder of benchmarks."""
     folder.mkdir()

@@ -47,9 +47,13 @@ class Roster:
             if any(benchmark_of(case) == function for case in cases):
                 continue
             status, reason = pair.collected[Arm.HEAD].why_absent(claim.path) or (Status.FAILED, "it has no case")
-            # Skipped as a whole on both sides, or it would have cases on one.
-            outcome = Gated.SKIPPED if status is Status.SKIPPED else Gated.FAILED
-            self._fates.append(fate(function, claim, "", outcome, f"head: {reason}"))
+            if status is not Status.SKIPPED:
+                known = Gated.FAILED, f"head: {reason}"
+            elif self._before is not None and self._before.cases(function):
+                known = Gated.MISSING, f"head skips what base runs: {reason}"
+            else:  # as a whole on both sides, or it would have cases on one
+                known = Gated.SKIPPED, f"head: {reason}"
+            self._fates.append(fate(function, claim, "", *known))
         self._call_before({benchmark_of(case) for case in cases}, set(cases))
         self._all = [case for case in cases if benchmark_of(case) in self._by_function]
 
