@@ -350,8 +350,14 @@ def test_a_real_backend_builds_without_isolation(
 
 
 def test_measuring_processes_start_in_an_arm(plain: Repo, tmp_path: Path) -> None:
-    """Our pytest collects benchmarks in both arms; one that imports what base lacks is an error there."""
-    plain.write({"parcel/new.py": "", "benchmarks/bench_x.py": "import parcel.new\ndef bench_x(contest): ...\n"})
+    """Our pytest collects benchmarks in both arms; one that imports what base lacks is an error there.
+
+    That holds where a conftest.py puts the repository in front of the path; what lies beside a benchmark is found, too.
+    """
+    text = "from common import SIZE\nimport parcel.new\ndef bench_x(contest): ...\n"
+    plain.write(
+        {"parcel/new.py": "", "conftest.py": "", "benchmarks/common.py": "SIZE = 1\n", "benchmarks/bench_x.py": text}
+    )
     with Workshop() as made:
         base, head = prepare(made, plain)
         root = plain.folder / "benchmarks"
