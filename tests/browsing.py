@@ -49,6 +49,8 @@ def chromium(profile: Path) -> Any:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(service=Service(DRIVER), options=options)
+    browser.set_script_timeout(PATIENCE)
+    browser.set_page_load_timeout(PATIENCE)
     browser.get("about:blank")  # the browser's own first page is not to be going on when the first one of ours is shown
     for kind in ("browser", "performance"):
         browser.get_log(kind)

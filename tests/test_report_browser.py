@@ -55,35 +55,26 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page.html"
 
 
-@pytest.fixture(scope="module")
-def opened(browser: Any, full: Path) -> Any:
-    """The browser with that page, all figures drawn."""
-    requests(browser)  # those of the browser's own first page
+@pytest.fixture
+def page(browser: Any, full: Path) -> Any:
+    """The browser with that page, all figures drawn, as it is when it is opened: whatever other tests did to it."""
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    complaints(browser), requests(browser)  # those of other pages
     return show(browser, full)
 
 
-@pytest.fixture
-def page(opened: Any, full: Path) -> Any:
-    """The same page for a test, reset."""
-    if opened.current_url != full.as_uri():
-        show(opened, full)
-    opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    opened.execute_script("document.querySelector('.controls .reset').click(); window.scrollTo(0, 0)")
-    return opened
-
-
-def test_it_draws_and_asks_nobody(opened: Any, full: Path) -> None:
+def test_it_draws_and_asks_nobody(page: Any, full: Path) -> None:
     """Tab reaches the way past the head first; every figure has something in it; nothing but the file was fetched."""
-    opened.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
-    assert opened.switch_to.active_element.text == "Skip to the report"
-    names = opened.execute_script("return [...document.querySelectorAll('.drawing')].map((each) => each.id)")
+    page.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    assert page.switch_to.active_element.text == "Skip to the report"
+    names = page.execute_script("return [...document.querySelectorAll('.drawing')].map((each) => each.id)")
     assert len(names) == 7
     for name in (names[0], names[-1]):
-        colours = picture(opened, name).getcolors(2**24) or []
+        colours = picture(page, name).getcolors(2**24) or []
         assert len(colours) > 20, name
-    assert complaints(opened) == []
-    assert {*requests(opened)} <= {full.as_uri()}
-    assert opened.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)") == []
+    assert complaints(page) == []
+    assert {*requests(page)} <= {full.as_uri()}
+    assert page.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)") == []
 
 
 def test_columns_sort_both_ways_and_back(page: Any) -> None:
