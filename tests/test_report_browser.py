@@ -60,7 +60,10 @@ def page(browser: Any, full: Path) -> Any:
     """The browser with that page, all figures drawn, as it is when it is opened: whatever other tests did to it."""
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     complaints(browser), requests(browser)  # those of other pages
-    return show(browser, full)
+    show(browser, full)
+    if browser.execute_script("const kept = localStorage.length; localStorage.clear(); return kept"):
+        show(browser, full)  # without the theme that was chosen
+    return browser
 
 
 def test_it_draws_and_asks_nobody(page: Any, full: Path) -> None:
