@@ -89,8 +89,12 @@ def outlook(found: Sequence[Unit], by: Rule, thresholds: GateThresholds, *, load
     target = thresholds.loader_target if loader else thresholds.target
     resolves = noise(found, by, thresholds.tolerated)
     larger = max(2 * target, resolves[1] if resolves else 0.0)
-    option = "--loader-target" if loader else "--target"
     about = f"about {units}" if units < FOREVER else f"more than {FOREVER}"
-    return (
-        f"needs {about} units here, and {most} are the most: a quieter machine, or {option} {math.ceil(100 * larger)}%"
-    )
+    said = f"needs {about} units here, and {most} are the most: a quieter machine"
+    if larger > LARGEST_TARGET:
+        return said
+    return f"{said}, or {'--loader-target' if loader else '--target'} {math.ceil(100 * larger)}%"
+
+
+LARGEST_TARGET = 0.5
+"""The largest target that is advised: a gate that lets more pass than this guards nothing."""
