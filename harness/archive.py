@@ -227,7 +227,7 @@ def kinds(known: Sequence[Entry]) -> str:
 
 def no_runs(results: Path, known: Sequence[Entry]) -> str:
     """What is said where no run can be shown: what there is besides, and how to make one."""
-    there = f"; there are only {kinds(known)} ({advised('runs')} lists them)" if known else ""
+    there = f"; there is nothing but {kinds(known)} ({advised('runs')} lists them)" if known else ""
     return f"no runs in {results} that measured anything{there}; make one with: {advised('bench')}"
 
 

@@ -131,7 +131,7 @@ def check_interpreter(python: str, needed: Sequence[str] = ()) -> str:
     try:
         version, has_torch, executable = json.loads(_said(python, _PROBE))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise LaunchError(f"--python {python} is no Python that starts: {error}") from error
+        raise LaunchError(f"--python {python} is no Python that starts: {_why(error)}") from error
     if tuple(version) < (3, 11):
         raise LaunchError(f"--python {python} is Python {version[0]}.{version[1]}; measuring needs 3.11 or later")
     if not has_torch:
@@ -140,11 +140,27 @@ def check_interpreter(python: str, needed: Sequence[str] = ()) -> str:
         try:
             absent = [str(name) for name in json.loads(_said(python, _ABSENT, *needed))]
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            raise LaunchError(f"--python {python} cannot be asked for its modules: {error}") from error
+            raise LaunchError(f"--python {python} cannot be asked for its modules: {_why(error)}") from error
         if absent:
             names = ", ".join(_DISTRIBUTIONS.get(name, name) for name in absent)
             raise LaunchError(f"--python {python} has no {names}; install it there, or name another interpreter")
     return str(executable)
+
+
+def _why(error: Exception) -> str:
+    """What went wrong with an interpreter, without the program that it was given."""
+    match error:
+        case subprocess.CalledProcessError():
+            printed = str(error.stderr or "").strip().splitlines()
+            last = f": {printed[-1]}" if printed else ""
+            return f"it ended with status {error.returncode}{last}"
+        case subprocess.TimeoutExpired():
+            return f"it gave no answer in {error.timeout:g} s"
+        case OSError():
+            return error.strerror or str(error)
+        case ValueError():
+            return "what it prints is not what a Python would"
+    return str(error)
 
 
 _DISTRIBUTIONS = {"PIL": "Pillow"}

@@ -73,6 +73,7 @@ def save(
     started: str = "2026-01-02T03:04:05+00:00",
     command: Sequence[str] = ("bench",),
     planned: Sequence[str] = (),
+    ended: str = ALL_DECIDED,
     **facts: Any,
 ) -> Path:
     """A run in a folder of its own."""
@@ -88,7 +89,7 @@ def save(
     for measurement in given:
         write_measurement(inner, measurement)
     inner.close()
-    writer.write("end", why=ALL_DECIDED)
+    writer.write("end", why=ended)
     writer.close()
     return folder
 

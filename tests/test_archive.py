@@ -92,7 +92,7 @@ def test_no_runs_says_what_there_is(tmp_path: Path) -> None:
     for day in (1, 2):
         open_gate(tmp_path / f"2026-03-0{day}_10-00-00", [ONE], base="old", head="new").close()
     with pytest.raises(
-        StoreError, match=r"no runs in .*; there are only 2 gates \(.* runs lists them\); make one with"
+        StoreError, match=r"no runs in .*; there is nothing but 2 gates \(.* runs lists them\); make one with"
     ):
         find("latest", tmp_path)
 

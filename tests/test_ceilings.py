@@ -285,6 +285,14 @@ def test_what_was_measured_beside_others_is_not_kept(
     assert kept(QUESTION, found.environment) is None
 
 
+def test_measuring_ends_with_its_limit(process: Callable[..., None]) -> None:
+    """A machine that is too busy for it costs a run no more than a part of its time; the command is named."""
+    process("measures")
+    with pytest.raises(CeilingsError, match=r"more than their 15 % of the run's time.*ceilings"):
+        measured(QUESTION, limit=0.0)
+    assert kept(QUESTION, {"machine_id": "m1", "gpus": []}) is None
+
+
 def test_a_cache_that_cannot_be_written_costs_nothing_else(
     process: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

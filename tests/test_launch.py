@@ -46,7 +46,8 @@ def test_the_probe_imports_no_torch() -> None:
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("exit 1", "is no Python that starts"),
+        ("exit 1", "is no Python that starts: it ended with status 1"),
+        ("echo no such option >&2; exit 2", "is no Python that starts: it ended with status 2: no such option"),
         ("echo hello", "is no Python that starts"),
         ("echo '[[3,12]]'", "is no Python that starts"),
         ("echo '[[3, 10], true, \"x\"]'", "is Python 3.10; measuring needs 3.11"),

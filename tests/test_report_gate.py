@@ -407,6 +407,16 @@ def test_a_claim_under_two_headings_names_its_metrics() -> None:
     assert lines[-1] == "2 regressed (1 slower, 1 more memory), 1 improved (faster), 1 unchanged; exit 1"
 
 
+def test_bytes_that_hardly_changed_are_shown_as_bytes() -> None:
+    """A kilobyte that becomes two hundred is unchanged, and "+19900 %" beside that word reads as a contradiction."""
+    small: dict[str, Any] = {"metric": "peak_bytes", "low": None, "high": None}
+    told = result(
+        verdict(Gated.UNCHANGED, ratio=200.0, base=1024.0, head=204800.0, **small),
+        verdict(Gated.UNCHANGED, "a.py::b[2]", ratio=0.5, base=4096.0, head=2048.0, **small),
+    )
+    assert "M1  peak memory  2, up to 199 KiB more, up to 2.00 KiB less" in shown(told, 120).splitlines()
+
+
 def test_unchanged_rows_on_request() -> None:
     """With `every`, unchanged and skipped benchmarks have lines of their own."""
     lines = shown(SMALL, 160, every=True).splitlines()

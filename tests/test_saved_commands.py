@@ -97,6 +97,15 @@ def test_a_run_that_measured_nothing_is_no_success(
     assert why in err
 
 
+def test_a_run_whose_budget_was_too_short_says_so(tmp_path: Path, capsys: Captured) -> None:
+    """Beside what was skipped stands how much was not reached, and why the run ended."""
+    skipped = Measurement("bench_a1.py::bench_a1", "A1", 0, Status.SKIPPED, "needs a CUDA GPU")
+    planned = ("bench_a1.py::bench_a1", "bench_b2.py::bench_b2")
+    save(tmp_path / "short", [ONE, TWO], [skipped], planned=planned, ended="the time budget was used up")
+    assert show(tmp_path / "short", console()) == 3
+    assert "1 case skipped, 1 case not reached; the time budget was used up" in capsys.readouterr().err
+
+
 # --- compare ----------------------------------------------------------------------------------------------------------
 
 

@@ -433,6 +433,13 @@ def test_what_a_reader_must_know_is_said(tmp_path: Path, found: tuple[Series, ..
     assert all(word in told for word in words), told
 
 
+def test_load_without_known_cores_is_no_remark(tmp_path: Path) -> None:
+    """A run in which no process answered does not know its cores: its load is not set against one core."""
+    run = run_of(tmp_path, Telemetry(20.0, START, (series(HOST, "load", [30.0], START),)))
+    assert watch_remarks(run) == ()
+    assert "load 30.0 on 2 cores" in watch_remarks(replace(run, environment={"machine": {"usable_cores": 2}}))[0]
+
+
 def test_strangers_on_the_gpu_are_named(tmp_path: Path) -> None:
     """A run beside another process says so, with its name and memory; a stranger elsewhere is none of its business."""
     strangers = (

@@ -112,7 +112,17 @@ def _link(run: Run) -> Iterator[str]:
 
 
 def _host(run: Run) -> Iterator[str]:
-    cores = _cores(run)
+    if cores := _cores(run):
+        yield from _taken(run, cores)
+    during = _values(run, measuring=True).get(HOST, {})
+    waiting = {kind: _mean(during.get(f"pressure_{kind}", [0.0])) for kind in ("memory", "io")}
+    for kind, word in (("memory", "memory"), ("io", "input and output")):
+        if waiting[kind] > USED_BY_OTHERS:
+            yield f"tasks waited for {word} {_percent(waiting[kind])} of the time while cases were measured"
+
+
+def _taken(run: Run, cores: int) -> Iterator[str]:
+    """How much of the cores others took."""
     before = {
         each.quantity: each.values[0]
         for each in run.telemetry.series
@@ -130,10 +140,6 @@ def _host(run: Run) -> Iterator[str]:
     stolen = _mean(during.get("stolen_cores", [0.0]))
     if stolen > USED_BY_OTHERS * cores:
         yield f"the host of this virtual machine took {stolen:.1f} of {counted(cores, 'core')} away"
-    waiting = {kind: _mean(during.get(f"pressure_{kind}", [0.0])) for kind in ("memory", "io")}
-    for kind, word in (("memory", "memory"), ("io", "input and output")):
-        if waiting[kind] > USED_BY_OTHERS:
-            yield f"tasks waited for {word} {_percent(waiting[kind])} of the time while cases were measured"
 
 
 def _unseen(run: Run) -> Iterator[str]:
@@ -145,9 +151,10 @@ def _unseen(run: Run) -> Iterator[str]:
 
 
 def _cores(run: Run) -> int:
+    """The cores that the run could use; 0 where no process answered that knows them."""
     machine = run.environment.get("machine")
     told: Any = machine.get("usable_cores") if isinstance(machine, dict) else None
-    return told if isinstance(told, int) and told > 0 else 1
+    return told if isinstance(told, int) and told > 0 else 0
 
 
 def _values(run: Run, *, measuring: bool) -> dict[str, dict[str, list[float]]]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -97,10 +98,14 @@ def kept(question: Question, environment: Mapping[str, Any]) -> Found | None:
 
 
 def ceilings_of(
-    question: Question, environment: Mapping[str, Any], log: Path, tick: Callable[[], object] = lambda: None
+    question: Question,
+    environment: Mapping[str, Any],
+    log: Path,
+    tick: Callable[[], object] = lambda: None,
+    limit: float = inf,
 ) -> Found:
-    """What is kept for this environment, else measured now. Raises CeilingsError."""
-    return kept(question, environment) or measured(question, log, tick)
+    """What is kept for this environment, else measured now in at most ``limit`` seconds. Raises CeilingsError."""
+    return kept(question, environment) or measured(question, log, tick, limit=limit)
 
 
 def affordable(
@@ -114,6 +119,7 @@ def affordable(
 ) -> Found | None:
     """What is kept, else measured now if it takes no more than its share of a run's ``seconds``; notes say what is.
 
+    On a busy machine they may take longer than expected: they are given up when that share is over.
     None where there are no ceilings: a run without them is a run, too.
     """
     if kept(question, environment) is None:
@@ -126,7 +132,7 @@ def affordable(
             return None
         note(f"measuring this machine's ceilings, once for this environment: up to {cost:g} s")
     try:
-        found = ceilings_of(question, environment, log, tick)
+        found = ceilings_of(question, environment, log, tick, SHARE * seconds)
     except CeilingsError as error:
         note(f"no ceilings: {error}")
         return None
@@ -142,11 +148,14 @@ def measured(
     *,
     anew: bool = True,
     told: Callable[[Ceiling], object] = lambda _: None,
+    limit: float = inf,
 ) -> Found:
     """Start a process and let it measure; ``told`` hears each ceiling at once. Raises CeilingsError.
 
-    Unless ``anew``, what is kept for the environment of that process is taken instead.
+    Unless ``anew``, what is kept for the environment of that process is taken instead. All of it together takes at
+    most ``limit`` seconds, and about a second to end the process.
     """
+    until = time.monotonic() + limit
     with Guard() as guard:
         log = log or guard.folder / "ceilings.log"
         process = LiveProcess(
@@ -156,7 +165,7 @@ def measured(
             log=log,
         )
         try:
-            return _driven(process, question, tick, anew, told)
+            return _driven(process, question, tick, anew, told, until)
         except ChannelClosed:
             status = process.wait(10.0)
             status = process.end() if status is None else status
@@ -171,9 +180,10 @@ def _driven(
     tick: Callable[[], object],
     anew: bool,
     told: Callable[[Ceiling], object],
+    until: float,
 ) -> Found:
     process.channel.send(device=question.device, data=str(question.data) if question.data else None)
-    introduced = _hear(process, tick)
+    introduced = _hear(process, tick, until)
     if error := introduced.get("error") or introduced.get("unusable"):
         raise CeilingsError(error)
     environment = introduced["environment"]
@@ -183,7 +193,7 @@ def _driven(
     usage = Usage()
     ceilings: list[Ceiling] = []
     warnings: list[str] = []
-    while not (message := _hear(process, tick)).get("done"):
+    while not (message := _hear(process, tick, until)).get("done"):
         if "warning" in message:
             warnings.append(message["warning"])
         else:
@@ -199,13 +209,18 @@ def _driven(
     return found
 
 
-def _hear(process: LiveProcess, tick: Callable[[], object]) -> Message:
+def _hear(process: LiveProcess, tick: Callable[[], object], until: float) -> Message:
     limit = time.monotonic() + LIMIT
-    while (left := limit - time.monotonic()) > 0:
+    while (left := min(limit, until) - time.monotonic()) > 0:
         message = process.channel.receive(min(1.0, left))
         if message is not None:
             return message
         tick()
+    if until < limit:
+        raise CeilingsError(
+            f"measuring them took more than their {100 * SHARE:.0f} % of the run's time, which was too long; "
+            f"measure them once with {advised('ceilings')}"
+        )
     raise CeilingsError(f"nothing was measured in {LIMIT:g} s; its process was ended")
 
 

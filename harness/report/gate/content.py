@@ -11,7 +11,7 @@ from math import inf, isfinite, isnan
 from harness.model import ArmFacts, Comparison, Gated, GateResult, GateVerdict, Kind, metric
 from harness.plural import counted
 from harness.report.surroundings import differing
-from harness.report.words import better, duration, effect, inert, interval, step
+from harness.report.words import better, duration, effect, inert, interval, quantity, step
 
 NEVER_GREEN = (Gated.INCONCLUSIVE, Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT, Gated.MISSING)
 """Outcomes that could not be judged and so cannot pass."""
@@ -206,13 +206,24 @@ def briefly(told: Iterable[GateRow]) -> list[GateRow]:
 
 
 def spread(verdicts: Sequence[GateVerdict]) -> str:
-    """The smallest and the largest change: ``changes -0.8 to +1.1 %``; nothing where no verdict has a ratio."""
+    """The smallest and the largest change: ``changes -0.8 to +1.1 %``; nothing where no verdict has a ratio.
+
+    Bytes are shown as such, ``up to 4.00 KiB more``: what is unchanged because it is small may be a large share.
+    """
     ratios = [ratio for verdict in verdicts if (ratio := _ratio(verdict)) is not None and 0 < ratio < inf]
     if not ratios:
         return ""
     if all(metric(verdict.metric).kind is Kind.EXACT for verdict in verdicts) and set(ratios) == {1.0}:
         return "equal"
+    if all(metric(verdict.metric).unit == "B" for verdict in verdicts):
+        return _bytes(verdicts)
     return f"changes {interval(Comparison('seconds', 0, 1.0, min(ratios), max(ratios)))}"
+
+
+def _bytes(verdicts: Sequence[GateVerdict]) -> str:
+    changes = [each.head - each.base for each in verdicts if each.base is not None and each.head is not None]
+    ends = ((max(changes, default=0.0), "more"), (-min(changes, default=0.0), "less"))
+    return ", ".join(f"up to {quantity(most, 'B')} {word}" for most, word in ends if isfinite(most) and most > 0)
 
 
 def _row(verdict: GateVerdict) -> GateRow:

@@ -174,8 +174,12 @@ def _why_empty(run: Run) -> str:
     if run.ended.startswith("stopped: "):
         return run.ended
     if run.measurements:
-        counts = Counter(measurement.status for measurement in run.measurements)
-        return ", ".join(f"{counted(count, 'case')} {status}" for status, count in counts.items())
+        counts = Counter(str(measurement.status) for measurement in run.measurements)
+        reached = {measurement.case for measurement in run.measurements}
+        if missed := len({*run.planned} - reached):
+            counts["not reached"] = missed
+        why = ", ".join(f"{counted(count, 'case')} {status}" for status, count in counts.items())
+        return f"{why}; {run.ended}" if missed and run.ended else why
     if not run.planned:
         return f"no case was planned; {advised('list --cases')} says what there is"
     return "the run was stopped before the first one; start it again"
