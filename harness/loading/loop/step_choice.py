@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 import time
 import traceback
@@ -16,10 +15,7 @@ from torch import Tensor, nn
 
 from harness.loading.images.folder import DataError
 from harness.loading.loop.epoch import Step
-
-NETWORKS = ("resnet18", "resnet50")
-FORMS = "none, a time such as 20ms, resnet18, resnet50, or module:function of yours"
-
+from harness.loading.loop.step_forms import step_form
 
 CYCLES = 10_000_000
 """Cycles of one reading: five milliseconds at full clock."""
@@ -34,17 +30,15 @@ def step_from(text: str, device: torch.device, classes: int) -> Step | None:
     ``module:function`` is imported with the working folder on the path and called with images and labels on the device;
     a class is made first, with the device if it takes one. Raises DataError.
     """
-    if text == "none":
-        return None
-    if text in NETWORKS:
-        return Training(text, device, classes)
-    if match := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text):
-        seconds = float(match[1]) / (1000 if match[2] == "ms" else 1)
-        return _busy(seconds, device) if device.type == "cuda" else _elsewhere(seconds)
-    module, colon, name = text.partition(":")
-    if not (colon and module and name):
-        raise DataError(f"--step {text!r} is no step: write {FORMS}")
-    return _own(module, name, device)
+    try:
+        form = step_form(text)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    if form.network:
+        return Training(form.network, device, classes)
+    if form.seconds is not None:
+        return _busy(form.seconds, device) if device.type == "cuda" else _elsewhere(form.seconds)
+    return _own(form.module, form.function, device) if form.module else None
 
 
 def _elsewhere(seconds: float) -> Step:

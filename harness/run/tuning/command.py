@@ -22,6 +22,7 @@ from harness.invoked import advised
 from harness.launch import LaunchError
 from harness.loading.images import recipe
 from harness.loading.images.folder import DataError, Oddities, check_folder, oddities
+from harness.loading.loop.step_forms import step_form
 from harness.loading.machine.cores import usable_cores, worker_counts
 from harness.loading.machine.limits import this_machine, worker_cap
 from harness.model import LOADER_KINDS, Certainty, LeftOut, Setting, Tuned
@@ -193,6 +194,10 @@ def _asked(options: argparse.Namespace, start: float) -> Asked:
     kinds = tuple(word for part in options.kinds for word in part.split(",") if word)
     if unknown := [kind for kind in kinds if kind not in LOADER_KINDS]:
         raise UsageError(f"--kinds {','.join(unknown)}: there are {', '.join(LOADER_KINDS)}")
+    try:
+        step_form(options.step)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     python = launch.check_interpreter(options.python, NEEDED) if options.python else sys.executable
     margin = share(options.margin) if options.margin else RaceRule().margin
     return Asked(

@@ -1,0 +1,33 @@
+"""How a step is written on the command line; reading it needs no torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+NETWORKS = ("resnet18", "resnet50")
+FORMS = "none, a time such as 20ms, resnet18, resnet50, or module:function of yours"
+
+
+@dataclass(frozen=True, slots=True)
+class StepForm:
+    """What was written: a network's name, a time in ``seconds``, or a ``function`` of a ``module``; else no step."""
+
+    network: str = ""
+    seconds: float | None = None
+    module: str = ""
+    function: str = ""
+
+
+def step_form(text: str) -> StepForm:
+    """Read what was written. Raises ValueError with the forms that there are."""
+    if text == "none":
+        return StepForm()
+    if text in NETWORKS:
+        return StepForm(network=text)
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text):
+        return StepForm(seconds=float(match[1]) / (1000 if match[2] == "ms" else 1))
+    module, _, function = text.partition(":")
+    if not (module and function):
+        raise ValueError(f"--step {text!r} is no step: write {FORMS}")
+    return StepForm(module=module, function=function)
