@@ -396,6 +396,9 @@ def test_the_command_says_what_is_wrong(
     assert ceilings_command.hold(options(data=tmp_path / "none")) == 2
     monkeypatch.setattr(ceilings_command, "measured", lambda *_, **__: Found((), "now", {}))
     assert ceilings_command.hold(options()) == 3
+    capsys.readouterr()
+    assert ceilings_command.hold(options(json=tmp_path / "none" / "out.json")) == 2
+    assert "out.json: No such file or directory; name another file with --json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,9 @@ def test_a_run_whose_budget_was_too_short_says_so(tmp_path: Path, capsys: Captur
     save(tmp_path / "short", [ONE, TWO], [skipped], planned=planned, ended="the time budget was used up")
     assert show(tmp_path / "short", console()) == 3
     assert "1 case skipped, 1 case not reached; the time budget was used up" in capsys.readouterr().err
+    save(tmp_path / "shorter", [ONE], [], planned=planned, ended="the time budget was used up")
+    assert show(tmp_path / "shorter", console()) == 3
+    assert "ended before its first measurement: the time budget was used up" in capsys.readouterr().err
 
 
 # --- compare ----------------------------------------------------------------------------------------------------------

@@ -38,7 +38,11 @@ def hold(options: argparse.Namespace) -> int:
             found = measured(Question(python, options.device, data, lent), anew=options.anew, told=progress)
         if options.json:
             content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
-            options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            try:
+                options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            except OSError as error:
+                complain(f"cannot write {options.json}: {error.strerror or error}; name another file with --json")
+                return TOOL_ERROR
     except (DataError, UsageError, LaunchError, CeilingsError, OSError) as error:
         complain(error)
         return TOOL_ERROR

@@ -182,4 +182,6 @@ def _why_empty(run: Run) -> str:
         return f"{why}; {run.ended}" if missed and run.ended else why
     if not run.planned:
         return f"no case was planned; {advised('list --cases')} says what there is"
+    if run.ended:
+        return f"the run ended before its first measurement: {run.ended}"
     return "the run was stopped before the first one; start it again"
