@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,10 +14,21 @@ _READ = 1 << 18
 """Bytes of a log that are looked through, from its end."""
 
 _MORE_LINES = 3
+_PACKAGE = Path(__file__).resolve().parent
+_SHIPPED = _PACKAGE / "claims_shipped"
+_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
+_PYTHON = re.compile(r"python3\.\d+t?")
+"""The folder of any interpreter's own modules: the process may have been another's."""
+
 _MARGIN = re.compile(r"(?:INTERNALERROR> |E {2,})\s*")
 _NAMED = re.compile(
     r"(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failed)\b(?::|$)|ERROR: |Fatal Python error: )"
 )
+_GOES_ON = re.compile(r"hookimpl definition: |Argument\(s\) ")
+"""How pluggy begins the further lines of what is wrong with a hook, whose first line only names it."""
+
+_BEGIN = "Traceback (most recent call last):"
+_FRAME = re.compile(r'\s*File "(?P<file>[^<"][^"]*)", line (?P<line>\d+), in ')
 _CONFTEST = re.compile(r"ImportError while loading conftest '.*'")
 _SUMMARY = re.compile(
     r"=+ .* =+|!+ .* !+|(?:\d+ \w+(?:, )?)+ in [\d.]+s.*|no tests ran in .*|(?:FAILED|ERROR|SKIPPED) \S+.*|[.FEsxX]+"
@@ -39,14 +51,34 @@ def last_words(log: Path, *, killed: bool = False) -> str:
         return plain[-1].strip()[:LONGEST]
     said = informative(plain[named:])
     conftest = next((match[0] for line in plain[:named] if (match := _CONFTEST.match(line))), "")
-    return f"{conftest}: {said}"[:LONGEST] if conftest else said
+    return f"{conftest or _place(plain[:named])}: {said}".removeprefix(": ")[:LONGEST]
+
+
+def _place(lines: Sequence[str]) -> str:
+    """The last line of the user's own in the traceback that ends ``lines``; empty where everything is a package's."""
+    begin = max((index for index, line in enumerate(lines) if line.strip() == _BEGIN), default=len(lines))
+    frames = [match for line in lines[begin:] if (match := _FRAME.match(line))]
+    own = [match for match in frames if is_theirs(match["file"])]
+    return f"{Path(own[-1]['file']).name}:{own[-1]['line']}" if own else ""
+
+
+def is_theirs(filename: str) -> bool:
+    """Whether a file is the user's own: it belongs to no package, not to Python and not to tipbench."""
+    if filename.startswith("<"):
+        return False
+    file = Path(filename)
+    if file.is_relative_to(_PACKAGE) and not file.is_relative_to(_SHIPPED):
+        return False
+    if file.is_relative_to(_LIBRARY) or {"site-packages", "dist-packages"} & set(file.parts):
+        return False
+    return not any(_PYTHON.fullmatch(part) for part in file.parts)
 
 
 def informative(lines: Sequence[str]) -> str:
     """The first line, and those that follow while it ends where an explanation only begins."""
     said, *more = [line.strip() for line in lines if line.strip()] or [""]
     for line in more[:_MORE_LINES]:
-        if not said.endswith((":", ",", "(")):
+        if not said.endswith((":", ",", "(")) and not _GOES_ON.match(line):
             break
         said = f"{said} {line}"
     return said.rstrip(":")[:LONGEST]

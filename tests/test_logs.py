@@ -14,7 +14,7 @@ benchmarks/conftest.py:1: in <module>
 E   ModuleNotFoundError: No module named 'no_such_package'
 """
 INTERNAL = """INTERNALERROR> Traceback (most recent call last):
-INTERNALERROR>   File "pluggy/_manager.py", line 492, in check_pending
+INTERNALERROR>   File "/env/lib/python3.11/site-packages/pluggy/_manager.py", line 492, in check_pending
 INTERNALERROR>     raise PluginValidationError(
 INTERNALERROR> pluggy._manager.PluginValidationError: unknown hook 'pytest_x' in plugin <module 'conftest' from '/c.py'>
 
@@ -25,6 +25,20 @@ TRACEBACK = """Traceback (most recent call last):
   File "<string>", line 3, in <module>
 ImportError: libcudart.so.12:
   cannot open shared object file
+"""
+HOOK = """pluggy._manager.PluginValidationError: Plugin '/c.py' for hook 'pytest_sessionstart'
+hookimpl definition: pytest_sessionstart(nonsense)
+Argument(s) {'nonsense'} are declared in the hookimpl but can not be found in the hookspec
+"""
+IN_A_HOOK = """INTERNALERROR> Traceback (most recent call last):
+INTERNALERROR>   File "/env/lib/python3.11/site-packages/pluggy/_callers.py", line 121, in _multicall
+INTERNALERROR>     res = hook_impl.function(*args)
+INTERNALERROR>   File "/repo/benchmarks/conftest.py", line 2, in pytest_collection_modifyitems
+INTERNALERROR>     raise ValueError("boom")
+INTERNALERROR>   File "/env/lib/python3.11/site-packages/other.py", line 7, in called
+INTERNALERROR> ValueError: boom
+
+no tests ran in 31.75s
 """
 FAILURES = """F                                                      [100%]
 =================================== FAILURES ===================================
@@ -42,6 +56,10 @@ FAILED bench_x.py::bench_x - RuntimeError: no room left
          " named 'no_such_package'"),
         (INTERNAL, "pluggy._manager.PluginValidationError: unknown hook 'pytest_x' in plugin <module 'conftest' from "
          "'/c.py'>"),
+        (HOOK, "pluggy._manager.PluginValidationError: Plugin '/c.py' for hook 'pytest_sessionstart' hookimpl "
+         "definition: pytest_sessionstart(nonsense) Argument(s) {'nonsense'} are declared in the hookimpl but can not "
+         "be found in the hookspec"),
+        (IN_A_HOOK, "conftest.py:2: ValueError: boom"),
         (USAGE, "ERROR: not found: /repo/benchmarks/bench_x.py"),
         (TRACEBACK, "ImportError: libcudart.so.12: cannot open shared object file"),
         (FAILURES, "RuntimeError: no room left"),

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sysconfig
 import traceback
 from pathlib import Path
 
-from harness.logs import LONGEST, informative, raised
+from harness.logs import LONGEST, informative, is_theirs, raised
 from harness.probes import shortage
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-_SHIPPED = _PACKAGE / "claims_shipped"
-_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 
 
 def failure(error: BaseException) -> str:
@@ -37,7 +32,7 @@ def located(error: BaseException) -> str:
         return str(short)
     place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
-        if _is_theirs(frame.f_code.co_filename):
+        if is_theirs(frame.f_code.co_filename):
             place = f"{Path(frame.f_code.co_filename).name}:{line}: "
     return f"{place}{failure(error)}"[:LONGEST]
 
@@ -46,12 +41,3 @@ def logged(error: BaseException) -> str:
     """`located`, of what nobody else reports: its whole traceback goes to the log of this process."""
     traceback.print_exception(error)
     return located(error)
-
-
-def _is_theirs(filename: str) -> bool:
-    if filename.startswith("<"):
-        return False
-    file = Path(filename)
-    if file.is_relative_to(_PACKAGE) and not file.is_relative_to(_SHIPPED):
-        return False
-    return not (file.is_relative_to(_LIBRARY) or {"site-packages", "dist-packages"} & set(file.parts))
