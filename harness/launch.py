@@ -129,7 +129,7 @@ def check_interpreter(python: str, needed: Sequence[str] = ()) -> str:
     ``needed`` are modules that it must have beside torch.
     """
     try:
-        version, has_torch, executable = json.loads(_said(python, _PROBE))
+        version, has_torch, executable = json.loads(printed(python, _PROBE))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise LaunchError(f"--python {python} is no Python that starts: {_why(error)}") from error
     if tuple(version) < (3, 11):
@@ -138,7 +138,7 @@ def check_interpreter(python: str, needed: Sequence[str] = ()) -> str:
         raise LaunchError(f"--python {python} has no torch; install it there, or name another interpreter")
     if needed:
         try:
-            absent = [str(name) for name in json.loads(_said(python, _ABSENT, *needed))]
+            absent = [str(name) for name in json.loads(printed(python, _ABSENT, *needed))]
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise LaunchError(f"--python {python} cannot be asked for its modules: {_why(error)}") from error
         if absent:
@@ -167,17 +167,22 @@ _DISTRIBUTIONS = {"PIL": "Pillow"}
 """What to install for a module, where it is not called the same."""
 
 
-def _said(python: str, script: str, *arguments: str) -> str:
+def printed(python: str, script: str, *arguments: str) -> str:
     """What an interpreter prints when it runs a script. Raises OSError and SubprocessError."""
-    return subprocess.run(
+    done = subprocess.run(
         [python, "-c", script, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=False,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONSAFEPATH": "1"},  # a folder called torch is no torch
-    ).stdout
+        env={**os.environ, "PYTHONSAFEPATH": "1"},  # a folder called torch is no torch, and a json.py is not json
+    )
+    if done.returncode:
+        # The whole script would stand in the way of what was wrong with it.
+        why = done.stderr.strip().rpartition("\n")[2]
+        raise subprocess.SubprocessError(f"it ended with {done.returncode}" + (f": {why}" if why else ""))
+    return done.stdout
 
 
 def lend(folder: Path) -> Path:

@@ -846,7 +846,7 @@ def test_uv_is_found_as_a_module_and_on_the_path(tmp_path: Path, monkeypatch: py
     program.unlink()
     assert build.uv() == []
     monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: name == "uv" or None)
-    assert build.uv() == [sys.executable, "-m", "uv"]
+    assert build.uv() == [sys.executable, "-P", "-m", "uv"]
 
 
 # --- interpreters and variables ---------------------------------------------------------------------------------------
@@ -901,6 +901,18 @@ def test_an_interpreter_that_says_nothing(tmp_path: Path) -> None:
     file.write_text("#!/bin/sh\necho '[]'\n")
     file.chmod(0o755)
     with pytest.raises(LaunchError, match="does not say where its packages are"):
+        interpreter._ask(str(file))
+
+
+def test_modules_where_one_stands_are_not_pythons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A json.py in the working folder is not taken for Python's own; of a failure its last line is shown."""
+    (tmp_path / "json.py").write_text("raise RuntimeError('not this one')\n")
+    monkeypatch.chdir(tmp_path)
+    assert interpreter._ask(sys.executable).version
+    file = tmp_path / "python"
+    file.write_text("#!/bin/sh\necho first >&2; echo last >&2; exit 3\n")
+    file.chmod(0o755)
+    with pytest.raises(LaunchError, match=r"does not say where its packages are: it ended with 3: last$"):
         interpreter._ask(str(file))
 
 

@@ -184,17 +184,18 @@ def test_a_repository_within_brings_what_it_does_not_ignore(repo: Repo, tmp_path
     ("sizes", "largest", "share"),
     [
         ({}, ".", 0),
-        ({"a": 10}, ".", 10),
+        ({"a": 10}, "a", 10),
+        ({"last.pt": 60, "data/a": 10, "data/b": 30}, "last.pt", 60),
         ({"data/a": 10, "data/b": 30}, "data", 40),
         ({"runs/checkpoints/1": 60, "runs/logs/1": 20, "notes": 10}, "runs/checkpoints", 60),
         ({"a/1": 30, "b/1": 30, "c/1": 30}, ".", 90),
     ],
 )
 def test_how_much_is_copied(repo: Repo, sizes: Mapping[str, int], largest: str, share: int) -> None:
-    """The bytes and files that git does not track are counted, and the innermost folder with most of them is named."""
+    """What git does not track is counted, and what has most of it is named: the innermost folder, or a file."""
     repo.write({name: "x" * size for name, size in sizes.items()} | {"parcel.py": "22", "ignored/x": "x" * 99})
     found = overlay.amount(repo.folder, Repository(repo.folder).changes())
-    assert found == overlay.Amount(sum(sizes.values()), len(sizes), PurePath(largest), share)
+    assert found == overlay.Amount(sum(sizes.values()), len(sizes), PurePath(largest), share, largest in sizes)
 
 
 def test_copies_share_their_blocks_where_that_works(
@@ -286,6 +287,10 @@ def test_how_much_is_said_before_copying(repo: Repo, tmp_path: Path, monkeypatch
     assert checked(repo, tmp_path, replace(stated, untracked_limit=2**24)) == [f"copying {told} for head"]
     (repo.folder / ".gitignore").write_text("runs/\n")
     assert checked(repo, tmp_path, stated) == []
+    with (repo.folder / "whole.pt").open("wb") as file:
+        file.truncate(2**24)
+    told = "16.0 MiB in 2 files that git does not track, 16.0 MiB of it in whole.pt"
+    assert checked(repo, tmp_path, stated) == [f"copying {told} for head"]
 
 
 def test_a_disk_that_is_too_small(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ print(json.dumps(found))
 def uv() -> list[str]:
     """The command of uv: the module that is installed here, or what is on PATH; nothing where there is none."""
     if importlib.util.find_spec("uv") is not None:
-        return [sys.executable, "-m", "uv"]
+        return [sys.executable, "-P", "-m", "uv"]
     found = shutil.which("uv")
     return [found] if found else []
 

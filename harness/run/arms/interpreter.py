@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.launch import LaunchError, check_interpreter
+from harness.launch import LaunchError, check_interpreter, printed
 from harness.model import Arm
 
 _ASK = """
@@ -68,9 +68,7 @@ def interpreter(named: str | None, arm: Arm) -> Interpreter:
 
 def _ask(python: str) -> Interpreter:
     try:
-        answer = subprocess.run(
-            [python, "-c", _ASK], capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL
-        ).stdout
+        answer = printed(python, _ASK)
         executable, prefix, version, sites, pip, compiled, markers = json.loads(answer)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise LaunchError(f"{python} does not say where its packages are: {error}") from error

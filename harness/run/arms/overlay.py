@@ -26,17 +26,20 @@ class Amount:
     """How much is to be copied: ``count`` files of ``size`` bytes; ``largest`` is the folder most of them are in.
 
     ``largest`` is relative to the top, and the top itself where no folder has most of them; ``share`` are its bytes.
+    A file at the top that has most of them stands for a folder: then ``single``.
     """
 
     size: int
     count: int
     largest: PurePath
     share: int
+    single: bool = False
 
 
 def amount(top: Path, changes: Iterable[Change]) -> Amount:
     """How much of the working tree git does not track: files that are new, and repositories within this one."""
     sizes: Counter[PurePath] = Counter()
+    singles: set[PurePath] = set()
     total = count = 0
     for change in changes:
         if not change.untracked:
@@ -45,7 +48,11 @@ def amount(top: Path, changes: Iterable[Change]) -> Amount:
             with suppress(OSError):  # gone meanwhile
                 size = (top / path).lstat().st_size
                 total, count = total + size, count + 1
-                for folder in PurePath(path).parents:
+                place = PurePath(path)
+                if len(place.parts) == 1:
+                    sizes[place] = size
+                    singles.add(place)
+                for folder in place.parents:
                     sizes[folder] += size
     largest = PurePath()
     while total and (inner := [one for one in sizes if one.parent == largest and one != largest]):
@@ -54,7 +61,7 @@ def amount(top: Path, changes: Iterable[Change]) -> Amount:
         if sizes[heaviest] <= total / 2:
             break
         largest = heaviest
-    return Amount(total, count, largest, sizes[largest])
+    return Amount(total, count, largest, sizes[largest], largest in singles)
 
 
 def files(top: Path, path: str) -> Iterator[str]:

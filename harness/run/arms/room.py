@@ -59,9 +59,11 @@ def check_room(
 
 def _told(untracked: Amount) -> str:
     files = f"{untracked.count} file" + ("s" if untracked.count != 1 else "")
-    most = f", {quantity(untracked.share, 'B')} of it in {untracked.largest}/" if untracked.largest.parts else ""
+    most = f", {quantity(untracked.share, 'B')} of it in {_example(untracked)}" if untracked.largest.parts else ""
     return f"{quantity(untracked.size, 'B')} in {files} that git does not track{most}"
 
 
 def _example(untracked: Amount) -> str:
-    return f"{untracked.largest}/" if untracked.largest.parts else "what is large"
+    if not untracked.largest.parts:
+        return "what is large"
+    return f"{untracked.largest}" if untracked.single else f"{untracked.largest}/"
