@@ -131,7 +131,7 @@ def check_interpreter(python: str, needed: Sequence[str] = ()) -> str:
     try:
         version, has_torch, executable = json.loads(printed(python, _PROBE))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise LaunchError(f"--python {python} is no Python that starts: {_why(error)}") from error
+        raise LaunchError(f"--python {python} is no Python that starts: {why_silent(error)}") from error
     if tuple(version) < (3, 11):
         raise LaunchError(f"--python {python} is Python {version[0]}.{version[1]}; measuring needs 3.11 or later")
     if not has_torch:
@@ -140,19 +140,19 @@ def check_interpreter(python: str, needed: Sequence[str] = ()) -> str:
         try:
             absent = [str(name) for name in json.loads(printed(python, _ABSENT, *needed))]
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            raise LaunchError(f"--python {python} cannot be asked for its modules: {_why(error)}") from error
+            raise LaunchError(f"--python {python} cannot be asked for its modules: {why_silent(error)}") from error
         if absent:
             names = ", ".join(_DISTRIBUTIONS.get(name, name) for name in absent)
             raise LaunchError(f"--python {python} has no {names}; install it there, or name another interpreter")
     return str(executable)
 
 
-def _why(error: Exception) -> str:
+def why_silent(error: Exception) -> str:
     """What went wrong with an interpreter, without the program that it was given."""
     match error:
         case subprocess.CalledProcessError():
-            printed = str(error.stderr or "").strip().splitlines()
-            last = f": {printed[-1]}" if printed else ""
+            lines = str(error.stderr or "").strip().splitlines()
+            last = f": {lines[-1]}" if lines else ""
             return f"it ended with status {error.returncode}{last}"
         case subprocess.TimeoutExpired():
             return f"it gave no answer in {error.timeout:g} s"
@@ -169,20 +169,15 @@ _DISTRIBUTIONS = {"PIL": "Pillow"}
 
 def printed(python: str, script: str, *arguments: str) -> str:
     """What an interpreter prints when it runs a script. Raises OSError and SubprocessError."""
-    done = subprocess.run(
+    return subprocess.run(
         [python, "-c", script, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
-        check=False,
+        check=True,
         stdin=subprocess.DEVNULL,
         env={**os.environ, "PYTHONSAFEPATH": "1"},  # a folder called torch is no torch, and a json.py is not json
-    )
-    if done.returncode:
-        # The whole script would stand in the way of what was wrong with it.
-        why = done.stderr.strip().rpartition("\n")[2]
-        raise subprocess.SubprocessError(f"it ended with {done.returncode}" + (f": {why}" if why else ""))
-    return done.stdout
+    ).stdout
 
 
 def lend(folder: Path) -> Path:

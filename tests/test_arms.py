@@ -912,7 +912,7 @@ def test_modules_where_one_stands_are_not_pythons(tmp_path: Path, monkeypatch: p
     file = tmp_path / "python"
     file.write_text("#!/bin/sh\necho first >&2; echo last >&2; exit 3\n")
     file.chmod(0o755)
-    with pytest.raises(LaunchError, match=r"does not say where its packages are: it ended with 3: last$"):
+    with pytest.raises(LaunchError, match=r"does not say where its packages are: it ended with status 3: last$"):
         interpreter._ask(str(file))
 
 

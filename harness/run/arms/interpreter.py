@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.launch import LaunchError, check_interpreter, printed
+from harness.launch import LaunchError, check_interpreter, printed, why_silent
 from harness.model import Arm
 
 _ASK = """
@@ -71,5 +71,5 @@ def _ask(python: str) -> Interpreter:
         answer = printed(python, _ASK)
         executable, prefix, version, sites, pip, compiled, markers = json.loads(answer)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise LaunchError(f"{python} does not say where its packages are: {error}") from error
+        raise LaunchError(f"{python} does not say where its packages are: {why_silent(error)}") from error
     return Interpreter(executable, prefix, ".".join(map(str, version)), tuple(sites), pip, compiled, markers)
