@@ -15,7 +15,7 @@ import pytest
 import torch
 from living import ENVIRONMENT
 
-from harness.model import other_parameters
+from harness.model import counted_parameters, other_parameters
 from harness.plugin.digests import digest_of, digests
 
 
@@ -127,7 +127,7 @@ def test_equal_in_another_process() -> None:
 def test_the_parameters_of_a_case() -> None:
     """Each parameter by its name; a case without any has none."""
     case: Any = SimpleNamespace(callspec=SimpleNamespace(params={"shape": (1, 2), "odd": object()}))
-    assert digests(case) == {"shape": digest_of((1, 2))}
+    assert digests(case) == {"shape": digest_of((1, 2)), "odd": ""}
     bare: Any = SimpleNamespace()
     assert digests(bare) == {}
 
@@ -136,4 +136,12 @@ def test_only_what_both_know_can_differ() -> None:
     """A parameter without a digest on one side is as good as the same."""
     assert other_parameters({"a": "1", "b": "2"}, {"a": "1", "c": "3"}) == ""
     assert other_parameters({}, {"a": "1"}) == ""
+    assert other_parameters({"a": "", "b": "2"}, {"a": "1", "b": ""}) == ""
     assert other_parameters({"a": "1", "b": "2"}, {"a": "9", "b": "8"}) == "a, b"
+
+
+def test_what_is_known_by_its_position_alone() -> None:
+    """An object that looks the same as any other has only its number in the case's name; an id tells more."""
+    assert counted_parameters("a.py::b[conf0-64]", {"conf": "", "size": "1"}) == "conf"
+    assert counted_parameters("a.py::b[small-64]", {"conf": "", "size": "1"}) == ""
+    assert counted_parameters("a.py::b[conf0]", {}) == ""  # an older record

@@ -155,6 +155,17 @@ def test_another_value_under_the_same_name_is_not_paired(tmp_path: Path, capsys:
     )
 
 
+def test_what_is_known_by_position_alone_is_not_paired(tmp_path: Path, capsys: Captured) -> None:
+    """Objects that look alike have the same names whatever they are: they are not compared, and an id is asked for."""
+    place = tmp_path / "results"
+    for number, quick in ((1, 1e-3), (2, 60e-3)):
+        after = with_digests(contests(ONE, "conf0", 7, salt=number, quick=quick), conf="")
+        save(place / str(number), [ONE], after, started=f"2026-01-0{number}")
+    status, out, _ = told(capsys, "compare", "1", "2", "--results", str(place))
+    assert status == 3
+    assert "known by their position alone: conf; give them an id" in " ".join(out.split())
+
+
 def test_every_form_has_the_same_numbers(results: Path, tmp_path: Path, capsys: Captured) -> None:
     """Terminal, Markdown, CSV, Parquet, JUnit and JSON of one comparison agree."""
     parquet = pytest.importorskip("pyarrow.parquet")

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from harness.compare.columns import Cell, Column, machine_of
 from harness.compare.evidence import troubles
-from harness.model import Work, benchmark_of, other_parameters, parameters
+from harness.model import Work, benchmark_of, counted_parameters, other_parameters, parameters
 from harness.store import Run
 
 _CLOSE = 1e-6
@@ -41,6 +41,10 @@ def hindrance(first: Cell, second: Cell, labels: tuple[str, str], *, loader: boo
         return f"other device: {kinds[0]} in {labels[0]}, {kinds[1]} in {labels[1]}"
     if names := other_parameters(first.digests(), second.digests()):
         return f"other parameters: {names} has another value in {labels[1]} than in {labels[0]}, under the same name"
+    for cell in (first, second):
+        if names := counted_parameters(cell.case, cell.digests()):
+            way = "give them an id (pytest.param(..., id=...)) or a __repr__"
+            return f"parameters known by their position alone: {names}; {way}"
     return _other_task(first, second, loader=loader)
 
 

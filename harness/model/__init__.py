@@ -39,6 +39,7 @@ from harness.model.measurement import (
     Status,
     Trial,
     benchmark_of,
+    counted_parameters,
     other_parameters,
     parameters,
 )
@@ -124,6 +125,7 @@ __all__ = [
     "Work",
     "benchmark_of",
     "clock_events",
+    "counted_parameters",
     "highest",
     "metric",
     "other_parameters",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -62,7 +63,7 @@ class Measurement:
     each block took place, from and to, in seconds of the machine's monotonic clock; older records have none.
     ``clock_events`` has a bit mask for each block: why a GPU's clocks were held back (ClockEvent). The measuring side
     leaves it empty: it follows from the telemetry. ``digests`` tell the values of the case's parameters from others, by
-    their names: its own name may only count them. Older records, and values without a stable form, have none.
+    their names: its own name may only count them. Values without a stable form have an empty one, older records none.
     """
 
     case: str
@@ -97,7 +98,17 @@ def benchmark_of(case: str) -> str:
 
 def other_parameters(one: Mapping[str, str], other: Mapping[str, str]) -> str:
     """The names of the parameters whose digests say that the values differ; empty if none does, as far as is known."""
-    return ", ".join(name for name, digest in one.items() if other.get(name, digest) != digest)
+    return ", ".join(name for name, digest in one.items() if digest and other.get(name) not in (None, "", digest))
+
+
+def counted_parameters(case: str, digests: Mapping[str, str]) -> str:
+    """The names of the parameters of which nothing is known but their position, which the case's name has."""
+    parts = parameters(case).split("-")
+    return ", ".join(
+        name
+        for name, digest in digests.items()
+        if not digest and any(re.fullmatch(rf"{re.escape(name)}\d+", part) for part in parts)
+    )
 
 
 def parameters(case: str) -> str:

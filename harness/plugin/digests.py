@@ -27,9 +27,9 @@ class _Unknown(Exception):
 
 
 def digests(item: pytest.Item) -> dict[str, str]:
-    """A digest of each parameter of a case, by name; none for a value that cannot be told from another."""
+    """A digest of each parameter of a case, by name; empty for a value that cannot be told from another."""
     stated: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
-    return {name: digest for name, value in stated.items() if (digest := digest_of(value))}
+    return {name: digest_of(value) for name, value in stated.items()}
 
 
 def digest_of(value: object) -> str:
