@@ -18,6 +18,7 @@ from harness.run import gate_command
 from harness.run.arms import NothingChanged, Prepared, Wanted, Workshop, check_packages, refuse_documents_alone
 from harness.run.arms.unchanged import is_document
 from harness.run.configuration import configuration
+from harness.run.settings import UsageError
 
 FILES = {
     "pyproject.toml": (
@@ -159,7 +160,7 @@ def test_its_status_is_what_was_asked_for(
     )  # fmt: skip
     options = argparse.Namespace(
         **given, base="main~1", base_env=[], head_env=[], select=[], accept=[], device="cpu", json=form, every=False,
-        results=tmp_path / "results", unchanged_ok=ok,
+        results=tmp_path / "results", unchanged_ok=ok, benchmarks=repo.folder / "benchmarks",
     )  # fmt: skip
     assert gate_command.hold(options, repo.folder / "benchmarks") == status
     out = capsys.readouterr().out.splitlines()
@@ -196,3 +197,13 @@ def test_annotations_name_files_as_the_repository_does(repo: Repo, tmp_path: Pat
     assert gate_command._from_repository(repo.folder / "sub" / "perf") == "sub/perf"
     (tmp_path / "elsewhere").mkdir()
     assert gate_command._from_repository(tmp_path / "elsewhere") == "elsewhere"
+
+
+def test_a_revision_is_one_of_the_repository_people_are_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no folder of benchmarks, those that come with the harness are not gated."""
+    shipped = Path(gate_command.__file__).resolve().parents[2] / "benchmarks"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"has no folder 'benchmarks'.*--benchmarks FOLDER"):
+        gate_command._check_repository(argparse.Namespace(base="HEAD", benchmarks=None), shipped)
+    gate_command._check_repository(argparse.Namespace(base="HEAD", benchmarks=shipped), shipped)
+    gate_command._check_repository(argparse.Namespace(base=None, benchmarks=None), shipped)

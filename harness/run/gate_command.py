@@ -80,6 +80,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
         from harness.run.stored import against_stored
 
         return against_stored(options, benchmarks, claims, settings.thresholds, _finish, accepted)
+    _check_repository(options, benchmarks)
     base = Wanted(options.base, options.base_python, variables_from(options.base_env, "--base-env"))
     head = Wanted(None, options.head_python, variables_from(options.head_env, "--head-env"))
     screen = output.console()
@@ -286,6 +287,16 @@ def _accepted(typed: Sequence[str]) -> frozenset[str]:
 
 ACCEPTABLE = {"memory": ("peak_bytes", "reserved_bytes"), "launches": ("launches",)}
 """Of what more may be accepted, and the metrics meant; for time there is a higher --target."""
+
+
+def _check_repository(options: argparse.Namespace, benchmarks: Path) -> None:
+    """A revision is one of the repository that people are in. Raises UsageError where the benchmarks are another's."""
+    here = Path.cwd()
+    if options.base is not None and options.benchmarks is None and not here.is_relative_to(_repository(benchmarks)):
+        raise UsageError(
+            f"--base {options.base}: {here} has no folder 'benchmarks', and those that come with tipbench are another "
+            "repository's; change into your repository, or name its benchmarks with --benchmarks FOLDER"
+        )
 
 
 def _repository(benchmarks: Path) -> Path:
