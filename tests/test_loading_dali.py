@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import psutil
@@ -211,3 +214,20 @@ def test_a_dynamic_loader_for_the_cpu_opens_no_gpu(
     with DynamicLoader(photographs, batch_size=2, threads=1, capture=capture) as loader:
         for _ in range(2):
             assert loader().ids.numel() == len(photographs)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_what_was_set_aside_stays_so(frozen: bool) -> None:
+    """The proxy hides what is there from its workers' collector, and leaves what its process set aside before."""
+    before = gc.get_freeze_count()
+    gc.unfreeze()
+    if frozen:
+        gc.freeze()
+    idle: Any = SimpleNamespace(_server=MagicMock())
+    try:
+        assert list(ProxyLoader._kept(idle, [])) == []
+        assert bool(gc.get_freeze_count()) is frozen
+    finally:
+        gc.unfreeze()
+        if before:
+            gc.freeze()

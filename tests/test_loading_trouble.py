@@ -220,8 +220,9 @@ def test_a_batch_that_breaks_off(number: str, said: str) -> None:
             way(loader)
 
 
-def test_a_broken_connection_of_nobodys_worker() -> None:
+def test_a_broken_connection_of_nobodys_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where all workers are well a broken connection is told as it is."""
+    monkeypatch.setattr("harness.loading.loop.loader.LAST_WAIT", 0.1)  # all of it is waited for: no worker ends
 
     def step(images: Tensor, labels: Tensor) -> None:
         raise ConnectionResetError(errno.ECONNRESET, "of the step's own")

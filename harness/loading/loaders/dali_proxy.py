@@ -92,11 +92,14 @@ class ProxyLoader(PlainLoader):
         # Workers are forked before the server's thread starts: a thread holding a lock does not survive a fork. Nor do
         # DALI's own threads: a worker that collected an earlier pipeline it inherited as garbage would crash.
         gc.collect()
+        frozen = gc.get_freeze_count()
         gc.freeze()
         try:
             iterator = iter(promised)
         finally:
-            gc.unfreeze()
+            # A process that has set its imports aside would look through all of them again at every collection.
+            if not frozen:
+                gc.unfreeze()
         self._server.start_thread()
         try:
             for batch in iterator:
