@@ -35,6 +35,8 @@ from harness.contest.weighing import Weigh
 from harness.model import BASELINE, Claim, Expect, Status, Trial, Work
 from harness.probes import ALLOCATOR, NoSnapshot
 
+pytestmark = pytest.mark.usefixtures("set_aside")
+
 NAMES = (BASELINE, "tip", "trick")
 STAGES = ("setting up", "first call", "warming up", "blocks")
 

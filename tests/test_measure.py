@@ -16,6 +16,8 @@ from harness.contest.measure import Terms, measure, seed_of
 from harness.contest.variant import Unavailable, as_variant
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
 
+pytestmark = pytest.mark.usefixtures("set_aside")
+
 CLAIM = Claim("X", "a tip", "x.py", "bench_x")
 CASE = "x.py::bench_x[small]"
 QUICK = Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=2, warmup_limit=0.0)

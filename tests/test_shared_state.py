@@ -17,6 +17,8 @@ from harness.contest.variant import as_variant
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
 from harness.plugin.fixture import Contest
 
+pytestmark = pytest.mark.usefixtures("set_aside")
+
 CLAIM = Claim("X", "a tip", "x.py", "bench_x")
 QUICK = Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=2, warmup_limit=0.0)
 SEEDS = range(12)
