@@ -92,13 +92,14 @@ class ProxyLoader(PlainLoader):
         # Workers are forked before the server's thread starts: a thread holding a lock does not survive a fork. Nor do
         # DALI's own threads: a worker that collected an earlier pipeline it inherited as garbage would crash.
         gc.collect()
-        frozen = gc.get_freeze_count()
+        # Python 3.12 counts what is immortal as frozen: few objects. A process that has set its imports aside has more
+        # there than elsewhere, and would look through all of them again at every collection.
+        set_aside = gc.get_freeze_count() > len(gc.get_objects())
         gc.freeze()
         try:
             iterator = iter(promised)
         finally:
-            # A process that has set its imports aside would look through all of them again at every collection.
-            if not frozen:
+            if not set_aside:
                 gc.unfreeze()
         self._server.start_thread()
         try:
