@@ -15,6 +15,20 @@ from harness import launch
 from harness.launch import BACK_VARIABLE, FRONT_VARIABLE, LaunchError, check_interpreter, lend, measuring_environment
 
 
+def collected(command: list[str], folder: Path) -> str:
+    """What a measuring process that is started in this folder says it collected."""
+    done = subprocess.run(
+        [*command, "--collect-only"],
+        env=measuring_environment(),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def interpreter(folder: Path, script: str) -> str:
     """An executable that stands in for a Python."""
     file = folder / "python"
@@ -85,16 +99,7 @@ def test_nothing_of_the_repository_reaches_into_a_measurement(tmp_path: Path, mo
     monkeypatch.setenv("PYTEST_ADDOPTS", "--nor-this")
     monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
     command = launch.pytest_command(sys.executable, tmp_path, [str(tmp_path / "bench_x.py")])
-    done = subprocess.run(
-        [*command, "--collect-only"],
-        env=measuring_environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "bench_x.py::bench_x" in done.stdout
+    assert "bench_x.py::bench_x" in collected(command, tmp_path)
     assert not (tmp_path / ".pytest_cache").exists()
 
 
@@ -107,16 +112,7 @@ def test_a_folder_may_be_called_anything(tmp_path: Path, name: str) -> None:
     (root / "conftest.py").write_text("open('here.txt').close()\n")
     (root / "-sub" / "bench_x.py").write_text("open('here.txt').close()\ndef bench_x(): pass\n")
     command = launch.pytest_command(sys.executable, root, [str(root / "-sub" / "bench_x.py")])
-    done = subprocess.run(
-        [*command, "--collect-only"],
-        env=measuring_environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "-sub/bench_x.py::bench_x" in done.stdout
+    assert "-sub/bench_x.py::bench_x" in collected(command, tmp_path)
 
 
 def test_the_case_that_runs_here_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
