@@ -78,30 +78,41 @@ def test_bench_shows_its_own_run(tmp_path: Path, capsys: Captured, monkeypatch: 
 # --- nothing measured -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("measurements", "why"),
-    [
-        ([], "no case was planned"),
-        ([Measurement("bench_a1.py::bench_a1", "A1", 0, Status.SKIPPED, "needs a CUDA GPU")], "1 case skipped"),
-    ],
-)
-def test_a_run_that_measured_nothing_is_no_success(
-    tmp_path: Path, capsys: Captured, measurements: list[Measurement], why: str
-) -> None:
-    """Where nothing was measured the status is 3, with the reason, whether the run is new or shown again."""
-    save(tmp_path / "results" / "empty", [ONE], measurements, planned=())
+SKIPPED = Measurement("bench_a1.py::bench_a1", "A1", 0, Status.SKIPPED, "needs a CUDA GPU")
+
+
+def test_a_run_without_any_record_is_no_success(tmp_path: Path, capsys: Captured) -> None:
+    """Where no case was planned the status is 3, with the reason, whether the run is new or shown again."""
+    save(tmp_path / "results" / "empty", [ONE], [], planned=())
     assert show(tmp_path / "results" / "empty", console()) == 3
-    assert f"holds no finished measurement: {why}" in capsys.readouterr().err
+    assert "holds no finished measurement: no case was planned" in capsys.readouterr().err
     status, _, err = told(capsys, "report", "empty", "--results", str(tmp_path / "results"))
     assert status == 3
-    assert why in err
+    assert "no case was planned" in err
+
+
+def test_a_run_of_skips_alone_is_no_failure(tmp_path: Path, capsys: Captured) -> None:
+    """Skips never fail a run: where every case is skipped the status is 0 as where one is, and the reason is said."""
+    save(tmp_path / "results" / "empty", [ONE], [SKIPPED])
+    assert show(tmp_path / "results" / "empty", console()) == 0
+    assert "holds no finished measurement: 1 case skipped" in capsys.readouterr().err
+    status, _, err = told(capsys, "report", "empty", "--results", str(tmp_path / "results"))
+    assert status == 0
+    assert "1 case skipped" in err
+
+
+def test_a_case_that_failed_beside_skips_fails_the_run(tmp_path: Path, capsys: Captured) -> None:
+    """Only skips alone are no failure."""
+    failed = Measurement("bench_b2.py::bench_b2", "B2", 0, Status.FAILED, "no")
+    save(tmp_path / "run", [ONE, TWO], [SKIPPED, failed])
+    assert show(tmp_path / "run", console()) == 3
+    assert "1 case skipped, 1 case failed" in capsys.readouterr().err
 
 
 def test_a_run_whose_budget_was_too_short_says_so(tmp_path: Path, capsys: Captured) -> None:
     """Beside what was skipped stands how much was not reached, and why the run ended."""
-    skipped = Measurement("bench_a1.py::bench_a1", "A1", 0, Status.SKIPPED, "needs a CUDA GPU")
     planned = ("bench_a1.py::bench_a1", "bench_b2.py::bench_b2")
-    save(tmp_path / "short", [ONE, TWO], [skipped], planned=planned, ended="the time budget was used up")
+    save(tmp_path / "short", [ONE, TWO], [SKIPPED], planned=planned, ended="the time budget was used up")
     assert show(tmp_path / "short", console()) == 3
     assert "1 case skipped, 1 case not reached; the time budget was used up" in capsys.readouterr().err
     save(tmp_path / "shorter", [ONE], [], planned=planned, ended="the time budget was used up")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -28,7 +29,7 @@ from harness.report.traced import described
 from harness.run.ceilings import Question, affordable
 from harness.run.chosen import chosen_claims, stand_in
 from harness.run.crew import Crew, Report
-from harness.run.roll_call import CrewError, RollCall
+from harness.run.roll_call import CrewError, Refused, RollCall
 from harness.run.schedule import COUNT_GUESS, Count, Measure, Schedule, Solo, Standing, Trace
 from harness.run.settings import PROFILES, Settings, effort, select
 from harness.run.temporary import check_temporary
@@ -65,7 +66,8 @@ def bench(
     """Hold a run and give its folder; everything measured is in it, however this ends. ``began`` hears of it at once.
 
     Raises ClaimError, UsageError, StoreError, LaunchError, CrewError, UnusableGpu; KeyboardInterrupt passes through
-    after the processes are gone.
+    after the processes are gone. What is wrong with the request is raised before ``began`` is called, or, where only a
+    process with torch can know it, as Refused, which leaves no folder.
     """
     start = time.monotonic()
     chosen = chosen_claims(settings, screen.note)
@@ -75,7 +77,11 @@ def bench(
     folder = store.new_run_folder(settings.results, datetime.now(UTC).astimezone())
     began(folder)
     names = [claim.name for claim in traced]
-    return _Bench(settings, screen, chosen, names, folder, start, width).hold(python, command)
+    try:
+        return _Bench(settings, screen, chosen, names, folder, start, width).hold(python, command)
+    except Refused:
+        shutil.rmtree(folder)
+        raise
 
 
 def _own() -> str:

@@ -66,20 +66,25 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
         made: list[Path] = []
         live = Live(console(), settings.seconds)
         status = OK
-        if beside := _others():
-            live.note(
-                f"this machine is busy ({beside}): threads that wait for each other are held up, so this takes longer "
-                "and times are off; quiet is better"
-            )
-        if note := cache_note():
-            live.note(note)
+
+        def began(folder: Path) -> None:
+            # A wrong request ends before this: its error stands alone.
+            made.append(folder)
+            if beside := _others():
+                live.note(
+                    f"this machine is busy ({beside}): threads that wait for each other are held up, so this takes "
+                    "longer and times are off; quiet is better"
+                )
+            if note := cache_note():
+                live.note(note)
+
         try:
-            hold_bench(settings, live, width=min(4, usable_cores()), command=typed, began=made.append)
+            hold_bench(settings, live, width=min(4, usable_cores()), command=typed, began=began)
         except KeyboardInterrupt:
             live.note("interrupted: what was measured so far is below")
             status = INTERRUPTED
         except UnusableGpu as error:
-            live.note(str(error))
+            complain(error)
             status = CANNOT_JUDGE
         except (CrewError, StoreError) as error:
             complain(error)
@@ -87,7 +92,8 @@ def bench(options: argparse.Namespace, typed: Sequence[str], benchmarks: Path) -
         finally:
             live.close()
         # This run, and not the latest in the folder: others may be held beside it.
-        shown = show(made[0], console()) if made and (made[0] / RUN_FILE).is_file() else OK
+        held = made and (made[0] / RUN_FILE).is_file()
+        shown = show(made[0], console(), explained=status in (TOOL_ERROR, CANNOT_JUDGE)) if held else OK
         return status or shown  # a tool error or an interrupt says more than the verdicts that were reached before it
     except (UsageError, StoreError, LaunchError, ClaimError) as error:
         complain(error)

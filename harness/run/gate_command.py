@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +39,7 @@ from harness.run.configuration import Configuration, configuration, share
 from harness.run.gate import BUDGET, Asked, gate
 from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.run.pair import Introduction, Side
-from harness.run.roll_call import CrewError
+from harness.run.roll_call import CrewError, Refused
 from harness.run.settings import UsageError, hertz, left_out, seconds, select, words
 from harness.run.temporary import check_temporary
 from harness.store import StoreError, new_run_folder, write_result
@@ -167,6 +168,9 @@ def _run(
     try:
         with screen:
             result = gate(asked, folder, screen, check)
+    except Refused:
+        shutil.rmtree(folder)  # nothing was measured
+        raise
     except NothingChanged as error:
         result = _unchanged(str(error), asked.labels, asked.thresholds, options)
     except KeyboardInterrupt as interrupt:

@@ -19,7 +19,7 @@ from harness.logs import last_words
 from harness.model import Arm, Collected, Package, Status
 from harness.probes.allowance import Allowance
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
-from harness.run.roll_call import CrewError
+from harness.run.roll_call import CrewError, Refused
 
 MISSING = "missing"
 """The status of a case that a side does not have."""
@@ -154,7 +154,7 @@ class Pair:
     def begin(self, cases: Sequence[str], plan: Mapping[str, Any]) -> dict[Arm, Introduction]:
         """Tell both sides what to walk through, in that order; what they say of themselves, where the plan asks for it.
 
-        Raises ArmLost, and CrewError where what was asked for cannot be measured here.
+        Raises ArmLost, and Refused where what was asked for cannot be measured here.
         """
         self._route = list(cases)
         said: dict[Arm, Introduction] = {}
@@ -164,7 +164,7 @@ class Pair:
             if plan["introduce"]:
                 answer = self._hear(arm, seat)
                 if answer.get("event") == "error":
-                    raise CrewError(answer["reason"])
+                    raise Refused(answer["reason"])
                 packages = tuple(Package(**package) for package in answer["packages"])
                 said[arm] = Introduction(answer["environment"], packages, answer["unusable"])
         return said

@@ -17,6 +17,10 @@ class CrewError(Exception):
     """No process could be made to measure; the message has its last words."""
 
 
+class Refused(CrewError):
+    """What was asked for cannot be measured on this machine, as a device that it lacks; nothing was begun."""
+
+
 @dataclass(slots=True)
 class RollCall:
     """What the benchmarks said when they were called by name, before anything was measured."""
@@ -59,10 +63,10 @@ class RollCall:
         ]
 
     def hear(self, message: Message) -> None:
-        """Take in what a process said. Raises CrewError where it said that nothing can be measured."""
+        """Take in what a process said. Raises Refused where it said that nothing can be measured."""
         match message.get("event"):
             case "error":
-                raise CrewError(message["reason"])
+                raise Refused(message["reason"])
             case "environment":
                 self.environment = message["environment"]
                 self.unusable_gpu = message["unusable"] or ""

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from harness.archive import Entry, find, open_entry
 from harness.invoked import advised
-from harness.model import Certainty, Status, Tuned
+from harness.model import ALL_DECIDED, ALL_MEASURED, Certainty, Status, Tuned
 from harness.plural import counted
 from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain
 from harness.run.saved.writing import FORMS, as_json, check_forms, console, write_forms
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Show a saved run again. The status is that of ``bench``, and 3 where nothing was measured."""
+    """Show a saved run again. The status is that of ``bench``."""
     try:
         check_forms(options)
         entry = find(options.run, options.results)
@@ -41,12 +41,17 @@ def report(options: argparse.Namespace) -> int:
     return status
 
 
-def show(folder: Path, screen: Console) -> int:
-    """Print a run; the status is 3 if something was wrong, failed, timed out or lost, or if nothing was measured.
+def show(folder: Path, screen: Console, *, explained: bool = False) -> int:
+    """Print a run; the status is 3 if something was wrong, failed, timed out or lost, or nothing could be measured.
 
+    ``explained`` says that people have read why the run ended: where it has no record, only its folder is named.
     Raises StoreError.
     """
-    return _show(load(folder), screen)[0]
+    run = load(folder)
+    if explained and not run.measurements:
+        screen.print(f"saved in {folder}", highlight=False, markup=False, soft_wrap=True)
+        return CANNOT_JUDGE
+    return _show(run, screen)[0]
 
 
 def _show(run: Run, screen: Console) -> tuple[int, Content]:
@@ -59,7 +64,7 @@ def _show(run: Run, screen: Console) -> tuple[int, Content]:
     show_run(run, screen, told)
     if not any(measurement.status is Status.MEASURED for measurement in run.measurements):
         complain(f"{run.folder} holds no finished measurement: {_why_empty(run)}")
-        return CANNOT_JUDGE, told
+        return (OK if _all_skipped(run) else CANNOT_JUDGE), told
     return (CANNOT_JUDGE if any(verdict.outcome in BAD for verdict in told.verdicts) else OK), told
 
 
@@ -168,6 +173,16 @@ def _refuse(options: argparse.Namespace, what: str, known: Collection[str]) -> N
             raise StoreError(f"--{form.replace('_', '-')} has nothing to say of {what}")
 
 
+def _all_skipped(run: Run) -> bool:
+    """Whether the run came to its end, and every case was skipped: that is no failure, as one skipped case is none."""
+    skipped = {measurement.case for measurement in run.measurements if measurement.status is Status.SKIPPED}
+    return run.ended in (ALL_DECIDED, ALL_MEASURED) and skipped != set() and skipped >= _reached(run) | {*run.planned}
+
+
+def _reached(run: Run) -> set[str]:
+    return {measurement.case for measurement in run.measurements}
+
+
 def _why_empty(run: Run) -> str:
     if not run.facts and not run.claims:
         return f"{run.folder / RUN_FILE} is empty, its process died before its first record"
@@ -175,8 +190,7 @@ def _why_empty(run: Run) -> str:
         return run.ended
     if run.measurements:
         counts = Counter(str(measurement.status) for measurement in run.measurements)
-        reached = {measurement.case for measurement in run.measurements}
-        if missed := len({*run.planned} - reached):
+        if missed := len({*run.planned} - _reached(run)):
             counts["not reached"] = missed
         why = ", ".join(f"{counted(count, 'case')} {status}" for status, count in counts.items())
         return f"{why}; {run.ended}" if missed and run.ended else why
