@@ -724,7 +724,7 @@ def test_time_is_kept_for_profiles(bout: Bout, monkeypatch: pytest.MonkeyPatch) 
     slower = {"factor": 1.06, "linears": 2, "variants": ["tip"]}
     result = bout.hold({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0)
     assert by(result).reason.startswith("aten::linear runs 2x instead of 1x, +")
-    assert "the time budget was used up before everything was decided" in result.notes
+    assert "the time budget of 27 min 30 s was used up before everything was decided" in result.notes
     assert not any("profile" in note for note in result.notes)
 
 

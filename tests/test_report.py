@@ -397,6 +397,10 @@ def test_quantities() -> None:
     assert [quantity(value, "") for value in (0, 12, 3456, 2.5e6, float("nan"))] == ["0", "12", "3.46 k", "2.50 M", "?"]
     assert [duration(value) for value in (3.2, 89, 600, 5400, float("inf"))] == [
         "3 s", "89 s", "10 min", "1 h 30 min", "very long"]  # fmt: skip
+    assert [duration(value) for value in (119.6, 240, 240.4, 280, 599.4, 599.6, 640)] == [
+        "2 min", "4 min", "4 min", "4 min 40 s", "9 min 59 s", "10 min", "11 min"]  # fmt: skip
+    assert [duration(value, exact=True) for value in (90, 240, 750, 3600, 5430)] == [
+        "90 s", "4 min", "12 min 30 s", "1 h", "1 h 30 min 30 s"]  # fmt: skip
     assert len(inert("x" * 10**6)) == 300
 
 
@@ -435,10 +439,10 @@ def test_live_repaints_once_a_second_at_most() -> None:
     for _ in range(1000):
         live.tick(200.0, 3, 4)
     before = file.getvalue()
-    assert before.count("3 decided, 4 open, 3 min left") == 1
+    assert before.count("3 decided, 4 open, 3 min 20 s left") == 1
     clock[0] += 1.0
     live.begins("a.py::b[c]", 2)
-    assert file.getvalue()[len(before) :].count("3 decided, 4 open, 3 min left  invocation 2: a.py::b[c]") == 1
+    assert file.getvalue()[len(before) :].count("3 decided, 4 open, 3 min 20 s left  invocation 2: a.py::b[c]") == 1
     live.close()
     live.close()
     assert file.getvalue().endswith("\x1b[?25h") or "\x1b[?25h" in file.getvalue()
@@ -460,7 +464,7 @@ def test_live_in_a_pipe() -> None:
     lines = file.getvalue().splitlines()
     assert "\x1b" not in file.getvalue()
     assert "12 cases to measure, 3 skipped" in lines
-    assert [line for line in lines if "invocation" in line] == ["invocation 1: 0 decided, 12 open, 5 min left"]
+    assert [line for line in lines if "invocation" in line] == ["invocation 1: 0 decided, 12 open, 4 min 50 s left"]
     assert "holds       C3  c  v  2.00x faster (1.96 to 2.04x)" in lines
     assert "failed      C3  d  v  ValueError: no" in lines
     assert [line for line in lines if line.startswith("skipped")] == ["skipped 2 of C1, C2; the report says why"]

@@ -301,7 +301,7 @@ head      python  /head/python
           gone  not there
 
 self-test of 2026-01-01: noise floor 0.8 %
-target 5 % (loaders 10 %); alpha 1 % over 12 decisions; 14 units; 2 min
+target 5 % (loaders 10 %); alpha 1 % over 12 decisions; 14 units; 2 min 14 s
 2 regressed (1 slower, 1 more memory), 1 improved (faster), 2 unchanged, 1 inconclusive, 1 missing, 2 new, \
 1 failed, 2 skipped; exit 1
 """
@@ -348,7 +348,7 @@ MARKDOWN = """\
 - target 5 % (loaders 10 %)
 - alpha 1 % over 2 decisions
 - 14 units
-- 2 min
+- 2 min 14 s
 
 </details>
 """

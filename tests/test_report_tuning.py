@@ -192,7 +192,7 @@ def test_a_provisional_answer_is_called_so_with_what_would_decide_it() -> None:
     assert "best setting" not in text
     assert "3 of 39 settings ran, 1 repetition each, 1 repetition of the answer" in text
     assert "no time was left for where the loop's time goes, checking every kind of loader" in text
-    assert "what decides, in 5 min: python -m harness tune --budget 5m" in text
+    assert "what decides, in 4 min 50 s: python -m harness tune --budget 5m" in text
     out = io.StringIO()
     show_tuned(found, Console(file=out, width=120, force_terminal=True, color_system="standard"))
     assert "\x1b[1;33m" in out.getvalue().splitlines()[0] and "32m" not in out.getvalue().splitlines()[0]

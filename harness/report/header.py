@@ -66,7 +66,7 @@ def _profile(facts: Mapping[str, Any]) -> str:
     budget, profile = facts.get("budget"), facts.get("profile")
     parts = [f"profile {inert(profile)}" if profile else ""]
     if isinstance(budget, int | float):
-        parts.append(f"budget {duration(budget)}")
+        parts.append(f"budget {duration(budget, exact=True)}")
     return _joined(*parts)
 
 

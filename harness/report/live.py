@@ -43,7 +43,7 @@ class Live:
         self._doing = "calling the roll (importing torch)"
         self._region.start()
         if not self._region.on:
-            self._say(f"{self._doing}; budget {duration(self._left)}")
+            self._say(f"{self._doing}; budget {duration(self._left, exact=True)}")
 
     def called(self, environment: dict[str, Any], cases: int, skipped: int) -> None:
         """What answered the roll call, and on which machine."""

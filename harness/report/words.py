@@ -65,15 +65,19 @@ def arrow(before: str, after: str) -> str:
     return f"{one[0] if one[0] and one[2] == other[2] else before} -> {after}"
 
 
-def duration(seconds: float) -> str:
-    """A stretch of time as people say it: ``40 s``, ``12 min``, ``1 h 30 min``."""
+def duration(seconds: float, *, exact: bool = False) -> str:
+    """A stretch of time: ``40 s``, ``4 min``, ``4 min 40 s``, ``12 min``, ``1 h 30 min``.
+
+    To the second below ten minutes: 4 min 40 s beside a budget of 4 min is not 5 min. In whole minutes beyond, unless
+    it is to be ``exact``, as what somebody asked for is: ``27 min 30 s``.
+    """
     if not _finite(seconds):
         return "very long"
-    if seconds < 120:
+    if seconds < 119.5:
         return f"{max(0.0, seconds):.0f} s"
-    minutes = round(seconds / 60)
-    hours, rest = divmod(minutes, 60)
-    return f"{minutes} min" if hours == 0 else f"{hours} h {rest} min" if rest else f"{hours} h"
+    whole = round(seconds) if exact or seconds < 599.5 else 60 * round(seconds / 60)
+    parts = ((whole // 3600, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def better(found: Comparison) -> bool | None:

@@ -21,6 +21,7 @@ from harness.model import (
     Claim,
     GateResult,
 )
+from harness.report.words import duration
 from harness.run.before import Before, ask
 from harness.run.candidate import EXACT, Candidate
 from harness.run.counted import count
@@ -139,7 +140,7 @@ class _Gate:
     def _hold_units(self, writer: store.Writer) -> None:
         while self._units < self._asked.thresholds.cap and (self._units == 0 or self._roster.cases_wanted()):
             if self._units and time.monotonic() >= self._end_of_units():
-                self._notes.append("the time budget was used up before everything was decided")
+                self._notes.append(f"{self._used_up} before everything was decided")
                 break
             self._units += 1
             start = time.monotonic()
@@ -149,6 +150,10 @@ class _Gate:
                 self._count()
             self._tell()
             self._screen.unit(self._units, *self._roster.count(), time.monotonic() - self._start)
+
+    @property
+    def _used_up(self) -> str:
+        return f"the time budget of {duration(self._asked.seconds, exact=True)} was used up"
 
     def _tell(self) -> None:
         """Say when the first decisions can fall, and early of those that are not likely to."""
