@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from living import ENVIRONMENT as PROCESS
 from living import PATIENCE, ROOT
@@ -879,7 +879,8 @@ def facts(arm: Arm) -> st.SearchStrategy[ArmFacts]:
     )  # fmt: skip
 
 
-@settings(max_examples=100)
+# Without shrinking: a result has some eighty parts, and every smaller one has all its forms made again, for minutes.
+@settings(max_examples=100, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     st.builds(
         GateResult, facts(Arm.BASE), facts(Arm.HEAD), st.lists(VERDICTS, max_size=4).map(tuple),
