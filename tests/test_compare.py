@@ -468,12 +468,12 @@ def test_a_metric_nobody_measured_asks_for_no_more() -> None:
 
 
 def test_a_baseline_alone_takes_a_look_of_units() -> None:
-    """Nothing is claimed of it; it stays open for as many units as a first look takes, and is then no more to do."""
+    """Nothing is expected of it; it stays open for as many units as a first look takes, and is never inconclusive."""
     trial = Trial(BASELINE, samples={"seconds": (1.0,) * 8})
     units = [Measurement("x.py::bench_x", "X1", number, trials=(trial,)) for number in range(7)]
     (open_,), (done,) = verdicts(CLAIM, units[:6]), verdicts(CLAIM, units)
-    assert (open_.outcome, open_.more_units, open_.variant) == (Outcome.INCONCLUSIVE, 1, "")
-    assert (done.outcome, done.more_units) == (Outcome.SKIPPED, 0)
+    assert (open_.outcome, open_.more_units, open_.variant, open_.decided) == (Outcome.SKIPPED, 1, "", False)
+    assert (done.outcome, done.more_units, done.decided) == (Outcome.SKIPPED, 0, True)
     assert "7 units kept for compare and the gate" in done.reason
 
 

@@ -430,6 +430,16 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_nothing_is_expected_of_a_baseline_alone(tmp_path: Path) -> None:
+    """After one unit of three it is neither inconclusive nor expected to be lower, and no command would decide it."""
+    alone = claim("A1")
+    page = shown(saved(tmp_path, [alone], contests(alone, "", 1)))
+    assert "a baseline alone: 1 unit kept for compare and the gate" in page
+    assert "expected lower" not in page
+    assert "inconclusive" not in page
+    assert "--budget" not in page
+
+
 def test_live_repaints_once_a_second_at_most() -> None:
     """A thousand ticks within a second cost one repaint; no thread does any."""
     file, clock = Terminal(), [100.0]

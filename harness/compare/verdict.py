@@ -200,11 +200,12 @@ def _nameless(question: _Question, lost: str) -> Verdict:
 
 
 def _alone(question: _Question) -> Verdict:
-    # Nothing is claimed of it; as many units as a first look takes let a later run or a gate judge it.
+    # Nothing is expected of it, and so nothing is inconclusive. As many units as a first look takes let a later run or
+    # a gate judge it.
     units = sum(1 for measurement in question.measurements if not measurement.survey)
     more = max(0, question.thresholds.looks[0] - units)
     reason = f"a baseline alone: {counted(units, 'unit')} kept for compare and the gate"
-    return question.answer(Outcome.INCONCLUSIVE if more else Outcome.SKIPPED, reason, more=more)
+    return question.answer(Outcome.SKIPPED, reason, more=more)
 
 
 def _said(trouble: Trouble) -> str:

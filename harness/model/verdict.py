@@ -42,7 +42,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What follows for one variant of one case. ``more_units`` estimates the further units that would decide it."""
+    """What follows for one variant of one case.
+
+    ``more_units`` estimates the further units that would decide it. Of a baseline alone, which has nothing to decide,
+    they are those that a later comparison needs.
+    """
 
     case: str
     claim: str
@@ -56,4 +60,4 @@ class Verdict:
     @property
     def decided(self) -> bool:
         """Whether more evidence would change nothing."""
-        return self.outcome is not Outcome.INCONCLUSIVE
+        return self.outcome is not Outcome.INCONCLUSIVE and not (self.outcome is Outcome.SKIPPED and self.more_units)
