@@ -345,3 +345,27 @@ def test_failures_are_one_line() -> None:
     assert failure(RuntimeError("\n\n  boom \nmore")) == "RuntimeError: boom"
     assert failure(KeyError()) == "KeyError"
     assert len(failure(RuntimeError("x" * 10_000))) <= 500
+
+
+@pytest.mark.parametrize("do", ["sit", "stand"])
+def test_threads_of_live_processes_are_placed_on_a_gpu_too(
+    session: Any, monkeypatch: pytest.MonkeyPatch, do: str
+) -> None:
+    """Work that is bound by the host's launches would wander over the cores."""
+    made, _ = session(do, variant="tip", core=1)
+    made.__dict__["_device"] = SimpleNamespace(type="cuda", index=0)
+    placed: list[object] = []
+
+    def local(name: str, *_: object, settle: object, **__: object) -> SimpleNamespace:
+        placed.append(settle)
+        return SimpleNamespace(leave=lambda: None)
+
+    monkeypatch.setattr(driven, "local", local)
+    monkeypatch.setattr(driven, "serve", lambda *_, **__: None)
+    given = asked(tip=lambda: 1)
+    if do == "sit":
+        made._sit(CLAIM, given)
+    else:
+        made._stand(CASE, CLAIM, given)
+    assert len(placed) == (1 if do == "sit" else 2)
+    assert None not in placed

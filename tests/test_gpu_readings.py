@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,14 @@ import torch
 from replayed import UUID, Replayed
 from torch import Tensor
 
-from harness.contest.measure import placement
+from harness.contest import measure
+from harness.contest.effort import Effort
+from harness.contest.variant import as_variant
+from harness.loading.images import decoders
+from harness.loading.images.folder import Image
+from harness.loading.loaders.dali import DaliLoader
+from harness.loading.loaders.device_decoding import DeviceDecodingLoader, sound_jpeg
+from harness.loading.loaders.side_stream import SideStreamLoader
 from harness.loading.loop import epoch as epochs
 from harness.loading.loop import loader as loaders
 from harness.loading.loop import step_choice
@@ -151,6 +159,12 @@ def test_a_copy_that_blocks_is_no_wait_for_a_batch(copied: Copied) -> None:
     assert (found["wait_p50_seconds"], found["first_batch_seconds"]) == (1.0, 1.0)
 
 
+def test_a_loader_s_own_epochs_tell_copies_apart(copied: Copied) -> None:
+    """With the step and without."""
+    for epoch in (copied(), copied.alone()):
+        assert (epoch.readings["wait_seconds"], epoch.readings["copy_seconds"]) == (3.0, 12.0)
+
+
 def test_a_window_s_waits_have_no_copies_either(copied: Copied) -> None:
     """The window lasts for the copies as well, the waits do not."""
     lap = steady(copied.batches(), None, discard=1, count=2, now=copied.clock.now, copied=copied.copied)
@@ -161,6 +175,87 @@ def test_on_the_cpu_there_are_no_copies(copied: Copied) -> None:
     """Its epochs do not tell of any."""
     assert Copied().copied is None
     assert "copy_seconds" not in run_epoch([]).readings
+
+
+GPU = torch.device("cuda", 0)
+FILES = [Image("a.jpg", 0), Image("b.jpg", 1)]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock by script, on which each copy of a tensor to the GPU takes two seconds."""
+    made, to = Clock(), Tensor.to
+
+    def copied(tensor: Tensor, *where: Any, **how: Any) -> Tensor:
+        if where[:1] != (GPU,):
+            return to(tensor, *where, **how)
+        made.seconds += 2.0
+        return tensor
+
+    monkeypatch.setattr(Tensor, "to", copied)
+    monkeypatch.setattr(loaders, "perf_counter", made.now)
+    return made
+
+
+class FromDali(DaliLoader):
+    """DALI's way of handing over, with batches that are there."""
+
+    def _build(self) -> object:
+        return object()
+
+    def _outputs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for place in range(2):
+            yield torch.zeros(1, 3, 2, 2), torch.tensor([[place]])
+
+
+def test_dali_s_copies_are_told_apart(clock: Clock) -> None:
+    """Of images that were decoded on the CPU, and of labels."""
+    loader = FromDali(FILES, batch_size=1, threads=1, device=GPU)
+    assert len(list(loader.batches())) == 2
+    assert loader.copied_seconds == clock.seconds == 8.0
+
+
+class NvJpeg(DeviceDecodingLoader):
+    """nvJPEG, which takes what it is given, or nothing after the file that it is tried with."""
+
+    refuses = False
+
+    def _decode(self, contents: list[Tensor]) -> list[Tensor]:
+        if self.refuses:
+            raise RuntimeError("damaged")
+        return [torch.zeros(3, 32, 32, dtype=torch.uint8) for _ in contents]
+
+
+@pytest.mark.skipif(decoders.missing() is not None, reason=str(decoders.missing()))
+@pytest.mark.parametrize(("refuses", "seconds"), [(False, 2.0), (True, 6.0)])
+def test_copies_of_what_the_cpu_decoded_are_told_apart(clock: Clock, refuses: bool, seconds: float) -> None:
+    """Labels are copied, and two images where nvJPEG refused them."""
+    loader = NvJpeg(FILES, transform=lambda: lambda image: image.float(), batch_size=2, workers=0, device=GPU)
+    loader.refuses = refuses
+    content = sound_jpeg()
+    batch = (torch.cat([content, content]), [len(content)] * 2), torch.tensor([0, 1]), torch.tensor([0, 1])
+    assert len(list(loader._prepared([batch]))) == 1
+    assert loader.copied_seconds == clock.seconds == seconds
+
+
+class Ahead(SideStreamLoader):
+    """A side stream's way of copying, of batches that are there."""
+
+    def host_batches(self) -> Any:
+        """Two of them."""
+        return [(torch.zeros(1, 3, 2, 2), torch.tensor([0]), torch.tensor([place])) for place in range(2)]
+
+
+def test_copies_on_a_side_stream_are_told_apart(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They do not block, and are no wait for a batch either way."""
+    stream = SimpleNamespace(record_event=lambda: None, wait_event=lambda event: None)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda given: nullcontext())
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
+    monkeypatch.setattr(Tensor, "record_stream", lambda tensor, given: None)
+    loader = Ahead(list, batch_size=1, workers=0, device=GPU)
+    assert [int(ids) for _, _, ids in loader.batches()] == [0, 1]
+    assert loader.copied_seconds == clock.seconds == 8.0
 
 
 # --- page-locked memory -----------------------------------------------------------------------------------------------
@@ -281,8 +376,13 @@ def test_a_slice_of_a_board_has_a_prefix_of_its_own(name: str, uuid: str, wanted
     assert uuid_of(seen) == cuda_uuid(None, torch=torch_module) == wanted
 
 
-def test_threads_have_cores_of_their_own_on_a_gpu_too() -> None:
+def test_threads_have_cores_of_their_own_on_a_gpu_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is bound by the host's launches would wander over the cores; a loader's workers would inherit the places."""
-    with ExitStack() as stack:
-        assert placement(Claim("X", "", "x.py", "bench"), stack) is not None
-        assert placement(Claim("X", "", "x.py", "bench", loader=True), stack) is None
+    placed: list[object] = []
+    monkeypatch.setattr(measure, "local", lambda *_, settle, **__: placed.append(settle))
+    terms = measure.Terms(GPU, Effort(), seed=1, invocation=1)
+    for loader in (False, True):
+        with ExitStack() as stack:
+            given = {"baseline": as_variant(lambda: 1)}
+            measure.entrants(Claim("X", "", "x.py", "bench", loader=loader), given, terms, stack, Random(0))
+    assert (placed[0] is None, placed[1] is None) == (False, True)

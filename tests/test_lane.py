@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import torch
 from living import gone, until
 from PIL import Image as Pillow
 
-from harness.lane import Lane
+from harness.lane import Lane, laps
 from harness.loading.images import recipe
 from harness.loading.images.dataset import Photographs
 from harness.loading.images.folder import DataError, first_images
@@ -21,7 +21,7 @@ from harness.loading.loaders.kinds import KINDS
 from harness.loading.loop.likeness import unlike
 from harness.loading.loop.stages import stages
 from harness.loading.loop.step_choice import step_from
-from harness.model import LOADER_KINDS, Feed, Setting
+from harness.model import LOADER_KINDS, Feed, Lap, Setting
 from harness.run.tuning.lanes import LaneError, Lanes
 
 CPU = torch.device("cpu")
@@ -48,6 +48,23 @@ def lanes(folder: Path, tmp_path: Path) -> Iterator[Lanes]:
     plan = {"data": str(folder), "device": "cpu", "step": "1ms"}
     with Lanes(sys.executable, plan, tmp_path / "lanes.log") as opened:
         yield opened
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda"])
+def test_a_lap_tells_copies_to_a_gpu_from_waits(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The loader's own account of them goes to the window; on the CPU there are none."""
+    given: list[Callable[[], float] | None] = []
+
+    def steady(*_: object, copied: Callable[[], float] | None, **__: object) -> Lap:
+        given.append(copied)
+        return Lap(1.0, 4, {}, False)
+
+    monkeypatch.setattr(laps, "steady", steady)
+    monkeypatch.setattr(laps, "pinned_now", lambda: 0)
+    made = Lane({"data": str(folder), "device": "cpu", "step": "none"})
+    made.device = torch.device(name, 0) if name == "cuda" else CPU
+    made.lap(Setting("dataloader", 0, 0, 4), Feed.WARM, 1, COUNT, 0.0)
+    assert [copied is None for copied in given] == [name == "cpu"]
 
 
 def lap(lanes: Lanes, setting: Setting, feed: Feed = Feed.WARM):

@@ -38,6 +38,7 @@ class FakeContest:
         self.kept: dict[str, Any] = {}
         self.said: dict[str, dict[str, float]] = {}
         self.readings: dict[str, dict[str, float]] = {}
+        self.parts: dict[str, float] = {}
 
     def __call__(self, *, baseline: Variant, same: Any, **given: Any) -> None:
         """As the real one, without a clock."""
@@ -55,6 +56,7 @@ class FakeContest:
             assert said is not False
             self.said[name] = dict(said or {})
             self.readings[name] = dict(getattr(result, "readings", {}))
+            self.parts[name] = variant.part
             of_all = round(self.kept["items"] * variant.part)
             assert len(getattr(result, "ids", range(of_all))) == of_all
             self.ran.append(name)
@@ -93,12 +95,17 @@ def _chosen(inputs: dict[str, Any], *names: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("work", ["jpeg_loop", "tiny_loop", "tiny_alone"])
 def test_num_workers(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch, work: str) -> None:
-    """The sweep of workers agrees with none, the taught four among them."""
+    """The sweep of workers agrees with none, the taught four among them; each has an epoch of its own length.
+
+    One as long as the deepest loader's would take minutes without workers on a machine with many cores.
+    """
     module = _benchmark("bench_num_workers", monkeypatch)
     monkeypatch.setattr(module, "usable_cores", lambda: 2)
     monkeypatch.setattr(module, "own_batches", lambda workers, seconds, cores: 4 * max(1, workers))
     contest = _ask(module, work=work, **_chosen(inputs, "tiny", "loop"))
     assert contest.ran == ["baseline", "workers_1", "workers_2", "workers_4"]
+    batches = {"baseline": 4, "workers_1": 4, "workers_2": 8, "workers_4": 16}
+    assert {name: 80 * part for name, part in contest.parts.items()} == pytest.approx(batches)
 
 
 @pytest.mark.parametrize("cost", ["even", "uneven"])

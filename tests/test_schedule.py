@@ -287,13 +287,25 @@ def test_counting_comes_last_and_joules_last_of_all() -> None:
     made = Schedule([one, two, three], units=28, solo=False, counts=("launches", "joules"))
     made.start_up = {False: 0.0, True: 0.0}
     assert isinstance(made.next(PLENTY), Measure)
-    decided = [unit(of, n) for of in (one, two) for n in range(7)]
+    made.add([unit(of, 0) for of in (one, two)])
+    assert isinstance(made.next(PLENTY), Measure)  # there is something to count, and nothing is decided yet
+    decided = [unit(of, n) for of in (one, two) for n in range(1, 7)]
     decided = [replace(m, work=Work(flops=1e9)) if m.claim == "C" else m for m in decided]
     failed = [unit(three, n, status=Status.FAILED) for n in range(7)]
     made.add([*decided, *failed])
     assert made.next(PLENTY) == Count("launches", ((one.case, VARIANTS), (two.case, VARIANTS)))
     assert made.next(PLENTY) == Count("joules", ((one.case, VARIANTS),))
     assert made.next(PLENTY) is None
+
+
+def test_a_pass_that_counts_is_no_price_of_a_unit() -> None:
+    """Joules take seconds a variant: a unit costs what the latest unit cost, and one more still fits."""
+    one = standing("C")
+    made = schedule(one)
+    made.add([open_unit(one, n, seconds=0.5) for n in range(7)])
+    made.add([replace(survey(one, "tip"), seconds=50.0)])
+    assert one.seconds == 0.5
+    assert names(made.next(3.5)) == ["C"]
 
 
 def test_as_much_is_counted_as_fits() -> None:

@@ -13,26 +13,29 @@ all that the folder holds by then into ``gpu-proof.tar.gz`` beside it.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import signal
 import subprocess
 import sys
-import tarfile
-import time
+import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 # A folder that is run has its own modules on the path, not the package that they are in, nor the harness beside it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gpu_proof.findings import DONE, FAILED, SKIPPED, Part, Skipped, cut_off, summary
+from gpu_proof.commands import COMMANDS, ends_in_order
+from gpu_proof.commands import hold as hold_command
+from gpu_proof.findings import DONE, FAILED, RUNNING, SKIPPED, Part, Skipped, summary
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Hold = Callable[[Part, argparse.Namespace], None]
+
+GATE_ROOM, BENCH_ROOM = 50.0, 40.0
+"""Seconds of a part's limit beyond its budget: to start, to end what is late, and to judge what was found."""
 
 
 def _facts(part: Part, options: argparse.Namespace) -> None:
@@ -45,13 +48,14 @@ def _facts(part: Part, options: argparse.Namespace) -> None:
 def _gate(part: Part, options: argparse.Namespace) -> None:
     from gpu_proof.gating import gate
 
-    gate(part, options.device, 100 if options.quick else 160)
+    gate(part, options.folder, options.device, min(100 if options.quick else 160, options.limit - GATE_ROOM))
 
 
 def _bench_few(part: Part, options: argparse.Namespace) -> None:
     from gpu_proof.running import bench_few
 
-    bench_few(part, options.folder, options.device, 40 if options.quick else 110)
+    seconds = min(40 if options.quick else 110, options.limit - BENCH_ROOM)
+    bench_few(part, options.folder, options.device, seconds)
 
 
 def _bench(part: Part, options: argparse.Namespace) -> None:
@@ -94,13 +98,13 @@ def _ceilings(part: Part, options: argparse.Namespace) -> None:
 def _identical(part: Part, options: argparse.Namespace) -> None:
     from gpu_proof.gating import gate_identical
 
-    gate_identical(part, options.device, 60 if options.quick else 300, 1)
+    gate_identical(part, options.folder, options.device, 60 if options.quick else 300, 1)
 
 
 def _slower(part: Part, options: argparse.Namespace) -> None:
     from gpu_proof.gating import gate_slower
 
-    gate_slower(part, options.device, 60 if options.quick else 270, 1)
+    gate_slower(part, options.folder, options.device, 60 if options.quick else 270, 1)
 
 
 def _floor(part: Part, options: argparse.Namespace) -> None:
@@ -125,23 +129,6 @@ PARTS: Mapping[str, tuple[Hold, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """Parts to hold within so many seconds in all, each in no more than its own."""
-
-    seconds: float
-    parts: Mapping[str, float]
-
-
-COMMANDS = {
-    "first": Command(330.0, {"facts": 100.0, "clock": 90.0, "traces": 40.0, "ceilings": 70.0, "watching": 120.0}),
-    "second": Command(330.0, {"gate": 210.0, "bench-few": 150.0}),
-}
-"""Together twelve minutes; whatever hangs takes no more than its part."""
-
-ARCHIVE = "gpu-proof.tar.gz"
-
-
 def main() -> int:
     """Hold the parts that were asked for; exit status 1 where one failed, or missed a goal and was no rehearsal."""
     listed = "\n".join(f"  {name:<15} {words}" for name, (_, words) in PARTS.items())
@@ -159,6 +146,7 @@ def main() -> int:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--quick", action="store_true", help="a rehearsal: shorter, and fewer decisions")
     parser.add_argument("--short", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--limit", type=float, default=600.0, help=argparse.SUPPRESS)
     parser.add_argument("--select", action="append", default=[], metavar="NAME", help="bench: only these claims")
     options = parser.parse_args()
     # Kineto would print lines about every profile; it reads its level when torch is imported.
@@ -167,57 +155,24 @@ def main() -> int:
     options.folder = options.folder.resolve()
     commands = [name for name in COMMANDS if name in options.parts]
     if commands:
-        return max(_command(COMMANDS[name], options) for name in commands)
+        ends_in_order()
+        options.short = True
+        return max(_command(name, options) for name in commands)
     wanted = [name for name in PARTS if name in options.parts or "all" in options.parts]
     if len(wanted) > 1:
         return _one_by_one(wanted, options)
+    faulthandler.register(signal.SIGUSR1)  # says where all threads are, also where one waits in C
     options.device = _device(options.device)
     return _hold(wanted[0], options)
 
 
-def _command(command: Command, options: argparse.Namespace) -> int:
-    """Hold its parts one after the other while time is left; what was found by then is packed, whatever happens."""
-    options.short = True
-    end = time.monotonic() + command.seconds
-    status = 0
-    try:
-        for name, limit in command.parts.items():
-            left = end - time.monotonic()
-            held = _in_time(name, min(limit, left), options) if left > 0 else _cut_off(name, options, "no time left")
-            status = max(status, held)
-    finally:
-        packed(options.folder)
-    return status
+def _command(name: str, options: argparse.Namespace) -> int:
+    """One of the two commands."""
 
+    def words(part: str, seconds: float) -> list[str]:
+        return [*_part_command(part, options), "--limit", f"{seconds:.0f}"]
 
-def _in_time(name: str, seconds: float, options: argparse.Namespace) -> int:
-    """A part in a process of its own, which is ended with all that it started when its time is over."""
-    with subprocess.Popen(_part_command(name, options), start_new_session=True) as process:
-        try:
-            return abs(process.wait(seconds))
-        except subprocess.TimeoutExpired:
-            return _cut_off(name, options, f"not over after {seconds:.0f} s")
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def _cut_off(name: str, options: argparse.Namespace, reason: str) -> int:
-    """Say of a part that did not come to its end what kept it; what it found by then is kept."""
-    print(f"{name}: {reason}", flush=True)
-    cut_off(options.folder, name, options.device, reason)
-    summary(options.folder, list(PARTS))
-    return 1
-
-
-def packed(folder: Path) -> Path:
-    """Pack a folder into an archive beside it, which is there when it is whole."""
-    path, draft = folder.parent / ARCHIVE, folder.parent / f"{ARCHIVE}.part"
-    with tarfile.open(draft, "w:gz") as archive:
-        archive.add(folder, folder.name)
-    draft.replace(path)
-    print(f"packed: {path}", flush=True)
-    return path
+    return hold_command(COMMANDS[name], options.folder, options.device, words, list(PARTS))
 
 
 def _part_command(name: str, options: argparse.Namespace) -> list[str]:
@@ -226,7 +181,7 @@ def _part_command(name: str, options: argparse.Namespace) -> list[str]:
     words += [f"--{flag}" for flag in ("quick", "short") if getattr(options, flag)]
     for chosen in options.select:
         words += ["--select", chosen]
-    return [sys.executable, str(Path(__file__).parent), *words]
+    return [sys.executable, "-X", "faulthandler", "-u", str(Path(__file__).parent), *words]
 
 
 def _one_by_one(wanted: list[str], options: argparse.Namespace) -> int:
@@ -244,7 +199,7 @@ def _device(name: str) -> str:
 
 
 def _hold(name: str, options: argparse.Namespace) -> int:
-    part = Part(name, options.device, folder=options.folder)
+    part = Part(name, options.device, RUNNING, folder=options.folder)
     part.save(options.folder)  # what an earlier proof found is no finding of this one
     print(f"{name} on {options.device}", flush=True)
     try:
@@ -254,8 +209,10 @@ def _hold(name: str, options: argparse.Namespace) -> int:
         part.status, part.reason = SKIPPED, str(error)
     except KeyboardInterrupt:
         part.status, part.reason = FAILED, "interrupted"
+        traceback.print_exc()
     except Exception as error:
         part.status, part.reason = FAILED, f"{type(error).__name__}: {error}"
+        traceback.print_exc()
     if part.reason:
         print(f"  {part.status}: {part.reason}", flush=True)
     part.save(options.folder)

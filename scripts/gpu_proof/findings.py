@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+DONE, SKIPPED, FAILED, RUNNING = "done", "skipped", "failed", "running"
 
 
 class Skipped(Exception):
@@ -80,8 +80,25 @@ class Part:
             "seconds": round(self.seconds, 1),
             "findings": [asdict(finding) for finding in self.findings],
         }
-        path.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
-        return path
+        return _written(path, json.dumps(document, indent=1, default=str))
+
+
+def _written(path: Path, text: str) -> Path:
+    """Write a file that is there when it is whole: who writes it may be ended at any time."""
+    draft = path.with_name(f"{path.name}.part")
+    draft.write_text(text + "\n", encoding="utf-8")
+    return draft.replace(path)
+
+
+def started(folder: Path, name: str, device: str) -> Path:
+    """Note that a part is about to begin, in the place of what an earlier proof found."""
+    return Part(name, device, RUNNING).save(folder)
+
+
+def unfinished(folder: Path, name: str) -> bool:
+    """Whether a part that was started never said how it ended."""
+    document = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return bool(document["status"] == RUNNING)
 
 
 def cut_off(folder: Path, name: str, device: str, reason: str) -> Path:
@@ -90,8 +107,7 @@ def cut_off(folder: Path, name: str, device: str, reason: str) -> Path:
     if not path.exists():
         return Part(name, device, FAILED, reason).save(folder)
     document = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**document, "status": FAILED, "reason": reason}, indent=1) + "\n", encoding="utf-8")
-    return path
+    return _written(path, json.dumps({**document, "status": FAILED, "reason": reason}, indent=1))
 
 
 def line(finding: Finding) -> str:
@@ -113,9 +129,7 @@ def summary(folder: Path, order: Sequence[str]) -> Path:
     documents = [
         json.loads(path.read_text(encoding="utf-8")) for name in order if (path := folder / f"{name}.json").exists()
     ]
-    path = folder / "summary.md"
-    path.write_text("\n".join(_markdown(documents)) + "\n", encoding="utf-8")
-    return path
+    return _written(folder / "summary.md", "\n".join(_markdown(documents)))
 
 
 def _markdown(documents: Iterable[Mapping[str, Any]]) -> Iterable[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -26,34 +28,50 @@ RUNS = "runs"
 MARK = re.compile(r"pytest\.mark\.gpu\b")
 CUT_OFF = 90.0
 """Seconds beyond its budget after which a command is ended."""
+INTERRUPTED = 10.0
+"""Seconds that a command has to end in order, once it was interrupted."""
 
 
 def environment() -> dict[str, str]:
-    """Ours, with this checkout's harness in front: it need not be installed."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))}
+    """Ours, with this checkout's harness in front, which need not be installed, and without what names a workflow."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
+    return {**ours, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), ours.get("PYTHONPATH", "")]))}
 
 
-def harness(words: Sequence[str], seconds: float, log: Path) -> int:
-    """Run ``python -m harness`` with its output in a file; its exit status, 124 where it had to be ended."""
-    return _logged([sys.executable, "-m", "harness", *words], seconds, log)
+def harness(words: Sequence[str], seconds: float, log: Path, folder: Path = ROOT) -> int:
+    """Run ``python -m harness`` in a folder, its output in a file; its exit status, 124 where it had to be ended."""
+    return _logged([sys.executable, "-m", "harness", *words], seconds, log, folder)
 
 
-def _logged(command: Sequence[str], seconds: float, log: Path) -> int:
-    """Run with all output in a file; the exit status, 124 where it had to be ended."""
+def _logged(command: Sequence[str], seconds: float, log: Path, folder: Path = ROOT) -> int:
+    """Run with all output in a file; the exit status, 124 where it had to be ended.
+
+    It is interrupted first, so that it can say what it has found by then.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as file:
+        process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT)
         try:
-            return subprocess.run(
-                command,
-                cwd=ROOT,
-                env=environment(),
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                timeout=seconds,
-                check=False,
-            ).returncode
+            return process.wait(seconds)
         except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(INTERRUPTED)
             return 124
+        finally:
+            process.kill()
+            process.wait()
+
+
+def tail(log: Path, lines: int = 40) -> str:
+    """The end of what a command printed."""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()[-lines:])
+
+
+def tracebacks(folder: Path, most: int = 5) -> str:
+    """The ends of the logs under a folder that hold a traceback, of so many processes at most."""
+    logs = [log for log in sorted(folder.rglob("*.log")) if "Traceback (most" in log.read_text(errors="replace")]
+    return "\n".join(f"{log.relative_to(folder)}:\n{tail(log)}" for log in logs[:most])
 
 
 def bench(part: Part, folder: Path, device: str, seconds: float, select: Sequence[str]) -> None:
@@ -61,13 +79,23 @@ def bench(part: Part, folder: Path, device: str, seconds: float, select: Sequenc
     words = ["bench", "--device", device, "--budget", f"{seconds:.0f}s", "--results", str(folder / RUNS)]
     for name in select:
         words += ["--select", name]
-    status = harness(words, seconds + CUT_OFF, folder / "bench.txt")
-    _judged(part, folder, status)
+    _held(part, folder, words, seconds + CUT_OFF, folder / "bench-output.txt")
 
 
-def _judged(part: Part, folder: Path, status: int) -> None:
+def _held(part: Part, folder: Path, words: Sequence[str], limit: float, log: Path) -> None:
+    """Hold a run, and say what came of it. Raises RuntimeError with what it printed where it left none."""
+    before = set(run_folders(folder / RUNS))
+    status = harness(words, limit, log)
     part.add("exit status", str(status), goal="0", reached=status == 0)
-    run = latest(folder)
+    new = [run for run in run_folders(folder / RUNS) if run not in before]
+    if status:
+        print(tail(log), *map(tracebacks, new), sep="\n", flush=True)
+    if not new:
+        raise RuntimeError(f"the bench left no run: exit status {status}")
+    _judged(part, load(new[-1]))
+
+
+def _judged(part: Part, run: Run) -> None:
     verdicts = judge(run)
     counts = Counter(verdict.outcome for verdict in verdicts)
     for outcome in Outcome:
@@ -86,12 +114,12 @@ def _judged(part: Part, folder: Path, status: int) -> None:
 def bench_few(part: Part, folder: Path, device: str, seconds: float) -> None:
     """Hold a run of three claims that are bound by a GPU in different ways, of C2 the products alone."""
     chosen = few_benchmarks(folder / "benchmarks")
-    status = harness(
-        ["bench", "--device", device, "--budget", f"{seconds:.0f}s", "--results", str(folder / RUNS),
-         "--benchmarks", str(chosen)],
-        seconds + 30, folder / "bench.txt",
-    )  # fmt: skip
-    _judged(part, folder, status)
+    words = ["bench", "--device", device, "--budget", f"{seconds:.0f}s", "--results", str(folder / RUNS)]
+    _held(part, folder, [*words, "--benchmarks", str(chosen)], seconds + FEW_LATER, folder / "bench-few-output.txt")
+
+
+FEW_LATER = 15.0
+"""The same for the short run, of which the part's own limit allows no more."""
 
 
 FEW = {"arithmetic/bench_bmm.py": "", "memory/bench_inplace.py": "", "arithmetic/bench_half_precision.py": "gemm"}

@@ -114,7 +114,9 @@ class DeviceDecodingLoader(PlainLoader):
             self._refused += 1
             # A batch is refused as a whole, and without saying which of its files it was.
             paths = [self.images[place].path for place in ids]
-            return [
-                decoders.with_torchvision(path, content.numpy().tobytes()).to(self.device)
+            images = [
+                decoders.with_torchvision(path, content.numpy().tobytes())
                 for path, content in zip(paths, contents, strict=True)
             ]
+            with self.copying():
+                return [image.to(self.device) for image in images]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -21,19 +22,26 @@ class SideStreamLoader(PlainLoader):
 
     def batches(self) -> Iterable[Batch]:
         """One epoch's batches on the device, each copied while the one before is used."""
-        return copied_ahead(self.host_batches(), self.device)
+        return copied_ahead(self.host_batches(), self.device, self.copying)
 
     def leave_early(self) -> None:
         """Break out of a user's loop around the prefetcher."""
         take_some(copied_ahead(self.users_batches(), self.device))
 
 
-def copied_ahead(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
-    """The batches on the device, in order; the next one's copy is under way when one is handed over."""
+def copied_ahead(
+    batches: Iterable[Batch],
+    device: torch.device,
+    copying: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Iterator[Batch]:
+    """The batches on the device, in order; the next one's copy is under way when one is handed over.
+
+    ``copying`` is what each copy happens in.
+    """
     side = torch.cuda.Stream(device)
     waiting: tuple[Batch, torch.cuda.Event] | None = None
     for images, labels, ids in batches:
-        with torch.cuda.stream(side):
+        with copying(), torch.cuda.stream(side):
             copied = images.to(device, non_blocking=True), labels.to(device, non_blocking=True), ids
             # An event for each copy: waiting for the whole stream would wait for the next batch's copy as well.
             ready = side.record_event()
