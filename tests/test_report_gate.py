@@ -407,6 +407,20 @@ def test_a_claim_under_two_headings_names_its_metrics() -> None:
     assert lines[-1] == "2 regressed (1 slower, 1 more memory), 1 improved (faster), 1 unchanged; exit 1"
 
 
+@pytest.mark.parametrize(
+    ("metric", "ratios", "says"),
+    [
+        ("seconds", [1.004], "M1  time  1, change +0.4 %"),
+        ("seconds", [0.3], "M1  time  1, change 3.33x faster"),
+        ("seconds", [1.004, 0.951], "M1  time  2, changes -4.9 to +0.4 %"),
+    ],
+)
+def test_one_unchanged_decision_has_one_change(metric: str, ratios: list[float], says: str) -> None:
+    """A range is for several; its ends would be the same number twice."""
+    told = result(*[verdict(Gated.UNCHANGED, metric=metric, ratio=ratio) for ratio in ratios])
+    assert says in shown(told, 120).splitlines()
+
+
 def test_bytes_that_hardly_changed_are_shown_as_bytes() -> None:
     """A kilobyte that becomes two hundred is unchanged, and "+19900 %" beside that word reads as a contradiction."""
     small: dict[str, Any] = {"metric": "peak_bytes", "low": None, "high": None}

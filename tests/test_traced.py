@@ -255,6 +255,13 @@ def test_a_slow_base_does_not_hide_more_calls() -> None:
     assert told.startswith("aten::linear runs 2x instead of 1x; code outside torch's operators +2.15 ms")
 
 
+def test_more_calls_without_seconds_have_no_share() -> None:
+    """Where the base's profile happened to be the slower one, the calls are named, and no share of 0 %."""
+    base = cpu(spent("aten::add", 400, 0.012), wall=0.024)
+    head = cpu(spent("aten::add", 800, 0.011))
+    assert growth(base, head, 0.0004) == "aten::add runs 400x instead of 200x"
+
+
 def test_a_function_that_is_called_more_often_comes_before_noise() -> None:
     """Calls of Python functions count like those of operators."""
     base, head = cpu(spent("aten::mm", 2, 0.010)), cpu(spent("aten::mm", 2, 0.014), wall=0.0264)

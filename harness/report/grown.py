@@ -83,7 +83,8 @@ def _sentence(found: Sequence[Change], by: float, *, shrunk: bool) -> str:
             named.append(_told(change, seconds, shrunk=shrunk))
         elif _extra(change):
             named.append(_told(change, 0.0, shrunk=shrunk))
-    if named and by > 0 and left > (1 - MOST) * by:
+    # Without seconds there is no share: what is called more often may be hidden by a slow base.
+    if left < by and left > (1 - MOST) * by:
         named[-1] += f" ({digits(100 * (by - left) / by)} % of the difference)"
     # An operator in another one's place explains it.
     gone = [each for each in found if each.of is Of.OPERATOR and not each.head_calls and not each.more]

@@ -206,7 +206,9 @@ def briefly(told: Iterable[GateRow]) -> list[GateRow]:
 
 
 def spread(verdicts: Sequence[GateVerdict]) -> str:
-    """The smallest and the largest change: ``changes -0.8 to +1.1 %``; nothing where no verdict has a ratio.
+    """The smallest and the largest change: ``changes -0.8 to +1.1 %``, one alone: ``change +0.4 %``.
+
+    Nothing where no verdict has a ratio.
 
     Bytes are shown as such, ``up to 4.00 KiB more``: what is unchanged because it is small may be a large share.
     """
@@ -217,6 +219,8 @@ def spread(verdicts: Sequence[GateVerdict]) -> str:
         return "equal"
     if all(metric(verdict.metric).unit == "B" for verdict in verdicts):
         return _bytes(verdicts)
+    if len(ratios) == 1:
+        return f"change {effect(Comparison(verdicts[0].metric, 0, ratios[0]))}"
     return f"changes {interval(Comparison('seconds', 0, 1.0, min(ratios), max(ratios)))}"
 
 
