@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 
 import pytest
@@ -27,6 +28,7 @@ class Fighter:
     cost: Callable[[int], float]
     log: list[tuple[str, str]]
     raises: str = ""
+    first: float = 0.0
     laps: list[tuple[int, int]] = field(default_factory=list)
 
     def _do(self, what: str) -> None:
@@ -41,7 +43,9 @@ class Fighter:
     def open(self) -> tuple[float, object]:
         """The first iteration."""
         self._do("open")
-        return self.cost(0), None
+        first = self.first or self.cost(0)
+        self.clock.advance(first)
+        return first, None
 
     def lap(self, iterations: int, lead: int) -> Turn:
         """A round."""
@@ -75,7 +79,7 @@ class Ring:
         self.base = Fighter("base", self.clock, base, self.log, raises[0])
         self.head = Fighter("head", self.clock, head, self.log, raises[1])
 
-    def fight(self, seed: int = 0, iterations: int = 0, readings: tuple[str, ...] = ()) -> Fought:
+    def fight(self, seed: int = 0, iterations: int = 0, readings: tuple[str, ...] = (), until: float = inf) -> Fought:
         """The duel."""
         return duel(
             self.base,
@@ -85,6 +89,7 @@ class Ring:
             readings=readings,
             now=self.clock.now,
             random=Random(seed),
+            until=until,
         )
 
     def rounds(self, count: int) -> list[str]:
@@ -163,6 +168,27 @@ def test_long_iterations_go_once_and_without_lead() -> None:
     assert fought.iterations == 1
     assert {lead for _, lead in ring.head.laps} == {0}
     assert len(ring.head.laps) == len(ring.base.laps) == EFFORT.fewest_blocks
+
+
+def test_what_takes_long_is_over_in_time() -> None:
+    """Epochs of 20 s: as many blocks as end in time, and one at the least, whose epochs are all there are."""
+    for until, blocks in ((0.0, 1), (100.0, 1), (250.0, 3), (1e4, EFFORT.fewest_blocks)):
+        ring = Ring(base=lambda lap: 20.0, head=lambda lap: 20.0)
+        fought = ring.fight(until=until)
+        assert [len(fought.turns[arm]) for arm in Arm] == [blocks, blocks]
+        assert ring.clock.now() <= max(until, 100.0)
+    again = Ring(base=lambda lap: 20.0, head=lambda lap: 20.0)
+    again.fight(iterations=1, until=125.0)
+    assert again.clock.now() == 120.0
+
+
+def test_a_long_first_call_does_not_make_rounds_of_one_iteration() -> None:
+    """A compilation of 20 s is not what an iteration takes: the pace is looked for where time is short, too."""
+    ring = Ring(base=lambda lap: 1e-3, head=lambda lap: 1e-3)
+    ring.base.first = ring.head.first = 20.0
+    fought = ring.fight(until=40.0)
+    assert fought.iterations == Ring().fight().iterations
+    assert len(fought.turns[Arm.BASE]) == 1
 
 
 @pytest.mark.parametrize("when", ["enter", "open", "lap", "read"])

@@ -588,6 +588,59 @@ def test_a_budget_that_is_used_up(bout: Bout) -> None:
     assert by(result).outcome is Gated.INCONCLUSIVE
 
 
+def hurried(bout: Bout, monkeypatch: pytest.MonkeyPatch, steps: Callable[[str, int], float]) -> None:
+    """Let the gate's clock jump ahead when it begins with a case, by what ``steps`` say for it and its unit."""
+    passed = 0.0
+
+    def begins(case: str, unit: int) -> None:
+        nonlocal passed
+        passed += steps(case, unit)
+
+    monkeypatch.setattr(bout.screen, "begins", begins)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed))
+
+
+def test_the_first_unit_ends_with_the_budget(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three cases of 1000 s in a budget of 1500 s: two are led to, and what was not measured is named and not green."""
+    hurried(bout, monkeypatch, lambda case, unit: 1000.0)
+    cases = {A: {}, B: {}, C: {}}
+    result = bout.hold(cases, cases, claims=NAMED[:3], seconds=1500.0)
+    led = bout.order(Arm.HEAD)
+    assert (len(led), result.units, result.status) == (2, 1, 3)
+    unmeasured = {v.case for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason}
+    # The second is set up when the time is over: only the first was measured.
+    assert unmeasured == set(cases) - {led[0]}
+    assert {v.outcome for v in result.verdicts if v.case in unmeasured} == {Gated.INCONCLUSIVE}
+    assert "the time budget of 25 min was used up before everything was decided" in result.notes
+
+
+def test_a_unit_that_would_end_too_late_is_not_begun(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit whose start alone takes 1000 s, by the last, is none for the 500 s that are left."""
+    started = 0
+    enter = Pair.__enter__
+
+    def entered(self: Pair) -> Pair:
+        nonlocal started
+        started += 1
+        return enter(self)
+
+    monkeypatch.setattr(Pair, "__enter__", entered)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * started))
+    result = bout.hold({A: {}}, {A: {}}, seconds=3500.0)
+    assert (result.units, started) == (3, 3)
+    assert by(result).units == 3
+    assert "the time budget of 58 min 20 s was used up before everything was decided" in result.notes
+
+
+def test_the_least_that_a_unit_takes() -> None:
+    """All that the last took beside its blocks, and the longest of them."""
+    candidate = Candidate(A, CLAIM, "tip")
+    assert candidate.least_seconds == 0.0
+    blocks = ((1.0, 2.0), (2.0, 5.0), (5.0, 6.0))
+    candidate.measurements = [Measurement(A, "X", 1, seconds=9.0, blocks=blocks)]
+    assert candidate.least_seconds == 7.0
+
+
 def test_an_interrupt_keeps_what_was_measured(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C between two cases: the result so far comes with it, samples are on the disk, processes are gone."""
     begun = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import inf
 from random import Random
 
 from harness.contest.blocks import FULL_ROUND, PATIENCE, STARTS, Dropped, play, symmetric_orders
@@ -49,20 +50,25 @@ def duel(
     readings: Sequence[str] = (),
     now: Callable[[], float],
     random: Random,
+    until: float = inf,
 ) -> Fought:
     """Set both up, run them in, and let them take turns in a symmetric random schedule; both are left afterwards.
 
     The base's number of iterations counts for both sides: it is found here where ``iterations`` is 0. ``readings`` are
-    taken of both after their rounds. Raises DuelEnded.
+    taken of both after their rounds. By ``until``, a moment of the clock, it is to be over: there are fewer blocks than
+    the effort asks for where they would last longer, and one at the least. Raises DuelEnded.
     """
     sides: dict[Arm, Entrant] = {Arm.BASE: base, Arm.HEAD: head}
+    begun = now()
     try:
         first = _open(sides, random)
-        paced = _run_in(sides, first[Arm.BASE], effort, iterations, now, random)
+        # Run in for one and a half times what opening took, and a block: long iterations do not fit, short ones do.
+        hurried = now() + 2.5 * (now() - begun) >= until
+        paced = _run_in(sides, first[Arm.BASE], effort, iterations, now, random, hurried=hurried)
         for starts_left in reversed(range(STARTS)):
-            turns, moments = _blocks(sides, paced, effort, now, random)
+            turns, moments = _blocks(sides, paced, effort, now, random, until)
             seconds = min(turn.seconds for turn in turns[Arm.BASE])
-            if seconds >= FULL_ROUND * effort.round_seconds or not starts_left:
+            if seconds >= FULL_ROUND * effort.round_seconds or not starts_left or now() >= until:
                 break
             # The base had been held up while its pace was found; what it really takes is known now.
             each = seconds / paced.iterations
@@ -102,6 +108,8 @@ def _run_in(
     iterations: int,
     now: Callable[[], float],
     random: Random,
+    *,
+    hurried: bool,
 ) -> Pace:
     if iterations and first_seconds >= LONG_ITERATION:
         # An epoch has just been run to its end on either side: another would only cost as much as a round.
@@ -111,6 +119,11 @@ def _run_in(
             each = sides[Arm.BASE].lap(iterations, 0).seconds / iterations
         paced = Pace(iterations, 0, each)
     else:
+        if hurried and first_seconds >= LONG_ITERATION:
+            with _blamed(Arm.BASE):
+                each = sides[Arm.BASE].lap(1, 0).seconds
+            if each >= LONG_ITERATION:
+                return Pace(1, 0, each)
         with _blamed(Arm.BASE):
             warm = warm_up(sides[Arm.BASE], first_seconds, effort, now)
         paced = _pace(warm, effort)
@@ -128,7 +141,12 @@ def _pace(warm: Warm, effort: Effort) -> Pace:
 
 
 def _blocks(
-    sides: Mapping[Arm, Entrant], paced: Pace, effort: Effort, now: Callable[[], float], random: Random
+    sides: Mapping[Arm, Entrant],
+    paced: Pace,
+    effort: Effort,
+    now: Callable[[], float],
+    random: Random,
+    until: float,
 ) -> tuple[dict[Arm, list[Turn]], list[tuple[float, float]]]:
     """Each side's turns, and when their blocks took place."""
     turns: dict[Arm, list[Turn]] = {arm: [] for arm in sides}
@@ -141,6 +159,8 @@ def _blocks(
         if done >= effort.fewest_blocks and now() > patience:
             break
         start = now()
+        if done and start + max(end - begin for begin, end in moments) >= until:
+            break
         try:
             for name, turn in play(entrants, paces, order).items():
                 turns[Arm(name)].append(turn)

@@ -82,6 +82,15 @@ class Candidate:
                 self.exact[name] = (base[name][0], head[name][0])
         return measurement
 
+    @property
+    def least_seconds(self) -> float:
+        """Seconds that another unit of it takes at the least, by its last: with one block alone; 0 before any."""
+        if not self.measurements:
+            return 0.0
+        last = self.measurements[-1]
+        blocks = [end - start for start, end in last.blocks]
+        return last.seconds - sum(blocks) + max(blocks, default=0.0)
+
     def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
         """Note of the unit's blocks what held the GPU's clocks back, once it was read."""
         self.measurements = [marked(each) if each.invocation == unit else each for each in self.measurements]

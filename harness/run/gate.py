@@ -119,6 +119,10 @@ class _Gate:
         self._watch = Watch(folder, asked.watch, note=screen.note)
         self._start = time.monotonic()
         self._end = self._start + asked.seconds
+        self._unit_began = self._start
+        self._start_up = 0.0
+        self._contests = 0
+        self._put_off = self._idle = False
 
     def hold(self) -> GateResult:
         writer = store.open_gate(
@@ -139,8 +143,9 @@ class _Gate:
 
     def _hold_units(self, writer: store.Writer) -> None:
         while self._units < self._asked.thresholds.cap and (self._units == 0 or self._roster.cases_wanted()):
-            if self._units and time.monotonic() >= self._end_of_units():
+            if self._units and (self._idle or self._late(self._start_up + self._roster.least_seconds())):
                 self._notes.append(f"{self._used_up} before everything was decided")
+                self._roster.out_of_time()
                 break
             self._units += 1
             start = time.monotonic()
@@ -150,6 +155,10 @@ class _Gate:
                 self._count()
             self._tell()
             self._screen.unit(self._units, *self._roster.count(), time.monotonic() - self._start)
+
+    def _late(self, needed: float = 0.0) -> bool:
+        """Whether what needs so many seconds would end after the time for units."""
+        return time.monotonic() + needed >= self._end_of_units()
 
     @property
     def _used_up(self) -> str:
@@ -186,6 +195,8 @@ class _Gate:
 
     def _unit(self, writer: store.Writer) -> None:
         before = self._roster.progress()
+        self._unit_began = time.monotonic()
+        self._put_off = False
         with self._pair(self._roster.files_wanted(), self._units) as pair:
             random = Random(self._random.getrandbits(64))
             try:
@@ -194,7 +205,8 @@ class _Gate:
                 self._roster.lose(lost)
                 if not self._said:
                     raise CrewError(f"the {lost.arm} side ended before it could say what it is: {lost}") from None
-        if self._units > 1 and self._roster.progress() == before:
+        self._idle = self._put_off and self._roster.progress() == before
+        if self._units > 1 and self._roster.progress() == before and not self._put_off:
             raise CrewError(f"unit {self._units} measured nothing; see the logs in {self._folder}")
         self._roster.mark(self._units, self._watch.marked)
         self._roster.rule()
@@ -212,12 +224,15 @@ class _Gate:
         said = pair.begin(cases, self._plan(random, introduce=first))
         if first:
             self._introduced(said, writer)
+        began = False
         for case, standings in pair.walk(random):
+            if not began:
+                began, self._start_up = True, time.monotonic() - self._unit_began
             self._roster.reach(case, standings)
             self._screen.begins(case, self._units)
             with self._watch.measuring(case, self._units):
                 self._contest(pair, case, random, writer)
-            if time.monotonic() >= self._end_of_units() and self._units > 1:
+            if self._late():
                 break
 
     def _plan(self, random: Random, *, introduce: bool) -> dict[str, Any]:
@@ -233,7 +248,11 @@ class _Gate:
         """Have launches counted of what the first unit measured."""
         chosen = [candidate for candidate in self._roster.timed() if not candidate.claim.loader]
         head = self._said[Arm.HEAD].environment if Arm.HEAD in self._said else {}
-        if chosen and head.get("device", {}).get("type") == "cuda":
+        if not chosen or head.get("device", {}).get("type") != "cuda":
+            return
+        if time.monotonic() >= self._end:
+            self._notes.append("no time was left to count launches")
+        else:
             self._beside(COUNTING, chosen, count, "launches could not be counted")
 
     def _end_of_units(self) -> float:
@@ -289,6 +308,10 @@ class _Gate:
             waiting.sort(key=lambda candidate: candidate.variant != BASELINE)
         for candidate in waiting:
             start = time.monotonic()
+            if self._contests and self._late(candidate.least_seconds):
+                self._put_off = True
+                continue
+            self._contests += 1
             for seat in pair.seats.values():
                 seat.timeout = candidate.claim.time_limit
             try:
@@ -300,6 +323,7 @@ class _Gate:
                     readings=EXACT if fresh and not candidate.claim.loader else (),
                     now=time.monotonic,  # the watch's clock: it says what happened in which block
                     random=random,
+                    until=self._end_of_units(),
                 )
             except DuelEnded as ended:
                 candidate.end(ended)

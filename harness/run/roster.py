@@ -14,6 +14,9 @@ from harness.run.pair import MISSING, ArmLost, Pair, Standing
 SELFTEST_UNITS = 10
 """Units a selftest takes of every decision, whatever was decided before: a noise floor needs some."""
 
+NOT_MEASURED = "not measured: the budget ended before it"
+"""The reason of what no unit came to."""
+
 
 class Roster:
     """What a gate judges, and what it cannot; ``accepted`` are exact metrics of which more is accepted."""
@@ -30,6 +33,7 @@ class Roster:
         self._fates: list[GateVerdict] = []
         self._all: list[str] | None = None
         self._seen: set[str] = set()
+        self._unreached = "not reached"
 
     def knows(self, before: Before | None) -> None:
         """What base's own revision has; None where it has no revision of its own, and so nothing can be new."""
@@ -99,6 +103,19 @@ class Roster:
         if lost.case and lost.case not in self._seen:
             self._seen.add(lost.case)
             self._fates.append(fate(lost.case, self.claim_of(lost.case), "", Gated.FAILED, reason))
+
+    def out_of_time(self) -> None:
+        """The budget ended: what was not measured before says so."""
+        self._unreached = NOT_MEASURED
+        for candidate in self.wanted():
+            if candidate.open and not candidate.measurements:
+                candidate.reason = NOT_MEASURED
+
+    def least_seconds(self) -> float:
+        """Seconds that the least of what another unit is for takes; 0 where that was not measured yet."""
+        if self.unseen():
+            return 0.0
+        return min((candidate.least_seconds for candidate in self.wanted()), default=0.0)
 
     def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
         """Note of that unit's blocks what held the GPU's clocks back."""
@@ -197,7 +214,7 @@ class Roster:
     def verdicts(self) -> list[GateVerdict]:
         """Every verdict and fate, those of no case first, then case by case."""
         verdicts = [*self._fates]
-        verdicts += [fate(case, self.claim_of(case), "", Gated.INCONCLUSIVE, "not reached") for case in self.unseen()]
+        verdicts += [fate(case, self.claim_of(case), "", Gated.INCONCLUSIVE, self._unreached) for case in self.unseen()]
         for candidate in self._candidates.values():
             verdicts += candidate.verdicts(self._limits, len(self._candidates), self._accepted)
         order = {case: index for index, case in enumerate(sorted({*self._seen, *self.unseen()}))}
