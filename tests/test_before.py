@@ -40,6 +40,11 @@ def calls(**variants: tuple[str, ...]) -> RollCall:
     return RollCall(cases={names[name]: found for name, found in variants.items()})
 
 
+def barred(variant: str) -> RollCall:
+    """A roll call whose one case has two variants, of which one cannot run."""
+    return RollCall(cases={ONE: (BASELINE, "tip")}, unavailable={ONE: {variant: "no kernel"}})
+
+
 def judged(before: Before | None, base: Standing, head: Standing, case: str = ONE) -> dict[str, GateVerdict]:
     """What becomes of what one case's two standings leave undecided, by variant."""
     roster = Roster([CLAIM], GateThresholds(), selftest=False)
@@ -52,7 +57,7 @@ def judged(before: Before | None, base: Standing, head: Standing, case: str = ON
     ("before", "base", "outcome"),
     [
         (SAME, CANNOT, Gated.FAILED),
-        (SAME, SKIPS, Gated.FAILED),
+        (SAME, SKIPS, Gated.NEW),  # base's own file says so
         (SAME, NOT_THERE, Gated.NEW),  # a parameter that head's package brings along
         (None, CANNOT, Gated.FAILED),
         (None, SKIPS, Gated.FAILED),
@@ -64,7 +69,11 @@ def judged(before: Before | None, base: Standing, head: Standing, case: str = ON
         (changed(calls(one=(BASELINE,))), SKIPS, Gated.FAILED),
         (changed(calls(two=(BASELINE,))), NOT_THERE, Gated.NEW),
         (changed(calls(two=(BASELINE,))), CANNOT, Gated.NEW),
-        (changed(RollCall(skipped={ONE: "no GPU"})), NOT_THERE, Gated.MISSING),
+        (changed(RollCall(skipped={ONE: "no GPU"})), NOT_THERE, Gated.NEW),
+        (changed(RollCall(skipped={ONE: "no GPU"})), SKIPS, Gated.NEW),
+        (changed(RollCall(collected=Collected(skipped={"a.py": "no GPU"}))), SKIPS, Gated.NEW),
+        (changed(RollCall(failed={ONE: "boom"})), SKIPS, Gated.FAILED),
+        (changed(None), SKIPS, Gated.FAILED),
         (changed(RollCall(collected=Collected(broken={"a.py": "ImportError"}))), NOT_THERE, Gated.MISSING),
         (changed(RollCall()), NOT_THERE, Gated.MISSING),
         (changed(None), NOT_THERE, Gated.MISSING),
@@ -82,6 +91,17 @@ def test_only_what_base_does_not_have_is_new(before: Before | None, base: Standi
     assert status_of(others) == (0 if outcome is Gated.NEW else 3)
 
 
+def test_what_base_skips_in_its_own_revision_is_no_regression() -> None:
+    """Head runs it now: it is new, with base's reason. Head skips it, too: it is skipped. Only head skips: missing."""
+    found = judged(SAME, SKIPS, RUNS)[""]
+    assert (found.outcome, found.reason) == (
+        Gated.NEW, "base's own revision skips it, too: could not import 'no_such_package'"
+    )  # fmt: skip
+    assert judged(changed(RollCall(skipped={ONE: "no GPU"})), SKIPS, SKIPS)[""].outcome is Gated.SKIPPED
+    assert judged(changed(calls(one=(BASELINE,))), RUNS, SKIPS)[""].outcome is Gated.MISSING
+    assert judged(SAME, RUNS, SKIPS)[""].outcome is Gated.MISSING
+
+
 def test_a_file_that_base_cannot_import_names_the_error_and_the_remedy() -> None:
     """The sentence has Python's own words and what to change in the file."""
     reason = judged(SAME, CANNOT, RUNS)[""].reason
@@ -93,7 +113,9 @@ def test_a_file_that_base_cannot_import_names_the_error_and_the_remedy() -> None
     ("before", "base", "outcome"),
     [
         (SAME, Standing((BASELINE,)), Gated.NEW),
-        (SAME, Standing((BASELINE,), {"tip": "no kernel"}), Gated.FAILED),
+        (SAME, Standing((BASELINE,), {"tip": "no kernel"}), Gated.NEW),  # base's own file says so
+        (changed(barred("tip")), Standing((BASELINE,), {"tip": "no kernel"}), Gated.NEW),
+        (changed(barred("other")), Standing((BASELINE,), {"tip": "no kernel"}), Gated.FAILED),
         (None, Standing((BASELINE,)), Gated.MISSING),
         (None, Standing((BASELINE,), {"tip": "no kernel"}), Gated.FAILED),
         (changed(calls(one=(BASELINE, "tip"))), Standing((BASELINE,)), Gated.MISSING),

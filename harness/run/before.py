@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.benchmarks import NoBenchmarks, Reading, files, read
 from harness.claims import PATTERN
-from harness.model import Claim, benchmark_of
+from harness.model import Claim, Status, benchmark_of
 from harness.run.crew import Crew
 from harness.run.pair import Side
 from harness.run.roll_call import RollCall
@@ -54,6 +54,24 @@ class Before:
             return not variant or variant in self.called.cases[case]
         said = [other for other in self.called.answered if benchmark_of(other) == function]
         return case in said or not said
+
+    def unable(self, case: str, variant: str = "", *, here: str) -> str:
+        """Why base's own revision, with its own file, skips this case or cannot run this variant; empty where it may.
+
+        ``here`` is the same of base under head's file, which is base's own where the text is the same.
+        """
+        function = benchmark_of(case)
+        path = function.partition("::")[0]
+        if function not in self.functions:
+            return ""
+        if path not in self.changed:
+            return here
+        if self.called is None:
+            return ""
+        match self.called.collected.why_absent(path):
+            case Status.SKIPPED, reason:
+                return reason
+        return self.called.skipped.get(case) or self.called.unavailable.get(case, {}).get(variant, "")
 
     def measures(self, case: str) -> tuple[str, ...]:
         """The variants that base's own revision can run of a case, as far as it was asked."""

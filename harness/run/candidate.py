@@ -217,11 +217,11 @@ def fate(case: str, claim: Claim, variant: str, outcome: Gated, reason: str) -> 
     return GateVerdict(case, claim.name, variant, SECONDS, outcome, reason)
 
 
-def fate_of_case(base: Standing, head: Standing, *, had: bool, ran: bool) -> tuple[Gated, str] | None:
+def fate_of_case(base: Standing, head: Standing, *, had: bool, ran: bool, unable: str = "") -> tuple[Gated, str] | None:
     """The fate of a whole case where one side has no contest to offer; None where both have.
 
     ``had`` says that base's own revision has the case, or may have it; only what it does not have is new. ``ran`` says
-    that it can run it, under its own file.
+    that it can run it, under its own file, ``unable`` why it cannot even there: then there is nothing to compare with.
     """
     match base.status, head.status:
         case "", "":
@@ -234,11 +234,13 @@ def fate_of_case(base: Standing, head: Standing, *, had: bool, ran: bool) -> tup
             return Gated.MISSING, GONE
         case _, status if status:
             return Gated.FAILED, f"head: {head.reason}"
-    return _fate_of_what_head_runs(base) if had else (Gated.NEW, f"base: {base.reason}")
+    return _fate_of_what_head_runs(base, had=had, unable=unable)
 
 
-def _fate_of_what_head_runs(base: Standing) -> tuple[Gated, str]:
-    """The fate of a case that base's revision has, and base cannot measure."""
+def _fate_of_what_head_runs(base: Standing, *, had: bool, unable: str) -> tuple[Gated, str]:
+    """The fate of a case that base cannot measure."""
+    if unable or not had:
+        return Gated.NEW, f"{SKIPPED_BEFORE}: {unable}" if unable else f"base: {base.reason}"
     if base.status == MISSING:
         return Gated.MISSING, f"base's revision has this case, and not under head's file; {ONE_FILE}"
     if base.status == BROKEN:
@@ -246,9 +248,13 @@ def _fate_of_what_head_runs(base: Standing) -> tuple[Gated, str]:
     return Gated.FAILED, f"base cannot run what head runs: {base.reason}"
 
 
-def fate_of_variant(variant: str, base: Standing, head: Standing, *, had: bool, ran: bool) -> tuple[Gated, str]:
-    """The fate of a variant that not both sides can run; ``had`` and ``ran`` as for a whole case."""
+def fate_of_variant(
+    variant: str, base: Standing, head: Standing, *, had: bool, ran: bool, unable: str = ""
+) -> tuple[Gated, str]:
+    """The fate of a variant that not both sides can run; ``had``, ``ran`` and ``unable`` as for a whole case."""
     if variant in head.variants:
+        if unable:
+            return Gated.NEW, f"{SKIPPED_BEFORE}: {unable}"
         if not had:
             return Gated.NEW, "base does not have this variant"
         if variant in base.absent:
@@ -259,6 +265,9 @@ def fate_of_variant(variant: str, base: Standing, head: Standing, *, had: bool, 
         return Gated.MISSING, f"head cannot run what base runs: {why}" if why else GONE
     return Gated.SKIPPED, head.absent.get(variant) or base.absent.get(variant, "")
 
+
+SKIPPED_BEFORE = "base's own revision skips it, too"
+"""What is said of what head runs, and base's revision does not even under its own file."""
 
 GONE = "base has it, head does not: gone or renamed?"
 """What is said of what only base has."""

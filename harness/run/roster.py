@@ -71,7 +71,9 @@ class Roster:
         before = self._before
         had = before is None or before.has(case, listed=base.status != MISSING)
         ran = before.measures(case) if before is not None else ()
-        if known := fate_of_case(base, head, had=had, ran=bool(ran)):
+        skips = base.reason if base.status == Status.SKIPPED else ""
+        unable = before.unable(case, here=skips) if before is not None else ""
+        if known := fate_of_case(base, head, had=had, ran=bool(ran), unable=unable):
             self._fates.append(fate(case, claim, "", *known))
             return
         for variant in dict.fromkeys([*head.variants, *base.variants, *head.absent, *base.absent, *ran]):
@@ -79,7 +81,8 @@ class Roster:
                 self._candidates[case, variant] = Candidate(case, claim, variant)
                 continue
             had = before is None or before.has(case, variant, listed=variant in base.absent)
-            known = fate_of_variant(variant, base, head, had=had, ran=variant in ran)
+            unable = before.unable(case, variant, here=base.absent.get(variant, "")) if before is not None else ""
+            known = fate_of_variant(variant, base, head, had=had, ran=variant in ran, unable=unable)
             self._fates.append(fate(case, claim, variant, *known))
 
     def _call_before(self, functions: set[str], cases: set[str]) -> None:
