@@ -77,7 +77,7 @@ def refused(repo: Repo, base: Wanted, head: Wanted | None = None) -> str:
     with Workshop() as made:
         sources = made.check_out(base, head or Wanted(), repo.folder, configuration(repo.folder))
         try:
-            refuse_documents_alone(sources)
+            refuse_documents_alone(sources, repo.folder / "benchmarks")
         except NothingChanged as why:
             return str(why)
     return ""
@@ -94,6 +94,27 @@ def test_documents_alone_are_known_before_anything_is_built(repo: Repo) -> None:
     # Variables that differ are something to compare.
     assert not refused(repo, Wanted("main~1", variables={"A": "1"}))
     repo.write({"parcel/prompt.md": "Other data.\n"})
+    assert not refused(repo, Wanted("main~1"))
+
+
+def test_added_benchmarks_alone_are_known_before_anything_is_built(repo: Repo) -> None:
+    """Committed or not: base has nothing to compare a new file with. One that changed, or is gone, is looked into."""
+    work = FILES["benchmarks/bench_work.py"]
+    repo.write({"benchmarks/sub/bench_new.py": work, "README.md": "Two.\n"})
+    assert refused(repo, Wanted("main")).endswith(
+        "differ in README.md, benchmarks/sub/bench_new.py alone; 1 benchmark file new in head: base has nothing to "
+        "compare with"
+    )
+    repo.commit({"benchmarks/bench_more.py": work})
+    assert "2 benchmark files new in head" in refused(repo, Wanted("main~1"))
+    # Outside of the folder, and what is no benchmark: a build may read it.
+    for name in ("bench_top.py", "parcel/bench_inside.py", "benchmarks/conftest.py", "benchmarks/setup.py"):
+        repo.write({name: work})
+        assert not refused(repo, Wanted("main")), name
+        (repo.folder / name).unlink()
+    repo.write({"benchmarks/bench_work.py": f"{work}\n"})
+    assert not refused(repo, Wanted("main~1"))
+    (repo.folder / "benchmarks/bench_work.py").rename(repo.folder / "benchmarks/bench_renamed.py")
     assert not refused(repo, Wanted("main~1"))
 
 

@@ -88,7 +88,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
     workshop = stack.enter_context(Workshop(tell=lambda text: screen.print(text, highlight=False, soft_wrap=True)))
     try:
         sources = workshop.check_out(base, head, _repository(benchmarks), settings, options.results)
-        refuse_documents_alone(sources)
+        refuse_documents_alone(sources, benchmarks)
     except NothingChanged as error:
         labels = {Arm.BASE: str(options.base), Arm.HEAD: "working tree"}
         return _finish(_unchanged(str(error), labels, settings.thresholds, options), None, options, benchmarks)

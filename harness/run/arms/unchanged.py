@@ -1,13 +1,17 @@
-"""Whether anything that is under test can have changed: known before the builds where only documents did."""
+"""Whether anything that is under test can have changed: known before the builds where only documents did, or where
+benchmarks were added."""
 
 from __future__ import annotations
 
 import filecmp
+import os
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
+from harness.claims import PATTERN
 from harness.model import Arm, Package
+from harness.plural import counted
 from harness.run.arms.arm import NothingChanged, same_variables
 from harness.run.arms.checkout import Sources
 from harness.run.arms.repository import GitFailed, git
@@ -19,10 +23,12 @@ _VERSION_FILE = re.compile(r"_*version(_info)?_*\.(py|pyi|txt)")
 _SHOWN = 3
 
 
-def refuse_documents_alone(sources: Sources) -> None:
-    """Raises NothingChanged where the revisions differ in nothing that a build or an import reads.
+def refuse_documents_alone(sources: Sources, benchmarks: Path) -> None:
+    """Raises NothingChanged where the revisions differ in nothing that is under test.
 
-    These are texts outside of the packages under test, such as README.md, and the workflows of the repository's host.
+    These are texts outside of the packages under test that no build and no import reads, such as README.md, the
+    workflows of the repository's host, and benchmark files that head adds to the folder ``benchmarks``: base has
+    nothing to compare them with. One that head changes or drops is left to the builds: it may be missing in head.
     Interpreters and variables that differ are something to compare. What git cannot say is left to the builds.
     """
     if not sources.checkouts:
@@ -39,9 +45,25 @@ def refuse_documents_alone(sources: Sources) -> None:
         return
     paths = sorted({path for path in said.split("\0") if path} | {change.path for change in head.changes})
     packages = {name.partition(".")[0] for name in sources.configuration.under_test}
-    if paths and all(is_document(path, packages) for path in paths):
+    added = [path for path in paths if _is_added_benchmark(path, sources, benchmarks, packages)]
+    if paths and all(path in added or is_document(path, packages) for path in paths):
         shown = ", ".join(paths[:_SHOWN]) + (f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
-        raise NothingChanged(f"{base.label} and {head.label} differ in {shown} alone")
+        new = (
+            f"; {counted(len(added), 'benchmark file')} new in head: base has nothing to compare with" if added else ""
+        )
+        raise NothingChanged(f"{base.label} and {head.label} differ in {shown} alone{new}")
+
+
+def _is_added_benchmark(path: str, sources: Sources, benchmarks: Path, packages: set[str]) -> bool:
+    """Whether head has added a file of benchmarks, and the packages under test do not hold it."""
+    file = sources.top / path
+    return (
+        file.match(PATTERN)
+        and file.is_relative_to(benchmarks)
+        and not packages.intersection(PurePosixPath(path).parts)
+        and (sources.trees[Arm.HEAD] / path).is_file()
+        and not os.path.lexists(sources.trees[Arm.BASE] / path)
+    )
 
 
 def is_document(path: str, packages: Collection[str]) -> bool:
