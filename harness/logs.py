@@ -54,6 +54,11 @@ def last_words(log: Path, *, killed: bool = False) -> str:
     return f"{conftest or _place(plain[:named])}: {said}".removeprefix(": ")[:LONGEST]
 
 
+def in_conftest(words: str) -> bool:
+    """Whether `last_words` say that a conftest.py could not be imported."""
+    return _CONFTEST.match(words) is not None
+
+
 def _place(lines: Sequence[str]) -> str:
     """The last line of the user's own in the traceback that ends ``lines``; empty where everything is a package's."""
     begin = max((index for index, line in enumerate(lines) if line.strip() == _BEGIN), default=len(lines))

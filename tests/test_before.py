@@ -106,7 +106,7 @@ def test_a_file_that_base_cannot_import_names_the_error_and_the_remedy() -> None
     """The sentence has Python's own words and what to change in the file."""
     reason = judged(SAME, CANNOT, RUNS)[""].reason
     assert "cannot import name 'fast' from 'mypkg'" in reason
-    assert "import what only head has inside the benchmark that needs it" in reason
+    assert "import what only head has inside the benchmark or fixture that needs it" in reason
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ with (folder / "pids").open("a") as file:
     print(os.getpid(), child, file=file)
 if script.get("start") == "hangs": signal.pause()
 if script.get("start") == "dies":
-    print("ImportError: no module named mypackage", flush=True)
+    print(script.get("says", "ImportError: no module named mypackage"), flush=True)
     sys.exit(3)
 random = Random()
 
@@ -478,6 +478,28 @@ def test_a_base_that_does_not_start(bout: Bout, how: str) -> None:
     """There is no gate without two sides: one message with the side and its last words, and nobody is left."""
     with pytest.raises(CrewError, match="base side"):
         bout.hold({A: {}}, {A: {}}, base_does={"start": how})
+    assert all(gone(pid) for pid in bout.pids)
+
+
+CONFTEST = {
+    "start": "dies",
+    "says": "ImportError while loading conftest '/benchmarks/conftest.py'.\nE   ImportError: cannot import name 'fast'",
+}
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "words"),
+    [
+        (CONFTEST, {}, r"the base side cannot measure: .*cannot import name 'fast' .*; both sides measure head's "
+                       r"files: import what only head has inside the benchmark or fixture that needs it"),
+        (CONFTEST, CONFTEST, r"the (base|head) side cannot measure: .*cannot import name 'fast' \(see [^;]*\)$"),
+        ({}, CONFTEST, r"the head side cannot measure: .*cannot import name 'fast' \(see [^;]*\)$"),
+    ],
+)  # fmt: skip
+def test_a_conftest_that_cannot_be_imported(bout: Bout, base: Any, head: Any, words: str) -> None:
+    """What base alone cannot import has the remedy that a file of benchmarks has; head's own error has none."""
+    with pytest.raises(CrewError, match=words):
+        bout.hold({A: {}}, {A: {}}, base_does=base, head_does=head)
     assert all(gone(pid) for pid in bout.pids)
 
 

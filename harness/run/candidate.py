@@ -12,7 +12,7 @@ from harness.compare.throttle import heat, remarks
 from harness.contest.agreement import Disagreement
 from harness.contest.duel import DuelEnded, Fought
 from harness.model import BASELINE, Arm, Claim, Gated, GateVerdict, Measurement, Trial, metric
-from harness.run.pair import BROKEN, MISSING, Standing
+from harness.run.pair import BROKEN, MISSING, ONE_FILE, Standing
 
 SECONDS = "seconds"
 HEAD = str(Arm.HEAD)
@@ -271,12 +271,6 @@ SKIPPED_BEFORE = "base's own revision skips it, too"
 
 GONE = "base has it, head does not: gone or renamed?"
 """What is said of what only base has."""
-
-ONE_FILE = (
-    "both sides measure head's file: import what only head has inside the benchmark that needs it, or give that "
-    "benchmark a file"
-)
-"""What to do where base cannot measure what it has."""
 
 
 def _trial(name: str, arm: Arm, fought: Fought) -> Trial:

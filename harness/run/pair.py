@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.contest.seat import Seat, SeatedEntrant, SeatError
 from harness.launch import measuring_environment, pytest_command
-from harness.logs import last_words
+from harness.logs import in_conftest, last_words
 from harness.model import Arm, Collected, Package, Status
 from harness.probes.allowance import Allowance
 from harness.processes import ChannelClosed, Guard, LiveProcess, Message, exit_reason
@@ -26,6 +26,12 @@ MISSING = "missing"
 
 BROKEN = "broken"
 """The status of a case whose file a side cannot import."""
+
+ONE_FILE = (
+    "both sides measure head's files: import what only head has inside the benchmark or fixture that needs it, or give "
+    "that benchmark a file"
+)
+"""What to do where base cannot measure what it has."""
 
 START_LIMIT = 180.0
 """CPU-seconds a process may take to import the benchmarks, and to reach a case's contest."""
@@ -59,6 +65,10 @@ class Standing:
     absent: Mapping[str, str] = field(default_factory=dict)
     status: str = ""
     reason: str = ""
+
+
+class ConftestError(CrewError):
+    """An arm cannot import a conftest.py."""
 
 
 class ArmLost(Exception):
@@ -125,7 +135,13 @@ class Pair:
             self._stack.callback(process.end)
             processes[side.arm] = process
         for arm, process in processes.items():
-            ready = self._ready(arm, process)
+            try:
+                ready = self._ready(arm, process)
+            except ConftestError as error:
+                if arm is Arm.BASE and Arm.HEAD not in self.seats:
+                    # What head cannot import either is for head to mend.
+                    self._ready(Arm.HEAD, processes[Arm.HEAD])
+                raise CrewError(f"{error}; {ONE_FILE}" if arm is Arm.BASE else str(error)) from None
             self.collected[arm] = Collected.of(ready)
             self.cases[arm] = list(self.collected[arm].cases)
             process.pause()
@@ -147,8 +163,9 @@ class Pair:
                 self._tick()
         except ChannelClosed:
             status, log = process.end(), self._log[arm]
-            why = f"{exit_reason(status)}: {last_words(log, killed=status < 0)} (see {log})"
-            raise CrewError(f"the {arm} side cannot measure: {why}") from None
+            words = last_words(log, killed=status < 0)
+            why = f"the {arm} side cannot measure: {exit_reason(status)}: {words} (see {log})"
+            raise (ConftestError if in_conftest(words) else CrewError)(why) from None
         raise CrewError(f"the {arm} side did not import the benchmarks: {spent}; see {self._log[arm]}")
 
     def begin(self, cases: Sequence[str], plan: Mapping[str, Any]) -> dict[Arm, Introduction]:
