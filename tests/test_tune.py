@@ -109,15 +109,18 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_
         (("--margin", "much"), "much"),
         (("--python", "no-python"), "no Python"),
         (("--kinds", "dali,horse"), "--kinds horse: there are dataloader, tensors, uint8, "),
-        (("--step", "nonsense"), "--step 'nonsense' is no step: write none, a time such as 20ms, "),
-        (("--step", "nowhere_at_all:step"), "--step nowhere_at_all:step cannot be imported"),
+        (("--step", "nonsense"), "--step: 'nonsense' is not a step (examples: none, 20ms, "),
+        (("--step", "nowhere_at_all:step"), "--step: there is no module 'nowhere_at_all'"),
+        (("--step", "broken:step"), "--step broken:step cannot be imported (ZeroDivisionError: "),
+        (("--json", "nowhere/found.json"), "--json: cannot write nowhere/found.json: No such file or directory"),
     ],
 )
 def test_bad_input_is_one_line(arguments: tuple[str, ...], words: str, folder: Path, typed: Typed) -> None:
     """What, where and what to do; exit status 2, or 3 where only a lane could know."""
     given = ("--data", str(folder)) if "--data" not in arguments else ()
+    Path("broken.py").write_text("1 / 0\n")
     status, _, said = typed("tune", *given, *arguments)
-    imported = "nowhere_at_all:step" in arguments
+    imported = "broken:step" in arguments
     assert status == (3 if imported else 2)
     assert words in said
     assert "Traceback" not in said

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.__main__ import main
+from harness.loading.loop.step_forms import step_form
 from harness.run import gate_command
 from harness.run.bench import UnusableGpu
 from harness.run.roll_call import CrewError, Refused
-from harness.store import open_run
+from harness.run.settings import UsageError
+from harness.run.tuning.step_module import check_module
+from harness.run.written import check_writable
+from harness.store import StoreError, open_run
 
 Captured = pytest.CaptureFixture[str]
 
@@ -58,6 +63,107 @@ def test_a_wrong_request_of_bench_is_said_alone(here: Path, capsys: Captured, ar
     assert (status, out) == (2, "")
     assert err.startswith(f"harness: {what}")
     assert not (here / "results").exists()
+
+
+@pytest.mark.parametrize("command", ["bench", "gate", "selftest", "tune", "ceilings"])
+def test_every_command_says_of_data_that_is_not_there(here: Path, capsys: Captured, command: str) -> None:
+    """The message is the same for all, and comes before anything is measured."""
+    status, out, err = said(capsys, command, "--device", "cpu", "--data", "nope")
+    assert (status, out) == (2, "")
+    assert err.startswith("harness: --data: no image folder nope")
+    assert not (here / "results").exists()
+
+
+# --- files that cannot be written -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("gate", "--json"),
+        ("gate", "--junit"),
+        ("gate", "--markdown"),
+        ("selftest", "--json"),
+        ("tune", "--json"),
+        ("ceilings", "--json"),
+        ("report", "--html"),
+        ("compare", "--csv"),
+        ("trend", "--json"),
+    ],
+)
+@pytest.mark.parametrize(("file", "why"), [("nowhere/x", "No such file or directory"), (".", "Is a directory")])
+def test_a_file_that_cannot_be_written_is_said_first(
+    here: Path, capsys: Captured, command: str, option: str, file: str, why: str
+) -> None:
+    """Before anything is read or measured, with the option that named it."""
+    status, out, err = said(capsys, command, *(["latest", "latest~1"] if command == "compare" else []), option, file)
+    assert (status, out) == (2, "")
+    assert err == f"harness: {option}: cannot write {file}: {why}; name another file\n"
+    assert not (here / "results").exists()
+
+
+def test_the_summary_of_a_workflow_is_tried_too(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate writes to it at its end."""
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(here / "nowhere" / "summary"))
+    status, _, err = said(capsys, "selftest")
+    assert status == 2
+    assert err.startswith("harness: GITHUB_STEP_SUMMARY: cannot write ")
+
+
+def test_trying_a_file_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    """What is there keeps its text and its time, what is not there is not made, a link keeps what it points to."""
+    kept, absent, link = tmp_path / "kept", tmp_path / "absent", tmp_path / "link"
+    kept.write_text("text")
+    link.symlink_to(tmp_path / "target")
+    before = kept.stat()
+    check_writable({"--json": kept, "--junit": absent, "--markdown": link, "--html": None})
+    assert kept.read_text() == "text"
+    assert kept.stat().st_mtime_ns == before.st_mtime_ns
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "link"]
+
+
+def test_a_file_in_the_folder_of_results_may_come_with_it(tmp_path: Path) -> None:
+    """The folder is made when the run begins."""
+    check_writable({"--json": tmp_path / "results" / "x.json"}, tmp_path / "results")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StoreError, match="--json: cannot write"):
+        check_writable({"--json": tmp_path / "other" / "x.json"}, tmp_path / "results")
+
+
+@pytest.mark.parametrize("command", ["gate", "selftest", "tune"])
+def test_results_that_cannot_be_made_are_said_first(here: Path, capsys: Captured, command: str) -> None:
+    """A folder in a file's place ends the command before anything is built."""
+    status, out, err = said(capsys, command, "--results", "benchmarks/bench_a.py/results")
+    assert (status, out) == (2, "")
+    assert err.startswith("harness: --results: cannot write to benchmarks/bench_a.py/results: Not a directory")
+
+
+# --- the module of a step ---------------------------------------------------------------------------------------------
+
+
+def test_a_module_that_is_not_there(here: Path) -> None:
+    """It is known without importing: by its first part, or beneath packages without code of their own."""
+    (here / "names" / "inner").mkdir(parents=True)
+    for module, missing in (("nomod", "nomod"), ("nomod.part", "nomod"), ("names.inner.nomod.x", "names.inner.nomod")):
+        with pytest.raises(UsageError, match=f"--step: there is no module '{missing}', neither in {here} nor "):
+            check_module(module, sys.executable)
+
+
+def test_a_module_that_only_importing_could_tell_of(here: Path) -> None:
+    """What is there is not imported, and a package with code of its own may have any part."""
+    (here / "names").mkdir()
+    (here / "package").mkdir()
+    for file in ("own.py", "names/own.py", "package/__init__.py"):
+        (here / file).write_text("raise SystemExit('imported')\n")
+    for module in ("own", "names.own", "package.part", "torch.nn", "sys"):
+        check_module(module, sys.executable)
+
+
+@pytest.mark.parametrize("text", [":step", "training:", "a..b:step", ".a:step", "a:step.", "nonsense"])
+def test_what_names_no_step(text: str) -> None:
+    """A module and a function both have names."""
+    with pytest.raises(ValueError, match=r"^--step: '.*' is not a step \(examples: none, 20ms, "):
+        step_form(text)
 
 
 # --- a device that is not there ---------------------------------------------------------------------------------------

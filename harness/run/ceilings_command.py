@@ -15,6 +15,8 @@ from harness.run.ceilings import CeilingsError, Question, measured
 from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain, console
 from harness.run.settings import UsageError
 from harness.run.temporary import check_temporary
+from harness.run.written import check_writable, write
+from harness.store import StoreError
 
 
 def hold(options: argparse.Namespace) -> int:
@@ -29,6 +31,7 @@ def hold(options: argparse.Namespace) -> int:
             told.print(f"{ceiling.device} {ceiling.name}, {ceiling.detail}: {rate(ceiling)}", highlight=False)
 
     try:
+        check_writable({"--json": options.json})
         data = check_folder(options.data).resolve() if options.data else None
         check_temporary(loaders=False)
         with Guard() as guard:
@@ -38,12 +41,11 @@ def hold(options: argparse.Namespace) -> int:
             found = measured(Question(python, options.device, data, lent), anew=options.anew, told=progress)
         if options.json:
             content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
-            try:
-                options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            except OSError as error:
-                complain(f"cannot write {options.json}: {error.strerror or error}; name another file with --json")
-                return TOOL_ERROR
-    except (DataError, UsageError, LaunchError, CeilingsError, OSError) as error:
+            write("--json", options.json, json.dumps(content, indent=1))
+    except DataError as error:
+        complain(f"--data: {error}")
+        return TOOL_ERROR
+    except (UsageError, LaunchError, StoreError, CeilingsError, OSError) as error:
         complain(error)
         return TOOL_ERROR
     when = f"measured {found.measured}" + ("; --anew measures again" if found.kept else "")

@@ -23,7 +23,7 @@ from harness.run.crew import Crew
 from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR, complain, console, say
 from harness.run.roll_call import CrewError
 from harness.run.saved.report import show
-from harness.run.settings import Settings, UsageError, hertz, seconds, words
+from harness.run.settings import Settings, UsageError, check_data, hertz, seconds, words
 from harness.run.temporary import check_temporary
 from harness.store import RUN_FILE, StoreError
 
@@ -33,13 +33,7 @@ _LONGEST = 2000
 def settings_from(options: argparse.Namespace, benchmarks: Path) -> Settings:
     """What was typed, checked as far as that is possible without importing torch. Raises UsageError."""
     data: Path | None = options.data
-    if data is not None:
-        from harness.loading.images.folder import DataError, check_folder
-
-        try:
-            check_folder(data)
-        except DataError as error:
-            raise UsageError(f"--data: {error}") from error
+    check_data(data)
     return Settings(
         benchmarks=benchmarks,
         results=options.results,

@@ -40,8 +40,9 @@ from harness.run.gate import BUDGET, Asked, gate
 from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.run.pair import Introduction, Side
 from harness.run.roll_call import CrewError, Refused
-from harness.run.settings import UsageError, hertz, left_out, seconds, select, words
+from harness.run.settings import UsageError, check_data, hertz, left_out, seconds, select, words
 from harness.run.temporary import check_temporary
+from harness.run.written import check_writable, write
 from harness.store import StoreError, new_run_folder, write_result
 
 
@@ -81,9 +82,9 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
         from harness.run.stored import against_stored
 
         return against_stored(options, benchmarks, claims, settings.thresholds, _finish, accepted)
-    _check_repository(options, benchmarks)
     base = Wanted(options.base, options.base_python, variables_from(options.base_env, "--base-env"))
     head = Wanted(None, options.head_python, variables_from(options.head_env, "--head-env"))
+    _check_repository(options, benchmarks)
     screen = output.console()
     workshop = stack.enter_context(Workshop(tell=lambda text: screen.print(text, highlight=False, soft_wrap=True)))
     try:
@@ -123,11 +124,11 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
 def _selftest(options: argparse.Namespace, benchmarks: Path, _stack: ExitStack) -> int:
     budget, watch = _budget_and_watch(options)
     settings = _configuration(options, benchmarks)
-    python = launch.check_interpreter(options.python) if options.python else sys.executable
     threads = _threads(options)
-    sides = (Side(Arm.BASE, python, threads, threads), Side(Arm.HEAD, python, threads, threads))
     claims = _claims(options, benchmarks)
     _check_temporary(claims)
+    python = launch.check_interpreter(options.python) if options.python else sys.executable
+    sides = (Side(Arm.BASE, python, threads, threads), Side(Arm.HEAD, python, threads, threads))
     asked = Asked(
         benchmarks,
         claims,
@@ -144,8 +145,28 @@ def _selftest(options: argparse.Namespace, benchmarks: Path, _stack: ExitStack) 
 
 
 def _budget_and_watch(options: argparse.Namespace) -> tuple[float, float]:
-    """Seconds, and looks a second: asked for before anything is built. Raises UsageError."""
+    """Seconds, and looks a second; with them what else may be wrong is looked at before anything is built.
+
+    Raises UsageError, and StoreError for a file that cannot be written.
+    """
+    check_writable(_files(options), options.results)
+    check_data(options.data)
     return seconds(options.budget) if options.budget else BUDGET, hertz(options.watch)
+
+
+SUMMARY = "GITHUB_STEP_SUMMARY"
+"""The variable that names the file of a workflow's summary, to which others write, too."""
+
+
+def _files(options: argparse.Namespace) -> dict[str, Path | None]:
+    """The files to write, by the option or variable that names each."""
+    summary = os.environ.get(SUMMARY)
+    return {
+        "--json": options.json,
+        "--junit": options.junit,
+        "--markdown": options.markdown,
+        SUMMARY: Path(summary) if summary else None,
+    }
 
 
 def _check_machines(said: Mapping[Arm, Introduction]) -> Sequence[str]:
@@ -211,16 +232,11 @@ def _finish(result: GateResult, folder: Path | None, options: argparse.Namespace
     content = json.dumps(forms.document(result), indent=1, allow_nan=False)
     if folder is not None:
         write_result(folder, content)
-    wanted: list[tuple[Path | None, Callable[[], str]]] = [
-        (options.json, lambda: content),
-        (options.junit, lambda: forms.junit(result)),
-        (options.markdown, lambda: forms.markdown(result)),
-    ]
-    for path, form in wanted:
+    made = {"--json": lambda: content, "--junit": lambda: forms.junit(result)}
+    for option, path in _files(options).items():
         if path is not None:
-            _write(path, form())
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        _write(Path(summary), forms.markdown(result), append=True)
+            text = made[option]() if option in made else forms.markdown(result)
+            write(option, path, text, append=option == SUMMARY)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in forms.annotations(result, _from_repository(benchmarks)):
             print(line)
@@ -238,14 +254,6 @@ def _from_repository(benchmarks: Path) -> str:
     """The folder of benchmarks as the repository's host names it: relative to the top; as it is outside of any."""
     folder, top = benchmarks.resolve(), _repository(benchmarks).resolve()
     return folder.relative_to(top).as_posix() if folder.is_relative_to(top) else folder.name
-
-
-def _write(path: Path, text: str, *, append: bool = False) -> None:
-    try:
-        with path.open("a" if append else "w", encoding="utf-8") as file:
-            file.write(text if text.endswith("\n") else text + "\n")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; everything measured is kept") from error
 
 
 def _configuration(options: argparse.Namespace, benchmarks: Path) -> Configuration:

@@ -100,6 +100,17 @@ def hertz(text: str | None) -> float:
     return rate
 
 
+def check_data(folder: Path | None) -> None:
+    """Raises UsageError for a folder of images, named with ``--data``, from which none can be taken."""
+    if folder is not None:
+        from harness.loading.images.folder import DataError, check_folder
+
+        try:
+            check_folder(folder)
+        except DataError as error:
+            raise UsageError(f"--data: {error}") from error
+
+
 def words(given: Iterable[str]) -> tuple[str, ...]:
     """What was named behind an option that may be repeated and takes several names, with commas between them."""
     return tuple(word for part in given for word in part.split(",") if word)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 NETWORKS = ("resnet18", "resnet50")
-FORMS = "none, a time such as 20ms, resnet18, resnet50, or module:function of yours"
+EXAMPLES = "none, 20ms, resnet18, resnet50, or training:step for a function of yours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,6 @@ def step_form(text: str) -> StepForm:
     if match := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text):
         return StepForm(seconds=float(match[1]) / (1000 if match[2] == "ms" else 1))
     module, _, function = text.partition(":")
-    if not (module and function):
-        raise ValueError(f"--step {text!r} is no step: write {FORMS}")
+    if not (all(module.split(".")) and all(function.split("."))):
+        raise ValueError(f"--step: {text!r} is not a step (examples: {EXAMPLES})")
     return StepForm(module=module, function=function)

@@ -16,7 +16,7 @@ from harness.invoked import advised
 from harness.model import ALL_DECIDED, ALL_MEASURED, Certainty, Status, Tuned
 from harness.plural import counted
 from harness.run.output import CANNOT_JUDGE, OK, TOOL_ERROR, complain
-from harness.run.saved.writing import FORMS, as_json, check_forms, console, write_forms
+from harness.run.saved.writing import FORMS, as_json, check_forms, console, option_of, write_forms
 from harness.store import RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def tuned_in(run: Run) -> Tuned:
 def _refuse(options: argparse.Namespace, what: str, known: Collection[str]) -> None:
     for form in FORMS:
         if getattr(options, form, None) is not None and form not in known:
-            raise StoreError(f"--{form.replace('_', '-')} has nothing to say of {what}")
+            raise StoreError(f"{option_of(form)} has nothing to say of {what}")
 
 
 def _all_skipped(run: Run) -> bool:

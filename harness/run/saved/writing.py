@@ -14,6 +14,7 @@ from rich.console import Console
 from harness.report.files import MissingPackage
 from harness.run import output
 from harness.run.saved.arguments import FILES_ONLY
+from harness.run.written import check_writable, unwritable, write
 from harness.store import StoreError
 
 STDOUT = Path("-")
@@ -34,6 +35,17 @@ def check_forms(options: argparse.Namespace) -> None:
     for form in FILES_ONLY:
         if getattr(options, form, None) == STDOUT:
             raise StoreError(f"--{form} does not go to the standard output: name a file")
+    check_writable({option_of(form): path for form, path in wanted(options).items() if path != STDOUT})
+
+
+def wanted(options: argparse.Namespace) -> dict[str, Path]:
+    """Where each form goes that was asked for."""
+    return {form: path for form in FORMS if (path := getattr(options, form, None)) is not None}
+
+
+def option_of(form: str) -> str:
+    """The option that asks for a form."""
+    return f"--{form.replace('_', '-')}"
 
 
 def write_forms(
@@ -45,15 +57,14 @@ def write_forms(
 
     Raises StoreError that names the file.
     """
-    wanted: dict[str, Path] = {form: path for form in FORMS if (path := getattr(options, form, None)) is not None}
-    for form, path in wanted.items():
+    for form, path in wanted(options).items():
         try:
             if form in texts:
-                _write(path, texts[form]())
+                _write(form, path, texts[form]())
             elif files is not None and form in files:
                 files[form](path)
         except OSError as error:
-            raise StoreError(f"cannot write {path}: {error.strerror or error}; name another file") from error
+            raise unwritable(option_of(form), path, error) from error
         except MissingPackage as error:
             raise StoreError(str(error)) from error
         except ValueError as error:
@@ -65,10 +76,9 @@ def as_json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, allow_nan=False)
 
 
-def _write(path: Path, text: str) -> None:
-    ended = text if text.endswith("\n") or not text else f"{text}\n"
+def _write(form: str, path: Path, text: str) -> None:
     if path == STDOUT:
+        ended = text if text.endswith("\n") or not text else f"{text}\n"
         sys.stdout.write(output.encodable(ended))
     else:
-        # names may hold what no encoding knows
-        path.write_text(ended, encoding="utf-8", errors="replace")
+        write(option_of(form), path, text)

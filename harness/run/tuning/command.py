@@ -21,7 +21,7 @@ from harness.compare.race import RaceRule
 from harness.invoked import advised
 from harness.launch import LaunchError
 from harness.loading.images import recipe
-from harness.loading.images.folder import DataError, Oddities, check_folder, oddities
+from harness.loading.images.folder import DataError, Oddities, oddities
 from harness.loading.loop.step_forms import step_form
 from harness.loading.machine.cores import usable_cores, worker_counts
 from harness.loading.machine.limits import this_machine, worker_cap
@@ -35,12 +35,14 @@ from harness.run import output
 from harness.run.configuration import share
 from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.run.roll_call import CrewError
-from harness.run.settings import UsageError, hertz, seconds
+from harness.run.settings import UsageError, check_data, hertz, seconds
 from harness.run.temporary import check_temporary
 from harness.run.tuning.asked import BUDGET, Asked
 from harness.run.tuning.budget import Budget
 from harness.run.tuning.race import PREFETCH, Axes
+from harness.run.tuning.step_module import check_module
 from harness.run.tuning.tune import tune
+from harness.run.written import check_writable, write
 from harness.store import StoreError, new_run_folder, write_tuned
 
 KINDS = ("dataloader", "tensors", "uint8", "dali", "dali_gpu")
@@ -61,8 +63,8 @@ def hold(options: argparse.Namespace, typed: Sequence[str] = ("tune",)) -> int:
     start = time.monotonic()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        asked = _asked(options, start)
         workers = _numbers(options.workers, "--workers", 0) if options.workers else None
+        asked = _asked(options, start)
         odd = oddities(asked.data, ODDITIES) if asked.data is not None else Oddities()
         check_temporary(loaders=True)
         folder = new_run_folder(options.results, datetime.now(UTC).astimezone())
@@ -81,7 +83,7 @@ def hold(options: argparse.Namespace, typed: Sequence[str] = ("tune",)) -> int:
         content = json.dumps(document_of(tuned), indent=1, allow_nan=False)
         write_tuned(folder, content)
         if options.json is not None:
-            _write(options.json, content)
+            write("--json", options.json, content)
         show_tuned(tuned, console)
         console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
         return status_of(tuned)
@@ -189,27 +191,33 @@ def _kinds_here(wanted: Sequence[str], introduced: Mapping[str, Any]) -> list[st
 
 def _asked(options: argparse.Namespace, start: float) -> Asked:
     data: Path | None = options.data
-    if data is not None:
-        check_folder(data)
     kinds = tuple(word for part in options.kinds for word in part.split(",") if word)
     if unknown := [kind for kind in kinds if kind not in LOADER_KINDS]:
         raise UsageError(f"--kinds {','.join(unknown)}: there are {', '.join(LOADER_KINDS)}")
     try:
-        step_form(options.step)
+        step = step_form(options.step)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    python = launch.check_interpreter(options.python, NEEDED) if options.python else sys.executable
+    batch_sizes = _numbers(options.batch_size, "--batch-size", 1)
+    budget = Budget.of(seconds(options.budget) if options.budget else BUDGET, start)
+    watch = hertz(options.watch)
     margin = share(options.margin) if options.margin else RaceRule().margin
+    check_writable({"--json": options.json}, options.results)
+    check_data(data)
+    # These start a process.
+    python = launch.check_interpreter(options.python, NEEDED) if options.python else sys.executable
+    if step.module:
+        check_module(step.module, python)
     return Asked(
         data=data.resolve() if data else None,
         step=options.step,
         device=options.device,
-        batch_sizes=_numbers(options.batch_size, "--batch-size", 1),
+        batch_sizes=batch_sizes,
         kinds=kinds,
-        budget=Budget.of(seconds(options.budget) if options.budget else BUDGET, start),
+        budget=budget,
         rule=RaceRule(margin=margin),
         python=python,
-        watch=hertz(options.watch),
+        watch=watch,
     )
 
 
@@ -221,13 +229,6 @@ def _numbers(text: str, option: str, least: int) -> tuple[int, ...]:
     if not found or min(found) < least:
         raise UsageError(f"{option} {text!r}: write whole numbers from {least}, such as 64 or 32,64")
     return found
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; everything measured is kept") from error
 
 
 def _interrupt(*_: object) -> NoReturn:
