@@ -174,9 +174,10 @@ def test_what_takes_long_is_over_in_time() -> None:
     """Epochs of 20 s: as many blocks as end in time, and one at the least, whose epochs are all there are."""
     for until, blocks in ((0.0, 1), (100.0, 1), (250.0, 3), (1e4, EFFORT.fewest_blocks)):
         ring = Ring(base=lambda lap: 20.0, head=lambda lap: 20.0)
-        fought = ring.fight(until=until)
+        fought = ring.fight(until=until, readings=("peak_bytes",))
         assert [len(fought.turns[arm]) for arm in Arm] == [blocks, blocks]
         assert ring.clock.now() <= max(until, 100.0)
+        assert bool(fought.readings[Arm.HEAD]) is (until == 1e4)
     again = Ring(base=lambda lap: 20.0, head=lambda lap: 20.0)
     again.fight(iterations=1, until=125.0)
     assert again.clock.now() == 120.0

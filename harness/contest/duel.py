@@ -56,14 +56,16 @@ def duel(
 
     The base's number of iterations counts for both sides: it is found here where ``iterations`` is 0. ``readings`` are
     taken of both after their rounds. By ``until``, a moment of the clock, it is to be over: there are fewer blocks than
-    the effort asks for where they would last longer, and one at the least. Raises DuelEnded.
+    the effort asks for where they would last longer, and one at the least; readings that would take longer are left
+    out. Raises DuelEnded.
     """
     sides: dict[Arm, Entrant] = {Arm.BASE: base, Arm.HEAD: head}
     begun = now()
     try:
         first = _open(sides, random)
+        opened = now() - begun
         # Run in for one and a half times what opening took, and a block: long iterations do not fit, short ones do.
-        hurried = now() + 2.5 * (now() - begun) >= until
+        hurried = now() + 2.5 * opened >= until
         paced = _run_in(sides, first[Arm.BASE], effort, iterations, now, random, hurried=hurried)
         for starts_left in reversed(range(STARTS)):
             turns, moments = _blocks(sides, paced, effort, now, random, until)
@@ -73,6 +75,8 @@ def duel(
             # The base had been held up while its pace was found; what it really takes is known now.
             each = seconds / paced.iterations
             paced = _pace(Warm(each, each, settled=True), effort)
+        if now() + opened >= until:
+            readings = ()  # each takes an iteration
         read = {arm: _readings(arm, sides[arm], readings) for arm in random.sample(list(sides), 2)}
     finally:
         for arm in random.sample(list(sides), 2):
