@@ -33,10 +33,12 @@ from harness.contest.seat import SeatedEntrant
 from harness.model import BASELINE, Arm, Claim, ClockEvent, Collected, Gated, GateResult, GateVerdict, Measurement
 from harness.report.words import quantity
 from harness.run import gate as module
+from harness.run import gate_beside as beside
 from harness.run import pair as pairing
 from harness.run.before import Before
 from harness.run.candidate import Candidate
-from harness.run.gate import Asked, gate
+from harness.run.gate import gate
+from harness.run.gate_asked import Asked
 from harness.run.gate_command import ACCEPTABLE
 from harness.run.gate_effort import effort_for, in_time
 from harness.run.pair import Introduction, Pair, Side, Standing
@@ -846,7 +848,7 @@ def test_an_interrupted_profile_keeps_the_result(bout: Bout, monkeypatch: pytest
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "explain", interrupted)
+    monkeypatch.setattr(beside, "explain", interrupted)
     with pytest.raises(KeyboardInterrupt) as interrupt:
         bout.hold({A: {}}, {A: {"factor": 1.06}})
     (result,) = interrupt.value.args

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import Any, Protocol
+from typing import Any
 
 from harness import store
-from harness.compare.gate import GateThresholds, status_of
+from harness.compare.gate import status_of
 from harness.contest.duel import DuelEnded, duel
 from harness.model import (
     BASELINE,
@@ -23,57 +22,17 @@ from harness.model import (
 )
 from harness.report.words import duration
 from harness.run.before import Before, ask
-from harness.run.candidate import EXACT, Candidate
-from harness.run.counted import count
+from harness.run.candidate import EXACT
+from harness.run.gate_asked import Asked, Screen
+from harness.run.gate_beside import Beside
 from harness.run.gate_effort import effort_for, in_time
 from harness.run.pair import ArmLost, Introduction, Pair, Side
-from harness.run.profiled import explain, worst
 from harness.run.roll_call import CrewError
 from harness.run.roster import Roster
-from harness.run.settings import WATCH
 from harness.run.watching import Watch
-
-COUNTING = 0
-"""The number of the pair that counts launches, which gives no unit."""
-
-BUDGET = 1800.0
-"""Seconds a gate may take where nobody says how long."""
 
 EXPLAINING = 0.1
 """Share of the budget that is kept for profiles of what regressed, once anything looks as if it may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a gate was asked for.
-
-    ``labels`` is what people call the two arms, ``before`` what the base's own revision has, None where it has no
-    revision of its own. ``seconds`` is the time budget; ``watch`` is how often a second the machine is looked at
-    meanwhile, 0 for not at all; ``accepted`` are exact metrics of which more is accepted.
-    """
-
-    benchmarks: Path
-    claims: Sequence[Claim]
-    sides: tuple[Side, Side]
-    labels: Mapping[Arm, str]
-    thresholds: GateThresholds
-    device: str = "auto"
-    data: Path | None = None
-    under_test: tuple[str, ...] = ()
-    before: Before | None = None
-    seconds: float = BUDGET
-    selftest: bool = False
-    watch: float = WATCH
-    accepted: frozenset[str] = frozenset()
-
-
-class Screen(Protocol):
-    """What a gate tells whoever is watching."""
-
-    def note(self, text: str) -> None: ...  # noqa: D102
-    def begins(self, case: str, unit: int) -> None: ...  # noqa: D102
-    def unit(self, number: int, decided: int, decisions: int, regressed: int, seconds: float) -> None: ...  # noqa: D102
-    def tick(self) -> None: ...  # noqa: D102
 
 
 def gate(
@@ -119,6 +78,8 @@ class _Gate:
         self._watch = Watch(folder, asked.watch, note=screen.note)
         self._start = time.monotonic()
         self._end = self._start + asked.seconds
+        plan = partial(self._plan, introduce=False)
+        self._beside = Beside(self._pair, plan, asked.thresholds, folder, lambda: time.monotonic() >= self._end)
         self._unit_began = self._start
         self._start_up = 0.0
         self._contests = 0
@@ -133,7 +94,8 @@ class _Gate:
             with self._watch:
                 self._roster.knows(self._before())
                 self._hold_units(writer)
-                self._explain()
+                if not self._asked.selftest:
+                    self._notes += self._beside.explain(self._roster, self._units + 1, self._fresh_random())
         except KeyboardInterrupt:
             self._notes.append("interrupted: what was not decided by then is inconclusive")
             raise KeyboardInterrupt(self._result()) from None
@@ -152,7 +114,8 @@ class _Gate:
             self._unit(writer)
             self._unit_seconds = time.monotonic() - start
             if self._units == 1:
-                self._count()
+                head = self._said[Arm.HEAD].environment if Arm.HEAD in self._said else {}
+                self._notes += self._beside.count(self._roster, head, self._fresh_random())
             self._tell()
             self._screen.unit(self._units, *self._roster.count(), time.monotonic() - self._start)
 
@@ -198,7 +161,7 @@ class _Gate:
         self._unit_began = time.monotonic()
         self._put_off = False
         with self._pair(self._roster.files_wanted(), self._units) as pair:
-            random = Random(self._random.getrandbits(64))
+            random = self._fresh_random()
             try:
                 self._lead(pair, random, writer)
             except ArmLost as lost:
@@ -210,6 +173,9 @@ class _Gate:
             raise CrewError(f"unit {self._units} measured nothing; see the logs in {self._folder}")
         self._roster.mark(self._units, self._watch.marked)
         self._roster.rule()
+
+    def _fresh_random(self) -> Random:
+        return Random(self._random.getrandbits(64))
 
     def _pair(self, files: list[str], unit: int) -> Pair:
         return Pair(self._asked.sides, self._asked.benchmarks, files, self._folder, unit, tick=self._screen.tick)
@@ -244,48 +210,10 @@ class _Gate:
             "under_test": list(self._asked.under_test),
         }
 
-    def _count(self) -> None:
-        """Have launches counted of what the first unit measured."""
-        chosen = [candidate for candidate in self._roster.timed() if not candidate.claim.loader]
-        head = self._said[Arm.HEAD].environment if Arm.HEAD in self._said else {}
-        if not chosen or head.get("device", {}).get("type") != "cuda":
-            return
-        if time.monotonic() >= self._end:
-            self._notes.append("no time was left to count launches")
-        else:
-            self._beside(COUNTING, chosen, count, "launches could not be counted")
-
     def _end_of_units(self) -> float:
         """When measuring ends: in time for profiles where there may be something to explain."""
         kept = EXPLAINING * self._asked.seconds if self._roster.suspects() and not self._asked.selftest else 0.0
         return self._end - kept
-
-    def _explain(self) -> None:
-        """Have the worst regressions profiled."""
-        regressed = worst(self._roster.slower(), self._roster.larger())
-        if not regressed or self._asked.selftest:
-            return
-        if time.monotonic() >= self._end:
-            self._notes.append("no time was left to profile what regressed")
-            return
-        profiled = partial(
-            explain,
-            folder=self._folder,
-            thresholds=self._asked.thresholds,
-            late=lambda: time.monotonic() >= self._end,
-        )
-        self._beside(self._units + 1, regressed, profiled, "what regressed could not be profiled")
-
-    def _beside(self, number: int, chosen: Sequence[Candidate], do: Callable[..., Iterable[str]], failed: str) -> None:
-        """Have a fresh pair do what gives no unit; whatever goes wrong there takes nothing from what was decided."""
-        files = sorted({candidate.claim.path for candidate in chosen})
-        random = Random(self._random.getrandbits(64))
-        plan = self._plan(random, introduce=False)
-        try:
-            with self._pair(files, number) as pair:
-                self._notes += do(pair, lambda cases: pair.begin(cases, plan), chosen, random=random)
-        except (ArmLost, CrewError, OSError) as error:
-            self._notes.append(f"{failed}: {error}")
 
     def _introduced(self, said: Mapping[Arm, Introduction], writer: store.Writer) -> None:
         self._said = dict(said)

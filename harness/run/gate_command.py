@@ -36,7 +36,8 @@ from harness.run.arms import (
     variables_from,
 )
 from harness.run.configuration import Configuration, configuration, share
-from harness.run.gate import BUDGET, Asked, gate
+from harness.run.gate import gate
+from harness.run.gate_asked import BUDGET, Asked
 from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.run.pair import Introduction, Side
 from harness.run.roll_call import CrewError, Refused

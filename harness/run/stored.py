@@ -39,7 +39,7 @@ from harness.report.gate.progress import Progress
 from harness.report.watching import watch_remarks
 from harness.run.arms import NothingToCompare
 from harness.run.crew import Crew, Report
-from harness.run.gate import BUDGET
+from harness.run.gate_asked import BUDGET
 from harness.run.output import INTERRUPTED as INTERRUPTED_STATUS
 from harness.run.settings import PROFILES, UsageError, effort, hertz, seconds, select, words
 from harness.run.watching import Watch
