@@ -39,7 +39,7 @@ from harness.run.before import Before
 from harness.run.candidate import Candidate
 from harness.run.gate import gate
 from harness.run.gate_asked import Asked
-from harness.run.gate_command import ACCEPTABLE
+from harness.run.gate_checks import ACCEPTABLE
 from harness.run.gate_effort import effort_for, in_time
 from harness.run.pair import Introduction, Pair, Side, Standing
 from harness.run.profiled import worst

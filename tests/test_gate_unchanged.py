@@ -14,7 +14,7 @@ import pytest
 from living import ROOT
 
 from harness.model import Arm, Package
-from harness.run import gate_command
+from harness.run import gate_checks, gate_command, gate_forms
 from harness.run.arms import NothingChanged, Prepared, Wanted, Workshop, check_packages, refuse_documents_alone
 from harness.run.arms.unchanged import is_document
 from harness.run.configuration import configuration
@@ -213,11 +213,11 @@ def test_the_example_compares_a_branch_with_what_it_branched_off_from(repo: Repo
 
 def test_annotations_name_files_as_the_repository_does(repo: Repo, tmp_path: Path) -> None:
     """Relative to its top, wherever the benchmarks are; outside of any repository by the folder's name."""
-    assert gate_command._from_repository(repo.folder / "benchmarks") == "benchmarks"
+    assert gate_forms.from_repository(repo.folder / "benchmarks") == "benchmarks"
     (repo.folder / "sub" / "perf").mkdir(parents=True)
-    assert gate_command._from_repository(repo.folder / "sub" / "perf") == "sub/perf"
+    assert gate_forms.from_repository(repo.folder / "sub" / "perf") == "sub/perf"
     (tmp_path / "elsewhere").mkdir()
-    assert gate_command._from_repository(tmp_path / "elsewhere") == "elsewhere"
+    assert gate_forms.from_repository(tmp_path / "elsewhere") == "elsewhere"
 
 
 def test_a_revision_is_one_of_the_repository_people_are_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,6 +225,6 @@ def test_a_revision_is_one_of_the_repository_people_are_in(tmp_path: Path, monke
     shipped = Path(gate_command.__file__).resolve().parents[2] / "benchmarks"
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"has no folder 'benchmarks'.*--benchmarks FOLDER"):
-        gate_command._check_repository(argparse.Namespace(base="HEAD", benchmarks=None), shipped)
-    gate_command._check_repository(argparse.Namespace(base="HEAD", benchmarks=shipped), shipped)
-    gate_command._check_repository(argparse.Namespace(base=None, benchmarks=None), shipped)
+        gate_checks.check_repository(argparse.Namespace(base="HEAD", benchmarks=None), shipped)
+    gate_checks.check_repository(argparse.Namespace(base="HEAD", benchmarks=shipped), shipped)
+    gate_checks.check_repository(argparse.Namespace(base=None, benchmarks=None), shipped)
