@@ -507,6 +507,60 @@ def test_triton_that_cannot_be_used_is_skipped(monkeypatch: pytest.MonkeyPatch) 
     assert "Failed to find C compiler" in part.findings[0].skipped
 
 
+def test_one_check_of_the_watch_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that leaves nothing, a script that fails, and a function that the driver's NVML lacks."""
+
+    def lacking(*_: object, **__: object) -> None:
+        raise AttributeError("nvmlDeviceGetFieldValues: undefined symbol")
+
+    session = SimpleNamespace(nvmlDeviceGetHandleByUUID=lambda uuid: 7)
+    monkeypatch.setattr(watching, "_child", lambda *_: nullcontext(SimpleNamespace(pid=7)))
+    monkeypatch.setattr(watching, "harness", lambda words, seconds, log: log.write_text("the GPU is lost") and 2)
+    monkeypatch.setattr(watching, "chosen", lambda _: torch.device("cuda", 0))
+    monkeypatch.setattr(watching, "cuda_uuid", lambda _: "GPU-1")
+    monkeypatch.setattr(watching, "nvml", lambda: nullcontext(session))
+    monkeypatch.setattr(watching, "_load", lambda _: nullcontext())
+    for name in ("_cost", "_record", "_against_smi", "_energy"):
+        monkeypatch.setattr(watching, name, lacking)
+    monkeypatch.setattr(watching, "_events", lambda part, gpu: part.add("clock events under a full load", "none"))
+    part = Part("watching", "cuda")
+    watching.watching(part, tmp_path, "cuda", quick=True)
+    assert [finding.name for finding in part.failures] == [
+        "a stranger on the GPU", "the watch's cost", "NVML's answers, recorded", "NVML against nvidia-smi",
+        "energy against power",
+    ]  # fmt: skip
+    assert [finding.name for finding in part.findings[5:]] == [
+        "clock events under a full load", "the bench's energy by its frame",
+    ]  # fmt: skip
+    said = capsys.readouterr().err
+    assert said.count("Traceback (most recent call last)") == 5
+    assert "the GPU is lost" in said
+
+
+def test_a_kernel_that_raises_ends_its_own_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next operation is timed all the same."""
+
+    def broken() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    made = [clocks.Operation("broken", broken), clocks.Operation("sound", lambda: None)]
+    monkeypatch.setattr(clocks, "operations", lambda device: iter(made))
+    monkeypatch.setattr(clocks, "TURNS", 1)
+    monkeypatch.setattr(clocks, "ROUND", 1e-4)
+    part = Part("clock", "cpu")
+    threads = torch.get_num_threads()
+    try:
+        clocks.clocks(part, CPU)
+    finally:
+        torch.set_num_threads(threads)
+    assert [(finding.name, finding.value) for finding in part.failures] == [
+        ("warm, broken", "OutOfMemoryError: CUDA out of memory")
+    ]
+    assert part.findings[-1].name == "warm, sound, against torch.utils.benchmark"
+
+
 def test_another_process_must_be_named_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proof's own context would be found by any run: it is the planted process that the run must name."""
     for named in (7, 8):

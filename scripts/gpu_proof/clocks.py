@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from random import Random
 from statistics import median
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 
-from gpu_proof.findings import Part
+from gpu_proof.findings import Part, attempt
 from harness.clock import Clock, clock_for
 
 TURNS = 15
@@ -67,10 +68,10 @@ def clocks(part: Part, device: torch.device) -> None:
     random = Random(0)
     cold = _cold_rival(part, device)
     for operation in operations(device):
-        _warm(part, operation, clock, random)
+        attempt(part, f"warm, {operation.name}", partial(_warm, part, operation, clock, random))
         if cold is not None:
-            _cold(part, operation, clock, cold, random)
-        _bound(part, operation, clock, device)
+            attempt(part, f"cold, {operation.name}", partial(_cold, part, operation, clock, cold, random))
+        attempt(part, f"launch-bound, {operation.name}", partial(_bound, part, operation, clock, device))
 
 
 def _goal(seconds: float, within: float) -> float:

@@ -124,7 +124,8 @@ def _copied(output: IO[str], log: IO[str]) -> None:
         for line in output:
             log.write(line)
             log.flush()
-            print(line, end="", flush=True)
+            with suppress(OSError):  # whoever read the terminal's end may have left: the part must not wait for them
+                print(line, end="", flush=True)
 
 
 def _ending(status: int) -> str:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -18,7 +19,7 @@ from typing import Any
 
 import torch
 
-from gpu_proof.findings import Part
+from gpu_proof.findings import Part, attempt
 from gpu_proof.running import environment
 from harness.clock import clock_for
 
@@ -68,11 +69,7 @@ def facts(part: Part, folder: Path, device: Any) -> None:
         if name in on_gpu and device.type != CUDA:
             part.skip(name, "needs CUDA")
             continue
-        try:
-            ask(part, device)
-        except Exception as error:  # whatever it is, the next fact is another one
-            words = str(error).strip().splitlines() or [""]
-            part.add(name, f"{type(error).__name__}: {words[0][:200]}", goal="it can be asked", reached=False)
+        attempt(part, name, partial(ask, part, device))
 
 
 def _machine(part: Part) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,18 @@ class Part:
             "findings": [asdict(finding) for finding in self.findings],
         }
         return _written(path, json.dumps(document, indent=1, default=str))
+
+
+def attempt(part: Part, name: str, check: Callable[[], object]) -> None:
+    """Hold one check of a part. Whatever it raises is a missed goal, with its traceback printed, and ends no other."""
+    try:
+        check()
+    except Skipped as error:
+        part.skip(name, str(error))
+    except Exception as error:
+        traceback.print_exc()
+        words = str(error).strip().splitlines() or [""]
+        part.add(name, f"{type(error).__name__}: {words[0][:200]}", goal="it can be held", reached=False)
 
 
 def _written(path: Path, text: str) -> Path:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
-import traceback
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from gate_power.live import CAN_BE_JUDGED, Call, decisions_of
 from gate_power.repository import make
 
-from gpu_proof.findings import Part, Skipped
+from gpu_proof.findings import Part, Skipped, attempt
 from gpu_proof.running import harness, tail, tracebacks
 from harness.model import Gated
 
@@ -137,14 +137,7 @@ def gate(part: Part, folder: Path, device: str, seconds: float) -> None:
     for name, hold, share in (("3 % more work", _short_slower, 0.65), ("the same code", _short_same, 0.3)):
         # The second one has what the first has left, and a share of its own at least.
         left = seconds - (time.monotonic() - start) if hold is _short_same else 0.0
-        try:
-            hold(part, folder, device, max(share * seconds, left))
-        except Skipped:
-            raise
-        except Exception as error:
-            traceback.print_exc()
-            words = str(error).strip().splitlines() or [""]
-            part.add(name, f"{type(error).__name__}: {words[0][:200]}", goal="a gate is held", reached=False)
+        attempt(part, name, partial(hold, part, folder, device, max(share * seconds, left)))
 
 
 def _short_slower(part: Part, folder: Path, device: str, seconds: float) -> None:

@@ -106,7 +106,8 @@ def _judged(part: Part, run: Run) -> None:
     for verdict in verdicts:
         if verdict.outcome in (*BAD, Outcome.INCONCLUSIVE, Outcome.SKIPPED):
             name = f"{verdict.case} {verdict.variant}".strip()
-            part.add(name, str(verdict.outcome), detail={"reason": verdict.reason})
+            why = f": {verdict.reason}" if verdict.outcome in BAD and verdict.reason else ""
+            part.add(name, f"{verdict.outcome}{why}", detail={"reason": verdict.reason})
     part.add("how it ended", run.ended or "it never said so", reached=bool(run.ended), goal="it ends by itself")
     part.add("saved in", str(run.folder))
 

@@ -12,17 +12,18 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gpu_proof.findings import Part, Skipped
+from gpu_proof.findings import Part, Skipped, attempt
 from gpu_proof.recording import record
-from gpu_proof.running import ROOT, environment, harness, latest
+from gpu_proof.running import ROOT, environment, harness, latest, tail
 from harness.device import chosen
-from harness.probes.nvml import NvmlError, cuda_uuid, nvml
+from harness.probes.nvml import cuda_uuid, nvml
 
 if TYPE_CHECKING:
     from harness.probes.gpu import Gpu
@@ -61,30 +62,32 @@ def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
     """Every check that this machine can hold."""
     if device == "cuda":
         # Before this process has a context of its own: a run would rightly find that it is not alone.
-        _stranger(part, folder)
-    _cost(part, device, pairs=8 if quick else PAIRS)
+        attempt(part, "a stranger on the GPU", partial(_stranger, part, folder))
+    attempt(part, "the watch's cost", partial(_cost, part, device, pairs=8 if quick else PAIRS))
     if device != "cuda":
         for name in ("NVML against nvidia-smi", "energy against power", "a stranger on the GPU", "clock events"):
             part.skip(name, "needs CUDA")
         return
+    attempt(part, "NVML", partial(_by_nvml, part, folder, device))
+    attempt(part, "the bench's energy by its frame", partial(_frames, part, folder))
+
+
+def _by_nvml(part: Part, folder: Path, device: str) -> None:
     from harness.probes.gpu import Gpu
 
     where = chosen(device)
     uuid = cuda_uuid(where)
-    try:
-        with nvml() as session:
-            warnings: list[str] = []
-            gpu = Gpu(session, uuid, warnings.append)
-            _record(part, session, session.nvmlDeviceGetHandleByUUID(uuid), folder, where)
-            with _load(where):
-                _against_smi(part, gpu, uuid)
-                _energy(part, gpu, seconds=10.0)
-                _events(part, gpu)
-            for warning in warnings:
-                part.add(warning)
-    except NvmlError as error:
-        part.add("NVML", str(error), goal="it answers", reached=False)
-    _frames(part, folder)
+    with nvml() as session:
+        warnings: list[str] = []
+        gpu = Gpu(session, uuid, warnings.append)
+        handle = session.nvmlDeviceGetHandleByUUID(uuid)
+        attempt(part, "NVML's answers, recorded", partial(_record, part, session, handle, folder, where))
+        with _load(where):
+            attempt(part, "NVML against nvidia-smi", partial(_against_smi, part, gpu, uuid))
+            attempt(part, "energy against power", partial(_energy, part, gpu, seconds=10.0))
+            attempt(part, "clock events", partial(_events, part, gpu))
+        for warning in warnings:
+            part.add(warning)
 
 
 def _cost(part: Part, device: str, pairs: int) -> None:
@@ -243,11 +246,7 @@ def _frames(part: Part, folder: Path) -> None:
     """The run's own account of energy: the counter beside the integral of the power, over the whole run."""
     from harness.report.telemetry import energy_frame
 
-    try:
-        frame = energy_frame(latest(folder))
-    except Skipped as error:
-        part.skip("the bench's energy by its frame", str(error))
-        return
+    frame = energy_frame(latest(folder))
     whole = frame[frame["case"].isna()].dropna(subset=["joules", "power_joules"])
     for row in whole.itertuples():
         share = row.joules / row.power_joules
@@ -266,7 +265,10 @@ def _stranger(part: Part, folder: Path) -> None:
             120, folder / "stranger.txt",
         )  # fmt: skip
         pid = other.pid
-    run = latest(folder / "beside-a-stranger")
+    try:
+        run = latest(folder / "beside-a-stranger")
+    except Skipped:
+        raise RuntimeError(f"the bench left no run: exit status {status}\n{tail(folder / 'stranger.txt')}") from None
     told: Any = getattr(run.telemetry, "strangers", ())
     named = any(seen.pid == pid for seen in told)
     found = ", ".join(sorted({f"{seen.when}: {seen.pid} {seen.name}".strip() for seen in told}))
