@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from gate_power.live import Call, Decision
 from gpu_proof import __main__ as proof
 from gpu_proof import clocks, facts, gating, reaching, running, watching
-from gpu_proof.findings import FAILED, SKIPPED, Part, Skipped, summary
+from gpu_proof.findings import FAILED, RUNNING, SKIPPED, Part, Skipped, summary
 from gpu_proof.recording import record
 
 from harness import store
@@ -306,6 +306,8 @@ def test_a_rehearsal_may_miss_goals(
     """It is too short for most of them; what breaks, breaks in a rehearsal, too, and says where."""
 
     def misses(part: Part, options: Namespace) -> None:
+        # A process that is killed here leaves a part that is not done.
+        assert json.loads((tmp_path / "clock.json").read_text())["status"] == RUNNING
         part.add("decisions", 20, goal="at least 100", reached=False)
 
     def breaks(part: Part, options: Namespace) -> None:

@@ -155,6 +155,20 @@ def test_a_part_whose_process_ends_early_is_no_success(
     assert said in capfd.readouterr().out
 
 
+def test_a_part_that_never_begins_has_found_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What an earlier proof found in its place does not stand for it."""
+    Part("clock", "cuda", DONE).save(tmp_path / "findings")
+
+    def words(name: str, seconds: float) -> list[str]:
+        return [sys.executable, "-c", "import torch_that_is_not_there"]
+
+    assert commands.hold(Command(600.0, {"clock": 300.0}), tmp_path / "findings", "cpu", words, ["clock"]) == 1
+    clock = documents(tmp_path)["clock"]
+    assert (clock["status"], clock["device"]) == (FAILED, "cpu")
+    assert clock["reason"] == "its process ended with exit status 1 before the part was over"
+    assert "ModuleNotFoundError" in capfd.readouterr().out
+
+
 def test_a_command_that_is_ended_ends_its_part_and_packs(tmp_path: Path) -> None:
     """SIGTERM is what a time limit from outside sends first."""
     script = f"""
