@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,15 +25,15 @@ from harness.model import (
     benchmark_of,
 )
 from harness.processes import Guard
-from harness.report.traced import described
+from harness.run.bench_steps import Steps
 from harness.run.ceilings import Question, affordable
 from harness.run.chosen import chosen_claims, stand_in
 from harness.run.crew import Crew, Report
 from harness.run.roll_call import CrewError, Refused, RollCall
-from harness.run.schedule import COUNT_GUESS, Count, Measure, Schedule, Solo, Standing, Trace
-from harness.run.settings import PROFILES, Settings, effort, select
+from harness.run.schedule import COUNT_GUESS, Schedule, Standing
+from harness.run.settings import PROFILES, Settings, select
 from harness.run.temporary import check_temporary
-from harness.run.traces import Traces, taken
+from harness.run.traces import Traces
 from harness.run.watching import Watch
 
 GRACE = 0.06
@@ -114,7 +114,6 @@ class _Bench:
         self._end = start + settings.seconds
         self._last = start + settings.seconds * (1 + GRACE)
         self._width = width
-        self._invocation = 0
         self._pointed = False
         self._traces = Traces(traced, surprises=self._profile.asides)
         self._schedule = Schedule([], units=1, solo=False)
@@ -208,21 +207,14 @@ class _Bench:
         )
         # Several processes import side by side; their first invocation waits for all of them.
         self._schedule.start_up[False] = crew.import_seconds / self._width + 0.5
-        compute = sum(1 for standing in standings if not standing.claim.loader)
+        steps = Steps(crew, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.note)
+        number = 0
         while (step := self._schedule.next(self._end - time.monotonic())) is not None:
             begin = time.monotonic()
-            self._invocation += 1
-            match step:
-                case Trace():
-                    report = self._trace(crew, step, writer)
-                case Solo():
-                    report = self._solo(crew, step)
-                case Count():
-                    report = self._count(crew, step)
-                case Measure():
-                    report = self._invocation_of(crew, step, compute)
+            number += 1
+            report = steps.take(step, number, writer)
             self._take_in(report, writer)
-            self._learn(step, report, time.monotonic() - begin)
+            steps.learn(step, report, time.monotonic() - begin)
             self._tick()
             if report.error:
                 raise CrewError(report.error)
@@ -253,44 +245,6 @@ class _Bench:
             fallen += schedule.add([measurement])
         self._decided(fallen)
 
-    def _invocation_of(self, crew: Crew, step: Measure, compute: int) -> Report:
-        standings = {case: self._schedule.standings[case] for case, _ in step.cases}
-        cases = {
-            case: (
-                standings[case].claim,
-                effort(self._profile, self._settings.seconds, compute, loader=standings[case].claim.loader),
-                variants,
-                not standings[case].units,
-            )
-            for case, variants in step.cases
-        }
-        looks = self._schedule.thresholds.looks
-        ahead = max(min(look for look in (*looks, 10**6) if look > s.units) - s.units for s in standings.values())
-        ahead = min(ahead, max(1, self._profile.units - max(s.units for s in standings.values())))
-        return crew.measure(self._invocation, cases, deadline=self._last, ahead=ahead)
-
-    def _solo(self, crew: Crew, step: Solo) -> Report:
-        claim = self._schedule.standings[step.case].claim
-        return crew.solo(self._invocation, step.case, claim, step.variant, deadline=self._last)
-
-    def _count(self, crew: Crew, step: Count) -> Report:
-        claims = {case: self._schedule.standings[case].claim for case, _ in step.cases}
-        each = 2 * self._schedule.count_seconds[step.reading]
-        limits = {case: claims[case].time_limit + each * len(names) for case, names in step.cases}
-        cases = {case: (claims[case], names) for case, names in step.cases}
-        return crew.count(self._invocation, cases, step.reading, limits, deadline=self._last)
-
-    def _trace(self, crew: Crew, step: Trace, writer: store.Writer) -> Report:
-        claim = self._claim_of(step.case)
-        file = self._folder / store.trace_name(step.case, step.variant)
-        report = crew.trace(self._invocation, step.case, claim, step.variant, file, deadline=self._last)
-        traced = taken(step, claim, self._invocation, self._folder, report)
-        self._traces.done[step.case, step.variant] = traced
-        store.write_trace(writer, traced)
-        self._screen.note(f"traced {step.case} {step.variant}: {described(traced)}")
-        # A pass that failed costs its trace and nothing else.
-        return replace(report, unfinished=None)
-
     def _take_in(self, report: Report, writer: store.Writer) -> None:
         found = [self._watch.marked(measurement) for measurement in report.measurements]
         if report.unfinished is not None:
@@ -304,25 +258,6 @@ class _Bench:
         if not self._pointed and any(verdict.outcome is Outcome.FAILED for verdict in verdicts):
             self._pointed = True
             self._screen.note(f"of what failed, whole tracebacks are in {self._folder / 'process-*.log'}")
-
-    def _learn(self, step: Measure | Trace | Solo | Count, report: Report, seconds: float) -> None:
-        """Estimates for the schedule: what starting a process costs, what a solo pass costs."""
-        if isinstance(step, Trace):
-            self._schedule.traced(seconds)
-            return
-        if isinstance(step, Solo):
-            self._schedule.solo_seconds = seconds
-            # A pass that failed is not tried again.
-            self._schedule.standings[step.case].solos.add(step.variant)
-            return
-        if isinstance(step, Count):
-            self._schedule.count_seconds[step.reading] = seconds / step.variants
-            return
-        loader = any(self._schedule.standings[case].claim.loader for case, _ in step.cases)
-        if not loader and any(self._schedule.standings[case].units <= 1 for case, _ in step.cases):
-            return  # weighing took some of the time, which no later invocation will take
-        over = seconds - sum(m.seconds for m in report.measurements)
-        self._schedule.start_up[loader] = 0.5 * self._schedule.start_up[loader] + 0.5 * max(0.0, over)
 
     def _tick(self) -> None:
         standings = self._schedule.standings.values()
