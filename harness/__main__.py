@@ -13,7 +13,7 @@ from harness import __version__
 from harness.benchmarks import chosen_folder, read
 from harness.claims import ClaimError
 from harness.invoked import program
-from harness.run.parser import Parser
+from harness.run.parser import Parser, positive
 from harness.run.saved.arguments import RUN, add_comparing, add_managing, add_report
 
 OK, TOOL_ERROR, CANNOT_JUDGE = 0, 2, 3
@@ -165,7 +165,7 @@ def _gating(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loader-target", metavar="SHARE", help="the same for data loaders; default 10%%")
     parser.add_argument("--budget", metavar="TIME", help="stop after this time: 90s, 5m, 1h; default 30m")
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="threads of torch on either side; default: all cores but one"
+        "--threads", type=positive, metavar="N", help="threads of torch on either side; default: all cores but one"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result as JSON")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write it as JUnit XML")

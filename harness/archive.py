@@ -88,7 +88,7 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> Entry:
         text, _, arm = text.rpartition("@")
         entry = find(text, results)
         if not entry.gate:
-            raise StoreError(f"{text} is no gate: it has no {GATE_FILE}, and so no side called {arm}")
+            raise StoreError(f"{text} is not a gate: it has no {GATE_FILE}, and so no side called {arm}")
         return replace(entry, arm=Arm(arm))
     if match := re.fullmatch(rf"{LATEST}(?:~(\d{{1,6}}))?", text):
         return _nth(int(match[1] or 0), text, results, claims)
@@ -97,7 +97,7 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> Entry:
     if text and _there(text, Path.is_dir):
         folder = Path(text)
         if not is_run(folder):
-            raise StoreError(f"{folder} is no run: it has no {RUN_FILE}; name a folder under {results}/")
+            raise StoreError(f"{folder} is not a run: it has no {RUN_FILE}; name a folder under {results}/")
         return _entry(folder)
     if text and _there(text, Path.is_file):
         raise StoreError(f"{text} is a file, and no run: name the folder it lies in")
@@ -144,9 +144,9 @@ def check_removable(entry: Entry, results: Path) -> Path:
     if folder.is_symlink():
         raise StoreError(f"{folder} is a link, and is left alone: remove it, or the folder it points to, by hand")
     if not is_run(folder):
-        raise StoreError(f"{folder} is no run of ours, and is left alone")
+        raise StoreError(f"{folder} is not a run of ours, and is left alone")
     if any((folder / name).is_symlink() for name in (RUN_FILE, GATE_FILE)):
-        raise StoreError(f"{folder} is no run of ours: its records are links to elsewhere; it is left alone")
+        raise StoreError(f"{folder} is not a run of ours: its records are links to elsewhere; it is left alone")
     if folder.resolve().parent != results.resolve():
         raise StoreError(f"{folder} does not lie in {results}, and is left alone; name its folder with --results")
     return folder

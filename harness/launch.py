@@ -131,7 +131,7 @@ def check_interpreter(python: str, needed: Sequence[str] = ()) -> str:
     try:
         version, has_torch, executable = json.loads(printed(python, _PROBE))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise LaunchError(f"--python {python} is no Python that starts: {why_silent(error)}") from error
+        raise LaunchError(f"--python {python} is not a Python that starts: {why_silent(error)}") from error
     if tuple(version) < (3, 11):
         raise LaunchError(f"--python {python} is Python {version[0]}.{version[1]}; measuring needs 3.11 or later")
     if not has_torch:

@@ -279,7 +279,7 @@ def test_a_gate_as_a_whole_is_no_run(gate: Path) -> None:
     with pytest.raises(StoreError, match=r"@base or .*@head"):
         open_entry(find(gate, gate.parent))
     (gate / "gate.json").write_text("[]")
-    with pytest.raises(StoreError, match="no result of a gate"):
+    with pytest.raises(StoreError, match="not a result of a gate"):
         open_entry(find(f"{gate}@base", gate.parent))
     (gate / "gate.jsonl").write_text('{"record": "pairing", "of": "x"}\n')
     with pytest.raises(StoreError, match=r"gate\.jsonl:1"):

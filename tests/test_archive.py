@@ -66,7 +66,7 @@ def test_what_is_not_found_is_said(results: Path, word: str, told: str) -> None:
 
 def test_files_and_other_folders_are_no_runs(results: Path) -> None:
     """A folder without records and a file are told apart."""
-    with pytest.raises(StoreError, match=r"notes is no run: it has no run\.jsonl"):
+    with pytest.raises(StoreError, match=r"notes is not a run: it has no run\.jsonl"):
         find(results / "notes", results)
     with pytest.raises(StoreError, match="is a file"):
         find(results / "2026-01-01_10-00-00" / RUN_FILE, results)

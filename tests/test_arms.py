@@ -889,9 +889,9 @@ def test_a_revision_on_another_interpreter(plain: Repo, foreign: str) -> None:
 
 def test_an_interpreter_that_cannot_measure(tmp_path: Path) -> None:
     """The message names the flag that the interpreter was given by."""
-    with Workshop() as made, pytest.raises(LaunchError, match=r"^--base-python /no/such/python is no Python"):
+    with Workshop() as made, pytest.raises(LaunchError, match=r"^--base-python /no/such/python is not a Python"):
         made.prepare(Wanted(python="/no/such/python"), Wanted(), tmp_path, Configuration())
-    with Workshop() as made, pytest.raises(LaunchError, match=r"^--head-python /no/such/python is no Python"):
+    with Workshop() as made, pytest.raises(LaunchError, match=r"^--head-python /no/such/python is not a Python"):
         made.prepare(Wanted(), Wanted(python="/no/such/python"), tmp_path, Configuration())
 
 
@@ -951,7 +951,7 @@ def test_a_path_of_the_users_own(plain: Repo, monkeypatch: pytest.MonkeyPatch, t
 @pytest.mark.parametrize("pair", ["A", "=1", "1A=1", "A B=1", "A-B=1", "", "A=\0"])
 def test_what_is_no_variable(pair: str) -> None:
     """What cannot be set is refused with the flag and how to write it."""
-    with pytest.raises(UsageError, match=r"--base-env .* is no variable; write NAME=VALUE"):
+    with pytest.raises(UsageError, match=r"--base-env .* is not a variable \(example: OMP_NUM_THREADS=1\)"):
         variables_from([pair], "--base-env")
 
 

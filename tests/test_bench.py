@@ -671,7 +671,7 @@ def test_bad_requests_make_no_run(folder: Path) -> None:
         run(folder, select=("Q9",))
     with pytest.raises(UsageError, match="--trace Q9: no such claim"):
         run(folder, trace=("Q9",))
-    with pytest.raises(LaunchError, match="is no Python that starts"):
+    with pytest.raises(LaunchError, match="is not a Python that starts"):
         run(folder, python="/no/such/python")
     assert store.run_folders(folder / "results") == []
 

@@ -99,10 +99,10 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("targets = 0.03", "has no key 'targets'; there are under-test, pins, not-required, untracked-limit, target,"),
         ("loader_target = 0.1", "has no key 'loader_target'"),
         ('under-test = "work"', "under-test is a list of import names"),
-        ('under-test = ["my-package"]', "'my-package' is no name that can be imported"),
-        ('under-test = ["work."]', "'work.' is no name that can be imported"),
-        ('under-test = ["class"]', "'class' is no name that can be imported"),
-        ("under-test = [3]", "3 is no name that can be imported"),
+        ('under-test = ["my-package"]', "'my-package' is not a name that can be imported"),
+        ('under-test = ["work."]', "'work.' is not a name that can be imported"),
+        ('under-test = ["class"]', "'class' is not a name that can be imported"),
+        ("under-test = [3]", "3 is not a name that can be imported"),
         ('under-test = ["harness.clock"]', "harness does the measuring, on both sides"),
         ("pins = true", "pins is the path of a file in the repository"),
         ('pins = ""', "pins is the path of a file in the repository"),
@@ -110,7 +110,7 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("target = true", "target is a share, as in 0.05"),
         ("target = [0.03]", "target is a share, as in 0.05"),
         ("target = 5", "target is a share between 0 and 1, not 5"),
-        ('target = "5"', "target: '5' is no share below 1; write 3% or 0.03"),
+        ('target = "5"', "target: '5' is not a share below 1 (examples: 3%, 0.03)"),
         ("target = nan", "target is a share between 0 and 1, not nan"),
         ("loader-target = 0", "loader-target is a share between 0 and 1, not 0"),
         ("bytes-floor = -1", "bytes-floor is a number of bytes from 0 up, not -1"),
@@ -124,7 +124,7 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("failing-looks = 14", "failing-looks is a list of numbers of units"),
         ("failing-looks = [true]", "failing-looks is a list of numbers of units"),
         ("passing-looks = [8, 6]", "passing-looks are ascending numbers of units"),
-        ("target =", "is no valid TOML"),
+        ("target =", "is not valid TOML"),
     ],
 )
 def test_what_cannot_be_meant(tmp_path: Path, line: str, says: str) -> None:
@@ -150,7 +150,7 @@ def test_tables_that_are_none(tmp_path: Path, content: str) -> None:
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     """A file that is no UTF-8 is named."""
     (tmp_path / "pyproject.toml").write_bytes(b"[tool.harness]\n# \xff\n")
-    with pytest.raises(UsageError, match=r"pyproject\.toml is no valid TOML"):
+    with pytest.raises(UsageError, match=r"pyproject\.toml is not valid TOML"):
         configuration(tmp_path)
 
 
@@ -165,7 +165,7 @@ def test_shares_as_people_write_them(text: str, value: float) -> None:
 @pytest.mark.parametrize("text", ["", "%", "5", "100%", "1.0", "-3%", "3%%", "3 percent", "nan", "inf", "1e-2", "٣%"])
 def test_what_is_no_share(text: str) -> None:
     """What is no number below 1, or could mean two things, is refused with an example."""
-    with pytest.raises(UsageError, match=r"is no share below 1; write 3% or 0\.03"):
+    with pytest.raises(UsageError, match=r"is not a share below 1 \(examples: 3%, 0\.03\)"):
         share(text)
 
 

@@ -821,7 +821,7 @@ def test_the_worst_variant_of_a_case_is_profiled() -> None:
 
 @pytest.mark.parametrize(
     ("how", "says"),
-    [("raises", "no profiler here"), ("dies", "SIGKILL"), ("torn", "is no trace"), ("hangs", "no answer")],
+    [("raises", "no profiler here"), ("dies", "SIGKILL"), ("torn", "is not a trace"), ("hangs", "no answer")],
 )
 def test_a_profile_that_fails_takes_nothing(bout: Bout, monkeypatch: pytest.MonkeyPatch, how: str, says: str) -> None:
     """A regression stays one where no profile can be had; a note says why, and nobody is left."""

@@ -163,7 +163,7 @@ def fixed_batches(folder: Path, spoil: str = "") -> list[tuple[torch.Tensor, tor
         ("channels", "levels of 256 off"),
         ("crop", "levels of 256 off"),
         ("dark", "levels of 256 off"),
-        ("nan", "no number"),
+        ("nan", "not a number"),
         ("shape", "its shape is"),
     ],
 )
@@ -239,7 +239,7 @@ def test_a_network_learns_in_its_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"), [({"device": "cuda"}, "sees no CUDA"), ({"step": "nonsense"}, "is no step")]
+    ("change", "told"), [({"device": "cuda"}, "sees no CUDA"), ({"step": "nonsense"}, "is not a step")]
 )
 def test_a_plan_that_cannot_be_is_refused(change: dict[str, str], told: str, folder: Path) -> None:
     """A device that is not there, a step that is none."""

@@ -140,7 +140,7 @@ def test_a_pipe_is_no_image(tmp_path: Path) -> None:
     """Nobody waits for what somebody might write into it."""
     folder(tmp_path, 2)
     os.mkfifo(tmp_path / "class_0" / "pipe.jpg")
-    with pytest.raises(DataError, match=r"pipe\.jpg is no file but a pipe or a device: remove it"):
+    with pytest.raises(DataError, match=r"pipe\.jpg is not a file but a pipe or a device: remove it"):
         lane(tmp_path)
 
 

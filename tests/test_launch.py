@@ -60,10 +60,10 @@ def test_the_probe_imports_no_torch() -> None:
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("exit 1", "is no Python that starts: it ended with status 1"),
-        ("echo no such option >&2; exit 2", "is no Python that starts: it ended with status 2: no such option"),
-        ("echo hello", "is no Python that starts"),
-        ("echo '[[3,12]]'", "is no Python that starts"),
+        ("exit 1", "is not a Python that starts: it ended with status 1"),
+        ("echo no such option >&2; exit 2", "is not a Python that starts: it ended with status 2: no such option"),
+        ("echo hello", "is not a Python that starts"),
+        ("echo '[[3,12]]'", "is not a Python that starts"),
         ("echo '[[3, 10], true, \"x\"]'", "is Python 3.10; measuring needs 3.11"),
         ("echo '[[3, 12], false, \"x\"]'", "has no torch; install it there"),
     ],
@@ -88,7 +88,7 @@ def test_what_an_interpreter_lacks_is_named(tmp_path: Path) -> None:
 
 def test_an_interpreter_that_is_not_there() -> None:
     """A path that leads nowhere is named."""
-    with pytest.raises(LaunchError, match="--python /no/such/python is no Python that starts"):
+    with pytest.raises(LaunchError, match="--python /no/such/python is not a Python that starts"):
         check_interpreter("/no/such/python")
 
 

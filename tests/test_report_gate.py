@@ -817,7 +817,7 @@ GONE = object()
         (["schema"], 2, "schema 2 is not 1"),
         (["schema"], GONE, "schema is missing"),
         (["schema"], "1", "schema is not a whole number"),
-        (["status"], 256, "status 256 is no exit status"),
+        (["status"], 256, "status 256 is not an exit status"),
         (["status"], True, "status is not a whole number"),
         (["decisions"], -1, "decisions is not a whole number"),
         (["units"], 1.5, "units is not a whole number"),

@@ -233,7 +233,7 @@ def test_variants_and_machines(results: Path, capsys: Captured) -> None:
         (["latest", "latest~1", "--parquet", "-"], "does not go to the standard output"),
         (["latest", "latest~1", "--csv", "none/x.csv"], "cannot write none/x.csv"),
         (["latest", "latest~1", "--csv", "-", "--json", "-"], "only one form"),
-        (["latest", "latest~1@head"], "is no gate"),
+        (["latest", "latest~1@head"], "is not a gate"),
     ],
 )
 def test_compare_refuses(results: Path, capsys: Captured, arguments: list[str], message: str) -> None:

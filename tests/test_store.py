@@ -302,7 +302,7 @@ def test_a_line_without_end_is_not_read_into_memory(run: Path, monkeypatch: pyte
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     """Loading any other folder says what is missing."""
-    with pytest.raises(StoreError, match=r"is no run: it has no run\.jsonl"):
+    with pytest.raises(StoreError, match=r"is not a run: it has no run\.jsonl"):
         store.load(tmp_path)
 
 

@@ -374,6 +374,6 @@ def test_it_is_watched_and_says_what_a_reader_must_know(tmp_path: Path, monkeypa
 def test_a_rate_that_is_none_makes_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was typed wrong is said before anything is measured."""
     baseline = run(tmp_path, {CASE: 1e-3})
-    with pytest.raises(UsageError, match="--watch 'often'"):
+    with pytest.raises(UsageError, match="--watch: 'often' is not a rate"):
         held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline, watch="often")
     assert store.run_folders(tmp_path / "results") == [baseline]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.__main__ import main
+from harness.__main__ import main, parser
 from harness.loading.loop.step_forms import step_form
 from harness.run import gate_command
 from harness.run.bench import UnusableGpu
@@ -72,6 +72,71 @@ def test_every_command_says_of_data_that_is_not_there(here: Path, capsys: Captur
     assert (status, out) == (2, "")
     assert err.startswith("harness: --data: no image folder nope")
     assert not (here / "results").exists()
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["bench", "--budget", "-5m"], "--budget: '-5m' is not a duration (examples: 90s, 5m, 1h30m)"),
+        (["bench", "--budg", "-5m"], "--budget: '-5m' is not a duration (examples: 90s, 5m, 1h30m)"),
+        (["tune", "--budget", "soon"], "--budget: 'soon' is not a duration (examples: 90s, 5m, 1h30m)"),
+        (["gate", "--watch", "-2x"], "--watch: '-2x' is not a rate; looks a second are 0.1 to 1000, or 0 "),
+        (["gate", "--target", "-3%"], "--target: '-3%' is not a share below 1 (examples: 3%, 0.03)"),
+        (["gate", "--loader-target", "5"], "--loader-target: '5' is not a share below 1 (examples: 3%, 0.03)"),
+        (["gate", "--base-env", "-K=V"], "--base-env: '-K=V' is not a variable (example: OMP_NUM_THREADS=1)"),
+        (["gate", "--head-env", "-x"], "--head-env: '-x' is not a variable (example: OMP_NUM_THREADS=1)"),
+        (["tune", "--margin", "-3%"], "--margin: '-3%' is not a share below 1 (examples: 3%, 0.03)"),
+        (
+            ["tune", "--workers", "-1,2"],
+            "--workers: '-1,2' is not a list of whole numbers from 0 (examples: 64; 32,64)",
+        ),
+        (["tune", "--kinds", "-x"], "--kinds: there is no -x; there are dataloader, "),
+        (["tune", "--step", "-20ms"], "--step: '-20ms' is not a step (examples: none, 20ms, "),
+        (["list", "--select", "-x"], "--select -x: no such claim"),
+        (["ceilings", "--data", "-x"], "--data: no image folder -x"),
+        (["selftest", "--python", "-x"], "--python -x is not a Python that starts"),
+        (["report", "--results", "-x"], "no runs in -x"),
+    ],
+)
+def test_a_value_that_begins_with_a_dash_is_a_value(
+    here: Path, capsys: Captured, arguments: list[str], what: str
+) -> None:
+    """The message says what was given and what may be, for every option that takes a value."""
+    status, _, err = said(capsys, *arguments)
+    assert status == 2
+    assert err.startswith(f"harness: {what}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["bench", "--budget"], "--budget takes a value (90s, 5m, 1h; default 10m (smoke 3m, thorough 1h))"),
+        (["gate", "--json", "--every"], "--json takes a value, and --every stands where it should (also write the "),
+        (["gate", "--json", "--evry"], "--json takes a value, and --evry stands where it should (also write the "),
+        (
+            ["gate", "--target", "-h"],
+            "--target takes a value, and -h stands where it should (the slow-down to catch: 5%",
+        ),
+        (["bench", "--device"], "--device takes a value (auto, cpu, cuda)"),
+        (["gate", "--threads", "-1"], "argument --threads: '-1' is not a whole number from 1 (examples: 1, 8)"),
+        (["selftest", "--threads", "many"], "argument --threads: 'many' is not a whole number from 1"),
+        (["trend", "--last", "0"], "argument --last: '0' is not a whole number from 1"),
+    ],
+)
+def test_what_the_parser_refuses(here: Path, capsys: Captured, arguments: list[str], what: str) -> None:
+    """A value that is missing, and one that is not a number, say what may stand there."""
+    status, _, err = said(capsys, *arguments)
+    assert status == 2
+    assert f" {arguments[0]}: error: {what}" in err
+
+
+def test_words_behind_two_dashes_are_left_alone() -> None:
+    """They are no options, whatever they look like; and a dash alone is the standard output."""
+    options = parser().parse_args(["report", "--json", "-", "--", "--json"])
+    assert (options.json, options.run) == (Path("-"), "--json")
 
 
 # --- files that cannot be written -------------------------------------------------------------------------------------

@@ -268,4 +268,4 @@ def _check(images: Sequence[Image]) -> None:
         # What is not there is told of by whoever is to read it.
         with suppress(OSError):
             if not stat.S_ISREG(os.stat(image.path).st_mode):  # noqa: PTH116
-                raise DataError(f"{image.path} is no file but a pipe or a device: remove it")
+                raise DataError(f"{image.path} is not a file but a pipe or a device: remove it")

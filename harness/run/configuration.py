@@ -85,7 +85,7 @@ def _document(file: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     except ValueError as error:  # bad TOML, and bytes that are no UTF-8
-        raise UsageError(f"{file} is no valid TOML: {error}") from error
+        raise UsageError(f"{file} is not valid TOML: {error}") from error
 
 
 def _tools(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -107,7 +107,7 @@ def _under_test(file: Path, table: Mapping[str, Any]) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str) or not all(_importable(part) for part in name.split(".")):
             raise UsageError(
-                f"{file}: [tool.harness] under-test: {name!r} is no name that can be imported; write what stands "
+                f"{file}: [tool.harness] under-test: {name!r} is not a name that can be imported; write what stands "
                 "after import, not what is installed"
             )
         if name.partition(".")[0] == "harness":
@@ -184,5 +184,13 @@ def share(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)", text.strip(), re.ASCII)
     found = float(match[1]) / (100 if match[2] else 1) if match else 1.0
     if not found < 1:
-        raise UsageError(f"{text!r} is no share below 1; write 3% or 0.03")
+        raise UsageError(f"{text!r} is not a share below 1 (examples: 3%, 0.03)")
     return found
+
+
+def option_share(option: str, text: str) -> float:
+    """The share that was typed behind an option. Raises UsageError that names it."""
+    try:
+        return share(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None

@@ -14,7 +14,7 @@ from harness.claims import ClaimError
 from harness.model import Arm, Claim
 from harness.run import output
 from harness.run.arms import NothingToCompare
-from harness.run.configuration import Configuration, configuration, share
+from harness.run.configuration import Configuration, configuration, option_share
 from harness.run.gate_asked import BUDGET
 from harness.run.gate_forms import files_to_write, repository
 from harness.run.pair import Introduction
@@ -47,7 +47,7 @@ def settings_of(options: argparse.Namespace, benchmarks: Path) -> Configuration:
     changes: dict[str, Any] = {}
     for name in ("target", "loader_target"):
         if (typed := getattr(options, name, None)) is not None:
-            changes[name] = share(typed)
+            changes[name] = option_share(f"--{name.replace('_', '-')}", typed)
     if not changes:
         return found
     try:

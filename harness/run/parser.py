@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -11,15 +12,42 @@ from typing import Any, NoReturn
 class Parser(argparse.ArgumentParser):
     """A parser that complains of an unknown option itself, with its own usage and the name that is nearest.
 
-    argparse leaves what a command does not know to the parser above it, which shows the usage of no command.
+    argparse leaves what a command does not know to the parser above it, which shows the usage of no command. A word
+    behind an option that takes a value is that value also where it begins with one dash, as ``-5m`` does: argparse
+    would take it for an option and say nothing of the value.
     """
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """As argparse has it, but whatever is unknown is an error here."""
-        found, unknown = super().parse_known_args(args, namespace)
+        found, unknown = super().parse_known_args(self._joined(sys.argv[1:] if args is None else args), namespace)
         if unknown:
             self._refuse(unknown)
         return found, unknown
+
+    def _joined(self, words: Sequence[str]) -> list[str]:
+        """The words, with ``=`` between an option and a value that begins with a dash."""
+        known = {name: action for action in self._actions for name in action.option_strings}
+        joined: list[str] = []
+        left = list(words)
+        while left:
+            word = left.pop(0)
+            if word == "--":
+                return [*joined, word, *left]
+            named = {word} & known.keys() or {name for name in known if word[:2] == "--" and name.startswith(word)}
+            action = known[named.pop()] if len(named) == 1 else None
+            if action is not None and action.nargs is None:
+                value = left[0] if left else None
+                if value is None or value.startswith("--") or value in known:
+                    self._refuse_without_value(action, value)
+                if value.startswith("-"):
+                    word = f"{word}={left.pop(0)}"
+            joined.append(word)
+        return joined
+
+    def _refuse_without_value(self, action: argparse.Action, instead: str | None) -> NoReturn:
+        behind = f", and {instead} stands where it should" if instead else ""
+        allowed = ", ".join(map(str, action.choices)) if action.choices else (action.help or "").replace("%%", "%")
+        self.error(f"{action.option_strings[-1]} takes a value{behind} ({allowed})")
 
     def _refuse(self, unknown: Sequence[str]) -> NoReturn:
         known = [name for action in self._actions for name in action.option_strings]
@@ -27,3 +55,10 @@ class Parser(argparse.ArgumentParser):
         near = get_close_matches(word.partition("=")[0], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"{self.prog} --help lists what there is"
         self.error(f"unrecognized argument {word}; {hint}")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 up. Raises ArgumentTypeError, to which argparse adds the option."""
+    if not (text.isascii() and text.isdecimal() and (found := int(text)) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 (examples: 1, 8)")
+    return found

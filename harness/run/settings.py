@@ -72,12 +72,12 @@ def seconds(text: str) -> float:
     """A time budget as people write it: ``90``, ``90s``, ``5m``, ``1h30m``. Raises UsageError."""
     match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
     if not text.strip() or match is None:
-        raise UsageError(f"--budget {text!r} is no time; write 90s, 5m or 1h30m")
+        raise UsageError(f"--budget: {text!r} is not a duration (examples: 90s, 5m, 1h30m)")
     hours, minutes, rest = (float(part) if part else 0.0 for part in match.groups())
     budget = 3600 * hours + 60 * minutes + rest
     if budget < SHORTEST_BUDGET:
         raise UsageError(
-            f"--budget {text} is too short: importing torch alone takes some of it; give at least {SHORTEST_BUDGET:g}s"
+            f"--budget: {text} is too short: importing torch alone takes some of it; give at least {SHORTEST_BUDGET:g}s"
         )
     return budget
 
@@ -95,7 +95,8 @@ def hertz(text: str | None) -> float:
         rate = -1.0
     if not (rate == 0 or 0.1 <= rate <= OFTENEST):
         raise UsageError(
-            f"--watch {text!r} is no rate; give looks a second from 0.1 to {OFTENEST:g}, 20 say, or 0 to watch nothing"
+            f"--watch: {text!r} is not a rate; looks a second are 0.1 to {OFTENEST:g}, or 0 to watch nothing "
+            "(example: 20)"
         )
     return rate
 

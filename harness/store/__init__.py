@@ -195,7 +195,7 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
     Without ``telemetry`` its file, which may be many times as long as all others, is not read.
     """
     if not (folder / RUN_FILE).is_file():
-        raise StoreError(f"{folder} is no run: it has no {RUN_FILE}; name a folder under results/")
+        raise StoreError(f"{folder} is not a run: it has no {RUN_FILE}; name a folder under results/")
     facts: Record = {}
     claims: tuple[Claim, ...] = ()
     environment: Mapping[str, Any] = {}
@@ -232,7 +232,9 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
                 else:
                     raise ValueError(f"unknown record {kind!r}")
             except NOT_OURS as error:
-                raise StoreError(f"{path}:{number} is no record of ours ({error}); remove that line or file") from error
+                raise StoreError(
+                    f"{path}:{number} is not a record of ours ({error}); remove that line or file"
+                ) from error
     measurements.sort(key=lambda measurement: measurement.invocation)
     return Run(
         folder,

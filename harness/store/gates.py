@@ -22,7 +22,7 @@ def load_arm(folder: Path, arm: Arm, *, telemetry: bool = True) -> Run:
     """
     path = folder / GATE_FILE
     if not path.is_file():
-        raise StoreError(f"{folder} is no gate: it has no {GATE_FILE}")
+        raise StoreError(f"{folder} is not a gate: it has no {GATE_FILE}")
     facts: Record = {}
     claims: tuple[Claim, ...] = ()
     measurements: list[Measurement] = []
@@ -48,7 +48,7 @@ def load_arm(folder: Path, arm: Arm, *, telemetry: bool = True) -> Run:
             elif kind != "end":
                 raise ValueError(f"unknown record {kind!r}")
         except NOT_OURS as error:
-            raise StoreError(f"{path}:{number} is no record of ours ({error}); remove that line or file") from error
+            raise StoreError(f"{path}:{number} is not a record of ours ({error}); remove that line or file") from error
     environment = _environment_of(folder / RESULT_FILE, arm) or introduced
     watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
     measurements.sort(key=lambda measurement: measurement.invocation)
@@ -63,4 +63,4 @@ def _environment_of(path: Path, arm: Arm) -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, RecursionError, *NOT_OURS) as error:
-        raise StoreError(f"{path} is no result of a gate ({error}); remove it") from error
+        raise StoreError(f"{path} is not a result of a gate ({error}); remove it") from error

@@ -76,4 +76,4 @@ def read_lines(path: Path, warnings: list[str]) -> Iterator[tuple[int, Record]]:
 
 def no_constant(name: str) -> float:
     """What JSON's own parser takes for a number and JSON does not: NaN, Infinity. Raises ValueError."""
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")

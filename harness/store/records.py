@@ -32,7 +32,7 @@ def check_schema(path: Path, number: int, record: Record) -> None:
     """Raises StoreError for a later version of the records, ValueError for what is none."""
     schema = record["schema"]
     if not isinstance(schema, int) or schema < 1:
-        raise ValueError(f"schema {schema!r} is no version")
+        raise ValueError(f"schema {schema!r} is not a version")
     if schema > SCHEMA:
         raise StoreError(f"{path}:{number} has schema {schema}, this harness reads {SCHEMA}: update it")
 
@@ -49,9 +49,9 @@ def claim_from(stated: Mapping[str, Any]) -> Claim:
     _check(str, "text", stated, "name", "sentence", "path", "function", "metric")
     _check((int, float), "a number", stated, "margin", "time_limit")
     if not 0 <= stated["margin"] <= LARGEST_MARGIN:
-        raise ValueError(f"the margin {stated['margin']} is no share")
+        raise ValueError(f"the margin {stated['margin']} is not a share")
     if not 0 <= stated["time_limit"] <= LONGEST_TIME_LIMIT:
-        raise ValueError(f"the time limit {stated['time_limit']} is no time in seconds")
+        raise ValueError(f"the time limit {stated['time_limit']} is not a time in seconds")
     return Claim(**{**stated, "expect": Expect(stated["expect"]), "needs": tuple(stated["needs"])})
 
 

@@ -81,7 +81,7 @@ def read_telemetry(path: Path, warnings: list[str]) -> Telemetry:
         try:
             found.take(record)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise StoreError(f"{path}:{number} is no record of ours ({error}); remove that line or file") from error
+            raise StoreError(f"{path}:{number} is not a record of ours ({error}); remove that line or file") from error
     if found.left_out:
         warnings.append(f"{path}: {found.left_out} readings beyond the first {MOST_READINGS} were left out")
     return found.telemetry()
@@ -155,11 +155,11 @@ class _Found:
 
 def _number(value: Any) -> float:
     if not isinstance(value, int | float) or not isfinite(value):
-        raise ValueError(f"{str(value)[:50]!r} is no finite number")
+        raise ValueError(f"{str(value)[:50]!r} is not a finite number")
     return float(value)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{str(value)[:50]!r} is no text")
+        raise ValueError(f"{str(value)[:50]!r} is not a text")
     return value

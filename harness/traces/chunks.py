@@ -86,7 +86,7 @@ class Pieces(Generic[Decoded]):
                     yield decoded
                     buffer = buffer[end:]
                 if len(buffer) > LONGEST_EVENT:
-                    raise TraceError(f"{self._path} is no trace: something in it is longer than any event")
+                    raise TraceError(f"{self._path} is not a trace: something in it is longer than any event")
 
     def _more(self, file: Source, count: int) -> bytes:
         parts = []
@@ -115,7 +115,7 @@ class Pieces(Generic[Decoded]):
                     return buffer[match.end() :], b"}"
             if not more:
                 break
-        raise TraceError(f"{self._path} is no Chrome trace: it has no list of events (traceEvents)")
+        raise TraceError(f"{self._path} is not a Chrome trace: it has no list of events (traceEvents)")
 
     def _cut(self, buffer: bytes) -> tuple[Decoded, int] | None:
         """The events of the longest part that ends with one, and where the next begins."""
@@ -145,7 +145,7 @@ class Pieces(Generic[Decoded]):
                     return self._decode(b"[" + buffer[:place] + b"]")
                 except NotJson:
                     continue
-        raise TraceError(f"{self._path} breaks off or is damaged: its list of events is no whole JSON; trace again")
+        raise TraceError(f"{self._path} breaks off or is damaged: its list of events is not whole JSON; trace again")
 
     def _is_json(self, what: bytes) -> bool:
         try:

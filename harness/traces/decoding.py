@@ -54,7 +54,7 @@ def decoders(path: Path) -> tuple[Decode, Check]:
         try:
             return events.decode(what)
         except msgspec.ValidationError as error:
-            raise TraceError(f"{path} is no trace as torch writes them: {error}") from error
+            raise TraceError(f"{path} is not a trace as torch writes them: {error}") from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise NotJson from error
 
@@ -99,7 +99,7 @@ def plain_decoders(path: Path) -> tuple[Decode, Check]:
         try:
             return [_event(each) for each in found]
         except _Odd as error:
-            raise TraceError(f"{path} is no trace as torch writes them: {error}") from error
+            raise TraceError(f"{path} is not a trace as torch writes them: {error}") from error
 
     return decode, check
 
@@ -109,18 +109,18 @@ class _Odd(Exception):
 
 
 def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _event(given: object) -> _Event:
     if not isinstance(given, dict):
-        raise _Odd("an event is no object")
+        raise _Odd("an event is not an object")
     arguments = _field(given, "args", dict)
     read = None
     if arguments is not None:
         read = _Arguments(_field(arguments, "correlation", int), _field(arguments, "device", int, str))
         if read.correlation is not None and not -(2**63) <= read.correlation < 2**63:
-            raise _Odd("correlation is no number of 64 bits")
+            raise _Odd("correlation is not a number of 64 bits")
     start, seconds = _field(given, "ts", int, float), _field(given, "dur", int, float)
     return _Event(
         _stated(given, "ph"),
@@ -154,5 +154,5 @@ def _finite(value: int | float | None, name: str) -> float | None:
 def _stated(given: Mapping[str, Any], name: str) -> str:
     """A field that is a string where it is there at all."""
     if name in given and not isinstance(given[name], str):
-        raise _Odd(f"{name} is no string")
+        raise _Odd(f"{name} is not a string")
     return str(given.get(name, ""))

@@ -56,7 +56,7 @@ def _far(image: Tensor, other: Tensor) -> str | None:
     std = torch.tensor(recipe.STD).reshape(3, 1, 1)
     levels = 255 * std * (image.float() - other.float()).abs()
     if not bool(torch.isfinite(levels).all()):
-        return "it holds what is no number"
+        return "it holds what is not a number"
     mean, far = float(levels.mean()), float((levels > FAR_LEVELS).float().mean())
     if mean > MEAN_LEVELS or far > FAR_SHARE:
         return f"its pixels are {mean:.1f} levels of 256 off in the mean, {far:.1%} of them by more than {FAR_LEVELS:g}"

@@ -24,7 +24,7 @@ def result_from(document: object) -> GateResult:
     """The result that `document` wrote. Raises ValueError that names the field for anything else."""
     found = noun_from(GateResult, document)
     if found.status > 255:
-        raise ValueError(f"status {found.status} is no exit status")
+        raise ValueError(f"status {found.status} is not an exit status")
     for side, arm in ((found.base, Arm.BASE), (found.head, Arm.HEAD)):
         if side.arm is not arm:
             raise ValueError(f"{arm}.arm is not {arm}")

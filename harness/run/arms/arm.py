@@ -64,7 +64,7 @@ def variables_from(pairs: Sequence[str], flag: str) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in value:
-            raise UsageError(f"{flag} {pair!r} is no variable; write NAME=VALUE")
+            raise UsageError(f"{flag}: {pair!r} is not a variable (example: OMP_NUM_THREADS=1)")
         if name in _OURS:
             raise UsageError(f"{flag} {name}: the gate sets it itself, to the same on both sides")
         if found.setdefault(name, value) != value:

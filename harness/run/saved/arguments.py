@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.run.parser import positive
+
 Command = Callable[[argparse.Namespace, Sequence[str]], int]
 
 RUN = "a folder, a name, the beginning of either, latest, latest~1 or baseline"
@@ -61,7 +63,7 @@ def add_comparing(commands: Any, compare: Command, trend: Command) -> None:
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help="only these claims: L1,C4")
     parser.add_argument("--effect", action="store_true", help="the ratio to the baseline instead of the time")
     parser.add_argument("--run", action="append", default=[], metavar="RUN", help="only these runs; may be repeated")
-    parser.add_argument("--last", type=_count, metavar="N", help="only the last N runs")
+    parser.add_argument("--last", type=positive, metavar="N", help="only the last N runs")
     parser.add_argument("--machine", metavar="ID", help="this machine; default: that of the latest run")
     add_results(parser)
     add_forms(parser, "markdown", "csv", "parquet", "json", "html")
@@ -105,10 +107,3 @@ def add_forms(parser: argparse.ArgumentParser, *names: str) -> None:
     for name in names:
         stdout = "" if name in FILES_ONLY else "; - is the standard output"
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write it {_FORMS[name]}{stdout}")
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of runs")
-    return count

@@ -116,7 +116,7 @@ def _gate(entry: Entry, options: argparse.Namespace) -> int:
     except FileNotFoundError:
         raise StoreError(f"the gate in {entry.folder} did not come to its end: it has no {RESULT_FILE}") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise StoreError(f"{file} is no result of a gate ({error}); gate again") from error
+        raise StoreError(f"{file} is not a result of a gate ({error}); gate again") from error
     gate.show_gate(result, console(options), every=True)
     texts = {
         "markdown": lambda: gate.markdown(result),
@@ -164,7 +164,7 @@ def tuned_in(run: Run) -> Tuned:
     except FileNotFoundError:
         raise StoreError(f"the tuning in {run.folder} did not come to its end; its laps are in {RUN_FILE}") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise StoreError(f"{file} is no result of a tuning ({error}); tune again") from error
+        raise StoreError(f"{file} is not a result of a tuning ({error}); tune again") from error
 
 
 def _refuse(options: argparse.Namespace, what: str, known: Collection[str]) -> None:

@@ -32,7 +32,7 @@ from harness.report.plain import document_of
 from harness.report.tuning import Progress, show_tuned
 from harness.report.tuning.certainty import no_room
 from harness.run import output
-from harness.run.configuration import share
+from harness.run.configuration import option_share
 from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.run.roll_call import CrewError
 from harness.run.settings import UsageError, check_data, hertz, seconds
@@ -193,7 +193,7 @@ def _asked(options: argparse.Namespace, start: float) -> Asked:
     data: Path | None = options.data
     kinds = tuple(word for part in options.kinds for word in part.split(",") if word)
     if unknown := [kind for kind in kinds if kind not in LOADER_KINDS]:
-        raise UsageError(f"--kinds {','.join(unknown)}: there are {', '.join(LOADER_KINDS)}")
+        raise UsageError(f"--kinds: there is no {', '.join(unknown)}; there are {', '.join(LOADER_KINDS)}")
     try:
         step = step_form(options.step)
     except ValueError as error:
@@ -201,7 +201,7 @@ def _asked(options: argparse.Namespace, start: float) -> Asked:
     batch_sizes = _numbers(options.batch_size, "--batch-size", 1)
     budget = Budget.of(seconds(options.budget) if options.budget else BUDGET, start)
     watch = hertz(options.watch)
-    margin = share(options.margin) if options.margin else RaceRule().margin
+    margin = option_share("--margin", options.margin) if options.margin else RaceRule().margin
     check_writable({"--json": options.json}, options.results)
     check_data(data)
     # These start a process.
@@ -227,7 +227,7 @@ def _numbers(text: str, option: str, least: int) -> tuple[int, ...]:
     except ValueError:
         found = ()
     if not found or min(found) < least:
-        raise UsageError(f"{option} {text!r}: write whole numbers from {least}, such as 64 or 32,64")
+        raise UsageError(f"{option}: {text!r} is not a list of whole numbers from {least} (examples: 64; 32,64)")
     return found
 
 
