@@ -136,7 +136,7 @@ def parse(file: Path, root: Path) -> Parsed:
         except ClaimError as error:
             found.pop(node.name, None)
             problems[node.name] = Problem(path, node.name, _name_of(node), str(error))
-    for name, line, why in _elsewhere(tree.body):
+    for name, line, why in (*_elsewhere(tree.body), *_misnamed(tree)):
         if name not in found and name not in problems:
             stem = name.rpartition(".")[2].removeprefix(PREFIX)
             problems[name] = Problem(path, name, stem, f"{file}:{line}: {name} is not measured: {why}")
@@ -167,6 +167,15 @@ def _elsewhere(body: Sequence[ast.stmt], inside: str = "", *, branch: bool = Fal
                     'it is defined under a condition; define it always, with @claim(..., needs="cuda") for what it '
                     "needs, or with pytest.skip inside",
                 )
+            case ast.Assign() | ast.AnnAssign() if _is_function(node.value):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for target in targets:
+                    if isinstance(target, ast.Name) and target.id.startswith(PREFIX):
+                        yield (
+                            f"{inside}{target.id}",
+                            node.lineno,
+                            f"it is assigned; write def {target.id}(contest)",
+                        )
             case ast.ClassDef(name=name):
                 yield from _elsewhere(node.body, f"{inside}{name}.")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -176,6 +185,31 @@ def _elsewhere(body: Sequence[ast.stmt], inside: str = "", *, branch: bool = Fal
                     yield from _elsewhere(getattr(node, field, ()), inside, branch=True)
                 for handler in getattr(node, "handlers", ()):
                     yield from _elsewhere(handler.body, inside, branch=True)
+
+
+def _is_function(value: ast.expr | None) -> bool:
+    """Whether what is assigned is a function for certain: a lambda, or functools.partial of something."""
+    return isinstance(value, ast.Lambda) or (isinstance(value, ast.Call) and _called(value) == "partial")
+
+
+def _misnamed(tree: ast.Module) -> Iterator[tuple[str, int, str]]:
+    """What takes a contest, is called by nothing in its file, and has a name that is not a benchmark's.
+
+    With ``@claim`` that is any function; else one that pytest would take for a test, because others may be helpers that
+    another file imports.
+    """
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith(PREFIX):
+            continue
+        takes = {argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+        claims = any(isinstance(one, ast.Call) and _called(one) == "claim" for one in node.decorator_list)
+        fixture = any("fixture" in ast.unparse(one) for one in node.decorator_list)
+        if "contest" not in takes or fixture or node.name in used:
+            continue
+        if claims or node.name.lower().startswith(("test", "bench")):
+            wanted = f"{PREFIX}{node.name.removeprefix('test_')}"
+            yield node.name, node.lineno, f"its name does not begin with {PREFIX}; write def {wanted}(contest)"
 
 
 def read_file(file: Path, root: Path) -> list[Claim]:

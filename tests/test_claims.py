@@ -255,6 +255,49 @@ def test_what_is_called_like_a_benchmark_and_is_none(tmp_path: Path) -> None:
     assert "write def bench_method(contest) outside of the class" in told["BenchWork.bench_method"]
 
 
+MISNAMED = """bench_a = lambda contest: None
+bench_b: object = partial(run, 1)
+bench_sizes = (1, 2)
+bench_device = make("cpu")
+lambda_ = lambda contest: None
+
+def test_c(contest): helper(contest)
+
+@claim("D")
+def measure_d(contest, *, size=1): pass
+
+def benchmark_e(contest): pass
+
+def test_helper(contest): pass
+def helper(contest): test_helper(contest)
+def test_plain(): pass
+def run_all(contest): pass
+
+@pytest.fixture
+def test_images(contest): pass
+
+def bench_f(contest): pass
+"""
+
+
+def test_what_is_meant_as_a_benchmark_and_has_another_form(tmp_path: Path) -> None:
+    """A benchmark that is assigned, and one with another name, are named with their lines; helpers and data are not."""
+    found = parse(folder(tmp_path, x=MISNAMED) / "bench_x.py", tmp_path)
+    assert [benchmark.claim.function for benchmark in found.benchmarks] == ["bench_f"]
+    told = {problem.function: problem.message for problem in found.problems}
+    lines = {"bench_a": 1, "bench_b": 2, "test_c": 7, "measure_d": 10, "benchmark_e": 12}
+    assert set(told) == set(lines)
+    assert all(f"bench_x.py:{line}: {name} is not measured" in told[name] for name, line in lines.items())
+    assert told["bench_a"].endswith("it is assigned; write def bench_a(contest)")
+    assert told["test_c"].endswith("its name does not begin with bench_; write def bench_c(contest)")
+
+
+def test_a_file_of_misnamed_benchmarks_alone_says_so(tmp_path: Path) -> None:
+    """Where nothing else is in the folder, the reason is not that there are no benchmarks."""
+    folder(tmp_path, x="def test_c(contest): pass\n")
+    assert "test_c is not measured" in read(tmp_path).complaint()
+
+
 def test_a_file_without_benchmarks_has_no_claims(tmp_path: Path) -> None:
     """A bench file that holds no benchmark yet is no error."""
     folder(tmp_path, empty="", x=stating('@claim("X")'))
