@@ -90,6 +90,13 @@ def tune(session: nox.Session) -> None:
     _harness(session, "tune")
 
 
+@nox.session(reuse_venv=True)
+def ceilings(session: nox.Session) -> None:
+    """Measure what nothing beats on this machine; what follows ``--`` goes to ``python -m harness ceilings``."""
+    session.install(*PINNED, "-e", LOADERS)
+    _harness(session, "ceilings")
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, with real DALI and real loader workers on the CPU."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import io
 import sys
+from pathlib import Path
 
 import pytest
 from living import ROOT
 
-from harness.__main__ import main
-from harness.invoked import NOX_SESSIONS, NOX_VARIABLE, advised
+from harness.__main__ import main, parser
+from harness.invoked import NOX_SESSIONS, NOX_VARIABLE, advised, shadowed
 from harness.run import output
 
 
@@ -74,6 +75,40 @@ def test_advice_names_what_was_typed(
     monkeypatch.setenv(NOX_VARIABLE, nox)
     assert advised("bench --budget 5m") == bench
     assert advised("runs") == runs
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("harness/__init__.py", "tipbench"),
+        ("harness.py", "tipbench"),
+        ("harness/notes.txt", "python -m harness"),
+        ("other.py", "python -m harness"),
+    ],
+)
+def test_advice_beside_another_package_of_that_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, name: str
+) -> None:
+    """Where ``python -m harness`` would run something else, advice and usage name the script."""
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["/x/harness/__main__.py"])
+    monkeypatch.delenv(NOX_VARIABLE, raising=False)
+    assert advised("runs") == f"{name} runs"
+    assert parser().prog == name
+
+
+def test_our_own_package_is_no_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a checkout of this project the module is this one."""
+    monkeypatch.chdir(ROOT)
+    assert not shadowed(Path.cwd())
+
+
+def test_nox_is_advised_for_the_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who runs a session of nox can run this one, too."""
+    monkeypatch.setenv(NOX_VARIABLE, "1")
+    assert advised("ceilings") == "nox -s ceilings"
 
 
 def test_the_sessions_of_nox_are_there() -> None:
