@@ -157,6 +157,15 @@ def test_a_part_that_fails_does_not_end_the_others(monkeypatch: pytest.MonkeyPat
     assert told[1] == {"warning": "no ceiling of copies: RuntimeError: no memory"}
 
 
+def test_launches_are_measured_by_a_thread_that_is_kept_on_its_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of the claims are, or a claim might launch faster than the ceiling."""
+    monkeypatch.setattr(steady, "steady_seconds", lambda call, device, settle=None: settle)
+    monkeypatch.setattr(compute, "launches", lambda device, seconds: [seconds(None, device)])
+    parts = dict(serve.parts(torch.device("cuda", 0), None))
+    (settle,) = parts["launches"]()
+    assert settle is not None
+
+
 def test_a_device_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """--device cuda without one says so; auto takes what there is."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

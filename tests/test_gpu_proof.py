@@ -503,10 +503,15 @@ def test_only_products_that_reach_the_power_limit_may_be_further_apart(monkeypat
 
 def test_triton_that_cannot_be_used_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it raises at its first use: without a C compiler it cannot make its helper."""
-    monkeypatch.setattr(clocks, "_cache", lambda: (_ for _ in ()).throw(RuntimeError("Failed to find C compiler.")))
+    monkeypatch.setattr(clocks, "cache", lambda: (_ for _ in ()).throw(RuntimeError("Failed to find C compiler.")))
     part = Part("clock", "cuda")
-    assert clocks._cold_rival(part, torch.device("cuda", 0)) is None
+    assert clocks.cold_rival(part, torch.device("cuda", 0)) is None
     assert "Failed to find C compiler" in part.findings[0].skipped
+    product = torch.empty(2, 2)
+    monkeypatch.setattr(facts.torch, "randn", lambda *_, **__: product)
+    part = Part("facts", "cuda")
+    facts._cold(part, torch.device("cuda", 0))
+    assert [bool(finding.skipped) for finding in part.findings] == [True]
 
 
 def test_one_check_of_the_watch_ends_no_other(

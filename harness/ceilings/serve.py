@@ -30,10 +30,11 @@ def parts(device: Any, data: Path | None) -> Iterator[tuple[str, Callable[[], It
         yield "copies on the GPU", partial(memory_copies, device)
         yield "matrix products on the GPU", partial(products, device)
         yield "copies over the bus", partial(bus_copies, device)
-        yield "launches", partial(launches, device)
-    # The claims' threads are kept on cores of their own, too.
+    # The claims' threads are kept on cores of their own, too, and so is what launches their kernels.
     with Placement(torch.get_num_threads) as placement:
         placed = partial(steady_seconds, settle=placement.settle)
+        if device.type == "cuda":
+            yield "launches", partial(launches, device, placed)
         yield "copies in memory", partial(memory_copies, torch.device("cpu"), placed)
         yield "matrix products on the CPU", partial(products, torch.device("cpu"), placed)
     yield "decoding", partial(decoding, data)

@@ -66,7 +66,7 @@ def clocks(part: Part, device: torch.device) -> None:
     torch.set_num_threads(max(1, torch.get_num_threads() - (device.type == "cpu")))
     clock = clock_for(device)
     random = Random(0)
-    cold = _cold_rival(part, device)
+    cold = cold_rival(part, device)
     for operation in operations(device):
         attempt(part, f"warm, {operation.name}", partial(_warm, part, operation, clock, random))
         if cold is not None:
@@ -95,15 +95,15 @@ def _warm(part: Part, operation: Operation, clock: Clock, random: Random) -> Non
     _compared(part, f"warm, {operation.name}, against torch.utils.benchmark", ours, theirs, operation.within)
 
 
-def _cold_rival(part: Part, device: torch.device) -> Callable[[Callable[[], object]], float] | None:
-    """Seconds by triton's clock, and the buffer that it clears."""
+def cold_rival(part: Part, device: torch.device) -> Callable[[Callable[[], object]], float] | None:
+    """Seconds by triton's clock; None, and a check that is skipped, where it cannot be used."""
     if device.type != "cuda":
         part.skip("cold, against triton.testing.do_bench", "needs CUDA")
         return None
     try:
         from triton.testing import do_bench
 
-        _cache()  # at its first use Triton compiles a helper, for which it needs a C compiler
+        cache()  # at its first use Triton compiles a helper, for which it needs a C compiler
     except Exception as error:
         words = str(error).strip().splitlines() or [""]
         part.skip("cold, against triton.testing.do_bench", f"triton cannot be used: {words[0][:200]}")
@@ -115,7 +115,7 @@ def _cold(
     part: Part, operation: Operation, clock: Clock, rival: Callable[[Callable[[], object]], float], random: Random
 ) -> None:
     """Our laps of one call, the L2 cleared before each, against triton's median."""
-    cache = _cache()
+    cleared = cache()
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(5):
@@ -124,7 +124,7 @@ def _cold(
                 laps = []
                 for _ in range(TURNS):
                     # Still under way when the call is launched behind it: the device does not wait for the host.
-                    cache.zero_()
+                    cleared.zero_()
                     laps.append(clock.lap(operation.call, 1).seconds)
                 ours.append(median(laps))
             else:
@@ -132,7 +132,8 @@ def _cold(
     _compared(part, f"cold, {operation.name}, against triton's do_bench", ours, theirs, operation.within)
 
 
-def _cache() -> Any:
+def cache() -> Any:
+    """The tensor that Triton clears to empty the L2 cache. Raises whatever Triton raises at its first use."""
     from triton import runtime
 
     return runtime.driver.active.get_empty_cache_for_benchmark()

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from gpu_proof.clocks import cache, cold_rival
 from gpu_proof.findings import Part, attempt
 from gpu_proof.running import environment
 from harness.clock import clock_for
@@ -215,21 +216,20 @@ def _stated_step(part: Part, device: Any) -> None:
 
 
 def _cold(part: Part, device: Any) -> None:
-    from triton import runtime
-    from triton.testing import do_bench
-
     left = torch.randn(8192, 8192, device=device, dtype=torch.bfloat16)
     product = torch.empty_like(left)
 
     def call() -> torch.Tensor:
         return torch.mm(left, left, out=product)
 
-    cache = runtime.driver.active.get_empty_cache_for_benchmark()
+    if (rival := cold_rival(part, device)) is None:
+        return
+    cleared = cache()
     ours = []
     for _ in range(15):
-        cache.zero_()
+        cleared.zero_()
         ours.append(_each(call, 1, device))
-    theirs = float(do_bench(call, warmup=10, rep=60, return_mode="median")) / 1e3
+    theirs = rival(call)
     ratio = median(ours) / theirs
     part.add(
         "cold, product of 8192, against triton's do_bench", ratio, "x", goal="within 5 %",
