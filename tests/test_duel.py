@@ -11,7 +11,7 @@ import pytest
 
 from harness.clock import FakeClock
 from harness.contest.blocks import symmetric_orders
-from harness.contest.duel import WARM_ROUNDS, DuelEnded, Fought, duel
+from harness.contest.duel import WARM_ROUNDS, DuelEnded, Fought, OutOfTime, duel
 from harness.contest.effort import Effort
 from harness.contest.entrant import Reading, Turn
 from harness.model import Arm
@@ -79,7 +79,14 @@ class Ring:
         self.base = Fighter("base", self.clock, base, self.log, raises[0])
         self.head = Fighter("head", self.clock, head, self.log, raises[1])
 
-    def fight(self, seed: int = 0, iterations: int = 0, readings: tuple[str, ...] = (), until: float = inf) -> Fought:
+    def fight(
+        self,
+        seed: int = 0,
+        iterations: int = 0,
+        readings: tuple[str, ...] = (),
+        until: float = inf,
+        at_least_one: bool = True,
+    ) -> Fought:
         """The duel."""
         return duel(
             self.base,
@@ -90,6 +97,7 @@ class Ring:
             now=self.clock.now,
             random=Random(seed),
             until=until,
+            at_least_one=at_least_one,
         )
 
     def rounds(self, count: int) -> list[str]:
@@ -181,6 +189,16 @@ def test_what_takes_long_is_over_in_time() -> None:
     again = Ring(base=lambda lap: 20.0, head=lambda lap: 20.0)
     again.fight(iterations=1, until=125.0)
     assert again.clock.now() == 120.0
+
+
+def test_what_would_not_be_over_in_time_is_given_up_where_it_may_be() -> None:
+    """Once both are open it is known that not even one block fits; both are left."""
+    ring = Ring(base=lambda lap: 20.0, head=lambda lap: 20.0)
+    with pytest.raises(OutOfTime):
+        ring.fight(until=75.0, at_least_one=False)
+    assert ring.clock.now() == 40.0
+    assert sorted(name for what, name in ring.log if what == "leave") == ["base", "head"]
+    assert len(Ring().fight(until=1.0, at_least_one=False).turns[Arm.HEAD]) == 16
 
 
 def test_a_long_first_call_does_not_make_rounds_of_one_iteration() -> None:

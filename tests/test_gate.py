@@ -26,7 +26,7 @@ from staged import ByHand
 import harness
 from harness import store
 from harness.compare.gate import GateThresholds, Ruling
-from harness.contest.duel import Fought
+from harness.contest.duel import Fought, OutOfTime, duel
 from harness.contest.effort import Effort
 from harness.contest.entrant import Turn
 from harness.contest.seat import SeatedEntrant
@@ -36,7 +36,7 @@ from harness.run import gate as module
 from harness.run import gate_beside as beside
 from harness.run import pair as pairing
 from harness.run.before import Before
-from harness.run.candidate import Candidate
+from harness.run.candidate import Candidate, least_of
 from harness.run.gate import gate
 from harness.run.gate_asked import Asked
 from harness.run.gate_checks import ACCEPTABLE
@@ -663,6 +663,26 @@ def test_the_least_that_a_unit_takes() -> None:
     blocks = ((1.0, 2.0), (2.0, 5.0), (5.0, 6.0))
     candidate.measurements = [Measurement(A, "X", 1, seconds=9.0, blocks=blocks)]
     assert candidate.least_seconds == 7.0
+    assert least_of([candidate, Candidate(A, CLAIM, BASELINE)]) == 7.0  # of one that was not measured nothing is known
+    assert least_of([Candidate(A, CLAIM, BASELINE)]) == 0.0
+
+
+def test_a_contest_that_does_not_fit_is_given_up(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first contest of a gate goes on in any case; what is given up was not measured."""
+    asked: list[bool] = []
+
+    def fight(*sides: Any, at_least_one: bool, **more: Any) -> Fought:
+        asked.append(at_least_one)
+        if not at_least_one:
+            raise OutOfTime
+        return duel(*sides, at_least_one=at_least_one, **more)
+
+    monkeypatch.setattr(module, "duel", fight)
+    result = bout.hold({A: {}}, {A: {}})
+    assert asked[:2] == [True, False]
+    given_up = [v for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason]
+    assert [(v.variant, v.outcome) for v in given_up] == [("tip", Gated.INCONCLUSIVE)]
+    assert result.status == 3
 
 
 def test_an_interrupt_keeps_what_was_measured(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,10 @@ class DuelEnded(Exception):
         self.error = error
 
 
+class OutOfTime(Exception):
+    """No block would have been over in time; nothing was measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fought:
     """What both sides showed: the iterations of a round, the same for both, and a turn a block.
@@ -51,19 +55,22 @@ def duel(
     now: Callable[[], float],
     random: Random,
     until: float = inf,
+    at_least_one: bool = True,
 ) -> Fought:
     """Set both up, run them in, and let them take turns in a symmetric random schedule; both are left afterwards.
 
     The base's number of iterations counts for both sides: it is found here where ``iterations`` is 0. ``readings`` are
     taken of both after their rounds. By ``until``, a moment of the clock, it is to be over: there are fewer blocks than
-    the effort asks for where they would last longer, and one at the least; readings that would take longer are left
-    out. Raises DuelEnded.
+    the effort asks for where they would last longer, and readings that would take longer are left out. One block is
+    played in any case, or, where ``at_least_one`` is not asked for, OutOfTime raised. Raises DuelEnded.
     """
     sides: dict[Arm, Entrant] = {Arm.BASE: base, Arm.HEAD: head}
     begun = now()
     try:
         first = _open(sides, random)
         opened = now() - begun
+        if not at_least_one and now() + opened >= until:
+            raise OutOfTime
         # Run in for one and a half times what opening took, and a block: long iterations do not fit, short ones do.
         hurried = now() + 2.5 * opened >= until
         paced = _run_in(sides, first[Arm.BASE], effort, iterations, now, random, hurried=hurried)

@@ -11,18 +11,11 @@ from typing import Any
 
 from harness import store
 from harness.compare.gate import status_of
-from harness.contest.duel import DuelEnded, duel
-from harness.model import (
-    BASELINE,
-    SCHEMA,
-    Arm,
-    ArmFacts,
-    Claim,
-    GateResult,
-)
+from harness.contest.duel import DuelEnded, OutOfTime, duel
+from harness.model import BASELINE, SCHEMA, Arm, ArmFacts, Claim, GateResult
 from harness.report.words import duration
 from harness.run.before import Before, ask
-from harness.run.candidate import EXACT
+from harness.run.candidate import EXACT, least_of
 from harness.run.gate_asked import Asked, Screen
 from harness.run.gate_beside import Beside
 from harness.run.gate_effort import effort_for, in_time
@@ -236,7 +229,7 @@ class _Gate:
             waiting.sort(key=lambda candidate: candidate.variant != BASELINE)
         for candidate in waiting:
             start = time.monotonic()
-            if self._contests and self._late(candidate.least_seconds):
+            if self._contests and self._late(candidate.least_seconds or least_of(waiting)):
                 self._put_off = True
                 continue
             self._contests += 1
@@ -252,7 +245,11 @@ class _Gate:
                     now=time.monotonic,  # the watch's clock: it says what happened in which block
                     random=random,
                     until=self._end_of_units(),
+                    at_least_one=self._contests == 1,
                 )
+            except OutOfTime:
+                self._put_off = True
+                continue
             except DuelEnded as ended:
                 candidate.end(ended)
                 if pair.seats[ended.arm].ended:

@@ -8,7 +8,7 @@ from harness.compare.gate import GateThresholds, rule_for
 from harness.model import Arm, Claim, Gated, GateVerdict, Measurement, Status, benchmark_of
 from harness.plural import counted
 from harness.run.before import Before
-from harness.run.candidate import GONE, Candidate, count_regressed, fate, fate_of_case, fate_of_variant, judge
+from harness.run.candidate import GONE, Candidate, count_regressed, fate, fate_of_case, fate_of_variant, judge, least_of
 from harness.run.pair import MISSING, ArmLost, Pair, Standing
 
 SELFTEST_UNITS = 10
@@ -118,7 +118,7 @@ class Roster:
         """Seconds that the least of what another unit is for takes; 0 where that was not measured yet."""
         if self.unseen():
             return 0.0
-        return min((candidate.least_seconds for candidate in self.wanted()), default=0.0)
+        return least_of(self.wanted())
 
     def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
         """Note of that unit's blocks what held the GPU's clocks back."""
