@@ -951,7 +951,7 @@ def test_a_path_of_the_users_own(plain: Repo, monkeypatch: pytest.MonkeyPatch, t
 @pytest.mark.parametrize("pair", ["A", "=1", "1A=1", "A B=1", "A-B=1", "", "A=\0"])
 def test_what_is_no_variable(pair: str) -> None:
     """What cannot be set is refused with the flag and how to write it."""
-    with pytest.raises(UsageError, match=r"--base-env .* is not a variable \(example: OMP_NUM_THREADS=1\)"):
+    with pytest.raises(UsageError, match=r"--base-env: .* is not a variable \(example: OMP_NUM_THREADS=1\)"):
         variables_from([pair], "--base-env")
 
 
