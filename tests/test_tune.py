@@ -128,6 +128,15 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], words: str, folder: P
     assert imported or not Path("results").exists()
 
 
+def test_what_this_machine_lacks_leaves_no_run(folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that only a process with torch can miss is an error like any other; exit status 2, no run folder."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    status, _, said = typed("tune", "--data", str(folder), "--device", "cuda", "--watch", "0")
+    assert status == 2
+    assert said == "harness: --device cuda was asked for, and torch sees no CUDA device here\n"
+    assert list(Path("results").iterdir()) == []
+
+
 @pytest.mark.parametrize(("files", "said"), [((), "no class sub-folders in"), (("a/x.txt", "b/y.gif"), "no images in")])
 def test_a_folder_without_images(files: tuple[str, ...], said: str, tmp_path: Path, typed: Typed) -> None:
     """A folder without classes, and classes without images, end it before a lane is opened."""

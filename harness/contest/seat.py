@@ -22,10 +22,18 @@ class SeatError(Exception):
     ``readings`` are numbers that came with it; ``file`` is the one that is to blame, where one is.
     """
 
-    def __init__(self, reason: str, readings: Mapping[str, float] | None = None, file: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        readings: Mapping[str, float] | None = None,
+        file: str | None = None,
+        *,
+        refused: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.readings = dict(readings or {})
         self.file = file
+        self.refused = refused
 
 
 class Seat:
@@ -103,7 +111,9 @@ class Seat:
         if "error" in answer:
             if answer.get("wrong"):
                 raise Disagreement(answer["error"])
-            raise SeatError(answer["error"], answer.get("readings"), answer.get("file"))
+            raise SeatError(
+                answer["error"], answer.get("readings"), answer.get("file"), refused=answer.get("refused", False)
+            )
         return answer
 
     def _last_words(self) -> str:

@@ -59,6 +59,10 @@ LIKE = 16
 """Samples that are compared pixel by pixel."""
 
 
+class NoDevice(DataError):
+    """The device that was asked for is not there."""
+
+
 class Lane:
     """What lives in this process: the images, the device, the step."""
 
@@ -66,7 +70,7 @@ class Lane:
         try:
             self.device = chosen(plan["device"])
         except ValueError as error:
-            raise DataError(str(error)) from None
+            raise NoDevice(str(error)) from None
         self.folder = Path(plan["data"]) if plan["data"] else jpeg_folder()
         self.images: Sequence[Image] = first_images(self.folder, MOST_IMAGES)
         self.leave_out(plan.get("without", ()))

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from math import inf
 
 from harness.contest.failure import failure
-from harness.lane.laps import Lane
+from harness.lane.laps import Lane, NoDevice
 from harness.loading.images.folder import DataError
 from harness.loading.images.repeated import Repeated
 from harness.loading.loop.stages import stages
@@ -73,7 +73,7 @@ def _told(channel: Channel, lane: Lane | None) -> Iterator[None]:
         traceback.print_exc()
         blamed = lane.blamed(error) if lane is not None and isinstance(error, DataError) else None
         said = str(error) if isinstance(error, DataError) else failure(error)
-        channel.send(error=said, file=blamed)
+        channel.send(error=said, file=blamed, refused=isinstance(error, NoDevice))
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -34,7 +35,7 @@ from harness.report.tuning.certainty import no_room
 from harness.run import output
 from harness.run.configuration import option_share
 from harness.run.output import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
-from harness.run.roll_call import CrewError
+from harness.run.roll_call import CrewError, Refused
 from harness.run.settings import UsageError, check_data, hertz, seconds
 from harness.run.temporary import check_temporary
 from harness.run.tuning.asked import BUDGET, Asked
@@ -76,7 +77,11 @@ def hold(options: argparse.Namespace, typed: Sequence[str] = ("tune",)) -> int:
             if options.python:
                 lent = stack.enter_context(temporary_folder())
                 asked = replace(asked, lent=launch.lend(Path(lent) / "lent"))
-            tuned = tune(asked, folder, screen, lambda told, asked: axes_of(told, asked, workers))
+            try:
+                tuned = tune(asked, folder, screen, lambda told, asked: axes_of(told, asked, workers))
+            except (Refused, UsageError):
+                shutil.rmtree(folder)  # nothing has run
+                raise
         tuned = replace(
             tuned, notes=(*notes, *tuned.notes), decide=again(typed, tuned) if tuned.needs > tuned.budget else ""
         )
@@ -89,7 +94,7 @@ def hold(options: argparse.Namespace, typed: Sequence[str] = ("tune",)) -> int:
         return status_of(tuned)
     except DataError as error:
         return _complain(f"--data: {error}", TOOL_ERROR)
-    except (UsageError, LaunchError, StoreError) as error:
+    except (UsageError, LaunchError, StoreError, Refused) as error:
         return _complain(error, TOOL_ERROR)
     except CrewError as error:
         return _complain(error, CANNOT_JUDGE)

@@ -29,12 +29,14 @@ LAP_LIMIT = 600.0
 class LaneError(Exception):
     """A lane that cannot start, or a question that failed; the message is one line for people.
 
-    ``file`` is the image that cannot be decoded, where that is the reason.
+    ``file`` is the image that cannot be decoded, where that is the reason. ``refused`` says that what was asked for
+    cannot be had on this machine, as a device that it lacks.
     """
 
-    def __init__(self, said: str, file: str | None = None) -> None:
+    def __init__(self, said: str, file: str | None = None, *, refused: bool = False) -> None:
         super().__init__(said)
         self.file = file
+        self.refused = refused
 
 
 class OutOfTime(LaneError):
@@ -172,7 +174,9 @@ class Lanes:
                 del self._seats[apart]
             if isinstance(error, TimeoutError) and self._left() <= 0:
                 raise OutOfTime("no time was left") from None
-            raise LaneError(str(error), getattr(error, "file", None)) from None
+            raise LaneError(
+                str(error), getattr(error, "file", None), refused=getattr(error, "refused", False)
+            ) from None
 
     def _within(self, seconds: float) -> float:
         """So many seconds, or those that are left."""

@@ -23,7 +23,7 @@ from harness.model import (
 )
 from harness.plural import counted
 from harness.report.tuning.certainty import no_room
-from harness.run.roll_call import CrewError
+from harness.run.roll_call import CrewError, Refused
 from harness.run.settings import UsageError
 from harness.run.tuning.asked import Asked
 from harness.run.tuning.budget import CLOSING, SETUP
@@ -57,7 +57,8 @@ class AxesOf(Protocol):
 
 
 def tune(asked: Asked, folder: Path, screen: Screen, axes_of: AxesOf) -> Tuned:
-    """Tune, keeping every lap in ``folder`` as soon as it is there. Raises CrewError, UsageError and StoreError.
+    """Tune, keeping every lap in ``folder`` as soon as it is there. Raises StoreError, CrewError, and, before
+    any lap, Refused and UsageError.
 
     KeyboardInterrupt passes through when the processes are gone.
     """
@@ -99,7 +100,7 @@ class _Tuning:
                 why = "everything was decided"
             except (CrewError, LaneError) as error:
                 why = f"stopped: {error}"
-                raise CrewError(str(error)) from None
+                raise (error if isinstance(error, Refused) else CrewError(str(error))) from None
             except UsageError as error:
                 why = f"stopped: {error}"
                 raise
@@ -176,6 +177,8 @@ class _Tuning:
             return self._track.ask(Lanes.introduce)
         except OutOfTime:
             raise CrewError(self._too_short("torch was imported and the images were found")) from None
+        except LaneError as error:
+            raise (Refused if error.refused else CrewError)(str(error)) from None
 
     def _too_short(self, before: str) -> str:
         return f"the budget of {self._budget.seconds:g} s was used up before {before}: give a larger --budget"
