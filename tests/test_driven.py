@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness import environment, store
+from harness import environment, plugin, store
 from harness.contest.asked import Asked
 from harness.contest.failure import failure
 from harness.contest.variant import Unavailable, as_variant, prepared
@@ -369,3 +369,33 @@ def test_threads_of_live_processes_are_placed_on_a_gpu_too(
         made._stand(CASE, CLAIM, given)
     assert len(placed) == (1 if do == "sit" else 2)
     assert None not in placed
+
+
+@pytest.mark.parametrize("skipped", [False, True])
+def test_what_a_benchmark_raised_is_in_the_log_before_anybody_is_told(
+    session: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], skipped: bool
+) -> None:
+    """Who is told may kill this process before pytest says it at its end. A skip is no trouble."""
+    made, _ = session("measure")
+    said: list[str] = []
+    monkeypatch.setattr(made, "without_measurement", lambda *_, **__: said.append(capsys.readouterr().err))
+    monkeypatch.setattr(plugin, "claim_of", lambda item: CLAIM)
+    monkeypatch.setattr(plugin, "case_of", lambda item: CASE)
+    try:
+        raise RuntimeError("CUDA error: an illegal memory access")
+    except RuntimeError as error:
+        raised = SimpleNamespace(excinfo=SimpleNamespace(value=error))
+    item = SimpleNamespace(config=SimpleNamespace(stash={plugin.SESSION: made}))
+    hook = plugin.pytest_runtest_makereport(item, raised)  # type: ignore[arg-type]
+    next(hook)
+    with pytest.raises(StopIteration):
+        hook.send(SimpleNamespace(passed=False, skipped=skipped))  # type: ignore[arg-type]
+    collector = SimpleNamespace(config=item.config)
+    collecting = plugin.pytest_make_collect_report(collector)  # type: ignore[arg-type]
+    next(collecting)
+    monkeypatch.setattr(made, "not_collected", made.without_measurement)
+    with pytest.raises(StopIteration):
+        collecting.send(SimpleNamespace(call=raised, skipped=skipped, nodeid="x.py"))  # type: ignore[arg-type]
+    assert len(said) == 2
+    for words in said:
+        assert ("Traceback (most recent call last)" in words and "illegal memory access" in words) is not skipped

@@ -127,9 +127,12 @@ def pytest_runtest_makereport(
     report = yield
     claim = claim_of(item)
     if claim is not None and not report.passed:
+        session = item.config.stash[SESSION]
         skipped = call.excinfo is not None and report.skipped
         reason = reason_of(call.excinfo.value) if call.excinfo else "it failed"
-        item.config.stash[SESSION].without_measurement(case_of(item), claim, skipped=skipped, reason=reason)
+        if call.excinfo is not None and not skipped:
+            session.raised(call.excinfo.value)
+        session.without_measurement(case_of(item), claim, skipped=skipped, reason=reason)
     return report
 
 
@@ -142,6 +145,8 @@ def pytest_make_collect_report(
     call: pytest.CallInfo[Any] | None = getattr(report, "call", None)
     if call is not None and call.excinfo is not None:
         reason = reason_of(call.excinfo.value)
+        if not report.skipped:
+            collector.config.stash[SESSION].raised(call.excinfo.value)
         collector.config.stash[SESSION].not_collected(report.nodeid, skipped=report.skipped, reason=reason)
     return report
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -131,6 +132,10 @@ class Driven(Session):
                 self._keep(measure(case, claim, asked, self._terms(case, target, root)))
         self._held.add(case)
         return None
+
+    def raised(self, error: BaseException) -> None:
+        """Have its traceback in the log at once: pytest says it at the end, before which this process may be killed."""
+        traceback.print_exception(error)
 
     def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
         """Record a case that skipped or failed before its contest was over."""

@@ -46,6 +46,9 @@ class Session:
     def not_collected(self, place: str, *, skipped: bool, reason: str) -> None:
         """A file or folder was skipped as a whole, or cannot be imported; in plain pytest its own report says so."""
 
+    def raised(self, error: BaseException) -> None:
+        """A benchmark, or the import of its file, raised that; in plain pytest its own report says so."""
+
     def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
         """A case ended without a measurement; in plain pytest its own report says so."""
 

@@ -218,8 +218,8 @@ def _held(
         start = time.monotonic()
         status = harness(words, seconds + LATER, log, root)
         wall = time.monotonic() - start
-    if status != 0:
-        print(tracebacks(folder), flush=True)
+    if status != 0 and (said := tracebacks(folder)):
+        print(said, flush=True)
     if status not in CAN_BE_JUDGED or not document.exists():
         raise RuntimeError(f"the gate ended with {status} and no document:\n{tail(log)}")
     found = json.loads(document.read_text(encoding="utf-8"))

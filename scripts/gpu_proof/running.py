@@ -89,7 +89,7 @@ def _held(part: Part, folder: Path, words: Sequence[str], limit: float, log: Pat
     part.add("exit status", str(status), goal="0", reached=status == 0)
     new = [run for run in run_folders(folder / RUNS) if run not in before]
     if status:
-        print(tail(log), *map(tracebacks, new), sep="\n", flush=True)
+        print(*filter(None, (tail(log), *map(tracebacks, new))), sep="\n", flush=True)
     if not new:
         raise RuntimeError(f"the bench left no run: exit status {status}")
     _judged(part, load(new[-1]))
