@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from living import ROOT
 
+from harness.__main__ import main
 from harness.model import Arm, Package
 from harness.run import gate_checks, gate_command, gate_forms
 from harness.run.arms import NothingChanged, Prepared, Wanted, Workshop, check_packages, refuse_documents_alone
@@ -189,6 +190,22 @@ def test_its_status_is_what_was_asked_for(
     assert "building" not in "".join(out)
     assert json.loads(form.read_text())["unchanged"].endswith("differ in README.md alone")
     assert not (tmp_path / "results").exists()
+
+
+def test_a_form_that_can_no_longer_be_written_costs_no_report(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that went away while it was measured: the report is shown, the other forms are written, status 2."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    monkeypatch.setattr(gate_checks, "check_writable", lambda *_: None)
+    monkeypatch.chdir(repo.folder)
+    repo.commit({"README.md": "Two.\n"})
+    lost, form = tmp_path / "gone" / "gate.json", tmp_path / "gate.xml"
+    assert main(("gate", "--base", "main~1", "--json", str(lost), "--junit", str(form))) == 2
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == "nothing under test changed; exit 3"
+    assert f"--json: cannot write {lost}: No such file or directory" in said.err
+    assert "nothing under test changed" in form.read_text()
 
 
 def test_the_example_compares_a_branch_with_what_it_branched_off_from(repo: Repo) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.model import GateResult
 from harness.run import output
 from harness.run.written import write
-from harness.store import write_result
+from harness.store import StoreError, write_result
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable that names the file of a workflow's summary, to which others write, too."""
@@ -30,7 +30,8 @@ def files_to_write(options: argparse.Namespace) -> dict[str, Path | None]:
 def finish(result: GateResult, folder: Path | None, options: argparse.Namespace, benchmarks: Path) -> int:
     """Show the result, write it in every form that was asked for, and give its exit status.
 
-    A ``folder`` of None keeps nothing: there is nothing that was measured.
+    A ``folder`` of None keeps nothing: there is nothing that was measured. Raises StoreError for the first form that
+    could not be written, after the others are and the report is shown.
     """
     from harness.report import gate as forms
     from harness.report.selftest import selftest_line
@@ -40,10 +41,14 @@ def finish(result: GateResult, folder: Path | None, options: argparse.Namespace,
     if folder is not None:
         write_result(folder, content)
     made = {"--json": lambda: content, "--junit": lambda: forms.junit(result)}
+    unwritten: list[StoreError] = []
     for option, path in files_to_write(options).items():
         if path is not None:
             text = made[option]() if option in made else forms.markdown(result)
-            write(option, path, text, append=option == SUMMARY)
+            try:
+                write(option, path, text, append=option == SUMMARY)
+            except StoreError as error:
+                unwritten.append(error)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in forms.annotations(result, from_repository(benchmarks)):
             print(line)
@@ -54,6 +59,9 @@ def finish(result: GateResult, folder: Path | None, options: argparse.Namespace,
     ):
         console.print(f"selftest of this machine, {tested}", highlight=False, soft_wrap=True)
     forms.show_gate(result, console, every=options.every)
+    if unwritten:
+        # Last, because a disk that is full by now must not cost the report, too.
+        raise unwritten[0]
     return result.status
 
 

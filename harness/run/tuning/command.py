@@ -87,10 +87,10 @@ def hold(options: argparse.Namespace, typed: Sequence[str] = ("tune",)) -> int:
         )
         content = json.dumps(document_of(tuned), indent=1, allow_nan=False)
         write_tuned(folder, content)
-        if options.json is not None:
-            write("--json", options.json, content)
         show_tuned(tuned, console)
         console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
+        if options.json is not None:
+            write("--json", options.json, content)
         return status_of(tuned)
     except DataError as error:
         return _complain(f"--data: {error}", TOOL_ERROR)
