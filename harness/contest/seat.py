@@ -20,6 +20,7 @@ class SeatError(Exception):
     """What a seated variant raised, or how its process ended.
 
     ``readings`` are numbers that came with it; ``file`` is the one that is to blame, where one is.
+    ``refused`` says that what was asked for cannot be had on this machine.
     """
 
     def __init__(
