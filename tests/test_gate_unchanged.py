@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,23 @@ import pytest
 from living import ROOT
 
 from harness.__main__ import main
+from harness.benchmarks import read
 from harness.model import Arm, Package
 from harness.run import gate_checks, gate_command, gate_forms
-from harness.run.arms import NothingChanged, Prepared, Wanted, Workshop, check_packages, refuse_documents_alone
+from harness.run.arms import (
+    NothingChanged,
+    Prepared,
+    Wanted,
+    Workshop,
+    check_packages,
+    check_packages_and_benchmarks,
+    known_to_base,
+    refuse_documents_alone,
+)
 from harness.run.arms.unchanged import is_document
+from harness.run.before import read_before
 from harness.run.configuration import configuration
+from harness.run.pair import Introduction
 from harness.run.settings import UsageError
 
 FILES = {
@@ -163,6 +176,18 @@ def test_a_version_file_is_no_excuse(tmp_path: Path, how: str) -> None:
     assert check_packages(base, head, [before], [after]) == ()
 
 
+def typed(repo: Repo, form: Path, *, unchanged_ok: bool) -> argparse.Namespace:
+    """The options of a gate of the working tree against the commit before the last."""
+    given: dict[str, Any] = dict.fromkeys(
+        ("base_python", "head_python", "baseline", "budget", "target", "loader_target", "threads", "data", "watch",
+         "junit", "markdown")
+    )  # fmt: skip
+    return argparse.Namespace(
+        **given, base="main~1", base_env=[], head_env=[], select=[], accept=[], device="cpu", json=form, every=False,
+        results=form.parent / "results", unchanged_ok=unchanged_ok, benchmarks=repo.folder / "benchmarks",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("ok", "status"), [(False, 3), (True, 0)])
 def test_its_status_is_what_was_asked_for(
     repo: Repo,
@@ -176,14 +201,7 @@ def test_its_status_is_what_was_asked_for(
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     repo.commit({"README.md": "Two.\n"})
     form = tmp_path / "gate.json"
-    given: dict[str, Any] = dict.fromkeys(
-        ("base_python", "head_python", "baseline", "budget", "target", "loader_target", "threads", "data", "watch",
-         "junit", "markdown")
-    )  # fmt: skip
-    options = argparse.Namespace(
-        **given, base="main~1", base_env=[], head_env=[], select=[], accept=[], device="cpu", json=form, every=False,
-        results=tmp_path / "results", unchanged_ok=ok, benchmarks=repo.folder / "benchmarks",
-    )  # fmt: skip
+    options = typed(repo, form, unchanged_ok=ok)
     assert gate_command.hold(options, repo.folder / "benchmarks") == status
     out = capsys.readouterr().out.splitlines()
     assert out[-1] == f"nothing under test changed; exit {status}"
@@ -206,6 +224,107 @@ def test_a_form_that_can_no_longer_be_written_costs_no_report(
     assert said.out.splitlines()[-1] == "nothing under test changed; exit 3"
     assert f"--json: cannot write {lost}: No such file or directory" in said.err
     assert "nothing under test changed" in form.read_text()
+
+
+WORK = FILES["benchmarks/bench_work.py"]
+OTHER = "def bench_other(contest): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "missing"),
+    [
+        ({"bench_more.py": WORK}, ["bench_work.py::bench_other", "bench_work.py::bench_work"]),
+        ({"bench_work.py": WORK}, ["bench_work.py::bench_other"]),
+        ({"bench_work.py": WORK + OTHER.replace("other", "another")}, ["bench_work.py::bench_other"]),
+    ],
+    ids=["file renamed", "function removed", "function renamed"],
+)
+def test_identical_code_with_benchmarks_removed_is_never_green(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: dict[str, str], missing: list[str]
+) -> None:
+    """The status is 3 whatever --unchanged-ok says, and every benchmark that head lacks is a missing one."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    repo.commit({"benchmarks/bench_work.py": WORK + OTHER})
+    repo.commit({"README.md": "Two.\n"})
+    (repo.folder / "benchmarks/bench_work.py").unlink()
+    repo.write({f"benchmarks/{name}": text for name, text in head.items()})
+    (base, package), (after, _) = built(tmp_path, "1.0"), built(tmp_path, "2.0")
+    said = {
+        Arm.BASE: Introduction({}, (package,), ""),
+        Arm.HEAD: Introduction({}, (replace(package, file=str(after.home / "env/parcel/__init__.py")),), ""),
+    }
+    monkeypatch.setattr(Workshop, "build", lambda *_: (base, after))
+    monkeypatch.setattr(gate_command, "gate", lambda _asked, _folder, _screen, check: check(said))
+    form = tmp_path / "gate.json"
+    assert gate_command.hold(typed(repo, form, unchanged_ok=True), repo.folder / "benchmarks") == 3
+    found = json.loads(form.read_text())
+    assert [(each["case"], each["outcome"]) for each in found["verdicts"]] == [(each, "missing") for each in missing]
+    assert (found["status"], found["unchanged"]) == (3, "")
+    assert "parcel: identical on both sides" in "".join(found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("head", "differ"),
+    [
+        ({"bench_work.py": f"{WORK}\n"}, "bench_work.py"),
+        ({"conftest.py": ""}, "bench_work.py"),
+        ({"bench_more.py": OTHER}, ""),
+    ],
+    ids=["text", "conftest", "added"],
+)
+def test_identical_code_with_benchmarks_changed_is_measured(tmp_path: Path, head: dict[str, str], differ: str) -> None:
+    """Reading does not tell which cases a changed file lost; a file that only head has takes none from base."""
+    (base, before), (after, _) = built(tmp_path, "1.0"), built(tmp_path, "2.0")
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    for folder, files in ((theirs, {"bench_work.py": WORK}), (ours, {"bench_work.py": WORK, **head})):
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+    known, reading = read_before(theirs, ours, lambda reading: reading), read(ours)
+    package = replace(before, file=str(after.home / "env/parcel/__init__.py"))
+    given = (base, after), ([before], [package]), known, reading.claims, ours
+    if differ:
+        (note,) = check_packages_and_benchmarks(*given)
+        assert note.endswith(f"; measured all the same, because the benchmarks differ: {differ}")
+    else:
+        with pytest.raises(NothingChanged):
+            check_packages_and_benchmarks(*given)
+
+
+def test_a_file_that_base_cannot_read_may_have_lost_a_benchmark(tmp_path: Path) -> None:
+    """It counts as changed where head's text differs from it; the same text on both sides does not."""
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    for folder in (theirs, ours):
+        folder.mkdir()
+        (folder / "bench_work.py").write_text(WORK)
+        (folder / "bench_torn.py").write_text("def (")
+    assert read_before(theirs, ours, lambda reading: reading).altered((), ours) == []
+    (ours / "bench_torn.py").write_text(OTHER)
+    assert read_before(theirs, ours, lambda reading: reading).altered((), ours) == ["bench_torn.py"]
+
+
+def test_a_folder_of_benchmarks_that_moved(repo: Repo) -> None:
+    """What lies in the new folder under its old name has changed; what does not is missing."""
+    repo.commit({"benchmarks/bench_work.py": WORK + OTHER, "elsewhere/bench_stays.py": WORK})
+    (repo.folder / "benchmarks/bench_work.py").unlink()
+    repo.write({"perf/bench_work.py": WORK})
+    with Workshop() as made:
+        sources = made.check_out(Wanted("main"), Wanted(), repo.folder, configuration(repo.folder))
+        before, _ = known_to_base(sources, repo.folder.resolve() / "perf")
+    assert before is not None
+    claims = read(repo.folder / "perf").claims
+    assert before.removed(claims) == ["benchmarks/bench_work.py::bench_other"]
+    assert before.altered(claims, repo.folder / "perf") == ["bench_work.py"]
+
+
+def test_a_word_that_only_head_knows_hides_nothing_of_base(repo: Repo) -> None:
+    """Each word of --select chooses for itself among base's benchmarks."""
+    repo.write({"parcel/part.py": ""})
+    with Workshop() as made:
+        sources = made.check_out(Wanted("main"), Wanted(), repo.folder, configuration(repo.folder))
+        before, _ = known_to_base(sources, repo.folder.resolve() / "benchmarks", ("only_in_head", "work"))
+    assert before is not None
+    assert before.removed(()) == ["bench_work.py::bench_work"]
 
 
 def test_the_example_compares_a_branch_with_what_it_branched_off_from(repo: Repo) -> None:

@@ -80,6 +80,20 @@ class Before:
         unavailable = self.called.unavailable.get(case, {})
         return tuple(name for name in self.called.cases.get(case, ()) if name not in unavailable)
 
+    def removed(self, claims: Sequence[Claim]) -> list[str]:
+        """The benchmarks asked for that base's own revision has and that are not among these, sorted."""
+        return sorted(self.chosen - {f"{claim.path}::{claim.function}" for claim in claims})
+
+    def altered(self, claims: Sequence[Claim], ours: Path) -> list[str]:
+        """The files of benchmarks asked for whose text is not base's, sorted: which cases they have may differ.
+
+        A file that only head has is none. One that cannot be read in base may hold anything that was asked for.
+        """
+        asked = {claim.path for claim in claims} | {function.partition("::")[0] for function in self.chosen}
+        root = self.root
+        torn = {path for path in self.unreadable if root is None or _text(root / path) != _text(ours / path)}
+        return sorted((self.changed & asked) | torn)
+
     def cases(self, function: str) -> list[str]:
         """The cases of a benchmark that base's own revision can run, as far as it was asked."""
         return [case for case in (self.called.cases if self.called else ()) if benchmark_of(case) == function]

@@ -222,6 +222,12 @@ def fate(case: str, claim: Claim, variant: str, outcome: Gated, reason: str) -> 
     return GateVerdict(case, claim.name, variant, SECONDS, outcome, reason)
 
 
+def gone(function: str) -> GateVerdict:
+    """The verdict on a benchmark (``path::function``) that base's own revision has and head's files do not."""
+    path, _, name = function.partition("::")
+    return fate(function, Claim("", "", path, name), "", Gated.MISSING, GONE)
+
+
 def fate_of_case(base: Standing, head: Standing, *, had: bool, ran: bool, unable: str = "") -> tuple[Gated, str] | None:
     """The fate of a whole case where one side has no contest to offer; None where both have.
 

@@ -16,23 +16,25 @@ from typing import NoReturn
 
 from harness import launch
 from harness.claims import ClaimError
-from harness.compare.gate import GateThresholds
+from harness.compare.gate import GateThresholds, status_of
 from harness.launch import LaunchError
 from harness.loading.machine.cores import usable_cores
 from harness.model import Arm, ArmFacts, GateResult
 from harness.processes import Guard
 from harness.run import output
 from harness.run.arms import (
+    BenchmarksRemoved,
     NothingChanged,
     NothingToCompare,
     Prepared,
     Wanted,
     Workshop,
-    check_packages,
+    check_packages_and_benchmarks,
     known_to_base,
     refuse_documents_alone,
     variables_from,
 )
+from harness.run.candidate import gone
 from harness.run.gate import gate
 from harness.run.gate_asked import Asked
 from harness.run.gate_checks import (
@@ -120,7 +122,8 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
 
     def check(said: Mapping[Arm, Introduction]) -> Sequence[str]:
         if asked.under_test:
-            found = check_packages(*prepared, said[Arm.BASE].packages, said[Arm.HEAD].packages)
+            packages = said[Arm.BASE].packages, said[Arm.HEAD].packages
+            found = check_packages_and_benchmarks(prepared, packages, before, claims, benchmarks)
             return [*prepared_notes, *found]
         return [*prepared_notes, *check_machines(said)]
 
@@ -167,6 +170,10 @@ def _run(
         raise
     except NothingChanged as error:
         result = _unchanged(str(error), asked.labels, asked.thresholds, options)
+    except BenchmarksRemoved as error:
+        result = _unchanged("", asked.labels, asked.thresholds, options)
+        missing = tuple(map(gone, error.functions))
+        result = replace(result, verdicts=missing, status=status_of(missing), notes=(str(error),))
     except KeyboardInterrupt as interrupt:
         if not interrupt.args or not isinstance(interrupt.args[0], GateResult):
             raise

@@ -8,7 +8,17 @@ from harness.compare.gate import GateThresholds, rule_for
 from harness.model import Arm, Claim, Gated, GateVerdict, Measurement, Status, benchmark_of
 from harness.plural import counted
 from harness.run.before import Before
-from harness.run.candidate import GONE, Candidate, count_regressed, fate, fate_of_case, fate_of_variant, judge, least_of
+from harness.run.candidate import (
+    GONE,
+    Candidate,
+    count_regressed,
+    fate,
+    fate_of_case,
+    fate_of_variant,
+    gone,
+    judge,
+    least_of,
+)
 from harness.run.pair import MISSING, ArmLost, Pair, Standing
 
 SELFTEST_UNITS = 10
@@ -89,9 +99,7 @@ class Roster:
         """What base's own revision has, and neither side under head's files."""
         if self._before is None:
             return
-        for function in sorted(self._before.chosen - set(self._by_function)):
-            claim = Claim("", "", function.partition("::")[0], function.partition("::")[2])
-            self._fates.append(fate(function, claim, "", Gated.MISSING, GONE))
+        self._fates += map(gone, self._before.removed(tuple(self._by_function.values())))
         for function in self._by_function.keys() & functions:
             for case in set(self._before.cases(function)) - cases:
                 self._seen.add(case)

@@ -22,6 +22,14 @@ class NothingChanged(NothingToCompare):
     """Nothing that is under test differs between the two revisions; the message says what does, if anything."""
 
 
+class BenchmarksRemoved(NothingToCompare):
+    """Nothing that is under test differs, and head lacks ``functions``, benchmarks of base's (``path::function``)."""
+
+    def __init__(self, message: str, functions: Sequence[str]) -> None:
+        super().__init__(message)
+        self.functions = tuple(functions)
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What was asked of an arm: a revision, an interpreter, variables; nothing of it is as it is here."""

@@ -5,11 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.model import Package
-from harness.run.arms.arm import NothingChanged, NothingToCompare, Prepared, same_variables
+from harness.model import Claim, Package
+from harness.run.arms.arm import BenchmarksRemoved, NothingChanged, NothingToCompare, Prepared, same_variables
 from harness.run.arms.project import Project
 from harness.run.arms.unchanged import version_files
+from harness.run.before import Before
 from harness.run.settings import UsageError
+
+
+def check_packages_and_benchmarks(
+    prepared: tuple[Prepared, Prepared],
+    packages: tuple[Sequence[Package], Sequence[Package]],
+    before: Before | None,
+    claims: Sequence[Claim],
+    benchmarks: Path,
+) -> tuple[str, ...]:
+    """`check_packages` of base and head, whose NothingChanged stands only where the benchmarks are equal, too.
+
+    Raises BenchmarksRemoved where head lacks some of base's. Where the text of their files differs, cases or variants
+    may be missing, which only a gate that measures sees: then the answer is a note. ``claims`` are those of head's
+    folder ``benchmarks``.
+    """
+    try:
+        return check_packages(*prepared, *packages)
+    except NothingChanged as error:
+        if before is not None and (removed := before.removed(claims)):
+            raise BenchmarksRemoved(str(error), removed) from None
+        if before is not None and (altered := before.altered(claims, benchmarks)):
+            shown = ", ".join(altered[:_SHOWN]) + (f" and {len(altered) - _SHOWN} more" if altered[_SHOWN:] else "")
+            return (f"{error}; measured all the same, because the benchmarks differ: {shown}",)
+        raise
+
+
+_SHOWN = 3
 
 
 def check_packages(

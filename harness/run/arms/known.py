@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from harness.benchmarks import Reading
+from harness.benchmarks import NoBenchmarks, Reading, read
 from harness.model import Arm
 from harness.run.arms.checkout import Sources
 from harness.run.before import Before, read_before
@@ -26,10 +29,14 @@ def known_to_base(
     base, where = sources.checkouts[Arm.BASE].label, theirs.relative_to(tree).as_posix()
 
     def choose(reading: Reading) -> Reading:
-        try:
-            return select(reading, words)
-        except UsageError:  # base has nothing by that name
-            return Reading(theirs)
+        if not words:
+            return reading
+        found = Reading(theirs)
+        for word in words:
+            with suppress(UsageError):  # base has nothing by that name
+                more = select(reading, (word,))
+                found = replace(found, claims=found.claims + more.claims, problems=found.problems + more.problems)
+        return found
 
     before = read_before(theirs, benchmarks, choose)
     if before.unreadable:
@@ -39,5 +46,27 @@ def known_to_base(
             for why in told
         )
     if not before.functions:
-        return before, (f"{base} has no benchmarks in {where}: those of head that it cannot run are new",)
+        return _moved(before, sources, benchmarks, choose), (
+            f"{base} has no benchmarks in {where}: those of head that it cannot run are new",
+        )
     return before, ()
+
+
+def _moved(before: Before, sources: Sources, benchmarks: Path, choose: Callable[[Reading], Reading]) -> Before:
+    """What base has where it does not have this folder: the benchmarks elsewhere in it that head no longer has there.
+
+    Those that the folder holds under the same name have moved there, in files that count as changed; the others are
+    missing.
+    """
+    left = _functions(sources.trees[Arm.BASE], choose) - _functions(sources.trees[Arm.HEAD])
+    here = _functions(benchmarks)
+    moved = {function: new for function in left for new in here if function.endswith(f"/{new}")}
+    changed = frozenset(new.partition("::")[0] for new in moved.values())
+    return replace(before, chosen=frozenset(left - moved.keys()), changed=changed)
+
+
+def _functions(folder: Path, choose: Callable[[Reading], Reading] = lambda reading: reading) -> frozenset[str]:
+    try:
+        return choose(read(folder)).functions()
+    except NoBenchmarks:
+        return frozenset()
