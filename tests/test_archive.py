@@ -9,7 +9,8 @@ import pytest
 from saved import ENVIRONMENT, claim, contests, save
 
 from harness import archive
-from harness.archive import entries, find, label, open_entry, remove, set_baseline
+from harness.archive import entries, find, open_entry
+from harness.archive_changes import label, remove, set_baseline
 from harness.store import GATE, RUN_FILE, StoreError, open_gate, open_run
 
 ONE = claim("A1")

@@ -17,7 +17,7 @@ ORDER = (
     ("model", "plural"),
     ("claims", "clock", "counter", "device", "guard", "invoked", "launch", "logs", "processes", "stats", "store"),
     ("archive", "benchmarks", "probes", "compare", "traces"),
-    ("contest", "loading", "report"),
+    ("archive_changes", "contest", "loading", "report"),
     ("environment",),
     ("ceilings",),
     ("lane", "plugin"),
@@ -30,7 +30,7 @@ INSIDE = {"loading": ("machine", "images", "failures", "loop", "loaders", "trial
 """The same within a part that has parts of its own."""
 
 MEASURING = ("clock", "contest", "device", "loading", "probes", "environment", "ceilings", "lane", "plugin")
-JUDGING = ("archive", "stats", "compare", "report", "store", "traces")
+JUDGING = ("archive", "archive_changes", "stats", "compare", "report", "store", "traces")
 
 JUDGES = frozenset({"harness.stats", "harness.compare", "harness.report", "harness.traces", "pandas"})
 MACHINES = frozenset({"torch", "torchvision", "pytest", "pytest_benchmark", "pynvml", "nvidia"})
@@ -39,6 +39,7 @@ FORBIDDEN = dict.fromkeys(MEASURING, JUDGES) | dict.fromkeys((*JUDGING, "run"), 
 
 STANDARD_ONLY = (
     "archive",
+    "archive_changes",
     "benchmarks",
     "model",
     "claims",

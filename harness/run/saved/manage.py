@@ -9,21 +9,8 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from harness.archive import (
-    BASELINES,
-    Entry,
-    check_removable,
-    entries,
-    find,
-    is_run,
-    kinds,
-    label,
-    no_runs,
-    open_entry,
-    remove,
-    set_baseline,
-    size,
-)
+from harness.archive import BASELINES, Entry, entries, find, is_run, kinds, no_runs, open_entry, size
+from harness.archive_changes import check_removable, label, remove, set_baseline
 from harness.plural import counted
 from harness.report.header import header_lines
 from harness.report.paper import Column, Line, Paper, Table, Tone
