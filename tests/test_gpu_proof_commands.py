@@ -24,7 +24,7 @@ from gpu_proof.commands import ARCHIVE, COMMANDS, Command
 from gpu_proof.findings import DONE, FAILED, RUNNING, Part, cut_off
 
 PART = """
-import faulthandler, json, os, signal, sys
+import faulthandler, json, os, select, signal, sys
 faulthandler.register(signal.SIGUSR1)
 name, folder = sys.argv[1], sys.argv[2]
 
@@ -99,7 +99,8 @@ child = os.fork()
 if child:
     with open({str(tmp_path / "child")!r}, "w") as file:
         file.write(str(child))
-signal.pause()
+while True:  # not signal.pause: a signal that comes just before it would be waited for in vain
+    select.select([], [], [], 0.1)
 """
     children: list[int] = []
 
@@ -192,6 +193,37 @@ commands.hold(commands.Command(250.0, {{"clock": 240.0}}), folder, "cpu", words,
     assert (tmp_path / ARCHIVE).exists()
     clock = documents(tmp_path)["clock"]
     assert (clock["status"], clock["reason"]) == (FAILED, "the command was ended")
+
+
+def test_a_signal_while_a_part_starts_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hold: Callable[..., int]
+) -> None:
+    """It takes effect when the part can be ended: none is left behind."""
+    started: list[int] = []
+
+    class Struck(subprocess.Popen[str]):
+        """The signal arrives when the process is there, and nobody knows of it yet."""
+
+        def __init__(self, *words: Any, **more: Any) -> None:
+            super().__init__(*words, **more)
+            started.append(self.pid)
+            signal.raise_signal(signal.SIGTERM)
+
+    def ended(*_: object) -> None:
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, ended)
+    try:
+        monkeypatch.setattr(commands.subprocess, "Popen", Struck)
+        with pytest.raises(SystemExit):
+            hold(Command(600.0, {"clock": 63.0}), {"clock": "signal.pause()"})
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    (pid,) = started
+    assert gone(pid)
+    assert (documents(tmp_path)["clock"]["status"], documents(tmp_path)["clock"]["reason"]) == (
+        FAILED, "the command was ended",
+    )  # fmt: skip
 
 
 def test_findings_are_on_the_disk_at_once(tmp_path: Path) -> None:

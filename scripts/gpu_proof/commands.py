@@ -13,8 +13,8 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -85,28 +85,55 @@ def _in_time(name: str, seconds: float, folder: Path, words: Sequence[str]) -> t
     Gives its exit status, and why it did not come to its end where it did not.
     """
     with (folder / f"{name}.txt").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            words, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        )
-        assert process.stdout is not None
-        copying = threading.Thread(target=_copied, args=(process.stdout, log), daemon=True)
-        copying.start()
         reason = ""
-        try:
-            process.wait(seconds - GRACE)
-        except subprocess.TimeoutExpired:
-            reason = f"not over after {seconds - GRACE:.0f} s"
-            _interrupted(process)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            status = process.wait()
-            copying.join(GRACE)
-            if not copying.is_alive():  # a process in a session of its own may still hold the other end
-                process.stdout.close()
+        with ExitStack() as stack:
+            # A signal must not come between the start of the process and the promise to end it.
+            with _deferred(signal.SIGINT, signal.SIGTERM):
+                process = subprocess.Popen(
+                    words,
+                    start_new_session=True,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    errors="replace",
+                )
+                assert process.stdout is not None
+                copying = threading.Thread(target=_copied, args=(process.stdout, log), daemon=True)
+                copying.start()
+                stack.callback(_end, process, copying)
+            try:
+                process.wait(seconds - GRACE)
+            except subprocess.TimeoutExpired:
+                reason = f"not over after {seconds - GRACE:.0f} s"
+                _interrupted(process)
+        status = process.returncode
     if not reason and unfinished(folder, name):
         reason = f"its process {_ending(status)} before the part was over"
     return status, reason
+
+
+@contextmanager
+def _deferred(*signals: signal.Signals) -> Iterator[None]:
+    """Signals that arrive inside take effect at its end."""
+    arrived: list[int] = []
+    handlers = {each: signal.signal(each, lambda number, _frame: arrived.append(number)) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        for number in arrived:
+            signal.raise_signal(number)
+
+
+def _end(process: subprocess.Popen[str], copying: threading.Thread) -> None:
+    """End a part with all that it started, and the copying of what it prints."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    copying.join(GRACE)
+    if process.stdout is not None and not copying.is_alive():  # a process in a session of its own may hold its end
+        process.stdout.close()
 
 
 def _interrupted(process: subprocess.Popen[str]) -> None:
