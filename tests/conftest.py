@@ -70,7 +70,7 @@ def set_aside() -> None:
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One Chromium for all tests of pages."""
     from browsing import chromium
 
@@ -79,3 +79,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield driver
     finally:
         driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Any]:
+    """The browser, with an empty page afterwards: one that is left open would go on drawing beside all other tests."""
+    yield chromium
+    chromium.get("about:blank")
