@@ -40,6 +40,7 @@ from harness.loading.images.folder import DataError, Image, check_folder
 from harness.loading.loaders import background, dali
 from harness.loading.loaders.background import BackgroundLoader
 from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop import loader as loop_module
 from harness.loading.loop.epoch import Batch, run_epoch, same_samples
 from harness.loading.loop.loader import Loader
 from harness.loading.machine import limits
@@ -161,6 +162,32 @@ def test_what_is_loaded_outside_an_epoch_is_explained_too() -> None:
     loader = PlainLoader(partial(Fated, kind="SIGKILL"), batch_size=2, workers=2)
     with pytest.raises(LoaderError, match=r"was killed \(SIGKILL\)"), loader:
         list(loader.batches())
+
+
+@pytest.mark.parametrize("place", ["before it is silenced", "while it is silenced"])
+def test_a_death_told_while_the_loader_tidies_up(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch tells it wherever the main thread is: the loader tidies up all the same, and says what happened."""
+    news = [RuntimeError("DataLoader worker (pid 4711) is killed by signal: Killed. ")]
+    original = signal.signal if place == "while it is silenced" else loop_module.untold
+
+    def told(*arguments: Any) -> Any:
+        if news:
+            raise news.pop()
+        return original(*arguments)
+
+    before = set(multiprocessing.active_children())
+    loader = PlainLoader(Fated, batch_size=2, workers=1)
+    if place == "while it is silenced":
+        with pytest.raises(KeyError, match="mine"), loader:
+            loader()
+            monkeypatch.setattr(signal, "signal", told)
+            raise KeyError("mine")
+    else:
+        with pytest.raises(LoaderError, match=r"pid 4711\) was killed \(SIGKILL\)"), loader:
+            loader()
+            monkeypatch.setattr(loop_module, "untold", told)
+    assert news == []
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_errors_of_the_step_stay_what_they_are() -> None:

@@ -10,6 +10,8 @@ from multiprocessing import process as processes
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
+from harness.loading.failures.trouble import dead_worker
+
 LAST_WAIT = 5.0
 """Seconds that a killed worker gets to be gone."""
 
@@ -25,11 +27,23 @@ def untold() -> Iterator[None]:
     if before is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _silence()
     try:
         yield
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+def _silence() -> None:
+    """Let torch's handler be called no more, not even for what it was about to tell: Python calls it before it goes."""
+    while True:
+        try:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        except RuntimeError as news:
+            if dead_worker(news) is None:
+                raise
+        else:
+            return
 
 
 def dead_workers() -> dict[int, int]:

@@ -169,6 +169,18 @@ class Loader(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        try:
+            told = self._leave(error)
+        except RuntimeError as news:
+            # torch may tell of a dead worker in here, too, until it is silenced; nothing has been tidied up by then.
+            if dead_worker(news) is None:
+                raise
+            told = self._leave(error or news)
+        if told is not None:
+            raise told from error
+
+    def _leave(self, error: BaseException | None) -> Exception | None:
+        """Tidy up; the error to raise instead of this one, if any."""
         with untold():
             told = _told(error, self._dead) if isinstance(error, Exception) else None
             _let_go(error)
@@ -177,8 +189,7 @@ class Loader(ABC):
             finally:
                 end(process for process in self._own if process.is_alive())
                 self._own.clear()
-        if told is not None:
-            raise told from error
+        return told
 
 
 def _told(error: Exception, known: Set[int]) -> Exception | None:
