@@ -131,7 +131,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def trial(session: nox.Session) -> None:
-    """The long proof: 200 same-code contests, and 5 % more work really done (about half an hour)."""
+    """The long proof: 200 same-code measurements, and 5 % more work really done (about half an hour)."""
     session.install(*PINNED, "-e", LOADERS)
     session.run("python", "scripts/same_code.py", *session.posargs)
 

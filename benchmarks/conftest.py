@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from harness.loading.images.folder import class_names
-from harness.loading.images.generated import jpeg_folder, tiny_set, uneven_folder
+from harness.loading.data.folder import class_names
+from harness.loading.data.generated import jpeg_folder, tiny_set, uneven_folder
 
 
 @pytest.fixture
-def images(contest: Any) -> Path:
+def images(compare: Any) -> Path:
     """The user's image folder, or the generated one."""
-    return contest.data or jpeg_folder()
+    return compare.data or jpeg_folder()
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from torchvision.io import decode_jpeg
 
-from harness.loading.images.folder import first_images
-from harness.loading.images.generated import jpeg_folder
+from harness.loading.data.folder import first_images
+from harness.loading.data.generated import jpeg_folder
 
 
 def as_cheap(photo: Image.Image, size: tuple[int, int], wanted: int) -> bytes:

@@ -28,9 +28,9 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.data import default_collate
 
-from harness.loading.images.folder import Image, first_images
-from harness.loading.images.generated import jpeg_folder
-from harness.loading.images.repeated import Repeated
+from harness.loading.data.folder import Image, first_images
+from harness.loading.data.generated import jpeg_folder
+from harness.loading.data.repeated import Repeated
 from harness.loading.loaders.kinds import KINDS
 from harness.loading.loop.window import steady
 from harness.loading.machine.cores import usable_cores

@@ -39,7 +39,7 @@ def make(folder: Path, files: int, classes: int) -> None:
 
 def listed(folder: Path) -> Any:
     """Ours."""
-    from harness.loading.images.paths import scan
+    from harness.loading.data.paths import scan
 
     return scan(folder)
 
@@ -72,7 +72,7 @@ def measure(way: str, folder: Path, files: int, workers: int) -> dict[str, float
     import torchvision.datasets  # noqa: F401
     from torch.utils.data import DataLoader
 
-    import harness.loading.images.paths  # noqa: F401
+    import harness.loading.data.paths  # noqa: F401
     from harness.probes import ProcessTree
 
     tree = ProcessTree()

@@ -17,12 +17,12 @@ from statistics import median, quantiles
 import torch
 from torch.utils.benchmark import Timer
 
-from harness.clock import HostClock, Iteration, Lap
-from harness.contest.blocks import garbage_collection_off, orders, play
-from harness.contest.entrant import LocalEntrant
-from harness.contest.pace import Pace
-from harness.contest.placement import Placement
-from harness.contest.variant import Variant
+from harness.measure.affinity import CorePinning
+from harness.measure.blocks import garbage_collection_off, orders, play
+from harness.measure.calibrate import RoundSize
+from harness.measure.clock import Elapsed, HostClock, Iteration
+from harness.measure.runner import LocalRunner
+from harness.measure.variant import Variant
 
 
 class Stamping(HostClock):
@@ -32,7 +32,7 @@ class Stamping(HostClock):
         super().__init__()
         self.stamps: list[tuple[float, float]] = []
 
-    def lap(self, work: Iteration, iterations: int) -> Lap:
+    def lap(self, work: Iteration, iterations: int) -> Elapsed:
         """Time the calls, and note the moments."""
         start = time.perf_counter()
         lap = super().lap(work, iterations)
@@ -44,19 +44,19 @@ def between_rounds() -> None:
     """Seconds from the end of one round to the start of the next, with a lead-in of one empty call in it."""
     clock = Stamping()
     torch.rand(512, 512) @ torch.rand(512, 512)  # so that there are threads to keep in their places
-    placement = Placement(torch.get_num_threads)
-    entrants = {
-        name: LocalEntrant(
-            name, Variant(lambda: nullcontext(lambda: None)), clock, torch.device("cpu"), settle=placement.settle
+    placement = CorePinning(torch.get_num_threads)
+    runners = {
+        name: LocalRunner(
+            name, Variant(lambda: nullcontext(lambda: None)), clock, torch.device("cpu"), settle=placement.apply
         )
         for name in "abcd"
     }
-    for entrant in entrants.values():
-        entrant.enter()
-    paces = dict.fromkeys(entrants, Pace(iterations=1000, lead=1, seconds=1e-8))
+    for runner in runners.values():
+        runner.setup()
+    paces = dict.fromkeys(runners, RoundSize(iterations=1000, lead=1, seconds=1e-8))
     with garbage_collection_off(), placement:
-        for order in orders(sorted(entrants), 500, Random(0)):
-            play(entrants, paces, order)
+        for order in orders(sorted(runners), 500, Random(0)):
+            play(runners, paces, order)
     gaps = [start - end for (_, end), (start, _) in zip(clock.stamps, clock.stamps[1:], strict=False)]
     print(
         f"between rounds: median {1e6 * median(gaps):.1f} us, "

@@ -18,21 +18,21 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from harness.compare.headspace import headspace
-from harness.model import Feed, Part, Setting
-from harness.run.tuning.track import Track
-from harness.stats import trimmed_interval
+from harness.judge.headroom import headroom
+from harness.judge.stats import trimmed_interval
+from harness.model import LoopPart, Setting, StepInput
+from harness.tune.track import RaceWorkers
 
 WITHIN = 0.05
 AGAIN = "again"
 
 
-def block(track: Track, setting: Setting, number: int) -> dict[str, float]:
+def block(track: RaceWorkers, setting: Setting, number: int) -> dict[str, float]:
     """Seconds a sample by feed, and of the loop measured once more."""
-    feeds = [*Feed, AGAIN]
+    feeds = [*StepInput, AGAIN]
     found = {}
     for feed in Random(number).sample(feeds, len(feeds)):
-        lap = track.lap(setting, Feed.WARM if feed == AGAIN else Feed(feed), seed=number)
+        lap = track.lap(setting, StepInput.WARM if feed == AGAIN else StepInput(feed), seed=number)
         found[str(feed)] = lap.seconds
     return found
 
@@ -52,15 +52,15 @@ def main() -> None:
     setting = Setting(options.kind, options.workers, options.prefetch, options.batch_size)
     plan = {"data": options.data, "device": options.device, "step": options.step}
     blocks = []
-    with TemporaryDirectory(prefix="parts-sum-") as folder, Track(sys.executable, plan, Path(folder)) as track:
+    with TemporaryDirectory(prefix="parts-sum-") as folder, RaceWorkers(sys.executable, plan, Path(folder)) as track:
         for number in range(options.blocks):
             track.heat([setting])
             blocks.append(block(track, setting, number))
             print(f"block {number + 1}: {', '.join(f'{k} {1e3 * v:.3f}' for k, v in blocks[-1].items())}", flush=True)
-    found = headspace([{feed: each[str(feed)] for feed in Feed} for each in blocks])
-    parts = [share for share in found.parts if share.part is not Part.FETCH]
+    found = headroom([{feed: each[str(feed)] for feed in StepInput} for each in blocks])
+    parts = [share for share in found.parts if share.part is not LoopPart.FETCH]
     whole, loop = sum(share.seconds for share in parts), float(np.mean([each[AGAIN] for each in blocks]))
-    ratios = np.array([log(each[str(Feed.WARM)]) - log(each[AGAIN]) for each in blocks])
+    ratios = np.array([log(each[str(StepInput.WARM)]) - log(each[AGAIN]) for each in blocks])
     told = " + ".join(f"{share.part} {1e3 * share.seconds:.3f}" for share in parts)
     print(f"{setting.name}: {told} = {1e3 * whole:.3f} ms a sample; the loop once more {1e3 * loop:.3f} ms")
     off, low, high = (expm1(value) for value in (np.mean(ratios), *trimmed_interval(ratios, 0.05, 0.0)))

@@ -23,12 +23,12 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from harness.compare.race import Heat, Place, RaceRule, level, places
+from harness.judge.racing import Heat, RacePlace, RaceRule, level, places
 from harness.loading.loaders.kinds import KINDS
-from harness.model import Feed, Lap, Setting
-from harness.run.tuning.lanes import LaneError
-from harness.run.tuning.race import Axes, Race
-from harness.run.tuning.track import Track
+from harness.model import LoaderSample, Setting, StepInput
+from harness.tune.client import LoaderWorkerError
+from harness.tune.race import Race, SettingsGrid
+from harness.tune.track import RaceWorkers
 
 THREADED = frozenset(name for name, kind in KINDS.items() if kind.threads)
 
@@ -43,7 +43,7 @@ class Heats:
     """Heats on real lanes, with the seconds they took in all."""
 
     def __init__(self, plan: dict[str, str | None], folder: Path) -> None:
-        self._track = Track(sys.executable, plan, folder)
+        self._track = RaceWorkers(sys.executable, plan, folder)
         self.count = 0
         self.seconds = 0.0
 
@@ -56,18 +56,18 @@ class Heats:
     def times(self, settings: Sequence[Setting]) -> Heat:
         """One heat's seconds a sample by name, in random order."""
         ran = self.laps(Random(self.count).sample(settings, len(settings)))
-        return {setting.name: lap.seconds for setting, lap in ran.items() if isinstance(lap, Lap)}
+        return {setting.name: lap.seconds for setting, lap in ran.items() if isinstance(lap, LoaderSample)}
 
-    def laps(self, settings: Sequence[Setting]) -> dict[Setting, Lap | str]:
+    def laps(self, settings: Sequence[Setting]) -> dict[Setting, LoaderSample | str]:
         """One heat."""
         start = time.perf_counter()
         self._track.heat(settings)
         self.count += 1
-        found: dict[Setting, Lap | str] = {}
+        found: dict[Setting, LoaderSample | str] = {}
         for setting in settings:
             try:
-                found[setting] = self._track.lap(setting, Feed.WARM, seed=self.count)
-            except LaneError as error:
+                found[setting] = self._track.lap(setting, StepInput.WARM, seed=self.count)
+            except LoaderWorkerError as error:
                 found[setting] = str(error)
         self.seconds += time.perf_counter() - start
         return found
@@ -90,7 +90,7 @@ def main() -> None:
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
     counts = [int(count) for count in options.workers.split(",")]
-    axes = Axes(
+    axes = SettingsGrid(
         {kind: [n for n in counts if n or kind not in THREADED] for kind in options.kinds.split(",")},
         prefetch=[int(ahead) for ahead in options.prefetch.split(",")],
         batch_sizes=(options.batch_size,),
@@ -150,7 +150,7 @@ def _heats(heats: Heats, settings: Sequence[Setting], count: int, name: str, con
 
 def _without(
     number: int, grid: Sequence[Heat], races: Sequence[Sequence[Heat]], final: Sequence[Heat], rule: RaceRule
-) -> dict[str, Place]:
+) -> dict[str, RacePlace]:
     """Where every setting stands by all laps but those of one race, which would speak for its own answer."""
     others = [heat for index, race in enumerate(races) if index != number for heat in race]
     return {place.name: place for place in places([*grid, *others, *final], rule)}

@@ -4,7 +4,7 @@ Writes a folder of benchmarks whose variant ``same`` is the baseline's own code 
 of work where the baseline does 20, holds one run over all of them, and counts verdicts. Loaders against themselves and
 variants set apart in live processes are counted on their own.
 
-    python scripts/same_code.py --contests 200 --budget 40m --keep results/same-code
+    python scripts/same_code.py --measurements 200 --budget 40m --keep results/same-code
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.compare.judge import judge
+from harness.bench.run import bench
+from harness.bench.settings import Settings, seconds
+from harness.judge.run import judge
 from harness.loading.machine.cores import usable_cores
 from harness.model import Outcome
-from harness.report.live import Live
-from harness.run.bench import bench
-from harness.run.settings import Settings, seconds
+from harness.report.live import BenchProgress
 from harness.store import load
 
 COMPUTE = '''"""Identical code is equally fast."""
@@ -89,9 +89,9 @@ def steps(work, count):
 @claim("same_code")
 @pytest.mark.parametrize("copy", range({copies}))
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def bench_same_code(contest, kind, copy):
+def bench_same_code(compare, kind, copy):
     work = kind()
-    contest(baseline=steps(work, 20), identical=steps(work, 20), more=steps(work, 21), same=torch.equal)
+    compare(baseline=steps(work, 20), identical=steps(work, 20), more=steps(work, 21), same=torch.equal)
 '''
 
 APART = '''"""Identical code in live processes is equally fast."""
@@ -110,8 +110,8 @@ def convolution(flag):
 
 @claim("apart", apart=True)
 @pytest.mark.parametrize("copy", range(3))
-def bench_apart(contest, copy):
-    contest(baseline=prepared(convolution, False), identical=prepared(convolution, False),
+def bench_apart(compare, copy):
+    compare(baseline=prepared(convolution, False), identical=prepared(convolution, False),
             same=lambda a, b: a.shape == b.shape)
 '''
 
@@ -143,15 +143,17 @@ class Epoch:
 
 @claim("loader", loader=True)
 @pytest.mark.parametrize("workers", [0, 2])
-def bench_loader(contest, workers):
-    contest(baseline=prepared(Epoch, workers), identical=prepared(Epoch, workers), same=torch.equal, items=4096)
+def bench_loader(compare, workers):
+    compare(baseline=prepared(Epoch, workers), identical=prepared(Epoch, workers), same=torch.equal, items=4096)
 '''
 
 
 def main() -> None:
     """Write the benchmarks, hold the run, count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--contests", type=int, default=200, help="compute contests; eight kinds, so a multiple of 8")
+    parser.add_argument(
+        "--measurements", type=int, default=200, help="compute measurements; eight kinds, so a multiple of 8"
+    )
     parser.add_argument("--budget", default="40m")
     parser.add_argument("--keep", type=Path, help="keep the run in this folder")
     parser.add_argument("--select", action="append", default=[], help="only same_code, apart or loader")
@@ -159,13 +161,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tipbench-same-code-") as scratch:
         root = Path(scratch) / "benchmarks"
         root.mkdir()
-        (root / "bench_same_code.py").write_text(COMPUTE.replace("{copies}", str(max(1, options.contests // 8))))
+        (root / "bench_same_code.py").write_text(COMPUTE.replace("{copies}", str(max(1, options.measurements // 8))))
         (root / "bench_apart.py").write_text(APART)
         (root / "bench_loader.py").write_text(LOADER)
         settings = Settings(
             root, Path(scratch) / "results", budget=seconds(options.budget), select=tuple(options.select)
         )
-        live = Live(Console(), settings.seconds)
+        live = BenchProgress(Console(), settings.seconds)
         start = time.monotonic()
         folder = bench(settings, live, width=min(4, usable_cores()))
         live.close()
@@ -181,7 +183,9 @@ def count(folder: Path, elapsed: float) -> None:
     for verdict in judge(run):
         tally.setdefault((verdict.claim, verdict.variant), Counter())[verdict.outcome] += 1
     units = max(measurement.invocation for measurement in run.measurements)
-    print(f"\n{len({m.case for m in run.measurements})} contests, {units} invocations, {elapsed:.0f} s; {run.ended}")
+    print(
+        f"\n{len({m.case for m in run.measurements})} measurements, {units} invocations, {elapsed:.0f} s; {run.ended}"
+    )
     for (claim, variant), outcomes in sorted(tally.items()):
         total = sum(outcomes.values())
         shown = ", ".join(f"{n} {outcome} ({n / total:.1%})" for outcome, n in outcomes.most_common())

@@ -254,7 +254,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for."""
     asked = options(arguments)
-    files = asked.files or sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_*.py"))
+    files = asked.files or sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py"))
     seed = asked.seed if asked.seed is not None else SystemRandom().randrange(10**6)
     trials = list(plan(files, rounds=asked.rounds, seed=seed, conditions=asked.conditions, scopes=asked.scopes))
     print(f"--seed {seed}: {asked.rounds} rounds, {len(trials)} trials", flush=True)

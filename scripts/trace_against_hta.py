@@ -16,10 +16,10 @@ from time import perf_counter
 
 import numpy as np
 
-from harness.traces.chunks import opened
-from harness.traces.events import LONGEST_NAME, Kind, read
-from harness.traces.intervals import length
-from harness.traces.summary import busiest, busy_times, summary
+from harness.profile.chunks import opened
+from harness.profile.events import LONGEST_NAME, EventKind, read
+from harness.profile.intervals import length
+from harness.profile.summary import busiest, busy_times, summary
 
 LIMIT = 0.01
 
@@ -47,11 +47,11 @@ def compare(path: Path) -> bool:
     busy, span, kernels = theirs(path)
     theirs_took = perf_counter() - start
     # HTA leaves out what was launched before the trace began; our busy time has it.
-    launched = np.isin(device.correlation, events.correlation[events.kind == Kind.CALL])
+    launched = np.isin(device.correlation, events.correlation[events.kind == EventKind.CALL])
     left_out = int((~launched).sum())
     device = device.chosen(launched)
     times = busy_times(device)
-    own = device.chosen(device.kind == Kind.KERNEL)
+    own = device.chosen(device.kind == EventKind.KERNEL)
     sums = np.bincount(own.name, own.seconds, minlength=len(own.names))
     rows = [
         ("busy", length(times), busy),

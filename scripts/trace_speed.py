@@ -26,7 +26,7 @@ _SUMMARISE = """
 import resource, sys
 from pathlib import Path
 from time import perf_counter
-from harness.traces.summary import summarise
+from harness.profile.summary import summarise
 start = perf_counter()
 found = summarise(Path(sys.argv[1]))
 seconds = perf_counter() - start

@@ -28,11 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare.evidence import KEEP
-from harness.device import chosen
-from harness.probes.sampler import Sampler
-from harness.run.watching import Watch
-from harness.stats import Floats, trimmed_interval
+from harness.judge.evidence import KEEP
+from harness.judge.stats import Floats, trimmed_interval
+from harness.measure.device import chosen
+from harness.monitor.run import Monitor
+from harness.monitor.sampler import Sampler
 
 GOAL = 0.005
 THREADS = {"one thread": 1, "all cores": 0}
@@ -44,13 +44,13 @@ def measuring(device_name: str, threads: int) -> None:
     """The measuring process: rounds until a moment that it is told, and then when each ended and what it took."""
     import torch
 
-    from harness.clock import clock_for
-    from harness.contest.blocks import garbage_collection_off
-    from harness.contest.effort import Effort
-    from harness.contest.entrant import LocalEntrant
-    from harness.contest.pace import pace, target_seconds, warm_up
-    from harness.contest.placement import Placement
-    from harness.contest.variant import Variant
+    from harness.measure.affinity import CorePinning
+    from harness.measure.blocks import garbage_collection_off
+    from harness.measure.calibrate import pace, target_seconds, warm_up
+    from harness.measure.clock import clock_for
+    from harness.measure.limits import RoundLimits
+    from harness.measure.runner import LocalRunner
+    from harness.measure.variant import Variant
 
     if threads:
         torch.set_num_threads(threads)
@@ -58,21 +58,21 @@ def measuring(device_name: str, threads: int) -> None:
     size = 256 if device.type == "cpu" else 2048
     left, right = torch.rand(2, size, size, device=device)
     left @ right
-    placement: Any = Placement(torch.get_num_threads) if device.type == "cpu" else nullcontext()
+    placement: Any = CorePinning(torch.get_num_threads) if device.type == "cpu" else nullcontext()
     settle = getattr(placement, "settle", None)
     with garbage_collection_off(), placement:
         work = Variant(lambda: nullcontext(lambda: left @ right))
-        entrant = LocalEntrant("product", work, clock_for(device), device, settle=settle)
-        entrant.enter()
-        effort = Effort()
-        warm = warm_up(entrant, entrant.open()[0], effort, time.perf_counter)
+        runner = LocalRunner("product", work, clock_for(device), device, settle=settle)
+        runner.setup()
+        effort = RoundLimits()
+        warm = warm_up(runner, runner.first_call()[0], effort, time.perf_counter)
         paced = pace(warm, target_seconds([warm.seconds], effort), effort)
         print(json.dumps({"round": paced.iterations * paced.seconds}), flush=True)
         end = float(sys.stdin.readline())
         rounds: list[tuple[float, float]] = []
         while (now := time.monotonic()) < end:
             # No lead-in: the round before has just warmed everything up.
-            seconds = entrant.lap(paced.iterations, 0).seconds
+            seconds = runner.run_round(paced.iterations, 0).seconds
             rounds.append((now, seconds))
         print(json.dumps(rounds), flush=True)
 
@@ -159,7 +159,7 @@ def compare(what: str, options: argparse.Namespace, folder: Path) -> None:
     command = [sys.executable, __file__, "--measuring", "--device", options.device, "--threads", str(THREADS[what])]
     with (
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
-        Watch(folder, options.hertz, make=make, note=print, now=slots.now) as watch,
+        Monitor(folder, options.hertz, make=make, note=print, now=slots.now) as watch,
     ):
         assert process.stdin is not None
         assert process.stdout is not None

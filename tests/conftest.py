@@ -37,7 +37,14 @@ for name in OTHERS:
 # A thread of OpenMP's that has nothing to do waits without spinning: cores are for tests that have something to do.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-LONGEST = ("test_end_to_end.py", "test_arms.py", "test_tune.py", "test_gate.py", "test_plugin.py", "test_lane.py")
+LONGEST = (
+    "test_end_to_end.py",
+    "test_builds.py",
+    "test_tune.py",
+    "test_gate_run.py",
+    "test_plugin.py",
+    "test_worker.py",
+)
 """Files that take longest: they come first, so that no worker is left with one of them at the end."""
 
 
@@ -48,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays: contests collect garbage before their blocks, and need not look through it each time."""
+    """What was imported stays: garbage is collected before blocks, and need not be looked for there each time."""
     gc.collect()
     gc.freeze()
 
@@ -64,7 +71,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="module")
 def set_aside() -> None:
-    """What earlier tests left is set aside, as measuring processes do: contests collect garbage before blocks."""
+    """What earlier tests left is set aside, as measuring processes do: measurements collect garbage before blocks."""
     gc.collect()
     gc.freeze()
 
@@ -72,7 +79,7 @@ def set_aside() -> None:
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One Chromium for all tests of pages."""
-    from browsing import chromium
+    from tests.support.browsing import chromium
 
     driver = chromium(tmp_path_factory.mktemp("profile"))
     try:

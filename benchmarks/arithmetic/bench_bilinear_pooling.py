@@ -20,7 +20,7 @@ def pooled(products, places):
 
 @claim("C5", expect="lower")
 @pytest.mark.parametrize("precision", ["float32", "half"])
-def bench_bilinear_pooling(contest, device, precision):
+def bench_bilinear_pooling(compare, device, precision):
     half = torch.bfloat16 if device.type == "cpu" else torch.float16
     dtype = half if precision == "half" else torch.float32
     images, channels, places = SHAPES[device.type]
@@ -34,7 +34,7 @@ def bench_bilinear_pooling(contest, device, precision):
         off = (got.double() - expected.double()).abs().max() / expected.double().abs().max()
         assert off <= TOLERANCE[dtype], f"the largest error is {off:.2g} of the largest value"
 
-    contest(
+    compare(
         baseline=lambda: pooled((x[:, :, None] * x[:, None]).sum(-1), places),
         bmm=lambda: pooled(torch.bmm(x, x.transpose(1, 2)), places),
         einsum=lambda: pooled(torch.einsum("nip,njp->nij", x, x), places),

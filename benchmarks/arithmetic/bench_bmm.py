@@ -13,10 +13,10 @@ SIZES = {"cpu": {"small": (64, 16), "large": (4, 256)}, "cuda": {"small": (512, 
 
 @claim("C4", expect="lower")
 @pytest.mark.parametrize("size", ["small", "large"])
-def bench_bmm(contest, device, size):
+def bench_bmm(compare, device, size):
     batch, side = SIZES[device.type][size]
     a, b = torch.randn(2, batch, side, side, device=device)
-    contest(
+    compare(
         baseline=lambda: torch.stack([torch.mm(left, right) for left, right in zip(a, b, strict=True)]),
         bmm=lambda: torch.bmm(a, b),
         matmul=lambda: torch.matmul(a, b),

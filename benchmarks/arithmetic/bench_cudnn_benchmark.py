@@ -24,7 +24,7 @@ def sizes(side, varying):
 
 @claim("C1", expect="lower", needs="cuda", apart=True, time_limit=180.0)
 @pytest.mark.parametrize("shapes", ["fixed", "varying"])
-def bench_cudnn_benchmark(contest, device, shapes):
+def bench_cudnn_benchmark(compare, device, shapes):
     varying = shapes == "varying"
     kinds = [(3, 5), (CHANNELS, 3), (CHANNELS, 7)]
     # Nothing but convolutions: a ReLU near zero would make a large difference of the small one between algorithms.
@@ -49,7 +49,7 @@ def bench_cudnn_benchmark(contest, device, shapes):
             # Convolutions may use TF32 by default: its 10-bit mantissa is what algorithms may differ by.
             torch.testing.assert_close(mine, right, rtol=0, atol=5e-3 * float(right.abs().max()))
 
-    contest(
+    compare(
         baseline=prepared(step),
         on=prepared(step, benchmark=True),
         deterministic=prepared(step, deterministic=True),

@@ -60,7 +60,7 @@ def errors(expected, got):
 @claim("C2", expect="lower", time_limit=180.0)
 @pytest.mark.parametrize("mode", ["tf32_off", "tf32_on"])
 @pytest.mark.parametrize("work", ["gemm", "resnet50", "small_batch"])
-def bench_half_precision(contest, device, work, mode):
+def bench_half_precision(compare, device, work, mode):
     if device.type == "cpu" and mode == "tf32_on":
         pytest.skip("TF32 is a mode of CUDA tensor cores; the CPU has none")
     batch, side = SIZES[device.type][work]
@@ -81,7 +81,7 @@ def bench_half_precision(contest, device, work, mode):
         net(x)
     no_half = Unavailable("float16 is for GPUs: on the CPU bfloat16 is the half precision")
     gpu = device.type == "cuda"
-    contest(
+    compare(
         baseline=prepared(cast, torch.float32, around=around),
         half=prepared(cast, torch.float16, around=around) if gpu else no_half,
         bfloat16=prepared(cast, torch.bfloat16, around=around),

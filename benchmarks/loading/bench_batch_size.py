@@ -3,8 +3,8 @@
 from functools import partial
 
 from harness import claim
-from harness.loading.images import recipe
-from harness.loading.images.dataset import Digits, Photographs, epoch_images
+from harness.loading.data import recipe
+from harness.loading.data.dataset import Digits, Photographs, epoch_images
 from harness.loading.loop.frozen_training import FrozenTraining
 
 SAMPLES = 1024
@@ -14,7 +14,7 @@ TOLERANCE = {"cpu": 1e-4, "cuda": 1e-2}
 
 
 @claim("L16", expect="lower", time_limit=180.0)
-def bench_batch_size(contest, device, images, tiny):
+def bench_batch_size(compare, device, images, tiny):
     on_gpu = device.type == "cuda"
     dataset = Photographs(epoch_images(images, DIFFERENT), recipe.fixed) if on_gpu else Digits(tiny, SAMPLES)
     train = FrozenTraining(dataset, SAMPLES, device)
@@ -24,7 +24,7 @@ def bench_batch_size(contest, device, images, tiny):
         off = (got - expected).abs().max() / expected.abs().max()
         assert off <= TOLERANCE[device.type], f"the largest error is {off:.2g} of the largest output"
 
-    contest(
+    compare(
         baseline=partial(train, 64),
         batch_16=partial(train, 16),
         batch_256=partial(train, 256),

@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading.images.crop import crop_first, crop_last
-from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.data.crop import crop_first, crop_last
+from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.checksum import Checksummed
 from harness.loading.loop.epoch import same_pixels
@@ -16,7 +16,7 @@ from harness.loading.machine.cores import usable_cores
 
 @claim("L6", expect="higher", loader=True)
 @pytest.mark.parametrize("cut_from", ["resized", "whole"])
-def bench_crop_first(contest, images, loop, cut_from):
+def bench_crop_first(compare, images, loop, cut_from):
     workers = min(4, usable_cores())
     batch_size = 8
     samples = batch_size * epoch_batches(2 * workers)
@@ -26,4 +26,4 @@ def bench_crop_first(contest, images, loop, cut_from):
     def loader(recipe):
         return prepared(PlainLoader, partial(Photographs, files, partial(recipe, cut_from == "resized")), **options)
 
-    contest(baseline=loader(crop_first), crop_last=loader(crop_last), same=same_pixels, items=samples, decoded=samples)
+    compare(baseline=loader(crop_first), crop_last=loader(crop_last), same=same_pixels, items=samples, decoded=samples)

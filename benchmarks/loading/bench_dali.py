@@ -3,7 +3,7 @@
 from functools import partial
 
 from harness import Unavailable, claim, prepared
-from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dali import DynamicLoader, PipelineLoader, missing
 from harness.loading.loaders.dali_proxy import ProxyLoader
 from harness.loading.loaders.dataloader import PlainLoader
@@ -13,23 +13,23 @@ from harness.loading.machine.cores import usable_cores
 
 
 @claim("L5", expect="lower", loader=True, apart=True)
-def bench_dali(contest, images, loop):
+def bench_dali(compare, images, loop):
     cores = usable_cores()
     batch_size = 8
     samples = batch_size * epoch_batches(2 * cores)
     files = epoch_images(images, samples)
-    on_gpu = contest.device.type == "cuda"
+    on_gpu = compare.device.type == "cuda"
     reason = missing()
 
     def dali(loader, decoder, **options):
         if reason or (decoder == "gpu" and not on_gpu):
             return Unavailable(reason or "decodes on a GPU: no CUDA here")
-        shared = {"batch_size": batch_size, "threads": cores, "device": contest.device, "step": loop["step"]}
+        shared = {"batch_size": batch_size, "threads": cores, "device": compare.device, "step": loop["step"]}
         return prepared(loader, files, decoder=decoder, **shared, **options)
 
     best = "gpu" if on_gpu else "cpu"
     dataset = partial(Photographs, files)
-    contest(
+    compare(
         baseline=prepared(PlainLoader, dataset, batch_size=batch_size, workers=cores, **loop),
         pipeline=dali(PipelineLoader, "cpu"),
         mixed=dali(PipelineLoader, "gpu"),

@@ -1,19 +1,19 @@
 """One pass over a DataLoader's batches gives a data set's mean and deviation sooner than NumPy does image by image."""
 
 from harness import claim, prepared
-from harness.loading.images.dataset import epoch_images
+from harness.loading.data.dataset import epoch_images
 from harness.loading.loop.loader import epoch_batches
 from harness.loading.machine.cores import usable_cores
 from harness.loading.trials.statistics import same_statistics, streaming, two_passes
 
 
 @claim("L14", expect="lower", loader=True)
-def bench_dataset_statistics(contest, images):
+def bench_dataset_statistics(compare, images):
     workers = min(4, usable_cores())
     batch_size = 4
     samples = batch_size * epoch_batches(2 * workers)
     files = epoch_images(images, samples)
-    contest(
+    compare(
         baseline=lambda: two_passes(files),
         streaming=prepared(streaming, files, batch_size=batch_size, workers=workers),
         same=same_statistics,

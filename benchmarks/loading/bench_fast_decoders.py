@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 
 from harness import Unavailable, claim, prepared
-from harness.loading.images import decoders, recipe
-from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.data import decoders, recipe
+from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dali import PipelineLoader, missing
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loaders.device_decoding import DeviceDecodingLoader
@@ -20,12 +20,12 @@ NO_GPU = "decodes on a GPU: no CUDA here"
 
 @claim("L9", expect="lower", loader=True, apart=True)
 @pytest.mark.parametrize("work", ["decoding_alone", "in_a_loader"])
-def bench_fast_decoders(contest, images, loop, work):
-    on_gpu = contest.device.type == "cuda"
+def bench_fast_decoders(compare, images, loop, work):
+    on_gpu = compare.device.type == "cuda"
     reasons = {"decode_jpeg": decoders.missing(), "dali": missing(), "nvjpeg": None if on_gpu else NO_GPU}
     if work == "decoding_alone":
         contents = contents_of(epoch_images(images, 16))
-        kinds = {"decode_jpeg": decode_jpeg, "dali": dali, "nvjpeg": partial(decode_jpeg, contest.device)}
+        kinds = {"decode_jpeg": decode_jpeg, "dali": dali, "nvjpeg": partial(decode_jpeg, compare.device)}
         baseline = prepared(DecodingAlone, PILLOW, contents)
         variants = {
             name: partial(prepared, lambda make: DecodingAlone(make(), contents), kinds[name]) for name in kinds
@@ -36,7 +36,7 @@ def bench_fast_decoders(contest, images, loop, work):
         files = epoch_images(images, items)
         dataset = partial(Photographs, files, recipe.augmented_v2)
         options = {"batch_size": 8, "workers": cores, **loop}
-        pipeline = {"batch_size": 8, "threads": cores, "device": contest.device, "step": loop["step"]}
+        pipeline = {"batch_size": 8, "threads": cores, "device": compare.device, "step": loop["step"]}
         baseline = prepared(PlainLoader, dataset, **options)
         variants = {
             "decode_jpeg": partial(
@@ -46,4 +46,4 @@ def bench_fast_decoders(contest, images, loop, work):
             "nvjpeg": partial(prepared, DeviceDecodingLoader, files, **options),
         }
     chosen = {name: Unavailable(reason) if (reason := reasons[name]) else make() for name, make in variants.items()}
-    contest(baseline=baseline, **chosen, same=same, items=items, decoded=items)
+    compare(baseline=baseline, **chosen, same=same, items=items, decoded=items)

@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading.images import recipe
-from harness.loading.images.dataset import Photographs
+from harness.loading.data import recipe
+from harness.loading.data.dataset import Photographs
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.checksum import Checksummed
 from harness.loading.loop.epoch import same_pixels
@@ -20,7 +20,7 @@ from harness.loading.trials.preload import Preloaded, StartUp, bounded_epoch
 
 @claim("L7", expect="lower", loader=True)
 @pytest.mark.parametrize("phase", ["start_up", "steady"])
-def bench_lazy_decoding(contest, images, loop, phase):
+def bench_lazy_decoding(compare, images, loop, phase):
     workers = min(4, usable_cores())
     batch_size = 8
     samples = batch_size * epoch_batches(2 * workers)
@@ -31,7 +31,7 @@ def bench_lazy_decoding(contest, images, loop, phase):
         made = partial(PlainLoader, partial(dataset, files, recipe.fixed), **options)
         return prepared(StartUp, made) if phase == "start_up" else prepared(made)
 
-    contest(
+    compare(
         baseline=loader(Photographs),
         eager=loader(Preloaded),
         same=same_pixels,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness import claim, prepared
-from harness.loading.images.dataset import Digits, Photographs, epoch_images
+from harness.loading.data.dataset import Digits, Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.length import own_batches, same_beginnings, sample_seconds
 from harness.loading.machine.cores import usable_cores, worker_counts
@@ -17,7 +17,7 @@ from harness.loading.machine.cores import usable_cores, worker_counts
 
 @claim("L1", expect="lower", loader=True)
 @pytest.mark.parametrize("work", ["jpeg_loop", "tiny_loop", "tiny_alone"])
-def bench_num_workers(contest, images, tiny, loop, work):
+def bench_num_workers(compare, images, tiny, loop, work):
     cores = usable_cores()
     counts = [0, *worker_counts(cores, torch.cuda.device_count())]
     jpegs = work == "jpeg_loop"
@@ -38,7 +38,7 @@ def bench_num_workers(contest, images, tiny, loop, work):
         options = {**loop, "workers": workers, "step": step, "batch_size": batch_size}
         return prepared(PlainLoader, partial(dataset, own), part=own / stated, **options)
 
-    contest(
+    compare(
         baseline=loader(0),
         **{f"workers_{count}": loader(count) for count in counts[1:]},
         same=partial(same_beginnings, lengths=set(samples.values())),

@@ -8,11 +8,11 @@ from functools import partial
 import pytest
 
 from harness import Unavailable, claim, prepared
-from harness.loading.images import recipe
-from harness.loading.images.dataset import Photographs, epoch_images
-from harness.loading.images.packed import packed
-from harness.loading.images.shards import ShardedPhotographs, missing, sharded
-from harness.loading.loaders.disk import DiskLoader, Forgotten
+from harness.loading.data import recipe
+from harness.loading.data.dataset import Photographs, epoch_images
+from harness.loading.data.packed import packed
+from harness.loading.data.shards import ShardedPhotographs, missing, sharded
+from harness.loading.loaders.disk import DiskLoader, EvictedFiles
 from harness.loading.loop.checksum import Checksummed
 from harness.loading.loop.epoch import same_pixels
 from harness.loading.loop.loader import epoch_batches
@@ -21,19 +21,19 @@ from harness.loading.machine.cores import usable_cores
 
 @claim("L12", expect="lower", loader=True)
 @pytest.mark.parametrize("cache", ["warm", "cold"])
-def bench_packed_pixels(contest, images, loop, cache):
+def bench_packed_pixels(compare, images, loop, cache):
     workers = usable_cores()
     batches = epoch_batches(2 * workers)
     # Each image once in an epoch: one that comes round again would not be cold any more.
     files = list(dict.fromkeys(epoch_images(images, 8 * batches)))
     pixels = packed(files)
     cold = cache == "cold"
-    if cold and not Forgotten([pixels.file]).works():
+    if cold and not EvictedFiles([pixels.file]).works():
         pytest.skip(f"{pixels.file} is kept in memory, not on a disk that can be read: set TIPBENCH_CACHE")
     options = {"batch_size": max(1, len(files) // batches), "workers": workers, **loop}
 
     def variant(dataset, read):
-        forgotten = Forgotten(read) if cold else None
+        forgotten = EvictedFiles(read) if cold else None
         around = {"around": forgotten.around} if forgotten else {}
         step = Checksummed(loop["step"])
         return prepared(DiskLoader, dataset, forgotten=forgotten, **{**options, "step": step}, **around)
@@ -45,7 +45,7 @@ def bench_packed_pixels(contest, images, loop, cache):
         return variant(partial(ShardedPhotographs, written, files, recipe.fixed_v2), written.files)
 
     in_folder = partial(Photographs, files, recipe.fixed_v2)
-    contest(
+    compare(
         baseline=variant(in_folder, [image.path for image in files]),
         memmap=variant(partial(in_folder, decode=pixels), [pixels.file]),
         pixel_shards=shards(pixels=True),

@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.epochs_in_a_row import Successive, same_epochs
 from harness.loading.loop.loader import epoch_batches
-from harness.loading.loop.successive import Successive, same_epochs
 from harness.loading.machine.cores import usable_cores
 from harness.loading.trials.whole_batches import DigitBatches, as_it_is
 
@@ -22,7 +22,7 @@ def in_a_row(epochs, *arguments, **options):
 
 @claim("L8", expect="lower", loader=True)
 @pytest.mark.parametrize("epoch", list(CASES))
-def bench_persistent_workers(contest, images, tiny, loop, epoch):
+def bench_persistent_workers(compare, images, tiny, loop, epoch):
     start, epochs, batch_size = CASES[epoch]
     # A spawned worker imports torch anew, for seconds: one is enough.
     workers = 1 if start == "spawn" else min(4, usable_cores())
@@ -32,7 +32,7 @@ def bench_persistent_workers(contest, images, tiny, loop, epoch):
     collate = {} if epoch == "long_fork" else {"collate_fn": as_it_is}
     options = {"batch_size": batch_size, "workers": workers, "multiprocessing_context": start, **collate, **loop}
     loader = partial(prepared, in_a_row, epochs, dataset, **options)
-    contest(
+    compare(
         baseline=loader(persistent=False),
         persistent=loader(persistent=True),
         same=same_epochs,

@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading.images import recipe
-from harness.loading.images.dataset import Digits, Photographs, epoch_images
+from harness.loading.data import recipe
+from harness.loading.data.dataset import Digits, Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_pixels
 from harness.loading.loop.loader import epoch_batches
@@ -15,7 +15,7 @@ from harness.loading.machine.cores import usable_cores
 
 @claim("L2", expect="lower", loader=True, needs="cuda")
 @pytest.mark.parametrize("samples", ["jpeg", "tiny"])
-def bench_pin_memory(contest, images, tiny, train_step, samples):
+def bench_pin_memory(compare, images, tiny, train_step, samples):
     workers = min(4, usable_cores())
     batch_size, sample_bytes = (8, 4 * 3 * recipe.SIZE**2) if samples == "jpeg" else (64, 4 * 28**2)
     count = batch_size * epoch_batches(2 * workers)
@@ -27,10 +27,10 @@ def bench_pin_memory(contest, images, tiny, train_step, samples):
         train_step(pixels, labels)
         return pixels.double().sum()
 
-    options = {"batch_size": batch_size, "workers": workers, "device": contest.device, "step": step}
+    options = {"batch_size": batch_size, "workers": workers, "device": compare.device, "step": step}
     loader = partial(prepared, PlainLoader, dataset, **options)
     pinned = "lower" if samples == "jpeg" else "higher"
-    contest(
+    compare(
         baseline=loader(),
         non_blocking=loader(non_blocking=True),
         pinned=loader(pin_memory=True),

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.loader import epoch_batches
@@ -15,12 +15,12 @@ WORKERS = 2
 
 @claim("L3", expect="lower", loader=True)
 @pytest.mark.parametrize("cost", ["even", "uneven"])
-def bench_prefetch_factor(contest, images, uneven, loop, cost):
+def bench_prefetch_factor(compare, images, uneven, loop, cost):
     # Batches of one: a batch of many evens its samples' costs out, and with them what prefetching is for.
     samples = epoch_batches(8 * WORKERS)
     dataset = partial(Photographs, epoch_images(images if cost == "even" else uneven, samples))
     loader = partial(prepared, PlainLoader, dataset, batch_size=1, workers=WORKERS, **loop)
-    contest(
+    compare(
         baseline=loader(prefetch_factor=2),
         factor_1=loader(prefetch_factor=1),
         factor_4=loader(prefetch_factor=4),

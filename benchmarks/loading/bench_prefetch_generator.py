@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from harness import Unavailable, claim, prepared
-from harness.loading.images.dataset import Photographs, epoch_images
+from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.background import BackgroundLoader, missing
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loaders.side_stream import SideStreamLoader
@@ -15,17 +15,17 @@ from harness.loading.loop.loader import epoch_batches
 
 @claim("L4", expect="lower", loader=True)
 @pytest.mark.parametrize("workers", [0, 2], ids=["over_no_workers", "over_two_workers"])
-def bench_prefetch_generator(contest, images, loop, workers):
+def bench_prefetch_generator(compare, images, loop, workers):
     batch_size = 8
     samples = batch_size * epoch_batches(2 * workers + 1)
     dataset = partial(Photographs, epoch_images(images, samples))
     options = {"batch_size": batch_size, "workers": workers, **loop}
     reason = missing()
     no_gpu = Unavailable("copies to a GPU: no CUDA here")
-    contest(
+    compare(
         baseline=prepared(PlainLoader, dataset, **options),
         background=Unavailable(reason) if reason else prepared(BackgroundLoader, dataset, **options),
-        side_stream=prepared(SideStreamLoader, dataset, **options) if contest.device.type == "cuda" else no_gpu,
+        side_stream=prepared(SideStreamLoader, dataset, **options) if compare.device.type == "cuda" else no_gpu,
         same=same_samples,
         items=samples,
         decoded=samples,

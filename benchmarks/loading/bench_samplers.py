@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading.images.dataset import Digits
+from harness.loading.data.dataset import Digits
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.loader import epoch_batches
 from harness.loading.trials.sampling import Labels, ShuffledLoader, WeightedLoader, same_or_drawn
@@ -20,13 +20,13 @@ WEIGHTS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
 
 @claim("L13", expect="same", loader=True)
 @pytest.mark.parametrize("samples", ["tiny", "million"])
-def bench_samplers(contest, tiny, samples):
+def bench_samplers(compare, tiny, samples):
     # No workers: samplers run in the process that trains, and it is their time that is asked for.
     batch_size = 64 if samples == "tiny" else 1024
     count = batch_size * epoch_batches(1) if samples == "tiny" else MILLION
     dataset = partial(Digits, tiny, count) if samples == "tiny" else partial(Labels, count)
     options = {"batch_size": batch_size, "collate_fn": None if samples == "tiny" else as_it_is}
-    contest(
+    compare(
         baseline=prepared(PlainLoader, dataset, **options),
         shuffled=prepared(ShuffledLoader, dataset, **options),
         weighted=prepared(WeightedLoader, dataset, weights=WEIGHTS, **options),

@@ -6,13 +6,13 @@ import torch
 from PIL import Image
 
 from harness import claim
-from harness.loading.images.dataset import decoded, epoch_images
+from harness.loading.data.dataset import decoded, epoch_images
 from harness.loading.trials.statistics import cropped
 
 
 @claim("L15", expect="same")
 @pytest.mark.parametrize("picture", ["photograph", "digit"])
-def bench_to_tensor(contest, images, tiny, picture):
+def bench_to_tensor(compare, images, tiny, picture):
     from torchvision.transforms.functional import to_tensor
 
     if picture == "photograph":
@@ -32,7 +32,7 @@ def bench_to_tensor(contest, images, tiny, picture):
         scaled = pixels(np.float32).transpose(2, 0, 1) / 255
         return torch.from_numpy(scaled).contiguous()
 
-    contest(
+    compare(
         baseline=lambda: to_tensor(image),
         permuted=permuted,
         numpy_float=numpy_float,

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from harness import Unavailable, claim, prepared
-from harness.loading.images import decoders, recipe
-from harness.loading.images.dataset import Photographs, decoded, epoch_images
+from harness.loading.data import decoders, recipe
+from harness.loading.data.dataset import Photographs, decoded, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.loader import epoch_batches
@@ -36,14 +36,14 @@ def alike(expected, got):
 
 @claim("L11", expect="lower", loader=True)
 @pytest.mark.parametrize("work", ["fixed_alone", "augmented_alone", "augmented_in_a_loader"])
-def bench_transforms_v2(contest, images, loop, work):
+def bench_transforms_v2(compare, images, loop, work):
     fixed = (recipe.fixed, recipe.fixed_v2)
     v1, v2 = fixed if work.startswith("fixed") else (recipe.augmented, recipe.augmented_v2)
     if work.endswith("alone"):
         pictures = [decoded(image.path) for image in epoch_images(images, 16)]
         tensors = [decoders.levels_of(picture) for picture in pictures]
         on_pillow, on_tensors = prepared(alone, v2, pictures), prepared(alone, v2, tensors)
-        contest(baseline=prepared(alone, v1, pictures), v2=on_pillow, v2_tensors=on_tensors, same=alike, items=16)
+        compare(baseline=prepared(alone, v1, pictures), v2=on_pillow, v2_tensors=on_tensors, same=alike, items=16)
         return
     cores = usable_cores()
     samples = 8 * epoch_batches(2 * cores)
@@ -51,7 +51,7 @@ def bench_transforms_v2(contest, images, loop, work):
     loader = partial(prepared, PlainLoader, batch_size=8, workers=cores, **loop)
     reason = decoders.missing()
     fast = partial(dataset, v2, decode=decoders.with_torchvision)
-    contest(
+    compare(
         baseline=loader(partial(dataset, v1)),
         v2=loader(partial(dataset, v2)),
         v2_tensors=Unavailable(reason) if reason else loader(fast),

@@ -3,8 +3,8 @@
 from functools import partial
 
 from harness import claim, prepared
-from harness.loading.images import recipe
-from harness.loading.images.dataset import Photographs, decoded, epoch_images
+from harness.loading.data import recipe
+from harness.loading.data.dataset import Photographs, decoded, epoch_images
 from harness.loading.loaders.uint8 import CountedLoader, Uint8Loader
 from harness.loading.loop.checksum import STRIDE, Checksummed
 from harness.loading.loop.epoch import same_samples
@@ -15,7 +15,7 @@ MOST = 1e-5  # that a normalised pixel may be off
 
 
 @claim("L10", expect="lower", loader=True, needs="cuda")
-def bench_uint8_to_device(contest, images, loop):
+def bench_uint8_to_device(compare, images, loop):
     workers = min(4, usable_cores())
     samples = 32 * epoch_batches(2 * workers)
     files = epoch_images(images, samples)
@@ -28,12 +28,12 @@ def bench_uint8_to_device(contest, images, loop):
         counted = samples * 3 * (recipe.SIZE // STRIDE) ** 2
         assert abs(got.total - expected.total) < MOST * counted, f"checksums {got.total} and {expected.total}"
         image = decoded(files[0].path)
-        floats = recipe.fixed_v2()(image).to(contest.device)
-        off = recipe.normaliser(contest.device)(bytes_only()(image)[None].to(contest.device))[0] - floats
+        floats = recipe.fixed_v2()(image).to(compare.device)
+        off = recipe.normaliser(compare.device)(bytes_only()(image)[None].to(compare.device))[0] - floats
         assert float(off.abs().max()) < MOST, f"pixels are off by {float(off.abs().max()):.2g}"
         return {"max_difference": float(off.abs().max())}
 
-    contest(
+    compare(
         baseline=prepared(CountedLoader, partial(Photographs, files, recipe.fixed_v2), **options),
         uint8=prepared(Uint8Loader, partial(Photographs, files, bytes_only), **options),
         same=same,

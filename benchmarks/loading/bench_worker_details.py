@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from harness import Unavailable, claim, prepared
-from harness.loading.images.dataset import Digits, Photographs, epoch_images
+from harness.loading.data.dataset import Digits, Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.loader import epoch_batches
@@ -19,17 +19,17 @@ from harness.loading.trials.whole_batches import DigitBatches, PhotographBatches
 
 @claim("L17", expect="same", loader=True)
 @pytest.mark.parametrize("samples", ["photographs", "tiny"])
-def bench_worker_details(contest, uneven, tiny, loop, samples):
+def bench_worker_details(compare, uneven, tiny, loop, samples):
     cores, large = usable_cores(), samples == "photographs"
     workers, batch_size = max(2, min(4, cores)), 2 if large else 64
     count = batch_size * epoch_batches(2 * workers)
-    source = (epoch_images(contest.data or uneven, count),) if large else (tiny, count)
+    source = (epoch_images(compare.data or uneven, count),) if large else (tiny, count)
     one_by_one, at_once = (Photographs, PhotographBatches) if large else (Digits, DigitBatches)
     loader = partial(prepared, PlainLoader, batch_size=batch_size, workers=workers, **loop)
     dataset = partial(one_by_one, *source)
     # Spawned: where its parent has used OpenMP threads, a forked process that starts some of its own hangs.
     spawned = partial(loader, dataset, multiprocessing_context="spawn")
-    contest(
+    compare(
         baseline=loader(dataset),
         one_thread=loader(dataset, worker_init_fn=partial(use_threads, 1)),
         all_threads=spawned(worker_init_fn=partial(use_threads, cores)) if cores > 1 else Unavailable("has one core"),

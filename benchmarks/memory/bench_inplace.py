@@ -52,7 +52,7 @@ def network(work):
 @claim("M1", metric="peak_bytes", expect="lower")
 @pytest.mark.parametrize("mode", ["inference", "training"])
 @pytest.mark.parametrize("work", ["relu", "clamp", "add", "resnet18"])
-def bench_inplace(contest, device, work, mode):
+def bench_inplace(compare, device, work, mode):
     net = network(work).to(device).train(mode == "training")
     x = torch.randn(SHAPES[device.type].get(work) or SHAPES[device.type]["operation"], device=device)
     x.requires_grad_(work in OPERATIONS)
@@ -71,7 +71,7 @@ def bench_inplace(contest, device, work, mode):
 
         return training if mode == "training" else torch.no_grad()(lambda: [mine(x)])
 
-    contest(
+    compare(
         baseline=prepared(step, False),
         in_place=prepared(step, True),
         same=same,

@@ -22,9 +22,9 @@ def decoding(data: Path | None, seconds: Seconds = steady_seconds) -> Iterator[C
     """
     import torch
 
-    from harness.loading.images import decoders
-    from harness.loading.images.folder import first_images
-    from harness.loading.images.generated import jpeg_folder
+    from harness.loading.data import decoders
+    from harness.loading.data.folder import first_images
+    from harness.loading.data.generated import jpeg_folder
     from harness.loading.machine.threads import one_thread
 
     paths = [image.path for image in first_images(data or jpeg_folder(IMAGES), IMAGES)]

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.device import chosen
-from harness.invoked import advised
+from harness.measure.device import chosen
 from harness.model import Ceiling
-from harness.processes import Channel, ChannelClosed
+from harness.processes.live import Channel, ChannelClosed
+from harness.program import advised
 
 
 def parts(device: Any, data: Path | None) -> Iterator[tuple[str, Callable[[], Iterable[Ceiling]]]]:
@@ -24,15 +24,15 @@ def parts(device: Any, data: Path | None) -> Iterator[tuple[str, Callable[[], It
     from harness.ceilings.copying import bus_copies, memory_copies
     from harness.ceilings.decoding import decoding
     from harness.ceilings.steady import steady_seconds
-    from harness.contest.placement import Placement
+    from harness.measure.affinity import CorePinning
 
     if device.type == "cuda":
         yield "copies on the GPU", partial(memory_copies, device)
         yield "matrix products on the GPU", partial(products, device)
         yield "copies over the bus", partial(bus_copies, device)
     # The claims' threads are kept on cores of their own, too, and so is what launches their kernels.
-    with Placement(torch.get_num_threads) as placement:
-        placed = partial(steady_seconds, settle=placement.settle)
+    with CorePinning(torch.get_num_threads) as placement:
+        placed = partial(steady_seconds, settle=placement.apply)
         if device.type == "cuda":
             yield "launches", partial(launches, device, placed)
         yield "copies in memory", partial(memory_copies, torch.device("cpu"), placed)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from statistics import quantiles
 from typing import Any
 
-from harness.clock import Clock, clock_for
-from harness.contest.effort import Effort
-from harness.contest.entrant import LocalEntrant
-from harness.contest.pace import pace, warm_up
-from harness.contest.variant import variant
+from harness.measure.calibrate import pace, warm_up
+from harness.measure.clock import Clock, clock_for
+from harness.measure.limits import RoundLimits
+from harness.measure.runner import LocalRunner
+from harness.measure.variant import variant
 
-EFFORT = Effort(round_seconds=0.02, warmup_limit=0.2)
+EFFORT = RoundLimits(round_seconds=0.02, warmup_limit=0.2)
 """Laps of 20 ms: long beside a launch, short enough for a dozen of them."""
 
 LAPS_SECONDS = 0.15
@@ -31,15 +31,15 @@ def steady_seconds(
     Neighbours only ever take away, so not the median; a burst before clocks settle is no ceiling, so not the quickest.
     """
     clock = clock or clock_for(device)
-    entrant = LocalEntrant("ceiling", variant(call), clock, device, settle=settle)
-    entrant.enter()
+    runner = LocalRunner("ceiling", variant(call), clock, device, settle=settle)
+    runner.setup()
     try:
-        first, _ = entrant.open()
-        paced = pace(warm_up(entrant, first, EFFORT, clock.now), EFFORT.round_seconds, EFFORT)
+        first, _ = runner.first_call()
+        paced = pace(warm_up(runner, first, EFFORT, clock.now), EFFORT.round_seconds, EFFORT)
         laps: list[float] = []
         end = clock.now() + LAPS_SECONDS
         while len(laps) < LEAST_LAPS or clock.now() < end:
-            laps.append(entrant.lap(paced.iterations, 0).seconds / paced.iterations)
+            laps.append(runner.run_round(paced.iterations, 0).seconds / paced.iterations)
         return quantiles(laps, n=4, method="inclusive")[0]
     finally:
-        entrant.leave()
+        runner.teardown()

@@ -37,7 +37,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Segment:
     """Runs between two changes of a level: indices from ``start`` up to ``stop``, the level and its 95 % interval.
 
     ``low`` and ``high`` are None for fewer runs than an interval takes.
@@ -51,7 +51,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Trend:
     """One metric of one variant over many runs: a level each (None where a run has none) and its stretches.
 
     ``p`` is that of the first split tested, ``memory`` the correlation between neighbouring runs that the test allowed
@@ -63,6 +63,6 @@ class Course:
     variant: str
     metric: str
     levels: tuple[float | None, ...]
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[Segment, ...]
     p: float
     memory: float

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Arm(StrEnum):
+class Side(StrEnum):
     """The two sides of a gate."""
 
     BASE = "base"
     HEAD = "head"
 
 
-class Gated(StrEnum):
+class GateOutcome(StrEnum):
     """The word of a gate's decision on one variant of one case.
 
     *Accepted* is a regression of an exact metric that whoever asked for the gate accepts beforehand.
@@ -47,7 +47,7 @@ class GateVerdict:
     claim: str
     variant: str
     metric: str
-    outcome: Gated
+    outcome: GateOutcome
     reason: str = ""
     units: int = 0
     ratio: float | None = None
@@ -71,13 +71,13 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
-class ArmFacts:
+class SideFacts:
     """What one side of a gate was: what people call it, its interpreter, its variables, what it imported, and where.
 
     ``environment`` is its fingerprint.
     """
 
-    arm: Arm
+    arm: Side
     label: str
     python: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -94,8 +94,8 @@ class GateResult:
     ``unchanged`` says that nothing under test differs between the sides, and why: then nothing was measured.
     """
 
-    base: ArmFacts
-    head: ArmFacts
+    base: SideFacts
+    head: SideFacts
     verdicts: tuple[GateVerdict, ...]
     status: int
     decisions: int

@@ -41,7 +41,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Lap:
+class LoaderSample:
     """What a loader showed in a window of steady running.
 
     ``seconds`` are per sample; ``readings`` are metrics of `harness.model`, per sample where they are seconds of work
@@ -55,7 +55,7 @@ class Lap:
     cut: bool = False
 
 
-class Feed(StrEnum):
+class StepInput(StrEnum):
     """What the step is fed with while the loop is taken apart."""
 
     RESIDENT = "resident"
@@ -64,7 +64,7 @@ class Feed(StrEnum):
     COLD = "cold"
 
 
-class Part(StrEnum):
+class LoopPart(StrEnum):
     """A part of a loop's time: what makes one feed dearer than the one before."""
 
     STEP = "step"
@@ -74,10 +74,10 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class LoopShare:
     """A part of the loop: seconds a sample with their 95 % interval, and the share of the whole loop."""
 
-    part: Part
+    part: LoopPart
     seconds: float
     low: float
     high: float
@@ -85,7 +85,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class SampleStage:
     """What is done to one sample on one core, or to it as part of a batch: seconds a sample."""
 
     name: str
@@ -93,13 +93,13 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Headspace:
+class Headroom:
     """What a perfect loader would save: a share of the loop's time with its 95 % interval, and the loop's parts."""
 
     share: float
     low: float
     high: float
-    parts: tuple[Share, ...]
+    parts: tuple[LoopShare, ...]
     warnings: tuple[str, ...] = ()
 
 
@@ -211,9 +211,9 @@ class Tuned:
     ranked: tuple[Ranked, ...]
     answer: Setting | None
     default: Setting | None
-    headspace: Headspace | None = None
+    headspace: Headroom | None = None
     epoch: EpochCost | None = None
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[SampleStage, ...] = ()
     ceilings: Mapping[str, float] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)

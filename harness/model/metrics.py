@@ -15,7 +15,7 @@ class Direction(StrEnum):
     NONE = "none"
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """Whether repeating a measurement changes the number."""
 
     EXACT = "exact"
@@ -29,65 +29,107 @@ class Metric:
     name: str
     unit: str
     direction: Direction
-    kind: Kind
+    kind: MetricKind
     meaning: str
 
 
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("seconds", "s", Direction.LOWER, Kind.NOISY, "time of one iteration"),
-        Metric("host_seconds", "s", Direction.LOWER, Kind.NOISY, "host time until the work was launched"),
-        Metric("peak_bytes", "B", Direction.LOWER, Kind.EXACT, "most bytes alive at once in one iteration"),
-        Metric("reserved_bytes", "B", Direction.LOWER, Kind.EXACT, "most bytes the allocator held for one iteration"),
+        Metric("seconds", "s", Direction.LOWER, MetricKind.NOISY, "time of one iteration"),
+        Metric("host_seconds", "s", Direction.LOWER, MetricKind.NOISY, "host time until the work was launched"),
+        Metric("peak_bytes", "B", Direction.LOWER, MetricKind.EXACT, "most bytes alive at once in one iteration"),
         Metric(
-            "allocation_retries", "1", Direction.LOWER, Kind.EXACT, "allocations that had to wait for the pool to empty"
+            "reserved_bytes", "B", Direction.LOWER, MetricKind.EXACT, "most bytes the allocator held for one iteration"
         ),
-        Metric("ooms", "1", Direction.LOWER, Kind.EXACT, "allocations that found no memory"),
-        Metric("asked_bytes", "B", Direction.NONE, Kind.EXACT, "size of the allocation that found no memory"),
-        Metric("free_bytes", "B", Direction.NONE, Kind.NOISY, "memory that was free when an allocation found none"),
-        Metric("joules", "J", Direction.LOWER, Kind.NOISY, "energy of one iteration, the whole GPU board"),
-        Metric("launches", "1", Direction.LOWER, Kind.EXACT, "kernels that one iteration launches on a GPU"),
-        Metric("wait_seconds", "s", Direction.LOWER, Kind.NOISY, "time the loop waited for batches"),
-        Metric("copy_seconds", "s", Direction.LOWER, Kind.NOISY, "time the loop's copies to the device took"),
         Metric(
-            "cpu_batches", "1", Direction.LOWER, Kind.NOISY, "batches that a GPU's decoder refused, and the CPU took"
+            "allocation_retries",
+            "1",
+            Direction.LOWER,
+            MetricKind.EXACT,
+            "allocations that had to wait for the pool to empty",
         ),
-        Metric("damaged_refused", "1", Direction.NONE, Kind.EXACT, "damaged images, of four, that a decoder refused"),
-        Metric("wait_p50_seconds", "s", Direction.LOWER, Kind.NOISY, "median wait for one batch"),
-        Metric("wait_p99_seconds", "s", Direction.LOWER, Kind.NOISY, "99th percentile of the wait for one batch"),
-        Metric("first_batch_seconds", "s", Direction.LOWER, Kind.NOISY, "time until the first batch of an epoch"),
-        Metric("start_up_seconds", "s", Direction.LOWER, Kind.NOISY, "time from nothing until the first batch"),
-        Metric("epoch_seconds", "s", Direction.LOWER, Kind.NOISY, "time of one epoch, of several in a row"),
-        Metric("epoch_gap_seconds", "s", Direction.LOWER, Kind.NOISY, "time the loop waited between two epochs"),
-        Metric("persistent_gap_seconds", "s", Direction.LOWER, Kind.NOISY, "the same gap with workers that live on"),
-        Metric("loader_seconds", "s", Direction.LOWER, Kind.NOISY, "one epoch of the loader alone, without a step"),
-        Metric("cpu_seconds", "s", Direction.LOWER, Kind.NOISY, "CPU time of the process tree"),
-        Metric("pss_bytes", "B", Direction.LOWER, Kind.NOISY, "most proportional set size of the process tree"),
-        Metric("uss_bytes", "B", Direction.LOWER, Kind.NOISY, "memory that would be free without the process tree"),
-        Metric("voluntary_switches", "1", Direction.LOWER, Kind.NOISY, "times that threads gave up a core to wait"),
-        Metric("involuntary_switches", "1", Direction.LOWER, Kind.NOISY, "times that threads were made to give one up"),
-        Metric("minor_faults", "1", Direction.LOWER, Kind.NOISY, "page faults that needed no reading"),
-        Metric("major_faults", "1", Direction.LOWER, Kind.NOISY, "page faults that needed reading"),
+        Metric("ooms", "1", Direction.LOWER, MetricKind.EXACT, "allocations that found no memory"),
+        Metric("asked_bytes", "B", Direction.NONE, MetricKind.EXACT, "size of the allocation that found no memory"),
         Metric(
-            "tree_bytes", "B", Direction.LOWER, Kind.NOISY, "memory of a process and its workers, shared pages once"
+            "free_bytes", "B", Direction.NONE, MetricKind.NOISY, "memory that was free when an allocation found none"
         ),
-        Metric("shm_bytes", "B", Direction.LOWER, Kind.NOISY, "shared memory that workers hand their batches over in"),
-        Metric("disk_bytes", "B", Direction.LOWER, Kind.NOISY, "bytes that were fetched from disks"),
-        Metric("pinned_bytes", "B", Direction.LOWER, Kind.NOISY, "page-locked host memory"),
-        Metric("device_bytes", "B", Direction.LOWER, Kind.NOISY, "device memory in use as NVML sees it"),
-        Metric("gpu_share", "1", Direction.LOWER, Kind.NOISY, "share of the time any kernel ran, as NVML samples it"),
-        Metric("threads_left", "1", Direction.LOWER, Kind.EXACT, "threads still alive after the variant was left"),
-        Metric("processes_left", "1", Direction.LOWER, Kind.EXACT, "processes still alive after the variant was left"),
-        Metric("max_relative_error", "1", Direction.LOWER, Kind.NOISY, "largest error, relative to the largest value"),
-        Metric("mean_relative_error", "1", Direction.LOWER, Kind.NOISY, "mean error, relative to the mean size"),
+        Metric("joules", "J", Direction.LOWER, MetricKind.NOISY, "energy of one iteration, the whole GPU board"),
+        Metric("launches", "1", Direction.LOWER, MetricKind.EXACT, "kernels that one iteration launches on a GPU"),
+        Metric("wait_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time the loop waited for batches"),
+        Metric("copy_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time the loop's copies to the device took"),
+        Metric(
+            "cpu_batches",
+            "1",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "batches that a GPU's decoder refused, and the CPU took",
+        ),
+        Metric(
+            "damaged_refused", "1", Direction.NONE, MetricKind.EXACT, "damaged images, of four, that a decoder refused"
+        ),
+        Metric("wait_p50_seconds", "s", Direction.LOWER, MetricKind.NOISY, "median wait for one batch"),
+        Metric("wait_p99_seconds", "s", Direction.LOWER, MetricKind.NOISY, "99th percentile of the wait for one batch"),
+        Metric("first_batch_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time until the first batch of an epoch"),
+        Metric("start_up_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time from nothing until the first batch"),
+        Metric("epoch_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time of one epoch, of several in a row"),
+        Metric("epoch_gap_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time the loop waited between two epochs"),
+        Metric(
+            "persistent_gap_seconds", "s", Direction.LOWER, MetricKind.NOISY, "the same gap with workers that live on"
+        ),
+        Metric(
+            "loader_seconds", "s", Direction.LOWER, MetricKind.NOISY, "one epoch of the loader alone, without a step"
+        ),
+        Metric("cpu_seconds", "s", Direction.LOWER, MetricKind.NOISY, "CPU time of the process tree"),
+        Metric("pss_bytes", "B", Direction.LOWER, MetricKind.NOISY, "most proportional set size of the process tree"),
+        Metric(
+            "uss_bytes", "B", Direction.LOWER, MetricKind.NOISY, "memory that would be free without the process tree"
+        ),
+        Metric(
+            "voluntary_switches", "1", Direction.LOWER, MetricKind.NOISY, "times that threads gave up a core to wait"
+        ),
+        Metric(
+            "involuntary_switches",
+            "1",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "times that threads were made to give one up",
+        ),
+        Metric("minor_faults", "1", Direction.LOWER, MetricKind.NOISY, "page faults that needed no reading"),
+        Metric("major_faults", "1", Direction.LOWER, MetricKind.NOISY, "page faults that needed reading"),
+        Metric(
+            "tree_bytes",
+            "B",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "memory of a process and its workers, shared pages once",
+        ),
+        Metric(
+            "shm_bytes", "B", Direction.LOWER, MetricKind.NOISY, "shared memory that workers hand their batches over in"
+        ),
+        Metric("disk_bytes", "B", Direction.LOWER, MetricKind.NOISY, "bytes that were fetched from disks"),
+        Metric("pinned_bytes", "B", Direction.LOWER, MetricKind.NOISY, "page-locked host memory"),
+        Metric("device_bytes", "B", Direction.LOWER, MetricKind.NOISY, "device memory in use as NVML sees it"),
+        Metric(
+            "gpu_share", "1", Direction.LOWER, MetricKind.NOISY, "share of the time any kernel ran, as NVML samples it"
+        ),
+        Metric(
+            "threads_left", "1", Direction.LOWER, MetricKind.EXACT, "threads still alive after the variant was left"
+        ),
+        Metric(
+            "processes_left", "1", Direction.LOWER, MetricKind.EXACT, "processes still alive after the variant was left"
+        ),
+        Metric(
+            "max_relative_error", "1", Direction.LOWER, MetricKind.NOISY, "largest error, relative to the largest value"
+        ),
+        Metric("mean_relative_error", "1", Direction.LOWER, MetricKind.NOISY, "mean error, relative to the mean size"),
     )
 }
 """Every metric a record may carry; a benchmark's own readings may have other names and are kept without a direction."""
 
 
 def _quantities(*rows: tuple[str, str, str]) -> Mapping[str, Metric]:
-    return {name: Metric(name, unit, Direction.NONE, Kind.NOISY, meaning) for name, unit, meaning in rows}
+    return {name: Metric(name, unit, Direction.NONE, MetricKind.NOISY, meaning) for name, unit, meaning in rows}
 
 
 QUANTITIES: Mapping[str, Metric] = _quantities(
@@ -126,4 +168,4 @@ QUANTITIES: Mapping[str, Metric] = _quantities(
 
 def metric(name: str) -> Metric:
     """The metric or quantity of that name; an unknown name is a reading of the benchmark's own, without direction."""
-    return METRICS.get(name) or QUANTITIES.get(name) or Metric(name, "", Direction.NONE, Kind.NOISY, name)
+    return METRICS.get(name) or QUANTITIES.get(name) or Metric(name, "", Direction.NONE, MetricKind.NOISY, name)

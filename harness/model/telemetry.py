@@ -32,7 +32,7 @@ def clock_events(mask: int) -> tuple[str, ...]:
     return tuple((event.name or "").lower().replace("_", " ") for event in ClockEvent if mask & event)
 
 
-class Reading(NamedTuple):
+class SensorReading(NamedTuple):
     """One quantity of one device at a moment: seconds of the machine's monotonic clock.
 
     A tuple, because it is made many times a second beside the work that is measured.
@@ -45,7 +45,7 @@ class Reading(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class SensorSeries:
     """A device's readings of one quantity in the order they were taken, while one case was measured or none.
 
     ``moments`` are seconds of the machine's monotonic clock and as many as ``values``.
@@ -60,7 +60,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class OtherProcess:
     """A process on a GPU that is none of the run's; ``when`` is before, during or after it.
 
     ``pid`` 0 stands for memory in use that NVML ascribes to no process. ``bytes`` is None where NVML does not tell.
@@ -84,8 +84,8 @@ class Telemetry:
 
     hertz: float = 0.0
     start: float = 0.0
-    series: tuple[Series, ...] = ()
-    strangers: tuple[Stranger, ...] = ()
+    series: tuple[SensorSeries, ...] = ()
+    strangers: tuple[OtherProcess, ...] = ()
     warnings: tuple[str, ...] = ()
     cost: float | None = None
     devices: tuple[str, ...] = field(default=())

@@ -1,8 +1,8 @@
-"""The pytest plug-in: benchmark files become tests, and the `contest` fixture measures them.
+"""The pytest plug-in: benchmark files become tests, and the `compare` fixture measures them.
 
 Nothing here imports torch until a benchmark does. Three ways in: plain pytest (one invocation, times, no verdict; shown
 through pytest-benchmark where that is installed), a process driven by ``python -m harness`` (it says over a channel
-what to measure, and records it), and a seat (one variant of one case, taking turns).
+what to measure, and records it), and a process (one variant of one case, taking turns).
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from harness.claims import PATTERN, PREFIX
-from harness.launch import RUNNING_VARIABLE
+from harness.claims.file import PATTERN, PREFIX
 from harness.plugin.collection import (
     BenchmarkFile,
     benchmark_file,
@@ -28,13 +27,14 @@ from harness.plugin.collection import (
     problem_of,
     root_of,
 )
-from harness.plugin.driven import Driven
-from harness.plugin.fixture import Contest
+from harness.plugin.driven import DrivenSession
+from harness.plugin.fixture import Compare
 from harness.plugin.foreign import ForeignHooks
 from harness.plugin.reasons import reason_of
 from harness.plugin.session import Session, plain, side_by_side
 from harness.plural import counted
-from harness.processes import Channel
+from harness.processes.launch import RUNNING_VARIABLE
+from harness.processes.live import Channel
 
 NOT_TIMED = "tipbench: not timed"
 """The property of a report on a benchmark that was only checked."""
@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Find out who drives this session."""
     channel = Channel.inherited()
-    config.stash[SESSION] = Driven(channel) if channel else plain(config)
+    config.stash[SESSION] = DrivenSession(channel) if channel else plain(config)
     if channel is not None:
         config.pluginmanager.register(ForeignHooks(), "tipbench-foreign-hooks")
     # By its entry point's name, or by its module's where it was named with -p.
@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(view.View(), "tipbench-view")
     else:
-        config.pluginmanager.register(Bare(), "tipbench-bare")
+        config.pluginmanager.register(PlainFixture(), "tipbench-bare")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
@@ -87,7 +87,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Ask the driver which of the cases to measure, and in what order."""
     driver = config.stash[SESSION]
-    if isinstance(driver, Driven):
+    if isinstance(driver, DrivenSession):
         chosen = driver.choose({case_of(item): item for item in items if claim_of(item)})
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
@@ -166,20 +166,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
-def contest_for(request: pytest.FixtureRequest, finished: Any = None) -> Contest:
+def compare_for(request: pytest.FixtureRequest, finished: Any = None) -> Compare:
     """The fixture's value for the item that asks for it."""
     claim = claim_of(request.node)
     if claim is None and (problem := problem_of(request.node)):
         pytest.fail(problem, pytrace=False)
     if claim is None:
         raise pytest.UsageError(
-            f"the contest fixture is for functions {PREFIX}* in files {PATTERN}; {request.node.nodeid} is none"
+            f"the compare fixture is for functions {PREFIX}* in files {PATTERN}; {request.node.nodeid} is none"
         )
     item = request.node
     if side_by_side(item.config):
         item.user_properties.append((NOT_TIMED, True))
     root = root_of(item.config, item.path)
-    return Contest(
+    return Compare(
         case_of(item),
         claim,
         request.config.stash[SESSION],
@@ -190,15 +190,15 @@ def contest_for(request: pytest.FixtureRequest, finished: Any = None) -> Contest
     )
 
 
-def _caller(item: pytest.Function) -> Callable[[Contest], object] | None:
-    """What calls an item's function with another contest and what its fixtures gave it; None where it takes none."""
+def _caller(item: pytest.Function) -> Callable[[Compare], object] | None:
+    """What calls an item's function with another `Compare` and what its fixtures gave it; None if it takes none."""
     names = inspect.signature(item.obj).parameters
-    if "contest" not in names:
+    if "compare" not in names:
         return None
 
-    def call(contest: Contest) -> object:
+    def call(compare: Compare) -> object:
         given = {name: item.funcargs[name] for name in names if name in item.funcargs}
-        return item.obj(**given | {"contest": contest})
+        return item.obj(**given | {"compare": compare})
 
     return call
 
@@ -209,10 +209,10 @@ def device(request: pytest.FixtureRequest) -> Any:
     return request.config.stash[SESSION].device()
 
 
-class Bare:
-    """The contest fixture where nobody looks through pytest-benchmark."""
+class PlainFixture:
+    """The compare fixture where nobody looks through pytest-benchmark."""
 
     @pytest.fixture
-    def contest(self, request: pytest.FixtureRequest) -> Contest:
+    def compare(self, request: pytest.FixtureRequest) -> Compare:
         """Measures the variants it is called with."""
-        return contest_for(request)
+        return compare_for(request)

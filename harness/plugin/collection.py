@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from harness.benchmarks import files
-from harness.claims import PATTERN, PREFIX, parse
+from harness.claims.file import PATTERN, PREFIX, parse
+from harness.claims.folder import files
 from harness.model import Claim
 
 

@@ -15,21 +15,22 @@ from typing import Any
 import pytest
 
 from harness import store
-from harness.contest.agreement import Agreement, Disagreement
-from harness.contest.asked import Asked
-from harness.contest.counting import count
-from harness.contest.effort import Effort
-from harness.contest.failure import logged
-from harness.contest.measure import Terms, local, measure, placement
-from harness.contest.serve import REWARM, REWARM_PAIR, serve
-from harness.contest.shared_state import innocent
-from harness.contest.solo import solo
-from harness.contest.traced import traced
-from harness.contest.variant import Unavailable, Variant
+from harness.measure.case import MeasureOptions, local, measure, placement
+from harness.measure.correctness import Agreement, WrongResult
+from harness.measure.counting import count
+from harness.measure.failure import logged
+from harness.measure.isolated import measure_isolated
+from harness.measure.limits import RoundLimits
+from harness.measure.shared_state import innocent
+from harness.measure.spec import BenchmarkSpec
+from harness.measure.traced import traced
+from harness.measure.variant import Unavailable, Variant
 from harness.model import BASELINE, Claim, Collected, Measurement, Status
 from harness.plugin.digests import digests
-from harness.plugin.session import Session, seating
-from harness.processes import Channel, Message
+from harness.plugin.session import Session, launch
+from harness.processes.live import Channel, Message
+from harness.workers.server import REWARM, REWARM_PAIR, serve
+from harness.workers.turns import own_processes
 
 POISONED = 70
 """Exit status of a process that gave up because its CUDA context had failed."""
@@ -38,7 +39,7 @@ RECORDED = ("measure", "solo", "count")
 """Plans whose measurements go to a file of the run."""
 
 
-class Driven(Session):
+class DrivenSession(Session):
     """A session that another process of ours drives over a channel."""
 
     def __init__(self, channel: Channel) -> None:
@@ -57,8 +58,8 @@ class Driven(Session):
 
     def choose(self, items: Mapping[str, Any]) -> list[Any]:
         """Say what is here, wait for the plan, and give its items in the order to run."""
-        # What was imported stays: collecting before every contest need not look through it again. Done before anybody
-        # is told: several processes start side by side.
+        # What was imported stays: collecting before every measurement need not look through it again. Done before
+        # anybody is told: several processes start side by side.
         gc.collect()
         gc.freeze()
         gc.enable()
@@ -84,7 +85,7 @@ class Driven(Session):
                 self._writer = store.open_invocation(
                     Path(plan["folder"]), plan["name"], environment=self._environment(), planned=plan["cases"]
                 )
-        elif plan["do"] == "arm":
+        elif plan["do"] == "gate":
             if self.device().type == "cuda":
                 share_device(self.device())
             wanted = sorted(wanted, key=plan["cases"].index)
@@ -104,11 +105,11 @@ class Driven(Session):
 
     def begin(self, case: str) -> None:
         """Say which case comes now: whoever drives keeps its time limit."""
-        if self._plan["do"] not in ("seat", "arm"):
+        if self._plan["do"] not in ("variant", "gate"):
             self._channel.send(event="begins", case=case)
 
-    def hold(self, case: str, claim: Claim, asked: Asked, target: str, root: Path) -> Measurement | None:
-        """Do with the contest what the plan says.
+    def hold(self, case: str, claim: Claim, asked: BenchmarkSpec, target: str, root: Path) -> Measurement | None:
+        """Measure the case as the plan says.
 
         ``pytest.skip`` and the like pass through everything: the case then ends without a measurement.
         """
@@ -116,12 +117,12 @@ class Driven(Session):
         match self._plan["do"]:
             case "roll call":
                 self._note(case, claim, asked)
-            case "seat":
+            case "variant":
                 self._sit(claim, asked)
-            case "arm":
+            case "gate":
                 self._stand(case, claim, asked)
             case "solo":
-                self._keep(solo(case, claim, asked, self._terms(case, target, root), self._plan["variant"]))
+                self._keep(measure_isolated(case, claim, asked, self._terms(case, target, root), self._plan["variant"]))
             case "count":
                 self._keep(count(case, claim, asked, self._terms(case, target, root), self._plan["reading"]))
             case "trace":
@@ -138,15 +139,15 @@ class Driven(Session):
         traceback.print_exception(error)
 
     def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
-        """Record a case that skipped or failed before its contest was over."""
+        """Record a case that skipped or failed before its measurement was over."""
         if case in self._held:
             return
         self._held.add(case)
         claim = self._named(case, claim)
         status = Status.SKIPPED if skipped else Status.FAILED
-        if self._plan["do"] in ("roll call", "arm"):
+        if self._plan["do"] in ("roll call", "gate"):
             self._channel.send(event=str(status), case=case, reason=reason)
-        elif self._plan["do"] == "seat":
+        elif self._plan["do"] == "variant":
             # The answer to a question that is still to come.
             self._channel.send(error=reason)
         elif self._plan["do"] == "trace":
@@ -159,22 +160,22 @@ class Driven(Session):
         """The claim under the name that it has among those of all files: whoever drives has read them."""
         return replace(claim, name=self._plan.get("claims", {}).get(case, claim.name))
 
-    def _note(self, case: str, claim: Claim, asked: Asked) -> None:
+    def _note(self, case: str, claim: Claim, asked: BenchmarkSpec) -> None:
         absent = {name: given.reason for name, given in asked.variants.items() if isinstance(given, Unavailable)}
         self._channel.send(event="case", case=case, claim=claim.name, variants=list(asked.variants), unavailable=absent)
 
-    def _sit(self, claim: Claim, asked: Asked) -> None:
+    def _sit(self, claim: Claim, asked: BenchmarkSpec) -> None:
         name = self._plan["variant"]
         given = asked.variants[name]
         assert isinstance(given, Variant)
         with ExitStack() as stack:
             settle = placement(claim, stack)
-            entrant = local(name, given, claim, self.device(), rewarm=REWARM, settle=settle)
-            self._channel.send(seated=True)
-            serve(self._channel, {name: entrant}, logged)
+            runner = local(name, given, claim, self.device(), rewarm=REWARM, settle=settle)
+            self._channel.send(ready=True)
+            serve(self._channel, {name: runner}, logged)
 
-    def _stand(self, case: str, claim: Claim, asked: Asked) -> None:
-        """One side of a gate: say what is here, then answer for every variant until told to rise.
+    def _stand(self, case: str, claim: Claim, asked: BenchmarkSpec) -> None:
+        """One side of a gate: say what is here, then answer for every variant until told to stop.
 
         A first result is checked against this side's own baseline, where that was opened before.
         """
@@ -193,20 +194,20 @@ class Driven(Session):
             elif comparable:
                 try:
                     agreement.check(result)
-                except Disagreement:
+                except WrongResult:
                     if asked.anew is None or claim.apart or claim.loader or not innocent(asked, name):
                         raise
 
         with ExitStack() as stack:
             settle = placement(claim, stack, self._plan["core"])
-            entrants = {
+            runners = {
                 name: local(name, given, claim, self.device(), rewarm=REWARM_PAIR, settle=settle)
                 for name, given in present.items()
             }
-            for entrant in entrants.values():
-                stack.callback(entrant.leave)
+            for runner in runners.values():
+                stack.callback(runner.teardown)
             # Also where there is a single variant: whoever leads both sides says when it is time for the next case.
-            serve(self._channel, entrants, logged, check, stays=True)
+            serve(self._channel, runners, logged, check, keep_alive=True)
 
     def _introduce(self, names: Sequence[str]) -> None:
         """Say what this side of a gate runs on, and where it takes the packages under test from."""
@@ -215,19 +216,19 @@ class Driven(Session):
 
         found = packages(names)
         environment = {**self._environment(), "packages": installed()}
-        self._channel.send(event="arm", environment=environment, unusable=unusable_gpu() or "", packages=found)
+        self._channel.send(event="gate", environment=environment, unusable=unusable_gpu() or "", packages=found)
 
-    def _terms(self, case: str, target: str, root: Path) -> Terms:
+    def _terms(self, case: str, target: str, root: Path) -> MeasureOptions:
         stated = self._plan["cases"][case]
-        return Terms(
+        return MeasureOptions(
             device=self.device(),
-            effort=Effort(**stated["effort"]),
+            effort=RoundLimits(**stated["effort"]),
             seed=self._plan["seed"],
             invocation=self._plan["invocation"],
             variants=stated["variants"],
             memory=stated["memory"],
             snapshots=Path(self._plan["folder"]) if self._plan.get("snapshots") else None,
-            seat=seating(self, case, target, root),
+            own_processes=own_processes(launch(self, case, target, root)),
         )
 
     def _keep(self, measurement: Measurement) -> None:

@@ -1,4 +1,4 @@
-"""What a benchmark calls: `Contest`, the value of the ``contest`` fixture."""
+"""What a benchmark calls: `Compare`, the value of the ``compare`` fixture."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from harness.contest.asked import Asked
-from harness.contest.measure import seed_of
-from harness.contest.variant import Iteration, Unavailable, Variant, as_variant
+from harness.measure.case import seed_of
+from harness.measure.spec import BenchmarkSpec
+from harness.measure.variant import Iteration, Unavailable, Variant, as_variant
 from harness.model import BASELINE, Claim, Expect, Measurement, Work
 from harness.model.ceiling import PRECISIONS
 
@@ -18,17 +18,17 @@ Given = Iteration | Variant | Unavailable
 
 
 KEYWORDS = ("same", "reference", "items", "bytes", "flops", "decoded", "precision", "expect")
-"""What a contest takes beside variants."""
+"""What `Compare` takes beside variants."""
 
 
 def _nothing_to_compare(*_: object) -> bool:
     return True
 
 
-class Handing:
+class SpecCollector:
     """Stands in for a session: hands what a benchmark asks for to a function, and measures nothing."""
 
-    def __init__(self, session: Any, do: Callable[[Asked], object]) -> None:
+    def __init__(self, session: Any, do: Callable[[BenchmarkSpec], object]) -> None:
         self._session = session
         self._do = do
 
@@ -42,16 +42,16 @@ class Handing:
         """The session's."""
         return self._session.device()
 
-    def hold(self, _case: str, _claim: Claim, asked: Asked, _target: str, _root: Path) -> None:
+    def hold(self, _case: str, _claim: Claim, asked: BenchmarkSpec, _target: str, _root: Path) -> None:
         """Hand it over."""
         self._do(asked)
 
 
-class Contest:
+class Compare:
     """Call it once with the variants of a case.
 
     ``device`` is where to work (a ``torch.device``), ``data`` the user's image folder or None. ``again`` calls the
-    benchmark with another contest, None where that is not possible.
+    benchmark with another `Compare`, None where that is not possible.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Contest:
         target: str,
         root: Path,
         finished: Callable[[Measurement], None] | None = None,
-        again: Callable[[Contest], object] | None = None,
+        again: Callable[[Compare], object] | None = None,
     ) -> None:
         import torch
 
@@ -119,10 +119,10 @@ class Contest:
         if measurement is not None and self._finished is not None:
             self._finished(measurement)
 
-    def _anew(self, do: Callable[[Asked], object]) -> None:
-        """Call the benchmark again, with a contest that hands over what it asks for."""
+    def _anew(self, do: Callable[[BenchmarkSpec], object]) -> None:
+        """Call the benchmark again with a `Compare` that hands over what it asks for."""
         assert self._again is not None
-        self._again(Contest(self.case, self.claim, Handing(self._session, do), self._target, self._root))
+        self._again(Compare(self.case, self.claim, SpecCollector(self._session, do), self._target, self._root))
 
     def _asked(
         self,
@@ -136,9 +136,9 @@ class Contest:
         precision: str | Mapping[str, str],
         expect: str | Mapping[str, str] | None,
         variants: Mapping[str, Given],
-    ) -> Asked:
+    ) -> BenchmarkSpec:
         if self._called:
-            raise RuntimeError(f"{self.case} holds two contests; write a second function or a parameter")
+            raise RuntimeError(f"{self.case} calls compare twice; write a second function or a parameter")
         self._called = True
         if same is None:
             if variants or reference is not None:
@@ -146,7 +146,7 @@ class Contest:
             same = _nothing_to_compare
         given = {name: self._variant(name, value) for name, value in {BASELINE: baseline, **variants}.items()}
         work = Work(items, bytes_moved, flops, decoded, self._arithmetic(given, precision) if flops else {})
-        return Asked(given, same, reference, work, self._expectations(given, expect))
+        return BenchmarkSpec(given, same, reference, work, self._expectations(given, expect))
 
     def _variant(self, name: str, value: Given) -> Variant | Unavailable:
         """Raises TypeError that names what was given, and the keyword that may have been meant."""
@@ -155,7 +155,7 @@ class Contest:
         except TypeError as error:
             near = get_close_matches(name, KEYWORDS, 1)
             others = f"did you mean {near[0]}={value!r}?" if near else f"other keywords are {', '.join(KEYWORDS)}"
-            raise TypeError(f"{self.case}: contest({name}={value!r}): {error}; {others}") from None
+            raise TypeError(f"{self.case}: compare({name}={value!r}): {error}; {others}") from None
 
     def _arithmetic(self, given: Mapping[str, object], precision: str | Mapping[str, str]) -> dict[str, str]:
         """What arithmetic each variant's operations are in."""

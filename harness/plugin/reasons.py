@@ -1,4 +1,4 @@
-"""Why pytest did not come to a benchmark's contest, in one line."""
+"""Why pytest did not come to a benchmark's call of compare, in one line."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from difflib import get_close_matches
 
 import pytest
 
-from harness.contest.failure import located
-from harness.logs import LONGEST, informative
+from harness.measure.failure import located
+from harness.processes.logs import LONGEST, informative
 
 _AVAILABLE = "available fixtures:"
 

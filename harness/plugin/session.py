@@ -1,4 +1,4 @@
-"""Sessions: what a pytest process knows, and what it does with a contest when nobody drives it."""
+"""Sessions: what a pytest process knows, and what it does with a measurement when nobody drives it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 
 import pytest
 
-from harness.contest.asked import Asked
-from harness.contest.effort import Effort
-from harness.contest.measure import Terms, measure
-from harness.contest.turnstile import Seating
-from harness.device import chosen
-from harness.launch import pytest_command
+from harness.measure.case import MeasureOptions, measure
+from harness.measure.device import chosen
+from harness.measure.limits import RoundLimits
+from harness.measure.spec import BenchmarkSpec
 from harness.model import Claim, Measurement
-from harness.processes import Message
+from harness.processes.launch import pytest_command
+from harness.processes.live import Message
+from harness.workers.turns import Launch, own_processes
 
 
 class Session:
-    """What every session knows: the device and the data. Measures a contest and hands the measurement back."""
+    """What every session knows: the device and the data. Measures a case and returns the measurement."""
 
-    def __init__(self, device: str = "auto", data: Path | None = None, effort: Effort | None = None) -> None:
+    def __init__(self, device: str = "auto", data: Path | None = None, effort: RoundLimits | None = None) -> None:
         self._device_name = device
         self.data = data
-        self._effort = effort or Effort()
+        self._effort = effort or RoundLimits()
 
     @cached_property
     def _device(self) -> Any:
@@ -52,14 +52,14 @@ class Session:
     def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
         """A case ended without a measurement; in plain pytest its own report says so."""
 
-    def hold(self, case: str, claim: Claim, asked: Asked, target: str, root: Path) -> Measurement | None:
+    def hold(self, case: str, claim: Claim, asked: BenchmarkSpec, target: str, root: Path) -> Measurement | None:
         """Measure with the standard effort, or just once; a variant that is wrong or fails fails the test."""
-        terms = Terms(
+        terms = MeasureOptions(
             self.device(),
             self._effort,
             seed=Random().getrandbits(32),
             invocation=1,
-            seat=seating(self, case, target, root),
+            own_processes=own_processes(launch(self, case, target, root)),
         )
         return measure(case, claim, asked, terms)
 
@@ -71,7 +71,9 @@ def plain(config: pytest.Config) -> Session:
     # workers of pytest-xdist no time would mean anything.
     quick = config.getoption("benchmark_disable", False) or side_by_side(config)
     effort = (
-        Effort(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0) if quick else None
+        RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0)
+        if quick
+        else None
     )
     return Session(config.getoption("--harness-device"), Path(data) if data else None, effort)
 
@@ -81,15 +83,15 @@ def side_by_side(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput") or "PYTEST_XDIST_WORKER" in os.environ
 
 
-def seating(session: Session, case: str, target: str, root: Path) -> Seating:
+def launch(session: Session, case: str, target: str, root: Path) -> Launch:
     """How to start a live process for one variant of this case: the same interpreter, the same file.
 
     The process hears over its channel which case of the file it is about: a name may be longer than a command line.
     """
 
-    def seat(variant: str) -> tuple[list[str], Message]:
+    def command(variant: str) -> tuple[list[str], Message]:
         plan = {
-            "do": "seat",
+            "do": "variant",
             "cases": [case],
             "variant": variant,
             "device": session.device().type,
@@ -97,4 +99,4 @@ def seating(session: Session, case: str, target: str, root: Path) -> Seating:
         }
         return pytest_command(sys.executable, root, [target]), plan
 
-    return seat
+    return command

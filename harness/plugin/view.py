@@ -13,7 +13,7 @@ import pytest
 from pytest_benchmark.stats import Stats
 
 from harness.model import BASELINE, Measurement, Status, Trial
-from harness.plugin.fixture import Contest
+from harness.plugin.fixture import Compare
 
 
 class Replay:
@@ -45,14 +45,14 @@ REPLAY = pytest.StashKey[Replay]()
 
 
 class View:
-    """Registered as a plug-in where pytest-benchmark is active; brings the contest fixture that feeds it."""
+    """Registered as a plug-in where pytest-benchmark is active; brings the compare fixture that feeds it."""
 
     def __init__(self) -> None:
         self._measured: dict[str, tuple[Measurement, tuple[Trial, ...]]] = {}
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Give each benchmark a clock of its own; pytest-benchmark takes it from the marker before the test runs."""
-        if "contest" in getattr(item, "fixturenames", ()):
+        if "compare" in getattr(item, "fixturenames", ()):
             if item.config.getoption("benchmark_compare_fail", None):
                 raise pytest.UsageError(
                     "--benchmark-compare-fail sees only the baseline of each case, never its variants; drop it, and "
@@ -62,14 +62,14 @@ class View:
             item.add_marker(pytest.mark.benchmark(timer=replay.now, group=item.name))
 
     @pytest.fixture
-    def contest(self, request: pytest.FixtureRequest, benchmark: Any) -> Contest:
+    def compare(self, request: pytest.FixtureRequest, benchmark: Any) -> Compare:
         """Measures the variants it is called with, and shows them through pytest-benchmark."""
-        from harness.plugin import contest_for
+        from harness.plugin import compare_for
 
         def finished(measurement: Measurement) -> None:
             self._show(request.node, benchmark, measurement)
 
-        return contest_for(request, finished)
+        return compare_for(request, finished)
 
     def _show(self, item: pytest.Item, benchmark: Any, measurement: Measurement) -> None:
         if measurement.status is Status.SKIPPED:

@@ -3,8 +3,8 @@
 from harness.probes.energy import gpu_share, joules
 from harness.probes.launches import launches
 from harness.probes.nvml import NvmlError, cuda_uuid, device_bytes, nvml
+from harness.probes.out_of_memory import OutOfMemory, out_of_memory
 from harness.probes.peak import ALLOCATOR, allocations, peak_bytes
-from harness.probes.shortage import Shortage, shortage
 from harness.probes.snapshot import NoSnapshot, snapshot
 from harness.probes.tree import ProcessTree, TreeWatch, watch_tree
 
@@ -12,8 +12,8 @@ __all__ = [
     "ALLOCATOR",
     "NoSnapshot",
     "NvmlError",
+    "OutOfMemory",
     "ProcessTree",
-    "Shortage",
     "TreeWatch",
     "allocations",
     "cuda_uuid",
@@ -22,8 +22,8 @@ __all__ = [
     "joules",
     "launches",
     "nvml",
+    "out_of_memory",
     "peak_bytes",
-    "shortage",
     "snapshot",
     "watch_tree",
 ]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.counter import STEPS, tick
+from harness.model.counter import STEPS, tick
 from harness.probes.nvml import NvmlError, nvml
 
 LEAST_SECONDS = 3.0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.processes import temporary_folder
+from harness.processes.live import temporary_folder
 
 SOURCE = "kernels in torch's CUDA profile"
 

@@ -11,13 +11,15 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
+from harness.errors import HarnessError
+
 _SLICE = re.compile(r"\bMIG\b")
 """What the name of a slice has in it, such as ``NVIDIA H200 MIG 1g.18gb``."""
 
 DEVICE_SOURCE = "NVML, whole device"
 
 
-class NvmlError(Exception):
+class NvmlError(HarnessError):
     """NVML cannot be asked; the message says why. Normal on a machine without an NVIDIA driver."""
 
 

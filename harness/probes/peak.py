@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.probes.pinned import account
-from harness.processes import temporary_folder
+from harness.processes.live import temporary_folder
 
 CPU_SOURCE = "torch CPU profile"
 CUDA_SOURCE = "torch CUDA allocator"

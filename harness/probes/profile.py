@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.model import ITERATION_MARK, WAIT_MARK, WINDOW_MARK
 from harness.probes.waits import marking
-from harness.processes import temporary_folder
+from harness.processes.live import temporary_folder
 
 WINDOW_SECONDS = 0.05
 """Seconds that the window is to last: enough iterations to be typical, few enough for a small file."""
@@ -25,7 +25,7 @@ TRIED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class ProfiledPass:
     """What a pass took, per iteration in seconds, without the profiler and with it, right after each other."""
 
     iterations: int
@@ -33,7 +33,7 @@ class Profile:
     traced_seconds: float
 
 
-def profile(call: Callable[[], object], device: Any, file: Path) -> Profile:
+def profile(call: Callable[[], object], device: Any, file: Path) -> ProfiledPass:
     """Trace a window of calls into ``file`` (gzip, in the Chrome format that Perfetto opens).
 
     Three windows of equally many calls: the profiler waits in the first, which gives the time without it, warms up in
@@ -80,7 +80,7 @@ def profile(call: Callable[[], object], device: Any, file: Path) -> Profile:
                 took.append(perf_counter() - start)
                 seen.step()
         _pack(plain, file)
-    return Profile(iterations, took[0] / iterations, took[2] / iterations)
+    return ProfiledPass(iterations, took[0] / iterations, took[2] / iterations)
 
 
 def _iterations(call: Callable[[], object], settle: Callable[[], None]) -> int:

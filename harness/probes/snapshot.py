@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from harness.errors import HarnessError
+
 MOST_EVENTS = 100_000
 """Allocations and frees that are kept; the latest where a call makes more."""
 
 
-class NoSnapshot(Exception):
+class NoSnapshot(HarnessError):
     """This torch, or this device, keeps no history of its memory; the message says which."""
 
 

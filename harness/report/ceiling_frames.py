@@ -7,8 +7,8 @@ from collections import defaultdict
 import pandas as pd
 
 from harness.model import Measurement, benchmark_of, parameters
-from harness.report.readings import measured
-from harness.report.shares import shares
+from harness.report.summary import measured
+from harness.report.utilisation import shares
 from harness.store import Run
 
 

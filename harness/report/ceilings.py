@@ -19,8 +19,8 @@ from harness.model.ceiling import (
     TO_HOST_PINNED,
     gemm,
 )
-from harness.report.page import Page, grid
-from harness.report.words import inert, quantity
+from harness.report.console import ConsolePage, grid
+from harness.report.format import quantity, sanitize
 
 WORDS = {
     MEMORY_COPY: "copy in memory, read and written",
@@ -50,25 +50,25 @@ def rate(ceiling: Ceiling) -> str:
     """``3.10 TB/s``, ``181 GFLOP/s``, ``310 /s``."""
     unit = "" if ceiling.unit == "1/s" else ceiling.unit.removesuffix("/s")
     number, _, scale = quantity(ceiling.value, "").partition(" ")
-    return f"{number} {inert(scale + unit, 20)}/s"
+    return f"{number} {sanitize(scale + unit, 20)}/s"
 
 
 def show_ceilings(ceilings: Iterable[Ceiling], told: Sequence[str], console: Console) -> None:
     """The table, the highest of each name first and its other sizes behind it, and notes below."""
-    page = Page(console)
+    page = ConsolePage(console)
     by_name: dict[tuple[str, str], list[Ceiling]] = defaultdict(list)
     for ceiling in ceilings:
         by_name[ceiling.device, ceiling.name].append(ceiling)
     table = grid(4)
     for (device, name), found in by_name.items():
         best = max(found, key=lambda ceiling: ceiling.value)
-        others = ", ".join(f"{inert(each.detail, 60)}: {rate(each)}" for each in found if each is not best)
+        others = ", ".join(f"{sanitize(each.detail, 60)}: {rate(each)}" for each in found if each is not best)
         table.add_row(
-            page.text(PLACES.get(device, inert(device, 20)), "dim"),
-            page.text(WORDS.get(name, inert(name, 60))),
+            page.text(PLACES.get(device, sanitize(device, 20)), "dim"),
+            page.text(WORDS.get(name, sanitize(name, 60))),
             page.text(rate(best), "bold"),
-            page.text(inert(best.detail, 60) + (f" ({others})" if others else ""), "dim"),
+            page.text(sanitize(best.detail, 60) + (f" ({others})" if others else ""), "dim"),
         )
     page.print(table)
     for note in told:
-        page.print(page.text(inert(note), "dim"))
+        page.print(page.text(sanitize(note), "dim"))

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.compare import Thresholds, comparison
-from harness.compare.judge import judge
-from harness.compare.throttle import marked_run
+from harness.judge import Thresholds, comparison
+from harness.judge.run import judge
+from harness.judge.throttling import marked_run
 from harness.model import (
     BASELINE,
     Claim,
@@ -23,10 +23,10 @@ from harness.model import (
     parameters,
 )
 from harness.plural import counted
-from harness.report.readings import measured, memory, typical
-from harness.report.traced import trace_notes
-from harness.report.watching import watch_remarks
-from harness.report.words import better, duration, effect, inert, interval, quantity
+from harness.report.format import better, duration, effect, interval, quantity, sanitize
+from harness.report.machine_notes import watch_remarks
+from harness.report.summary import measured, memory, typical
+from harness.report.trace_text import trace_notes
 from harness.store import Run
 
 _WHEN = re.compile(r" \(invocation \d+\)$")
@@ -36,7 +36,7 @@ UNTOLD = (Outcome.HOLDS, Outcome.FAILS, Outcome.NO_EFFECT)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class VerdictRow:
     """One line of a claim's table, every cell in words and empty where there is nothing to say.
 
     ``better`` is None where the effect may be none; ``more`` is what would decide an open verdict; ``notes`` are
@@ -60,24 +60,24 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ClaimSection:
     """A claim with its rows; ``counts`` has its verdicts' words, commonest first; ``margin`` is a share."""
 
     claim: str
     sentence: str
     judged: str
     counts: tuple[tuple[Outcome, int], ...]
-    rows: tuple[Row, ...]
+    rows: tuple[VerdictRow, ...]
     memory_notes: tuple[int, ...] = ()
     margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class RunContent:
     """A report before it has a form: sections, claims that were skipped as a whole, verdicts' counts, footnotes."""
 
     verdicts: tuple[Verdict, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[ClaimSection, ...]
     skipped: tuple[tuple[str, str], ...]
     uncalled: tuple[str, ...]
     footnotes: tuple[str, ...]
@@ -95,10 +95,10 @@ class _Footnotes:
     numbers: dict[str, int] = field(default_factory=dict)
 
     def of(self, texts: Iterable[str]) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(self.numbers.setdefault(inert(text), len(self.numbers) + 1) for text in texts))
+        return tuple(dict.fromkeys(self.numbers.setdefault(sanitize(text), len(self.numbers) + 1) for text in texts))
 
 
-def content(run: Run) -> Content:
+def content(run: Run) -> RunContent:
     """Judge a run and put everything about it into words."""
     run = marked_run(run)
     verdicts = judge(run)
@@ -111,19 +111,19 @@ def content(run: Run) -> Content:
         prefix = f"{claim.path}::{claim.function}"
         own = [verdict for verdict in verdicts if benchmark_of(verdict.case) == prefix]
         if not own:
-            uncalled.append(inert(claim.name))
+            uncalled.append(sanitize(claim.name))
         elif all(verdict.outcome is Outcome.SKIPPED for verdict in own):
             reasons = dict.fromkeys(_reason(verdict) for verdict in own)
-            skipped.append((inert(claim.name), "; ".join(reasons)))
+            skipped.append((sanitize(claim.name), "; ".join(reasons)))
         else:
             traces = {(v.case, v.variant): trace_notes(run, v.case, v.variant) for v in own} if run.traces else {}
             sections.append(_section(claim, own, by_case, traces, notes))
-    return Content(
+    return RunContent(
         verdicts,
         tuple(sections),
         tuple(skipped),
         tuple(uncalled),
-        (*notes.numbers, *map(inert, _general_warnings(run)), *watch_remarks(run)),
+        (*notes.numbers, *map(sanitize, _general_warnings(run)), *watch_remarks(run)),
     )
 
 
@@ -144,16 +144,16 @@ def _section(
     by_case: dict[str, list[Measurement]],
     traces: Mapping[tuple[str, str], Sequence[str]],
     notes: _Footnotes,
-) -> Section:
-    rows: list[Row] = []
+) -> ClaimSection:
+    rows: list[VerdictRow] = []
     sources: dict[str, None] = {}
     for verdict in _told_together(verdicts):
         measurements = by_case.get(verdict.case, [])
         rows.append(_row(claim, verdict, measurements, traces.get((verdict.case, verdict.variant), ()), notes))
         sources.update(dict.fromkeys(memory(measurements, verdict.variant)[1]))
-    return Section(
-        inert(claim.name),
-        inert(claim.sentence),
+    return ClaimSection(
+        sanitize(claim.name),
+        sanitize(claim.sentence),
         _judged(claim),
         _counted(verdicts),
         tuple(rows),
@@ -188,16 +188,16 @@ def _judged(claim: Claim) -> str:
 
 def _row(
     claim: Claim, verdict: Verdict, measurements: Sequence[Measurement], traces: Sequence[str], notes: _Footnotes
-) -> Row:
+) -> VerdictRow:
     found, name = verdict.comparison, verdict.variant
-    case, variant = inert(parameters(verdict.case)), inert(name)
+    case, variant = sanitize(parameters(verdict.case)), sanitize(name)
     remarks = [f"{warning}" for m in measurements for warning in m.warnings if _concerns(warning, name, m)]
     remarks += traces
     reason = _reason(verdict)
     if found is None:
         if verdict.more_seconds:
             reason = f"{reason}; deciding it takes about {duration(verdict.more_seconds)}"
-        return Row(case, variant, verdict.outcome, reason, notes=notes.of(remarks), verdict=verdict)
+        return VerdictRow(case, variant, verdict.outcome, reason, notes=notes.of(remarks), verdict=verdict)
     remarks += found.warnings
     if found.unsteady:
         usual = "" if found.mean_ratio is None else f" (total times: {found.mean_ratio:.3g}x the baseline's)"
@@ -208,7 +208,7 @@ def _row(
     time = comparison(measurements, name, "seconds") if claim.metric != "seconds" else None
     seconds = typical(measurements, BASELINE, "seconds")
     aim, near = found.units + verdict.more_units, within_reach(verdict)
-    return Row(
+    return VerdictRow(
         case, variant, verdict.outcome, "" if near else reason,
         effect=effect(found),
         better=better(found),
@@ -229,7 +229,7 @@ def _reason(verdict: Verdict) -> str:
     reason = verdict.reason
     if verdict.outcome is Outcome.SKIPPED:
         reason = _WHEN.sub("", reason)  # it would be skipped in any invocation
-    return inert(reason)
+    return sanitize(reason)
 
 
 def _expect(claim: Claim, verdict: Verdict, measurements: Sequence[Measurement]) -> Expect:

@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import HarnessError
+
 if TYPE_CHECKING:
     import pandas as pd
 
 Rows = Sequence[Mapping[str, object]]
 
 
-class MissingPackage(Exception):
+class MissingPackage(HarnessError):
     """A form needs a package that is not installed; the message says how to install it."""
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from harness.compare.judge import judge
+from harness.judge.run import judge
 from harness.model import Measurement, Trial, parameters
 from harness.report.columns import category
 from harness.report.telemetry import energy_frame, memory_frame, telemetry_frame, throttle_frame

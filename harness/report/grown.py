@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.model import FunctionTime, TraceSummary
-from harness.report.words import digits, inert, quantity
-from harness.traces.difference import Change, FunctionChange, Of, changes, slowed
+from harness.profile.difference import ChangeOf, FunctionChange, ProfileChange, changes, slowed
+from harness.report.format import digits, quantity, sanitize
 
 MOST_NAMED = 3
 """Differences named in one sentence, and as many operators and calls of the host beside a GPU."""
@@ -20,7 +20,7 @@ SMALL = 0.1
 MOST = 0.8
 """Share of the whole change that those named must reach; less is said to be less."""
 
-_KINDS = {Of.KERNEL: "kernel ", Of.COPY: "copy "}
+_KINDS = {ChangeOf.KERNEL: "kernel ", ChangeOf.COPY: "copy "}
 
 
 def difference(base: TraceSummary, head: TraceSummary) -> str:
@@ -67,7 +67,7 @@ def memory_growth(base: Mapping[str, int], head: Mapping[str, int], more: float)
     return "; ".join(told)
 
 
-def _sentence(found: Sequence[Change], by: float, *, shrunk: bool) -> str:
+def _sentence(found: Sequence[ProfileChange], by: float, *, shrunk: bool) -> str:
     grown = [change for change in found if change.more]
     timed, beside = [each for each in grown if each.timed], [each for each in grown if not each.timed]
     named: list[str] = []
@@ -87,7 +87,7 @@ def _sentence(found: Sequence[Change], by: float, *, shrunk: bool) -> str:
     if left < by and left > (1 - MOST) * by:
         named[-1] += f" ({digits(100 * (by - left) / by)} % of the difference)"
     # An operator in another one's place explains it.
-    gone = [each for each in found if each.of is Of.OPERATOR and not each.head_calls and not each.more]
+    gone = [each for each in found if each.of is ChangeOf.OPERATOR and not each.head_calls and not each.more]
     counts = [each for each in beside if _extra(each)] + (gone if named else [])
     named += [_told(change, 0.0, shrunk=shrunk) for change in counts[:MOST_NAMED]]
     if not named:
@@ -95,31 +95,31 @@ def _sentence(found: Sequence[Change], by: float, *, shrunk: bool) -> str:
     return "; ".join(named)
 
 
-def _ordered(grown: Sequence[Change]) -> list[Change]:
+def _ordered(grown: Sequence[ProfileChange]) -> list[ProfileChange]:
     """Those first whose calls differ, which says what was changed; times alone may be the machine's.
 
     Operators come before Python functions, some of which are there for the operators.
     """
     least = SMALL * max(map(_weight, grown), default=0.0)
 
-    def place(change: Change) -> tuple[bool, bool, float]:
+    def place(change: ProfileChange) -> tuple[bool, bool, float]:
         sure = _weight(change) >= least
         return not (change.other_calls and sure), not (change.counted and sure), -_weight(change)
 
     return sorted(grown, key=place)
 
 
-def _weight(change: Change) -> float:
+def _weight(change: ProfileChange) -> float:
     """Its seconds, or what its additional calls took, where a slow base hides them."""
     additional = 1 - change.base_calls / change.head_calls if _extra(change) else 0.0
     return max(change.seconds, additional * change.head_seconds)
 
 
-def _extra(change: Change) -> bool:
+def _extra(change: ProfileChange) -> bool:
     return change.other_calls and change.head_calls > change.base_calls
 
 
-def _told(change: Change, seconds: float, *, shrunk: bool) -> str:
+def _told(change: ProfileChange, seconds: float, *, shrunk: bool) -> str:
     told = f"{_KINDS.get(change.of, '')}{_name(change.name)}"
     if change.other_calls:
         calls = (change.base_calls, change.head_calls)
@@ -133,7 +133,7 @@ def _told(change: Change, seconds: float, *, shrunk: bool) -> str:
 
 def _where(found: FunctionChange) -> str:
     where = found.where
-    place = inert(f"{where.file}:{where.line}", LONGEST_NAME)
+    place = sanitize(f"{where.file}:{where.line}", LONGEST_NAME)
     name = f"{_name(where.name)}, called by {_name(where.caller)} ({place})" if where.caller else (
         f"{_name(where.name)} ({place})"
     )  # fmt: skip
@@ -149,4 +149,4 @@ def _times(calls: float) -> str:
 
 
 def _name(name: str) -> str:
-    return inert(name, LONGEST_NAME) or "(no name)"
+    return sanitize(name, LONGEST_NAME) or "(no name)"

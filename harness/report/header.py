@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from harness.report.words import duration, inert, quantity
+from harness.report.format import duration, quantity, sanitize
 from harness.store import Run
 
 
@@ -59,12 +59,12 @@ def _when(started: object) -> str:
     try:
         return datetime.fromisoformat(str(started)).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     except (ValueError, OverflowError, OSError):
-        return inert(started) if started else ""
+        return sanitize(started) if started else ""
 
 
 def _profile(facts: Mapping[str, Any]) -> str:
     budget, profile = facts.get("budget"), facts.get("profile")
-    parts = [f"profile {inert(profile)}" if profile else ""]
+    parts = [f"profile {sanitize(profile)}" if profile else ""]
     if isinstance(budget, int | float):
         parts.append(f"budget {duration(budget, exact=True)}")
     return _joined(*parts)
@@ -94,7 +94,7 @@ def _version(software: Mapping[str, Any], name: str) -> str:
 def _revision(git: object) -> str:
     if not isinstance(git, dict) or not git.get("revision"):
         return ""
-    return f"{inert(git['revision'])[:12]}{' and changes that are not committed' if git.get('dirty') else ''}"
+    return f"{sanitize(git['revision'])[:12]}{' and changes that are not committed' if git.get('dirty') else ''}"
 
 
 def _table(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -104,7 +104,7 @@ def _table(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _word(record: Mapping[str, Any], name: str) -> str:
     found = record.get(name)
-    return "" if found is None else inert(found, 100)
+    return "" if found is None else sanitize(found, 100)
 
 
 def _bytes(value: object) -> str:

@@ -15,7 +15,7 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TestCase:
     """A test case: the benchmark's case and what tells its entries apart, the word of its verdict, what is told.
 
     ``tag`` is failure, error, skipped, or nothing for a success; ``reason`` is the whole text of which a message has
@@ -32,7 +32,7 @@ class Entry:
 
 
 def junit(
-    name: str, entries: Sequence[Entry], properties: Iterable[tuple[str, str]], *, seconds: float, started: str
+    name: str, entries: Sequence[TestCase], properties: Iterable[tuple[str, str]], *, seconds: float, started: str
 ) -> str:
     """The document, to be written as UTF-8. Times are in seconds; a name keeps all its characters that XML can hold."""
     found = [entry.tag for entry in entries]
@@ -56,7 +56,7 @@ def junit(
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _case(suite: ET.Element, entry: Entry) -> None:
+def _case(suite: ET.Element, entry: TestCase) -> None:
     path, _, function = benchmark_of(entry.case).partition("::")
     # dots: that is how these files nest, and how pytest writes them
     parts = [*path.removesuffix(".py").split("/"), function]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report.content import Row
-from harness.report.words import LONGEST
+from harness.report.content import VerdictRow
+from harness.report.format import LONGEST
 
 GAP = 2
 NARROWEST_NAME = 8
@@ -30,7 +30,7 @@ class Layout:
     labels: Mapping[str, str]
 
 
-def fit(rows: Sequence[Row], available: int) -> Layout:
+def fit(rows: Sequence[VerdictRow], available: int) -> Layout:
     """The layout of a report's rows in ``available`` characters; columns that are empty everywhere are left out."""
     wanted = {name: _widest(rows, name) for name in _TITLES}
     present = [name for name in _TITLES if wanted[name] or name in ("variant", "outcome")]
@@ -58,7 +58,7 @@ def fit(rows: Sequence[Row], available: int) -> Layout:
     return Layout(inline, below, widths, _TITLES, _LABELS)
 
 
-def _widest(rows: Sequence[Row], name: str) -> int:
+def _widest(rows: Sequence[VerdictRow], name: str) -> int:
     if name == "notes":
         return max((sum(len(f"[{number}]") for number in row.notes) for row in rows if row.effect), default=0)
     # several variants that were skipped alike share a line; they wrap rather than widen the column for all

@@ -15,16 +15,16 @@ from rich.text import Text
 
 from harness.model import Outcome, Verdict, parameters
 from harness.plural import counted
+from harness.report.format import duration, effect, interval, sanitize
 from harness.report.header import machine_lines
-from harness.report.repainted import Repainted
+from harness.report.status_line import StatusLine
 from harness.report.terminal import STYLES
-from harness.report.words import duration, effect, inert, interval
 
 REFRESH = 1.0
 """Seconds between two repaints at least."""
 
 
-class Live:
+class BenchProgress:
     """Progress on a terminal that is repainted in place; in a pipe, a line for what matters.
 
     ``budget`` is in seconds. ``now`` stands in for the clock.
@@ -36,7 +36,7 @@ class Live:
         self._decided = self._open = 0
         self._doing = "starting"
         self._invocation = -1
-        self._region = Repainted(console, self._line, now, REFRESH)
+        self._region = StatusLine(console, self._line, now, REFRESH)
 
     def roll_call(self) -> None:
         """The benchmarks are being imported and called by name."""
@@ -53,7 +53,7 @@ class Live:
 
     def begins(self, case: str, invocation: int) -> None:
         """A process begins with a case."""
-        self._doing = f"invocation {invocation}: {inert(case)}"
+        self._doing = f"invocation {invocation}: {sanitize(case)}"
         if invocation != self._invocation:
             self._invocation = invocation
             if not self._region.on:
@@ -67,12 +67,12 @@ class Live:
                 self._print(_told(verdict))
         skipped = [verdict for verdict in verdicts if verdict.outcome is Outcome.SKIPPED]
         if skipped:
-            names = ", ".join(dict.fromkeys(inert(verdict.claim) for verdict in skipped))
+            names = ", ".join(dict.fromkeys(sanitize(verdict.claim) for verdict in skipped))
             self._print(Text(f"skipped {len(skipped)} of {names}; the report says why", style=STYLES[Outcome.SKIPPED]))
 
     def note(self, text: str) -> None:
         """Something the user should know now."""
-        self._print(Text(inert(text, 2000), style="yellow"))
+        self._print(Text(sanitize(text, 2000), style="yellow"))
 
     def tick(self, left_seconds: float, decided: int, open: int) -> None:  # noqa: A002
         """Where the run stands; call it as often as is convenient."""
@@ -104,11 +104,11 @@ class Live:
 def _told(verdict: Verdict) -> Text:
     line = Text(f"{verdict.outcome:<12}", style=STYLES[verdict.outcome])
     case = parameters(verdict.case)
-    line.append("  ".join(inert(part) for part in (verdict.claim, case, verdict.variant) if part), style="default")
+    line.append("  ".join(sanitize(part) for part in (verdict.claim, case, verdict.variant) if part), style="default")
     found = verdict.comparison
     if found is not None:
         shown = interval(found)
         line.append(f"  {effect(found)}{f' ({shown})' if shown else ''}", style="default")
     if verdict.outcome not in (Outcome.HOLDS, Outcome.FAILS, Outcome.NO_EFFECT):
-        line.append(f"  {inert(verdict.reason)}", style="default")
+        line.append(f"  {sanitize(verdict.reason)}", style="default")
     return line

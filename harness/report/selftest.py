@@ -7,11 +7,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from harness.invoked import advised
-from harness.model import Gated, GateResult
+from harness.model import GateOutcome, GateResult
 from harness.plural import counted
+from harness.program import advised
+from harness.report.format import sanitize
 from harness.report.gate.document import result_from
-from harness.report.words import inert
 from harness.store import Run, result_files
 
 LARGEST = 64 * 2**20
@@ -49,8 +49,8 @@ def _read(path: Path) -> GateResult | None:
 
 def _said(result: GateResult) -> str:
     noisy = [verdict for verdict in result.verdicts if verdict.spread is not None and verdict.resolvable is not None]
-    alarms = sum(verdict.outcome is Gated.REGRESSED for verdict in result.verdicts)
-    when = inert(result.started[:10])
+    alarms = sum(verdict.outcome is GateOutcome.REGRESSED for verdict in result.verdicts)
+    when = sanitize(result.started[:10])
     if not noisy:
         return f"{when}: nothing was measured"
     spreads = [verdict.spread or 0.0 for verdict in noisy]

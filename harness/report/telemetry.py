@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.compare.throttle import heat, marked
-from harness.counter import difference, integral, tick
-from harness.model import Series, clock_events, metric
+from harness.judge.throttling import marked, throttled_blocks
+from harness.model import SensorSeries, clock_events, metric
+from harness.model.counter import difference, integral, tick
 from harness.report.columns import category
 from harness.store import Run
 
@@ -103,7 +103,7 @@ def throttle_frame(run: Run) -> pd.DataFrame:
     """
     rows: list[tuple[Any, ...]] = []
     for each in marked(run.measurements, run.telemetry):
-        found = heat(each)
+        found = throttled_blocks(each)
         if found.blocks:
             shares = found.slowed / found.blocks, found.capped / found.blocks
             why = ", ".join(clock_events(found.reasons))
@@ -141,15 +141,15 @@ def energy_frame(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_ENERGY)).astype({**numbers, **names, "invocation": "Int32"})
 
 
-def _by_device(run: Run, quantity: str) -> dict[str, list[Series]]:
-    found: dict[str, list[Series]] = defaultdict(list)
+def _by_device(run: Run, quantity: str) -> dict[str, list[SensorSeries]]:
+    found: dict[str, list[SensorSeries]] = defaultdict(list)
     for each in run.telemetry.series:
         if each.quantity == quantity:
             found[each.device].append(each)
     return found
 
 
-def _joined(parts: list[Series]) -> tuple[list[float], list[float]]:
+def _joined(parts: list[SensorSeries]) -> tuple[list[float], list[float]]:
     """One record of all, in the order of time."""
     pairs = sorted(pair for part in parts for pair in zip(part.moments, part.values, strict=True))
     return [moment for moment, _ in pairs], [value for _, value in pairs]

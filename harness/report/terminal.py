@@ -17,16 +17,16 @@ from rich.text import Text
 from harness.model import Outcome
 from harness.plural import counted
 from harness.report.ceilings import ceilings_line
-from harness.report.content import Content, Row, Section, content
-from harness.report.deciding import Deciding, deciding
-from harness.report.details import ARITHMETIC, LOADERS, DetailRow, detail_rows, detail_widths
+from harness.report.console import ConsolePage
+from harness.report.console import grid as grid_of
+from harness.report.content import ClaimSection, RunContent, VerdictRow, content
+from harness.report.format import sanitize
 from harness.report.header import header_lines
 from harness.report.layout import Layout, fit
-from harness.report.page import Page
-from harness.report.page import grid as grid_of
+from harness.report.machine_notes import watched_line
+from harness.report.next_command import NextCommand, next_command
 from harness.report.selftest import selftest_of
-from harness.report.watching import watched_line
-from harness.report.words import inert
+from harness.report.tables import ARITHMETIC, LOADERS, DetailRow, detail_rows, detail_widths
 from harness.store import Run
 
 STYLES = {
@@ -45,10 +45,10 @@ STYLES = {
 INDENT = 2
 
 
-def show_run(run: Run, console: Console, told: Content | None = None) -> None:
+def show_run(run: Run, console: Console, told: RunContent | None = None) -> None:
     """Print the report of a run, judged anew where that was not ``told`` before; what was saved is not touched."""
     told = told or content(run)
-    page = _Page(console)
+    page = _RunPrinter(console)
     page.header(run)
     layout = fit([row for section in told.sections for row in section.rows], console.width - INDENT)
     for section in told.sections:
@@ -58,7 +58,7 @@ def show_run(run: Run, console: Console, told: Content | None = None) -> None:
         page.details(heading, detail_rows(run, heading))
     page.skipped(told)
     page.footnotes(told.footnotes)
-    page.footer(run, told, deciding(run, told.verdicts))
+    page.footer(run, told, next_command(run, told.verdicts))
 
 
 def verdict_text(outcome: Outcome) -> Text:
@@ -66,7 +66,7 @@ def verdict_text(outcome: Outcome) -> Text:
     return Text(str(outcome), style=STYLES[outcome])
 
 
-class _Page(Page):
+class _RunPrinter(ConsolePage):
     """The parts of a run's report."""
 
     def header(self, run: Run) -> None:
@@ -81,7 +81,7 @@ class _Page(Page):
                 continue
             grid.add_row(self.text(label, "dim"), self.text(line))
         if run.ended:
-            grid.add_row(self.text("ended", "dim"), self.text(inert(run.ended)))
+            grid.add_row(self.text("ended", "dim"), self.text(sanitize(run.ended)))
         else:
             grid.add_row(
                 self.text("ended", "dim"),
@@ -89,7 +89,7 @@ class _Page(Page):
             )
         self.print(grid)
 
-    def section(self, section: Section, layout: Layout) -> None:
+    def section(self, section: ClaimSection, layout: Layout) -> None:
         self.print("")
         heading = grid_of(2)
         heading.add_row(self.text(section.claim, "bold blue"), self.text(section.sentence, "bold"))
@@ -105,7 +105,7 @@ class _Page(Page):
             self._row(row, layout, unmarked)
             unmarked = () if row.memory else unmarked
 
-    def _row(self, row: Row, layout: Layout, memory_notes: tuple[int, ...]) -> None:
+    def _row(self, row: VerdictRow, layout: Layout, memory_notes: tuple[int, ...]) -> None:
         if not row.effect:
             self._told(row, layout)
             return
@@ -121,7 +121,7 @@ class _Page(Page):
         if row.reason:
             self.print(Padding(self.text(row.reason, "italic"), (0, 0, 0, INDENT + 2)))
 
-    def _told(self, row: Row, layout: Layout) -> None:
+    def _told(self, row: VerdictRow, layout: Layout) -> None:
         """A row without numbers: its reason stands where they would."""
         words = self.text(f"{row.reason} {_marks(row.notes)}".strip())
         names = [name for name in ("case", "variant", "outcome") if name in layout.inline]
@@ -132,7 +132,7 @@ class _Page(Page):
         if not inline:
             self.print(Padding(words, (0, 0, 0, INDENT + 2)))
 
-    def _cell(self, row: Row, name: str) -> Text:
+    def _cell(self, row: VerdictRow, name: str) -> Text:
         if name == "outcome":
             return verdict_text(row.outcome)
         style = {True: "green", False: "red", None: ""}[row.better] if name == "effect" else ""
@@ -162,7 +162,7 @@ class _Page(Page):
                 if below:
                     self.print(Padding(self.text(", ".join(below), "dim"), (0, 0, 0, INDENT + 2)))
 
-    def skipped(self, told: Content) -> None:
+    def skipped(self, told: RunContent) -> None:
         if told.skipped:
             grid = grid_of(2)
             for claim, reason in told.skipped:
@@ -179,7 +179,7 @@ class _Page(Page):
                 grid.add_row(self.text(f"[{number}]", "dim"), self.text(note, "dim"))
             self.print("", grid)
 
-    def footer(self, run: Run, told: Content, open_: Deciding) -> None:
+    def footer(self, run: Run, told: RunContent, open_: NextCommand) -> None:
         self.print("")
         none = self.text("none: no benchmark was reached", "bold yellow")
         self.print(Text.assemble("Verdicts: ", _counts(told.counts) if told.verdicts else none))
@@ -193,7 +193,7 @@ class _Page(Page):
         self._console.print(self.text(f"Saved in {_near(run.folder)}"), highlight=False, soft_wrap=True)
 
 
-def _plain(row: Row, name: str) -> str:
+def _plain(row: VerdictRow, name: str) -> str:
     return _marks(row.notes) if name == "notes" else str(getattr(row, name))
 
 
@@ -208,6 +208,6 @@ def _counts(counts: Sequence[tuple[Outcome, int]]) -> Text:
 def _near(folder: Path) -> str:
     """The folder as one would type it from here."""
     try:
-        return inert(folder.resolve().relative_to(Path.cwd()), 4000)
+        return sanitize(folder.resolve().relative_to(Path.cwd()), 4000)
     except (ValueError, OSError):
-        return inert(folder, 4000)
+        return sanitize(folder, 4000)

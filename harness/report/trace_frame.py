@@ -6,7 +6,7 @@ import pandas as pd
 
 from harness.model import Traced
 from harness.report.grown import difference
-from harness.report.shares import shares
+from harness.report.utilisation import shares
 from harness.store import Run
 
 NUMBERS = (

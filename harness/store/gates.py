@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.model import BASELINE, Arm, Claim, Measurement, Telemetry
+from harness.model import BASELINE, Claim, Measurement, Side, Telemetry
 from harness.store import GATE_FILE, RESULT_FILE, TELEMETRY_FILE, Run
 from harness.store.lines import Record, StoreError, no_constant, read_lines
 from harness.store.records import NOT_OURS, check_schema, claim_from, mapping, measurement_from
 from harness.store.telemetry import read_telemetry
 
 
-def load_arm(folder: Path, arm: Arm, *, telemetry: bool = True) -> Run:
+def load_arm(folder: Path, arm: Side, *, telemetry: bool = True) -> Run:
     """One side of a gate, as the run it would have been, with or without the telemetry, which is of both sides.
 
     Raises StoreError as `load` does.
@@ -37,12 +37,12 @@ def load_arm(folder: Path, arm: Arm, *, telemetry: bool = True) -> Run:
                 facts = record
             elif kind == "header":
                 check_schema(path, number, record)
-                said = record["base_environment" if arm is Arm.BASE else "environment"]
+                said = record["base_environment" if arm is Side.BASE else "environment"]
                 introduced = mapping(said, "environment")
             elif kind == "pairing":
                 variant = str(record.pop("of"))
                 pair = measurement_from(record)
-                own = pair.trial(BASELINE if arm is Arm.BASE else Arm.HEAD)
+                own = pair.trial(BASELINE if arm is Side.BASE else Side.HEAD)
                 if own is not None:
                     measurements.append(replace(pair, trials=(replace(own, variant=variant),)))
             elif kind != "end":
@@ -55,7 +55,7 @@ def load_arm(folder: Path, arm: Arm, *, telemetry: bool = True) -> Run:
     return Run(folder, facts, claims, environment, tuple(measurements), warnings=tuple(warnings), telemetry=watched)
 
 
-def _environment_of(path: Path, arm: Arm) -> Mapping[str, Any]:
+def _environment_of(path: Path, arm: Side) -> Mapping[str, Any]:
     """What a gate's result says of one side's environment; nothing where the gate did not come to its end."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_constant)

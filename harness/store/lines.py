@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.errors import HarnessError
+
 LONGEST_LINE = 256 * 2**20
 """Bytes; a longer line is not one of ours, and reading it would cost memory without bound."""
 
 Record = dict[str, Any]
 
 
-class StoreError(Exception):
+class StoreError(HarnessError):
     """Records that cannot be written or read; the message names the file and what to do."""
 
 

@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from harness.model import SCHEMA, Reading, Series, Stranger, Telemetry
+from harness.model import SCHEMA, OtherProcess, SensorReading, SensorSeries, Telemetry
 from harness.store.lines import Record, StoreError, Writer, read_lines
 
 TELEMETRY_FILE = "telemetry.jsonl"
@@ -26,7 +26,7 @@ class TelemetryWriter:
         self._writer = Writer(folder / TELEMETRY_FILE)
         self._write([{"record": "watch", "schema": SCHEMA, "hertz": hertz, "start": start}])
 
-    def readings(self, batches: Iterable[tuple[str, int, list[Reading]]]) -> None:
+    def readings(self, batches: Iterable[tuple[str, int, list[SensorReading]]]) -> None:
         """Append batches: the case and the invocation that were measured, and what was read. Raises StoreError."""
         self._write([line for case, invocation, batch in batches for line in _lines_of(case, invocation, batch)])
 
@@ -34,9 +34,9 @@ class TelemetryWriter:
         """Append which GPUs the run measures on. Raises StoreError."""
         self._write([{"record": "devices", "names": list(names)}])
 
-    def stranger(self, seen: Stranger) -> None:
+    def stranger(self, seen: OtherProcess) -> None:
         """Append a process that is none of the run's. Raises StoreError."""
-        self._write([{"record": "stranger", **{name: getattr(seen, name) for name in Stranger.__slots__}}])
+        self._write([{"record": "stranger", **{name: getattr(seen, name) for name in OtherProcess.__slots__}}])
 
     def warning(self, text: str) -> None:
         """Append what could not be read. Raises StoreError."""
@@ -54,7 +54,7 @@ class TelemetryWriter:
             self._writer.write_all(records, lasting=False)
 
 
-def _lines_of(case: str, invocation: int, batch: list[Reading]) -> Iterable[Record]:
+def _lines_of(case: str, invocation: int, batch: list[SensorReading]) -> Iterable[Record]:
     """A line a device; quantities that were read together share their moments."""
     devices: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
     for reading in batch:
@@ -94,7 +94,7 @@ class _Found:
         self.left_out = 0
         self._readings = 0
         self._series: dict[_Key, tuple[array[float], array[float]]] = {}
-        self._strangers: dict[Stranger, None] = {}
+        self._strangers: dict[OtherProcess, None] = {}
         self._warnings: dict[str, None] = {}
         self._devices: tuple[str, ...] = ()
         self._facts: dict[str, float] = {}
@@ -115,7 +115,7 @@ class _Found:
                 self._devices = tuple(map(_text, record["names"]))
             case "stranger":
                 held = record["bytes"]
-                seen = Stranger(
+                seen = OtherProcess(
                     _text(record["when"]),
                     _text(record["device"]),
                     int(record["pid"]),
@@ -143,7 +143,7 @@ class _Found:
             self._facts.get("hertz", 0.0),
             self._facts.get("start", 0.0),
             tuple(
-                Series(device, name, moments, values, case, invocation)
+                SensorSeries(device, name, moments, values, case, invocation)
                 for (device, name, case, invocation), (moments, values) in self._series.items()
             ),
             tuple(self._strangers),

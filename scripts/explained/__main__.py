@@ -14,14 +14,14 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from harness.compare.gate import GateThresholds
-from harness.contest.duel import duel
-from harness.model import Arm, Claim
-from harness.report.words import quantity
-from harness.run.candidate import EXACT, Candidate
-from harness.run.gate_effort import effort_for
-from harness.run.pair import Pair, Side
-from harness.run.profiled import explain
+from harness.gate.decision import EXACT, Decision
+from harness.gate.explain import explain
+from harness.gate.limits import effort_for
+from harness.gate.pair import SideCommand, WorkerPair
+from harness.judge.regression import GateThresholds
+from harness.measure.paired import paired_rounds
+from harness.model import Claim, Side
+from harness.report.format import quantity
 
 HERE = Path(__file__).resolve().parent
 FILE = "bench_planted.py"
@@ -97,20 +97,20 @@ def _case(pair: str) -> str:
     return f"{FILE}::bench_planted[{pair}]"
 
 
-def _explained(chosen: Sequence[Planted], folder: Path) -> list[Candidate]:
+def _explained(chosen: Sequence[Planted], folder: Path) -> list[Decision]:
     """A short measurement of each pair, then what a gate does with regressions."""
     random = Random()
-    candidates = {_case(each.pair): Candidate(_case(each.pair), CLAIM, "baseline") for each in chosen}
-    sides = [Side(arm, sys.executable, {"PLANTED_SIDE": str(arm)}) for arm in Arm]
-    with Pair(sides, HERE, [FILE], folder, 1) as pair:
+    candidates = {_case(each.pair): Decision(_case(each.pair), CLAIM, "baseline") for each in chosen}
+    sides = [SideCommand(arm, sys.executable, {"PLANTED_SIDE": str(arm)}) for arm in Side]
+    with WorkerPair(sides, HERE, [FILE], folder, 1) as pair:
         pair.begin(list(candidates), PLAN)
         for case, standings in pair.walk(random):
             for arm, standing in standings.items():
                 if standing.status:
                     raise SystemExit(f"{case}: {arm}: {standing.reason}")
             candidate = candidates[case]
-            fought = duel(
-                *(pair.entrant(arm, candidate.variant) for arm in (Arm.BASE, Arm.HEAD)),
+            fought = paired_rounds(
+                *(pair.runner(arm, candidate.variant) for arm in (Side.BASE, Side.HEAD)),
                 effort=effort_for(CLAIM, LIMITS.target),
                 iterations=0,
                 readings=EXACT,
@@ -119,7 +119,7 @@ def _explained(chosen: Sequence[Planted], folder: Path) -> list[Candidate]:
             )
             candidate.take(1, fought, 0.0)
             candidate.judge(LIMITS, len(candidates))
-    with Pair(sides, HERE, [FILE], folder, 2) as pair:
+    with WorkerPair(sides, HERE, [FILE], folder, 2) as pair:
         for note in explain(
             pair, lambda cases: pair.begin(cases, PLAN), list(candidates.values()), folder, LIMITS, random
         ):
@@ -127,7 +127,7 @@ def _explained(chosen: Sequence[Planted], folder: Path) -> list[Candidate]:
     return list(candidates.values())
 
 
-def _judged(planted: Planted, candidate: Candidate) -> tuple[str, str]:
+def _judged(planted: Planted, candidate: Decision) -> tuple[str, str]:
     """What is wrong with an explanation, if anything, and the explanation with the measured change."""
     told = candidate.growth.get(planted.metric, "")
     if planted.metric == "seconds":

@@ -113,6 +113,6 @@ PAIRS: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
 
 @claim("P1", expect="same")
 @pytest.mark.parametrize("pair", list(PAIRS))
-def bench_planted(contest: Callable[..., object], pair: str) -> None:
+def bench_planted(compare: Callable[..., object], pair: str) -> None:
     """One case, one side."""
-    contest(baseline=PAIRS[pair][HEAD], same=lambda *_: None)
+    compare(baseline=PAIRS[pair][HEAD], same=lambda *_: None)

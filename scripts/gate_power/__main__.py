@@ -23,7 +23,7 @@ from gate_power import live, recorded, show, simulated
 from gate_power.rivals import RIVALS
 from gate_power.samples import read
 from gate_power.together import hold_together
-from harness.compare.gate import GateThresholds
+from harness.judge.regression import GateThresholds
 
 PAIRS = (10, 15, 20)
 """Pairs of rounds in a unit that are tried beside all that a process has."""
@@ -109,7 +109,7 @@ def _held(
             measuring = sum(decision.seconds for decision in call.decisions)
             console.print(
                 f"{experiment}: exit {call.status}, {len(call.decisions)} decisions, {call.wall:.1f} s, "
-                f"{measuring:.1f} s of them in contests"
+                f"{measuring:.1f} s of them in measurements"
             )
         held.append((experiment, live.count(calls)))
     return held

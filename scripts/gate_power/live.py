@@ -17,8 +17,8 @@ from gate_power.counts import Count
 from gate_power.neighbour import busy
 from gate_power.ours import passed
 from gate_power.repository import make
-from harness.compare.evidence import is_exact
-from harness.model import Gated
+from harness.judge.evidence import is_exact
+from harness.model import GateOutcome
 
 CAN_BE_JUDGED = (0, 1, 3)
 """Exit statuses after which there is a document; 2 is an error of use or of the tool."""
@@ -58,13 +58,13 @@ EXPERIMENTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class LiveDecision:
     """One verdict of the command's document."""
 
     case: str
     variant: str
     metric: str
-    outcome: Gated
+    outcome: GateOutcome
     units: int
     ratio: float | None
     seconds: float
@@ -76,7 +76,7 @@ class Call:
 
     status: int
     wall: float
-    decisions: tuple[Decision, ...]
+    decisions: tuple[LiveDecision, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +86,25 @@ class Counted:
     suites: int
     alarmed: Count
     green: Count
-    outcomes: Mapping[Gated, Count]
+    outcomes: Mapping[GateOutcome, Count]
     units: float
     wall: float
     per_decision: float
     size: float
 
 
-def decisions_of(document: Mapping[str, Any]) -> tuple[Decision, ...]:
+def decisions_of(document: Mapping[str, Any]) -> tuple[LiveDecision, ...]:
     """The noisy decisions of a document, whatever became of them: what is exact needs no proof.
 
     Raises ValueError for anything that is no such document.
     """
     try:
         found = [
-            Decision(
+            LiveDecision(
                 str(one["case"]),
                 str(one["variant"]),
                 str(one["metric"]),
-                Gated(one["outcome"]),
+                GateOutcome(one["outcome"]),
                 int(one["units"]),
                 None if one.get("ratio") is None else float(one["ratio"]),
                 float(one.get("seconds") or 0.0),
@@ -126,7 +126,7 @@ def count(calls: Sequence[Call]) -> Counted:
         len(calls),
         Count.where(call.status == 1 for call in calls),
         Count.where(call.status == 0 for call in calls),
-        {outcome: Count.where(passed(one.outcome) is outcome for one in every) for outcome in Gated},
+        {outcome: Count.where(passed(one.outcome) is outcome for one in every) for outcome in GateOutcome},
         sum(one.units for one in every) / len(every),
         wall / len(calls),
         wall / len(every),

@@ -13,9 +13,9 @@ import numpy as np
 
 from gate_power.counts import Count
 from gate_power.samples import Duet, Workload
-from harness.compare.evidence import Unit, evidence
-from harness.compare.gate import GateThresholds, Rule, rule, rule_for, status_of
-from harness.model import BASELINE, Gated, GateVerdict, Measurement, Trial
+from harness.judge.evidence import Unit, evidence
+from harness.judge.regression import GateThresholds, Rule, rule, rule_for, status_of
+from harness.model import BASELINE, GateOutcome, GateVerdict, Measurement, Trial
 
 SUITE = 40
 """Decisions in a suite."""
@@ -44,7 +44,7 @@ class Pool:
 class Drawn:
     """What the gate decided, after how many units, and how long their rounds took."""
 
-    outcome: Gated
+    outcome: GateOutcome
     units: int
     seconds: float
 
@@ -55,7 +55,7 @@ class Tally:
 
     drawn: tuple[Drawn, ...]
 
-    def count(self, outcome: Gated) -> Count:
+    def count(self, outcome: GateOutcome) -> Count:
         """How many came out so."""
         return Count.where(passed(one.outcome) is outcome for one in self.drawn)
 
@@ -121,9 +121,9 @@ def suites(
         yield exit_status(drawn), Tally(drawn)
 
 
-def passed(outcome: Gated) -> Gated:
+def passed(outcome: GateOutcome) -> GateOutcome:
     """The outcome, with what improved among what is unchanged: neither says slower, which is all that is counted."""
-    return Gated.UNCHANGED if outcome is Gated.IMPROVED else outcome
+    return GateOutcome.UNCHANGED if outcome is GateOutcome.IMPROVED else outcome
 
 
 def exit_status(drawn: Sequence[Drawn]) -> int:

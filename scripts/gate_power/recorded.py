@@ -11,8 +11,8 @@ from gate_power.counts import Count, stream
 from gate_power.ours import SUITE, Pool, Tally, injected, paired, suites, tally
 from gate_power.rivals import Rival, Side
 from gate_power.samples import Workload
-from harness.compare.gate import GateThresholds
-from harness.model import Gated
+from harness.judge.regression import GateThresholds
+from harness.model import GateOutcome
 
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10)
 """The slow-downs that the proof is about."""
@@ -186,4 +186,4 @@ def _mean(seconds: Sequence[float]) -> float:
 
 def alarms_of(by_workload: Mapping[str, Tally]) -> dict[str, Count]:
     """How often identical code is called regressed, by workload."""
-    return {name: one.count(Gated.REGRESSED) for name, one in by_workload.items()}
+    return {name: one.count(GateOutcome.REGRESSED) for name, one in by_workload.items()}

@@ -133,8 +133,8 @@ from harness import claim
 @claim("work")
 @pytest.mark.parametrize("copy", range({copies}))
 @pytest.mark.parametrize("kind", list(work.KINDS))
-def bench_work(contest, kind, copy):
-    contest(baseline=work.iteration(kind), variant=work.iteration(kind), same=lambda a, b: a.shape == b.shape)
+def bench_work(compare, kind, copy):
+    compare(baseline=work.iteration(kind), variant=work.iteration(kind), same=lambda a, b: a.shape == b.shape)
 '''
 
 TOGETHER = '''"""The work under test in one process, {copies} cases of each kind, base and head as variants."""
@@ -148,8 +148,8 @@ from harness import claim
 @claim("work")
 @pytest.mark.parametrize("copy", range({copies}))
 @pytest.mark.parametrize("kind", list(work.KINDS))
-def bench_work(contest, kind, copy):
-    contest(baseline=work.iteration(kind), head=work.iteration(kind, {steps}), same=lambda a, b: a.shape == b.shape)
+def bench_work(compare, kind, copy):
+    compare(baseline=work.iteration(kind), head=work.iteration(kind, {steps}), same=lambda a, b: a.shape == b.shape)
 '''
 
 LOADER = '''"""Loaders of the data set under test."""
@@ -164,8 +164,8 @@ from harness import claim, prepared
 @claim("loader", loader=True)
 @pytest.mark.parametrize("copy", range({copies}))
 @pytest.mark.parametrize("workers", [0, 2])
-def bench_loader(contest, workers, copy):
-    contest(
+def bench_loader(compare, workers, copy):
+    compare(
         baseline=prepared(work.Epoch, workers), variant=prepared(work.Epoch, workers), same=torch.equal
     )
 '''

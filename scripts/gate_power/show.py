@@ -12,13 +12,13 @@ from gate_power.live import Counted, Experiment
 from gate_power.ours import SUITE, Tally
 from gate_power.recorded import Condition, Judged, Suites, alarms_of, together
 from gate_power.simulated import Known
-from harness.model import Gated
+from harness.model import GateOutcome
 
 
 def show_suites(console: Console, title: str, held: Suites, decisions: Tally, others: Iterable[Judged]) -> None:
     """Identical code: who cries wolf?"""
     table = _table(title, "rule", "decisions with an alarm", f"suites of {SUITE} with an alarm", "suites that exit 0")
-    table.add_row("our gate", str(decisions.count(Gated.REGRESSED)), str(held.alarmed), str(held.green))
+    table.add_row("our gate", str(decisions.count(GateOutcome.REGRESSED)), str(held.alarmed), str(held.green))
     for judged in others:
         table.add_row(judged.name, str(judged.alarm), str(judged.suites.alarmed), judged.suites.green.short())
     console.print(table)
@@ -63,9 +63,14 @@ def show_pairs(console: Console, by_pairs: Mapping[int, Mapping[Condition, Mappi
         if condition.slowdown not in (0.0, condition.target):
             continue
         cells = [_every(found[condition]) for found in by_pairs.values()]
-        table.add_row(f"{condition.target:.0%}{', loader' if condition.loader else ''}", str(condition), *(
-            f"{c.count(Gated.REGRESSED).short()}, {c.count(Gated.UNCHANGED).short()}, {c.seconds:.2f} s" for c in cells
-        ))  # fmt: skip
+        table.add_row(
+            f"{condition.target:.0%}{', loader' if condition.loader else ''}",
+            str(condition),
+            *(
+                f"{c.count(GateOutcome.REGRESSED).short()}, {c.count(GateOutcome.UNCHANGED).short()}, {c.seconds:.2f} s"
+                for c in cells
+            ),
+        )
     console.print(table)
 
 
@@ -115,8 +120,8 @@ def show_live(console: Console, title: str, held: Sequence[tuple[Experiment, Cou
         neither = together(c for outcome, c in counted.outcomes.items() if outcome not in _JUDGED[:2])
         every = round(counted.size * counted.suites)
         table.add_row(
-            str(experiment), str(counted.green), str(counted.alarmed), str(counted.outcomes[Gated.REGRESSED]),
-            str(counted.outcomes[Gated.UNCHANGED]), str(Count(neither.hits, every)), f"{counted.units:.1f}",
+            str(experiment), str(counted.green), str(counted.alarmed), str(counted.outcomes[GateOutcome.REGRESSED]),
+            str(counted.outcomes[GateOutcome.UNCHANGED]), str(Count(neither.hits, every)), f"{counted.units:.1f}",
             f"{every}", f"{counted.wall:.1f}", f"{counted.per_decision:.2f}",
         )  # fmt: skip
     console.print(table)
@@ -142,11 +147,15 @@ def _order(item: tuple[Condition, object]) -> tuple[bool, float, float]:
     return item[0].loader, -item[0].target, item[0].slowdown
 
 
-_JUDGED = (Gated.REGRESSED, Gated.UNCHANGED, Gated.INCONCLUSIVE)
+_JUDGED = (GateOutcome.REGRESSED, GateOutcome.UNCHANGED, GateOutcome.INCONCLUSIVE)
 
 
 def _outcomes(tally: Tally) -> list[str]:
-    return [str(tally.count(Gated.REGRESSED)), str(tally.count(Gated.UNCHANGED)), tally.count(_JUDGED[2]).short()]
+    return [
+        str(tally.count(GateOutcome.REGRESSED)),
+        str(tally.count(GateOutcome.UNCHANGED)),
+        tally.count(_JUDGED[2]).short(),
+    ]
 
 
 def _short(workload: str) -> str:

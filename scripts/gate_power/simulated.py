@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gate_power.counts import stream
 from gate_power.ours import SUITE, Drawn, Tally
-from harness.compare.evidence import Unit
-from harness.compare.gate import GateThresholds, rule, rule_for
+from harness.judge.evidence import Unit
+from harness.judge.regression import GateThresholds, rule, rule_for
 
 NOISE: dict[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {
     "normal, 1 %": lambda random, n: random.normal(0, 0.01, n),

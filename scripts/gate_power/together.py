@@ -1,4 +1,4 @@
-"""Base and head as two variants in one process: measured live by the harness's own contest, judged by the gate's rule.
+"""Base and head as two variants in one process, measured live by the harness and judged by the gate's rule.
 
 This is what the gate could do if both sides fitted into one process. They do not where builds differ; it is the
 yardstick for what taking turns between two processes costs.
@@ -14,16 +14,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gate_power.live import Call, Decision, Experiment
+from gate_power.live import Call, Experiment, LiveDecision
 from gate_power.neighbour import busy
 from gate_power.repository import make_together
-from harness.benchmarks import read
-from harness.compare.gate import GateThresholds, status_of
+from harness.claims.folder import read
+from harness.gate.decision import HEAD, Decision, judge
+from harness.gate.limits import effort_for
+from harness.judge.regression import GateThresholds, status_of
 from harness.loading.machine.cores import usable_cores
-from harness.model import Gated, GateVerdict
-from harness.run.candidate import HEAD, Candidate, judge
-from harness.run.crew import Crew
-from harness.run.gate_effort import effort_for
+from harness.model import GateOutcome, GateVerdict
+from harness.workers.pool import WorkerPool
 
 LIMIT = 1800.0
 """Seconds a call may take."""
@@ -44,14 +44,14 @@ def hold_together(experiment: Experiment, times: int, copies: int) -> Iterable[C
 def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) -> Call:
     """Invocation after invocation of every case that is open, until all are decided; with the wall time of it all.
 
-    Raises RuntimeError where a contest did not come to its end, and CrewError.
+    Raises RuntimeError where a measurement did not come to its end, and WorkerError.
     """
     start = time.perf_counter()
     (claim,) = read(benchmarks).claims
     effort = {clear: effort_for(claim, thresholds.target, clear=clear) for clear in (False, True)}
-    with Crew(sys.executable, benchmarks, folder, device="cpu", data=None, width=2) as crew:
-        called = crew.roll_call([claim.path])
-        candidates = {case: Candidate(case, claim, HEAD) for case in called.cases}
+    with WorkerPool(sys.executable, benchmarks, folder, device="cpu", data=None, width=2) as crew:
+        called = crew.collect([claim.path])
+        candidates = {case: Decision(case, claim, HEAD) for case in called.cases}
         if not candidates:
             raise RuntimeError(f"no case of {claim.path}: {called.collected.broken or called.failed}")
         for unit in range(1, thresholds.cap + 1):
@@ -69,11 +69,11 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
     return Call(status_of(verdicts), time.perf_counter() - start, decisions)
 
 
-def _decision(candidate: Candidate) -> Decision:
+def _decision(candidate: Decision) -> LiveDecision:
     ruling, seconds = candidate.ruling, sum(one.seconds for one in candidate.measurements)
     if ruling is None or candidate.outcome is None:
-        return Decision(candidate.case, HEAD, "seconds", Gated.INCONCLUSIVE, 0, None, seconds)
-    return Decision(candidate.case, HEAD, "seconds", candidate.outcome, ruling.units, ruling.ratio, seconds)
+        return LiveDecision(candidate.case, HEAD, "seconds", GateOutcome.INCONCLUSIVE, 0, None, seconds)
+    return LiveDecision(candidate.case, HEAD, "seconds", candidate.outcome, ruling.units, ruling.ratio, seconds)
 
 
 @contextmanager

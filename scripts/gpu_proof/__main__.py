@@ -40,7 +40,7 @@ GATE_ROOM, BENCH_ROOM = 50.0, 40.0
 
 def _facts(part: Part, options: argparse.Namespace) -> None:
     from gpu_proof.facts import facts
-    from harness.device import chosen
+    from harness.measure.device import chosen
 
     facts(part, options.folder, chosen(options.device))
 
@@ -72,7 +72,7 @@ def _tests(part: Part, options: argparse.Namespace) -> None:
 
 def _clock(part: Part, options: argparse.Namespace) -> None:
     from gpu_proof.clocks import clocks
-    from harness.device import chosen
+    from harness.measure.device import chosen
 
     clocks(part, chosen(options.device))
 

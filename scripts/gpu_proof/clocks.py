@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from gpu_proof.findings import Part, attempt
-from harness.clock import Clock, clock_for
+from harness.measure.clock import Clock, clock_for
 
 TURNS = 15
 """Times that each clock measures, in random order."""

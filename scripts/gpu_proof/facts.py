@@ -22,7 +22,7 @@ import torch
 from gpu_proof.clocks import cache, cold_rival
 from gpu_proof.findings import Part, attempt
 from gpu_proof.running import environment
-from harness.clock import clock_for
+from harness.measure.clock import clock_for
 
 CUDA = "cuda"
 WANTED_MODULES = ("pynvml", "msgspec", "hypothesis", "pytest_timeout", "triton", "nvidia.dali", "hta", "pandas")
@@ -116,7 +116,7 @@ def _by_uuid(part: Part, device: Any) -> None:
 
 
 def _readings(part: Part, device: Any) -> None:
-    from harness.probes.gpu import Gpu
+    from harness.monitor.gpu import Gpu
     from harness.probes.nvml import cuda_uuid, nvml
 
     refused: list[str] = []
@@ -203,7 +203,7 @@ def _stopped(part: Part, device: Any) -> None:
 
 
 def _stated_step(part: Part, device: Any) -> None:
-    from harness.loading.loop.step_choice import cycles_a_second
+    from harness.loading.loop.step_option import cycles_a_second
 
     time.sleep(3.0)  # the clock falls
     with torch.cuda.device(device):
@@ -273,8 +273,8 @@ def _twice(part: Part, device: Any) -> None:
 
 
 def _jpeg(part: Part, device: Any) -> None:
-    from harness.loading.images.dataset import epoch_images
-    from harness.loading.images.generated import jpeg_folder
+    from harness.loading.data.dataset import epoch_images
+    from harness.loading.data.generated import jpeg_folder
     from harness.loading.trials.decoding import FAR_LEVELS, FAR_SHARE, PILLOW, DecodingAlone, contents_of, decode_jpeg
 
     contents = contents_of(epoch_images(jpeg_folder(16), 16))

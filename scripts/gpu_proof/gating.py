@@ -17,7 +17,7 @@ from gate_power.repository import make
 
 from gpu_proof.findings import Part, Skipped, attempt
 from gpu_proof.running import harness, tail, tracebacks
-from harness.model import Gated
+from harness.model import GateOutcome
 
 WORK = '''"""What is under test: kinds of GPU work, so many steps an iteration."""
 
@@ -144,7 +144,7 @@ def _short_slower(part: Part, folder: Path, device: str, seconds: float) -> None
     slower = _held(folder / "gate-short-slower", device, seconds, 1, slowdown=0.03, target="3%", kinds=QUICK)
     outcomes = Counter(one.outcome for one in slower.decisions)
     part.add("exit status with 3 % more work", str(slower.status), goal="1", reached=slower.status == 1)
-    caught = outcomes[Gated.REGRESSED]
+    caught = outcomes[GateOutcome.REGRESSED]
     part.add(
         "3 % more work caught", caught, f"of {len(slower.decisions)}", goal="all",
         reached=caught == len(slower.decisions) > 0, detail=_named(outcomes),
@@ -155,7 +155,7 @@ def _short_slower(part: Part, folder: Path, device: str, seconds: float) -> None
 def _short_same(part: Part, folder: Path, device: str, seconds: float) -> None:
     same = _held(folder / "gate-short-same", device, seconds, 1, slowdown=0.0, target="5%", kinds=QUICK)
     outcomes = Counter(one.outcome for one in same.decisions)
-    alarms = outcomes[Gated.REGRESSED]
+    alarms = outcomes[GateOutcome.REGRESSED]
     part.add("false alarms with the same code", alarms, goal="0", reached=alarms == 0, detail=_named(outcomes))
     _told(part, same, "the same code: ")
 
@@ -164,10 +164,10 @@ def gate_identical(part: Part, folder: Path, device: str, seconds: float, copies
     """Head differs from base by a comment: nothing may be called regressed."""
     found = _held(folder / "gate-long-same", device, seconds, copies, slowdown=0.0, target="5%")
     outcomes = Counter(one.outcome for one in found.decisions)
-    alarms = outcomes[Gated.REGRESSED]
+    alarms = outcomes[GateOutcome.REGRESSED]
     part.add("decisions", len(found.decisions), goal="at least 20", reached=len(found.decisions) >= 20)
     part.add("false alarms", alarms, goal="0", reached=alarms == 0)
-    share = (outcomes[Gated.UNCHANGED] + outcomes[Gated.IMPROVED]) / max(1, len(found.decisions))
+    share = (outcomes[GateOutcome.UNCHANGED] + outcomes[GateOutcome.IMPROVED]) / max(1, len(found.decisions))
     part.add("called unchanged", share, "of them", goal="at least half", reached=share >= 0.5, detail=_named(outcomes))
     _told(part, found)
 
@@ -176,16 +176,19 @@ def gate_slower(part: Part, folder: Path, device: str, seconds: float, copies: i
     """Head takes 103 steps where base takes 100, exactly: at a target of 3 % nearly all of it must be caught."""
     found = _held(folder / "gate-long-same", device, seconds, copies, slowdown=0.03, target="3%")
     outcomes = Counter(one.outcome for one in found.decisions)
-    caught = outcomes[Gated.REGRESSED] / max(1, len(found.decisions))
+    caught = outcomes[GateOutcome.REGRESSED] / max(1, len(found.decisions))
     part.add("decisions", len(found.decisions), detail=_named(outcomes))
     part.add("3 % more work caught", caught, "of them", goal="at least 0.95", reached=caught >= 0.95)
     part.add(
-        "called unchanged all the same", outcomes[Gated.UNCHANGED], goal="0", reached=not outcomes[Gated.UNCHANGED]
+        "called unchanged all the same",
+        outcomes[GateOutcome.UNCHANGED],
+        goal="0",
+        reached=not outcomes[GateOutcome.UNCHANGED],
     )
     _told(part, found)
 
 
-def _named(outcomes: Counter[Gated]) -> dict[str, int]:
+def _named(outcomes: Counter[GateOutcome]) -> dict[str, int]:
     return {str(outcome): count for outcome, count in outcomes.items()}
 
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from gpu_proof.findings import Part, Skipped
+from harness.ceilings.cache import CeilingsError, CeilingsRequest, measured
 from harness.model import highest
 from harness.report.ceilings import WORDS, rate
-from harness.run.ceilings import CeilingsError, Question, measured
 
 KNOWN = {
     "H200": {"memory_copy": 4.3e12, "gemm_bf16": 790e12},
@@ -22,7 +22,7 @@ SHARE = 0.9
 def ceilings(part: Part, folder: Path, device: str) -> None:
     """Measure them anew, and hold two of them against what the card is known for."""
     try:
-        found = measured(Question(sys.executable, device), folder / "ceilings.log")
+        found = measured(CeilingsRequest(sys.executable, device), folder / "ceilings.log")
     except CeilingsError as error:
         raise Skipped(str(error)) from error
     best: dict[tuple[str, str], float] = {}

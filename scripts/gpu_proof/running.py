@@ -16,10 +16,10 @@ from pathlib import Path
 from statistics import median
 
 from gpu_proof.findings import Part, Skipped
-from harness.compare.evidence import evidence
-from harness.compare.gate import GateThresholds, rule_for
-from harness.compare.judge import BAD, judge
-from harness.compare.outlook import noise
+from harness.judge.evidence import evidence
+from harness.judge.outlook import noise
+from harness.judge.regression import GateThresholds, rule_for
+from harness.judge.run import BAD, judge
 from harness.model import BASELINE, Measurement, Outcome
 from harness.store import Run, load, run_folders
 
@@ -182,7 +182,7 @@ def noise_of(run: Run) -> dict[str, list[tuple[float, float]]]:
 
 def marked_files(tests: Path = ROOT / "tests") -> list[Path]:
     """The test files that have tests for a GPU: others may import what this machine lacks."""
-    return sorted(path for path in tests.glob("test_*.py") if MARK.search(path.read_text(encoding="utf-8")))
+    return sorted(path for path in tests.rglob("test_*.py") if MARK.search(path.read_text(encoding="utf-8")))
 
 
 def gpu_tests(part: Part, folder: Path, device: str, seconds: float) -> None:

@@ -10,9 +10,9 @@ import torch
 
 from gpu_proof.findings import Part
 from gpu_proof.running import ROOT
-from harness.device import chosen
+from harness.measure.device import chosen
 from harness.probes.profile import profile
-from harness.traces.summary import summarise
+from harness.profile.summary import summarise
 
 WITHIN = 0.01
 

@@ -22,11 +22,11 @@ import torch
 from gpu_proof.findings import Part, Skipped, attempt
 from gpu_proof.recording import record
 from gpu_proof.running import ROOT, environment, harness, latest, tail
-from harness.device import chosen
+from harness.measure.device import chosen
 from harness.probes.nvml import cuda_uuid, nvml
 
 if TYPE_CHECKING:
-    from harness.probes.gpu import Gpu
+    from harness.monitor.gpu import Gpu
 
 HERTZ = 20.0
 PAIRS = 300
@@ -73,7 +73,7 @@ def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
 
 
 def _by_nvml(part: Part, folder: Path, device: str) -> None:
-    from harness.probes.gpu import Gpu
+    from harness.monitor.gpu import Gpu
 
     where = chosen(device)
     uuid = cuda_uuid(where)

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.loading.images import recipe
-from harness.loading.images.dataset import broken_file
-from harness.loading.images.folder import DataError, Image
+from harness.loading.data import recipe
+from harness.loading.data.dataset import broken_file
+from harness.loading.data.folder import DataError, Image
 from harness.loading.loop.epoch import Batch, Step
 from harness.loading.loop.loader import Loader
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from harness.device import indexed
-from harness.loading.images.dataset import broken_file
-from harness.loading.images.folder import DataError, Image
+from harness.loading.data.dataset import broken_file
+from harness.loading.data.folder import DataError, Image
 from harness.loading.loaders.dali import module, prepare
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import Batch, Step
+from harness.measure.device import indexed
 
 LOOK_UP = 0.25
 """Seconds after which the server's thread looks whether it is to end; DALI's own are five."""

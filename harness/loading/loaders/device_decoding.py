@@ -17,8 +17,8 @@ from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from harness.loading.images import decoders, recipe
-from harness.loading.images.folder import DataError, Image
+from harness.loading.data import decoders, recipe
+from harness.loading.data.folder import DataError, Image
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import Batch, Epoch
 from harness.loading.loop.loader import take_some

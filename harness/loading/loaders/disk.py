@@ -15,7 +15,7 @@ from harness.loading.machine.page_cache import disk_bytes, evict
 from harness.probes import ProcessTree
 
 
-class Forgotten:
+class EvictedFiles:
     """Files that the page cache is to have forgotten when an epoch begins."""
 
     def __init__(self, files: Sequence[str | Path]) -> None:
@@ -62,7 +62,7 @@ class DiskLoader(PlainLoader):
     ``forgotten`` are files that each epoch finds out of the page cache.
     """
 
-    def __init__(self, *arguments: Any, forgotten: Forgotten | None = None, **options: Any) -> None:
+    def __init__(self, *arguments: Any, forgotten: EvictedFiles | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.forgotten = forgotten
         self._tree = ProcessTree()

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from harness.loading.images import decoders, packed, recipe, shards
-from harness.loading.images.dataset import Photographs
-from harness.loading.images.folder import Image
+from harness.loading.data import decoders, packed, recipe, shards
+from harness.loading.data.dataset import Photographs
+from harness.loading.data.folder import Image
 from harness.loading.loaders import background, dali, nodes, spdl
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loaders.threaded import ThreadedLoader
@@ -27,7 +27,7 @@ Prepare = Callable[[Sequence[Image], bool], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Loading:
     """A way of loading.
 
     ``make`` takes a setting, the images, the device, the step, and whether the recipe has nothing random in it.
@@ -219,45 +219,45 @@ def _either(*reasons: Callable[[], str | None]) -> Callable[[torch.device], str 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("dataloader", partial(_forking, PlainLoader, pillow), prepare=pillow),
-        Kind("tensors", partial(_forking, PlainLoader, tensors), _either(decoders.missing), prepare=tensors),
-        Kind(
+        Loading("dataloader", partial(_forking, PlainLoader, pillow), prepare=pillow),
+        Loading("tensors", partial(_forking, PlainLoader, tensors), _either(decoders.missing), prepare=tensors),
+        Loading(
             "uint8",
             partial(_forking, Uint8Loader, uint8),
             _either(decoders.missing),
             prepare=uint8,
             finish=recipe.normaliser,
         ),
-        Kind(
+        Loading(
             "background",
             partial(_forking, background.BackgroundLoader, pillow),
             _either(background.missing),
             prepare=pillow,
         ),
-        Kind("side_stream", _side_stream, _needs_cuda("copies to a GPU"), prepare=pillow),
-        Kind("packed", partial(_forking, PlainLoader, pixels), prepare=pixels),
-        Kind("shards", partial(_forking, PlainLoader, tars), _either(shards.missing)),
-        Kind(
+        Loading("side_stream", _side_stream, _needs_cuda("copies to a GPU"), prepare=pillow),
+        Loading("packed", partial(_forking, PlainLoader, pixels), prepare=pixels),
+        Loading("shards", partial(_forking, PlainLoader, tars), _either(shards.missing)),
+        Loading(
             "spdl",
             partial(_threaded, spdl.SpdlLoader, tensors),
             _either(spdl.missing, decoders.missing),
             prepare=tensors,
         ),
-        Kind(
+        Loading(
             "nodes",
             partial(_threaded, nodes.NodesLoader, tensors),
             _either(nodes.missing, decoders.missing),
             prepare=tensors,
         ),
-        Kind("dali", partial(_dali, "cpu"), _either(dali.missing)),
-        Kind(
+        Loading("dali", partial(_dali, "cpu"), _either(dali.missing)),
+        Loading(
             "dali_gpu",
             partial(_dali, "gpu"),
             lambda device: dali.missing() or _needs_cuda("decodes on a GPU")(device),
         ),
-        Kind("dali_dynamic", partial(_dynamic, False), _either(dali.missing)),
-        Kind("dali_capture", partial(_dynamic, True), _either(dali.missing)),
-        Kind("dali_proxy", _proxy, _either(dali.missing)),
+        Loading("dali_dynamic", partial(_dynamic, False), _either(dali.missing)),
+        Loading("dali_capture", partial(_dynamic, True), _either(dali.missing)),
+        Loading("dali_proxy", _proxy, _either(dali.missing)),
     )
 }
 """Every kind a race can hold, by name."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from harness.loading.images import recipe
+from harness.loading.data import recipe
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import Batch, Epoch
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from harness.loading.failures.patience import Patience
+from harness.loading.errors.timeout import TimeLimit
 from harness.plural import counted
 from harness.probes.waits import waiting
 
@@ -41,7 +41,7 @@ class Epoch:
 def run_epoch(
     batches: Iterable[Batch],
     step: Step | None = None,
-    patience: Patience | None = None,
+    patience: TimeLimit | None = None,
     *,
     copied: Callable[[], float] | None = None,
 ) -> Epoch:
@@ -49,13 +49,13 @@ def run_epoch(
 
     ``wait_seconds`` is all time spent in ``iter`` and ``next``, the first batch and the end of the epoch included.
     ``patience`` bounds each wait. ``copied`` tells the seconds that copies to a device took so far: they are
-    ``copy_seconds``, and no wait for a batch. Raises Stalled.
+    ``copy_seconds``, and no wait for a batch. Raises LoaderStalled.
     """
-    with patience or Patience() as bound:
+    with patience or TimeLimit() as bound:
         return _run(batches, step, bound, copied)
 
 
-def _run(batches: Iterable[Batch], step: Step | None, patience: Patience, copied: Callable[[], float] | None) -> Epoch:
+def _run(batches: Iterable[Batch], step: Step | None, patience: TimeLimit, copied: Callable[[], float] | None) -> Epoch:
     so_far = copied or (lambda: 0.0)
     first = before = so_far()
     ids: list[Tensor] = []

@@ -15,11 +15,11 @@ from typing import Self
 
 import torch
 
-from harness.device import indexed
-from harness.loading.failures.patience import PATIENCE, Patience, Stalled
-from harness.loading.failures.trouble import dead_worker, died, explained, stalled
-from harness.loading.failures.workers import await_one, dead_workers, end, untold
+from harness.loading.errors.messages import dead_worker, died, explained, stalled
+from harness.loading.errors.timeout import PATIENCE, LoaderStalled, TimeLimit
+from harness.loading.errors.workers import await_one, dead_workers, end, untold
 from harness.loading.loop.epoch import Batch, Epoch, Step, run_epoch
+from harness.measure.device import indexed
 
 EARLY = 3
 """Batches taken before a loader is left early."""
@@ -70,7 +70,9 @@ class Loader(ABC):
         return replace(epoch, readings={**epoch.readings, "epoch_gap_seconds": gap})
 
     def patiently(self) -> Generator[Batch, None, None]:
-        """One epoch's batches, for who drives it himself: none is waited for longer than ``patience``. Raises Stalled.
+        """One epoch's batches, for callers that drive it themselves; none is waited for longer than ``patience``.
+
+        Raises LoaderStalled.
 
         To be closed before another loader's are begun. Errors are told in one line when the loader's context ends.
         """
@@ -85,9 +87,9 @@ class Loader(ABC):
                     # An image batch kept until the next one arrives would be a second batch in memory.
                     del batch
         except Exception as error:
-            if patience.said is None or isinstance(error, Stalled):
+            if patience.said is None or isinstance(error, LoaderStalled):
                 raise
-            raise Stalled(patience.said) from error  # the workers that were ended are reported as dead
+            raise LoaderStalled(patience.said) from error  # the workers that were ended are reported as dead
         finally:
             self._own |= set(active_children()) - others
 
@@ -142,8 +144,8 @@ class Loader(ABC):
         except Exception as error:
             with untold():
                 told = _told(error, self._dead)
-                if patience.said is not None and not isinstance(error, Stalled):
-                    told = Stalled(patience.said)  # the workers that were ended are reported as dead
+                if patience.said is not None and not isinstance(error, LoaderStalled):
+                    told = LoaderStalled(patience.said)  # the workers that were ended are reported as dead
                 _let_go(error)
             if told is None:
                 raise
@@ -151,7 +153,7 @@ class Loader(ABC):
         finally:
             self._own |= set(active_children()) - others
 
-    def _bound(self, others: Set[BaseProcess]) -> Patience:
+    def _bound(self, others: Set[BaseProcess]) -> TimeLimit:
         """A bound on each wait; where it is passed, the workers that are not ``others``' are ended."""
 
         def why(seconds: float) -> str:
@@ -161,7 +163,7 @@ class Loader(ABC):
                 end(workers)
             return said
 
-        return Patience(self.patience, why)
+        return TimeLimit(self.patience, why)
 
     def __enter__(self) -> Self:
         return self

@@ -12,17 +12,17 @@ import torch
 from PIL import Image as Pillow
 from torch.utils.data import default_collate
 
-from harness.loading.images import recipe
-from harness.loading.images.decoders import despite_warnings
-from harness.loading.images.folder import Image
-from harness.model import Stage
+from harness.loading.data import recipe
+from harness.loading.data.decoders import despite_warnings
+from harness.loading.data.folder import Image
+from harness.model import SampleStage
 
 READ, DECODE, TRANSFORM, COLLATE = "read", "decode", "transform", "collate"
 
 
 def stages(
     images: Sequence[Image], batch_size: int, most_seconds: float = inf, *, now: Callable[[], float] = perf_counter
-) -> tuple[Stage, ...]:
+) -> tuple[SampleStage, ...]:
     """Seconds a sample of each stage of the DataLoader's way, one after the other on this thread alone.
 
     Takes one sample at least, and begins none after ``most_seconds``.
@@ -58,8 +58,8 @@ def stages(
             default_collate(waiting)
             spent[COLLATE] += now() - begin
             waiting.clear()
-    found = [Stage(name, seconds / done) for name, seconds in spent.items()]
-    return (*found, Stage("decode_fastest", fastest / done))
+    found = [SampleStage(name, seconds / done) for name, seconds in spent.items()]
+    return (*found, SampleStage("decode_fastest", fastest / done))
 
 
 def _decoded_fast(content: bytes) -> object:

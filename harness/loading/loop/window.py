@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from math import inf
 from time import perf_counter
 
-from harness.loading.images.folder import DataError
+from harness.loading.data.folder import DataError
 from harness.loading.loop.epoch import Batch, Step
-from harness.model import Lap
+from harness.model import LoaderSample
 from harness.plural import counted
 
 
@@ -38,7 +38,7 @@ def steady(
     meters: Callable[[], Meters] = Meters,
     copied: Callable[[], float] | None = None,
     now: Callable[[], float] = perf_counter,
-) -> Lap:
+) -> LoaderSample:
     """Run the loop and time ``count`` batches after the first ``discard``, or a multiple that lasts ``least_seconds``.
 
     ``most_seconds`` is how long all of it may take: the batch that is prepared then is the last, and there is one at
@@ -77,7 +77,7 @@ def steady(
     closed = meters()
     first_seconds, samples = waits[0], sum(sizes[first:])
     waits = sorted(waits[first:])
-    return Lap(
+    return LoaderSample(
         seconds / samples,
         samples,
         {

@@ -25,7 +25,7 @@ REMEDY = "use fewer workers, a smaller prefetch_factor or smaller batches"
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class FreeBytes:
     """Bytes free of something and bytes in all; ``name`` says what it is."""
 
     free: int
@@ -37,12 +37,12 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class WorkerRoom:
     """What a machine offers to workers; None where it does not say."""
 
     cores: int
-    memory: Room | None
-    shared: Room | None
+    memory: FreeBytes | None
+    shared: FreeBytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
+class WorkerCap:
     """The number of workers a machine can carry, 0 where not even one fits, and every limit that was looked at."""
 
     most: int
@@ -73,8 +73,8 @@ def worker_cap(
     prefetch_factor: int = 2,
     *,
     worker_bytes: int = WORKER_BYTES,
-    machine: Machine | None = None,
-) -> Cap:
+    machine: WorkerRoom | None = None,
+) -> WorkerCap:
     """The workers that a DataLoader can have with batches of ``batch_bytes``; ``machine`` is this one where None.
 
     A worker needs memory of its own (``worker_bytes``: 30 MiB were measured on a forked one that decodes photographs,
@@ -94,27 +94,29 @@ def worker_cap(
         each = batches * batch_bytes
         sentence = f"{room}, where each worker keeps {counted(batches, 'batch', 'batches')} of {size(batch_bytes)}"
         limits.append(Limit("shared memory", room.free, _fitting(room.free - batch_bytes, each), sentence))
-    return Cap(min(limit.most for limit in limits), tuple(limits))
+    return WorkerCap(min(limit.most for limit in limits), tuple(limits))
 
 
 def this_machine(
     *, proc: Path = Path("/proc"), mount: Path = Path("/sys/fs/cgroup"), shared: Path = SHARED_MEMORY
-) -> Machine:
+) -> WorkerRoom:
     """What this machine offers now, to this process and its children."""
     cores = usable_cores(groups=proc / "self" / "cgroup", mount=mount)
-    return Machine(cores, free_memory(proc=proc, mount=mount), free_shared(shared))
+    return WorkerRoom(cores, free_memory(proc=proc, mount=mount), free_shared(shared))
 
 
-def free_shared(place: Path = SHARED_MEMORY, look: Callable[[Path], os.statvfs_result] = os.statvfs) -> Room | None:
+def free_shared(
+    place: Path = SHARED_MEMORY, look: Callable[[Path], os.statvfs_result] = os.statvfs
+) -> FreeBytes | None:
     """The shared memory through which workers hand over their batches; None where there is no such place."""
     try:
         found = look(place)
     except OSError:
         return None
-    return Room(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, str(place))
+    return FreeBytes(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, str(place))
 
 
-def free_memory(*, proc: Path = Path("/proc"), mount: Path = Path("/sys/fs/cgroup")) -> Room | None:
+def free_memory(*, proc: Path = Path("/proc"), mount: Path = Path("/sys/fs/cgroup")) -> FreeBytes | None:
     """The memory this process may still take: the machine's, or what its tightest cgroup leaves; None where unknown.
 
     Pages of files that a cgroup holds count as free: the kernel drops them before it kills anybody.
@@ -122,7 +124,7 @@ def free_memory(*, proc: Path = Path("/proc"), mount: Path = Path("/sys/fs/cgrou
     rooms = [room for folder in _memory_groups(proc / "self" / "cgroup", mount) if (room := _left(folder)) is not None]
     with suppress(OSError, ValueError, KeyError):
         info = _numbers(proc / "meminfo")
-        rooms.append(Room(1024 * info["MemAvailable"], 1024 * info["MemTotal"], "memory"))
+        rooms.append(FreeBytes(1024 * info["MemAvailable"], 1024 * info["MemTotal"], "memory"))
     return min(rooms, key=lambda room: room.free, default=None)
 
 
@@ -160,7 +162,7 @@ def _memory_groups(groups: Path, mount: Path) -> Iterator[Path]:
         yield from (root.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1))
 
 
-def _left(folder: Path) -> Room | None:
+def _left(folder: Path) -> FreeBytes | None:
     limits = [
         int(text)
         for name in ("memory.max", "memory.high", "memory.limit_in_bytes")
@@ -176,7 +178,7 @@ def _left(folder: Path) -> Room | None:
         # In version 1 the plain lines leave the groups below out, which the usage counts.
         files = sum(stat.get(f"total_{name}", stat.get(name, 0)) for name in ("active_file", "inactive_file"))
     limit = min(limits)
-    return Room(min(limit, max(0, limit - int(used) + files)), limit, "the memory of its cgroup")
+    return FreeBytes(min(limit, max(0, limit - int(used) + files)), limit, "the memory of its cgroup")
 
 
 def _text(file: Path) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.loading.images import decoders
-from harness.loading.images.folder import DataError, Image
+from harness.loading.data import decoders
+from harness.loading.data.folder import DataError, Image
 
 MEAN_LEVELS = 1.5
 FAR_LEVELS = 16

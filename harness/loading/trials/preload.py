@@ -10,9 +10,9 @@ from pathlib import Path
 
 from PIL import Image as Pillow
 
-from harness.loading.images import recipe
-from harness.loading.images.dataset import Photographs, Sample, decoded, epoch_images
-from harness.loading.images.folder import DataError, Image
+from harness.loading.data import recipe
+from harness.loading.data.dataset import Photographs, Sample, decoded, epoch_images
+from harness.loading.data.folder import DataError, Image
 from harness.loading.loop.epoch import Epoch, run_epoch
 from harness.loading.loop.loader import Loader
 

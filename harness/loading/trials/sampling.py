@@ -52,14 +52,14 @@ def labels_of(dataset: Labelled) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Drawn(Epoch):
+class DrawnEpoch(Epoch):
     """An epoch of samples drawn with replacement; ``shares`` [classes] are what each class should have of them."""
 
     shares: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
 @dataclass(frozen=True)
-class Shuffled(Epoch):
+class ShuffledEpoch(Epoch):
     """An epoch whose samples are to come in a random order."""
 
 
@@ -69,10 +69,10 @@ class ShuffledLoader(PlainLoader):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **{**options, "shuffle": True})
 
-    def __call__(self) -> Shuffled:
+    def __call__(self) -> ShuffledEpoch:
         """Run one epoch."""
         epoch = super().__call__()
-        return Shuffled(epoch.ids, epoch.labels, epoch.total, epoch.readings, ending_seconds=epoch.ending_seconds)
+        return ShuffledEpoch(epoch.ids, epoch.labels, epoch.total, epoch.readings, ending_seconds=epoch.ending_seconds)
 
 
 class WeightedLoader(PlainLoader):
@@ -86,10 +86,10 @@ class WeightedLoader(PlainLoader):
         mass = torch.bincount(labels_of(self.dataset), minlength=len(weights)) * torch.tensor(weights)  # type: ignore[arg-type]
         self.shares = mass.double() / mass.sum()
 
-    def __call__(self) -> Drawn:
+    def __call__(self) -> DrawnEpoch:
         """Run one epoch."""
         epoch = super().__call__()
-        return Drawn(epoch.ids, epoch.labels, epoch.total, epoch.readings, self.shares)
+        return DrawnEpoch(epoch.ids, epoch.labels, epoch.total, epoch.readings, self.shares)
 
 
 def _by_class(weights: Sequence[float], dataset: Any) -> Sampler[int]:
@@ -102,7 +102,7 @@ def same_or_drawn(expected: Epoch, got: Epoch) -> None:
 
     What is shuffled must not come in the expected order. AssertionError says what differs.
     """
-    if isinstance(got, Drawn):
+    if isinstance(got, DrawnEpoch):
         _drawn_from(expected, got)
         return
     # A million samples are compared as tensors; only where they differ is it worth finding out how.
@@ -110,13 +110,13 @@ def same_or_drawn(expected: Epoch, got: Epoch) -> None:
     equal = torch.equal(expected.ids[first], got.ids[second])
     if not (equal and torch.equal(expected.labels[first], got.labels[second])):
         same_samples(expected, got)
-    if isinstance(got, Shuffled):
+    if isinstance(got, ShuffledEpoch):
         # In a random order one sample, on the average, is where it was.
         total, left = got.ids.numel(), int((expected.ids == got.ids).sum())
         assert left <= 10 + total // 100, f"{left} of {total} shuffled samples are where they were"
 
 
-def _drawn_from(expected: Epoch, got: Drawn) -> None:
+def _drawn_from(expected: Epoch, got: DrawnEpoch) -> None:
     total = expected.ids.numel()
     assert got.ids.numel() == total, f"{counted(total, 'sample')} expected, {got.ids.numel()} delivered"
     label_of = torch.full((int(expected.ids.max()) + 1,), -1)

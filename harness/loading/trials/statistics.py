@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.loading.images.dataset import Photographs, decoded
-from harness.loading.images.folder import Image
-from harness.loading.images.recipe import RESIZED, SIZE, Transform
+from harness.loading.data.dataset import Photographs, decoded
+from harness.loading.data.folder import Image
+from harness.loading.data.recipe import RESIZED, SIZE, Transform
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import Batch
 from harness.loading.machine.threads import one_thread

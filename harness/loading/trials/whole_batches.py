@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from harness.loading.images import recipe
-from harness.loading.images.dataset import Photographs, Sample, decoded
-from harness.loading.images.folder import Image
+from harness.loading.data import recipe
+from harness.loading.data.dataset import Photographs, Sample, decoded
+from harness.loading.data.folder import Image
 from harness.loading.loop.epoch import Batch
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.compare.across import Across, Apart, Line
-from harness.compare.columns import Axis
-from harness.compare.columns import Column as Measured
-from harness.compare.evidence import is_exact
-from harness.invoked import advised
+from harness.judge.evidence import is_exact
+from harness.judge.group import Axis
+from harness.judge.group import RunGroup as Measured
+from harness.judge.runs import ComparedCells, Incomparable, RunComparison
 from harness.model import BASELINE, Comparison, Difference, Differs, Direction, Verdict, metric, parameters
-from harness.report import paper
+from harness.program import advised
+from harness.report import document
+from harness.report.document import Column, Document, Notes, Table, Tone
+from harness.report.environment_diff import EnvironmentDifference, environment_diff
+from harness.report.format import arrow, effect, interval, sanitize, step
 from harness.report.header import header_lines
-from harness.report.paper import Column, Notes, Paper, Table, Tone
-from harness.report.readings import single
-from harness.report.surroundings import Differing, differing
-from harness.report.words import arrow, effect, inert, interval, step
+from harness.report.summary import single
 
 _MOST_DIFFERING = 40
 _LABEL = 60
@@ -59,7 +59,7 @@ def sequential() -> str:
     )
 
 
-def comparing_paper(found: Across) -> Paper:
+def comparing_paper(found: RunComparison) -> Document:
     """The whole comparison; its tables are those of `by_claim`, in that order, and of what cannot be compared."""
     notes = Notes()
     wandering = _wandering(found.lines)
@@ -69,47 +69,47 @@ def comparing_paper(found: Across) -> Paper:
             "",
             COLUMNS,
             tuple(_row(line, many=many, axis=found.axis, notes=notes, wandering=wandering) for line in lines),
-            foreign=inert(claim) or "(a claim no run names)",
+            foreign=sanitize(claim) or "(a claim no run names)",
             below=sentence(found, claim),
         )
         for claim, lines in by_claim(found).items()
     ]
-    if found.apart:
+    if found.incomparable:
         tables.append(_separate(found, many=many))
     warnings = list(found.warnings)
     if found.lines and not found.paired:
         warnings.insert(0, sequential())
-    return Paper(
+    return Document(
         title(found),
         (*held(found), *_differs(found)),
-        tuple(inert(warning, 1000) for warning in warnings),
+        tuple(sanitize(warning, 1000) for warning in warnings),
         tuple(tables),
         notes.texts,
         closing(found),
     )
 
 
-def by_claim(found: Across) -> Mapping[str, Sequence[Line]]:
+def by_claim(found: RunComparison) -> Mapping[str, Sequence[ComparedCells]]:
     """The lines by their claims, in the order in which those come up."""
-    grouped: dict[str, list[Line]] = defaultdict(list)
+    grouped: dict[str, list[ComparedCells]] = defaultdict(list)
     for line in found.lines:
         grouped[line.claim].append(line)
     return grouped
 
 
-def title(found: Across) -> str:
+def title(found: RunComparison) -> str:
     """What is compared with what."""
-    first, *others = (inert(column.label, _LABEL) for column in found.columns)
+    first, *others = (sanitize(column.label, _LABEL) for column in found.columns)
     if found.axis is Axis.VARIANT:
         return "Variants against the baseline"
     return f"{', '.join(others)} against {first}"
 
 
-def closing(found: Across) -> str:
+def closing(found: RunComparison) -> str:
     """The counts: ``3 slower, 1 faster, 40 no difference shown; 2 cannot be compared``."""
     words = Counter(word(line.difference) for line in found.lines)
     told = ", ".join(f"{words[name]} {name}" for name in WORDS if words[name]) or "nothing could be compared"
-    return f"{told}; {len(found.apart)} cannot be compared" if found.apart else told
+    return f"{told}; {len(found.incomparable)} cannot be compared" if found.incomparable else told
 
 
 WORDS = ("slower", "more", "faster", "less", *map(str, _NO_DIFFERENCE), "same")
@@ -135,39 +135,39 @@ def better(difference: Difference) -> bool | None:
     return (difference.differs is Differs.LOWER) is (direction is Direction.LOWER)
 
 
-def held(found: Across) -> Sequence[tuple[str, str]]:
+def held(found: RunComparison) -> Sequence[tuple[str, str]]:
     """The runs that are compared, when and where each was held."""
     runs = {}
     for column in found.columns if found.axis is not Axis.VARIANT else found.columns[:1]:
         for run in column.runs:
             told = dict(header_lines(run))
-            name = inert(column.label, _LABEL) if found.axis is not Axis.VARIANT else "run"
+            name = sanitize(column.label, _LABEL) if found.axis is not Axis.VARIANT else "run"
             runs[run.folder, run.facts.get("head")] = (
                 name,
                 ", ".join(filter(None, (told.get("run"), told.get("machine")))),
             )
     unknown = [
-        ("unknown", f"{inert(column.label, _LABEL)} recorded no environment")
+        ("unknown", f"{sanitize(column.label, _LABEL)} recorded no environment")
         for column in found.columns
         if found.axis is not Axis.VARIANT and not column.runs[-1].environment
     ]
     return [*runs.values(), *unknown]
 
 
-def differences(found: Across) -> list[Differing]:
+def differences(found: RunComparison) -> list[EnvironmentDifference]:
     """In what the columns differ: what their runs were asked for, then their environments."""
     if found.axis is Axis.VARIANT:
         return []
-    asked = [Differing(name, tuple(_asked(column, name) for column in found.columns)) for name in _ASKED]
+    asked = [EnvironmentDifference(name, tuple(_asked(column, name) for column in found.columns)) for name in _ASKED]
     environments = [column.runs[-1].environment for column in found.columns]
-    return [each for each in asked if len(set(each.values)) > 1] + differing(environments, _UNTOLD)
+    return [each for each in asked if len(set(each.values)) > 1] + environment_diff(environments, _UNTOLD)
 
 
 def _asked(column: Measured, name: str) -> str:
-    return ", ".join(dict.fromkeys(inert(run.facts.get(name) or "none", 80) for run in column.runs))
+    return ", ".join(dict.fromkeys(sanitize(run.facts.get(name) or "none", 80) for run in column.runs))
 
 
-def _differs(found: Across) -> Iterable[tuple[str, str]]:
+def _differs(found: RunComparison) -> Iterable[tuple[str, str]]:
     told = differences(found)
     for difference in told[:_MOST_DIFFERING]:
         yield "differs", f"{difference.name}: {' -> '.join(difference.values)}"
@@ -175,19 +175,21 @@ def _differs(found: Across) -> Iterable[tuple[str, str]]:
         yield "differs", f"and in {len(told) - _MOST_DIFFERING} more"
 
 
-def sentence(found: Across, claim: str) -> str:
+def sentence(found: RunComparison, claim: str) -> str:
     """The claim in its own words; nothing where no run has it."""
-    return next((inert(c.sentence) for column in found.columns for c in column.claims.values() if c.name == claim), "")
+    return next(
+        (sanitize(c.sentence) for column in found.columns for c in column.claims.values() if c.name == claim), ""
+    )
 
 
-def _row(line: Line, *, many: bool, axis: Axis, notes: Notes, wandering: str) -> paper.Line:
+def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, wandering: str) -> document.Row:
     difference = line.difference
     found = comparison_of(difference)
     improved = better(difference)
     tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[improved]
     cells = {
         **_names(line, many=many, axis=axis),
-        "metric": "" if difference.metric == "seconds" else inert(difference.metric, 60),
+        "metric": "" if difference.metric == "seconds" else sanitize(difference.metric, 60),
         "verdict": word(difference),
         "change": effect(found).partition(",")[0],
         "interval": interval(found),
@@ -207,10 +209,10 @@ def _row(line: Line, *, many: bool, axis: Axis, notes: Notes, wandering: str) ->
     if difference.wandered > _WANDERED:
         remarks.append(wandering)
     quiet = Tone.QUIET if difference.differs in _NO_DIFFERENCE else tone
-    return paper.Line(cells, {"verdict": quiet, "change": tone}, notes.of(*(inert(remark) for remark in remarks)))
+    return document.Row(cells, {"verdict": quiet, "change": tone}, notes.of(*(sanitize(remark) for remark in remarks)))
 
 
-def _wandering(lines: Sequence[Line]) -> str:
+def _wandering(lines: Sequence[ComparedCells]) -> str:
     """One note for all rows whose runs wandered: each has its own share in the records."""
     shares = sorted(line.difference.wandered for line in lines if line.difference.wandered > _WANDERED)
     if not shares:
@@ -224,20 +226,20 @@ _WANDERED = 0.05
 """The share from which a run's wandering is worth a note."""
 
 
-def _names(line: Line | Apart, *, many: bool, axis: Axis) -> dict[str, str]:
+def _names(line: ComparedCells | Incomparable, *, many: bool, axis: Axis) -> dict[str, str]:
     if axis is Axis.VARIANT:
-        names = {"variant": inert(line.columns[1]), "against": inert(line.variant, _LABEL)}
+        names = {"variant": sanitize(line.columns[1]), "against": sanitize(line.variant, _LABEL)}
     else:
-        names = {"variant": inert(line.variant), "against": inert(line.columns[1], _LABEL) if many else ""}
-    return {"case": inert(parameters(line.case)), **names}
+        names = {"variant": sanitize(line.variant), "against": sanitize(line.columns[1], _LABEL) if many else ""}
+    return {"case": sanitize(parameters(line.case)), **names}
 
 
-def _separate(found: Across, *, many: bool) -> Table:
+def _separate(found: RunComparison, *, many: bool) -> Table:
     rows = []
-    for row in found.apart:
+    for row in found.incomparable:
         names = _names(row, many=many, axis=found.axis)
-        names["case"] = inert(row.case)
-        rows.append(paper.Line({**names, "reason": inert(row.reason)}, {"reason": Tone.OPEN}))
+        names["case"] = sanitize(row.case)
+        rows.append(document.Row({**names, "reason": sanitize(row.reason)}, {"reason": Tone.OPEN}))
     return Table(f"Cannot be compared ({len(rows)})", _APART, tuple(rows), folded=len(rows) > _FOLDED)
 
 
@@ -250,7 +252,7 @@ def comparison_of(difference: Difference) -> Comparison:
     return Comparison(difference.metric, difference.counts[1], difference.ratio, difference.low, difference.high)
 
 
-def _levels(line: Line) -> str:
+def _levels(line: ComparedCells) -> str:
     return step(*line.levels, metric(line.difference.metric).unit)
 
 
@@ -259,19 +261,19 @@ def _told(verdict: Verdict | None) -> str:
     return effect(found).partition(",")[0] if found else "?"
 
 
-def _outcomes(line: Line) -> str:
+def _outcomes(line: ComparedCells) -> str:
     words = [str(verdict.outcome) if verdict else "?" for verdict in line.verdicts]
     if line.variant == BASELINE or words == ["?", "?"]:
         return ""
     return words[0] if words[0] == words[1] else f"{words[0]} -> {words[1]}"
 
 
-def _memory(line: Line) -> str:
+def _memory(line: ComparedCells) -> str:
     found = memory(line)
     return f"{found[0]}{step(*found[1:], 'B')}" if found else ""
 
 
-def memory(line: Line) -> tuple[str, float, float] | None:
+def memory(line: ComparedCells) -> tuple[str, float, float] | None:
     """The first kind of memory that both sides have, with its bytes on either; None where there is none."""
     for name, label in (("peak_bytes", ""), ("pss_bytes", "PSS "), ("tree_bytes", "")):
         before, after = (single(cell.measurements, cell.variant, name) for cell in line.cells)

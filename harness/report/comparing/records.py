@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.compare.across import Across, Line
+from harness.judge.runs import ComparedCells, RunComparison
 from harness.model import BASELINE, SCHEMA, Differs, parameters
 from harness.report import junit as xml
 from harness.report.comparing.content import better, closing, comparison_of, word
+from harness.report.environment_diff import environment_diff
+from harness.report.format import effect, interval, sanitize
 from harness.report.plain import plain
-from harness.report.surroundings import differing
-from harness.report.words import effect, inert, interval
 
 
-def records(found: Across) -> list[dict[str, object]]:
+def records(found: RunComparison) -> list[dict[str, object]]:
     """A row a line: the same columns always, None where there is nothing."""
     return [_record(line) for line in found.lines]
 
 
-def _record(line: Line) -> dict[str, object]:
+def _record(line: ComparedCells) -> dict[str, object]:
     difference, effect_ = line.difference, line.effect
     effects = [verdict.comparison.ratio if verdict and verdict.comparison else None for verdict in line.verdicts]
     if line.variant == BASELINE:
@@ -52,7 +52,7 @@ def _record(line: Line) -> dict[str, object]:
     }
 
 
-def document(found: Across) -> dict[str, Any]:
+def document(found: RunComparison) -> dict[str, Any]:
     """The document for machines; what is not finite is null."""
     return {
         "schema": SCHEMA,
@@ -63,27 +63,29 @@ def document(found: Across) -> dict[str, Any]:
         ],
         "environment": {
             each.name: list(each.values)
-            for each in differing([column.runs[-1].environment for column in found.columns], ("warnings",))
+            for each in environment_diff([column.runs[-1].environment for column in found.columns], ("warnings",))
         },
         "lines": [plain(record) for record in records(found)],
-        "apart": [plain(row) for row in found.apart],
+        "apart": [plain(row) for row in found.incomparable],
         "warnings": list(found.warnings),
         "summary": closing(found),
     }
 
 
-def junit(found: Across) -> str:
+def junit(found: RunComparison) -> str:
     """A test case a line: what is shown to be worse is a failure, what cannot be compared is skipped."""
     entries = [_entry(line) for line in found.lines]
     entries += [
-        xml.Entry(row.case, (row.variant, row.columns[1]), "not compared", inert(row.reason), "skipped", row.reason)
-        for row in found.apart
+        xml.TestCase(
+            row.case, (row.variant, row.columns[1]), "not compared", sanitize(row.reason), "skipped", row.reason
+        )
+        for row in found.incomparable
     ]
     labels = [(f"column.{index}", column.label) for index, column in enumerate(found.columns)]
     return xml.junit("compare", entries, [("outcome", closing(found)), *labels], seconds=0.0, started="")
 
 
-def _entry(line: Line) -> xml.Entry:
+def _entry(line: ComparedCells) -> xml.TestCase:
     difference = line.difference
     compared = comparison_of(difference)
     told = effect(compared)
@@ -91,7 +93,7 @@ def _entry(line: Line) -> xml.Entry:
         told = f"{told} ({interval(compared)})"
     tag = "failure" if better(difference) is False else "skipped" if difference.differs is Differs.TOO_FEW else ""
     outcome = word(difference)
-    return xml.Entry(
+    return xml.TestCase(
         line.case,
         (line.variant, difference.metric, line.columns[1]),
         outcome,

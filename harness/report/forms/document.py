@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.model import Claim, Verdict
-from harness.report.content import Content
+from harness.report.content import RunContent
 from harness.report.plain import document_of
 from harness.store import Run
 
@@ -26,7 +26,7 @@ class Reported:
     footnotes: tuple[str, ...]
 
 
-def document(run: Run, told: Content) -> dict[str, Any]:
+def document(run: Run, told: RunContent) -> dict[str, Any]:
     """The document; what is not finite is null."""
     return document_of(
         Reported(

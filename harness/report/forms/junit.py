@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from harness.model import Outcome, Verdict
 from harness.report import junit as document
+from harness.report.format import effect, interval, sanitize
 from harness.report.header import header_lines
-from harness.report.words import effect, inert, interval
 from harness.store import Run
 
 _TAGS = {
@@ -33,13 +33,13 @@ def junit(run: Run, verdicts: Iterable[Verdict]) -> str:
     )
 
 
-def _entry(verdict: Verdict, seconds: float) -> document.Entry:
+def _entry(verdict: Verdict, seconds: float) -> document.TestCase:
     found = verdict.comparison
     change = effect(found) if found else ""
     if found and interval(found):
         change = f"{change} ({interval(found)})"
-    reason = inert(verdict.reason)
-    return document.Entry(
+    reason = sanitize(verdict.reason)
+    return document.TestCase(
         verdict.case,
         (verdict.variant,),
         str(verdict.outcome),
@@ -55,4 +55,4 @@ def _entry(verdict: Verdict, seconds: float) -> document.Entry:
 def _properties(run: Run) -> Iterator[tuple[str, str]]:
     yield "run.folder", run.folder.name
     yield from header_lines(run)
-    yield "ended", inert(run.ended)
+    yield "ended", sanitize(run.ended)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from harness.model import Outcome
-from harness.report.content import Content, Row, Section
+from harness.report.content import ClaimSection, RunContent, VerdictRow
+from harness.report.document import Column, Document, Row, Table, Tone
+from harness.report.document.markdown import markdown as written
+from harness.report.format import sanitize
 from harness.report.header import header_lines
-from harness.report.marked import LONGEST
-from harness.report.paper import Column, Line, Paper, Table, Tone
-from harness.report.paper.markdown import markdown as written
+from harness.report.markdown_escape import LONGEST
 from harness.report.selftest import selftest_of
-from harness.report.words import inert
 from harness.store import Run
 
 _COLUMNS = (
@@ -29,26 +29,26 @@ _COLUMNS = (
 _LOUD = (Outcome.HOLDS, Outcome.FAILS, Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
 
 
-def markdown(run: Run, told: Content, longest: int = LONGEST) -> str:
+def markdown(run: Run, told: RunContent, longest: int = LONGEST) -> str:
     """The page of a run; ``longest`` is in bytes of UTF-8."""
     return written(run_paper(run, told), longest)
 
 
-def run_paper(run: Run, told: Content) -> Paper:
+def run_paper(run: Run, told: RunContent) -> Document:
     """The report of a run as a paper."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in told.counts) or "no verdict"
     facts = [*header_lines(run), ("selftest", selftest_of(run))]
-    facts.append(("ended", inert(run.ended) or "it never said so: the run was killed, or is still going on"))
+    facts.append(("ended", sanitize(run.ended) or "it never said so: the run was killed, or is still going on"))
     tables = [_table(section) for section in told.sections]
     if told.skipped:
-        rows = tuple(Line({"case": claim, "reason": reason}, {}) for claim, reason in told.skipped)
+        rows = tuple(Row({"case": claim, "reason": reason}, {}) for claim, reason in told.skipped)
         columns = (Column("case", "claim", foreign=True), Column("reason", "why", foreign=True))
         tables.append(Table(f"Skipped ({len(rows)})", columns, rows, folded=True))
     warnings = [f"never reached: {', '.join(told.uncalled)}"] if told.uncalled else []
-    return Paper(f"Claims on trial: {counts}", facts, warnings, tables, told.footnotes)
+    return Document(f"Claims on trial: {counts}", facts, warnings, tables, told.footnotes)
 
 
-def _table(section: Section) -> Table:
+def _table(section: ClaimSection) -> Table:
     words = ", ".join(f"{count} {outcome}" for outcome, count in section.counts)
     return Table(
         f"{words}:",
@@ -59,11 +59,11 @@ def _table(section: Section) -> Table:
     )
 
 
-def _line(row: Row) -> Line:
+def _line(row: VerdictRow) -> Row:
     cells = {
         "case": row.case, "variant": row.variant, "effect": row.effect, "interval": row.interval,
         "baseline": row.baseline, "time": row.time, "memory": row.memory, "units": row.units, "more": row.more,
         "reason": row.reason,
     }  # fmt: skip
-    return Line({**cells, "outcome": f"**{row.outcome}**" if row.outcome in _LOUD else str(row.outcome)},
+    return Row({**cells, "outcome": f"**{row.outcome}**" if row.outcome in _LOUD else str(row.outcome)},
                 {"effect": Tone.PLAIN}, row.notes)  # fmt: skip

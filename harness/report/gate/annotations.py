@@ -2,9 +2,9 @@
 
 # nothing from __future__ here: `annotations` is this module's own name
 
-from harness.model import Gated, GateResult
+from harness.model import GateOutcome, GateResult
+from harness.report.format import sanitize
 from harness.report.gate.content import NEVER_GREEN, GateRow, rows
-from harness.report.words import inert
 
 _LONGEST_PATH = 1000
 
@@ -14,7 +14,7 @@ def annotations(result: GateResult, root: str) -> list[str]:
 
     ``root`` is the folder of the benchmarks relative to the repository. A path that leaves it is not named as a file.
     """
-    verdicts = [verdict for verdict in result.verdicts if verdict.outcome is Gated.REGRESSED]
+    verdicts = [verdict for verdict in result.verdicts if verdict.outcome is GateOutcome.REGRESSED]
     verdicts += [verdict for verdict in result.verdicts if verdict.outcome in NEVER_GREEN]
     return [_error(row, _file(root, verdict.case)) for verdict, row in zip(verdicts, rows(verdicts), strict=True)]
 
@@ -31,7 +31,7 @@ def _error(row: GateRow, file: str) -> str:
 def _file(root: str, case: str) -> str:
     path = case.partition("::")[0]
     parts = path.split("/")
-    if not path or ".." in parts or not parts[0] or inert(path, _LONGEST_PATH) != path:
+    if not path or ".." in parts or not parts[0] or sanitize(path, _LONGEST_PATH) != path:
         return ""
     folder = root.strip("/")
     return f"{folder}/{path}" if folder not in ("", ".") else path

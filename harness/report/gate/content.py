@@ -8,12 +8,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan
 
-from harness.model import ArmFacts, Comparison, Gated, GateResult, GateVerdict, Kind, metric
+from harness.exit_status import INTERRUPTED
+from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, MetricKind, SideFacts, metric
 from harness.plural import counted
-from harness.report.surroundings import differing
-from harness.report.words import better, duration, effect, inert, interval, quantity, step
+from harness.report.environment_diff import environment_diff
+from harness.report.format import better, duration, effect, interval, quantity, sanitize, step
 
-NEVER_GREEN = (Gated.INCONCLUSIVE, Gated.WRONG, Gated.FAILED, Gated.TIMED_OUT, Gated.MISSING)
+NEVER_GREEN = (
+    GateOutcome.INCONCLUSIVE,
+    GateOutcome.WRONG,
+    GateOutcome.FAILED,
+    GateOutcome.TIMED_OUT,
+    GateOutcome.MISSING,
+)
 """Outcomes that could not be judged and so cannot pass."""
 
 _WORSE = {"s": "Slower", "B": "More memory", "1": "More launches"}
@@ -39,7 +46,6 @@ DIGEST = 12
 _OWN_CACHES = frozenset({"TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "CUDA_CACHE_PATH"})
 _SECRET = re.compile(r"(KEY|TOKEN)S?(_|$)|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _EXPECTED = frozenset({"git", "warnings"})
-_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class GateRow:
     case: str
     variant: str
     metric: str
-    outcome: Gated
+    outcome: GateOutcome
     change: str
     better: bool | None
     interval: str
@@ -66,7 +72,7 @@ class GateRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class SideText:
     """An arm in words; ``lines`` are pairs of what is said and the words."""
 
     arm: str
@@ -75,7 +81,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class DifferingValue:
     """Something in which the arms' environments differ: its dotted name, and the value on each side."""
 
     name: str
@@ -87,11 +93,11 @@ def heading(verdict: GateVerdict) -> str:
     """The heading that a verdict stands under, which says what changed."""
     unit = metric(verdict.metric).unit
     match verdict.outcome:
-        case Gated.REGRESSED:
+        case GateOutcome.REGRESSED:
             return _WORSE.get(unit, "Regressed")
-        case Gated.IMPROVED:
+        case GateOutcome.IMPROVED:
             return _BETTER.get(unit, "Improved")
-        case Gated.MISSING:
+        case GateOutcome.MISSING:
             return "Missing"
         case outcome if outcome in NEVER_GREEN:
             return "Cannot be judged"
@@ -100,7 +106,7 @@ def heading(verdict: GateVerdict) -> str:
 
 def metric_name(name: str) -> str:
     """What people call a metric."""
-    return _METRICS.get(name) or inert(name)
+    return _METRICS.get(name) or sanitize(name)
 
 
 def grouped(verdicts: Iterable[GateVerdict]) -> dict[str, list[GateVerdict]]:
@@ -111,15 +117,15 @@ def grouped(verdicts: Iterable[GateVerdict]) -> dict[str, list[GateVerdict]]:
     return {name: own for name, own in found.items() if own}
 
 
-def rows(verdicts: Iterable[GateVerdict], *outcomes: Gated) -> list[GateRow]:
+def rows(verdicts: Iterable[GateVerdict], *outcomes: GateOutcome) -> list[GateRow]:
     """The verdicts with one of these outcomes, or all, in words and in the order they came."""
     return [_row(verdict) for verdict in verdicts if not outcomes or verdict.outcome in outcomes]
 
 
-def counts(verdicts: Iterable[GateVerdict]) -> tuple[tuple[Gated, int], ...]:
-    """How often each outcome fell, in the order of `Gated`."""
+def counts(verdicts: Iterable[GateVerdict]) -> tuple[tuple[GateOutcome, int], ...]:
+    """How often each outcome fell, in the order of `GateOutcome`."""
     found = Counter(verdict.outcome for verdict in verdicts)
-    return tuple((outcome, found[outcome]) for outcome in Gated if found[outcome])
+    return tuple((outcome, found[outcome]) for outcome in GateOutcome if found[outcome])
 
 
 def headline(result: GateResult) -> str:
@@ -127,7 +133,7 @@ def headline(result: GateResult) -> str:
     if result.unchanged:
         return f"nothing under test changed; exit {result.status}"
     found = dict(counts(result.verdicts))
-    regressed = found.get(Gated.REGRESSED, 0)
+    regressed = found.get(GateOutcome.REGRESSED, 0)
     told = [_counted(result.verdicts, outcome, count) for outcome, count in found.items()]
     if regressed and not result.selftest:
         return f"{', '.join(told)}; exit {result.status}"
@@ -136,16 +142,16 @@ def headline(result: GateResult) -> str:
     elif result.status == 0:
         lead = "no false alarm" if result.selftest else "nothing regressed"
     elif result.status == 3:
-        judged = set(found) & {Gated.UNCHANGED, Gated.IMPROVED, Gated.ACCEPTED, *NEVER_GREEN}
+        judged = set(found) & {GateOutcome.UNCHANGED, GateOutcome.IMPROVED, GateOutcome.ACCEPTED, *NEVER_GREEN}
         lead = "cannot be judged" if judged else "nothing was judged"
     else:
-        lead = "interrupted" if result.status == _INTERRUPTED else "ended early"
+        lead = "interrupted" if result.status == INTERRUPTED else "ended early"
     return f"{lead}{': ' if told else ''}{', '.join(told)}; exit {result.status}"
 
 
-def _counted(verdicts: Iterable[GateVerdict], outcome: Gated, count: int) -> str:
+def _counted(verdicts: Iterable[GateVerdict], outcome: GateOutcome, count: int) -> str:
     """``2 regressed (1 slower, 1 more memory)``; of one kind, ``2 regressed (slower)``."""
-    if outcome not in (Gated.REGRESSED, Gated.IMPROVED):
+    if outcome not in (GateOutcome.REGRESSED, GateOutcome.IMPROVED):
         return f"{count} {outcome}"
     named = {"Regressed": "other", "Improved": "other"}
     headings = [heading(verdict) for verdict in verdicts if verdict.outcome is outcome]
@@ -160,7 +166,7 @@ def decided_by(result: GateResult) -> tuple[str, ...]:
         f"target {share(result.target)} (loaders {share(result.loader_target)})",
         f"alpha {share(result.alpha)} over {counted(result.decisions, 'decision')}",
         counted(result.units, "unit"),
-        inert(duration(result.seconds), 40),
+        sanitize(duration(result.seconds), 40),
     )
 
 
@@ -169,25 +175,25 @@ def share(value: float) -> str:
     return f"{100 * value:.3g} %"
 
 
-def sides(result: GateResult) -> tuple[Side, Side]:
+def sides(result: GateResult) -> tuple[SideText, SideText]:
     """Both arms in words, base first."""
     return _side(result.base), _side(result.head)
 
 
-def variables(arm: ArmFacts) -> dict[str, str]:
+def variables(arm: SideFacts) -> dict[str, str]:
     """The variables of an arm; the value of one that is named like a secret is not shown anywhere."""
     return {name: "(hidden)" if _SECRET.search(name) else value for name, value in arm.variables.items()}
 
 
-def differences(result: GateResult) -> list[Difference]:
+def differences(result: GateResult) -> list[DifferingValue]:
     """What differs between the arms' environments beyond what has to: revisions, compile caches, stated variables.
 
     What only one side has comes last: an interpreter of another project may have a hundred packages more.
     """
     stated = {*result.base.variables, *result.head.variables, *_OWN_CACHES}
     found = [
-        Difference(each.name, *each.values)
-        for each in differing([result.base.environment, result.head.environment], _EXPECTED)
+        DifferingValue(each.name, *each.values)
+        for each in environment_diff([result.base.environment, result.head.environment], _EXPECTED)
         if not (each.name.startswith("variables.") and each.name.removeprefix("variables.") in stated)
     ]
     known = {each.name.removeprefix("software.") for each in found if each.name.startswith("software.")}
@@ -202,7 +208,9 @@ _PACKAGE = "packages."
 
 def briefly(told: Iterable[GateRow]) -> list[GateRow]:
     """Rows without the noise, and with what could be resolved only where it is open: a self-test says both of all."""
-    return [replace(row, noise="", resolves=row.resolves if row.outcome is Gated.INCONCLUSIVE else "") for row in told]
+    return [
+        replace(row, noise="", resolves=row.resolves if row.outcome is GateOutcome.INCONCLUSIVE else "") for row in told
+    ]
 
 
 def spread(verdicts: Sequence[GateVerdict]) -> str:
@@ -215,7 +223,7 @@ def spread(verdicts: Sequence[GateVerdict]) -> str:
     ratios = [ratio for verdict in verdicts if (ratio := _ratio(verdict)) is not None and 0 < ratio < inf]
     if not ratios:
         return ""
-    if all(metric(verdict.metric).kind is Kind.EXACT for verdict in verdicts) and set(ratios) == {1.0}:
+    if all(metric(verdict.metric).kind is MetricKind.EXACT for verdict in verdicts) and set(ratios) == {1.0}:
         return "equal"
     if all(metric(verdict.metric).unit == "B" for verdict in verdicts):
         return _bytes(verdicts)
@@ -232,18 +240,18 @@ def _bytes(verdicts: Sequence[GateVerdict]) -> str:
 
 def _row(verdict: GateVerdict) -> GateRow:
     found = _comparison(verdict)
-    reason = inert(verdict.reason, _LONGEST_REASON)
+    reason = sanitize(verdict.reason, _LONGEST_REASON)
     if verdict.unsteady:
         reason = f"{reason}{'; ' if reason else ''}unsteady: judged by total time"
     return GateRow(
-        inert(verdict.claim),
-        inert(verdict.case),
-        inert(verdict.variant),
+        sanitize(verdict.claim),
+        sanitize(verdict.case),
+        sanitize(verdict.variant),
         metric_name(verdict.metric),
         verdict.outcome,
         effect(found) if found else "",
         better(found) if found else None,
-        inert(interval(found), 60) if found else "",
+        sanitize(interval(found), 60) if found else "",
         _readings(verdict),
         str(verdict.units) if verdict.units else "",
         _perhaps(verdict.spread),
@@ -267,7 +275,7 @@ def _ratio(verdict: GateVerdict) -> float | None:
     if verdict.ratio is not None and not isnan(verdict.ratio):
         return verdict.ratio
     base, head = verdict.base, verdict.head
-    if metric(verdict.metric).kind is not Kind.EXACT or base is None or head is None:
+    if metric(verdict.metric).kind is not MetricKind.EXACT or base is None or head is None:
         return None
     if not (isfinite(base) and isfinite(head)):
         return None
@@ -279,18 +287,18 @@ def _readings(verdict: GateVerdict) -> str:
         return ""
     stated = metric(verdict.metric)
     # a noisy metric's are the time of an iteration, whatever the metric is
-    unit = stated.unit if stated.kind is Kind.EXACT else "s"
-    return inert(step(verdict.base, verdict.head, unit), 80)
+    unit = stated.unit if stated.kind is MetricKind.EXACT else "s"
+    return sanitize(step(verdict.base, verdict.head, unit), 80)
 
 
-def _side(arm: ArmFacts) -> Side:
-    lines = [("python", inert(arm.python))] if arm.python else []
-    lines += [("with", f"{inert(name, 100)}={inert(value, 100)}") for name, value in variables(arm).items()]
+def _side(arm: SideFacts) -> SideText:
+    lines = [("python", sanitize(arm.python))] if arm.python else []
+    lines += [("with", f"{sanitize(name, 100)}={sanitize(value, 100)}") for name, value in variables(arm).items()]
     for package in arm.packages:
-        where = f"{inert(package.digest)[:DIGEST]}  {inert(package.file)}" if package.file else "not there"
-        lines.append((inert(package.name, 100), where))
-    return Side(str(arm.arm), inert(arm.label), tuple(lines))
+        where = f"{sanitize(package.digest)[:DIGEST]}  {sanitize(package.file)}" if package.file else "not there"
+        lines.append((sanitize(package.name, 100), where))
+    return SideText(str(arm.arm), sanitize(arm.label), tuple(lines))
 
 
 def _perhaps(value: float | None) -> str:
-    return "" if value is None or not isfinite(value) else inert(share(value), 40)
+    return "" if value is None or not isfinite(value) else sanitize(share(value), 40)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.model import Arm, GateResult
+from harness.model import GateResult, Side
 from harness.report.gate.content import variables
 from harness.report.plain import document_of, noun_from
 
@@ -25,7 +25,7 @@ def result_from(document: object) -> GateResult:
     found = noun_from(GateResult, document)
     if found.status > 255:
         raise ValueError(f"status {found.status} is not an exit status")
-    for side, arm in ((found.base, Arm.BASE), (found.head, Arm.HEAD)):
+    for side, arm in ((found.base, Side.BASE), (found.head, Side.HEAD)):
         if side.arm is not arm:
             raise ValueError(f"{arm}.arm is not {arm}")
     return found

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.model import ArmFacts, Gated, GateResult, GateVerdict
+from harness.model import GateOutcome, GateResult, GateVerdict, SideFacts
 from harness.report import junit as document
 from harness.report.gate.content import NEVER_GREEN, GateRow, headline, rows, variables
 
 _TAGS = {
-    Gated.REGRESSED: "failure",
+    GateOutcome.REGRESSED: "failure",
     **dict.fromkeys(NEVER_GREEN, "error"),
-    **dict.fromkeys((Gated.NEW, Gated.SKIPPED), "skipped"),
+    **dict.fromkeys((GateOutcome.NEW, GateOutcome.SKIPPED), "skipped"),
 }
 """The element that says how a test case went; *new* was compared with nothing, which is no success."""
 
@@ -22,9 +22,9 @@ def junit(result: GateResult) -> str:
     return document.junit("gate", entries, _properties(result), seconds=result.seconds, started=result.started)
 
 
-def _entry(verdict: GateVerdict, row: GateRow) -> document.Entry:
+def _entry(verdict: GateVerdict, row: GateRow) -> document.TestCase:
     change = f"{row.change} ({row.interval})" if row.interval else row.change
-    return document.Entry(
+    return document.TestCase(
         verdict.case,
         (verdict.variant, verdict.metric),
         str(verdict.outcome),
@@ -46,7 +46,7 @@ def _properties(result: GateResult) -> Iterator[tuple[str, str]]:
     yield from _arm(result.head)
 
 
-def _arm(arm: ArmFacts) -> Iterator[tuple[str, str]]:
+def _arm(arm: SideFacts) -> Iterator[tuple[str, str]]:
     yield f"{arm.arm}.label", arm.label
     if arm.python:
         yield f"{arm.arm}.python", arm.python

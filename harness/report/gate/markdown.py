@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.model import Gated, GateResult
+from harness.model import GateOutcome, GateResult
 from harness.report.gate.content import NEVER_GREEN, GateRow, briefly, decided_by, differences, headline, rows, sides
-from harness.report.marked import LONGEST, code, folded, left_out, line, listed, size, some
+from harness.report.markdown_escape import LONGEST, code, folded, left_out, line, listed, size, some
 
 _COLUMNS = ("benchmark", "variant", "metric", "verdict", "change", "95 % interval", "base -> head", "units", "reason")
 _NOISE = ("noise", "resolves")
@@ -27,16 +27,16 @@ def markdown(result: GateResult, longest: int = LONGEST) -> str:
         *folded("How it was decided", _how(result)),
     ]
     room = longest - size([title, *after]) - _ALLOWANCE
-    attention = (Gated.REGRESSED, *NEVER_GREEN, Gated.IMPROVED, Gated.ACCEPTED)
+    attention = (GateOutcome.REGRESSED, *NEVER_GREEN, GateOutcome.IMPROVED, GateOutcome.ACCEPTED)
     noise = _NOISE if result.selftest else ()
     told, room = _table([row for outcome in attention for row in _rows(result, outcome)], room, noise)
-    rest = [row for outcome in Gated if outcome not in attention for row in _rows(result, outcome)]
+    rest = [row for outcome in GateOutcome if outcome not in attention for row in _rows(result, outcome)]
     others_table, _ = _table(rest, room, noise)
     counted = f"Everything else ({len(rest)})"
     return "\n".join([title, "", *told, *(folded(counted, others_table) if rest else ()), *after]).rstrip() + "\n"
 
 
-def _rows(result: GateResult, outcome: Gated) -> list[GateRow]:
+def _rows(result: GateResult, outcome: GateOutcome) -> list[GateRow]:
     found = rows(result.verdicts, outcome)
     return found if result.selftest else briefly(found)
 
@@ -68,7 +68,7 @@ def _cells(row: GateRow) -> Iterable[str]:
     yield " ".join(part for part in (code(row.claim), code(row.case)) if part)
     yield code(row.variant)
     yield code(row.metric)
-    yield f"**{row.outcome}**" if row.outcome is Gated.REGRESSED else str(row.outcome)
+    yield f"**{row.outcome}**" if row.outcome is GateOutcome.REGRESSED else str(row.outcome)
     yield row.change
     yield row.interval
     yield row.readings

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.text import Text
 
-from harness.report.repainted import Repainted
-from harness.report.words import duration, inert
+from harness.report.format import duration, sanitize
+from harness.report.status_line import StatusLine
 
 REFRESH = 0.5
 """Seconds between two repaints at least."""
 
 
-class Progress:
+class GateProgress:
     """One line that is repainted on a terminal; in a pipe, a line a unit. ``now`` stands in for the clock."""
 
     def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
@@ -24,9 +24,9 @@ class Progress:
         self._start = now()
         self._doing = "importing torch on both sides"
         self._decided = ""
-        self._region = Repainted(console, self._line, now, REFRESH)
+        self._region = StatusLine(console, self._line, now, REFRESH)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> GateProgress:
         self._region.start()
         return self
 
@@ -35,7 +35,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Something worth a line of its own."""
-        self._console.print(inert(text), highlight=False, soft_wrap=True, markup=False)
+        self._console.print(sanitize(text), highlight=False, soft_wrap=True, markup=False)
 
     def begins(self, case: str, unit: int) -> None:
         """Both sides are at this case."""
@@ -58,5 +58,5 @@ class Progress:
     def _line(self) -> Text:
         passed = duration(self._now() - self._start)
         return Text(
-            " | ".join(filter(None, (passed, self._decided, inert(self._doing)))), overflow="ellipsis", no_wrap=True
+            " | ".join(filter(None, (passed, self._decided, sanitize(self._doing)))), overflow="ellipsis", no_wrap=True
         )

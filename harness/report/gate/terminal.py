@@ -14,7 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.model import Gated, GateResult
+from harness.model import GateOutcome, GateResult
+from harness.report.console import ConsolePage
+from harness.report.console import grid as grid_of
+from harness.report.format import sanitize
 from harness.report.gate.content import (
     TIME,
     GateRow,
@@ -29,22 +32,19 @@ from harness.report.gate.content import (
     spread,
 )
 from harness.report.header import machine_lines
-from harness.report.page import Page
-from harness.report.page import grid as grid_of
-from harness.report.words import inert
 
 STYLES = {
-    Gated.REGRESSED: "bold red",
-    Gated.IMPROVED: "bold green",
-    Gated.UNCHANGED: "green",
-    Gated.INCONCLUSIVE: "yellow",
-    Gated.MISSING: "yellow",
-    Gated.NEW: "cyan",
-    Gated.WRONG: "bold magenta",
-    Gated.FAILED: "bold magenta",
-    Gated.TIMED_OUT: "bold magenta",
-    Gated.SKIPPED: "dim",
-    Gated.ACCEPTED: "cyan",
+    GateOutcome.REGRESSED: "bold red",
+    GateOutcome.IMPROVED: "bold green",
+    GateOutcome.UNCHANGED: "green",
+    GateOutcome.INCONCLUSIVE: "yellow",
+    GateOutcome.MISSING: "yellow",
+    GateOutcome.NEW: "cyan",
+    GateOutcome.WRONG: "bold magenta",
+    GateOutcome.FAILED: "bold magenta",
+    GateOutcome.TIMED_OUT: "bold magenta",
+    GateOutcome.SKIPPED: "dim",
+    GateOutcome.ACCEPTED: "cyan",
 }
 """Colours say again what the words say; nothing is told by colour alone."""
 
@@ -68,7 +68,7 @@ def show_gate(result: GateResult, console: Console, *, every: bool = False) -> N
 
     A self-test always has the rows of what is unchanged, with the noise of each and what it resolves.
     """
-    page = _Page(console)
+    page = _GatePrinter(console)
     page.sides(result)
     groups = grouped(result.verdicts)
     tables = [name for name in groups if name not in _LISTED and (every or result.selftest or name != "Unchanged")]
@@ -81,7 +81,7 @@ def show_gate(result: GateResult, console: Console, *, every: bool = False) -> N
             page.table(told, layout)
         elif heading == "Unchanged":
             for (claim, metric), own in _together(((v.claim, v.metric), v) for v in verdicts).items():
-                page.summed(f"{inert(claim)}  {metric_name(metric)}", len(own), spread(own))
+                page.summed(f"{sanitize(claim)}  {metric_name(metric)}", len(own), spread(own))
         elif heading == "Skipped" and not every:
             for (claim, reason), alike in _together(((row.claim, row.reason), row) for row in told).items():
                 page.summed(claim, len(alike), reason)
@@ -104,14 +104,14 @@ def _together(pairs: Iterable[tuple[_Key, _Item]]) -> dict[_Key, list[_Item]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class _GateLayout:
     """Columns beside each other with their widths, and the names of those that go below each row."""
 
     widths: Mapping[str, int]
     below: tuple[str, ...]
 
 
-def _fit(shown: Sequence[GateRow], available: int, names: Iterable[str]) -> _Layout:
+def _fit(shown: Sequence[GateRow], available: int, names: Iterable[str]) -> _GateLayout:
     """The layout of columns with these names; one that is empty everywhere is left out."""
     wanted = {name: max((len(_plain(row, name)) for row in shown), default=0) for name in names}
     widths = {name: max(widest, len(_TITLES[name])) for name, widest in wanted.items() if widest}
@@ -123,14 +123,14 @@ def _fit(shown: Sequence[GateRow], available: int, names: Iterable[str]) -> _Lay
         if name in widths and sum(widths[each] + GAP for each in (*chosen, name)) - GAP <= available:
             chosen.append(name)
     inline = {name: width for name, width in widths.items() if name in chosen}
-    return _Layout(inline, tuple(name for name in widths if name not in chosen))
+    return _GateLayout(inline, tuple(name for name in widths if name not in chosen))
 
 
 def _plain(row: GateRow, name: str) -> str:
     return str(getattr(row, name))
 
 
-class _Page(Page):
+class _GatePrinter(ConsolePage):
     """The parts of a gate's report."""
 
     def __init__(self, console: Console) -> None:
@@ -170,7 +170,7 @@ class _Page(Page):
     def heading(self, words: str) -> None:
         self.print("", self.text(words, "bold"))
 
-    def table(self, told: Sequence[GateRow], layout: _Layout) -> None:
+    def table(self, told: Sequence[GateRow], layout: _GateLayout) -> None:
         """The rows below their benchmark, each with what did not fit, and its reason, beside it or on a line below."""
         left = self.room - sum(width + GAP for width in layout.widths.values())
         beside = left >= NARROWEST_REASON
@@ -207,8 +207,8 @@ class _Page(Page):
 
     def closing(self, result: GateResult) -> None:
         if result.unchanged:
-            self.print("", self.text(inert(result.unchanged, 1000)))
-        self.print("", *(self.text(inert(note, 1000), "yellow") for note in result.notes))
+            self.print("", self.text(sanitize(result.unchanged, 1000)))
+        self.print("", *(self.text(sanitize(note, 1000), "yellow") for note in result.notes))
         if not result.unchanged:
             self.print(self.text("; ".join(decided_by(result)), "dim"))
         style = {0: "bold green", 1: "bold red"}.get(result.status, "bold yellow")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.report.html.parts import Page
+from harness.report.html.parts import HtmlPage
 
 
-def save_page(page: Page, file: Path) -> None:
+def save_page(page: HtmlPage, file: Path) -> None:
     """Write a page. Raises OSError where the file cannot be written."""
     from harness.report.html.render import html
 

@@ -6,10 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from harness.compare.across import Across, Line
-from harness.compare.columns import Axis
+from harness.judge.group import Axis
+from harness.judge.runs import ComparedCells, RunComparison
 from harness.model import Differs, metric, parameters
-from harness.report import paper
+from harness.report import document
 from harness.report.comparing.content import (
     COLUMNS,
     WORDS,
@@ -22,6 +22,8 @@ from harness.report.comparing.content import (
     sequential,
     word,
 )
+from harness.report.document import Document
+from harness.report.format import sanitize
 from harness.report.html.forest import Effect, drawable, forest, on_two_scales
 from harness.report.html.parts import (
     BAD,
@@ -29,25 +31,23 @@ from harness.report.html.parts import (
     GOOD,
     OPEN,
     SAME,
-    Cell,
     Choice,
-    Column,
-    Entry,
     Facts,
     Figure,
+    FilteredTable,
     Grid,
-    Page,
-    Part,
-    Table,
-    Told,
+    HtmlCell,
+    HtmlColumn,
+    HtmlPage,
+    OpenableRow,
+    PageHead,
+    Section,
     common_tone,
     found_facts,
     without_empty,
 )
-from harness.report.paper import Paper
-from harness.report.words import inert
 
-Rows = Sequence[tuple[Line, paper.Line]]
+Rows = Sequence[tuple[ComparedCells, document.Row]]
 """What was compared beside its words."""
 
 MOST_HEADLINES = 20
@@ -64,15 +64,15 @@ _UNTOLD = {"no difference shown": DIM, "too few invocations": OPEN, "same": SAME
 _LABELS = {column.name: column.title for column in COLUMNS} | {"against": "against", "claims": "verdict on the claim"}
 
 
-def compared_page(found: Across, told: Paper) -> Page:
+def compared_page(found: RunComparison, told: Document) -> HtmlPage:
     """What there is to show of a comparison, in the words of its paper."""
     rows = [
         pair
         for lines, table in zip(by_claim(found).values(), told.tables, strict=False)
         for pair in zip(lines, table.lines, strict=True)
     ]
-    return Page(
-        inert(told.title, 200),
+    return HtmlPage(
+        sanitize(told.title, 200),
         tuple(held(found)),
         tuple(_parts(found, told, rows)),
         tuple(told.footnotes),
@@ -80,25 +80,25 @@ def compared_page(found: Across, told: Paper) -> Page:
     )
 
 
-def _parts(found: Across, told: Paper, rows: Rows) -> Iterator[Part]:
+def _parts(found: RunComparison, told: Document, rows: Rows) -> Iterator[Section]:
     effects = {id(line): _effect(line, row) for line, row in rows}
     general = sequential()
     warnings = tuple(warning for warning in told.warnings if warning != general)
     said = [general] if len(warnings) < len(told.warnings) else []
     known = found.axis is not Axis.VARIANT and all(column.runs[-1].environment for column in found.columns)
     said += [_ALIKE] if known and not differences(found) else []
-    yield Part(
+    yield Section(
         "glance", "At a glance", "told.html",
-        Told(_counts(rows), warnings, tuple(said), _differing(found)),
+        PageHead(_counts(rows), warnings, tuple(said), _differing(found)),
         _headlines([effects[id(line)] for line, _ in rows if better(line.difference) is not None]),
     )  # fmt: skip
     if rows:
-        yield Part("rows", "Every row", "table.html", _table(found, told, rows))
+        yield Section("rows", "Every row", "table.html", _table(found, told, rows))
         claims = ([effects[id(line)] for line in lines] for lines in by_claim(found).values())
         if figures := on_two_scales(claims, "Claims that changed little", "Claims that changed much"):
-            yield Part("changes", "Changes", "effects.html", _AXIS, tuple(figures))
-    if found.apart:
-        yield Part("apart", f"Cannot be compared ({len(found.apart)})", "apart.html", (_APART, _apart(told)))
+            yield Section("changes", "Changes", "effects.html", _AXIS, tuple(figures))
+    if found.incomparable:
+        yield Section("apart", f"Cannot be compared ({len(found.incomparable)})", "apart.html", (_APART, _apart(told)))
 
 
 _AXIS = (
@@ -119,14 +119,14 @@ def _tone_of(name: str, rows: Rows) -> str:
     return common_tone(_tone(line) for line, _ in rows if word(line.difference) == name)
 
 
-def _tone(line: Line) -> str:
+def _tone(line: ComparedCells) -> str:
     improved = better(line.difference)
     return _UNTOLD.get(word(line.difference), {True: GOOD, False: BAD, None: ""}[improved])
 
 
-def _differing(found: Across) -> Grid | None:
+def _differing(found: RunComparison) -> Grid | None:
     rows = tuple((each.name, *each.values) for each in differences(found))
-    labels = tuple(inert(column.label, 60) for column in found.columns)
+    labels = tuple(sanitize(column.label, 60) for column in found.columns)
     return Grid("In which the runs differ", ("", *labels), rows) if rows else None
 
 
@@ -136,7 +136,7 @@ def _headlines(effects: Sequence[Effect]) -> tuple[Figure, ...]:
     return (drawn,) if drawn else ()
 
 
-def _effect(line: Line, row: paper.Line) -> Effect:
+def _effect(line: ComparedCells, row: document.Row) -> Effect:
     difference = line.difference
     label = " ".join(filter(None, (line.claim, *_names(row), row.cells["metric"])))
     return Effect(
@@ -145,36 +145,41 @@ def _effect(line: Line, row: paper.Line) -> Effect:
     )  # fmt: skip
 
 
-def _names(row: paper.Line) -> tuple[str, ...]:
+def _names(row: document.Row) -> tuple[str, ...]:
     return row.cells["case"], row.cells["variant"], row.cells["against"]
 
 
-def _table(found: Across, told: Paper, rows: Rows) -> Table:
+def _table(found: RunComparison, told: Document, rows: Rows) -> FilteredTable:
     columns = (
-        Column("claim"), *(Column(_LABELS[column.name], column.name in _NUMERIC) for column in _SHOWN)
+        HtmlColumn("claim"), *(HtmlColumn(_LABELS[column.name], column.name in _NUMERIC) for column in _SHOWN)
     )  # fmt: skip
     cells = [_cells(line, row) for line, row in rows]
     kept, shown = without_empty(columns, cells)
     words = Counter(word(line.difference) for line, _ in rows)
-    claims = Counter(inert(line.claim) for line, _ in rows)
-    return Table(
+    claims = Counter(sanitize(line.claim) for line, _ in rows)
+    return FilteredTable(
         "Every row of this comparison",
         shown,
         tuple(
-            Entry(
-                tuple(own[index] for index in kept), word(line.difference), inert(line.claim),
-                _facts(found, told, line, row), (),
-                " ".join((inert(line.claim), inert(line.case), *row.cells.values(), line.difference.reason)).lower(),
+            OpenableRow(
+                tuple(own[index] for index in kept),
+                word(line.difference),
+                sanitize(line.claim),
+                _facts(found, told, line, row),
+                (),
+                " ".join(
+                    (sanitize(line.claim), sanitize(line.case), *row.cells.values(), line.difference.reason)
+                ).lower(),
             )
             for own, (line, row) in zip(cells, rows, strict=True)
         ),
         tuple(Choice(name, words[name], _tone_of(name, rows)) for name in WORDS if words[name]),
         tuple(Choice(claim, count) for claim, count in claims.items()),
         "claim",
-    )  # fmt: skip
+    )
 
 
-def _cells(line: Line, row: paper.Line) -> tuple[Cell, ...]:
+def _cells(line: ComparedCells, row: document.Row) -> tuple[HtmlCell, ...]:
     difference, own = line.difference, memory(line)
     change = math.log(difference.ratio) if drawable(difference.ratio) else None
     keys = {
@@ -183,23 +188,23 @@ def _cells(line: Line, row: paper.Line) -> tuple[Cell, ...]:
     }  # fmt: skip
     tones = {"verdict": _tone(line), "change": _tone(line) if better(difference) is not None else ""}
     cells = (
-        Cell(
+        HtmlCell(
             row.cells[column.name], keys.get(column.name) if row.cells[column.name] else None,
             tones.get(column.name, ""), sign=column.name == "verdict",
             notes=row.notes if column.name == "verdict" else (),
         )
         for column in _SHOWN
     )  # fmt: skip
-    return (Cell(inert(line.claim)), *cells)
+    return (HtmlCell(sanitize(line.claim)), *cells)
 
 
-def _facts(found: Across, told: Paper, line: Line, row: paper.Line) -> tuple[Facts, ...]:
+def _facts(found: RunComparison, told: Document, line: ComparedCells, row: document.Row) -> tuple[Facts, ...]:
     difference = line.difference
     pairs = [
         ("claim", sentence(found, line.claim)),
-        ("case", inert(parameters(line.case))),
-        ("metric", inert(metric(difference.metric).meaning)),
-        ("verdict", ": ".join(filter(None, (word(difference), inert(difference.reason))))),
+        ("case", sanitize(parameters(line.case))),
+        ("metric", sanitize(metric(difference.metric).meaning)),
+        ("verdict", ": ".join(filter(None, (word(difference), sanitize(difference.reason))))),
         *((_LABELS[name], row.cells[name]) for name in ("change", "interval", "levels", "effect", "claims", "memory")),
         ("invocations", row.cells["units"]),
         ("measured", "side by side, block by block" if difference.paired else "one after the other"),
@@ -209,7 +214,7 @@ def _facts(found: Across, told: Paper, line: Line, row: paper.Line) -> tuple[Fac
     return found_facts(pairs, row.notes, told.footnotes)
 
 
-def _apart(told: Paper) -> Grid:
+def _apart(told: Document) -> Grid:
     table = told.tables[-1]
     shown = [column for column in table.columns if any(row.cells.get(column.name) for row in table.lines)]
     head = tuple(column.title or "against" for column in shown)

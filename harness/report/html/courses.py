@@ -9,11 +9,23 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from harness.model import Course, metric, parameters
-from harness.report.html.drawing import Model, canvas, draw, draw_from, hover, item, source, span, stacked, ticks, words
+from harness.model import Trend, metric, parameters
+from harness.report.format import digits, sanitize, scale_of
+from harness.report.html.drawing import (
+    BokehModel,
+    canvas,
+    draw,
+    draw_from,
+    hover,
+    item,
+    source,
+    span,
+    stacked,
+    ticks,
+    words,
+)
 from harness.report.html.parts import BAD, GOOD, Figure, Grid
-from harness.report.trending.content import Held, better, interval_of, level_of, when
-from harness.report.words import digits, inert, scale_of
+from harness.report.trending.content import TrendRun, better, interval_of, level_of, when
 
 MOST_BYTES = 6_000_000
 """Of all figures together before they are packed: some 280 cases of three variants and 200 runs."""
@@ -29,9 +41,9 @@ _LABELLED = (1 / 6, 1 / 2, 5 / 6)
 """Where along the axis runs are named: far enough from its ends for a date."""
 
 
-def course_figures(courses: Sequence[Course], runs: Sequence[Held], *, effects: bool) -> list[Figure]:
+def course_figures(courses: Sequence[Trend], runs: Sequence[TrendRun], *, effects: bool) -> list[Figure]:
     """The figures of cases with a change first, then the others, as many as a page has room for."""
-    grouped: dict[tuple[str, str], list[Course]] = defaultdict(list)
+    grouped: dict[tuple[str, str], list[Trend]] = defaultdict(list)
     for course in courses:
         grouped[course.case, course.metric].append(course)
     figures: list[Figure] = []
@@ -45,15 +57,15 @@ def course_figures(courses: Sequence[Course], runs: Sequence[Held], *, effects: 
     return figures
 
 
-def changed(courses: Iterable[Course]) -> bool:
+def changed(courses: Iterable[Trend]) -> bool:
     """Whether any of these courses has a change."""
     return any(len(course.stretches) > 1 for course in courses)
 
 
-def _figure(name: str, courses: Sequence[Course], runs: Sequence[Held], *, effects: bool) -> Figure:
+def _figure(name: str, courses: Sequence[Trend], runs: Sequence[TrendRun], *, effects: bool) -> Figure:
     first = courses[0]
     measure = "" if first.metric == "seconds" else metric(first.metric).meaning
-    title = inert(", ".join(filter(None, (" ".join((first.claim, parameters(first.case))).strip(), measure))), 100)
+    title = sanitize(", ".join(filter(None, (" ".join((first.claim, parameters(first.case))).strip(), measure))), 100)
     scales = [_scale(course, effects=effects) for course in courses]
     places = {"x": np.arange(1, len(runs) + 1, dtype=np.int32), "run": [when(run) for run in runs]}
     levels = {
@@ -69,7 +81,7 @@ def _figure(name: str, courses: Sequence[Course], runs: Sequence[Held], *, effec
     grid = Grid(
         "Levels", ("variant", "runs", "level", "95 %"),
         tuple(
-            (inert(course.variant, 80), _stretch(runs[each.start], runs[each.stop - 1]),
+            (sanitize(course.variant, 80), _stretch(runs[each.start], runs[each.stop - 1]),
              level_of(course, each.level, effects=effects), interval_of(course, each, effects=effects))
             for course in courses for each in course.stretches
         ),
@@ -78,31 +90,31 @@ def _figure(name: str, courses: Sequence[Course], runs: Sequence[Held], *, effec
     return Figure(name, title, f"{title} over {len(runs)} runs. {told}.", item(stacked(panels)), "", grid)
 
 
-def _scale(course: Course, *, effects: bool) -> tuple[float, str]:
+def _scale(course: Trend, *, effects: bool) -> tuple[float, str]:
     return (1.0, "x") if effects else scale_of(course.stretches[-1].level, metric(course.metric).unit)
 
 
-def _stretch(first: Held, last: Held) -> str:
+def _stretch(first: TrendRun, last: TrendRun) -> str:
     ends = dict.fromkeys((when(first), when(last)))
     return " to ".join(ends)
 
 
-def _told(course: Course, *, effects: bool) -> str:
+def _told(course: Trend, *, effects: bool) -> str:
     levels = ", then ".join(level_of(course, each.level, effects=effects) for each in course.stretches)
-    return f"{inert(course.variant, 80)}: {levels}"
+    return f"{sanitize(course.variant, 80)}: {levels}"
 
 
 def _panel(
-    across: Model,
-    data: Model,
+    across: BokehModel,
+    data: BokehModel,
     index: int,
-    course: Course,
+    course: Trend,
     scale: tuple[float, str],
     last: bool,
-    runs: Sequence[Held],
+    runs: Sequence[TrendRun],
     *,
     effects: bool,
-) -> Model:
+) -> BokehModel:
     factor, unit = scale
     low, high = _bounds(course, factor)
     room = 0.35 * (high - low)
@@ -120,7 +132,7 @@ def _panel(
     draw_from(plot, "Line", data, where, {"line_color": "accent"}, line_width=1, line_alpha=0.5)
     dots = draw_from(plot, "Scatter", data, where, {"line_color": "accent", "fill_color": "accent"}, size=4)
     hover(plot, [dots], {"run": "", f"y{index}{{0.000}} {unit}".rstrip(): "against baseline" if effects else "level"})
-    title = {"x": [0.5], "y": [high + room], "text": [inert(course.variant, 60)]}
+    title = {"x": [0.5], "y": [high + room], "text": [sanitize(course.variant, 60)]}
     words(plot, title, "soft", text_baseline="top", x_offset=6, y_offset=2)
     return plot
 
@@ -128,7 +140,7 @@ def _panel(
 _TONES = {True: GOOD, False: BAD, None: "ink"}
 
 
-def _bounds(course: Course, factor: float) -> tuple[float, float]:
+def _bounds(course: Trend, factor: float) -> tuple[float, float]:
     bounds = [value for each in course.stretches for value in (each.low, each.high) if value is not None]
     values = [value / factor for value in (*course.levels, *bounds) if value is not None and math.isfinite(value)]
     low, high = min(values), max(values)
@@ -146,6 +158,6 @@ def _heights(low: float, high: float) -> list[tuple[float, str]]:
     return list(zip(places, told, strict=True))
 
 
-def _days(runs: Sequence[Held]) -> Mapping[float, str]:
+def _days(runs: Sequence[TrendRun]) -> Mapping[float, str]:
     places = dict.fromkeys(min(len(runs) - 1, int(share * len(runs))) for share in _LABELLED)
-    return {float(place + 1): inert(when(runs[place]), 12) for place in places}
+    return {float(place + 1): sanitize(when(runs[place]), 12) for place in places}

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from harness.model import BASELINE, Claim, Measurement, Tuned, benchmark_of, parameters
 from harness.plural import counted
+from harness.report.format import quantity, sanitize
 from harness.report.html.drawing import (
     DASHES,
     LINES,
     MARKS,
-    Model,
+    BokehModel,
     canvas,
     draw,
     hover,
@@ -25,8 +26,7 @@ from harness.report.html.drawing import (
     ticks,
 )
 from harness.report.html.parts import Figure, Grid
-from harness.report.readings import level_interval, typical
-from harness.report.words import inert, quantity
+from harness.report.summary import level_interval, typical
 
 _WORKERS = re.compile(r"(?:^|.*_)workers?_?(\d{1,4})$")
 _MEMORY = ("pss_bytes", "tree_bytes")
@@ -62,7 +62,7 @@ def run_curves(claims: Iterable[Claim], by_case: dict[str, list[Measurement]]) -
             points = _points(measurements)
             if len(points) < 2:
                 continue
-            title = inert(" ".join(filter(None, (claim.name, parameters(case)))), 80)
+            title = sanitize(" ".join(filter(None, (claim.name, parameters(case)))), 80)
             unit = "samples/s" if _items(measurements) else "iterations/s"
             level = _point(measurements, BASELINE, 0)
             figures.append(_figure(f"curve-{len(figures)}", title, unit, [Curve("workers", points)], level))
@@ -81,7 +81,7 @@ def tuned_curves(tuned: Tuned) -> list[Figure]:
         known = best[setting.kind].get(setting.workers)
         if known is None or known.rate < rate:
             best[setting.kind][setting.workers] = point
-    curves = [Curve(inert(kind, 40), tuple(points[n] for n in sorted(points))) for kind, points in best.items()]
+    curves = [Curve(sanitize(kind, 40), tuple(points[n] for n in sorted(points))) for kind, points in best.items()]
     if not any(len(curve.points) > 1 for curve in curves):
         return []
     figure = _figure("curve-tuned", "Settings that ran", "samples/s", curves[: len(LINES)], None)
@@ -102,7 +102,7 @@ def _point(measurements: Sequence[Measurement], name: str, workers: int) -> Poin
     bounds = level_interval(measurements, name, "seconds")
     held = next((held for kind in _MEMORY if (held := typical(measurements, name, kind)) is not None), None)
     low, high = (items / bounds[1], items / bounds[0]) if bounds else (None, None)
-    return Point(workers, items / seconds, low, high, held, inert(name))
+    return Point(workers, items / seconds, low, high, held, sanitize(name))
 
 
 def _items(measurements: Sequence[Measurement]) -> float:
@@ -137,7 +137,7 @@ def _figure(name: str, title: str, unit: str, curves: Sequence[Curve], level: Po
     )  # fmt: skip
 
 
-def _panel(across: Model, counts: Sequence[int], low: float, high: float, unit: str) -> Model:
+def _panel(across: BokehModel, counts: Sequence[int], low: float, high: float, unit: str) -> BokehModel:
     plot = canvas(230 if unit != "B" else 150, across, span(low, high))
     ticks(plot, "below", {count: counted(count, "worker") if len(counts) <= 5 else str(count) for count in counts})
     steps = _round_steps(high, 2.0 if unit == "B" else 10.0)
@@ -145,7 +145,7 @@ def _panel(across: Model, counts: Sequence[int], low: float, high: float, unit: 
     return plot
 
 
-def _level(plot: Model, level: Point, counts: Sequence[int]) -> None:
+def _level(plot: BokehModel, level: Point, counts: Sequence[int]) -> None:
     ends = [counts[0] - 0.4, counts[-1] + 0.4]
     if level.low is not None and level.high is not None:
         band = {"x": ends, "y1": [level.low] * 2, "y2": [level.high] * 2}
@@ -153,7 +153,7 @@ def _level(plot: Model, level: Point, counts: Sequence[int]) -> None:
     draw(plot, "Line", {"x": ends, "y": [level.rate] * 2}, {"line_color": "soft"}, line_dash="dashed", line_width=1.5)
 
 
-def _rates(plot: Model, curves: Sequence[Curve], unit: str) -> None:
+def _rates(plot: BokehModel, curves: Sequence[Curve], unit: str) -> None:
     named = []
     for index, curve in enumerate(curves):
         banded = [point for point in curve.points if point.low is not None and point.high is not None]
@@ -168,7 +168,7 @@ def _rates(plot: Model, curves: Sequence[Curve], unit: str) -> None:
         legend(plot, named)
 
 
-def _memories(plot: Model, curves: Sequence[Curve]) -> None:
+def _memories(plot: BokehModel, curves: Sequence[Curve]) -> None:
     for index, curve in enumerate(curves):
         points = [point for point in curve.points if point.memory is not None]
         if points:
@@ -176,7 +176,7 @@ def _memories(plot: Model, curves: Sequence[Curve]) -> None:
             hover(plot, drawn[1:], {"label": "", "memory": "memory"})
 
 
-def _line(plot: Model, points: Sequence[Point], heights: Sequence[float], index: int) -> list[Model]:
+def _line(plot: BokehModel, points: Sequence[Point], heights: Sequence[float], index: int) -> list[BokehModel]:
     colour, at = LINES[index], {"x": [point.workers for point in points], "y": heights}
     about = {
         "label": [point.name for point in points],

@@ -43,7 +43,7 @@ _NUMBERS = count(1)
 
 
 @dataclass(eq=False, slots=True)
-class Model:
+class BokehModel:
     """A model of BokehJS: its kind, and the properties that differ from its defaults."""
 
     kind: str
@@ -51,9 +51,9 @@ class Model:
     id: str = field(default_factory=lambda: f"m{next(_NUMBERS)}")
 
 
-def model(kind: str, **properties: Any) -> Model:
+def model(kind: str, **properties: Any) -> BokehModel:
     """A model of that kind (https://docs.bokeh.org/en/latest/docs/reference/models.html) with these properties."""
-    return Model(kind, properties)
+    return BokehModel(kind, properties)
 
 
 def library() -> str:
@@ -66,12 +66,12 @@ def library() -> str:
     return f"{script}\nBokeh.set_log_level('warn');"
 
 
-def item(root: Model) -> dict[str, Any]:
+def item(root: BokehModel) -> dict[str, Any]:
     """A figure as JSON that the page's script can draw."""
     return {"root_id": root.id, "doc": {"title": "", "roots": [_document(root, set())]}}
 
 
-def painted(model: Model, **colours: str) -> Model:
+def painted(model: BokehModel, **colours: str) -> BokehModel:
     """Give a model's properties colours by name; the page sets them anew whenever its theme changes."""
     model.properties |= {name: INK[colour] for name, colour in colours.items()}
     tags = [f"{name}={colour}" for name, colour in colours.items()]
@@ -79,7 +79,9 @@ def painted(model: Model, **colours: str) -> Model:
     return model
 
 
-def canvas(height: int, across: Model, up: Model, *, log: bool = False, left: bool = True, below: bool = True) -> Model:
+def canvas(
+    height: int, across: BokehModel, up: BokehModel, *, log: bool = False, left: bool = True, below: bool = True
+) -> BokehModel:
     """An empty figure as wide as the page lets it be, in the page's colours, without tools or a frame."""
     plot = model(
         "Plot",
@@ -104,27 +106,27 @@ def canvas(height: int, across: Model, up: Model, *, log: bool = False, left: bo
 
 
 def draw(
-    plot: Model,
+    plot: BokehModel,
     kind: str,
     columns: Mapping[str, Any],
     colours: Mapping[str, str],
     about: Mapping[str, Any] | None = None,
     **fixed: Any,
-) -> Model:
+) -> BokehModel:
     """Draw glyphs of a kind from columns of their properties; columns ``about`` them are for what hovers over them."""
     data = source({**columns, **(about or {})})
     return draw_from(plot, kind, data, {name: name for name in columns}, colours, **fixed)
 
 
-def source(columns: Mapping[str, Any]) -> Model:
+def source(columns: Mapping[str, Any]) -> BokehModel:
     """Columns that glyphs are drawn from, those of several panels too. Arrays of 4 bytes a number take least room."""
     data = {name: values if isinstance(values, np.ndarray) else list(values) for name, values in columns.items()}
     return model("ColumnDataSource", data=data)
 
 
 def draw_from(
-    plot: Model, kind: str, data: Model, columns: Mapping[str, str], colours: Mapping[str, str], **fixed: Any
-) -> Model:
+    plot: BokehModel, kind: str, data: BokehModel, columns: Mapping[str, str], colours: Mapping[str, str], **fixed: Any
+) -> BokehModel:
     """Draw glyphs of a kind; ``columns`` says in which column of the data each of their properties is."""
     glyph = model(kind, **{name: {"type": "field", "field": column} for name, column in columns.items()}, **fixed)
     drawn = model("GlyphRenderer", data_source=data, glyph=painted(glyph, **colours))
@@ -132,13 +134,13 @@ def draw_from(
     return drawn
 
 
-def words(plot: Model, columns: Mapping[str, Any], colour: str, **fixed: Any) -> Model:
+def words(plot: BokehModel, columns: Mapping[str, Any], colour: str, **fixed: Any) -> BokehModel:
     """Draw text in the page's font."""
     font = {"type": "value", "value": FONT}
     return draw(plot, "Text", columns, {"text_color": colour}, text_font=font, text_font_size=SMALL, **fixed)
 
 
-def ticks(plot: Model, place: Literal["below", "left"], labels: Mapping[float, str]) -> None:
+def ticks(plot: BokehModel, place: Literal["below", "left"], labels: Mapping[float, str]) -> None:
     """Ticks of the axis at this place where they are named, in these words."""
     for axis in plot.properties[place]:
         axis.properties["ticker"] = model("FixedTicker", ticks=list(labels))
@@ -146,7 +148,10 @@ def ticks(plot: Model, place: Literal["below", "left"], labels: Mapping[float, s
 
 
 def hover(
-    plot: Model, renderers: Sequence[Model], labels: Mapping[str, str], mode: Literal["mouse", "vline"] = "mouse"
+    plot: BokehModel,
+    renderers: Sequence[BokehModel],
+    labels: Mapping[str, str],
+    mode: Literal["mouse", "vline"] = "mouse",
 ) -> None:
     """Show what is under the pointer: labels by the column they are read from. Values are shown as text, never HTML."""
     tips = "".join(f'<div><span class="label">{label}</span> @{name}</div>' for name, label in labels.items())
@@ -162,7 +167,7 @@ def hover(
     plot.properties["toolbar"].properties["tools"].append(tool)
 
 
-def zoomed(plot: Model) -> None:
+def zoomed(plot: BokehModel) -> None:
     """Let a stretch be dragged out of a figure."""
     zoom = model("BoxZoomTool", dimensions="width", visible=False)
     toolbar = plot.properties["toolbar"].properties
@@ -170,7 +175,7 @@ def zoomed(plot: Model) -> None:
     toolbar["active_drag"] = zoom
 
 
-def legend(plot: Model, labels: Sequence[tuple[str, Sequence[Model]]]) -> None:
+def legend(plot: BokehModel, labels: Sequence[tuple[str, Sequence[BokehModel]]]) -> None:
     """Say in the lower right corner what each label's glyphs are."""
     items = [
         model("LegendItem", label={"type": "value", "value": label}, renderers=list(drawn)) for label, drawn in labels
@@ -180,12 +185,12 @@ def legend(plot: Model, labels: Sequence[tuple[str, Sequence[Model]]]) -> None:
     plot.properties["center"].append(made)
 
 
-def stacked(panels: Sequence[Model]) -> Model:
+def stacked(panels: Sequence[BokehModel]) -> BokehModel:
     """Figures below each other."""
     return model("Column", children=list(panels), sizing_mode="stretch_width")
 
 
-def span(low: float, high: float) -> Model:
+def span(low: float, high: float) -> BokehModel:
     """A fixed range."""
     return model("Range1d", start=low, end=high)
 
@@ -194,9 +199,9 @@ def _document(value: Any, known: set[str]) -> Any:
     """A value as BokehJS reads it: each model once, by its number wherever it comes up again."""
     made = value
     match value:
-        case Model() if value.id in known:
+        case BokehModel() if value.id in known:
             made = {"id": value.id}
-        case Model():
+        case BokehModel():
             known.add(value.id)
             attributes = {name: _document(inner, known) for name, inner in value.properties.items()}
             made = {"type": "object", "name": value.kind, "id": value.id, "attributes": attributes}

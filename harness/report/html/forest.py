@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.report.html.drawing import Model, canvas, draw, hover, item, span, ticks, words
+from harness.report.format import sanitize
+from harness.report.html.drawing import BokehModel, canvas, draw, hover, item, span, ticks, words
 from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE, Figure
-from harness.report.words import inert
 
 ROW = 42
 """Pixels a row takes: its words, and its interval below them."""
@@ -83,7 +83,7 @@ def _close(effect: Effect) -> bool:
     return all(1 / 1.6 < value < 1.6 for value in (effect.ratio, effect.low, effect.high) if value is not None)
 
 
-def _plot(effects: Sequence[Effect]) -> Model:
+def _plot(effects: Sequence[Effect]) -> BokehModel:
     low, high = _bounds(effects)
     count = len(effects)
     plot = canvas(count * ROW + 34, span(low, high), span(count - 0.5, -0.62), log=True, left=False)
@@ -97,19 +97,19 @@ def _plot(effects: Sequence[Effect]) -> Model:
         own = [(y, effect) for y, effect in zip(at, effects, strict=True) if effect.tone == tone]
         _marks(plot, tone, own, (low, high))
     above = [y - 0.32 for y in at]
-    labels = [inert(effect.label, LONGEST_LABEL) for effect in effects]
+    labels = [sanitize(effect.label, LONGEST_LABEL) for effect in effects]
     words(plot, {"x": [low] * count, "y": above, "text": labels}, "ink", text_baseline="bottom", x_offset=4)
     told = {"x": [high] * count, "y": above, "text": [effect.effect for effect in effects]}
     words(plot, told, "soft", text_baseline="bottom", text_align="right", x_offset=-4)
     return plot
 
 
-def _marks(plot: Model, tone: str, own: Sequence[tuple[float, Effect]], bounds: tuple[float, float]) -> None:
+def _marks(plot: BokehModel, tone: str, own: Sequence[tuple[float, Effect]], bounds: tuple[float, float]) -> None:
     low, high = bounds
     effects = [effect for _, effect in own]
     at = [y for y, _ in own]
     about = {
-        "label": [inert(effect.label) for effect in effects],
+        "label": [sanitize(effect.label) for effect in effects],
         "outcome": [effect.outcome for effect in effects],
         "effect": [effect.effect for effect in effects],
         "interval": [effect.interval or "none yet" for effect in effects],
@@ -161,6 +161,6 @@ def _tick_labels(low: float, high: float) -> dict[float, str]:
 
 
 def _told(title: str, effects: Sequence[Effect]) -> str:
-    said = "; ".join(f"{inert(e.label, 80)}: {e.outcome}, {e.effect}" for e in effects[:12])
+    said = "; ".join(f"{sanitize(e.label, 80)}: {e.outcome}, {e.effect}" for e in effects[:12])
     number = "1 effect with its interval" if len(effects) == 1 else f"{len(effects)} effects with their intervals"
     return f"{title}: {number}. {said}{'; and more' if len(effects) > 12 else ''}."

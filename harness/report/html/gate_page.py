@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from harness.model import Gated, GateResult, GateVerdict, parameters
+from harness.model import GateOutcome, GateResult, GateVerdict, parameters
+from harness.report.format import sanitize
 from harness.report.gate.content import GateRow, decided_by, differences, headline, rows, sides
 from harness.report.header import machine_lines
 from harness.report.html.forest import Effect, in_pieces
@@ -16,71 +17,78 @@ from harness.report.html.parts import (
     OPEN,
     SAME,
     TROUBLE,
-    Cell,
     Choice,
-    Column,
-    Entry,
     Facts,
+    FilteredTable,
     Grid,
-    Page,
-    Part,
-    Table,
+    HtmlCell,
+    HtmlColumn,
+    HtmlPage,
+    OpenableRow,
+    Section,
     without_empty,
 )
-from harness.report.words import inert
 
 TONES = {
-    Gated.REGRESSED: BAD,
-    Gated.IMPROVED: GOOD,
-    Gated.UNCHANGED: GOOD,
-    Gated.INCONCLUSIVE: OPEN,
-    Gated.MISSING: TROUBLE,
-    Gated.NEW: SAME,
-    Gated.WRONG: TROUBLE,
-    Gated.FAILED: TROUBLE,
-    Gated.TIMED_OUT: TROUBLE,
-    Gated.SKIPPED: DIM,
-    Gated.ACCEPTED: SAME,
+    GateOutcome.REGRESSED: BAD,
+    GateOutcome.IMPROVED: GOOD,
+    GateOutcome.UNCHANGED: GOOD,
+    GateOutcome.INCONCLUSIVE: OPEN,
+    GateOutcome.MISSING: TROUBLE,
+    GateOutcome.NEW: SAME,
+    GateOutcome.WRONG: TROUBLE,
+    GateOutcome.FAILED: TROUBLE,
+    GateOutcome.TIMED_OUT: TROUBLE,
+    GateOutcome.SKIPPED: DIM,
+    GateOutcome.ACCEPTED: SAME,
 }
 """The tone each decision is shown in; its word stands beside it."""
 
 _COLUMNS = (
-    Column("claim"), Column("case"), Column("variant"), Column("metric"), Column("decision"), Column("change", True),
-    Column("95 % interval", True), Column("base -> head", True), Column("units", True), Column("noise", True),
-    Column("resolves", True),
-)  # fmt: skip
-_ORDER = {outcome: index for index, outcome in enumerate(Gated)}
+    HtmlColumn("claim"),
+    HtmlColumn("case"),
+    HtmlColumn("variant"),
+    HtmlColumn("metric"),
+    HtmlColumn("decision"),
+    HtmlColumn("change", True),
+    HtmlColumn("95 % interval", True),
+    HtmlColumn("base -> head", True),
+    HtmlColumn("units", True),
+    HtmlColumn("noise", True),
+    HtmlColumn("resolves", True),
+)
+_ORDER = {outcome: index for index, outcome in enumerate(GateOutcome)}
 
 
-def gate_page(result: GateResult, name: str = "") -> Page:
+def gate_page(result: GateResult, name: str = "") -> HtmlPage:
     """What there is to show of a gate's result."""
     facts = [
         *((side.arm, side.label) for side in sides(result)),
         ("decided by", ", ".join(decided_by(result))),
-        ("started", inert(result.started)),
+        ("started", sanitize(result.started)),
         *machine_lines(result.head.environment),
     ]
-    return Page(
+    return HtmlPage(
         f"{'Selftest' if result.selftest else 'Gate'}: {headline(result)}",
         tuple((label, words) for label, words in facts if words),
         tuple(_parts(result)),
-        tuple(inert(note) for note in (result.unchanged, *result.notes) if note),
+        tuple(sanitize(note) for note in (result.unchanged, *result.notes) if note),
         "",
-        inert(name, 200),
+        sanitize(name, 200),
     )
 
 
-def _parts(result: GateResult) -> Iterator[Part]:
+def _parts(result: GateResult) -> Iterator[Section]:
     told = rows(result.verdicts)
     if told:
-        yield Part("verdicts", "Decisions", "table.html", _table(result.verdicts, told))
+        yield Section("verdicts", "Decisions", "table.html", _table(result.verdicts, told))
         figures = tuple(in_pieces("Head against base", _effects(result, told)))
         if figures:
-            yield Part("effects", "Changes", "effects.html", _AXIS, figures)
+            yield Section("effects", "Changes", "effects.html", _AXIS, figures)
     arms = tuple(Grid(f"{side.arm}: {side.label}", ("", ""), side.lines) for side in sides(result) if side.lines)
     differing = tuple((each.name, each.base, each.head) for each in differences(result))
     found = [Grid("In which the environments differ", ("", "base", "head"), differing)] if differing else []
-    yield Part("arms", "The two sides", "grids.html", (*arms, *found))
+    yield Section("arms", "The two sides", "grids.html", (*arms, *found))
 
 
 _AXIS = (
@@ -89,49 +97,64 @@ _AXIS = (
 )
 
 
-def _table(verdicts: Sequence[GateVerdict], told: Sequence[GateRow]) -> Table:
+def _table(verdicts: Sequence[GateVerdict], told: Sequence[GateRow]) -> FilteredTable:
     cells = [_cells(verdict, row) for verdict, row in zip(verdicts, told, strict=True)]
     kept, columns = without_empty(_COLUMNS, cells)
     kinds, groups = Counter(str(row.outcome) for row in told), Counter(row.claim for row in told)
-    return Table(
+    return FilteredTable(
         "Every decision of this gate",
         columns,
         tuple(
-            Entry(
+            OpenableRow(
                 tuple(own[index] for index in kept),
                 str(row.outcome),
                 row.claim,
-                (Facts("What was decided", tuple((a, b) for a, b in (
-                    ("case", row.case), ("decision", ": ".join(filter(None, (str(row.outcome), row.reason)))),
-                    ("change", row.change), ("95 % interval", row.interval), ("base -> head", row.readings),
-                    ("units of evidence", row.units), ("deviation of a unit", row.noise),
-                    ("smallest slow-down told apart", row.resolves),
-                ) if b)),),
+                (
+                    Facts(
+                        "What was decided",
+                        tuple(
+                            (a, b)
+                            for a, b in (
+                                ("case", row.case),
+                                ("decision", ": ".join(filter(None, (str(row.outcome), row.reason)))),
+                                ("change", row.change),
+                                ("95 % interval", row.interval),
+                                ("base -> head", row.readings),
+                                ("units of evidence", row.units),
+                                ("deviation of a unit", row.noise),
+                                ("smallest slow-down told apart", row.resolves),
+                            )
+                            if b
+                        ),
+                    ),
+                ),
                 (),
                 " ".join((row.claim, row.case, row.variant, row.metric, str(row.outcome), row.reason)).lower(),
             )
             for own, row in zip(cells, told, strict=True)
         ),
-        tuple(Choice(str(outcome), kinds[str(outcome)], TONES[outcome]) for outcome in Gated if kinds[str(outcome)]),
+        tuple(
+            Choice(str(outcome), kinds[str(outcome)], TONES[outcome]) for outcome in GateOutcome if kinds[str(outcome)]
+        ),
         tuple(Choice(claim, count) for claim, count in groups.items()),
         "claim",
-    )  # fmt: skip
+    )
 
 
-def _cells(verdict: GateVerdict, row: GateRow) -> tuple[Cell, ...]:
+def _cells(verdict: GateVerdict, row: GateRow) -> tuple[HtmlCell, ...]:
     better = {True: GOOD, False: BAD, None: ""}[row.better]
     return (
-        Cell(row.claim),
-        Cell(inert(parameters(verdict.case)) or row.case),
-        Cell(row.variant),
-        Cell(row.metric),
-        Cell(str(row.outcome), _ORDER[row.outcome], TONES[row.outcome], sign=True),
-        Cell(row.change, verdict.ratio, better),
-        Cell(row.interval, verdict.low),
-        Cell(row.readings, verdict.head),
-        Cell(row.units, verdict.units),
-        Cell(row.noise, verdict.spread),
-        Cell(row.resolves, verdict.resolvable),
+        HtmlCell(row.claim),
+        HtmlCell(sanitize(parameters(verdict.case)) or row.case),
+        HtmlCell(row.variant),
+        HtmlCell(row.metric),
+        HtmlCell(str(row.outcome), _ORDER[row.outcome], TONES[row.outcome], sign=True),
+        HtmlCell(row.change, verdict.ratio, better),
+        HtmlCell(row.interval, verdict.low),
+        HtmlCell(row.readings, verdict.head),
+        HtmlCell(row.units, verdict.units),
+        HtmlCell(row.noise, verdict.spread),
+        HtmlCell(row.resolves, verdict.resolvable),
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.model import Ceiling
 from harness.report.ceilings import PLACES, WORDS, rate
+from harness.report.format import sanitize
 from harness.report.html.parts import Grid
-from harness.report.words import inert
 
 MOST = 400
 """Lines shown of an environment: ours has some sixty."""
@@ -23,8 +23,8 @@ def environment_grid(environment: Mapping[str, Any], title: str = "Everything th
     for name, value in _leaves(environment):
         if name.startswith("warnings") or value in (None, "", [], {}):
             continue
-        words = "(hidden)" if _SECRET.search(name) else inert(value, 200)
-        rows.append((inert(name, 100), words))
+        words = "(hidden)" if _SECRET.search(name) else sanitize(value, 200)
+        rows.append((sanitize(name, 100), words))
         if len(rows) == MOST:
             rows.append(("...", "more than is shown here"))
             break
@@ -47,8 +47,8 @@ def _leaves(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str
 def ceilings_grid(ceilings: Iterable[Ceiling]) -> Grid:
     """What the machine reaches at best: each ceiling's place, name, rate, and on what it was reached."""
     rows = (
-        (WORDS.get(each.name, inert(each.name, 60)), PLACES.get(each.device, inert(each.device, 20)), rate(each),
-         inert(each.detail, 120))
+        (WORDS.get(each.name, sanitize(each.name, 60)), PLACES.get(each.device, sanitize(each.device, 20)), rate(each),
+         sanitize(each.detail, 120))
         for each in ceilings
     )  # fmt: skip
     return Grid("Ceilings", ("what", "where", "at best", "on"), tuple(rows))

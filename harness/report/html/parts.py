@@ -14,7 +14,7 @@ SIGNS = {GOOD: "\u2713", BAD: "\u2717", SAME: "\u2248", OPEN: "?", TROUBLE: "!",
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class HtmlCell:
     """A cell in words; ``key`` is what it is sorted by where the words would mislead, ``notes`` numbers of footnotes.
 
     ``sign`` puts the tone's sign before the words.
@@ -28,7 +28,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class HtmlColumn:
     """A column's title; ``numeric`` ones are set flush right."""
 
     title: str
@@ -54,13 +54,13 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OpenableRow:
     """A row of the large table: its cells, what it is filtered by, and what is shown when it is opened.
 
-    ``kind`` and ``group`` are names that `Table` lists; ``words`` is searched.
+    ``kind`` and ``group`` are names that `FilteredTable` lists; ``words`` is searched.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[HtmlCell, ...]
     kind: str
     group: str
     facts: tuple[Facts, ...] = ()
@@ -78,19 +78,19 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FilteredTable:
     """The large table: sorted, filtered, searched, its rows opened. Empty columns are left out before."""
 
     caption: str
-    columns: tuple[Column, ...]
-    entries: tuple[Entry, ...]
+    columns: tuple[HtmlColumn, ...]
+    entries: tuple[OpenableRow, ...]
     kinds: tuple[Choice, ...]
     groups: tuple[Choice, ...]
     grouped_by: str
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PageHead:
     """The head of a page: verdicts' words with their counts and tones, warnings, what else is to be known, a table."""
 
     counts: tuple[tuple[str, int, str], ...]
@@ -116,7 +116,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Section:
     """A part of the page under its own heading: which template shows it, its data, its figures."""
 
     name: str
@@ -127,12 +127,12 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HtmlPage:
     """A whole page. ``facts`` are the lines under its title, ``warning`` one that nobody should miss."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
-    parts: tuple[Part, ...]
+    parts: tuple[Section, ...]
     footnotes: tuple[str, ...] = ()
     warning: str = ""
     source: str = ""
@@ -156,7 +156,9 @@ def common_tone(tones: Iterable[str]) -> str:
     return different.pop() if len(different) == 1 else ""
 
 
-def without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]]) -> tuple[list[int], tuple[Column, ...]]:
+def without_empty(
+    columns: tuple[HtmlColumn, ...], rows: list[tuple[HtmlCell, ...]]
+) -> tuple[list[int], tuple[HtmlColumn, ...]]:
     """Which columns have words in any row, and those columns."""
     kept = [index for index in range(len(columns)) if any(row[index].text for row in rows)]
     return kept, tuple(columns[index] for index in kept)

@@ -17,12 +17,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.report.html.parts import SIGNS, Page
+from harness.report.html.parts import SIGNS, HtmlPage
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def html(page: Page) -> str:
+def html(page: HtmlPage) -> str:
     """The whole file as text, to be written as UTF-8 with its line ends left alone: the policy holds digests."""
     scripts = [_script("page.js")]
     if page.figures:

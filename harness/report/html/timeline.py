@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness.compare.throttle import SLOWED
+from harness.judge.throttling import SLOWED
+from harness.report.format import duration, quantity, sanitize
 from harness.report.html.drawing import (
     DASHES,
     LINES,
-    Model,
+    BokehModel,
     canvas,
     draw,
     hover,
@@ -25,7 +26,6 @@ from harness.report.html.drawing import (
     zoomed,
 )
 from harness.report.html.parts import Figure, Grid
-from harness.report.words import duration, inert, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def timelines(frame: pd.DataFrame) -> list[Figure]:
     cases = list(_stretches(frame))
     for index, device in enumerate(dict.fromkeys(str(name) for name in frame["device"])):
         own = frame[frame["device"].astype(str) == device]
-        figure = _figure(f"timeline-{index}", inert(device, 60), own, cases)
+        figure = _figure(f"timeline-{index}", sanitize(device, 60), own, cases)
         if figure is not None:
             figures.append(figure)
     return figures
@@ -149,7 +149,7 @@ def _throttled(times: Floats, masks: Floats) -> list[tuple[float, float]]:
     return found[:MOST_STRETCHES]
 
 
-def _strip(across: Model, cases: Sequence[tuple[float, float, str]]) -> Model:
+def _strip(across: BokehModel, cases: Sequence[tuple[float, float, str]]) -> BokehModel:
     plot = canvas(STRIP, across, span(0, 1), left=False, below=False)
     own = cases[:MOST_STRETCHES]
     for odd in (0, 1):
@@ -158,7 +158,7 @@ def _strip(across: Model, cases: Sequence[tuple[float, float, str]]) -> Model:
             "left": [low for low, _, _ in told],
             "right": [high for _, high, _ in told],
         }
-        about = {"case": [inert(case) for *_, case in told]}
+        about = {"case": [sanitize(case) for *_, case in told]}
         colours = {"fill_color": "accent" if odd else "soft", "line_color": "paper"}
         drawn = draw(plot, "Quad", stretches, colours, about, bottom=0.25, top=0.85, fill_alpha=0.55)
         hover(plot, [drawn], {"case": ""})
@@ -166,14 +166,14 @@ def _strip(across: Model, cases: Sequence[tuple[float, float, str]]) -> Model:
 
 
 def _panel(
-    across: Model,
+    across: BokehModel,
     heading: str,
     unit: str,
     series: dict[str, tuple[Floats, Floats]],
     throttled: Sequence[tuple[float, float]],
     *,
     last: bool,
-) -> Model:
+) -> BokehModel:
     values = np.concatenate([values for _, values in series.values()])
     low, high = (0.0, float(values.max())) if values.min() >= 0 else (float(values.min()), float(values.max()))
     room = 0.4 * (high - low) or 1.0

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from harness.model import parameters
+from harness.report.format import quantity, sanitize
 from harness.report.html.parts import Grid
-from harness.report.words import inert, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,17 +32,17 @@ def trace_grid(frame: pd.DataFrame, folder: Path, page: Path | None) -> Grid | N
         file = _text(held.get("file"))
         rows.append(
             (
-                inert(held.get("claim") or ""),
-                inert(parameters(case)),
-                inert(held.get("variant") or ""),
+                sanitize(held.get("claim") or ""),
+                sanitize(parameters(case)),
+                sanitize(held.get("variant") or ""),
                 "" if wall is None else quantity(wall, "s"),
                 _share(busy / wall if wall and busy is not None else None),
                 _share(_number(held.get("overlap", held.get("overlap_share")))),
                 "" if (launches := _number(held.get("launches"))) is None else f"{launches:.0f}",
                 _share(_number(held.get("tensor_core_share"))),
                 _bound(held, wall),
-                inert(_text(held.get("cause")) or _text(held.get("note"))),
-                inert(Path(file).name) if file else "",
+                sanitize(_text(held.get("cause")) or _text(held.get("note"))),
+                sanitize(Path(file).name) if file else "",
             )
         )
         links.append(link(folder, file, page) if file else "")
@@ -76,7 +76,7 @@ def _bound(held: dict[str, Any], wall: float | None) -> str:
     """What its record says it is bound by, else the largest part of the time in which nothing ran."""
     said = held.get("bound")
     if isinstance(said, str) and said:
-        return inert(said, 80)
+        return sanitize(said, 80)
     idle = {name: value for name in _IDLE if (value := _number(held.get(name)))}
     if not idle or not wall:
         return ""

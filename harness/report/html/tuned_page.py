@@ -9,27 +9,27 @@ from typing import Any
 
 from harness.model import Certainty, Ranked, Tuned
 from harness.plural import counted
+from harness.report.format import duration, sanitize
 from harness.report.header import machine_lines
 from harness.report.html.parts import (
     BAD,
     GOOD,
     OPEN,
     SAME,
-    Cell,
     Choice,
-    Column,
-    Entry,
     Facts,
+    FilteredTable,
     Grid,
-    Page,
-    Part,
-    Table,
+    HtmlCell,
+    HtmlColumn,
+    HtmlPage,
+    OpenableRow,
+    Section,
     without_empty,
 )
 from harness.report.html.run_page import machine_part
 from harness.report.tuning.certainty import HEADINGS, no_room, sureness
 from harness.report.tuning.terminal import advice, best, code, columns, fate, gains, parts
-from harness.report.words import duration, inert
 
 _WIDEST = 1000
 _ANSWERS = {Certainty.DECIDED: GOOD, Certainty.CLOSE: SAME, Certainty.PROVISIONAL: OPEN}
@@ -53,26 +53,26 @@ class Answer:
     parts: Grid | None
 
 
-def tuned_page(tuned: Tuned, environment: Mapping[str, Any], resolution: str, name: str = "") -> Page:
+def tuned_page(tuned: Tuned, environment: Mapping[str, Any], resolution: str, name: str = "") -> HtmlPage:
     """What there is to show of a tuning."""
     facts = [
-        ("images", f"{tuned.images} of {inert(tuned.data)}"),
-        ("step", inert(tuned.step)),
-        ("device", f"{inert(tuned.device)}, {counted(tuned.cores, 'core')}"),
+        ("images", f"{tuned.images} of {sanitize(tuned.data)}"),
+        ("step", sanitize(tuned.step)),
+        ("device", f"{sanitize(tuned.device)}, {counted(tuned.cores, 'core')}"),
         ("race", f"{counted(tuned.heats, 'heat')} in {duration(tuned.seconds)}"),
         *machine_lines(environment),
     ]
-    return Page(
-        f"Tuning {inert(name, 80)}".strip(),
+    return HtmlPage(
+        f"Tuning {sanitize(name, 80)}".strip(),
         tuple(facts),
         tuple(_parts(tuned, environment, resolution)),
-        tuple(inert(note, 2000) for note in (*map(no_room, tuned.left_out), *tuned.notes)),
+        tuple(sanitize(note, 2000) for note in (*map(no_room, tuned.left_out), *tuned.notes)),
         "" if tuned.answer is not None else "No setting finished a lap; why is listed below.",
-        inert(name, 200),
+        sanitize(name, 200),
     )
 
 
-def _parts(tuned: Tuned, environment: Mapping[str, Any], resolution: str) -> Iterator[Part]:
+def _parts(tuned: Tuned, environment: Mapping[str, Any], resolution: str) -> Iterator[Section]:
     from harness.report.html.curves import tuned_curves
 
     answer = tuned.of(tuned.answer)
@@ -85,42 +85,42 @@ def _parts(tuned: Tuned, environment: Mapping[str, Any], resolution: str) -> Ite
         )
         told = Answer(
             best(tuned, answer), _ANSWERS[tuned.certainty],
-            tuple(inert(said, 2000) for said in sureness(tuned, answer)),
+            tuple(sanitize(said, 2000) for said in sureness(tuned, answer)),
             tuple(gains(tuned, answer)), code(tuned, answer), advice(headspace) if headspace else "", where,
         )  # fmt: skip
         heading = HEADINGS[tuned.certainty]
-        yield Part("answer", heading[0].upper() + heading[1:], "answer.html", told)
+        yield Section("answer", heading[0].upper() + heading[1:], "answer.html", told)
     if tuned.ranked:
-        yield Part("settings", "Settings, the fastest first", "table.html", _table(tuned))
+        yield Section("settings", "Settings, the fastest first", "table.html", _table(tuned))
     if figures := tuned_curves(tuned):
-        yield Part("curves", "Loaders by workers", "figures.html", None, tuple(figures))
+        yield Section("curves", "Loaders by workers", "figures.html", None, tuple(figures))
     out = [
-        (word, inert(what), inert(why))
+        (word, sanitize(what), sanitize(why))
         for word, reasons in (("out of the race", tuned.failed), ("not here", tuned.missing))
         for what, why in reasons.items()
     ]
     if out:
-        yield Part("out", "What did not run", "grid.html", Grid("What did not run", ("", "what", "why"), tuple(out)))
+        yield Section("out", "What did not run", "grid.html", Grid("What did not run", ("", "what", "why"), tuple(out)))
     yield machine_part(environment, resolution)
 
 
-def _table(tuned: Tuned) -> Table:
+def _table(tuned: Tuned) -> FilteredTable:
     shown = columns(tuned, _WIDEST)
     titles = [title for title in shown if title]
-    made = (Column("standing"), *(Column(title, title not in ("kind", "pinned")) for title in titles))
+    made = (HtmlColumn("standing"), *(HtmlColumn(title, title not in ("kind", "pinned")) for title in titles))
     cells = [_cells(tuned, ranked, shown, titles) for ranked in tuned.ranked]
     kept, kept_columns = without_empty(made, cells)
     kinds = Counter(fate(ranked, tuned) for ranked in tuned.ranked)
-    groups = Counter(inert(ranked.setting.kind, 80) for ranked in tuned.ranked)
-    return Table(
+    groups = Counter(sanitize(ranked.setting.kind, 80) for ranked in tuned.ranked)
+    return FilteredTable(
         "Every setting that ran",
         kept_columns,
         tuple(
-            Entry(
+            OpenableRow(
                 tuple(own[index] for index in kept), fate(ranked, tuned).removeprefix("<- "),
-                inert(ranked.setting.kind, 80),
-                (Facts("The setting", (("name", inert(ranked.setting.name)),)),), (),
-                inert(ranked.setting.name).lower(),
+                sanitize(ranked.setting.kind, 80),
+                (Facts("The setting", (("name", sanitize(ranked.setting.name)),)),), (),
+                sanitize(ranked.setting.name).lower(),
             )
             for own, ranked in zip(cells, tuned.ranked, strict=True)
         ),
@@ -130,7 +130,7 @@ def _table(tuned: Tuned) -> Table:
     )  # fmt: skip
 
 
-def _cells(tuned: Tuned, ranked: Ranked, shown: Mapping[str, Any], titles: list[str]) -> tuple[Cell, ...]:
+def _cells(tuned: Tuned, ranked: Ranked, shown: Mapping[str, Any], titles: list[str]) -> tuple[HtmlCell, ...]:
     standing = fate(ranked, tuned)
     keys = {
         "workers": ranked.setting.workers, "ahead": ranked.setting.prefetch, "batch": ranked.setting.batch_size,
@@ -139,6 +139,6 @@ def _cells(tuned: Tuned, ranked: Ranked, shown: Mapping[str, Any], titles: list[
         "memory": ranked.readings.get("pss_bytes"), "laps": ranked.laps,
     }  # fmt: skip
     return (
-        Cell(standing.removeprefix("<- "), list(_TONES).index(standing), _TONES[standing], sign=True),
-        *(Cell(inert(shown[title](ranked), 120), keys.get(title)) for title in titles),
+        HtmlCell(standing.removeprefix("<- "), list(_TONES).index(standing), _TONES[standing], sign=True),
+        *(HtmlCell(sanitize(shown[title](ranked), 120), keys.get(title)) for title in titles),
     )

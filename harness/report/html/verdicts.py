@@ -7,24 +7,24 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from harness.model import BASELINE, Measurement, Outcome, metric
-from harness.report.content import Content, Row, Section
-from harness.report.details import ARITHMETIC, LOADERS, detail_rows
+from harness.report.content import ClaimSection, RunContent, VerdictRow
+from harness.report.format import digits, quantity, sanitize
 from harness.report.html.forest import drawable, on_two_scales
-from harness.report.html.glance import TONES, effect_of
 from harness.report.html.parts import (
-    Cell,
     Choice,
-    Column,
-    Entry,
     Facts,
     Figure,
+    FilteredTable,
     Grid,
-    Table,
+    HtmlCell,
+    HtmlColumn,
+    OpenableRow,
     found_facts,
     without_empty,
 )
-from harness.report.readings import measured, memory_growth, typical
-from harness.report.words import digits, inert, quantity
+from harness.report.html.summary import TONES, effect_of
+from harness.report.summary import measured, memory_growth, typical
+from harness.report.tables import ARITHMETIC, LOADERS, detail_rows
 from harness.store import Run
 
 Cases = Mapping[str, Sequence[Measurement]]
@@ -33,29 +33,37 @@ Details = Mapping[tuple[str, str], Sequence[tuple[str, Mapping[str, str]]]]
 MOST_READINGS = 40
 
 _COLUMNS = (
-    Column("claim"), Column("case"), Column("variant"), Column("verdict"), Column("effect", True),
-    Column("95 % interval", True), Column("baseline", True), Column("time", True), Column("memory", True),
-    Column("units", True), Column("to decide", True),
-)  # fmt: skip
+    HtmlColumn("claim"),
+    HtmlColumn("case"),
+    HtmlColumn("variant"),
+    HtmlColumn("verdict"),
+    HtmlColumn("effect", True),
+    HtmlColumn("95 % interval", True),
+    HtmlColumn("baseline", True),
+    HtmlColumn("time", True),
+    HtmlColumn("memory", True),
+    HtmlColumn("units", True),
+    HtmlColumn("to decide", True),
+)
 _ORDER = {outcome: index for index, outcome in enumerate(Outcome)}
 
 
-def verdict_table(run: Run, told: Content) -> Table:
+def verdict_table(run: Run, told: RunContent) -> FilteredTable:
     """Every row of the report, in the order of its claims."""
     by_case = cases_of(run)
     details = _details(run)
-    entries: list[tuple[tuple[Cell, ...], Section, Row]] = []
+    entries: list[tuple[tuple[HtmlCell, ...], ClaimSection, VerdictRow]] = []
     for index, section in enumerate(told.sections):
         for row in section.rows:
             measurements = by_case.get(row.verdict.case, ()) if row.verdict is not None else ()
             entries.append((_cells(index, section, row, measurements), section, row))
     kept, columns = without_empty(_COLUMNS, [cells for cells, _, _ in entries])
     kinds = Counter(str(row.outcome) for _, _, row in entries)
-    return Table(
+    return FilteredTable(
         "Every verdict of this run",
         columns,
         tuple(
-            Entry(
+            OpenableRow(
                 tuple(cells[index] for index in kept),
                 str(row.outcome),
                 section.claim,
@@ -71,7 +79,7 @@ def verdict_table(run: Run, told: Content) -> Table:
     )
 
 
-def forests(told: Content) -> list[Figure]:
+def forests(told: RunContent) -> list[Figure]:
     """The claims' forest plots on two scales."""
     claims = (
         [effect for row in section.rows if (effect := effect_of(section, row, named=True)) is not None]
@@ -88,31 +96,33 @@ def cases_of(run: Run) -> dict[str, list[Measurement]]:
     return by_case
 
 
-def _cells(index: int, section: Section, row: Row, measurements: Sequence[Measurement]) -> tuple[Cell, ...]:
+def _cells(
+    index: int, section: ClaimSection, row: VerdictRow, measurements: Sequence[Measurement]
+) -> tuple[HtmlCell, ...]:
     found = row.verdict.comparison if row.verdict is not None else None
     ratio = math.log(found.ratio) if found is not None and drawable(found.ratio) else None
     base = typical(measurements, BASELINE, "seconds") if row.baseline else None
     better = {True: "good", False: "bad", None: ""}[row.better] if row.outcome in (Outcome.HOLDS, Outcome.FAILS) else ""
     grown = memory_growth(measurements, row.verdict.variant) if row.verdict is not None and row.memory else None
     return (
-        Cell(section.claim, index),
-        Cell(row.case),
-        Cell(row.variant, notes=row.notes),
-        Cell(str(row.outcome), _ORDER[row.outcome], TONES[row.outcome], sign=True),
-        Cell(row.effect, ratio, better),
-        Cell(row.interval, found.low if found is not None and row.interval else None),
-        Cell(row.baseline, base),
-        Cell(row.time),
-        Cell(row.memory, grown, notes=section.memory_notes if row.memory else ()),
-        Cell(row.units, found.units if found is not None else None),
-        Cell(row.more, row.verdict.more_seconds if row.verdict is not None and row.more else None),
+        HtmlCell(section.claim, index),
+        HtmlCell(row.case),
+        HtmlCell(row.variant, notes=row.notes),
+        HtmlCell(str(row.outcome), _ORDER[row.outcome], TONES[row.outcome], sign=True),
+        HtmlCell(row.effect, ratio, better),
+        HtmlCell(row.interval, found.low if found is not None and row.interval else None),
+        HtmlCell(row.baseline, base),
+        HtmlCell(row.time),
+        HtmlCell(row.memory, grown, notes=section.memory_notes if row.memory else ()),
+        HtmlCell(row.units, found.units if found is not None else None),
+        HtmlCell(row.more, row.verdict.more_seconds if row.verdict is not None and row.more else None),
     )
 
 
-def _facts(section: Section, row: Row, footnotes: Sequence[str]) -> tuple[Facts, ...]:
+def _facts(section: ClaimSection, row: VerdictRow, footnotes: Sequence[str]) -> tuple[Facts, ...]:
     verdict = row.verdict
     found = verdict.comparison if verdict is not None else None
-    reason = row.reason or (inert(verdict.reason) if verdict is not None else "")
+    reason = row.reason or (sanitize(verdict.reason) if verdict is not None else "")
     pairs = [
         ("claim", section.sentence),
         ("judged by", section.judged),
@@ -131,7 +141,7 @@ def _mean(ratio: float | None) -> str:
     return "" if ratio is None or not drawable(ratio) else f"{digits(ratio)}x the baseline's"
 
 
-def _grids(section: Section, row: Row, by_case: Cases, details: Details) -> tuple[Grid, ...]:
+def _grids(section: ClaimSection, row: VerdictRow, by_case: Cases, details: Details) -> tuple[Grid, ...]:
     if row.verdict is None or row.verdict.comparison is None:
         return ()
     measurements = by_case.get(row.verdict.case, ())
@@ -161,7 +171,7 @@ def _readings(measurements: Sequence[Measurement], variant: str) -> tuple[tuple[
         unit = "" if stated.unit == "1" else stated.unit
         pair = (typical(measurements, which, name) for which in (BASELINE, variant))
         shown = ["" if value is None else quantity(value, unit) for value in pair]
-        rows.append((inert(stated.meaning, 120), *shown, inert(came_from, 120)))
+        rows.append((sanitize(stated.meaning, 120), *shown, sanitize(came_from, 120)))
     return tuple(rows)
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from harness.compare.change import FEWEST
-from harness.model import Comparison, Course, Direction, Stretch, metric, parameters
+from harness.judge.change import FEWEST
+from harness.model import Comparison, Direction, Segment, Trend, metric, parameters
 from harness.plural import counted
+from harness.report.document import Column, Document, Notes, Row, Table, Tone
+from harness.report.environment_diff import environment_diff
+from harness.report.format import digits, effect, quantity, sanitize, scale_of
 from harness.report.header import machine_lines
-from harness.report.paper import Column, Line, Notes, Paper, Table, Tone
-from harness.report.surroundings import differing
-from harness.report.words import digits, effect, inert, quantity, scale_of
 
 SPARKS = "▁▂▃▄▅▆▇█"
 PLAIN_SPARKS = "12345678"
@@ -42,7 +42,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class TrendRun:
     """A run of the trend: what it is called, when it was held, and where."""
 
     label: str
@@ -51,13 +51,13 @@ class Held:
 
 
 def trend_paper(
-    courses: Sequence[Course],
-    runs: Sequence[Held],
+    courses: Sequence[Trend],
+    runs: Sequence[TrendRun],
     left_out: Sequence[str] = (),
     *,
     effects: bool = False,
     unicode: bool = True,
-) -> Paper:
+) -> Document:
     """The trend of these runs, oldest first; ``left_out`` says which others were not taken, and why."""
     notes = Notes()
     tables: list[Table] = []
@@ -65,9 +65,9 @@ def trend_paper(
         rows = tuple(_row(course, runs, notes, effects=effects, unicode=unicode) for course in group)
         tables.append(Table(f"{heading} ({len(group)})", COLUMNS, rows, below="" if tables else HOW))
     changed = sum(len(course.stretches) > 1 for course in courses)
-    return Paper(
+    return Document(
         f"{'Effects' if effects else 'Times'} over {counted(len(runs), 'run')} of one machine",
-        (*_facts(runs), *(("left out", inert(why)) for why in left_out)),
+        (*_facts(runs), *(("left out", sanitize(why)) for why in left_out)),
         (),
         tuple(tables),
         notes.texts,
@@ -75,14 +75,14 @@ def trend_paper(
     )
 
 
-def grouped(courses: Sequence[Course]) -> Mapping[str, Sequence[Course]]:
+def grouped(courses: Sequence[Trend]) -> Mapping[str, Sequence[Trend]]:
     """The courses by whether a change is shown, those that changed first; no group is empty."""
     changed = [course for course in courses if len(course.stretches) > 1]
     steady = [course for course in courses if len(course.stretches) == 1]
     return {heading: group for heading, group in (("Changed", changed), ("No change shown", steady)) if group}
 
 
-def better(course: Course) -> bool | None:
+def better(course: Trend) -> bool | None:
     """Whether the last change was an improvement; None where none is shown or the metric has no direction."""
     direction = metric(course.metric).direction
     if len(course.stretches) < 2 or direction is Direction.NONE:
@@ -91,13 +91,13 @@ def better(course: Course) -> bool | None:
     return (after.level < before.level) is (direction is Direction.LOWER)
 
 
-def _facts(runs: Sequence[Held]) -> list[tuple[str, str]]:
+def _facts(runs: Sequence[TrendRun]) -> list[tuple[str, str]]:
     if not runs:
         return []
     told = [("runs", f"{when(runs[0])} to {when(runs[-1])}"), *machine_lines(runs[-1].environment)]
     events = []
     for before, after in pairwise(runs):
-        found = differing([before.environment, after.environment], _UNTOLD)
+        found = environment_diff([before.environment, after.environment], _UNTOLD)
         if found:
             words = "; ".join(f"{each.name}: {' -> '.join(each.values)}" for each in found[:4])
             more = f"; and in {len(found) - 4} more" if len(found) > 4 else ""
@@ -110,14 +110,14 @@ def _facts(runs: Sequence[Held]) -> list[tuple[str, str]]:
     ]
 
 
-def _row(course: Course, runs: Sequence[Held], notes: Notes, *, effects: bool, unicode: bool) -> Line:
+def _row(course: Trend, runs: Sequence[TrendRun], notes: Notes, *, effects: bool, unicode: bool) -> Row:
     now = course.stretches[-1]
     there = [level for level in course.levels if level is not None]
     cells = {
-        "claim": inert(course.claim),
-        "case": inert(parameters(course.case)),
-        "variant": inert(course.variant),
-        "metric": "" if course.metric == "seconds" else inert(course.metric, 60),
+        "claim": sanitize(course.claim),
+        "case": sanitize(parameters(course.case)),
+        "variant": sanitize(course.variant),
+        "metric": "" if course.metric == "seconds" else sanitize(course.metric, 60),
         "level": level_of(course, now.level, effects=effects),
         "interval": interval_of(course, now, effects=effects),
         "course": spark(course.levels, unicode=unicode),
@@ -130,20 +130,20 @@ def _row(course: Course, runs: Sequence[Held], notes: Notes, *, effects: bool, u
     if course.memory > 0:
         remarks.append(f"neighbouring runs are alike (correlation {course.memory:.2f}), which was allowed for")
     tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[better(course)]
-    return Line(cells, {"changed": tone}, notes.of(*remarks))
+    return Row(cells, {"changed": tone}, notes.of(*remarks))
 
 
-def _change(course: Course, before: Stretch, after: Stretch, runs: Sequence[Held]) -> str:
+def _change(course: Trend, before: Segment, after: Segment, runs: Sequence[TrendRun]) -> str:
     told = effect(Comparison(course.metric, 0, after.level / before.level, None, None))
     return f"{told} from {when(runs[after.start])} (run {after.start + 1})"
 
 
-def level_of(course: Course, level: float, *, effects: bool) -> str:
+def level_of(course: Trend, level: float, *, effects: bool) -> str:
     """A level of this course in words: a quantity, or the effect against the baseline."""
     return effect(Comparison(course.metric, 0, level)) if effects else quantity(level, metric(course.metric).unit)
 
 
-def interval_of(course: Course, stretch: Stretch, *, effects: bool) -> str:
+def interval_of(course: Trend, stretch: Segment, *, effects: bool) -> str:
     """The 95 % interval of a stretch's level in the same words; nothing where there is none."""
     if stretch.low is None or stretch.high is None:
         return ""
@@ -176,6 +176,6 @@ def spark(levels: Sequence[float | None], *, unicode: bool = True) -> str:
     )
 
 
-def when(run: Held) -> str:
+def when(run: TrendRun) -> str:
     """The day on which a run was held, or its name where it does not say."""
-    return inert(run.started[:10] or run.label, 40)
+    return sanitize(run.started[:10] or run.label, 40)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.model import SCHEMA, Course
+from harness.model import SCHEMA, Trend
 from harness.report.plain import plain
-from harness.report.trending.content import Held
+from harness.report.trending.content import TrendRun
 
 
-def records(courses: Sequence[Course], runs: Sequence[Held]) -> list[dict[str, object]]:
+def records(courses: Sequence[Trend], runs: Sequence[TrendRun]) -> list[dict[str, object]]:
     """A row for every level of every run, with the level and the interval of the stretch that it is in."""
     found: list[dict[str, object]] = []
     for course in courses:
@@ -36,7 +36,7 @@ def records(courses: Sequence[Course], runs: Sequence[Held]) -> list[dict[str, o
     return found
 
 
-def document(courses: Sequence[Course], runs: Sequence[Held], *, effects: bool) -> dict[str, Any]:
+def document(courses: Sequence[Trend], runs: Sequence[TrendRun], *, effects: bool) -> dict[str, Any]:
     """The document for machines; indices in stretches are those of runs."""
     return {
         "schema": SCHEMA,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.model import Certainty, LeftOut, Ranked, Tuned, Undone
 from harness.plural import counted
-from harness.report.words import digits, duration
+from harness.report.format import digits, duration
 
 HEADINGS = {
     Certainty.DECIDED: "best setting here",

@@ -6,8 +6,8 @@ from rich.table import Table
 
 from harness.model import EpochCost, Ranked, Tuned
 from harness.plural import counted
-from harness.report.page import Page, grid
-from harness.report.words import digits, duration, quantity
+from harness.report.console import ConsolePage, grid
+from harness.report.format import digits, duration, quantity
 
 COLUMNS = {
     "epoch_seconds": ("epoch", "s"),
@@ -26,7 +26,7 @@ NARROW = 2
 """Readings that a narrow terminal has room for."""
 
 
-def of_an_epoch(page: Page, cost: EpochCost, margin: float) -> None:
+def of_an_epoch(page: ConsolePage, cost: EpochCost, margin: float) -> None:
     """How long an epoch takes, how long the loop stands still between two, and whether workers should live on."""
     told = f"an epoch of {counted(cost.samples, 'image')} takes {_long(cost.seconds)}"
     if cost.persistent_gap is None:
@@ -39,7 +39,7 @@ def of_an_epoch(page: Page, cost: EpochCost, margin: float) -> None:
     page.print(page.text(""), page.text(told))
 
 
-def of_kinds(page: Page, tuned: Tuned, *, wide: bool) -> Table | None:
+def of_kinds(page: ConsolePage, tuned: Tuned, *, wide: bool) -> Table | None:
     """The best setting of each kind that was looked at by itself; None where none was."""
     best: dict[str, Ranked] = {}
     for ranked in tuned.ranked:

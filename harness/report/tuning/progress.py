@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 from rich.text import Text
 
+from harness.report.format import duration, sanitize
 from harness.report.header import machine_lines
-from harness.report.repainted import Repainted
-from harness.report.words import duration, inert
+from harness.report.status_line import StatusLine
 
 
-class Progress:
+class TuneProgress:
     """One line that is repainted on a terminal; in a pipe, a line for what matters. ``now`` stands in for the clock."""
 
     def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
@@ -21,9 +21,9 @@ class Progress:
         self._doing = "importing torch, looking for images"
         self._left = 0.0
         self._heat = ""
-        self._region = Repainted(console, self._line, now)
+        self._region = StatusLine(console, self._line, now)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> TuneProgress:
         self._region.start()
         return self
 
@@ -38,7 +38,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Something worth a line of its own."""
-        self._console.print(Text(inert(text, 2000)), highlight=False, soft_wrap=True)
+        self._console.print(Text(sanitize(text, 2000)), highlight=False, soft_wrap=True)
 
     def doing(self, text: str, left_seconds: float) -> None:
         """What runs now, and how long there is."""
@@ -46,8 +46,8 @@ class Progress:
         heat = text.partition(":")[0]
         if not self._region.on and heat != self._heat:
             self._heat = heat
-            self.note(f"{inert(text)} ({duration(left_seconds)} left)")
+            self.note(f"{sanitize(text)} ({duration(left_seconds)} left)")
         self._region.paint()
 
     def _line(self) -> Text:
-        return Text(f"{duration(self._left)} left  {inert(self._doing)}", overflow="ellipsis", no_wrap=True)
+        return Text(f"{duration(self._left)} left  {sanitize(self._doing)}", overflow="ellipsis", no_wrap=True)

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from harness.compare.headspace import worth_a_look
-from harness.model import GENERATED, LOADER_KINDS, Certainty, Headspace, Part, Ranked, Setting, Tuned
+from harness.judge.headroom import worth_a_look
+from harness.model import GENERATED, LOADER_KINDS, Certainty, Headroom, LoopPart, Ranked, Setting, Tuned
 from harness.plural import counted
-from harness.report.page import Page, grid
+from harness.report.console import ConsolePage, grid
+from harness.report.format import digits, duration, quantity, sanitize
 from harness.report.tuning.certainty import HEADINGS, no_room, sureness
 from harness.report.tuning.code import snippet
 from harness.report.tuning.costs import of_an_epoch, of_kinds
-from harness.report.words import digits, duration, inert, quantity
 
 WIDE = 100
 """Columns from which the table has all there is."""
@@ -30,16 +30,16 @@ CEILINGS = {
 """What else is known of rates. None of them bounds the loop: it has several cores, and files that are in memory."""
 
 PARTS = {
-    Part.STEP: "the step itself",
-    Part.COPY: "copying batches to the device",
-    Part.PREPARE: "preparing (decoding, transforming, collating)",
-    Part.FETCH: "reading files that are not in memory",
+    LoopPart.STEP: "the step itself",
+    LoopPart.COPY: "copying batches to the device",
+    LoopPart.PREPARE: "preparing (decoding, transforming, collating)",
+    LoopPart.FETCH: "reading files that are not in memory",
 }
 
 
 def show_tuned(tuned: Tuned, console: Console) -> None:
     """Print it all; a narrow console folds."""
-    page = Page(console)
+    page = ConsolePage(console)
     answer = tuned.of(tuned.answer)
     if answer is None:
         page.print(page.text("no setting finished a lap; why is listed below", "bold red"))
@@ -57,10 +57,10 @@ def show_tuned(tuned: Tuned, console: Console) -> None:
             page.print(kinds, indent=2)
     _out(page, tuned)
     for left_out in tuned.left_out:
-        page.print(page.text(f"note: {inert(no_room(left_out), 2000)}", "yellow"))
+        page.print(page.text(f"note: {sanitize(no_room(left_out), 2000)}", "yellow"))
     for note in tuned.notes:
-        page.print(page.text(f"note: {inert(note)}", "yellow"))
-    where = f"{counted(tuned.images, 'image')} of {inert(tuned.data)}, step {inert(tuned.step)}, {tuned.device}"
+        page.print(page.text(f"note: {sanitize(note)}", "yellow"))
+    where = f"{counted(tuned.images, 'image')} of {sanitize(tuned.data)}, step {sanitize(tuned.step)}, {tuned.device}"
     page.print(page.text(f"{where}; {counted(tuned.heats, 'heat')} in {duration(tuned.seconds)}", "dim"))
 
 
@@ -104,7 +104,7 @@ def gains(tuned: Tuned, answer: Ranked) -> list[str]:
     return told
 
 
-def advice(found: Headspace) -> str:
+def advice(found: Headroom) -> str:
     """What a perfect loader would save, or that yours is best left alone."""
     bounds = f"{100 * found.low:.1f} to {100 * found.high:.1f} %"
     if worth_a_look(found):
@@ -113,7 +113,7 @@ def advice(found: Headspace) -> str:
     return f"leave your loader alone: {saving}, within the noise"
 
 
-def parts(found: Headspace) -> list[tuple[str, str, str, str]]:
+def parts(found: Headroom) -> list[tuple[str, str, str, str]]:
     """Where the loop's time goes, per sample: the part, its time, its share, its interval."""
     return [
         (
@@ -150,25 +150,25 @@ def columns(tuned: Tuned, width: int) -> dict[str, Callable[[Ranked], str]]:
     return found
 
 
-def _answer(page: Page, tuned: Tuned, answer: Ranked) -> None:
+def _answer(page: ConsolePage, tuned: Tuned, answer: Ranked) -> None:
     style = STYLES[tuned.certainty]
     page.print(page.text(f"{HEADINGS[tuned.certainty]}: {best(tuned, answer)}", style), page.text(""))
     page.print(page.text(code(tuned, answer)), indent=4)
     page.print(page.text(""), page.text("; ".join(gains(tuned, answer))))
-    page.print(page.text(""), *(page.text(inert(sentence, 2000)) for sentence in sureness(tuned, answer)))
+    page.print(page.text(""), *(page.text(sanitize(sentence, 2000)) for sentence in sureness(tuned, answer)))
 
 
-def _headspace(page: Page, found: Headspace) -> None:
+def _headspace(page: ConsolePage, found: Headroom) -> None:
     page.print(page.text(""), page.text(advice(found), "bold"), page.text("where the loop's time goes, per sample"))
     table = grid(4)
     for part, seconds, share, bounds in parts(found):
         table.add_row(page.text(part), page.text(seconds), page.text(share), page.text(bounds, "dim"))
     page.print(table, indent=2)
     for warning in found.warnings:
-        page.print(page.text(f"note: {inert(warning)}", "yellow"))
+        page.print(page.text(f"note: {sanitize(warning)}", "yellow"))
 
 
-def _one_core(page: Page, tuned: Tuned) -> None:
+def _one_core(page: ConsolePage, tuned: Tuned) -> None:
     work = [stage for stage in tuned.stages if stage.name != "decode_fastest"]
     if not work:
         return
@@ -182,7 +182,7 @@ def _one_core(page: Page, tuned: Tuned) -> None:
             page.print(page.text(f"{told} {digits(most)} samples/s; this loop takes {digits(rate)}"))
 
 
-def _table(page: Page, tuned: Tuned) -> Table:
+def _table(page: ConsolePage, tuned: Tuned) -> Table:
     shown = columns(tuned, page.width)
     table = grid(len(shown))
     table.add_row(*(page.text(title, "dim") for title in shown))
@@ -216,7 +216,7 @@ def _reading(ranked: Ranked, name: str, unit: str) -> str:
     return quantity(ranked.readings[name], unit) if name in ranked.readings else ""
 
 
-def _out(page: Page, tuned: Tuned) -> None:
+def _out(page: ConsolePage, tuned: Tuned) -> None:
     for word, reasons in (("out of the race", tuned.failed), ("not here", tuned.missing)):
         for name, reason in reasons.items():
-            page.print(page.text(f"{word}: {inert(name)}: {inert(reason)}", "yellow"))
+            page.print(page.text(f"{word}: {sanitize(name)}: {sanitize(reason)}", "yellow"))

@@ -1,0 +1,269 @@
+"""A run from beginning to end: roll call, invocations until everything is decided or the budget is used up."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness import store
+from harness.bench.chosen import chosen_claims, stand_in
+from harness.bench.schedule import COUNT_GUESS, CaseProgress, Schedule
+from harness.bench.settings import PROFILES, Settings, select
+from harness.bench.steps import Steps
+from harness.bench.temporary import check_temporary
+from harness.bench.traces import Traces
+from harness.ceilings.cache import CeilingsRequest, affordable
+from harness.claims.folder import BenchmarkFolder
+from harness.errors import HarnessError
+from harness.model import (
+    ALL_DECIDED,
+    ALL_MEASURED,
+    BUDGET_USED,
+    INTERRUPTED,
+    SCHEMA,
+    Claim,
+    Outcome,
+    Verdict,
+    benchmark_of,
+)
+from harness.monitor.run import Monitor
+from harness.processes import launch
+from harness.processes.live import Reaper
+from harness.workers.collect import Collection, Refused, WorkerError
+from harness.workers.pool import WorkerPool, WorkerReport
+
+GRACE = 0.06
+"""The share of the budget by which an invocation in flight may overrun it; then it is ended."""
+
+
+class UnusableGpu(HarnessError):
+    """NVML sees a GPU that torch cannot use; the message has the remedy."""
+
+
+class BenchDisplay(Protocol):
+    """What a run tells whoever is watching."""
+
+    def roll_call(self) -> None: ...  # noqa: D102
+    def called(self, environment: dict[str, Any], cases: int, skipped: int) -> None: ...  # noqa: D102
+    def begins(self, case: str, invocation: int) -> None: ...  # noqa: D102
+    def decided(self, verdicts: list[Verdict]) -> None: ...  # noqa: D102
+    def note(self, text: str) -> None: ...  # noqa: D102
+    def tick(self, left_seconds: float, decided: int, open: int) -> None: ...  # noqa: A002, D102
+
+
+def bench(
+    settings: Settings,
+    screen: BenchDisplay,
+    *,
+    width: int,
+    command: Sequence[str] = (),
+    began: Callable[[Path], None] = lambda _: None,
+) -> Path:
+    """Hold a run and give its folder; everything measured is in it, however this ends. ``began`` hears of it at once.
+
+    Raises ClaimError, UsageError, StoreError, LaunchError, WorkerError, UnusableGpu; KeyboardInterrupt passes through
+    after the processes are gone. What is wrong with the request is raised before ``began`` is called, or, where only a
+    process with torch can know it, as Refused, which leaves no folder.
+    """
+    start = time.monotonic()
+    chosen = chosen_claims(settings, screen.note)
+    check_temporary(loaders=any(claim.loader for claim in chosen.claims))
+    traced = select(chosen, settings.trace, "--trace").claims if settings.trace else ()
+    python = launch.check_interpreter(settings.python) if settings.python else _own()
+    folder = store.new_run_folder(settings.results, datetime.now(UTC).astimezone())
+    began(folder)
+    names = [claim.name for claim in traced]
+    try:
+        return _Bench(settings, screen, chosen, names, folder, start, width).hold(python, command)
+    except Refused:
+        shutil.rmtree(folder)
+        raise
+
+
+def _own() -> str:
+    import sys
+
+    return sys.executable
+
+
+class _Bench:
+    """One run in progress."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        screen: BenchDisplay,
+        chosen: BenchmarkFolder,
+        traced: list[str],
+        folder: Path,
+        start: float,
+        width: int,
+    ) -> None:
+        self._settings = settings
+        self._profile = PROFILES[settings.profile]
+        self._screen = screen
+        self._readable = chosen.claims
+        self._unread = {stand_in(problem): problem.message for problem in chosen.problems}
+        self._claims = [*chosen.claims, *self._unread]
+        self._by_function = {f"{claim.path}::{claim.function}": claim for claim in self._claims}
+        self._folder = folder
+        self._end = start + settings.seconds
+        self._last = start + settings.seconds * (1 + GRACE)
+        self._width = width
+        self._pointed = False
+        self._traces = Traces(traced, surprises=self._profile.asides)
+        self._schedule = Schedule([], units=1, solo=False)
+        self._watch = Monitor(folder, settings.watch, note=screen.note)
+
+    def hold(self, python: str, command: Sequence[str]) -> Path:
+        writer = store.open_run(
+            self._folder,
+            self._claims,
+            command=list(command),
+            budget=self._settings.seconds,
+            profile=self._settings.profile,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            benchmarks=str(self._settings.benchmarks),
+            data=str(self._settings.data or ""),
+            python=python,
+        )
+        why = INTERRUPTED
+        try:
+            with ExitStack() as stack:
+                # Around the crew: who is there before it starts, or when it is gone, is none of ours.
+                stack.enter_context(self._watch)
+                lent = None
+                if self._settings.python:
+                    lent = launch.borrow_packages(stack.enter_context(Reaper()).folder / "lent")
+                crew = stack.enter_context(
+                    WorkerPool(
+                        python,
+                        self._settings.benchmarks,
+                        self._folder,
+                        device=self._settings.device,
+                        data=self._settings.data,
+                        width=self._width,
+                        snapshots=self._settings.snapshots,
+                        lent=lent,
+                        begins=self._begins,
+                        ends=self._watch.ends,
+                        tick=self._tick,
+                    )
+                )
+                question = CeilingsRequest(python, self._settings.device, self._settings.data, lent)
+                why = self._measure(crew, writer, question)
+        except Exception as error:
+            ours = isinstance(error, WorkerError | store.StoreError | UnusableGpu)
+            why = f"stopped: {error if ours else repr(error)}"
+            raise
+        finally:
+            beside = [asdict(stranger) for stranger in self._watch.strangers]
+            writer.write("end", why=why, **({"beside": beside} if beside else {}))
+            writer.close()
+        if self._settings.snapshots and not any((self._folder / store.SNAPSHOTS).glob("*.json.gz")):
+            self._screen.note("no memory snapshots: torch keeps a history of memory on CUDA devices only")
+        return self._folder
+
+    def _measure(self, crew: WorkerPool, writer: store.Writer, question: CeilingsRequest) -> str:
+        self._screen.roll_call()
+        called = crew.collect(sorted({claim.path for claim in self._readable}))
+        called.keep(self._by_function)
+        called.account_for(self._readable)
+        called.failed |= {f"{claim.path}::{claim.function}": why for claim, why in self._unread.items()}
+        writer.write(
+            "header",
+            schema=SCHEMA,
+            environment=called.environment,
+            planned=[*called.cases, *called.skipped, *called.failed],
+        )
+        self._watch.measures_on(called.environment)
+        self._screen.called(called.environment, len(called.cases), len(called.skipped))
+        self._settle_absent(called, writer)
+        if called.unusable_gpu and self._settings.device != "cpu":
+            raise UnusableGpu(called.unusable_gpu)
+        ceilings = affordable(
+            question,
+            called.environment,
+            self._settings.seconds if self._profile.asides else 0.0,
+            self._folder / "ceilings.log",
+            tick=self._tick,
+            note=self._screen.note,
+        )
+        if ceilings is not None:
+            store.write_ceilings(writer, ceilings.ceilings, ceilings.measured)
+        on_gpu = called.environment.get("device", {}).get("type") == "cuda"
+        standings = [self._standing(case, variants, called) for case, variants in called.cases.items()]
+        self._schedule = Schedule(
+            standings,
+            units=self._profile.units,
+            solo=self._profile.solo,
+            traces=self._traces.missing,
+            trace_share=self._traces.share,
+            counts=tuple(COUNT_GUESS) if self._profile.asides and on_gpu else (),
+        )
+        # Several processes import side by side; their first invocation waits for all of them.
+        self._schedule.start_up[False] = crew.import_seconds / self._width + 0.5
+        steps = Steps(crew, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.note)
+        number = 0
+        while (step := self._schedule.next(self._end - time.monotonic())) is not None:
+            begin = time.monotonic()
+            number += 1
+            report = steps.take(step, number, writer)
+            self._take_in(report, writer)
+            steps.learn(step, report, time.monotonic() - begin)
+            self._tick()
+            if report.error:
+                raise WorkerError(report.error)
+            if report.out_of_time:
+                return BUDGET_USED
+        if self._schedule.open_count():
+            return BUDGET_USED
+        open_verdicts = any(not v.decided for s in self._schedule.standings.values() for v in s.verdicts)
+        return ALL_MEASURED if open_verdicts else ALL_DECIDED
+
+    def _begins(self, case: str, invocation: int) -> None:
+        self._watch.begins(case, invocation)
+        self._screen.begins(case, invocation)
+
+    def _standing(self, case: str, variants: tuple[str, ...], called: Collection) -> CaseProgress:
+        absent = called.unavailable.get(case, {})
+        return CaseProgress(case, self._claim_of(case), tuple(name for name in variants if name not in absent))
+
+    def _claim_of(self, case: str) -> Claim:
+        return self._by_function[benchmark_of(case)]
+
+    def _settle_absent(self, called: Collection, writer: store.Writer) -> None:
+        """What was skipped or failed when the roll was called gets its record, and its verdict, at once."""
+        fallen: list[Verdict] = []
+        for measurement in called.absent(self._claims):
+            store.write_measurement(writer, measurement)
+            schedule = Schedule(
+                [CaseProgress(measurement.case, self._claim_of(measurement.case), ())], units=1, solo=False
+            )
+            fallen += schedule.add([measurement])
+        self._decided(fallen)
+
+    def _take_in(self, report: WorkerReport, writer: store.Writer) -> None:
+        found = [self._watch.marked(measurement) for measurement in report.measurements]
+        if report.unfinished is not None:
+            store.write_measurement(writer, report.unfinished)
+            found.append(report.unfinished)
+        self._decided(self._schedule.add(found))
+
+    def _decided(self, verdicts: list[Verdict]) -> None:
+        """Show them; with the first that failed, where its traceback stands: its reason is one line of that."""
+        self._screen.decided(verdicts)
+        if not self._pointed and any(verdict.outcome is Outcome.FAILED for verdict in verdicts):
+            self._pointed = True
+            self._screen.note(f"of what failed, whole tracebacks are in {self._folder / 'process-*.log'}")
+
+    def _tick(self) -> None:
+        standings = self._schedule.standings.values()
+        decided = sum(1 for s in standings for v in s.verdicts if v.decided)
+        self._screen.tick(max(0.0, self._end - time.monotonic()), decided, self._schedule.open_count())

@@ -1,0 +1,111 @@
+"""The steps of a run: what each has measured, by which process, and what its cost says of those to come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from harness import store
+from harness.bench.schedule import CountingPass, Invocation, IsolatedPass, Schedule, TracedPass
+from harness.bench.settings import PROFILES, Settings, effort
+from harness.bench.traces import Traces, taken
+from harness.report.trace_text import described
+from harness.workers.pool import WorkerPool, WorkerReport
+
+
+class Steps:
+    """Takes the steps that a schedule asks for; none goes on after ``deadline``, a moment of the monotonic clock."""
+
+    def __init__(
+        self,
+        crew: WorkerPool,
+        schedule: Schedule,
+        settings: Settings,
+        traces: Traces,
+        folder: Path,
+        deadline: float,
+        note: Callable[[str], None],
+    ) -> None:
+        self._crew = crew
+        self._schedule = schedule
+        self._settings = settings
+        self._profile = PROFILES[settings.profile]
+        self._compute = sum(1 for standing in schedule.standings.values() if not standing.claim.loader)
+        self._traces = traces
+        self._folder = folder
+        self._last = deadline
+        self._note = note
+
+    def take(
+        self, step: Invocation | TracedPass | IsolatedPass | CountingPass, number: int, writer: store.Writer
+    ) -> WorkerReport:
+        """Have a step measured, as the invocation of this number."""
+        match step:
+            case TracedPass():
+                return self._trace(step, number, writer)
+            case IsolatedPass():
+                return self._solo(step, number)
+            case CountingPass():
+                return self._count(step, number)
+            case Invocation():
+                return self._measure(step, number)
+
+    def learn(
+        self, step: Invocation | TracedPass | IsolatedPass | CountingPass, report: WorkerReport, seconds: float
+    ) -> None:
+        """Estimates for the schedule: what starting a process costs, what a solo pass costs."""
+        if isinstance(step, TracedPass):
+            self._schedule.traced(seconds)
+            return
+        if isinstance(step, IsolatedPass):
+            self._schedule.solo_seconds = seconds
+            # A pass that failed is not tried again.
+            self._schedule.standings[step.case].solos.add(step.variant)
+            return
+        if isinstance(step, CountingPass):
+            self._schedule.count_seconds[step.reading] = seconds / step.variants
+            return
+        loader = any(self._schedule.standings[case].claim.loader for case, _ in step.cases)
+        if not loader and any(self._schedule.standings[case].units <= 1 for case, _ in step.cases):
+            return  # weighing took some of the time, which no later invocation will take
+        over = seconds - sum(m.seconds for m in report.measurements)
+        self._schedule.start_up[loader] = 0.5 * self._schedule.start_up[loader] + 0.5 * max(0.0, over)
+
+    def _measure(self, step: Invocation, number: int) -> WorkerReport:
+        standings = {case: self._schedule.standings[case] for case, _ in step.cases}
+        cases = {
+            case: (
+                standings[case].claim,
+                effort(self._profile, self._settings.seconds, self._compute, loader=standings[case].claim.loader),
+                variants,
+                not standings[case].units,
+            )
+            for case, variants in step.cases
+        }
+        looks = self._schedule.thresholds.looks
+        ahead = max(min(look for look in (*looks, 10**6) if look > s.units) - s.units for s in standings.values())
+        ahead = min(ahead, max(1, self._profile.units - max(s.units for s in standings.values())))
+        return self._crew.measure(number, cases, deadline=self._last, ahead=ahead)
+
+    def _solo(self, step: IsolatedPass, number: int) -> WorkerReport:
+        claim = self._schedule.standings[step.case].claim
+        return self._crew.measure_isolated(number, step.case, claim, step.variant, deadline=self._last)
+
+    def _count(self, step: CountingPass, number: int) -> WorkerReport:
+        claims = {case: self._schedule.standings[case].claim for case, _ in step.cases}
+        each = 2 * self._schedule.count_seconds[step.reading]
+        limits = {case: claims[case].time_limit + each * len(names) for case, names in step.cases}
+        cases = {case: (claims[case], names) for case, names in step.cases}
+        return self._crew.count(number, cases, step.reading, limits, deadline=self._last)
+
+    def _trace(self, step: TracedPass, number: int, writer: store.Writer) -> WorkerReport:
+        claim = self._schedule.standings[step.case].claim
+        file = self._folder / store.trace_name(step.case, step.variant)
+        report = self._crew.trace(number, step.case, claim, step.variant, file, deadline=self._last)
+        traced = taken(step, claim, number, self._folder, report)
+        self._traces.done[step.case, step.variant] = traced
+        store.write_trace(writer, traced)
+        self._note(f"traced {step.case} {step.variant}: {described(traced)}")
+        # A pass that failed costs its trace and nothing else.
+        return replace(report, unfinished=None)

@@ -1,0 +1,109 @@
+"""Traced passes of a run: which variants are traced, and what becomes of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from harness import store
+from harness.bench.schedule import CaseProgress, TracedPass
+from harness.model import BASELINE, Claim, Outcome, Status, Traced, Verdict
+from harness.profile.chunks import TraceError
+from harness.profile.summary import summarise
+from harness.report.format import quantity
+from harness.report.trace_text import cause
+from harness.workers.pool import WorkerReport
+
+MOST_SURPRISES = 3
+"""Surprising verdicts of one run that are traced without being asked for."""
+
+ASKED_SHARE, SURPRISE_SHARE = 0.4, 0.1
+"""Shares of a run's time that are kept for traces at the most: where they were asked for, and where they were not."""
+
+MOST_KEPT = 64 << 20
+"""Bytes of a trace that is kept, compressed; Perfetto opens a few hundred megabytes of JSON, ten times as much."""
+
+
+class Traces:
+    """Keeps what was traced and says what is still to be: all variants of the claims named, and what surprises."""
+
+    def __init__(self, claims: Collection[str] = (), *, surprises: bool = True) -> None:
+        self.done: dict[tuple[str, str], Traced] = {}
+        self._claims = frozenset(claims)
+        self._surprises = surprises
+        self.share = ASKED_SHARE if claims else SURPRISE_SHARE
+        self._explained: dict[tuple[str, str], None] = {}
+
+    def missing(self, standings: Iterable[CaseProgress]) -> list[TracedPass]:
+        """What is to be traced and was not, one case of each claim before the second of any; surprises come first."""
+        there = list(standings)
+        wanted: dict[tuple[str, str], None] = {}
+        for standing in there:
+            for verdict in standing.verdicts if self._surprises else ():
+                if self._explains(verdict):
+                    wanted[standing.case, BASELINE] = wanted[standing.case, verdict.variant] = None
+        wanted.update(dict.fromkeys(self._asked_for(there)))
+        return [TracedPass(*each) for each in wanted if each not in self.done]
+
+    def _explains(self, verdict: Verdict) -> bool:
+        """Whether it is one of the few surprising verdicts that are traced; the first ones are."""
+        key = (verdict.case, verdict.variant)
+        if surprising(verdict) and len(self._explained) < MOST_SURPRISES:
+            self._explained.setdefault(key)
+        return key in self._explained
+
+    def _asked_for(self, standings: Iterable[CaseProgress]) -> list[tuple[str, str]]:
+        """By the case's place among its claim's cases, then as they come."""
+        cases: dict[str, int] = {}
+        placed: list[tuple[int, tuple[str, str]]] = []
+        for standing in standings:
+            if standing.claim.name not in self._claims or standing.stopped or not standing.units:
+                continue
+            place = cases[standing.claim.name] = cases.get(standing.claim.name, -1) + 1
+            measured = {t.variant for m in standing.measurements for t in m.trials if t.status is Status.MEASURED}
+            placed += [(place, (standing.case, name)) for name in standing.variants if name in measured]
+        return [each for _, each in sorted(placed, key=lambda one: one[0])]
+
+
+def surprising(verdict: Verdict) -> bool:
+    """A claim that does not hold here, or a variant that stalls now and then: the numbers do not say why."""
+    found = verdict.comparison
+    return verdict.outcome is Outcome.FAILS or (found is not None and found.unsteady)
+
+
+def taken(step: TracedPass, claim: Claim, invocation: int, folder: Path, report: WorkerReport) -> Traced:
+    """What came of a traced pass. A trace that is too large is summarised and not kept."""
+    told: Mapping[str, object] = report.traced or {}
+    problem = str(told.get("reason", "")) or (report.unfinished.reason if report.unfinished is not None else "")
+    if problem or not told:
+        ended = "the run's time was used up" if report.out_of_time else "its process ended before it said anything"
+        return Traced(step.case, claim.name, step.variant, invocation, note=f"no trace: {problem or ended}")
+    name = store.trace_name(step.case, step.variant)
+    file, note, summary = folder / name, "", None
+    try:
+        summary = summarise(file)
+    except TraceError as error:
+        note = str(error)
+    size = file.stat().st_size if file.exists() else 0
+    if size > MOST_KEPT:
+        file.unlink()
+        most = quantity(MOST_KEPT, "B")
+        note = f"{note}{'; ' if note else ''}the trace had {quantity(size, 'B')} and was not kept: {most} are the most"
+    kept = 0 < size <= MOST_KEPT
+    return Traced(
+        step.case,
+        claim.name,
+        step.variant,
+        invocation,
+        file=name if kept else "",
+        file_bytes=size if kept else 0,
+        seconds=_number(told.get("seconds")),
+        traced_seconds=_number(told.get("traced_seconds")),
+        cause=cause(summary) if summary is not None else "",
+        note=note,
+        summary=summary,
+    )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

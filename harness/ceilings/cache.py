@@ -1,0 +1,246 @@
+"""The ceilings of this machine: measured in a process of their own, once for each environment, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from math import inf
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.loading.data.cache import cache_root
+from harness.loading.machine.cores import usable_cores
+from harness.model import Ceiling
+from harness.monitor.usage import CpuUse, disturbing
+from harness.processes.launch import ceilings_command, measuring_environment
+from harness.processes.live import ChannelClosed, LiveProcess, Message, Reaper, exit_reason
+from harness.processes.logs import last_words
+from harness.program import advised
+from harness.store import ceiling_from
+
+VERSION = 1
+"""Part of every kept file's name: what is measured otherwise must not meet figures of an older version."""
+
+LIMIT = 180.0
+"""Seconds that importing torch, or one ceiling after another, may take."""
+
+COST = {"cpu": 15.0, "gpu": 40.0}
+"""Seconds that measuring takes at most, about, with what it takes to import torch."""
+
+SHARE = 0.15
+"""The share of a run's budget that may go to ceilings."""
+
+LARGEST = 2**20
+"""Bytes of a kept file that is still read."""
+
+_IN_THE_KEY = {
+    "machine": ("cpu", "cores", "affinity", "quota_cores", "usable_cores", "kernel"),
+    "driver": ("version",),
+    "software": ("torch", "cuda", "cudnn", "python", "torchvision"),
+}
+
+
+class CeilingsError(HarnessError):
+    """The ceilings cannot be measured; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredCeilings:
+    """Ceilings with the moment they were measured (an ISO date); ``kept`` where that was in an earlier run."""
+
+    ceilings: tuple[Ceiling, ...]
+    measured: str
+    environment: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CeilingsRequest:
+    """What is to be known: by which interpreter, on which device, decoding whose images (None: generated ones)."""
+
+    python: str
+    device: str = "auto"
+    data: Path | None = None
+    lent: Path | None = None
+
+    def cost(self, environment: Mapping[str, Any]) -> float:
+        """Seconds that measuring takes, about."""
+        return COST[self._where(environment)]
+
+    def key(self, environment: Mapping[str, Any]) -> str:
+        """Equal where the same ceilings are to be expected: machine, driver, versions, flags, variables, images."""
+        parts = {part: _picked(environment.get(part), names) for part, names in _IN_THE_KEY.items()}
+        whole = {name: environment.get(name) for name in ("machine_id", "gpus", "flags", "variables")}
+        stated = [VERSION, parts, whole, self._where(environment), str(self.data or "")]
+        return hashlib.sha256(json.dumps(stated, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    def _where(self, environment: Mapping[str, Any]) -> str:
+        return "cpu" if self.device == "cpu" or not environment.get("gpus") else "gpu"
+
+
+def kept(question: CeilingsRequest, environment: Mapping[str, Any]) -> MeasuredCeilings | None:
+    """What was measured before in this environment; None where nothing was, or it cannot be read."""
+    try:
+        path = _place(question, environment)
+        if path.stat().st_size > LARGEST:
+            return None
+        document = json.loads(path.read_text(encoding="utf-8"))
+        ceilings = tuple(ceiling_from(stated) for stated in document["ceilings"])
+        return MeasuredCeilings(ceilings, str(document["measured"]), environment, kept=True) if ceilings else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def ceilings_of(
+    question: CeilingsRequest,
+    environment: Mapping[str, Any],
+    log: Path,
+    tick: Callable[[], object] = lambda: None,
+    limit: float = inf,
+) -> MeasuredCeilings:
+    """What is kept for this environment, else measured now in at most ``limit`` seconds. Raises CeilingsError."""
+    return kept(question, environment) or measured(question, log, tick, limit=limit)
+
+
+def affordable(
+    question: CeilingsRequest,
+    environment: Mapping[str, Any],
+    seconds: float,
+    log: Path,
+    *,
+    tick: Callable[[], object] = lambda: None,
+    note: Callable[[str], object] = lambda _: None,
+) -> MeasuredCeilings | None:
+    """What is kept, else measured now if it takes no more than its share of a run's ``seconds``; notes say what is.
+
+    On a busy machine they may take longer than expected: they are given up when that share is over.
+    None where there are no ceilings: a run without them is a run, too.
+    """
+    if kept(question, environment) is None:
+        cost = question.cost(environment)
+        if cost > SHARE * seconds:
+            note(
+                f"this machine's ceilings are not known, and {cost:g} s are too much for this run: "
+                f"measure them once with {advised('ceilings')}"
+            )
+            return None
+        note(f"measuring this machine's ceilings, once for this environment: up to {cost:g} s")
+    try:
+        found = ceilings_of(question, environment, log, tick, SHARE * seconds)
+    except CeilingsError as error:
+        note(f"no ceilings: {error}")
+        return None
+    for warning in found.warnings:
+        note(warning)
+    return found if found.ceilings else None
+
+
+def measured(
+    question: CeilingsRequest,
+    log: Path | None = None,
+    tick: Callable[[], object] = lambda: None,
+    *,
+    anew: bool = True,
+    told: Callable[[Ceiling], object] = lambda _: None,
+    limit: float = inf,
+) -> MeasuredCeilings:
+    """Start a process and let it measure; ``told`` hears each ceiling at once. Raises CeilingsError.
+
+    Unless ``anew``, what is kept for the environment of that process is taken instead. All of it together takes at
+    most ``limit`` seconds, and about a second to end the process.
+    """
+    until = time.monotonic() + limit
+    with Reaper() as guard:
+        log = log or guard.folder / "ceilings.log"
+        process = LiveProcess(
+            ceilings_command(question.python),
+            guard=guard,
+            environment=measuring_environment(question.lent),
+            log=log,
+        )
+        try:
+            return _driven(process, question, tick, anew, told, until)
+        except ChannelClosed:
+            status = process.wait(10.0)
+            status = process.end() if status is None else status
+            raise CeilingsError(f"{exit_reason(status)}: {last_words(log, killed=status < 0)}") from None
+        finally:
+            process.end()
+
+
+def _driven(
+    process: LiveProcess,
+    question: CeilingsRequest,
+    tick: Callable[[], object],
+    anew: bool,
+    told: Callable[[Ceiling], object],
+    until: float,
+) -> MeasuredCeilings:
+    process.channel.send(device=question.device, data=str(question.data) if question.data else None)
+    introduced = _hear(process, tick, until)
+    if error := introduced.get("error") or introduced.get("unusable"):
+        raise CeilingsError(error)
+    environment = introduced["environment"]
+    if not anew and (found := kept(question, environment)) is not None:
+        return found
+    process.channel.send(measure=True)
+    usage = CpuUse()
+    ceilings: list[Ceiling] = []
+    warnings: list[str] = []
+    while not (message := _hear(process, tick, until)).get("done"):
+        if "warning" in message:
+            warnings.append(message["warning"])
+        else:
+            ceilings.append(ceiling_from(message["ceiling"]))
+            told(ceilings[-1])
+    # What is kept is believed for months.
+    if beside := disturbing(usage.since().get("other_cores", 0.0), usable_cores()):
+        warnings.append(f"ceilings beside others ({beside}): lower than they could be, and not kept")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    found = MeasuredCeilings(tuple(ceilings), now, environment, tuple(warnings))
+    if ceilings and not warnings:
+        _keep(question, found)
+    return found
+
+
+def _hear(process: LiveProcess, tick: Callable[[], object], until: float) -> Message:
+    limit = time.monotonic() + LIMIT
+    while (left := min(limit, until) - time.monotonic()) > 0:
+        message = process.channel.receive(min(1.0, left))
+        if message is not None:
+            return message
+        tick()
+    if until < limit:
+        raise CeilingsError(
+            f"measuring them took more than their {100 * SHARE:.0f} % of the run's time, which was too long; "
+            f"measure them once with {advised('ceilings')}"
+        )
+    raise CeilingsError(f"nothing was measured in {LIMIT:g} s; its process was ended")
+
+
+def _keep(question: CeilingsRequest, found: MeasuredCeilings) -> None:
+    """Put it in the cache, whole or not at all; a cache that cannot be written costs the next run its seconds."""
+    content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
+    try:
+        path = _place(question, found.environment)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as draft:
+            json.dump(content, draft)
+        Path(draft.name).replace(path)
+    except OSError:
+        return
+
+
+def _place(question: CeilingsRequest, environment: Mapping[str, Any]) -> Path:
+    return cache_root() / "ceilings" / f"{question.key(environment)}.json"
+
+
+def _picked(record: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: record.get(name) for name in names} if isinstance(record, Mapping) else {}

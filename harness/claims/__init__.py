@@ -1,0 +1,1 @@
+"""Claims, read from benchmark files without importing them."""

@@ -1,0 +1,166 @@
+"""A folder of benchmarks: its files, the claims in them, and what of it cannot be read.
+
+Reading imports nothing and never fails as a whole: a file that cannot be read is a `Problem` beside the claims of the
+others, and whoever reads decides what it means for them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+from harness.claims.file import PATTERN, PREFIX, Benchmark, ClaimError, Parsed, Problem, parse
+from harness.model import Claim
+
+__all__ = ["BenchmarkFolder", "NoBenchmarks", "Problem", "chosen_folder", "files", "read"]
+
+SKIPPED = (
+    ".*", "*.egg", "*.egg-info", "_darcs", "build", "CVS", "dist", "node_modules", "venv", "{arch}", "__pycache__",
+)  # fmt: skip
+"""Folders that are not searched: those of pytest's ``norecursedirs``, and what builds leave behind."""
+
+_ENVIRONMENTS = ("pyvenv.cfg", "conda-meta", "bin/activate", "Scripts/activate")
+"""What a virtual environment holds, whatever it is called."""
+
+
+class NoBenchmarks(ClaimError):
+    """A folder that does not exist, or that holds no benchmark."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkFolder:
+    """What a folder of benchmarks says: its claims, each with a name of its own, and what cannot be read as one."""
+
+    root: Path
+    claims: tuple[Claim, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def functions(self) -> frozenset[str]:
+        """The benchmarks (``path::function``) that are known to be there, those with a problem included."""
+        found: tuple[Claim | Problem, ...] = (*self.claims, *self.problems)
+        return frozenset(f"{one.path}::{one.function}" for one in found if one.function)
+
+    def complaint(self) -> str:
+        """All problems, a line each; empty if there are none."""
+        return "\n".join(problem.message for problem in self.problems)
+
+
+def read(root: Path) -> BenchmarkFolder:
+    """Every claim under ``root``, in the order of their paths, read without importing. Raises NoBenchmarks."""
+    if not root.is_dir():
+        raise NoBenchmarks(f"no benchmarks: {root} is not a folder; name one with --benchmarks FOLDER")
+    found = sorted(files(root, PATTERN))
+    if not found:
+        raise NoBenchmarks(f"no benchmarks: {root} holds no {PATTERN}; name another folder with --benchmarks FOLDER")
+    parsed = [_parsed(file, root) for file in found]
+    problems = [problem for one in parsed for problem in one.problems]
+    benchmarks, clashing = _without_clashes([benchmark for one in parsed for benchmark in one.benchmarks], root)
+    if not benchmarks and not problems:
+        raise NoBenchmarks(
+            f"no benchmarks: no {PATTERN} in {root} has a function called {PREFIX}...; write def "
+            f"{PREFIX}something(compare)"
+        )
+    return BenchmarkFolder(root, tuple(_told_apart(benchmarks)), (*problems, *clashing))
+
+
+def files(root: Path, pattern: str = PATTERN) -> Iterator[Path]:
+    """The files under ``root`` of such a name, in no order; folders into which pytest does not recurse are left out."""
+    for folder, below, names in os.walk(root):
+        here = Path(folder)
+        below[:] = [name for name in below if not _is_skipped(here / name)]
+        yield from (file for name in names if fnmatch(name, pattern) and (file := here / name).is_file())
+
+
+def chosen_folder(here: Path, shipped: Path) -> Path:
+    """The folder of benchmarks where none is named: ``here`` if there is one, else that of the claims that we ship.
+
+    Raises NoBenchmarks for one that holds no benchmark file: its benchmarks are called otherwise, or still to come, and
+    whoever has it does not expect others to be measured for minutes.
+    """
+    if not here.exists():
+        return shipped
+    if here.is_dir() and any(files(here)):
+        return here
+    others = sorted(file.name for file in files(here, "*.py") if file.name not in ("__init__.py", "conftest.py"))
+    named = f" ({others[0]}: is it to be {PREFIX}{others[0].removeprefix('test_')}?)" if others else ""
+    raise NoBenchmarks(
+        f"no benchmarks: {here} holds no {PATTERN}{named}; name another folder with --benchmarks FOLDER, or the claims "
+        f"that come with tipbench with --benchmarks {shipped}"
+    )
+
+
+def _parsed(file: Path, root: Path) -> Parsed:
+    path = file.relative_to(root).as_posix()
+    for mark in ("[", "::"):
+        if mark in path:
+            why = f"{file}: pytest cannot be given a path with {mark!r} in it (under {root}); rename the folder or file"
+            return Parsed(problems=(Problem(path, "", file.stem.removeprefix(PREFIX), why),))
+    return parse(file, root)
+
+
+def _is_skipped(folder: Path) -> bool:
+    return any(fnmatch(folder.name, pattern) for pattern in SKIPPED) or any(
+        (folder / name).exists() for name in _ENVIRONMENTS
+    )
+
+
+def _without_clashes(found: Sequence[Benchmark], root: Path) -> tuple[list[Benchmark], list[Problem]]:
+    """Of the benchmarks that state the same name the first, and a problem for each of the others."""
+    first: dict[str, Benchmark] = {}
+    kept: list[Benchmark] = []
+    problems: list[Problem] = []
+    for benchmark in found:
+        claim = benchmark.claim
+        known = first.setdefault(claim.name, benchmark) if benchmark.stated else benchmark
+        if known is benchmark:
+            kept.append(benchmark)
+            continue
+        where = f"{root / known.claim.path}:{known.line} ({known.claim.function})"
+        problems.append(
+            Problem(
+                claim.path,
+                claim.function,
+                claim.name,
+                f"{root / claim.path}:{benchmark.line}: {claim.function} states the claim {claim.name!r}, "
+                f"as {where} does; rename one",
+            )
+        )
+    return kept, problems
+
+
+def _told_apart(found: Sequence[Benchmark]) -> list[Claim]:
+    """The claims; those that state no name and would share one are told apart by their files."""
+    counts = Counter(benchmark.claim.name for benchmark in found)
+    shared = [benchmark.claim for benchmark in found if not benchmark.stated and counts[benchmark.claim.name] > 1]
+    taken = {benchmark.claim.name for benchmark in found if benchmark.claim not in shared}
+    renamed: dict[Claim, Claim] = {}
+    for name in dict.fromkeys(claim.name for claim in shared):
+        group = [claim for claim in shared if claim.name == name]
+        for scheme in _SCHEMES:
+            names = [scheme(claim) for claim in group]
+            if len(set(names)) == len(names) and taken.isdisjoint(names):
+                break
+        taken.update(names)
+        renamed |= {claim: replace(claim, name=name) for claim, name in zip(group, names, strict=True)}
+    return [renamed.get(benchmark.claim, benchmark.claim) for benchmark in found]
+
+
+def _by_file(claim: Claim) -> str:
+    return f"{PurePosixPath(claim.path).stem.removeprefix(PREFIX)}.{claim.function.removeprefix(PREFIX)}"
+
+
+def _by_folder(claim: Claim) -> str:
+    parent = PurePosixPath(claim.path).parent
+    return f"{'' if parent == PurePosixPath('.') else f'{parent}/'}{_by_file(claim)}"
+
+
+def _by_path(claim: Claim) -> str:
+    return f"{claim.path}::{claim.function}"
+
+
+_SCHEMES: tuple[Callable[[Claim], str], ...] = (_by_file, _by_folder, _by_path)
+"""Names for what shares one, from short to long; no two benchmarks share the last."""

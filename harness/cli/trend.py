@@ -1,0 +1,140 @@
+"""``trend``: the level of every variant over many runs of one machine."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.cli.output import complain
+from harness.cli.writing import as_json, check_forms, console, write_forms
+from harness.exit_status import CANNOT_JUDGE, OK, TOOL_ERROR
+from harness.judge.comparable import device_kind
+from harness.judge.group import machine_of
+from harness.judge.trend import TrendBuilder
+from harness.plural import counted
+from harness.program import advised
+from harness.report.document.terminal import show_paper
+from harness.report.trending.content import TrendRun, trend_paper
+from harness.store import TUNE, Run, StoreError
+from harness.store.runs import RunEntry, find, no_runs, open_entry, run_entries
+
+Kind = tuple[str, str, str]
+"""Machine, device, data: runs that differ in one of them have no level in common."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """The runs of one machine, device and data, as far as they were read."""
+
+    trends: TrendBuilder
+    held: list[TrendRun] = field(default_factory=list)
+
+
+def trend(options: argparse.Namespace) -> int:
+    """Read the runs and show. The status is 0 whatever changed, 2 for an error, 3 where there is nothing to show."""
+    # records hold no cycles: looking for some among a million numbers takes a quarter of the time
+    gc.disable()
+    try:
+        return _trend(options)
+    finally:
+        gc.enable()
+
+
+def _trend(options: argparse.Namespace) -> int:
+    try:
+        check_forms(options)
+        chosen = _chosen(options)
+        groups: dict[Kind, _Group] = {}
+        wanted = frozenset(word for part in options.claims for word in part.split(",") if word)
+        empty = 0
+        last: Kind | None = None
+        for entry in chosen:
+            run = open_entry(entry, telemetry=False)
+            if not run.measurements:
+                empty += 1
+                continue
+            last = _kind(run)
+            group = groups.setdefault(last, _Group(TrendBuilder(options.effect, wanted)))
+            group.trends.add(run)
+            group.held.append(TrendRun(entry.label, entry.started, run.environment))
+        if last is None:
+            read = counted(len(chosen), "run")
+            complain(StoreError(f"none of {read} in {options.results} holds a finished measurement"))
+            return CANNOT_JUDGE
+        kind = _machine(groups, options.machine) if options.machine else last
+        group = groups[kind]
+        courses = group.trends.courses()
+        if not courses:
+            asked = f"claims {', '.join(sorted(wanted))}" if wanted else "any claim"
+            complain(StoreError(f"no run of this machine has a level of {asked}; {advised('list')} names the claims"))
+            return CANNOT_JUDGE
+        left_out = [_left_out(other, kind, found) for other, found in groups.items() if other != kind]
+        left_out += [f"{counted(empty, 'run')} without a finished measurement"] if empty else []
+        left_out += [
+            f"{counted(runs, 'run')} of {case}: other parameters under the same name"
+            for case, runs in group.trends.left_out.items()
+        ]
+        screen = console(options)
+        unicode = screen.encoding.lower().startswith("utf")
+        told = trend_paper(courses, group.held, left_out, effects=options.effect, unicode=unicode)
+        show_paper(told, screen)
+        from harness.report.document.markdown import markdown
+        from harness.report.files import csv_of, write_parquet
+        from harness.report.trending import records
+
+        def page(path: Path) -> None:
+            from harness.report.html import save_page
+            from harness.report.html.trend_page import trend_page
+
+            save_page(trend_page(courses, group.held, told, effects=options.effect), path)
+
+        write_forms(
+            options,
+            {
+                "markdown": lambda: markdown(trend_paper(courses, group.held, left_out, effects=options.effect)),
+                "csv": lambda: csv_of(records.records(courses, group.held)),
+                "json": lambda: as_json(records.document(courses, group.held, effects=options.effect)),
+            },
+            {"parquet": lambda path: write_parquet(records.records(courses, group.held), path), "html": page},
+        )
+    except StoreError as error:
+        complain(error)
+        return TOOL_ERROR
+    return OK
+
+
+def _chosen(options: argparse.Namespace) -> list[RunEntry]:
+    """The runs to read, oldest first: those named, or all there are."""
+    if options.run:
+        return [find(word, options.results, claims=True) for word in options.run]
+    there = run_entries(options.results)
+    known = [entry for entry in there if not entry.gate and entry.profile != TUNE]
+    if options.last is not None:
+        known = known[-options.last :]
+    if not known:
+        raise StoreError(no_runs(options.results, there))
+    return known
+
+
+def _kind(run: Run) -> Kind:
+    return machine_of(run), device_kind(run), Path(str(run.facts.get("data") or "")).name
+
+
+def _machine(groups: dict[Kind, _Group], wanted: str) -> Kind:
+    fitting = [kind for kind in groups if kind[0].startswith(wanted)]
+    machines = dict.fromkeys(kind[0] for kind in fitting)
+    if len(machines) == 1:
+        return fitting[-1]
+    known = ", ".join(dict.fromkeys(kind[0] for kind in groups))
+    raise StoreError(f"--machine {wanted} is {'more than one' if fitting else 'none'} of these machines: {known}")
+
+
+def _left_out(other: Kind, kind: Kind, group: _Group) -> str:
+    why = next(
+        f"{name} {theirs or 'generated images'}"
+        for name, theirs, ours in zip(("machine", "device", "data"), other, kind, strict=True)
+        if theirs != ours
+    )
+    return f"{counted(len(group.held), 'run')}: {why}"

@@ -1,0 +1,16 @@
+"""The exit statuses of every command, under nox as well."""
+
+OK = 0
+"""The command did what it was asked for; in a gate: nothing regressed."""
+
+REGRESSED = 1
+"""A gate found something slower or larger than is allowed."""
+
+TOOL_ERROR = 2
+"""The request cannot be met as it was typed, or the tool itself failed."""
+
+CANNOT_JUDGE = 3
+"""There is no answer: inconclusive, missing, failed, another machine, or nothing to compare."""
+
+INTERRUPTED = 130
+"""Somebody pressed Ctrl-C; what was measured is kept."""

@@ -1,0 +1,103 @@
+"""The scratch folder of a gate: one for each process, removed with it, and after it where it could not."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from harness.gate.builds.repository import Repository
+
+PREFIX = "tipbench-gate-"
+_LOCK = "lock"
+_REPOSITORY = "repository"
+
+
+class WorkDir:
+    """A folder that is ours as long as we hold its lock."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")).resolve()
+        self._lock: IO[bytes] = (self.folder / _LOCK).open("wb")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def serves(self, repository: Repository) -> None:
+        """Note whose worktrees are about to be made here, for whoever has to clean up."""
+        (self.folder / _REPOSITORY).write_bytes(os.fsencode(repository.top))
+
+    def remove(self) -> None:
+        """Remove everything, worktrees included."""
+        _remove(self.folder)
+        self._lock.close()
+
+
+def remove_stale() -> None:
+    """Remove the scratch folders of processes that are gone; never raises for what cannot be removed."""
+    for folder in Path(tempfile.gettempdir()).resolve().glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if _stale(folder):
+                _remove(folder)
+
+
+def _stale(folder: Path) -> bool:
+    """Ours by owner, and its process gone: by its number, and by its lock where the number is of another container."""
+    named = re.match(rf"{PREFIX}(\d+)-", folder.name)
+    if named is None or folder.is_symlink() or folder.stat().st_uid != os.getuid() or _alive(int(named[1])):
+        return False
+    with suppress(FileNotFoundError), (folder / _LOCK).open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove(folder: Path) -> None:
+    with suppress(OSError):
+        repository = Repository(Path(os.fsdecode((folder / _REPOSITORY).read_bytes())))
+        if repository.top.is_dir():
+            repository.forget(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():  # a build may have made folders that cannot be written to
+        for place, _, _ in os.walk(folder):
+            with suppress(OSError):
+                os.chmod(place, 0o700)  # noqa: PTH101
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put off SIGINT and SIGTERM until what is inside is done: a second Ctrl-C must not stop the cleaning up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    before: dict[int, Any] = {number: signal.signal(number, lambda got, _: heard.append(got)) for number in _PUT_OFF}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+    for number in heard[-1:]:
+        signal.raise_signal(number)
+
+
+_PUT_OFF = (signal.SIGINT, signal.SIGTERM)

@@ -1,0 +1,301 @@
+"""What a gate decides on: each variant of each case, from its first pair of samples to its verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Container, Iterable
+from dataclasses import dataclass, field
+
+from harness.gate.pair import BROKEN, MISSING, ONE_FILE, CaseState
+from harness.judge.evidence import evidence
+from harness.judge.outlook import clear, evenly_far, noise, outlook
+from harness.judge.regression import GateThresholds, Ruling, levels, rule, rule_exact, rule_for
+from harness.judge.throttling import remarks, throttled_blocks
+from harness.measure.correctness import WrongResult
+from harness.measure.paired import PairedRounds, SideFailed
+from harness.model import BASELINE, Claim, GateOutcome, GateVerdict, Measurement, Side, Trial, metric
+
+SECONDS = "seconds"
+HEAD = str(Side.HEAD)
+
+EXACT = ("peak_bytes", "reserved_bytes")
+"""Metrics that one reading settles, taken right after rounds, where the machine has them."""
+
+LAUNCHES = "launches"
+"""The same of kernels, counted in processes of their own."""
+
+
+@dataclass(slots=True)
+class Decision:
+    """One variant of one case on its way to a decision; where it is ``clear``, coarser units will do.
+
+    ``even`` says that its few units lie evenly far from what is tolerated, ``outlook`` that it is not likely to fall;
+    ``growth`` says of metrics that regressed what grew, where profiles were taken.
+    """
+
+    case: str
+    claim: Claim
+    variant: str
+    iterations: int = 0
+    measurements: list[Measurement] = field(default_factory=list)
+    ruling: Ruling | None = None
+    clear: bool = False
+    even: bool = False
+    outlook: str = ""
+    outcome: GateOutcome | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    exact: dict[str, tuple[float, float]] = field(default_factory=dict)
+    growth: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        """Whether more units may decide it."""
+        return self.outcome is None
+
+    def settle(self, outcome: GateOutcome, reason: str) -> None:
+        """Its fate is known, and no number will change it."""
+        self.outcome, self.reason = outcome, reason
+
+    def end(self, ended: SideFailed) -> None:
+        """A side failed, hung or gave another result than its own baseline."""
+        match ended.error:
+            case WrongResult():
+                outcome = GateOutcome.WRONG
+            case TimeoutError():
+                outcome = GateOutcome.TIMED_OUT
+            case _:
+                outcome = GateOutcome.FAILED
+        self.settle(outcome, f"{ended.arm}: {ended.error}")
+
+    def take(self, unit: int, fought: PairedRounds, seconds: float) -> Measurement:
+        """Keep a unit's pair of samples; as a measurement, base is its baseline and head its only variant."""
+        trials = tuple(_trial(name, arm, fought) for arm, name in ((Side.BASE, BASELINE), (Side.HEAD, HEAD)))
+        measurement = Measurement(
+            self.case, self.claim.name, unit, trials=trials, seconds=seconds, blocks=fought.blocks
+        )
+        self.measurements.append(measurement)
+        self.iterations = fought.iterations
+        self.seconds += seconds
+        base, head = fought.readings[Side.BASE], fought.readings[Side.HEAD]
+        for name in EXACT:
+            if name in base and name in head:
+                self.exact[name] = (base[name][0], head[name][0])
+        return measurement
+
+    @property
+    def least_seconds(self) -> float:
+        """Seconds that another unit of it takes at the least, by its last: with one block alone; 0 before any."""
+        if not self.measurements:
+            return 0.0
+        last = self.measurements[-1]
+        blocks = [end - start for start, end in last.blocks]
+        return last.seconds - sum(blocks) + max(blocks, default=0.0)
+
+    def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
+        """Note of the unit's blocks what held the GPU's clocks back, once it was read."""
+        self.measurements = [marked(each) if each.invocation == unit else each for each in self.measurements]
+
+    def judge(self, thresholds: GateThresholds, decisions: int, regressed: int = 0) -> None:
+        """Rule on the units so far, where others have ``regressed`` already; an outcome settles it."""
+        found = evidence(self.measurements, HEAD, SECONDS, thresholds.keep)
+        if not found.units:
+            return
+        by = rule_for(thresholds, decisions, loader=self.claim.loader, regressed=regressed)
+        self.ruling = rule(found.units, by)
+        self.clear = clear(found.units, by) and not self.ruling.unsteady
+        self.even = evenly_far(found.units, by)
+        undecided = self.ruling.outcome in (None, GateOutcome.INCONCLUSIVE)
+        self.outlook = outlook(found.units, by, thresholds, loader=self.claim.loader) if undecided else ""
+        if self.ruling.outcome is not None:
+            self.settle(self.ruling.outcome, self.ruling.reason)
+
+    def units_ahead(self, thresholds: GateThresholds, decisions: int) -> int:
+        """Units until the next look at which it may fall."""
+        by, there = rule_for(thresholds, decisions, loader=self.claim.loader), len(self.measurements)
+        return min((look - there for look in by.looks if look > there), default=0)
+
+    def slower(self, thresholds: GateThresholds) -> bool:
+        """Whether its time regressed, or the number of its launches."""
+        return self.outcome is GateOutcome.REGRESSED or self._grew(LAUNCHES, thresholds)
+
+    def larger(self, thresholds: GateThresholds) -> bool:
+        """Whether the most memory that it needs at once regressed."""
+        return self._grew("peak_bytes", thresholds)
+
+    def suspect(self, thresholds: GateThresholds) -> bool:
+        """Whether it is open and its estimate so far is beyond the target."""
+        target = thresholds.loader_target if self.claim.loader else thresholds.target
+        ratio = self.ruling.ratio if self.ruling is not None else None
+        return self.open and ratio is not None and ratio > 1 + target
+
+    def _grew(self, name: str, thresholds: GateThresholds) -> bool:
+        read = self.exact.get(name)
+        return read is not None and rule_exact(name, *read, thresholds) is GateOutcome.REGRESSED
+
+    def seconds_more(self, thresholds: GateThresholds) -> float:
+        """Seconds that the head's iteration takes more, by the same estimate as the decision; 0 if there is none."""
+        if self.ruling is None:
+            return 0.0
+        units = evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
+        base, head = levels(units, self.ruling)
+        return 0.0 if base is None or head is None else head - base
+
+    def verdicts(self, thresholds: GateThresholds, decisions: int, accepted: Container[str] = ()) -> list[GateVerdict]:
+        """The decision on its time, and one for each exact metric that was read; more of those ``accepted`` is so."""
+        return [self._on_time(thresholds, decisions), *self._on_exact(thresholds, accepted)]
+
+    def _on_time(self, thresholds: GateThresholds, decisions: int) -> GateVerdict:
+        ruling = self.ruling
+        reason = self._explained(SECONDS, self.reason or (ruling.reason if ruling else "not reached"), self.outcome)
+        units = evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
+        by = rule_for(thresholds, decisions, loader=self.claim.loader)
+        spread, resolvable = noise(units, by, thresholds.tolerated) or (None, None)
+        base, head = levels(units, ruling) if ruling else (None, None)
+        return GateVerdict(
+            self.case,
+            self.claim.name,
+            self.variant,
+            SECONDS,
+            self.outcome or GateOutcome.INCONCLUSIVE,
+            "; ".join(filter(None, (reason, self.outlook, *remarks(map(throttled_blocks, self.measurements))))),
+            units=ruling.units if ruling else 0,
+            ratio=ruling.ratio if ruling else None,
+            low=ruling.low if ruling else None,
+            high=ruling.high if ruling else None,
+            base=base,
+            head=head,
+            unsteady=ruling.unsteady if ruling else False,
+            seconds=self.seconds,
+            spread=spread,
+            resolvable=resolvable,
+        )
+
+    def _explained(self, name: str, reason: str, outcome: GateOutcome | None) -> str:
+        grown = self.growth.get(name, "") if outcome is GateOutcome.REGRESSED else ""
+        return f"{grown} ({reason})" if grown and reason else grown or reason
+
+    def _on_exact(self, thresholds: GateThresholds, accepted: Container[str]) -> list[GateVerdict]:
+        found = []
+        for name, (before, after) in self.exact.items():
+            outcome = rule_exact(name, before, after, thresholds)
+            if outcome is GateOutcome.REGRESSED and name in accepted:
+                outcome = GateOutcome.ACCEPTED
+            reason = f"{before:.15g} -> {after:.15g} {metric(name).unit}"
+            verdict = GateVerdict(
+                self.case,
+                self.claim.name,
+                self.variant,
+                name,
+                outcome,
+                self._explained(name, reason, outcome),
+                units=1,
+                ratio=after / before if before else None,
+                base=before,
+                head=after,
+            )
+            found.append(verdict)
+        return found
+
+
+def judge(candidates: Collection[Decision], thresholds: GateThresholds) -> None:
+    """Rule on those that are open, and again whenever one that regressed leaves the others its share of alpha."""
+    before, regressed = -1, count_regressed(candidates)
+    while before != regressed:
+        for candidate in candidates:
+            if candidate.open:
+                candidate.judge(thresholds, len(candidates), regressed)
+        before, regressed = regressed, count_regressed(candidates)
+
+
+def least_of(candidates: Iterable[Decision]) -> float:
+    """Seconds that another unit takes of the one that takes least, of those that were measured; 0 without any."""
+    return min((candidate.least_seconds for candidate in candidates if candidate.measurements), default=0.0)
+
+
+def count_regressed(candidates: Iterable[Decision]) -> int:
+    """How many of them regressed in time."""
+    return sum(candidate.outcome is GateOutcome.REGRESSED for candidate in candidates)
+
+
+def settled(case: str, claim: Claim, variant: str, outcome: GateOutcome, reason: str) -> GateVerdict:
+    """The verdict on what cannot be measured on both sides."""
+    return GateVerdict(case, claim.name, variant, SECONDS, outcome, reason)
+
+
+def gone(function: str) -> GateVerdict:
+    """The verdict on a benchmark (``path::function``) that base's own revision has and head's files do not."""
+    path, _, name = function.partition("::")
+    return settled(function, Claim("", "", path, name), "", GateOutcome.MISSING, GONE)
+
+
+def fate_of_case(
+    base: CaseState, head: CaseState, *, had: bool, ran: bool, unable: str = ""
+) -> tuple[GateOutcome, str] | None:
+    """The fate of a whole case where one side has nothing to measure; None where both have.
+
+    ``had`` says that base's own revision has the case, or may have it; only what it does not have is new. ``ran`` says
+    that it can run it, under its own file, ``unable`` why it cannot even there: then there is nothing to compare with.
+    """
+    match base.status, head.status:
+        case "", "":
+            return None
+        case "skipped" | "missing", "skipped" if not ran:
+            return GateOutcome.SKIPPED, head.reason
+        case _, "skipped":
+            return GateOutcome.MISSING, f"head skips what base runs: {head.reason}"
+        case _, status if status == MISSING:
+            return GateOutcome.MISSING, GONE
+        case _, status if status:
+            return GateOutcome.FAILED, f"head: {head.reason}"
+    return _fate_of_what_head_runs(base, had=had, unable=unable)
+
+
+def _fate_of_what_head_runs(base: CaseState, *, had: bool, unable: str) -> tuple[GateOutcome, str]:
+    """The fate of a case that base cannot measure."""
+    if unable or not had:
+        return GateOutcome.NEW, f"{SKIPPED_BEFORE}: {unable}" if unable else f"base: {base.reason}"
+    if base.status == MISSING:
+        return GateOutcome.MISSING, f"base's revision has this case, and not under head's file; {ONE_FILE}"
+    if base.status == BROKEN:
+        return GateOutcome.FAILED, f"base cannot import this file: {base.reason}; {ONE_FILE}"
+    return GateOutcome.FAILED, f"base cannot run what head runs: {base.reason}"
+
+
+def fate_of_variant(
+    variant: str, base: CaseState, head: CaseState, *, had: bool, ran: bool, unable: str = ""
+) -> tuple[GateOutcome, str]:
+    """The fate of a variant that not both sides can run; ``had``, ``ran`` and ``unable`` as for a whole case."""
+    if variant in head.variants:
+        if unable:
+            return GateOutcome.NEW, f"{SKIPPED_BEFORE}: {unable}"
+        if not had:
+            return GateOutcome.NEW, "base does not have this variant"
+        if variant in base.absent:
+            return GateOutcome.FAILED, f"base cannot run what head runs: {base.absent[variant]}"
+        return GateOutcome.MISSING, f"base's revision has this variant, and not under head's file; {ONE_FILE}"
+    if variant in base.variants or ran:
+        why = head.absent.get(variant, "")
+        return GateOutcome.MISSING, f"head cannot run what base runs: {why}" if why else GONE
+    return GateOutcome.SKIPPED, head.absent.get(variant) or base.absent.get(variant, "")
+
+
+SKIPPED_BEFORE = "base's own revision skips it, too"
+"""What is said of what head runs, and base's revision does not even under its own file."""
+
+GONE = "base has it, head does not: gone or renamed?"
+"""What is said of what only base has."""
+
+
+def _trial(name: str, arm: Side, fought: PairedRounds) -> Trial:
+    turns, readings = fought.turns[arm], fought.readings[arm]
+    samples: dict[str, tuple[float, ...]] = {SECONDS: tuple(turn.each(fought.iterations) for turn in turns)}
+    if all(turn.host_seconds is not None for turn in turns):
+        samples["host_seconds"] = tuple(turn.host_each(fought.iterations) for turn in turns)
+    return Trial(
+        name,
+        iterations=fought.iterations,
+        first_seconds=fought.first_seconds[arm],
+        samples=samples,
+        exact={metric: value for metric, (value, _) in readings.items()},
+        sources={metric: source for metric, (_, source) in readings.items()},
+    )

@@ -1,0 +1,250 @@
+"""A pair: the live processes of both arms, walking through the same cases side by side. One pair gives one unit.
+
+Both run the same benchmark files; only one of the two is ever awake once they have been imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.model import Collected, Package, Side, Status
+from harness.processes.cpu_limit import CpuLimit
+from harness.processes.launch import measuring_environment, pytest_command
+from harness.processes.live import ChannelClosed, LiveProcess, Message, Reaper, exit_reason
+from harness.processes.logs import in_conftest, last_words
+from harness.workers.client import RemoteRunner, WorkerClient, WorkerFailed
+from harness.workers.collect import Refused, WorkerError
+
+MISSING = "missing"
+"""The status of a case that a side does not have."""
+
+BROKEN = "broken"
+"""The status of a case whose file a side cannot import."""
+
+ONE_FILE = (
+    "both sides measure head's files: import what only head has inside the benchmark or fixture that needs it, or give "
+    "that benchmark a file"
+)
+"""What to do where base cannot measure what it has."""
+
+START_LIMIT = 180.0
+"""CPU-seconds a process may take to import the benchmarks, and to reach a case's call of compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideCommand:
+    """How to start the process of one arm; of its ``variables``, ``shown`` are those that somebody asked for."""
+
+    arm: Side
+    python: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
+    lent: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SideInfo:
+    """What an arm says of itself."""
+
+    environment: Mapping[str, Any]
+    packages: tuple[Package, ...]
+    unusable_gpu: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseState:
+    """What became of a case on one side: its variants, those that cannot run here, or why it cannot be measured."""
+
+    variants: tuple[str, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
+    status: str = ""
+    reason: str = ""
+
+
+class ConftestError(WorkerError):
+    """An arm cannot import a conftest.py."""
+
+
+class SideLost(HarnessError):
+    """The process of an arm is gone; the message has its last words, ``case`` what it was on its way to, if any."""
+
+    def __init__(self, arm: Side, reason: str, case: str = "") -> None:
+        super().__init__(reason)
+        self.arm = arm
+        self.case = case
+
+
+class WorkerPair:
+    """Both processes. Use as a context manager: neither outlives it, whatever dies.
+
+    Once entered, ``collected`` is what each side found in the files, ``cases`` the cases among it.
+    """
+
+    def __init__(
+        self,
+        sides: Sequence[SideCommand],
+        root: Path,
+        files: Sequence[str],
+        log_folder: Path,
+        unit: int,
+        *,
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._sides = sides
+        self._command = {
+            side.arm: pytest_command(side.python, root, [str(root / file) for file in files]) for side in sides
+        }
+        self._log = {side.arm: log_folder / f"unit-{unit:03d}-{side.arm}.log" for side in sides}
+        self._tick = tick
+        self._stack = ExitStack()
+        self._route: list[str] = []
+        self.clients: dict[Side, WorkerClient] = {}
+        self.cases: dict[Side, list[str]] = {}
+        self.collected: dict[Side, Collected] = {}
+
+    def __enter__(self) -> WorkerPair:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        guard = self._stack.enter_context(Reaper())
+        # Equal in a pair: the order of sets and dicts of strings must not be what differs.
+        seed = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(2), "big"))}
+        processes = {}
+        # Who starts first may get the better memory: it is not always the base.
+        for side in SystemRandom().sample(self._sides, len(self._sides)):
+            process = LiveProcess(
+                self._command[side.arm],
+                guard=guard,
+                environment={**measuring_environment(side.lent), **side.variables, **seed},
+                log=self._log[side.arm],
+            )
+            self._stack.callback(process.end)
+            processes[side.arm] = process
+        for arm, process in processes.items():
+            try:
+                ready = self._ready(arm, process)
+            except ConftestError as error:
+                if arm is Side.BASE and Side.HEAD not in self.clients:
+                    # What head cannot import either is for head to mend.
+                    self._ready(Side.HEAD, processes[Side.HEAD])
+                raise WorkerError(f"{error}; {ONE_FILE}" if arm is Side.BASE else str(error)) from None
+            self.collected[arm] = Collected.of(ready)
+            self.cases[arm] = list(self.collected[arm].cases)
+            process.pause()
+            place = guard.folder / str(arm)
+            place.with_suffix(".log").symlink_to(self._log[arm].resolve())
+            self.clients[arm] = WorkerClient(str(arm), process, place, START_LIMIT)
+
+    def _ready(self, arm: Side, process: LiveProcess) -> Message:
+        allowance = CpuLimit(process.pid, START_LIMIT)
+        try:
+            while True:
+                spent = allowance.spent()
+                # When it is spent, too: what was said in time counts, however late we are ourselves.
+                message = process.channel.receive(0.0 if spent else 0.5)
+                if message is not None:
+                    return message
+                if spent:
+                    break
+                self._tick()
+        except ChannelClosed:
+            status, log = process.end(), self._log[arm]
+            words = last_words(log, killed=status < 0)
+            why = f"the {arm} side cannot measure: {exit_reason(status)}: {words} (see {log})"
+            raise (ConftestError if in_conftest(words) else WorkerError)(why) from None
+        raise WorkerError(f"the {arm} side did not import the benchmarks: {spent}; see {self._log[arm]}")
+
+    def begin(self, cases: Sequence[str], plan: Mapping[str, Any]) -> dict[Side, SideInfo]:
+        """Tell both sides what to walk through, in that order; what they say of themselves, where the plan asks for it.
+
+        Raises SideLost, and Refused where what was asked for cannot be measured here.
+        """
+        self._route = list(cases)
+        said: dict[Side, SideInfo] = {}
+        for arm, client in self.clients.items():
+            here = [case for case in cases if case in self.cases[arm]]
+            self._tell(arm, client, do="gate", cases=here, **plan)
+            if plan["introduce"]:
+                answer = self._hear(arm, client)
+                if answer.get("event") == "error":
+                    raise Refused(answer["reason"])
+                packages = tuple(Package(**package) for package in answer["packages"])
+                said[arm] = SideInfo(answer["environment"], packages, answer["unusable"])
+        return said
+
+    def walk(self, random: Random) -> Iterator[tuple[str, dict[Side, CaseState]]]:
+        """Lead both sides from case to case; each is ready for questions about the one that is yielded.
+
+        They reach it one after the other, in random order. A case that a side lacks is "missing"
+        there. Raises SideLost.
+        """
+        at: dict[Side, CaseState] = {arm: CaseState(status="at the door") for arm in self.clients}
+        for case in self._route:
+            now: dict[Side, CaseState] = {}
+            for arm in random.sample(list(self.clients), 2):
+                if case in self.cases[arm]:
+                    # A side that is in a case is told to leave it first.
+                    now[arm] = at[arm] = self._next(arm, case, leaving=not at[arm].status)
+                else:
+                    now[arm] = self._without(arm, case)
+            yield case, now
+
+    def runner(self, arm: Side, variant: str, tree: Any = None) -> RemoteRunner:
+        """A variant of the case at hand, on one side."""
+        return GateRunner(variant, self.clients[arm], tree)
+
+    def _tell(self, arm: Side, client: WorkerClient, **plan: Any) -> None:
+        try:
+            client.tell(**plan)
+        except WorkerFailed as error:
+            raise SideLost(arm, str(error)) from None
+
+    def _next(self, arm: Side, case: str, *, leaving: bool) -> CaseState:
+        client = self.clients[arm]
+        client.timeout = START_LIMIT
+        if leaving:
+            self._tell(arm, client, do="stop")
+        message = self._hear(arm, client, case)
+        if message.get("case") != case:
+            raise SideLost(arm, f"it is at {message.get('case')}, not at {case}", case)
+        if message["event"] == "case":
+            return CaseState(tuple(message["variants"]), dict(message["absent"]))
+        return CaseState(status=message["event"], reason=message["reason"])
+
+    def _hear(self, arm: Side, client: WorkerClient, case: str = "") -> Message:
+        try:
+            return client.hear()
+        except (WorkerFailed, TimeoutError) as error:
+            raise SideLost(arm, str(error), case) from None
+
+    def _without(self, arm: Side, case: str) -> CaseState:
+        """The standing of a case that a side does not list: its file skips itself or is broken there, or lacks it."""
+        match self.collected[arm].why_absent(case.partition("::")[0]):
+            case Status.SKIPPED, reason:
+                return CaseState(status=str(Status.SKIPPED), reason=reason)
+            case _, reason:
+                return CaseState(status=BROKEN, reason=reason)
+        return CaseState(status=MISSING, reason=f"{arm} has no such case")
+
+
+class GateRunner(RemoteRunner):
+    """A variant on one side of a gate: its first result stays there and is checked there."""
+
+    def first_call(self) -> tuple[float, object]:
+        """The first iteration there."""
+        return float(self._ask("first_call")["seconds"]), None

@@ -1,0 +1,198 @@
+"""A stored run as the base of a gate: what was measured then beside what is here now, each case with its decision.
+
+What keeps two runs from being compared (another device, other data, other inputs) is what `compare` goes by; what is
+missing, failed, new or not reached is what a gate between revisions says of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from harness.judge.comparable import hindrance
+from harness.judge.evidence import troubles
+from harness.judge.group import Axis, RunGroup, VariantRuns, columns
+from harness.judge.regression import GateThresholds, rule_exact, rule_for
+from harness.judge.runs import SECONDS, levels, reading
+from harness.judge.sequential import rule_unpaired
+from harness.model import Claim, GateOutcome, GateVerdict, Measurement, Status, benchmark_of, metric
+from harness.store import Run
+
+EXACT = ("peak_bytes", "reserved_bytes")
+"""Metrics that both runs have a reading of, where the machine has them."""
+
+_TROUBLES = {Status.WRONG: GateOutcome.WRONG, Status.TIMED_OUT: GateOutcome.TIMED_OUT}
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentCases:
+    """What is here now: the variants of every case, those that cannot run, and why cases have nothing to measure."""
+
+    run: Run
+    variants: Mapping[str, Sequence[str]]
+    unavailable: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+class BaselineGate:
+    """The decisions on this code against a stored run.
+
+    ``claims`` are those chosen here, by ``path::function``, and ``expected`` the functions of the stored run that the
+    same words choose.
+    """
+
+    def __init__(
+        self,
+        stored: Run,
+        now: CurrentCases,
+        claims: Mapping[str, Claim],
+        expected: frozenset[str],
+        limits: GateThresholds,
+        accepted: Container[str] = (),
+    ) -> None:
+        self._before, self._after = columns((("the stored run", stored), ("this code", now.run)), Axis.RUN)
+        self._now = now
+        self._claims = claims
+        self._functions = {*claims, *expected}
+        self._limits = limits
+        self._accepted = accepted
+
+    def verdicts(self) -> list[GateVerdict]:
+        """Every decision, case by case."""
+        pairs = [(case, variant) for case in sorted(self._cases()) for variant in self._variants(case)]
+        found: list[GateVerdict] = []
+        compared: list[tuple[str, str]] = []
+        for case, variant in pairs:
+            fate = self._fate(case, variant)
+            if fate is None:
+                compared.append((case, variant))
+            else:
+                found.append(GateVerdict(case, self._claim(case).name, variant, SECONDS, *fate))
+        for key in compared:
+            found += self._judged(*key, len(compared))
+        return sorted(found, key=lambda verdict: (verdict.case, verdict.variant))
+
+    def _cases(self) -> set[str]:
+        known = {*self._before.cases, *self._now.variants, *self._now.skipped, *self._now.failed}
+        return {case for case in known if benchmark_of(case) in self._functions}
+
+    def _variants(self, case: str) -> list[str]:
+        """The variants of a case on either side; one without a name where neither has any."""
+        before = [variant for of, variant in self._before.cells if of == case]
+        return list(dict.fromkeys([*self._now.variants.get(case, ()), *before])) or [""]
+
+    def _fate(self, case: str, variant: str) -> tuple[GateOutcome, str] | None:
+        """What becomes of a variant that cannot be compared; None where it can."""
+        one = _cell(self._before, case, variant)
+        had = bool(one.trials())
+        gone = self._gone(case, variant, had=had)
+        if gone is not None:
+            return gone
+        if case not in self._before.cases:
+            return GateOutcome.NEW, "the stored run does not have it"
+        if not one.measurements and any(of == case for of, _ in self._before.cells):
+            return GateOutcome.NEW, "the stored run does not have this variant"
+        if not had:
+            why = _trouble(one) or "never reached"
+            return GateOutcome.FAILED, f"the stored run did not measure what this code runs: {why}"
+        other = _cell(self._after, case, variant)
+        if not other.trials():
+            return self._untimed(other)
+        labels = (self._before.label, self._after.label)
+        hindered = hindrance(one, other, labels, loader=self._claim(case).loader)
+        return (GateOutcome.FAILED, f"cannot be compared: {hindered}") if hindered else None
+
+    def _gone(self, case: str, variant: str, *, had: bool) -> tuple[GateOutcome, str] | None:
+        """What becomes of a variant that this code has nothing to measure of; None where it has."""
+        if why := _of(self._now.failed, case):
+            return GateOutcome.FAILED, f"this code: {why}"
+        if case not in self._now.variants:
+            if why := _of(self._now.skipped, case):
+                return (
+                    (GateOutcome.MISSING, f"this code skips what the stored run measured: {why}")
+                    if had
+                    else (GateOutcome.SKIPPED, why)
+                )
+            return GateOutcome.MISSING, "the stored run has it, this code does not: gone or renamed?"
+        if why := self._now.unavailable.get(case, {}).get(variant, ""):
+            return (
+                (GateOutcome.MISSING, f"this code cannot run what the stored run measured: {why}")
+                if had
+                else (GateOutcome.SKIPPED, why)
+            )
+        if variant and variant not in self._now.variants[case]:
+            return GateOutcome.MISSING, "the stored run has this variant, this code does not: gone or renamed?"
+        return None
+
+    def _untimed(self, cell: VariantRuns) -> tuple[GateOutcome, str]:
+        found = troubles(cell.measurements, cell.variant)
+        if found:
+            return _TROUBLES.get(found[-1].status, GateOutcome.FAILED), f"this code: {found[-1].reason}"
+        return GateOutcome.INCONCLUSIVE, "not reached"
+
+    def _judged(self, case: str, variant: str, decisions: int) -> Iterator[GateVerdict]:
+        claim = self._claim(case)
+        cells = _cell(self._before, case, variant), _cell(self._after, case, variant)
+        base, head = (levels(cell, SECONDS) for cell in cells)
+        ruling = rule_unpaired(base, head, rule_for(self._limits, decisions, loader=claim.loader))
+        typical = math.exp(median(base)) if base else None
+        yield GateVerdict(
+            case,
+            claim.name,
+            variant,
+            SECONDS,
+            ruling.outcome or GateOutcome.INCONCLUSIVE,
+            ruling.reason,
+            units=ruling.units,
+            ratio=ruling.ratio,
+            low=ruling.low,
+            high=ruling.high,
+            base=typical,
+            head=typical * ruling.ratio if typical is not None else None,
+            seconds=sum(measurement.seconds for measurement in cells[1].measurements),
+        )
+        for name in EXACT:
+            before, after = (reading(cell, name) for cell in cells)
+            if before is not None and after is not None:
+                outcome = rule_exact(name, before, after, self._limits)
+                if outcome is GateOutcome.REGRESSED and name in self._accepted:
+                    outcome = GateOutcome.ACCEPTED
+                yield GateVerdict(
+                    case,
+                    claim.name,
+                    variant,
+                    name,
+                    outcome,
+                    f"{before:.15g} -> {after:.15g} {metric(name).unit}",
+                    units=1,
+                    ratio=after / before if before else None,
+                    base=before,
+                    head=after,
+                )
+
+    def _claim(self, case: str) -> Claim:
+        function = benchmark_of(case)
+        path, _, name = function.partition("::")
+        return self._claims.get(function) or self._before.claims.get(function) or Claim("", "", path, name)
+
+
+def _cell(column: RunGroup, case: str, variant: str) -> VariantRuns:
+    """The cell of a variant; a case that came to no variant has one that holds what is known of it."""
+    whole: tuple[Measurement, ...] = tuple(m for run in column.runs for m in run.measurements if m.case == case)
+    found = column.cells.get((case, variant))
+    if found is not None:
+        return found
+    return VariantRuns(case, variant, column.runs, tuple(m for m in whole if not m.trials))
+
+
+def _of(reasons: Mapping[str, str], case: str) -> str:
+    """The reason of a case, or of its whole function."""
+    return reasons.get(case) or reasons.get(benchmark_of(case), "")
+
+
+def _trouble(cell: VariantRuns) -> str:
+    found = troubles(cell.measurements, cell.variant)
+    return f"{found[-1].status}, {found[-1].reason}" if found else ""

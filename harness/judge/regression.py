@@ -1,0 +1,270 @@
+"""The gate's rule: is head slower than base by more than can be tolerated? On numbers alone.
+
+D is the centre of log(head/base). *Regressed* is what the exact signed-rank test puts beyond the tolerated difference,
+at a level that holds for the whole suite: the suite's alpha is split over its decisions and, in each, over the looks;
+half goes to the first. What has regressed hands its share on to the others (Holm's procedure). *Unchanged* is what a
+trimmed (Yuen) t test puts below most of the target. What is neither when the looks run out is inconclusive, and never
+green. What is unchanged and shown to be faster by more than is tolerated is *improved*.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from harness.judge.evidence import KEEP, Unit
+from harness.judge.rules import percent
+from harness.judge.stats import hodges_lehmann, signed_rank_interval, signed_rank_p, trimmed_upper
+from harness.model import GateOutcome, GateVerdict, metric
+from harness.plural import counted
+
+
+@dataclass(frozen=True, slots=True)
+class GateThresholds:
+    """What the gate asks for; every relative quantity is a share: 0.05 is 5 %.
+
+    ``target`` is the slow-down that must be caught, ``loader_target`` the one of data loaders; ``tolerated`` and
+    ``near`` are shares of it: a difference up to ``tolerated`` of the target is none, and what is shown to be below
+    ``near`` of it is unchanged. ``alpha`` is the chance of any false alarm in the whole suite, ``beta`` that of one
+    look to call a slow-down of ``near`` of the target unchanged. An exact metric has changed where it differs by more
+    than ``bytes_tolerance``; one in bytes must also differ by more than ``bytes_floor`` bytes.
+    Raises ValueError for what cannot work.
+    """
+
+    target: float = 0.05
+    loader_target: float = 0.10
+    tolerated: float = 0.2
+    near: float = 0.8
+    alpha: float = 0.01
+    beta: float = 0.01
+    failing_looks: tuple[int, ...] = (14, 18, 22, 30, 50)
+    passing_looks: tuple[int, ...] = (6, 8, 10, 14, 20, 30, 50)
+    keep: float = KEEP
+    trim: float = 0.2
+    bytes_tolerance: float = 0.01
+    bytes_floor: int = 2**20
+
+    def __post_init__(self) -> None:
+        for name in ("target", "loader_target", "tolerated", "near", "alpha", "beta", "keep"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise ValueError(f"{name} is a share between 0 and 1, not {value}")
+        if not self.tolerated < self.near:
+            raise ValueError(f"tolerated ({self.tolerated}) lies below near ({self.near})")
+        if not 0 <= self.trim < 0.5:
+            raise ValueError(f"trim is a share in [0, 0.5), not {self.trim}")
+        if not 0 <= self.bytes_tolerance < 1:
+            raise ValueError(f"bytes_tolerance is a share in [0, 1), not {self.bytes_tolerance}")
+        if self.bytes_floor < 0:
+            raise ValueError(f"bytes_floor is a number of bytes from 0 up, not {self.bytes_floor}")
+        for name in ("failing_looks", "passing_looks"):
+            looks = getattr(self, name)
+            if not looks or list(looks) != sorted(set(looks)) or looks[0] < 1:
+                raise ValueError(f"{name} are ascending numbers of units, not {looks}")
+
+    @property
+    def cap(self) -> int:
+        """The most units a decision can use."""
+        return max(self.failing_looks[-1], self.passing_looks[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The thresholds as they apply to one decision of a suite: looks and levels are settled.
+
+    ``levels`` are the one-sided p at which the failing looks reject, one a look.
+    """
+
+    target: float
+    tolerated: float
+    near: float
+    levels: tuple[float, ...]
+    beta: float
+    failing_looks: tuple[int, ...]
+    passing_looks: tuple[int, ...]
+    trim: float
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """All numbers of units at which something may be decided."""
+        return tuple(sorted({*self.failing_looks, *self.passing_looks}))
+
+    def ahead(self, units: int) -> str:
+        """What the next looks may decide after so many units: ``unchanged at 8 units, regressed at 14``."""
+        kinds = (("unchanged", self.passing_looks), ("regressed", self.failing_looks))
+        following = [(word, next((look for look in looks if look > units), None)) for word, looks in kinds]
+        looks = {word: look for word, look in following if look is not None}
+        if len(looks) == 2 and len(set(looks.values())) == 1:
+            return f"unchanged or regressed at {looks['regressed']} units"
+        return ", ".join(f"{word} at {look} units" for word, look in looks.items())
+
+
+def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False, regressed: int = 0) -> Rule:
+    """The rule of one among so many noisy decisions, of which others have ``regressed`` already.
+
+    n units reach a p of 2**-n and no less, so the first failing look comes as early as its level allows: before the
+    first that is stated in a small suite, after it in a large one. It has half of the decision's alpha, because an
+    earlier first look saves every regressed decision a unit, and the later ones share the other half.
+
+    Each level is that of a suite of only those that have not regressed (Holm 1979, "A simple sequentially rejective
+    multiple test procedure"); looks stay where the whole suite has them. Levels only grow with what is regressed, at
+    every look, so that among any of the decisions the first false alarm would have had to pass a test that splits alpha
+    over at least those: the chance of one in the suite stays below alpha, also where a look is held again with the
+    larger level. Raises ValueError for no decisions, and where all of them have regressed.
+    """
+    if decisions < 1:
+        raise ValueError("a suite without a decision has no rule")
+    if not 0 <= regressed < decisions:
+        raise ValueError(f"{regressed} of {decisions} decisions regressed leave none to rule on")
+    target = thresholds.loader_target if loader else thresholds.target
+    share, alpha = thresholds.alpha / decisions, thresholds.alpha / (decisions - regressed)
+    first = _units_for(share / 2)
+    later = tuple(look for look in thresholds.failing_looks if look >= first + APART)
+    looks: tuple[int, ...] = (max(_units_for(share), thresholds.failing_looks[-1]),)
+    levels: tuple[float, ...] = (alpha,)
+    if later:
+        looks, levels = (first, *later), (alpha / 2, *[alpha / 2 / len(later)] * len(later))
+    return Rule(
+        math.log1p(target),
+        math.log1p(thresholds.tolerated * target),
+        math.log1p(thresholds.near * target),
+        levels,
+        thresholds.beta,
+        looks,
+        thresholds.passing_looks,
+        thresholds.trim,
+    )
+
+
+APART = 3
+"""Units between the first failing look and the next at the least: fewer tell hardly more, and cost their share."""
+
+
+def _units_for(level: float) -> int:
+    """The fewest units whose smallest p, where all lie beyond, reaches the level."""
+    return math.ceil(-math.log2(level))
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the units so far gave. ``outcome`` is None while open; ``ratio`` is head/base with its 95 % interval."""
+
+    outcome: GateOutcome | None
+    units: int
+    ratio: float
+    low: float | None
+    high: float | None
+    unsteady: bool
+    reason: str
+
+
+def rule(found: Sequence[Unit], by: Rule) -> Ruling:
+    """The ruling of the first look at which a decision falls; later units are not looked at.
+
+    Past the last look what is still open is inconclusive. Raises ValueError for no units.
+    """
+    if not found:
+        raise ValueError("there is nothing to rule on without a unit")
+    for look in by.looks:
+        if look > len(found):
+            break
+        ruling = _look(found[:look], by, look)
+        if ruling.outcome is not None:
+            return ruling
+    judged, unsteady = judged_by(found, by)
+    if len(found) >= by.looks[-1]:
+        reason = f"{percent(hodges_lehmann(judged))} after {len(found)} units: neither below nor beyond the target"
+        return _ruling(GateOutcome.INCONCLUSIVE, judged, unsteady, reason)
+    reason = f"{counted(len(found), 'unit')} so far; the next looks: {by.ahead(len(found))}"
+    return _ruling(None, judged, unsteady, reason)
+
+
+def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling:
+    judged, unsteady = judged_by(found, by)
+    if look in by.failing_looks:
+        p, level = signed_rank_p(judged, by.tolerated, "greater"), by.levels[by.failing_looks.index(look)]
+        if p <= level:
+            reason = f"{percent(hodges_lehmann(judged))}, p {p:.2g} at {look} units (needs {level:.2g})"
+            return _ruling(GateOutcome.REGRESSED, judged, unsteady, reason)
+    if look in by.passing_looks:
+        upper = trimmed_upper(judged, by.beta, by.trim)
+        if upper < by.near:
+            reason = f"{percent(hodges_lehmann(judged))}, at most {percent(upper)} at {look} units"
+            interval = signed_rank_interval(judged, SHOWN)
+            faster = interval is not None and interval[1] < -by.tolerated
+            return _ruling(GateOutcome.IMPROVED if faster else GateOutcome.UNCHANGED, judged, unsteady, reason)
+    return _ruling(None, judged, unsteady, f"{look} units leave it open")
+
+
+def judged_by(found: Sequence[Unit], by: Rule) -> tuple[tuple[float, ...], bool]:
+    """The log ratios to go by: the typical ones, or the totals where head or base stalls now and then; and which it is.
+
+    Totals count where they depart from the typical ratio by more than what may be tolerated beyond the larger gap that
+    rounds of identical code show.
+    """
+    quiet = tuple(unit.quiet for unit in found)
+    gap = signed_rank_interval([unit.total - unit.quiet for unit in found], _STALLS)
+    if gap is None or not (gap[0] > by.near or gap[1] < -by.near):
+        return quiet, False
+    own = [unit.nulls() for unit in found]
+    nulls = [signed_rank_interval([pair[side] for pair in own], _STALLS) for side in (0, 1)]
+    beyond = by.near + min(max(-low, high) for low, high in filter(None, nulls))
+    if gap[0] > beyond or gap[1] < -beyond:
+        return tuple(unit.total for unit in found), True
+    return quiet, False
+
+
+_STALLS = 0.04
+"""Two-sided level at which totals are found to depart from the typical ratio: six units can reach 1/32."""
+
+
+SHOWN = 0.05
+"""Two-sided level of the intervals that are shown, and that an improvement goes by: one that is none costs nobody."""
+
+
+def _ruling(outcome: GateOutcome | None, judged: Sequence[float], unsteady: bool, reason: str) -> Ruling:
+    interval = signed_rank_interval(judged, SHOWN)
+    low, high = (None, None) if interval is None else (math.exp(interval[0]), math.exp(interval[1]))
+    return Ruling(outcome, len(judged), math.exp(hodges_lehmann(judged)), low, high, unsteady, reason)
+
+
+def levels(found: Sequence[Unit], ruling: Ruling) -> tuple[float | None, float | None]:
+    """Seconds an iteration of base and head take, whose ratio is the ruling's; None where a side took none."""
+    logs = [unit.levels()[int(ruling.unsteady)] for unit in found[: ruling.units]]
+    known = [log for log in logs if math.isfinite(log)]
+    if not known:
+        return None, None
+    centre, half = median(known), math.log(ruling.ratio) / 2
+    return math.exp(centre - half), math.exp(centre + half)
+
+
+def rule_exact(name: str, base: float, head: float, thresholds: GateThresholds) -> GateOutcome:
+    """Exact metrics that get better downwards: changed where they differ by more than tolerance and floor."""
+    floor = thresholds.bytes_floor if metric(name).unit == "B" else 0
+    if max(base, head) <= min(base, head) * (1 + thresholds.bytes_tolerance) or abs(head - base) <= floor:
+        return GateOutcome.UNCHANGED
+    return GateOutcome.REGRESSED if head > base else GateOutcome.IMPROVED
+
+
+def status_of(verdicts: Iterable[GateVerdict]) -> int:
+    """The exit status: 1 where something regressed, else 3 where something could not be judged, else 0.
+
+    Nothing judged at all is 3, too.
+    """
+    outcomes = {verdict.outcome for verdict in verdicts}
+    if GateOutcome.REGRESSED in outcomes:
+        return 1
+    return 0 if outcomes & _GREEN and not outcomes & _NEVER_GREEN else 3
+
+
+_GREEN = {GateOutcome.IMPROVED, GateOutcome.UNCHANGED, GateOutcome.ACCEPTED}
+_NEVER_GREEN = {
+    GateOutcome.INCONCLUSIVE,
+    GateOutcome.MISSING,
+    GateOutcome.WRONG,
+    GateOutcome.FAILED,
+    GateOutcome.TIMED_OUT,
+}
+"""What is new or skipped on both sides is listed, and stands in nobody's way."""

@@ -1,0 +1,76 @@
+"""Judge a whole run: every case of every claim, from what was saved of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from harness.judge.evidence import seconds_per_unit
+from harness.judge.rules import Thresholds
+from harness.judge.throttling import marked
+from harness.judge.verdict import verdicts
+from harness.model import BUDGET_USED, INTERRUPTED, Claim, Measurement, Outcome, Verdict, benchmark_of
+from harness.store import Run
+
+BAD = (Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
+"""Verdicts after which ``bench`` and ``report`` exit with 3."""
+
+UNKNOWN = {False: 2.0, True: 30.0}
+"""Seconds to allow for an invocation of a case that was not reached, where none of its sort was; True is for loaders,
+which run whole epochs of every variant."""
+
+
+def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]:
+    """Every verdict of a run, in the order of its claims and then of its cases."""
+    stopped_short = run.ended in (BUDGET_USED, INTERRUPTED)
+    lost = "" if stopped_short else "planned, and no process ever finished it"
+    measurements = marked(run.measurements, run.telemetry)
+    found = judge_measurements(run.claims, measurements, run.planned, thresholds, lost=lost)
+    measured = {measurement.case for measurement in run.measurements}
+    if lost or measured.issuperset(verdict.case for verdict in found):
+        return found
+    why, typical = f"not reached: {run.ended}", _typical_seconds(run)
+    return tuple(
+        verdict
+        if verdict.case in measured
+        else replace(verdict, reason=why, more_seconds=verdict.more_units * typical[verdict.claim])
+        for verdict in found
+    )
+
+
+def _typical_seconds(run: Run) -> dict[str, float]:
+    """What an invocation of a case of each claim is likely to take: the mean of the measured cases of its sort."""
+    by_case: dict[str, list[Measurement]] = defaultdict(list)
+    for measurement in run.measurements:
+        by_case[measurement.case].append(measurement)
+    loaders = {f"{claim.path}::{claim.function}": claim.loader for claim in run.claims}
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    for case, measurements in by_case.items():
+        if (seconds := seconds_per_unit(measurements)) and (function := benchmark_of(case)) in loaders:
+            spent[loaders[function]].append(seconds)
+    typical = {sort: sum(seconds) / len(seconds) if seconds else UNKNOWN[sort] for sort, seconds in spent.items()}
+    return {claim.name: typical[claim.loader] for claim in run.claims}
+
+
+def judge_measurements(
+    claims: Iterable[Claim],
+    measurements: Iterable[Measurement],
+    planned: Iterable[str],
+    thresholds: Thresholds | None = None,
+    *,
+    lost: str = "",
+) -> tuple[Verdict, ...]:
+    """The same from its parts. A planned case without a measurement is lost for that reason; without one it is open."""
+    limits = thresholds or Thresholds()
+    by_case: dict[str, list[Measurement]] = defaultdict(list)
+    for measurement in measurements:
+        by_case[measurement.case].append(measurement)
+    of_claim = {f"{claim.path}::{claim.function}": claim for claim in claims}
+    cases = dict.fromkeys([*planned, *by_case])
+    found: list[Verdict] = []
+    for function, claim in of_claim.items():
+        for case in sorted(case for case in cases if benchmark_of(case) == function):
+            known = by_case.get(case, [])
+            found += verdicts(claim, known, limits, case=case, lost="" if known else lost)
+    return tuple(found)

@@ -1,0 +1,236 @@
+"""Measure one case: what the benchmark handed over becomes a measurement."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from time import monotonic, perf_counter
+from typing import Any
+from zlib import crc32
+
+from harness.measure.affinity import CorePinning
+from harness.measure.clock import clock_for
+from harness.measure.correctness import Agreement
+from harness.measure.failure import failure, logged
+from harness.measure.limits import RoundLimits
+from harness.measure.memory import MemoryPass
+from harness.measure.runner import LocalRunner, VariantRunner
+from harness.measure.session import run_session
+from harness.measure.shared_state import to_blame, without
+from harness.measure.spec import BenchmarkSpec
+from harness.measure.state import BaselineFailed
+from harness.measure.variant import Unavailable, Variant
+from harness.model import BASELINE, Claim, Measurement, Status, Trial
+from harness.store import snapshot_file
+
+OwnProcesses = Callable[[Claim, Sequence[str], ExitStack], Mapping[str, VariantRunner]]
+"""Starts a process for each of the variants named, in that order; the processes end with the stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOptions:
+    """How one case is to be measured in this invocation.
+
+    ``variants`` are those still undecided (None: all); ``memory`` asks for the pass that finds peak bytes, which is no
+    part of the measurement's seconds. ``own_processes`` starts processes for variants set apart. ``snapshots`` is the
+    run's folder where snapshots of the allocator are asked for.
+    """
+
+    device: Any
+    effort: RoundLimits
+    seed: int
+    invocation: int
+    variants: Sequence[str] | None = None
+    memory: bool = True
+    own_processes: OwnProcesses | None = None
+    snapshots: Path | None = None
+
+
+def seed_of(case: str) -> int:
+    """The seed of a case's inputs: the same in every process, so that live processes work on equal data."""
+    return crc32(case.encode())
+
+
+def measure(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions) -> Measurement:
+    """Measure one case. A failure is a status of the measurement, not an exception.
+
+    Where variants disagree because one of them changes what others read, that one is wrong, and the others are measured
+    again without it.
+    """
+    # Apart, variants share no process; a loader's epochs are too long to be tried in every order.
+    if asked.anew is None or claim.apart or claim.loader:
+        return _held(case, claim, asked, terms)
+    changed: list[str] = []
+    # Once in a run is enough for what no disagreement shows.
+    found = _held(case, claim, asked, terms, partial(changed.extend, asked.variants) if terms.memory else None)
+    wrong = [trial.variant for trial in found.trials if trial.status is Status.WRONG]
+    wrong += [BASELINE] if found.status is Status.WRONG else []
+    if not wrong:
+        measured = {trial.variant for trial in found.trials if trial.status is Status.MEASURED}
+        wrong = [name for name in changed if name in measured and name != BASELINE]
+    if not wrong:
+        return found
+    try:
+        blamed = to_blame(asked, wrong)
+    except Exception as error:
+        return replace(found, warnings=(*found.warnings, f"what disagrees was not tried again: {failure(error)}"))
+    if not blamed:
+        return found
+    if BASELINE in blamed:
+        reason = f"the baseline is wrong: {blamed[BASELINE]}"
+        return replace(found, status=Status.WRONG, reason=reason, trials=())
+    return _without_blamed(case, claim, asked, terms, blamed)
+
+
+def _without_blamed(
+    case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions, blamed: Mapping[str, str]
+) -> Measurement:
+    """Measure the others on fresh inputs; those to blame are wrong."""
+    assert asked.anew is not None
+    found: list[Measurement] = []
+    asked.anew(lambda fresh: found.append(_held(case, claim, without(fresh, list(blamed)), terms)))
+    (others,) = found
+    trials = {trial.variant: trial for trial in others.trials}
+    trials |= {
+        name: Trial(name, Status.WRONG, reason, asked.expect[name])
+        for name, reason in blamed.items()
+        if terms.variants is None or name in terms.variants
+    }
+    return replace(others, trials=tuple(trials[name] for name in asked.variants if name in trials))
+
+
+def _held(
+    case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions, changed: Callable[[], object] | None = None
+) -> Measurement:
+    start = perf_counter()
+    wanted = {
+        name: given
+        for name, given in asked.variants.items()
+        if terms.variants is None or name == BASELINE or name in terms.variants
+    }
+    absent = [
+        Trial(name, Status.SKIPPED, given.reason, asked.expect[name])
+        for name, given in wanted.items()
+        if isinstance(given, Unavailable)
+    ]
+    present = {name: given for name, given in wanted.items() if isinstance(given, Variant)}
+    blocks: list[tuple[float, float]] = []
+    aside: list[float] = []
+
+    def ended(
+        status: Status, reason: str = "", trials: Sequence[Trial] = (), warnings: Sequence[str] = ()
+    ) -> Measurement:
+        return Measurement(
+            case,
+            claim.name,
+            terms.invocation,
+            status,
+            reason,
+            tuple(trials),
+            asked.work,
+            # What another unit would cost, which weighs nothing.
+            perf_counter() - start - sum(aside),
+            warnings=tuple(warnings),
+            blocks=tuple((round(begin, 6), round(end, 6)) for begin, end in blocks),
+        )
+
+    if BASELINE not in present:
+        return ended(Status.SKIPPED, next((t.reason for t in absent if t.variant == BASELINE), "no baseline"), absent)
+    if len(present) == 1 and absent:
+        return ended(Status.SKIPPED, "; ".join(dict.fromkeys(trial.reason for trial in absent)), absent)
+    random = Random(terms.seed ^ seed_of(case))
+    try:
+        with ExitStack() as stack:
+            trials, warnings = run_session(
+                runners(claim, present, terms, stack, random),
+                Agreement(asked.same),
+                reference=asked.reference,
+                expect=asked.expect,
+                effort=terms.effort.apart() if claim.apart else terms.effort,
+                now=monotonic,  # other processes' clock too: whoever watches says what happened in which block
+                random=random,
+                weigh=MemoryPass.NOTHING
+                if not terms.memory
+                else MemoryPass.PROCESSES
+                if claim.loader
+                else MemoryPass.ALLOCATOR,
+                aside=_noting(aside),
+                blocks=blocks,
+                snapshot=partial(_take_snapshot, terms.snapshots, case) if terms.snapshots else None,
+                changed=changed,
+            )
+    except BaselineFailed as failed:
+        status = Status.TIMED_OUT if failed.status is Status.TIMED_OUT else Status.FAILED
+        return ended(failed.status, str(failed), [*_not_measured(present, asked, status, str(failed)), *absent])
+    except Exception as error:
+        reason = logged(error)
+        return ended(Status.FAILED, reason, [*_not_measured(present, asked, Status.FAILED, reason), *absent])
+    return ended(Status.MEASURED, "", [*trials, *absent], warnings)
+
+
+def _take_snapshot(folder: Path, case: str, runner: VariantRunner) -> None:
+    runner.snapshot(snapshot_file(folder, case, runner.name))
+
+
+def _not_measured(present: Mapping[str, Variant], asked: BenchmarkSpec, status: Status, reason: str) -> list[Trial]:
+    """Every variant that was to be compared says so itself; those that cannot run here stay what they are."""
+    return [Trial(name, status, reason, asked.expect[name]) for name in present if name != BASELINE]
+
+
+@contextmanager
+def _noting(spent: list[float]) -> Iterator[None]:
+    """Note the seconds that the inside takes."""
+    start = perf_counter()
+    try:
+        yield
+    finally:
+        spent.append(perf_counter() - start)
+
+
+def runners(
+    claim: Claim, present: Mapping[str, Variant], terms: MeasureOptions, stack: ExitStack, random: Random
+) -> Sequence[VariantRunner]:
+    """The variants where they are measured, in this process or in live ones that end with the stack."""
+    if claim.apart:
+        if terms.own_processes is None:
+            raise RuntimeError("variants set apart need processes of their own, and nothing here starts them")
+        # Who starts first may get the better memory: it is not always the baseline.
+        runners = terms.own_processes(claim, random.sample(list(present), len(present)), stack)
+        return [runners[name] for name in present]
+    settle = placement(claim, stack)
+    return [local(name, given, claim, terms.device, settle=settle) for name, given in present.items()]
+
+
+def placement(claim: Claim, stack: ExitStack, turn: int = 0) -> Callable[[], object] | None:
+    """What puts this process's threads in their places until the stack closes, beginning with core number ``turn``.
+
+    On a GPU, too: work that is bound by the host's launches would wander over the cores. None where they are better
+    left alone: a loader's workers would inherit the places.
+    """
+    import torch
+
+    if claim.loader:
+        return None
+    return stack.enter_context(CorePinning(torch.get_num_threads, turn)).apply
+
+
+def local(
+    name: str,
+    given: Variant,
+    claim: Claim,
+    device: Any,
+    *,
+    rewarm: float = 0.0,
+    settle: Callable[[], object] | None = None,
+) -> LocalRunner:
+    """The runner of a variant in this process; loaders are timed on the host and their CPU-seconds kept."""
+    from harness.probes import ProcessTree
+
+    tree = ProcessTree(os.getpid()) if claim.loader else None
+    clock = clock_for(device, synchronous=claim.loader)
+    return LocalRunner(name, given, clock, device, tree=tree, rewarm=rewarm, settle=settle)

@@ -1,0 +1,58 @@
+"""What a variant launches and the energy it uses: passes of their own, in a process that times nothing afterwards.
+
+A profiler that was attached once makes later launches slower, and joules take seconds a variant: neither may come
+before a round, nor count in what a measurement costs.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from random import Random
+from time import perf_counter
+
+from harness.measure.case import MeasureOptions, runners
+from harness.measure.failure import failure
+from harness.measure.runner import Reading, VariantRunner
+from harness.measure.spec import BenchmarkSpec
+from harness.measure.variant import Variant
+from harness.model import Claim, Measurement, Status, Trial
+
+SOURCE = "a pass of its own"
+
+
+def count(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions, reading: str) -> Measurement:
+    """Launches or joules of each variant in ``terms``, one variant after the other: a survey, with no samples.
+
+    A variant whose reading fails, or that has none here, is without it; the failure is a warning.
+    """
+    start = perf_counter()
+    chosen = {
+        name: given
+        for name, given in asked.variants.items()
+        if isinstance(given, Variant) and (terms.variants is None or name in terms.variants)
+    }
+    trials: list[Trial] = []
+    warnings: list[str] = []
+    with ExitStack() as stack:
+        for runner in runners(claim, chosen, terms, stack, Random(terms.seed)):
+            readings: dict[str, float] = {}
+            sources: dict[str, str] = {}
+            try:
+                if (found := _read(runner, reading)) is not None:
+                    readings[reading], sources[reading] = found[0], f"{found[1]}, {SOURCE}"
+            except Exception as error:
+                warnings.append(f"no {reading} of {runner.name}: {failure(error)}")
+            trials.append(Trial(runner.name, expect=asked.expect[runner.name], solo=readings, sources=sources))
+    return Measurement(
+        case, claim.name, terms.invocation, Status.MEASURED, "", tuple(trials), asked.work, perf_counter() - start,
+        survey=True, warnings=tuple(warnings),
+    )  # fmt: skip
+
+
+def _read(runner: VariantRunner, reading: str) -> Reading | None:
+    try:
+        runner.setup()
+        runner.first_call()
+        return runner.read(reading)
+    finally:
+        runner.teardown()

@@ -1,0 +1,42 @@
+"""Limits of a measurement: lengths of rounds, numbers of blocks, time to warm up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class RoundLimits:
+    """What one case may cost in one invocation; seconds throughout.
+
+    Rounds last ``round_seconds`` or as long as the slowest variant's single iteration, up to ``longest_round``: rounds
+    of similar length see similar noise. ``share`` is for the blocks alone; the blocks are as many as fit it, within
+    ``fewest_blocks`` and ``most_blocks``.
+    """
+
+    share: float = 0.6
+    round_seconds: float = 0.006
+    longest_round: float = 0.025
+    fewest_blocks: int = 6
+    most_blocks: int = 30
+    warmup_limit: float = 1.0
+    steady: float = 0.02
+
+    def apart(self) -> RoundLimits:
+        """The same for variants in live processes.
+
+        Rounds are four times as long, for a turn costs a switch. Blocks are twice as many, for what they cost is little
+        beside starting the processes.
+        """
+        return replace(
+            self,
+            share=4 * self.share,
+            round_seconds=4 * self.round_seconds,
+            longest_round=4 * self.longest_round,
+            most_blocks=2 * self.most_blocks,
+        )
+
+    def blocks(self, block_seconds: float) -> int:
+        """How many blocks of that length fit the share."""
+        fitting = int(self.share / block_seconds) if block_seconds > 0 else self.most_blocks
+        return min(self.most_blocks, max(self.fewest_blocks, fitting))

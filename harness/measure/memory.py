@@ -1,0 +1,47 @@
+"""Weigh the variants of a measurement: a pass of its own after the blocks, so that no peak costs a round time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+
+from harness.measure.failure import failure
+from harness.measure.runner import VariantRunner
+from harness.measure.state import VariantState
+from harness.model import Status
+from harness.probes import ALLOCATOR, NoSnapshot
+
+
+class MemoryPass(Enum):
+    """What memory a measurement is to find out: none, the allocator's peaks, or what the variants' processes hold."""
+
+    NOTHING = auto()
+    ALLOCATOR = auto()
+    PROCESSES = auto()
+
+
+def weigh_all(
+    entries: Mapping[str, VariantState], warnings: list[str], *, snapshot: Callable[[VariantRunner], object] | None
+) -> None:
+    """What each variant's memory reached; ``snapshot`` as in `hold`."""
+    for entry in entries.values():
+        for name in ALLOCATOR:
+            note_reading(entry, name, warnings)
+        if snapshot is not None and entry.status is Status.MEASURED:
+            try:
+                snapshot(entry.runner)
+            except NoSnapshot:
+                continue  # said once for the run, not for every variant
+            except Exception as error:
+                warnings.append(f"no memory snapshot of {entry.runner.name}: {failure(error)}")
+
+
+def note_reading(entry: VariantState, name: str, warnings: list[str]) -> None:
+    """Keep a reading of a variant that is still in, if there is one; one that fails is a warning, no failure."""
+    if entry.status is not Status.MEASURED:
+        return
+    try:
+        if (reading := entry.runner.read(name)) is not None:
+            entry.exact[name], entry.sources[name] = reading
+    except Exception as error:
+        warnings.append(f"no {name} of {entry.runner.name}: {failure(error)}")

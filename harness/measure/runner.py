@@ -1,0 +1,239 @@
+"""Runners: what sets a variant up and runs its rounds, in this process or in one of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.measure.clock import Clock, Iteration
+from harness.measure.variant import Variant
+from harness.probes.peak import ALLOCATOR
+from harness.store import write_snapshot
+
+if TYPE_CHECKING:
+    from harness.model import FunctionTime
+    from harness.probes.profile import ProfiledPass
+
+LONG_ITERATION = 0.1
+"""Seconds. A single iteration longer than this needs no lead-in (what a lead-in warms is warm within a millisecond of
+it) and is steady after one repetition: doubling every epoch of a loader would buy nothing."""
+
+
+Reading = tuple[float, str]
+"""A single number, and where it comes from."""
+
+READINGS = (*ALLOCATOR, "launches", "joules", "tree_bytes")
+"""What can be read of a variant apart from its rounds."""
+
+SUMS = frozenset({"wait_seconds", "copy_seconds"})
+"""What a result says of itself that grows with the work of its iteration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round of a runner: seconds in all, the host's share where it differs, what the result says of itself.
+
+    ``part`` is how much of the case's work an iteration did. Readings are of the whole work already.
+    """
+
+    seconds: float
+    host_seconds: float | None = None
+    readings: Mapping[str, float] = field(default_factory=dict)
+    part: float = 1.0
+
+    def each(self, iterations: int) -> float:
+        """Seconds that the case's work takes, where the round was that many iterations."""
+        return self.seconds / iterations / self.part
+
+    def host_each(self, iterations: int) -> float:
+        """The host's share of it; 0 where there is none."""
+        return (self.host_seconds or 0.0) / iterations / self.part
+
+
+class VariantRunner(Protocol):
+    """What is asked of a variant, in whichever process it runs. Every call may raise whatever the variant raises."""
+
+    @property
+    def name(self) -> str:
+        """The variant's name."""
+        ...
+
+    def setup(self) -> None:
+        """Set the variant up."""
+        ...
+
+    def first_call(self) -> tuple[float, object]:
+        """The very first iteration: its seconds and its result."""
+        ...
+
+    def run_round(self, iterations: int, lead: int) -> Round:
+        """A round of that many iterations, after an untimed lead-in of ``lead`` iterations."""
+        ...
+
+    def read(self, metric: str) -> Reading | None:
+        """One of `READINGS` and where that number comes from; None where there is no such thing here."""
+        ...
+
+    def snapshot(self, path: Path) -> None:
+        """Write what one iteration does with a GPU's memory to that file. Raises NoSnapshot where nobody can tell."""
+        ...
+
+    def teardown(self) -> None:
+        """Tidy up; never raises twice for the same runner."""
+        ...
+
+
+def readings_of(result: object) -> Mapping[str, float]:
+    """The numbers an iteration's result carries about itself. Raises ValueError for one that is not finite."""
+    given = getattr(result, "readings", None)
+    readings = {str(name): float(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
+    for name, value in readings.items():
+        if not isfinite(value):
+            raise ValueError(f"its reading {name} is {value}")
+    return readings
+
+
+class LocalRunner:
+    """A variant in this very process. CPU-seconds of ``tree`` (a ProcessTree) are read around rounds where given.
+
+    ``rewarm`` seconds go before every lap of iterations shorter than `LONG_ITERATION`: in a live process that was
+    stopped, caches fill again in milliseconds, whatever the length of a round. ``settle`` is called
+    after every lead-in, which may have started threads: it puts them in their places.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        variant: Variant,
+        clock: Clock,
+        device: Any,
+        *,
+        tree: Any = None,
+        rewarm: float = 0.0,
+        settle: Callable[[], object] | None = None,
+    ) -> None:
+        self.name = name
+        self.part = variant.part
+        self.iteration: Iteration | None = None
+        self._variant = variant
+        self._clock = clock
+        self._device = device
+        self._tree = tree
+        self._rewarm = rewarm
+        self._settle = settle
+        self._latest = 0.0
+        self._allocated: dict[str, Reading] = {}
+        self._others: set[int] = set()
+        self._stack = ExitStack()
+
+    def setup(self) -> None:
+        """Set the variant up here."""
+        self.iteration = self._stack.enter_context(self._variant.prepare())
+
+    def first_call(self) -> tuple[float, object]:
+        """The first iteration, by the clock's plain time: it includes what only the host does."""
+        assert self.iteration is not None
+        if self._tree:
+            self._others = {member.pid for member in self._tree.members()[1:]}
+        with self._variant.around():
+            start = self._clock.now()
+            result = self.iteration()
+            self._latest = self._clock.now() - start
+        return self._latest, result
+
+    def run_round(self, iterations: int, lead: int) -> Round:
+        """A round here."""
+        iteration = self.iteration
+        assert iteration is not None
+        with self._variant.around():
+            for _ in range(lead):
+                iteration()
+            if self._settle:
+                self._settle()
+            if self._rewarm and self._latest < LONG_ITERATION:
+                self._find_places(iteration)
+            before = self._tree.cpu_seconds() if self._tree else 0.0
+            lap = self._clock.lap(iteration, iterations)
+        self._latest = lap.seconds / iterations
+        readings = {
+            name: value / self.part if name in SUMS else value for name, value in readings_of(lap.result).items()
+        }
+        if self._tree:
+            readings["cpu_seconds"] = (self._tree.cpu_seconds() - before) / iterations / self.part
+        return Round(lap.seconds, lap.host_seconds, readings, self.part)
+
+    def _find_places(self, iteration: Iteration) -> None:
+        end = self._clock.now() + self._rewarm
+        while self._clock.now() < end:
+            iteration()
+
+    def read(self, metric: str) -> Reading | None:
+        """The allocator's account, kernels by torch's own profile, energy by NVML, or memory of process and workers."""
+        from harness import probes
+
+        assert self.iteration is not None
+        if metric == "tree_bytes":
+            return self._footprint()
+        if metric != "peak_bytes" and getattr(self._device, "type", "cpu") != "cuda":
+            return None
+        if metric in ALLOCATOR:
+            # One pass reads all of them; each is given once, and asking for the first again is another pass.
+            if metric == ALLOCATOR[0]:
+                with self._variant.around():
+                    self._allocated = probes.allocations(self.iteration, self._device)
+            return self._allocated.pop(metric, None)
+        with self._variant.around():
+            match metric:
+                case "launches":
+                    return probes.launches(self.iteration, self._device)
+                case "joules":
+                    return probes.joules(self.iteration, probes.cuda_uuid(self._device), self._clock.now)
+        raise ValueError(f"no reading is called {metric!r}")
+
+    def profile(self, file: Path) -> ProfiledPass:
+        """A traced pass of its own into ``file``; see `harness.probes.profile`. Not a part of any round."""
+        from harness.probes.profile import profile
+
+        assert self.iteration is not None
+        with self._variant.around():
+            return profile(self.iteration, self._device, file)
+
+    def functions(self) -> tuple[FunctionTime, ...]:
+        """Which Python functions an iteration spends its time in; see `harness.probes.functions`."""
+        from harness.probes.functions import functions
+
+        assert self.iteration is not None
+        with self._variant.around():
+            return functions(self.iteration)
+
+    def held_at_peak(self) -> dict[str, int]:
+        """Bytes alive at an iteration's peak, by operator; see `harness.probes.held`."""
+        from harness.probes.held import held_at_peak
+
+        assert self.iteration is not None
+        with self._variant.around():
+            return held_at_peak(self.iteration, self._device)
+
+    def _footprint(self) -> Reading:
+        """This process and the workers that came with the variant; other variants live in this process too."""
+        workers = {member.pid for member in self._tree.members()[1:]} - self._others
+        bytes_held, source = self._tree.memory_with(workers)
+        return float(bytes_held), f"{source}, after its first epoch, other variants in the same process"
+
+    def snapshot(self, path: Path) -> None:
+        """What one iteration does with this process's share of the GPU's memory."""
+        from harness import probes
+
+        assert self.iteration is not None
+        with self._variant.around():
+            taken = probes.snapshot(self.iteration, self._device)
+        write_snapshot(path, taken)
+
+    def teardown(self) -> None:
+        """Close what was set up."""
+        self.iteration = None
+        self._stack.close()

@@ -1,0 +1,66 @@
+"""How long a process may take until it is ready, by its own CPU time: a busy machine is no reason to give it up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import psutil
+
+IDLE = 0.5
+"""CPU-seconds in a whole allowance of wall time below which a process does nothing: even one of a hundred gets more."""
+
+LONGEST = 10
+"""Allowances of wall time that no process may exceed."""
+
+
+class CpuLimit:
+    """CPU-seconds that a process and what it started may use from now on; it is not to be stopped meanwhile.
+
+    A process that uses next to none for as many seconds of wall time has used its allowance up as well: it hangs.
+    """
+
+    def __init__(
+        self,
+        pid: int,
+        seconds: float,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        used: Callable[[int], float] | None = None,
+    ) -> None:
+        self._pid = pid
+        self._seconds = seconds
+        self._now = now
+        self._used = used or cpu_seconds
+        self._start = self._since = now()
+        self._first = self._last = self._used(pid)
+
+    def spent(self) -> str:
+        """Why it is used up, in words; empty as long as it is not."""
+        now, used = self._now(), self._used(self._pid)
+        if used - self._first >= self._seconds:
+            return f"it used {self._seconds:g} s of CPU time"
+        if used - self._last >= IDLE:
+            self._since, self._last = now, used
+        if now - self._since >= self._seconds:
+            return f"it did nothing for {self._seconds:g} s"
+        if now - self._start >= LONGEST * self._seconds:
+            return f"it took {LONGEST * self._seconds:g} s"
+        return ""
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process and all below it have used up to now; 0 for one that is gone."""
+    total = 0.0
+    try:
+        process = psutil.Process(pid)
+        members = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return 0.0
+    for member in members:
+        try:
+            times = member.cpu_times()
+        except psutil.Error:
+            continue  # it ended meanwhile: its parent has its time when it is reaped
+        total += times.user + times.system + times.children_user + times.children_system
+    return total

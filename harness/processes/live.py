@@ -1,0 +1,250 @@
+"""Live processes: started in groups of their own, spoken to in JSON lines, stopped, continued and never left behind.
+
+A process group is a child and all it forks (loader workers included), so that signals reach every one of them. A small
+guard process outlives us by a moment: when we die, whatever way, it kills the groups that are still there, and removes
+the folder in which we and they keep temporary files. Stopped processes would otherwise stay stopped for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from harness.errors import HarnessError
+
+CHANNEL_VARIABLE = "TIPBENCH_CHANNEL"
+TEMPORARY_VARIABLE = "TIPBENCH_TEMPORARY"
+Message = dict[str, Any]
+
+
+class ChannelClosed(HarnessError):
+    """The process at the other end is gone."""
+
+
+class Channel:
+    """JSON lines over a pair of pipes."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self._reading = reading
+        self._writing = writing
+        self._buffer = bytearray()
+
+    @classmethod
+    def inherited(cls) -> Channel | None:
+        """The channel to the process that started this one, or None where nobody listens."""
+        named = os.environ.pop(CHANNEL_VARIABLE, "")
+        if not named:
+            return None
+        reading, writing = map(int, named.split(","))
+        for descriptor in (reading, writing):
+            os.set_inheritable(descriptor, False)
+        channel = cls(reading, writing)
+        # A forked worker must not keep the channel open: our death would go unnoticed until its own.
+        os.register_at_fork(after_in_child=channel.close)
+        return channel
+
+    def send(self, **message: Any) -> None:
+        """Send one message, of any length. Raises ChannelClosed.
+
+        What arrives meanwhile is kept: two ends that both write more than a pipe holds would wait for each other.
+        """
+        line = memoryview(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        listening = [self._reading] if self._reading >= 0 else []
+        try:
+            while line:
+                readable, writable, _ = select.select(listening, [self._writing], [])
+                if writable:
+                    # So much is taken at once, without waiting, by a pipe that can be written to.
+                    line = line[os.write(self._writing, line[: select.PIPE_BUF]) :]
+                if readable:
+                    chunk = os.read(self._reading, 1 << 16)
+                    self._buffer += chunk
+                    listening = listening if chunk else []
+        except (OSError, ValueError) as error:
+            raise ChannelClosed("nobody reads any more") from error
+
+    def receive(self, timeout: float | None = None) -> Message | None:
+        """The next message; None after ``timeout`` seconds without one. Raises ChannelClosed at the other's end."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (end := self._buffer.find(b"\n")) < 0:
+            if self._reading < 0:
+                raise ChannelClosed("the channel is closed")
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self._reading], [], [], left)[0]:
+                return None
+            chunk = os.read(self._reading, 1 << 16)
+            if not chunk:
+                raise ChannelClosed("the process has ended")
+            self._buffer += chunk
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        message = json.loads(line)
+        if not isinstance(message, dict):
+            raise ChannelClosed(f"not a message: {message!r}")
+        return message
+
+    def close(self) -> None:
+        """Close both pipes."""
+        for descriptor in (self._reading, self._writing):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self._reading = self._writing = -1
+
+
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for temporary files. Whoever started this process removes it where this process is killed."""
+    return tempfile.TemporaryDirectory(prefix="tipbench-", dir=_within())
+
+
+def _within() -> str | None:
+    """The folder of whoever started this process; None, which stands for the system's own, where there is none."""
+    folder = os.environ.get(TEMPORARY_VARIABLE)
+    return folder if folder and Path(folder).is_dir() else None
+
+
+class Reaper:
+    """A process that kills the groups we told it of as soon as we are gone, and removes our temporary files.
+
+    ``folder`` is for these files, of ours and of the processes we start; `close` removes it. Raises OSError where no
+    folder can be made.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tipbench-", dir=_within()))
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", "-E", str(Path(__file__).with_name("reaper.py")), str(self.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Reaper:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def watch(self, group: int) -> None:
+        """Kill this process group when we die."""
+        self._tell(f"+{group}\n")
+
+    def release(self, group: int) -> None:
+        """This group has ended; its number may belong to somebody else soon."""
+        self._tell(f"-{group}\n")
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
+
+    def close(self) -> None:
+        """Remove the folder and let the guard go; it kills what it still watches."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        self._process.wait()
+
+
+class LiveProcess:
+    """A child process with a channel, in a session and group of its own."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        guard: Reaper,
+        environment: Mapping[str, str],
+        log: Path | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        ours_in, theirs_out = os.pipe()
+        theirs_in, ours_out = os.pipe()
+        output: IO[bytes] | int = log.open("ab") if log else subprocess.DEVNULL
+        try:
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={
+                    **environment,
+                    CHANNEL_VARIABLE: f"{theirs_in},{theirs_out}",
+                    TEMPORARY_VARIABLE: str(guard.folder),
+                },
+                pass_fds=(theirs_in, theirs_out),
+                start_new_session=True,
+                cwd=folder,
+            )
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+            if not isinstance(output, int):
+                output.close()
+        self.channel = Channel(ours_in, ours_out)
+        self.pid = self._process.pid
+        self._guard = guard
+        self._status: int | None = None
+        guard.watch(self.pid)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was reaped."""
+        return self._status is not None
+
+    def pause(self) -> None:
+        """Stop the whole group: idle workers and spinning threads take no time from whoever's turn it is."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the whole group go on."""
+        self._signal(signal.SIGCONT)
+
+    def wait(self, timeout: float) -> int | None:
+        """The exit status, negative for a signal; None while it still runs after ``timeout`` seconds."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def end(self) -> int:
+        """Kill what is left of the group, reap the child and give its exit status."""
+        if self._status is None:
+            status = self._process.poll()
+            self._signal(signal.SIGKILL)
+            reaped = self._process.wait()
+            self._guard.release(self.pid)
+            self.channel.close()
+            self._status = reaped if status is None else status
+        return self._status
+
+    def _signal(self, number: int) -> None:
+        if self._status is not None:
+            return  # the number of the group may be somebody else's by now
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+
+def exit_reason(status: int) -> str:
+    """What an exit status says, in words a person can use."""
+    if status >= 0:
+        return f"its process ended with exit status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    hint = {"SIGKILL": " (out of memory, or killed by hand)", "SIGSEGV": " (a crash in native code)"}.get(name, "")
+    return f"its process was ended by {name}{hint}"

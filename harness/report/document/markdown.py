@@ -1,0 +1,44 @@
+"""A paper as Markdown for a pull request. Whatever comes from a record stands in code, where it can do nothing."""
+
+from __future__ import annotations
+
+from harness.report.document import Document, Table, marks
+from harness.report.markdown_escape import LONGEST, code, folded, left_out, line, listed, prose, size
+
+
+def markdown(paper: Document, longest: int = LONGEST) -> str:
+    """The page; ``longest`` is in bytes of UTF-8. Rows that do not fit are counted instead, the last ones first."""
+    head = [f"## {prose(paper.title)}", "", *listed([f"{label}: {prose(text)}" for label, text in paper.facts])]
+    head += [f"> {warning}\n" for warning in map(prose, paper.warnings)]
+    tail = [f"\\[{number}\\] {prose(note)}  " for number, note in enumerate(paper.footnotes, 1)]
+    tail += ["", prose(paper.closing)] if paper.closing else []
+    room = longest - size([*head, *tail]) - _ALLOWANCE
+    body: list[str] = []
+    for table in paper.tables:
+        lines, room = _table(table, room)
+        heading = f"{table.heading} {code(table.foreign)}".strip()
+        told = [*([prose(table.below), ""] if table.below else []), *lines, ""]
+        body += folded(heading, told) if table.folded else [f"### {heading}", "", *told]
+    return "\n".join([*head, *body, *tail]).rstrip() + "\n"
+
+
+_ALLOWANCE = 4000
+"""Bytes for headings, blank lines and what is said of rows left out."""
+
+
+def _table(table: Table, room: int) -> tuple[list[str], int]:
+    shown = [column for column in table.columns if any(row.cells.get(column.name) for row in table.lines)]
+    noted = any(row.notes for row in table.lines)
+    lines = [line([*(column.title for column in shown), *([""] if noted else [])])]
+    lines.append(line(["---"] * (len(shown) + noted)))
+    room -= size(lines)
+    for count, row in enumerate(table.lines):
+        pairs = [(column, row.cells.get(column.name, "")) for column in shown]
+        cells = [code(text) if column.foreign else text for column, text in pairs]
+        written = line([*cells, *([marks(row.notes).replace("[", "\\[")] if noted else [])])
+        room -= size([written])
+        if room < 0:
+            lines += ["", left_out(len(table.lines) - count)]
+            break
+        lines.append(written)
+    return lines, max(0, room)

@@ -1,0 +1,71 @@
+"""Environments side by side: only what differs, by dotted names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.report.format import sanitize
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentDifference:
+    """Something in which environments differ: its dotted name, and the value in each."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+def environment_diff(
+    environments: Sequence[Mapping[str, object]], without: Collection[str] = ()
+) -> list[EnvironmentDifference]:
+    """What differs between environments, apart from what stands ``without`` at their top.
+
+    An environment that was never read is left out of the question: it would differ in everything, which says nothing.
+    """
+    listed = [
+        leaves({name: value for name, value in environment.items() if name not in without})
+        for environment in environments
+    ]
+    known = [each for each in listed if each]
+    if len(known) < 2:
+        return []
+    found = []
+    for name in dict.fromkeys(name for each in known for name in each):
+        values = [each.get(name, _ABSENT) for each in known]
+        if any(value != values[0] for value in values):
+            shown = tuple(_value(each.get(name, _ABSENT)) if each else "?" for each in listed)
+            found.append(EnvironmentDifference(sanitize(name, 100), shown))
+    return found
+
+
+def leaves(environment: Mapping[str, object]) -> dict[str, object]:
+    """What nested values hold at their ends, by dotted names: ``software.torch``, ``gpus.0.name``."""
+    return dict(_flat(environment))
+
+
+_DEEPEST = 20
+"""Levels that are told apart: no environment of ours has as many."""
+
+
+def _flat(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
+    """The leaves of nested values by dotted names."""
+    children: Iterable[tuple[object, object]]
+    if depth >= _DEEPEST:
+        yield name, "nested too deeply"
+        return
+    if isinstance(value, Mapping):
+        children = value.items()
+    elif isinstance(value, list | tuple):
+        children = enumerate(value)
+    else:
+        yield name, value
+        return
+    for key, child in children:
+        yield from _flat(child, f"{name}.{key}" if name else f"{key}", depth + 1)
+
+
+def _value(value: object) -> str:
+    return "absent" if value is _ABSENT or value is None else sanitize(value, 80)

@@ -1,0 +1,139 @@
+"""Numbers and foreign text as people read them; plain ASCII, so that no terminal or log chokes on our own words."""
+
+from __future__ import annotations
+
+import math
+
+from harness.model import Comparison, Direction, MetricKind, metric
+
+LONGEST = 300
+"""Characters shown of any text from a record: a name of a megabyte would bury the report."""
+
+_NOTHING = 1e6
+"""A ratio beyond which one of the two was nothing, and a factor says less than that."""
+
+_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+_BYTES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+_COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+_FASTER = frozenset({"seconds", "loader_seconds", "host_seconds"})
+
+
+def sanitize(text: object, longest: int = LONGEST) -> str:
+    """Text from a record on one line and without power: no control, escape, direction or surrogate characters."""
+    words = " ".join(str(text)[: 4 * longest].split())
+    safe = "".join(character for character in words if character.isprintable())
+    return safe if len(safe) <= longest else f"{safe[: longest - 3]}..."
+
+
+def quantity(value: float, unit: str) -> str:
+    """Three digits and a scaled unit: ``1.23 ms``, ``12.0 MiB``; ``4.56 k`` where it is neither time nor bytes."""
+    if not _finite(value):
+        return "?"
+    factor, name = scale_of(value, unit)
+    if value == int(value) and factor == 1.0 and unit != "s":
+        return f"{value:.0f} {name}".rstrip()
+    return f"{digits(value / factor)} {name}".rstrip() if value else f"0 {unit}"
+
+
+def scale_of(value: float, unit: str) -> tuple[float, str]:
+    """What `quantity` divides such a value by, and the unit it then has: 0.00123 s gives 0.001 and ``ms``."""
+    scale = {"s": _TIMES, "B": _BYTES}.get(unit, _COUNTS)
+    # 0.9995 and more would round up to a 1000 of the smaller unit
+    return next(((factor, name) for factor, name in scale if abs(value) >= 0.9995 * factor), scale[-1])
+
+
+def digits(value: float) -> str:
+    """Three significant digits without an exponent: 1.23, 12.3, 123, 1234."""
+    size = abs(value)
+    return f"{value:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
+
+
+def step(before: float, after: float, unit: str) -> str:
+    """``12.0 -> 6.00 MiB``: both in the smaller's unit where they are close, else each in its own."""
+    sizes = sorted((abs(before), abs(after)))
+    if _finite(before) and _finite(after) and sizes[0] > 0 and sizes[1] < 10 * sizes[0]:
+        factor, name = scale_of(sizes[0], unit)
+        whole = factor == 1.0 and unit != "s" and before == int(before) and after == int(after)
+        first, second = (f"{value / factor:.0f}" if whole else digits(value / factor) for value in (before, after))
+        return f"{first} -> {second} {name}".rstrip()
+    return arrow(quantity(before, unit), quantity(after, unit))
+
+
+def arrow(before: str, after: str) -> str:
+    """Two quantities in words; the unit once where it is the same."""
+    one, other = before.rpartition(" "), after.rpartition(" ")
+    return f"{one[0] if one[0] and one[2] == other[2] else before} -> {after}"
+
+
+def duration(seconds: float, *, exact: bool = False) -> str:
+    """A stretch of time: ``40 s``, ``4 min``, ``4 min 40 s``, ``12 min``, ``1 h 30 min``.
+
+    To the second below ten minutes: 4 min 40 s beside a budget of 4 min is not 5 min. In whole minutes beyond, unless
+    it is to be ``exact``, as what somebody asked for is: ``27 min 30 s``.
+    """
+    if not _finite(seconds):
+        return "very long"
+    if seconds < 119.5:
+        return f"{max(0.0, seconds):.0f} s"
+    whole = round(seconds) if exact or seconds < 599.5 else 60 * round(seconds / 60)
+    parts = ((whole // 3600, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def better(found: Comparison) -> bool | None:
+    """Whether the effect is an improvement; None where it may be none at all, or the metric has no direction."""
+    direction = metric(found.metric).direction
+    if direction is Direction.NONE or not _surely(found):
+        return None
+    return (found.ratio < 1) is (direction is Direction.LOWER)
+
+
+def effect(found: Comparison) -> str:
+    """The ratio in words: ``-43.1 %, faster``, ``3.20x slower``; no word where the interval holds no effect."""
+    ratio = found.ratio
+    if ratio == 1:
+        return "equal" if metric(found.metric).kind is MetricKind.EXACT else "+0.0 %"
+    down, up = ("faster", "slower") if found.metric in _FASTER else ("less", "more")
+    if ratio >= _NOTHING or ratio <= 1 / _NOTHING:
+        return "from none" if ratio > 1 else "to none"
+    if _by_factor(ratio):
+        return f"{digits(max(ratio, 1 / ratio))}x {down if ratio < 1 else up}"
+    word = (f", {down}" if ratio < 1 else f", {up}") if _surely(found) else ""
+    return f"{_percent(ratio)} %{word}"
+
+
+def interval(found: Comparison) -> str:
+    """The interval in the effect's own terms: ``-45.0 to -41.2 %``, ``3.10 to 3.31x``; nothing where there is none."""
+    if found.low is None or found.high is None or not 1 / _NOTHING < found.ratio < _NOTHING:
+        return ""
+    low, high = found.low, found.high
+    if _by_factor(found.ratio):
+        if found.ratio < 1:
+            low, high = 1 / high, 1 / low
+        return f"{digits(low)} to {digits(high)}x"
+    return f"{_percent(low)} to {_percent(high)} %"
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond any float, as a record may hold
+        return False
+
+
+def _percent(ratio: float) -> str:
+    change = 100 * (ratio - 1)
+    shown = f"{change:+.1f}" if abs(change) < 999.95 else f"{change:+.0f}"
+    return "+0.0" if shown == "-0.0" else shown
+
+
+def _by_factor(ratio: float) -> bool:
+    # what rounds to 2.00x counts, so that neighbours in a table do not differ in form alone
+    return ratio >= 1.995 or ratio <= 1 / 1.995
+
+
+def _surely(found: Comparison) -> bool:
+    if found.low is None or found.high is None:
+        # one reading of an exact metric is as sure as many; few units of a noisy one are not
+        return found.ratio != 1 and metric(found.metric).kind is MetricKind.EXACT
+    return not found.low <= 1 <= found.high

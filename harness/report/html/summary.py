@@ -1,0 +1,154 @@
+"""The answer at a glance: which tips matter on this machine, how sure that is, and what they cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.model import Outcome
+from harness.report.content import UNTOLD, ClaimSection, RunContent, VerdictRow
+from harness.report.html.forest import Effect, drawable
+from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE
+from harness.report.next_command import NextCommand
+
+TONES = {
+    Outcome.HOLDS: GOOD,
+    Outcome.FAILS: BAD,
+    Outcome.NO_EFFECT: SAME,
+    Outcome.INCONCLUSIVE: OPEN,
+    Outcome.WRONG: TROUBLE,
+    Outcome.SKIPPED: DIM,
+    Outcome.FAILED: TROUBLE,
+    Outcome.TIMED_OUT: TROUBLE,
+    Outcome.LOST: TROUBLE,
+}
+"""The tone each verdict is shown in; its word stands beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLine:
+    """A claim in one line: the row that says most, in words, and how its verdicts fell.
+
+    ``cost`` is its memory, ``sure`` its interval and evidence, ``counts`` verdicts with their tones.
+    """
+
+    claim: str
+    sentence: str
+    effect: str
+    tone: str
+    which: str
+    sure: str
+    cost: str
+    counts: tuple[tuple[str, int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimGroup:
+    """Claims that say the same to somebody in a hurry."""
+
+    title: str
+    tone: str
+    lines: tuple[ClaimLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The head of a report: groups of claims, counts of verdicts, what was skipped, what would decide more."""
+
+    groups: tuple[ClaimGroup, ...]
+    counts: tuple[tuple[str, int, str], ...]
+    skipped: tuple[tuple[str, str], ...]
+    uncalled: tuple[str, ...]
+    open: NextCommand
+    resolution: str
+
+
+def summary(told: RunContent, open_: NextCommand, resolution: str) -> Summary:
+    """What stands at the top of a run's page."""
+    found: dict[str, list[ClaimLine]] = {}
+    for section in told.sections:
+        title, row = _place(section)
+        found.setdefault(title, []).append(_line(section, row))
+    groups = tuple(ClaimGroup(title, tone, tuple(found[title])) for title, tone in _GROUPS.items() if title in found)
+    return Summary(groups, _toned(told.counts), told.skipped, told.uncalled, open_, resolution)
+
+
+def headlines(told: RunContent) -> Iterator[Effect]:
+    """The row that says most of each claim, for one picture of all."""
+    for section in told.sections:
+        _, row = _place(section)
+        if row is not None:
+            effect = effect_of(section, row, named=True)
+            if effect is not None:
+                yield effect
+
+
+def effect_of(section: ClaimSection, row: VerdictRow, *, named: bool = False) -> Effect | None:
+    """A row as the forest plot draws it; None where it has no ratio."""
+    found = row.verdict.comparison if row.verdict is not None else None
+    if found is None:
+        return None
+    label = " ".join(filter(None, (section.claim if named else "", row.case, row.variant)))
+    return Effect(
+        label, found.ratio, found.low, found.high, section.margin, tone_of(row), str(row.outcome),
+        row.effect, row.interval, row.units,
+    )  # fmt: skip
+
+
+def tone_of(row: VerdictRow) -> str:
+    """The tone of a row: its verdict's."""
+    return TONES[row.outcome]
+
+
+_WORTH, _COSTS, _NONE = "Worth doing here", "Costs you here", "Makes no difference here"
+_UNSURE, _UNJUDGED, _OTHERWISE = "Not settled", "Could not be judged", "Settled, neither better nor worse"
+_GROUPS = {_WORTH: GOOD, _COSTS: BAD, _NONE: SAME, _OTHERWISE: SAME, _UNSURE: OPEN, _UNJUDGED: TROUBLE}
+
+
+def _place(section: ClaimSection) -> tuple[str, VerdictRow | None]:
+    """The group a claim belongs to and the row that speaks for it."""
+    settled = [row for row in section.rows if row.outcome in UNTOLD]
+    gains = [row for row in settled if row.better and row.outcome is not Outcome.NO_EFFECT]
+    losses = [row for row in settled if row.better is False and row.outcome is not Outcome.NO_EFFECT]
+    if gains:
+        return _WORTH, max(gains, key=_size)
+    if losses:
+        return _COSTS, max(losses, key=_size)
+    if settled:
+        calm = [row for row in settled if row.outcome is Outcome.NO_EFFECT or row.effect]
+        return (_NONE if calm else _OTHERWISE), max(settled, key=_size)
+    open_ = [row for row in section.rows if row.outcome is Outcome.INCONCLUSIVE]
+    if open_:
+        return _UNSURE, max(open_, key=_size)
+    return _UNJUDGED, next(iter(section.rows), None)
+
+
+def _size(row: VerdictRow) -> float:
+    found = row.verdict.comparison if row.verdict is not None else None
+    if found is None:
+        return -1.0
+    return abs(math.log(found.ratio)) if drawable(found.ratio) else 100.0
+
+
+def _line(section: ClaimSection, row: VerdictRow | None) -> ClaimLine:
+    counts = _toned(section.counts)
+    if row is None:
+        return ClaimLine(section.claim, section.sentence, "", "", "", "", "", counts)
+    sure = [f"95 %: {row.interval}"] if row.interval else []
+    sure += ["1 unit" if row.units == "1" else f"{row.units} units"] if row.units else []
+    sure += [f"{row.more} would decide it"] if row.more else []
+    return ClaimLine(
+        section.claim,
+        section.sentence,
+        row.effect or row.reason,
+        tone_of(row),
+        ", ".join(filter(None, (row.case, row.variant))),
+        ", ".join(sure),
+        f"memory {row.memory}" if row.memory else "",
+        counts,
+    )
+
+
+def _toned(counts: Sequence[tuple[Outcome, int]]) -> tuple[tuple[str, int, str], ...]:
+    return tuple((str(outcome), count, TONES[outcome]) for outcome, count in counts)

@@ -1,0 +1,228 @@
+"""Saved runs as a whole: found by folder, name, beginning or age, listed and opened."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.model import Side
+from harness.plural import counted
+from harness.program import advised
+from harness.store import GATE, GATE_FILE, RUN_FILE, TUNE, Run, StoreError, begun, load, read_run_record
+from harness.store.gates import load_arm
+
+LABELS_FILE = "labels.json"
+BASELINES = "baselines"
+LATEST = "latest"
+
+NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,79}", re.ASCII)
+"""A run's name, or a tag of it."""
+
+_LARGEST_LABELS = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """A saved run as a list shows it, from its first record alone; ``arm`` where one side of a gate is meant."""
+
+    folder: Path
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    started: str = ""
+    profile: str = ""
+    gate: bool = False
+    arm: Side | None = None
+    broken: str = ""
+
+    @property
+    def ran(self) -> bool:
+        """Whether it is a run or a tuning that came as far as measuring: a gate is neither."""
+        return not self.gate and begun(self.folder)
+
+    @property
+    def kind(self) -> str:
+        """What it is: a run, a tuning or a gate."""
+        return "gate" if self.gate else "tuning" if self.profile == TUNE else "run"
+
+    @property
+    def label(self) -> str:
+        """What people call it: its name, else its folder's."""
+        called = self.name or self.folder.resolve().name
+        return f"{called}@{self.arm}" if self.arm else called
+
+
+def run_entries(results: Path) -> list[RunEntry]:
+    """The runs and gates in a results folder, by when they started; what cannot be read is listed as broken."""
+    if not results.is_dir():
+        return []
+    found = [_entry(folder) for folder in results.iterdir() if folder.is_dir() and is_run(folder)]
+    return sorted(found, key=lambda entry: (_moment(entry), entry.folder.name))
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run or a gate wrote this folder."""
+    return any((folder / name).is_file() for name in (RUN_FILE, GATE_FILE))
+
+
+def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
+    """The run meant by a folder, a name, a unique beginning of either, ``latest``, ``latest~2`` or ``baseline``.
+
+    ``@base`` or ``@head`` behind it means one side of a gate. With ``claims`` a tuning is never the latest.
+    Raises StoreError that says what there is.
+    """
+    text = str(word)
+    if text.endswith((f"@{Side.BASE}", f"@{Side.HEAD}")):
+        text, _, arm = text.rpartition("@")
+        entry = find(text, results)
+        if not entry.gate:
+            raise StoreError(f"{text} is not a gate: it has no {GATE_FILE}, and so no side called {arm}")
+        return replace(entry, arm=Side(arm))
+    if match := re.fullmatch(rf"{LATEST}(?:~(\d{{1,6}}))?", text):
+        return _nth(int(match[1] or 0), text, results, claims)
+    if text == "baseline" or text.startswith("baseline/"):
+        return _baseline(text.partition("/")[2], results)
+    if text and _there(text, Path.is_dir):
+        folder = Path(text)
+        if not is_run(folder):
+            raise StoreError(f"{folder} is not a run: it has no {RUN_FILE}; name a folder under {results}/")
+        return _entry(folder)
+    if text and _there(text, Path.is_file):
+        raise StoreError(f"{text} is a file, and no run: name the folder it lies in")
+    return _named(text, results)
+
+
+def open_entry(entry: RunEntry, *, telemetry: bool = True) -> Run:
+    """Everything that was saved of it, with or without its telemetry. Raises StoreError."""
+    against_stored = entry.gate and (entry.folder / RUN_FILE).is_file()
+    if against_stored and entry.arm is Side.BASE:
+        raise StoreError(f"{entry.folder} has a stored run as its base: name that run instead")
+    if entry.arm is not None and not against_stored:
+        return load_arm(entry.folder, entry.arm, telemetry=telemetry)
+    if not (entry.folder / RUN_FILE).is_file():
+        raise StoreError(f"{entry.folder} is a gate; compare one side of it: {entry.label}@base or {entry.label}@head")
+    return load(entry.folder, telemetry=telemetry)
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files in a run's folder; links count nothing."""
+    total = 0
+    for top, _, names in os.walk(folder):
+        for name in names:
+            path = Path(top) / name
+            if not path.is_symlink() and path.is_file():
+                total += path.stat().st_size
+    return total
+
+
+def _there(text: str, kind: Callable[[Path], bool]) -> bool:
+    try:
+        return kind(Path(text))
+    except (OSError, ValueError):  # a word longer than any path, say
+        return False
+
+
+def _nth(back: int, text: str, results: Path, claims: bool) -> RunEntry:
+    known = run_entries(results)
+    runs = [entry for entry in known if entry.ran and not (claims and entry.profile == TUNE)]
+    if not runs:
+        raise StoreError(no_runs(results, known))
+    if back >= len(runs):
+        held = counted(len(runs), "run")
+        raise StoreError(f"{text}: {results} holds {held}, the oldest is {LATEST}~{len(runs) - 1}")
+    return runs[-1 - back]
+
+
+def kinds(known: Sequence[RunEntry]) -> str:
+    """What there is, in words: ``2 runs, 1 tuning, 2 gates``; ``0 runs`` for nothing."""
+    found = Counter(entry.kind for entry in known) or Counter({"run": 0})
+    return ", ".join(counted(found[kind], kind) for kind in ("run", "tuning", "gate") if kind in found)
+
+
+def no_runs(results: Path, known: Sequence[RunEntry]) -> str:
+    """What is said where no run can be shown: what there is besides, and how to make one."""
+    there = f"; there is nothing but {kinds(known)} ({advised('runs')} lists them)" if known else ""
+    return f"no runs in {results} that measured anything{there}; make one with: {advised('bench')}"
+
+
+def _baseline(machine: str, results: Path) -> RunEntry:
+    place = results / BASELINES
+    kept = sorted(path for path in place.iterdir() if is_run(path)) if place.is_dir() else []
+    fitting = [path for path in kept if path.name.startswith(machine)]
+    if not fitting:
+        raise StoreError(f"no baseline {machine or ''} in {place}; keep one with: {advised('baseline set RUN')}")
+    if len(fitting) > 1:
+        raise StoreError(f"there are baselines of {_some(path.name for path in fitting)}: name one, baseline/MACHINE")
+    return replace(_entry(fitting[0]), name=f"baseline/{fitting[0].name}")
+
+
+def _named(text: str, results: Path) -> RunEntry:
+    known = run_entries(results)
+    exact = [entry for entry in known if text and text in (entry.name, entry.folder.name)]
+    begun = [entry for entry in known if entry.folder.name.startswith(text) or entry.name.startswith(text)]
+    fitting = exact or (begun if text else [])
+    if len(fitting) > 1:
+        raise StoreError(f"{text} may be {_some(entry.label for entry in fitting)}: type more of it")
+    if not fitting:
+        there = f"there are {_some(entry.label for entry in reversed(known))}" if known else "there are none"
+        raise StoreError(f"no run is called {text!r} in {results}; {there} ({advised('runs')})")
+    return fitting[0]
+
+
+def _entry(folder: Path) -> RunEntry:
+    name, tags = _labels(folder)
+    gate = not (folder / RUN_FILE).is_file()
+    try:
+        record = read_run_record(folder / (GATE_FILE if gate else RUN_FILE))
+        gate = gate or record.get("profile") == GATE
+    except StoreError as error:
+        return RunEntry(folder, name, tags, gate=gate, broken=str(error))
+    started = record.get("started")
+    profile = record.get("profile")
+    return RunEntry(
+        folder,
+        name,
+        tags,
+        started if isinstance(started, str) else "",
+        profile if isinstance(profile, str) else "",
+        gate,
+    )
+
+
+def _labels(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """A name and tags; whatever else the file holds is no label."""
+    path = folder / LABELS_FILE
+    try:
+        if path.stat().st_size > _LARGEST_LABELS:
+            return "", ()
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return "", ()
+    if not isinstance(found, dict):
+        return "", ()
+    name, tags = found.get("name"), found.get("tags")
+    fitting = [tag for tag in tags if isinstance(tag, str) and NAME.fullmatch(tag)] if isinstance(tags, list) else []
+    return (name if isinstance(name, str) and NAME.fullmatch(name) else ""), tuple(fitting)
+
+
+def _moment(entry: RunEntry) -> str:
+    """A key by which runs sort as they started; where a record does not say, the folder's name does."""
+    for text, form in ((entry.started, None), (entry.folder.name[:19], "%Y-%m-%d_%H-%M-%S")):
+        try:
+            moment = datetime.fromisoformat(text) if form is None else datetime.strptime(text, form).astimezone()
+            return moment.astimezone(UTC).isoformat()
+        except (ValueError, OverflowError, OSError):
+            continue
+    return ""
+
+
+def _some(labels: Iterable[str], most: int = 5) -> str:
+    listed: Sequence[str] = list(labels)
+    left = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {left} more" if left > 0 else "")

@@ -1,0 +1,34 @@
+"""What a tuning was asked for."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.bench.settings import WATCH
+from harness.judge.racing import RaceRule
+from harness.tune.budget import Budget
+
+BUDGET = 300.0
+"""Seconds a tuning may take where nobody says how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuneSettings:
+    """What a tuning was asked for.
+
+    ``watch`` is how often a second the machine is looked at meanwhile, 0 for not at all. ``lent`` is what `launch.lend`
+    made for an interpreter that is not ours.
+    """
+
+    data: Path | None
+    step: str
+    device: str
+    batch_sizes: tuple[int, ...]
+    kinds: tuple[str, ...] = ()
+    budget: Budget = field(default_factory=lambda: Budget.of(BUDGET))
+    rule: RaceRule = field(default_factory=RaceRule)
+    python: str = sys.executable
+    watch: float = WATCH
+    lent: Path | None = None

@@ -1,0 +1,1 @@
+"""Processes that measure, and what is said to them and by them."""

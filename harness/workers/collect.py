@@ -1,0 +1,80 @@
+"""The roll call: what the benchmarks say when they are called by name, before anything is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.model import Claim, Collected, Measurement, Status, benchmark_of
+from harness.processes.live import Message
+
+NO_CASE = "the file was imported, and pytest found no such function in it: is it deleted, or replaced, further down?"
+"""Why a benchmark has no case that its file's text has."""
+
+
+class WorkerError(HarnessError):
+    """No process could be made to measure; the message has its last words."""
+
+
+class Refused(WorkerError):
+    """What was asked for cannot be measured on this machine, as a device that it lacks; nothing was begun."""
+
+
+@dataclass(slots=True)
+class Collection:
+    """What the benchmarks said when they were called by name, before anything was measured."""
+
+    environment: dict[str, Any] = field(default_factory=dict)
+    unusable_gpu: str = ""
+    cases: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unavailable: dict[str, dict[str, str]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    collected: Collected = field(default_factory=Collected)
+
+    @property
+    def answered(self) -> set[str]:
+        """The cases of which anything is known."""
+        return {*self.cases, *self.skipped, *self.failed}
+
+    def keep(self, functions: Container[str]) -> None:
+        """Forget the cases of other functions (``path::function``): a file's other benchmarks were called, too."""
+        for cases in (self.cases, self.skipped, self.failed):
+            for case in [case for case in cases if benchmark_of(case) not in functions]:
+                del cases[case]
+
+    def account_for(self, claims: Sequence[Claim]) -> None:
+        """Give every benchmark without a case its reason: what became of its file, or that pytest found none in it."""
+        found = {benchmark_of(case) for case in self.answered}
+        for claim in claims:
+            function = f"{claim.path}::{claim.function}"
+            if function not in found:
+                status, reason = self.collected.why_absent(claim.path) or (Status.FAILED, NO_CASE)
+                (self.skipped if status is Status.SKIPPED else self.failed)[function] = reason
+
+    def absent(self, claims: Sequence[Claim]) -> list[Measurement]:
+        """The record of what will not be measured: cases that were skipped or failed."""
+        by_function = {f"{claim.path}::{claim.function}": claim for claim in claims}
+        return [
+            Measurement(case, by_function[benchmark_of(case)].name, 0, status, reason)
+            for status, cases in ((Status.SKIPPED, self.skipped), (Status.FAILED, self.failed))
+            for case, reason in cases.items()
+        ]
+
+    def hear(self, message: Message) -> None:
+        """Take in what a process said. Raises Refused where it said that nothing can be measured."""
+        match message.get("event"):
+            case "error":
+                raise Refused(message["reason"])
+            case "environment":
+                self.environment = message["environment"]
+                self.unusable_gpu = message["unusable"] or ""
+            case "case":
+                self.cases[message["case"]] = tuple(message["variants"])
+                self.unavailable[message["case"]] = message["unavailable"]
+            case "skipped":
+                self.skipped[message["case"]] = message["reason"]
+            case "failed":
+                self.failed[message["case"]] = message["reason"]

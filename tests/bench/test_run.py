@@ -1,0 +1,717 @@
+"""A run from beginning to end with a crew by script, on a clock by script: the budget, the records, the verdicts."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness import store
+from harness.bench import run as module
+from harness.bench.run import GRACE, UnusableGpu, bench
+from harness.bench.settings import Settings
+from harness.ceilings import cache
+from harness.ceilings.cache import CeilingsError, CeilingsRequest, MeasuredCeilings
+from harness.claims.file import ClaimError
+from harness.errors import UsageError
+from harness.judge.run import judge
+from harness.measure.clock import FakeClock
+from harness.model import BASELINE, Ceiling, Collected, Measurement, Outcome, Status, Telemetry, Trial, Verdict, Work
+from harness.monitor.run import Monitor
+from harness.processes.launch import LaunchError
+from harness.store import Run, StoreError
+from harness.workers.collect import Collection, WorkerError
+from harness.workers.pool import WorkerReport
+from tests.support import chrome
+from tests.support.replayed import UUID, Replayed
+
+CLAIMS = {
+    "bench_a.py": '@claim("A")\ndef bench_a(compare): pass\n@claim("A2")\ndef bench_a2(compare): pass\n',
+    "bench_b.py": '@claim("B")\ndef bench_b(compare): pass\n',
+    "sub/bench_b.py": '@claim("SB")\ndef bench_b(compare): pass\n',
+    "bench_l.py": '@claim("L", loader=True)\ndef bench_l(compare): pass\n',
+}
+A, A2, B, SB, L = (
+    "bench_a.py::bench_a",
+    "bench_a.py::bench_a2",
+    "bench_b.py::bench_b",
+    "sub/bench_b.py::bench_b",
+    "bench_l.py::bench_l",
+)
+
+
+TRACE = gzip.compress(chrome.document(chrome.WORKED_EXAMPLE))
+
+
+@dataclass
+class Play:
+    """What the crew does: each case takes ``seconds``; ``report`` may change what an invocation reports."""
+
+    clock: FakeClock
+    called: Collection
+    seconds: float = 1.0
+    report: Callable[[int, WorkerReport], WorkerReport] = lambda invocation, report: report
+    asked: list[tuple[str, int, tuple[str, ...]]] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    left: int = 0
+    trace: bytes | None = TRACE
+
+    def crew(self, python: str, root: Path, folder: Path, **more: Any) -> Crew:
+        """In the place of the crew's class."""
+        return Crew(self, folder)
+
+
+@dataclass
+class Crew:
+    """A crew without processes, with the files that these would write."""
+
+    play: Play
+    folder: Path
+    import_seconds: float = 4.0
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.play.left += 1
+
+    def collect(self, files: Sequence[str]) -> Collection:
+        """Answer by the script."""
+        self.play.files = list(files)
+        self.play.clock.advance(5.0)
+        return self.play.called
+
+    def measure(self, invocation: int, cases: Mapping[str, Any], *, deadline: float, ahead: int = 1) -> WorkerReport:
+        """Measure every case, or be ended at the deadline."""
+        self.play.asked.append(("measure", invocation, tuple(cases)))
+        found = [self._measured(case, invocation, variants) for case, (_, _, variants, _) in cases.items()]
+        return self._end(invocation, found, deadline)
+
+    def measure_isolated(
+        self, invocation: int, case: str, claim: Any, variant: str, *, deadline: float
+    ) -> WorkerReport:
+        """One solo pass."""
+        self.play.asked.append(("solo", invocation, (case, variant)))
+        trial = Trial(variant, solo={"pss_bytes": 1.0})
+        found = Measurement(case, claim.name, invocation, trials=(trial,), survey=True)
+        return self._end(invocation, [found], deadline)
+
+    def count(
+        self, invocation: int, cases: Mapping[str, Any], reading: str, limits: Mapping[str, float], *, deadline: float
+    ) -> WorkerReport:
+        """One pass that counts."""
+        self.play.asked.append((reading, invocation, tuple(cases)))
+        assert all(limits[case] > claim.time_limit for case, (claim, _) in cases.items())
+        found = [
+            Measurement(case, case, invocation, trials=tuple(Trial(v, solo={reading: 1.0}) for v in names), survey=True)
+            for case, (_, names) in cases.items()
+        ]
+        return self._end(invocation, found, deadline)
+
+    def trace(
+        self, invocation: int, case: str, claim: Any, variant: str, file: Path, *, deadline: float
+    ) -> WorkerReport:
+        """One traced pass, which leaves what the play says."""
+        self.play.asked.append(("trace", invocation, (case, variant)))
+        self.play.clock.advance(self.play.seconds)
+        file.parent.mkdir(exist_ok=True)
+        if self.play.trace is not None:
+            file.write_bytes(self.play.trace)
+        told = {"iterations": 2, "seconds": 1e-3, "traced_seconds": 2e-3}
+        return self.play.report(invocation, WorkerReport([], None, traced=told))
+
+    def _measured(self, case: str, invocation: int, variants: Sequence[str] | None) -> Measurement:
+        trials = [
+            Trial(name, samples={"seconds": (self.play.ratios.get(name, 1.0),) * 6})
+            for name in self.play.called.cases[case]
+            if name == BASELINE or variants is None or name in variants
+        ]
+        return Measurement(case, case, invocation, trials=tuple(trials), seconds=self.play.seconds)
+
+    def _end(self, invocation: int, found: list[Measurement], deadline: float) -> WorkerReport:
+        self.play.deadlines.append(deadline)
+        done: list[Measurement] = []
+        for measurement in found:
+            if self.play.clock.now() + self.play.seconds > deadline:
+                self.play.clock.seconds = deadline
+                break
+            self.play.clock.advance(self.play.seconds)
+            done.append(measurement)
+        given = WorkerReport(done, None, out_of_time=len(done) < len(found))
+        report = self.play.report(invocation, given)
+        writer = store.open_invocation(self.folder, f"invocation-{invocation:03d}", environment={}, planned=[])
+        for measurement in report.measurements:
+            store.write_measurement(writer, measurement)
+        writer.close()
+        return report
+
+
+@dataclass
+class Screen:
+    """Whoever watches."""
+
+    fallen: list[Verdict] = field(default_factory=list)
+    left: list[float] = field(default_factory=list)
+    planned: tuple[int, int] = (0, 0)
+    notes: list[str] = field(default_factory=list)
+
+    def roll_call(self) -> None:
+        """The roll is being called."""
+
+    def called(self, environment: dict[str, Any], cases: int, skipped: int) -> None:
+        """The roll was called."""
+        self.planned = (cases, skipped)
+
+    def begins(self, case: str, invocation: int) -> None:
+        """A case begins."""
+
+    def decided(self, verdicts: list[Verdict]) -> None:
+        """Verdicts fell."""
+        self.fallen += verdicts
+
+    def note(self, text: str) -> None:
+        """Something is to be said."""
+        self.notes.append(text)
+
+    def tick(self, left_seconds: float, decided: int, open: int) -> None:  # noqa: A002 - the protocol's word
+        """Time passes."""
+        self.left.append(left_seconds)
+
+
+def called(*cases: str, **more: Any) -> Collection:
+    """A roll call at which these cases answered."""
+    return Collection(environment={"gpu": None}, cases=dict.fromkeys(cases, (BASELINE, "tip")), **more)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where benchmarks and results are."""
+    for name, text in CLAIMS.items():
+        file = tmp_path / "benchmarks" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Play]]:
+    """Makes a play; whoever enters the crew has to leave it."""
+    clock = FakeClock()
+    made: list[Play] = []
+    monkeypatch.setattr(cache, "kept", lambda question, environment: None)
+    monkeypatch.setattr(
+        cache, "ceilings_of", lambda question, environment, log, tick, limit: MeasuredCeilings((), "", environment)
+    )
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.now))
+
+    def started(roll: Collection, **more: Any) -> Play:
+        made.append(Play(clock, roll, **more))
+        monkeypatch.setattr(module, "WorkerPool", made[-1].crew)
+        return made[-1]
+
+    yield started
+    assert all(one.left == 1 for one in made)
+
+
+def run(folder: Path, screen: Screen | None = None, *, select: tuple[str, ...] = (), **more: Any) -> Run:
+    """Hold a run and load it."""
+    settings = Settings(folder / "benchmarks", folder / "results", select=select, **more)
+    return store.load(bench(settings, screen or Screen(), width=2, command=("bench",)))
+
+
+def saved(folder: Path) -> Run:
+    """The one run that is on the disk."""
+    (one,) = store.run_folders(folder / "results")
+    return store.load(one)
+
+
+def outcomes(run: Run) -> dict[str, str]:
+    """The verdicts by case and variant."""
+    return {f"{v.case} {v.variant}".strip(): str(v.outcome) for v in judge(run)}
+
+
+# --- well -------------------------------------------------------------------------------------------------------------
+
+
+def test_until_everything_is_decided(folder: Path, play: Callable[..., Play]) -> None:
+    """Cases are measured until their claims are decided, then the run ends and says so, long before its budget."""
+    one = play(called(A, B), ratios={"tip": 0.5})
+    screen = Screen()
+    found = run(folder, screen, select=("A", "B"), budget=3600.0)
+    assert found.ended == "everything was decided"
+    assert [kind for kind, _, _ in one.asked] == ["measure"] * 7
+    assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
+    assert {(v.case, v.outcome) for v in screen.fallen} == {(A, Outcome.HOLDS), (B, Outcome.HOLDS)}
+    assert len(screen.fallen) == 2
+    assert [m.invocation for m in found.measurements if m.case == A] == [1, 2, 3, 4, 5, 6, 7]
+    assert found.facts["budget"] == 3600.0
+    assert (found.planned, found.environment) == ((A, B), {"gpu": None})
+
+
+def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> None:
+    """A loader's variants are each watched alone once, after its verdict."""
+    one = play(called(L), ratios={"tip": 0.5})
+    found = run(folder, select=("L",), budget=3600.0)
+    assert one.asked == [
+        *(("measure", invocation, (L,)) for invocation in range(1, 8)),
+        ("solo", 8, (L, BASELINE)),
+        ("solo", 9, (L, "tip")),
+    ]
+    assert outcomes(found) == {f"{L} tip": "holds"}
+
+
+def test_on_a_gpu_launches_are_counted_when_all_is_decided(folder: Path, play: Callable[..., Play]) -> None:
+    """Then joules; no unit waits for either, and the smoke profile has neither."""
+    roll = called(A, B)
+    roll.environment = {**roll.environment, "device": {"type": "cuda"}}
+    one = play(roll, ratios={"tip": 0.5})
+    one.report = lambda invocation, report: replace(
+        report, measurements=[replace(m, work=Work(flops=1.0)) for m in report.measurements]
+    )
+    found = run(folder, select=("A", "B"), budget=3600.0)
+    counted = [("launches", 8, (A, B)), ("joules", 9, (A, B))]
+    assert one.asked == [*(("measure", invocation, (A, B)) for invocation in range(1, 8)), *counted]
+    assert found.ended == "everything was decided"
+    surveys = {m.invocation: m.trials[1].solo for m in found.measurements if m.survey and m.case == A}
+    assert surveys == {8: {"launches": 1.0}, 9: {"joules": 1.0}}
+    assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
+    again = play(roll, ratios={"tip": 0.5})
+    run(folder, select=("A", "B"), budget=3600.0, profile="smoke")
+    assert [kind for kind, _, _ in again.asked] == ["measure"]
+
+
+def test_smoke_measures_everything_once(folder: Path, play: Callable[..., Play]) -> None:
+    """The smoke profile is one invocation of each kind, no solo pass, and no ceilings: they take longer."""
+    one = play(called(A, L))
+    screen = Screen()
+    found = run(folder, screen, select=("A", "L"), profile="smoke")
+    assert any("too much for this run" in note for note in screen.notes)
+    assert one.asked == [("measure", 1, (A,)), ("measure", 2, (L,))]
+    assert len(found.measurements) == 2
+    assert set(outcomes(found).values()) == {"inconclusive"}
+
+
+def test_only_what_was_selected(folder: Path, play: Callable[..., Play]) -> None:
+    """A file's other benchmarks answer at the roll call too, and are neither planned nor measured."""
+    one = play(called(A, A2, skipped={"bench_a.py::bench_a2[x]": "no"}), ratios={"tip": 0.5})
+    found = run(folder, select=("A2",))
+    assert one.files == ["bench_a.py"]
+    assert {cases for _, _, cases in one.asked} == {(A2,)}
+    assert found.planned == (A2, "bench_a.py::bench_a2[x]")
+    assert [stated.name for stated in found.claims] == ["A2"]
+
+
+COPY = Ceiling("memory_copy", 2e10, "B/s")
+
+
+def test_ceilings_are_in_the_record(folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run measures the ceilings before anything else, by the interpreter and on the device it measures with.
+
+    A busy machine may be slow at it: no more than a part of the budget is spent.
+    """
+    play(called(A), ratios={"tip": 0.5})
+    asked: list[tuple[CeilingsRequest, float]] = []
+
+    def ceilings_of(
+        question: CeilingsRequest, environment: Mapping[str, Any], log: Path, tick: Any, limit: float
+    ) -> MeasuredCeilings:
+        asked.append((question, limit))
+        return MeasuredCeilings((COPY,), "2026-01-02", environment, ("no ceiling of decoding",))
+
+    monkeypatch.setattr(cache, "ceilings_of", ceilings_of)
+    screen = Screen()
+    found = run(folder, screen, select=("A",), device="cpu", budget=120.0)
+    assert found.ceilings == (COPY,)
+    assert asked == [(CeilingsRequest(sys.executable, "cpu"), pytest.approx(18.0))]
+    assert any("measuring this machine's ceilings" in note for note in screen.notes)
+    assert "no ceiling of decoding" in screen.notes
+
+
+def test_a_short_budget_is_not_spent_on_ceilings(
+    folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they are not known yet and would take much of the budget, a note says how to measure them; else they are
+    taken from where they are kept."""
+    play(called(A), ratios={"tip": 0.5})
+    known = MeasuredCeilings((COPY,), "2026-01-02", {}, kept=True)
+    monkeypatch.setattr(cache, "ceilings_of", lambda *_: known)
+    screen = Screen()
+    assert run(folder, screen, select=("A",), budget=60.0).ceilings == ()
+    assert any("python -m harness ceilings" in note for note in screen.notes)
+    monkeypatch.setattr(cache, "kept", lambda *_: known)
+    play(called(A), ratios={"tip": 0.5})
+    screen = Screen()
+    settings = Settings(folder / "benchmarks", folder / "others", select=("A",), budget=60.0)
+    assert store.load(bench(settings, screen, width=2)).ceilings == (COPY,)
+    assert screen.notes == []
+
+
+def test_a_run_without_ceilings_is_a_run(
+    folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ceilings that cannot be measured are a note; the verdicts fall all the same."""
+    play(called(A), ratios={"tip": 0.5})
+
+    def fails(*_: Any) -> MeasuredCeilings:
+        raise CeilingsError("its process ended with exit status 1")
+
+    monkeypatch.setattr(cache, "ceilings_of", fails)
+    screen = Screen()
+    assert outcomes(run(folder, screen, select=("A",))) == {f"{A} tip": "holds"}
+    assert "no ceilings: its process ended with exit status 1" in screen.notes
+
+
+def test_snapshots_that_nobody_can_take_are_said_once(folder: Path, play: Callable[..., Play]) -> None:
+    """Asked for on a machine without a CUDA device, memory snapshots are one note."""
+    play(called(A), ratios={"tip": 0.5})
+    screen = Screen()
+    run(folder, screen, select=("A",), snapshots=True)
+    assert sum("CUDA devices only" in note for note in screen.notes) == 1
+
+
+# --- the budget -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [0.7, 3.0, 40.0, 500.0])
+def test_the_budget_is_kept(folder: Path, play: Callable[..., Play], seconds: float) -> None:
+    """Whatever cases cost, the run ends by its budget and the grace, and says that it was used up."""
+    one = play(called(A, B, L), seconds=seconds)
+    one.ratios = {"tip": 0.97}
+    found = run(folder, Screen(), select=("A", "B", "L"), budget=100.0)
+    assert one.clock.now() <= 100.0 * (1 + GRACE)
+    assert found.ended == ("the time budget was used up" if seconds > 10 else "everything was decided")
+    assert set(one.deadlines) <= {100.0 * (1 + GRACE)}
+    assert set(outcomes(found).values()) <= {"inconclusive", "holds", "fails", "no effect"}
+
+
+def test_the_screen_knows_what_is_left(folder: Path, play: Callable[..., Play]) -> None:
+    """What is left of the budget only ever shrinks, and never below nothing."""
+    play(called(A), seconds=9.0)
+    screen = Screen()
+    run(folder, screen, select=("A",), budget=100.0)
+    assert screen.left == sorted(screen.left, reverse=True)
+    assert screen.left[-1] >= 0.0
+    assert screen.planned == (1, 0)
+
+
+def test_what_ran_out_of_the_budget_is_not_lost(folder: Path, play: Callable[..., Play]) -> None:
+    """An invocation that the deadline ended stops the run; what it measured counts, what it did not is open."""
+    one = play(called(A, B), seconds=1.0)
+    one.report = lambda invocation, report: WorkerReport(report.measurements[:1], None, out_of_time=True)
+    found = run(folder, select=("A", "B"))
+    assert found.ended == "the time budget was used up"
+    assert len(one.asked) == len(found.measurements) == 1
+    assert set(outcomes(found).values()) == {"inconclusive"}
+
+
+# --- traces -----------------------------------------------------------------------------------------------------------
+
+
+def traced(one: Play) -> list[tuple[str, ...]]:
+    """What was traced, in order."""
+    return [what for kind, _, what in one.asked if kind == "trace"]
+
+
+def test_a_claim_that_fails_is_traced(folder: Path, play: Callable[..., Play]) -> None:
+    """A surprising verdict has its baseline and its variant traced, after everything was decided."""
+    one = play(called(A, B), ratios={"tip": 1.5})
+    found = run(folder, select=("A", "B"), budget=3600.0)
+    assert found.ended == "everything was decided"
+    assert sorted(traced(one)) == [(A, BASELINE), (A, "tip"), (B, BASELINE), (B, "tip")]
+    assert [kind for kind, _, _ in one.asked] == ["measure"] * 7 + ["trace"] * 4
+    tip = next(each for each in found.traces if (each.case, each.variant) == (A, "tip"))
+    assert tip.summary is not None
+    assert (tip.claim, tip.slow_down, tip.summary.launches) == ("A", 2.0, 4)
+    assert tip.cause.startswith("the GPU is busy 52 % of the time")
+    assert (found.folder / tip.file).read_bytes() == TRACE
+    assert tip.file.startswith("traces/bench_a-bench_a-tip-")
+
+
+def test_only_a_few_surprises_are_traced(folder: Path, play: Callable[..., Play]) -> None:
+    """Where everything fails, the first three verdicts are explained and the others are not."""
+    cases = [f"{A}[{n}]" for n in range(6)]
+    one = play(called(*cases), ratios={"tip": 1.5})
+    run(folder, select=("A",), budget=3600.0)
+    assert len(traced(one)) == 6
+
+
+@pytest.mark.parametrize("profile", ["standard", "smoke"])
+def test_traces_that_were_asked_for(folder: Path, play: Callable[..., Play], profile: str) -> None:
+    """``--trace A`` traces every variant of A's cases and of no other claim's, whatever the verdicts."""
+    one = play(called(A, B, L), ratios={"tip": 0.5})
+    found = run(folder, select=("A", "B", "L"), profile=profile, budget=3600.0, trace=("a",))
+    assert traced(one) == [(A, BASELINE), (A, "tip")]
+    assert len(found.traces) == 2
+
+
+def test_all_claims_are_traced_case_by_case(folder: Path, play: Callable[..., Play]) -> None:
+    """``--trace`` alone traces all of them: each claim's first case before the second of any."""
+    one = play(called(f"{A}[x]", f"{A}[y]", B), ratios={"tip": 0.5})
+    run(folder, select=("A", "B"), budget=3600.0, trace=("all",))
+    assert [case for case, variant in traced(one) if variant == "tip"] == [f"{A}[x]", B, f"{A}[y]"]
+
+
+def test_traces_have_their_share_of_a_short_budget(folder: Path, play: Callable[..., Play]) -> None:
+    """Time is kept for the traces that were asked for, and no more than that: the rest goes to measuring."""
+    one = play(called(A, B), seconds=4.0)
+    one.ratios = {"tip": 1.02}
+    run(folder, select=("A", "B"), budget=100.0, trace=("all",))
+    kinds = [kind for kind, _, _ in one.asked]
+    assert "trace" in kinds
+    assert kinds.count("measure") >= 4
+    assert one.clock.now() <= 100.0 * (1 + GRACE)
+
+
+def test_a_trace_that_fails_costs_nothing_else(folder: Path, play: Callable[..., Play]) -> None:
+    """A pass that raised, died or left no readable file is a note in its record; it is not tried again."""
+    one = play(called(A), ratios={"tip": 0.5})
+    fates = iter(
+        [
+            WorkerReport([], None, traced={"reason": "RuntimeError: no CUPTI"}),
+            WorkerReport([], Measurement(A, "A", 9, Status.FAILED, "its process was ended by SIGKILL")),
+        ]
+    )
+    one.report = lambda _, report: next(fates) if report.traced else report
+    found = run(folder, select=("A",), budget=3600.0, trace=("all",))
+    assert [(t.note, t.file, t.summary) for t in found.traces] == [
+        ("no trace: RuntimeError: no CUPTI", "", None),
+        ("no trace: its process was ended by SIGKILL", "", None),
+    ]
+    assert outcomes(found) == {f"{A} tip": "holds"}
+    assert found.ended == "everything was decided"
+
+
+def test_a_trace_that_cannot_be_read_is_kept(folder: Path, play: Callable[..., Play]) -> None:
+    """Its record says why there is no summary, and where the file is."""
+    play(called(A), ratios={"tip": 0.5}, trace=b"torn")
+    found = run(folder, select=("A",), budget=3600.0, trace=("all",))
+    assert all("traceEvents" in t.note and t.file and t.summary is None for t in found.traces)
+
+
+def test_a_trace_that_is_too_large_is_summarised_and_not_kept(
+    folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The summary stays, the file goes, and the note says what it had."""
+    monkeypatch.setattr("harness.bench.traces.MOST_KEPT", 100)
+    play(called(A), ratios={"tip": 0.5})
+    found = run(folder, select=("A",), budget=3600.0, trace=("all",))
+    assert list((found.folder / "traces").iterdir()) == []
+    for one in found.traces:
+        assert one.summary is not None
+        assert (one.file, one.file_bytes) == ("", 0)
+        assert "was not kept" in one.note
+
+
+# --- trouble ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "word"), [(Status.TIMED_OUT, "timed out"), (Status.FAILED, "failed")])
+def test_unfinished_cases_are_recorded(folder: Path, play: Callable[..., Play], status: Status, word: str) -> None:
+    """A case that hung or died is on the disk with its reason, is a verdict at once, and is not measured again."""
+    one = play(called(A, B), ratios={"tip": 0.5})
+
+    def first_dies(invocation: int, report: WorkerReport) -> WorkerReport:
+        if invocation > 1:
+            return report
+        return WorkerReport(report.measurements[1:], Measurement(A, "A", 1, status, "its process ended by SIGKILL"))
+
+    one.report = first_dies
+    screen = Screen()
+    found = run(folder, screen, select=("A", "B"))
+    assert outcomes(found) == {A: word, f"{B} tip": "holds"}
+    assert [str(v.outcome) for v in screen.fallen if v.case == A] == [word]
+    assert sum(m.case == A for m in found.measurements) == 1
+    assert "SIGKILL" in next(v.reason for v in judge(found) if v.case == A)
+    assert all(A not in cases for _, invocation, cases in one.asked if invocation > 1)
+
+
+def test_what_the_roll_call_missed_is_recorded(folder: Path, play: Callable[..., Play]) -> None:
+    """Skipped and failed cases and files that cannot be imported have verdicts with reasons before measuring."""
+    one = play(
+        called(
+            A,
+            skipped={f"{B}[x]": "needs a GPU"},
+            failed={f"{B}[y]": "RuntimeError: boom"},
+            collected=Collected(broken={"sub/bench_b.py": "no module named nothing"}),
+        ),
+        ratios={"tip": 0.5},
+    )
+    screen = Screen()
+    found = run(folder, screen, select=("A", "B", "SB"))
+    assert outcomes(found) == {f"{A} tip": "holds", f"{B}[x]": "skipped", f"{B}[y]": "failed", SB: "failed"}
+    assert {v.case: v.reason for v in judge(found) if v.case != A} == {
+        f"{B}[x]": "needs a GPU (invocation 0)",
+        f"{B}[y]": "RuntimeError: boom (invocation 0)",
+        SB: "no module named nothing (invocation 0)",
+    }
+    assert [v.case for v in screen.fallen][:3] == [f"{B}[x]", f"{B}[y]", SB]
+    (where,) = [note for note in screen.notes if "whole tracebacks are in" in note]
+    assert where.endswith("process-*.log")
+    assert screen.planned == (1, 1)
+    assert one.asked
+
+
+def test_what_cannot_be_read_fails_and_the_others_are_measured(folder: Path, play: Callable[..., Play]) -> None:
+    """A broken file that is selected has a verdict with file and line; the claims of the others are measured."""
+    (folder / "benchmarks" / "bench_z.py").write_text("x = 1\ndef (\n")
+    one = play(called(A), ratios={"tip": 0.5})
+    found = run(folder, select=("A", "z"))
+    assert outcomes(found)["bench_z.py::"] == "failed"
+    assert outcomes(found)[f"{A} tip"] == "holds"
+    (reason,) = [v.reason for v in judge(found) if v.case == "bench_z.py::"]
+    assert "bench_z.py:2: it cannot be read as Python" in reason
+    assert one.files == ["bench_a.py"]
+
+
+def test_a_folder_with_brackets_in_its_name(folder: Path, play: Callable[..., Play]) -> None:
+    """A file that pytest cannot be given has its verdict with the reason under its own name."""
+    (folder / "benchmarks" / "s[1]").mkdir()
+    (folder / "benchmarks" / "s[1]" / "bench_z.py").write_text("def bench_z(compare): pass\n")
+    play(called(A), ratios={"tip": 0.5})
+    found = run(folder, select=("A", "z"))
+    (verdict,) = [verdict for verdict in judge(found) if verdict.claim == "z"]
+    assert (verdict.case, verdict.outcome) == ("s[1]/bench_z.py::", Outcome.FAILED)
+    assert "rename the folder or file" in verdict.reason
+
+
+def test_what_cannot_be_read_and_is_not_selected_is_a_note(folder: Path, play: Callable[..., Play]) -> None:
+    """A broken file that nobody asked for costs a line on the screen and nothing in the record."""
+    (folder / "benchmarks" / "bench_z.py").write_text("def (\n")
+    play(called(A), ratios={"tip": 0.5})
+    screen = Screen()
+    found = run(folder, screen, select=("A",))
+    assert set(outcomes(found).values()) <= {"holds", "lost"}
+    assert [claim.name for claim in found.claims] == ["A"]
+    assert len([note for note in screen.notes if "bench_z.py:1: " in note]) == 1
+
+
+def test_nothing_that_can_be_read_makes_no_run(folder: Path) -> None:
+    """Where all that was asked for is broken there is an error with file and line, and no folder."""
+    (folder / "benchmarks" / "bench_z.py").write_text("def (\n")
+    with pytest.raises(ClaimError, match=r"bench_z\.py:1: it cannot be read as Python"):
+        run(folder, select=("z",))
+    assert store.run_folders(folder / "results") == []
+
+
+def test_nothing_to_measure_is_a_run_too(folder: Path, play: Callable[..., Play]) -> None:
+    """Where every case is skipped the run is over at once."""
+    play(called(skipped={A: "needs a GPU"}))
+    found = run(folder, select=("A",))
+    assert found.ended == "everything was decided"
+    assert outcomes(found) == {A: "skipped"}
+
+
+def test_an_error_of_the_crew_ends_the_run(folder: Path, play: Callable[..., Play]) -> None:
+    """An error in an invocation stops the run; what was measured is kept, and the record says why it ended."""
+    one = play(called(A), ratios={"tip": 0.5})
+    one.report = lambda invocation, report: report if invocation < 3 else WorkerReport([], None, error="no space left")
+    with pytest.raises(WorkerError, match="no space left"):
+        run(folder, select=("A",))
+    assert saved(folder).ended == "stopped: no space left"
+    assert len(saved(folder).measurements) == 2
+
+
+@pytest.mark.parametrize("error", [WorkerError("no torch"), StoreError("no space"), ZeroDivisionError("a bug")])
+def test_any_error_is_why_the_run_ended(folder: Path, play: Callable[..., Play], error: Exception) -> None:
+    """Whatever goes wrong, a bug of ours included, is written as the end of the run and passed on."""
+    one = play(called(A))
+
+    def fails(invocation: int, report: WorkerReport) -> WorkerReport:
+        raise error
+
+    one.report = fails
+    with pytest.raises(type(error)):
+        run(folder, select=("A",))
+    assert saved(folder).ended.startswith("stopped: ")
+    assert str(error) in saved(folder).ended
+    assert outcomes(saved(folder)) == {A: "lost"}
+
+
+def test_an_interrupt_leaves_a_run(folder: Path, play: Callable[..., Play]) -> None:
+    """Ctrl-C passes through, and the run can be loaded with all that was measured before."""
+    one = play(called(A, B))
+
+    def interrupted(invocation: int, report: WorkerReport) -> WorkerReport:
+        if invocation == 3:
+            raise KeyboardInterrupt
+        return report
+
+    one.report = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, select=("A", "B"))
+    found = saved(folder)
+    assert found.ended == "interrupted"
+    assert len(found.measurements) == 4
+    assert set(outcomes(found).values()) == {"inconclusive"}
+
+
+def test_a_gpu_that_torch_cannot_use(folder: Path, play: Callable[..., Play]) -> None:
+    """A GPU that torch cannot use is an error with the remedy, unless the CPU was asked for."""
+    one = play(called(A, unusable_gpu="driver 470 is too old: update it"))
+    with pytest.raises(UnusableGpu, match="update it"):
+        run(folder, select=("A",))
+    assert one.asked == []
+    assert "driver 470" in saved(folder).ended
+
+
+def test_a_gpu_that_nobody_asked_for(folder: Path, play: Callable[..., Play]) -> None:
+    """With the CPU asked for, such a GPU does not matter."""
+    one = play(called(A, unusable_gpu="driver 470 is too old"), ratios={"tip": 0.5})
+    run(folder, select=("A",), device="cpu")
+    assert one.asked
+
+
+def test_bad_requests_make_no_run(folder: Path) -> None:
+    """A claim that is not there or an interpreter that is none is an error before there is a folder."""
+    with pytest.raises(UsageError, match="no such claim"):
+        run(folder, select=("Q9",))
+    with pytest.raises(UsageError, match="--trace Q9: no such claim"):
+        run(folder, trace=("Q9",))
+    with pytest.raises(LaunchError, match="is not a Python that starts"):
+        run(folder, python="/no/such/python")
+    assert store.run_folders(folder / "results") == []
+
+
+# --- watched ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_watched_unless_told_otherwise(folder: Path, play: Callable[..., Play]) -> None:
+    """Telemetry lies beside the records; with a rate of 0 there is none, and the verdicts are the same."""
+    play(called(A), ratios={"tip": 0.5})
+    watched = run(folder, select=("A",))
+    assert watched.telemetry.hertz == 20
+    assert {each.device for each in watched.telemetry.series} == {"host"}
+    assert watched.telemetry.cost is not None
+    play(called(A), ratios={"tip": 0.5})
+    left_alone = run(folder, select=("A",), watch=0.0)
+    assert left_alone.telemetry == Telemetry()
+    assert outcomes(left_alone) == outcomes(watched)
+
+
+def test_a_run_beside_a_stranger_says_so_in_its_record(
+    folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's process on the GPU is in the run's last record, in its telemetry, and on the screen."""
+    nvml = Replayed(processes=[[[os.getppid(), 4096]]])
+    monkeypatch.setattr(module, "Monitor", partial(Monitor, module=nvml))
+    roll = called(A)
+    roll.environment["device"] = {"type": "cuda", "uuid": UUID}
+    play(roll, ratios={"tip": 0.5})
+    screen = Screen()
+    found = run(folder, screen, select=("A",))
+    assert {(seen.when, seen.pid) for seen in found.telemetry.strangers} >= {("before", os.getppid())}
+    last = (found.folder / store.RUN_FILE).read_text().splitlines()[-1]
+    assert json.loads(last)["beside"][0]["pid"] == os.getppid()
+    assert found.ended
+    assert any("not this run's alone" in note for note in screen.notes)

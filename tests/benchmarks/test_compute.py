@@ -1,0 +1,258 @@
+"""The compute claims on the CPU: their variants agree, a wrong one is caught, every iteration does the same work."""
+
+import importlib.util
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness import Unavailable
+from harness.claims.folder import read
+from harness.measure.correctness import Agreement, WrongResult
+from harness.measure.variant import Variant, as_variant
+from harness.probes import peak_bytes
+from tests.support.living import ROOT
+
+BENCHMARKS = ROOT / "benchmarks"
+CPU = torch.device("cpu")
+PATHS = (
+    "arithmetic/bench_bilinear_pooling.py",
+    "arithmetic/bench_bmm.py",
+    "arithmetic/bench_cudnn_benchmark.py",
+    "arithmetic/bench_half_precision.py",
+    "memory/bench_inplace.py",
+)
+
+
+@dataclass
+class FakeCompare:
+    """Takes a case as the real measurement does and measures nothing: `rivals` holds what was handed over."""
+
+    rivals: dict = field(default_factory=dict)
+    stated: dict = field(default_factory=dict)
+    precision: dict = field(default_factory=dict)
+
+    def __call__(
+        self,
+        *,
+        same,
+        reference=None,
+        items=0,
+        bytes=0,  # noqa: A002
+        flops=0,
+        precision="fp32",
+        expect=None,
+        **rivals,
+    ):
+        """Keep what a benchmark hands over."""
+        self.rivals = {name: as_variant(given) for name, given in rivals.items()}
+        self.stated = {"same": same, "reference": reference, "items": items, "flops": flops, "expect": expect}
+        self.precision = precision if isinstance(precision, dict) else dict.fromkeys(self.rivals, precision)
+
+    @property
+    def variants(self):
+        """Those that this machine can run."""
+        return {name: rival for name, rival in self.rivals.items() if isinstance(rival, Variant)}
+
+    def agreement(self):
+        """The case's check, with the reference's or the baseline's result as what is expected."""
+        reference = self.stated["reference"]
+        return Agreement(self.stated["same"], reference() if reference else calls(self.rivals["baseline"], 1)[0])
+
+
+def calls(variant, number):
+    """The results of that many iterations of a variant, set up and surrounded as in a measurement."""
+    with ExitStack() as stack:
+        iteration = stack.enter_context(variant.prepare())
+        stack.enter_context(variant.around())
+        return [iteration() for _ in range(number)]
+
+
+def cases():
+    """Every case of the files, as (function, its parameters)."""
+    found = []
+    for path in PATHS:
+        spec = importlib.util.spec_from_file_location(Path(path).stem, BENCHMARKS / path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        function = getattr(module, Path(path).stem)
+        marks = [mark for mark in function.pytestmark if mark.name == "parametrize"]
+        for values in product(*(mark.args[1] for mark in marks)):
+            parameters = dict(zip([mark.args[0] for mark in marks], values, strict=True))
+            name = "-".join([function.__name__.removeprefix("bench_"), *values])
+            found.append(pytest.param(function, parameters, id=name))
+    return found
+
+
+def case(name):
+    """The (function, parameters) of the case of that name."""
+    return next(found.values for found in CASES if found.id == name)
+
+
+CASES = cases()
+# The small batch is the same network on fewer images; the full one takes a third of this file's time.
+TRIED = [found for found in CASES if "resnet50" not in found.id]
+
+
+def held(function, parameters):
+    """The fake measurement after the benchmark has handed over one case."""
+    torch.manual_seed(0)
+    compare = FakeCompare()
+    function(compare, CPU, **parameters)
+    return compare
+
+
+def spoilt(result):
+    """The result with one number far off, as a wrong variant would return it."""
+    if isinstance(result, list):
+        return [spoilt(result[0]), *result[1:]]
+    wrong = result.clone()
+    wrong.view(-1)[-1] += 10 * wrong.abs().max() + 1
+    return wrong
+
+
+@pytest.fixture(autouse=True)
+def _flags_restored():
+    backends = torch.backends
+    before = backends.cudnn.benchmark, backends.cudnn.deterministic
+    threads = torch.get_num_threads()
+    # Beside a busy neighbour, threads that wait for one another make a call of 15 ms last for seconds.
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    backends.cudnn.benchmark, backends.cudnn.deterministic = before
+
+
+@pytest.mark.parametrize(("function", "parameters"), TRIED)
+def test_variants_agree_and_a_wrong_one_is_caught(function, parameters):
+    """First and second iterations of every variant agree with what is expected; a spoilt result does not."""
+    compare = held(function, parameters)
+    varying = parameters.get("shapes") == "varying"
+    agreement = compare.agreement()
+    assert len(compare.variants) > 1
+    for name, variant in compare.variants.items():
+        first, second = calls(variant, 2)
+        agreement.check(first)
+        agreement.check(second)
+        with pytest.raises(WrongResult):
+            agreement.check(spoilt(first))
+        if name == "baseline" and not varying:
+            torch.testing.assert_close(first, second)
+
+
+def test_gradients_may_be_summed_in_another_order():
+    """cuDNN's backward does so from call to call: what is off by a thousandth of a tensor's largest value agrees."""
+    compare = held(*case("inplace-resnet18-training"))
+    torch.manual_seed(0)
+    expected = [torch.randn(64, 64), 1e-6 * torch.randn(64)]
+    moved = [tensor + 2e-3 * tensor.abs().max() * torch.rand_like(tensor) for tensor in expected]
+    agreement = Agreement(compare.stated["same"], expected)
+    agreement.check(moved)
+    for wrong in ([expected[0], 1.1 * expected[1]], [expected[0]], [expected[0][:1], expected[1]]):
+        with pytest.raises(WrongResult):
+            agreement.check(wrong)
+
+
+def test_the_float64_reference_is_of_a_few_rows():
+    """Every process computes it anew, and float64 is slow on a GPU; a wrong last row is still seen."""
+    compare = held(*case("half_precision-gemm-tf32_off"))
+    expected = compare.stated["reference"]()
+    assert expected.shape == (16, 512)
+    assert expected.dtype is torch.float64
+    (whole,) = calls(compare.rivals["baseline"], 1)
+    assert compare.stated["same"](expected, whole)["max_relative_error"] < 1e-5
+
+
+def test_half_precision_states_its_errors_and_refuses_what_is_not_a_number():
+    """The errors against float64 are kept as readings, bfloat16's above float32's; NaN and Inf disagree."""
+    compare = held(*case("half_precision-gemm-tf32_off"))
+    agreement = compare.agreement()
+    readings = {name: agreement.check(calls(variant, 1)[0]) for name, variant in compare.variants.items()}
+    assert readings["baseline"]["max_relative_error"] < 1e-5
+    assert 1e-4 < readings["bfloat16"]["max_relative_error"] < 0.1
+    assert readings["autocast_bfloat16"].keys() == {"max_relative_error", "mean_relative_error"}
+    assert isinstance(compare.rivals["half"], Unavailable)
+    for broken in (float("nan"), float("inf")):
+        result = calls(compare.rivals["baseline"], 1)[0].clone()
+        result[0, 0] = broken
+        with pytest.raises(WrongResult):
+            agreement.check(result)
+
+
+def test_work_is_stated():
+    """A matrix product of side n states its 2 n^3 operations."""
+    compare = held(*case("half_precision-gemm-tf32_off"))
+    assert compare.stated["flops"] == 2 * 256 * 512 * 512
+    assert compare.precision == {
+        "baseline": "fp32", "half": "fp16", "autocast_half": "fp16", "bfloat16": "bf16", "autocast_bfloat16": "bf16",
+    }  # fmt: skip
+    assert set(held(*case("bilinear_pooling-half")).precision.values()) == {"bf16"}
+
+
+def test_tf32_is_skipped_on_the_cpu():
+    """The CPU has no TF32 mode to try, and the case says so."""
+    with pytest.raises(pytest.skip.Exception, match="TF32"):
+        held(*case("half_precision-resnet50-tf32_on"))
+
+
+@pytest.mark.parametrize("usual", [("highest", True), ("medium", False)])
+def test_tf32_is_set_for_a_round_and_restored(usual):
+    """Both TF32 switches follow the case inside a round and are as before after it."""
+    around = case("half_precision-gemm-tf32_off")[0].__globals__["tf32"]
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    try:
+        torch.set_float32_matmul_precision(usual[0])
+        torch.backends.cudnn.allow_tf32 = usual[1]
+        for on in (True, False):
+            with around(on):
+                assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == (on, on)
+            assert usual == (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32)
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+def test_bilinear_pooling_is_the_one_of_the_papers():
+    """The root keeps the sign of the mean product, and an image's matrix has length one."""
+    pooled = case("bilinear_pooling-float32")[0].__globals__["pooled"]
+    products = torch.tensor([[[40.0, -90.0], [-90.0, 160.0]], [[0.0, 0.0], [0.0, 250.0]]])
+    by_hand = torch.tensor([[[2.0, -3.0], [-3.0, 4.0]], [[0.0, 0.0], [0.0, 5.0]]])
+    by_hand /= torch.tensor([38.0**0.5, 5.0])[:, None, None]
+    torch.testing.assert_close(pooled(products, 10), by_hand, rtol=1e-4, atol=1e-4)
+
+
+def test_varying_shapes_are_new_at_every_step_and_alike_for_every_variant():
+    """The sizes differ from step to step, have nearly the same area, and come in one order for all."""
+    sizes = case("cudnn_benchmark-varying")[0].__globals__["sizes"]
+    ours, theirs = sizes(112, True), sizes(112, True)
+    first = [next(ours) for _ in range(300)]
+    assert first == [next(theirs) for _ in range(300)]
+    assert len(set(first)) == 300
+    assert all(abs(high * wide / 112**2 - 1) < 0.03 for high, wide in first)
+
+
+@pytest.mark.parametrize("work", ["relu", "clamp", "add"])
+def test_in_place_saves_the_result_in_inference(work):
+    """Without a graph, in place leaves only the copy alive, and out of place the copy and the result."""
+    compare = held(*case(f"inplace-{work}-inference"))
+    one = 4 * 2**18
+    peaks = {}
+    for name, variant in compare.variants.items():
+        with variant.prepare() as iteration:
+            iteration()
+            peaks[name] = peak_bytes(iteration, CPU)[0]
+    # Python numbers given to an operation live for a moment as tensors of a few bytes.
+    assert peaks["in_place"] == pytest.approx(one, abs=64)
+    assert peaks["baseline"] == pytest.approx(2 * one, abs=64)
+
+
+def test_claims_are_readable_without_importing():
+    """The files state their claims in literals, each with a sentence."""
+    claims = {claim.path: claim for claim in read(BENCHMARKS).claims}
+    assert [claims[path].name for path in PATHS] == ["C5", "C4", "C1", "C2", "M1"]
+    assert claims["memory/bench_inplace.py"].metric == "peak_bytes"
+    assert claims["arithmetic/bench_cudnn_benchmark.py"].apart
+    assert all(claims[path].sentence.endswith(".") for path in PATHS)

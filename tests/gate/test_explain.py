@@ -1,0 +1,138 @@
+"""What a gate's profiles are asked for and what becomes of them: a pair by script, real summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.gate import decision as candidates
+from harness.gate.decision import Decision
+from harness.gate.explain import explain
+from harness.gate.pair import CaseState
+from harness.judge.regression import GateThresholds, Ruling
+from harness.model import Claim, FunctionTime, GateOutcome, Side
+from harness.workers.client import WorkerFailed
+from tests.support import chrome
+
+CLAIM = Claim("X", "a tip", "a.py", "bench")
+MS = 1000.0
+
+
+class Runner:
+    """A side's variant: an iteration has an operator and Python beside it, both in milliseconds, a pass each."""
+
+    def __init__(self, passes: list[tuple[float, float]], python: float, held: dict[str, int] | None) -> None:
+        self._passes = passes
+        self._python = python
+        self._held = held
+        self.asked: list[str] = []
+
+    def setup(self) -> None:
+        """Note it."""
+        self.asked.append("enter")
+
+    def first_call(self) -> tuple[float, object]:
+        """Note it."""
+        self.asked.append("open")
+        return 0.0, None
+
+    def profile(self, file: Path) -> None:
+        """Leave a trace."""
+        self.asked.append("profile")
+        operator, rest = self._passes.pop(0)
+        file.parent.mkdir(exist_ok=True)
+        whole = (operator + rest) * MS
+        spans = [chrome.mark("tipbench: window", 0, whole), chrome.mark("tipbench: iteration", 0, whole)]
+        chrome.written(file.parent, [*spans, chrome.operator("aten::mm", 0, operator * MS)], file.name)
+
+    def functions(self) -> tuple[FunctionTime, ...]:
+        """Python's time is one function's."""
+        self.asked.append("functions")
+        return (FunctionTime("step", "model.py", 7, 1.0, self._python),)
+
+    def held_at_peak(self) -> dict[str, int]:
+        """What it was given."""
+        self.asked.append("held")
+        if self._held is None:
+            raise WorkerFailed("no memory profile here")
+        return self._held
+
+    def teardown(self) -> None:
+        """Note it."""
+        self.asked.append("leave")
+
+
+class ScriptedPair:
+    """Two sides with the same cases."""
+
+    def __init__(self, cases: list[str], sides: dict[Side, Runner]) -> None:
+        self.clients: Any = {arm: SimpleNamespace(timeout=0.0, ended=False) for arm in Side}
+        self._cases = cases
+        self._sides = sides
+        self.reached: list[str] = []
+
+    def walk(self, _: Random) -> Iterator[tuple[str, dict[Side, CaseState]]]:
+        """Case by case."""
+        for case in self._cases:
+            self.reached.append(case)
+            yield case, {arm: CaseState(("tip",)) for arm in Side}
+
+    def runner(self, arm: Side, _: str) -> Runner:
+        """The side's only one."""
+        return self._sides[arm]
+
+
+def regressed(case: str, exact: dict[str, tuple[float, float]] | None = None) -> Decision:
+    """A variant that takes a millisecond more."""
+    ruling = Ruling(GateOutcome.REGRESSED, 13, 1.5, None, None, False, "")
+    return Decision(case, CLAIM, "tip", ruling=ruling, outcome=GateOutcome.REGRESSED, exact=exact or {})
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two milliseconds became three."""
+    monkeypatch.setattr(candidates, "levels", lambda *_: (2e-3, 3e-3))
+
+
+def explained(pair: ScriptedPair, chosen: list[Decision], folder: Path, **more: Any) -> list[str]:
+    """The notes."""
+    limits = GateThresholds()
+    return list(explain(pair, lambda _: None, chosen, folder, limits, Random(1), **more))  # type: ignore[arg-type]
+
+
+def test_the_quickest_pass_of_each_side_counts(tmp_path: Path) -> None:
+    """One pass of the base is held up in its operator, one of the head outside: neither is what grew."""
+    base = Runner([(2, 0), (9, 0), (2, 0)], 0.0, None)
+    head = Runner([(2, 8), (2, 1), (5, 1)], 1e-3, None)
+    found = regressed("a")
+    assert explained(ScriptedPair(["a"], {Side.BASE: base, Side.HEAD: head}), [found], tmp_path) == []
+    assert found.growth["seconds"] == "code outside torch's operators +1.00 ms, most of it in step (model.py:7)"
+    assert base.asked == head.asked == ["enter", "open", *["profile"] * 3, "functions", "leave"]
+    assert len(list((tmp_path / "traces").iterdir())) == 2
+
+
+def test_memory_is_asked_for_where_it_was_read(tmp_path: Path) -> None:
+    """What is held at the peak is named; a side that cannot say it leaves the trace's explanation as it is."""
+    exact = {"peak_bytes": (100.0, 300.0)}
+    for held, says in ((None, None), ({"aten::mm": 300}, "aten::mm holds 300 B at the peak instead of 100 B, +200 B")):
+        base = Runner([(2, 0)] * 3, 0.0, {"aten::mm": 100})
+        head = Runner([(3, 0)] * 3, 0.0, held)
+        found = regressed("a", exact)
+        assert explained(ScriptedPair(["a"], {Side.BASE: base, Side.HEAD: head}), [found], tmp_path) == []
+        assert found.growth["seconds"] == "aten::mm +1.00 ms"
+        assert found.growth.get("peak_bytes") == says
+
+
+def test_no_other_case_is_begun_when_it_is_late(tmp_path: Path) -> None:
+    """The worst regression is explained all the same; the rest are counted."""
+    chosen = [regressed(case) for case in "abc"]
+    sides = {Side.BASE: Runner([(2, 0)] * 9, 0.0, None), Side.HEAD: Runner([(3, 0)] * 9, 0.0, None)}
+    pair = ScriptedPair(list("abc"), sides)
+    assert explained(pair, chosen, tmp_path, late=lambda: True) == ["no time was left to profile 2 other regressions"]
+    assert pair.reached == ["a"]
+    assert [bool(each.growth) for each in chosen] == [True, False, False]

@@ -1,0 +1,1051 @@
+"""The gate from end to end, with real live processes that need no torch and whose clocks go by script."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+
+import harness
+from harness import store
+from harness.cli.gate_checks import ACCEPTABLE
+from harness.gate import extra_passes as beside
+from harness.gate import pair as pairing
+from harness.gate import run as module
+from harness.gate.before import BaseRevision
+from harness.gate.decision import Decision, least_of
+from harness.gate.explain import worst
+from harness.gate.limits import effort_for, in_time
+from harness.gate.pair import CaseState, SideCommand, SideInfo, WorkerPair
+from harness.gate.run import gate
+from harness.gate.settings import GateSettings
+from harness.gate.state import GateState
+from harness.judge.regression import GateThresholds, Ruling
+from harness.measure.limits import RoundLimits
+from harness.measure.paired import PairedRounds, RoundsOutOfTime, paired_rounds
+from harness.measure.runner import Round
+from harness.model import (
+    BASELINE,
+    Claim,
+    ClockEvent,
+    Collected,
+    GateOutcome,
+    GateResult,
+    GateVerdict,
+    Measurement,
+    Side,
+)
+from harness.monitor.run import Monitor
+from harness.report.format import quantity
+from harness.store.telemetry import read_telemetry
+from harness.workers.client import RemoteRunner
+from harness.workers.collect import WorkerError
+from tests.support.forked import fork_for, forked
+from tests.support.living import ENVIRONMENT, PATIENCE, ROOT, gone
+from tests.support.replayed import UUID, Replayed
+from tests.support.staged import ByHand
+
+ARM = """
+import json, os, signal, sys
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+sys.path.append(os.environ["TESTS"])
+from tests.support import chrome
+from harness.measure.clock import Elapsed
+from harness.measure.correctness import WrongResult
+from harness.measure.runner import LocalRunner
+from harness.measure.failure import failure
+from harness.workers.server import serve
+from harness.measure.variant import prepared
+from harness.probes.profile import ProfiledPass
+from harness.processes.live import Channel
+
+arm = os.environ["ARM"]
+folder = Path(os.environ["SCRIPT"])
+script = json.loads((folder / "script.json").read_text())[arm]
+channel = Channel.inherited()
+with (folder / "pids").open("a") as file:
+    child = os.fork()
+    if not child:
+        while True: signal.pause()
+    print(os.getpid(), child, file=file)
+if script.get("start") == "hangs": signal.pause()
+if script.get("start") == "dies":
+    print(script.get("says", "ImportError: no module named mypackage"), flush=True)
+    sys.exit(3)
+random = Random()
+
+def noted(what):
+    with (folder / "did").open("a") as file:
+        print(os.getpid(), what, file=file)
+
+class Clock:
+    now_is = 0.0
+    def __init__(self, factor, stall): self.factor, self.stall, self.deck = factor, stall, []
+    def now(self): return self.now_is
+    def stalls(self):
+        # From a deck of twenty rather than one by one: no unit goes without.
+        if not self.deck:
+            self.deck = [index < 20 * self.stall for index in range(20)]
+            random.shuffle(self.deck)
+        return self.deck.pop()
+    def lap(self, work, iterations):
+        noted("lap")
+        result = work()
+        each = 1e-3 * self.factor * (1 + random.gauss(0, 0.002))
+        if self.stalls(): each *= 20
+        self.now_is += each * iterations
+        return Elapsed(each * iterations, None, result)
+
+class Entrant(LocalRunner):
+    def read(self, metric):
+        if metric == "launches":
+            noted(metric)
+            if does.get("launches") == "dies": os.kill(os.getpid(), signal.SIGKILL)
+            if does.get("launches") == "raises": raise RuntimeError("no profiler")
+            return (float(does["launches"]), "scale")
+        return (float(self.peak), "scale") if metric in ("peak_bytes", "reserved_bytes") else None
+    def profile(self, file):
+        match does.get("profile"):
+            case "dies": os.kill(os.getpid(), signal.SIGKILL)
+            case "raises": raise RuntimeError("no profiler here")
+            case "hangs": signal.pause()
+        calls = does.get("linears", 1)
+        spans = [chrome.mark("tipbench: window", 0, 2000), chrome.mark("tipbench: iteration", 0, 2000)]
+        spans += [chrome.operator("aten::linear", 400 * n, 400 * n + 300) for n in range(calls)]
+        if does.get("profile") == "torn": spans = [{"ph": 7}]
+        file.parent.mkdir(exist_ok=True)
+        chrome.written(file.parent, spans, file.name)
+        return ProfiledPass(1, 1e-3, 2e-3)
+    def functions(self):
+        if does.get("profile") == "not Python": raise ValueError("another profiler is active")
+        return ()
+    def held_at_peak(self):
+        return {"aten::linear": self.peak}
+
+cases = script["cases"]
+channel.send(event="ready", cases=list(cases), broken=script.get("broken", {}),
+             skipped=script.get("skipped", {}))
+plan = channel.receive()
+if plan["introduce"]:
+    if script.get("start") == "dies when introduced": os.kill(os.getpid(), signal.SIGKILL)
+    if script.get("start") == "refuses":
+        channel.send(event="error", reason="--device cuda was asked for, and torch sees no CUDA device here")
+        sys.exit(2)
+    packages = [{"name": name, "file": f"/{arm}/{name}.py", "digest": arm} for name in plan["under_test"]]
+    told = {"arm": arm, "gpus": [], **script.get("environment", {})}
+    channel.send(event="arm", environment=told, unusable="", packages=packages)
+order = folder / f"order-{arm}"
+for case in plan["cases"]:
+    does = cases[case]
+    with order.open("a") as file:
+        print(case, file=file)
+    if does.get("dies") == "on the way": os.kill(os.getpid(), signal.SIGKILL)
+    if "skipped" in does:
+        channel.send(event="skipped", case=case, reason=does["skipped"])
+        continue
+    entrants = {}
+    for variant in does.get("variants", ["baseline", "tip"]):
+        def iteration(variant=variant):
+            match does.get("dies") if variant == does.get("victim", "tip") else None:
+                case "in a round": os.kill(os.getpid(), signal.SIGKILL)
+                case "hangs": signal.pause()
+                case "raises": raise RuntimeError("boom")
+            return variant
+        clock = Clock(does.get("factor", 1.0), does.get("stall", 0.0))
+        entrant = Entrant(variant, prepared(lambda: iteration), clock, None)
+        entrant.peak = does.get("peak", 1000)
+        entrants[variant] = entrant
+    def check(name, result):
+        if does.get("wrong") == name: raise WrongResult("its result differs")
+    channel.send(event="case", case=case, variants=list(entrants), absent=does.get("absent", {}))
+    serve(channel, entrants, failure, check, keep_alive=True)
+"""
+"""One side of a gate by script: what each case costs it, and what goes wrong."""
+
+TESTS = str(ROOT)
+CLAIM = Claim("X", "a tip", "a.py", "bench")
+NAMED = [Claim("X", "a tip", f"{letter}.py", "bench") for letter in "abcdefg"]
+
+
+class Quiet:
+    """A screen nobody watches."""
+
+    def __init__(self) -> None:
+        self.units = 0
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Keep it."""
+        self.notes.append(text)
+
+    def begins(self, case: str, unit: int) -> None:
+        """Nothing."""
+
+    def unit(self, number: int, decided: int, decisions: int, regressed: int, seconds: float) -> None:
+        """Count."""
+        self.units = number
+
+    def tick(self) -> None:
+        """Nothing."""
+
+
+class Bout:
+    """A gate between two scripted sides."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.out = folder / "out"
+        self.out.mkdir()
+        self.screen = Quiet()
+        self.check: Callable[[Mapping[Side, SideInfo]], list[str]] = lambda _: []
+
+    def hold(self, base: Mapping[str, Any], head: Mapping[str, Any], **more: Any) -> GateResult:
+        """Both sides' cases by name; ``start`` and ``broken`` where a side's process itself misbehaves."""
+        start = {arm: more.pop(f"{arm}_does", {}) for arm in Side}
+        script = {"base": {"cases": base, **start[Side.BASE]}, "head": {"cases": head, **start[Side.HEAD]}}
+        (self.folder / "script.json").write_text(json.dumps(script))
+        sides = tuple(
+            SideCommand(arm, "python", {"ARM": str(arm), "SCRIPT": str(self.folder), "TESTS": TESTS}) for arm in Side
+        )
+        more.setdefault("watch", 0.0)
+        asked = GateSettings(
+            self.folder,
+            more.pop("claims", NAMED[:1]),
+            (sides[0], sides[1]),
+            {Side.BASE: "old", Side.HEAD: "new"},
+            more.pop("thresholds", GateThresholds()),
+            **more,
+        )
+        return gate(asked, self.out, self.screen, self.check)
+
+    @property
+    def pids(self) -> list[int]:
+        """Every process there was, forked workers included."""
+        return [int(pid) for pid in (self.folder / "pids").read_text().split()]
+
+    def order(self, arm: Side) -> list[str]:
+        """The cases a side was led to."""
+        return (self.folder / f"order-{arm}").read_text().split()
+
+
+@pytest.fixture
+def bout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bout:
+    """A gate whose processes follow a script."""
+    fork_for(monkeypatch)
+    monkeypatch.setattr(pairing, "pytest_command", lambda *_: forked(ARM))
+    monkeypatch.setattr(pairing, "measuring_environment", lambda _: dict(ENVIRONMENT))
+    monkeypatch.setattr(module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=6, most_blocks=6))
+    return Bout(tmp_path)
+
+
+def by(result: GateResult, case: str = "a.py::bench", variant: str = "tip", metric: str = "seconds") -> GateVerdict:
+    """The one verdict on a variant."""
+    (found,) = [v for v in result.verdicts if (v.case, v.variant, v.metric) == (case, variant, metric)]
+    return found
+
+
+A, B, C = (f"{letter}.py::bench" for letter in "abc")
+
+
+def test_identical_code_is_unchanged(bout: Bout) -> None:
+    """Six units are enough for both variants; every pair of samples is on the disk, and nobody is left."""
+    result = bout.hold({A: {}}, {A: {}})
+    assert (result.status, result.units, result.decisions) == (0, 6, 2)
+    assert {by(result, variant=name).outcome for name in (BASELINE, "tip")} == {GateOutcome.UNCHANGED}
+    lines = [json.loads(line) for line in (bout.out / store.GATE_FILE).read_text().splitlines()]
+    assert [line["record"] for line in lines].count("pairing") == 12
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_a_slower_head_is_regressed(bout: Bout) -> None:
+    """Six per cent more is caught at the first failing look, one that a suite of two decisions can reject at."""
+    result = bout.hold({A: {}}, {A: {"factor": 1.06}})
+    found = by(result)
+    assert (result.status, found.outcome, found.units) == (1, GateOutcome.REGRESSED, 9)
+    assert found.ratio == pytest.approx(1.06, abs=0.005)
+    assert found.low is not None
+    assert found.low < found.ratio < (found.high or 0)
+    assert found.head == pytest.approx(1.06 * (found.base or 0), rel=0.02)
+
+
+def test_a_baseline_alone_is_judged(bout: Bout) -> None:
+    """A gate needs no variants: the benchmark of a package of one's own may have a baseline and nothing beside it."""
+    result = bout.hold({A: {"variants": ["baseline"]}}, {A: {"variants": ["baseline"], "factor": 1.05}})
+    assert [(v.variant, v.outcome) for v in result.verdicts if v.metric == "seconds"] == [
+        ("baseline", GateOutcome.REGRESSED)
+    ]
+    assert result.status == 1
+
+
+def test_a_faster_head_is_no_regression(bout: Bout) -> None:
+    """Direction counts: what is faster improved, and so did its levels."""
+    result = bout.hold({A: {"factor": 1.2}}, {A: {}})
+    found = by(result)
+    assert (result.status, found.outcome) == (0, GateOutcome.IMPROVED)
+    assert found.base is not None
+    assert (found.head or 0) / found.base == pytest.approx(found.ratio)
+
+
+def test_what_lies_between_is_never_green(bout: Bout) -> None:
+    """A slow-down of four fifths of the target is neither; at the last look it is inconclusive and the exit is 3."""
+    looks = GateThresholds(failing_looks=(6,), passing_looks=(6,), alpha=0.9)
+    result = bout.hold({A: {}}, {A: {"factor": 1.04, "variants": ["tip"]}}, thresholds=looks)
+    assert by(result).outcome in (GateOutcome.INCONCLUSIVE, GateOutcome.REGRESSED)
+    stuck = bout.hold({A: {"stall": 0.4}}, {A: {"stall": 0.4}}, thresholds=looks)
+    assert stuck.status in (0, 3)
+    assert all(v.outcome is not GateOutcome.REGRESSED for v in stuck.verdicts)
+
+
+def test_a_head_that_stalls_is_judged_on_its_totals(bout: Bout) -> None:
+    """One round in four twenty times as long: the typical round is unchanged, the time is not."""
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=24, most_blocks=24))
+    try:
+        result = bout.hold({A: {}}, {A: {"stall": 0.25}})
+    finally:
+        monkey.undo()
+    found = by(result)
+    assert (result.status, found.outcome, found.unsteady) == (1, GateOutcome.REGRESSED, True)
+
+
+def test_more_memory_is_a_regression_of_its_own(bout: Bout) -> None:
+    """Exact metrics are compared exactly, with their tolerance and floor, whatever the time says."""
+    mib = 2**20
+    base = {A: {"peak": 1000 * mib}, B: {"peak": 1000 * mib}, C: {"peak": 2**13, "factor": 1.2}}
+    head = {A: {"peak": 1009 * mib}, B: {"peak": 1011 * mib}, C: {"peak": 3 * 2**13}}
+    result = bout.hold(base, head, claims=NAMED[:3])
+    assert by(result, A, metric="peak_bytes").outcome is GateOutcome.UNCHANGED
+    assert by(result, B, metric="peak_bytes").outcome is GateOutcome.REGRESSED
+    assert by(result, B, metric="reserved_bytes").outcome is GateOutcome.REGRESSED
+    assert by(result, B).outcome is GateOutcome.UNCHANGED
+    # A few KiB more are no regression of what became faster.
+    assert (by(result, C, metric="peak_bytes").outcome, by(result, C).outcome) == (
+        GateOutcome.UNCHANGED,
+        GateOutcome.IMPROVED,
+    )
+    assert result.status == 1
+    accepted = bout.hold(base, head, claims=NAMED[:3], accepted=frozenset({"peak_bytes", "reserved_bytes"}))
+    assert {by(accepted, B, metric=name).outcome for name in ACCEPTABLE["memory"]} == {GateOutcome.ACCEPTED}
+    assert accepted.status == 0
+
+
+def test_both_sides_walk_the_same_way_in_random_order(bout: Bout) -> None:
+    """The order of the cases is drawn anew in each unit, and is the same on both sides."""
+    cases = {f"{letter}.py::bench": {} for letter in "abcdefg"}
+    bout.hold(cases, cases, claims=NAMED)
+    walks = [bout.order(arm) for arm in Side]
+    assert walks[0] == walks[1]
+    units = [tuple(walks[0][index : index + 7]) for index in range(0, 42, 7)]
+    assert {tuple(sorted(unit)) for unit in units} == {tuple(cases)}
+    assert len(set(units)) > 1
+
+
+def test_what_is_decided_leaves(bout: Bout) -> None:
+    """An unchanged case is not led to again while another is still open."""
+    result = bout.hold({A: {}, B: {}}, {A: {}, B: {"factor": 1.06}}, claims=NAMED[:2])
+    assert by(result, B).units == 10
+    # Once more than there were units: what regressed is profiled.
+    assert (bout.order(Side.HEAD).count(A), bout.order(Side.HEAD).count(B)) == (6, 11)
+
+
+def test_a_clear_case_gets_half_the_blocks() -> None:
+    """Half of what it would get, six at the least, and a finer target's are still more."""
+    loader = Claim("L", "a tip", "a.py", "bench", loader=True)
+    asked = [(CLAIM, 0.05), (CLAIM, 0.02), (loader, 0.1)]
+    assert [effort_for(*one).most_blocks for one in asked] == [10, 40, 12]
+    assert [effort_for(*one, clear=True).most_blocks for one in asked] == [6, 20, 5]
+
+
+def test_units_are_coarser_from_when_the_case_is_clear(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once every unit has shown the same, those that are still needed have fewer blocks."""
+
+    def effort(*_: object, clear: bool) -> RoundLimits:
+        return RoundLimits(share=0.0, fewest_blocks=6 if clear else 10, most_blocks=6 if clear else 10)
+
+    monkeypatch.setattr(module, "effort_for", effort)
+    bout.hold({A: {}}, {A: {"factor": 1.06}}, thresholds=GateThresholds(alpha=1e-4))
+    lines = [json.loads(line) for line in (bout.out / "gate.jsonl").read_text().splitlines()]
+    blocks = [
+        len(line["trials"][0]["samples"]["seconds"])
+        for line in lines
+        if line["record"] == "pairing" and line["of"] == BASELINE
+    ]
+    assert len(blocks) > 8
+    assert (set(blocks[:6]), set(blocks[6:])) == ({10}, {6})
+
+
+# --- what cannot be judged --------------------------------------------------------------------------------------------
+
+
+def test_missing_new_and_skipped(bout: Bout) -> None:
+    """What head lost is never green, what it gained is listed, what both skip stands in nobody's way."""
+    before = BaseRevision(frozenset({A}), frozenset({A}))
+    gained = bout.hold({A: {}}, {A: {}, B: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3], before=before)
+    assert by(gained, B, "").outcome is GateOutcome.NEW
+    lost = bout.hold({A: {}, B: {}, C: {"skipped": "no GPU"}}, {A: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3])
+    assert by(lost, B, "").outcome is GateOutcome.MISSING
+    assert by(lost, C, "").outcome is GateOutcome.SKIPPED
+    assert (gained.status, lost.status) == (0, 3)
+
+
+def test_variants_may_come_and_go(bout: Bout) -> None:
+    """The same for single variants of a case."""
+    base = {A: {"variants": ["baseline", "old"], "absent": {"gpu": "no GPU"}}}
+    before = BaseRevision(frozenset({A}), frozenset({A}))
+    result = bout.hold(base, {A: {"variants": ["baseline", "new"], "absent": {"gpu": "no GPU"}}}, before=before)
+    outcomes = {variant: by(result, variant=variant).outcome for variant in ("baseline", "old", "new", "gpu")}
+    assert outcomes == {
+        "baseline": GateOutcome.UNCHANGED,
+        "old": GateOutcome.MISSING,
+        "new": GateOutcome.NEW,
+        "gpu": GateOutcome.SKIPPED,
+    }
+    assert result.status == 3
+
+
+def test_a_benchmark_of_the_bases_revision_that_is_gone(bout: Bout) -> None:
+    """Renaming everything is not the way past the gate; what base skips in a file of its own as well is new."""
+    had = frozenset({A, "gone.py::bench"})
+    before = BaseRevision(had, had)
+    result = bout.hold({A: {"skipped": "old package"}}, {A: {}}, before=before)
+    assert by(result, "gone.py::bench", "").outcome is GateOutcome.MISSING
+    assert by(result, A, "").outcome is GateOutcome.NEW
+    assert result.status == 3
+    only = BaseRevision(frozenset({B}), frozenset({B}))
+    new = bout.hold({A: {"skipped": "old package"}, B: {}}, {A: {}, B: {}}, before=only, claims=NAMED[:2])
+    assert (by(new, A, "").outcome, new.status) == (GateOutcome.NEW, 0)
+
+
+def test_a_slower_benchmark_in_a_file_that_base_cannot_import(bout: Bout) -> None:
+    """Head's file imports what base's package does not have: what base's revision has fails, whatever else is green."""
+    broken = {"broken": {"a.py": "ImportError: cannot import name 'fast'"}}
+    had = frozenset({A, B})
+    result = bout.hold(
+        {B: {}}, {A: {"factor": 2.0}, B: {}}, claims=NAMED[:2], base_does=broken, before=BaseRevision(had, had)
+    )
+    assert (by(result, A, "").outcome, by(result, B).outcome) == (GateOutcome.FAILED, GateOutcome.UNCHANGED)
+    assert "cannot import name 'fast'" in by(result, A, "").reason
+    assert result.status == 3
+
+
+def test_a_base_that_cannot_be_asked(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate goes on, says so, and takes nothing for new that base's revision may have."""
+
+    def unanswered(*_: object, **__: object) -> BaseRevision:
+        raise WorkerError("no process can measure")
+
+    monkeypatch.setattr(module, "ask", unanswered)
+    before = BaseRevision(frozenset({A, B}), frozenset({A, B}), changed=frozenset({"b.py"}))
+    result = bout.hold({A: {}}, {A: {}, B: {}}, claims=NAMED[:2], before=before)
+    assert (by(result, B, "").outcome, result.status) == (GateOutcome.MISSING, 3)
+    assert any("could not be asked" in note for note in result.notes)
+
+
+def test_a_wrong_head_has_no_time(bout: Bout) -> None:
+    """A variant that disagrees with its own side's baseline is wrong, and named with its side."""
+    result = bout.hold({A: {}}, {A: {"wrong": "tip"}})
+    found = by(result)
+    assert (found.outcome, found.units, found.ratio) == (GateOutcome.WRONG, 0, None)
+    assert "head" in found.reason
+    assert by(result, variant=BASELINE).outcome is GateOutcome.UNCHANGED
+    assert result.status == 3
+
+
+@pytest.mark.parametrize("how", ["in a round", "raises", "on the way"])
+@pytest.mark.parametrize("arm", list(Side))
+def test_what_dies_costs_its_own_case(bout: Bout, arm: Side, how: str) -> None:
+    """A side that is killed or raises fails the variant it was at; the other cases are measured by later units."""
+    sick, well = {A: {"dies": how}, B: {}}, {A: {}, B: {}}
+    result = bout.hold(*((sick, well) if arm is Side.BASE else (well, sick)), claims=NAMED[:2])
+    failed = [v for v in result.verdicts if v.outcome is GateOutcome.FAILED]
+    assert failed
+    assert all(v.case == A and str(arm) in v.reason for v in failed)
+    assert {by(result, B, name).outcome for name in (BASELINE, "tip")} == {GateOutcome.UNCHANGED}
+    assert result.status == 3
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_what_hangs_is_timed_out(bout: Bout) -> None:
+    """No answer within the claim's time limit ends that side; the rest goes on."""
+    claims = [
+        Claim("X", "a tip", f"{letter}.py", "bench", time_limit=limit)
+        for letter, limit in (("a", 0.3), ("b", PATIENCE))
+    ]
+    result = bout.hold({A: {}, B: {}}, {A: {"dies": "hangs"}, B: {}}, claims=claims)
+    assert by(result, A).outcome is GateOutcome.TIMED_OUT
+    assert by(result, B).outcome is GateOutcome.UNCHANGED
+    assert all(gone(pid) for pid in bout.pids)
+
+
+@pytest.mark.parametrize("how", ["dies", "dies when introduced"])
+def test_a_base_that_does_not_start(bout: Bout, how: str) -> None:
+    """There is no gate without two sides: one message with the side and its last words, and nobody is left."""
+    with pytest.raises(WorkerError, match="base side"):
+        bout.hold({A: {}}, {A: {}}, base_does={"start": how})
+    assert all(gone(pid) for pid in bout.pids)
+
+
+CONFTEST = {
+    "start": "dies",
+    "says": "ImportError while loading conftest '/benchmarks/conftest.py'.\nE   ImportError: cannot import name 'fast'",
+}
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "words"),
+    [
+        (CONFTEST, {}, r"the base side cannot measure: .*cannot import name 'fast' .*; both sides measure head's "
+                       r"files: import what only head has inside the benchmark or fixture that needs it"),
+        (CONFTEST, CONFTEST, r"the (base|head) side cannot measure: .*cannot import name 'fast' \(see [^;]*\)$"),
+        ({}, CONFTEST, r"the head side cannot measure: .*cannot import name 'fast' \(see [^;]*\)$"),
+    ],
+)  # fmt: skip
+def test_a_conftest_that_cannot_be_imported(bout: Bout, base: Any, head: Any, words: str) -> None:
+    """What base alone cannot import has the remedy that a file of benchmarks has; head's own error has none."""
+    with pytest.raises(WorkerError, match=words):
+        bout.hold({A: {}}, {A: {}}, base_does=base, head_does=head)
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_what_was_asked_for_cannot_be_measured_here(bout: Bout) -> None:
+    """A side that says so, of a device that is not there, ends the gate with what it says."""
+    with pytest.raises(WorkerError, match=r"^--device cuda was asked for, and torch sees no CUDA device here$"):
+        bout.hold({A: {}}, {A: {}}, base_does={"start": "refuses"}, head_does={"start": "refuses"})
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_a_side_that_does_not_get_ready_is_given_up(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its own CPU time to import the benchmarks, and the message says what became of it."""
+    pids = bout.folder / "pids"
+
+    def spent() -> str:
+        both_started = pids.exists() and len(pids.read_text().splitlines()) == 2
+        return "it used 180 s of CPU time" if both_started else ""
+
+    monkeypatch.setattr(pairing, "CpuLimit", lambda *_: SimpleNamespace(spent=spent))
+    with pytest.raises(WorkerError, match=r"did not import the benchmarks: it used 180 s of CPU time; see .*\.log"):
+        bout.hold({A: {}}, {A: {}}, base_does={"start": "hangs"}, head_does={"start": "hangs"})
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_a_file_that_head_cannot_import(bout: Bout) -> None:
+    """It fails with the reason, and is never green."""
+    result = bout.hold({A: {}}, {A: {}}, claims=NAMED[:2], head_does={"broken": {"b.py": "ImportError: no x"}})
+    assert by(result, B, "").outcome is GateOutcome.FAILED
+    assert "no x" in by(result, B, "").reason
+    assert result.status == 3
+
+
+def test_a_file_that_both_sides_skip(bout: Bout) -> None:
+    """It is listed with its reason, and stands in nobody's way."""
+    skips = {"skipped": {"b.py": "no GPU"}}
+    result = bout.hold({A: {}}, {A: {}}, claims=NAMED[:2], base_does=skips, head_does=skips)
+    found = by(result, B, "")
+    assert (found.outcome, "no GPU" in found.reason) == (GateOutcome.SKIPPED, True)
+    assert result.status != 3 or by(result, A).outcome is GateOutcome.INCONCLUSIVE
+
+
+def test_a_file_that_head_alone_skips(bout: Bout) -> None:
+    """What base runs is missing on head, with head's reason."""
+    result = bout.hold({A: {}, B: {}}, {A: {}}, claims=NAMED[:2], head_does={"skipped": {"b.py": "no GPU"}})
+    found = by(result, B, "")
+    assert (found.outcome, "no GPU" in found.reason) == (GateOutcome.MISSING, True)
+    assert result.status == 3
+
+
+def test_what_the_check_says(bout: Bout) -> None:
+    """Both introductions are checked before anything is measured; notes are kept, objections end the gate."""
+    seen: list[Mapping[Side, SideInfo]] = []
+
+    def check(said: Mapping[Side, SideInfo]) -> list[str]:
+        seen.append(said)
+        return ["a note"]
+
+    bout.check = check
+    result = bout.hold({A: {}}, {A: {}}, under_test=("mypackage",))
+    assert result.notes == ("a note",)
+    assert result.head.packages[0].file == "/head/mypackage.py"
+    assert seen[0][Side.BASE].packages[0].digest == "base"
+
+    def object_to(said: Mapping[Side, SideInfo]) -> list[str]:
+        raise ValueError("the same package on both sides")
+
+    bout.check = object_to
+    with pytest.raises(ValueError, match="same package"):
+        bout.hold({A: {}}, {A: {}}, under_test=("mypackage",))
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_what_few_units_decide_comes_first() -> None:
+    """First in each unit, and alone where the time does not suffice for everything."""
+    cases, early = ["c", "a", "b", "d"], {"b": 6, "d": 7}
+    assert in_time(cases, early, left=1000.0, unit_seconds=100.0) == ["b", "d", "c", "a"]
+    assert in_time(cases, early, left=599.0, unit_seconds=100.0) == ["b", "d"]
+    assert in_time(cases, {}, left=1.0, unit_seconds=100.0) == cases
+
+
+def test_what_no_pair_reached_is_never_green() -> None:
+    """A case that stays out of reach to the end has its line."""
+    roster = GateState(NAMED[:2], GateThresholds(), selftest=False)
+
+    class Listed:
+        """A pair that lists both cases."""
+
+        cases: ClassVar[dict[Side, list[str]]] = {arm: [A, B] for arm in Side}
+        collected: ClassVar[dict[Side, Collected]] = {arm: Collected((A, B)) for arm in Side}
+
+    roster.collect(Listed())  # type: ignore[arg-type]
+    roster.enter(A, {arm: CaseState(("baseline",)) for arm in Side})
+    found = {verdict.case: (verdict.outcome, verdict.reason) for verdict in roster.verdicts()}
+    assert found[B] == (GateOutcome.INCONCLUSIVE, "not reached")
+
+
+def test_the_screen_says_when_the_first_decisions_can_fall(bout: Bout) -> None:
+    """After the first unit it is known how many there are; what is not likely to be decided is said early."""
+    bout.hold({A: {}}, {A: {}})
+    assert bout.screen.notes == ["2 decisions: at the earliest unchanged at 6 units, regressed at 9 units"]
+
+
+def test_a_budget_that_is_used_up(bout: Bout) -> None:
+    """One unit is always measured; what is open then is inconclusive, and the note says why."""
+    result = bout.hold({A: {}}, {A: {}}, seconds=0.0)
+    assert (result.units, result.status) == (1, 3)
+    assert "budget" in result.notes[0]
+    assert by(result).outcome is GateOutcome.INCONCLUSIVE
+
+
+def hurried(bout: Bout, monkeypatch: pytest.MonkeyPatch, steps: Callable[[str, int], float]) -> None:
+    """Let the gate's clock jump ahead when it begins with a case, by what ``steps`` say for it and its unit."""
+    passed = 0.0
+
+    def begins(case: str, unit: int) -> None:
+        nonlocal passed
+        passed += steps(case, unit)
+
+    monkeypatch.setattr(bout.screen, "begins", begins)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed))
+
+
+def test_the_first_unit_ends_with_the_budget(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three cases of 1000 s in a budget of 1500 s: two are led to, and what was not measured is named and not green."""
+    hurried(bout, monkeypatch, lambda case, unit: 1000.0)
+    cases = {A: {}, B: {}, C: {}}
+    result = bout.hold(cases, cases, claims=NAMED[:3], seconds=1500.0)
+    led = bout.order(Side.HEAD)
+    assert (len(led), result.units, result.status) == (2, 1, 3)
+    unmeasured = {v.case for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason}
+    # The second is set up when the time is over: only the first was measured.
+    assert unmeasured == set(cases) - {led[0]}
+    assert {v.outcome for v in result.verdicts if v.case in unmeasured} == {GateOutcome.INCONCLUSIVE}
+    assert "the time budget of 25 min was used up before everything was decided" in result.notes
+
+
+def test_a_unit_that_would_end_too_late_is_not_begun(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit whose start alone takes 1000 s, by the last, is none for the 500 s that are left."""
+    started = 0
+    enter = WorkerPair.__enter__
+
+    def entered(self: WorkerPair) -> WorkerPair:
+        nonlocal started
+        started += 1
+        return enter(self)
+
+    monkeypatch.setattr(WorkerPair, "__enter__", entered)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * started))
+    result = bout.hold({A: {}}, {A: {}}, seconds=3500.0)
+    assert (result.units, started) == (3, 3)
+    assert by(result).units == 3
+    assert "the time budget of 58 min 20 s was used up before everything was decided" in result.notes
+
+
+def test_the_least_that_a_unit_takes() -> None:
+    """All that the last took beside its blocks, and the longest of them."""
+    candidate = Decision(A, CLAIM, "tip")
+    assert candidate.least_seconds == 0.0
+    blocks = ((1.0, 2.0), (2.0, 5.0), (5.0, 6.0))
+    candidate.measurements = [Measurement(A, "X", 1, seconds=9.0, blocks=blocks)]
+    assert candidate.least_seconds == 7.0
+    assert least_of([candidate, Decision(A, CLAIM, BASELINE)]) == 7.0  # of one that was not measured nothing is known
+    assert least_of([Decision(A, CLAIM, BASELINE)]) == 0.0
+
+
+def test_a_contest_that_does_not_fit_is_given_up(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first measurement of a gate goes on in any case; what is given up was not measured."""
+    asked: list[bool] = []
+
+    def fight(*sides: Any, at_least_one: bool, **more: Any) -> PairedRounds:
+        asked.append(at_least_one)
+        if not at_least_one:
+            raise RoundsOutOfTime
+        return paired_rounds(*sides, at_least_one=at_least_one, **more)
+
+    monkeypatch.setattr(module, "paired_rounds", fight)
+    result = bout.hold({A: {}}, {A: {}})
+    assert asked[:2] == [True, False]
+    given_up = [v for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason]
+    assert [(v.variant, v.outcome) for v in given_up] == [("tip", GateOutcome.INCONCLUSIVE)]
+    assert result.status == 3
+
+
+def test_an_interrupt_keeps_what_was_measured(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C between two cases: the result so far comes with it, samples are on the disk, processes are gone."""
+    begun = 0
+
+    def begins(self: Quiet, case: str, unit: int) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Quiet, "begins", begins)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        bout.hold({A: {}}, {A: {}})
+    (result,) = interrupt.value.args
+    assert (result.status, by(result).outcome) == (3, GateOutcome.INCONCLUSIVE)
+    assert (bout.out / store.GATE_FILE).read_text().count('"pairing"') == 6
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_killing_the_gate_leaves_nobody(bout: Bout) -> None:
+    """kill -9 of the process that gives turns ends both sides and their workers, stopped as they are."""
+    script = {arm: {"cases": {A: {}}} for arm in ("base", "head")}
+    (bout.folder / "script.json").write_text(json.dumps(script))
+    host = f"""
+import os, signal, sys
+sys.path[0:0] = [{str(ROOT)!r}, {str(ROOT / "tests" / "gate")!r}]
+from pathlib import Path
+from tests.support.living import ENVIRONMENT, python
+from test_gate_run import ARM
+from harness.model import Side
+from harness.gate import pair
+pair.pytest_command = lambda *_: python(ARM)
+pair.measuring_environment = lambda _: dict(ENVIRONMENT)
+folder = Path({str(bout.folder)!r})
+plan = {{"SCRIPT": str(folder), "TESTS": {TESTS!r}}}
+sides = [pair.SideCommand(arm, "python", {{"ARM": str(arm), **plan}}) for arm in Side]
+with pair.WorkerPair(sides, folder, [], folder, 1):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ended = subprocess.run([sys.executable, "-c", host], env=ENVIRONMENT, check=False, cwd=bout.folder)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(bout.pids) == 4
+    assert all(gone(pid) for pid in bout.pids)
+
+
+# --- launches ---------------------------------------------------------------------------------------------------------
+
+
+def test_launches_are_counted_where_nothing_is_timed(bout: Bout) -> None:
+    """On a GPU both sides count once, after the first unit, in processes that give no samples: a profiler that was
+    attached slows what comes after it. More launches are a regression of their own."""
+    gpu = {"environment": {"device": {"type": "cuda"}}}
+    result = bout.hold({A: {"launches": 4}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
+    found = by(result, metric="launches")
+    assert (found.outcome, found.base, found.head) == (GateOutcome.REGRESSED, 4.0, 6.0)
+    assert by(result).outcome is GateOutcome.UNCHANGED
+    assert result.units == 6
+    did = [tuple(line.split()) for line in (bout.folder / "did").read_text().splitlines()]
+    timed, counted = ({pid for pid, what in did if what == kind} for kind in ("lap", "launches"))
+    assert (len(timed), len(counted)) == (12, 2)
+    assert not timed & counted
+
+
+def test_nothing_is_counted_on_a_cpu(bout: Bout) -> None:
+    """It would cost the start of two processes."""
+    result = bout.hold({A: {"launches": 4}}, {A: {"launches": 6}})
+    assert all(verdict.metric != "launches" for verdict in result.verdicts)
+    assert "launches" not in (bout.folder / "did").read_text()
+
+
+def test_launches_that_cannot_be_counted_are_a_note(bout: Bout) -> None:
+    """The gate goes on without them."""
+    gpu = {"environment": {"device": {"type": "cuda"}}}
+    result = bout.hold({A: {"launches": "raises"}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
+    assert by(result).outcome is GateOutcome.UNCHANGED
+    assert any(f"no launches of {A} tip: base: RuntimeError: no profiler" in note for note in result.notes)
+    lost = bout.hold({A: {"launches": "dies"}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
+    assert by(lost).outcome is GateOutcome.UNCHANGED
+    assert any("launches could not be counted" in note for note in lost.notes)
+
+
+# --- what differs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_regression_is_explained_by_the_profiles(bout: Bout) -> None:
+    """What regressed is profiled on either side, after all units; the reason names what grew, and no more than that."""
+    slower = {"factor": 1.06, "linears": 2, "variants": ["tip"], "profile": "not Python"}
+    result = bout.hold({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2])
+    found = by(result)
+    assert found.ratio is not None
+    assert found.base is not None
+    more = quantity(found.base * (found.ratio - 1), "s")
+    # The profiles say 300 us, of which the measured change is a fifth.
+    assert found.reason.startswith(f"aten::linear runs 2x instead of 1x, +{more} (")
+    assert by(result, B).reason.find("linear") < 0
+    assert result.notes == ()
+    traces = sorted(path.name for path in (bout.out / "traces").iterdir())
+    assert len(traces) == 2
+    assert [name.split("-")[-2] for name in traces if "tip" in name] == ["base", "head"]
+    lines = [json.loads(line) for line in (bout.out / store.GATE_FILE).read_text().splitlines()]
+    assert [line["record"] for line in lines].count("pairing") == result.units + 2 * 6
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_more_memory_is_explained_by_operator(bout: Bout) -> None:
+    """What holds more bytes at the peak is named where memory alone regressed."""
+    tip = {"variants": ["tip"]}
+    result = bout.hold({A: {"peak": 8 << 20, **tip}}, {A: {"peak": 24 << 20, **tip}})
+    (found,) = [each for each in result.verdicts if (each.metric, each.variant) == ("peak_bytes", "tip")]
+    assert found.outcome is GateOutcome.REGRESSED
+    assert found.reason.startswith("aten::linear holds 24.0 MiB at the peak instead of 8.00 MiB, +16.0 MiB (")
+    assert by(result).reason.find("linear") < 0
+
+
+def test_time_is_kept_for_profiles(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the budget, once something has regressed, where other cases are open until the end."""
+    judge = Decision.judge
+
+    def judged(self: Decision, *limits: Any, **more: Any) -> None:
+        if self.case != B:
+            judge(self, *limits, **more)
+
+    monkeypatch.setattr(Decision, "judge", judged)
+    started = 0
+    enter = WorkerPair.__enter__
+
+    def entered(self: WorkerPair) -> WorkerPair:
+        nonlocal started
+        started += 1
+        return enter(self)
+
+    monkeypatch.setattr(WorkerPair, "__enter__", entered)
+    # Every unit takes a hundred seconds, which nobody waits for.
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100 * started))
+    slower = {"factor": 1.06, "linears": 2, "variants": ["tip"]}
+    result = bout.hold({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0)
+    assert by(result).reason.startswith("aten::linear runs 2x instead of 1x, +")
+    assert "the time budget of 27 min 30 s was used up before everything was decided" in result.notes
+    assert not any("profile" in note for note in result.notes)
+
+
+def test_the_worst_variant_of_a_case_is_profiled() -> None:
+    """Five cases, the worst first, each by the variant that slowed down most."""
+
+    def regressed(case: str, variant: str, ratio: float) -> Decision:
+        ruling = Ruling(GateOutcome.REGRESSED, 13, ratio, None, None, False, "")
+        return Decision(case, CLAIM, variant, ruling=ruling, outcome=GateOutcome.REGRESSED)
+
+    found = [regressed("b", "z", 1.4)]
+    for at, case in enumerate("abcdefg"):
+        found += [regressed(case, "y", 1.055 + 0.01 * at), regressed(case, "x", 1.05 + 0.01 * at)]
+    assert [one.case + one.variant for one in worst(found)] == ["bz", "gy", "fy", "ey", "dy"]
+    assert [one.case + one.variant for one in worst(found[:2], found[1:6])] == ["bz", "ay", "cy"]
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [("raises", "no profiler here"), ("dies", "SIGKILL"), ("torn", "is not a trace"), ("hangs", "no answer")],
+)
+def test_a_profile_that_fails_takes_nothing(bout: Bout, monkeypatch: pytest.MonkeyPatch, how: str, says: str) -> None:
+    """A regression stays one where no profile can be had; a note says why, and nobody is left."""
+    profile = RemoteRunner.profile
+
+    def impatient(runner: RemoteRunner, file: Path) -> Any:
+        if how == "hangs" and runner.client.name == Side.HEAD:
+            runner.client.timeout = 0.1
+        return profile(runner, file)
+
+    monkeypatch.setattr(RemoteRunner, "profile", impatient)
+    claims = [Claim("X", "a tip", "a.py", "bench", time_limit=PATIENCE)]
+    result = bout.hold({A: {}}, {A: {"factor": 1.06, "profile": how}}, claims=claims)
+    assert (result.status, by(result).outcome) == (1, GateOutcome.REGRESSED)
+    assert by(result).reason
+    assert "linear" not in by(result).reason
+    assert says in " ".join(result.notes)
+    assert all(gone(pid) for pid in bout.pids)
+
+
+def test_an_interrupted_profile_keeps_the_result(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while what regressed is profiled: it stays regressed."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(beside, "explain", interrupted)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        bout.hold({A: {}}, {A: {"factor": 1.06}})
+    (result,) = interrupt.value.args
+    assert by(result).outcome is GateOutcome.REGRESSED
+
+
+def test_selftest_takes_its_units(bout: Bout) -> None:
+    """A noise floor needs more units than a decision does; the verdict stays that of the first look."""
+    result = bout.hold({A: {}}, {A: {}}, selftest=True)
+    found = by(result)
+    assert (result.units, found.units, found.outcome) == (10, 6, GateOutcome.UNCHANGED)
+    assert found.spread is not None
+    assert 0 < found.spread < 0.01
+    assert found.resolvable is not None
+    assert found.spread < found.resolvable < 0.05
+
+
+def test_idle_sides_are_stopped(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At every question one process is awake; when a case is yielded both are stopped."""
+    from tests.support.living import stopped
+
+    walk = WorkerPair.walk
+    seen = 0
+
+    def watched(self: WorkerPair, random: Any) -> Any:
+        nonlocal seen
+        for step in walk(self, random):
+            assert stopped(*bout.pids[-4:])
+            seen += 1
+            yield step
+
+    monkeypatch.setattr(WorkerPair, "walk", watched)
+    bout.hold({A: {}}, {A: {}})
+    assert seen == 6
+
+
+# --- watched ----------------------------------------------------------------------------------------------------------
+
+ON_GPU = {"environment": {"device": {"type": "cuda", "uuid": UUID}}}
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, **readings: Any) -> None:
+    """Let gates look at a replayed GPU with these readings."""
+    monkeypatch.setattr(
+        module, "Monitor", partial(Monitor, module=Replayed(pcie_now=[[5, 16]], **readings), make=ByHand)
+    )
+
+
+def test_every_unit_of_every_case_is_watched(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readings carry case and unit, are of the GPU that the sides measure on, and load from either side."""
+    watched(monkeypatch)
+    result = bout.hold({A: {}, B: {}}, {A: {}, B: {}}, claims=NAMED[:2], watch=20.0, base_does=ON_GPU, head_does=ON_GPU)
+    seen = read_telemetry(bout.out / store.TELEMETRY_FILE, [])
+    assert (seen.hertz, seen.devices) == (20.0, (UUID,))
+    assert seen.cost is not None
+    held = {(each.case, each.invocation) for each in seen.series if each.quantity == "power_watts" and each.case}
+    assert held == {(case, unit) for case in (A, B) for unit in range(1, result.units + 1)}
+    # the CPU time of both sides is this process tree's, and so nobody else's
+    assert {each.case for each in seen.series if each.quantity == "cpu_seconds"} == {A, B}
+    for arm in Side:
+        frame = harness.load(f"{bout.out}@{arm}").telemetry
+        assert set(frame.case.dropna()) == {A, B}
+    assert not [note for note in result.notes if "GPU" in note]
+
+
+def test_a_gate_that_is_not_watched(bout: Bout) -> None:
+    """With a rate of 0 there is no telemetry and no word about it."""
+    result = bout.hold({A: {}}, {A: {}}, watch=0.0)
+    assert not (bout.out / store.TELEMETRY_FILE).exists()
+    assert result.notes == ()
+    assert harness.load(f"{bout.out}@head").telemetry.empty
+
+
+def test_a_throttled_gate_says_so(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heat in all blocks: too many to leave out, so they count, and each verdict and the whole result say it."""
+    watched(monkeypatch, events=[int(ClockEvent.HARDWARE_THERMAL)])
+    result = bout.hold({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
+    assert (result.status, by(result).outcome) == (0, GateOutcome.UNCHANGED)
+    assert re.search(r"throttled in \d+ % of the blocks \(hardware thermal\): too many to leave", by(result).reason)
+    assert re.search(r"the GPU was throttled in \d+ % of all blocks \(hardware thermal\)", " ".join(result.notes))
+
+
+def test_a_gate_beside_a_stranger_says_so(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's process on the GPU is in the result's notes, also where the gate is interrupted."""
+    watched(monkeypatch, processes=[[[os.getppid(), 4096]]])
+    result = bout.hold({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
+    assert any(f"{UUID} was not this run's alone: process {os.getppid()}" in note for note in result.notes)
+    (bout.out / store.TELEMETRY_FILE).unlink()
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "paired_rounds", interrupted)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        bout.hold({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
+    (result,) = interrupt.value.args
+    assert any("was not this run's alone" in note for note in result.notes)
+    assert read_telemetry(bout.out / store.TELEMETRY_FILE, []).cost is not None
+
+
+def test_two_gpus_are_both_watched(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sides that measure on different GPUs: neither is left out, and the one that NVML does not know is named."""
+    watched(monkeypatch)
+    other = {"environment": {"device": {"type": "cuda", "uuid": "GPU-other"}}}
+    result = bout.hold({A: {}}, {A: {}}, watch=20.0, base_does=ON_GPU, head_does=other)
+    seen = read_telemetry(bout.out / store.TELEMETRY_FILE, [])
+    assert sorted(seen.devices) == sorted([UUID, "GPU-other"])
+    assert any(each.device == UUID and each.case == A for each in seen.series)
+    assert any("GPU-other" in warning for warning in seen.warnings)
+    assert any("not watched: NVML does not know GPU-other" in note for note in result.notes)
+
+
+def test_blocks_that_heat_slowed_do_not_decide() -> None:
+    """A few blocks in which head was slowed by heat are left out of its unit, and the reason says how many."""
+    candidate = Decision(A, CLAIM, "tip")
+    random = Random(1)
+    slow = (2, 5)
+    for unit in range(1, 15):
+        each = [1e-3 * (1 + random.gauss(0, 0.001)) for _ in range(12)]
+        turns = {
+            Side.BASE: tuple(Round(seconds) for seconds in each),
+            Side.HEAD: tuple(Round(seconds * (40 if block in slow else 1)) for block, seconds in enumerate(each)),
+        }
+        moments = tuple((float(block), block + 0.5) for block in range(12))
+        nothing = {arm: {} for arm in Side}
+        candidate.take(unit, PairedRounds(1, turns, dict.fromkeys(Side, 1e-3), nothing, moments), 1.0)
+
+    def marked(given: Measurement) -> Measurement:
+        heated = tuple(int(ClockEvent.HARDWARE_THERMAL) * (block in slow) for block in range(len(given.blocks)))
+        return replace(given, clock_events=heated)
+
+    without = replace(candidate, measurements=list(candidate.measurements))
+    without.judge(GateThresholds(), 1)
+    assert without.outcome is GateOutcome.REGRESSED  # it stalls, for all that anybody knows
+    for unit in range(1, 15):
+        candidate.mark(unit, marked)
+    candidate.judge(GateThresholds(), 1)
+    (verdict,) = candidate.verdicts(GateThresholds(), 1)
+    assert verdict.outcome is GateOutcome.UNCHANGED
+    assert "left out: 28 of 168 blocks in which the GPU was throttled (hardware thermal)" in verdict.reason
+
+
+def test_what_regressed_hands_its_share_of_alpha_on() -> None:
+    """Thirteen units, of which one is barely not beyond what is tolerated: enough where 39 others have regressed."""
+    variants = tuple(f"tip {number:02}" for number in range(40))
+    standings = dict.fromkeys(Side, CaseState(variants))
+    nothing: dict[Side, dict[str, Any]] = {arm: {} for arm in Side}
+
+    def decided(hesitant: int) -> int:
+        roster = GateState([CLAIM], GateThresholds(), selftest=False)
+        roster.enter(A, standings)
+        for number, candidate in enumerate(roster.wanted()):
+            for unit in range(1, 14):
+                slower = 1.009 if unit == 1 and number < hesitant else 1.05 + 1e-4 * unit
+                turns = {Side.BASE: (Round(1e-3),) * 6, Side.HEAD: (Round(1e-3 * slower),) * 6}
+                candidate.take(unit, PairedRounds(1, turns, dict.fromkeys(Side, 1e-3), nothing), 1.0)
+        roster.decide()
+        return roster.count()[0]
+
+    assert decided(hesitant=0) == 40
+    assert decided(hesitant=1) == 40  # the first to be looked at, and looked at again when the others have fallen
+    assert decided(hesitant=40) == 0

@@ -1,0 +1,107 @@
+"""How long a process may take to be ready: its own CPU time, whatever the machine does beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.processes.cpu_limit import LONGEST, CpuLimit, cpu_seconds
+from harness.workers import client as module
+from harness.workers.client import WorkerClient
+
+
+class Scripted:
+    """A clock, and a process that gets a share of a core."""
+
+    def __init__(self, share: float) -> None:
+        self.wall = self.cpu = 0.0
+        self._share = share
+        self.allowance = CpuLimit(1, 100.0, now=lambda: self.wall, used=lambda _: self.cpu)
+
+    def spent_after(self, seconds: float) -> tuple[str, float]:
+        """What is said first within so many seconds of wall time, and after how many."""
+        while self.wall < seconds:
+            if spent := self.allowance.spent():
+                return spent, self.wall
+            self.wall += 1.0
+            self.cpu += self._share
+        return self.allowance.spent(), self.wall
+
+
+@pytest.mark.parametrize(
+    ("share", "says", "after"),
+    [
+        (1.0, "it used 100 s of CPU time", 100),
+        (4.0, "it used 100 s of CPU time", 25),
+        (0.25, "it used 100 s of CPU time", 400),  # three others beside it: four times as long
+        (0.02, f"it took {LONGEST * 100} s", LONGEST * 100),
+        (0.0, "it did nothing for 100 s", 100),
+        (0.001, "it did nothing for 100 s", 100),
+    ],
+)
+def test_what_an_allowance_is_spent_on(share: float, says: str, after: float) -> None:
+    """A process that works is given its CPU time; one that hangs is given up after as many seconds of the clock."""
+    assert Scripted(share).spent_after(2_000) == (says, pytest.approx(after, abs=1))
+
+
+def test_a_process_that_paused_for_long_is_not_given_up_when_it_goes_on() -> None:
+    """It counts from the last time that it did something."""
+    process = Scripted(0.5)
+    assert process.spent_after(90)[0] == ""
+    process._share = 0.0
+    assert process.spent_after(180)[0] == ""
+    process._share = 0.5
+    assert process.spent_after(240)[0] == ""
+    process._share = 0.0
+    assert process.spent_after(400) == ("it did nothing for 100 s", pytest.approx(340, abs=2))
+
+
+def test_cpu_time_is_the_processs_own() -> None:
+    """It grows with its work; a process that is gone has none."""
+    before = cpu_seconds(os.getpid())
+    assert before > 0
+    while cpu_seconds(os.getpid()) == before:
+        sum(range(100_000))
+    assert cpu_seconds(2**22 + 1) == 0.0  # beyond any number that Linux gives
+
+
+@pytest.mark.parametrize("answers", [[None, None, {"event": "case"}], [None, None, None, {"event": "case"}]])
+def test_a_seat_waits_as_long_as_its_process_may_take(
+    answers: list[dict[str, str] | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the allowance is spent, and once more: what was said by then counts."""
+    spent = iter(["", "", "it used 180 s of CPU time"])
+    monkeypatch.setattr(module, "CpuLimit", lambda *_: SimpleNamespace(spent=lambda: next(spent)))
+    done: list[str] = []
+    said = iter(answers)
+    waits: list[float] = []
+
+    def receive(timeout: float) -> dict[str, str] | None:
+        waits.append(timeout)
+        return next(said)
+
+    process: Any = SimpleNamespace(
+        pid=1, channel=SimpleNamespace(receive=receive), ended=False, resume=lambda: done.append("resume"),
+        pause=lambda: done.append("pause"), end=lambda: done.append("end"),
+    )  # fmt: skip
+    client = WorkerClient("head", process, Path("head"), 180.0)
+    assert client.hear() == {"event": "case"}
+    assert done == ["resume", "pause"]
+    assert waits[-1] == (0.0 if len(answers) == 4 else 0.5)
+
+
+def test_a_seat_gives_up_what_has_used_its_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is ended, and the message says why."""
+    monkeypatch.setattr(module, "CpuLimit", lambda *_: SimpleNamespace(spent=lambda: "it did nothing for 180 s"))
+    done: list[str] = []
+    process: Any = SimpleNamespace(
+        pid=1, channel=SimpleNamespace(receive=lambda _: None), ended=False, resume=lambda: done.append("resume"),
+        pause=lambda: done.append("pause"), end=lambda: done.append("end"),
+    )  # fmt: skip
+    with pytest.raises(TimeoutError, match="no answer from head: it did nothing for 180 s; its process was ended"):
+        WorkerClient("head", process, Path("head"), 180.0).hear()
+    assert done == ["resume", "end", "pause"]

@@ -1,0 +1,312 @@
+"""The pages of comparisons and trends as files: the terminal's words and numbers, and no name more than text."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bokeh.core.validation import check_integrity
+from bokeh.document import Document
+from bokeh.models import ColumnDataSource
+
+from harness.cli.main import main
+from harness.judge.group import Axis
+from harness.model import Direction, Metric, MetricKind, Segment, Trend
+from harness.report.comparing.content import comparing_paper
+from harness.report.format import sanitize
+from harness.report.html import courses
+from harness.report.html.compared_page import compared_page
+from harness.report.html.courses import course_figures
+from harness.report.html.drawing import canvas, draw, item, span
+from harness.report.html.parts import Figure, FilteredTable, HtmlPage
+from harness.report.html.render import html
+from harness.report.html.run_page import run_page
+from harness.report.html.timeline import timelines
+from harness.report.html.trend_page import trend_page
+from harness.report.trending import content
+from harness.report.trending.content import TrendRun, better, interval_of, level_of, trend_paper
+from tests.support.compared import RUNS, hostile_runs, thirty_runs, two_runs
+from tests.support.pages import HOSTILE, Reader, full_run, numbers, telemetry
+from tests.support.saved import claim, measurements_of, save
+
+
+@pytest.fixture(scope="module")
+def trended(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[Trend, ...], list[TrendRun]]:
+    """The courses of thirty runs."""
+    return thirty_runs(tmp_path_factory.mktemp("many"))
+
+
+def table_of(page: HtmlPage) -> FilteredTable:
+    """The large table of a page."""
+    found = next(part.data for part in page.parts if part.template == "table.html")
+    assert isinstance(found, FilteredTable)
+    return found
+
+
+# --- comparisons ------------------------------------------------------------------------------------------------------
+
+
+def test_every_word_of_the_paper_is_in_the_page(tmp_path: Path) -> None:
+    """Each cell of each row, each warning, each footnote and each run of the terminal's comparison."""
+    found = two_runs(tmp_path)
+    told = comparing_paper(found)
+    read = Reader(html(compared_page(found, told)))
+    for table in told.tables:
+        assert table.below in read.text
+        for line in table.lines:
+            for words in line.cells.values():
+                assert words in read.text, words
+    for words in (*told.warnings, *told.footnotes, *(line for label, line in told.facts if label != "differs")):
+        assert words in read.text
+    for count in told.closing.partition(";")[0].split(", "):
+        assert count in read.text
+
+
+def test_what_differs_comes_first_and_what_cannot_be_compared_last(tmp_path: Path) -> None:
+    """The environments' differences with a column for each run, then rows, and those apart with their reasons."""
+    found = two_runs(tmp_path)
+    page = compared_page(found, comparing_paper(found))
+    text = Reader(html(page)).text
+    row = "software.torch 2.14.1 2.15.0"
+    assert [part.name for part in page.parts] == ["glance", "rows", "changes", "apart"]
+    assert text.index("before after software") < text.index(row) < text.index("Every row of this comparison")
+    assert text.index("ValueError: no") > text.index("Cannot be compared (2)", text.index("Every row of"))
+    assert not any("gone" in entry.words and "valueerror" in entry.words for entry in table_of(page).entries)
+
+
+def test_the_numbers_drawn_are_those_compared(tmp_path: Path) -> None:
+    """Ratios, bounds and margins of the forest plots are the comparison's own; the largest ones shown lead."""
+    found = two_runs(tmp_path)
+    page = compared_page(found, comparing_paper(found))
+    drawn = {number for figure in page.figures for number in numbers(figure.drawing)}
+    for line in found.lines:
+        assert line.difference.ratio in drawn
+        assert line.difference.low is None or line.difference.low in drawn
+        assert 1 + line.margin in drawn
+    assert {line.margin for line in found.lines} == {0.01, 0.02}
+    overview = next(figure for figure in page.figures if figure.name == "overview")
+    assert overview.told.index("A1 m quick: slower") < overview.told.index("A1 m alike: faster")
+    assert "2 effects" in overview.told
+
+
+def test_rows_sort_by_their_numbers(tmp_path: Path) -> None:
+    """Verdicts sort worst first, changes by ratio, memory by what it grew, not by their words."""
+    found = two_runs(tmp_path)
+    table = table_of(compared_page(found, comparing_paper(found)))
+    titles = [column.title for column in table.columns]
+    for title in ("claim", "case", "variant", "verdict", "change", "95 % interval", "memory", "invocations"):
+        assert title in titles
+    assert "against baseline" not in titles
+    by_verdict = sorted(table.entries, key=lambda entry: entry.cells[titles.index("verdict")].key or 0)
+    assert [entry.kind for entry in by_verdict][:2] == ["slower", "faster"]
+    assert {choice.name: choice.tone for choice in table.kinds}["slower"] == "bad"
+    slow = by_verdict[0]
+    assert dict(slow.facts[0].pairs)["verdict on the claim"] == "holds -> fails"
+    assert dict(slow.facts[0].pairs)["verdict"].startswith("slower: p ")
+    assert "against the baseline differs" in slow.facts[1].pairs[0][1]
+
+
+@pytest.mark.parametrize("which", ["compare", "trend"])
+def test_hostile_names_are_text(tmp_path: Path, which: str) -> None:
+    """Names with HTML, quotes, ten thousand characters, direction marks or paths add no element and no attribute."""
+    if which == "compare":
+        found = hostile_runs(tmp_path)
+        text = html(compared_page(found, comparing_paper(found)))
+    else:
+        made, runs = thirty_runs(tmp_path, HOSTILE[0], HOSTILE[1])
+        runs[3] = TrendRun(HOSTILE[2], HOSTILE[1], {HOSTILE[0]: HOSTILE[5]})
+        text = html(trend_page(made, runs, trend_paper(made, runs), effects=False))
+    read = Reader(text)
+    assert "img" not in read.tags
+    assert read.tags.count("script") == len(read.data) + 2
+    assert not [name for _, name, _ in read.attributes if name.startswith("on")]
+    assert sanitize(HOSTILE[0])[:40] in read.text
+    assert "\u202e" not in text and "\x00" not in text and "n" * 400 not in text
+    assert read.data and not [data for data in read.data if not re.fullmatch(r"[A-Za-z0-9+/=]+", data)]
+
+
+def test_the_command_writes_the_page_beside_what_it_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``compare A B C --html FILE`` names what each row is against; with nothing in common there is a page, too."""
+    monkeypatch.setenv("COLUMNS", "100")
+    two_runs(tmp_path)
+    third = claim("A1")
+    save(
+        tmp_path / "third", [third], measurements_of(third, "m", 7, salt=5, quick=0.5e-3), started="2026-01-04T00:00:00"
+    )
+    other = claim("X1")
+    save(tmp_path / "other", [other], measurements_of(other, "m", 7, quick=0.5e-3), started="2026-01-05T00:00:00")
+    file = tmp_path / "page.html"
+    before, after, last = (str(tmp_path / name) for name in ("before", "after", "third"))
+    assert main(["compare", before, after, last, "--html", str(file)]) == 0
+    out = capsys.readouterr().out
+    text = Reader(file.read_text(encoding="utf-8")).text
+    assert "after, third against before" in out and "after, third against before" in text
+    assert "A1 - against after third" not in text
+    assert file.stat().st_size < 5e6
+    assert main(["compare", before, str(tmp_path / "other"), "--html", str(file)]) == 3
+    text = Reader(file.read_text(encoding="utf-8")).text
+    assert "Nothing could be compared" in text and "only in before" in text
+    assert main(["compare", before, "--by", "variant", "--html", str(file)]) == 0
+    assert "Variants against the baseline" in Reader(file.read_text(encoding="utf-8")).text
+    assert main(["compare", before, after, "--html", "-"]) == 2
+
+
+def test_environments_that_are_alike_are_said_to_be(tmp_path: Path) -> None:
+    """No empty table of differences: a sentence."""
+    found = two_runs(tmp_path)
+    same = replace(found, columns=tuple(replace(column, runs=found.columns[0].runs) for column in found.columns))
+    text = Reader(html(compared_page(same, comparing_paper(same)))).text
+    assert "environments is the same" in text and "In which the runs differ" not in text
+    by_variant = replace(same, axis=Axis.VARIANT)
+    assert "environments is the same" not in Reader(html(compared_page(by_variant, comparing_paper(same)))).text
+
+
+# --- trends -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_word_of_the_trend_is_in_the_page(trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> None:
+    """Each cell of each course but the sketch of it, which figures show; what the machine became, and when."""
+    made, runs = trended
+    told = trend_paper(made, runs)
+    page = trend_page(made, runs, told, effects=False)
+    text = Reader(html(page)).text
+    for table in told.tables:
+        for line in table.lines:
+            for name, words in line.cells.items():
+                assert name == "course" or words in text, words
+    assert "software.torch: 2.14.1 -> 2.15.0" in text
+    assert [(choice.name, choice.count, choice.tone) for choice in table_of(page).kinds] == [
+        ("slower", 1, "bad"), ("faster", 1, "good"), ("no change shown", 3, "dim"),
+    ]  # fmt: skip
+
+
+def test_figures_show_levels_and_their_intervals(trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> None:
+    """A figure for each case, those that changed first, with every level and the bounds of every stretch."""
+    made, runs = trended
+    figures = course_figures(made, runs, effects=False)
+    assert [figure.title for figure in figures] == ["A1 m", "A1 calm"]
+    drawn = set(numbers(figures[0].drawing))
+    read = Document.from_json({"config": None, **figures[0].drawing["doc"]})
+    columns = next(model.data for model in read.models if isinstance(model, ColumnDataSource) and "run" in model.data)
+    quick = next(course for course in made if course.variant == "quick" and len(course.stretches) > 1)
+    index = [course.variant for course in made if course.case == quick.case].index("quick")
+    assert columns["y" + str(index)] * 1e-6 == pytest.approx(quick.levels, rel=1e-6)
+    assert columns["x"].tolist() == list(range(1, RUNS + 1))
+    for stretch in quick.stretches:
+        assert stretch.low is not None and stretch.low / 1e-6 in drawn
+    grid = figures[0].numbers
+    assert grid is not None
+    rows = [row for row in grid.rows if row[0] == "quick"]
+    assert [row[1].partition(" to ")[0] for row in rows] == ["2026-03-01", "2026-03-16"]
+    assert rows[1][2] == "550 us" and " to " in rows[1][3]
+
+
+def test_a_change_is_good_or_bad_by_its_metric(
+    trended: tuple[tuple[Trend, ...], list[TrendRun]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer is worse; where a metric has no direction neither is said."""
+    made, _ = trended
+    slower = next(course for course in made if course.variant == "quick" and len(course.stretches) > 1)
+    faster = next(course for course in made if course.variant == "slack")
+    assert (better(slower), better(faster)) == (False, True)
+    assert better(replace(slower, metric="free_bytes")) is None
+    rate = Metric("rate", "1/s", Direction.HIGHER, MetricKind.NOISY, "items a second")
+    monkeypatch.setattr(content, "metric", lambda _: rate)
+    assert (better(slower), better(faster)) == (True, False)
+    monkeypatch.undo()
+    assert better(next(course for course in made if len(course.stretches) == 1)) is None
+
+
+def test_intervals_are_in_the_level_s_own_unit(trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> None:
+    """Bounds on either side of a round number keep the unit of the level, and digits of their own."""
+    made, _ = trended
+    stretch = Segment(0, 30, 1.2349e-3, 0.9949e-3, 1.2351e-3)
+    assert interval_of(made[0], stretch, effects=False) == "0.99 to 1.24 ms"
+    assert level_of(made[0], stretch.level, effects=False) == "1.23 ms"
+
+
+def test_a_page_that_would_be_too_long_says_what_it_leaves_out(
+    trended: tuple[tuple[Trend, ...], list[TrendRun]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cases beyond what there is room for are in the table alone."""
+    made, runs = trended
+    monkeypatch.setattr(courses, "MOST_BYTES", 22_000)
+    page = trend_page(made, runs, trend_paper(made, runs), effects=False)
+    assert [figure.title for figure in page.figures] == ["A1 m"]
+    assert "1 case more" in Reader(html(page)).text
+
+
+def test_a_trend_of_200_cases_fits_into_a_page() -> None:
+    """Three variants each, 200 runs: all of them are drawn, and the file is well below 5 MB."""
+    spread = [1e-3 * (1 + 0.01 * math.sin(run * 12.9898)) for run in range(200)]
+    made = [
+        Trend(f"bench_c.py::bench_c[size-{case}-float32]", "C1", variant, "seconds", tuple(spread),
+               (Segment(0, 200, 1e-3, 0.999e-3, 1.001e-3),), 0.5, 0.1)
+        for case in range(200) for variant in ("baseline", "variant_1", "variant_2")
+    ]  # fmt: skip
+    runs = [TrendRun(f"run-{run}", f"2026-01-01T{run:06}", {}) for run in range(200)]
+    text = html(trend_page(made, runs, trend_paper(made, runs), effects=False))
+    assert len(Reader(text).data) == 200
+    assert len(text.encode()) < 4e6
+
+
+def test_the_command_writes_a_trend_s_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``trend --html FILE``, of times and of effects; one run alone has a page, too."""
+    thirty_runs(tmp_path / "results")
+    file = tmp_path / "page.html"
+    for words in ([], ["--effect"], ["--last", "1"]):
+        arguments = ["trend", *words, "--results", str(tmp_path / "results"), "--html", str(file)]
+        assert main(arguments) == 0
+        text = Reader(file.read_text(encoding="utf-8")).text
+        title = next(line for line in capsys.readouterr().out.splitlines() if line)
+        assert title in text
+    assert "over 1 run of one machine" in text and "too few runs" in text
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+
+def documents(tmp_path: Path, trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> Iterator[Figure]:
+    """Figures of every sort that there is."""
+    made, runs = trended
+    gap = replace(made[0], levels=(None, *made[0].levels[1:]))
+    found = two_runs(tmp_path / "two")
+    yield from run_page(full_run(tmp_path / "run")).figures
+    yield from timelines(telemetry(["a.py::b[1]", "a.py::c"]))
+    yield from compared_page(found, comparing_paper(found)).figures
+    yield from course_figures((gap, *made[1:]), runs, effects=True)
+
+
+def test_the_plotting_library_reads_every_figure(
+    tmp_path: Path, trended: tuple[tuple[Trend, ...], list[TrendRun]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its Python side knows every model, property and value of every figure, and finds nothing wrong with them."""
+    kinds = set()
+    with caplog.at_level(logging.WARNING):
+        for figure in documents(tmp_path, trended):
+            read = Document.from_json({"config": None, **figure.drawing["doc"]})
+            assert [root.id for root in read.roots] == [figure.drawing["root_id"]]
+            kinds |= {type(model).__name__ for model in read.models}
+            check_integrity(read.models)
+    assert caplog.messages == []
+    assert {"HBar", "Scatter", "Segment", "Text", "VArea", "Quad", "VStrip", "LogAxis", "HoverTool"} <= kinds
+
+
+@pytest.mark.parametrize("planted", [{"line_widht": 2.0}, {"line_width": "wide"}, {"line_dash": "dotty"}])
+def test_a_property_that_does_not_exist_is_seen(planted: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """The check above fails for a misspelt property and for a value it cannot have."""
+    plot = canvas(100, span(0, 1), span(0, 1))
+    draw(plot, "Line", {"x": [0.0, 1.0], "y": [0.0, float("nan")]}, {"line_color": "ink"}, **planted)
+    try:
+        Document.from_json({"config": None, **item(plot)["doc"]})
+    except (ValueError, AttributeError):
+        return
+    assert caplog.messages != []

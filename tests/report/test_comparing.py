@@ -1,0 +1,122 @@
+"""A comparison as people see it: golden pages for the terminal and for Markdown, nothing lost at any width."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness.report.comparing.content import comparing_paper
+from harness.report.document import Column, Document, Row, Table
+from harness.report.document.markdown import markdown
+from harness.report.document.terminal import show_paper
+from harness.report.environment_diff import environment_diff
+from harness.report.trending.content import spark
+from tests.support.compared import two_runs
+from tests.support.living import ROOT
+
+DATA = ROOT / "tests" / "data"
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times of day are shown as they are here, which must be the same everywhere."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def told(tmp_path: Path, utc: None) -> Document:
+    """Two runs with all that a comparison can have to tell."""
+    return comparing_paper(two_runs(tmp_path))
+
+
+def shown(paper: Document, width: int) -> str:
+    """What is printed into a pipe."""
+    file = io.StringIO()
+    show_paper(paper, Console(file=file, width=width))
+    return file.getvalue()
+
+
+def golden(name: str, text: str) -> None:
+    """The text is that of the file, which is read by people when it changes."""
+    assert text == (DATA / name).read_text(encoding="utf-8")
+
+
+def test_runs_that_wandered_have_one_note(tmp_path: Path) -> None:
+    """However many rows wandered, and however differently, one footnote says between what they did."""
+    found = two_runs(tmp_path)
+    lines = tuple(
+        replace(line, difference=replace(line.difference, wandered=0.06 + 0.01 * number))
+        for number, line in enumerate(found.lines)
+    )
+    paper = comparing_paper(replace(found, lines=lines))
+    (note,) = [note for note in paper.footnotes if "wandered" in note]
+    assert note.startswith(f"in {len(lines)} rows a run wandered while it was held, by 6.0% to ")
+    number = paper.footnotes.index(note) + 1
+    assert sum(number in row.notes for table in paper.tables for row in table.lines) == len(lines)
+
+
+def test_terminal_is_golden(told: Document) -> None:
+    """The page at 150 columns, and at 80, where what does not fit goes below its row."""
+    golden("compare.txt", shown(told, 150))
+    golden("compare-80.txt", shown(told, 80))
+
+
+def test_markdown_is_golden(told: Document) -> None:
+    """The page for a pull request."""
+    golden("compare.md", markdown(told))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_nothing_is_lost_at_any_width(told: Document, width: int) -> None:
+    """Every cell of every row is there at every width, and no line is longer than the page."""
+    text = shown(told, width)
+    assert max(map(len, text.splitlines())) <= width
+    flat = "".join(text.split())
+    for table in told.tables:
+        for line in table.lines:
+            for column in table.columns:
+                if column.rank:
+                    assert "".join(line.cells.get(column.name, "").split()) in flat
+
+
+def test_long_pages_are_cut_and_counted() -> None:
+    """A page of Markdown stays below its limit, and says how many rows are not on it."""
+    lines = tuple(Row({"case": f"case {n} " + "x" * 80}, {}) for n in range(2000))
+    page = markdown(Document("t", tables=(Table("all", (Column("case", "case", foreign=True),), lines),)), 50_000)
+    assert len(page.encode()) <= 50_000
+    assert "rows more are left out here" in page
+
+
+def test_only_what_differs_is_told() -> None:
+    """Environments are told by what differs, at any depth; one that is missing is left out of the question."""
+    one = {"a": {"b": 1, "c": [1, 2]}, "same": 1}
+    other = {"a": {"b": 2, "c": [1]}, "same": 1}
+    assert [(d.name, d.values) for d in environment_diff([one, other])] == [
+        ("a.b", ("1", "2")),
+        ("a.c.1", ("2", "absent")),
+    ]
+    assert environment_diff([one, {}]) == []
+    assert environment_diff([one, one, other], {"a"}) == []
+    deep: dict[str, object] = {}
+    for _ in range(3000):
+        deep = {"x": deep}
+    assert len(environment_diff([{"d": deep}, {"d": 1}])) >= 1
+
+
+def test_sparks() -> None:
+    """A course as bars: lowest to highest, a blank where nothing is, flat where nothing moves, ASCII on demand."""
+    assert spark([1.0, 2.0, 4.0]) == "▁▅█"
+    assert spark([1.0, None, 4.0], unicode=False) == "1 8"
+    assert set(spark([1.0, 1.0001, 1.0])) <= {"▄", "▅"}
+    assert spark([None, None]) == ""
+    assert len(spark([1.0] * 500)) == 40

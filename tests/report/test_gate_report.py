@@ -1,0 +1,1001 @@
+"""The gate's report: every outcome in every form, foreign text without power, and the saved form back as it was."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import inf, nan
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from rich.console import Console
+
+from harness.judge.regression import status_of
+from harness.model import GateOutcome, GateResult, GateVerdict, Package, Side, SideFacts
+from harness.report import gate
+from harness.report.format import sanitize
+from harness.report.gate.content import HEADINGS, NEVER_GREEN, differences, heading, headline
+from tests.support.living import ENVIRONMENT as PROCESS
+from tests.support.living import PATIENCE, ROOT
+
+ENVIRONMENT = {
+    "machine": {"cpu": "Some CPU", "cores": 8, "usable_cores": 2},
+    "gpus": [{"name": "Some GPU", "memory_bytes": 80 * 2**30}],
+    "driver": {"version": "570.1", "cuda": "12.8"},
+    "software": {"torch": "2.14.1", "python": "3.11.7"},
+    "flags": {"num_threads": 2, "tf32": None},
+    "variables": {"CUDA_CACHE_PATH": "/head/cache", "OMP_NUM_THREADS": "2", "OMP_PROC_BIND": "true"},
+    "git": {"revision": "0123456789abcdef", "dirty": True},
+    "warnings": ["the quota cannot be read"],
+}
+OLDER = {
+    **ENVIRONMENT,
+    "software": {"torch": "2.13.0", "python": "3.11.7"},
+    "variables": {"CUDA_CACHE_PATH": "/base/cache", "OMP_PROC_BIND": "false"},
+    "git": None,
+    "warnings": [],
+}
+BASE = SideFacts(
+    Side.BASE, "origin/main (1a2b3c4)", "/base/python", packages=(Package("work", "/base/work.py", "a" * 64),),
+    environment=OLDER,
+)  # fmt: skip
+HEAD = SideFacts(
+    Side.HEAD, "working tree (1a2b3c4 + changes)", "/head/python", {"OMP_NUM_THREADS": "2"},
+    (Package("work", "/head/work.py", "b" * 64), Package("gone", "", "")), ENVIRONMENT,
+)  # fmt: skip
+
+METRICS = ("seconds", "peak_bytes", "launches", "a_reading")
+CASE = "memory/bench_copy.py::bench_copy[64-cpu]"
+
+
+def verdict(outcome: GateOutcome, case: str = CASE, variant: str = "pinned", **more: Any) -> GateVerdict:
+    """A verdict of claim M1 on seconds, with the numbers that such an outcome has."""
+    numbers: dict[str, Any] = {"metric": "seconds", "reason": f"because {outcome}"}
+    ratios = {
+        GateOutcome.REGRESSED: 1.071,
+        GateOutcome.IMPROVED: 0.92,
+        GateOutcome.UNCHANGED: 1.002,
+        GateOutcome.INCONCLUSIVE: 1.031,
+    }
+    if ratio := ratios.get(outcome):
+        numbers |= {"units": 14, "ratio": ratio, "low": ratio - 0.01, "high": ratio + 0.01}
+        numbers |= {"base": 1e-3, "head": 1e-3 * ratio, "seconds": 2.5}
+    return GateVerdict(case, "M1", variant, outcome=outcome, **{**numbers, **more})
+
+
+def result(*verdicts: GateVerdict, **more: Any) -> GateResult:
+    """A gate with these verdicts and the status that follows."""
+    stated: dict[str, Any] = {
+        "base": BASE, "head": HEAD, "status": status_of(verdicts), "decisions": len(verdicts), "target": 0.05,
+        "loader_target": 0.1, "alpha": 0.01, "units": 14, "seconds": 134.0, "started": "2026-01-02T03:04:05+00:00",
+    }  # fmt: skip
+    return GateResult(verdicts=verdicts, **{**stated, **more})
+
+
+def shown(told: GateResult, width: int = 80, *, every: bool = False, **more: Any) -> str:
+    """What a gate prints into a pipe."""
+    file = io.StringIO()
+    gate.show_gate(told, Console(file=file, width=width, **more), every=every)
+    return file.getvalue()
+
+
+def cells(page: str) -> list[list[str]]:
+    """The rows of all tables on a page, every cell as the text that a reader sees."""
+    rows: list[list[str]] = []
+    inside = False
+    for token in MarkdownIt("commonmark").enable("table").parse(page):
+        if token.type == "tr_open":
+            rows.append([])
+        inside = token.type in ("th_open", "td_open") or (inside and token.type == "inline")
+        if token.type == "inline" and inside:
+            rows[-1].append("".join(child.content for child in token.children or () if child.type != "html_inline"))
+    return rows
+
+
+def saved(told: GateResult) -> Any:
+    """What a file of the saved form holds."""
+    return json.loads(json.dumps(gate.document(told), allow_nan=False))
+
+
+EVERY = result(*(verdict(outcome, f"a/bench_{n}.py::bench[x-{n}]", f"v{n}") for n, outcome in enumerate(GateOutcome)))
+
+
+# --- every outcome ----------------------------------------------------------------------------------------------------
+
+
+def test_what_stands_in_the_way_is_what_the_rule_says() -> None:
+    """The report's list of outcomes that never pass is the one that the exit status follows, and all have a heading."""
+    passed = verdict(GateOutcome.UNCHANGED)
+    assert {outcome for outcome in GateOutcome if status_of([passed, verdict(outcome)]) == 3} == set(NEVER_GREEN)
+    assert {heading(verdict(outcome, metric=name)) for outcome in GateOutcome for name in METRICS} == set(HEADINGS)
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("every", [False, True])
+def test_every_outcome_on_the_terminal(width: int, every: bool) -> None:
+    """Each outcome's heading, benchmark and reason are there at every width; no line is too long but the last."""
+    lines = shown(EVERY, width, every=every).splitlines()
+    assert all(len(line) <= width and line == line.rstrip() for line in lines[:-1])
+    flat = " ".join(" ".join(lines).split())
+    for n, outcome in enumerate(GateOutcome):
+        assert f"{heading(EVERY.verdicts[n])} (" in flat
+        compact = outcome in (GateOutcome.UNCHANGED, GateOutcome.SKIPPED) and not every
+        assert (f"a/bench_{n}.py::bench[x-{n}]" in flat) is not compact, outcome
+        assert (f"v{n} " in flat or f"v{n};" in flat) is not compact, outcome
+        assert f"because {outcome}" in flat or (outcome is GateOutcome.UNCHANGED and not every)
+    order = [line.split(" (")[0] for line in lines if line.split(" (")[0] in HEADINGS]
+    there = {heading(each) for each in EVERY.verdicts}
+    assert order == [name for name in HEADINGS if name in there]
+
+
+def test_every_outcome_in_markdown() -> None:
+    """What regressed or cannot be judged is in the first table, regressed first, all the rest in the second."""
+    rows = cells(gate.markdown(EVERY))
+    assert {len(row) for row in rows} == {9}
+    assert [row[3] for row in rows] == [
+        "verdict", "regressed", "inconclusive", "wrong", "failed", "timed out", "missing", "improved", "accepted",
+        "verdict", "unchanged", "new", "skipped",
+    ]  # fmt: skip
+    assert rows[1] == [
+        "M1 a/bench_0.py::bench[x-0]", "v0", "time", "regressed", "+7.1 %, slower", "+6.1 to +8.1 %",
+        "1.00 -> 1.07 ms", "14", "because regressed",
+    ]  # fmt: skip
+
+
+def test_every_outcome_in_annotations() -> None:
+    """Only what regressed or cannot be judged is an error, regressed first; nothing is a warning."""
+    lines = gate.annotations(result(*reversed(EVERY.verdicts)), "benchmarks")
+    titles = [line.partition("title=")[2].partition("%3A")[0] for line in lines]
+    assert titles[0] == "regressed"
+    assert sorted(titles) == sorted(map(str, (GateOutcome.REGRESSED, *NEVER_GREEN)))
+    assert all(line.startswith("::error ") for line in lines)
+
+
+def test_every_outcome_in_junit() -> None:
+    """Regressed is a failure, what cannot be judged an error, what was not compared skipped; the counts agree."""
+    root = ET.fromstring(gate.junit(EVERY))
+    found = {}
+    for outcome, case in zip(GateOutcome, root.iter("testcase"), strict=True):
+        (child,) = case
+        found[outcome] = child.tag
+        if child.tag != "system-out":
+            assert child.get("type") == str(outcome)
+            assert f"because {outcome}" in child.get("message", "")
+            assert child.text == f"because {outcome}"
+    assert found == {
+        GateOutcome.REGRESSED: "failure",
+        GateOutcome.IMPROVED: "system-out",
+        GateOutcome.UNCHANGED: "system-out",
+        GateOutcome.INCONCLUSIVE: "error",
+        GateOutcome.MISSING: "error",
+        GateOutcome.NEW: "skipped",
+        GateOutcome.WRONG: "error",
+        GateOutcome.FAILED: "error",
+        GateOutcome.TIMED_OUT: "error",
+        GateOutcome.SKIPPED: "skipped",
+        GateOutcome.ACCEPTED: "system-out",
+    }
+    for element in (root, root[0]):
+        counts = [element.get(name) for name in ("tests", "failures", "errors", "skipped", "time")]
+        assert counts == ["11", "1", "5", "2", "134.000"]
+
+
+def test_every_outcome_survives_saving() -> None:
+    """The saved form holds every verdict and gives the same result back."""
+    assert [each["outcome"] for each in saved(EVERY)["verdicts"]] == [str(outcome) for outcome in GateOutcome]
+    assert gate.result_from(saved(EVERY)) == EVERY
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (
+            result(verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.SKIPPED)),
+            "nothing regressed: 2 unchanged, 1 skipped; exit 0",
+        ),
+        (
+            result(verdict(GateOutcome.REGRESSED), verdict(GateOutcome.UNCHANGED)),
+            "1 regressed (slower), 1 unchanged; exit 1",
+        ),
+        (result(verdict(GateOutcome.REGRESSED)), "1 regressed (slower); exit 1"),
+        (
+            result(
+                verdict(GateOutcome.REGRESSED),
+                verdict(GateOutcome.REGRESSED, metric="peak_bytes"),
+                verdict(GateOutcome.UNCHANGED),
+            ),
+            "2 regressed (1 slower, 1 more memory), 1 unchanged; exit 1",
+        ),
+        (
+            result(verdict(GateOutcome.IMPROVED), verdict(GateOutcome.UNCHANGED)),
+            "nothing regressed: 1 improved (faster), 1 unchanged; exit 0",
+        ),
+        (result(verdict(GateOutcome.ACCEPTED)), "nothing regressed: 1 accepted; exit 0"),
+        (
+            result(verdict(GateOutcome.MISSING), verdict(GateOutcome.UNCHANGED)),
+            "cannot be judged: 1 unchanged, 1 missing; exit 3",
+        ),
+        (result(verdict(GateOutcome.UNCHANGED), status=3), "cannot be judged: 1 unchanged; exit 3"),
+        (
+            result(verdict(GateOutcome.NEW), verdict(GateOutcome.SKIPPED)),
+            "nothing was judged: 1 new, 1 skipped; exit 3",
+        ),
+        (result(), "nothing was judged; exit 3"),
+        (result(unchanged="a and b differ in README.md alone"), "nothing under test changed; exit 3"),
+        (result(unchanged="a and b differ in README.md alone", status=0), "nothing under test changed; exit 0"),
+        (result(verdict(GateOutcome.UNCHANGED), status=130), "interrupted: 1 unchanged; exit 130"),
+        (result(verdict(GateOutcome.UNCHANGED), status=2), "ended early: 1 unchanged; exit 2"),
+        (
+            result(verdict(GateOutcome.REGRESSED), verdict(GateOutcome.UNCHANGED), status=130),
+            "1 regressed (slower), 1 unchanged; exit 130",
+        ),
+        (result(verdict(GateOutcome.UNCHANGED), selftest=True), "no false alarm: 1 unchanged; exit 0"),
+        (result(verdict(GateOutcome.REGRESSED), selftest=True), "1 false alarm: 1 regressed (slower); exit 1"),
+        (
+            result(verdict(GateOutcome.REGRESSED), verdict(GateOutcome.REGRESSED), selftest=True),
+            "2 false alarms: 2 regressed (slower); exit 1",
+        ),
+    ],
+)
+def test_outcome_in_one_line(told: GateResult, words: str) -> None:
+    """The last line of the terminal and the title of the Markdown say the outcome, the counts and the exit status."""
+    assert headline(told) == words
+    for width in (20, 80):
+        assert shown(told, width).splitlines()[-1] == words
+    kind = "Self-test" if told.selftest else "Gate"
+    assert gate.markdown(told).splitlines()[0] == f"## {kind}: {words}"
+
+
+# --- golden pages -----------------------------------------------------------------------------------------------------
+
+SMALL = result(
+    verdict(GateOutcome.UNCHANGED, "a.py::b[1]", "baseline"),
+    verdict(GateOutcome.REGRESSED),
+    verdict(
+        GateOutcome.REGRESSED,
+        metric="peak_bytes",
+        ratio=2.5,
+        low=None,
+        high=None,
+        base=12 * 2.0**20,
+        head=30 * 2.0**20,
+        units=1,
+        reason="12582912 -> 31457280 B",
+    ),
+    verdict(GateOutcome.INCONCLUSIVE, "a.py::b[1]", unsteady=True, spread=0.02, resolvable=0.08),
+    verdict(GateOutcome.IMPROVED, "a.py::b[1]", "fast", spread=0.02, resolvable=0.08),
+    verdict(GateOutcome.FAILED, "a.py::b[2]", "", metric="", reason="ValueError: no"),
+    verdict(GateOutcome.UNCHANGED, "a.py::b[2]", "baseline", ratio=0.98, low=0.97, high=0.99),
+    verdict(GateOutcome.MISSING, "old.py::b", ""),
+    verdict(GateOutcome.NEW, "new.py::b", "one", reason="on head only"),
+    verdict(GateOutcome.NEW, "new.py::b", "two", reason="on head only"),
+    verdict(GateOutcome.SKIPPED, "c.py::b[1]", "x", reason="no GPU"),
+    verdict(GateOutcome.SKIPPED, "c.py::b[2]", "x", reason="no GPU"),
+    notes=("self-test of 2026-01-01: noise floor 0.8 %",),
+)
+
+TERMINAL = """\
+base     origin/main (1a2b3c4)
+head     working tree (1a2b3c4 + changes)
+differs  software.torch: 2.13.0 -> 2.14.1
+         variables.OMP_PROC_BIND: false -> true
+
+Slower (1)
+  variant  metric       verdict       change          95 % interval   resolves
+M1  memory/bench_copy.py::bench_copy[64-cpu]
+  pinned   time         regressed     +7.1 %, slower  +6.1 to +8.1 %
+    base -> head: 1.00 -> 1.07 ms, units: 14
+    because regressed
+
+More memory (1)
+  variant  metric       verdict       change          95 % interval   resolves
+M1  memory/bench_copy.py::bench_copy[64-cpu]
+  pinned   peak memory  regressed     2.50x more
+    base -> head: 12.0 -> 30.0 MiB, units: 1
+    12582912 -> 31457280 B
+
+Cannot be judged (2)
+  variant  metric       verdict       change          95 % interval   resolves
+M1  a.py::b[1]
+  pinned   time         inconclusive  +3.1 %, slower  +2.1 to +4.1 %  8 %
+    base -> head: 1.00 -> 1.03 ms, units: 14
+    because inconclusive; unsteady: judged by total time
+M1  a.py::b[2]
+                        failed
+    ValueError: no
+
+Missing (1)
+M1  old.py::b
+  because missing
+
+Faster (1)
+  variant  metric       verdict       change          95 % interval   resolves
+M1  a.py::b[1]
+  fast     time         improved      -8.0 %, faster  -9.0 to -7.0 %
+    base -> head: 1000 -> 920 us, units: 14
+    because improved
+
+Unchanged (2)
+M1  time  2, changes -2.0 to +0.2 %
+
+New (2)
+M1  new.py::b
+  one, two; on head only
+
+Skipped (2)
+M1  2, no GPU
+
+machine   Some CPU, 2 of 8 cores usable
+GPU       Some GPU (80.0 GiB), driver 570.1 (CUDA 12.8)
+software  torch 2.14.1, Python 3.11.7
+base      python  /base/python
+          work  aaaaaaaaaaaa  /base/work.py
+head      python  /head/python
+          with  OMP_NUM_THREADS=2
+          work  bbbbbbbbbbbb  /head/work.py
+          gone  not there
+
+self-test of 2026-01-01: noise floor 0.8 %
+target 5 % (loaders 10 %); alpha 1 % over 12 decisions; 14 units; 2 min 14 s
+2 regressed (1 slower, 1 more memory), 1 improved (faster), 2 unchanged, 1 inconclusive, 1 missing, 2 new, \
+1 failed, 2 skipped; exit 1
+"""
+
+MARKDOWN = """\
+## Gate: 1 regressed (slower), 1 unchanged; exit 1
+
+| benchmark | variant | metric | verdict | change | 95 % interval | base -> head | units | reason |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| `M1` `memory/bench_copy.py::bench_copy[64-cpu]` | `pinned` | `time` | **regressed** | +7.1 %, slower | +6.1 to \
++8.1 % | 1.00 -> 1.07 ms | 14 | `because regressed` |
+
+<details>
+<summary>Everything else (1)</summary>
+
+| benchmark | variant | metric | verdict | change | 95 % interval | base -> head | units | reason |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| `M1` `a.py::b[1]` | `baseline` | `time` | unchanged | +0.2 % | -0.8 to +1.2 % | 1.00 -> 1.00 ms | 14 \
+| `because unchanged` |
+
+</details>
+
+- `a note`
+
+<details>
+<summary>Arms</summary>
+
+- base: `origin/main (1a2b3c4)`
+  - `python` `/base/python`
+  - `work` `aaaaaaaaaaaa /base/work.py`
+- head: `working tree (1a2b3c4 + changes)`
+  - `python` `/head/python`
+  - `with` `OMP_NUM_THREADS=2`
+  - `work` `bbbbbbbbbbbb /head/work.py`
+  - `gone` `not there`
+- differs: `software.torch` `2.13.0` -> `2.14.1`
+- differs: `variables.OMP_PROC_BIND` `false` -> `true`
+
+</details>
+
+<details>
+<summary>How it was decided</summary>
+
+- target 5 % (loaders 10 %)
+- alpha 1 % over 2 decisions
+- 14 units
+- 2 min 14 s
+
+</details>
+"""
+
+
+def test_terminal_page() -> None:
+    """The whole page at 80 columns, in a pipe."""
+    assert shown(SMALL) == TERMINAL
+
+
+def test_markdown_page() -> None:
+    """The whole page."""
+    told = result(
+        verdict(GateOutcome.UNCHANGED, "a.py::b[1]", "baseline"), verdict(GateOutcome.REGRESSED), notes=("a note",)
+    )
+    assert gate.markdown(told) == MARKDOWN
+
+
+def test_wide_terminal_has_the_reason_beside_its_row() -> None:
+    """Where there is room everything about a verdict is on one line."""
+    row = next(line for line in shown(SMALL, 160).splitlines() if "7.1 %" in line)
+    assert row.split("  ")[1:] != []
+    for part in ("pinned", "regressed", "+6.1 to +8.1 %", "1.00 -> 1.07 ms", "14", "because regressed"):
+        assert part in row
+
+
+def test_an_open_row_says_what_could_be_resolved() -> None:
+    """What cannot be judged has its interval and the smallest slow-down that could be told from none, nothing else."""
+    told = result(
+        verdict(GateOutcome.INCONCLUSIVE, spread=0.02, resolvable=0.08),
+        verdict(GateOutcome.REGRESSED, spread=0.01, resolvable=0.04),
+    )
+    for form in (shown(told, 200), gate.markdown(told)):
+        row = next(line for line in form.splitlines() if "pinned" in line and "inconclusive" in line)
+        assert "+2.1 to +4.1 %" in row
+        assert "8 %" in row
+        assert "4 %" not in next(line for line in form.splitlines() if "regressed" in line and "7.1" in line).replace(
+            "+6.1 to +8.1 %", ""
+        )
+
+
+def test_a_claim_under_two_headings_names_its_metrics() -> None:
+    """Its time regressed and its memory is unchanged: both say which they are, and memory alone never says slower."""
+    told = result(
+        verdict(GateOutcome.REGRESSED),
+        verdict(GateOutcome.UNCHANGED, metric="peak_bytes", ratio=1.0, low=None, high=None, base=1e6, head=1e6),
+        verdict(GateOutcome.IMPROVED, "a.py::b[2]"),
+        verdict(
+            GateOutcome.REGRESSED, "a.py::b[2]", metric="peak_bytes", ratio=3.0, low=None, high=None, base=1e7, head=3e7
+        ),
+    )
+    lines = shown(told, 120).splitlines()
+    assert [line for line in lines if line.endswith("(1)")] == [
+        "Slower (1)",
+        "More memory (1)",
+        "Faster (1)",
+        "Unchanged (1)",
+    ]
+    assert "M1  peak memory  1, equal" in lines
+    assert lines[-1] == "2 regressed (1 slower, 1 more memory), 1 improved (faster), 1 unchanged; exit 1"
+
+
+@pytest.mark.parametrize(
+    ("metric", "ratios", "says"),
+    [
+        ("seconds", [1.004], "M1  time  1, change +0.4 %"),
+        ("seconds", [0.3], "M1  time  1, change 3.33x faster"),
+        ("seconds", [1.004, 0.951], "M1  time  2, changes -4.9 to +0.4 %"),
+    ],
+)
+def test_one_unchanged_decision_has_one_change(metric: str, ratios: list[float], says: str) -> None:
+    """A range is for several; its ends would be the same number twice."""
+    told = result(*[verdict(GateOutcome.UNCHANGED, metric=metric, ratio=ratio) for ratio in ratios])
+    assert says in shown(told, 120).splitlines()
+
+
+def test_bytes_that_hardly_changed_are_shown_as_bytes() -> None:
+    """A kilobyte that becomes two hundred is unchanged, and "+19900 %" beside that word reads as a contradiction."""
+    small: dict[str, Any] = {"metric": "peak_bytes", "low": None, "high": None}
+    told = result(
+        verdict(GateOutcome.UNCHANGED, ratio=200.0, base=1024.0, head=204800.0, **small),
+        verdict(GateOutcome.UNCHANGED, "a.py::b[2]", ratio=0.5, base=4096.0, head=2048.0, **small),
+    )
+    assert "M1  peak memory  2, up to 199 KiB more, up to 2.00 KiB less" in shown(told, 120).splitlines()
+
+
+def test_unchanged_rows_on_request() -> None:
+    """With `every`, unchanged and skipped benchmarks have lines of their own."""
+    lines = shown(SMALL, 160, every=True).splitlines()
+    assert sum("unchanged  " in line for line in lines) == 2
+    assert [line for line in lines if "c.py::b" in line] == ["M1  c.py::b[1]", "M1  c.py::b[2]"]
+    assert "  x; no GPU" in lines
+
+
+def test_colour_only_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal gets colours, a pipe and a terminal with NO_COLOR none; the words are the same."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b" not in shown(EVERY)
+    assert "\x1b[1;31mregressed" in shown(EVERY, force_terminal=True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[1;31m" not in shown(EVERY, force_terminal=True)
+
+
+def test_output_that_is_not_unicode() -> None:
+    """Where the output takes ASCII only, foreign letters become question marks instead of an error."""
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding="ascii") as file:
+        gate.show_gate(result(verdict(GateOutcome.REGRESSED, "größe.py::b")), Console(file=file, width=80))
+        file.flush()
+        assert b"gr??e.py::b" in raw.getvalue()
+
+
+# --- arms -------------------------------------------------------------------------------------------------------------
+
+
+def test_differences_that_matter() -> None:
+    """Revisions, warnings, compile caches and stated variables differ by design; all else is named with both values."""
+    found = {each.name: (each.base, each.head) for each in differences(EVERY)}
+    assert found == {"software.torch": ("2.13.0", "2.14.1"), "variables.OMP_PROC_BIND": ("false", "true")}
+    more = replace(BASE, environment={**ENVIRONMENT, "gpus": [{"name": "Other GPU"}], "new": 1})
+    found = {each.name: (each.base, each.head) for each in differences(replace(EVERY, base=more))}
+    assert found == {
+        "gpus.0.name": ("Other GPU", "Some GPU"),
+        "gpus.0.memory_bytes": ("absent", str(80 * 2**30)),
+        "new": ("1", "absent"),
+    }
+
+
+def test_packages_that_differ_stand_on_top() -> None:
+    """Versions of what both sides have come first, what torch's own line says is not repeated."""
+    base, head = (
+        {"software": {"torch": torch}, "packages": {"einops": einops, "numpy": "2.4", "torch": torch, **more}}
+        for torch, einops, more in (("2.13.0", "0.5.0", {"aaa": "1"}), ("2.14.1", "0.6.0", {}))
+    )
+    told = result(
+        verdict(GateOutcome.REGRESSED), base=replace(BASE, environment=base), head=replace(HEAD, environment=head)
+    )
+    assert [(each.name, each.base, each.head) for each in differences(told)] == [
+        ("software.torch", "2.13.0", "2.14.1"), ("packages.einops", "0.5.0", "0.6.0"), ("packages.aaa", "1", "absent"),
+    ]  # fmt: skip
+    lines = shown(told).splitlines()
+    assert next(n for n, line in enumerate(lines) if "packages.einops: 0.5.0 -> 0.6.0" in line) < lines.index(
+        "Slower (1)"
+    )
+
+
+def test_many_differences_are_counted() -> None:
+    """An environment that differs in everything does not bury the verdicts."""
+    base, head = ({f"part{n}": value for n in range(200)} for value in "ab")
+    told = result(base=replace(BASE, environment=base), head=replace(HEAD, environment=head))
+    assert "part11: a -> b and 188 more" in " ".join(shown(told).split())
+    assert "- and 170 more\n" in gate.markdown(told)
+
+
+@pytest.mark.parametrize("environment", [{}, {"machine": 3, "gpus": [7, None], "software": "x", "git": True}])
+def test_environment_of_any_shape(environment: dict[str, Any]) -> None:
+    """An environment that is not what we write, or none, costs its own lines and no other."""
+    told = result(verdict(GateOutcome.UNCHANGED), base=replace(BASE, environment=environment))
+    for form in (shown(told), gate.markdown(told), gate.junit(told)):
+        assert "nothing regressed: 1 unchanged; exit 0" in form
+        assert "origin/main" in form
+    assert bool(differences(told)) is bool(environment)
+    told = replace(told, head=replace(HEAD, environment=environment))
+    assert "nothing regressed: 1 unchanged; exit 0" in shown(told)
+
+
+def test_secrets_are_in_no_form() -> None:
+    """The value of a variable that is named like a secret appears nowhere; others that only sound like one do."""
+    stated = {"HF_TOKEN": "hush", "AWS_SECRET_ACCESS_KEY": "hush", "TOKENIZERS_PARALLELISM": "false"}
+    told = result(verdict(GateOutcome.UNCHANGED), head=replace(HEAD, variables=stated))
+    for form in (shown(told), gate.markdown(told), gate.junit(told), json.dumps(gate.document(told))):
+        assert "hush" not in form
+        assert "(hidden)" in form
+        assert "false" in form
+
+
+# --- foreign text -----------------------------------------------------------------------------------------------------
+
+HOSTILE = (
+    "`x` ``y`` |a\\|b\\| <script>alert(1)</script><!-- ![i](http://e.vil/i.png) [l](http://e.vil) @all #1 **b** _e_ "
+    "http://e.vil www.e.vil &lt; ]]> <![CDATA[ --> </details> [red]m[/red] \x1b[31m\x07\x00\x9b2J\r\n::error::x\n"
+    "::stop-commands::y\n\n# h\n\n| a |\n\u202egnp.exe\u2066 \u05d0\u05d1 \ud800 \ufffe %0A %25 , : "
+)
+NAMES = [HOSTILE, "x" * 10_000, "|" * 5000, "`", "\\", "\\|", "\u202e", "\n", " ", "</details>", "]]>", "::error::x"]
+
+
+def named(name: str) -> GateResult:
+    """A gate in which whatever comes from elsewhere has that text."""
+    verdicts = [
+        replace(verdict(outcome, f"{name}::{name}[{name}]", name, metric=metric, reason=name), claim=name)
+        for outcome in GateOutcome
+        for metric in ("seconds", name)
+    ]
+    arms = [
+        SideFacts(arm, name, name, {name: name}, (Package(name, name, name),), {"software": {"torch": name, name: arm}})
+        for arm in Side
+    ]
+    return result(*verdicts, base=arms[0], head=arms[1], notes=(name,), started=name)
+
+
+def powerless(text: str) -> bool:
+    """Whether no character of a text steers a terminal or the direction of what follows."""
+    return all(letter.isprintable() or letter == "\n" for letter in text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_hostile_names_on_the_terminal(name: str, width: int) -> None:
+    """Markup stays as typed, nothing steers the terminal, a huge name is cut, and the last line is ours."""
+    for every in (False, True):
+        text = shown(named(name), width, every=every)
+        assert powerless(text)
+        assert len(text) < 300 * 350
+        assert text.splitlines()[-1].startswith("2 regressed (1 slower, 1 other), ")
+        assert name != HOSTILE or "[red]m[/red]" in "".join(text.split())
+
+
+OURS = {"<details>", "</details>", "<summary>", "</summary>", "<code>", "</code>"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hostile_names_in_markdown(name: str) -> None:
+    """No link, image, heading, HTML or cell comes of foreign text; a reader sees it as it was typed."""
+    page = gate.markdown(named(name))
+    assert powerless(page)
+    assert len(page) < 400_000
+    parsed = MarkdownIt("commonmark").enable("table").parse(page)
+    children = [child for token in parsed for child in token.children or ()]
+    assert {token.tag for token in parsed if token.type == "heading_open"} == {"h2"}
+    assert sum(token.type == "heading_open" for token in parsed) == 1
+    assert {child.type for child in children} <= {
+        "text", "code_inline", "html_inline", "softbreak", "strong_open", "strong_close",
+    }  # fmt: skip
+    for html in [token for token in (*parsed, *children) if token.type.startswith("html")]:
+        for line in html.content.split("\n"):
+            # of the summaries, the words between the tags are ours and plain
+            assert line.strip() in OURS | {""} or line.startswith("<summary>"), line
+    rows = cells(page)
+    assert len(rows) == 2 + len(named(name).verdicts)
+    assert {len(row) for row in rows} == {9}
+    # as a reader sees it: without what has power, on one line, cut where it is huge
+    assert rows[1][1] == rows[1][8]
+    assert rows[1][1].split() == sanitize(name).split()
+    inside = [token for token in parsed if token.type == "inline"]
+    for token in inside:
+        assert outside_code(token.children or ()).find("e.vil") == -1
+        assert "@all" not in outside_code(token.children or ())
+
+
+def outside_code(children: Sequence[Any]) -> str:
+    """The words of a line that stand in no code: there GitHub makes links of addresses and mentions of names."""
+    words, depth = [], 0
+    for child in children:
+        if child.type == "html_inline":
+            depth += {"<code>": 1, "</code>": -1}.get(child.content, 0)
+        elif child.type == "text" and depth == 0:
+            words.append(child.content)
+    return "".join(words)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hostile_names_in_annotations(name: str) -> None:
+    """Each is one line that begins a command and has two properties at most; none names a file outside the folder."""
+    for line in gate.annotations(named(name), "benchmarks"):
+        assert powerless(line)
+        assert "\n" not in line
+        assert line.startswith("::error title=")
+        properties = line.removeprefix("::error ").partition("::")[0].split(",")
+        assert [each.partition("=")[0] for each in properties] in (["title"], ["title", "file"])
+        assert ":" not in "".join(properties)
+        assert len(line) < 3000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hostile_names_in_junit(name: str) -> None:
+    """The document parses, and names are whole but for what XML cannot hold."""
+    told = gate.junit(named(name))
+    root = ET.fromstring(told.encode())
+    assert len(list(root.iter("testcase"))) == len(named(name).verdicts)
+    kept = name.replace("\r\n", "\n")
+    for illegal in "\x1b\x07\x00\ud800\ufffe":
+        kept = kept.replace(illegal, "\ufffd")
+    failure = next(root.iter("failure"))
+    assert (failure.text or "").strip() == kept.strip()
+    assert {element.tag for element in root.iter()} == {
+        "testsuites", "testsuite", "properties", "property", "testcase", "failure", "error", "skipped", "system-out",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hostile_names_in_the_saved_form(name: str) -> None:
+    """The saved form keeps every character and is ASCII."""
+    text = json.dumps(gate.document(named(name)))
+    assert text.isascii()
+    assert gate.result_from(json.loads(text)) == named(name)
+
+
+# --- Markdown ---------------------------------------------------------------------------------------------------------
+
+
+def test_page_is_bounded() -> None:
+    """A page that would be too long leaves out rows, passed ones first, and says how many."""
+    passed = [verdict(GateOutcome.UNCHANGED, f"a.py::b[{n}]", "v" * 200) for n in range(300)]
+    told = result(*passed, verdict(GateOutcome.REGRESSED))
+    page = gate.markdown(told, 20_000)
+    assert 15_000 < len(page.encode()) <= 20_000
+    assert "**regressed**" in page
+    left = len(passed) - sum(row[3] == "unchanged" for row in cells(page))
+    assert f"{left} rows more are left out here" in page
+    assert page.count("<details>") == page.count("</details>") == 3
+    assert "How it was decided" in page
+    assert (
+        len(gate.markdown(result(*[verdict(GateOutcome.REGRESSED, "x" * 300, "\u05d0" * 300)] * 3000)).encode()) < 2**20
+    )
+
+
+def test_self_test_has_the_noise_of_each_benchmark() -> None:
+    """A self-test says that the code was identical, and the noise and what it resolves of all that is unchanged."""
+    told = result(verdict(GateOutcome.UNCHANGED, spread=0.0084, resolvable=0.0213), selftest=True)
+    assert "identical code on both sides" in shown(told)
+    assert "- identical code on both sides\n" in gate.markdown(told)
+    for width in (80, 160):
+        lines = [" ".join(line.split()) for line in shown(told, width).splitlines()]
+        at = lines.index("Unchanged (1)")
+        assert "noise resolves" in lines[at + 1]
+        assert "0.84 % 2.13 %" in lines[at + 3]
+    assert cells(gate.markdown(told))[1][9:] == ["0.84 %", "2.13 %"]
+    for form in (shown, gate.markdown):
+        assert "0.84 %" not in form(replace(told, selftest=False))
+
+
+# --- annotations ------------------------------------------------------------------------------------------------------
+
+
+def test_annotation_is_escaped() -> None:
+    """Per cents and line ends are escaped everywhere, colons and commas in properties only."""
+    told = result(
+        verdict(GateOutcome.REGRESSED, "a,b/50%:x.py::b[k:v,w]", "one", reason="needs 6.3e-05, at 14: 50 %25")
+    )
+    assert gate.annotations(told, "benchmarks") == [
+        "::error title=regressed%3A b[k%3Av%2Cw] one time,file=benchmarks/a%2Cb/50%25%3Ax.py"
+        "::b[k:v,w] one time: +7.1 %25, slower (+6.1 to +8.1 %25)%0Aneeds 6.3e-05, at 14: 50 %2525"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("case", "root", "file"),
+    [
+        ("a/b.py::c", "benchmarks", "benchmarks/a/b.py"),
+        ("a/b.py::c[d::e]", "./", "a/b.py"),
+        ("a/b.py", "deep/er/", "deep/er/a/b.py"),
+        ("b.py::c", "", "b.py"),
+        ("../b.py::c", "benchmarks", ""),
+        ("a/../../b.py::c", "benchmarks", ""),
+        ("/etc/passwd::c", "benchmarks", ""),
+        ("a\nb.py::c", "benchmarks", ""),
+        ("::c", "benchmarks", ""),
+    ],
+)
+def test_annotated_file(case: str, root: str, file: str) -> None:
+    """The benchmark's file is named relative to the repository; a path that is not below the folder is not named."""
+    (line,) = gate.annotations(result(verdict(GateOutcome.FAILED, case)), root)
+    properties = line.removeprefix("::error ").partition("::")[0].split(",")
+    assert properties[1:] == ([f"file={file}"] if file else [])
+
+
+def test_no_annotation_where_nothing_is_wrong() -> None:
+    """A gate that passes marks nothing."""
+    assert (
+        gate.annotations(
+            result(verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.NEW), verdict(GateOutcome.SKIPPED)), "benchmarks"
+        )
+        == []
+    )
+
+
+# --- JUnit ------------------------------------------------------------------------------------------------------------
+
+
+def test_junit_names_times_and_properties() -> None:
+    """A test case is named by file and function, its parameters, variant and metric; the suite has the arms' facts."""
+    whole = verdict(GateOutcome.FAILED, "a.py::b", "", metric="", seconds=nan)
+    root = ET.fromstring(gate.junit(result(verdict(GateOutcome.REGRESSED), whole)))
+    told = [[case.get(name) for name in ("classname", "name", "time")] for case in root.iter("testcase")]
+    assert told == [
+        ["memory.bench_copy.bench_copy", "64-cpu pinned seconds", "2.500"],
+        ["a.b", "the whole case", "0.000"],
+    ]
+    properties = {each.get("name"): each.get("value") for each in root.iter("property")}
+    assert properties == {
+        "outcome": "1 regressed (slower), 1 failed; exit 1",
+        "status": "1",
+        "target": "0.05",
+        "loader_target": "0.1",
+        "alpha": "0.01",
+        "decisions": "2",
+        "base.label": "origin/main (1a2b3c4)",
+        "base.python": "/base/python",
+        "base.package.work": f"{'a' * 64} /base/work.py",
+        "head.label": "working tree (1a2b3c4 + changes)",
+        "head.python": "/head/python",
+        "head.variable.OMP_NUM_THREADS": "2",
+        "head.package.work": f"{'b' * 64} /head/work.py",
+        "head.package.gone": "not there",
+    }
+    assert root[0].get("timestamp") == "2026-01-02T03:04:05+00:00"
+    assert "timestamp" not in ET.fromstring(gate.junit(result(started="")))[0].attrib
+
+
+# --- the saved form ---------------------------------------------------------------------------------------------------
+
+
+def test_saved_form_is_as_documented() -> None:
+    """Scripts read these names."""
+    told = saved(SMALL)
+    assert next(iter(told)) == "schema"
+    assert {name: told[name] for name in ("schema", "status", "decisions", "target", "seconds", "selftest")} == {
+        "schema": 1, "status": 1, "decisions": 12, "target": 0.05, "seconds": 134.0, "selftest": False,
+    }  # fmt: skip
+    assert told["head"]["packages"][0] == {"name": "work", "file": "/head/work.py", "digest": "b" * 64}
+    assert told["verdicts"][1] == {
+        "case": CASE, "claim": "M1", "variant": "pinned", "metric": "seconds", "outcome": "regressed",
+        "reason": "because regressed", "units": 14, "ratio": 1.071, "low": 1.071 - 0.01, "high": 1.071 + 0.01,
+        "base": 1e-3, "head": 1e-3 * 1.071, "unsteady": False, "seconds": 2.5, "spread": None, "resolvable": None,
+    }  # fmt: skip
+
+
+def test_what_is_not_finite_is_none() -> None:
+    """No infinity and no NaN is saved, and the report of what was saved still says that something came from nothing."""
+    grown = verdict(GateOutcome.REGRESSED, metric="launches", ratio=inf, low=nan, high=-inf, base=0.0, head=3.0)
+    told = result(grown, head=replace(HEAD, environment={"a": [nan, {"b": inf}]}))
+    back = gate.result_from(saved(told))
+    assert (back.verdicts[0].ratio, back.verdicts[0].low, back.verdicts[0].high) == (None, None, None)
+    assert back.head.environment == {"a": [None, {"b": None}]}
+    for each in (told, back):
+        row = cells(gate.markdown(each))[1]
+        assert row[4:7] == ["from none", "", "0 -> 3"]
+    grown = replace(grown, ratio=None, base=2.0)
+    assert cells(gate.markdown(result(grown)))[1][4:7] == ["+50.0 %, more", "", "2 -> 3"]
+
+
+def test_numbers_of_nothing() -> None:
+    """Ratios and intervals that cannot be are left out, and cost no report."""
+    odd = [
+        verdict(GateOutcome.REGRESSED, ratio=ratio, low=low, high=high, base=base, head=1.0)
+        for ratio in (nan, 0.0, -1.0, 0.3, 1e300, None)
+        for low, high in ((0.0, 0.4), (nan, 1.0), (-1.0, 1.0), (0.4, 0.2), (None, 1.0), (0.1, inf))
+        for base in (nan, inf, None, 0.0)
+    ]
+    told = result(*odd)
+    assert {row[5] for row in cells(gate.markdown(told))[1:]} == {""}
+    for form in (shown(told), gate.markdown(told), gate.junit(told)):
+        assert "nan" not in form
+    assert len(shown(told).splitlines()) > len(odd)
+    ET.fromstring(gate.junit(told))
+
+
+def set_in(document: Any, path: Sequence[str | int], value: Any) -> Any:
+    """A copy of the document with that value there, or without the field where the value is `GONE`."""
+    changed = copy.deepcopy(document)
+    inner = changed
+    for step in path[:-1]:
+        inner = inner[step]
+    if value is GONE:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = value
+    return changed
+
+
+GONE = object()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (["schema"], 2, "schema 2 is not 1"),
+        (["schema"], GONE, "schema is missing"),
+        (["schema"], "1", "schema is not a whole number"),
+        (["status"], 256, "status 256 is not an exit status"),
+        (["status"], True, "status is not a whole number"),
+        (["decisions"], -1, "decisions is not a whole number"),
+        (["units"], 1.5, "units is not a whole number"),
+        (["target"], "5%", "target is not a finite number"),
+        (["alpha"], inf, "alpha is not a finite number"),
+        (["seconds"], 10**400, "seconds is not a finite number"),
+        (["seconds"], None, "seconds is not a finite number"),
+        (["started"], 5, "started is not text"),
+        (["selftest"], 1, "selftest is not true or false"),
+        (["notes"], "a", "notes is not a list"),
+        (["notes"], ["a", 1], "notes[1] is not text"),
+        (["more"], 1, "more is not a field of this schema"),
+        (["verdicts"], {}, "verdicts is not a list"),
+        (["verdicts", 2], [], "verdicts[2] is not an object"),
+        (["verdicts", 2, "outcome"], "holds", "verdicts[2].outcome is none of regressed, improved"),
+        (["verdicts", 2, "outcome"], None, "verdicts[2].outcome is not text"),
+        (["verdicts", 2, "ratio"], nan, "verdicts[2].ratio is not a finite number"),
+        (["verdicts", 2, "ratio"], False, "verdicts[2].ratio is not a finite number"),
+        (["verdicts", 2, "reason"], GONE, "verdicts[2].reason is missing"),
+        (["verdicts", 2, "x" * 1000], 1, f"verdicts[2].{'x' * 100} is not a field"),
+        (["base"], None, "base is not an object"),
+        (["base", "arm"], "head", "base.arm is not base"),
+        (["head", "arm"], "left", "head.arm is none of base, head"),
+        (["head", "variables"], [], "head.variables is not an object"),
+        (["head", "variables", "A"], 1, "head.variables.A is not text"),
+        (["head", "environment"], 3, "head.environment is not an object"),
+        (["head", "packages", 1, "digest"], None, "head.packages[1].digest is not text"),
+        (["head", "packages", 0, "extra"], "", "head.packages[0].extra is not a field"),
+    ],
+)
+def test_any_other_document_is_refused(path: Sequence[str | int], value: Any, words: str) -> None:
+    """A document that is not what we write is refused with the name of what is wrong."""
+    with pytest.raises(ValueError) as refused:
+        gate.result_from(set_in(saved(EVERY), path, value))
+    assert str(refused.value).startswith(words)
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize("value", [None, [], "", 3, {1: 2}, {}])
+def test_no_document_at_all(value: object) -> None:
+    """What is no object, or an empty one, is refused."""
+    with pytest.raises(ValueError, match=r"is not an object|is missing"):
+        gate.result_from(value)
+
+
+def test_environment_that_nests_without_end() -> None:
+    """An environment that nests deeper than any is cut there, in the saved form and in what is read."""
+    deep: Any = "leaf"
+    for _ in range(100):
+        deep = {"a": deep}
+    told = result(
+        verdict(GateOutcome.UNCHANGED), head=replace(HEAD, environment=deep), base=replace(BASE, environment=deep)
+    )
+    assert len(json.dumps(gate.document(told))) < 3000
+    read = gate.result_from({**saved(EVERY), "head": {**saved(EVERY)["head"], "environment": deep}})
+    assert "leaf" not in json.dumps(dict(read.head.environment))
+    assert "exit 0" in shown(told)
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+VERDICTS = st.builds(
+    GateVerdict,
+    st.text(),
+    st.text(),
+    st.text(),
+    st.sampled_from(["seconds", "peak_bytes", "launches", "other"]),
+    st.sampled_from(list(GateOutcome)),
+    st.text(),
+    st.integers(0, 99),
+    *([st.none() | NUMBERS] * 5),
+    st.booleans(),
+    NUMBERS,
+    *([st.none() | NUMBERS] * 2),
+)
+
+
+def facts(arm: Side) -> st.SearchStrategy[SideFacts]:
+    """Any arm; a variable's value is what its name does not hide."""
+    return st.builds(
+        SideFacts, st.just(arm), st.text(), st.text(), st.dictionaries(st.text("ab=\n`|"), st.text(), max_size=2),
+        st.lists(st.builds(Package, st.text(), st.text(), st.text()), max_size=2).map(tuple),
+        st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(),
+                                                lambda inner: st.lists(inner, max_size=2), max_leaves=3), max_size=2),
+    )  # fmt: skip
+
+
+# Without shrinking: a result has some eighty parts, and every smaller one has all its forms made again, for minutes.
+@settings(max_examples=100, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(
+    st.builds(
+        GateResult, facts(Side.BASE), facts(Side.HEAD), st.lists(VERDICTS, max_size=4).map(tuple),
+        st.integers(0, 255), st.integers(0, 99), NUMBERS, NUMBERS, NUMBERS, st.integers(0, 99), NUMBERS, st.text(),
+        st.lists(st.text(), max_size=2).map(tuple), st.booleans(),
+    )
+)  # fmt: skip
+def test_any_result_has_every_form(told: GateResult) -> None:
+    """Whatever a result holds, no form fails, the saved one gives it back, XML parses, and tables keep their shape."""
+    assert gate.result_from(saved(told)) == told
+    ET.fromstring(gate.junit(told).encode())
+    page = gate.markdown(told)
+    page.encode()
+    assert {len(row) for row in cells(page)} <= ({11} if told.selftest else {9, 10})
+    assert powerless(page)
+    assert powerless(shown(told, every=True))
+    assert all(powerless(line) for line in gate.annotations(told, "benchmarks"))
+
+
+def test_no_form_needs_the_measuring_side() -> None:
+    """The forms of a gate cost neither torch, pytest, NVML, pandas nor SciPy's statistics."""
+    code = (
+        "import sys, harness.report.gate; "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'pytest', 'pynvml', 'pandas', 'scipy')))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=PROCESS, timeout=PATIENCE, check=False).returncode
+        == 0
+    )
+
+
+def test_public_names() -> None:
+    """The package has one function for each form, and the one that reads what was saved."""
+    forms: list[Callable[..., object]] = [getattr(gate, name) for name in gate.__all__]
+    assert [form.__name__ for form in forms] == [
+        "annotations", "document", "junit", "markdown", "result_from", "show_gate",
+    ]  # fmt: skip

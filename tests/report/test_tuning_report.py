@@ -1,0 +1,341 @@
+"""What tuning found, as people see it: the answer, its code, where the time goes, and every setting that ran."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness.model import (
+    LOADER_KINDS,
+    Certainty,
+    EpochCost,
+    Headroom,
+    LeftOut,
+    LoopPart,
+    LoopShare,
+    Ranked,
+    SampleStage,
+    Setting,
+    Tuned,
+    Undone,
+)
+from harness.report.plain import document_of, noun_from
+from harness.report.tuning import TuneProgress, show_tuned, snippet
+from harness.report.tuning.terminal import described
+
+DEFAULT = Setting("dataloader", 0, 0, 64)
+TWO = Setting("dataloader", 2, 2, 64)
+DALI = Setting("dali", 2, 2, 64)
+
+
+SURVEYED = {"epoch_gap_seconds": 0.44, "epoch_seconds": 8.5, "loader_seconds": 1.6e-3, "shm_bytes": 40 * 2.0**20}
+
+
+def ranked(
+    setting: Setting, seconds: float, best: float = 2e-3, extra: dict[str, float] | None = None, **more: Any
+) -> Ranked:
+    ratio = seconds / best
+    stated = {"laps": 4, "behind": ratio > 1.05, "level": ratio < 1.02, **more}
+    return Ranked(
+        setting, ratio=ratio, low=0.98 * ratio, high=1.02 * ratio, seconds=seconds,
+        readings={"pss_bytes": 700 * 2.0**20, "cpu_seconds": 5e-3, "wait_p99_seconds": 0.04} | (extra or {}),
+        ceiling=0.93, **stated,
+    )  # fmt: skip
+
+
+TUNED = Tuned(
+    data="/data/flowers",
+    images=4000,
+    step="resnet18",
+    device="cpu",
+    cores=2,
+    margin=0.03,
+    ranked=(
+        ranked(DALI, 2e-3, extra={"epoch_gap_seconds": 0.01, "threads_left": 2.0, "processes_left": 1.0}),
+        ranked(TWO, 2.02e-3, extra=SURVEYED),
+        ranked(DEFAULT, 4e-3),
+    ),
+    answer=TWO,
+    default=DEFAULT,
+    headspace=Headroom(
+        0.4,
+        0.35,
+        0.45,
+        (LoopShare(LoopPart.STEP, 1.2e-3, 1.1e-3, 1.3e-3, 0.6), LoopShare(LoopPart.PREPARE, 8e-4, 7e-4, 9e-4, 0.4)),
+    ),
+    epoch=EpochCost(4000, 8.5, 0.44, 0.1, persistent=True),
+    stages=(SampleStage("read", 1e-4), SampleStage("decode", 3e-3), SampleStage("decode_fastest", 2e-3)),
+    ceilings={"dataloader": 250.0, "decode": 500.0},
+    failed={"background": "its worker was killed"},
+    missing={"dali_gpu": "decodes on a GPU: no CUDA here"},
+    heats=9,
+    seconds=95.0,
+    budget=90.0,
+    certainty=Certainty.DECIDED,
+    grid=39,
+)
+
+
+def shown(tuned: Tuned, width: int = 120) -> str:
+    out = io.StringIO()
+    show_tuned(tuned, Console(file=out, width=width))
+    return out.getvalue()
+
+
+def test_the_answer_comes_first_with_its_code_and_its_price() -> None:
+    """What to type, what it gains over the default, what it costs."""
+    text = shown(TUNED)
+    first = text.splitlines()[0]
+    assert "dataloader, 2 workers, 2 ahead each" in first
+    assert "smallest of 2 settings" in first
+    assert "num_workers=2," in text
+    assert "1.98x what the default" in text
+    assert "700 MiB" in text
+    assert "5.00 ms of CPU a sample" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "workers", "words"),
+    [
+        ("dataloader", 1, "dataloader, 1 worker, 2 ahead each, batches of 64"),
+        ("spdl", 2, "spdl, 2 threads, 2 ahead, batches of 64"),
+        ("nodes", 1, "nodes, 1 thread, 2 ahead, batches of 64"),
+        ("dali", 2, "dali, 2 threads, 2 ahead, batches of 64"),
+        ("of an older harness", 2, "of an older harness, 2 workers, 2 ahead each, batches of 64"),
+    ],
+)
+def test_workers_are_called_what_they_are(kind: str, workers: int, words: str) -> None:
+    """Threads where the kind has threads, whatever it is called."""
+    assert described(Setting(kind, workers, 2, 64)) == words
+
+
+def test_the_loop_is_taken_apart() -> None:
+    """What a perfect loader would save, and each part with its share."""
+    text = shown(TUNED)
+    assert "a perfect loader would save 40.0 % of the loop (35.0 to 45.0 %)" in text
+    assert "the step itself" in text
+    assert "60.0 %" in text
+    assert "decode 3.00 ms (97%)" in text
+
+
+def test_a_headspace_inside_the_noise_says_leave_it_alone() -> None:
+    """No advice to change what cannot be seen to matter."""
+    assert TUNED.headspace is not None
+    text = shown(replace(TUNED, headspace=replace(TUNED.headspace, share=0.01, low=-0.01, high=0.03)))
+    assert "leave your loader alone" in text
+    assert "would save 40" not in text
+
+
+def test_every_setting_that_ran_has_its_row_and_every_other_its_reason() -> None:
+    """Who is as good, who is behind, who is out, and what this machine has not got."""
+    text = shown(TUNED)
+    table = text.partition("the best of each kind")[0]
+    rows = [line for line in table.splitlines() if line.startswith(("  dali ", "  dataloader "))]
+    assert [row.split()[-1] for row in rows] == ["good", "best", "behind"]
+    assert [row.split()[0:2] for row in rows] == [["dali", "2"], ["dataloader", "2"], ["dataloader", "0"]]
+    assert "out of the race: background: its worker was killed" in text
+    assert "not here: dali_gpu: decodes on a GPU" in text
+
+
+def test_epochs_and_whether_workers_should_live_on() -> None:
+    """How long an epoch is and the wait between two, with the option in the code only where it is worth it."""
+    text = shown(TUNED, 200)
+    assert "an epoch of 4000 images takes 8.50 s; between two the loop waits 440 ms" in text
+    assert "with persistent_workers=True 100 ms (that saves 4 % of an epoch)" in text
+    assert "    persistent_workers=True," in text
+    long = shown(replace(TUNED, epoch=EpochCost(4_000_000, 8500.0, 0.44, 0.1)), 200)
+    assert "2 h 22 min" in long and "not worth it: 0.004 % of an epoch, the margin is 3%" in long
+    assert "    persistent_workers=True," not in long
+    none = shown(replace(TUNED, epoch=EpochCost(4000, 8.5, 0.44)))
+    assert "between two the loop waits 440 ms\n" in none and "persistent" not in none
+    assert "persistent" not in shown(replace(TUNED, epoch=None))
+
+
+def test_the_best_of_each_kind_by_itself() -> None:
+    """Alone and in the loop, its epochs, its memory, and what it left behind; settings nobody looked at have no row."""
+    text = shown(TUNED, 160)
+    block = text[text.index("the best of each kind, looked at by itself") :].splitlines()[1:4]
+    assert "epoch" in block[0] and "gap" in block[0] and "shared" in block[0] and "pinned" not in block[0]
+    assert block[1].split()[0] == "dali" and "2 threads, 1 process" in block[1]
+    assert block[2].split()[:4] == ["dataloader", "625/s", "495/s", "8.50"] and "40.0 MiB" in block[2]
+    assert block[2].rstrip().endswith("nothing")
+    assert "40.0 MiB" not in shown(TUNED, 80)
+    bare = replace(TUNED, ranked=(ranked(TWO, 2.02e-3),))
+    assert "looked at by itself" not in shown(bare)
+
+
+def test_an_answer_says_how_sure_it_is() -> None:
+    """How much of the grid ran, how often, and how the answer stands against the next, with the interval."""
+    text = shown(TUNED, 200)
+    assert text.startswith("best setting here: dataloader")
+    assert "3 of 39 settings ran, 4 repetitions each, 4 repetitions of the answer" in text
+    assert "the fastest, dali-w2-p2-b64, is ahead: the answer is 1.0 % (-1.0 to +3.0 %) slower, and smaller" in text
+    assert "no time was left" not in text
+    ahead = shown(replace(TUNED, answer=DALI), 200)
+    assert "the next, dataloader-w2-p2-b64, is 1.0 % (-1.0 to +3.0 %) slower" in ahead
+    close = shown(replace(TUNED, certainty=Certainty.CLOSE))
+    assert close.startswith("best setting so far (others may be as fast): dataloader")
+
+
+def test_a_provisional_answer_is_called_so_with_what_would_decide_it() -> None:
+    """One lap each of a few settings is no best setting: it says so first, what is missing, and the one command."""
+    single = tuple(replace(each, laps=1) for each in TUNED.ranked)
+    found = replace(
+        TUNED, ranked=single, certainty=Certainty.PROVISIONAL, needs=290.0, undone=(Undone.LOOP, Undone.KINDS),
+        decide="python -m harness tune --budget 5m",
+    )  # fmt: skip
+    text = shown(found, 200)
+    assert text.startswith("provisional answer, not decided: dataloader")
+    assert "best setting" not in text
+    assert "3 of 39 settings ran, 1 repetition each, 1 repetition of the answer" in text
+    assert "no time was left for where the loop's time goes, checking every kind of loader" in text
+    assert "what decides, in 4 min 50 s: python -m harness tune --budget 5m" in text
+    out = io.StringIO()
+    show_tuned(found, Console(file=out, width=120, force_terminal=True, color_system="standard"))
+    assert "\x1b[1;33m" in out.getvalue().splitlines()[0] and "32m" not in out.getvalue().splitlines()[0]
+
+
+def test_settings_without_room_are_named_with_the_limit() -> None:
+    """What did not run for want of memory is no secret."""
+    lost = LeftOut("shared memory", "64 MiB of 64 MiB free in /dev/shm", ("dataloader-w1-p2-b64", "tensors-w1-p2-b64"))
+    text = shown(replace(TUNED, left_out=(lost,)), 300)
+    assert "2 settings left out for want of shared memory (dataloader-w1-p2-b64, tensors-w1-p2-b64): 64 MiB" in text
+    assert "--shm-size=8g, or --ipc=host" in text
+
+
+def test_no_rate_is_a_share_of_what_does_not_bound_it() -> None:
+    """One core's decoder, the disk and the loader alone stand beside the loop's rate: it may well be faster."""
+    text = shown(replace(TUNED, ceilings={"decode": 250.0, "alone": 600.0}), 200)
+    assert "one core decodes with the fastest decoder here 250 samples/s; this loop takes 495" in text
+    assert " of that" not in text
+
+
+def test_no_answer_is_told_as_such() -> None:
+    """With the reasons below."""
+    text = shown(replace(TUNED, ranked=(), answer=None, default=None, headspace=None))
+    assert text.startswith("no setting finished a lap")
+    assert "its worker was killed" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_width_cuts_anything_off(width: int) -> None:
+    """A narrow terminal folds."""
+    text = "".join(shown(TUNED, width).split())
+    assert "numworkers=2" in text.replace("_", "")
+    assert all(len(line) <= width for line in shown(TUNED, width).splitlines())
+
+
+def test_foreign_text_has_no_power() -> None:
+    """A folder's name is shown as text, without its control characters and markup."""
+    text = shown(replace(TUNED, data="/x/[bold]\x1b[31mred\x07", failed={"[red]": "a\x1b[2J"}))
+    assert "\x1b" not in text
+    assert "[bold]" in text
+
+
+def test_the_document_goes_there_and_back() -> None:
+    """What is saved is what was found, field by field; a document of something else is refused by name."""
+    stored = json.loads(json.dumps(document_of(TUNED), allow_nan=False))
+    assert noun_from(Tuned, stored) == TUNED
+    with pytest.raises(ValueError, match="ranked"):
+        noun_from(Tuned, {**stored, "ranked": 3})
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five pictures in two classes, beside a class without any; one is stored to be turned when it is shown."""
+    from PIL import Image
+
+    root = tmp_path_factory.mktemp("pictures") / "my images"
+    for number in range(5):
+        place = root / f"class_{number % 2}"
+        place.mkdir(exist_ok=True, parents=True)
+        tags = Image.Exif()
+        tags[0x0112] = 6 if number == 3 else 1
+        Image.new("RGB", (300, 280), (number * 40, 10, 10)).save(place / f"{number}.jpg", exif=tags)
+    (root / "class_without").mkdir()
+    return root
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("pin", [False, True])
+@pytest.mark.parametrize("persistent", [False, True])
+def test_the_code_runs_and_makes_that_very_loader(workers: int, pin: bool, persistent: bool, pictures: Path) -> None:
+    """As it is printed, it gives a DataLoader of the folder with exactly the settings of the answer."""
+    pytest.importorskip("torch")
+    setting = Setting("dataloader", workers, 4 if workers else 0, 8, pin)
+    names: dict[str, Any] = {}
+    exec(snippet(setting, folder=str(pictures), persistent=persistent), names)
+    loader = names["loader"]
+    assert (loader.batch_size, loader.num_workers, loader.pin_memory) == (8, workers, pin)
+    assert loader.prefetch_factor == (4 if workers else None)
+    assert loader.persistent_workers is (workers > 0 and persistent)
+    assert len(loader.dataset) == 5
+
+
+NEEDS = {
+    **dict.fromkeys(("dali", "dali_dynamic", "dali_capture", "dali_proxy"), "nvidia.dali"),
+    "shards": "webdataset",
+    "nodes": "torchdata.nodes",
+    "spdl": "spdl.pipeline",
+    "background": "prefetch_generator",
+}
+ON_THE_CPU = [kind for kind in LOADER_KINDS if kind not in ("side_stream", "dali_gpu")]
+
+
+@pytest.mark.parametrize("kind", ON_THE_CPU)
+@pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning")
+def test_the_code_of_every_kind_runs_as_it_is_printed(
+    kind: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing added but the folder, it gives batches of the recipe's shape: all five samples, nothing turned."""
+    pytest.importorskip(NEEDS.get(kind, "torch"))
+    monkeypatch.chdir(tmp_path)
+    if kind == "dali_proxy":
+        from nvidia.dali.plugin.pytorch.experimental import proxy
+
+        from harness.loading.loaders.dali_proxy import prompt
+
+        monkeypatch.setattr(proxy, "DALIServer", prompt(proxy.DALIServer))
+    seen: list[Any] = []
+    code = snippet(Setting(kind, 1 if kind == "shards" else 2, 3, 4), folder=str(pictures))
+    names: dict[str, Any] = {"seen": seen}
+    exec(code.replace("        ...", "        seen.append(batch)"), names)
+    if not seen:
+        lazy = kind in ("dali_dynamic", "dali_capture")
+        made = names["batches" if kind == "background" or lazy else "loader"]
+        seen += made() if lazy else made
+    shapes = [tuple((batch[0]["images"] if kind == "dali" else batch[0]).shape) for batch in seen]
+    assert shapes == [(4, 3, 224, 224), (1, 3, 224, 224)]
+    labels = [batch[0]["labels"] if kind == "dali" else batch[1] for batch in seen]
+    assert sorted(int(label) for each in labels for label in each.reshape(-1)) == [0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("kind", LOADER_KINDS)
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_code_is_whole_and_has_nothing_of_ours(kind: str, device: str) -> None:
+    """Every kind's compiles, names the images at its top, and imports nothing that only this project has."""
+    code = snippet(Setting(kind, 2, 3, 4), device=device)
+    compile(code, kind, "exec")
+    assert code.startswith("folder = 'path/to/images'  # one sub-folder a class")
+    assert "harness" not in code
+    if kind.startswith("dali"):
+        assert "adjust_orientation=False" in code
+
+
+def test_progress_in_a_pipe_is_a_line_for_what_is_new() -> None:
+    """Not one for every lap of a heat."""
+    out = io.StringIO()
+    with TuneProgress(Console(file=out, width=200)) as screen:
+        screen.called({}, "4000 images")
+        for name in ("a", "b"):
+            screen.doing(f"heat 1: {name}", 90.0)
+        screen.doing("heat 2: a", 80.0)
+        screen.note("dali is out")
+    lines = out.getvalue().splitlines()
+    assert lines == ["4000 images", "heat 1: a (90 s left)", "heat 2: a (80 s left)", "dali is out"]

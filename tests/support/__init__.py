@@ -1,0 +1,1 @@
+"""What tests share: replayed devices, made repositories, browsers, processes to be looked after."""

@@ -1,0 +1,159 @@
+"""What measuring processes find in a repository's benchmark files: real ones, asked before they measure anything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.model import Collected
+from harness.processes.launch import measuring_environment, pytest_command
+from harness.processes.live import LiveProcess, Reaper
+from tests.support.living import PATIENCE
+
+LIMIT = PATIENCE
+BENCH = "def bench_{0}(compare): compare(baseline=lambda: 1)\n"
+TORCH = "from importlib.util import find_spec\nassert 'site-packages' in find_spec('torch').origin\n"
+"""Whether torch is torch, without the seconds that importing it takes."""
+
+Collect = Callable[..., Collected]
+
+
+@pytest.fixture
+def collect(tmp_path: Path) -> Iterator[Collect]:
+    """Writes files below a repository's folder, and has a process collect some of its benchmarks from there."""
+    guard = Reaper()
+
+    def collected(files: dict[str, str], *only: str, root: str = "benchmarks") -> Collected:
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        benchmarks = tmp_path / root
+        chosen = [benchmarks / name for name in only] or sorted(benchmarks.rglob("bench_*.py"))
+        process = LiveProcess(
+            pytest_command(sys.executable, benchmarks, list(map(str, chosen))),
+            guard=guard,
+            environment=measuring_environment(),
+            log=tmp_path / "log",
+            folder=tmp_path,
+        )
+        try:
+            said = process.channel.receive(LIMIT)
+        finally:
+            process.end()
+        assert said is not None
+        return Collected.of(said)
+
+    yield collected
+    guard.close()
+
+
+def test_files_without_cases_have_their_reasons(collect: Collect) -> None:
+    """One that skips itself is skipped with pytest's reason, one that fails has file, line and what was raised."""
+    found = collect(
+        {
+            "benchmarks/bench_good.py": BENCH.format("good"),
+            "benchmarks/bench_skip.py": "import pytest\npytest.importorskip('no_such_package')\n"
+            + BENCH.format("skip"),
+            "benchmarks/in/bench_level.py": "import pytest\npytest.skip('no GPU', allow_module_level=True)\n",
+            "benchmarks/bench_import.py": "import os\nimport no_such_package\n" + BENCH.format("import"),
+            "benchmarks/bench_torn.py": "\n\ndef (\n",
+        }
+    )
+    assert found.cases == ("bench_good.py::bench_good",)
+    assert found.skipped["in/bench_level.py"] == "no GPU"
+    assert "no_such_package" in found.skipped["bench_skip.py"]
+    assert found.broken["bench_import.py"] == (
+        "bench_import.py:2: ModuleNotFoundError: No module named 'no_such_package'"
+    )
+    assert "bench_torn.py:3: it cannot be read as Python" in found.broken["bench_torn.py"]
+    assert len(found.skipped) == len(found.broken) == 2
+
+
+def test_why_a_file_has_no_case() -> None:
+    """What became of the file itself, or of a folder that it is in."""
+    found = Collected(broken={"a/b": "no fixture", "x.py": "no torch"}, skipped={"y.py": "no GPU"})
+    assert found.why_absent("a/b/c/bench_d.py") == ("failed", "no fixture")
+    assert found.why_absent("x.py") == ("failed", "no torch")
+    assert found.why_absent("y.py") == ("skipped", "no GPU")
+    assert found.why_absent("a/bench_d.py") is None
+    assert Collected(broken={".": "no conftest"}).why_absent("a/b.py") == ("failed", "no conftest")
+    assert Collected.of(found.message()) == found
+
+
+def test_what_lies_beside_a_benchmark_can_be_imported(collect: Collect) -> None:
+    """From its own folder and from a package it is in, as plain pytest has it; two files may have one name."""
+    found = collect(
+        {
+            "benchmarks/common.py": "SIZE = 1\n",
+            "benchmarks/bench_top.py": "from common import SIZE\n" + BENCH.format("top"),
+            "benchmarks/one/helpers.py": "SIZE = 2\n",
+            "benchmarks/one/bench_same.py": "from helpers import SIZE\n" + BENCH.format("same"),
+            "benchmarks/two/bench_same.py": "from common import SIZE\n" + BENCH.format("same"),
+            "benchmarks/pack/__init__.py": "",
+            "benchmarks/pack/common.py": "WIDTH = 3\n",
+            "benchmarks/pack/bench_pack.py": "from pack.common import WIDTH\n" + BENCH.format("pack"),
+            "benchmarks/torch/bench_torch.py": TORCH + BENCH.format("torch"),
+            "benchmarks/bench_v1.2.py": BENCH.format("dotted"),
+        }
+    )
+    assert found.broken == {}
+    assert sorted(found.cases) == [
+        "bench_top.py::bench_top",
+        "bench_v1.2.py::bench_dotted",
+        "one/bench_same.py::bench_same",
+        "pack/bench_pack.py::bench_pack",
+        "torch/bench_torch.py::bench_torch",
+        "two/bench_same.py::bench_same",
+    ]
+
+
+@pytest.mark.parametrize("file", ["bench_spawn.py", "one/bench_spawn.py", "pack/bench_spawn.py"])
+def test_spawned_workers_find_a_benchmark_file(collect: Collect, file: str) -> None:
+    """A class of the file goes to a worker, also of a file whose name another one has."""
+    text = (
+        "import multiprocessing\n"
+        "class Sample:\n    def work(self): pass\n"
+        "def pytest_generate_tests(metafunc):\n"
+        "    worker = multiprocessing.get_context('spawn').Process(target=Sample().work)\n"
+        "    worker.start()\n    worker.join()\n"
+        "    assert worker.exitcode == 0\n"
+    )
+    files = {"benchmarks/one/bench_spawn.py": text, "benchmarks/pack/__init__.py": "", f"benchmarks/{file}": text}
+    if file == "bench_spawn.py":
+        del files["benchmarks/one/bench_spawn.py"]
+    found = collect({name: f"{text}\n{BENCH.format('x')}" if text else "" for name, text in files.items()}, file)
+    assert (found.cases, found.broken) == ((f"{file}::bench_x",), {})
+
+
+@pytest.mark.parametrize("name", ["harness", "pytest", "torch", "benchmarks"])
+def test_a_repository_has_a_package_of_our_name(collect: Collect, name: str) -> None:
+    """Our processes find their own first, whatever lies in the working folder and, for them, in front of the path.
+
+    A conftest.py in the repository's root puts that in front for what benchmarks import, as in plain pytest.
+    """
+    files = {
+        ".git/HEAD": "",
+        f"{name}/__init__.py": "raise RuntimeError('the wrong one')\n" if name != "benchmarks" else "",
+        "benchmarks/bench_x.py": f"from harness import claim\n{TORCH}" + BENCH.format("x"),
+    }
+    found = collect(files if name == "torch" else {**files, "conftest.py": ""})
+    assert (found.cases, found.broken) == (("bench_x.py::bench_x",), {})
+
+
+def test_what_a_conftest_has_for_other_plug_ins(collect: Collect) -> None:
+    """Hooks of plug-ins that are not loaded are passed over; a conftest.py above the repository is not loaded."""
+    found = collect(
+        {
+            "conftest.py": "raise RuntimeError('above')\n",
+            "repo/.git/HEAD": "",
+            "repo/conftest.py": "import pytest\n@pytest.fixture\ndef size(): return 3\n"
+            "def pytest_benchmark_update_machine_info(config, machine_info): pass\n",
+            "repo/benchmarks/in/conftest.py": "def pytest_html_report_title(report): pass\n",
+            "repo/benchmarks/in/bench_x.py": "def bench_x(compare, size): compare(baseline=lambda: size)\n",
+        },
+        root="repo/benchmarks",
+    )
+    assert (found.cases, found.broken) == (("in/bench_x.py::bench_x",), {})

@@ -1,0 +1,432 @@
+"""The crew: real processes that hang, die, exit or go on for ever cost the case in flight and nothing else."""
+
+from __future__ import annotations
+
+import json
+import select
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from harness.measure.limits import RoundLimits
+from harness.model import Claim, Collected, Measurement, Status
+from harness.processes.live import Message
+from harness.workers import spare
+from harness.workers.collect import NO_CASE, Collection, WorkerError
+from harness.workers.pool import CALL_LIMIT, WorkerPool, WorkerReport
+from harness.workers.spare import SpareWorker
+from tests.support.forked import fork_for, forked
+from tests.support.living import PATIENCE, gone, stopped
+
+MEASURING = """
+import json, os, signal, sys, threading
+from pathlib import Path
+from harness import store
+from harness.model import Measurement
+from harness.processes.live import Channel
+
+folder = Path(sys.argv[1])
+does = json.loads((folder / "does.json").read_text())
+with (folder / "pids").open("a") as file:
+    print(os.getpid(), file=file)
+if does.get("import") == "fails":
+    print("conftest.py: no torch", flush=True)
+    sys.exit(4)
+channel = Channel.inherited()
+channel.send(event="ready", cases=[case for case in does if "::" in case], broken={"bad.py": "no module"},
+             skipped={"gone.py": "no GPU"})
+plan = channel.receive()
+calling = plan["do"] == "roll call"
+if calling:
+    if does.get("device") == "gone":
+        channel.send(event="error", reason="no CUDA device here")
+        sys.exit(2)
+    channel.send(event="environment", environment={"gpu": None}, unusable=None)
+else:
+    writer = store.open_invocation(Path(plan["folder"]), plan["name"], environment={"gpu": None}, planned=plan["cases"])
+for case in plan["cases"]:
+    channel.send(event="begins", case=case)
+    if plan["do"] == "trace" and does[case] == "well":
+        channel.send(event="traced", case=case, iterations=3, seconds=1.0, traced_seconds=2.0, file=plan["file"])
+        continue
+    match does[case]:
+        case "hangs": signal.pause()
+        case "dies": os.kill(os.getpid(), signal.SIGKILL)
+        case "exits": sys.exit(3)
+        case "says nothing": continue
+        case "fills the disk":
+            channel.send(event="error", reason="cannot write: no space")
+            sys.exit(2)
+        case "skips":
+            channel.send(event="skipped", case=case, reason="needs a GPU")
+            continue
+    if calling:
+        channel.send(event="case", case=case, variants=["baseline", "tip", "gone"], unavailable={"gone": "why"})
+        continue
+    store.write_measurement(writer, Measurement(case, "X", plan["invocation"], seconds=float(os.getpid())))
+    if does[case] == "dies behind its record": os.kill(os.getpid(), signal.SIGKILL)
+    channel.send(event="ends", case=case)
+if does.get("end") == "hangs": signal.pause()
+"""
+"""A measuring process by script: does with each case what a file says."""
+
+OURS = ("import", "device", "end")
+
+
+class Script:
+    """What measuring processes do, and the crew that drives them."""
+
+    def __init__(self, folder: Path, width: int = 1) -> None:
+        self.folder = folder
+        self.began: list[str] = []
+        self.ended: list[str] = []
+        self.invocations = 0
+        self.crew = WorkerPool(
+            "python",
+            folder,
+            folder,
+            device="cpu",
+            data=None,
+            width=width,
+            begins=lambda case, invocation: self.began.append(case),
+            ends=lambda case, invocation: self.ended.append(case),
+        )
+
+    def does(self, **by_name: str) -> list[str]:
+        """State what happens in each case; gives the cases."""
+        stated = {name if name in OURS else f"x.py::{name}": what for name, what in by_name.items()}
+        (self.folder / "does.json").write_text(json.dumps(stated))
+        return [name for name in stated if "::" in name]
+
+    def gives_up_after(self, *events: tuple[str, str]) -> None:
+        """Time is up at once after each of these events, each with its case, and never before.
+
+        No limit has to be short for that, so that a slow machine passes none by accident.
+        """
+        spare = self.crew._standby
+        receive = spare.receive
+        heard = ("", "")
+
+        def impatient(recruit: SpareWorker, limit: float) -> Message | None:
+            nonlocal heard
+            if heard in events:
+                heard = ("", "")
+                return None
+            message = receive(recruit, limit)
+            if message is not None:
+                heard = (message["event"], message.get("case", ""))
+            return message
+
+        await_message = spare.await_message
+
+        def impatient_too(recruit: SpareWorker, seconds: float) -> tuple[Message | None, str]:
+            nonlocal heard
+            if heard in events:
+                heard = ("", "")
+                return None, f"it did nothing for {seconds:g} s"
+            message, spent = await_message(recruit, seconds)
+            if message is not None:
+                heard = (message["event"], message.get("case", ""))
+            return message, spent
+
+        spare.receive = impatient  # type: ignore[method-assign]
+        spare.await_message = impatient_too  # type: ignore[method-assign]
+
+    def measure(self, cases: list[str], *, ahead: int = 1) -> WorkerReport:
+        """One invocation."""
+        claim = Claim("X", "a tip", "x.py", "bench", time_limit=PATIENCE)
+        asked = {case: (claim, RoundLimits(), None, False) for case in cases}
+        self.invocations += 1
+        return self.crew.measure(self.invocations, asked, deadline=monotonic() + PATIENCE, ahead=ahead)
+
+    def pids(self) -> list[int]:
+        """Every process that was started."""
+        file = self.folder / "pids"
+        return [int(line) for line in file.read_text().split()] if file.exists() else []
+
+
+Started = Callable[..., Script]
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
+    """Makes a crew whose processes run the script above; none may be left at the end."""
+    fork_for(monkeypatch)
+    monkeypatch.setattr(spare, "pytest_command", lambda *_: forked(MEASURING, str(tmp_path)))
+    made: list[Script] = []
+
+    def started(width: int = 1) -> Script:
+        made.append(Script(tmp_path, width))
+        made[-1].crew.__enter__()
+        return made[-1]
+
+    yield started
+    for one in made:
+        one.crew.__exit__(None, None, None)
+        assert [pid for pid in one.pids() if not gone(pid)] == []
+
+
+def statuses(report: WorkerReport) -> dict[str, Any]:
+    """What became of each case."""
+    found = [*report.measurements, *([report.unfinished] if report.unfinished else [])]
+    assert len({m.case for m in found}) == len(found)
+    return {m.case.removeprefix("x.py::"): m.status for m in found}
+
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+
+
+def test_everything_measured_is_reported(script: Started) -> None:
+    """A process that measures all its cases: all of them, nothing unfinished, and the screen heard of each."""
+    one = script()
+    report = one.measure(one.does(a="", b=""))
+    assert statuses(report) == {"a": Status.MEASURED, "b": Status.MEASURED}
+    assert (report.unfinished, report.out_of_time, report.error) == (None, False, "")
+    assert one.began == one.ended == ["x.py::a", "x.py::b"]
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "reason"),
+    [
+        ("dies", Status.FAILED, "SIGKILL"),
+        ("exits", Status.FAILED, "exit status 3"),
+        ("hangs", Status.TIMED_OUT, f"time limit of {PATIENCE:g} s"),
+    ],
+)
+def test_trouble_costs_the_case_in_flight(script: Started, what: str, status: Status, reason: str) -> None:
+    """A case that dies or hangs is named with the reason; what was measured before it is kept, the rest is left."""
+    one = script()
+    if what == "hangs":
+        one.gives_up_after(("begins", "x.py::b"))
+    report = one.measure(one.does(a="", b=what, c=""))
+    assert statuses(report) == {"a": Status.MEASURED, "b": status}
+    assert report.unfinished is not None
+    assert reason in report.unfinished.reason
+    assert not report.unfinished.survey
+    assert one.ended == ["x.py::a", "x.py::b"]
+    assert (report.out_of_time, report.error) == (False, "")
+
+
+def test_what_is_on_the_disk_counts(script: Started) -> None:
+    """A process that dies between a record and the news of it has measured that case: it is not unfinished too."""
+    one = script()
+    assert statuses(one.measure(one.does(a="dies behind its record"))) == {"a": Status.MEASURED}
+
+
+def test_the_budget_ends_whatever_is_going_on(script: Started) -> None:
+    """At the deadline a case in flight is given up without a verdict on it."""
+    one = script()
+    (case,) = one.does(a="hangs")
+    limits: list[float] = []
+    waiting = one.crew._standby
+    receive = waiting.receive
+    waiting.receive = lambda recruit, limit: limits.append(limit) or receive(recruit, limit)  # type: ignore[method-assign]
+    claim = Claim("X", "a tip", "x.py", "bench", time_limit=PATIENCE)
+    deadline = monotonic() + 0.3
+    report = one.crew.measure(1, {case: (claim, RoundLimits(), None, False)}, deadline=deadline)
+    assert limits[-1] <= deadline
+    assert (report.measurements, report.unfinished, report.out_of_time, report.error) == ([], None, True, "")
+
+
+def test_a_process_that_does_not_end_is_ended(script: Started) -> None:
+    """A process that hangs when its last case is over does not use up the budget: it is ended, its results count."""
+    one = script()
+    one.gives_up_after(("ends", "x.py::a"))
+    report = one.measure(one.does(a="", end="hangs"))
+    assert statuses(report) == {"a": Status.MEASURED}
+    assert (report.out_of_time, report.error) == (False, "")
+
+
+def test_what_was_said_in_time_counts_however_late_it_is_read(script: Started) -> None:
+    """A driver that gets no core for a while does not give up a process whose answer lies there already."""
+    one = script()
+    one.does(a="")
+    waiting = one.crew._standby
+    recruit = waiting._launch(frozenset({"x.py"}), 1)
+    try:
+        assert select.select([recruit.process.channel._reading], [], [], PATIENCE)[0]
+        message = waiting.receive(recruit, monotonic() - 1.0)
+        assert message is not None and message["event"] == "ready"
+        assert waiting.receive(recruit, monotonic() - 1.0) is None
+    finally:
+        recruit.process.end()
+
+
+def test_a_full_disk_stops_the_run(script: Started) -> None:
+    """An error that the process tells is the report's error, and blames no case."""
+    one = script()
+    report = one.measure(one.does(a="", b="fills the disk"))
+    assert report.error == "cannot write: no space"
+    assert report.unfinished is None
+
+
+def test_nothing_at_all_is_an_error(script: Started) -> None:
+    """A process that measures nothing, though nothing went wrong, is an error with its exit status."""
+    one = script()
+    one.does(a="says nothing")
+    report = one.measure(["x.py::a"])
+    assert report.unfinished is not None or "exit status 0" in report.error
+
+
+def test_no_process_can_start(script: Started) -> None:
+    """Where the import fails, the error has the exit status and the last words."""
+    one = script()
+    cases = one.does(a="", **{"import": "fails"})
+    with pytest.raises(WorkerError, match=r"exit status 4: conftest\.py: no torch \(see .*process-001\.log\)"):
+        one.measure(cases, ahead=3)
+
+
+def test_processes_wait_stopped_for_their_turn(script: Started) -> None:
+    """As many are started together as are wanted and allowed; those in waiting are stopped, and used one by one."""
+    one = script(width=3)
+    cases = one.does(a="")
+    pids = [one.measure(cases, ahead=5).measurements[0].seconds]
+    assert len(one.pids()) == 3
+    waiting = one.crew._standby.pids
+    assert len(waiting) == 2
+    assert stopped(*waiting)
+    pids += [one.measure(cases, ahead=5).measurements[0].seconds for _ in range(2)]
+    assert len(one.pids()) == 3
+    assert sorted(pids) == sorted(map(float, one.pids()))
+
+
+def test_a_solo_pass_is_alone(script: Started) -> None:
+    """A solo pass has a fresh process, nobody waits beside it, and what goes wrong in it does not stop its case."""
+    one = script(width=2)
+    cases = one.does(a="")
+    one.measure(cases, ahead=2)
+    (waiting,) = one.crew._standby.pids
+    one.does(a="dies")
+    report = one.crew.measure_isolated(
+        2, cases[0], Claim("X", "", "x.py", "bench"), "tip", deadline=monotonic() + PATIENCE
+    )
+    assert gone(waiting)
+    assert report.unfinished is not None
+    assert report.unfinished.survey
+    assert report.unfinished.status is Status.FAILED
+
+
+def test_a_pass_that_counts_is_alone(script: Started) -> None:
+    """It has a fresh process and a limit of its own; a case that takes the process with it does not stop."""
+    one = script(width=2)
+    cases = one.does(a="")
+    one.measure(cases, ahead=2)
+    (waiting,) = one.crew._standby.pids
+    one.does(a="dies")
+    claim = Claim("X", "", "x.py", "bench")
+    report = one.crew.count(
+        2, {cases[0]: (claim, ("baseline", "tip"))}, "joules", {cases[0]: 99.0}, deadline=monotonic() + PATIENCE
+    )
+    assert gone(waiting)
+    assert report.unfinished is not None
+    assert (report.unfinished.survey, report.unfinished.status) == (True, Status.FAILED)
+
+
+@pytest.mark.parametrize("what", ["well", "dies", "hangs", "says nothing"])
+def test_a_traced_pass_says_what_it_took(script: Started, what: str, tmp_path: Path) -> None:
+    """A traced pass has a fresh process too; what it said is in the report, and its failure stops no run."""
+    one = script(width=2)
+    (case,) = one.does(a=what)
+    claim = Claim("X", "", "x.py", "bench", time_limit=PATIENCE)
+    if what == "hangs":
+        one.gives_up_after(("begins", case))
+    file = tmp_path / "traces" / "a.json.gz"
+    report = one.crew.trace(2, case, claim, "tip", file, deadline=monotonic() + PATIENCE)
+    assert (report.measurements, report.error) == ([], "")
+    assert (report.traced is not None) is (what == "well")
+    if report.traced is not None:
+        assert (report.traced["traced_seconds"], report.traced["file"]) == (2.0, str(file))
+        assert report.unfinished is None
+    if what in ("dies", "hangs"):
+        assert report.unfinished is not None
+
+
+# --- calling the roll -------------------------------------------------------------------------------------------------
+
+
+def test_the_roll_names_everything(script: Started) -> None:
+    """Cases with their variants and what is missing, skips and broken files with their reasons."""
+    one = script()
+    one.does(a="", b="skips")
+    called = one.crew.collect(["x.py"])
+    assert called.cases == {"x.py::a": ("baseline", "tip", "gone")}
+    assert called.unavailable == {"x.py::a": {"gone": "why"}}
+    assert called.skipped == {"x.py::b": "needs a GPU"}
+    assert called.collected == Collected(("x.py::a", "x.py::b"), {"bad.py": "no module"}, {"gone.py": "no GPU"})
+    assert called.failed == {}
+    assert (called.environment, called.unusable_gpu) == ({"gpu": None}, "")
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("dies", "SIGKILL"),
+        ("exits", "exit status 3"),
+        ("hangs", f"not reach its call of compare: it did nothing for {CALL_LIMIT:g} s"),
+        ("says nothing", "without a call of compare"),
+    ],
+)
+def test_trouble_in_the_roll_call_costs_one_case(script: Started, what: str, reason: str) -> None:
+    """A case that dies, hangs or never calls its measurement is the only one that fails; the others are called."""
+    one = script()
+    one.does(a="", b=what, c="", d=what)
+    if what == "hangs":
+        one.gives_up_after(("begins", "x.py::b"), ("begins", "x.py::d"))
+    called = one.crew.collect(["x.py"])
+    assert list(called.cases) == ["x.py::a", "x.py::c"]
+    assert set(called.failed) == {"x.py::b", "x.py::d"}
+    assert all(reason in said for said in called.failed.values())
+
+
+def test_a_roll_call_that_does_not_end(script: Started) -> None:
+    """A process that hangs when everybody has answered is ended, and nobody failed."""
+    one = script()
+    one.gives_up_after(("skipped", "x.py::b"))
+    one.does(a="", b="skips", end="hangs")
+    called = one.crew.collect(["x.py"])
+    assert (list(called.cases), list(called.skipped), called.failed) == (["x.py::a"], ["x.py::b"], {})
+
+
+def test_no_roll_can_be_called(script: Started) -> None:
+    """Where no process starts, or the device is missing, nothing can be measured: an error with the reason."""
+    one = script()
+    one.does(a="", **{"import": "fails"})
+    with pytest.raises(WorkerError, match="exit status 4"):
+        one.crew.collect(["x.py"])
+    one.does(a="", device="gone")
+    with pytest.raises(WorkerError, match="no CUDA device here"):
+        one.crew.collect(["x.py"])
+
+
+def test_every_benchmark_is_accounted_for() -> None:
+    """A benchmark without a case has its file's reason, or that pytest found none; those with cases are left alone."""
+    paths = ("in/a.py", "in/b.py", "c.py", "d.py", "e.py")
+    claims = [Claim(path, "a tip", path, "bench") for path in paths]
+    called = Collection(
+        cases={"e.py::bench[1]": ("baseline",)},
+        collected=Collected(broken={"in": "no such fixture", "e.py": "not this one's"}, skipped={"c.py": "no GPU"}),
+    )
+    called.account_for(claims)
+    assert called.failed == {
+        "in/a.py::bench": "no such fixture",
+        "in/b.py::bench": "no such fixture",
+        "d.py::bench": NO_CASE,
+    }
+    assert called.skipped == {"c.py::bench": "no GPU"}
+    assert {(m.case, m.status) for m in called.absent(claims)} == {
+        ("in/a.py::bench", Status.FAILED),
+        ("in/b.py::bench", Status.FAILED),
+        ("d.py::bench", Status.FAILED),
+        ("c.py::bench", Status.SKIPPED),
+    }
+
+
+def test_a_measurement_that_was_never_made() -> None:
+    """The record of an unfinished case says which invocation, what and how long."""
+    claims = {"x.py::a": Claim("X", "", "x.py", "a")}
+    made = WorkerPool("python", Path(), Path(), device="cpu", data=None, width=1)
+    found = made._ended("x.py::a", claims, 4, Status.FAILED, "boom", 2.5)
+    assert found == Measurement("x.py::a", "X", 4, Status.FAILED, "boom", seconds=2.5)
