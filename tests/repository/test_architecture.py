@@ -1,0 +1,58 @@
+"""The page on architecture: its picture is drawn from the code as it is, and its table names every room."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.living import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import draw_rooms
+
+
+def test_the_picture_is_that_of_the_code() -> None:
+    """Whoever changes what a room imports draws it again."""
+    page = draw_rooms.PAGE.read_text(encoding="utf-8")
+    assert draw_rooms.drawn(page) == page, "run python scripts/draw_rooms.py"
+
+
+def test_every_room_is_in_the_table() -> None:
+    """No room is without a line, and no line without a room."""
+    named = re.findall(r"^\| `(\w+)` \|", draw_rooms.PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    rooms = {path.parent.name for path in (ROOT / "harness").glob("*/__init__.py")}
+    assert sorted(named) == sorted(rooms)
+
+
+def test_imports_make_the_arrows(tmp_path: Path) -> None:
+    """Imports of every form count, those inside functions too; an arrow that others make is left out."""
+    for name, text in {
+        "a/__init__.py": "",
+        "a/one.py": "from harness.b.two import x\nfrom harness import c, load\nfrom harness.model import Claim\n",
+        "b/two.py": "def f():\n    import harness.c.three\n",
+        "c/three.py": "import os\n",
+        "__main__.py": "from harness.a import one\n",
+    }.items():
+        path = tmp_path / "harness" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    found = draw_rooms.edges(tmp_path / "harness")
+    assert found == {"a": {"b", "c"}, "b": {"c"}, "c": set()}
+    assert draw_rooms.reduced(found) == {"a": {"b"}, "b": {"c"}, "c": set()}
+    assert draw_rooms.picture(found).splitlines()[2:-1] == ["    a --> b", "    a --> c", "    b --> c"]
+
+
+def test_a_circle_is_named() -> None:
+    """Rooms that import each other have no picture."""
+    with pytest.raises(ValueError, match="circle: b -> c -> b"):
+        draw_rooms.reduced({"a": frozenset("b"), "b": frozenset("c"), "c": frozenset("b")})
+
+
+def test_a_page_without_a_place_is_refused() -> None:
+    """The picture is never lost in silence."""
+    with pytest.raises(ValueError, match="no place"):
+        draw_rooms.drawn("# Architecture\n")
