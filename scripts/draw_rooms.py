@@ -7,11 +7,11 @@ An arrow means "imports from". Arrows that follow from others are left out. A te
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+
+from imports import imported
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "ARCHITECTURE.md"
@@ -36,20 +36,12 @@ def edges(package: Path) -> Edges:
         if not own or own == "__main__":
             continue
         found.setdefault(own, set()).update(
-            other for name in _imported(file) if (other := room(name)) and other != own and other not in EVERYWHERE
+            other
+            for name in imported(file.read_text(encoding="utf-8"))
+            if (other := room(name)) and other != own and other not in EVERYWHERE
         )
     rooms = found.keys() - EVERYWHERE  # what `from harness import` names may be no room
     return {name: frozenset(found[name] & rooms) for name in sorted(rooms)}
-
-
-def _imported(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "harness":
-            yield from (f"harness.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
 
 
 def reduced(all_edges: Edges) -> Edges:
@@ -86,8 +78,12 @@ def drawn(page: str) -> str:
 
 
 def main() -> int:
-    """Write the page."""
-    PAGE.write_text(drawn(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write the page. Exit status 2 if it cannot be drawn."""
+    try:
+        PAGE.write_text(drawn(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        print(f"{PAGE}: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

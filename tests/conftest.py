@@ -76,6 +76,15 @@ def set_aside() -> None:
     gc.freeze()
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Arithmetic on one thread: on a busy machine the others only spin."""
+    from harness.loading.machine import threads
+
+    with threads.one_thread():
+        yield
+
+
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One Chromium for all tests of pages."""

@@ -1,1 +1,1 @@
-"""The commands that read what was saved and measure nothing: compare, trend, and the runs themselves."""
+"""The commands, one file each, and what they share. Parsed options end here."""

@@ -1,1 +1,1 @@
-"""Tuning a loader: lanes, a race of settings, the loop taken apart."""
+"""Tuning a loader: a race of settings, both ends of its worker processes, and where the loop's time goes."""

@@ -27,7 +27,6 @@ from harness.loading.loop.checksum import Checksummed
 from harness.loading.loop.epoch import Epoch
 from harness.loading.loop.epochs_in_a_row import Epochs, same_epochs
 from harness.loading.loop.step import TrainingStep
-from harness.loading.machine.threads import one_thread
 from harness.loading.trials import sampling
 from harness.loading.trials.sampling import DrawnEpoch, Labels, ShuffledEpoch, WeightedLoader, same_or_drawn
 from harness.loading.trials.statistics import cropped, same_statistics, streamed, two_passes
@@ -59,7 +58,7 @@ VARIANTS = {
     "L17": ["one_thread", "all_threads", "out_of_order", "batch_fetch"],
 }
 
-pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
+pytestmark = [pytest.mark.filterwarnings("ignore:This DataLoader will create"), pytest.mark.usefixtures("one_thread")]
 
 
 class FakeCompare:
@@ -83,13 +82,6 @@ class FakeCompare:
         with variant.prepare() as iteration:
             iteration()
             return iteration()
-
-
-@pytest.fixture(autouse=True)
-def one_thread_each() -> Iterator[None]:
-    """Arithmetic on one thread: on a busy machine the others only spin."""
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -25,20 +25,15 @@ from harness.loading.loop.checksum import Checksummed
 from harness.loading.loop.epoch import run_epoch, same_samples
 from harness.loading.loop.epochs_in_a_row import Successive
 from harness.loading.loop.frozen_training import FrozenTraining
-from harness.loading.machine.threads import one_thread, use_threads
+from harness.loading.machine.threads import use_threads
 from harness.loading.trials.preload import Preloaded, StartUp, bounded_epoch
 from harness.loading.trials.statistics import cropped
 from harness.loading.trials.whole_batches import DigitBatches, PhotographBatches, as_it_is
 from tests.support.living import alive, since
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread_each() -> Iterator[None]:
-    """Arithmetic on one thread: on a busy machine the others only spin."""
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

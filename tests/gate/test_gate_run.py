@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -241,6 +242,20 @@ class Bout:
     def order(self, arm: Side) -> list[str]:
         """The cases a side was led to."""
         return (self.folder / f"order-{arm}").read_text().split()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts the pairs that are started, as ``pairs``."""
+    counts: Counter[str] = Counter()
+    enter = WorkerPair.__enter__
+
+    def entered(self: WorkerPair) -> WorkerPair:
+        counts["pairs"] += 1
+        return enter(self)
+
+    monkeypatch.setattr(WorkerPair, "__enter__", entered)
+    return counts
 
 
 @pytest.fixture
@@ -655,20 +670,13 @@ def test_the_first_unit_ends_with_the_budget(bout: Bout, monkeypatch: pytest.Mon
     assert "the time budget of 25 min was used up before everything was decided" in result.notes
 
 
-def test_a_unit_that_would_end_too_late_is_not_begun(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_unit_that_would_end_too_late_is_not_begun(
+    bout: Bout, started: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A unit whose start alone takes 1000 s, by the last, is none for the 500 s that are left."""
-    started = 0
-    enter = WorkerPair.__enter__
-
-    def entered(self: WorkerPair) -> WorkerPair:
-        nonlocal started
-        started += 1
-        return enter(self)
-
-    monkeypatch.setattr(WorkerPair, "__enter__", entered)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * started))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * started["pairs"]))
     result = bout.hold({A: {}}, {A: {}}, seconds=3500.0)
-    assert (result.units, started) == (3, 3)
+    assert (result.units, started["pairs"]) == (3, 3)
     assert by(result).units == 3
     assert "the time budget of 58 min 20 s was used up before everything was decided" in result.notes
 
@@ -816,7 +824,7 @@ def test_more_memory_is_explained_by_operator(bout: Bout) -> None:
     assert by(result).reason.find("linear") < 0
 
 
-def test_time_is_kept_for_profiles(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_is_kept_for_profiles(bout: Bout, started: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth of the budget, once something has regressed, where other cases are open until the end."""
     judge = Decision.judge
 
@@ -825,17 +833,8 @@ def test_time_is_kept_for_profiles(bout: Bout, monkeypatch: pytest.MonkeyPatch) 
             judge(self, *limits, **more)
 
     monkeypatch.setattr(Decision, "judge", judged)
-    started = 0
-    enter = WorkerPair.__enter__
-
-    def entered(self: WorkerPair) -> WorkerPair:
-        nonlocal started
-        started += 1
-        return enter(self)
-
-    monkeypatch.setattr(WorkerPair, "__enter__", entered)
     # Every unit takes a hundred seconds, which nobody waits for.
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100 * started))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100 * started["pairs"]))
     slower = {"factor": 1.06, "linears": 2, "variants": ["tip"]}
     result = bout.hold({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0)
     assert by(result).reason.startswith("aten::linear runs 2x instead of 1x, +")

@@ -52,7 +52,15 @@ def test_a_circle_is_named() -> None:
         draw_rooms.reduced({"a": frozenset("b"), "b": frozenset("c"), "c": frozenset("b")})
 
 
-def test_a_page_without_a_place_is_refused() -> None:
-    """The picture is never lost in silence."""
+def test_a_page_without_a_place_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The picture is never lost in silence, and the page stays as it is."""
     with pytest.raises(ValueError, match="no place"):
         draw_rooms.drawn("# Architecture\n")
+    page = tmp_path / "page.md"
+    page.write_text("# Architecture\n")
+    monkeypatch.setattr(draw_rooms, "PAGE", page)
+    assert draw_rooms.main() == 2
+    assert capsys.readouterr().err.startswith(f"{page}: the page has no place for the picture")
+    assert page.read_text() == "# Architecture\n"

@@ -14,7 +14,6 @@ from harness.loading.loaders import kinds
 from harness.loading.loaders.kinds import KINDS
 from harness.loading.loop.check import first_difference
 from harness.loading.loop.loader import Loader
-from harness.loading.machine.threads import one_thread
 from harness.measure.clock import FakeClock
 from harness.model import Setting, StepInput
 from harness.tune.worker import LoaderWorker
@@ -24,14 +23,10 @@ from tests.support.photographs import by_id, delivered, photographs
 CPU = torch.device("cpu")
 SOME = 7
 
-pytestmark = pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning")
-
-
-@pytest.fixture(autouse=True)
-def one_thread_each() -> Iterator[None]:
-    """Arithmetic on one thread: on a busy machine the others only spin."""
-    with one_thread():
-        yield
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 
 @pytest.fixture(scope="module")

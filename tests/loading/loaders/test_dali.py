@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +26,10 @@ from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
 from tests.support.living import until
 
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+pytestmark = [
+    pytest.mark.skipif(missing() is not None, reason=str(missing())),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 PIPELINE = pytest.param(PipelineLoader, id="pipeline")
 DYNAMIC = pytest.param(DynamicLoader, id="dynamic")
@@ -64,15 +66,6 @@ def checkered(tmp_path: Path) -> list[Image]:
         blocks.resize(size, Pillow.Resampling.NEAREST).save(path, quality=95)
         made.append(Image(str(path), 0))
     return made
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Arithmetic on one thread: on a busy machine the others only spin."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Kept:

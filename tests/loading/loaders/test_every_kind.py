@@ -38,6 +38,7 @@ from tests.support.photographs import COUNT, by_id, delivered, levels, photograp
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:This DataLoader will create"),
+    pytest.mark.usefixtures("one_thread"),
 ]
 
 BATCH = 5
@@ -129,15 +130,6 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Image]]:
 def expected(images: list[Image]) -> list[tuple[Tensor, Tensor, Tensor]]:
     """What the plain loader delivers of them with nothing random."""
     return delivered(_plain(images, True))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Arithmetic on one thread: on a busy machine the others only spin."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 # --- the fairness table -----------------------------------------------------------------------------------------------

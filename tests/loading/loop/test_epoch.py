@@ -29,6 +29,8 @@ from harness.loading.loop.step import TrainingStep
 from harness.workers import tensors
 from tests.support.living import ENVIRONMENT, PATIENCE, ROOT, alive, since
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 class Numbers(Dataset[Any]):
     """Samples that cost nothing; ``bad`` raises."""
@@ -53,15 +55,6 @@ KINDS = [
     pytest.param(partial(BackgroundLoader, workers=0), id="background", marks=NEEDS_PACKAGE),
     pytest.param(partial(BackgroundLoader, workers=2), id="background, two workers", marks=NEEDS_PACKAGE),
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Arithmetic on one thread: on a busy machine the others only spin."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
