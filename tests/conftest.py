@@ -85,9 +85,9 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One Chromium for all tests of pages."""
+    """One Chromium for a file's tests: its processes and threads are not there while other tests count theirs."""
     from tests.support.browsing import chromium
 
     driver = chromium(tmp_path_factory.mktemp("profile"))

@@ -53,7 +53,7 @@ def _watch(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str
     from harness.probes.shared_memory import shared_bytes, watch_shared
 
     tree = ProcessTree(os.getpid())
-    threads, processes, shared_before = tree.threads(), tree.processes(), shared_bytes()
+    living, shared_before = tree.alive(), shared_bytes()
     warnings: list[str] = []
     runner.setup()
     runner.first_call()
@@ -97,11 +97,9 @@ def _watch(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str
     if leave_early is not None:
         leave_early()
     runner.teardown()
-    readings["threads_left"] = float(max(0, tree.threads() - threads))
-    readings["processes_left"] = float(max(0, tree.processes() - processes))
-    sources["threads_left"] = sources["processes_left"] = (
-        f"after leaving an epoch early, {SOURCE}" if leave_early else SOURCE
-    )
+    left = tree.left_since(living)
+    readings |= left
+    sources |= dict.fromkeys(left, f"after leaving an epoch early, {SOURCE}" if leave_early else SOURCE)
     return readings, sources, warnings
 
 

@@ -77,13 +77,25 @@ class ProcessTree:
         """
         return sum(_each(lambda member: sum(member.cpu_times()[:4]), self.members()))
 
-    def threads(self) -> int:
-        """Threads alive in the tree; zombies have none."""
-        return int(sum(_each(lambda member: member.num_threads() if _alive(member) else 0, self.members())))
+    def alive(self) -> dict[psutil.Process, int]:
+        """The threads of each process that is alive in the tree, this one included, zombies not."""
+        found = {}
+        for member in self.members():
+            with suppress(psutil.Error):
+                if _alive(member):
+                    found[member] = member.num_threads()
+        return found
 
-    def processes(self) -> int:
-        """Processes alive in the tree, this one included, zombies not."""
-        return sum(_alive(member) for member in self.members())
+    def left_since(self, before: dict[psutil.Process, int]) -> dict[str, float]:
+        """``threads_left`` and ``processes_left`` since ``alive`` returned ``before``.
+
+        Counted are this process's new threads, and its new descendants with all of theirs. A descendant that was there
+        before is left out: its threads come and go for its own reasons.
+        """
+        now = self.alive()
+        new = {member: threads for member, threads in now.items() if member not in before}
+        own = sum(threads - before.get(member, threads) for member, threads in now.items() if member == self._root)
+        return {"threads_left": float(max(0, own) + sum(new.values())), "processes_left": float(len(new))}
 
 
 def _rollup(folder: Path, *fields: str) -> int | None:
@@ -138,7 +150,7 @@ class _Watcher(threading.Thread):
     def __enter__(self) -> None:
         try:
             self._cpu_at_start = self.tree.cpu_seconds()
-            if not self.tree.processes():
+            if not self.tree.alive():
                 self.seen.warning = f"no process {self.tree.pid} to watch"
                 return
             self.look()

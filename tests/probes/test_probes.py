@@ -407,7 +407,36 @@ def test_the_tree_holds_descendants():
         used, source = tree.memory()
         assert source == PSS
         assert 40 * MIB < used < 80 * MIB
-        assert (tree.processes(), tree.threads()) == (2, 2)
+        assert list(tree.alive().values()) == [1, 1]
+
+
+ANOTHER_THREAD = """
+import threading
+print("ready", flush=True)
+input()
+threading.Thread(target=threading.Event().wait, daemon=True).start()"""
+
+
+def test_what_is_left_is_new():
+    """A new thread of this process and a new child count; what a child from before starts does not."""
+    tree, ended = ProcessTree(), threading.Event()
+    with child(ANOTHER_THREAD) as older:
+        living = tree.alive()
+        assert living[psutil.Process(older.pid)] == 1
+        older.stdin.write("\n")
+        older.stdin.flush()
+        assert older.stdout.readline() == "ready\n"
+        assert tree.alive()[psutil.Process(older.pid)] == 2
+        assert tree.left_since(living) == {"threads_left": 0.0, "processes_left": 0.0}
+        with child(""):
+            mine = threading.Thread(target=ended.wait)
+            mine.start()
+            try:
+                assert tree.left_since(living) == {"threads_left": 2.0, "processes_left": 1.0}
+            finally:
+                ended.set()
+                mine.join()
+    assert tree.left_since(living)["processes_left"] == 0
 
 
 def test_shared_pages_count_once():
@@ -447,8 +476,8 @@ def test_a_process_that_is_gone_counts_nothing():
     """A tree whose process has ended is empty; it is not an error."""
     with child("") as process:
         tree = ProcessTree(process.pid)
-        assert tree.processes() == 1
-    assert (tree.memory()[0], tree.cpu_seconds(), tree.threads(), tree.processes()) == (0, 0, 0, 0)
+        assert len(tree.alive()) == 1
+    assert (tree.memory()[0], tree.cpu_seconds(), tree.alive()) == (0, 0, {})
 
 
 class FakeTree:
@@ -472,8 +501,8 @@ class FakeTree:
     def cpu_seconds(self):
         return float(self.looks)
 
-    def processes(self):
-        return 1
+    def alive(self):
+        return {1: 1}
 
 
 def test_a_watch_keeps_the_peak():
@@ -515,7 +544,7 @@ def test_a_number_taken_over_by_another_process_is_not_mistaken(monkeypatch):
     with child("") as process:
         tree = ProcessTree(process.pid)
         monkeypatch.setattr(psutil.Process, "is_running", lambda self: False)
-        assert tree.processes() == 0
+        assert not tree.alive()
 
 
 class FakeNvml:

@@ -271,7 +271,11 @@ def test_a_survey_by_known_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     levels = iter([100, 350])
     monkeypatch.setattr(surveys, "_device_bytes", lambda device: next(levels))
     tree: Any = SimpleNamespace(left=0)
-    tree.threads, tree.processes = (lambda: 5 + tree.left), (lambda: 1 + tree.left // 2)
+    tree.alive = lambda: tree.left
+    tree.left_since = lambda before: {
+        "threads_left": float(tree.left - before),
+        "processes_left": (tree.left - before) / 2,
+    }
     made: list[tuple[int, int]] = []
 
     def make(batch_size: int, samples: int) -> Loader:

@@ -37,14 +37,12 @@ def survey(make: Make, *, batch_size: int, batches: int, device: torch.device, t
     if before is not None and after is not None:
         readings["device_bytes"] = float(max(0, after - before))
     # Counted only now: threads that a library starts once and keeps are no loader's.
-    threads, processes = tree.threads(), tree.processes()
+    living = tree.alive()
     with make(SMALL, SMALL * 2 * EARLY) as loader:
         loader.alone()
         loader.leave_early()
     gc.collect()
-    readings["threads_left"] = float(max(0, tree.threads() - threads))
-    readings["processes_left"] = float(max(0, tree.processes() - processes))
-    return readings
+    return readings | tree.left_since(living)
 
 
 def _device_bytes(device: torch.device) -> int | None:
