@@ -1,4 +1,4 @@
-"""``gate`` and ``selftest``: from what was typed to two arms, a result in every form asked for, and an exit status."""
+"""``gate`` and ``selftest``: from what was typed to two sides, a result in every form asked for, and an exit status."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
         benchmarks,
         claims,
         _sides(prepared, _threads(options), stack),
-        {side.arm: side.label for side in prepared},
+        {side.side: side.label for side in prepared},
         settings.thresholds,
         device=options.device,
         data=options.data.resolve() if options.data else None,
@@ -209,7 +209,7 @@ def _sides(
         lent = launch.borrow_packages(stack.enter_context(Reaper()).folder / "lent")
     base, head = (
         SideCommand(
-            side.arm,
+            side.side,
             side.python,
             {**threads, **side.environment},
             {**threads, **side.shown},

@@ -35,8 +35,8 @@ def budget_and_watch(options: argparse.Namespace) -> tuple[float, float]:
 
 
 def check_machines(said: Mapping[Side, SideInfo]) -> Sequence[str]:
-    """Two GPUs of different kinds are no arms of one gate."""
-    base, head = (", ".join(gpu["name"] for gpu in said[arm].environment["gpus"]) or "no GPU" for arm in Side)
+    """Two GPUs of different kinds are no sides of one gate."""
+    base, head = (", ".join(gpu["name"] for gpu in said[side].environment["gpus"]) or "no GPU" for side in Side)
     if base != head:
         raise NothingToCompare(f"base runs on {base} and head on {head}; let both see the same one")
     return ()

@@ -129,9 +129,9 @@ def compare_with_saved(
             begins=begins,
             ends=watch.ends,
             tick=screen.tick,
-        ) as crew,
+        ) as pool,
     ):
-        called = crew.collect(sorted({claim.path for claim in claims}))
+        called = pool.collect(sorted({claim.path for claim in claims}))
         called.keep(chosen)
         called.account_for(claims)
         writer.write("header", schema=SCHEMA, environment=called.environment, planned=list(called.cases))
@@ -151,7 +151,7 @@ def compare_with_saved(
                 notes.append(report.error)
             screen.unit(unit, 0, len(wanted), 0, time.monotonic() - start)
 
-        why = _hold(crew, wanted, goal, start + budget, take)
+        why = _hold(pool, wanted, goal, start + budget, take)
     if why != ALL_MEASURED:
         notes.append(f"{why}: what was not measured by then was not reached")
     writer.write("end", why=why)
@@ -188,7 +188,7 @@ def compare_with_saved(
 
 
 def _hold(
-    crew: WorkerPool,
+    pool: WorkerPool,
     wanted: Mapping[str, Claim],
     units: int,
     deadline: float,
@@ -206,7 +206,7 @@ def _hold(
                 case: (claim, effort(PROFILES["standard"], 600.0, compute, loader=claim.loader), None, unit == 1)
                 for case, claim in wanted.items()
             }
-            report = crew.measure(unit, plan, deadline=deadline, ahead=units - unit + 1)
+            report = pool.measure(unit, plan, deadline=deadline, ahead=units - unit + 1)
             take(unit, report)
             if report.out_of_time or time.monotonic() >= deadline:
                 return BUDGET_USED

@@ -121,7 +121,7 @@ def read_before(theirs: Path, ours: Path, choose: Callable[[BenchmarkFolder], Be
 def ask(
     before: BaseRevision,
     claims: Sequence[Claim],
-    side: SideCommand,
+    command: SideCommand,
     folder: Path,
     *,
     device: str,
@@ -135,19 +135,19 @@ def ask(
     files = sorted({claim.path for claim in claims} & before.changed)
     if before.root is None or not files:
         return before
-    crew = WorkerPool(
-        side.python,
+    pool = WorkerPool(
+        command.python,
         before.root,
         folder,
         device=device,
         data=data,
         width=1,
-        lent=side.lent,
-        variables=side.variables,
+        lent=command.lent,
+        variables=command.variables,
         tick=tick,
     )
-    with crew:
-        return replace(before, called=crew.collect(files))
+    with pool:
+        return replace(before, called=pool.collect(files))
 
 
 def _changed(theirs: Path, ours: Path, names: set[str]) -> frozenset[str]:

@@ -17,7 +17,7 @@ from harness.workers.client import WorkerFailed
 
 
 class Uncounted(HarnessError):
-    """A number of launches that could not be had; the message says of which arm, and why."""
+    """A number of launches that could not be had; the message says of which side, and why."""
 
 
 def count(
@@ -37,7 +37,7 @@ def count(
                 yield f"no launches of {case} {candidate.variant}: it was not there again"
                 continue
             try:
-                base, head = (_launches(pair, arm, candidate) for arm in Side)
+                base, head = (_launches(pair, side, candidate) for side in Side)
             except Uncounted as error:
                 yield f"no launches of {case} {candidate.variant}: {error}"
                 continue
@@ -45,21 +45,21 @@ def count(
                 candidate.exact[LAUNCHES] = (base, head)
 
 
-def _launches(pair: WorkerPair, arm: Side, candidate: Decision) -> float | None:
-    runner = pair.runner(arm, candidate.variant)
-    pair.clients[arm].timeout = candidate.claim.time_limit
+def _launches(pair: WorkerPair, side: Side, candidate: Decision) -> float | None:
+    runner = pair.runner(side, candidate.variant)
+    pair.clients[side].timeout = candidate.claim.time_limit
     try:
         runner.setup()
         try:
             runner.first_call()
             reading = runner.read(LAUNCHES)
         finally:
-            if not pair.clients[arm].ended:
+            if not pair.clients[side].ended:
                 runner.teardown()
     except TimeoutError as error:
-        raise SideLost(arm, str(error), candidate.case) from error
+        raise SideLost(side, str(error), candidate.case) from error
     except (WorkerFailed, WrongResult) as error:
-        if pair.clients[arm].ended:
-            raise SideLost(arm, str(error), candidate.case) from error
-        raise Uncounted(f"{arm}: {error}") from error
+        if pair.clients[side].ended:
+            raise SideLost(side, str(error), candidate.case) from error
+        raise Uncounted(f"{side}: {error}") from error
     return None if reading is None else reading[0]

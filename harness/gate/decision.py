@@ -67,16 +67,16 @@ class Decision:
                 outcome = GateOutcome.FAILED
         self.settle(outcome, f"{ended.arm}: {ended.error}")
 
-    def take(self, unit: int, fought: PairedRounds, seconds: float) -> Measurement:
+    def take(self, unit: int, rounds: PairedRounds, seconds: float) -> Measurement:
         """Keep a unit's pair of samples; as a measurement, base is its baseline and head its only variant."""
-        trials = tuple(_trial(name, arm, fought) for arm, name in ((Side.BASE, BASELINE), (Side.HEAD, HEAD)))
+        trials = tuple(_trial(name, side, rounds) for side, name in ((Side.BASE, BASELINE), (Side.HEAD, HEAD)))
         measurement = Measurement(
-            self.case, self.claim.name, unit, trials=trials, seconds=seconds, blocks=fought.blocks
+            self.case, self.claim.name, unit, trials=trials, seconds=seconds, blocks=rounds.blocks
         )
         self.measurements.append(measurement)
-        self.iterations = fought.iterations
+        self.iterations = rounds.iterations
         self.seconds += seconds
-        base, head = fought.readings[Side.BASE], fought.readings[Side.HEAD]
+        base, head = rounds.readings[Side.BASE], rounds.readings[Side.HEAD]
         for name in EXACT:
             if name in base and name in head:
                 self.exact[name] = (base[name][0], head[name][0])
@@ -286,15 +286,15 @@ GONE = "base has it, head does not: gone or renamed?"
 """What is said of what only base has."""
 
 
-def _trial(name: str, arm: Side, fought: PairedRounds) -> Trial:
-    turns, readings = fought.turns[arm], fought.readings[arm]
-    samples: dict[str, tuple[float, ...]] = {SECONDS: tuple(turn.each(fought.iterations) for turn in turns)}
+def _trial(name: str, side: Side, rounds: PairedRounds) -> Trial:
+    turns, readings = rounds.turns[side], rounds.readings[side]
+    samples: dict[str, tuple[float, ...]] = {SECONDS: tuple(turn.each(rounds.iterations) for turn in turns)}
     if all(turn.host_seconds is not None for turn in turns):
-        samples["host_seconds"] = tuple(turn.host_each(fought.iterations) for turn in turns)
+        samples["host_seconds"] = tuple(turn.host_each(rounds.iterations) for turn in turns)
     return Trial(
         name,
-        iterations=fought.iterations,
-        first_seconds=fought.first_seconds[arm],
+        iterations=rounds.iterations,
+        first_seconds=rounds.first_seconds[side],
         samples=samples,
         exact={metric: value for metric, (value, _) in readings.items()},
         sources={metric: source for metric, (_, source) in readings.items()},

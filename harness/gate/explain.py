@@ -33,7 +33,7 @@ LONG = 3.0
 
 
 class Unexplained(HarnessError):
-    """A profile that could not be had; the message says of which arm, and why."""
+    """A profile that could not be had; the message says of which side, and why."""
 
 
 @dataclass(slots=True)
@@ -108,27 +108,29 @@ def _growth(candidate: Decision, more: float, base: _Seen, head: _Seen) -> dict[
 
 def _profiles(pair: WorkerPair, candidate: Decision, folder: Path, random: Random) -> dict[Side, _Seen]:
     """What either side's profiles show, the sides taking turns, in a random order each time."""
-    runners = {arm: pair.runner(arm, candidate.variant) for arm in Side}
-    seen = {arm: _Seen() for arm in Side}
-    files = {arm: (folder / store.trace_name(candidate.case, f"{candidate.variant} {arm}")).resolve() for arm in Side}
+    runners = {side: pair.runner(side, candidate.variant) for side in Side}
+    seen = {side: _Seen() for side in Side}
+    files = {
+        side: (folder / store.trace_name(candidate.case, f"{candidate.variant} {side}")).resolve() for side in Side
+    }
 
     def each(ask: Callable[[Side, RemoteRunner], None]) -> None:
-        for arm in random.sample(list(Side), 2):
-            with _blamed(arm, candidate.case):
-                pair.clients[arm].timeout = candidate.claim.time_limit
-                ask(arm, runners[arm])
+        for side in random.sample(list(Side), 2):
+            with _blamed(side, candidate.case):
+                pair.clients[side].timeout = candidate.claim.time_limit
+                ask(side, runners[side])
 
-    def trace(arm: Side, runner: RemoteRunner) -> None:
-        found = _quickest(seen[arm].trace, runner, files[arm])
-        seen[arm].trace = found
+    def trace(side: Side, runner: RemoteRunner) -> None:
+        found = _quickest(seen[side].trace, runner, files[side])
+        seen[side].trace = found
 
-    def functions(arm: Side, runner: RemoteRunner) -> None:
+    def functions(side: Side, runner: RemoteRunner) -> None:
         with suppress(WorkerFailed):  # another profiler may be active: the traces alone say most of it
-            seen[arm].functions = runner.functions()
+            seen[side].functions = runner.functions()
 
-    def held(arm: Side, runner: RemoteRunner) -> None:
+    def held(side: Side, runner: RemoteRunner) -> None:
         with suppress(WorkerFailed):
-            seen[arm].held = runner.held_at_peak()
+            seen[side].held = runner.held_at_peak()
 
     try:
         each(lambda _, runner: runner.setup())
@@ -141,8 +143,8 @@ def _profiles(pair: WorkerPair, candidate: Decision, folder: Path, random: Rando
         if candidate.exact.get("peak_bytes"):
             each(held)
     finally:
-        for arm, runner in runners.items():
-            if not pair.clients[arm].ended:
+        for side, runner in runners.items():
+            if not pair.clients[side].ended:
                 runner.teardown()
     return seen
 
@@ -160,10 +162,10 @@ def _quickest(before: TraceSummary | None, runner: RemoteRunner, file: Path) -> 
 
 
 @contextmanager
-def _blamed(arm: Side, case: str) -> Iterator[None]:
+def _blamed(side: Side, case: str) -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise SideLost(arm, str(error), case) from error
+        raise SideLost(side, str(error), case) from error
     except (WorkerFailed, WrongResult, TraceError) as error:
-        raise Unexplained(f"{arm}: {error}") from error
+        raise Unexplained(f"{side}: {error}") from error

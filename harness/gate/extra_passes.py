@@ -42,18 +42,18 @@ class ExtraPasses:
         self._folder = folder
         self._late = late
 
-    def count(self, roster: GateState, environment: Mapping[str, Any], random: Random) -> list[str]:
+    def count(self, state: GateState, environment: Mapping[str, Any], random: Random) -> list[str]:
         """Have launches counted of what the first unit measured, in head's ``environment``."""
-        chosen = [candidate for candidate in roster.timed() if not candidate.claim.loader]
+        chosen = [candidate for candidate in state.timed() if not candidate.claim.loader]
         if not chosen or environment.get("device", {}).get("type") != "cuda":
             return []
         if self._late():
             return ["no time was left to count launches"]
         return self._do(COUNTING, chosen, count, "launches could not be counted", random)
 
-    def explain(self, roster: GateState, number: int, random: Random) -> list[str]:
+    def explain(self, state: GateState, number: int, random: Random) -> list[str]:
         """Have the worst regressions profiled."""
-        regressed = worst(roster.slower(), roster.larger())
+        regressed = worst(state.slower(), state.larger())
         if not regressed:
             return []
         if self._late():

@@ -1,4 +1,4 @@
-"""A pair: the live processes of both arms, walking through the same cases side by side. One pair gives one unit.
+"""A pair: the live processes of both sides, walking through the same cases side by side. One pair gives one unit.
 
 Both run the same benchmark files; only one of the two is ever awake once they have been imported.
 """
@@ -40,9 +40,9 @@ START_LIMIT = 180.0
 
 @dataclass(frozen=True, slots=True)
 class SideCommand:
-    """How to start the process of one arm; of its ``variables``, ``shown`` are those that somebody asked for."""
+    """How to start the process of one side; of its ``variables``, ``shown`` are those that somebody asked for."""
 
-    arm: Side
+    side: Side
     python: str
     variables: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class SideCommand:
 
 @dataclass(frozen=True, slots=True)
 class SideInfo:
-    """What an arm says of itself."""
+    """What a side says of itself."""
 
     environment: Mapping[str, Any]
     packages: tuple[Package, ...]
@@ -69,15 +69,15 @@ class CaseState:
 
 
 class ConftestError(WorkerError):
-    """An arm cannot import a conftest.py."""
+    """A side cannot import a conftest.py."""
 
 
 class SideLost(HarnessError):
-    """The process of an arm is gone; the message has its last words, ``case`` what it was on its way to, if any."""
+    """The process of a side is gone; the message has its last words, ``case`` what it was on its way to, if any."""
 
-    def __init__(self, arm: Side, reason: str, case: str = "") -> None:
+    def __init__(self, side: Side, reason: str, case: str = "") -> None:
         super().__init__(reason)
-        self.arm = arm
+        self.side = side
         self.case = case
 
 
@@ -99,9 +99,10 @@ class WorkerPair:
     ) -> None:
         self._sides = sides
         self._command = {
-            side.arm: pytest_command(side.python, root, [str(root / file) for file in files]) for side in sides
+            command.side: pytest_command(command.python, root, [str(root / file) for file in files])
+            for command in sides
         }
-        self._log = {side.arm: log_folder / f"unit-{unit:03d}-{side.arm}.log" for side in sides}
+        self._log = {command.side: log_folder / f"unit-{unit:03d}-{command.side}.log" for command in sides}
         self._tick = tick
         self._stack = ExitStack()
         self._route: list[str] = []
@@ -126,31 +127,31 @@ class WorkerPair:
         seed = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(2), "big"))}
         processes = {}
         # Who starts first may get the better memory: it is not always the base.
-        for side in SystemRandom().sample(self._sides, len(self._sides)):
+        for command in SystemRandom().sample(self._sides, len(self._sides)):
             process = LiveProcess(
-                self._command[side.arm],
+                self._command[command.side],
                 guard=guard,
-                environment={**measuring_environment(side.lent), **side.variables, **seed},
-                log=self._log[side.arm],
+                environment={**measuring_environment(command.lent), **command.variables, **seed},
+                log=self._log[command.side],
             )
             self._stack.callback(process.end)
-            processes[side.arm] = process
-        for arm, process in processes.items():
+            processes[command.side] = process
+        for side, process in processes.items():
             try:
-                ready = self._ready(arm, process)
+                ready = self._ready(side, process)
             except ConftestError as error:
-                if arm is Side.BASE and Side.HEAD not in self.clients:
+                if side is Side.BASE and Side.HEAD not in self.clients:
                     # What head cannot import either is for head to mend.
                     self._ready(Side.HEAD, processes[Side.HEAD])
-                raise WorkerError(f"{error}; {ONE_FILE}" if arm is Side.BASE else str(error)) from None
-            self.collected[arm] = Collected.of(ready)
-            self.cases[arm] = list(self.collected[arm].cases)
+                raise WorkerError(f"{error}; {ONE_FILE}" if side is Side.BASE else str(error)) from None
+            self.collected[side] = Collected.of(ready)
+            self.cases[side] = list(self.collected[side].cases)
             process.pause()
-            place = guard.folder / str(arm)
-            place.with_suffix(".log").symlink_to(self._log[arm].resolve())
-            self.clients[arm] = WorkerClient(str(arm), process, place, START_LIMIT)
+            place = guard.folder / str(side)
+            place.with_suffix(".log").symlink_to(self._log[side].resolve())
+            self.clients[side] = WorkerClient(str(side), process, place, START_LIMIT)
 
-    def _ready(self, arm: Side, process: LiveProcess) -> Message:
+    def _ready(self, side: Side, process: LiveProcess) -> Message:
         allowance = CpuLimit(process.pid, START_LIMIT)
         try:
             while True:
@@ -163,11 +164,11 @@ class WorkerPair:
                     break
                 self._tick()
         except ChannelClosed:
-            status, log = process.end(), self._log[arm]
+            status, log = process.end(), self._log[side]
             words = last_words(log, killed=status < 0)
-            why = f"the {arm} side cannot measure: {exit_reason(status)}: {words} (see {log})"
+            why = f"the {side} side cannot measure: {exit_reason(status)}: {words} (see {log})"
             raise (ConftestError if in_conftest(words) else WorkerError)(why) from None
-        raise WorkerError(f"the {arm} side did not import the benchmarks: {spent}; see {self._log[arm]}")
+        raise WorkerError(f"the {side} side did not import the benchmarks: {spent}; see {self._log[side]}")
 
     def begin(self, cases: Sequence[str], plan: Mapping[str, Any]) -> dict[Side, SideInfo]:
         """Tell both sides what to walk through, in that order; what they say of themselves, where the plan asks for it.
@@ -176,15 +177,15 @@ class WorkerPair:
         """
         self._route = list(cases)
         said: dict[Side, SideInfo] = {}
-        for arm, client in self.clients.items():
-            here = [case for case in cases if case in self.cases[arm]]
-            self._tell(arm, client, do="gate", cases=here, **plan)
+        for side, client in self.clients.items():
+            here = [case for case in cases if case in self.cases[side]]
+            self._tell(side, client, do="gate", cases=here, **plan)
             if plan["introduce"]:
-                answer = self._hear(arm, client)
+                answer = self._hear(side, client)
                 if answer.get("event") == "error":
                     raise Refused(answer["reason"])
                 packages = tuple(Package(**package) for package in answer["packages"])
-                said[arm] = SideInfo(answer["environment"], packages, answer["unusable"])
+                said[side] = SideInfo(answer["environment"], packages, answer["unusable"])
         return said
 
     def walk(self, random: Random) -> Iterator[tuple[str, dict[Side, CaseState]]]:
@@ -193,53 +194,53 @@ class WorkerPair:
         They reach it one after the other, in random order. A case that a side lacks is "missing"
         there. Raises SideLost.
         """
-        at: dict[Side, CaseState] = {arm: CaseState(status="at the door") for arm in self.clients}
+        at: dict[Side, CaseState] = {side: CaseState(status="at the door") for side in self.clients}
         for case in self._route:
             now: dict[Side, CaseState] = {}
-            for arm in random.sample(list(self.clients), 2):
-                if case in self.cases[arm]:
+            for side in random.sample(list(self.clients), 2):
+                if case in self.cases[side]:
                     # A side that is in a case is told to leave it first.
-                    now[arm] = at[arm] = self._next(arm, case, leaving=not at[arm].status)
+                    now[side] = at[side] = self._next(side, case, leaving=not at[side].status)
                 else:
-                    now[arm] = self._without(arm, case)
+                    now[side] = self._without(side, case)
             yield case, now
 
-    def runner(self, arm: Side, variant: str, tree: Any = None) -> RemoteRunner:
+    def runner(self, side: Side, variant: str, tree: Any = None) -> RemoteRunner:
         """A variant of the case at hand, on one side."""
-        return GateRunner(variant, self.clients[arm], tree)
+        return GateRunner(variant, self.clients[side], tree)
 
-    def _tell(self, arm: Side, client: WorkerClient, **plan: Any) -> None:
+    def _tell(self, side: Side, client: WorkerClient, **plan: Any) -> None:
         try:
             client.tell(**plan)
         except WorkerFailed as error:
-            raise SideLost(arm, str(error)) from None
+            raise SideLost(side, str(error)) from None
 
-    def _next(self, arm: Side, case: str, *, leaving: bool) -> CaseState:
-        client = self.clients[arm]
+    def _next(self, side: Side, case: str, *, leaving: bool) -> CaseState:
+        client = self.clients[side]
         client.timeout = START_LIMIT
         if leaving:
-            self._tell(arm, client, do="stop")
-        message = self._hear(arm, client, case)
+            self._tell(side, client, do="stop")
+        message = self._hear(side, client, case)
         if message.get("case") != case:
-            raise SideLost(arm, f"it is at {message.get('case')}, not at {case}", case)
+            raise SideLost(side, f"it is at {message.get('case')}, not at {case}", case)
         if message["event"] == "case":
             return CaseState(tuple(message["variants"]), dict(message["absent"]))
         return CaseState(status=message["event"], reason=message["reason"])
 
-    def _hear(self, arm: Side, client: WorkerClient, case: str = "") -> Message:
+    def _hear(self, side: Side, client: WorkerClient, case: str = "") -> Message:
         try:
             return client.hear()
         except (WorkerFailed, TimeoutError) as error:
-            raise SideLost(arm, str(error), case) from None
+            raise SideLost(side, str(error), case) from None
 
-    def _without(self, arm: Side, case: str) -> CaseState:
+    def _without(self, side: Side, case: str) -> CaseState:
         """The standing of a case that a side does not list: its file skips itself or is broken there, or lacks it."""
-        match self.collected[arm].why_absent(case.partition("::")[0]):
+        match self.collected[side].why_absent(case.partition("::")[0]):
             case Status.SKIPPED, reason:
                 return CaseState(status=str(Status.SKIPPED), reason=reason)
             case _, reason:
                 return CaseState(status=BROKEN, reason=reason)
-        return CaseState(status=MISSING, reason=f"{arm} has no such case")
+        return CaseState(status=MISSING, reason=f"{side} has no such case")
 
 
 class GateRunner(RemoteRunner):

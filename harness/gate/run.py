@@ -36,7 +36,7 @@ def gate(
 ) -> GateResult:
     """Hold the gate and give its result; every pair of samples is in ``folder`` as soon as it is measured.
 
-    ``check`` sees what both arms say of themselves before anything is measured; what it raises ends the gate, what it
+    ``check`` sees what both sides say of themselves before anything is measured; what it raises ends the gate, what it
     gives are notes. Raises WorkerError, StoreError; KeyboardInterrupt passes through when the processes are gone, and
     carries the result so far as its first argument.
     """
@@ -61,7 +61,7 @@ class _Gate:
         self._folder = folder
         self._screen = screen
         self._check = check
-        self._roster = GateState(asked.claims, asked.thresholds, selftest=asked.selftest, accepted=asked.accepted)
+        self._state = GateState(asked.claims, asked.thresholds, selftest=asked.selftest, accepted=asked.accepted)
         self._said: dict[Side, SideInfo] = {}
         self._notes: list[str] = []
         self._units = 0
@@ -85,10 +85,10 @@ class _Gate:
         try:
             # Around all pairs: who is there before the first starts, or when the last is gone, is none of ours.
             with self._watch:
-                self._roster.knows(self._before())
+                self._state.knows(self._before())
                 self._hold_units(writer)
                 if not self._asked.selftest:
-                    self._notes += self._beside.explain(self._roster, self._units + 1, self._fresh_random())
+                    self._notes += self._beside.explain(self._state, self._units + 1, self._fresh_random())
         except KeyboardInterrupt:
             self._notes.append("interrupted: what was not decided by then is inconclusive")
             raise KeyboardInterrupt(self._result()) from None
@@ -97,10 +97,10 @@ class _Gate:
         return self._result()
 
     def _hold_units(self, writer: store.Writer) -> None:
-        while self._units < self._asked.thresholds.cap and (self._units == 0 or self._roster.cases_wanted()):
-            if self._units and (self._idle or self._late(self._start_up + self._roster.least_seconds())):
+        while self._units < self._asked.thresholds.cap and (self._units == 0 or self._state.cases_wanted()):
+            if self._units and (self._idle or self._late(self._start_up + self._state.least_seconds())):
                 self._notes.append(f"{self._used_up} before everything was decided")
-                self._roster.out_of_time()
+                self._state.out_of_time()
                 break
             self._units += 1
             start = time.monotonic()
@@ -108,9 +108,9 @@ class _Gate:
             self._unit_seconds = time.monotonic() - start
             if self._units == 1:
                 head = self._said[Side.HEAD].environment if Side.HEAD in self._said else {}
-                self._notes += self._beside.count(self._roster, head, self._fresh_random())
+                self._notes += self._beside.count(self._state, head, self._fresh_random())
             self._tell()
-            self._screen.unit(self._units, *self._roster.count(), time.monotonic() - self._start)
+            self._screen.unit(self._units, *self._state.count(), time.monotonic() - self._start)
 
     def _late(self, needed: float = 0.0) -> bool:
         """Whether what needs so many seconds would end after the time for units."""
@@ -122,9 +122,9 @@ class _Gate:
 
     def _tell(self) -> None:
         """Say when the first decisions can fall, and early of those that are not likely to."""
-        if self._units == 1 and (looks := self._roster.first_looks()):
+        if self._units == 1 and (looks := self._state.first_looks()):
             self._screen.note(looks)
-        for line in self._roster.outlooks():
+        for line in self._state.outlooks():
             case = line.partition(" needs ")[0]
             if case not in self._warned and len(self._warned) < MOST_WARNED:
                 self._screen.note(line)
@@ -150,22 +150,22 @@ class _Gate:
             return before
 
     def _unit(self, writer: store.Writer) -> None:
-        before = self._roster.progress()
+        before = self._state.progress()
         self._unit_began = time.monotonic()
         self._put_off = False
-        with self._pair(self._roster.files_wanted(), self._units) as pair:
+        with self._pair(self._state.files_wanted(), self._units) as pair:
             random = self._fresh_random()
             try:
                 self._lead(pair, random, writer)
             except SideLost as lost:
-                self._roster.mark_lost(lost)
+                self._state.mark_lost(lost)
                 if not self._said:
-                    raise WorkerError(f"the {lost.arm} side ended before it could say what it is: {lost}") from None
-        self._idle = self._put_off and self._roster.progress() == before
-        if self._units > 1 and self._roster.progress() == before and not self._put_off:
+                    raise WorkerError(f"the {lost.side} side ended before it could say what it is: {lost}") from None
+        self._idle = self._put_off and self._state.progress() == before
+        if self._units > 1 and self._state.progress() == before and not self._put_off:
             raise WorkerError(f"unit {self._units} measured nothing; see the logs in {self._folder}")
-        self._roster.mark(self._units, self._watch.marked)
-        self._roster.decide()
+        self._state.mark(self._units, self._watch.marked)
+        self._state.decide()
 
     def _fresh_random(self) -> Random:
         return Random(self._random.getrandbits(64))
@@ -175,11 +175,11 @@ class _Gate:
 
     def _lead(self, pair: WorkerPair, random: Random, writer: store.Writer) -> None:
         first = not self._said
-        self._roster.collect(pair)
-        cases = self._roster.cases_wanted()
+        self._state.collect(pair)
+        cases = self._state.cases_wanted()
         random.shuffle(cases)
         left = self._end_of_units() - time.monotonic()
-        cases = in_time(cases, self._roster.early(), left, self._unit_seconds)
+        cases = in_time(cases, self._state.early(), left, self._unit_seconds)
         said = pair.begin(cases, self._plan(random, introduce=first))
         if first:
             self._introduced(said, writer)
@@ -187,7 +187,7 @@ class _Gate:
         for case, standings in pair.walk(random):
             if not began:
                 began, self._start_up = True, time.monotonic() - self._unit_began
-            self._roster.enter(case, standings)
+            self._state.enter(case, standings)
             self._screen.begins(case, self._units)
             with self._watch.measuring(case, self._units):
                 self._contest(pair, case, random, writer)
@@ -205,7 +205,7 @@ class _Gate:
 
     def _end_of_units(self) -> float:
         """When measuring ends: in time for profiles where there may be something to explain."""
-        kept = EXPLAINING * self._asked.seconds if self._roster.suspects() and not self._asked.selftest else 0.0
+        kept = EXPLAINING * self._asked.seconds if self._state.suspects() and not self._asked.selftest else 0.0
         return self._end - kept
 
     def _introduced(self, said: Mapping[Side, SideInfo], writer: store.Writer) -> None:
@@ -221,7 +221,7 @@ class _Gate:
         self._notes += self._check(said)
 
     def _contest(self, pair: WorkerPair, case: str, random: Random, writer: store.Writer) -> None:
-        waiting = self._roster.wanted(case)
+        waiting = self._state.wanted(case)
         random.shuffle(waiting)
         fresh = not any(candidate.measurements for candidate in waiting)
         if fresh:
@@ -236,7 +236,7 @@ class _Gate:
             for client in pair.clients.values():
                 client.timeout = candidate.claim.time_limit
             try:
-                fought = paired_rounds(
+                rounds = paired_rounds(
                     pair.runner(Side.BASE, candidate.variant),
                     pair.runner(Side.HEAD, candidate.variant),
                     effort=effort_for(candidate.claim, self._target(candidate.claim), clear=candidate.clear),
@@ -256,23 +256,23 @@ class _Gate:
                     # Whoever else was to be measured in this process is measured in the next.
                     raise SideLost(ended.arm, str(ended.error)) from None
                 continue
-            measurement = candidate.take(self._units, fought, time.monotonic() - start)
+            measurement = candidate.take(self._units, rounds, time.monotonic() - start)
             store.write_pairing(writer, candidate.variant, measurement)
 
     def _target(self, claim: Claim) -> float:
         return self._asked.thresholds.loader_target if claim.loader else self._asked.thresholds.target
 
     def _result(self) -> GateResult:
-        verdicts = self._roster.verdicts()
+        verdicts = self._state.verdicts()
         head = self._said.get(Side.HEAD)
-        watched = self._watch.remarks(head.environment if head else {}, self._roster.measurements())
+        watched = self._watch.remarks(head.environment if head else {}, self._state.measurements())
         limits = self._asked.thresholds
         return GateResult(
             base=self._facts(self._asked.sides[0]),
             head=self._facts(self._asked.sides[1]),
             verdicts=tuple(verdicts),
             status=status_of(verdicts),
-            decisions=self._roster.decisions,
+            decisions=self._state.decisions,
             target=limits.target,
             loader_target=limits.loader_target,
             alpha=limits.alpha,
@@ -282,13 +282,13 @@ class _Gate:
             selftest=self._asked.selftest,
         )
 
-    def _facts(self, side: SideCommand) -> SideFacts:
-        said = self._said.get(side.arm)
+    def _facts(self, command: SideCommand) -> SideFacts:
+        said = self._said.get(command.side)
         return SideFacts(
-            side.arm,
-            self._asked.labels[side.arm],
-            side.python,
-            dict(side.shown),
+            command.side,
+            self._asked.labels[command.side],
+            command.python,
+            dict(command.shown),
             said.packages if said else (),
             dict(said.environment) if said else {},
         )

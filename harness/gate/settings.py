@@ -21,7 +21,7 @@ BUDGET = 1800.0
 class GateSettings:
     """What a gate was asked for.
 
-    ``labels`` is what people call the two arms, ``before`` what the base's own revision has, None where it has no
+    ``labels`` is what people call the two sides, ``before`` what the base's own revision has, None where it has no
     revision of its own. ``seconds`` is the time budget; ``watch`` is how often a second the machine is looked at
     meanwhile, 0 for not at all; ``accepted`` are exact metrics of which more is accepted.
     """

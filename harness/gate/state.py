@@ -1,4 +1,4 @@
-"""The roster of a gate: every case of either side, from not yet reached to decided."""
+"""The state of a gate: every case of either side, from not yet reached to decided."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class GateState:
 
     def mark_lost(self, lost: SideLost) -> None:
         """A process died: the case it was on its way to, if any, is lost; the others go on in the next unit."""
-        reason = f"{lost.arm}: {lost}"
+        reason = f"{lost.side}: {lost}"
         for candidate in self.wanted():
             if candidate.case == lost.case:
                 candidate.settle(GateOutcome.FAILED, reason)

@@ -64,7 +64,7 @@ def measured(case: str, invocation: int, seconds: float, variants: tuple[str, ..
 
 
 class Fake:
-    """A crew whose measurements are made up."""
+    """A pool whose measurements are made up."""
 
     cases: Mapping[str, float]
     called: Mapping[str, Any] = MappingProxyType({})

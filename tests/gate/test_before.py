@@ -47,12 +47,10 @@ def barred(variant: str) -> Collection:
 
 def judged(before: BaseRevision | None, base: CaseState, head: CaseState, case: str = ONE) -> dict[str, GateVerdict]:
     """What becomes of what one case's two standings leave undecided, by variant."""
-    roster = GateState([CLAIM], GateThresholds(), selftest=False)
-    roster.knows(before)
-    roster.enter(case, {Side.BASE: base, Side.HEAD: head})
-    return {
-        verdict.variant: verdict for verdict in roster.verdicts() if verdict.outcome is not GateOutcome.INCONCLUSIVE
-    }
+    state = GateState([CLAIM], GateThresholds(), selftest=False)
+    state.knows(before)
+    state.enter(case, {Side.BASE: base, Side.HEAD: head})
+    return {verdict.variant: verdict for verdict in state.verdicts() if verdict.outcome is not GateOutcome.INCONCLUSIVE}
 
 
 @pytest.mark.parametrize(
@@ -146,13 +144,13 @@ def test_what_head_drops_from_its_file_is_missing() -> None:
     class Listed:
         """A pair that has only the first case."""
 
-        cases: ClassVar[dict[Side, list[str]]] = {arm: [ONE] for arm in Side}
-        collected: ClassVar[dict[Side, Collected]] = {arm: Collected((ONE,)) for arm in Side}
+        cases: ClassVar[dict[Side, list[str]]] = {side: [ONE] for side in Side}
+        collected: ClassVar[dict[Side, Collected]] = {side: Collected((ONE,)) for side in Side}
 
-    roster = GateState([CLAIM], GateThresholds(), selftest=False)
-    roster.knows(before)
-    roster.collect(Listed())  # type: ignore[arg-type]
-    found = {verdict.case: verdict.outcome for verdict in roster.verdicts()}
+    state = GateState([CLAIM], GateThresholds(), selftest=False)
+    state.knows(before)
+    state.collect(Listed())  # type: ignore[arg-type]
+    found = {verdict.case: verdict.outcome for verdict in state.verdicts()}
     assert found == {ONE: GateOutcome.INCONCLUSIVE, TWO: GateOutcome.MISSING}
 
 
@@ -166,15 +164,15 @@ def test_a_file_that_head_skips_as_a_whole(before: BaseRevision | None, outcome:
     class Skipped:
         """A pair of which neither side comes past the top of the file."""
 
-        cases: ClassVar[dict[Side, list[str]]] = {arm: [] for arm in Side}
+        cases: ClassVar[dict[Side, list[str]]] = {side: [] for side in Side}
         collected: ClassVar[dict[Side, Collected]] = {
-            arm: Collected(skipped={"a.py": "no such package"}) for arm in Side
+            side: Collected(skipped={"a.py": "no such package"}) for side in Side
         }
 
-    roster = GateState([CLAIM], GateThresholds(), selftest=False)
-    roster.knows(before)
-    roster.collect(Skipped())  # type: ignore[arg-type]
-    assert [(verdict.case, verdict.outcome) for verdict in roster.verdicts()] == [(FUNCTION, outcome)]
+    state = GateState([CLAIM], GateThresholds(), selftest=False)
+    state.knows(before)
+    state.collect(Skipped())  # type: ignore[arg-type]
+    assert [(verdict.case, verdict.outcome) for verdict in state.verdicts()] == [(FUNCTION, outcome)]
 
 
 def written(folder: Path, files: dict[str, str]) -> Path:

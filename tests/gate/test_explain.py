@@ -71,7 +71,7 @@ class ScriptedPair:
     """Two sides with the same cases."""
 
     def __init__(self, cases: list[str], sides: dict[Side, Runner]) -> None:
-        self.clients: Any = {arm: SimpleNamespace(timeout=0.0, ended=False) for arm in Side}
+        self.clients: Any = {side: SimpleNamespace(timeout=0.0, ended=False) for side in Side}
         self._cases = cases
         self._sides = sides
         self.reached: list[str] = []
@@ -80,11 +80,11 @@ class ScriptedPair:
         """Case by case."""
         for case in self._cases:
             self.reached.append(case)
-            yield case, {arm: CaseState(("tip",)) for arm in Side}
+            yield case, {side: CaseState(("tip",)) for side in Side}
 
-    def runner(self, arm: Side, _: str) -> Runner:
+    def runner(self, side: Side, _: str) -> Runner:
         """The side's only one."""
-        return self._sides[arm]
+        return self._sides[side]
 
 
 def regressed(case: str, exact: dict[str, tuple[float, float]] | None = None) -> Decision:

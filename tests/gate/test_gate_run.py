@@ -59,7 +59,7 @@ from tests.support.living import ENVIRONMENT, PATIENCE, ROOT, gone
 from tests.support.replayed import UUID, Replayed
 from tests.support.staged import ByHand
 
-ARM = """
+SIDE = """
 import json, os, signal, sys
 from pathlib import Path
 from random import Random
@@ -75,9 +75,9 @@ from harness.measure.variant import prepared
 from harness.probes.profile import ProfiledPass
 from harness.processes.live import Channel
 
-arm = os.environ["ARM"]
+side = os.environ["SIDE"]
 folder = Path(os.environ["SCRIPT"])
-script = json.loads((folder / "script.json").read_text())[arm]
+script = json.loads((folder / "script.json").read_text())[side]
 channel = Channel.inherited()
 with (folder / "pids").open("a") as file:
     child = os.fork()
@@ -147,10 +147,10 @@ if plan["introduce"]:
     if script.get("start") == "refuses":
         channel.send(event="error", reason="--device cuda was asked for, and torch sees no CUDA device here")
         sys.exit(2)
-    packages = [{"name": name, "file": f"/{arm}/{name}.py", "digest": arm} for name in plan["under_test"]]
-    told = {"arm": arm, "gpus": [], **script.get("environment", {})}
+    packages = [{"name": name, "file": f"/{side}/{name}.py", "digest": side} for name in plan["under_test"]]
+    told = {"arm": side, "gpus": [], **script.get("environment", {})}
     channel.send(event="arm", environment=told, unusable="", packages=packages)
-order = folder / f"order-{arm}"
+order = folder / f"order-{side}"
 for case in plan["cases"]:
     does = cases[case]
     with order.open("a") as file:
@@ -217,11 +217,12 @@ class Bout:
 
     def hold(self, base: Mapping[str, Any], head: Mapping[str, Any], **more: Any) -> GateResult:
         """Both sides' cases by name; ``start`` and ``broken`` where a side's process itself misbehaves."""
-        start = {arm: more.pop(f"{arm}_does", {}) for arm in Side}
+        start = {side: more.pop(f"{side}_does", {}) for side in Side}
         script = {"base": {"cases": base, **start[Side.BASE]}, "head": {"cases": head, **start[Side.HEAD]}}
         (self.folder / "script.json").write_text(json.dumps(script))
         sides = tuple(
-            SideCommand(arm, "python", {"ARM": str(arm), "SCRIPT": str(self.folder), "TESTS": TESTS}) for arm in Side
+            SideCommand(side, "python", {"SIDE": str(side), "SCRIPT": str(self.folder), "TESTS": TESTS})
+            for side in Side
         )
         more.setdefault("watch", 0.0)
         asked = GateSettings(
@@ -239,9 +240,9 @@ class Bout:
         """Every process there was, forked workers included."""
         return [int(pid) for pid in (self.folder / "pids").read_text().split()]
 
-    def order(self, arm: Side) -> list[str]:
+    def order(self, side: Side) -> list[str]:
         """The cases a side was led to."""
-        return (self.folder / f"order-{arm}").read_text().split()
+        return (self.folder / f"order-{side}").read_text().split()
 
 
 @pytest.fixture
@@ -262,7 +263,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def bout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bout:
     """A gate whose processes follow a script."""
     fork_for(monkeypatch)
-    monkeypatch.setattr(pairing, "pytest_command", lambda *_: forked(ARM))
+    monkeypatch.setattr(pairing, "pytest_command", lambda *_: forked(SIDE))
     monkeypatch.setattr(pairing, "measuring_environment", lambda _: dict(ENVIRONMENT))
     monkeypatch.setattr(module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=6, most_blocks=6))
     return Bout(tmp_path)
@@ -363,7 +364,7 @@ def test_both_sides_walk_the_same_way_in_random_order(bout: Bout) -> None:
     """The order of the cases is drawn anew in each unit, and is the same on both sides."""
     cases = {f"{letter}.py::bench": {} for letter in "abcdefg"}
     bout.hold(cases, cases, claims=NAMED)
-    walks = [bout.order(arm) for arm in Side]
+    walks = [bout.order(side) for side in Side]
     assert walks[0] == walks[1]
     units = [tuple(walks[0][index : index + 7]) for index in range(0, 42, 7)]
     assert {tuple(sorted(unit)) for unit in units} == {tuple(cases)}
@@ -482,14 +483,14 @@ def test_a_wrong_head_has_no_time(bout: Bout) -> None:
 
 
 @pytest.mark.parametrize("how", ["in a round", "raises", "on the way"])
-@pytest.mark.parametrize("arm", list(Side))
-def test_what_dies_costs_its_own_case(bout: Bout, arm: Side, how: str) -> None:
+@pytest.mark.parametrize("side", list(Side))
+def test_what_dies_costs_its_own_case(bout: Bout, side: Side, how: str) -> None:
     """A side that is killed or raises fails the variant it was at; the other cases are measured by later units."""
     sick, well = {A: {"dies": how}, B: {}}, {A: {}, B: {}}
-    result = bout.hold(*((sick, well) if arm is Side.BASE else (well, sick)), claims=NAMED[:2])
+    result = bout.hold(*((sick, well) if side is Side.BASE else (well, sick)), claims=NAMED[:2])
     failed = [v for v in result.verdicts if v.outcome is GateOutcome.FAILED]
     assert failed
-    assert all(v.case == A and str(arm) in v.reason for v in failed)
+    assert all(v.case == A and str(side) in v.reason for v in failed)
     assert {by(result, B, name).outcome for name in (BASELINE, "tip")} == {GateOutcome.UNCHANGED}
     assert result.status == 3
     assert all(gone(pid) for pid in bout.pids)
@@ -616,17 +617,17 @@ def test_what_few_units_decide_comes_first() -> None:
 
 def test_what_no_pair_reached_is_never_green() -> None:
     """A case that stays out of reach to the end has its line."""
-    roster = GateState(NAMED[:2], GateThresholds(), selftest=False)
+    state = GateState(NAMED[:2], GateThresholds(), selftest=False)
 
     class Listed:
         """A pair that lists both cases."""
 
-        cases: ClassVar[dict[Side, list[str]]] = {arm: [A, B] for arm in Side}
-        collected: ClassVar[dict[Side, Collected]] = {arm: Collected((A, B)) for arm in Side}
+        cases: ClassVar[dict[Side, list[str]]] = {side: [A, B] for side in Side}
+        collected: ClassVar[dict[Side, Collected]] = {side: Collected((A, B)) for side in Side}
 
-    roster.collect(Listed())  # type: ignore[arg-type]
-    roster.enter(A, {arm: CaseState(("baseline",)) for arm in Side})
-    found = {verdict.case: (verdict.outcome, verdict.reason) for verdict in roster.verdicts()}
+    state.collect(Listed())  # type: ignore[arg-type]
+    state.enter(A, {side: CaseState(("baseline",)) for side in Side})
+    found = {verdict.case: (verdict.outcome, verdict.reason) for verdict in state.verdicts()}
     assert found[B] == (GateOutcome.INCONCLUSIVE, "not reached")
 
 
@@ -731,21 +732,21 @@ def test_an_interrupt_keeps_what_was_measured(bout: Bout, monkeypatch: pytest.Mo
 
 def test_killing_the_gate_leaves_nobody(bout: Bout) -> None:
     """kill -9 of the process that gives turns ends both sides and their workers, stopped as they are."""
-    script = {arm: {"cases": {A: {}}} for arm in ("base", "head")}
+    script = {side: {"cases": {A: {}}} for side in ("base", "head")}
     (bout.folder / "script.json").write_text(json.dumps(script))
     host = f"""
 import os, signal, sys
 sys.path[0:0] = [{str(ROOT)!r}, {str(ROOT / "tests" / "gate")!r}]
 from pathlib import Path
 from tests.support.living import ENVIRONMENT, python
-from test_gate_run import ARM
+from test_gate_run import SIDE
 from harness.model import Side
 from harness.gate import pair
-pair.pytest_command = lambda *_: python(ARM)
+pair.pytest_command = lambda *_: python(SIDE)
 pair.measuring_environment = lambda _: dict(ENVIRONMENT)
 folder = Path({str(bout.folder)!r})
 plan = {{"SCRIPT": str(folder), "TESTS": {TESTS!r}}}
-sides = [pair.SideCommand(arm, "python", {{"ARM": str(arm), **plan}}) for arm in Side]
+sides = [pair.SideCommand(side, "python", {{"SIDE": str(side), **plan}}) for side in Side]
 with pair.WorkerPair(sides, folder, [], folder, 1):
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -945,8 +946,8 @@ def test_every_unit_of_every_case_is_watched(bout: Bout, monkeypatch: pytest.Mon
     assert held == {(case, unit) for case in (A, B) for unit in range(1, result.units + 1)}
     # the CPU time of both sides is this process tree's, and so nobody else's
     assert {each.case for each in seen.series if each.quantity == "cpu_seconds"} == {A, B}
-    for arm in Side:
-        frame = harness.load(f"{bout.out}@{arm}").telemetry
+    for side in Side:
+        frame = harness.load(f"{bout.out}@{side}").telemetry
         assert set(frame.case.dropna()) == {A, B}
     assert not [note for note in result.notes if "GPU" in note]
 
@@ -1010,7 +1011,7 @@ def test_blocks_that_heat_slowed_do_not_decide() -> None:
             Side.HEAD: tuple(Round(seconds * (40 if block in slow else 1)) for block, seconds in enumerate(each)),
         }
         moments = tuple((float(block), block + 0.5) for block in range(12))
-        nothing = {arm: {} for arm in Side}
+        nothing = {side: {} for side in Side}
         candidate.take(unit, PairedRounds(1, turns, dict.fromkeys(Side, 1e-3), nothing, moments), 1.0)
 
     def marked(given: Measurement) -> Measurement:
@@ -1032,18 +1033,18 @@ def test_what_regressed_hands_its_share_of_alpha_on() -> None:
     """Thirteen units, of which one is barely not beyond what is tolerated: enough where 39 others have regressed."""
     variants = tuple(f"tip {number:02}" for number in range(40))
     standings = dict.fromkeys(Side, CaseState(variants))
-    nothing: dict[Side, dict[str, Any]] = {arm: {} for arm in Side}
+    nothing: dict[Side, dict[str, Any]] = {side: {} for side in Side}
 
     def decided(hesitant: int) -> int:
-        roster = GateState([CLAIM], GateThresholds(), selftest=False)
-        roster.enter(A, standings)
-        for number, candidate in enumerate(roster.wanted()):
+        state = GateState([CLAIM], GateThresholds(), selftest=False)
+        state.enter(A, standings)
+        for number, candidate in enumerate(state.wanted()):
             for unit in range(1, 14):
                 slower = 1.009 if unit == 1 and number < hesitant else 1.05 + 1e-4 * unit
                 turns = {Side.BASE: (Round(1e-3),) * 6, Side.HEAD: (Round(1e-3 * slower),) * 6}
                 candidate.take(unit, PairedRounds(1, turns, dict.fromkeys(Side, 1e-3), nothing), 1.0)
-        roster.decide()
-        return roster.count()[0]
+        state.decide()
+        return state.count()[0]
 
     assert decided(hesitant=0) == 40
     assert decided(hesitant=1) == 40  # the first to be looked at, and looked at again when the others have fallen

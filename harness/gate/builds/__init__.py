@@ -1,4 +1,4 @@
-"""The arms of a gate: what each side is made of, made ready to be measured, and gone afterwards."""
+"""The sides of a gate: what each side is made of, made ready to be measured, and gone afterwards."""
 
 from harness.gate.builds.check_imports import check_packages, check_packages_and_benchmarks
 from harness.gate.builds.checkout import BothSources

@@ -1,4 +1,4 @@
-"""An arm's environment: made on an interpreter, with the packages under test built and installed from its checkout."""
+"""A side's environment: made on an interpreter, with the packages under test built and installed from its checkout."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def uv() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An environment to be made in ``folder``; ``whose`` is how messages call its arm, ``variables`` are the arm's."""
+    """An environment to be made in ``folder``; ``whose`` names its side in messages, ``variables`` are that side's."""
 
     whose: str
     folder: Path
@@ -80,7 +80,7 @@ def make_environment(job: Job) -> Path:
 
 
 def build(job: Job, project: Project, constraints: Path | None, besides: Collection[str] = ()) -> None:
-    """Build a project and install it into the arm's environment.
+    """Build a project and install it into the side's environment.
 
     Without constraints nothing else is installed; with them, what it depends on comes first, so that it is built
     in the presence of what it will run with; all but the distributions ``besides``, which are there. Raises
@@ -159,7 +159,7 @@ def _pip(job: Job) -> _Installer:
 
 
 def _own_pip(job: Job) -> str:
-    """An interpreter with the pip that came with Python, in an environment that both arms use. Raises LaunchError."""
+    """An interpreter with the pip that came with Python, in an environment that both sides use. Raises LaunchError."""
     made = job.folder.parent / "pip"
     if made.exists():
         return str(made / "bin" / "python")
@@ -174,7 +174,7 @@ def _own_pip(job: Job) -> str:
 
 
 def versions(job: Job) -> dict[str, str]:
-    """The distributions that the arm's environment sees, versions by normalised name. Raises LaunchError."""
+    """The distributions that the side's environment sees, versions by normalised name. Raises LaunchError."""
     try:
         answer = subprocess.run(
             [job.python, "-c", _VERSIONS],
@@ -193,7 +193,7 @@ def versions(job: Job) -> dict[str, str]:
 
 def _environment(job: Job) -> dict[str, str]:
     ours = {name: value for name, value in without_git(os.environ).items() if name not in _ELSEWHERE}
-    # What a build that is killed leaves lying about goes with the arm.
+    # What a build that is killed leaves lying about goes with the side.
     temporary = job.folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return {**ours, "TMPDIR": str(temporary), **job.variables}

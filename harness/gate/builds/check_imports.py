@@ -1,4 +1,4 @@
-"""What the arms really imported, held against what they were to import."""
+"""What the sides really imported, held against what they were to import."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def check_packages(
     """Notes on packages that one side lacks, once it is sure that each side measures its own code.
 
     ``base`` and ``head`` are the packages under test as the sides imported them, in the same order. Raises UsageError
-    for a package that neither side has, NothingToCompare for one that comes from outside its arm, NothingChanged where
-    all of them are equal and nothing else differs either. Arms without a revision have nothing to check.
+    for a package that neither side has, NothingToCompare for one that comes from outside its side, NothingChanged where
+    all of them are equal and nothing else differs either. Sides without a revision have nothing to check.
     """
     if prepared_base.tree is None or prepared_head.tree is None:
         return ()
@@ -58,7 +58,7 @@ def check_packages(
         for package, prepared in ((before, prepared_base), (after, prepared_head)):
             if package.file and not _within(Path(package.file), prepared.home):
                 raise NothingToCompare(
-                    f"{prepared.arm} imports {package.name} from {package.file}, outside {prepared.home}, and not "
+                    f"{prepared.side} imports {package.name} from {package.file}, outside {prepared.home}, and not "
                     f"what was built from {prepared.label}; take that out of the way (PYTHONPATH, sitecustomize)"
                 )
     if pairs and _else_equal(prepared_base, prepared_head):

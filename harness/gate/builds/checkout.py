@@ -1,4 +1,4 @@
-"""What an arm is made from: the revision that was checked out for it, and everything else that was asked of it."""
+"""What a side is made from: the revision that was checked out for it, and everything else that was asked of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class BothSources:
-    """Both arms before they are built.
+    """Both sides before they are built.
 
     ``checkouts`` and ``trees``, the folders that they were made in, are empty where no revision was asked for.
     ``top`` is the first folder of the repository. ``below`` is where in a tree the project is: the folder that the

@@ -1,7 +1,7 @@
-"""The start-up of an arm's own interpreter: its own packages first, then those of the one it is built on.
+"""The start-up of a side's own interpreter: its own packages first, then those of the one it is built on.
 
 `install` puts the module below and a .pth file that imports it into an environment's site-packages, so that every
-process of the arm, loader workers included, begins with it.
+process of the side, loader workers included, begins with it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import harness
 
-_NAME = "_tipbench_arm"
+_NAME = "_tipbench_side"
 
-_MODULE = '''"""Made for one arm of a gate, and gone after it."""
+_MODULE = '''"""Made for one side of a gate, and gone after it."""
 import os
 import site
 import sys
@@ -28,7 +28,7 @@ MOVED = {moved!r}
 
 
 class OwnFirst:
-    """Looks for packages among the arm's own before any path, folder or editable install has its say."""
+    """Looks for packages among the side's own before any path, folder or editable install has its say."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -41,13 +41,13 @@ class OwnFirst:
         if spec is not None and spec.loader is None:
             if name not in UNDER_TEST:
                 return None
-            # A list stays as it is; what it was would follow changes of sys.path out of the arm.
+            # A list stays as it is; what it was would follow changes of sys.path out of the side.
             spec.submodule_search_locations = list(spec.submodule_search_locations)
         return spec
 
 
 def moved(path):
-    """What lies in the user's checkout, Python and packages of an environment apart, lies in the arm's own."""
+    """What lies in the user's checkout, Python and packages of an environment apart, lies in the side's own."""
     within = os.path.abspath(path)
     for top, own, head in MOVED:
         below = os.path.relpath(within, top)
@@ -70,7 +70,7 @@ if UNDER_TEST:
     sys.meta_path.insert(0, OwnFirst)
     for name in UNDER_TEST:
         if OwnFirst.find_spec(name) is None:
-            sys.modules[name] = None  # this arm has none, and must not borrow the other's
+            sys.modules[name] = None  # this side has none, and must not borrow the other's
 sys.path += {last!r}
 '''
 
@@ -87,7 +87,7 @@ def install(
     """Let an environment with these site-packages see the folders ``behind`` its own, .pth files included.
 
     With ``under_test``, those packages come from the ``own`` folders or not at all, and other top-level modules from
-    there before anywhere else; ``last`` ends sys.path. ``moved`` are the user's checkout, the arm's own and head's:
+    there before anywhere else; ``last`` ends sys.path. ``moved`` are the user's checkout, the side's own and head's:
     what PYTHONPATH or an editable install would import from the first comes from the second, where the third has it.
     The harness is always this one. Replaces what was there before.
     """

@@ -1,4 +1,4 @@
-"""The interpreters that arms are built on."""
+"""The interpreters that sides are built on."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class Interpreter:
         return f"{self.prefix} ({self.version})"
 
 
-def interpreter(named: str | None, arm: Side) -> Interpreter:
+def interpreter(named: str | None, side: Side) -> Interpreter:
     """The interpreter of that name, which can measure, or our own. Raises LaunchError."""
     if named is None:
         return _ask(sys.executable)
     try:
         return _ask(check_interpreter(named))
     except LaunchError as error:
-        raise LaunchError(str(error).replace("--python", f"--{arm}-python", 1)) from error
+        raise LaunchError(str(error).replace("--python", f"--{side}-python", 1)) from error
 
 
 def _ask(python: str) -> Interpreter:

@@ -1,4 +1,4 @@
-"""What is made for an arm of a revision: an environment with everything that is under test, each part the arm's own."""
+"""The environment of a side with a revision: everything that is under test, each part built from that revision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.processes.live import Reaper
 
 @dataclass(frozen=True, slots=True)
 class MadeEnv:
-    """An arm's environment: what people call the arm, its interpreter, and the folders that are imported from first.
+    """A side's environment: what people call the side, its interpreter, and the folders that are imported from first.
 
     ``pins`` is a digest of the constraints that it was installed under, ``siblings`` those of the projects that were
     built with it, by name. ``missing`` is what to say of what it requires and has not; empty where it has all.
@@ -38,24 +38,24 @@ class MadeEnv:
     missing: str
 
 
-def make(arm: Side, sources: BothSources, home: Path, guard: Reaper) -> MadeEnv:
-    """Build an arm into a folder of its own.
+def make(side: Side, sources: BothSources, home: Path, guard: Reaper) -> MadeEnv:
+    """Build a side into a folder of its own.
 
     Raises UsageError for constraints or a sibling that are not there, and for code that cannot be run from where it
     was built; LaunchError for what cannot be built.
     """
-    wanted, on, configuration = sources.wanted[arm], sources.on[arm], sources.configuration
-    tree = sources.trees[arm]
+    wanted, on, configuration = sources.wanted[side], sources.on[side], sources.configuration
+    tree = sources.trees[side]
     head = sources.trees[Side.HEAD] / sources.below
     project = Project(tree / sources.below)
-    label = ", ".join([sources.checkouts[arm].label, *besides(wanted, on)])
-    job = Job(f"{arm}, {label}", home, on, wanted.variables, guard)
+    label = ", ".join([sources.checkouts[side].label, *besides(wanted, on)])
+    job = Job(f"{side}, {label}", home, on, wanted.variables, guard)
     family, outside = siblings(project, CheckedOut(tree, sources.top, job.whose), editable_in(on.sites, sources.top))
     packages = make_environment(job)
     parts = [(Project(one.folder), replace(job, whose=f"{one.name} for {job.whose}")) for one in family]
     parts.append((project, job))
     built = [(part, its) for part, its in parts if part.installable]
-    constraints, pinned = _constraints(configuration, arm, project, head) if built else (None, ())
+    constraints, pinned = _constraints(configuration, side, project, head) if built else (None, ())
     for part, its in built:
         build(its, part, constraints, {one.name for one in family})
     on_the_path = [part for part, _ in parts if not part.installable]
@@ -83,13 +83,13 @@ def make(arm: Side, sources: BothSources, home: Path, guard: Reaper) -> MadeEnv:
 
 
 def besides(wanted: SideSpec, on: Interpreter) -> list[str]:
-    """What an arm's label says beside its revision."""
+    """What a side's label says beside its revision."""
     python = [f"{on.python} ({on.version})"] if wanted.python else []
     return [*python, *(f"{name}={value}" for name, value in wanted.variables.items())]
 
 
 def _check_executable(job: Job, packages: Path) -> Iterator[str]:
-    """What to note where no code can be run from the arm's folder. Raises UsageError where it was built to be."""
+    """What to note where no code can be run from the side's folder. Raises UsageError where it was built to be."""
     if executable(job.folder):
         return
     where = f"{job.folder.parent} is on a file system that is mounted noexec"
@@ -108,9 +108,9 @@ def _told(family: Sequence[Sibling], tree: Path) -> Iterator[str]:
 
 
 def _constraints(
-    configuration: Configuration, arm: Side, project: Project, head: Path
+    configuration: Configuration, side: Side, project: Project, head: Path
 ) -> tuple[Path | None, tuple[str, ...]]:
-    """The constraints to install an arm under, and what is to be noted: a base without any gets head's.
+    """The constraints to install a side under, and what is to be noted: a base without any gets head's.
 
     Raises UsageError.
     """
@@ -119,9 +119,9 @@ def _constraints(
         return None, ()
     if (project.folder / name).is_file():
         return project.folder / name, ()
-    if arm is Side.BASE and (head / name).is_file():
+    if side is Side.BASE and (head / name).is_file():
         return head / name, (f"base has no {name}: it was installed under head's",)
     raise UsageError(
-        f"{configuration.file}: [tool.harness] pins: {arm} has no file {name}; add it to the repository (an ignored "
+        f"{configuration.file}: [tool.harness] pins: {side} has no file {name}; add it to the repository (an ignored "
         "file is not part of a revision), or take the key away"
     )

@@ -29,7 +29,7 @@ class Unmet:
 
 
 def stated(packages: Path, on_the_path: Iterable[Project]) -> list[tuple[str, str]]:
-    """The requirements of what was installed into an arm's site-packages and of projects on its path, with whose.
+    """The requirements of what was installed into a side's site-packages and of projects on its path, with whose.
 
     What only a build would tell of a project on the path is not known.
     """
@@ -68,7 +68,7 @@ def unmet(
 
 
 def missing(whose: str, python: str, lacks: Collection[Unmet], file: Path | None) -> str:
-    """What to say of an arm that lacks what it requires, and what can be done; ``file`` is the pyproject.toml."""
+    """What to say of a side that lacks what it requires, and what can be done; ``file`` is the pyproject.toml."""
     needs = ", ".join(f"{one.text} (for {one.by})" for one in lacks)
     install = f"{shlex.quote(python)} -m pip install {shlex.join(one.text for one in lacks)}"
     names = ", ".join(f'"{one.name}"' for one in lacks)
@@ -80,5 +80,5 @@ def missing(whose: str, python: str, lacks: Collection[Unmet], file: Path | None
 
 
 def other_version(whose: str, one: Unmet) -> str:
-    """What to note of an arm that has another version than it requires."""
+    """What to note of a side that has another version than it requires."""
     return f"{whose}: {one.by} requires {one.text}, and the environment has {one.installed}"

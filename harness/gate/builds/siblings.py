@@ -34,7 +34,7 @@ class Sibling:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """Where a revision is checked out: its ``tree``, the user's own checkout ``top``, and what people call the arm."""
+    """Where a revision is checked out: its ``tree``, the user's own checkout ``top``, and what people call the side."""
 
     tree: Path
     top: Path

@@ -1,4 +1,4 @@
-"""What is asked of an arm, and what comes of it."""
+"""What is asked of a side, and what comes of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.processes.live import CHANNEL_VARIABLE
 
 
 class NothingToCompare(HarnessError):
-    """The arms cannot be compared, or are the same; the message says in what."""
+    """The sides cannot be compared, or are the same; the message says in what."""
 
 
 class NothingChanged(NothingToCompare):
@@ -32,7 +32,7 @@ class BenchmarksRemoved(NothingToCompare):
 
 @dataclass(frozen=True, slots=True)
 class SideSpec:
-    """What was asked of an arm: a revision, an interpreter, variables; nothing of it is as it is here."""
+    """What was asked of a side: a revision, an interpreter, variables; nothing of it is as it is here."""
 
     rev: str | None = None
     python: str | None = None
@@ -41,18 +41,18 @@ class SideSpec:
 
 @dataclass(frozen=True, slots=True)
 class SideEnv:
-    """An arm that can be measured.
+    """A side that can be measured.
 
     ``label`` is for people. ``python`` is the interpreter to start; ``environment`` is to be added to a
-    measuring process's own. ``home`` holds everything that was made for the arm. An arm with a revision has a
+    measuring process's own. ``home`` holds everything that was made for the side. A side with a revision has a
     ``tree``, its checkout, and in it a ``project``, the folder that the pyproject.toml in use is in. ``lent``
     says that the interpreter is not ours and needs `harness.processes.launch.borrow_packages`.
-    ``interpreter`` is the prefix and version of the one that the arm is built on, ``shown`` the variables
+    ``interpreter`` is the prefix and version of the one that the side is built on, ``shown`` the variables
     that were asked for, ``pins`` a digest of the constraints that it was installed under, ``siblings``
     digests of the projects that were built with it, by name.
     """
 
-    arm: Side
+    side: Side
     label: str
     python: str
     environment: Mapping[str, str]

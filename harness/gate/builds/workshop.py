@@ -1,4 +1,4 @@
-"""The workshop: makes both arms ready in one scratch folder, and leaves nothing of them behind."""
+"""The workshop: makes both sides ready in one scratch folder, and leaves nothing of them behind."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CACHES = {
 
 
 class Builder:
-    """Makes arms. Use as a context manager: nothing it made outlives it.
+    """Makes sides. Use as a context manager: nothing it made outlives it.
 
     ``tell`` hears what it is busy with. What earlier gates could not remove, because they were killed, goes first.
     Entering raises LaunchError where no temporary files can be kept.
@@ -73,7 +73,7 @@ class Builder:
         configuration: Configuration,
         results: Path | None = None,
     ) -> tuple[SideEnv, SideEnv]:
-        """Make both arms ready: `check_out`, then `build`, with nothing looked at in between."""
+        """Make both sides ready: `check_out`, then `build`, with nothing looked at in between."""
         return self.build(self.check_out(base, head, repository, configuration, results))
 
     def check_out(
@@ -84,10 +84,10 @@ class Builder:
         configuration: Configuration,
         results: Path | None = None,
     ) -> BothSources:
-        """Check out both arms; ``repository`` is any folder of the one whose revisions are asked for.
+        """Check out both sides; ``repository`` is any folder of the one whose revisions are asked for.
 
         What git does not track of ``results``, the folder of results, is no part of head. Raises UsageError for what
-        cannot be, NothingToCompare for equal arms, LaunchError for an interpreter that cannot measure and for a full
+        cannot be, NothingToCompare for equal sides, LaunchError for an interpreter that cannot measure and for a full
         disk.
         """
         _refuse(base, head, configuration)
@@ -95,7 +95,7 @@ class Builder:
         if base.rev is not None:
             with self._room():
                 return self._of_revisions(base.rev, wanted, Repository.of(repository), configuration, results)
-        on = {arm: interpreter(one.python, arm) for arm, one in wanted.items()}
+        on = {side: interpreter(one.python, side) for side, one in wanted.items()}
         if _same_besides(wanted, on):
             raise NothingToCompare(
                 f"base and head are the same: {on[Side.HEAD].python} with the same variables; name a revision "
@@ -104,32 +104,32 @@ class Builder:
         return BothSources(wanted, on, configuration)
 
     def build(self, sources: BothSources) -> tuple[SideEnv, SideEnv]:
-        """Make both arms ready from what was checked out.
+        """Make both sides ready from what was checked out.
 
         Raises UsageError for constraints that are not there, for what a side requires and its environment lacks, and
         for code that cannot be run from where it was built; LaunchError for a revision that cannot be built and for a
         full disk.
         """
         if not sources.checkouts:
-            made = {arm: self._as_it_is(arm, one, sources.on[arm]) for arm, one in sources.wanted.items()}
+            made = {side: self._as_it_is(side, one, sources.on[side]) for side, one in sources.wanted.items()}
         else:
             with self._room():
-                parts = {arm: self._make(arm, sources) for arm in Side}
+                parts = {side: self._make(side, sources) for side in Side}
             if told := [one.missing for one in parts.values() if one.missing]:
                 raise UsageError("\n".join(told))
-            made = {arm: self._built(arm, sources, parts[arm]) for arm in Side}
+            made = {side: self._built(side, sources, parts[side]) for side in Side}
         return made[Side.BASE], made[Side.HEAD]
 
-    def _make(self, arm: Side, sources: BothSources) -> MadeEnv:
-        self._tell(f"building {sources.checkouts[arm].label}")
-        return make(arm, sources, self._home(arm), self._guard)
+    def _make(self, side: Side, sources: BothSources) -> MadeEnv:
+        self._tell(f"building {sources.checkouts[side].label}")
+        return make(side, sources, self._home(side), self._guard)
 
     @contextmanager
     def _room(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise LaunchError(f"the arms cannot be made in {self.folder}: {error}; {ELSEWHERE}") from error
+            raise LaunchError(f"the sides cannot be made in {self.folder}: {error}; {ELSEWHERE}") from error
 
     def _of_revisions(
         self,
@@ -141,7 +141,7 @@ class Builder:
     ) -> BothSources:
         below = _below(repository.top, configuration)
         checkouts, notes = self._checkouts(base, wanted[Side.HEAD].rev, repository, below, results)
-        on = {arm: interpreter(one.python, arm) for arm, one in wanted.items()}
+        on = {side: interpreter(one.python, side) for side, one in wanted.items()}
         if _same_besides(wanted, on) and checkouts[Side.BASE].same_files(checkouts[Side.HEAD]):
             raise NothingChanged(
                 f"{checkouts[Side.BASE].label} and {checkouts[Side.HEAD].label} hold the same files; name an older "
@@ -149,9 +149,9 @@ class Builder:
             )
         self._scratch.serves(repository)
         check_room(repository, checkouts.values(), self.folder, configuration, self._tell)
-        for arm, checkout in checkouts.items():
-            notes += self._check_out(arm, checkout, repository)
-        trees = {arm: self._tree(arm) for arm in checkouts}
+        for side, checkout in checkouts.items():
+            notes += self._check_out(side, checkout, repository)
+        trees = {side: self._tree(side) for side in checkouts}
         return BothSources(wanted, on, configuration, checkouts, trees, repository.top, below, tuple(notes))
 
     def _checkouts(
@@ -177,11 +177,11 @@ class Builder:
             )
         return {Side.BASE: before, Side.HEAD: Checkout(now, working=True, changes=tuple(left))}, notes
 
-    def _check_out(self, arm: Side, checkout: Checkout, repository: Repository) -> list[str]:
-        """Check out an arm, and give notes on what of it is not here."""
+    def _check_out(self, side: Side, checkout: Checkout, repository: Repository) -> list[str]:
+        """Check out a side, and give notes on what of it is not here."""
         self._tell(f"checking out {checkout.label}")
-        tree = self._tree(arm)
-        index = self._home(arm) / "index"
+        tree = self._tree(side)
+        index = self._home(side) / "index"
         changed = {change.path for change in checkout.changes}
         try:
             repository.check_out(checkout.revision, tree)
@@ -191,42 +191,42 @@ class Builder:
             raise UsageError(f"git cannot check out {checkout.label}: {error}") from error
         return [f"{checkout.label}: {note}" for note in notes]
 
-    def _built(self, arm: Side, sources: BothSources, made: MadeEnv) -> SideEnv:
-        """An arm with an environment of its own."""
-        wanted, on = sources.wanted[arm], sources.on[arm]
+    def _built(self, side: Side, sources: BothSources, made: MadeEnv) -> SideEnv:
+        """A side with an environment of its own."""
+        wanted, on = sources.wanted[side], sources.on[side]
         path = wanted.variables.get("PATH", os.environ.get("PATH", os.defpath))
         return replace(
-            self._as_it_is(arm, wanted, on),
+            self._as_it_is(side, wanted, on),
             label=made.label,
             python=made.python,
             environment={
-                **self._environment(arm, wanted, on, made.on_the_path),
+                **self._environment(side, wanted, on, made.on_the_path),
                 "PATH": os.pathsep.join([str(Path(made.python).parent), path]),
                 "PYTHONSAFEPATH": "1",  # the working folder holds the packages under test, too
             },
-            tree=sources.trees[arm],
-            project=sources.trees[arm] / sources.below,
+            tree=sources.trees[side],
+            project=sources.trees[side] / sources.below,
             pins=made.pins,
             siblings=made.siblings,
             notes=(*sources.notes, *made.notes),
         )
 
-    def _as_it_is(self, arm: Side, wanted: SideSpec, on: Interpreter) -> SideEnv:
-        """An arm of this very code: an interpreter as it is, or variables."""
+    def _as_it_is(self, side: Side, wanted: SideSpec, on: Interpreter) -> SideEnv:
+        """A side of this very code: an interpreter as it is, or variables."""
         return SideEnv(
-            arm,
+            side,
             ", ".join(besides(wanted, on)) or "as it is here",
             on.python,
-            self._environment(arm, wanted, on),
-            self._home(arm),
+            self._environment(side, wanted, on),
+            self._home(side),
             lent=on.prefix != sys.prefix,
             interpreter=on.identity,
             shown=dict(wanted.variables),
         )
 
-    def _environment(self, arm: Side, wanted: SideSpec, on: Interpreter, own: Sequence[Path] = ()) -> dict[str, str]:
+    def _environment(self, side: Side, wanted: SideSpec, on: Interpreter, own: Sequence[Path] = ()) -> dict[str, str]:
         """The variables to add; ``own`` are folders to import from first."""
-        cache = self._home(arm) / "cache"
+        cache = self._home(side) / "cache"
         found = {variable: str(cache / name) for variable, name in _CACHES.items()}
         # Empty is as good as unset. Where torch has no bytecode, and perhaps no place for it, it is kept here, or every
         # process would compile torch again; where it has, people's own wishes count.
@@ -241,14 +241,14 @@ class Builder:
             found["PYTHONPATH"] = os.pathsep.join(filter(None, path))
         return found
 
-    def _home(self, arm: Side) -> Path:
+    def _home(self, side: Side) -> Path:
         # Both words are of equal length, and so are all paths: they get into programs, and move their memory about.
-        home = self.folder / arm
+        home = self.folder / side
         home.mkdir(exist_ok=True)
         return home
 
-    def _tree(self, arm: Side) -> Path:
-        return self.folder / arm / "tree"
+    def _tree(self, side: Side) -> Path:
+        return self.folder / side / "tree"
 
 
 def _refuse(base: SideSpec, head: SideSpec, configuration: Configuration) -> None:
@@ -267,7 +267,7 @@ def _refuse(base: SideSpec, head: SideSpec, configuration: Configuration) -> Non
 
 
 def _same_besides(wanted: Mapping[Side, SideSpec], on: Mapping[Side, Interpreter]) -> bool:
-    """Whether nothing but a revision could tell the arms apart."""
+    """Whether nothing but a revision could tell the sides apart."""
     return on[Side.BASE].identity == on[Side.HEAD].identity and same_variables(
         wanted[Side.BASE].variables, wanted[Side.HEAD].variables
     )

@@ -1,4 +1,4 @@
-"""The arms of a gate: each measures its own code, equal arms are refused, and nothing stays behind."""
+"""The sides of a gate: each measures its own code, equal sides are refused, and nothing stays behind."""
 
 from __future__ import annotations
 
@@ -155,19 +155,19 @@ HERE = SideSpec()
 def prepare(
     made: Builder, repo: Repo, base: SideSpec = MAIN, head: SideSpec = HERE, **more: Any
 ) -> tuple[SideEnv, SideEnv]:
-    """Both arms, as a rule the committed state and the working tree, with the repository's own configuration."""
+    """Both sides, as a rule the committed state and the working tree, with the repository's own configuration."""
     return made.prepare(base, head, repo.folder, replace(configuration(repo.folder), **more))
 
 
-def ask(arm: SideEnv, script: str, folder: Path) -> list[str]:
-    """What a process of this arm says, started the way that measuring processes are."""
+def ask(side: SideEnv, script: str, folder: Path) -> list[str]:
+    """What a process of this side says, started the way that measuring processes are."""
     lent = None
-    if arm.lent:
-        lent = borrow_packages(Path(tempfile.mkdtemp(dir=arm.home)) / "lent")
+    if side.lent:
+        lent = borrow_packages(Path(tempfile.mkdtemp(dir=side.home)) / "lent")
         script = launch._START + f"\n{script}"
     done = subprocess.run(
-        [arm.python, "-c", script],
-        env={**measuring_environment(lent), **arm.environment},
+        [side.python, "-c", script],
+        env={**measuring_environment(lent), **side.environment},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -178,16 +178,16 @@ def ask(arm: SideEnv, script: str, folder: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-def imported(arm: SideEnv, names: list[str], folder: Path) -> list[Package]:
-    """The packages as this arm imports them."""
+def imported(side: SideEnv, names: list[str], folder: Path) -> list[Package]:
+    """The packages as this side imports them."""
     script = f"import json; from harness.environment.packages import packages; print(json.dumps(packages({names!r})))"
-    return [Package(**package) for package in json.loads(ask(arm, script, folder)[-1])]
+    return [Package(**package) for package in json.loads(ask(side, script, folder)[-1])]
 
 
 # --- revisions --------------------------------------------------------------------------------------------------------
 
 
-def test_each_arm_imports_its_own_build(built: Repo, place: Path, installer: str) -> None:
+def test_each_side_imports_its_own_build(built: Repo, place: Path, installer: str) -> None:
     """A committed and an uncommitted state are built, and found whatever lies in the working folder or PYTHONPATH."""
     built.commit({"parcel/__init__.py": "STEPS = 105\n"})
     built.write({"parcel/__init__.py": "STEPS = 110\n", "parcel/part.py": ""})
@@ -195,15 +195,15 @@ def test_each_arm_imports_its_own_build(built: Repo, place: Path, installer: str
         base, head = prepare(made, built, SideSpec("main~1"))
         short = built.git("rev-parse", "--short=7", "main~1"), built.git("rev-parse", "--short=7", "main")
         assert (base.label, head.label) == (f"main~1 ({short[0]})", f"working tree ({short[1]} + changes)")
-        for arm, steps in ((base, "100"), (head, "110")):
-            assert arm.tree == arm.project == arm.home / "tree"
-            assert arm.home.is_relative_to(made.folder)
-            assert not arm.lent
-            shadowed = replace(arm, environment={**arm.environment, "PYTHONPATH": str(built.folder)})
-            for one in (arm, shadowed):
+        for side, steps in ((base, "100"), (head, "110")):
+            assert side.tree == side.project == side.home / "tree"
+            assert side.home.is_relative_to(made.folder)
+            assert not side.lent
+            shadowed = replace(side, environment={**side.environment, "PYTHONPATH": str(built.folder)})
+            for one in (side, shadowed):
                 said = ask(one, f"{TELL}; import harness; print(harness.__file__); {FIND_TORCH}", built.folder)
                 assert said[0] == steps
-                assert Path(said[1]).is_relative_to(arm.home / "env")
+                assert Path(said[1]).is_relative_to(side.home / "env")
                 assert said[2] == str(ROOT / "harness" / "__init__.py")
                 assert said[3] == importlib.util.find_spec("torch").origin
         before, after = imported(base, ["parcel"], built.folder), imported(head, ["parcel"], built.folder)
@@ -229,12 +229,12 @@ def test_what_is_no_project_is_put_on_the_path(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "a project", files)
     repo.write({"src/deep.py": "IT = 2\n", "layers.py": "IT = 2\n"})
     with Builder() as made:
-        for arm, value in zip(prepare(made, repo), ("1", "2"), strict=True):
+        for side, value in zip(prepare(made, repo), ("1", "2"), strict=True):
             script = "import parcel; print(parcel.deep.IT, parcel.layers.IT); print(parcel.__file__)"
-            said = ask(arm, script, repo.folder)
-            assert said == [f"{value} {value}", f"{arm.tree}/parcel/__init__.py"]
-            path = arm.environment["PYTHONPATH"].split(os.pathsep)
-            assert path[-2:] == [str(arm.tree), f"{arm.tree}/src"]
+            said = ask(side, script, repo.folder)
+            assert said == [f"{value} {value}", f"{side.tree}/parcel/__init__.py"]
+            path = side.environment["PYTHONPATH"].split(os.pathsep)
+            assert path[-2:] == [str(side.tree), f"{side.tree}/src"]
 
 
 def test_a_sibling_is_each_sides_own(tmp_path: Path, foreign: str, any_installer: None) -> None:
@@ -260,11 +260,11 @@ def test_a_sibling_is_each_sides_own(tmp_path: Path, foreign: str, any_installer
     with Builder() as made:
         base, head = prepare(made, repo, SideSpec("main", python=foreign), SideSpec(python=foreign))
         script = "import sib, flat, parcel; print(sib.STEPS, flat.IT, parcel.STEPS); print(sib.__file__)"
-        for arm, values in ((base, "100 1 100"), (head, "105 2 100")):
-            said = ask(arm, script, repo.folder)
+        for side, values in ((base, "100 1 100"), (head, "105 2 100")):
+            said = ask(side, script, repo.folder)
             assert said[0] == values
-            assert Path(said[1]).is_relative_to(arm.home / "env")
-            assert "built from either side's own revision, too: sib (libs/sib), flat (libs/flat)" in arm.notes
+            assert Path(said[1]).is_relative_to(side.home / "env")
+            assert "built from either side's own revision, too: sib (libs/sib), flat (libs/flat)" in side.notes
         equal = imported(base, ["parcel"], repo.folder), imported(head, ["parcel"], repo.folder)
         assert equal[0][0].digest == equal[1][0].digest
         assert check_packages(base, head, *equal) == ()  # the siblings are what is compared
@@ -298,9 +298,9 @@ sys.meta_path.append(Finder)
     (site / "one.pth").write_text(f"{plain.folder}/libs/by_path\n{plain.folder}/ignored\n")
     script = "import one, two, made; print(one.IT, two.IT, made.IT); from importlib.util import find_spec"
     with Builder() as made:
-        arms = prepare(made, plain, SideSpec("main", python=foreign), SideSpec(python=foreign))
-        for arm, values in zip(arms, ("1 1 0 False", "2 2 0 True"), strict=True):
-            said = ask(arm, f"{script}; print(find_spec('only_head') is not None)", plain.folder)
+        sides = prepare(made, plain, SideSpec("main", python=foreign), SideSpec(python=foreign))
+        for side, values in zip(sides, ("1 1 0 False", "2 2 0 True"), strict=True):
+            said = ask(side, f"{script}; print(find_spec('only_head') is not None)", plain.folder)
             assert " ".join(said) == values
 
 
@@ -325,8 +325,8 @@ def test_the_harness_is_always_this_one(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "a project", {**PLAIN, "harness/__init__.py": "raise RuntimeError\n"})
     repo.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
-        for arm in prepare(made, repo):
-            assert ask(arm, "import harness; print(harness.__file__)", repo.folder) == [f"{ROOT}/harness/__init__.py"]
+        for side in prepare(made, repo):
+            assert ask(side, "import harness; print(harness.__file__)", repo.folder) == [f"{ROOT}/harness/__init__.py"]
 
 
 def test_a_real_backend_builds_without_isolation(
@@ -343,14 +343,14 @@ def test_a_real_backend_builds_without_isolation(
     repo = Repo(tmp_path / "a project", {**PLAIN, "pyproject.toml": text})
     repo.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
-        for arm, steps in zip(prepare(made, repo), ("100", "105"), strict=True):
-            said = ask(arm, TELL, repo.folder)
+        for side, steps in zip(prepare(made, repo), ("100", "105"), strict=True):
+            said = ask(side, TELL, repo.folder)
             assert said[0] == steps
-            assert Path(said[1]).is_relative_to(arm.home / "env")
+            assert Path(said[1]).is_relative_to(side.home / "env")
 
 
-def test_measuring_processes_start_in_an_arm(plain: Repo, tmp_path: Path) -> None:
-    """Our pytest collects benchmarks in both arms; one that imports what base lacks is an error there.
+def test_measuring_processes_start_on_a_side(plain: Repo, tmp_path: Path) -> None:
+    """Our pytest collects benchmarks in both sides; one that imports what base lacks is an error there.
 
     That holds where a conftest.py puts the repository in front of the path; what lies beside a benchmark is found, too.
     """
@@ -361,10 +361,10 @@ def test_measuring_processes_start_in_an_arm(plain: Repo, tmp_path: Path) -> Non
     with Builder() as made:
         base, head = prepare(made, plain)
         root = plain.folder / "benchmarks"
-        for arm, says in ((base, "No module named 'parcel.new'"), (head, "bench_x.py::bench_x")):
+        for side, says in ((base, "No module named 'parcel.new'"), (head, "bench_x.py::bench_x")):
             done = subprocess.run(
-                [*pytest_command(arm.python, root, [str(root / "bench_x.py")]), "--collect-only"],
-                env={**measuring_environment(), **arm.environment},
+                [*pytest_command(side.python, root, [str(root / "bench_x.py")]), "--collect-only"],
+                env={**measuring_environment(), **side.environment},
                 cwd=plain.folder,
                 capture_output=True,
                 text=True,
@@ -374,7 +374,7 @@ def test_measuring_processes_start_in_an_arm(plain: Repo, tmp_path: Path) -> Non
 
 
 def test_paths_are_equally_long_and_caches_apart(plain: Repo) -> None:
-    """Whatever path of an arm gets into a program is as long as the other's, and no compile cache is shared."""
+    """Whatever path of a side gets into a program is as long as the other's, and no compile cache is shared."""
     plain.write({"parcel/part.py": ""})
     with Builder() as made:
         base, head = prepare(made, plain)
@@ -382,7 +382,7 @@ def test_paths_are_equally_long_and_caches_apart(plain: Repo) -> None:
         for name in base.environment:
             assert len(base.environment[name]) == len(head.environment[name])
         caches = ["TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "CUDA_CACHE_PATH"]
-        folders = {arm.environment[name] for name in caches for arm in (base, head)}
+        folders = {side.environment[name] for name in caches for side in (base, head)}
         assert len(folders) == 8
         assert all(Path(folder).is_relative_to(made.folder) for folder in folders)
         assert ask(base, "import sys; print(sys.flags.safe_path)", plain.folder) == ["True"]
@@ -390,17 +390,17 @@ def test_paths_are_equally_long_and_caches_apart(plain: Repo) -> None:
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_bytecode_is_kept_where_torch_has_none(plain: Repo, monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
-    """Where torch is compiled its bytecode is read, as people wish; elsewhere each arm makes and keeps its own."""
+    """Where torch is compiled its bytecode is read, as people wish; elsewhere each side makes and keeps its own."""
     monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     asked = workshop.interpreter
-    monkeypatch.setattr(workshop, "interpreter", lambda named, arm: replace(asked(named, arm), compiled=compiled))
+    monkeypatch.setattr(workshop, "interpreter", lambda named, side: replace(asked(named, side), compiled=compiled))
     plain.write({"parcel/part.py": ""})
     with Builder() as made:
-        arms = prepare(made, plain)
-        folders = [arm.environment["PYTHONPYCACHEPREFIX"] for arm in arms]
+        sides = prepare(made, plain)
+        folders = [side.environment["PYTHONPYCACHEPREFIX"] for side in sides]
         said = [
-            ask(arm, "import sys; print(sys.dont_write_bytecode, sys.pycache_prefix)", plain.folder) for arm in arms
+            ask(side, "import sys; print(sys.dont_write_bytecode, sys.pycache_prefix)", plain.folder) for side in sides
         ]
         if compiled:
             assert folders == ["", ""]
@@ -461,7 +461,7 @@ def test_the_overlay_is_what_the_working_tree_holds(plain: Repo) -> None:
 
 
 def test_the_overlay_stays_in_its_tree(plain: Repo, tmp_path: Path) -> None:
-    """A link on the way to a changed file leads nobody to remove or write what is not the arm's."""
+    """A link on the way to a changed file leads nobody to remove or write what is not the side's."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_text("mine")
@@ -484,7 +484,7 @@ def test_a_repository_within_the_repository(plain: Repo, tmp_path: Path) -> None
 
 
 def test_submodules_come_along(plain: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
-    """Each arm has its submodules at its own commit, a changed one as it is in the working tree."""
+    """Each side has its submodules at its own commit, a changed one as it is in the working tree."""
     for name, value in {"COUNT": "1", "KEY_0": "protocol.file.allow", "VALUE_0": "always"}.items():
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
     other = Repo(tmp_path / "other", {"file": "1"})
@@ -507,7 +507,7 @@ def test_two_named_revisions(plain: Repo) -> None:
     with Builder() as made:
         base, head = prepare(made, plain, SideSpec("main~1"), SideSpec(plain.git("rev-parse", "main")))
         assert head.label == plain.git("rev-parse", "--short=7", "main")
-        assert [ask(arm, TELL, plain.folder)[0] for arm in (base, head)] == ["100", "105"]
+        assert [ask(side, TELL, plain.folder)[0] for side in (base, head)] == ["100", "105"]
 
 
 def test_a_project_below_the_top(tmp_path: Path) -> None:
@@ -517,7 +517,7 @@ def test_a_project_below_the_top(tmp_path: Path) -> None:
     with Builder() as made:
         base, head = made.prepare(SideSpec("main"), SideSpec(), repo.folder / "one", configuration(repo.folder / "one"))
         assert base.project == base.home / "tree" / "one"
-        assert [ask(arm, TELL, repo.folder / "one")[0] for arm in (base, head)] == ["100", "105"]
+        assert [ask(side, TELL, repo.folder / "one")[0] for side in (base, head)] == ["100", "105"]
 
 
 def test_users_hooks_and_a_hooks_variables_play_no_part(
@@ -583,7 +583,7 @@ def test_what_of_a_submodule_is_not_here_is_noted(plain: Repo, tmp_path: Path) -
 
 
 def test_a_build_that_fails(built: Repo, place: Path, any_installer: None) -> None:
-    """The arm, the command and the last words of a failed build are one error, and nothing stays behind."""
+    """The side, the command and the last words of a failed build are one error, and nothing stays behind."""
     built.commit({"during_build.py": "print('compiling'); raise SystemExit('no compiler here')\n"})
     built.write({"during_build.py": ""})
     with pytest.raises(LaunchError) as caught, Builder() as made:
@@ -598,16 +598,16 @@ def test_a_build_that_fails(built: Repo, place: Path, any_installer: None) -> No
 
 
 def test_an_arms_variables_reach_its_build(built: Repo, any_installer: None) -> None:
-    """What is set for an arm is set while it is built, and the other arm's is not."""
+    """What is set for a side is set while it is built, and the other side's is not."""
     built.write(
         {"during_build.py": "pathlib.Path('parcel/mark.py').write_text('IT = ' + repr(os.environ.get('MARK')))\n"}
     )
     built.commit({})
     with Builder() as made:
-        for arm, mark in zip(
+        for side, mark in zip(
             prepare(made, built, head=SideSpec(variables={"MARK": "me"})), ("None", "me"), strict=True
         ):
-            assert ask(arm, "import parcel.mark; print(parcel.mark.IT)", built.folder) == [mark]
+            assert ask(side, "import parcel.mark; print(parcel.mark.IT)", built.folder) == [mark]
 
 
 def test_an_installer_is_not_led_astray(
@@ -620,14 +620,14 @@ def test_an_installer_is_not_led_astray(
     monkeypatch.setenv("PIP_USER", "1")
     built.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
-        assert [ask(arm, TELL, built.folder)[0] for arm in prepare(made, built)] == ["100", "105"]
+        assert [ask(side, TELL, built.folder)[0] for side in prepare(made, built)] == ["100", "105"]
     assert not (tmp_path / "astray").exists()
 
 
 def test_what_the_interpreter_has_of_the_project_is_left_alone(
     built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str
 ) -> None:
-    """An installed copy and an editable install behind an arm are neither imported nor removed."""
+    """An installed copy and an editable install behind a side are neither imported nor removed."""
     behind = tmp_path / "behind" / "site-packages"
     copy = {
         "parcel/__init__.py": "STEPS = 1\n",
@@ -652,13 +652,13 @@ def test_what_the_interpreter_has_of_the_project_is_left_alone(
     monkeypatch.setattr(
         workshop,
         "interpreter",
-        lambda named, arm: replace(found := real(named, arm), sites=(*found.sites, str(behind))),
+        lambda named, side: replace(found := real(named, side), sites=(*found.sites, str(behind))),
     )
     built.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
-        for arm, steps in zip(prepare(made, built), ("100", "105"), strict=True):
-            assert "_editable_work" in ask(arm, "import sys; print([*sys.modules])", built.folder)[0]
-            assert ask(arm, TELL, built.folder)[0] == steps
+        for side, steps in zip(prepare(made, built), ("100", "105"), strict=True):
+            assert "_editable_work" in ask(side, "import sys; print([*sys.modules])", built.folder)[0]
+            assert ask(side, TELL, built.folder)[0] == steps
     assert {name: (behind / name).read_text() for name in copy} == copy
 
 
@@ -695,9 +695,11 @@ def test_what_a_build_lacks_is_brought_for_it(
     built.commit({"pyproject.toml": text, "during_build.py": "import maker\n"})
     built.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
-        for arm, steps in zip(prepare(made, built), ("100", "105"), strict=True):
-            assert ask(arm, TELL, built.folder)[0] == steps
-            assert ask(arm, "from importlib.util import find_spec; print(find_spec('maker'))", built.folder) == ["None"]
+        for side, steps in zip(prepare(made, built), ("100", "105"), strict=True):
+            assert ask(side, TELL, built.folder)[0] == steps
+            assert ask(side, "from importlib.util import find_spec; print(find_spec('maker'))", built.folder) == [
+                "None"
+            ]
 
 
 def test_the_last_words_of_a_command(tmp_path: Path) -> None:
@@ -727,8 +729,8 @@ def test_what_a_side_requires_is_there(built: Repo, any_installer: None) -> None
     assert head.startswith("head, working tree (")
     assert f"): not installed: absent-thing>=1 (for parcel). Install what is missing ({sys.executable} -m pip" in base
     with Builder() as made:
-        base_arm, _ = prepare(made, built, not_required=("spared", "absent_thing"))
-        (note,) = base_arm.notes
+        base_side, _ = prepare(made, built, not_required=("spared", "absent_thing"))
+        (note,) = base_side.notes
         assert re.fullmatch(r"base, main \(\w+\): parcel requires packaging<1, and the environment has [\d.]+", note)
 
 
@@ -759,7 +761,7 @@ def test_what_is_built_where_nothing_may_be_executed(
 def test_each_revision_has_its_own_pins(
     built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str
 ) -> None:
-    """With pins stated an arm has the dependencies that its own revision pins; changed pins can be compared."""
+    """With pins stated a side has the dependencies that its own revision pins; changed pins can be compared."""
     wheels = offline(monkeypatch, tmp_path)
     for version in ("1", "2", "3"):
         make_wheel(wheels, "dep", version)
@@ -769,7 +771,7 @@ def test_each_revision_has_its_own_pins(
     script = "import dep, parcel; print(dep.VERSION, parcel.STEPS)"
     with Builder() as made:
         base, head = prepare(made, built)
-        assert [ask(arm, script, built.folder) for arm in (base, head)] == [["1 100"], ["2 100"]]
+        assert [ask(side, script, built.folder) for side in (base, head)] == [["1 100"], ["2 100"]]
         assert base.pins != head.pins
         equal = imported(base, ["parcel"], built.folder), imported(head, ["parcel"], built.folder)
         assert equal[0][0].digest == equal[1][0].digest
@@ -783,7 +785,7 @@ def test_each_revision_has_its_own_pins(
     })  # fmt: skip
     built.write({"ci/pins.txt": "dep==1\n"})
     with Builder() as made:
-        assert [ask(arm, script, built.folder) for arm in prepare(made, built)] == [["2 100"], ["1 100"]]
+        assert [ask(side, script, built.folder) for side in prepare(made, built)] == [["2 100"], ["1 100"]]
 
 
 def test_pins_that_one_side_lacks(built: Repo, any_installer: None) -> None:
@@ -823,15 +825,15 @@ def test_no_installer_at_all(built: Repo, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.skipif(importlib.util.find_spec("ensurepip") is None, reason="this Python comes without pip")
 def test_the_pip_that_came_with_python(tmp_path: Path) -> None:
-    """Without any installer Python's own pip is brought, once for both arms, and the arms' environments get none."""
+    """Without any installer Python's own pip is brought, once for both sides, and the sides' environments get none."""
     with Builder() as made:
         on = interpreter.interpreter(None, Side.BASE)
         made_by = []
-        for arm in Side:
-            (made.folder / arm).mkdir()
-            job = build.Job(arm, made.folder / arm, on, {}, made._guard)
+        for side in Side:
+            (made.folder / side).mkdir()
+            job = build.Job(side, made.folder / side, on, {}, made._guard)
             made_by.append(build._own_pip(job))
-            assert list((made.folder / arm).glob("env*")) == []
+            assert list((made.folder / side).glob("env*")) == []
         assert made_by[0] == made_by[1]
         said = subprocess.run([made_by[0], "-m", "pip", "--version"], check=True, capture_output=True, text=True).stdout
         assert str(made.folder) in said
@@ -879,7 +881,7 @@ def test_another_interpreter(tmp_path: Path, foreign: str) -> None:
 
 
 def test_a_revision_on_another_interpreter(plain: Repo, foreign: str) -> None:
-    """An arm of a revision sees the packages of the interpreter that was named for it, behind its own."""
+    """A side of a revision sees the packages of the interpreter that was named for it, behind its own."""
     with Builder() as made:
         base, head = prepare(made, plain, SideSpec("main", python=foreign))
         assert base.lent
@@ -919,7 +921,7 @@ def test_modules_where_one_stands_are_not_pythons(tmp_path: Path, monkeypatch: p
 
 
 def test_variables_alone(tmp_path: Path) -> None:
-    """Arms may differ in variables only; those are added last, and shown."""
+    """Sides may differ in variables only; those are added last, and shown."""
     with Builder() as made:
         base, head = made.prepare(
             SideSpec(variables={"OMP_NUM_THREADS": "1"}),
@@ -936,7 +938,7 @@ def test_variables_alone(tmp_path: Path) -> None:
 
 
 def test_a_path_of_the_users_own(plain: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A PYTHONPATH that is set for an arm takes the place of the inherited one, behind the arm's own folders."""
+    """A PYTHONPATH that is set for a side takes the place of the inherited one, behind the side's own folders."""
     monkeypatch.setenv("PYTHONPATH", "/inherited")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "helper.py").write_text("IT = 1\n")
@@ -1150,8 +1152,8 @@ def test_a_package_that_base_lacks(built: Repo, any_installer: None) -> None:
         base, head = prepare(made, built, under_test=names)
         path = {"PYTHONPATH": str(built.folder)}
         found = [
-            imported(replace(arm, environment={**arm.environment, **path}), list(names), built.folder)
-            for arm in (base, head)
+            imported(replace(side, environment={**side.environment, **path}), list(names), built.folder)
+            for side in (base, head)
         ]
         assert [bool(package.file) for package in found[0]] == [True, False, False]
         assert [bool(package.file) for package in found[1]] == [True, True, True]
@@ -1163,8 +1165,8 @@ def test_a_package_that_base_lacks(built: Repo, any_installer: None) -> None:
         assert said == ["extra"]
 
 
-def test_a_package_without_an_init_stays_in_its_arm(plain: Repo) -> None:
-    """A folder that is a package without saying so is one folder in each arm, even where sys.path changes later."""
+def test_a_package_without_an_init_stays_with_its_side(plain: Repo) -> None:
+    """A folder that is a package without saying so is one folder in each side, even where sys.path changes later."""
     (plain.folder / "parcel/__init__.py").unlink()
     plain.commit({"parcel/part.py": "STEPS = 100\n"})
     plain.write({"parcel/part.py": "STEPS = 105\n"})
@@ -1173,37 +1175,37 @@ def test_a_package_without_an_init_stays_in_its_arm(plain: Repo) -> None:
         "import parcel.part; print(parcel.part.STEPS, list(parcel.__path__))"
     )
     with Builder() as made:
-        for arm, steps in zip(prepare(made, plain), ("100", "105"), strict=True):
-            assert ask(arm, script, plain.folder) == [f"{steps} ['{arm.tree}/parcel']"]
-            assert imported(arm, ["parcel"], plain.folder)[0].file == f"{arm.tree}/parcel"
+        for side, steps in zip(prepare(made, plain), ("100", "105"), strict=True):
+            assert ask(side, script, plain.folder) == [f"{steps} ['{side.tree}/parcel']"]
+            assert imported(side, ["parcel"], plain.folder)[0].file == f"{side.tree}/parcel"
 
 
 def test_what_benchmarks_share_comes_from_head(built: Repo, any_installer: None) -> None:
-    """Modules beside the packages, which no build installs, are head's for both arms."""
+    """Modules beside the packages, which no build installs, are head's for both sides."""
     built.write({"shared_inputs.py": "IT = 'head'\n", "parcel/part.py": ""})
     with Builder() as made:
         base, head = prepare(made, built)
-        for arm in (base, head):
-            said = ask(arm, "import shared_inputs; print(shared_inputs.__file__)", built.folder)
+        for side in (base, head):
+            said = ask(side, "import shared_inputs; print(shared_inputs.__file__)", built.folder)
             assert said == [f"{head.tree}/shared_inputs.py"]
 
 
-def arms(tmp_path: Path) -> tuple[SideEnv, SideEnv]:
-    """Two arms as they are once prepared."""
+def sides(tmp_path: Path) -> tuple[SideEnv, SideEnv]:
+    """Two sides as they are once prepared."""
     made = [
-        SideEnv(arm, arm.upper(), "python", {}, tmp_path / arm, tmp_path / arm / "tree", tmp_path / arm / "tree")
-        for arm in Side
+        SideEnv(side, side.upper(), "python", {}, tmp_path / side, tmp_path / side / "tree", tmp_path / side / "tree")
+        for side in Side
     ]
     return made[0], made[1]
 
 
-def found(arm: SideEnv, name: str, digest: str) -> Package:
-    return Package(name, str(arm.home / "env" / name / "__init__.py") if digest else "", digest)
+def found(side: SideEnv, name: str, digest: str) -> Package:
+    return Package(name, str(side.home / "env" / name / "__init__.py") if digest else "", digest)
 
 
 def test_equal_packages_are_nothing_to_compare(tmp_path: Path) -> None:
     """All equal is nothing to compare, unless interpreter, pins or variables differ; one different one is enough."""
-    base, head = arms(tmp_path)
+    base, head = sides(tmp_path)
     equal = [found(base, "a", "1"), found(base, "b", "2")], [found(head, "a", "1"), found(head, "b", "2")]
     with pytest.raises(NothingToCompare, match=r"^a, b: identical on both sides, BASE and HEAD"):
         check_packages(base, head, *equal)
@@ -1215,8 +1217,8 @@ def test_equal_packages_are_nothing_to_compare(tmp_path: Path) -> None:
 
 
 def test_a_package_from_elsewhere(tmp_path: Path) -> None:
-    """What was imported from outside its arm, or from the other's, is named with its file."""
-    base, head = arms(tmp_path)
+    """What was imported from outside its side, or from the other's, is named with its file."""
+    base, head = sides(tmp_path)
     with pytest.raises(NothingToCompare, match=r"^base imports a from .*/head/env/a/__init__\.py, outside "):
         check_packages(base, head, [found(head, "a", "1")], [found(head, "a", "2")])
     with pytest.raises(NothingToCompare, match=r"^head imports a from /elsewhere/a\.py, outside "):
@@ -1225,7 +1227,7 @@ def test_a_package_from_elsewhere(tmp_path: Path) -> None:
 
 def test_packages_that_are_absent(tmp_path: Path) -> None:
     """What neither side has is a mistake in the table; what one side lacks is noted."""
-    base, head = arms(tmp_path)
+    base, head = sides(tmp_path)
     absent = [found(base, "a", "")], [found(head, "a", "")]
     with pytest.raises(UsageError, match=r"neither side can import a; .* or the project must state a \[build-system\]"):
         check_packages(base, head, *absent)
@@ -1303,7 +1305,7 @@ Hold = Callable[[], tuple[subprocess.Popen[bytes], int]]
 
 @pytest.fixture
 def hold(built: Repo, request: pytest.FixtureRequest, tmp_path: Path) -> Hold:
-    """Start a process that prepares arms; it and a build that never ends, once that has begun."""
+    """Start a process that prepares sides; it and a build that never ends, once that has begun."""
 
     def start() -> tuple[subprocess.Popen[bytes], int]:
         marker = tmp_path / "building"
@@ -1390,7 +1392,7 @@ def test_only_what_is_surely_stale_is_removed(place: Path, monkeypatch: pytest.M
 
 
 def test_a_full_disk(plain: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no room for the arms, the message says where else they may be; what there is goes."""
+    """Where there is no room for the sides, the message says where else they may be; what there is goes."""
     plain.write({"parcel/part.py": ""})
     full = OSError(28, "No space left on device")
 
@@ -1401,7 +1403,7 @@ def test_a_full_disk(plain: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) 
         patch.setattr(workshop, "overlay", refuse)
         with (
             Builder() as made,
-            pytest.raises(LaunchError, match=r"the arms cannot be made in .*No space left.*TMPDIR"),
+            pytest.raises(LaunchError, match=r"the sides cannot be made in .*No space left.*TMPDIR"),
         ):
             prepare(made, plain)
     assert (len(plain.worktrees), list(place.iterdir())) == (1, [])

@@ -1,4 +1,4 @@
-"""What an arm's worktree is made of: submodules that are here, what git does not track, and how much that is."""
+"""What a side's worktree is made of: submodules that are here, what git does not track, and how much that is."""
 
 from __future__ import annotations
 

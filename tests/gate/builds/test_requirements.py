@@ -37,12 +37,12 @@ VERSIONS = {"some-thing": "2.0", "early": "3.0rc1", "odd": "no version"}
     ],
 )
 def test_what_is_not_met(text: str, found: Unmet | None) -> None:
-    """Names are normalised; markers are the arm's interpreter's; extras and what may be missing are left out."""
+    """Names are normalised; markers are the side's interpreter's; extras and what may be missing are left out."""
     assert unmet([("parcel", text)], VERSIONS, MARKERS, ["Spared"]) == ([found] if found else [])
 
 
 def test_whose_requirements_count(tmp_path: Path) -> None:
-    """Those of what was installed for the arm, and those of projects on its path that a build need not tell."""
+    """Those of what was installed for the side, and those of projects on its path that a build need not tell."""
     info = tmp_path / "site" / "parcel-1.dist-info"
     info.mkdir(parents=True)
     needs = "Requires-Dist: numpy>=2\nRequires-Dist: rich; extra == 'cli'\n"

@@ -18,7 +18,7 @@ APP = "[project]\nname = 'app'\nversion = '1'\n"
 
 @pytest.fixture
 def place(tmp_path: Path) -> CheckedOut:
-    """A tree of one arm, and where the user has it checked out."""
+    """A tree of one side, and where the user has it checked out."""
     place = CheckedOut(tmp_path / "base" / "tree", tmp_path / "user" / "repo", "base, main (1234567)")
     place.tree.mkdir(parents=True)
     return place
@@ -59,7 +59,7 @@ def found(
     ids=["uv", "uv-list", "uv-dynamic", "hatch-parent", "hatch", "pdm", "relative-url", "poetry", "poetry-project"],
 )
 def test_a_path_in_each_tools_words(place: CheckedOut, stated: str) -> None:
-    """A dependency that is a folder of the repository is found in the tree of the arm."""
+    """A dependency that is a folder of the repository is found in the tree of the side."""
     files = {"app/pyproject.toml": stated, "libs/core/pyproject.toml": CORE}
     assert found(place, files) == {"core-lib": "libs/core"}
 
@@ -86,7 +86,7 @@ def test_members_of_a_workspace(place: CheckedOut) -> None:
 
 
 def test_what_is_installed_as_an_editable_folder(place: CheckedOut, tmp_path: Path) -> None:
-    """A dependency that the environment has from the user's own checkout is built from the arm's; others are not."""
+    """A dependency that the environment has from the user's own checkout is built from the side's; others are not."""
     site = tmp_path / "site"
     for name, url, editable in (
         ("Core_Lib", (place.top / "libs" / "core").as_uri(), True),

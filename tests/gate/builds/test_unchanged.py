@@ -146,9 +146,9 @@ def test_what_is_a_document(path: str, document: bool) -> None:
 
 
 def built(tmp_path: Path, version: str, more: str = "", tracked: tuple[str, ...] = ()) -> tuple[SideEnv, Package]:
-    """An arm as it is once it was built, with a version file that the build wrote."""
-    arm = Side.HEAD if version.startswith("2") else Side.BASE
-    home = tmp_path / arm
+    """A side as it is once it was built, with a version file that the build wrote."""
+    side = Side.HEAD if version.startswith("2") else Side.BASE
+    home = tmp_path / side
     tree = Repo(home / "tree") if (home.mkdir() or True) else None
     assert tree is not None
     if tracked:
@@ -157,7 +157,7 @@ def built(tmp_path: Path, version: str, more: str = "", tracked: tuple[str, ...]
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text(f"STEPS = 100\n{more}")
     (folder / "_version.py").write_text(f"version = {version!r}\n")
-    prepared = SideEnv(arm, arm.upper(), "python", {}, home, tree.folder, tree.folder)
+    prepared = SideEnv(side, side.upper(), "python", {}, home, tree.folder, tree.folder)
     return prepared, Package("parcel", str(folder / "__init__.py"), f"digest {version}")
 
 
