@@ -14,7 +14,8 @@ from harness.probes import NoSnapshot
 from harness.processes.cpu_limit import CpuLimit
 from harness.processes.live import ChannelClosed, LiveProcess, Message, exit_reason
 from harness.processes.logs import last_words
-from harness.workers import tensors
+from harness.workers import codec, tensors
+from harness.workers.codec import Failure, FailureKind, R, Request
 
 
 class WorkerFailed(HarnessError):
@@ -55,6 +56,50 @@ class WorkerClient:
     def ended(self) -> bool:
         """Whether its process is known to have ended."""
         return self._process.ended
+
+    def request(self, request: Request[R]) -> R:
+        """Resume the process, send it a request, and stop it again when it has replied.
+
+        Raises WorkerFailed, WrongResult, TimeoutError.
+        """
+        self._process.resume()
+        try:
+            codec.send(self._process.channel, request)
+            reply = self.reply()
+        except ChannelClosed:
+            raise WorkerFailed(self._last_words()) from None
+        finally:
+            self._process.pause()
+        expected = codec.reply_type(request)
+        if not isinstance(reply, expected):
+            raise TypeError(f"{self.name} replied to {type(request).__name__} with {reply}, not {expected.__name__}")
+        return reply
+
+    def reply(self, limit: CpuLimit | None = None) -> codec.Message:
+        """The next message, within ``timeout`` seconds, of CPU time where ``limit`` counts it.
+
+        A process that sends nothing in time is ended. Raises WorkerFailed, WrongResult, TimeoutError.
+        """
+        spent = ""
+        try:
+            if limit is None:
+                reply = codec.receive(self._process.channel, self.timeout)
+            else:
+                # Once more when it is spent: what was sent in time counts, however late we are ourselves.
+                while (reply := codec.receive(self._process.channel, 0.0 if spent else 0.5)) is None and not spent:
+                    spent = limit.spent()
+        except ChannelClosed:
+            raise WorkerFailed(self._last_words()) from None
+        match reply:
+            case None:
+                self._process.end()
+                late = f": {spent}" if spent else f" in {self.timeout:g} s"
+                raise TimeoutError(f"no answer from {self.name}{late}; its process was ended")
+            case Failure(reason, FailureKind.WRONG):
+                raise WrongResult(reason)
+            case Failure(reason, kind, readings, file):
+                raise WorkerFailed(reason, readings, file, refused=kind is FailureKind.REFUSED)
+        return reply
 
     def ask(self, **question: Any) -> Message:
         """Let the process go on, ask, and stop it again when it has answered.

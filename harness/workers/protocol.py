@@ -1,0 +1,298 @@
+"""The messages between processes that measure and those that start them; `harness.workers.codec` carries them.
+
+A measuring process imports its benchmarks, sends `Ready` and receives one `Plan`. It reports the events of each case
+while it goes through them. Processes that hold variants (`VariantPlan`, `SidePlan`) then answer requests about them,
+one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic
+
+from harness.measure.limits import RoundLimits
+from harness.measure.runner import Reading, Round
+from harness.model import Collected, FunctionTime, Package, Status
+from harness.workers.codec import Message, R, Request
+
+# --- plans ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Message):
+    """What a process is to do with which of its cases, on which device (``auto``, ``cpu``, ``cuda``), with which data.
+
+    ``claims`` has the names of the cases' claims among those of all files, which one process need not have read.
+    """
+
+    cases: tuple[str, ...]
+    device: str
+    data: Path | None
+    claims: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectPlan(Plan):
+    """Call every case up to its measurement, and measure nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedPlan(Plan):
+    """One invocation whose measurements go to the file ``name`` in ``folder``."""
+
+    folder: Path
+    name: str
+    seed: int
+    invocation: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOptions:
+    """How one case is measured: its limits, its variants (None: all), and whether peak memory is found."""
+
+    limits: RoundLimits
+    variants: tuple[str, ...] | None
+    memory: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasurePlan(RecordedPlan):
+    """Measure the cases in blocks; ``snapshots`` asks for the allocator's snapshots."""
+
+    options: Mapping[str, CaseOptions]
+    snapshots: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsolatedPlan(RecordedPlan):
+    """An isolated pass of one variant of one case."""
+
+    variant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountPlan(RecordedPlan):
+    """Take one reading of these variants of each case."""
+
+    reading: str
+    variants: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracePlan(Plan):
+    """A traced pass of one variant of one case, into ``file``."""
+
+    variant: str
+    file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantPlan(Plan):
+    """Hold one variant of one case, set apart from the others, and answer for it."""
+
+    variant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidePlan(Plan):
+    """Be one side of a gate: hold every variant of one case after the other, in the given order.
+
+    ``core`` is the number of the core to begin with, the same on both sides. `SideIntroduced`, with the packages
+    ``under_test``, is sent first where ``introduce`` is set.
+    """
+
+    core: int
+    introduce: bool = False
+    under_test: tuple[str, ...] = ()
+
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Message):
+    """The benchmarks were imported; a plan may come."""
+
+    collected: Collected
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentFound(Message):
+    """What the process runs on; ``unusable_gpu`` is why torch cannot use a GPU that is there, else empty."""
+
+    environment: Mapping[str, Any]
+    unusable_gpu: str
+
+
+@dataclass(frozen=True, slots=True)
+class SideIntroduced(EnvironmentFound):
+    """What a side of a gate runs on, and where it takes the packages under test from."""
+
+    packages: tuple[Package, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseBegins(Message):
+    """The case is being set up: its time limit begins."""
+
+    case: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFound(Message):
+    """The case reached its call of compare, with these variants; ``unavailable`` are those this machine cannot run."""
+
+    case: str
+    variants: tuple[str, ...]
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAbsent(Message):
+    """The case was skipped, or failed, before its call of compare."""
+
+    case: str
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEnds(Message):
+    """The case's measurement is on the disk."""
+
+    case: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTraced(Message):
+    """The end of a traced pass: seconds per iteration without and with the profiler, or why there is no trace."""
+
+    case: str
+    seconds: float = 0.0
+    traced_seconds: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VariantReady(Message):
+    """The case of a `VariantPlan` has reached its call of compare: requests may come."""
+
+
+# --- requests about a variant, and their replies ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Message):
+    """No more requests come about this case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Message):
+    """It was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCallDone(Message):
+    """What the first call took; its result is in the file that the request named."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoundDone(Message):
+    """A round of the variant."""
+
+    round: Round
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingTaken(Message):
+    """A number and where it comes from; None where there is no such reading here."""
+
+    reading: Reading | None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotDone(Message):
+    """The snapshot was written, or why there is none."""
+
+    absent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionsFound(Message):
+    """Where an iteration spends its time, by Python function."""
+
+    functions: tuple[FunctionTime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBytesFound(Message):
+    """Bytes alive at the peak of an iteration, by the operator that allocated them."""
+
+    held: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRequest(Request[R], Generic[R]):
+    """A request about one of the variants that a process holds."""
+
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSetup(VariantRequest[Done]):
+    """Set the variant up."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFirstCall(VariantRequest[FirstCallDone]):
+    """Run the first iteration; its result goes to ``path``, or is checked there where none is given."""
+
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRound(VariantRequest[RoundDone]):
+    """Run a round of ``iterations`` after an untimed lead-in of ``lead`` iterations."""
+
+    iterations: int
+    lead: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReading(VariantRequest[ReadingTaken]):
+    """Take one of `harness.measure.runner.READINGS`."""
+
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSnapshot(VariantRequest[SnapshotDone]):
+    """Write a snapshot of the allocator to ``path``."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RequestProfile(VariantRequest[Done]):
+    """Make a traced pass, into ``path``."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FindFunctions(VariantRequest[FunctionsFound]):
+    """Find the Python functions that an iteration spends its time in."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindHeldBytes(VariantRequest[HeldBytesFound]):
+    """Find what is alive at the peak of an iteration."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTeardown(VariantRequest[Done]):
+    """Tidy up."""
