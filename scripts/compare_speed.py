@@ -16,8 +16,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from harness.model import ALL_DECIDED, BASELINE, Claim, Measurement, Trial
-from harness.store import new_run_folder, open_invocation, open_run, write_measurement
+from harness.model import BASELINE, Claim, EndReason, Measurement, RunEnd, Trial
+from harness.store import new_run_folder, open_invocation, open_run, write_end, write_measurement
 
 CLAIMS, VARIANTS, BLOCKS, INVOCATIONS = 15, 3, 16, 7
 SAMPLES = CLAIMS * VARIANTS * BLOCKS * INVOCATIONS
@@ -58,7 +58,7 @@ def write_run(results: Path, number: int, count: int, invocations: int = INVOCAT
                 inner, Measurement(cases[index], claim.name, invocation, trials=tuple(trials), seconds=1.0)
             )
         inner.close()
-    writer.write("end", why=ALL_DECIDED)
+    write_end(writer, RunEnd(EndReason.ALL_DECIDED))
     writer.close()
 
 

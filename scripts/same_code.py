@@ -184,7 +184,8 @@ def count(folder: Path, elapsed: float) -> None:
         tally.setdefault((verdict.claim, verdict.variant), Counter())[verdict.outcome] += 1
     units = max(measurement.invocation for measurement in run.measurements)
     print(
-        f"\n{len({m.case for m in run.measurements})} measurements, {units} invocations, {elapsed:.0f} s; {run.ended}"
+        f"\n{len({m.case for m in run.measurements})} measurements, {units} invocations, {elapsed:.0f} s; "
+        f"{run.ended.text}"
     )
     for (claim, variant), outcomes in sorted(tally.items()):
         total = sum(outcomes.values())

@@ -22,13 +22,11 @@ from harness.ceilings.cache import CeilingsRequest, affordable
 from harness.claims.folder import BenchmarkFolder
 from harness.errors import HarnessError
 from harness.model import (
-    ALL_DECIDED,
-    ALL_MEASURED,
-    BUDGET_USED,
-    INTERRUPTED,
     SCHEMA,
     Claim,
+    EndReason,
     Outcome,
+    RunEnd,
     Verdict,
     benchmark_of,
 )
@@ -133,7 +131,7 @@ class _Bench:
             data=str(self._settings.data or ""),
             python=python,
         )
-        why = INTERRUPTED
+        end = RunEnd(EndReason.INTERRUPTED)
         try:
             with ExitStack() as stack:
                 # Around the crew: who is there before it starts, or when it is gone, is none of ours.
@@ -157,20 +155,20 @@ class _Bench:
                     )
                 )
                 question = CeilingsRequest(python, self._settings.device, self._settings.data, lent)
-                why = self._measure(crew, writer, question)
+                end = RunEnd(self._measure(crew, writer, question))
         except Exception as error:
             ours = isinstance(error, WorkerError | store.StoreError | UnusableGpu)
-            why = f"stopped: {error if ours else repr(error)}"
+            end = RunEnd(EndReason.STOPPED, str(error) if ours else repr(error))
             raise
         finally:
             beside = [asdict(stranger) for stranger in self._watch.strangers]
-            writer.write("end", why=why, **({"beside": beside} if beside else {}))
+            store.write_end(writer, end, **({"beside": beside} if beside else {}))
             writer.close()
         if self._settings.snapshots and not any((self._folder / store.SNAPSHOTS).glob("*.json.gz")):
             self._screen.note("no memory snapshots: torch keeps a history of memory on CUDA devices only")
         return self._folder
 
-    def _measure(self, crew: WorkerPool, writer: store.Writer, question: CeilingsRequest) -> str:
+    def _measure(self, crew: WorkerPool, writer: store.Writer, question: CeilingsRequest) -> EndReason:
         self._screen.roll_call()
         called = crew.collect(sorted({claim.path for claim in self._readable}))
         called.keep(self._by_function)
@@ -221,11 +219,11 @@ class _Bench:
             if report.error:
                 raise WorkerError(report.error)
             if report.out_of_time:
-                return BUDGET_USED
+                return EndReason.BUDGET_USED
         if self._schedule.open_count():
-            return BUDGET_USED
+            return EndReason.BUDGET_USED
         open_verdicts = any(not v.decided for s in self._schedule.standings.values() for v in s.verdicts)
-        return ALL_MEASURED if open_verdicts else ALL_DECIDED
+        return EndReason.ALL_MEASURED if open_verdicts else EndReason.ALL_DECIDED
 
     def _begins(self, case: str, invocation: int) -> None:
         self._watch.begins(case, invocation)

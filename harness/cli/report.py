@@ -14,7 +14,7 @@ from rich.console import Console
 from harness.cli.output import complain
 from harness.cli.writing import FORMS, as_json, check_forms, console, option_of, write_forms
 from harness.exit_status import CANNOT_JUDGE, OK, TOOL_ERROR
-from harness.model import ALL_DECIDED, ALL_MEASURED, Certainty, Status, Tuned
+from harness.model import Certainty, EndReason, Status, Tuned
 from harness.plural import counted
 from harness.program import advised
 from harness.store import RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
@@ -177,7 +177,7 @@ def _refuse(options: argparse.Namespace, what: str, known: Collection[str]) -> N
 def _all_skipped(run: Run) -> bool:
     """Whether the run came to its end, and every case was skipped: that is no failure, as one skipped case is none."""
     skipped = {measurement.case for measurement in run.measurements if measurement.status is Status.SKIPPED}
-    return run.ended in (ALL_DECIDED, ALL_MEASURED) and skipped != set() and skipped >= _reached(run) | {*run.planned}
+    return run.ended.complete and skipped != set() and skipped >= _reached(run) | {*run.planned}
 
 
 def _reached(run: Run) -> set[str]:
@@ -187,16 +187,16 @@ def _reached(run: Run) -> set[str]:
 def _why_empty(run: Run) -> str:
     if not run.facts and not run.claims:
         return f"{run.folder / RUN_FILE} is empty, its process died before its first record"
-    if run.ended.startswith("stopped: "):
-        return run.ended
+    if run.ended.reason is EndReason.STOPPED:
+        return run.ended.text
     if run.measurements:
         counts = Counter(str(measurement.status) for measurement in run.measurements)
         if missed := len({*run.planned} - _reached(run)):
             counts["not reached"] = missed
         why = ", ".join(f"{counted(count, 'case')} {status}" for status, count in counts.items())
-        return f"{why}; {run.ended}" if missed and run.ended else why
+        return f"{why}; {run.ended.text}" if missed and run.ended.text else why
     if not run.planned:
         return f"no case was planned; {advised('list --cases')} says what there is"
-    if run.ended:
-        return f"the run ended before its first measurement: {run.ended}"
+    if run.ended.text:
+        return f"the run ended before its first measurement: {run.ended.text}"
     return "the run was stopped before the first one; start it again"

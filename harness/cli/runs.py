@@ -66,7 +66,7 @@ def _show(entry: RunEntry, screen: Console) -> int:
     told = ", ".join(f"{count} {status}" for status, count in statuses.items()) or "none finished"
     facts = [
         *header_lines(run),
-        ("ended", sanitize(run.ended) or "it never said so: the run was killed, or is still going on"),
+        ("ended", sanitize(run.ended.text) or "it never said so: the run was killed, or is still going on"),
         ("claims", sanitize(", ".join(claim.name for claim in run.claims), 1000) or "none"),
         (
             "measured",

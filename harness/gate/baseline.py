@@ -18,7 +18,7 @@ from harness import store
 from harness.bench.settings import PROFILES, effort, hertz, seconds, select, words
 from harness.claims.folder import BenchmarkFolder
 from harness.errors import UsageError
-from harness.exit_status import INTERRUPTED as INTERRUPTED_STATUS
+from harness.exit_status import INTERRUPTED
 from harness.gate.builds import NothingToCompare
 from harness.gate.settings import BUDGET
 from harness.judge.baseline import BaselineGate, CurrentCases
@@ -27,13 +27,12 @@ from harness.judge.regression import GateThresholds, status_of
 from harness.judge.runs import SECONDS
 from harness.judge.throttling import marked_run
 from harness.model import (
-    ALL_MEASURED,
-    BUDGET_USED,
-    INTERRUPTED,
     SCHEMA,
     Claim,
+    EndReason,
     GateResult,
     Measurement,
+    RunEnd,
     Side,
     SideFacts,
     benchmark_of,
@@ -152,9 +151,9 @@ def compare_with_saved(
             screen.unit(unit, 0, len(wanted), 0, time.monotonic() - start)
 
         why = _hold(pool, wanted, goal, start + budget, take)
-    if why != ALL_MEASURED:
+    if why is not EndReason.ALL_MEASURED:
         notes.append(f"{why}: what was not measured by then was not reached")
-    writer.write("end", why=why)
+    store.write_end(writer, RunEnd(why))
     writer.close()
     verdicts = BaselineGate(
         stored,
@@ -174,7 +173,7 @@ def compare_with_saved(
         SideFacts(Side.BASE, f"stored run {entry.label}", environment=dict(stored.environment)),
         SideFacts(Side.HEAD, "this code, now", sys.executable, environment=dict(called.environment)),
         tuple(verdicts),
-        INTERRUPTED_STATUS if why == INTERRUPTED else status_of(verdicts),
+        INTERRUPTED if why is EndReason.INTERRUPTED else status_of(verdicts),
         sum(verdict.metric == SECONDS and verdict.ratio is not None for verdict in verdicts),
         thresholds.target,
         thresholds.loader_target,
@@ -193,7 +192,7 @@ def _hold(
     units: int,
     deadline: float,
     take: Callable[[int, WorkerReport], None],
-) -> str:
+) -> EndReason:
     """Measure so many invocations of these cases, as a standard run does; gives why no more came.
 
     An interrupt keeps what was measured before the invocation that it ended.
@@ -209,10 +208,10 @@ def _hold(
             report = pool.measure(unit, plan, deadline=deadline, ahead=units - unit + 1)
             take(unit, report)
             if report.out_of_time or time.monotonic() >= deadline:
-                return BUDGET_USED
+                return EndReason.BUDGET_USED
     except KeyboardInterrupt:
-        return INTERRUPTED
-    return ALL_MEASURED
+        return EndReason.INTERRUPTED
+    return EndReason.ALL_MEASURED
 
 
 def _expected(stored: Run, options: argparse.Namespace) -> frozenset[str]:

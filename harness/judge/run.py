@@ -10,7 +10,7 @@ from harness.judge.evidence import seconds_per_unit
 from harness.judge.rules import Thresholds
 from harness.judge.throttling import marked
 from harness.judge.verdict import verdicts
-from harness.model import BUDGET_USED, INTERRUPTED, Claim, Measurement, Outcome, Verdict, benchmark_of
+from harness.model import Claim, Measurement, Outcome, Verdict, benchmark_of
 from harness.store import Run
 
 BAD = (Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
@@ -23,14 +23,13 @@ which run whole epochs of every variant."""
 
 def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]:
     """Every verdict of a run, in the order of its claims and then of its cases."""
-    stopped_short = run.ended in (BUDGET_USED, INTERRUPTED)
-    lost = "" if stopped_short else "planned, and no process ever finished it"
+    lost = "" if run.ended.cut_short else "planned, and no process ever finished it"
     measurements = marked(run.measurements, run.telemetry)
     found = judge_measurements(run.claims, measurements, run.planned, thresholds, lost=lost)
     measured = {measurement.case for measurement in run.measurements}
     if lost or measured.issuperset(verdict.case for verdict in found):
         return found
-    why, typical = f"not reached: {run.ended}", _typical_seconds(run)
+    why, typical = f"not reached: {run.ended.text}", _typical_seconds(run)
     return tuple(
         verdict
         if verdict.case in measured

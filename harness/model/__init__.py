@@ -29,11 +29,7 @@ from harness.model.loading import (
     Undone,
 )
 from harness.model.measurement import (
-    ALL_DECIDED,
-    ALL_MEASURED,
     BASELINE,
-    BUDGET_USED,
-    INTERRUPTED,
     SCHEMA,
     Measurement,
     Status,
@@ -44,6 +40,7 @@ from harness.model.measurement import (
     parameters,
 )
 from harness.model.metrics import METRICS, QUANTITIES, Direction, Metric, MetricKind, metric
+from harness.model.run_end import EndReason, RunEnd
 from harness.model.telemetry import HOST, ClockEvent, OtherProcess, SensorReading, SensorSeries, Telemetry, clock_events
 from harness.model.trace import (
     ITERATION_MARK,
@@ -59,13 +56,9 @@ from harness.model.trace import (
 from harness.model.verdict import Comparison, Outcome, Verdict
 
 __all__ = [
-    "ALL_DECIDED",
-    "ALL_MEASURED",
     "BASELINE",
-    "BUDGET_USED",
     "GENERATED",
     "HOST",
-    "INTERRUPTED",
     "ITERATION_MARK",
     "LARGEST_MARGIN",
     "LOADER_KINDS",
@@ -85,6 +78,7 @@ __all__ = [
     "Difference",
     "Differs",
     "Direction",
+    "EndReason",
     "EpochCost",
     "Expect",
     "FunctionTime",
@@ -104,6 +98,7 @@ __all__ = [
     "Outcome",
     "Package",
     "Ranked",
+    "RunEnd",
     "SampleStage",
     "Segment",
     "SensorReading",

@@ -15,12 +15,6 @@ SCHEMA = 1
 BASELINE = "baseline"
 """The name of the variant that all others of a case are measured against."""
 
-ALL_DECIDED = "everything was decided"
-ALL_MEASURED = "every invocation that its profile allows was held"
-BUDGET_USED = "the time budget was used up"
-INTERRUPTED = "interrupted"
-"""Why a run ended by itself. What a budget or an interrupt kept it from measuring was not reached, rather than lost."""
-
 
 class Status(StrEnum):
     """What became of a planned measurement, or of one variant in it."""

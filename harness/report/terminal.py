@@ -80,8 +80,8 @@ class _RunPrinter(ConsolePage):
             if not line:
                 continue
             grid.add_row(self.text(label, "dim"), self.text(line))
-        if run.ended:
-            grid.add_row(self.text("ended", "dim"), self.text(sanitize(run.ended)))
+        if run.ended.text:
+            grid.add_row(self.text("ended", "dim"), self.text(sanitize(run.ended.text)))
         else:
             grid.add_row(
                 self.text("ended", "dim"),

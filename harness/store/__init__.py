@@ -16,9 +16,18 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from harness.model import SCHEMA, TRACES, Ceiling, Claim, Measurement, Telemetry, Traced, traced_from
+from harness.model import SCHEMA, TRACES, Ceiling, Claim, Measurement, RunEnd, Telemetry, Traced, traced_from
 from harness.store.lines import LONGEST_LINE, Record, StoreError, Writer, read_lines
-from harness.store.records import NOT_OURS, ceiling_from, check_schema, claim_from, mapping, measurement_from
+from harness.store.records import (
+    NOT_OURS,
+    ceiling_from,
+    check_schema,
+    claim_from,
+    end_from,
+    end_text,
+    mapping,
+    measurement_from,
+)
 from harness.store.snapshots import SNAPSHOTS, snapshot_file, write_snapshot
 from harness.store.telemetry import TELEMETRY_FILE, TelemetryWriter, read_telemetry
 
@@ -53,6 +62,7 @@ __all__ = [
     "snapshot_file",
     "trace_name",
     "write_ceilings",
+    "write_end",
     "write_measurement",
     "write_pairing",
     "write_result",
@@ -93,6 +103,11 @@ def write_measurement(writer: Writer, measurement: Measurement) -> None:
 def write_ceilings(writer: Writer, ceilings: Sequence[Ceiling], measured: str) -> None:
     """Append what this machine reaches at best, and when (an ISO date) it was measured."""
     writer.write("ceilings", ceilings=[asdict(ceiling) for ceiling in ceilings], measured=measured)
+
+
+def write_end(writer: Writer, end: RunEnd, **facts: Any) -> None:
+    """Append why the run ended: its last record."""
+    writer.write("end", why=end_text(end), **facts)
 
 
 def write_trace(writer: Writer, traced: Traced) -> None:
@@ -171,9 +186,8 @@ def run_folders(results: Path) -> list[Path]:
 class Run:
     """Everything that was saved of a run.
 
-    ``planned`` has the cases its processes set out to measure; ``ended`` is why the run stopped, empty where it never
-    said so (it was killed, or still runs). ``ceilings`` are what this machine reaches at best, empty where that was not
-    measured.
+    ``planned`` has the cases its processes set out to measure; ``ended`` is why the run stopped. ``ceilings`` are what
+    this machine reaches at best, empty where that was not measured.
     """
 
     folder: Path
@@ -182,7 +196,7 @@ class Run:
     environment: Mapping[str, Any]
     measurements: tuple[Measurement, ...]
     planned: tuple[str, ...] = ()
-    ended: str = ""
+    ended: RunEnd = field(default_factory=RunEnd)
     warnings: tuple[str, ...] = field(default=())
     telemetry: Telemetry = field(default_factory=Telemetry)
     ceilings: tuple[Ceiling, ...] = ()
@@ -201,7 +215,7 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
     environment: Mapping[str, Any] = {}
     measurements: list[Measurement] = []
     planned: dict[str, None] = {}
-    ended = ""
+    ended = RunEnd()
     ceilings: tuple[Ceiling, ...] = ()
     warnings: list[str] = []
     watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
@@ -228,7 +242,7 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
                 elif kind == "trace":
                     traces.append(traced_from(record))
                 elif kind == "end":
-                    ended = str(record["why"])
+                    ended = end_from(record["why"])
                 else:
                     raise ValueError(f"unknown record {kind!r}")
             except NOT_OURS as error:

@@ -13,8 +13,10 @@ from harness.model import (
     SCHEMA,
     Ceiling,
     Claim,
+    EndReason,
     Expect,
     Measurement,
+    RunEnd,
     Status,
     Trial,
     Work,
@@ -26,6 +28,34 @@ _WORK = ("items", "bytes", "flops")
 
 NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 """What comes of taking a record for one of ours that is none."""
+
+
+_STOPPED = "stopped: "
+_ALL_MEASURED = "every invocation that its profile allows was held"
+_END_TEXTS = {reason: reason.value for reason in EndReason} | {EndReason.ALL_MEASURED: _ALL_MEASURED}
+"""Schema 1 records the reason of a run's end as these texts."""
+
+_END_REASONS = {
+    text: reason for reason, text in _END_TEXTS.items() if reason not in (EndReason.STOPPED, EndReason.OTHER)
+}
+
+
+def end_text(end: RunEnd) -> str:
+    """The text that records why a run ended."""
+    if end.reason is EndReason.STOPPED:
+        return f"{_STOPPED}{end.detail}"
+    return end.detail if end.reason is EndReason.OTHER else _END_TEXTS[end.reason]
+
+
+def end_from(why: object) -> RunEnd:
+    """Why a run ended, from the text that was recorded. Raises ValueError for what is not a text."""
+    if not isinstance(why, str):
+        raise ValueError("why is not text")
+    if why in _END_REASONS:
+        return RunEnd(_END_REASONS[why])
+    if why.startswith(_STOPPED):
+        return RunEnd(EndReason.STOPPED, why.removeprefix(_STOPPED))
+    return RunEnd(EndReason.OTHER, why)
 
 
 def check_schema(path: Path, number: int, record: Record) -> None:

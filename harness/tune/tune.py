@@ -14,9 +14,11 @@ from harness.model import (
     GENERATED,
     LOADER_KINDS,
     SCHEMA,
+    EndReason,
     LeftOut,
     LoaderSample,
     Measurement,
+    RunEnd,
     Setting,
     StepInput,
     Tuned,
@@ -94,20 +96,20 @@ class _Tuning:
             self._folder, [CLAIM], profile=store.TUNE, budget=self._budget.seconds, data=self._plan["data"] or "",
             step=self._asked.step,
         )  # fmt: skip
-        why = "interrupted"
+        end = RunEnd(EndReason.INTERRUPTED)
         # Around the lanes: who is there before the first, or when the last is gone, is none of ours.
         with self._watch, self._track:
             try:
                 found = self._hold(axes_of, writer)
-                why = "everything was decided"
+                end = RunEnd(EndReason.ALL_DECIDED)
             except (WorkerError, LoaderWorkerError) as error:
-                why = f"stopped: {error}"
+                end = RunEnd(EndReason.STOPPED, str(error))
                 raise (error if isinstance(error, Refused) else WorkerError(str(error))) from None
             except UsageError as error:
-                why = f"stopped: {error}"
+                end = RunEnd(EndReason.STOPPED, str(error))
                 raise
             finally:
-                writer.write("end", why=why)
+                store.write_end(writer, end)
                 writer.close()
         watched = self._watch.remarks(self._environment, self._measurements)
         return replace(found, notes=tuple(dict.fromkeys((*found.notes, *watched))))

@@ -108,7 +108,9 @@ def _judged(part: Part, run: Run) -> None:
             name = f"{verdict.case} {verdict.variant}".strip()
             why = f": {verdict.reason}" if verdict.outcome in BAD and verdict.reason else ""
             part.add(name, f"{verdict.outcome}{why}", detail={"reason": verdict.reason})
-    part.add("how it ended", run.ended or "it never said so", reached=bool(run.ended), goal="it ends by itself")
+    part.add(
+        "how it ended", run.ended.text or "it was not recorded", reached=bool(run.ended.text), goal="it ends by itself"
+    )
     part.add("saved in", str(run.folder))
 
 

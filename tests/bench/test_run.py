@@ -249,7 +249,7 @@ def test_until_everything_is_decided(folder: Path, play: Callable[..., Play]) ->
     one = play(called(A, B), ratios={"tip": 0.5})
     screen = Screen()
     found = run(folder, screen, select=("A", "B"), budget=3600.0)
-    assert found.ended == "everything was decided"
+    assert found.ended.text == "everything was decided"
     assert [kind for kind, _, _ in one.asked] == ["measure"] * 7
     assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
     assert {(v.case, v.outcome) for v in screen.fallen} == {(A, Outcome.HOLDS), (B, Outcome.HOLDS)}
@@ -282,7 +282,7 @@ def test_on_a_gpu_launches_are_counted_when_all_is_decided(folder: Path, play: C
     found = run(folder, select=("A", "B"), budget=3600.0)
     counted = [("launches", 8, (A, B)), ("joules", 9, (A, B))]
     assert one.asked == [*(("measure", invocation, (A, B)) for invocation in range(1, 8)), *counted]
-    assert found.ended == "everything was decided"
+    assert found.ended.text == "everything was decided"
     surveys = {m.invocation: m.trials[1].solo for m in found.measurements if m.survey and m.case == A}
     assert surveys == {8: {"launches": 1.0}, 9: {"joules": 1.0}}
     assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
@@ -390,7 +390,7 @@ def test_the_budget_is_kept(folder: Path, play: Callable[..., Play], seconds: fl
     one.ratios = {"tip": 0.97}
     found = run(folder, Screen(), select=("A", "B", "L"), budget=100.0)
     assert one.clock.now() <= 100.0 * (1 + GRACE)
-    assert found.ended == ("the time budget was used up" if seconds > 10 else "everything was decided")
+    assert found.ended.text == ("the time budget was used up" if seconds > 10 else "everything was decided")
     assert set(one.deadlines) <= {100.0 * (1 + GRACE)}
     assert set(outcomes(found).values()) <= {"inconclusive", "holds", "fails", "no effect"}
 
@@ -410,7 +410,7 @@ def test_what_ran_out_of_the_budget_is_not_lost(folder: Path, play: Callable[...
     one = play(called(A, B), seconds=1.0)
     one.report = lambda invocation, report: WorkerReport(report.measurements[:1], None, out_of_time=True)
     found = run(folder, select=("A", "B"))
-    assert found.ended == "the time budget was used up"
+    assert found.ended.text == "the time budget was used up"
     assert len(one.asked) == len(found.measurements) == 1
     assert set(outcomes(found).values()) == {"inconclusive"}
 
@@ -427,7 +427,7 @@ def test_a_claim_that_fails_is_traced(folder: Path, play: Callable[..., Play]) -
     """A surprising verdict has its baseline and its variant traced, after everything was decided."""
     one = play(called(A, B), ratios={"tip": 1.5})
     found = run(folder, select=("A", "B"), budget=3600.0)
-    assert found.ended == "everything was decided"
+    assert found.ended.text == "everything was decided"
     assert sorted(traced(one)) == [(A, BASELINE), (A, "tip"), (B, BASELINE), (B, "tip")]
     assert [kind for kind, _, _ in one.asked] == ["measure"] * 7 + ["trace"] * 4
     tip = next(each for each in found.traces if (each.case, each.variant) == (A, "tip"))
@@ -489,7 +489,7 @@ def test_a_trace_that_fails_costs_nothing_else(folder: Path, play: Callable[...,
         ("no trace: its process was ended by SIGKILL", "", None),
     ]
     assert outcomes(found) == {f"{A} tip": "holds"}
-    assert found.ended == "everything was decided"
+    assert found.ended.text == "everything was decided"
 
 
 def test_a_trace_that_cannot_be_read_is_kept(folder: Path, play: Callable[..., Play]) -> None:
@@ -608,7 +608,7 @@ def test_nothing_to_measure_is_a_run_too(folder: Path, play: Callable[..., Play]
     """Where every case is skipped the run is over at once."""
     play(called(skipped={A: "needs a GPU"}))
     found = run(folder, select=("A",))
-    assert found.ended == "everything was decided"
+    assert found.ended.text == "everything was decided"
     assert outcomes(found) == {A: "skipped"}
 
 
@@ -618,7 +618,7 @@ def test_an_error_of_the_crew_ends_the_run(folder: Path, play: Callable[..., Pla
     one.report = lambda invocation, report: report if invocation < 3 else WorkerReport([], None, error="no space left")
     with pytest.raises(WorkerError, match="no space left"):
         run(folder, select=("A",))
-    assert saved(folder).ended == "stopped: no space left"
+    assert saved(folder).ended.text == "stopped: no space left"
     assert len(saved(folder).measurements) == 2
 
 
@@ -633,8 +633,8 @@ def test_any_error_is_why_the_run_ended(folder: Path, play: Callable[..., Play],
     one.report = fails
     with pytest.raises(type(error)):
         run(folder, select=("A",))
-    assert saved(folder).ended.startswith("stopped: ")
-    assert str(error) in saved(folder).ended
+    assert saved(folder).ended.text.startswith("stopped: ")
+    assert str(error) in saved(folder).ended.text
     assert outcomes(saved(folder)) == {A: "lost"}
 
 
@@ -651,7 +651,7 @@ def test_an_interrupt_leaves_a_run(folder: Path, play: Callable[..., Play]) -> N
     with pytest.raises(KeyboardInterrupt):
         run(folder, select=("A", "B"))
     found = saved(folder)
-    assert found.ended == "interrupted"
+    assert found.ended.text == "interrupted"
     assert len(found.measurements) == 4
     assert set(outcomes(found).values()) == {"inconclusive"}
 
@@ -662,7 +662,7 @@ def test_a_gpu_that_torch_cannot_use(folder: Path, play: Callable[..., Play]) ->
     with pytest.raises(UnusableGpu, match="update it"):
         run(folder, select=("A",))
     assert one.asked == []
-    assert "driver 470" in saved(folder).ended
+    assert "driver 470" in saved(folder).ended.text
 
 
 def test_a_gpu_that_nobody_asked_for(folder: Path, play: Callable[..., Play]) -> None:
@@ -713,5 +713,5 @@ def test_a_run_beside_a_stranger_says_so_in_its_record(
     assert {(seen.when, seen.pid) for seen in found.telemetry.strangers} >= {("before", os.getppid())}
     last = (found.folder / store.RUN_FILE).read_text().splitlines()[-1]
     assert json.loads(last)["beside"][0]["pid"] == os.getppid()
-    assert found.ended
+    assert found.ended.text
     assert any("not this run's alone" in note for note in screen.notes)

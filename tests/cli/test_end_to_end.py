@@ -134,7 +134,7 @@ def test_trouble_has_its_exit_status(trouble: tuple[subprocess.CompletedProcess[
     """Something wrong, failed or timed out is exit 3, and the run says that it ended by itself."""
     done, run = trouble
     assert done.returncode == 3, done.stdout + done.stderr
-    assert run.ended
+    assert run.ended.text
 
 
 def test_good_cases_are_measured_beside_trouble(trouble: tuple[subprocess.CompletedProcess[str], Run]) -> None:
@@ -200,7 +200,7 @@ def test_kill_9_in_the_middle_of_a_run_loses_only_what_was_in_flight(tmp_path: P
         psutil.wait_procs([psutil.Process(measuring)], timeout=PATIENCE)
     assert not psutil.pid_exists(measuring)
     run = only_run(tmp_path)
-    assert not run.ended
+    assert not run.ended.text
     shown = harness(tmp_path, "report")
     assert "twice" in shown.stdout
     assert outcomes(run, "signals")[""].outcome is Outcome.LOST
@@ -213,7 +213,7 @@ def test_ctrl_c_leaves_a_complete_report(tmp_path: Path) -> None:
     done = harness(tmp_path, "bench", "--profile", "smoke", "--device", "cpu")
     assert done.returncode == 130, done.stdout + done.stderr
     assert "twice" in done.stdout
-    assert only_run(tmp_path).ended == "interrupted"
+    assert only_run(tmp_path).ended.text == "interrupted"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import store
-from harness.model import SCHEMA, Claim, Expect, Measurement, Status, Trial, Work
+from harness.model import SCHEMA, Claim, EndReason, Expect, Measurement, RunEnd, Status, Trial, Work
 from harness.store import RUN_FILE, StoreError, Writer
 
 HOSTILE = ("../../etc/x.py::f[/a b]", "v", "\x00", "a" * 400, "..", "ä/ö")
@@ -120,7 +120,7 @@ def test_every_field_comes_back(run: Path) -> None:
     assert loaded.facts == {"schema": SCHEMA, "command": ["bench"], "budget": 90.0}
     assert loaded.environment == {"gpu": None}
     assert loaded.planned == (MEASUREMENT.case,)
-    assert (loaded.ended, loaded.warnings, loaded.folder) == ("everything was decided", (), run)
+    assert (loaded.ended.reason, loaded.warnings, loaded.folder) == (EndReason.ALL_DECIDED, (), run)
 
 
 def test_records_from_before_blocks_had_moments_still_load() -> None:
@@ -172,7 +172,7 @@ def test_each_record_is_on_the_disk_when_it_is_written(run: Path, monkeypatch: p
     writer.write("end", why="x")
     assert calls == ["write", "fsync"]
     assert (run / "a.jsonl").read_text().endswith("\n")
-    assert store.load(run).ended == "x"
+    assert store.load(run).ended == RunEnd(EndReason.OTHER, "x")
     writer.close()
 
 

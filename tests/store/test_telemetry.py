@@ -19,8 +19,10 @@ from harness.model import (
     BASELINE,
     HOST,
     Claim,
+    EndReason,
     Measurement,
     OtherProcess,
+    RunEnd,
     SensorReading,
     SensorSeries,
     Status,
@@ -305,7 +307,9 @@ def heated(count: int, hot: Sequence[int], mask: int = 0x40) -> Run:
             found.append(SensorSeries(UUID, "throttle", tuple(moments), (value, value), CASE, invocation))
     telemetry = Telemetry(20.0, START, tuple(found), devices=(UUID,))
     measurements = tuple(measured(invocation, hot) for invocation in range(1, count + 1))
-    return Run(Path(), {}, (CLAIM,), {"gpus": [{}]}, measurements, ended="everything was decided", telemetry=telemetry)
+    return Run(
+        Path(), {}, (CLAIM,), {"gpus": [{}]}, measurements, ended=RunEnd(EndReason.ALL_DECIDED), telemetry=telemetry
+    )
 
 
 def test_throttled_blocks_are_left_out() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.model import ALL_DECIDED, BASELINE, Claim, Measurement, Trial, Work
+from harness.model import BASELINE, Claim, EndReason, Measurement, Trial, Work
 from harness.store import open_invocation, open_run, write_measurement
 from tests.support.living import ROOT
 
@@ -74,7 +74,7 @@ def save(
     started: str = "2026-01-02T03:04:05+00:00",
     command: Sequence[str] = ("bench",),
     planned: Sequence[str] = (),
-    ended: str = ALL_DECIDED,
+    ended: str = EndReason.ALL_DECIDED,
     **facts: Any,
 ) -> Path:
     """A run in a folder of its own."""

@@ -30,6 +30,13 @@ def document(run: Run, told: RunContent) -> dict[str, Any]:
     """The document; what is not finite is null."""
     return document_of(
         Reported(
-            "report", run.folder.name, run.ended, run.facts, run.environment, run.claims, told.verdicts, told.footnotes
+            "report",
+            run.folder.name,
+            run.ended.text,
+            run.facts,
+            run.environment,
+            run.claims,
+            told.verdicts,
+            told.footnotes,
         )
     )

@@ -55,4 +55,4 @@ def _entry(verdict: Verdict, seconds: float) -> document.TestCase:
 def _properties(run: Run) -> Iterator[tuple[str, str]]:
     yield "run.folder", run.folder.name
     yield from header_lines(run)
-    yield "ended", sanitize(run.ended)
+    yield "ended", sanitize(run.ended.text)

@@ -38,7 +38,7 @@ def run_paper(run: Run, told: RunContent) -> Document:
     """The report of a run as a paper."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in told.counts) or "no verdict"
     facts = [*header_lines(run), ("selftest", selftest_of(run))]
-    facts.append(("ended", sanitize(run.ended) or "it never said so: the run was killed, or is still going on"))
+    facts.append(("ended", sanitize(run.ended.text) or "it never said so: the run was killed, or is still going on"))
     tables = [_table(section) for section in told.sections]
     if told.skipped:
         rows = tuple(Row({"case": claim, "reason": reason}, {}) for claim, reason in told.skipped)

@@ -32,14 +32,14 @@ def run_page(run: Run, page: Path | None = None, told: RunContent | None = None)
         *header_lines(run),
         ("ceilings", ceilings_line(run.ceilings)),
         ("watched", watched_line(run)),
-        ("ended", sanitize(run.ended)),
+        ("ended", sanitize(run.ended.text)),
     ]
     return HtmlPage(
         f"Run {sanitize(run.folder.name, 80)}",
         tuple((label, words) for label, words in facts if words),
         tuple(_parts(run, told, page)),
         told.footnotes,
-        "" if run.ended else NEVER_ENDED,
+        "" if run.ended.text else NEVER_ENDED,
         sanitize(run.folder.name, 200),
     )
 
