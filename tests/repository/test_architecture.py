@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
+import draw_rooms
 import pytest
 
 from tests.support.living import ROOT
-
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import draw_rooms
 
 
 def test_the_picture_is_that_of_the_code() -> None:

@@ -8,12 +8,9 @@ import sys
 from functools import cache
 
 import pytest
+from imports import imported
 
 from tests.support.living import ENVIRONMENT, ROOT
-
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from imports import imported
 
 HARNESS = ROOT / "harness"
 

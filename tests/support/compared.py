@@ -54,8 +54,8 @@ def hostile_runs(folder: Path) -> RunComparison:
         clean = name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         of = Claim(clean, f"{clean} is faster.", f"bench_{index}.py", f"bench_{index}")
         claims.append(of)
-        first += measurements_of(of, clean, 7, **{clean: 0.5e-3})
-        second += measurements_of(of, clean, 7, salt=1, **{clean: 0.6e-3, f"{clean} too": 1e-3})
+        first += measurements_of(of, clean, 7, {clean: 0.5e-3})
+        second += measurements_of(of, clean, 7, {clean: 0.6e-3, f"{clean} too": 1e-3}, salt=1)
     other = {**ENVIRONMENT, "flags": {HOSTILE[0]: HOSTILE[1]}}
     runs = [load(save(folder / "a", claims, first)), load(save(folder / "b", claims, second, environment=other))]
     return compare_runs(columns([(HOSTILE[0], runs[0]), (HOSTILE[2], runs[1])], Axis.RUN), Axis.RUN)
@@ -69,9 +69,9 @@ def thirty_runs(folder: Path, *names: str) -> tuple[tuple[Trend, ...], list[Tren
         late = day >= CHANGED
         measured = [
             *measurements_of(
-                one, "m", 2, salt=day, **{first: 0.55e-3 if late else 0.5e-3, second: 1.8e-3 if late else 2e-3}
+                one, "m", 2, {first: 0.55e-3 if late else 0.5e-3, second: 1.8e-3 if late else 2e-3}, salt=day
             ),
-            *measurements_of(one, "calm", 2, salt=day, **{first: 0.5e-3}),
+            *measurements_of(one, "calm", 2, {first: 0.5e-3}, salt=day),
         ]
         started = f"2026-03-{day + 1:02}T10:00:00+00:00"
         run = load(save(folder / f"2026-03-{day + 1:02}", [one], measured, started=started))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,12 @@ def claim(name: str, **stated: Any) -> Claim:
     return Claim(name, f"The sentence of {name}.", f"bench_{name.lower()}.py", f"bench_{name.lower()}", **stated)
 
 
-def measurements_of(of: Claim, title: str, count: int, work: Work | None = None, **seconds: float) -> list[Measurement]:
-    """``count`` invocations of a case, by the seconds of its variants; the variants of a loader hold memory too."""
+def measurements_of(
+    of: Claim, title: str, count: int, variants: Mapping[str, float] = MappingProxyType({}), *,
+    work: Work | None = None, **named: float,
+) -> list[Measurement]:  # fmt: skip
+    """``count`` invocations of a case, by the seconds of its ``variants`` or keywords; those of loaders hold memory."""
+    seconds = {**variants, **named}
     case = f"{of.path}::{of.function}" + (f"[{title}]" if title else "")
     return [
         Measurement(
@@ -112,8 +117,8 @@ def full_run(folder: Path) -> Run:
             *measurements_of(slow, "", 14, slack=1.6e-3),
             *measurements_of(calm, "x-1", 14, alike=1.001e-3),
             *measurements_of(calm, "x-2", 3, open=0.97e-3),
-            *measurements_of(loader, "jpeg", 14, work, **{f"workers_{n}": 1e-3 / (0.8 * n) for n in WORKERS}),
-            *measurements_of(loader, "tiny", 14, work, **{f"workers_{n}": 1e-3 * (1 + 0.3 * n) for n in WORKERS}),
+            *measurements_of(loader, "jpeg", 14, {f"workers_{n}": 1e-3 / (0.8 * n) for n in WORKERS}, work=work),
+            *measurements_of(loader, "tiny", 14, {f"workers_{n}": 1e-3 * (1 + 0.3 * n) for n in WORKERS}, work=work),
             *measurements_of(memory, "relu", 7, in_place=1e-3),
             *measurements_of(same, "", 14, alike=1.0005e-3),
             Measurement(f"{case}[t]", troubled.name, 1, trials=(
@@ -137,7 +142,7 @@ def hostile_run(folder: Path) -> Run:
         of = Claim(clean, f"{clean} is faster.", f"bench_{index}.py", f"bench_{index}", loader=index == 0)
         claims.append(of)
         measurements += measurements_of(
-            of, clean, 14, **{clean: 0.5e-3, f"{clean} workers_2": 0.4e-3, "workers_3": 0.3e-3}
+            of, clean, 14, {clean: 0.5e-3, f"{clean} workers_2": 0.4e-3, "workers_3": 0.3e-3}
         )
         broken = Trial("broken", Status.FAILED, clean)
         first = measurements[-1]

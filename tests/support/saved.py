@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness.model import BASELINE, Claim, EndReason, Measurement, Trial, Work
@@ -39,11 +40,18 @@ def rounds(center: float, salt: int, spread: float = 0.002) -> tuple[float, ...]
 
 
 def measurements_of(
-    of: Claim, parameters: str, count: int, *, salt: int = 0, work: Work | None = None, **seconds: float
+    of: Claim,
+    parameters: str,
+    count: int,
+    variants: Mapping[str, float] = MappingProxyType({}),
+    *,
+    salt: int = 0,
+    work: Work | None = None,
+    **seconds: float,
 ) -> list[Measurement]:
-    """``count`` invocations of a case, by the seconds of its variants; the baseline takes 1 ms."""
+    """``count`` invocations of a case, by the seconds of its ``variants`` or keywords; the baseline takes 1 ms."""
     case = f"{of.path}::{of.function}" + (f"[{parameters}]" if parameters else "")
-    levels = {BASELINE: 1e-3, **seconds}
+    levels = {BASELINE: 1e-3, **variants, **seconds}
     return [
         Measurement(
             case,
