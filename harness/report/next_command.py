@@ -40,6 +40,9 @@ def next_command(run: Run, verdicts: Sequence[Verdict]) -> NextCommand:
 
     A run starts anew, so the budget holds the units there were as well as those that are missing.
     """
+    typed = run.facts.get("command")
+    if isinstance(typed, list) and typed[:1] == ["gate"]:
+        return NextCommand("", 0, 0)  # a gate against a saved run: its verdict is the gate's
     needed: dict[str, int] = {}
     claims: dict[str, None] = {}
     near = beyond = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from math import isfinite
 from types import UnionType
@@ -56,10 +56,11 @@ def _record(kind: Any, value: object, where: str) -> Any:
     for name in record:
         if name not in kinds:
             raise ValueError(f"{before}{name[:100]} is not a field of this schema")
-    for name in kinds:
-        if name not in record:
-            raise ValueError(f"{before}{name} is missing")
-    return kind(**{name: _read(own, record[name], f"{before}{name}") for name, own in kinds.items()})
+    # a field that has a default came later than the schema: an earlier build did not write it
+    for each in fields(kind):
+        if each.name not in record and each.default is MISSING and each.default_factory is MISSING:
+            raise ValueError(f"{before}{each.name} is missing")
+    return kind(**{name: _read(kinds[name], value, f"{before}{name}") for name, value in record.items()})
 
 
 def _single(kind: Any, value: object, where: str) -> Any:

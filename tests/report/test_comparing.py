@@ -18,9 +18,6 @@ from harness.report.document.terminal import show_paper
 from harness.report.environment_diff import environment_diff
 from harness.report.trending.content import spark
 from tests.support.compared import two_runs
-from tests.support.living import ROOT
-
-DATA = ROOT / "tests" / "data"
 
 
 @pytest.fixture
@@ -46,11 +43,6 @@ def shown(paper: Document, width: int) -> str:
     return file.getvalue()
 
 
-def golden(name: str, text: str) -> None:
-    """The text is that of the file, which is read by people when it changes."""
-    assert text == (DATA / name).read_text(encoding="utf-8")
-
-
 def test_runs_that_wandered_have_one_note(tmp_path: Path) -> None:
     """However many rows wandered, and however differently, one footnote says between what they did."""
     found = two_runs(tmp_path)
@@ -63,17 +55,6 @@ def test_runs_that_wandered_have_one_note(tmp_path: Path) -> None:
     assert note.startswith(f"in {len(lines)} rows a run wandered while it was held, by 6.0% to ")
     number = paper.footnotes.index(note) + 1
     assert sum(number in row.notes for table in paper.tables for row in table.lines) == len(lines)
-
-
-def test_terminal_is_golden(told: Document) -> None:
-    """The page at 150 columns, and at 80, where what does not fit goes below its row."""
-    golden("compare.txt", shown(told, 150))
-    golden("compare-80.txt", shown(told, 80))
-
-
-def test_markdown_is_golden(told: Document) -> None:
-    """The page for a pull request."""
-    golden("compare.md", markdown(told))
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])

@@ -24,61 +24,9 @@ from harness.model import GateOutcome, GateResult, GateVerdict, Package, Side, S
 from harness.report import gate
 from harness.report.format import sanitize
 from harness.report.gate.content import HEADINGS, NEVER_GREEN, differences, heading, headline
+from tests.support.gated import BASE, CASE, ENVIRONMENT, EVERY, HEAD, METRICS, SMALL, result, verdict
 from tests.support.living import ENVIRONMENT as PROCESS
 from tests.support.living import PATIENCE, ROOT
-
-ENVIRONMENT = {
-    "machine": {"cpu": "Some CPU", "cores": 8, "usable_cores": 2},
-    "gpus": [{"name": "Some GPU", "memory_bytes": 80 * 2**30}],
-    "driver": {"version": "570.1", "cuda": "12.8"},
-    "software": {"torch": "2.14.1", "python": "3.11.7"},
-    "flags": {"num_threads": 2, "tf32": None},
-    "variables": {"CUDA_CACHE_PATH": "/head/cache", "OMP_NUM_THREADS": "2", "OMP_PROC_BIND": "true"},
-    "git": {"revision": "0123456789abcdef", "dirty": True},
-    "warnings": ["the quota cannot be read"],
-}
-OLDER = {
-    **ENVIRONMENT,
-    "software": {"torch": "2.13.0", "python": "3.11.7"},
-    "variables": {"CUDA_CACHE_PATH": "/base/cache", "OMP_PROC_BIND": "false"},
-    "git": None,
-    "warnings": [],
-}
-BASE = SideFacts(
-    Side.BASE, "origin/main (1a2b3c4)", "/base/python", packages=(Package("work", "/base/work.py", "a" * 64),),
-    environment=OLDER,
-)  # fmt: skip
-HEAD = SideFacts(
-    Side.HEAD, "working tree (1a2b3c4 + changes)", "/head/python", {"OMP_NUM_THREADS": "2"},
-    (Package("work", "/head/work.py", "b" * 64), Package("gone", "", "")), ENVIRONMENT,
-)  # fmt: skip
-
-METRICS = ("seconds", "peak_bytes", "launches", "a_reading")
-CASE = "memory/bench_copy.py::bench_copy[64-cpu]"
-
-
-def verdict(outcome: GateOutcome, case: str = CASE, variant: str = "pinned", **more: Any) -> GateVerdict:
-    """A verdict of claim M1 on seconds, with the numbers that such an outcome has."""
-    numbers: dict[str, Any] = {"metric": "seconds", "reason": f"because {outcome}"}
-    ratios = {
-        GateOutcome.REGRESSED: 1.071,
-        GateOutcome.IMPROVED: 0.92,
-        GateOutcome.UNCHANGED: 1.002,
-        GateOutcome.INCONCLUSIVE: 1.031,
-    }
-    if ratio := ratios.get(outcome):
-        numbers |= {"units": 14, "ratio": ratio, "low": ratio - 0.01, "high": ratio + 0.01}
-        numbers |= {"base": 1e-3, "head": 1e-3 * ratio, "seconds": 2.5}
-    return GateVerdict(case, "M1", variant, outcome=outcome, **{**numbers, **more})
-
-
-def result(*verdicts: GateVerdict, **more: Any) -> GateResult:
-    """A gate with these verdicts and the status that follows."""
-    stated: dict[str, Any] = {
-        "base": BASE, "head": HEAD, "status": status_of(verdicts), "decisions": len(verdicts), "target": 0.05,
-        "loader_target": 0.1, "alpha": 0.01, "units": 14, "seconds": 134.0, "started": "2026-01-02T03:04:05+00:00",
-    }  # fmt: skip
-    return GateResult(verdicts=verdicts, **{**stated, **more})
 
 
 def shown(told: GateResult, width: int = 80, *, every: bool = False, **more: Any) -> str:
@@ -104,9 +52,6 @@ def cells(page: str) -> list[list[str]]:
 def saved(told: GateResult) -> Any:
     """What a file of the saved form holds."""
     return json.loads(json.dumps(gate.document(told), allow_nan=False))
-
-
-EVERY = result(*(verdict(outcome, f"a/bench_{n}.py::bench[x-{n}]", f"v{n}") for n, outcome in enumerate(GateOutcome)))
 
 
 # --- every outcome ----------------------------------------------------------------------------------------------------
@@ -257,99 +202,6 @@ def test_outcome_in_one_line(told: GateResult, words: str) -> None:
 
 # --- golden pages -----------------------------------------------------------------------------------------------------
 
-SMALL = result(
-    verdict(GateOutcome.UNCHANGED, "a.py::b[1]", "baseline"),
-    verdict(GateOutcome.REGRESSED),
-    verdict(
-        GateOutcome.REGRESSED,
-        metric="peak_bytes",
-        ratio=2.5,
-        low=None,
-        high=None,
-        base=12 * 2.0**20,
-        head=30 * 2.0**20,
-        units=1,
-        reason="12582912 -> 31457280 B",
-    ),
-    verdict(GateOutcome.INCONCLUSIVE, "a.py::b[1]", unsteady=True, spread=0.02, resolvable=0.08),
-    verdict(GateOutcome.IMPROVED, "a.py::b[1]", "fast", spread=0.02, resolvable=0.08),
-    verdict(GateOutcome.FAILED, "a.py::b[2]", "", metric="", reason="ValueError: no"),
-    verdict(GateOutcome.UNCHANGED, "a.py::b[2]", "baseline", ratio=0.98, low=0.97, high=0.99),
-    verdict(GateOutcome.MISSING, "old.py::b", ""),
-    verdict(GateOutcome.NEW, "new.py::b", "one", reason="on head only"),
-    verdict(GateOutcome.NEW, "new.py::b", "two", reason="on head only"),
-    verdict(GateOutcome.SKIPPED, "c.py::b[1]", "x", reason="no GPU"),
-    verdict(GateOutcome.SKIPPED, "c.py::b[2]", "x", reason="no GPU"),
-    notes=("self-test of 2026-01-01: noise floor 0.8 %",),
-)
-
-TERMINAL = """\
-base     origin/main (1a2b3c4)
-head     working tree (1a2b3c4 + changes)
-differs  software.torch: 2.13.0 -> 2.14.1
-         variables.OMP_PROC_BIND: false -> true
-
-Slower (1)
-  variant  metric       verdict       change          95 % interval   resolves
-M1  memory/bench_copy.py::bench_copy[64-cpu]
-  pinned   time         regressed     +7.1 %, slower  +6.1 to +8.1 %
-    base -> head: 1.00 -> 1.07 ms, units: 14
-    because regressed
-
-More memory (1)
-  variant  metric       verdict       change          95 % interval   resolves
-M1  memory/bench_copy.py::bench_copy[64-cpu]
-  pinned   peak memory  regressed     2.50x more
-    base -> head: 12.0 -> 30.0 MiB, units: 1
-    12582912 -> 31457280 B
-
-Cannot be judged (2)
-  variant  metric       verdict       change          95 % interval   resolves
-M1  a.py::b[1]
-  pinned   time         inconclusive  +3.1 %, slower  +2.1 to +4.1 %  8 %
-    base -> head: 1.00 -> 1.03 ms, units: 14
-    because inconclusive; unsteady: judged by total time
-M1  a.py::b[2]
-                        failed
-    ValueError: no
-
-Missing (1)
-M1  old.py::b
-  because missing
-
-Faster (1)
-  variant  metric       verdict       change          95 % interval   resolves
-M1  a.py::b[1]
-  fast     time         improved      -8.0 %, faster  -9.0 to -7.0 %
-    base -> head: 1000 -> 920 us, units: 14
-    because improved
-
-Unchanged (2)
-M1  time  2, changes -2.0 to +0.2 %
-
-New (2)
-M1  new.py::b
-  one, two; on head only
-
-Skipped (2)
-M1  2, no GPU
-
-machine   Some CPU, 2 of 8 cores usable
-GPU       Some GPU (80.0 GiB), driver 570.1 (CUDA 12.8)
-software  torch 2.14.1, Python 3.11.7
-base      python  /base/python
-          work  aaaaaaaaaaaa  /base/work.py
-head      python  /head/python
-          with  OMP_NUM_THREADS=2
-          work  bbbbbbbbbbbb  /head/work.py
-          gone  not there
-
-self-test of 2026-01-01: noise floor 0.8 %
-target 5 % (loaders 10 %); alpha 1 % over 12 decisions; 14 units; 2 min 14 s
-2 regressed (1 slower, 1 more memory), 1 improved (faster), 2 unchanged, 1 inconclusive, 1 missing, 2 new, \
-1 failed, 2 skipped; exit 1
-"""
-
 MARKDOWN = """\
 ## Gate: 1 regressed (slower), 1 unchanged; exit 1
 
@@ -396,11 +248,6 @@ MARKDOWN = """\
 
 </details>
 """
-
-
-def test_terminal_page() -> None:
-    """The whole page at 80 columns, in a pipe."""
-    assert shown(SMALL) == TERMINAL
 
 
 def test_markdown_page() -> None:
@@ -892,7 +739,7 @@ GONE = object()
         (["verdicts", 2, "outcome"], None, "verdicts[2].outcome is not text"),
         (["verdicts", 2, "ratio"], nan, "verdicts[2].ratio is not a finite number"),
         (["verdicts", 2, "ratio"], False, "verdicts[2].ratio is not a finite number"),
-        (["verdicts", 2, "reason"], GONE, "verdicts[2].reason is missing"),
+        (["verdicts", 2, "metric"], GONE, "verdicts[2].metric is missing"),
         (["verdicts", 2, "x" * 1000], 1, f"verdicts[2].{'x' * 100} is not a field"),
         (["base"], None, "base is not an object"),
         (["base", "arm"], "head", "base.arm is not base"),

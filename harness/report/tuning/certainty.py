@@ -48,7 +48,8 @@ def coverage(tuned: Tuned) -> str:
     often = f"{min(laps)}" if min(laps) == max(laps) else f"{min(laps)} to {max(laps)}"
     answer = tuned.of(tuned.answer)
     own = f", {counted(answer.laps, 'repetition')} of the answer" if answer is not None else ""
-    return f"{len(laps)} of {counted(tuned.grid, 'setting')} ran, {often} repetition{'s' * (often != '1')} each{own}"
+    ran = f"{len(laps)} of {counted(tuned.grid, 'setting')}" if tuned.grid else counted(len(laps), "setting")
+    return f"{ran} ran, {often} repetition{'s' * (often != '1')} each{own}"
 
 
 def against_the_next(tuned: Tuned, answer: Ranked) -> str:
