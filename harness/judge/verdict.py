@@ -209,6 +209,8 @@ def _alone(question: _Question) -> Verdict:
 
 
 def _said(trouble: Trouble) -> str:
+    if trouble.status is Status.SKIPPED:  # it would be skipped in any invocation
+        return trouble.reason or trouble.status
     return f"{trouble.reason or trouble.status} (invocation {trouble.invocation})"
 
 

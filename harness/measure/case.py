@@ -25,7 +25,7 @@ from harness.measure.shared_state import to_blame, without
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.state import BaselineFailed
 from harness.measure.variant import Unavailable, Variant
-from harness.model import BASELINE, Claim, Measurement, Status, Trial
+from harness.model import BASELINE, CaseWarning, Claim, Measurement, Status, Trial, WarningCode
 from harness.store import snapshot_file
 
 OwnProcesses = Callable[[Claim, Sequence[str], ExitStack], Mapping[str, VariantRunner]]
@@ -78,7 +78,8 @@ def measure(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions
     try:
         blamed = to_blame(asked, wrong)
     except Exception as error:
-        return replace(found, warnings=(*found.warnings, f"what disagrees was not tried again: {failure(error)}"))
+        not_retried = CaseWarning(WarningCode.NOT_RETRIED, detail=failure(error))
+        return replace(found, warnings=(*found.warnings, not_retried))
     if not blamed:
         return found
     if BASELINE in blamed:
@@ -123,7 +124,7 @@ def _held(
     aside: list[float] = []
 
     def ended(
-        status: Status, reason: str = "", trials: Sequence[Trial] = (), warnings: Sequence[str] = ()
+        status: Status, reason: str = "", trials: Sequence[Trial] = (), warnings: Sequence[CaseWarning] = ()
     ) -> Measurement:
         return Measurement(
             case,

@@ -15,7 +15,7 @@ from harness.measure.failure import failure
 from harness.measure.runner import Reading, VariantRunner
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Variant
-from harness.model import Claim, Measurement, Status, Trial
+from harness.model import CaseWarning, Claim, Measurement, Status, Trial, WarningCode
 
 SOURCE = "a pass of its own"
 
@@ -32,7 +32,7 @@ def count(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions, 
         if isinstance(given, Variant) and (terms.variants is None or name in terms.variants)
     }
     trials: list[Trial] = []
-    warnings: list[str] = []
+    warnings: list[CaseWarning] = []
     with ExitStack() as stack:
         for runner in runners(claim, chosen, terms, stack, Random(terms.seed)):
             readings: dict[str, float] = {}
@@ -41,7 +41,7 @@ def count(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions, 
                 if (found := _read(runner, reading)) is not None:
                     readings[reading], sources[reading] = found[0], f"{found[1]}, {SOURCE}"
             except Exception as error:
-                warnings.append(f"no {reading} of {runner.name}: {failure(error)}")
+                warnings.append(CaseWarning(WarningCode.NO_READING, runner.name, failure(error), reading))
             trials.append(Trial(runner.name, expect=asked.expect[runner.name], solo=readings, sources=sources))
     return Measurement(
         case, claim.name, terms.invocation, Status.MEASURED, "", tuple(trials), asked.work, perf_counter() - start,

@@ -12,7 +12,7 @@ from harness.measure.failure import failure, logged
 from harness.measure.runner import LocalRunner, readings_of
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Variant
-from harness.model import Claim, Measurement, Status, Trial
+from harness.model import CaseWarning, Claim, Measurement, Status, Trial, WarningCode
 
 SOURCE = "alone in a fresh process"
 
@@ -23,7 +23,7 @@ def measure_isolated(case: str, claim: Claim, asked: BenchmarkSpec, terms: Measu
     status, reason = Status.MEASURED, ""
     readings: dict[str, float] = {}
     sources: dict[str, str] = {}
-    warnings: list[str] = []
+    warnings: list[CaseWarning] = []
     given = asked.variants[name]
     assert isinstance(given, Variant)
     runner = local(name, given, claim, terms.device)
@@ -46,7 +46,7 @@ def measure_isolated(case: str, claim: Claim, asked: BenchmarkSpec, terms: Measu
     )
 
 
-def _watch(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str, str], list[str]]:
+def _watch(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str, str], list[CaseWarning]]:
     from harness.probes import ProcessTree, cuda_uuid, device_bytes, gpu_share, watch_tree
     from harness.probes.pinned import pinned_peak
     from harness.probes.process_usage import process_usage
@@ -54,7 +54,7 @@ def _watch(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str
 
     tree = ProcessTree(os.getpid())
     living, shared_before = tree.alive(), shared_bytes()
-    warnings: list[str] = []
+    warnings: list[CaseWarning] = []
     runner.setup()
     runner.first_call()
     leave_early: Callable[[], object] | None = getattr(runner.iteration, "leave_early", None)
@@ -73,7 +73,7 @@ def _watch(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str
     readings |= own
     sources |= dict.fromkeys(own, SOURCE)
     if watched.warning:
-        warnings.append(watched.warning)
+        warnings.append(CaseWarning(WarningCode.NOT_WATCHED, detail=watched.warning))
     if shared.peak_bytes is not None:
         readings["shm_bytes"], sources["shm_bytes"] = float(shared.peak_bytes), f"{shared.source}, {SOURCE}"
     if watched.peak_bytes:
@@ -88,7 +88,7 @@ def _watch(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str
             except Exception as error:
                 found, source = None, f"no {name}: {failure(error)}"
             if found is None:
-                warnings.append(source)
+                warnings.append(CaseWarning(WarningCode.NOT_WATCHED, detail=source, quantity=name))
             else:
                 readings[name], sources[name] = float(found), source
     if pinned := pinned_peak():

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from harness.measure.failure import failure
 from harness.measure.runner import VariantRunner
 from harness.measure.state import VariantState
-from harness.model import Status
+from harness.model import CaseWarning, Status, WarningCode
 from harness.probes import ALLOCATOR, NoSnapshot
 
 
@@ -21,7 +21,10 @@ class MemoryPass(Enum):
 
 
 def weigh_all(
-    entries: Mapping[str, VariantState], warnings: list[str], *, snapshot: Callable[[VariantRunner], object] | None
+    entries: Mapping[str, VariantState],
+    warnings: list[CaseWarning],
+    *,
+    snapshot: Callable[[VariantRunner], object] | None,
 ) -> None:
     """What each variant's memory reached; ``snapshot`` as in `hold`."""
     for entry in entries.values():
@@ -33,10 +36,10 @@ def weigh_all(
             except NoSnapshot:
                 continue  # said once for the run, not for every variant
             except Exception as error:
-                warnings.append(f"no memory snapshot of {entry.runner.name}: {failure(error)}")
+                warnings.append(CaseWarning(WarningCode.NO_SNAPSHOT, entry.runner.name, failure(error)))
 
 
-def note_reading(entry: VariantState, name: str, warnings: list[str]) -> None:
+def note_reading(entry: VariantState, name: str, warnings: list[CaseWarning]) -> None:
     """Keep a reading of a variant that is still in, if there is one; one that fails is a warning, no failure."""
     if entry.status is not Status.MEASURED:
         return
@@ -44,4 +47,4 @@ def note_reading(entry: VariantState, name: str, warnings: list[str]) -> None:
         if (reading := entry.runner.read(name)) is not None:
             entry.exact[name], entry.sources[name] = reading
     except Exception as error:
-        warnings.append(f"no {name} of {entry.runner.name}: {failure(error)}")
+        warnings.append(CaseWarning(WarningCode.NO_READING, entry.runner.name, failure(error), name))

@@ -13,7 +13,7 @@ from harness.measure.limits import RoundLimits
 from harness.measure.memory import MemoryPass, note_reading, weigh_all
 from harness.measure.runner import VariantRunner
 from harness.measure.state import VariantState, still_in
-from harness.model import BASELINE, Expect, Status, Trial
+from harness.model import BASELINE, CaseWarning, Expect, Status, Trial, WarningCode
 
 
 def run_session(
@@ -30,7 +30,7 @@ def run_session(
     blocks: list[tuple[float, float]] | None = None,
     snapshot: Callable[[VariantRunner], object] | None = None,
     changed: Callable[[], object] | None = None,
-) -> tuple[list[Trial], list[str]]:
+) -> tuple[list[Trial], list[CaseWarning]]:
     """Measure one case. Returns the trials, in the order of the runners, and warnings.
 
     A variant that disagrees, raises or runs out of time leaves the measurement; the others go on. ``blocks`` is filled
@@ -40,7 +40,7 @@ def run_session(
     another one. Raises BaselineFailed.
     """
     entries = {runner.name: VariantState(runner) for runner in runners}
-    warnings: list[str] = []
+    warnings: list[CaseWarning] = []
     with ExitStack() as stack:
         for entry in entries.values():
             stack.callback(entry.teardown, warnings)
@@ -54,7 +54,7 @@ def run_session(
     return [entry.trial(expect[name]) for name, entry in entries.items()], warnings
 
 
-def _set_up(entries: Mapping[str, VariantState], random: Random, warnings: list[str]) -> None:
+def _set_up(entries: Mapping[str, VariantState], random: Random, warnings: list[CaseWarning]) -> None:
     for entry in still_in(entries, random):
         try:
             entry.runner.setup()
@@ -67,7 +67,7 @@ def _compare(
     agreement: Agreement,
     reference: Callable[[], object] | None,
     random: Random,
-    warnings: list[str],
+    warnings: list[CaseWarning],
     changed: Callable[[], object] | None,
     *,
     footprints: bool,
@@ -103,7 +103,7 @@ def _compare(
     agreement.expected = None
 
 
-def _check(entry: VariantState, result: object, agreement: Agreement, warnings: list[str]) -> None:
+def _check(entry: VariantState, result: object, agreement: Agreement, warnings: list[CaseWarning]) -> None:
     try:
         readings = agreement.check(result)
     except Exception as error:
@@ -120,7 +120,7 @@ def _warm_up(
     effort: RoundLimits,
     now: Callable[[], float],
     random: Random,
-    warnings: list[str],
+    warnings: list[CaseWarning],
 ) -> None:
     warm: dict[str, WarmUp] = {}
     for entry in still_in(entries, random):
@@ -133,9 +133,7 @@ def _warm_up(
         warm[entry.runner.name] = found
         entry.warmup_seconds = entry.first_seconds + now() - start
         if not found.settled:
-            warnings.append(
-                f"{entry.runner.name} was still getting faster after {effort.warmup_limit:g} s of warming up"
-            )
+            warnings.append(CaseWarning(WarningCode.NOT_STEADY, entry.runner.name, seconds=effort.warmup_limit))
     target = target_seconds([found.seconds for found in warm.values()], effort)
     for name, found in warm.items():
         entries[name].pace = pace(found, target, effort)
@@ -146,7 +144,7 @@ def _measure(
     effort: RoundLimits,
     now: Callable[[], float],
     random: Random,
-    warnings: list[str],
+    warnings: list[CaseWarning],
     moments: list[tuple[float, float]],
 ) -> None:
     alive = {entry.runner.name: entry for entry in still_in(entries, random)}
@@ -176,7 +174,7 @@ def _play_blocks(
     effort: RoundLimits,
     now: Callable[[], float],
     random: Random,
-    warnings: list[str],
+    warnings: list[CaseWarning],
     moments: list[tuple[float, float]],
     *,
     watchful: bool,

@@ -11,7 +11,7 @@ from harness.measure.calibrate import RoundSize
 from harness.measure.correctness import WrongResult
 from harness.measure.failure import failure, logged
 from harness.measure.runner import Round, VariantRunner
-from harness.model import BASELINE, Expect, Status, Trial
+from harness.model import BASELINE, CaseWarning, Expect, Status, Trial, WarningCode
 from harness.probes import out_of_memory
 
 
@@ -38,7 +38,7 @@ class VariantState:
     sources: dict[str, str] = field(default_factory=dict)
     left: bool = False
 
-    def exclude(self, error: BaseException, warnings: list[str]) -> None:
+    def exclude(self, error: BaseException, warnings: list[CaseWarning]) -> None:
         """Exclude the variant: wrong where it disagreed, timed out or failed otherwise.
 
         It is left at once: its workers would go on filling their queues in the rounds of others.
@@ -55,7 +55,7 @@ class VariantState:
             self.sources |= dict.fromkeys(_short_of(error), "the error")
         self.teardown(warnings)
 
-    def teardown(self, warnings: list[str]) -> None:
+    def teardown(self, warnings: list[CaseWarning]) -> None:
         """Tidy up, once."""
         if self.left:
             return
@@ -63,7 +63,7 @@ class VariantState:
         try:
             self.runner.teardown()
         except Exception as error:
-            warnings.append(f"{self.runner.name} did not tidy up: {failure(error)}")
+            warnings.append(CaseWarning(WarningCode.NOT_TORN_DOWN, self.runner.name, failure(error)))
 
     def trial(self, expect: Expect) -> Trial:
         """What became of it."""

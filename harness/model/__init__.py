@@ -54,6 +54,7 @@ from harness.model.trace import (
     traced_from,
 )
 from harness.model.verdict import Comparison, Outcome, Verdict
+from harness.model.warning import CaseWarning, WarningCode
 
 __all__ = [
     "BASELINE",
@@ -69,6 +70,7 @@ __all__ = [
     "TRACES",
     "WAIT_MARK",
     "WINDOW_MARK",
+    "CaseWarning",
     "Ceiling",
     "Certainty",
     "Claim",
@@ -117,6 +119,7 @@ __all__ = [
     "Tuned",
     "Undone",
     "Verdict",
+    "WarningCode",
     "Work",
     "benchmark_of",
     "clock_events",

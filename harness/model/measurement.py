@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from harness.model.claim import Expect, Work
+from harness.model.warning import CaseWarning
 
 SCHEMA = 1
 """Version of the record format; a file of a newer schema is refused, never half understood."""
@@ -69,7 +70,7 @@ class Measurement:
     work: Work = field(default_factory=Work)
     seconds: float = 0.0
     survey: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CaseWarning, ...] = ()
     blocks: tuple[tuple[float, float], ...] = ()
     clock_events: tuple[int, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from harness.judge.run import judge
 from harness.judge.throttling import marked_run
 from harness.model import (
     BASELINE,
+    CaseWarning,
     Claim,
     Direction,
     Expect,
@@ -27,9 +27,8 @@ from harness.report.format import better, duration, effect, interval, quantity, 
 from harness.report.machine_notes import watch_remarks
 from harness.report.summary import measured, memory, typical
 from harness.report.trace_text import trace_notes
+from harness.report.warning_text import warning_text
 from harness.store import Run
-
-_WHEN = re.compile(r" \(invocation \d+\)$")
 
 UNTOLD = (Outcome.HOLDS, Outcome.FAILS, Outcome.NO_EFFECT)
 """Outcomes whose numbers are their reason; all others give it in words."""
@@ -191,7 +190,7 @@ def _row(
 ) -> VerdictRow:
     found, name = verdict.comparison, verdict.variant
     case, variant = sanitize(parameters(verdict.case)), sanitize(name)
-    remarks = [f"{warning}" for m in measurements for warning in m.warnings if _concerns(warning, name, m)]
+    remarks = [warning_text(warning) for m in measurements for warning in m.warnings if _concerns(warning, name)]
     remarks += traces
     reason = _reason(verdict)
     if found is None:
@@ -226,10 +225,7 @@ def _row(
 def _reason(verdict: Verdict) -> str:
     if verdict.outcome in UNTOLD:
         return ""
-    reason = verdict.reason
-    if verdict.outcome is Outcome.SKIPPED:
-        reason = _WHEN.sub("", reason)  # it would be skipped in any invocation
-    return sanitize(reason)
+    return sanitize(verdict.reason)
 
 
 def _expect(claim: Claim, verdict: Verdict, measurements: Sequence[Measurement]) -> Expect:
@@ -237,10 +233,9 @@ def _expect(claim: Claim, verdict: Verdict, measurements: Sequence[Measurement])
     return next((trial.expect for trial in trials if trial is not None), claim.expect)
 
 
-def _concerns(warning: str, variant: str, measurement: Measurement) -> bool:
-    """A warning that names a variant belongs to its row; one that names none, to every row of the case."""
-    named = [trial.variant for trial in measurement.trials if trial.variant in warning.replace(",", " ").split()]
-    return variant in named or not named or (named == [BASELINE])
+def _concerns(warning: CaseWarning, variant: str) -> bool:
+    """A warning about a variant belongs to its row; one about the baseline or the whole case, to every row."""
+    return warning.subject in ("", BASELINE, variant)
 
 
 def _general_warnings(run: Run) -> list[str]:

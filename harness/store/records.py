@@ -11,6 +11,7 @@ from harness.model import (
     LARGEST_MARGIN,
     LONGEST_TIME_LIMIT,
     SCHEMA,
+    CaseWarning,
     Ceiling,
     Claim,
     EndReason,
@@ -19,6 +20,7 @@ from harness.model import (
     RunEnd,
     Status,
     Trial,
+    WarningCode,
     Work,
 )
 from harness.store.lines import Record, StoreError
@@ -90,7 +92,7 @@ def measurement_from(record: Mapping[str, Any]) -> Measurement:
     content = {key: value for key, value in record.items() if key != "record"}
     trials = tuple(_trial(trial) for trial in content.pop("trials"))
     work = _work(content.pop("work"))
-    warnings = tuple(map(str, content.pop("warnings")))
+    warnings = tuple(_warning(stated, trials) for stated in content.pop("warnings"))
     blocks = tuple(_stretch(stretch) for stretch in content.pop("blocks", ()))
     digests = mapping(content.pop("digests", {}), "digests")
     content["digests"] = {str(name): str(digest) for name, digest in digests.items()}
@@ -115,6 +117,22 @@ def ceiling_from(record: Mapping[str, Any]) -> Ceiling:
     if not isfinite(record["value"]) or record["value"] <= 0:
         raise ValueError("a ceiling's value is above nothing")
     return Ceiling(**record)
+
+
+def _warning(stated: object, trials: Sequence[Trial]) -> CaseWarning:
+    """A warning as it was written, or the text that earlier versions wrote, about the one variant that it names."""
+    if isinstance(stated, str):
+        words = [word.strip(",:") for word in stated.split()]
+        named = [trial.variant for trial in trials if trial.variant in words]
+        return CaseWarning(WarningCode.OTHER, named[0] if len(named) == 1 else "", stated)
+    record = mapping(stated, "a warning")
+    _check(str, "text", record, "code", "subject", "detail", "quantity")
+    _check((int, float), "a number", record, "seconds")
+    code = record["code"]
+    if code not in list(WarningCode):
+        about = (code, record["quantity"], record["detail"])
+        return CaseWarning(WarningCode.OTHER, record["subject"], ": ".join(filter(None, about)))
+    return CaseWarning(**{**record, "code": WarningCode(code)})
 
 
 def _work(record: Mapping[str, Any]) -> Work:

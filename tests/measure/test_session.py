@@ -31,7 +31,7 @@ from harness.measure.session import run_session
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.state import BaselineFailed
 from harness.measure.variant import Unavailable, Variant, as_variant, prepared, variant
-from harness.model import BASELINE, Claim, Expect, Status, Trial, Work
+from harness.model import BASELINE, CaseWarning, Claim, Expect, Status, Trial, WarningCode, Work
 from harness.probes import ALLOCATOR, NoSnapshot
 from harness.workers.client import WorkerFailed
 
@@ -72,7 +72,7 @@ class Stage:
     log: list[tuple[str, str]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     runners: list[LocalRunner] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[CaseWarning] = field(default_factory=list)
 
     def add(
         self,
@@ -270,7 +270,7 @@ def test_never_settling_is_reported() -> None:
     stage = stage_of(baseline=1e-3)
     stage.add("tip", lambda call: 0.04 * 0.97**call)
     assert stage.hold(effort=RoundLimits(share=0.0, warmup_limit=0.5))["tip"].status is Status.MEASURED
-    assert any("tip" in warning and "0.5 s" in warning for warning in stage.warnings)
+    assert CaseWarning(WarningCode.NOT_STEADY, "tip", seconds=0.5) in stage.warnings
 
 
 def test_readings_are_kept_block_by_block() -> None:
@@ -607,7 +607,7 @@ def test_failing_to_tidy_up_is_a_warning() -> None:
     stage = stage_of(baseline=0.2)
     stage.runners.append(LocalRunner("tip", prepared(factory), stage.clock, None))
     assert stage.hold()["tip"].status is Status.MEASURED
-    assert stage.warnings == ["tip did not tidy up: RuntimeError: boom"]
+    assert stage.warnings == [CaseWarning(WarningCode.NOT_TORN_DOWN, "tip", "RuntimeError: boom")]
 
 
 # --- agreement --------------------------------------------------------------------------------------------------------
@@ -694,7 +694,7 @@ def test_memory_is_weighed_after_the_blocks() -> None:
     assert trials["trick"].status is Status.MEASURED
     assert trials["trick"].exact == {}
     assert trials["wrong"].exact == {}
-    assert stage.warnings == ["no peak_bytes of trick: RuntimeError: boom"]
+    assert stage.warnings == [CaseWarning(WarningCode.NO_READING, "trick", "RuntimeError: boom", "peak_bytes")]
 
 
 class Accounted(LocalRunner):
@@ -721,7 +721,7 @@ def test_the_whole_account_is_read_and_snapshots_where_asked_for(tmp_path: Path)
     trials = stage.hold(weigh=MemoryPass.ALLOCATOR, snapshot=lambda runner: runner.snapshot(tmp_path / runner.name))
     assert set(trials["tip"].exact) == set(ALLOCATOR)
     assert [file.name for file in tmp_path.iterdir()] == [BASELINE]
-    assert stage.warnings == ["no memory snapshot of tip: RuntimeError: boom"]
+    assert stage.warnings == [CaseWarning(WarningCode.NO_SNAPSHOT, "tip", "RuntimeError: boom")]
 
 
 def test_weighing_costs_a_measurement_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -790,7 +790,7 @@ def test_a_pass_that_counts_is_a_survey(monkeypatch: pytest.MonkeyPatch) -> None
         BASELINE: {"launches": 8.0}, "tip": {"launches": 3.0}, "trick": {},
     }  # fmt: skip
     assert found.trials[1].sources == {"launches": "launches of a profile, a pass of its own"}
-    assert found.warnings == ("no launches of trick: RuntimeError: boom",)
+    assert found.warnings == (CaseWarning(WarningCode.NO_READING, "trick", "RuntimeError: boom", "launches"),)
     # One after the other: what one holds is no burden to the next.
     assert log == [f"{name} {does}" for name in (BASELINE, "tip", "trick") for does in ("enters", "runs", "leaves")]
 
@@ -865,7 +865,7 @@ def test_footprints_are_read_of_what_agrees() -> None:
     assert trials["tip"].exact == {"tree_bytes": 8192.0}
     assert trials["trick"].status is Status.MEASURED
     assert trials["trick"].exact == trials["wrong"].exact == {}
-    assert stage.warnings == ["no tree_bytes of trick: RuntimeError: boom"]
+    assert stage.warnings == [CaseWarning(WarningCode.NO_READING, "trick", "RuntimeError: boom", "tree_bytes")]
 
 
 # --- variants ---------------------------------------------------------------------------------------------------------

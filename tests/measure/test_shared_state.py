@@ -14,7 +14,7 @@ from harness.measure.limits import RoundLimits
 from harness.measure.shared_state import innocent, to_blame
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import as_variant
-from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
+from harness.model import BASELINE, CaseWarning, Claim, Expect, Measurement, Status, WarningCode, Work
 from harness.plugin.fixture import Compare
 
 pytestmark = pytest.mark.usefixtures("set_aside")
@@ -159,7 +159,7 @@ def test_what_cannot_be_tried_again_is_as_it_was() -> None:
     ask = BenchmarkSpec(given, lambda x, y: x == y, None, Work(), dict.fromkeys(given, Expect.LOWER), anew)
     found = measure("x.py::bench_x", CLAIM, ask, MeasureOptions(SimpleNamespace(type="cpu"), QUICK, 1, 1, memory=False))
     assert {trial.variant: trial.status for trial in found.trials}["wrong"] is Status.WRONG
-    assert [warning for warning in found.warnings if "was not tried again: OSError: no more inputs" in warning]
+    assert CaseWarning(WarningCode.NOT_RETRIED, detail="OSError: no more inputs") in found.warnings
 
 
 def test_a_contest_calls_its_benchmark_again() -> None:

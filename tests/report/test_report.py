@@ -14,7 +14,20 @@ import pytest
 from rich.console import Console
 
 from harness.judge.run import judge
-from harness.model import BASELINE, Claim, Comparison, Expect, Measurement, Outcome, Status, Trial, Verdict, Work
+from harness.model import (
+    BASELINE,
+    CaseWarning,
+    Claim,
+    Comparison,
+    Expect,
+    Measurement,
+    Outcome,
+    Status,
+    Trial,
+    Verdict,
+    WarningCode,
+    Work,
+)
 from harness.report.content import content
 from harness.report.format import duration, effect, interval, quantity, sanitize, step
 from harness.report.live import BenchProgress
@@ -180,8 +193,9 @@ HOSTILE = "[red]x[/red][link=http://a]\x1b[31m\x1b]0;t\x07\n\r\x9b2J\u202ey\ud80
 def test_hostile_names_are_inert(tmp_path: Path) -> None:
     """Markup stays as typed, and control characters, escapes and direction marks from records never come out."""
     bad = Claim(f"H{HOSTILE}", f"Sentence {HOSTILE}", "bench_h.py", "bench_h")
+    warned = CaseWarning(WarningCode.OTHER, detail=f"warned {HOSTILE}")
     measurements = [
-        Measurement(f"bench_h.py::bench_h[{HOSTILE}]", bad.name, n, warnings=(f"warned {HOSTILE}",),
+        Measurement(f"bench_h.py::bench_h[{HOSTILE}]", bad.name, n, warnings=(warned,),
                     trials=(trial(BASELINE, 1e-3, n), trial(f"v{HOSTILE}", 0.5e-3, n),
                             Trial(f"w{HOSTILE}", Status.WRONG, f"because {HOSTILE}")))
         for n in range(1, 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict
 
 import pytest
 from rich.console import Console
@@ -10,10 +11,10 @@ from rich.console import Console
 from harness.judge.group import Axis, columns
 from harness.judge.run import judge
 from harness.judge.runs import compare_runs
-from harness.model import EndReason, Outcome, RunEnd
+from harness.model import CaseWarning, EndReason, Measurement, Outcome, RunEnd, Trial, WarningCode
 from harness.report.terminal import show_run
 from harness.store import load
-from harness.store.records import end_from, end_text
+from harness.store.records import NOT_OURS, end_from, end_text, measurement_from
 from tests.support.living import ROOT
 
 EARLIER = ROOT / "tests" / "data" / "schema-1"
@@ -82,3 +83,23 @@ def test_any_other_text_comes_back(text: str) -> None:
     """An error's words and a reason that this version does not know are kept and written as they were."""
     assert end_text(end_from(text)) == text
     assert end_from(text).text == text
+
+
+def test_a_warning_of_a_later_version_is_kept() -> None:
+    """A code that this version does not know keeps its variant and its words; a text is about the variant it names."""
+    trials = [asdict(Trial(name)) for name in ("baseline", "tip")]
+    stated = {"code": "sun spots", "subject": "tip", "detail": "many", "quantity": "flares", "seconds": 0}
+    record = {**asdict(Measurement("a.py::a", "A", 1)), "trials": trials}
+    found = measurement_from({**record, "warnings": [stated, "no joules of tip: boom", "hot"]})
+    assert found.warnings == (
+        CaseWarning(WarningCode.OTHER, "tip", "sun spots: flares: many"),
+        CaseWarning(WarningCode.OTHER, "tip", "no joules of tip: boom"),
+        CaseWarning(WarningCode.OTHER, "", "hot"),
+    )
+
+
+@pytest.mark.parametrize("stated", [7, ["x"], {"code": "other"}, {"code": 1, "subject": "", "detail": ""}])
+def test_what_is_not_a_warning_is_refused(stated: object) -> None:
+    """A warning is a text or an object with all fields of their types."""
+    with pytest.raises(NOT_OURS):
+        measurement_from({**asdict(Measurement("a.py::a", "A", 1)), "warnings": [stated]})

@@ -16,7 +16,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import store
-from harness.model import SCHEMA, Claim, EndReason, Expect, Measurement, RunEnd, Status, Trial, Work
+from harness.model import (
+    SCHEMA,
+    CaseWarning,
+    Claim,
+    EndReason,
+    Expect,
+    Measurement,
+    RunEnd,
+    Status,
+    Trial,
+    WarningCode,
+    Work,
+)
 from harness.store import RUN_FILE, StoreError, Writer
 
 HOSTILE = ("../../etc/x.py::f[/a b]", "v", "\x00", "a" * 400, "..", "ä/ö")
@@ -69,7 +81,10 @@ MEASUREMENT = Measurement(
     Work(1.0, 2.0, 3.5, 4.0, {"bmm": "bf16"}),
     4.75,
     survey=True,
-    warnings=("hot", "läuft"),
+    warnings=(
+        CaseWarning(WarningCode.NO_READING, "bmm", "OSError: läuft", "joules"),
+        CaseWarning(WarningCode.NOT_STEADY, "bmm", seconds=1.5),
+    ),
     blocks=((1.5, 2.25), (2.25, 3.0)),
     clock_events=(0, 64),
     digests={"shape": "0123456789abcdef"},

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.model import BASELINE, Claim, Expect, Measurement, Status, Trial, Work
+from harness.model import BASELINE, CaseWarning, Claim, Expect, Measurement, Status, Trial, WarningCode, Work
 from harness.store import Run, load, open_invocation, open_run, write_measurement
 
 ENVIRONMENT = {
@@ -51,6 +51,9 @@ def wandering(invocation: int, variant: int) -> float:
     return (1 + 0.03 * (invocation % 5 - 2)) * (1 + 0.003 * ((3 * invocation + 2 * variant) % 5 - 2))
 
 
+BESIDE = (CaseWarning(WarningCode.OTHER, "quick", "quick was measured beside a busy neighbour"),)
+
+
 def claim(name: str, **stated: Any) -> Claim:
     """A claim with a path of its own."""
     return Claim(name, f"The sentence of {name}.", f"bench_{name.lower()}.py", f"bench_{name.lower()}", **stated)
@@ -76,7 +79,7 @@ def measurements_of(
                 )
                 for index, (name, value) in enumerate({BASELINE: 1e-3, **seconds}.items())
             ),
-            warnings=("quick was measured beside a busy neighbour",) if "quick" in seconds else (),
+            warnings=BESIDE if "quick" in seconds else (),
         )
         for n in range(1, count + 1)
     ]  # fmt: skip
@@ -147,7 +150,12 @@ def hostile_run(folder: Path) -> Run:
         broken = Trial("broken", Status.FAILED, clean)
         first = measurements[-1]
         measurements[-1] = Measurement(
-            first.case, first.claim, first.invocation, seconds=1.0, trials=(*first.trials, broken), warnings=(clean,)
+            first.case,
+            first.claim,
+            first.invocation,
+            seconds=1.0,
+            trials=(*first.trials, broken),
+            warnings=(CaseWarning(WarningCode.OTHER, detail=clean),),
         )
     return saved(folder, claims, measurements)
 

@@ -1,0 +1,35 @@
+"""Warnings about a measurement, as data; the report has their words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class WarningCode(StrEnum):
+    """What a warning is about."""
+
+    NOT_TORN_DOWN = "not torn down"
+    NO_READING = "no reading"
+    NO_SNAPSHOT = "no snapshot"
+    NOT_STEADY = "not steady"
+    NOT_RETRIED = "not retried"
+    NOT_WATCHED = "not watched"
+    OTHER = "other"
+    """The detail has the whole text: of an earlier version, or of a code that this version does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseWarning:
+    """A warning about one measurement.
+
+    ``subject`` names the variant it is about, and is empty for the whole case. ``quantity`` is the reading that is
+    missing, ``seconds`` the time after which a variant was not steady, ``detail`` the error, or a text that is only
+    carried.
+    """
+
+    code: WarningCode
+    subject: str = ""
+    detail: str = ""
+    quantity: str = ""
+    seconds: float = 0.0
