@@ -10,7 +10,6 @@ from harness.cli.writing import as_json, check_forms, console, write_forms
 from harness.exit_status import CANNOT_JUDGE, OK, TOOL_ERROR
 from harness.judge.group import Axis, columns
 from harness.judge.runs import RunComparison, compare_runs
-from harness.judge.throttling import marked_run
 from harness.program import advised
 from harness.report.comparing.content import comparing_paper
 from harness.report.document import Document
@@ -27,7 +26,7 @@ def compare(options: argparse.Namespace) -> int:
         entries = [find(word, options.results, claims=True) for word in options.runs]
         if len(entries) < 2 and axis is not Axis.VARIANT:
             raise StoreError(f"compare takes two runs or more: {advised('compare latest~1 latest')}")
-        runs = [marked_run(open_entry(entry)) for entry in entries]
+        runs = [open_entry(entry) for entry in entries]
         labelled = list(zip(_labels(entries), runs, strict=True))
         empty = [label for label, run in labelled if not run.measurements]
         made = columns(labelled, axis)

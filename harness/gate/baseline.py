@@ -25,7 +25,6 @@ from harness.judge.baseline import BaselineGate, CurrentCases
 from harness.judge.comparable import device_kind
 from harness.judge.regression import GateThresholds, status_of
 from harness.judge.runs import SECONDS
-from harness.judge.throttling import marked_run
 from harness.model import (
     SCHEMA,
     Claim,
@@ -88,7 +87,7 @@ def compare_with_saved(
     refuse_beside_baseline(options)
     rate = hertz(options.watch)
     entry = find(options.baseline, options.results, claims=True)
-    stored = marked_run(open_entry(entry))
+    stored = open_entry(entry)
     chosen = {f"{claim.path}::{claim.function}": claim for claim in claims}
     counts = Counter(measurement.case for measurement in stored.measurements if not measurement.survey)
     started = datetime.now(UTC).astimezone()

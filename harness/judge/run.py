@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from harness.judge.evidence import seconds_per_unit
 from harness.judge.rules import Thresholds
-from harness.judge.throttling import marked
 from harness.judge.verdict import verdicts
 from harness.model import Claim, Measurement, Outcome, Verdict, benchmark_of
 from harness.store import Run
@@ -24,8 +23,7 @@ which run whole epochs of every variant."""
 def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]:
     """Every verdict of a run, in the order of its claims and then of its cases."""
     lost = "" if run.ended.cut_short else "planned, and no process ever finished it"
-    measurements = marked(run.measurements, run.telemetry)
-    found = judge_measurements(run.claims, measurements, run.planned, thresholds, lost=lost)
+    found = judge_measurements(run.claims, run.measurements, run.planned, thresholds, lost=lost)
     measured = {measurement.case for measurement in run.measurements}
     if lost or measured.issuperset(verdict.case for verdict in found):
         return found

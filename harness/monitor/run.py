@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.judge.throttling import ThrottleEvents
 from harness.model import HOST, Measurement, OtherProcess, SensorReading, SensorSeries
 from harness.monitor.gpu import Gpu
 from harness.monitor.host import HostSensors, busy_seconds
@@ -26,6 +25,7 @@ from harness.probes.nvml import NvmlError, gpu_names, nvml
 from harness.probes.process_usage import ProcessUsage, process_usage
 from harness.report.machine_notes import watch_remarks
 from harness.store import TELEMETRY_FILE, Run, StoreError, TelemetryWriter
+from harness.store.clock_events import ThrottleEvents, annotate
 from harness.store.telemetry import read_telemetry
 
 WRITE = 2.0
@@ -172,7 +172,7 @@ class Monitor:
         with self._lock:
             near = [event for event in self._events if start <= event[0] <= end]
         series = [SensorSeries(device, "throttle", (moment,), (value,)) for moment, device, value in near]
-        return ThrottleEvents(series, self._measured_on).marked(measurement)
+        return ThrottleEvents(series, self._measured_on).annotate(measurement)
 
     def remarks(self, environment: Mapping[str, Any], measurements: Iterable[Measurement]) -> tuple[str, ...]:
         """What a reader of the result must know of the machine, once the watch is over; most serious first."""
@@ -180,7 +180,7 @@ class Monitor:
             seen = read_telemetry(self._folder / TELEMETRY_FILE, [])
         except (OSError, StoreError) as error:
             return (f"what was watched cannot be read: {error}",)
-        return watch_remarks(Run(self._folder, {}, (), environment, tuple(measurements), telemetry=seen))
+        return watch_remarks(Run(self._folder, {}, (), environment, annotate(measurements, seen), telemetry=seen))
 
     def _open_gpus(self) -> None:
         try:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from harness.judge import Thresholds, comparison
 from harness.judge.run import judge
-from harness.judge.throttling import marked_run
 from harness.model import (
     BASELINE,
     CaseWarning,
@@ -99,7 +98,6 @@ class _Footnotes:
 
 def content(run: Run) -> RunContent:
     """Judge a run and put everything about it into words."""
-    run = marked_run(run)
     verdicts = judge(run)
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in run.measurements:

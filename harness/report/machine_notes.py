@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from statistics import median
 from typing import Any
 
-from harness.judge.throttling import marked, throttled_blocks, throttled_share
+from harness.judge.throttling import throttled_blocks, throttled_share
 from harness.model import HOST, OtherProcess, clock_events
 from harness.plural import counted
 from harness.report.format import quantity, sanitize
@@ -79,7 +79,7 @@ def _stranger(times: list[OtherProcess]) -> str:
 
 
 def _heat(run: Run) -> Iterator[str]:
-    heats = [throttled_blocks(measurement) for measurement in marked(run.measurements, run.telemetry)]
+    heats = [throttled_blocks(measurement) for measurement in run.measurements]
     share = throttled_share(heats)
     if share:
         reasons = 0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.judge.throttling import marked, throttled_blocks
+from harness.judge.throttling import throttled_blocks
 from harness.model import SensorSeries, clock_events, metric
 from harness.model.counter import difference, integral, tick
 from harness.report.columns import category
@@ -102,7 +102,7 @@ def throttle_frame(run: Run) -> pd.DataFrame:
     own power limit. ``left_out`` is how many the verdicts did without. Measurements without readings have no row.
     """
     rows: list[tuple[Any, ...]] = []
-    for each in marked(run.measurements, run.telemetry):
+    for each in run.measurements:
         found = throttled_blocks(each)
         if found.blocks:
             shares = found.slowed / found.blocks, found.capped / found.blocks

@@ -17,6 +17,7 @@ from typing import Any
 from zlib import crc32
 
 from harness.model import SCHEMA, TRACES, Ceiling, Claim, Measurement, RunEnd, Telemetry, Traced, traced_from
+from harness.store.clock_events import annotate
 from harness.store.lines import LONGEST_LINE, Record, StoreError, Writer, read_lines
 from harness.store.records import (
     NOT_OURS,
@@ -184,7 +185,7 @@ def run_folders(results: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Everything that was saved of a run.
+    """Everything that was saved of a run; its measurements have the clock events of their blocks, if any were read.
 
     ``planned`` has the cases its processes set out to measure; ``ended`` is why the run stopped. ``ceilings`` are what
     this machine reaches at best, empty where that was not measured.
@@ -255,7 +256,7 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
         facts,
         claims,
         environment,
-        tuple(measurements),
+        annotate(measurements, watched),
         tuple(planned),
         ended,
         tuple(warnings),

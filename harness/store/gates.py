@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.model import BASELINE, Claim, Measurement, Side, Telemetry
 from harness.store import GATE_FILE, RESULT_FILE, TELEMETRY_FILE, Run
+from harness.store.clock_events import annotate
 from harness.store.lines import Record, StoreError, no_constant, read_lines
 from harness.store.records import NOT_OURS, check_schema, claim_from, mapping, measurement_from
 from harness.store.telemetry import read_telemetry
@@ -52,7 +53,8 @@ def load_arm(folder: Path, arm: Side, *, telemetry: bool = True) -> Run:
     environment = _environment_of(folder / RESULT_FILE, arm) or introduced
     watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
     measurements.sort(key=lambda measurement: measurement.invocation)
-    return Run(folder, facts, claims, environment, tuple(measurements), warnings=tuple(warnings), telemetry=watched)
+    found = annotate(measurements, watched)
+    return Run(folder, facts, claims, environment, found, warnings=tuple(warnings), telemetry=watched)
 
 
 def _environment_of(path: Path, arm: Side) -> Mapping[str, Any]:

@@ -160,7 +160,7 @@ def test_short_cases_do_not_say_what_others_used(tmp_path: Path) -> None:
 
 def test_blocks_are_marked_as_the_report_will_mark_them(tmp_path: Path) -> None:
     """What the schedule judges while the run goes on is what is judged later from the files."""
-    from harness.judge.throttling import marked
+    from harness.store.clock_events import annotate
 
     stage = Stage(tmp_path)
     with stage.watch as watch:
@@ -174,7 +174,7 @@ def test_blocks_are_marked_as_the_report_will_mark_them(tmp_path: Path) -> None:
         live = watch.marked(given)
         stage.passes(1)
     assert [mask & 0x48 for mask in live.clock_events] == [0, 0x48, 0x48, 0x48, 0, 0]
-    assert marked([given], stage.seen()) == (live,)
+    assert annotate([given], stage.seen()) == (live,)
 
 
 def test_the_last_block_lies_between_two_readings(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from harness.report.content import content
 from harness.report.frames import energy_frame, memory_frame, telemetry_frame, throttle_frame, verdicts_frame
 from harness.report.machine_notes import watch_remarks, watched_line
 from harness.store import TELEMETRY_FILE, Run, StoreError, TelemetryWriter
+from harness.store.clock_events import annotate
 from harness.store.telemetry import read_telemetry
 from tests.support.replayed import RECORDED, UUID
 
@@ -306,7 +307,7 @@ def heated(count: int, hot: Sequence[int], mask: int = 0x40) -> Run:
             value = float(mask if block in hot else 0)
             found.append(SensorSeries(UUID, "throttle", tuple(moments), (value, value), CASE, invocation))
     telemetry = Telemetry(20.0, START, tuple(found), devices=(UUID,))
-    measurements = tuple(measured(invocation, hot) for invocation in range(1, count + 1))
+    measurements = annotate((measured(invocation, hot) for invocation in range(1, count + 1)), telemetry)
     return Run(
         Path(), {}, (CLAIM,), {"gpus": [{}]}, measurements, ended=RunEnd(EndReason.ALL_DECIDED), telemetry=telemetry
     )
@@ -362,7 +363,7 @@ def test_frames_tell_the_throttled_share() -> None:
 def test_without_readings_of_its_gpu_nothing_is_marked(change: str) -> None:
     """Blocks that no reading speaks of are left as they are: no guess."""
     run = heated(7, hot=[7])
-    telemetry = run.telemetry
+    telemetry, bare = run.telemetry, tuple(measured(invocation, [7]) for invocation in range(1, 8))
     if change == "no devices":
         telemetry = replace(telemetry, devices=())
     elif change == "another device":
@@ -372,8 +373,8 @@ def test_without_readings_of_its_gpu_nothing_is_marked(change: str) -> None:
             telemetry, series=tuple(replace(s, moments=tuple(m - 3 for m in s.moments)) for s in telemetry.series)
         )
     else:
-        run = replace(run, measurements=tuple(replace(m, blocks=()) for m in run.measurements))
-    (verdict,) = judge(replace(run, telemetry=telemetry))
+        bare = tuple(replace(each, blocks=()) for each in bare)
+    (verdict,) = judge(replace(run, measurements=annotate(bare, telemetry)))
     assert verdict.comparison is not None
     assert (verdict.comparison.throttled, verdict.comparison.warnings) == (0, ())
 
