@@ -64,7 +64,7 @@ ONLY_HERE = {
     "pytest_benchmark": {"plugin"},
     "pandas": {"report"},
     "pyarrow": {"report"},
-    "bokeh": set[str](),  # its script is read as a file
+    "bokeh": {"report"},
     "jinja2": {"report"},
     "torchvision": {"loading"},
     "scipy": {"judge"},

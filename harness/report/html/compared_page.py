@@ -23,8 +23,8 @@ from harness.report.comparing.content import (
     word,
 )
 from harness.report.document import Document
+from harness.report.figures.forest import Effect, drawable, forest, on_two_scales
 from harness.report.format import sanitize
-from harness.report.html.forest import Effect, drawable, forest, on_two_scales
 from harness.report.html.parts import (
     BAD,
     DIM,

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.model import GateOutcome, GateResult, GateVerdict, parameters
+from harness.report.figures.forest import Effect, in_pieces
 from harness.report.format import sanitize
 from harness.report.gate.content import GateRow, decided_by, differences, headline, rows, sides
 from harness.report.header import machine_lines
-from harness.report.html.forest import Effect, in_pieces
 from harness.report.html.parts import (
     BAD,
     DIM,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bokeh.models import LayoutDOM
 
 GOOD, BAD, SAME, OPEN, TROUBLE, DIM = "good", "bad", "same", "open", "trouble", "dim"
 """Tones: what a colour says again after words and a sign have said it."""
@@ -101,18 +104,19 @@ class PageHead:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawn figure: ``drawing`` is a Bokeh document, ``told`` says what it shows to those who cannot see it.
+    """A figure drawn with Bokeh; ``description`` is what it shows, for readers who cannot see it.
 
-    ``numbers`` are behind it where no other table of the page holds them; ``zoomed`` offers to show all of it again.
+    ``numbers`` are the values behind it, if no other table of the page has them. A ``zoomable`` figure gets a button
+    that resets its zoom.
     """
 
     name: str
     title: str
-    told: str
-    drawing: Mapping[str, Any]
+    description: str
+    drawing: LayoutDOM
     caption: str = ""
     numbers: Grid | None = None
-    zoomed: bool = False
+    zoomable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

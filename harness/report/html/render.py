@@ -9,15 +9,13 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.report.html.parts import SIGNS, HtmlPage
+from harness.report.html.parts import SIGNS, Figure, HtmlPage
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -26,9 +24,9 @@ def html(page: HtmlPage) -> str:
     """The whole file as text, to be written as UTF-8 with its line ends left alone: the policy holds digests."""
     scripts = [_script("page.js")]
     if page.figures:
-        from harness.report.html.drawing import library
+        from harness.report.figures.embed import bokeh_script
 
-        scripts.insert(0, library())
+        scripts.insert(0, bokeh_script())
     return (
         _templates()
         .get_template("page.html")
@@ -51,10 +49,15 @@ def policy(scripts: list[str]) -> str:
     )
 
 
-def embedded(value: Any) -> Markup:
-    """Packed JSON inside a script element: a sixth of its length, and letters that no HTML is made of."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return Markup(base64.b64encode(gzip.compress(text.encode("ascii"), mtime=1)).decode("ascii"))
+def packed(text: str) -> Markup:
+    """Text for a script element: a sixth of its length, in letters that HTML has no use for."""
+    return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=1)).decode("ascii"))
+
+
+def _figure(figure: Figure) -> Markup:
+    from harness.report.figures.embed import figure_json
+
+    return packed(figure_json(figure.drawing))
 
 
 @cache
@@ -63,7 +66,7 @@ def _templates() -> Environment:
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.filters["embedded"] = embedded
+    made.filters["packed"] = _figure
     return made
 
 

@@ -45,7 +45,7 @@ def run_page(run: Run, page: Path | None = None, told: RunContent | None = None)
 
 
 def _parts(run: Run, told: RunContent, page: Path | None) -> Iterator[Section]:
-    from harness.report.html.forest import forest
+    from harness.report.figures.forest import forest
 
     resolution = selftest_of(run)
     overview = forest("overview", "The largest effect of each claim", list(headlines(told)), _AXIS)
@@ -77,7 +77,7 @@ def machine_part(environment: Any, resolution: str) -> Section:
 
 def _curves(run: Run) -> Iterator[Section]:
     if any(claim.loader for claim in run.claims):
-        from harness.report.html.curves import run_curves
+        from harness.report.figures.curves import run_curves
 
         if figures := run_curves(run.claims, cases_of(run)):
             yield Section("curves", "Loaders by workers", "figures.html", None, tuple(figures))
@@ -85,8 +85,8 @@ def _curves(run: Run) -> Iterator[Section]:
 
 def _telemetry(run: Run) -> Iterator[Section]:
     if run.telemetry.series:
+        from harness.report.figures.timeline import timelines
         from harness.report.frames import telemetry_frame
-        from harness.report.html.timeline import timelines
 
         if figures := timelines(telemetry_frame(run)):
             yield Section("telemetry", "The machine meanwhile", "figures.html", None, tuple(figures))

@@ -13,8 +13,8 @@ from harness.model import Trend, metric
 from harness.plural import counted
 from harness.report import document
 from harness.report.document import Document
+from harness.report.figures.trends import trend_figures
 from harness.report.format import sanitize
-from harness.report.html.courses import course_figures
 from harness.report.html.parts import (
     BAD,
     DIM,
@@ -75,7 +75,7 @@ def _parts(rows: Rows, runs: Sequence[TrendRun], told: Document, *, effects: boo
     counts = tuple((name, kinds[name], _tone_of(name, rows)) for name in _KINDS if kinds[name])
     yield Section("glance", "At a glance", "told.html", PageHead(counts, tuple(told.warnings), (HOW,)))
     yield Section("courses", "Every course", "table.html", _table(rows, told))
-    figures = course_figures([course for course, _ in rows], runs, effects=effects)
+    figures = trend_figures([course for course, _ in rows], runs, effects=effects)
     yield Section("levels", "Over the runs", "courses.html", _drawn(rows, figures), tuple(figures))
 
 

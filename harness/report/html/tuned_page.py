@@ -73,7 +73,7 @@ def tuned_page(tuned: Tuned, environment: Mapping[str, Any], resolution: str, na
 
 
 def _parts(tuned: Tuned, environment: Mapping[str, Any], resolution: str) -> Iterator[Section]:
-    from harness.report.html.curves import tuned_curves
+    from harness.report.figures.curves import tuned_curves
 
     answer = tuned.of(tuned.answer)
     if answer is not None:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from harness.model import BASELINE, Measurement, Outcome, metric
 from harness.report.content import ClaimSection, RunContent, VerdictRow
+from harness.report.figures.forest import drawable, on_two_scales
 from harness.report.format import digits, quantity, sanitize
-from harness.report.html.forest import drawable, on_two_scales
 from harness.report.html.parts import (
     Choice,
     Facts,

@@ -12,11 +12,11 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from harness.report.figures.timeline import timelines
 from harness.report.format import sanitize
 from harness.report.html import save_page
 from harness.report.html.parts import Section
 from harness.report.html.run_page import run_page
-from harness.report.html.timeline import timelines
 from harness.report.html.traces import trace_grid
 from tests.support.browsing import (
     brightness,

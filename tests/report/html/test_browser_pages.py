@@ -112,7 +112,7 @@ def test_a_course_is_drawn_when_it_is_opened(browser: Any, files: dict[str, Path
         drawing,
     )
     assert len(picture(page, name).getcolors(2**24) or []) > 10
-    assert "2026-03-01" in hovered(page, "course-0")
+    assert "2026-03-01" in hovered(page, "trend-0")
     quiet(page, files["trend"])
 
 

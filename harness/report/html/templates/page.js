@@ -55,7 +55,6 @@
   }
   async function draw(script) {
     const item = await unpacked(script.textContent);
-    item.doc.version = Bokeh.version;
     const box = document.getElementById(script.dataset.figure);
     const manager = await Bokeh.embed.embed_item(item, box.id);
     const view = [...manager][0];

@@ -1,4 +1,4 @@
-"""The forest plot: every effect with its interval, beside the margin that counts as none."""
+"""The forest plot: every effect with its interval, beside the margin within which it counts as no effect."""
 
 from __future__ import annotations
 
@@ -6,27 +6,31 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bokeh.models import HBar, Plot, Scatter, Segment
+from bokeh.models.renderers import DataRenderer
+
+from harness.report.figures.canvas import canvas, hover, source, span, themed, ticks, words
 from harness.report.format import sanitize
-from harness.report.html.drawing import BokehModel, canvas, draw, hover, item, span, ticks, words
 from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE, Figure
 
 ROW = 42
-"""Pixels a row takes: its words, and its interval below them."""
+"""Height of a row in pixels: its label, and its interval below."""
 
 LONGEST_LABEL = 34
 
 MOST_ROWS_DRAWN = 60
-"""Rows of one figure: a taller drawing is beyond what some browsers hold."""
+"""Rows of one figure: some browsers cannot show a taller canvas."""
 
 _EDGE = 1e4
 _SHAPES = {GOOD: "circle", BAD: "square", SAME: "diamond", OPEN: "circle", TROUBLE: "x", DIM: "circle", "": "circle"}
+_HOLLOW = (OPEN, DIM, "")
 _SPREAD = (1.0, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100, 300, 1000, 3000, 10000)
 _CLOSE = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Ratios as variant/baseline, the interval where there is one, the margin as a share, the rest in words."""
+    """A ratio variant/baseline with its interval, if there is one, and its margin as a share; the rest in words."""
 
     label: str
     ratio: float
@@ -41,22 +45,22 @@ class Effect:
 
 
 def drawable(ratio: float) -> bool:
-    """Whether a ratio has a place on the axis: not that of something to nothing."""
+    """Whether a ratio has a place on the axis: it is finite, positive and not extreme."""
     return math.isfinite(ratio) and 1 / _EDGE < ratio < _EDGE
 
 
 def forest(name: str, title: str, effects: Sequence[Effect], caption: str = "") -> Figure | None:
-    """A row for each effect, from the top down; None where none can be drawn."""
+    """A row for each effect, from the top down; None if none of them can be drawn."""
     drawn = [effect for effect in effects if drawable(effect.ratio)]
     if not drawn:
         return None
     left = len(effects) - len(drawn)
-    more = f" {left} not drawn: one of the two was nothing." if left else ""
-    return Figure(name, title, _told(title, drawn), item(_plot(drawn)), f"{caption}{more}".strip())
+    more = f" {left} not drawn: one of the two values was zero." if left else ""
+    return Figure(name, title, _description(title, drawn), _plot(drawn), f"{caption}{more}".strip())
 
 
 def on_two_scales(groups: Iterable[Sequence[Effect]], small: str, large: str) -> list[Figure]:
-    """Groups of small effects and those with a large one under their titles, in pieces where there are very many.
+    """Groups whose effects are all small in one figure, the others in a second one; each split if it is too tall.
 
     A figure for each group would show no more and take the browser a second longer.
     """
@@ -70,7 +74,7 @@ def on_two_scales(groups: Iterable[Sequence[Effect]], small: str, large: str) ->
 
 
 def in_pieces(title: str, effects: Sequence[Effect], first: int = 0) -> list[Figure]:
-    """Forest plots of so many rows that any browser holds them, their names numbered from ``first``."""
+    """Forest plots of at most `MOST_ROWS_DRAWN` rows each, their names numbered from ``first``."""
     pieces = [effects[start : start + MOST_ROWS_DRAWN] for start in range(0, len(effects), MOST_ROWS_DRAWN)]
     drawn = (
         forest(f"forest-{first + index}", title if len(pieces) == 1 else f"{title}, from {piece[0].label}", piece)
@@ -83,50 +87,52 @@ def _close(effect: Effect) -> bool:
     return all(1 / 1.6 < value < 1.6 for value in (effect.ratio, effect.low, effect.high) if value is not None)
 
 
-def _plot(effects: Sequence[Effect]) -> BokehModel:
+def _plot(effects: Sequence[Effect]) -> Plot:
     low, high = _bounds(effects)
     count = len(effects)
     plot = canvas(count * ROW + 34, span(low, high), span(count - 0.5, -0.62), log=True, left=False)
     ticks(plot, "below", _tick_labels(low, high))
     at = [row + 0.2 for row in range(count)]
-    margins = {"y": at, "left": [1 / (1 + e.margin) for e in effects], "right": [1 + e.margin for e in effects]}
-    draw(plot, "HBar", margins, {"fill_color": "band", "line_color": "band"}, height=0.44)
-    ends = {"x0": [1] * count, "x1": [1] * count, "y0": [y - 0.25 for y in at], "y1": [y + 0.25 for y in at]}
-    draw(plot, "Segment", ends, {"line_color": "soft"}, line_width=1)
+    margins = source(y=at, left=[1 / (1 + e.margin) for e in effects], right=[1 + e.margin for e in effects])
+    bars = HBar(y="y", left="left", right="right", height=0.44)
+    plot.add_glyph(margins, themed(bars, fill_color="band", line_color="band"))
+    equal = source(x=[1] * count, y0=[y - 0.25 for y in at], y1=[y + 0.25 for y in at])
+    plot.add_glyph(equal, themed(Segment(x0="x", y0="y0", x1="x", y1="y1", line_width=1), line_color="soft"))
     for tone in dict.fromkeys(effect.tone for effect in effects):
         own = [(y, effect) for y, effect in zip(at, effects, strict=True) if effect.tone == tone]
         _marks(plot, tone, own, (low, high))
     above = [y - 0.32 for y in at]
-    labels = [sanitize(effect.label, LONGEST_LABEL) for effect in effects]
-    words(plot, {"x": [low] * count, "y": above, "text": labels}, "ink", text_baseline="bottom", x_offset=4)
-    told = {"x": [high] * count, "y": above, "text": [effect.effect for effect in effects]}
-    words(plot, told, "soft", text_baseline="bottom", text_align="right", x_offset=-4)
+    labels = source(x=[low] * count, y=above, text=[sanitize(effect.label, LONGEST_LABEL) for effect in effects])
+    words(plot, labels, "ink", text_baseline="bottom", x_offset=4)
+    changes = source(x=[high] * count, y=above, text=[effect.effect for effect in effects])
+    words(plot, changes, "soft", text_baseline="bottom", text_align="right", x_offset=-4)
     return plot
 
 
-def _marks(plot: BokehModel, tone: str, own: Sequence[tuple[float, Effect]], bounds: tuple[float, float]) -> None:
+def _marks(plot: Plot, tone: str, own: Sequence[tuple[float, Effect]], bounds: tuple[float, float]) -> None:
     low, high = bounds
     effects = [effect for _, effect in own]
-    at = [y for y, _ in own]
-    about = {
-        "label": [sanitize(effect.label) for effect in effects],
-        "outcome": [effect.outcome for effect in effects],
-        "effect": [effect.effect for effect in effects],
-        "interval": [effect.interval or "none yet" for effect in effects],
-        "units": [effect.units for effect in effects],
-    }
+    data = source(
+        x=[effect.ratio for effect in effects],
+        y=[y for y, _ in own],
+        x0=[max(low, effect.low) if effect.low is not None else effect.ratio for effect in effects],
+        x1=[min(high, effect.high) if effect.high is not None else effect.ratio for effect in effects],
+        label=[sanitize(effect.label) for effect in effects],
+        outcome=[effect.outcome for effect in effects],
+        effect=[effect.effect for effect in effects],
+        interval=[effect.interval or "none yet" for effect in effects],
+        units=[effect.units for effect in effects],
+    )
     colour = tone or DIM
-    ends = {
-        "x0": [max(low, effect.low) if effect.low is not None else effect.ratio for effect in effects],
-        "x1": [min(high, effect.high) if effect.high is not None else effect.ratio for effect in effects],
-    }
-    lines = draw(plot, "Segment", {**ends, "y0": at, "y1": at}, {"line_color": colour}, about, line_width=2.5)
-    # what is not decided is drawn hollow
-    colours = {"line_color": colour, "fill_color": "paper" if tone in (OPEN, DIM, "") else colour}
-    centres = {"x": [effect.ratio for effect in effects], "y": at}
-    dots = draw(plot, "Scatter", centres, colours, about, size=9, marker=_SHAPES[tone])
+    intervals = Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=2.5)
+    dots = Scatter(x="x", y="y", size=9, marker=_SHAPES[tone])
+    drawn: list[DataRenderer] = [
+        plot.add_glyph(data, themed(intervals, line_color=colour)),
+        # undecided effects are hollow
+        plot.add_glyph(data, themed(dots, line_color=colour, fill_color="paper" if tone in _HOLLOW else colour)),
+    ]
     labels = {"label": "", "outcome": "verdict", "effect": "effect", "interval": "95 %", "units": "units"}
-    hover(plot, [lines, dots], labels)
+    hover(plot, drawn, labels)
 
 
 def _bounds(effects: Sequence[Effect]) -> tuple[float, float]:
@@ -138,7 +144,7 @@ def _bounds(effects: Sequence[Effect]) -> tuple[float, float]:
 
 
 def _tick_labels(low: float, high: float) -> dict[float, str]:
-    """At most seven: percent while all is close to the baseline, factors beyond."""
+    """At most seven: in percent if everything is close to the baseline, otherwise as factors."""
     labels = {1.0: "equal"}
     close = low > 0.6 and high < 1.6
     steps = _CLOSE if close else _SPREAD[1:]
@@ -160,7 +166,7 @@ def _tick_labels(low: float, high: float) -> dict[float, str]:
     return labels
 
 
-def _told(title: str, effects: Sequence[Effect]) -> str:
-    said = "; ".join(f"{sanitize(e.label, 80)}: {e.outcome}, {e.effect}" for e in effects[:12])
+def _description(title: str, effects: Sequence[Effect]) -> str:
+    listed = "; ".join(f"{sanitize(e.label, 80)}: {e.outcome}, {e.effect}" for e in effects[:12])
     number = "1 effect with its interval" if len(effects) == 1 else f"{len(effects)} effects with their intervals"
-    return f"{title}: {number}. {said}{'; and more' if len(effects) > 12 else ''}."
+    return f"{title}: {number}. {listed}{'; and more' if len(effects) > 12 else ''}."

@@ -1,30 +1,31 @@
-"""Telemetry over a run: memory, clocks, power and the like, throttling shaded, the benchmarks marked along the top."""
+"""Telemetry of a run over time: memory, clocks, power and others, with throttling shaded and benchmarks marked."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from bokeh.models import Line, Plot, Quad, Range1d, VStrip
 
 from harness.judge.throttling import SLOWED
-from harness.report.format import duration, quantity, sanitize
-from harness.report.html.drawing import (
+from harness.report.figures.canvas import (
     DASHES,
     LINES,
-    BokehModel,
     canvas,
-    draw,
     hover,
-    item,
+    source,
     span,
     stacked,
+    themed,
     ticks,
     words,
-    zoomed,
+    zoomable,
 )
+from harness.report.format import duration, quantity, sanitize
 from harness.report.html.parts import Figure, Grid
 
 if TYPE_CHECKING:
@@ -42,19 +43,19 @@ FAMILIES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("cores", "", ("busy_cores", "other_cores", "stolen_cores")),
     ("pressure", "", ("pressure_cpu", "pressure_memory", "pressure_io")),
 )
-"""Panels from the top down: their heading, unit, and the metrics drawn in them."""
+"""Panels from the top down: heading, unit, and the metrics drawn in it."""
 
 THROTTLE = "throttle"
 
 MOST_POINTS = 1200
-"""Points drawn of a line, in pairs of the lowest and the highest of a stretch, so that no peak is lost."""
+"""Points of a line: the lowest and the highest value of each interval, so that no peak is lost."""
 
 MOST_STRETCHES = 500
 PANEL, STRIP = 110, 34
 
 
 def timelines(frame: pd.DataFrame) -> list[Figure]:
-    """A figure for each device of `harness.report.frames.telemetry_frame`; none where nothing was recorded."""
+    """A figure for each device of `harness.report.frames.telemetry_frame` that has readings."""
     figures = []
     cases = list(_stretches(frame))
     for index, device in enumerate(dict.fromkeys(str(name) for name in frame["device"])):
@@ -65,38 +66,50 @@ def timelines(frame: pd.DataFrame) -> list[Figure]:
     return figures
 
 
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """Metrics of one unit that are drawn together: times and values by metric."""
+
+    heading: str
+    unit: str
+    series: dict[str, tuple[Floats, Floats]]
+
+    @property
+    def title(self) -> str:
+        """The heading, with the metrics' names if there are several."""
+        names = ", ".join(metric.replace("_", " ") for metric in self.series)
+        return self.heading if len(self.series) == 1 else f"{self.heading}: {names}"
+
+
 def _figure(name: str, device: str, own: pd.DataFrame, cases: Sequence[tuple[float, float, str]]) -> Figure | None:
     series = dict(_series(own))
     throttled = _throttled(*series.pop(THROTTLE)) if THROTTLE in series else []
-    present = [
-        (heading, unit, drawn)
+    panels = [
+        _Panel(heading, unit, drawn)
         for heading, unit, metrics in FAMILIES
-        if (drawn := [metric for metric in metrics if metric in series])
+        if (drawn := {metric: series[metric] for metric in metrics if metric in series})
     ]
-    if not present:
+    if not panels:
         return None
     ends = [time for times, _ in series.values() for time in (times[0], times[-1])]
     start, stop = min(ends), max(*ends, min(ends) + 1e-3)
     across = span(start, stop)
-    panels = [_strip(across, cases)] if cases else []
-    for heading, unit, metrics in present:
-        own_series = {metric: series[metric] for metric in metrics}
-        last = heading == present[-1][0]
-        panels.append(_panel(across, heading, unit, own_series, throttled, last=last))
-    grid = Grid(
+    plots = [_strip(across, cases)] if cases else []
+    plots += [_panel(across, panel, throttled, last=panel is panels[-1]) for panel in panels]
+    numbers = Grid(
         "Numbers", ("quantity", "lowest", "median", "highest"),
-        tuple((metric.replace("_", " "), *(_shown(metric, f(series[metric][1])) for f in (np.min, np.median, np.max)))
-              for _, _, metrics in present for metric in metrics),
+        tuple(
+            (metric.replace("_", " "), *(_in(panel.unit, float(f(values))) for f in (np.min, np.median, np.max)))
+            for panel in panels
+            for metric, (_, values) in panel.series.items()
+        ),
     )  # fmt: skip
-    slowed = sum(high - low for low, high in throttled)
     caption = "Seconds since the run began. Strip: the benchmarks; point at it for their names. Drag to zoom."
     if throttled:
-        caption += f" Shaded: clocks held down, {duration(slowed)} in all."
-    said = ", ".join(heading for heading, _, _ in present)
-    return Figure(
-        name, device, f"{device}: {said} over {duration(stop - start)}. {caption}",
-        item(stacked(panels)), caption, grid, zoomed=True,
-    )  # fmt: skip
+        caption += f" Shaded: clocks held down, {duration(sum(high - low for low, high in throttled))} in all."
+    headings = ", ".join(panel.heading for panel in panels)
+    description = f"{device}: {headings} over {duration(stop - start)}. {caption}"
+    return Figure(name, device, description, stacked(plots), caption, numbers, zoomable=True)
 
 
 def _series(own: pd.DataFrame) -> Iterator[tuple[str, tuple[Floats, Floats]]]:
@@ -110,7 +123,7 @@ def _series(own: pd.DataFrame) -> Iterator[tuple[str, tuple[Floats, Floats]]]:
 
 
 def thinned(times: Floats, values: Floats, most: int = MOST_POINTS) -> tuple[Floats, Floats]:
-    """At most ``most`` points in order of time: the lowest and the highest of each stretch of equal length."""
+    """At most ``most`` points in order of time: the lowest and the highest of each of many equal parts."""
     if len(times) <= most:
         return times, values
     kept: list[int] = []
@@ -121,7 +134,7 @@ def thinned(times: Floats, values: Floats, most: int = MOST_POINTS) -> tuple[Flo
 
 
 def _stretches(frame: pd.DataFrame) -> Iterator[tuple[float, float, str]]:
-    """When which case ran, by the telemetry's own marks: from its first reading to the next case's."""
+    """Start, end and name of each case that ran, from its first reading to the first of the next case."""
     marked = frame[["moment", "case"]].sort_values("moment", kind="stable")
     moments = marked["moment"].to_numpy(np.float64)
     cases = [str(case) if isinstance(case, str) and case else None for case in marked["case"].astype(object)]
@@ -136,11 +149,11 @@ def _stretches(frame: pd.DataFrame) -> Iterator[tuple[float, float, str]]:
 
 
 def _throttled(times: Floats, masks: Floats) -> list[tuple[float, float]]:
-    """Stretches in which the clocks were held down, from reading to reading."""
+    """Intervals with throttled clocks, from reading to reading."""
     slowed = [bool(int(mask) & SLOWED) if 0 <= mask < 2**63 else False for mask in masks]
     found: list[tuple[float, float]] = []
-    for index, held in enumerate(slowed):
-        if held:
+    for index, throttled in enumerate(slowed):
+        if throttled:
             until = float(times[min(index + 1, len(times) - 1)])
             if found and found[-1][1] == times[index]:
                 found[-1] = (found[-1][0], until)
@@ -149,48 +162,39 @@ def _throttled(times: Floats, masks: Floats) -> list[tuple[float, float]]:
     return found[:MOST_STRETCHES]
 
 
-def _strip(across: BokehModel, cases: Sequence[tuple[float, float, str]]) -> BokehModel:
+def _strip(across: Range1d, cases: Sequence[tuple[float, float, str]]) -> Plot:
     plot = canvas(STRIP, across, span(0, 1), left=False, below=False)
-    own = cases[:MOST_STRETCHES]
     for odd in (0, 1):
-        told = own[odd::2]
-        stretches = {
-            "left": [low for low, _, _ in told],
-            "right": [high for _, high, _ in told],
-        }
-        about = {"case": [sanitize(case) for *_, case in told]}
-        colours = {"fill_color": "accent" if odd else "soft", "line_color": "paper"}
-        drawn = draw(plot, "Quad", stretches, colours, about, bottom=0.25, top=0.85, fill_alpha=0.55)
+        own = cases[odd:MOST_STRETCHES:2]
+        data = source(
+            left=[low for low, _, _ in own],
+            right=[high for _, high, _ in own],
+            case=[sanitize(case) for *_, case in own],
+        )
+        quads = Quad(left="left", right="right", bottom=0.25, top=0.85, fill_alpha=0.55)
+        drawn = plot.add_glyph(data, themed(quads, fill_color="accent" if odd else "soft", line_color="paper"))
         hover(plot, [drawn], {"case": ""})
     return plot
 
 
-def _panel(
-    across: BokehModel,
-    heading: str,
-    unit: str,
-    series: dict[str, tuple[Floats, Floats]],
-    throttled: Sequence[tuple[float, float]],
-    *,
-    last: bool,
-) -> BokehModel:
-    values = np.concatenate([values for _, values in series.values()])
+def _panel(across: Range1d, panel: _Panel, throttled: Sequence[tuple[float, float]], *, last: bool) -> Plot:
+    values = np.concatenate([values for _, values in panel.series.values()])
     low, high = (0.0, float(values.max())) if values.min() >= 0 else (float(values.min()), float(values.max()))
     room = 0.4 * (high - low) or 1.0
     plot = canvas(PANEL + (22 if last else 0), across, span(low, high + room), below=last)
-    zoomed(plot)
+    zoomable(plot)
     if throttled:
         begins, ends = zip(*throttled, strict=True)
-        draw(plot, "VStrip", {"x0": begins, "x1": ends}, {"fill_color": "bad"}, fill_alpha=0.22, line_alpha=0.0)
-    ticks(plot, "left", {mark: _in(unit, mark) for mark in (low, (low + high) / 2, high)})
-    for index, (metric, (times, found)) in enumerate(series.items()):
+        strips = VStrip(x0="x0", x1="x1", fill_alpha=0.22, line_alpha=0.0)
+        plot.add_glyph(source(x0=begins, x1=ends), themed(strips, fill_color="bad"))
+    ticks(plot, "left", {mark: _in(panel.unit, mark) for mark in (low, (low + high) / 2, high)})
+    for index, (metric, (times, found)) in enumerate(panel.series.items()):
         at, shown = thinned(times, found)
-        about = {"words": [_in(unit, value) for value in shown]}
-        colours = {"line_color": LINES[index]}
-        line = draw(plot, "Line", {"x": at, "y": shown}, colours, about, line_width=1.5, line_dash=DASHES[index])
-        hover(plot, [line], {"words": metric.replace("_", " ")}, mode="vline")
-    named = heading if len(series) == 1 else f"{heading}: {', '.join(metric.replace('_', ' ') for metric in series)}"
-    title = {"x": [across.properties["start"]], "y": [high + room], "text": [named]}
+        data = source(x=at, y=shown, words=[_in(panel.unit, value) for value in shown])
+        line = Line(x="x", y="y", line_width=1.5, line_dash=DASHES[index])
+        drawn = plot.add_glyph(data, themed(line, line_color=LINES[index]))
+        hover(plot, [drawn], {"words": metric.replace("_", " ")}, mode="vline")
+    title = source(x=[across.start], y=[high + room], text=[panel.title])
     words(plot, title, "soft", text_baseline="top", x_offset=6, y_offset=2)
     return plot
 
@@ -203,8 +207,3 @@ def _in(unit: str, value: float) -> str:
     if unit == "Hz":
         return f"{quantity(value, '')}Hz" if value else "0 Hz"
     return quantity(value, unit) if unit == "B" else f"{value:.3g}"
-
-
-def _shown(metric: str, value: float) -> str:
-    unit = next((unit for _, unit, metrics in FAMILIES if metric in metrics), "")
-    return _in(unit, float(value))
