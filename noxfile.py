@@ -15,7 +15,7 @@ nox.options.sessions = ["tests", "lint", "types"]
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
 PINNED = ("-c", "constraints.txt")
-LOADERS = ".[dali-cuda130,shards,spdl,nodes]"
+LOADERS = ".[loaders]"
 """This project with every kind of loader that it puts on trial."""
 
 

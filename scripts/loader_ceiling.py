@@ -31,7 +31,8 @@ from torch.utils.data import default_collate
 from harness.loading.data.folder import Image, first_images
 from harness.loading.data.generated import jpeg_folder
 from harness.loading.data.repeated import Repeated
-from harness.loading.loaders.kinds import KINDS
+from harness.loading.loaders import LOADER_KINDS
+from harness.loading.loaders.kind import LoaderRequest
 from harness.loading.loop.window import steady
 from harness.loading.machine.cores import usable_cores
 from harness.loading.machine.page_cache import warm
@@ -93,7 +94,7 @@ def in_a_loader(kind: str, images: Sequence[Image], batch_size: int, batches: in
     """Samples a second of a loader with so many workers, in a window of steady running."""
     setting = Setting(kind, workers, ahead, batch_size)
     coming = Repeated(images, batch_size * (2 * setting.depth + 2 * batches) + 1024, 0)
-    with KINDS[kind].make(setting, coming, torch.device("cpu"), None, False) as loader:
+    with LOADER_KINDS[kind].make(LoaderRequest(setting, coming, torch.device("cpu"))) as loader:
         return 1 / steady(loader.batches(), None, discard=setting.depth, count=batches).seconds
 
 
@@ -114,7 +115,7 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else 140)
     table = Table("kind", "one core, samples/s", *STAGES[1:], title=f"Shares of one core's rate x {cores} cores")
     for kind in options.kinds.split(","):
-        if (why := KINDS[kind].missing(torch.device("cpu"))) is not None:
+        if (why := LOADER_KINDS[kind].missing(torch.device("cpu"))) is not None:
             console.print(f"{kind}: {why}")
             continue
         shares, alone = _blocks(kind, images, options.batch_size, options.batches, options.blocks, count, cores)
@@ -132,12 +133,12 @@ def _blocks(
         name: partial(in_a_loader, kind, images, batch_size, batches, cores, ahead)
         for name, ahead in zip(STAGES[3:], (2, 4), strict=True)
     }
-    prepare = KINDS[kind].prepare
-    if KINDS[kind].threads or prepare is None:
+    prepare = LOADER_KINDS[kind].dataset
+    if LOADER_KINDS[kind].threads or prepare is None:
         ways[STAGES[0]] = partial(in_a_loader, kind, images, batch_size, batches // cores, 1, 1)
     else:
         dataset = prepare(Repeated(images, count * cores, 0), False)
-        finish = KINDS[kind].finish
+        finish = LOADER_KINDS[kind].finish
         bare = partial(side_by_side, dataset, finish(torch.device("cpu")) if finish else None, count, batch_size)
         ways[STAGES[0]] = partial(bare, 1, collate=False)
         ways[STAGES[1]] = partial(bare, cores, collate=False)

@@ -24,13 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.judge.racing import Heat, RacePlace, RaceRule, level, places
-from harness.loading.loaders.kinds import KINDS
+from harness.loading.loaders import LOADER_KINDS
 from harness.model import LoaderSample, Setting, StepInput
 from harness.tune.client import LoaderWorkerError
 from harness.tune.race import Race, SettingsGrid
 from harness.tune.track import RaceWorkers
 
-THREADED = frozenset(name for name, kind in KINDS.items() if kind.threads)
+THREADED = frozenset(name for name, kind in LOADER_KINDS.items() if kind.threads)
 
 GRID_HEATS = 8
 """Laps of every setting of the full grid."""

@@ -4,8 +4,10 @@ from functools import partial
 
 from harness import Unavailable, claim, prepared
 from harness.loading.data.dataset import Photographs, epoch_images
-from harness.loading.loaders.dali import DynamicLoader, PipelineLoader, missing
+from harness.loading.loaders.dali import PipelineLoader
+from harness.loading.loaders.dali_dynamic import DynamicLoader
 from harness.loading.loaders.dali_proxy import ProxyLoader
+from harness.loading.loaders.dali_shared import missing
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.loader import epoch_batches

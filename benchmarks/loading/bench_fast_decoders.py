@@ -7,7 +7,8 @@ import pytest
 from harness import Unavailable, claim, prepared
 from harness.loading.data import decoders, recipe
 from harness.loading.data.dataset import Photographs, epoch_images
-from harness.loading.loaders.dali import PipelineLoader, missing
+from harness.loading.loaders.dali import PipelineLoader
+from harness.loading.loaders.dali_shared import missing
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loaders.device_decoding import DeviceDecodingLoader
 from harness.loading.loop.epoch import same_samples

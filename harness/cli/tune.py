@@ -27,10 +27,11 @@ from harness.gate.configuration import option_share
 from harness.judge.racing import RaceRule
 from harness.loading.data import recipe
 from harness.loading.data.folder import DataError, FolderOddities, oddities
+from harness.loading.loaders import KINDS, LOADER_KINDS
 from harness.loading.loop.step_forms import step_form
 from harness.loading.machine.cores import usable_cores, worker_counts
 from harness.loading.machine.limits import this_machine, worker_cap
-from harness.model import LOADER_KINDS, Certainty, LeftOut, Setting, Tuned
+from harness.model import Certainty, LeftOut, Setting, Tuned
 from harness.plural import counted
 from harness.processes import launch
 from harness.processes.launch import LaunchError
@@ -46,9 +47,6 @@ from harness.tune.settings import BUDGET, TuneSettings
 from harness.tune.step_module import check_module
 from harness.tune.tune import tune
 from harness.workers.collect import Refused, WorkerError
-
-KINDS = ("dataloader", "tensors", "uint8", "dali", "dali_gpu")
-"""Kinds that race where nobody names any."""
 
 NEEDED = ("torch", "torchvision", "PIL", "numpy")
 """Modules that another interpreter must have for its loaders to race; the rest is lent."""
@@ -152,7 +150,7 @@ def axes_of(
     """
     cores = usable_cores()
     on_gpu = introduced["device"] == "cuda"
-    here = _kinds_here(asked.kinds or KINDS, introduced)
+    here = _kinds_here(asked.kinds or [kind.name for kind in KINDS if kind.default], introduced)
     counts = workers or (0, *worker_counts(cores, int(on_gpu)))
     own = {kind: [count for count in counts if count or not LOADER_KINDS[kind].threads] for kind in here}
     if not any(own.values()):
@@ -199,7 +197,7 @@ def _asked(options: argparse.Namespace, start: float) -> TuneSettings:
     data: Path | None = options.data
     kinds = tuple(word for part in options.kinds for word in part.split(",") if word)
     if unknown := [kind for kind in kinds if kind not in LOADER_KINDS]:
-        raise UsageError(f"--kinds: there is no {', '.join(unknown)}; there are {', '.join(LOADER_KINDS)}")
+        raise UsageError(f"--kinds: {unknown[0]!r} is not a kind of loader (kinds: {', '.join(LOADER_KINDS)})")
     try:
         step = step_form(options.step)
     except ValueError as error:

@@ -11,7 +11,6 @@ from harness.model.claim import LARGEST_MARGIN, LONGEST_TIME_LIMIT, Claim, Expec
 from harness.model.collected import Collected
 from harness.model.difference import Difference, Differs, Segment, Trend
 from harness.model.gate import GateOutcome, GateResult, GateVerdict, Package, Side, SideFacts
-from harness.model.loader_kinds import LOADER_KINDS, LoaderKind
 from harness.model.loading import (
     GENERATED,
     Certainty,
@@ -62,7 +61,6 @@ __all__ = [
     "HOST",
     "ITERATION_MARK",
     "LARGEST_MARGIN",
-    "LOADER_KINDS",
     "LONGEST_TIME_LIMIT",
     "METRICS",
     "QUANTITIES",
@@ -89,7 +87,6 @@ __all__ = [
     "GateVerdict",
     "Headroom",
     "LeftOut",
-    "LoaderKind",
     "LoaderSample",
     "LoopPart",
     "LoopShare",

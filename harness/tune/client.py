@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.model import LOADER_KINDS, LoaderSample, SampleStage, Setting, StepInput
+from harness.loading.loaders import LOADER_KINDS
+from harness.model import LoaderSample, SampleStage, Setting, StepInput
 from harness.processes.launch import lane_command, measuring_environment
 from harness.processes.live import LiveProcess, Reaper
 from harness.workers.client import WorkerClient, WorkerFailed

@@ -10,8 +10,8 @@ from random import Random
 from statistics import median
 
 from harness.judge.headroom import headroom
+from harness.loading.loaders import LOADER_KINDS
 from harness.model import (
-    LOADER_KINDS,
     EpochCost,
     Headroom,
     LoaderSample,

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from harness import store
 from harness.errors import UsageError
+from harness.loading.loaders import LOADER_KINDS
 from harness.model import (
     GENERATED,
-    LOADER_KINDS,
     SCHEMA,
     EndReason,
     LeftOut,

@@ -21,9 +21,10 @@ from harness.loading.data.folder import DataError, Image, class_names, first_ima
 from harness.loading.data.generated import jpeg_folder
 from harness.loading.data.paths import scan
 from harness.loading.data.repeated import Repeated
+from harness.loading.loaders import LOADER_KINDS
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loaders.kinds import KINDS, Loading
-from harness.loading.loop.ceilings import copy_rate, disk_rate
+from harness.loading.loaders.kind import LoaderKind, LoaderRequest
+from harness.loading.loop.ceilings import copy_rate, disk_rate, one_core_seconds
 from harness.loading.loop.check import first_difference
 from harness.loading.loop.epoch import Batch, Step
 from harness.loading.loop.loader import Loader
@@ -87,7 +88,7 @@ class LoaderWorker:
         """Where this runs, on how many images, and which kinds cannot be had."""
         from harness.environment import fingerprint, measured_on
 
-        missing = {name: reason for name, kind in KINDS.items() if (reason := kind.missing(self.device))}
+        missing = {name: reason for name, kind in LOADER_KINDS.items() if (reason := kind.missing(self.device))}
         return {
             "environment": {**fingerprint(), "device": measured_on(self.device)},
             "device": self.device.type,
@@ -132,7 +133,7 @@ class LoaderWorker:
         discard = setting.depth
         images = self._coming(setting, setting.batch_size * (2 * discard + 2 * count) + SPARE, seed)
         shared = shared_bytes()
-        with self._made(KINDS[setting.kind], setting, images) as loader, closing(loader.patiently()) as given:
+        with self._made(LOADER_KINDS[setting.kind], setting, images) as loader, closing(loader.patiently()) as given:
             batches: Iterable[Batch] = given
             if feed is StepInput.COLD:
                 self._in_cache = False
@@ -151,19 +152,19 @@ class LoaderWorker:
 
         ``seconds`` is how long it may look for images that are stored in different ways.
         """
-        kind = KINDS[setting.kind]
+        kind = LOADER_KINDS[setting.kind]
         images = typical(self.images, LIKE, seconds)
         plain = Setting("dataloader", 0, 0, 5)
         own = Setting(setting.kind, min(2, setting.workers), min(2, setting.prefetch), 5, setting.pin)
-        with self._made(KINDS["dataloader"], plain, images, fixed=True) as expected:
+        with self._made(LOADER_KINDS["dataloader"], plain, images, fixed=True) as expected:
             wanted = list(expected.patiently())
         with self._made(kind, own, images, fixed=True) as loader:
             return first_difference(wanted, loader.patiently(), lambda place: _about(images[place]))
 
     def one_core(self, setting: Setting, seed: int, count: int, most_seconds: float = inf) -> float:
         """Seconds a sample that one core needs to decode and transform, without batches, queues or other processes."""
-        kind = KINDS[setting.kind]
-        if kind.prepare is None:
+        kind = LOADER_KINDS[setting.kind]
+        if kind.dataset is None:
             alone = Setting(setting.kind, 1 if kind.threads else 0, 1 if kind.threads else 0, setting.batch_size)
             images = self._coming(alone, alone.batch_size * 4 * count + SPARE, seed)
             with self._made(kind, alone, images) as loader, closing(loader.patiently()) as batches:
@@ -172,7 +173,8 @@ class LoaderWorker:
                 ).seconds
         images = Repeated(self.images, setting.batch_size * count, seed)
         with one_thread():
-            return kind.alone(images, setting.batch_size, self.device, most_seconds)
+            finish = kind.finish(self.device) if kind.finish is not None and self.device.type == "cpu" else None
+            return one_core_seconds(kind.dataset(images, False), setting.batch_size, most_seconds, finish=finish)
 
     def blamed(self, error: DataError) -> str | None:
         """The image that an error says cannot be decoded; None where it is about something else."""
@@ -194,11 +196,11 @@ class LoaderWorker:
 
     def survey(self, setting: Setting, seed: int, *, persistent: bool) -> dict[str, float]:
         """What a loader costs beside the time of its batches; best asked where nothing ran before."""
-        kind = KINDS[setting.kind]
+        kind = LOADER_KINDS[setting.kind]
 
         def make(batch_size: int, samples: int) -> Loader:
             own = replace(setting, batch_size=batch_size)
-            loader = kind.make(own, self._coming(own, samples, seed), self.device, None, False)
+            loader = kind.make(LoaderRequest(own, self._coming(own, samples, seed), self.device))
             if isinstance(loader, PlainLoader) and not kind.threads:
                 loader.persistent = persistent and setting.workers > 0
             return loader
@@ -208,7 +210,7 @@ class LoaderWorker:
 
     def _coming(self, setting: Setting, length: int, seed: int) -> Repeated:
         """The samples of a lap, in the same random order for all kinds but those that have an order of their own."""
-        return Repeated(self.images, length, 0 if KINDS[setting.kind].ordered else seed)
+        return Repeated(self.images, length, 0 if LOADER_KINDS[setting.kind].ordered else seed)
 
     def _warm(self) -> None:
         warm((image.path for image in self.images), MOST_BYTES, WARM_SECONDS)
@@ -257,8 +259,8 @@ class LoaderWorker:
             evict({images[place].path for place in batch[2].tolist()})
             yield batch
 
-    def _made(self, kind: Loading, setting: Setting, images: Sequence[Image], *, fixed: bool = False) -> Loader:
-        return kind.make(setting, images, self.device, self.step, fixed)
+    def _made(self, kind: LoaderKind, setting: Setting, images: Sequence[Image], *, fixed: bool = False) -> Loader:
+        return kind.make(LoaderRequest(setting, images, self.device, self.step, fixed))
 
 
 def _about(image: Image) -> str:

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 
 from harness.loading.data import decoders
 from harness.loading.data.folder import DataError, Image
-from harness.loading.loaders import dali
+from harness.loading.loaders import dali_shared
 from harness.loading.trials.decoding import PILLOW, Decoded, DecodingAlone, contents_of, decode_jpeg, same_levels
 from harness.loading.trials.decoding import dali as dali_decoder
 from tests.support.photographs import photographs
@@ -34,7 +34,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Image]:
 
 def test_decoders_are_bit_exact(images: list[Image]) -> None:
     """Pillow's, torchvision's and DALI's decoders give the same bits."""
-    kinds = {"torchvision": decode_jpeg()} | ({} if dali.missing() else {"DALI": dali_decoder()})
+    kinds = {"torchvision": decode_jpeg()} | ({} if dali_shared.missing() else {"DALI": dali_decoder()})
     contents = contents_of(images)
     wanted = DecodingAlone(PILLOW, contents)()
     assert isinstance(wanted, Decoded) and wanted.refused == [True, True, True, True, False]

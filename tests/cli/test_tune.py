@@ -109,7 +109,7 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_
         (("--budget", "1s"), "--budget: 1s is too short"),
         (("--margin", "much"), "--margin: 'much' is not a share below 1 (examples: 3%, 0.03)"),
         (("--python", "no-python"), "--python no-python is not a Python that starts"),
-        (("--kinds", "dali,horse"), "--kinds: there is no horse; there are dataloader, tensors, uint8, "),
+        (("--kinds", "dali,horse"), "--kinds: 'horse' is not a kind of loader (kinds: dataloader, tensors, uint8, "),
         (("--step", "nonsense"), "--step: 'nonsense' is not a step (examples: none, 20ms, "),
         (("--step", "nowhere_at_all:step"), "--step: there is no module 'nowhere_at_all'"),
         (("--step", "broken:step"), "--step broken:step cannot be imported (ZeroDivisionError: "),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness.loading.data import decoders
 from harness.loading.data.folder import Image
-from harness.loading.loaders.dali import DaliLoader
+from harness.loading.loaders.dali_shared import DaliLoader
 from harness.loading.loaders.device_decoding import DeviceDecodingLoader, sound_jpeg
 from harness.loading.loaders.side_stream import SideStreamLoader
 from harness.loading.loop import epoch as epochs

@@ -15,11 +15,11 @@ from PIL import Image as Pillow
 from harness.loading.data import recipe
 from harness.loading.data.dataset import Photographs
 from harness.loading.data.folder import DataError, first_images
-from harness.loading.loaders.kinds import KINDS
+from harness.loading.loaders import LOADER_KINDS
 from harness.loading.loop.check import first_difference
 from harness.loading.loop.stages import stages
 from harness.loading.loop.step_option import step_from
-from harness.model import LOADER_KINDS, LoaderSample, Setting, StepInput
+from harness.model import LoaderSample, Setting, StepInput
 from harness.tune import worker
 from harness.tune.client import LoaderClient, LoaderWorkerError
 from harness.tune.worker import LoaderWorker
@@ -185,14 +185,9 @@ def test_order_and_batches_do_not_matter(folder: Path) -> None:
 
 def test_every_kind_says_what_is_missing_here() -> None:
     """What needs a GPU says so; nothing else is missing where all extras are installed."""
-    missing = {name for name, kind in KINDS.items() if kind.missing(CPU)}
+    missing = {name for name, kind in LOADER_KINDS.items() if kind.missing(CPU)}
     assert {"side_stream", "dali_gpu"} <= missing
     assert "dataloader" not in missing
-
-
-def test_every_kind_can_be_named() -> None:
-    """What can be raced is what can be named without importing torch."""
-    assert list(KINDS) == list(LOADER_KINDS)
 
 
 def test_stages_add_up_on_any_clock(folder: Path) -> None:

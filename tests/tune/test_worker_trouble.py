@@ -24,7 +24,7 @@ from torch.utils.data import dataloader as torchs
 
 from harness.loading.data.folder import DataError
 from harness.loading.errors.messages import LoaderError
-from harness.loading.loaders.kinds import KINDS
+from harness.loading.loaders import LOADER_KINDS
 from harness.loading.loop import survey as surveys
 from harness.loading.loop.epoch import Epoch
 from harness.loading.loop.loader import Loader
@@ -85,12 +85,12 @@ def folder(root: Path, count: int = 8) -> Path:
 @pytest.mark.parametrize("kind", ["dataloader", "tensors", "dali"])
 def test_uncommon_images_race_as_others_do(kind: str, tmp_path: Path) -> None:
     """CMYK, grey, palettes, transparency and 16 bits, decoded by every kind in the race."""
-    if reason := KINDS[kind].missing(CPU):
+    if reason := LOADER_KINDS[kind].missing(CPU):
         pytest.skip(reason)
     modes = {"CMYK": "jpg", "L": "jpg", "P": "png", "LA": "png", "RGBA": "png", "1": "png", "I;16": "png"}
     for number, (mode, ending) in enumerate(modes.items()):
         photograph(tmp_path / "a" / f"{number}.{ending}", mode)
-    count = 1 if KINDS[kind].threads else 0
+    count = 1 if LOADER_KINDS[kind].threads else 0
     assert lap(lane(tmp_path), Setting(kind, count, count, 4)).samples == 12
 
 
@@ -115,7 +115,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("setting", [HERE, ONE, Setting("dali", 1, 1, 4)], ids=lambda setting: setting.name)
 def test_a_damaged_image_is_named_and_to_blame(damage: str, setting: Setting, tmp_path: Path) -> None:
     """Whatever reads it, the lap's error names the file, and the lane knows which of its images that is."""
-    if reason := KINDS[setting.kind].missing(CPU):
+    if reason := LOADER_KINDS[setting.kind].missing(CPU):
         pytest.skip(reason)
     victim = folder(tmp_path, 3) / "class_0" / "victim.jpg"
     DAMAGE[damage](victim)

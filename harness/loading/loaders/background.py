@@ -5,14 +5,25 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from harness.loading.loaders.dataloader import PlainLoader, feeders
+from harness.loading.loaders import snippets
+from harness.loading.loaders.dataloader import PlainLoader, dataset, feeders
+from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 from harness.loading.loop.epoch import Batch
-from harness.loading.loop.loader import take_some
+from harness.loading.loop.loader import Loader, take_some
+
+if TYPE_CHECKING:
+    import torch
+
+_AFTER = """
+from prefetch_generator import BackgroundGenerator
+
+batches = BackgroundGenerator(iter(loader))  # one epoch; drain it, or its thread stays"""
 
 
-def missing() -> str | None:
+def missing(_device: torch.device | None = None) -> str | None:
     """Why there is no BackgroundGenerator here; None where there is."""
     if importlib.util.find_spec("prefetch_generator") is None:
         return "prefetch_generator is not installed (pip install prefetch_generator)"
@@ -75,3 +86,14 @@ class BackgroundLoader(PlainLoader):
         take_some(self.moved(ahead, non_blocking=self.non_blocking))
         # These stay for good: to close the loader is not to wait for them.
         self._strangers |= feeders() - before
+
+
+def _make(request: LoaderRequest) -> Loader:
+    return BackgroundLoader(partial(dataset, request.images, request.fixed), **request.for_processes)
+
+
+def _snippet(request: SnippetRequest) -> str:
+    return snippets.dataloader(request, snippets.PILLOW) + _AFTER
+
+
+KIND = LoaderKind("background", LoaderWorkers.PROCESSES, _make, _snippet, missing=missing, dataset=dataset)

@@ -1,172 +1,52 @@
-"""NVIDIA DALI: a pipeline, on the CPU or decoding on the GPU, and dynamic mode with and without capture.
-
-All follow the one recipe: what DALI does otherwise by default (no antialiasing, sub-pixel scaling, images turned as
-their EXIF tag says, batches filled up from the next epoch) is set to what torchvision does. Ids travel as DALI's
-labels.
-What needs a GPU was written without one.
-"""
+"""A pipeline of NVIDIA DALI that decodes on the CPU, behind DALI's iterator for PyTorch."""
 
 from __future__ import annotations
 
-import gc
-import importlib
-import importlib.util
-from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from typing import Any
+from collections.abc import Iterator
+from string import Template
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+from harness.loading.loaders.dali_shared import DaliLoader, missing, module, prepare
+from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 
-from harness.loading.data import recipe
-from harness.loading.data.dataset import broken_file
-from harness.loading.data.folder import DataError, Image
-from harness.loading.loop.epoch import Batch, Step
-from harness.loading.loop.loader import Loader
+if TYPE_CHECKING:
+    from torch import Tensor
 
-DECODED = {"jpeg_fancy_upsampling": True, "adjust_orientation": False}
-"""Options of DALI's decoder without which it gives other pixels than Pillow and torchvision: those smooth the colours
-of a JPEG, and leave an image as it was stored, whatever its EXIF orientation."""
+    from harness.loading.loop.loader import Loader
 
-NORMALISED = {
-    "mean": [255 * value for value in recipe.MEAN],
-    "std": [255 * value for value in recipe.STD],
-    "output_layout": "CHW",
-}
+_PIPELINE = Template("""\
+from nvidia.dali import fn, pipeline_def, types
+from nvidia.dali.plugin.pytorch import DALIGenericIterator, LastBatchPolicy
+from torchvision.datasets import ImageFolder
+
+files, classes = map(list, zip(*ImageFolder(folder, allow_empty=True).samples))
 
 
-def missing() -> str | None:
-    """Why there is no DALI here; None where there is."""
-    if importlib.util.find_spec("nvidia") is None or importlib.util.find_spec("nvidia.dali") is None:
-        return "NVIDIA DALI is not installed (pip install nvidia-dali-cuda120, or -cuda130 beside a CUDA 13 torch)"
-    return None
+@pipeline_def(batch_size=$batch_size, num_threads=$workers, device_id=$device_id, prefetch_queue_depth=$ahead)
+def pipeline():
+    jpegs, labels = fn.readers.file(
+        files=files, labels=classes, random_shuffle=True, pad_last_batch=True, name="reader"
+    )
+    images = fn.decoders.image(jpegs, device="$decoder", output_type=types.RGB, adjust_orientation=False)
+    images = fn.random_resized_crop(images, size=(224, 224), antialias=True)
+    images = fn.crop_mirror_normalize(
+        images,
+        dtype=types.FLOAT,
+        output_layout="CHW",
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        mirror=fn.random.coin_flip(),
+    )
+    return images$there, labels
 
 
-def module(name: str = "") -> Any:
-    """A module of DALI's, untyped: a type checker must say the same with DALI installed and without."""
-    return importlib.import_module(".".join(("nvidia.dali", name)).rstrip("."))
-
-
-def prepare(fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any = None, float_type: Any = None) -> Any:
-    """JPEG bytes to normalised float32 images, in the pipeline's words (``fn``) or dynamic mode's, which are the same.
-
-    ``fixed`` is the recipe with nothing random, in which case ``flip`` is not used.
-    """
-    types = module("types")
-    smooth = {"interp_type": types.INTERP_LINEAR, "antialias": True}
-    images = fn.decoders.image(jpegs, device=decoder, output_type=types.RGB, **DECODED)
-    if fixed:
-        sides, shape = _middle(fn, jpegs)
-        images = fn.resize(images, **sides, **smooth)
-    else:
-        images = fn.random_resized_crop(
-            images,
-            size=(recipe.SIZE, recipe.SIZE),
-            random_area=recipe.AREA,
-            random_aspect_ratio=recipe.RATIO,
-            num_attempts=10,
-            **smooth,
-        )
-        shape = {"mirror": flip}
-    return fn.crop_mirror_normalize(images, dtype=float_type or types.FLOAT, **NORMALISED, **shape)
-
-
-def _middle(fn: Any, jpegs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What to resize to and where to crop, in arguments of DALI's, so that torchvision's pixels come out.
-
-    torchvision drops the fraction of a pixel of the longer side where DALI would round it, and of two middles, half a
-    pixel to either side, it takes the even one.
-    """
-    dynamic = fn is not module("fn")
-    math, float_type = (fn.math, fn.float32) if dynamic else (module("math"), module("types").FLOAT)
-    shape = fn.peek_image_shape(jpegs, adjust_orientation=DECODED["adjust_orientation"])
-    # In dynamic mode a batch's own index would be a sample's place.
-    height, width = (shape.slice[side] if dynamic else shape[side] for side in (0, 1))
-    shorter = math.min(height, width)
-    sides: dict[str, Any] = {}
-    crop: dict[str, Any] = {"crop": (recipe.SIZE, recipe.SIZE), "rounding": "round"}
-    for axis, length in (("y", height), ("x", width)):
-        resized = recipe.RESIZED * length // shorter
-        spare = resized - recipe.SIZE
-        lower = spare // 2
-        sides[f"resize_{axis}"] = fn.cast(resized, dtype=float_type)
-        crop[f"crop_pos_{axis}"] = (lower + (spare & lower & 1)) / fn.cast(spare, dtype=float_type)
-    return sides, crop
-
-
-class DaliLoader(Loader):
-    """What DALI's loaders share: built on first use, kept across epochs, rebuilt after an epoch that broke off.
-
-    ``threads`` is DALI's own, for which DataLoader has workers; ``ahead`` is how many batches a pipeline keeps ready
-    (2 is DALI's own default). ``decoder`` is where decoding and all after it happen:
-    ``"cpu"`` or ``"gpu"``. Raises DataError naming the file that cannot be decoded.
-    """
-
-    def __init__(
-        self,
-        images: Sequence[Image],
-        *,
-        batch_size: int,
-        threads: int,
-        ahead: int = 2,
-        decoder: str = "cpu",
-        fixed: bool = False,
-        device: torch.device | str = "cpu",
-        step: Step | None = None,
-    ) -> None:
-        super().__init__(device=device, step=step)
-        self.ahead = ahead
-        self.paths = [image.path for image in images]
-        self.labels = torch.tensor([image.label for image in images])
-        self.batch_size = batch_size
-        self.threads = threads
-        self.decoder = decoder
-        self.fixed = fixed
-        self._live: Any = None
-        self._midway = False
-
-    @property
-    def device_id(self) -> int | None:
-        """The GPU DALI works on; None keeps it on the CPU, where it needs no driver."""
-        return None if self.device.type == "cpu" else self.device.index
-
-    @abstractmethod
-    def _build(self) -> Any:
-        """What lives across epochs."""
-
-    @abstractmethod
-    def _outputs(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch's images and ids, padded at the end by repeating or not at all."""
-
-    def batches(self) -> Iterator[Batch]:
-        """One epoch's batches on the device, each image once."""
-        if self._midway:
-            # Neither a pipeline nor a reader can go back to the start of an epoch that was left half-way.
-            self.close()
-        self._midway = True
-        left = len(self.paths)
-        try:
-            if self._live is None:
-                self._live = self._build()
-            for images, numbers in self._outputs():
-                ids = numbers.reshape(-1)[:left].to("cpu", torch.int64)
-                left -= len(ids)
-                with self.copying():
-                    there = images[: len(ids)].to(self.device), self.labels[ids].to(self.device)
-                yield *there, ids
-                del there
-        except RuntimeError as error:
-            if (reason := broken_file(self.paths)) is not None:
-                raise DataError(reason) from error
-            raise
-        self._midway = False
-
-    def close(self) -> None:
-        """Drop what lives; DALI joins its threads when the last reference goes, which may hang in a cycle."""
-        self._live = None
-        self._midway = False
-        gc.collect()
+loader = DALIGenericIterator(
+    [pipeline()],
+    ["images", "labels"],
+    reader_name="reader",
+    last_batch_policy=LastBatchPolicy.PARTIAL,
+    auto_reset=True,
+)""")
 
 
 class PipelineLoader(DaliLoader):
@@ -200,40 +80,32 @@ class PipelineLoader(DaliLoader):
         self._live.reset()
 
 
-class DynamicLoader(DaliLoader):
-    """DALI's dynamic mode: operators called one by one; ``capture`` makes a pipeline of them behind the scenes."""
-
-    def __init__(self, images: Sequence[Image], *, capture: bool = False, **options: Any) -> None:
-        super().__init__(images, **options)
-        self.capture = capture
-
-    def _build(self) -> Any:
-        ndd = module("experimental.dynamic")
-        if self.device_id is None:
-            _without_gpu(ndd.Device)
-        reader = ndd.readers.File(
-            files=self.paths, labels=list(range(len(self.paths))), pad_last_batch=True, max_batch_size=self.batch_size
-        )
-        return reader, ndd.EvalContext(num_threads=self.threads, device_id=self.device_id)
-
-    def _outputs(self) -> Iterator[tuple[Tensor, Tensor]]:
-        ndd = module("experimental.dynamic")
-
-        reader, context = self._live
-        for jpegs, ids in reader.next_epoch(batch_size=self.batch_size, ctx=context, capture=self.capture):
-            # Where operators run on this loader's threads; a loop that is captured is inside already.
-            with nullcontext() if self.capture else context:
-                flip = None if self.fixed else ndd.random.coin_flip(batch_size=self.batch_size)
-                images = prepare(ndd, jpegs, decoder=self.decoder, fixed=self.fixed, flip=flip, float_type=ndd.float32)
-                outputs = images.torch(), ids.torch()
-            yield outputs
+def make(request: LoaderRequest, decoder: str) -> Loader:
+    """A pipeline that decodes on ``cpu`` or ``gpu``."""
+    return PipelineLoader(
+        request.images,
+        batch_size=request.setting.batch_size,
+        threads=max(1, request.setting.workers),
+        ahead=max(1, request.setting.prefetch),
+        decoder=decoder,
+        fixed=request.fixed,
+        device=request.device,
+        step=request.step,
+    )
 
 
-def _without_gpu(device: Any) -> None:
-    """Let DALI's dynamic mode work in this process as it does where there is no GPU; ``device`` is its class of them.
+def code(request: SnippetRequest, decoder: str) -> str:
+    """The same pipeline; ``decoder`` is DALI's own word: ``cpu`` or ``mixed``."""
+    there = ".gpu()" if request.on_gpu and decoder == "cpu" else ""
+    return _PIPELINE.substitute(request.facts, decoder=decoder, there=there)
 
-    Its default device is the GPU wherever there is one, in each of its threads. What sets that back opens the GPU, and
-    so does the stream that every context asks the default one for, also inside ``with Device("cpu")``.
-    """
-    if hasattr(device, "_default_device_type"):
-        device._default_device_type = staticmethod(lambda: "cpu")
+
+def _make(request: LoaderRequest) -> Loader:
+    return make(request, "cpu")
+
+
+def _snippet(request: SnippetRequest) -> str:
+    return code(request, "cpu")
+
+
+KIND = LoaderKind("dali", LoaderWorkers.THREADS, _make, _snippet, extra="dali", missing=missing, default=True)

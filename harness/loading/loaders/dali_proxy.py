@@ -3,25 +3,60 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from string import Template
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.utils.data import Dataset
-
-from harness.loading.data.dataset import broken_file
 from harness.loading.data.folder import DataError, Image
-from harness.loading.loaders.dali import module, prepare
+from harness.loading.loaders.dali_shared import missing, module, prepare
 from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 from harness.loading.loop.epoch import Batch, Step
 from harness.measure.device import indexed
+
+if TYPE_CHECKING:
+    import torch
+
+    from harness.loading.loop.loader import Loader
+
+_PROXY = Template("""\
+import numpy as np
+from nvidia.dali import fn, pipeline_def, types
+from nvidia.dali.plugin.pytorch.experimental import proxy
+from torchvision.datasets import ImageFolder
+
+
+@pipeline_def(batch_size=$batch_size, num_threads=$workers, device_id=$device_id, prefetch_queue_depth=2)
+def pipeline():
+    jpegs = fn.io.file.read(fn.external_source(name="images", no_copy=True))
+    images = fn.decoders.image(jpegs, device="$decoder", output_type=types.RGB, adjust_orientation=False)
+    images = fn.random_resized_crop(images, size=(224, 224), antialias=True)
+    return fn.crop_mirror_normalize(
+        images,
+        dtype=types.FLOAT,
+        output_layout="CHW",
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        mirror=fn.random.coin_flip(),
+    )
+
+
+def name(path):
+    return np.frombuffer(path.encode(), dtype=np.int8)
+
+
+with proxy.DALIServer(pipeline()) as server:
+    dataset = ImageFolder(folder, server.proxy, loader=name, allow_empty=True)
+    loader = proxy.DataLoader(server, dataset, batch_size=$batch_size, shuffle=True, num_workers=1)
+    for batch in loader:
+        ...""")
 
 LOOK_UP = 0.25
 """Seconds after which the server's thread looks whether it is to end; DALI's own are five."""
 
 
-class _Named(Dataset[Any]):
+class _Named:
     """Files by name: the sample's image is a promise that the proxy makes of the file's name."""
 
     def __init__(self, images: Sequence[Image], proxy: Any) -> None:
@@ -56,6 +91,8 @@ class ProxyLoader(PlainLoader):
         device: torch.device | str = "cpu",
         step: Step | None = None,
     ) -> None:
+        import torch
+
         if workers < 1:
             raise ValueError("DALI's proxy needs at least one worker process")
         fn, proxy = module("fn"), module("plugin.pytorch.experimental.proxy")
@@ -77,7 +114,7 @@ class ProxyLoader(PlainLoader):
             return made if on_cpu else made.gpu()
 
         self._server: Any = prompt(proxy.DALIServer)(pipeline())
-        dataset = partial(_Named, images, self._server.proxy)
+        dataset: Callable[[], Any] = partial(_Named, images, self._server.proxy)
         super().__init__(dataset, batch_size=batch_size, workers=workers, device=where, step=step)
 
     def host_batches(self) -> Iterable[Batch]:
@@ -107,6 +144,8 @@ class ProxyLoader(PlainLoader):
                 images, labels, ids = self._server.produce_data(batch)
                 yield images, labels, ids
         except RuntimeError as error:
+            from harness.loading.data.dataset import broken_file
+
             if (reason := broken_file(self.paths)) is not None:
                 raise DataError(reason) from error
             raise
@@ -128,3 +167,22 @@ def prompt(server: Any) -> Any:
             return super()._get_input_batches(most, None if timeout is None else min(timeout, LOOK_UP))
 
     return Prompt
+
+
+def _make(request: LoaderRequest) -> Loader:
+    return ProxyLoader(
+        request.images,
+        batch_size=request.setting.batch_size,
+        threads=max(1, request.setting.workers),
+        decoder=request.decoder,
+        fixed=request.fixed,
+        device=request.device,
+        step=request.step,
+    )
+
+
+def _snippet(request: SnippetRequest) -> str:
+    return _PROXY.substitute(request.facts, decoder="mixed" if request.on_gpu else "cpu")
+
+
+KIND = LoaderKind("dali_proxy", LoaderWorkers.THREADS, _make, _snippet, extra="dali", missing=missing, queued=False)

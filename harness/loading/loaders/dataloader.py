@@ -5,14 +5,20 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
-
+from harness.loading.data import recipe
+from harness.loading.data.folder import Image
+from harness.loading.loaders import snippets
+from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 from harness.loading.loop.epoch import Batch, Step
 from harness.loading.loop.loader import Loader, take_some
+
+if TYPE_CHECKING:
+    import torch
+    from torch.utils.data import Dataset, Sampler
 
 
 class PlainLoader(Loader):
@@ -69,12 +75,17 @@ class PlainLoader(Loader):
         """The live DataLoader: batches as workers deliver them, in host memory."""
         if self._live is None:
             self._strangers = feeders()
-            self._live = _Followed(self.dataset, persistent_workers=self.persistent, **self.options)
+            self._live = _Followed(self._dataloader(persistent_workers=self.persistent))
         return self._live
 
     def users_batches(self) -> Iterable[Batch]:
         """A new DataLoader as most users make it, its workers gone when its iterator is."""
-        return DataLoader(self.dataset, **self.options)
+        return self._dataloader()
+
+    def _dataloader(self, **more: Any) -> Iterable[Batch]:
+        from torch.utils.data import DataLoader
+
+        return DataLoader(self.dataset, **self.options, **more)
 
     def batches(self) -> Iterable[Batch]:
         """One epoch's batches on the device."""
@@ -99,13 +110,15 @@ class PlainLoader(Loader):
             _let_end(self._strangers)
 
 
-class _Followed(DataLoader[Any]):
-    """A DataLoader that can say which iterator it made last, as long as there is one."""
+class _Followed:
+    """A DataLoader and the iterator that it made last, as long as there is one."""
 
-    latest: Callable[[], Any] = staticmethod(lambda: None)
+    def __init__(self, loader: Iterable[Batch]) -> None:
+        self._loader = loader
+        self.latest: Callable[[], Any] = lambda: None
 
-    def __iter__(self) -> Any:
-        iterator = super().__iter__()
+    def __iter__(self) -> Iterator[Batch]:
+        iterator = iter(self._loader)
         self.latest = weakref.ref(iterator)
         return iterator
 
@@ -120,3 +133,21 @@ def _let_end(strangers: set[threading.Thread], patience: float = 5.0) -> None:
     end = time.monotonic() + patience
     for thread in feeders() - strangers:
         thread.join(max(0.0, end - time.monotonic()))
+
+
+def dataset(images: Sequence[Image], fixed: bool) -> Any:
+    """Decoded by Pillow, put through transforms v1: what most people have."""
+    from harness.loading.data.dataset import Photographs
+
+    return Photographs(images, recipe.fixed if fixed else recipe.augmented)
+
+
+def _make(request: LoaderRequest) -> Loader:
+    return PlainLoader(partial(dataset, request.images, request.fixed), **request.for_processes)
+
+
+def _snippet(request: SnippetRequest) -> str:
+    return snippets.dataloader(request, snippets.PILLOW)
+
+
+KIND = LoaderKind("dataloader", LoaderWorkers.PROCESSES, _make, _snippet, default=True, dataset=dataset)

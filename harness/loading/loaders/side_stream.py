@@ -4,13 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loaders import snippets
+from harness.loading.loaders.dataloader import PlainLoader, dataset
+from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 from harness.loading.loop.epoch import Batch
-from harness.loading.loop.loader import take_some
+from harness.loading.loop.loader import Loader, take_some
+
+if TYPE_CHECKING:
+    import torch
+
+_AFTER = """
+
+def copied_ahead(batches, device):
+    side, waiting = torch.cuda.Stream(device), None
+    for images, labels in batches:
+        with torch.cuda.stream(side):
+            copied = images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+            ready = side.record_event()
+        if waiting is not None:
+            yield arrived(*waiting)
+        waiting = copied, ready
+    if waiting is not None:
+        yield arrived(*waiting)
+
+
+def arrived(batch, ready):
+    current = torch.cuda.current_stream()
+    current.wait_event(ready)
+    for tensor in batch:
+        tensor.record_stream(current)  # its memory belongs to the other stream
+    return batch
+
+
+batches = copied_ahead(loader, torch.device("cuda"))  # one epoch"""
 
 
 class SideStreamLoader(PlainLoader):
@@ -38,6 +67,8 @@ def copied_ahead(
 
     ``copying`` is what each copy happens in.
     """
+    import torch
+
     side = torch.cuda.Stream(device)
     waiting: tuple[Batch, torch.cuda.Event] | None = None
     for images, labels, ids in batches:
@@ -53,6 +84,8 @@ def copied_ahead(
 
 
 def _arrived(batch: Batch, ready: torch.cuda.Event) -> Batch:
+    import torch
+
     # The step must not start before the copy has ended, and the allocator must not hand out the memory, which belongs
     # to the side stream, before the step has ended.
     current = torch.cuda.current_stream(batch[0].device)
@@ -60,3 +93,18 @@ def _arrived(batch: Batch, ready: torch.cuda.Event) -> Batch:
     for tensor in batch[:2]:
         tensor.record_stream(current)
     return batch
+
+
+def _missing(device: torch.device) -> str | None:
+    return None if device.type == "cuda" else "copies to a GPU: no CUDA here"
+
+
+def _make(request: LoaderRequest) -> Loader:
+    return SideStreamLoader(partial(dataset, request.images, request.fixed), **request.for_processes)
+
+
+def _snippet(request: SnippetRequest) -> str:
+    return snippets.dataloader(request, snippets.PILLOW) + _AFTER
+
+
+KIND = LoaderKind("side_stream", LoaderWorkers.PROCESSES, _make, _snippet, missing=_missing, dataset=dataset)

@@ -5,15 +5,39 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from string import Template
+from typing import TYPE_CHECKING, Any
 
-from torch.utils.data import default_collate
-
+from harness.loading.loaders import snippets, tensors
+from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 from harness.loading.loaders.threaded import ThreadedLoader
 from harness.loading.loop.epoch import Batch
 
+if TYPE_CHECKING:
+    import torch
 
-def missing() -> str | None:
+    from harness.loading.loop.loader import Loader
+
+_SPDL = Template("""
+from spdl.pipeline import PipelineBuilder
+from torch.utils.data import default_collate
+
+pipeline = (
+    PipelineBuilder()
+    .add_source(range(len(dataset)))
+    .pipe(dataset.__getitem__, concurrency=$workers, output_order="input")
+    .aggregate($batch_size)
+    .pipe(default_collate)
+    .add_sink($ahead)
+    .build(num_threads=$workers)
+)
+with pipeline.auto_stop():
+    for batch in pipeline.get_iterator():
+        ...""")
+
+
+def missing(_device: torch.device | None = None) -> str | None:
     """Why there is no SPDL here; None where there is."""
     if importlib.util.find_spec("spdl") is None or importlib.util.find_spec("spdl.pipeline") is None:
         return "SPDL is not installed (pip install spdl-core)"
@@ -28,7 +52,10 @@ class SpdlLoader(ThreadedLoader):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        from torch.utils.data import default_collate
+
         self._live: Any = None
+        self._collate = default_collate
 
     def batches(self) -> Iterator[Batch]:
         """One epoch's batches on the device."""
@@ -61,7 +88,7 @@ class SpdlLoader(ThreadedLoader):
         for sample in samples:
             if isinstance(sample, Exception):
                 raise sample
-        images, labels, ids = default_collate(samples)
+        images, labels, ids = self._collate(samples)
         return (images.pin_memory(), labels.pin_memory(), ids) if self.pin_memory else (images, labels, ids)
 
 
@@ -75,3 +102,26 @@ def _told(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return error
 
     return told
+
+
+def _missing(device: torch.device) -> str | None:
+    return missing() or tensors.missing(device)
+
+
+def _make(request: LoaderRequest) -> Loader:
+    return SpdlLoader(partial(tensors.dataset, request.images, request.fixed), **request.for_threads)
+
+
+def _snippet(request: SnippetRequest) -> str:
+    return snippets.TENSORS + _SPDL.substitute(request.facts)
+
+
+KIND = LoaderKind(
+    "spdl",
+    LoaderWorkers.THREADS,
+    _make,
+    _snippet,
+    extra="spdl",
+    missing=_missing,
+    dataset=tensors.dataset,
+)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-import torch
-from torch.utils.data import Dataset
+from typing import TYPE_CHECKING, Any
 
 from harness.loading.loop.epoch import Step
 from harness.loading.loop.loader import Loader
+
+if TYPE_CHECKING:
+    import torch
+    from torch.utils.data import Dataset
 
 
 class ThreadedLoader(Loader):

@@ -6,12 +6,54 @@ from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
 from time import perf_counter
+from typing import Any, Protocol
 
 import torch
 
 from harness.loading.machine.page_cache import disk_bytes, evict
 
 PROC = Path("/proc")
+
+
+class Samples(Protocol):
+    """A map-style dataset whose samples begin with the image."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int) -> Any: ...
+
+
+def one_core_seconds(
+    dataset: Samples,
+    batch_size: int,
+    most_seconds: float = inf,
+    *,
+    finish: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    now: Callable[[], float] = perf_counter,
+) -> float:
+    """Seconds a sample that this process needs to decode and transform a dataset's samples, and to ``finish`` batches.
+
+    Takes one sample at least, and begins none after ``most_seconds`` of such work. There are no queues and no other
+    processes; making batches does not count.
+    """
+    waiting: list[torch.Tensor] = []
+    spent = 0.0
+    done = 0
+    while done < len(dataset) and (not done or spent < most_seconds):
+        start = now()
+        sample = dataset[done]
+        spent += now() - start
+        done += 1
+        if finish is None:
+            continue
+        waiting.append(sample[0])
+        if len(waiting) == batch_size or done == len(dataset) or spent >= most_seconds:
+            batch = torch.stack(waiting)
+            waiting.clear()
+            start = now()
+            finish(batch)
+            spent += now() - start
+    return spent / done
 
 
 def disk_rate(

@@ -7,18 +7,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness.loading.errors.timeout import TimeLimit
 from harness.plural import counted
 from harness.probes.waits import waiting
 
-Batch = tuple[Tensor, Tensor, Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Batch: TypeAlias = "tuple[Tensor, Tensor, Tensor]"
 """Images [n, channels, height, width], labels [n] and ids [n]; labels and ids are integers."""
 
-Step = Callable[[Tensor, Tensor], Tensor | None]
+Step: TypeAlias = "Callable[[Tensor, Tensor], Tensor | None]"
 """A training step on images and labels; a number it returns is summed over the epoch."""
 
 
@@ -56,6 +57,8 @@ def run_epoch(
 
 
 def _run(batches: Iterable[Batch], step: Step | None, patience: TimeLimit, copied: Callable[[], float] | None) -> Epoch:
+    import torch
+
     so_far = copied or (lambda: 0.0)
     first = before = so_far()
     ids: list[Tensor] = []
@@ -88,6 +91,8 @@ def _run(batches: Iterable[Batch], step: Step | None, patience: TimeLimit, copie
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
+    import torch
+
     return torch.cat(parts).to("cpu", torch.int64) if parts else torch.empty(0, dtype=torch.int64)
 
 

@@ -11,15 +11,16 @@ from multiprocessing.process import BaseProcess
 from time import perf_counter
 from traceback import clear_frames
 from types import TracebackType
-from typing import Self
-
-import torch
+from typing import TYPE_CHECKING, Self
 
 from harness.loading.errors.messages import dead_worker, died, explained, stalled
 from harness.loading.errors.timeout import PATIENCE, LoaderStalled, TimeLimit
 from harness.loading.errors.workers import await_one, dead_workers, end, untold
 from harness.loading.loop.epoch import Batch, Epoch, Step, run_epoch
 from harness.measure.device import indexed
+
+if TYPE_CHECKING:
+    import torch
 
 EARLY = 3
 """Batches taken before a loader is left early."""
@@ -41,6 +42,8 @@ class Loader(ABC):
     patience = PATIENCE
 
     def __init__(self, *, device: torch.device | str = "cpu", step: Step | None = None) -> None:
+        import torch
+
         self.device = indexed(torch.device(device))
         self.step = step
         self.copied_seconds = 0.0

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.loading.loaders.dali import DECODED, module
+from harness.loading.loaders.dali_shared import DECODED, module
 
 
 class DaliDecoder:

@@ -1,7 +1,6 @@
 """What tuning a loader found: on the terminal, as code to paste, as a document."""
 
-from harness.report.tuning.code import snippet
 from harness.report.tuning.progress import TuneProgress
 from harness.report.tuning.terminal import show_tuned
 
-__all__ = ["TuneProgress", "show_tuned", "snippet"]
+__all__ = ["TuneProgress", "show_tuned"]

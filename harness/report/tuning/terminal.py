@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.judge.headroom import worth_a_look
-from harness.model import GENERATED, LOADER_KINDS, Certainty, Headroom, LoopPart, Ranked, Setting, Tuned
+from harness.loading.loaders import LOADER_KINDS
+from harness.model import GENERATED, Certainty, Headroom, LoopPart, Ranked, Setting, Tuned
 from harness.plural import counted
 from harness.report.console import ConsolePage, grid
 from harness.report.format import digits, duration, quantity, sanitize
 from harness.report.tuning.certainty import HEADINGS, no_room, sureness
-from harness.report.tuning.code import snippet
 from harness.report.tuning.costs import of_an_epoch, of_kinds
 
 WIDE = 100
@@ -85,7 +85,10 @@ def code(tuned: Tuned, answer: Ranked) -> str:
     """The answer as code to paste."""
     persistent = tuned.epoch is not None and tuned.epoch.persistent
     folder = tuned.data if tuned.data != GENERATED else ""
-    return snippet(answer.setting, folder=folder, persistent=persistent, device=tuned.device)
+    kind = LOADER_KINDS.get(answer.setting.kind)
+    if kind is None:
+        return f"# this version of tipbench has no loader of the kind {sanitize(answer.setting.kind)}"
+    return kind.code(answer.setting, folder=folder, persistent=persistent, device=tuned.device)
 
 
 def gains(tuned: Tuned, answer: Ranked) -> list[str]:

@@ -12,7 +12,8 @@ from PIL import Image as Pillow
 from harness.loading.data import examined
 from harness.loading.data.examined import examine, orientation, typical
 from harness.loading.data.folder import DataError, Image
-from harness.loading.loaders.kinds import KINDS
+from harness.loading.loaders import LOADER_KINDS
+from harness.loading.loaders.kind import LoaderRequest
 from harness.loading.loop.check import first_difference
 from harness.model import Setting
 from harness.tune.worker import LoaderWorker
@@ -101,7 +102,9 @@ def test_a_kind_that_turns_the_last_image_is_found_and_the_tag_named(
     assert lane.check(Setting("dataloader", 0, 0, 4)) is None
 
     def turning(setting: object, images: list[Image], *_: object) -> object:
-        loader = KINDS["dataloader"].make(Setting("dataloader", 0, 0, 5), images, lane.device, None, True)
+        loader = LOADER_KINDS["dataloader"].make(
+            LoaderRequest(Setting("dataloader", 0, 0, 5), images, lane.device, fixed=True)
+        )
         decode = loader.dataset.decode  # type: ignore[attr-defined]
         loader.dataset.decode = lambda path: (  # type: ignore[attr-defined]
             decode(path).transpose(Pillow.Transpose.ROTATE_270) if orientation(path) == 6 else decode(path)

@@ -20,8 +20,10 @@ from torch import Tensor
 from harness.loading.data import recipe
 from harness.loading.data.dataset import Photographs
 from harness.loading.data.folder import DataError, Image
-from harness.loading.loaders.dali import DynamicLoader, PipelineLoader, missing
+from harness.loading.loaders.dali import PipelineLoader
+from harness.loading.loaders.dali_dynamic import DynamicLoader
 from harness.loading.loaders.dali_proxy import ProxyLoader
+from harness.loading.loaders.dali_shared import missing
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
 from tests.support.living import until

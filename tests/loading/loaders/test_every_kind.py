@@ -20,8 +20,9 @@ from harness.loading.data.dataset import Photographs
 from harness.loading.data.folder import DataError, Image
 from harness.loading.data.packed import packed
 from harness.loading.data.shards import ShardedPhotographs, sharded
-from harness.loading.loaders import background, dali, nodes, spdl
-from harness.loading.loaders.dali import DynamicLoader, PipelineLoader
+from harness.loading.loaders import background, dali_shared, nodes, spdl
+from harness.loading.loaders.dali import PipelineLoader
+from harness.loading.loaders.dali_dynamic import DynamicLoader
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loaders.device_decoding import DeviceDecodingLoader
 from harness.loading.loaders.disk import DiskLoader, EvictedFiles
@@ -112,8 +113,8 @@ TENSORS = [
     _kind("nodes", partial(_threads, NodesLoader), 1.5, 0.01, nodes.missing()),
 ]
 DALI = [
-    _kind("DALI", partial(_dali, PipelineLoader), 1.5, 0.3, dali.missing()),
-    _kind("DALI, dynamic", partial(_dali, DynamicLoader), 1.5, 0.3, dali.missing()),
+    _kind("DALI", partial(_dali, PipelineLoader), 1.5, 0.3, dali_shared.missing()),
+    _kind("DALI, dynamic", partial(_dali, DynamicLoader), 1.5, 0.3, dali_shared.missing()),
 ]
 KINDS = [*EXACT, *TENSORS, *DALI]
 

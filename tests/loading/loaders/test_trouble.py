@@ -31,7 +31,7 @@ from harness.loading.errors import messages
 from harness.loading.errors.messages import LoaderError, explained
 from harness.loading.errors.timeout import LoaderStalled, TimeLimit
 from harness.loading.errors.workers import dead_workers, untold
-from harness.loading.loaders import background, dali
+from harness.loading.loaders import background, dali, dali_dynamic, dali_shared
 from harness.loading.loaders.background import BackgroundLoader
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop import loader as loop_module
@@ -600,13 +600,15 @@ READERS = [
     pytest.param(partial(PlainLoader, workers=1), id="plain, a worker"),
 ]
 PIPELINES = [
-    pytest.param(kind, id=name, marks=pytest.mark.skipif(dali.missing() is not None, reason=str(dali.missing())))
-    for name, kind in (("pipeline", dali.PipelineLoader), ("dynamic", dali.DynamicLoader))
+    pytest.param(
+        kind, id=name, marks=pytest.mark.skipif(dali_shared.missing() is not None, reason=str(dali_shared.missing()))
+    )
+    for name, kind in (("pipeline", dali.PipelineLoader), ("dynamic", dali_dynamic.DynamicLoader))
 ]
 
 
 def _loader(kind: Any, images: list[Image]) -> Loader:
-    if kind in (dali.PipelineLoader, dali.DynamicLoader):
+    if kind in (dali.PipelineLoader, dali_dynamic.DynamicLoader):
         made: Loader = kind(images, batch_size=2, threads=2)
         return made
     plain: Loader = kind(partial(Photographs, images), batch_size=2)
