@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.measure.case import MeasureOptions, local
 from harness.measure.failure import failure, logged
@@ -13,6 +14,9 @@ from harness.measure.runner import LocalRunner, readings_of
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Variant
 from harness.model import CaseWarning, Claim, Measurement, Status, Trial, WarningCode
+
+if TYPE_CHECKING:
+    from harness.probes import Probe, ProbeReading
 
 SOURCE = "alone in a fresh process"
 
@@ -47,60 +51,79 @@ def measure_isolated(case: str, claim: Claim, asked: BenchmarkSpec, terms: Measu
 
 
 def _watch(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str, str], list[CaseWarning]]:
-    from harness.probes import ProcessTree, cuda_uuid, device_bytes, gpu_share, watch_tree
-    from harness.probes.pinned import pinned_peak
-    from harness.probes.process_usage import process_usage
-    from harness.probes.shared_memory import shared_bytes, watch_shared
+    """Run the variant's round with every probe around it; readings, their sources, and warnings."""
+    from harness.probes import PROBES, ProbeSubject, ProcessTree
 
-    tree = ProcessTree(os.getpid())
-    living, shared_before = tree.alive(), shared_bytes()
-    warnings: list[CaseWarning] = []
+    subject = ProbeSubject(ProcessTree(os.getpid()), device)
+    probes = _Probes([make(subject) for make in PROBES])
+    probes.call("before")
     runner.setup()
     runner.first_call()
     leave_early: Callable[[], object] | None = getattr(runner.iteration, "leave_early", None)
     readings, sources = _alone(runner, device)
-    with watch_tree() as watched, watch_shared(shared_before) as shared:
-        before = process_usage(os.getpid())
+    probes.call("start")
+    try:
         turn = runner.run_round(1, 0)
-        spent = process_usage(os.getpid()).since(before)
+    finally:
+        probes.stop()
+    probes.read("read", SOURCE, turn.part)
     own = {"seconds": turn.each(1)}
     if "cpu_seconds" in turn.readings:
+        # The runner's own account leaves the watching out.
         own["cpu_seconds"] = turn.readings["cpu_seconds"]
-    # CPU-seconds by the runner's own account, which leaves the watching out.
-    own |= {name: amount / turn.part for name, amount in spent.items() if name != "cpu_seconds"}
-    if (unshared := tree.unshared()) is not None:
-        own["uss_bytes"] = float(unshared)
-    readings |= own
-    sources |= dict.fromkeys(own, SOURCE)
-    if watched.warning:
-        warnings.append(CaseWarning(WarningCode.NOT_WATCHED, detail=watched.warning))
-    if shared.peak_bytes is not None:
-        readings["shm_bytes"], sources["shm_bytes"] = float(shared.peak_bytes), f"{shared.source}, {SOURCE}"
-    if watched.peak_bytes:
-        readings["pss_bytes"] = float(watched.peak_bytes)
-        sources["pss_bytes"] = f"{watched.source}, {SOURCE}"
-    if device.type == "cuda":
-        probes: dict[str, Callable[[str], tuple[float | None, str]]]
-        probes = {"gpu_share": gpu_share, "device_bytes": device_bytes}
-        for name, probe in probes.items():
-            try:
-                found, source = probe(cuda_uuid(device))
-            except Exception as error:
-                found, source = None, f"no {name}: {failure(error)}"
-            if found is None:
-                warnings.append(CaseWarning(WarningCode.NOT_WATCHED, detail=source, quantity=name))
-            else:
-                readings[name], sources[name] = float(found), source
-    if pinned := pinned_peak():
-        readings["pinned_bytes"] = float(pinned)
-        sources["pinned_bytes"] = "torch.cuda.host_memory_stats"
     if leave_early is not None:
         leave_early()
     runner.teardown()
-    left = tree.left_since(living)
-    readings |= left
-    sources |= dict.fromkeys(left, f"after leaving an epoch early, {SOURCE}" if leave_early else SOURCE)
-    return readings, sources, warnings
+    probes.read("after", f"after leaving an epoch early, {SOURCE}" if leave_early else SOURCE, turn.part)
+    readings |= own | probes.readings
+    sources |= dict.fromkeys(own, SOURCE) | probes.sources
+    return readings, sources, probes.warnings
+
+
+class _Probes:
+    """The probes of one pass. One that fails is a warning, and is not asked again."""
+
+    def __init__(self, probes: Sequence[Probe]) -> None:
+        self._alive = list(probes)
+        self._started: list[Probe] = []
+        self.readings: dict[str, float] = {}
+        self.sources: dict[str, str] = {}
+        self.warnings: list[CaseWarning] = []
+
+    def call(self, moment: Literal["before", "start"]) -> None:
+        """Let every probe do what it does at this moment."""
+        for probe in list(self._alive):
+            if self._tried(probe, getattr(probe, moment)) and moment == "start":
+                self._started.append(probe)
+
+    def stop(self) -> None:
+        """Stop those that were started, the last one first."""
+        while self._started:
+            probe = self._started.pop()
+            self._tried(probe, probe.stop)
+
+    def read(self, moment: Literal["read", "after"], source: str, part: float) -> None:
+        """Collect readings; those that count work are divided by ``part``, the share of an iteration in the round."""
+        for probe in list(self._alive):
+            found: dict[str, ProbeReading] = {}
+            self._tried(probe, partial(_collect, probe, moment, found))
+            for name, reading in found.items():
+                self.readings[name] = reading.value / part if probe.counts else reading.value
+                self.sources[name] = f"{reading.source}, {source}" if reading.source else source
+
+    def _tried(self, probe: Probe, work: Callable[[], object]) -> bool:
+        try:
+            work()
+        except Exception as error:
+            self._alive.remove(probe)
+            detail, metrics = f"no {probe.name}: {failure(error)}", ", ".join(probe.metrics)
+            self.warnings.append(CaseWarning(WarningCode.NOT_WATCHED, detail=detail, quantity=metrics))
+            return False
+        return True
+
+
+def _collect(probe: Probe, moment: Literal["read", "after"], found: dict[str, ProbeReading]) -> None:
+    found.update(probe.read() if moment == "read" else probe.after())
 
 
 def _alone(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str, str]]:

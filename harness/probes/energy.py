@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.model.counter import STEPS, tick
-from harness.probes.nvml import NvmlError, nvml
+from harness.probes.nvml import NvmlError, cuda_uuid, nvml
+from harness.probes.probe import Probe, ProbeReading, ProbeReadings
 
 LEAST_SECONDS = 3.0
 """Power is averaged over a second by many boards: shorter stretches would count what came before them."""
@@ -78,3 +79,17 @@ def gpu_share(uuid: str, *, module: Any = None) -> tuple[float, str]:
     with nvml(module) as session:
         rates = session.nvmlDeviceGetUtilizationRates(session.nvmlDeviceGetHandleByUUID(uuid))
         return rates.gpu / 100, SHARE_SOURCE
+
+
+class GpuShareProbe(Probe):
+    """How busy the GPU was lately; nothing without one."""
+
+    name = "GPU utilisation"
+    metrics = ("gpu_share",)
+
+    def read(self) -> ProbeReadings:
+        """NVML's last sampling period."""
+        if self.subject.device.type != "cuda":
+            return {}
+        share, source = gpu_share(cuda_uuid(self.subject.device))
+        return {"gpu_share": ProbeReading(share, source)}

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.probes.probe import Probe, ProbeReading, ProbeReadings
 
 _SLICE = re.compile(r"\bMIG\b")
 """What the name of a slice has in it, such as ``NVIDIA H200 MIG 1g.18gb``."""
@@ -89,3 +90,19 @@ def device_bytes(uuid: str, *, module: Any = None) -> tuple[int | None, str]:
         return None, str(error)
     except Exception as error:
         return None, f"NVML does not tell the memory of {uuid}: {type(error).__name__}"
+
+
+class DeviceMemoryProbe(Probe):
+    """Device memory in use, by everybody; nothing without a GPU."""
+
+    name = "device memory"
+    metrics = ("device_bytes",)
+
+    def read(self) -> ProbeReadings:
+        """The bytes now. Raises NvmlError where NVML does not give them."""
+        if self.subject.device.type != "cuda":
+            return {}
+        used, source = device_bytes(cuda_uuid(self.subject.device))
+        if used is None:
+            raise NvmlError(source)
+        return {"device_bytes": ProbeReading(float(used), source)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from harness.probes.probe import Probe, ProbeReading, ProbeReadings
+
 ACTIVE = "active_bytes"
 """Bytes of blocks that tensors use now."""
 
@@ -50,3 +52,15 @@ def _read(which: str, name: str | None = None) -> int:
     if not (torch.cuda.is_available() and torch.cuda.is_initialized()):
         return 0
     return int(torch.cuda.host_memory_stats().get(f"{name or account()}.{which}", 0))
+
+
+class PinnedMemoryProbe(Probe):
+    """The most page-locked memory so far; nothing where CUDA was not started."""
+
+    name = "page-locked memory"
+    metrics = ("pinned_bytes",)
+
+    def read(self) -> ProbeReadings:
+        """Torch's own peak."""
+        peak = pinned_peak()
+        return {"pinned_bytes": ProbeReading(float(peak), "torch.cuda.host_memory_stats")} if peak else {}

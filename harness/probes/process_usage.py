@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from harness.probes.probe import Probe, ProbeReading, ProbeReadings
+
 PROC = Path("/proc")
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -88,3 +90,23 @@ def _tasks(folder: Path, name: str) -> Iterator[str]:
             yield (folder / "task" / thread / name).read_text(errors="replace")
         except OSError:
             continue
+
+
+class UsageProbe(Probe):
+    """Context switches and page faults of the process tree in the round. CPU-seconds are the runner's own reading."""
+
+    name = "context switches and page faults"
+    metrics = ("voluntary_switches", "involuntary_switches", "minor_faults", "major_faults")
+    counts = True
+
+    def start(self) -> None:
+        """Take the account."""
+        self._before = process_usage(self.subject.tree.pid)
+
+    def stop(self) -> None:
+        """Take it again."""
+        self._spent = process_usage(self.subject.tree.pid).since(self._before)
+
+    def read(self) -> ProbeReadings:
+        """The differences."""
+        return {name: ProbeReading(self._spent[name]) for name in self.metrics}

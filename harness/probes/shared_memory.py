@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.probes.probe import Probe, ProbeReading, ProbeReadings
+
 SHARED_MEMORY = Path("/dev/shm")
 INTERVAL = 0.05
 
@@ -66,3 +68,29 @@ def watch_shared(
         ended.set()
         thread.join()
         sample()
+
+
+class SharedMemoryProbe(Probe):
+    """Shared memory in use at most in the round, above the level before the variant was set up."""
+
+    name = "shared memory"
+    metrics = ("shm_bytes",)
+
+    def before(self) -> None:
+        """Read the level."""
+        self._level = shared_bytes()
+
+    def start(self) -> None:
+        """Watch from a thread."""
+        self._context = watch_shared(self._level)
+        self._seen = self._context.__enter__()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._context.__exit__(None, None, None)
+
+    def read(self) -> ProbeReadings:
+        """The peak, where the file system can be read."""
+        if self._seen.peak_bytes is None:
+            return {}
+        return {"shm_bytes": ProbeReading(float(self._seen.peak_bytes), self._seen.source)}

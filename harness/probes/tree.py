@@ -11,6 +11,9 @@ from pathlib import Path
 
 import psutil
 
+from harness.errors import HarnessError
+from harness.probes.probe import Probe, ProbeReading, ProbeReadings
+
 PSS = "PSS of the process tree"
 TOGETHER = "RSS of the process and what its workers hold alone"
 RSS = "RSS, which counts shared pages again (its PSS may not be read)"
@@ -196,3 +199,46 @@ def watch_tree(
     seen = TreeWatch()
     with _Watcher(tree or ProcessTree(pid), interval, seen):
         yield seen
+
+
+class MemoryProbe(Probe):
+    """Memory of the process tree: the most it held in the round, and what would be free without it afterwards."""
+
+    name = "memory of the process tree"
+    metrics = ("pss_bytes", "uss_bytes")
+
+    def start(self) -> None:
+        """Watch from a thread."""
+        self._context = watch_tree(tree=self.subject.tree)
+        self._seen = self._context.__enter__()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._context.__exit__(None, None, None)
+
+    def read(self) -> ProbeReadings:
+        """PSS from the watch, and USS now. Raises HarnessError where nothing could be watched."""
+        found = {}
+        if self._seen.peak_bytes:
+            source = "; ".join(filter(None, (self._seen.source, self._seen.warning)))
+            found["pss_bytes"] = ProbeReading(float(self._seen.peak_bytes), source)
+        elif self._seen.warning:
+            raise HarnessError(self._seen.warning)
+        if (unshared := self.subject.tree.unshared()) is not None:
+            found["uss_bytes"] = ProbeReading(float(unshared))
+        return found
+
+
+class LeftoversProbe(Probe):
+    """Threads and processes that are still alive after the variant is gone."""
+
+    name = "leftovers"
+    metrics = ("threads_left", "processes_left")
+
+    def before(self) -> None:
+        """Note what is alive."""
+        self._living = self.subject.tree.alive()
+
+    def after(self) -> ProbeReadings:
+        """Count what is new."""
+        return {name: ProbeReading(count) for name, count in self.subject.tree.left_since(self._living).items()}

@@ -189,6 +189,7 @@ def test_the_code_runs_as_it_is_printed(
     exec(code.replace("        ...", "        seen.append(batch)"), names)
     if not seen:
         made = names.get("batches", names.get("loader"))
+        assert made is not None
         seen += made() if callable(made) else made
     images, labels = zip(*map(_images_and_labels, seen), strict=True)
     assert [tuple(batch.shape[-3:]) for batch in images] == [(3, 224, 224)] * 2
