@@ -35,6 +35,7 @@ from harness.processes import launch
 from harness.processes.live import Reaper
 from harness.workers.collect import Collection, Refused, WorkerError
 from harness.workers.pool import WorkerPool, WorkerReport
+from harness.workers.spare import WorkerSettings
 
 GRACE = 0.06
 """The share of the budget by which an invocation in flight may overrun it; then it is ended."""
@@ -141,14 +142,16 @@ class _Bench:
                     lent = launch.borrow_packages(stack.enter_context(Reaper()).folder / "lent")
                 crew = stack.enter_context(
                     WorkerPool(
-                        python,
-                        self._settings.benchmarks,
-                        self._folder,
-                        device=self._settings.device,
-                        data=self._settings.data,
-                        width=self._width,
-                        snapshots=self._settings.snapshots,
-                        lent=lent,
+                        WorkerSettings(
+                            python,
+                            self._settings.benchmarks,
+                            self._folder,
+                            self._settings.device,
+                            self._settings.data,
+                            width=self._width,
+                            snapshots=self._settings.snapshots,
+                            borrowed=lent,
+                        ),
                         begins=self._begins,
                         ends=self._watch.ends,
                         tick=self._tick,

@@ -11,7 +11,7 @@ from harness.bench.schedule import CountingPass, Invocation, IsolatedPass, Sched
 from harness.bench.settings import PROFILES, Settings, effort
 from harness.bench.traces import Traces, taken
 from harness.report.trace_text import described
-from harness.workers.pool import WorkerPool, WorkerReport
+from harness.workers.pool import CaseRequest, WorkerPool, WorkerReport
 
 
 class Steps:
@@ -75,7 +75,7 @@ class Steps:
     def _measure(self, step: Invocation, number: int) -> WorkerReport:
         standings = {case: self._schedule.standings[case] for case, _ in step.cases}
         cases = {
-            case: (
+            case: CaseRequest(
                 standings[case].claim,
                 effort(self._profile, self._settings.seconds, self._compute, loader=standings[case].claim.loader),
                 variants,

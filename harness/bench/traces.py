@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from harness import store
@@ -73,9 +73,11 @@ def surprising(verdict: Verdict) -> bool:
 
 def taken(step: TracedPass, claim: Claim, invocation: int, folder: Path, report: WorkerReport) -> Traced:
     """What came of a traced pass. A trace that is too large is summarised and not kept."""
-    told: Mapping[str, object] = report.traced or {}
-    problem = str(told.get("reason", "")) or (report.unfinished.reason if report.unfinished is not None else "")
-    if problem or not told:
+    traced = report.traced
+    problem = traced.reason if traced is not None else ""
+    if report.unfinished is not None:
+        problem = problem or report.unfinished.reason
+    if problem or traced is None:
         ended = "the run's time was used up" if report.out_of_time else "its process ended before it said anything"
         return Traced(step.case, claim.name, step.variant, invocation, note=f"no trace: {problem or ended}")
     name = store.trace_name(step.case, step.variant)
@@ -97,13 +99,9 @@ def taken(step: TracedPass, claim: Claim, invocation: int, folder: Path, report:
         invocation,
         file=name if kept else "",
         file_bytes=size if kept else 0,
-        seconds=_number(told.get("seconds")),
-        traced_seconds=_number(told.get("traced_seconds")),
+        seconds=traced.seconds,
+        traced_seconds=traced.traced_seconds,
         cause=cause(summary) if summary is not None else "",
         note=note,
         summary=summary,
     )
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0

@@ -28,6 +28,7 @@ from harness.report.format import sanitize
 from harness.store import RUN_FILE, StoreError
 from harness.workers.collect import WorkerError
 from harness.workers.pool import WorkerPool
+from harness.workers.spare import WorkerSettings
 
 _LONGEST = 2000
 
@@ -118,17 +119,11 @@ def list_cases(options: argparse.Namespace, benchmarks: Path) -> int:
             python, lent = sys.executable, None
             if settings.python:
                 python, lent = check_interpreter(settings.python), borrow_packages(guard.folder / "lent")
-            with WorkerPool(
-                python,
-                benchmarks,
-                guard.folder,
-                device=settings.device,
-                data=settings.data,
-                width=1,
-                lent=lent,
-                keeps_logs=False,
-            ) as crew:
-                called = crew.collect(sorted({claim.path for claim in chosen.claims}))
+            started = WorkerSettings(
+                python, benchmarks, guard.folder, settings.device, settings.data, keeps_logs=False, borrowed=lent
+            )
+            with WorkerPool(started) as pool:
+                called = pool.collect(sorted({claim.path for claim in chosen.claims}))
         called.account_for(chosen.claims)
     except (UsageError, ClaimError, LaunchError, WorkerError) as error:
         complain(error)

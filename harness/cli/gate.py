@@ -42,7 +42,7 @@ from harness.gate.builds import (
     variables_from,
 )
 from harness.gate.decision import gone
-from harness.gate.pair import SideCommand, SideInfo
+from harness.gate.pair import SideCommand
 from harness.gate.run import gate
 from harness.gate.settings import GateSettings
 from harness.judge.regression import GateThresholds, status_of
@@ -53,6 +53,7 @@ from harness.processes.launch import LaunchError
 from harness.processes.live import Reaper
 from harness.store import StoreError, new_run_folder
 from harness.workers.collect import Refused, WorkerError
+from harness.workers.protocol import SideInfo
 
 
 def hold(options: argparse.Namespace, benchmarks: Path) -> int:

@@ -19,9 +19,9 @@ from harness.cli.written import check_writable
 from harness.errors import UsageError
 from harness.gate.builds import NothingToCompare
 from harness.gate.configuration import Configuration, configuration, option_share
-from harness.gate.pair import SideInfo
 from harness.gate.settings import BUDGET
 from harness.model import Claim, Side
+from harness.workers.protocol import SideInfo
 
 
 def budget_and_watch(options: argparse.Namespace) -> tuple[float, float]:

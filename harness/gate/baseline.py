@@ -42,7 +42,8 @@ from harness.report.gate.progress import GateProgress
 from harness.report.machine_notes import watch_remarks
 from harness.store import Run
 from harness.store.runs import find, open_entry
-from harness.workers.pool import WorkerPool, WorkerReport
+from harness.workers.pool import CaseRequest, WorkerPool, WorkerReport
+from harness.workers.spare import WorkerSettings
 
 UNITS = 14
 """Invocations to hold, unless the stored run has fewer."""
@@ -118,12 +119,7 @@ def compare_with_saved(
         screen,
         watch,
         WorkerPool(
-            sys.executable,
-            benchmarks,
-            folder,
-            device=options.device,
-            data=data,
-            width=2,
+            WorkerSettings(sys.executable, benchmarks, folder, options.device, data, width=2),
             begins=begins,
             ends=watch.ends,
             tick=screen.tick,
@@ -201,7 +197,9 @@ def _hold(
         for unit in range(1, units + 1):
             # One reading of the allocator's peaks is enough: they are exact.
             plan = {
-                case: (claim, effort(PROFILES["standard"], 600.0, compute, loader=claim.loader), None, unit == 1)
+                case: CaseRequest(
+                    claim, effort(PROFILES["standard"], 600.0, compute, loader=claim.loader), None, unit == 1
+                )
                 for case, claim in wanted.items()
             }
             report = pool.measure(unit, plan, deadline=deadline, ahead=units - unit + 1)

@@ -16,6 +16,7 @@ from harness.gate.pair import SideCommand
 from harness.model import Claim, Status, benchmark_of
 from harness.workers.collect import Collection
 from harness.workers.pool import WorkerPool
+from harness.workers.spare import WorkerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +137,9 @@ def ask(
     if before.root is None or not files:
         return before
     pool = WorkerPool(
-        command.python,
-        before.root,
-        folder,
-        device=device,
-        data=data,
-        width=1,
-        lent=command.lent,
-        variables=command.variables,
+        WorkerSettings(
+            command.python, before.root, folder, device, data, borrowed=command.lent, variables=command.variables
+        ),
         tick=tick,
     )
     with pool:

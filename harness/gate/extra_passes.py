@@ -16,6 +16,7 @@ from harness.gate.pair import SideLost, WorkerPair
 from harness.gate.state import GateState
 from harness.judge.regression import GateThresholds
 from harness.workers.collect import WorkerError
+from harness.workers.protocol import SidePlan
 
 COUNTING = 0
 """The number of the pair that counts launches, which gives no unit."""
@@ -31,7 +32,7 @@ class ExtraPasses:
     def __init__(
         self,
         pair: Callable[[list[str], int], AbstractContextManager[WorkerPair]],
-        plan: Callable[[Random], Mapping[str, Any]],
+        plan: Callable[[Random], SidePlan],
         thresholds: GateThresholds,
         folder: Path,
         late: Callable[[], bool],

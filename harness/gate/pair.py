@@ -8,19 +8,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import Any
 
 from harness.errors import HarnessError
-from harness.model import Collected, Package, Side, Status
+from harness.measure.runner import TreeUsage
+from harness.model import Collected, Side, Status
 from harness.processes.cpu_limit import CpuLimit
 from harness.processes.launch import measuring_environment, pytest_command
-from harness.processes.live import ChannelClosed, LiveProcess, Message, Reaper, exit_reason
+from harness.processes.live import ChannelClosed, LiveProcess, Reaper, exit_reason
 from harness.processes.logs import in_conftest, last_words
 from harness.workers.client import RemoteRunner, WorkerClient, WorkerFailed
+from harness.workers.codec import Message, receive
 from harness.workers.collect import Refused, WorkerError
+from harness.workers.protocol import CaseAbsent, CaseFound, Ready, RequestFirstCall, SideInfo, SidePlan, Stop
 
 MISSING = "missing"
 """The status of a case that a side does not have."""
@@ -47,15 +49,6 @@ class SideCommand:
     variables: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, str] = field(default_factory=dict)
     lent: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SideInfo:
-    """What a side says of itself."""
-
-    environment: Mapping[str, Any]
-    packages: tuple[Package, ...]
-    unusable_gpu: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,21 +137,21 @@ class WorkerPair:
                     # What head cannot import either is for head to mend.
                     self._ready(Side.HEAD, processes[Side.HEAD])
                 raise WorkerError(f"{error}; {ONE_FILE}" if side is Side.BASE else str(error)) from None
-            self.collected[side] = Collected.of(ready)
-            self.cases[side] = list(self.collected[side].cases)
+            self.collected[side] = ready.collected
+            self.cases[side] = list(ready.collected.cases)
             process.pause()
             place = guard.folder / str(side)
             place.with_suffix(".log").symlink_to(self._log[side].resolve())
             self.clients[side] = WorkerClient(str(side), process, place, START_LIMIT)
 
-    def _ready(self, side: Side, process: LiveProcess) -> Message:
+    def _ready(self, side: Side, process: LiveProcess) -> Ready:
         allowance = CpuLimit(process.pid, START_LIMIT)
         try:
             while True:
                 spent = allowance.spent()
-                # When it is spent, too: what was said in time counts, however late we are ourselves.
-                message = process.channel.receive(0.0 if spent else 0.5)
-                if message is not None:
+                # When it is spent, too: what was sent in time counts, however late we are ourselves.
+                message = receive(process.channel, 0.0 if spent else 0.5)
+                if isinstance(message, Ready):
                     return message
                 if spent:
                     break
@@ -170,23 +163,21 @@ class WorkerPair:
             raise (ConftestError if in_conftest(words) else WorkerError)(why) from None
         raise WorkerError(f"the {side} side did not import the benchmarks: {spent}; see {self._log[side]}")
 
-    def begin(self, cases: Sequence[str], plan: Mapping[str, Any]) -> dict[Side, SideInfo]:
-        """Tell both sides what to walk through, in that order; what they say of themselves, where the plan asks for it.
+    def begin(self, cases: Sequence[str], plan: SidePlan) -> dict[Side, SideInfo]:
+        """Send both sides the plan for these cases, in that order; what they run on, where the plan asks for it.
 
-        Raises SideLost, and Refused where what was asked for cannot be measured here.
+        Raises SideLost, and Refused where this machine cannot measure what was requested.
         """
         self._route = list(cases)
-        said: dict[Side, SideInfo] = {}
+        infos: dict[Side, SideInfo] = {}
         for side, client in self.clients.items():
-            here = [case for case in cases if case in self.cases[side]]
-            self._tell(side, client, do="gate", cases=here, **plan)
-            if plan["introduce"]:
-                answer = self._hear(side, client)
-                if answer.get("event") == "error":
-                    raise Refused(answer["reason"])
-                packages = tuple(Package(**package) for package in answer["packages"])
-                said[side] = SideInfo(answer["environment"], packages, answer["unusable"])
-        return said
+            here = tuple(case for case in cases if case in self.cases[side])
+            self._send(side, client, replace(plan, cases=here))
+            if plan.introduce:
+                info = self._receive(side, client)
+                assert isinstance(info, SideInfo), info
+                infos[side] = info
+        return infos
 
     def walk(self, random: Random) -> Iterator[tuple[str, dict[Side, CaseState]]]:
         """Lead both sides from case to case; each is ready for questions about the one that is yielded.
@@ -205,13 +196,13 @@ class WorkerPair:
                     now[side] = self._without(side, case)
             yield case, now
 
-    def runner(self, side: Side, variant: str, tree: Any = None) -> RemoteRunner:
+    def runner(self, side: Side, variant: str, tree: TreeUsage | None = None) -> RemoteRunner:
         """A variant of the case at hand, on one side."""
         return GateRunner(variant, self.clients[side], tree)
 
-    def _tell(self, side: Side, client: WorkerClient, **plan: Any) -> None:
+    def _send(self, side: Side, client: WorkerClient, message: Message) -> None:
         try:
-            client.tell(**plan)
+            client.send(message)
         except WorkerFailed as error:
             raise SideLost(side, str(error)) from None
 
@@ -219,18 +210,21 @@ class WorkerPair:
         client = self.clients[side]
         client.timeout = START_LIMIT
         if leaving:
-            self._tell(side, client, do="stop")
-        message = self._hear(side, client, case)
-        if message.get("case") != case:
-            raise SideLost(side, f"it is at {message.get('case')}, not at {case}", case)
-        if message["event"] == "case":
-            return CaseState(tuple(message["variants"]), dict(message["absent"]))
-        return CaseState(status=message["event"], reason=message["reason"])
+            self._send(side, client, Stop())
+        match self._receive(side, client, case):
+            case CaseFound(found, variants, absent) if found == case:
+                return CaseState(tuple(name for name in variants if name not in absent), absent)
+            case CaseAbsent(found, status, reason) if found == case:
+                return CaseState(status=str(status), reason=reason)
+            case message:
+                raise SideLost(side, f"it sent {message}, on its way to {case}", case)
 
-    def _hear(self, side: Side, client: WorkerClient, case: str = "") -> Message:
+    def _receive(self, side: Side, client: WorkerClient, case: str = "") -> Message:
         try:
-            return client.hear()
+            return client.receive()
         except (WorkerFailed, TimeoutError) as error:
+            if isinstance(error, WorkerFailed) and error.refused:
+                raise Refused(str(error)) from None
             raise SideLost(side, str(error), case) from None
 
     def _without(self, side: Side, case: str) -> CaseState:
@@ -248,4 +242,4 @@ class GateRunner(RemoteRunner):
 
     def first_call(self) -> tuple[float, object]:
         """The first iteration there."""
-        return float(self._ask("first_call")["seconds"]), None
+        return self.client.request(RequestFirstCall(self.name)).seconds, None

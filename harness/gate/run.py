@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import Any
 
 from harness import store
 from harness.gate.before import BaseRevision, ask
 from harness.gate.decision import EXACT, least_of
 from harness.gate.extra_passes import ExtraPasses
 from harness.gate.limits import effort_for, in_time
-from harness.gate.pair import SideCommand, SideInfo, SideLost, WorkerPair
+from harness.gate.pair import SideCommand, SideLost, WorkerPair
 from harness.gate.settings import GateDisplay, GateSettings
 from harness.gate.state import GateState
 from harness.judge.regression import status_of
@@ -23,6 +22,7 @@ from harness.model import BASELINE, SCHEMA, Claim, GateResult, Side, SideFacts
 from harness.monitor.run import Monitor
 from harness.report.format import duration
 from harness.workers.collect import WorkerError
+from harness.workers.protocol import SideInfo, SidePlan
 
 EXPLAINING = 0.1
 """Share of the budget that is kept for profiles of what regressed, once anything looks as if it may have."""
@@ -194,14 +194,15 @@ class _Gate:
             if self._late():
                 break
 
-    def _plan(self, random: Random, *, introduce: bool) -> dict[str, Any]:
-        return {
-            "device": self._asked.device,
-            "data": str(self._asked.data) if self._asked.data else None,
-            "introduce": introduce,
-            "core": random.getrandbits(16),
-            "under_test": list(self._asked.under_test),
-        }
+    def _plan(self, random: Random, *, introduce: bool) -> SidePlan:
+        return SidePlan(
+            (),
+            self._asked.device,
+            self._asked.data,
+            core=random.getrandbits(16),
+            introduce=introduce,
+            under_test=tuple(self._asked.under_test),
+        )
 
     def _end_of_units(self) -> float:
         """When measuring ends: in time for profiles where there may be something to explain."""

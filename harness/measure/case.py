@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter
-from typing import Any
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from harness.measure.affinity import CorePinning
@@ -28,6 +28,9 @@ from harness.measure.variant import Unavailable, Variant
 from harness.model import BASELINE, CaseWarning, Claim, Measurement, Status, Trial, WarningCode
 from harness.store import snapshot_file
 
+if TYPE_CHECKING:
+    import torch
+
 OwnProcesses = Callable[[Claim, Sequence[str], ExitStack], Mapping[str, VariantRunner]]
 """Starts a process for each of the variants named, in that order; the processes end with the stack."""
 
@@ -41,8 +44,8 @@ class MeasureOptions:
     run's folder where snapshots of the allocator are asked for.
     """
 
-    device: Any
-    effort: RoundLimits
+    device: torch.device
+    limits: RoundLimits
     seed: int
     invocation: int
     variants: Sequence[str] | None = None
@@ -152,7 +155,7 @@ def _held(
                 Agreement(asked.same),
                 reference=asked.reference,
                 expect=asked.expect,
-                effort=terms.effort.apart() if claim.apart else terms.effort,
+                effort=terms.limits.apart() if claim.apart else terms.limits,
                 now=monotonic,  # other processes' clock too: whoever watches says what happened in which block
                 random=random,
                 weigh=MemoryPass.NOTHING
@@ -224,7 +227,7 @@ def local(
     name: str,
     given: Variant,
     claim: Claim,
-    device: Any,
+    device: torch.device,
     *,
     rewarm: float = 0.0,
     settle: Callable[[], object] | None = None,

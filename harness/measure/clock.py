@@ -9,7 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import repeat
 from time import perf_counter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
 
 Iteration = Callable[[], object]
 
@@ -70,7 +73,7 @@ class CudaClock:
     launch-ahead that real loops get.
     """
 
-    def __init__(self, device: Any) -> None:
+    def __init__(self, device: torch.device) -> None:
         import torch
 
         self._cuda = torch.cuda
@@ -120,7 +123,7 @@ class FakeClock:
         return self.seconds
 
 
-def clock_for(device: Any, *, synchronous: bool = False) -> Clock:
+def clock_for(device: torch.device, *, synchronous: bool = False) -> Clock:
     """The clock for work on ``device`` (a ``torch.device``); ``synchronous`` work (loaders) is timed on the host.
 
     An epoch that ends on a GPU is over when its last copy and its last step are.

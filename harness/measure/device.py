@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
-def chosen(name: str) -> Any:
+def chosen(name: str) -> torch.device:
     """The ``torch.device`` of that name; ``auto`` is the GPU where torch sees one, else the CPU.
 
     Raises ValueError where there is no such device.
@@ -19,7 +22,7 @@ def chosen(name: str) -> Any:
     return indexed(torch.device(name))
 
 
-def indexed(device: Any) -> Any:
+def indexed(device: torch.device) -> torch.device:
     """The same ``torch.device`` with an index where it is a GPU: torch's current one where none is given.
 
     Some of torch's functions refuse a CUDA device without an index (`torch.cuda.set_per_process_memory_fraction`), and

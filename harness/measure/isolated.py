@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.measure.case import MeasureOptions, local
 from harness.measure.failure import failure, logged
@@ -16,6 +16,8 @@ from harness.measure.variant import Variant
 from harness.model import CaseWarning, Claim, Measurement, Status, Trial, WarningCode
 
 if TYPE_CHECKING:
+    import torch
+
     from harness.probes import Probe, ProbeReading
 
 SOURCE = "alone in a fresh process"
@@ -50,7 +52,7 @@ def measure_isolated(case: str, claim: Claim, asked: BenchmarkSpec, terms: Measu
     )
 
 
-def _watch(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str, str], list[CaseWarning]]:
+def _watch(runner: LocalRunner, device: torch.device) -> tuple[dict[str, float], dict[str, str], list[CaseWarning]]:
     """Run the variant's round with every probe around it; readings, their sources, and warnings."""
     from harness.probes import PROBES, ProbeSubject, ProcessTree
 
@@ -126,7 +128,7 @@ def _collect(probe: Probe, moment: Literal["read", "after"], found: dict[str, Pr
     found.update(probe.read() if moment == "read" else probe.after())
 
 
-def _alone(runner: LocalRunner, device: Any) -> tuple[dict[str, float], dict[str, str]]:
+def _alone(runner: LocalRunner, device: torch.device) -> tuple[dict[str, float], dict[str, str]]:
     """An epoch without the step, where the iteration offers that, right after the first one: its time, and the gap."""
     from harness.measure.clock import clock_for
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from harness.measure.clock import Clock, Iteration
 from harness.measure.variant import Variant
@@ -15,6 +15,8 @@ from harness.probes.peak import ALLOCATOR
 from harness.store import write_snapshot
 
 if TYPE_CHECKING:
+    import torch
+
     from harness.model import FunctionTime
     from harness.probes.profile import ProfiledPass
 
@@ -52,6 +54,31 @@ class Round:
     def host_each(self, iterations: int) -> float:
         """The host's share of it; 0 where there is none."""
         return (self.host_seconds or 0.0) / iterations / self.part
+
+
+class TreeUsage(Protocol):
+    """What a runner reads of a process and the workers below it; `harness.probes.ProcessTree` is one."""
+
+    def cpu_seconds(self) -> float:
+        """CPU-seconds that all of them have used so far."""
+        ...
+
+    def members(self) -> Sequence[HasPid]:
+        """The process, and those below it."""
+        ...
+
+    def memory_with(self, workers: Collection[int]) -> tuple[int, str]:
+        """The bytes of the process with these workers, and where the number comes from."""
+        ...
+
+
+class HasPid(Protocol):
+    """A process by its number."""
+
+    @property
+    def pid(self) -> int:
+        """The number."""
+        ...
 
 
 class VariantRunner(Protocol):
@@ -98,7 +125,7 @@ def readings_of(result: object) -> Mapping[str, float]:
 
 
 class LocalRunner:
-    """A variant in this very process. CPU-seconds of ``tree`` (a ProcessTree) are read around rounds where given.
+    """A variant in this very process. CPU-seconds of ``tree`` are read around rounds where given.
 
     ``rewarm`` seconds go before every lap of iterations shorter than `LONG_ITERATION`: in a live process that was
     stopped, caches fill again in milliseconds, whatever the length of a round. ``settle`` is called
@@ -110,9 +137,9 @@ class LocalRunner:
         name: str,
         variant: Variant,
         clock: Clock,
-        device: Any,
+        device: torch.device,
         *,
-        tree: Any = None,
+        tree: TreeUsage | None = None,
         rewarm: float = 0.0,
         settle: Callable[[], object] | None = None,
     ) -> None:
@@ -220,6 +247,7 @@ class LocalRunner:
 
     def _footprint(self) -> Reading:
         """This process and the workers that came with the variant; other variants live in this process too."""
+        assert self._tree is not None
         workers = {member.pid for member in self._tree.members()[1:]} - self._others
         bytes_held, source = self._tree.memory_with(workers)
         return float(bytes_held), f"{source}, after its first epoch, other variants in the same process"

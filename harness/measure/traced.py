@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.measure.case import local
-from harness.measure.failure import logged
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Variant
 from harness.model import Claim
-from harness.processes.live import Message
+
+if TYPE_CHECKING:
+    import torch
+
+    from harness.probes.profile import ProfiledPass
 
 
-def traced(claim: Claim, asked: BenchmarkSpec, name: str, device: Any, file: Path) -> Message:
-    """Trace that variant into ``file``: iterations and seconds of one without and with the profiler, or an error.
+def traced(claim: Claim, spec: BenchmarkSpec, name: str, device: torch.device, file: Path) -> ProfiledPass:
+    """Trace that variant into ``file``. Raises whatever the variant or the profiler raises.
 
     The process is to be thrown away afterwards.
     """
-    given = asked.variants[name]
+    given = spec.variants[name]
     assert isinstance(given, Variant)
     runner = local(name, given, claim, device)
-    try:
-        runner.setup()
-        runner.first_call()
-        found = runner.profile(file)
-        runner.teardown()
-    except Exception as error:
-        return {"reason": logged(error)}
-    return {"iterations": found.iterations, "seconds": found.seconds, "traced_seconds": found.traced_seconds}
+    runner.setup()
+    runner.first_call()
+    found = runner.profile(file)
+    runner.teardown()
+    return found

@@ -1,11 +1,10 @@
-"""What a process found when it imported benchmark files, as it says to the process that started it."""
+"""What a process found when it imported benchmark files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
 
 from harness.model.measurement import Status
 
@@ -21,15 +20,6 @@ class Collected:
     cases: tuple[str, ...] = ()
     broken: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
-
-    def message(self) -> dict[str, Any]:
-        """The fields of the message that says it."""
-        return asdict(self)
-
-    @classmethod
-    def of(cls, message: Mapping[str, Any]) -> Collected:
-        """What such a message says."""
-        return cls(tuple(message["cases"]), dict(message["broken"]), dict(message.get("skipped", {})))
 
     def why_absent(self, path: str) -> tuple[Status, str] | None:
         """Whether a file as a whole was skipped or failed, and why; None where it was imported."""

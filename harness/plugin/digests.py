@@ -13,8 +13,6 @@ from enum import Enum
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
-import pytest
-
 LARGEST = 2**28
 """Bytes of a tensor or an array that is still looked at."""
 
@@ -26,8 +24,8 @@ class _Unknown(Exception):
     """A value that looks different in each process, though it may be the same."""
 
 
-def digests(item: pytest.Item) -> dict[str, str]:
-    """A digest of each parameter of a case, by name; empty for a value that cannot be told from another."""
+def digests(item: object) -> dict[str, str]:
+    """A digest of each parameter of a pytest item, by name; empty for a value that cannot be told from another."""
     stated: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     return {name: digest_of(value) for name, value in stated.items()}
 
@@ -71,8 +69,8 @@ def _parts(value: Any) -> Iterator[bytes]:
     elif module == "numpy" and hasattr(value, "tobytes"):
         yield from _array(value)
     else:
-        told = repr(value)
-        yield _unknown() if _ADDRESS.search(told) else told.encode("utf-8", "surrogatepass")
+        shown = repr(value)
+        yield _unknown() if _ADDRESS.search(shown) else shown.encode("utf-8", "surrogatepass")
 
 
 def _unknown() -> bytes:

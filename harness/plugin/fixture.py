@@ -42,7 +42,7 @@ class SpecCollector:
         """The session's."""
         return self._session.device()
 
-    def hold(self, _case: str, _claim: Claim, asked: BenchmarkSpec, _target: str, _root: Path) -> None:
+    def measure(self, _case: str, _claim: Claim, asked: BenchmarkSpec, _target: str, _root: Path) -> None:
         """Hand it over."""
         self._do(asked)
 
@@ -115,7 +115,7 @@ class Compare:
         asked = self._asked(baseline, same, reference, items, bytes, flops, decoded, precision, expect, variants)
         if self._again is not None:
             asked = replace(asked, anew=self._anew)
-        measurement = self._session.hold(self.case, self.claim, asked, self._target, self._root)
+        measurement = self._session.measure(self.case, self.claim, asked, self._target, self._root)
         if measurement is not None and self._finished is not None:
             self._finished(measurement)
 

@@ -1,4 +1,4 @@
-"""Sessions: what a pytest process knows, and what it does with a measurement when nobody drives it."""
+"""Sessions: what a pytest process knows, and how it measures a case when no other process drives it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,26 +17,30 @@ from harness.measure.limits import RoundLimits
 from harness.measure.spec import BenchmarkSpec
 from harness.model import Claim, Measurement
 from harness.processes.launch import pytest_command
-from harness.processes.live import Message
+from harness.workers.codec import Message
+from harness.workers.protocol import VariantPlan
 from harness.workers.turns import Launch, own_processes
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Session:
     """What every session knows: the device and the data. Measures a case and returns the measurement."""
 
-    def __init__(self, device: str = "auto", data: Path | None = None, effort: RoundLimits | None = None) -> None:
+    def __init__(self, device: str = "auto", data: Path | None = None, limits: RoundLimits | None = None) -> None:
         self._device_name = device
         self.data = data
-        self._effort = effort or RoundLimits()
+        self._limits = limits or RoundLimits()
 
     @cached_property
-    def _device(self) -> Any:
+    def _device(self) -> torch.device:
         try:
             return chosen(self._device_name)
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
 
-    def device(self) -> Any:
+    def device(self) -> torch.device:
         """Where benchmarks run."""
         return self._device
 
@@ -52,30 +56,30 @@ class Session:
     def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
         """A case ended without a measurement; in plain pytest its own report says so."""
 
-    def hold(self, case: str, claim: Claim, asked: BenchmarkSpec, target: str, root: Path) -> Measurement | None:
-        """Measure with the standard effort, or just once; a variant that is wrong or fails fails the test."""
-        terms = MeasureOptions(
+    def measure(self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path) -> Measurement | None:
+        """Measure with the standard limits, or just once; a variant that is wrong or fails fails the test."""
+        options = MeasureOptions(
             self.device(),
-            self._effort,
+            self._limits,
             seed=Random().getrandbits(32),
             invocation=1,
             own_processes=own_processes(launch(self, case, target, root)),
         )
-        return measure(case, claim, asked, terms)
+        return measure(case, claim, spec, options)
 
 
 def plain(config: pytest.Config) -> Session:
-    """The session of somebody who typed ``pytest benchmarks``."""
+    """The session of ``pytest benchmarks``, typed by hand."""
     data = config.getoption("--harness-data")
     # --benchmark-disable asks whether benchmarks run, not how fast: one block, and no rounds of 5 ms. Beside other
     # workers of pytest-xdist no time would mean anything.
     quick = config.getoption("benchmark_disable", False) or side_by_side(config)
-    effort = (
+    limits = (
         RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0)
         if quick
         else None
     )
-    return Session(config.getoption("--harness-device"), Path(data) if data else None, effort)
+    return Session(config.getoption("--harness-device"), Path(data) if data else None, limits)
 
 
 def side_by_side(config: pytest.Config) -> bool:
@@ -86,17 +90,11 @@ def side_by_side(config: pytest.Config) -> bool:
 def launch(session: Session, case: str, target: str, root: Path) -> Launch:
     """How to start a live process for one variant of this case: the same interpreter, the same file.
 
-    The process hears over its channel which case of the file it is about: a name may be longer than a command line.
+    The plan, not the command line, has the name of the case: it may be longer than a command line can be.
     """
 
     def command(variant: str) -> tuple[list[str], Message]:
-        plan = {
-            "do": "variant",
-            "cases": [case],
-            "variant": variant,
-            "device": session.device().type,
-            "data": str(session.data) if session.data else None,
-        }
+        plan = VariantPlan((case,), session.device().type, session.data, variant=variant)
         return pytest_command(sys.executable, root, [target]), plan
 
     return command

@@ -1,28 +1,41 @@
-"""The asking side of a live process: one request at a time; the process is stopped once it has answered."""
+"""The near end of a live process: one request at a time; the process is stopped once it has replied."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
 from harness.measure.correctness import WrongResult
-from harness.measure.runner import Reading, Round
+from harness.measure.runner import Reading, Round, TreeUsage
 from harness.model import FunctionTime
 from harness.probes import NoSnapshot
 from harness.processes.cpu_limit import CpuLimit
-from harness.processes.live import ChannelClosed, LiveProcess, Message, exit_reason
+from harness.processes.live import ChannelClosed, LiveProcess, exit_reason
 from harness.processes.logs import last_words
 from harness.workers import codec, tensors
 from harness.workers.codec import Failure, FailureKind, R, Request
+from harness.workers.protocol import (
+    FindFunctions,
+    FindHeldBytes,
+    RequestFirstCall,
+    RequestProfile,
+    RequestReading,
+    RequestRound,
+    RequestSetup,
+    RequestSnapshot,
+    RequestTeardown,
+)
 
 
 class WorkerFailed(HarnessError):
     """What a variant in another process raised, or how that process ended.
 
-    ``readings`` are numbers that came with it; ``file`` is the one that is to blame, where one is.
-    ``refused`` says that what was asked for cannot be had on this machine.
+    ``readings`` are numbers that came with it; ``file`` is the one that is to blame, if any; ``refused`` is set where
+    this machine cannot do what was requested.
     """
 
     def __init__(
@@ -40,9 +53,9 @@ class WorkerFailed(HarnessError):
 
 
 class WorkerClient:
-    """A live process that runs only while it has a question to answer.
+    """A live process that runs only while it has a request to reply to.
 
-    ``place`` is where it may leave files, ``timeout`` the seconds an answer may take, ``name`` for messages.
+    ``place`` is where it may leave files, ``timeout`` the seconds that a reply may take, ``name`` is for messages.
     """
 
     def __init__(self, name: str, process: LiveProcess, place: Path, timeout: float) -> None:
@@ -101,66 +114,45 @@ class WorkerClient:
                 raise WorkerFailed(reason, readings, file, refused=kind is FailureKind.REFUSED)
         return reply
 
-    def ask(self, **question: Any) -> Message:
-        """Let the process go on, ask, and stop it again when it has answered.
+    def send(self, message: codec.Message) -> None:
+        """Send what has no reply yet; the process is stopped again at once. Raises WorkerFailed.
 
-        Raises WorkerFailed, WrongResult, TimeoutError.
+        It runs meanwhile: a pipe takes 64 KiB, and a stopped process reads nothing.
         """
         self._process.resume()
         try:
-            self._process.channel.send(**question)
-            return self.answer()
+            codec.send(self._process.channel, message)
         except ChannelClosed:
             raise WorkerFailed(self._last_words()) from None
         finally:
             self._process.pause()
 
-    def tell(self, **what: Any) -> None:
-        """Say something that asks for no answer yet; the process is stopped again at once. Raises WorkerFailed.
-
-        It goes on while it is told: a pipe takes 64 KiB, and a stopped process reads nothing.
-        """
-        self._process.resume()
-        try:
-            self._process.channel.send(**what)
-        except ChannelClosed:
-            raise WorkerFailed(self._last_words()) from None
-        finally:
-            self._process.pause()
-
-    def hear(self) -> Message:
-        """Let the process go on until it says something, and stop it again; ``timeout`` is CPU time here.
+    def receive(self) -> codec.Message:
+        """Resume the process until it sends something, and stop it again; ``timeout`` is CPU time here.
 
         Raises WorkerFailed, TimeoutError.
         """
         self._process.resume()
         try:
-            return self.answer(CpuLimit(self.pid, self.timeout))
+            return self.reply(CpuLimit(self.pid, self.timeout))
         finally:
             self._process.pause()
 
-    def answer(self, allowance: CpuLimit | None = None) -> Message:
-        """The next message. A process that says nothing in time is ended. Raises WorkerFailed, TimeoutError."""
-        late = f"no answer from {self.name} in {self.timeout:g} s"
+    def ask(self, **question: Any) -> dict[str, Any]:
+        """As `request`, untyped."""
+        self._process.resume()
         try:
-            if allowance is None:
-                answer = self._process.channel.receive(self.timeout)
-            else:
-                spent = ""
-                while (answer := self._process.channel.receive(0.0 if spent else 0.5)) is None and not spent:
-                    spent = allowance.spent()
-                late = f"no answer from {self.name}: {spent}"
+            self._process.channel.send(**question)
+            answer = self._process.channel.receive(self.timeout)
         except ChannelClosed:
             raise WorkerFailed(self._last_words()) from None
+        finally:
+            self._process.pause()
         if answer is None:
             self._process.end()
-            raise TimeoutError(f"{late}; its process was ended")
+            raise TimeoutError(f"no answer from {self.name} in {self.timeout:g} s; its process was ended")
         if "error" in answer:
-            if answer.get("wrong"):
-                raise WrongResult(answer["error"])
-            raise WorkerFailed(
-                answer["error"], answer.get("readings"), answer.get("file"), refused=answer.get("refused", False)
-            )
+            raise WorkerFailed(answer["error"], None, answer.get("file"), refused=answer.get("refused", False))
         return answer
 
     def _last_words(self) -> str:
@@ -169,9 +161,9 @@ class WorkerClient:
 
 
 class RemoteRunner:
-    """A variant in another process. ``tree`` (a ProcessTree), if given, watches that process from outside."""
+    """A variant in another process; ``tree``, if given, watches that process from outside."""
 
-    def __init__(self, name: str, client: WorkerClient, tree: Any = None) -> None:
+    def __init__(self, name: str, client: WorkerClient, tree: TreeUsage | None = None) -> None:
         self.name = name
         self.client = client
         self._tree = tree
@@ -183,12 +175,12 @@ class RemoteRunner:
 
     def setup(self) -> None:
         """Set the variant up there."""
-        self._ask("setup")
+        self.client.request(RequestSetup(self.name))
 
     def first_call(self) -> tuple[float, object]:
         """The first iteration there; its result comes here as a file of tensors."""
         path = self.client.place.with_suffix(".pt")
-        seconds = float(self._ask("first_call", path=str(path))["seconds"])
+        seconds = self.client.request(RequestFirstCall(self.name, path)).seconds
         result = tensors.load(path)
         path.unlink()
         return seconds, result
@@ -196,51 +188,44 @@ class RemoteRunner:
     def run_round(self, iterations: int, lead: int) -> Round:
         """A round there; what the process tree spent on it is read from outside, before and after."""
         before = self._tree.cpu_seconds() if self._tree else 0.0
-        answer = self._ask("round", iterations=iterations, lead=lead)
-        readings = answer["readings"]
+        found = self.client.request(RequestRound(self.name, iterations, lead)).round
         if self._tree:
-            readings["cpu_seconds"] = max(0.0, self._tree.cpu_seconds() - before) / (iterations + lead)
-            readings["cpu_seconds"] /= answer["part"]
-        return Round(answer["seconds"], answer["host_seconds"], readings, answer["part"])
+            spent = max(0.0, self._tree.cpu_seconds() - before) / (iterations + lead) / found.part
+            found = replace(found, readings={**found.readings, "cpu_seconds": spent})
+        return found
 
     def read(self, metric: str) -> Reading | None:
         """A reading taken there while the other processes are stopped; memory of its processes is read from outside."""
         if metric == "tree_bytes":
             return self._footprint()
-        answer = self._ask("read", metric=metric)
-        return (float(answer["value"]), str(answer["source"])) if answer["source"] else None
+        return self.client.request(RequestReading(self.name, metric)).reading
 
     def snapshot(self, path: Path) -> None:
         """A snapshot taken, and written, there."""
-        if reason := self._ask("snapshot", path=str(path)).get("none"):
-            raise NoSnapshot(reason)
+        if absent := self.client.request(RequestSnapshot(self.name, path)).absent:
+            raise NoSnapshot(absent)
 
     def _footprint(self) -> Reading:
         """The memory of its process tree, which holds this variant alone; it is stopped while it is read."""
         if self._tree is None:
-            raise WorkerFailed("nobody watches this seat from outside")
+            raise WorkerFailed(f"the memory of {self.name} is not known: no process tree watches it")
         workers = {member.pid for member in self._tree.members()[1:]}
         bytes_held, source = self._tree.memory_with(workers)
         return float(bytes_held), f"{source}, after its first epoch, in a live process of its own"
 
     def profile(self, file: Path) -> None:
         """Have a traced pass made there, into ``file``."""
-        self._ask("profile", path=str(file))
+        self.client.request(RequestProfile(self.name, file))
 
     def functions(self) -> tuple[FunctionTime, ...]:
         """Which Python functions an iteration there spends its time in."""
-        return tuple(FunctionTime(**each) for each in self._ask("functions")["functions"])
+        return self.client.request(FindFunctions(self.name)).functions
 
     def held_at_peak(self) -> dict[str, int]:
         """Bytes alive at the peak of an iteration there, by the operator that allocated them."""
-        return dict(self._ask("held")["held"])
+        return dict(self.client.request(FindHeldBytes(self.name)).held)
 
     def teardown(self) -> None:
         """Tidy up there; a process that is gone already has nothing to tidy."""
-        try:
-            self._ask("teardown")
-        except WorkerFailed:
-            return
-
-    def _ask(self, what: str, **details: Any) -> Message:
-        return self.client.ask(do=what, variant=self.name, **details)
+        with suppress(WorkerFailed):
+            self.client.request(RequestTeardown(self.name))

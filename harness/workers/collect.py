@@ -1,4 +1,4 @@
-"""The roll call: what the benchmarks say when they are called by name, before anything is measured."""
+"""Collection: what is known of every case before anything is measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.model import Claim, Collected, Measurement, Status, benchmark_of
-from harness.processes.live import Message
+from harness.workers.codec import Failure, Message
+from harness.workers.protocol import CaseAbsent, CaseFound, EnvironmentFound
 
 NO_CASE = "the file was imported, and pytest found no such function in it: is it deleted, or replaced, further down?"
 """Why a benchmark has no case that its file's text has."""
@@ -19,12 +20,12 @@ class WorkerError(HarnessError):
 
 
 class Refused(WorkerError):
-    """What was asked for cannot be measured on this machine, as a device that it lacks; nothing was begun."""
+    """This machine cannot measure what was requested (a device that it lacks, say); nothing was begun."""
 
 
 @dataclass(slots=True)
 class Collection:
-    """What the benchmarks said when they were called by name, before anything was measured."""
+    """What became of every case when its benchmark was called up to its measurement."""
 
     environment: dict[str, Any] = field(default_factory=dict)
     unusable_gpu: str = ""
@@ -36,11 +37,11 @@ class Collection:
 
     @property
     def answered(self) -> set[str]:
-        """The cases of which anything is known."""
+        """The cases of which something is known."""
         return {*self.cases, *self.skipped, *self.failed}
 
     def keep(self, functions: Container[str]) -> None:
-        """Forget the cases of other functions (``path::function``): a file's other benchmarks were called, too."""
+        """Forget the cases of other functions (``path::function``): all benchmarks of a file were called."""
         for cases in (self.cases, self.skipped, self.failed):
             for case in [case for case in cases if benchmark_of(case) not in functions]:
                 del cases[case]
@@ -63,18 +64,16 @@ class Collection:
             for case, reason in cases.items()
         ]
 
-    def hear(self, message: Message) -> None:
-        """Take in what a process said. Raises Refused where it said that nothing can be measured."""
-        match message.get("event"):
-            case "error":
-                raise Refused(message["reason"])
-            case "environment":
-                self.environment = message["environment"]
-                self.unusable_gpu = message["unusable"] or ""
-            case "case":
-                self.cases[message["case"]] = tuple(message["variants"])
-                self.unavailable[message["case"]] = message["unavailable"]
-            case "skipped":
-                self.skipped[message["case"]] = message["reason"]
-            case "failed":
-                self.failed[message["case"]] = message["reason"]
+    def take(self, message: Message) -> None:
+        """Take in what a process reported. Raises Refused where nothing can be measured."""
+        match message:
+            case Failure(reason):
+                raise Refused(reason)
+            case EnvironmentFound(environment, unusable):
+                self.environment, self.unusable_gpu = dict(environment), unusable
+            case CaseFound(case, variants, unavailable):
+                self.cases[case], self.unavailable[case] = variants, dict(unavailable)
+            case CaseAbsent(case, Status.SKIPPED, reason):
+                self.skipped[case] = reason
+            case CaseAbsent(case, _, reason):
+                self.failed[case] = reason

@@ -30,7 +30,7 @@ class Plan(Message):
     cases: tuple[str, ...]
     device: str
     data: Path | None
-    claims: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    claims: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,21 @@ class CollectPlan(Plan):
     """Call every case up to its measurement, and measure nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedPlan(Plan):
-    """One invocation whose measurements go to the file ``name`` in ``folder``."""
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where the measurements of an invocation go: the file ``name`` in ``folder``, under this number; and its seed."""
 
     folder: Path
     name: str
-    seed: int
     invocation: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedPlan(Plan):
+    """One invocation whose measurements are recorded."""
+
+    recording: Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,7 @@ class VariantPlan(Plan):
 class SidePlan(Plan):
     """Be one side of a gate: hold every variant of one case after the other, in the given order.
 
-    ``core`` is the number of the core to begin with, the same on both sides. `SideIntroduced`, with the packages
+    ``core`` is the number of the core to begin with, the same on both sides. `SideInfo`, with the packages
     ``under_test``, is sent first where ``introduce`` is set.
     """
 
@@ -127,10 +134,12 @@ class EnvironmentFound(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class SideIntroduced(EnvironmentFound):
+class SideInfo(Message):
     """What a side of a gate runs on, and where it takes the packages under test from."""
 
+    environment: Mapping[str, Any]
     packages: tuple[Package, ...]
+    unusable_gpu: str
 
 
 @dataclass(frozen=True, slots=True)

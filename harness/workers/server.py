@@ -1,17 +1,16 @@
-"""The answering side of a live process: one request after the other about the variants that live here."""
+"""The far end of a live process: replies to one request after the other about the variants that it holds."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from pathlib import Path
 
 from harness.measure.correctness import WrongResult
 from harness.measure.runner import LocalRunner
 from harness.probes import NoSnapshot, out_of_memory
-from harness.processes.live import Channel, Message
-from harness.workers import tensors
+from harness.processes.live import Channel
+from harness.workers import protocol, tensors
+from harness.workers.codec import Failure, FailureKind, Message, must_receive, send
 
 REWARM = 0.005
 """Seconds of lead-in, at least, after a process was stopped."""
@@ -28,69 +27,70 @@ def serve(
     *,
     keep_alive: bool = False,
 ) -> None:
-    """Answer requests about the variants until told to stop, or until one was torn down, unless ``keep_alive`` is set.
+    """Reply to requests about these variants until `Stop` comes, or until one was torn down unless ``keep_alive``.
 
-    ``check`` is called with a variant's name and first result where the question does not say where to put the result;
-    it raises for one that disagrees.
+    ``failure`` puts what was raised into one line. ``check`` is called with a variant's name and first result where the
+    request names no file for the result; it raises for one that disagrees.
     """
     while True:
-        question = channel.receive()
-        assert question is not None
-        if question["do"] == "stop":
+        request = must_receive(channel)
+        if isinstance(request, protocol.Stop):
             return
-        runner = runners[question["variant"]]
+        if not isinstance(request, protocol.VariantRequest):
+            raise TypeError(f"not a request about a variant: {request}")
         try:
-            channel.send(**_answer(question, runner, check))
+            reply = _reply(request, runners[request.variant], check)
         except WrongResult as error:
-            channel.send(error=str(error), wrong=True)
+            reply = Failure(str(error), FailureKind.WRONG)
         except Exception as error:
             short = out_of_memory(error)
-            channel.send(error=failure(error), readings=dict(short.readings) if short else {})
-        if question["do"] == "teardown" and not keep_alive:
+            reply = Failure(failure(error), readings=short.readings if short else {})
+        send(channel, reply)
+        if isinstance(request, protocol.RequestTeardown) and not keep_alive:
             return
 
 
-def _answer(question: Message, runner: LocalRunner, check: Callable[[str, object], object] | None) -> Message:
-    match question["do"]:
-        case "setup":
+def _reply(
+    request: protocol.VariantRequest[Message], runner: LocalRunner, check: Callable[[str, object], object] | None
+) -> Message:
+    match request:
+        case protocol.RequestSetup():
             runner.setup()
             # Collections would fall into rounds, and the process that gives turns can only stop its own.
             gc.collect()
             gc.disable()
-        case "first_call":
+        case protocol.RequestFirstCall(path=path):
             seconds, result = runner.first_call()
-            if "path" in question:
-                tensors.save(result, Path(question["path"]))
+            if path is not None:
+                tensors.save(result, path)
             elif check is not None:
                 check(runner.name, result)
-            return {"seconds": seconds}
-        case "round":
-            turn = runner.run_round(question["iterations"], question["lead"])
-            return asdict(turn)
-        case "read":
-            value, source = runner.read(question["metric"]) or (0.0, "")
-            return {"value": value, "source": source}
-        case "teardown":
+            return protocol.FirstCallDone(seconds)
+        case protocol.RequestRound(iterations=iterations, lead=lead):
+            return protocol.RoundDone(runner.run_round(iterations, lead))
+        case protocol.RequestReading(metric=metric):
+            return protocol.ReadingTaken(runner.read(metric))
+        case protocol.RequestTeardown():
             runner.teardown()
         case _:
-            return _examined(question, runner)
-    return {"ok": True}
+            return _examined(request, runner)
+    return protocol.Done()
 
 
-def _examined(question: Message, runner: LocalRunner) -> Message:
+def _examined(request: protocol.VariantRequest[Message], runner: LocalRunner) -> Message:
     """What an untimed pass of its own finds: allocations, a trace, Python functions."""
-    match question["do"]:
-        case "snapshot":
+    match request:
+        case protocol.RequestSnapshot(path=path):
             try:
-                runner.snapshot(Path(question["path"]))
-            except NoSnapshot as none:
-                return {"none": str(none)}
-            return {"ok": True}
-        case "profile":
-            found = runner.profile(Path(question["path"]))
-            return {"seconds": found.seconds, "traced_seconds": found.traced_seconds}
-        case "functions":
-            return {"functions": [asdict(each) for each in runner.functions()]}
-        case "held":
-            return {"held": runner.held_at_peak()}
-    raise ValueError(f"no question is called {question['do']!r}")
+                runner.snapshot(path)
+            except NoSnapshot as absent:
+                return protocol.SnapshotDone(str(absent))
+            return protocol.SnapshotDone()
+        case protocol.RequestProfile(path=path):
+            runner.profile(path)
+            return protocol.Done()
+        case protocol.FindFunctions():
+            return protocol.FunctionsFound(runner.functions())
+        case protocol.FindHeldBytes():
+            return protocol.HeldBytesFound(runner.held_at_peak())
+    raise TypeError(f"not a request that is known here: {request}")

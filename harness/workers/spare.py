@@ -1,18 +1,21 @@
-"""Measuring processes before their turn: a few import torch side by side, and wait, stopped, to be told what to do."""
+"""Measuring processes before their turn: a few import torch side by side, and wait, stopped, for their plans."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import SystemRandom
 
+from harness.model import Collected
 from harness.processes.cpu_limit import CpuLimit
 from harness.processes.launch import measuring_environment, pytest_command
-from harness.processes.live import ChannelClosed, LiveProcess, Message, Reaper, exit_reason
+from harness.processes.live import ChannelClosed, LiveProcess, Reaper, exit_reason
 from harness.processes.logs import last_words
+from harness.workers.codec import Message, receive
 from harness.workers.collect import WorkerError
+from harness.workers.protocol import Ready
 
 START_LIMIT = 180.0
 """CPU-seconds a process may take to import the benchmarks."""
@@ -20,9 +23,9 @@ START_LIMIT = 180.0
 
 @dataclass(frozen=True, slots=True)
 class SpareWorker:
-    """A measuring process, the benchmark files that it imports, and the log of what it says.
+    """A measuring process, the benchmark files that it imports, and the log of what it prints.
 
-    ``kept`` says whether the log outlives the command.
+    ``kept`` is whether the log outlives the command.
     """
 
     process: LiveProcess
@@ -31,37 +34,45 @@ class SpareWorker:
     kept: bool = True
 
     def ending(self, status: int) -> str:
-        """Why it ended with that exit status, as far as its log says."""
+        """Why it ended with that exit status, as far as its log shows."""
         return f"{exit_reason(status)}: {last_words(self.log, killed=status < 0)}{self.where(' (see {})')}"
 
     def where(self, words: str = "; see {}") -> str:
-        """Where the rest stands; nothing where that is gone by the time anybody reads it."""
+        """Where the rest is to be read; empty where the log is gone by then."""
         return words.format(self.log) if self.kept else ""
 
 
-class SpareWorkers:
-    """Starts processes, ``width`` at a time, and ends those that nobody took. Use as a context manager."""
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How measuring processes are started, and on what they work.
 
-    def __init__(
-        self,
-        python: str,
-        root: Path,
-        folder: Path,
-        *,
-        width: int,
-        lent: Path | None,
-        tick: Callable[[], None],
-        variables: Mapping[str, str],
-        keeps_logs: bool = True,
-    ) -> None:
-        self._python = python
-        self._root = root
-        self._folder = folder
-        self._width = width
-        self._lent = lent
+    ``python`` is their interpreter, ``root`` the folder of benchmarks, ``folder`` where logs and records go, which
+    outlives the command if ``keeps_logs``. ``device`` is ``auto``, ``cpu`` or ``cuda``, ``data`` an image folder or
+    None; ``width`` is how many start side by side; ``snapshots`` asks for the allocator's. ``borrowed`` is what
+    `borrow_packages` made for a foreign interpreter, ``variables`` are added to the environment.
+    """
+
+    python: str
+    root: Path
+    folder: Path
+    device: str
+    data: Path | None
+    width: int = 1
+    snapshots: bool = False
+    keeps_logs: bool = True
+    borrowed: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+class SpareWorkers:
+    """Starts as many processes at a time as the settings say, and ends those that were not taken.
+
+    Use as a context manager.
+    """
+
+    def __init__(self, settings: WorkerSettings, tick: Callable[[], None]) -> None:
+        self._settings = settings
         self._tick = tick
-        self._variables = dict(variables)
-        self._keeps_logs = keeps_logs
         self._waiting: list[SpareWorker] = []
         self._started = 0
         self._random = SystemRandom()
@@ -74,86 +85,92 @@ class SpareWorkers:
         self.close()
         self._guard.close()
 
-    def start(self, files: frozenset[str]) -> tuple[SpareWorker, Message]:
-        """One process beside those that wait, running, and what it said when it was ready. Raises WorkerError."""
-        recruit = self._launch(files, 0)
-        return recruit, self._ready(recruit)
+    def start(self, files: frozenset[str]) -> tuple[SpareWorker, Collected]:
+        """One process beside those that wait, running, and what it found in the files. Raises WorkerError."""
+        worker = self._launch(files, 0)
+        return worker, self._ready(worker)
 
     def acquire(self, files: frozenset[str], ahead: int) -> SpareWorker:
-        """A process that has imported these files, stopped; started now, with company, where none is waiting.
+        """A process that has imported these files, stopped; started now, with others, where none is waiting.
 
         ``ahead`` is how many are likely to be taken. Raises WorkerError.
         """
-        for index, recruit in enumerate(self._waiting):
-            if files <= recruit.files:
+        for index, worker in enumerate(self._waiting):
+            if files <= worker.files:
                 return self._waiting.pop(index)
         self.close()
-        count = max(1, min(self._width, ahead))
+        count = max(1, min(self._settings.width, ahead))
         started = [self._launch(files, self._started + 1 + index) for index in range(count)]
         self._started += count
-        for recruit in started:
+        for worker in started:
             try:
-                self._ready(recruit)
+                self._ready(worker)
             except WorkerError:
                 for other in started:
                     other.process.end()
                 raise
-            recruit.process.pause()
-            self._waiting.append(recruit)
+            worker.process.pause()
+            self._waiting.append(worker)
         return self._waiting.pop(0)
 
-    def receive(self, recruit: SpareWorker, limit: float) -> Message | None:
+    def receive(self, worker: SpareWorker, limit: float) -> Message | None:
         """The next message before ``limit`` (monotonic seconds); the screen is kept up to date once a second.
 
         Raises ChannelClosed.
         """
         while True:
             left = limit - time.monotonic()
-            # At the limit too: what was said in time counts, however late we are ourselves.
-            message = recruit.process.channel.receive(min(1.0, max(0.0, left)))
+            # At the limit too: what was sent in time counts, however late we are ourselves.
+            message = receive(worker.process.channel, min(1.0, max(0.0, left)))
             if message is not None or left <= 0:
                 return message
             self._tick()
 
-    def await_message(self, recruit: SpareWorker, seconds: float) -> tuple[Message | None, str]:
+    def await_message(self, worker: SpareWorker, seconds: float) -> tuple[Message | None, str]:
         """The next message before the process has used that many CPU-seconds, or hangs; else none, and why.
 
         Raises ChannelClosed.
         """
-        allowance = CpuLimit(recruit.process.pid, seconds)
+        allowance = CpuLimit(worker.process.pid, seconds)
         while True:
             spent = allowance.spent()
-            # When it is spent, too: what was said in time counts, however late we are ourselves.
-            message = recruit.process.channel.receive(0.0 if spent else 1.0)
+            # When it is spent, too: what was sent in time counts, however late we are ourselves.
+            message = receive(worker.process.channel, 0.0 if spent else 1.0)
             if message is not None or spent:
                 return message, spent
             self._tick()
 
     def close(self) -> None:
-        """End whoever waits."""
-        for recruit in self._waiting:
-            recruit.process.end()
+        """End the processes that wait."""
+        for worker in self._waiting:
+            worker.process.end()
         self._waiting.clear()
 
     @property
     def pids(self) -> list[int]:
         """The processes that wait."""
-        return [recruit.process.pid for recruit in self._waiting]
+        return [worker.process.pid for worker in self._waiting]
 
     def _launch(self, files: frozenset[str], number: int) -> SpareWorker:
-        log = self._folder / f"process-{number:03d}.log"
-        command = pytest_command(self._python, self._root, [str(self._root / file) for file in sorted(files)])
+        settings = self._settings
+        log = settings.folder / f"process-{number:03d}.log"
+        targets = [str(settings.root / file) for file in sorted(files)]
         seed = {"PYTHONHASHSEED": str(self._random.getrandbits(32))}
-        environment = {**measuring_environment(self._lent), **self._variables, **seed}
-        process = LiveProcess(command, guard=self._guard, environment=environment, log=log)
-        return SpareWorker(process, files, log, self._keeps_logs)
+        process = LiveProcess(
+            pytest_command(settings.python, settings.root, targets),
+            guard=self._guard,
+            environment={**measuring_environment(settings.borrowed), **settings.variables, **seed},
+            log=log,
+        )
+        return SpareWorker(process, files, log, settings.keeps_logs)
 
-    def _ready(self, recruit: SpareWorker) -> Message:
+    def _ready(self, worker: SpareWorker) -> Collected:
         try:
-            message, spent = self.await_message(recruit, START_LIMIT)
+            message, spent = self.await_message(worker, START_LIMIT)
         except ChannelClosed:
-            raise WorkerError(f"no process can measure: {recruit.ending(recruit.process.end())}") from None
+            raise WorkerError(f"no process can measure: {worker.ending(worker.process.end())}") from None
         if message is None:
-            recruit.process.end()
-            raise WorkerError(f"a process did not import the benchmarks: {spent}{recruit.where()}")
-        return message
+            worker.process.end()
+            raise WorkerError(f"a process did not import the benchmarks: {spent}{worker.where()}")
+        assert isinstance(message, Ready), message
+        return message.collected

@@ -1,8 +1,8 @@
 """Live processes that take turns: one runs a round while the others are stopped.
 
 Each variant has a process of its own. Between turns its whole process group is stopped, workers and
-spinning OpenMP threads included; they would double the times of whoever's turn it is. A turn ends with the answer to
-one question, and on a GPU the side that answers has synchronised first (its clock did).
+spinning OpenMP threads included; they would double the times of the process whose turn it is. A turn ends with the
+reply to one request, and on a GPU the process has synchronised before it replies (its clock did).
 """
 
 from __future__ import annotations
@@ -11,21 +11,30 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
 
+from harness.measure.runner import TreeUsage
 from harness.model import Claim
 from harness.processes.launch import measuring_environment
 from harness.processes.live import LiveProcess, Reaper
 from harness.workers.client import RemoteRunner, WorkerClient
+from harness.workers.codec import Message, send
+from harness.workers.protocol import VariantReady
 
-Launch = Callable[[str], tuple[Sequence[str], Mapping[str, Any]]]
-"""From a variant's name to the command line that starts its process, and the first message to that process."""
+Launch = Callable[[str], tuple[Sequence[str], Message]]
+"""From a variant's name to the command line that starts its process, and the plan for that process."""
 
 
 class TakingTurns:
     """Starts processes and gives them turns. Use as a context manager: no process outlives it."""
 
-    def __init__(self, launch: Launch, *, environment: Mapping[str, str], timeout: float, watch: Any = None) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        *,
+        environment: Mapping[str, str],
+        timeout: float,
+        watch: Callable[[int], TreeUsage] | None = None,
+    ) -> None:
         self._launch = launch
         # Equal in all processes of a set: the order of sets and dicts of strings must not be what differs between them.
         self._environment = {**environment, "PYTHONHASHSEED": str(int.from_bytes(os.urandom(2), "big"))}
@@ -47,12 +56,11 @@ class TakingTurns:
         """Start a process for the variant; it sets nothing up before its first turn."""
         command, plan = self._launch(name)
         self._started += 1
-        place = (
-            self._guard.folder / f"variant-{self._started}"
-        )  # not the name: a variant's may hold what a path may not
+        # Not by the variant's name, which may hold what a path may not.
+        place = self._guard.folder / f"variant-{self._started}"
         process = LiveProcess(command, guard=self._guard, environment=self._environment, log=place.with_suffix(".log"))
         self._stack.callback(process.end)
-        process.channel.send(**plan)
+        send(process.channel, plan)
         tree = self._watch(process.pid) if self._watch else None
         return SoleRunner(name, WorkerClient(name, process, place, self._timeout), tree)
 
@@ -62,7 +70,7 @@ class SoleRunner(RemoteRunner):
 
     def setup(self) -> None:
         """Wait until the process has reached its call of compare, and set the variant up there."""
-        while not self.client.answer().get("ready"):
+        while not isinstance(self.client.reply(), VariantReady):
             pass
         super().setup()
 

@@ -23,7 +23,8 @@ from harness.gate.limits import effort_for
 from harness.judge.regression import GateThresholds, status_of
 from harness.loading.machine.cores import usable_cores
 from harness.model import GateOutcome, GateVerdict
-from harness.workers.pool import WorkerPool
+from harness.workers.pool import CaseRequest, WorkerPool
+from harness.workers.spare import WorkerSettings
 
 LIMIT = 1800.0
 """Seconds a call may take."""
@@ -49,16 +50,20 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
     start = time.perf_counter()
     (claim,) = read(benchmarks).claims
     effort = {clear: effort_for(claim, thresholds.target, clear=clear) for clear in (False, True)}
-    with WorkerPool(sys.executable, benchmarks, folder, device="cpu", data=None, width=2) as crew:
-        called = crew.collect([claim.path])
+    with WorkerPool(WorkerSettings(sys.executable, benchmarks, folder, "cpu", None, width=2)) as pool:
+        called = pool.collect([claim.path])
         candidates = {case: Decision(case, claim, HEAD) for case in called.cases}
         if not candidates:
             raise RuntimeError(f"no case of {claim.path}: {called.collected.broken or called.failed}")
         for unit in range(1, thresholds.cap + 1):
-            wanted = {case: (claim, effort[one.clear], None, False) for case, one in candidates.items() if one.open}
+            wanted = {
+                case: CaseRequest(claim, effort[one.clear], None, memory=False)
+                for case, one in candidates.items()
+                if one.open
+            }
             if not wanted:
                 break
-            report = crew.measure(unit, wanted, deadline=time.monotonic() + LIMIT, ahead=2)
+            report = pool.measure(unit, wanted, deadline=time.monotonic() + LIMIT, ahead=2)
             for measurement in report.measurements:
                 if not measurement.trials or not all(trial.samples for trial in measurement.trials):
                     raise RuntimeError(f"{measurement.case} {measurement.status}: {measurement.reason}")

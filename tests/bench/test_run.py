@@ -1,4 +1,4 @@
-"""A run from beginning to end with a crew by script, on a clock by script: the budget, the records, the verdicts."""
+"""A run from beginning to end with a pool by script, on a clock by script: the budget, the records, the verdicts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ from harness.monitor.run import Monitor
 from harness.processes.launch import LaunchError
 from harness.store import Run, StoreError
 from harness.workers.collect import Collection, WorkerError
-from harness.workers.pool import WorkerReport
+from harness.workers.pool import CaseRequest, WorkerReport
+from harness.workers.protocol import CaseTraced
+from harness.workers.spare import WorkerSettings
 from tests.support import chrome
 from tests.support.replayed import UUID, Replayed
 
@@ -54,7 +56,7 @@ TRACE = gzip.compress(chrome.document(chrome.WORKED_EXAMPLE))
 
 @dataclass
 class Play:
-    """What the crew does: each case takes ``seconds``; ``report`` may change what an invocation reports."""
+    """What the pool does: each case takes ``seconds``; ``report`` may change what an invocation reports."""
 
     clock: FakeClock
     called: Collection
@@ -67,20 +69,20 @@ class Play:
     left: int = 0
     trace: bytes | None = TRACE
 
-    def crew(self, python: str, root: Path, folder: Path, **more: Any) -> Crew:
-        """In the place of the crew's class."""
-        return Crew(self, folder)
+    def pool(self, settings: WorkerSettings, **more: Any) -> Pool:
+        """In the place of the pool's class."""
+        return Pool(self, settings.folder)
 
 
 @dataclass
-class Crew:
-    """A crew without processes, with the files that these would write."""
+class Pool:
+    """A pool without processes, with the files that these would write."""
 
     play: Play
     folder: Path
     import_seconds: float = 4.0
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> Pool:
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -92,10 +94,12 @@ class Crew:
         self.play.clock.advance(5.0)
         return self.play.called
 
-    def measure(self, invocation: int, cases: Mapping[str, Any], *, deadline: float, ahead: int = 1) -> WorkerReport:
+    def measure(
+        self, invocation: int, cases: Mapping[str, CaseRequest], *, deadline: float, ahead: int = 1
+    ) -> WorkerReport:
         """Measure every case, or be ended at the deadline."""
         self.play.asked.append(("measure", invocation, tuple(cases)))
-        found = [self._measured(case, invocation, variants) for case, (_, _, variants, _) in cases.items()]
+        found = [self._measured(case, invocation, request.variants) for case, request in cases.items()]
         return self._end(invocation, found, deadline)
 
     def measure_isolated(
@@ -128,8 +132,7 @@ class Crew:
         file.parent.mkdir(exist_ok=True)
         if self.play.trace is not None:
             file.write_bytes(self.play.trace)
-        told = {"iterations": 2, "seconds": 1e-3, "traced_seconds": 2e-3}
-        return self.play.report(invocation, WorkerReport([], None, traced=told))
+        return self.play.report(invocation, WorkerReport([], None, traced=CaseTraced(case, 1e-3, 2e-3)))
 
     def _measured(self, case: str, invocation: int, variants: Sequence[str] | None) -> Measurement:
         trials = [
@@ -206,7 +209,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Play]]:
-    """Makes a play; whoever enters the crew has to leave it."""
+    """Makes a play; the pool that is entered has to be left."""
     clock = FakeClock()
     made: list[Play] = []
     monkeypatch.setattr(cache, "kept", lambda question, environment: None)
@@ -217,7 +220,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Play]]:
 
     def started(roll: Collection, **more: Any) -> Play:
         made.append(Play(clock, roll, **more))
-        monkeypatch.setattr(module, "WorkerPool", made[-1].crew)
+        monkeypatch.setattr(module, "WorkerPool", made[-1].pool)
         return made[-1]
 
     yield started
@@ -478,7 +481,7 @@ def test_a_trace_that_fails_costs_nothing_else(folder: Path, play: Callable[...,
     one = play(called(A), ratios={"tip": 0.5})
     fates = iter(
         [
-            WorkerReport([], None, traced={"reason": "RuntimeError: no CUPTI"}),
+            WorkerReport([], None, traced=CaseTraced("", reason="RuntimeError: no CUPTI")),
             WorkerReport([], Measurement(A, "A", 9, Status.FAILED, "its process was ended by SIGKILL")),
         ]
     )

@@ -30,7 +30,7 @@ from harness.gate.before import BaseRevision
 from harness.gate.decision import Decision, least_of
 from harness.gate.explain import worst
 from harness.gate.limits import effort_for, in_time
-from harness.gate.pair import CaseState, SideCommand, SideInfo, WorkerPair
+from harness.gate.pair import CaseState, SideCommand, WorkerPair
 from harness.gate.run import gate
 from harness.gate.settings import GateSettings
 from harness.gate.state import GateState
@@ -54,6 +54,7 @@ from harness.report.format import quantity
 from harness.store.telemetry import read_telemetry
 from harness.workers.client import RemoteRunner
 from harness.workers.collect import WorkerError
+from harness.workers.protocol import SideInfo
 from tests.support.forked import fork_for, forked
 from tests.support.living import ENVIRONMENT, PATIENCE, ROOT, gone
 from tests.support.replayed import UUID, Replayed
@@ -74,6 +75,9 @@ from harness.workers.server import serve
 from harness.measure.variant import prepared
 from harness.probes.profile import ProfiledPass
 from harness.processes.live import Channel
+from harness.model import Collected, Package, Status
+from harness.workers.codec import Failure, FailureKind, must_receive, send
+from harness.workers.protocol import CaseAbsent, CaseFound, Ready, SideInfo
 
 side = os.environ["SIDE"]
 folder = Path(os.environ["SCRIPT"])
@@ -139,25 +143,25 @@ class Entrant(LocalRunner):
         return {"aten::linear": self.peak}
 
 cases = script["cases"]
-channel.send(event="ready", cases=list(cases), broken=script.get("broken", {}),
-             skipped=script.get("skipped", {}))
-plan = channel.receive()
-if plan["introduce"]:
+send(channel, Ready(Collected(tuple(cases), script.get("broken", {}), script.get("skipped", {}))))
+plan = must_receive(channel)
+if plan.introduce:
     if script.get("start") == "dies when introduced": os.kill(os.getpid(), signal.SIGKILL)
     if script.get("start") == "refuses":
-        channel.send(event="error", reason="--device cuda was asked for, and torch sees no CUDA device here")
+        reason = "--device cuda was asked for, and torch sees no CUDA device here"
+        send(channel, Failure(reason, FailureKind.REFUSED))
         sys.exit(2)
-    packages = [{"name": name, "file": f"/{side}/{name}.py", "digest": side} for name in plan["under_test"]]
+    packages = tuple(Package(name, f"/{side}/{name}.py", side) for name in plan.under_test)
     told = {"arm": side, "gpus": [], **script.get("environment", {})}
-    channel.send(event="arm", environment=told, unusable="", packages=packages)
+    send(channel, SideInfo(told, packages, ""))
 order = folder / f"order-{side}"
-for case in plan["cases"]:
+for case in plan.cases:
     does = cases[case]
     with order.open("a") as file:
         print(case, file=file)
     if does.get("dies") == "on the way": os.kill(os.getpid(), signal.SIGKILL)
     if "skipped" in does:
-        channel.send(event="skipped", case=case, reason=does["skipped"])
+        send(channel, CaseAbsent(case, Status.SKIPPED, does["skipped"]))
         continue
     entrants = {}
     for variant in does.get("variants", ["baseline", "tip"]):
@@ -173,7 +177,8 @@ for case in plan["cases"]:
         entrants[variant] = entrant
     def check(name, result):
         if does.get("wrong") == name: raise WrongResult("its result differs")
-    channel.send(event="case", case=case, variants=list(entrants), absent=does.get("absent", {}))
+    absent = does.get("absent", {})
+    send(channel, CaseFound(case, (*entrants, *absent), absent))
     serve(channel, entrants, failure, check, keep_alive=True)
 """
 """One side of a gate by script: what each case costs it, and what goes wrong."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,77 +12,121 @@ import pytest
 
 from harness import environment, plugin, store
 from harness.measure.failure import failure
+from harness.measure.limits import RoundLimits
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Unavailable, as_variant, prepared
-from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
+from harness.model import BASELINE, Claim, Collected, Expect, Measurement, Status, Work
 from harness.plugin import driven
 from harness.plugin.driven import DrivenSession
 from harness.probes.profile import ProfiledPass
 from harness.processes.live import ChannelClosed
+from harness.workers.codec import Failure, FailureKind, Message, decode, encode
+from harness.workers.protocol import (
+    CaseAbsent,
+    CaseBegins,
+    CaseEnds,
+    CaseFound,
+    CaseOptions,
+    CaseTraced,
+    CollectPlan,
+    CountPlan,
+    Done,
+    EnvironmentFound,
+    IsolatedPlan,
+    MeasurePlan,
+    Plan,
+    Ready,
+    Recording,
+    RequestFirstCall,
+    RequestRound,
+    RequestSetup,
+    RequestTeardown,
+    RoundDone,
+    SideInfo,
+    SidePlan,
+    Stop,
+    TracePlan,
+    VariantPlan,
+    VariantReady,
+)
 
 CASE = "x.py::bench_x"
 CLAIM = Claim("X", "a tip", "x.py", "bench_x")
-QUICK = {"share": 0.0, "round_seconds": 0.0, "longest_round": 0.0, "fewest_blocks": 2, "warmup_limit": 0.0}
+QUICK = RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=2, warmup_limit=0.0)
+ON = ((CASE,), "auto", None, {})
+"""The case, its device, its data, and no other name for its claim."""
 
 
-class Line:
-    """A channel by script: what the driver says, and what was said to it."""
+class Driver:
+    """A channel by script: what the driver sends, and what it received."""
 
-    def __init__(self, *says: dict[str, Any]) -> None:
-        self.says = list(says)
-        self.heard: list[dict[str, Any]] = []
+    def __init__(self, *sends: Message) -> None:
+        self.sends = list(sends)
+        self.received: list[Message] = []
 
-    def send(self, **message: Any) -> None:
-        """Hear a message."""
-        self.heard.append(message)
+    def send(self, **message: object) -> None:
+        """Receive a message."""
+        self.received.append(decode(message))
 
-    def receive(self, timeout: float | None = None) -> dict[str, Any]:
-        """Say the next thing."""
-        if not self.says:
-            raise ChannelClosed("nothing more to say")
-        return self.says.pop(0)
+    def receive(self, timeout: float | None = None) -> dict[str, object]:
+        """Send the next one."""
+        if not self.sends:
+            raise ChannelClosed("nothing more to send")
+        return encode(self.sends.pop(0))
 
-    def events(self) -> list[str]:
-        """The events heard so far, without the first."""
-        return [message["event"] for message in self.heard[1:]]
+    def events(self) -> list[type[Message]]:
+        """The kinds of messages received so far, without the first."""
+        return [type(message) for message in self.received[1:]]
+
+
+Sessions = Callable[..., tuple[DrivenSession, Driver]]
+
+
+def session_of(driver: Driver, device: str = "cpu") -> DrivenSession:
+    """A session on a device without torch."""
+    made = DrivenSession(driver)  # type: ignore[arg-type]
+    made.__dict__["_device"] = SimpleNamespace(type=device, index=0)
+    return made
 
 
 @pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Makes sessions that work on a device without torch, in an environment without facts."""
+def session(monkeypatch: pytest.MonkeyPatch) -> Sessions:
+    """Makes sessions that work in an environment without facts, by a plan and what the driver sends after it."""
     monkeypatch.setattr(environment, "fingerprint", lambda: {"gpu": None})
     monkeypatch.setattr(environment, "unusable_gpu", lambda: None)
 
-    def started(do: str, *says: dict[str, Any], **more: Any) -> tuple[DrivenSession, Line]:
-        cases: Any = {CASE: {"effort": QUICK, "variants": None, "memory": False}}
-        plan = {
-            "do": do,
-            "cases": cases,
-            "seed": 1,
-            "invocation": 7,
-            "folder": str(tmp_path),
-            "name": "invocation-007",
-            **more,
-        }
-        line = Line(plan, *says)
-        made = DrivenSession(line)  # type: ignore[arg-type]
-        made.__dict__["_device"] = SimpleNamespace(type="cpu")
+    def started(plan: Plan, *sends: Message) -> tuple[DrivenSession, Driver]:
+        driver = Driver(plan, *sends)
+        made = session_of(driver)
         assert made.choose({CASE: "the item", "y.py::bench_y": "another"}) == ["the item"]
-        return made, line
+        return made, driver
 
     return started
 
 
-def asked(**variants: Any) -> BenchmarkSpec:
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    """Where records go."""
+    return Recording(tmp_path, "invocation-007", 7, seed=1)
+
+
+@pytest.fixture
+def measuring(recording: Recording) -> MeasurePlan:
+    """A plan to measure the case."""
+    options = {CASE: CaseOptions(QUICK, None, memory=False)}
+    return MeasurePlan(*ON, recording=recording, options=options, snapshots=False)
+
+
+def spec_of(**variants: Any) -> BenchmarkSpec:
     """What a benchmark hands over; the baseline gives 1."""
     given = {BASELINE: as_variant(lambda: 1), **{name: as_variant(value) for name, value in variants.items()}}
     return BenchmarkSpec(given, lambda expected, got: expected == got, None, Work(), dict.fromkeys(given, Expect.LOWER))
 
 
-def hold(made: DrivenSession, **variants: Any) -> None:
-    """Hold the measurement of the case."""
+def run(made: DrivenSession, **variants: Any) -> None:
+    """Measure the case."""
     made.begin(CASE)
-    made.hold(CASE, CLAIM, asked(**variants), f"{CASE}", Path())
+    made.measure(CASE, CLAIM, spec_of(**variants), f"{CASE}", Path())
 
 
 def recorded(tmp_path: Path) -> list[Measurement]:
@@ -89,23 +134,23 @@ def recorded(tmp_path: Path) -> list[Measurement]:
     return store.read_measurements(tmp_path / "invocation-007.jsonl")
 
 
-def test_garbage_is_collected_again_once_all_is_imported(session: Any) -> None:
+def test_garbage_is_collected_again_once_all_is_imported(session: Sessions, measuring: MeasurePlan) -> None:
     """It is not while benchmarks are imported; from then on it is, without a look through what was imported."""
     before = gc.get_freeze_count()
     imported = [[number] for number in range(1000)]
     gc.disable()
     try:
-        session("measure")
+        session(measuring)
         assert gc.isenabled()
     finally:
         gc.enable()
     assert gc.get_freeze_count() >= before + len(imported)
 
 
-def test_a_measured_case_is_recorded_and_told(session: Any, tmp_path: Path) -> None:
+def test_a_measured_case_is_recorded_and_told(session: Sessions, measuring: MeasurePlan, tmp_path: Path) -> None:
     """A measurement that went well is on the disk when its end is told; nothing is added afterwards."""
-    made, line = session("measure")
-    hold(made, tip=lambda: 1, gone=Unavailable("no GPU"))
+    made, driver = session(measuring)
+    run(made, tip=lambda: 1, gone=Unavailable("no GPU"))
     (found,) = recorded(tmp_path)
     assert (found.case, found.claim, found.invocation, found.status) == (CASE, "X", 7, Status.MEASURED)
     assert {trial.variant: trial.status for trial in found.trials} == {
@@ -115,23 +160,23 @@ def test_a_measured_case_is_recorded_and_told(session: Any, tmp_path: Path) -> N
     }
     made.without_measurement(CASE, CLAIM, skipped=False, reason="teardown failed")
     assert len(recorded(tmp_path)) == 1
-    assert line.events() == ["begins", "ends"]
+    assert driver.events() == [CaseBegins, CaseEnds]
     assert store.read_header(tmp_path / "invocation-007.jsonl")["planned"] == [CASE]
 
 
-def test_a_pass_that_counts_is_recorded(session: Any, tmp_path: Path) -> None:
+def test_a_pass_that_counts_is_recorded(session: Sessions, recording: Recording, tmp_path: Path) -> None:
     """What was counted is a record of its own; so is what kept a case from being counted, which is no verdict on it."""
-    made, line = session("count", reading="launches")
-    hold(made, tip=lambda: 1)
+    made, driver = session(CountPlan(*ON, recording=recording, reading="launches", variants={CASE: (BASELINE, "tip")}))
+    run(made, tip=lambda: 1)
     (found,) = recorded(tmp_path)
     assert found.survey
     assert [trial.variant for trial in found.trials] == [BASELINE, "tip"]
-    assert line.events() == ["begins", "ends"]
+    assert driver.events() == [CaseBegins, CaseEnds]
 
 
-def test_a_case_that_cannot_be_counted_is_no_trouble(session: Any, tmp_path: Path) -> None:
+def test_a_case_that_cannot_be_counted_is_no_trouble(session: Sessions, recording: Recording, tmp_path: Path) -> None:
     """The record of a case that failed on the way to being counted is that of a survey."""
-    made, _ = session("count", reading="launches")
+    made, _ = session(CountPlan(*ON, recording=recording, reading="launches", variants={CASE: (BASELINE, "tip")}))
     made.begin(CASE)
     made.without_measurement(CASE, CLAIM, skipped=False, reason="no such file")
     (found,) = recorded(tmp_path)
@@ -139,81 +184,88 @@ def test_a_case_that_cannot_be_counted_is_no_trouble(session: Any, tmp_path: Pat
 
 
 @pytest.mark.parametrize("skipped", [True, False])
-def test_a_case_without_contest_is_recorded(session: Any, tmp_path: Path, skipped: bool) -> None:
+def test_a_case_without_contest_is_recorded(
+    session: Sessions, measuring: MeasurePlan, tmp_path: Path, skipped: bool
+) -> None:
     """A case that skips or fails before its measurement has a record with the reason, and its end is told."""
-    made, line = session("measure")
+    made, driver = session(measuring)
     made.begin(CASE)
     made.without_measurement(CASE, CLAIM, skipped=skipped, reason="no such file")
     (found,) = recorded(tmp_path)
     assert (found.status, found.reason) == (Status.SKIPPED if skipped else Status.FAILED, "no such file")
-    assert line.events() == ["begins", "ends"]
+    assert driver.events() == [CaseBegins, CaseEnds]
 
 
 @pytest.mark.parametrize("ends", [pytest.skip, pytest.fail])
-def test_skipping_inside_a_variant_is_recorded(session: Any, tmp_path: Path, ends: Any) -> None:
+def test_skipping_inside_a_variant_is_recorded(
+    session: Sessions, measuring: MeasurePlan, tmp_path: Path, ends: Any
+) -> None:
     """`pytest.skip` in a variant's factory ends the measurement past every handler, and is recorded all the same."""
-    made, _ = session("measure")
+    made, _ = session(measuring)
 
     def factory() -> Any:
         ends("the decoder needs a driver")
 
     with pytest.raises(ends.Exception):
-        hold(made, tip=prepared(factory))
+        run(made, tip=prepared(factory))
     made.without_measurement(CASE, CLAIM, skipped=ends is pytest.skip, reason="the decoder needs a driver")
     (found,) = recorded(tmp_path)
     assert found.reason == "the decoder needs a driver"
 
 
 def test_a_full_disk_is_told_and_ends_the_process(
-    session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: Sessions, measuring: MeasurePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be written is told over the channel, and the process ends instead of measuring for nothing."""
-    made, line = session("measure")
+    made, driver = session(measuring)
 
     def full(writer: object, measurement: Measurement) -> None:
         raise store.StoreError("cannot write: no space")
 
     monkeypatch.setattr(store, "write_measurement", full)
     with pytest.raises(pytest.exit.Exception):
-        hold(made, tip=lambda: 1)
-    assert line.heard[-1] == {"event": "error", "reason": "cannot write: no space"}
+        run(made, tip=lambda: 1)
+    assert driver.received[-1] == Failure("cannot write: no space", FailureKind.REFUSED)
 
 
-def test_an_arm_with_one_variant_stays_until_told_to_stop(session: Any) -> None:
+def test_an_arm_with_one_variant_stays_until_told_to_stop(session: Sessions) -> None:
     """Whoever leads it says so before the next case: heard there, it would end that measurement before it began."""
-    asks = [{"do": do, "variant": BASELINE} for do in ("setup", "first_call", "teardown")]
-    made, line = session(
-        "gate", *asks, {"do": "stop"}, {"do": "of the next case"}, introduce=False, core=0, cases=[CASE]
-    )
-    hold(made)
-    assert line.says == [{"do": "of the next case"}]
+    asks = RequestSetup(BASELINE), RequestFirstCall(BASELINE), RequestTeardown(BASELINE)
+    of_the_next_case = RequestSetup(BASELINE)
+    made, driver = session(SidePlan(*ON, core=0), *asks, Stop(), of_the_next_case)
+    run(made)
+    assert driver.sends == [of_the_next_case]
 
 
-def test_a_side_says_what_it_measures_on(session: Any) -> None:
+def test_a_side_says_what_it_measures_on(session: Sessions) -> None:
     """Whoever watches a gate must look at the same GPU: the device stands in the environment, as in a run's."""
-    _, line = session("gate", introduce=True, under_test=[], cases=[CASE])
-    assert line.events() == ["gate"]
-    told = dict(line.heard[-1]["environment"])
-    assert told.pop("packages")["pytest"] == pytest.__version__
-    assert told == {"gpu": None, "device": {"type": "cpu"}}
+    _, driver = session(SidePlan(*ON, core=0, introduce=True))
+    (_, info) = driver.received
+    assert isinstance(info, SideInfo)
+    reported = dict(info.environment)
+    assert reported.pop("packages")["pytest"] == pytest.__version__
+    assert reported == {"gpu": None, "device": {"type": "cpu"}}
 
 
-def test_roll_call_measures_nothing(session: Any, tmp_path: Path) -> None:
+def test_roll_call_measures_nothing(session: Sessions, tmp_path: Path) -> None:
     """When the roll is called a case names its variants and runs none of them; nothing is recorded."""
-    made, line = session("roll call")
-    hold(made, tip=pytest.fail, gone=Unavailable("no GPU"))
+    made, driver = session(CollectPlan(*ON))
+    run(made, tip=pytest.fail, gone=Unavailable("no GPU"))
     made.without_measurement("y.py::bench_y", CLAIM, skipped=True, reason="needs a GPU")
-    assert line.events() == ["environment", "begins", "case", "skipped"]
-    assert line.heard[0] == {"event": "ready", "cases": (CASE, "y.py::bench_y"), "broken": {}, "skipped": {}}
-    case, skipped = line.heard[-2:]
-    assert (case["variants"], case["unavailable"]) == ([BASELINE, "tip", "gone"], {"gone": "no GPU"})
-    assert (skipped["case"], skipped["reason"]) == ("y.py::bench_y", "needs a GPU")
+    assert driver.events() == [EnvironmentFound, CaseBegins, CaseFound, CaseAbsent]
+    assert driver.received[0] == Ready(Collected((CASE, "y.py::bench_y")))
+    assert driver.received[-2:] == [
+        CaseFound(CASE, (BASELINE, "tip", "gone"), {"gone": "no GPU"}),
+        CaseAbsent("y.py::bench_y", Status.SKIPPED, "needs a GPU"),
+    ]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_solo_pass_that_fails_early_stays_a_solo_pass(session: Any, tmp_path: Path) -> None:
+def test_a_solo_pass_that_fails_early_stays_a_solo_pass(
+    session: Sessions, recording: Recording, tmp_path: Path
+) -> None:
     """A failure before an isolated pass is recorded as one of that pass: it does not stop a case that is measured."""
-    made, _ = session("solo", variant="tip")
+    made, _ = session(IsolatedPlan(*ON, recording=recording, variant="tip"))
     made.begin(CASE)
     made.without_measurement(CASE, CLAIM, skipped=False, reason="boom")
     (found,) = recorded(tmp_path)
@@ -221,10 +273,12 @@ def test_a_solo_pass_that_fails_early_stays_a_solo_pass(session: Any, tmp_path: 
     assert found.status is Status.FAILED
 
 
-def test_a_solo_pass_measures_one_variant(session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_solo_pass_measures_one_variant(
+    session: Sessions, recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A solo pass has the readings of its variant alone, leftovers after leaving early included, and no samples."""
     monkeypatch.setattr("harness.probes.pinned.pinned_peak", lambda: 0)
-    made, _ = session("solo", variant="tip")
+    made, _ = session(IsolatedPlan(*ON, recording=recording, variant="tip"))
     left: list[str] = []
 
     class Tip:
@@ -234,7 +288,7 @@ def test_a_solo_pass_measures_one_variant(session: Any, tmp_path: Path, monkeypa
         def leave_early(self) -> None:
             left.append("early")
 
-    hold(made, tip=Tip(), other=pytest.fail)
+    run(made, tip=Tip(), other=pytest.fail)
     (found,) = recorded(tmp_path)
     (trial,) = found.trials
     assert (found.survey, trial.variant, trial.samples, trial.status) == (True, "tip", {}, Status.MEASURED)
@@ -244,7 +298,7 @@ def test_a_solo_pass_measures_one_variant(session: Any, tmp_path: Path, monkeypa
     assert left == ["early"]
 
 
-def test_a_traced_pass_traces_one_variant(session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_traced_pass_traces_one_variant(session: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its process says what an iteration took without and with the profiler, and writes no record."""
     file = tmp_path / "traces" / "x.json.gz"
     asked_for: list[Path] = []
@@ -255,86 +309,66 @@ def test_a_traced_pass_traces_one_variant(session: Any, tmp_path: Path, monkeypa
         return ProfiledPass(3, 1e-3, 2e-3)
 
     monkeypatch.setattr("harness.probes.profile.profile", profile)
-    made, line = session("trace", variant="tip", file=str(file))
-    hold(made, tip=lambda: 1, other=pytest.fail)
+    made, driver = session(TracePlan(*ON, variant="tip", file=file))
+    run(made, tip=lambda: 1, other=pytest.fail)
     made.without_measurement(CASE, CLAIM, skipped=False, reason="teardown failed")
     assert asked_for == [file]
-    assert line.events() == ["begins", "traced"]
-    assert line.heard[-1] == {
-        "event": "traced", "case": CASE, "iterations": 3, "seconds": 1e-3, "traced_seconds": 2e-3,
-    }  # fmt: skip
-    assert recorded(tmp_path) == []
+    assert driver.received[1:] == [CaseBegins(CASE), CaseTraced(CASE, 1e-3, 2e-3)]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("early", [True, False])
-def test_a_traced_pass_that_fails_says_why(session: Any, tmp_path: Path, early: bool) -> None:
+def test_a_traced_pass_that_fails_says_why(session: Sessions, tmp_path: Path, early: bool) -> None:
     """Before its measurement or in it: an error with the reason, and no record."""
 
     def raises() -> None:
         raise RuntimeError("boom")
 
-    made, line = session("trace", variant="tip", file=str(tmp_path / "x"))
+    made, driver = session(TracePlan(*ON, variant="tip", file=tmp_path / "x"))
     made.begin(CASE)
     if early:
         made.without_measurement(CASE, CLAIM, skipped=False, reason="RuntimeError: boom")
     else:
-        hold(made, tip=raises)
-    assert line.heard[-1]["event"] == "traced"
-    assert line.heard[-1]["reason"].endswith("RuntimeError: boom")
+        run(made, tip=raises)
+    failed = driver.received[-1]
+    assert isinstance(failed, CaseTraced)
+    assert failed.reason.endswith("RuntimeError: boom")
 
 
-def test_a_seat_serves_its_variant(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seat_serves_its_variant(session: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process answers for its own variant, says what it raises, and sits no longer after it was left."""
     monkeypatch.setattr(driven, "REWARM", 0.0)
-    made, line = session(
-        "variant",
-        {"do": "setup", "variant": "tip"},
-        {"do": "round", "variant": "tip", "iterations": 2, "lead": 1},
-        {"do": "teardown", "variant": "tip"},
-        cases=[CASE],
-        variant="tip",
-    )
+    requests = RequestSetup("tip"), RequestRound("tip", 2, 1), RequestTeardown("tip")
+    made, driver = session(VariantPlan(*ON, variant="tip"), *requests)
     calls: list[int] = []
-    hold(made, tip=lambda: calls.append(1), other=pytest.fail)
+    run(made, tip=lambda: calls.append(1), other=pytest.fail)
     assert len(calls) == 3
-    answers = line.heard[1:]
-    assert answers[0] == {"ready": True}
-    assert answers[2]["seconds"] >= 0
+    assert driver.events() == [VariantReady, Done, RoundDone, Done]
     made.without_measurement(CASE, CLAIM, skipped=False, reason="teardown failed")
-    assert len(line.heard) == 5
+    assert len(driver.received) == 5
 
 
-def test_what_ends_a_seat_is_told(session: Any) -> None:
+def test_what_ends_a_seat_is_told(session: Sessions) -> None:
     """A process that skips or fails before or in its measurement tells it as an error, which ends its turn."""
 
     def factory() -> Any:
         pytest.skip("the decoder needs a driver")
 
-    made, line = session("variant", {"do": "setup", "variant": "tip"}, cases=[CASE], variant="tip")
+    made, driver = session(VariantPlan(*ON, variant="tip"), RequestSetup("tip"))
     with pytest.raises(pytest.skip.Exception):
-        hold(made, tip=prepared(factory))
+        run(made, tip=prepared(factory))
     made.without_measurement(CASE, CLAIM, skipped=True, reason="the decoder needs a driver")
-    assert line.heard[-1]["error"] == "the decoder needs a driver"
+    assert driver.received[-1] == Failure("the decoder needs a driver")
 
 
-def test_order_is_random_by_the_seed(session: Any, tmp_path: Path) -> None:
+def test_order_is_random_by_the_seed(session: Sessions, tmp_path: Path) -> None:
     """Cases are measured in an order drawn from the plan's seed; what is not here is left out."""
-    cases = {f"{name}.py::bench": {"effort": QUICK, "variants": None, "memory": False} for name in "abcdef"}
+    cases = tuple(f"{name}.py::bench" for name in "abcdef")
     orders = set()
     for seed in range(20):
-        line = Line(
-            {
-                "do": "measure",
-                "cases": {**cases, "gone.py::bench": {}},
-                "seed": seed,
-                "invocation": 1,
-                "folder": str(tmp_path),
-                "name": f"invocation-{seed}",
-            }
-        )
-        made = DrivenSession(line)  # type: ignore[arg-type]
-        made.__dict__["_device"] = SimpleNamespace(type="cpu")
-        order = made.choose({case: case for case in cases})
+        recording = Recording(tmp_path, f"invocation-{seed}", 1, seed)
+        plan = MeasurePlan((*cases, "gone.py::bench"), "auto", None, recording=recording, options={}, snapshots=False)
+        order = session_of(Driver(plan)).choose({case: case for case in cases})
         assert sorted(order) == sorted(cases)
         orders.add(tuple(order))
     assert len(orders) > 10
@@ -347,13 +381,9 @@ def test_failures_are_one_line() -> None:
     assert len(failure(RuntimeError("x" * 10_000))) <= 500
 
 
-@pytest.mark.parametrize("do", ["sit", "stand"])
-def test_threads_of_live_processes_are_placed_on_a_gpu_too(
-    session: Any, monkeypatch: pytest.MonkeyPatch, do: str
-) -> None:
+@pytest.mark.parametrize("plan", [VariantPlan(*ON, variant="tip"), SidePlan(*ON, core=1)])
+def test_threads_of_live_processes_are_placed_on_a_gpu_too(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
     """Work that is bound by the host's launches would wander over the cores."""
-    made, _ = session(do, variant="tip", core=1)
-    made.__dict__["_device"] = SimpleNamespace(type="cuda", index=0)
     placed: list[object] = []
 
     def local(name: str, *_: object, settle: object, **__: object) -> SimpleNamespace:
@@ -362,21 +392,24 @@ def test_threads_of_live_processes_are_placed_on_a_gpu_too(
 
     monkeypatch.setattr(driven, "local", local)
     monkeypatch.setattr(driven, "serve", lambda *_, **__: None)
-    given = asked(tip=lambda: 1)
-    if do == "sit":
-        made._sit(CLAIM, given)
-    else:
-        made._stand(CASE, CLAIM, given)
-    assert len(placed) == (1 if do == "sit" else 2)
+    monkeypatch.setattr(driven, "share_device", lambda _: None)
+    made = session_of(Driver(plan), "cuda")
+    made.choose({CASE: "the item"})
+    made.measure(CASE, CLAIM, spec_of(tip=lambda: 1), CASE, Path())
+    assert len(placed) == (1 if isinstance(plan, VariantPlan) else 2)
     assert None not in placed
 
 
 @pytest.mark.parametrize("skipped", [False, True])
 def test_what_a_benchmark_raised_is_in_the_log_before_anybody_is_told(
-    session: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], skipped: bool
+    session: Sessions,
+    measuring: MeasurePlan,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    skipped: bool,
 ) -> None:
     """Who is told may kill this process before pytest says it at its end. A skip is no trouble."""
-    made, _ = session("measure")
+    made, _ = session(measuring)
     said: list[str] = []
     monkeypatch.setattr(made, "without_measurement", lambda *_, **__: said.append(capsys.readouterr().err))
     monkeypatch.setattr(plugin, "claim_of", lambda item: CLAIM)

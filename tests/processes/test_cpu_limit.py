@@ -12,6 +12,8 @@ import pytest
 from harness.processes.cpu_limit import LONGEST, CpuLimit, cpu_seconds
 from harness.workers import client as module
 from harness.workers.client import WorkerClient
+from harness.workers.codec import Message, encode
+from harness.workers.protocol import Done
 
 
 class Scripted:
@@ -69,9 +71,9 @@ def test_cpu_time_is_the_processs_own() -> None:
     assert cpu_seconds(2**22 + 1) == 0.0  # beyond any number that Linux gives
 
 
-@pytest.mark.parametrize("answers", [[None, None, {"event": "case"}], [None, None, None, {"event": "case"}]])
+@pytest.mark.parametrize("answers", [[None, None, Done()], [None, None, None, Done()]])
 def test_a_seat_waits_as_long_as_its_process_may_take(
-    answers: list[dict[str, str] | None], monkeypatch: pytest.MonkeyPatch
+    answers: list[Message | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until the allowance is spent, and once more: what was said by then counts."""
     spent = iter(["", "", "it used 180 s of CPU time"])
@@ -80,16 +82,17 @@ def test_a_seat_waits_as_long_as_its_process_may_take(
     said = iter(answers)
     waits: list[float] = []
 
-    def receive(timeout: float) -> dict[str, str] | None:
+    def receive(timeout: float) -> dict[str, object] | None:
         waits.append(timeout)
-        return next(said)
+        message = next(said)
+        return None if message is None else encode(message)
 
     process: Any = SimpleNamespace(
         pid=1, channel=SimpleNamespace(receive=receive), ended=False, resume=lambda: done.append("resume"),
         pause=lambda: done.append("pause"), end=lambda: done.append("end"),
     )  # fmt: skip
     client = WorkerClient("head", process, Path("head"), 180.0)
-    assert client.hear() == {"event": "case"}
+    assert client.receive() == Done()
     assert done == ["resume", "pause"]
     assert waits[-1] == (0.0 if len(answers) == 4 else 0.5)
 
@@ -103,5 +106,5 @@ def test_a_seat_gives_up_what_has_used_its_allowance(monkeypatch: pytest.MonkeyP
         pause=lambda: done.append("pause"), end=lambda: done.append("end"),
     )  # fmt: skip
     with pytest.raises(TimeoutError, match="no answer from head: it did nothing for 180 s; its process was ended"):
-        WorkerClient("head", process, Path("head"), 180.0).hear()
+        WorkerClient("head", process, Path("head"), 180.0).receive()
     assert done == ["resume", "end", "pause"]

@@ -25,7 +25,8 @@ from harness.processes.live import (
     exit_reason,
     temporary_folder,
 )
-from harness.workers.client import WorkerClient
+from harness.workers.client import WorkerClient, WorkerFailed
+from harness.workers.codec import Failure
 from tests.support.living import ENVIRONMENT, PATIENCE, going, gone, python, stopped
 
 ECHO = """
@@ -150,11 +151,13 @@ def test_a_stopped_process_is_told_at_length(echo: LiveProcess, tmp_path: Path) 
     answer(echo)
     echo.pause()
     client = WorkerClient("echo", echo, tmp_path / "seat", PATIENCE)
-    telling = Thread(target=client.tell, kwargs={"text": "x" * 300_000}, daemon=True)
-    telling.start()
-    telling.join(PATIENCE)
-    assert not telling.is_alive()
-    assert client.hear() == {"text": "x" * 300_000}
+    message = Failure("x" * 300_000)
+    sending = Thread(target=client.send, args=(message,), daemon=True)
+    sending.start()
+    sending.join(PATIENCE)
+    assert not sending.is_alive()
+    with pytest.raises(WorkerFailed, match=r"x{300000}"):
+        client.receive()
 
 
 def test_nobody_listens_outside(monkeypatch: pytest.MonkeyPatch) -> None:

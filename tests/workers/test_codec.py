@@ -23,11 +23,12 @@ from harness.workers.protocol import (
     MeasurePlan,
     ReadingTaken,
     Ready,
+    Recording,
     RequestFirstCall,
     RequestRound,
     RequestSetup,
     RoundDone,
-    SideIntroduced,
+    SideInfo,
 )
 
 SENT = [
@@ -40,9 +41,9 @@ SENT = [
     RequestFirstCall("tip", Path("result.pt")),
     RequestFirstCall("tip"),
     FunctionsFound((FunctionTime("f", "a.py", 1, 3, 0.5),)),
-    SideIntroduced({"gpus": [], "device": {"type": "cpu"}}, "", (Package("x", "/x.py", "00"),)),
+    SideInfo({"gpus": [], "device": {"type": "cpu"}}, (Package("x", "/x.py", "00"),), ""),
     MeasurePlan(
-        ("a.py::b",), "cpu", None, folder=Path("run"), name="invocation-001", seed=2**32, invocation=1,
+        ("a.py::b",), "cpu", None, recording=Recording(Path("run"), "invocation-001", 1, seed=2**32),
         options={"a.py::b": CaseOptions(RoundLimits(share=0.0), ("tip",), memory=True)}, snapshots=False,
     ),
 ]  # fmt: skip

@@ -11,6 +11,8 @@ import pytest
 from harness.model import Collected
 from harness.processes.launch import measuring_environment, pytest_command
 from harness.processes.live import LiveProcess, Reaper
+from harness.workers.codec import receive
+from harness.workers.protocol import Ready
 from tests.support.living import PATIENCE
 
 LIMIT = PATIENCE
@@ -40,11 +42,11 @@ def collect(tmp_path: Path) -> Iterator[Collect]:
             folder=tmp_path,
         )
         try:
-            said = process.channel.receive(LIMIT)
+            ready = receive(process.channel, LIMIT)
         finally:
             process.end()
-        assert said is not None
-        return Collected.of(said)
+        assert isinstance(ready, Ready)
+        return ready.collected
 
     yield collected
     guard.close()
@@ -80,7 +82,6 @@ def test_why_a_file_has_no_case() -> None:
     assert found.why_absent("y.py") == ("skipped", "no GPU")
     assert found.why_absent("a/bench_d.py") is None
     assert Collected(broken={".": "no conftest"}).why_absent("a/b.py") == ("failed", "no conftest")
-    assert Collected.of(found.message()) == found
 
 
 def test_what_lies_beside_a_benchmark_can_be_imported(collect: Collect) -> None:

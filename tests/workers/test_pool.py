@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from harness.measure.limits import RoundLimits
-from harness.model import Claim, Collected, Measurement, Status
-from harness.processes.live import Message
+from harness.model import Claim, Collected, Status
 from harness.workers import spare
+from harness.workers.codec import Message
 from harness.workers.collect import NO_CASE, Collection, WorkerError
-from harness.workers.pool import CALL_LIMIT, WorkerPool, WorkerReport
-from harness.workers.spare import SpareWorker
+from harness.workers.pool import CALL_LIMIT, CaseRequest, WorkerPool, WorkerReport
+from harness.workers.protocol import CaseAbsent, CaseBegins, CaseTraced, Ready
+from harness.workers.spare import SpareWorker, WorkerSettings
 from tests.support.forked import fork_for, forked
 from tests.support.living import PATIENCE, gone, stopped
 
@@ -27,6 +28,8 @@ from pathlib import Path
 from harness import store
 from harness.model import Measurement
 from harness.processes.live import Channel
+from harness.workers.codec import Failure, must_receive, send
+from harness.workers.protocol import *
 
 folder = Path(sys.argv[1])
 does = json.loads((folder / "does.json").read_text())
@@ -36,21 +39,22 @@ if does.get("import") == "fails":
     print("conftest.py: no torch", flush=True)
     sys.exit(4)
 channel = Channel.inherited()
-channel.send(event="ready", cases=[case for case in does if "::" in case], broken={"bad.py": "no module"},
-             skipped={"gone.py": "no GPU"})
-plan = channel.receive()
-calling = plan["do"] == "roll call"
+found = tuple(case for case in does if "::" in case)
+send(channel, Ready(Collected(found, {"bad.py": "no module"}, {"gone.py": "no GPU"})))
+plan = must_receive(channel)
+calling = isinstance(plan, CollectPlan)
 if calling:
     if does.get("device") == "gone":
-        channel.send(event="error", reason="no CUDA device here")
+        send(channel, Failure("no CUDA device here"))
         sys.exit(2)
-    channel.send(event="environment", environment={"gpu": None}, unusable=None)
-else:
-    writer = store.open_invocation(Path(plan["folder"]), plan["name"], environment={"gpu": None}, planned=plan["cases"])
-for case in plan["cases"]:
-    channel.send(event="begins", case=case)
-    if plan["do"] == "trace" and does[case] == "well":
-        channel.send(event="traced", case=case, iterations=3, seconds=1.0, traced_seconds=2.0, file=plan["file"])
+    send(channel, EnvironmentFound({"gpu": None}, ""))
+elif isinstance(plan, RecordedPlan):
+    to = plan.recording
+    writer = store.open_invocation(to.folder, to.name, environment={"gpu": None}, planned=plan.cases)
+for case in plan.cases:
+    send(channel, CaseBegins(case))
+    if isinstance(plan, TracePlan) and does[case] == "well":
+        send(channel, CaseTraced(case, 1.0, 2.0, reason=str(plan.file)))
         continue
     match does[case]:
         case "hangs": signal.pause()
@@ -58,17 +62,17 @@ for case in plan["cases"]:
         case "exits": sys.exit(3)
         case "says nothing": continue
         case "fills the disk":
-            channel.send(event="error", reason="cannot write: no space")
+            send(channel, Failure("cannot write: no space"))
             sys.exit(2)
         case "skips":
-            channel.send(event="skipped", case=case, reason="needs a GPU")
+            send(channel, CaseAbsent(case, Status.SKIPPED, "needs a GPU"))
             continue
     if calling:
-        channel.send(event="case", case=case, variants=["baseline", "tip", "gone"], unavailable={"gone": "why"})
+        send(channel, CaseFound(case, ("baseline", "tip", "gone"), {"gone": "why"}))
         continue
-    store.write_measurement(writer, Measurement(case, "X", plan["invocation"], seconds=float(os.getpid())))
+    store.write_measurement(writer, Measurement(case, "X", to.invocation, seconds=float(os.getpid())))
     if does[case] == "dies behind its record": os.kill(os.getpid(), signal.SIGKILL)
-    channel.send(event="ends", case=case)
+    send(channel, CaseEnds(case))
 if does.get("end") == "hangs": signal.pause()
 """
 """A measuring process by script: does with each case what a file says."""
@@ -84,13 +88,8 @@ class Script:
         self.began: list[str] = []
         self.ended: list[str] = []
         self.invocations = 0
-        self.crew = WorkerPool(
-            "python",
-            folder,
-            folder,
-            device="cpu",
-            data=None,
-            width=width,
+        self.pool = WorkerPool(
+            WorkerSettings("python", folder, folder, "cpu", None, width=width),
             begins=lambda case, invocation: self.began.append(case),
             ends=lambda case, invocation: self.ended.append(case),
         )
@@ -101,35 +100,35 @@ class Script:
         (self.folder / "does.json").write_text(json.dumps(stated))
         return [name for name in stated if "::" in name]
 
-    def gives_up_after(self, *events: tuple[str, str]) -> None:
+    def gives_up_after(self, *events: tuple[type[Message], str]) -> None:
         """Time is up at once after each of these events, each with its case, and never before.
 
         No limit has to be short for that, so that a slow machine passes none by accident.
         """
-        spare = self.crew._standby
+        spare = self.pool._spare
         receive = spare.receive
-        heard = ("", "")
+        last: tuple[type[Message], str] = (Message, "")
 
-        def impatient(recruit: SpareWorker, limit: float) -> Message | None:
-            nonlocal heard
-            if heard in events:
-                heard = ("", "")
+        def impatient(worker: SpareWorker, limit: float) -> Message | None:
+            nonlocal last
+            if last in events:
+                last = (Message, "")
                 return None
-            message = receive(recruit, limit)
+            message = receive(worker, limit)
             if message is not None:
-                heard = (message["event"], message.get("case", ""))
+                last = (type(message), getattr(message, "case", ""))
             return message
 
         await_message = spare.await_message
 
-        def impatient_too(recruit: SpareWorker, seconds: float) -> tuple[Message | None, str]:
-            nonlocal heard
-            if heard in events:
-                heard = ("", "")
+        def impatient_too(worker: SpareWorker, seconds: float) -> tuple[Message | None, str]:
+            nonlocal last
+            if last in events:
+                last = (Message, "")
                 return None, f"it did nothing for {seconds:g} s"
-            message, spent = await_message(recruit, seconds)
+            message, spent = await_message(worker, seconds)
             if message is not None:
-                heard = (message["event"], message.get("case", ""))
+                last = (type(message), getattr(message, "case", ""))
             return message, spent
 
         spare.receive = impatient  # type: ignore[method-assign]
@@ -138,9 +137,9 @@ class Script:
     def measure(self, cases: list[str], *, ahead: int = 1) -> WorkerReport:
         """One invocation."""
         claim = Claim("X", "a tip", "x.py", "bench", time_limit=PATIENCE)
-        asked = {case: (claim, RoundLimits(), None, False) for case in cases}
+        requests = {case: CaseRequest(claim, RoundLimits(), None, memory=False) for case in cases}
         self.invocations += 1
-        return self.crew.measure(self.invocations, asked, deadline=monotonic() + PATIENCE, ahead=ahead)
+        return self.pool.measure(self.invocations, requests, deadline=monotonic() + PATIENCE, ahead=ahead)
 
     def pids(self) -> list[int]:
         """Every process that was started."""
@@ -160,12 +159,12 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]
 
     def started(width: int = 1) -> Script:
         made.append(Script(tmp_path, width))
-        made[-1].crew.__enter__()
+        made[-1].pool.__enter__()
         return made[-1]
 
     yield started
     for one in made:
-        one.crew.__exit__(None, None, None)
+        one.pool.__exit__(None, None, None)
         assert [pid for pid in one.pids() if not gone(pid)] == []
 
 
@@ -180,7 +179,7 @@ def statuses(report: WorkerReport) -> dict[str, Any]:
 
 
 def test_everything_measured_is_reported(script: Started) -> None:
-    """A process that measures all its cases: all of them, nothing unfinished, and the screen heard of each."""
+    """A process that measures all its cases: all of them, nothing unfinished, and the screen last of each."""
     one = script()
     report = one.measure(one.does(a="", b=""))
     assert statuses(report) == {"a": Status.MEASURED, "b": Status.MEASURED}
@@ -200,7 +199,7 @@ def test_trouble_costs_the_case_in_flight(script: Started, what: str, status: St
     """A case that dies or hangs is named with the reason; what was measured before it is kept, the rest is left."""
     one = script()
     if what == "hangs":
-        one.gives_up_after(("begins", "x.py::b"))
+        one.gives_up_after((CaseBegins, "x.py::b"))
     report = one.measure(one.does(a="", b=what, c=""))
     assert statuses(report) == {"a": Status.MEASURED, "b": status}
     assert report.unfinished is not None
@@ -221,12 +220,12 @@ def test_the_budget_ends_whatever_is_going_on(script: Started) -> None:
     one = script()
     (case,) = one.does(a="hangs")
     limits: list[float] = []
-    waiting = one.crew._standby
+    waiting = one.pool._spare
     receive = waiting.receive
-    waiting.receive = lambda recruit, limit: limits.append(limit) or receive(recruit, limit)  # type: ignore[method-assign]
+    waiting.receive = lambda worker, limit: limits.append(limit) or receive(worker, limit)  # type: ignore[method-assign]
     claim = Claim("X", "a tip", "x.py", "bench", time_limit=PATIENCE)
     deadline = monotonic() + 0.3
-    report = one.crew.measure(1, {case: (claim, RoundLimits(), None, False)}, deadline=deadline)
+    report = one.pool.measure(1, {case: CaseRequest(claim, RoundLimits(), None, memory=False)}, deadline=deadline)
     assert limits[-1] <= deadline
     assert (report.measurements, report.unfinished, report.out_of_time, report.error) == ([], None, True, "")
 
@@ -244,15 +243,15 @@ def test_what_was_said_in_time_counts_however_late_it_is_read(script: Started) -
     """A driver that gets no core for a while does not give up a process whose answer lies there already."""
     one = script()
     one.does(a="")
-    waiting = one.crew._standby
-    recruit = waiting._launch(frozenset({"x.py"}), 1)
+    waiting = one.pool._spare
+    worker = waiting._launch(frozenset({"x.py"}), 1)
     try:
-        assert select.select([recruit.process.channel._reading], [], [], PATIENCE)[0]
-        message = waiting.receive(recruit, monotonic() - 1.0)
-        assert message is not None and message["event"] == "ready"
-        assert waiting.receive(recruit, monotonic() - 1.0) is None
+        assert select.select([worker.process.channel._reading], [], [], PATIENCE)[0]
+        message = waiting.receive(worker, monotonic() - 1.0)
+        assert isinstance(message, Ready)
+        assert waiting.receive(worker, monotonic() - 1.0) is None
     finally:
-        recruit.process.end()
+        worker.process.end()
 
 
 def test_a_full_disk_stops_the_run(script: Started) -> None:
@@ -285,7 +284,7 @@ def test_processes_wait_stopped_for_their_turn(script: Started) -> None:
     cases = one.does(a="")
     pids = [one.measure(cases, ahead=5).measurements[0].seconds]
     assert len(one.pids()) == 3
-    waiting = one.crew._standby.pids
+    waiting = one.pool._spare.pids
     assert len(waiting) == 2
     assert stopped(*waiting)
     pids += [one.measure(cases, ahead=5).measurements[0].seconds for _ in range(2)]
@@ -298,9 +297,9 @@ def test_a_solo_pass_is_alone(script: Started) -> None:
     one = script(width=2)
     cases = one.does(a="")
     one.measure(cases, ahead=2)
-    (waiting,) = one.crew._standby.pids
+    (waiting,) = one.pool._spare.pids
     one.does(a="dies")
-    report = one.crew.measure_isolated(
+    report = one.pool.measure_isolated(
         2, cases[0], Claim("X", "", "x.py", "bench"), "tip", deadline=monotonic() + PATIENCE
     )
     assert gone(waiting)
@@ -314,10 +313,10 @@ def test_a_pass_that_counts_is_alone(script: Started) -> None:
     one = script(width=2)
     cases = one.does(a="")
     one.measure(cases, ahead=2)
-    (waiting,) = one.crew._standby.pids
+    (waiting,) = one.pool._spare.pids
     one.does(a="dies")
     claim = Claim("X", "", "x.py", "bench")
-    report = one.crew.count(
+    report = one.pool.count(
         2, {cases[0]: (claim, ("baseline", "tip"))}, "joules", {cases[0]: 99.0}, deadline=monotonic() + PATIENCE
     )
     assert gone(waiting)
@@ -332,13 +331,13 @@ def test_a_traced_pass_says_what_it_took(script: Started, what: str, tmp_path: P
     (case,) = one.does(a=what)
     claim = Claim("X", "", "x.py", "bench", time_limit=PATIENCE)
     if what == "hangs":
-        one.gives_up_after(("begins", case))
+        one.gives_up_after((CaseBegins, case))
     file = tmp_path / "traces" / "a.json.gz"
-    report = one.crew.trace(2, case, claim, "tip", file, deadline=monotonic() + PATIENCE)
+    report = one.pool.trace(2, case, claim, "tip", file, deadline=monotonic() + PATIENCE)
     assert (report.measurements, report.error) == ([], "")
     assert (report.traced is not None) is (what == "well")
     if report.traced is not None:
-        assert (report.traced["traced_seconds"], report.traced["file"]) == (2.0, str(file))
+        assert report.traced == CaseTraced(case, 1.0, 2.0, reason=str(file))
         assert report.unfinished is None
     if what in ("dies", "hangs"):
         assert report.unfinished is not None
@@ -351,7 +350,7 @@ def test_the_roll_names_everything(script: Started) -> None:
     """Cases with their variants and what is missing, skips and broken files with their reasons."""
     one = script()
     one.does(a="", b="skips")
-    called = one.crew.collect(["x.py"])
+    called = one.pool.collect(["x.py"])
     assert called.cases == {"x.py::a": ("baseline", "tip", "gone")}
     assert called.unavailable == {"x.py::a": {"gone": "why"}}
     assert called.skipped == {"x.py::b": "needs a GPU"}
@@ -374,8 +373,8 @@ def test_trouble_in_the_roll_call_costs_one_case(script: Started, what: str, rea
     one = script()
     one.does(a="", b=what, c="", d=what)
     if what == "hangs":
-        one.gives_up_after(("begins", "x.py::b"), ("begins", "x.py::d"))
-    called = one.crew.collect(["x.py"])
+        one.gives_up_after((CaseBegins, "x.py::b"), (CaseBegins, "x.py::d"))
+    called = one.pool.collect(["x.py"])
     assert list(called.cases) == ["x.py::a", "x.py::c"]
     assert set(called.failed) == {"x.py::b", "x.py::d"}
     assert all(reason in said for said in called.failed.values())
@@ -384,9 +383,9 @@ def test_trouble_in_the_roll_call_costs_one_case(script: Started, what: str, rea
 def test_a_roll_call_that_does_not_end(script: Started) -> None:
     """A process that hangs when everybody has answered is ended, and nobody failed."""
     one = script()
-    one.gives_up_after(("skipped", "x.py::b"))
+    one.gives_up_after((CaseAbsent, "x.py::b"))
     one.does(a="", b="skips", end="hangs")
-    called = one.crew.collect(["x.py"])
+    called = one.pool.collect(["x.py"])
     assert (list(called.cases), list(called.skipped), called.failed) == (["x.py::a"], ["x.py::b"], {})
 
 
@@ -395,10 +394,10 @@ def test_no_roll_can_be_called(script: Started) -> None:
     one = script()
     one.does(a="", **{"import": "fails"})
     with pytest.raises(WorkerError, match="exit status 4"):
-        one.crew.collect(["x.py"])
+        one.pool.collect(["x.py"])
     one.does(a="", device="gone")
     with pytest.raises(WorkerError, match="no CUDA device here"):
-        one.crew.collect(["x.py"])
+        one.pool.collect(["x.py"])
 
 
 def test_every_benchmark_is_accounted_for() -> None:
@@ -422,11 +421,3 @@ def test_every_benchmark_is_accounted_for() -> None:
         ("d.py::bench", Status.FAILED),
         ("c.py::bench", Status.SKIPPED),
     }
-
-
-def test_a_measurement_that_was_never_made() -> None:
-    """The record of an unfinished case says which invocation, what and how long."""
-    claims = {"x.py::a": Claim("X", "", "x.py", "a")}
-    made = WorkerPool("python", Path(), Path(), device="cpu", data=None, width=1)
-    found = made._ended("x.py::a", claims, 4, Status.FAILED, "boom", 2.5)
-    assert found == Measurement("x.py::a", "X", 4, Status.FAILED, "boom", seconds=2.5)

@@ -22,6 +22,7 @@ from harness.model import Claim, Expect, Status
 from harness.processes.live import Reaper
 from harness.workers import tensors, turns
 from harness.workers.client import RemoteRunner, WorkerFailed
+from harness.workers.protocol import VariantPlan
 from harness.workers.turns import TakingTurns, own_processes
 from tests.support.forked import fork_for, forked
 from tests.support.living import ENVIRONMENT, PATIENCE, ROOT, going, gone, python, state, stopped
@@ -36,10 +37,13 @@ from harness.measure.failure import failure
 from harness.workers.server import serve
 from harness.measure.variant import prepared
 from harness.processes.live import Channel
+from harness.workers.codec import must_receive, send
+from harness.workers.protocol import VariantReady
 
 tensors.save = lambda result, path: path.write_text(json.dumps(result.value))  # the real one needs torch
 channel = Channel.inherited()
-plan = channel.receive()
+plan = must_receive(channel).claims  # what the test has to say of it
+variant = plan["variant"]
 
 def state(pid):
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -75,8 +79,8 @@ def factory():
 if plan["does"] == "never ready":
     print("ImportError: no torch", flush=True)
     sys.exit(3)
-channel.send(ready=True)
-serve(channel, {plan["variant"]: LocalRunner(plan["variant"], prepared(factory), HostClock(), None)}, failure)
+send(channel, VariantReady())
+serve(channel, {variant: LocalRunner(variant, prepared(factory), HostClock(), None)}, failure)
 """
 """A process with a forked worker, which does as its plan says from its second iteration on."""
 
@@ -90,13 +94,10 @@ class Room:
     watch: Any = None
     command: Callable[[str], list[str]] = python
 
-    def launch(self, name: str) -> tuple[list[str], dict[str, Any]]:
-        """As the plug-in's: a command line, and the first message."""
-        return self.command(PROCESS), {
-            "variant": name,
-            "does": self.does.get(name, ""),
-            "rivals": str(self.folder / name),
-        }
+    def launch(self, name: str) -> tuple[list[str], VariantPlan]:
+        """As the plug-in's: a command line, and the plan, whose claims have what the script is to do."""
+        does = {"variant": name, "does": self.does.get(name, ""), "rivals": str(self.folder / name)}
+        return self.command(PROCESS), VariantPlan((), "cpu", None, does, variant=name)
 
     def turns(self) -> TakingTurns:
         """The turns themselves."""
@@ -331,7 +332,7 @@ def test_one_process_that_hangs_leaves_time_for_the_others(monkeypatch: pytest.M
     monkeypatch.setattr(turns, "TakingTurns", taking_turns)
     claim = Claim("X", "a tip", "x.py", "bench_x", apart=True, time_limit=90.0)
     with pytest.raises(LookupError), ExitStack() as stack:
-        own_processes(lambda name: ([], {}))(claim, ("baseline", "tip"), stack)
+        own_processes(lambda name: ([], VariantPlan((), "cpu", None, variant=name)))(claim, ("baseline", "tip"), stack)
     assert 0 < given["timeout"] <= 45.0
     assert given["watch"] is None
 

@@ -30,8 +30,8 @@ from harness.gate.builds import (
 )
 from harness.gate.builds.unchanged import is_document
 from harness.gate.configuration import configuration
-from harness.gate.pair import SideInfo
 from harness.model import Package, Side
+from harness.workers.protocol import SideInfo
 from tests.support.living import ROOT
 
 FILES = {
