@@ -21,18 +21,19 @@ import numpy as np
 from harness.judge.headroom import headroom
 from harness.judge.stats import trimmed_interval
 from harness.model import LoopPart, Setting, StepInput
-from harness.tune.track import RaceWorkers
+from harness.tune.messages import LoaderPlan
+from harness.tune.race_workers import RaceWorkers
 
 WITHIN = 0.05
 AGAIN = "again"
 
 
-def block(track: RaceWorkers, setting: Setting, number: int) -> dict[str, float]:
+def block(workers: RaceWorkers, setting: Setting, number: int) -> dict[str, float]:
     """Seconds a sample by feed, and of the loop measured once more."""
     feeds = [*StepInput, AGAIN]
     found = {}
     for feed in Random(number).sample(feeds, len(feeds)):
-        lap = track.lap(setting, StepInput.WARM if feed == AGAIN else StepInput(feed), seed=number)
+        lap = workers.sample(setting, StepInput.WARM if feed == AGAIN else StepInput(feed), seed=number)
         found[str(feed)] = lap.seconds
     return found
 
@@ -50,12 +51,12 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=24)
     options = parser.parse_args()
     setting = Setting(options.kind, options.workers, options.prefetch, options.batch_size)
-    plan = {"data": options.data, "device": options.device, "step": options.step}
+    plan = LoaderPlan(options.data, options.device, options.step)
     blocks = []
-    with TemporaryDirectory(prefix="parts-sum-") as folder, RaceWorkers(sys.executable, plan, Path(folder)) as track:
+    with TemporaryDirectory(prefix="parts-sum-") as folder, RaceWorkers(sys.executable, plan, Path(folder)) as workers:
         for number in range(options.blocks):
-            track.heat([setting])
-            blocks.append(block(track, setting, number))
+            workers.begin_repetition([setting])
+            blocks.append(block(workers, setting, number))
             print(f"block {number + 1}: {', '.join(f'{k} {1e3 * v:.3f}' for k, v in blocks[-1].items())}", flush=True)
     found = headroom([{feed: each[str(feed)] for feed in StepInput} for each in blocks])
     parts = [share for share in found.parts if share.part is not LoopPart.FETCH]

@@ -27,8 +27,9 @@ from harness.judge.racing import Heat, RacePlace, RaceRule, level, places
 from harness.loading.loaders import LOADER_KINDS
 from harness.model import LoaderSample, Setting, StepInput
 from harness.tune.client import LoaderWorkerError
+from harness.tune.messages import LoaderPlan
 from harness.tune.race import Race, SettingsGrid
-from harness.tune.track import RaceWorkers
+from harness.tune.race_workers import RaceWorkers
 
 THREADED = frozenset(name for name, kind in LOADER_KINDS.items() if kind.threads)
 
@@ -40,10 +41,10 @@ FOREMOST = 4
 
 
 class Heats:
-    """Heats on real lanes, with the seconds they took in all."""
+    """Repetitions on real loader processes, with the seconds they took in all."""
 
-    def __init__(self, plan: dict[str, str | None], folder: Path) -> None:
-        self._track = RaceWorkers(sys.executable, plan, folder)
+    def __init__(self, plan: LoaderPlan, folder: Path) -> None:
+        self._workers = RaceWorkers(sys.executable, plan, folder)
         self.count = 0
         self.seconds = 0.0
 
@@ -51,7 +52,7 @@ class Heats:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self._track.fresh()
+        self._workers.close()
 
     def times(self, settings: Sequence[Setting]) -> Heat:
         """One heat's seconds a sample by name, in random order."""
@@ -61,12 +62,12 @@ class Heats:
     def laps(self, settings: Sequence[Setting]) -> dict[Setting, LoaderSample | str]:
         """One heat."""
         start = time.perf_counter()
-        self._track.heat(settings)
+        self._workers.begin_repetition(settings)
         self.count += 1
         found: dict[Setting, LoaderSample | str] = {}
         for setting in settings:
             try:
-                found[setting] = self._track.lap(setting, StepInput.WARM, seed=self.count)
+                found[setting] = self._workers.sample(setting, StepInput.WARM, seed=self.count)
             except LoaderWorkerError as error:
                 found[setting] = str(error)
         self.seconds += time.perf_counter() - start
@@ -96,7 +97,7 @@ def main() -> None:
         batch_sizes=(options.batch_size,),
         cores=options.cores,
     )
-    plan = {"data": options.data, "device": "cpu", "step": options.step}
+    plan = LoaderPlan(options.data, "cpu", options.step)
     rule = RaceRule()
     with TemporaryDirectory(prefix="race-power-") as scratch:
         with Heats(plan, Path(scratch)) as heats:
@@ -112,7 +113,7 @@ def main() -> None:
                 race.run()
             answer = race.answer()
             answers.append(answer.name if answer else "none")
-            races.append([*race.heats])
+            races.append([*race.repetitions])
             shares.append(heats.seconds / grid_seconds)
             console.print(
                 f"race {number + 1}: {answers[-1]}, {heats.seconds:.0f} s = {shares[-1]:.0%} of "

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.errors import UsageError
 from harness.measure.device import chosen
 from harness.model import Ceiling
 from harness.processes.live import Channel, ChannelClosed
@@ -66,7 +67,7 @@ def main() -> int:
 
         try:
             device = chosen(plan["device"])
-        except ValueError as error:
+        except UsageError as error:
             channel.send(error=str(error))
             return 2
         unusable = "" if plan["device"] == "cpu" else unusable_gpu() or ""

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+from harness.errors import UsageError
+
 
 def chosen(name: str) -> torch.device:
     """The ``torch.device`` of that name; ``auto`` is the GPU where torch sees one, else the CPU.
 
-    Raises ValueError where there is no such device.
+    Raises UsageError if there is no such device.
     """
     import torch
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda was asked for, and torch sees no CUDA device here")
+        raise UsageError("--device: 'cuda' is not available: torch sees no CUDA device here; choose auto or cpu")
     return indexed(torch.device(name))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.errors import UsageError
 from harness.measure.case import MeasureOptions, measure
 from harness.measure.device import chosen
 from harness.measure.limits import RoundLimits
@@ -37,7 +38,7 @@ class Session:
     def _device(self) -> torch.device:
         try:
             return chosen(self._device_name)
-        except ValueError as error:
+        except UsageError as error:
             raise pytest.UsageError(str(error)) from None
 
     def device(self) -> torch.device:

@@ -46,7 +46,7 @@ os.chdir(sys.argv[1])
 sys.exit(pytest.main(sys.argv[2:], plugins=[FromTheRoot()]))
 """
 )
-_LANE = _PATHS + "from harness.tune.server import main\nsys.exit(main())"
+_LOADERS = _PATHS + "from harness.tune.server import main\nsys.exit(main())"
 _CEILINGS = _PATHS + "from harness.ceilings.serve import main\nsys.exit(main())"
 
 _PROBE = (
@@ -93,9 +93,9 @@ def repository_of(folder: Path) -> Path:
     return folder
 
 
-def lane_command(python: str) -> list[str]:
-    """The command that opens a lane for loaders."""
-    return [python, "-P", "-c", _LANE]
+def loader_command(python: str) -> list[str]:
+    """The command that starts a loader process."""
+    return [python, "-P", "-c", _LOADERS]
 
 
 def ceilings_command(python: str) -> list[str]:

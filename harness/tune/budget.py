@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 SETUP = 0.35
-"""The share of the budget after which no further kind is checked: laps need the rest."""
+"""The share of the budget after which no further kind is checked: samples need the rest."""
 
 RACE = 0.6
-"""The share of the budget after which no lap of the race begins: what is found out about the winner needs the rest."""
+"""The share of the budget after which no sample of the race begins: diagnosing the winner needs the rest."""
 
 RACE_AT_LEAST = 0.85
-"""The same where no settings could be compared until then: an answer comes before what is known about it."""
+"""The same if no settings could be compared until then: the answer comes before its diagnosis."""
 
 CLOSING = 0.03
 """The share of the budget that is kept for ending processes and showing what was found."""

@@ -1,62 +1,61 @@
-"""Lanes: the processes that run laps, started afresh for every heat and stopped while another one is asked.
+"""The asking end of the loader processes: they are started afresh for some repetitions, and stopped while idle.
 
-What forks and what has threads of its own live apart: a fork takes no threads along, and one that holds a lock is
-held for ever. No answer is waited for longer than there is time.
+Kinds that fork and kinds with threads of their own live in separate processes: a fork takes no threads along, and a
+lock that one of them holds is never released. No reply is waited for longer than there is time.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
 from math import inf
 from pathlib import Path
-from typing import Any
 
 from harness.errors import HarnessError
 from harness.loading.loaders import LOADER_KINDS
-from harness.model import LoaderSample, SampleStage, Setting, StepInput
-from harness.processes.launch import lane_command, measuring_environment
+from harness.processes.launch import loader_command, measuring_environment
 from harness.processes.live import LiveProcess, Reaper
+from harness.tune.messages import LeaveOut, LoaderPlan, SettingRequest
 from harness.workers.client import WorkerClient, WorkerFailed
+from harness.workers.codec import R, Request
 
 START_LIMIT = 180.0
-"""Seconds in which a lane must have imported torch and found the images."""
+"""Seconds in which a loader process must have imported torch and found the images."""
 
-LAP_LIMIT = 600.0
-"""Seconds that one question may take, where nothing is known to take longer."""
+REQUEST_LIMIT = 600.0
+"""Seconds that one request may take as long as nothing is known to take longer."""
 
 
 class LoaderWorkerError(HarnessError):
-    """A lane that cannot start, or a question that failed; the message is one line for people.
+    """A loader process that cannot start, or a request that failed; the message is one line for people.
 
-    ``file`` is the image that cannot be decoded, where that is the reason. ``refused`` says that what was asked for
-    cannot be had on this machine, as a device that it lacks.
+    ``file`` is the image that cannot be decoded, if that is the reason. ``refused`` means that this machine lacks
+    what was requested, a device for instance.
     """
 
-    def __init__(self, said: str, file: str | None = None, *, refused: bool = False) -> None:
-        super().__init__(said)
+    def __init__(self, reason: str, file: str | None = None, *, refused: bool = False) -> None:
+        super().__init__(reason)
         self.file = file
         self.refused = refused
 
 
 class OutOfTime(LoaderWorkerError):
-    """There is no time for a question, or none was left while it was answered. Nobody is to blame."""
+    """There is no time for a request, or time ran out while it was answered. No setting is at fault."""
 
 
 class LoaderClient:
-    """The lanes of one heat. Use as a context manager: nothing outlives it.
+    """The loader processes of some repetitions. Use as a context manager: no process outlives it.
 
-    ``plan`` is what each lane is told first: data, device, step. ``lent`` is what `launch.lend` made for a foreign
-    interpreter. ``left`` says how many seconds there are; ``limit`` is how many of them one question may take.
-    ``start_seconds`` is how long it took to start the last lane; None before the first.
+    ``plan`` is the first message to each process. ``lent`` is what `borrow_packages` made for a foreign interpreter.
+    ``left`` gives the seconds that there are; ``limit`` is how many of them one request may take. ``start_seconds``
+    is how long it took to start the last process; None before the first.
     """
 
     def __init__(
         self,
         python: str,
-        plan: Mapping[str, Any],
+        plan: LoaderPlan,
         log: Path,
         *,
         lent: Path | None = None,
@@ -67,7 +66,7 @@ class LoaderClient:
         self._log = log
         self._lent = lent
         self._left = left
-        self.limit = LAP_LIMIT
+        self.limit = REQUEST_LIMIT
         self.start_seconds: float | None = None
         self._stack = ExitStack()
         self._clients: dict[bool, WorkerClient] = {}
@@ -80,100 +79,38 @@ class LoaderClient:
         self._stack.close()
 
     def begin(self, kinds: Iterable[str]) -> None:
-        """Start what these kinds need and is not there side by side: importing torch takes each of them seconds.
+        """Start the processes that these kinds need and that do not run yet, side by side: importing torch takes
+        seconds.
 
-        Whatever goes wrong here is told to who asks next.
+        A process that cannot start raises nothing here; the next request to it does.
         """
-        wanted = {_apart(kind) for kind in kinds} - self._clients.keys()
-        started = {apart: (self._launch(), time.monotonic()) for apart in wanted if self._left() > 0}
-        for apart, (process, at) in started.items():
+        wanted = {LOADER_KINDS[kind].threads for kind in kinds} - self._clients.keys()
+        started = {threads: (self._launch(), time.monotonic()) for threads in wanted if self._left() > 0}
+        for threads, (process, at) in started.items():
             with suppress(WorkerFailed, TimeoutError):
-                self._open(apart, process, at)
+                self._open(threads, process, at)
 
-    def introduce(self) -> dict[str, Any]:
-        """What a lane says of the machine, the images and the kinds. Raises LoaderWorkerError, as all questions do."""
-        return self._ask(False, "introduce")
-
-    def examine(self, seconds: float) -> dict[str, str]:
-        """The images that cannot be decoded, of those that were looked at in so many seconds, with the reasons."""
-        return {str(file): str(why) for file, why in self._ask(False, "examine", seconds=seconds)["damaged"].items()}
+    def ask(self, request: Request[R]) -> R:
+        """The reply of the process that the request is for, started if it does not run. Raises LoaderWorkerError."""
+        threads = isinstance(request, SettingRequest) and LOADER_KINDS[request.setting.kind].threads
+        return self._send(threads, request)
 
     def leave_out(self, files: Iterable[str]) -> None:
-        """Do without these images from now on, in the lanes that are open."""
-        gone = list(files)
-        for apart in list(self._clients):
-            self._ask(apart, "leave out", files=gone)
+        """Do without these images from now on, in all processes that run. Raises LoaderWorkerError."""
+        for threads in list(self._clients):
+            self._send(threads, LeaveOut(tuple(files)))
 
-    def lap(
-        self,
-        setting: Setting,
-        feed: StepInput,
-        *,
-        seed: int,
-        count: int,
-        least_seconds: float,
-        most_seconds: float = inf,
-        alone: bool = False,
-    ) -> LoaderSample:
-        """One lap, of the loop or of the loader ``alone``."""
-        found = self._ask(
-            _apart(setting.kind),
-            "lap",
-            setting=asdict(setting),
-            feed=str(feed),
-            seed=seed,
-            count=count,
-            least_seconds=least_seconds,
-            most_seconds=_finite(most_seconds),
-            alone=alone,
-        )
-        return LoaderSample(float(found["seconds"]), int(found["samples"]), dict(found["readings"]), bool(found["cut"]))
-
-    def unlike(self, setting: Setting, *, seconds: float = inf) -> str | None:
-        """What a kind delivers otherwise than the plain loader; None where it does not.
-
-        ``seconds`` is how long it may look for images that are stored in different ways.
-        """
-        asked = {"setting": asdict(setting), "seconds": _finite(seconds)}
-        found = self._ask(_apart(setting.kind), "check", **asked)["unlike"]
-        return None if found is None else str(found)
-
-    def one_core(self, setting: Setting, *, seed: int, count: int, most_seconds: float = inf) -> float:
-        """Seconds a sample on one core."""
-        asked = {"setting": asdict(setting), "seed": seed, "count": count, "most_seconds": _finite(most_seconds)}
-        return float(self._ask(_apart(setting.kind), "one core", **asked)["seconds"])
-
-    def ceilings(self, setting: Setting, *, most_seconds: float = inf) -> dict[str, float]:
-        """Samples a second that the disk and the copy allow; nothing where there is neither."""
-        asked = {"setting": asdict(setting), "most_seconds": _finite(most_seconds)}
-        return {name: float(rate) for name, rate in self._ask(False, "ceilings", **asked)["rates"].items()}
-
-    def epoch_samples(self) -> int:
-        """The images that there are in all."""
-        return int(self._ask(False, "epoch samples")["samples"])
-
-    def survey(self, setting: Setting, *, seed: int, persistent: bool) -> dict[str, float]:
-        """What a loader costs beside the time of its batches, in epochs without a step."""
-        asked = {"setting": asdict(setting), "seed": seed, "persistent": persistent}
-        readings = self._ask(_apart(setting.kind), "survey", **asked)["readings"]
-        return {name: float(value) for name, value in readings.items()}
-
-    def stages(self, *, seed: int, count: int, batch_size: int, most_seconds: float = inf) -> tuple[SampleStage, ...]:
-        """Where the time goes on one core."""
-        asked = {"seed": seed, "count": count, "batch_size": batch_size, "most_seconds": _finite(most_seconds)}
-        return tuple(SampleStage(**stage) for stage in self._ask(False, "stages", **asked)["stages"])
-
-    def _ask(self, apart: bool, what: str, **details: Any) -> dict[str, Any]:
+    def _send(self, threads: bool, request: Request[R]) -> R:
         if self._left() <= 0:
             raise OutOfTime("no time was left")
         try:
-            client = self._clients.get(apart) or self._open(apart, self._launch(), time.monotonic())
+            client = self._clients.get(threads) or self._open(threads, self._launch(), time.monotonic())
             client.timeout = self._within(self.limit)
-            return client.ask(do=what, **details)
+            return client.request(request)
         except (WorkerFailed, TimeoutError) as error:
-            # One that has ended is started again for the next question.
-            if (ended := self._clients.get(apart)) is not None and ended.ended:
-                del self._clients[apart]
+            # A process that has ended is started again for the next request.
+            if (ended := self._clients.get(threads)) is not None and ended.ended:
+                del self._clients[threads]
             if isinstance(error, TimeoutError) and self._left() <= 0:
                 raise OutOfTime("no time was left") from None
             raise LoaderWorkerError(
@@ -186,7 +123,7 @@ class LoaderClient:
 
     def _launch(self) -> LiveProcess:
         process = LiveProcess(
-            lane_command(self._python),
+            loader_command(self._python),
             guard=self._guard,
             environment=measuring_environment(self._lent),
             log=self._log,
@@ -194,22 +131,12 @@ class LoaderClient:
         self._stack.callback(process.end)
         return process
 
-    def _open(self, apart: bool, process: LiveProcess, launched: float) -> WorkerClient:
+    def _open(self, threads: bool, process: LiveProcess, launched: float) -> WorkerClient:
         folder = self._guard.folder
-        place = folder / f"lane-{len(list(folder.glob('lane-*.log')))}"
+        place = folder / f"loaders-{len(list(folder.glob('loaders-*.log')))}"
         place.with_suffix(".log").symlink_to(self._log.resolve())
-        client = WorkerClient("a lane", process, place, self._within(START_LIMIT))
-        client.ask(**self._plan)
+        client = WorkerClient("a loader process", process, place, self._within(START_LIMIT))
+        client.request(self._plan)
         self.start_seconds = time.monotonic() - launched
-        self._clients[apart] = client
+        self._clients[threads] = client
         return client
-
-
-def _apart(kind: str) -> bool:
-    """Whether a kind lives in a process of its own, where nothing is forked."""
-    return LOADER_KINDS[kind].threads
-
-
-def _finite(seconds: float) -> float | None:
-    """As messages have it: None for no bound."""
-    return None if seconds == inf else seconds

@@ -1,4 +1,4 @@
-"""What laps of a race took, and by that what there is still time for."""
+"""How long the samples of a race took, and what there is still time for."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from harness.model import Setting
 from harness.tune.budget import CLOSING, RACE, RACE_AT_LEAST, Budget
 from harness.tune.race import LEAST, Race
 
-SHARE_OF_A_LAP = 2.0
-"""How many times its share of what is left for a race a lap may take before it is cut off."""
+SHARE_OF_A_SAMPLE = 2.0
+"""How many times its share of the time left for a race a sample may take before it is cut off."""
 
-FIRST_LAP = 600.0
-"""Seconds that the first lap may take whatever the budget: without it there is no answer."""
+FIRST_SAMPLE = 600.0
+"""Seconds that the first sample may take whatever the budget: without it there is no answer."""
 
 RIVALS = 2
-"""Settings that are compared with each other, at the least, before what is found out about the winner has its time."""
+"""Settings, at the least, that are compared before time is kept for diagnosing the winner."""
 
 LONGER = 1.5
 """How many times the budget is longer in which there is time for parts that were left out."""
 
 
 class RacePace:
-    """The pace of a race within a budget. ``first_lap`` says that the first lap of all is being held."""
+    """The pace of a race within a budget. ``first_sample`` means that the very first sample is being measured."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self.first_lap = False
+        self.first_sample = False
         self._rivals = RIVALS
         self._setup = 0.0
         self._took: dict[Setting, float] = {}
@@ -39,14 +39,14 @@ class RacePace:
         self._rivals, self._setup = min(RIVALS, grid), self.budget.used()
 
     def ran(self, setting: Setting, seconds: float) -> None:
-        """A lap was held, and took so long."""
+        """A sample was measured, and took so long."""
         self._counts[setting] += 1
         self._took[setting] = seconds
-        self.first_lap = False
+        self.first_sample = False
 
     @property
     def started(self) -> bool:
-        """Whether a lap was held."""
+        """Whether a sample was measured."""
         return bool(self._took)
 
     def race(self) -> Budget:
@@ -55,16 +55,16 @@ class RacePace:
         return self.budget.until(RACE if known >= self._rivals else RACE_AT_LEAST)
 
     def most(self, others: int) -> float:
-        """Seconds that a lap may take if so many ``others`` are to follow in its heat."""
-        return max(0.0, self.race().left()) * min(1.0, SHARE_OF_A_LAP / (1 + others))
+        """Seconds that a sample may take if so many ``others`` are to follow in its repetition."""
+        return max(0.0, self.race().left()) * min(1.0, SHARE_OF_A_SAMPLE / (1 + others))
 
-    def patience(self) -> float:
-        """Seconds that an answer of a lane may be waited for."""
+    def timeout(self) -> float:
+        """Seconds that a reply of a loader process may take."""
         left = self.budget.until(1 - CLOSING).left()
-        return max(left, FIRST_LAP) if self.first_lap else left
+        return max(left, FIRST_SAMPLE) if self.first_sample else left
 
     def lasts(self, setting: Setting) -> float:
-        """Seconds that a lap of a setting takes, as its last one did; else longer with fewer workers, or as most do."""
+        """Seconds that a sample of a setting takes: as the last one, longer with fewer workers, else the median."""
         if (own := self._took.get(setting)) is not None:
             return own
         alike = [known for known in self._took if known.kind == setting.kind]
@@ -74,7 +74,7 @@ class RacePace:
         return self._took[nearest] * max(1.0, nearest.workers / max(1, setting.workers))
 
     def room(self, settings: Sequence[Setting]) -> int:
-        """How many of these settings, in this order, there is time for a lap of."""
+        """How many of these settings, in this order, there is time to measure."""
         left = self.race().left()
         for place, setting in enumerate(settings):
             left -= self.lasts(setting)
@@ -83,9 +83,9 @@ class RacePace:
         return len(settings)
 
     def needs(self, race: Race, *, more: bool) -> float:
-        """Seconds of a budget that would have had time for all of the race, and for ``more`` that was left out."""
+        """Seconds of a budget with time for all of the race, and for ``more`` that was left out."""
         wanted = race.wanted()
-        laps = sum(self.lasts(setting) for setting in wanted)
-        laps += sum(count * self.lasts(setting) for setting, count in self._counts.items())
-        enough = (self._setup + laps) / RACE if wanted else 0.0
+        seconds = sum(self.lasts(setting) for setting in wanted)
+        seconds += sum(count * self.lasts(setting) for setting, count in self._counts.items())
+        enough = (self._setup + seconds) / RACE if wanted else 0.0
         return max(self.budget.seconds, enough, LONGER * self.budget.seconds if more else 0.0)

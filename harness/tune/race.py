@@ -1,8 +1,8 @@
-"""The race: which settings run in a heat, who joins, who leaves, and when it is over.
+"""The race: which settings each repetition measures, which are added or eliminated, and when it is over.
 
-Kinds first, each with as many workers as there are cores; then worker counts of the kinds that are not hopeless; then
-what is kept ready, for those still in; page-locked memory and other batch sizes last. So most of the grid is never run.
-Where time is short, fewer settings join rather than each running once: a single lap says little.
+Kinds come first, each with as many workers as there are cores; then worker counts of the kinds that are not hopeless;
+then what is kept ready, for the settings that remain; page-locked memory and other batch sizes last. So most of the
+grid is never run. If time is short, fewer settings are added rather than each measured once: one sample says little.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from harness.model import Certainty, LoaderSample, Setting
 from harness.plural import counted
 
 HOPELESS = 1.25
-"""A kind that is certainly this many times slower than the best kind does not get to try other settings."""
+"""A kind that is certainly this many times slower than the best kind is not tried with other settings."""
 
 FEW = 3
 """Settings, at the most, that other values of an axis are tried on."""
 
 FINALISTS = 3
-"""Settings, at the most, that run the heats after everybody had a turn: laps are dear."""
+"""Settings, at the most, in the repetitions after all were measured: samples are expensive."""
 
-FINAL_HEATS = 5
-"""Heats of the finalists, after which the answer is what it is."""
+FINAL_REPETITIONS = 5
+"""Repetitions of the finalists, at the most."""
 
 PREFETCH = (2, 1, 4)
 """Batches that each worker keeps ready; the first one is torch's own default, and what is raced first."""
 
 LEAST = 2
-"""Laps that a setting has before it counts as known."""
+"""Samples that a setting has before it counts as known."""
 
-Laps = Callable[[Sequence[Setting]], Mapping[Setting, LoaderSample | str]]
-"""One heat: a lap of each setting, or why there is none; a setting for which no time was left is not among them."""
+Measure = Callable[[Sequence[Setting]], Mapping[Setting, LoaderSample | str]]
+"""One repetition: a sample of each setting, or why there is none; settings for which no time was left are absent."""
 
 Room = Callable[[Sequence[Setting]], int]
-"""How many of these settings, in this order, there is time for a lap of; called when some have run."""
+"""How many of these settings, in this order, there is time to measure; called after the first repetition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,74 +69,74 @@ class SettingsGrid:
 class Race:
     """A race in progress. ``skipped`` are the settings that it would have tried if there had been time."""
 
-    laps: Laps
+    measure: Measure
     axes: SettingsGrid
     rule: RaceRule = field(default_factory=RaceRule)
     room: Room = len
-    tell: Callable[[str], None] = lambda _: None
-    runners: dict[str, Setting] = field(default_factory=dict)
-    heats: list[dict[str, float]] = field(default_factory=list)
+    progress: Callable[[str], None] = lambda _: None
+    settings: dict[str, Setting] = field(default_factory=dict)
+    repetitions: list[dict[str, float]] = field(default_factory=list)
     results: dict[str, list[LoaderSample]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, Setting] = field(default_factory=dict)
-    _out: set[str] = field(default_factory=set)
+    _eliminated: set[str] = field(default_factory=set)
     _tried: bool = False
 
     def run(self) -> None:
         """Run it to its end, or until there is no more time."""
         self._kinds()
-        self._join(self._worker_counts())
-        self._heats(LEAST)
-        self._tried = not self.skipped and all(setting.name in self.results for setting in self._alive())
-        self._join(self._other(lambda setting: [replace(setting, prefetch=ahead) for ahead in self.axes.prefetch]))
-        self._join(self._other(lambda setting: [replace(setting, pin=pin) for pin in self.axes.pin]))
-        self._heats(1)
-        self._join(self._other(lambda setting: [replace(setting, batch_size=n) for n in self.axes.batch_sizes], few=1))
-        self._heats(2)
-        for _ in range(FINAL_HEATS):
-            if not self._open() or not self._heat(self._alive()[:FINALISTS]):
+        self._add(self._worker_counts())
+        self._until(LEAST)
+        self._tried = not self.skipped and all(setting.name in self.results for setting in self._remaining())
+        self._add(self._other(lambda setting: [replace(setting, prefetch=ahead) for ahead in self.axes.prefetch]))
+        self._add(self._other(lambda setting: [replace(setting, pin=pin) for pin in self.axes.pin]))
+        self._until(1)
+        self._add(self._other(lambda setting: [replace(setting, batch_size=n) for n in self.axes.batch_sizes], few=1))
+        self._until(2)
+        for _ in range(FINAL_REPETITIONS):
+            if not self._undecided() or not self._repeat(self._remaining()[:FINALISTS]):
                 break
 
     def places(self) -> tuple[RacePlace, ...]:
-        """Where everybody stands who ran, the best first."""
-        return places(self.heats, self.rule) if self.heats else ()
+        """The places of all settings that ran, the best first."""
+        return places(self.repetitions, self.rule) if self.repetitions else ()
 
     def answer(self) -> Setting | None:
         """The smallest setting that is as good as the best; of equally small ones the faster."""
         plateau = level(self.places())
         if not plateau:
             return None
-        return min((self.runners[place.name] for place in plateau), key=lambda setting: setting.cost)
+        return min((self.settings[place.name] for place in plateau), key=lambda setting: setting.cost)
 
     def certainty(self) -> Certainty:
         """How sure the answer is."""
         answer = self.answer()
-        laps = self.results.get(answer.name, []) if answer is not None else []
-        if len(laps) < LEAST or any(lap.cut for lap in laps) or not self._tried:
+        samples = self.results.get(answer.name, []) if answer is not None else []
+        if len(samples) < LEAST or any(sample.cut for sample in samples) or not self._tried:
             return Certainty.PROVISIONAL
-        return Certainty.CLOSE if self._open() else Certainty.DECIDED
+        return Certainty.CLOSE if self._undecided() else Certainty.DECIDED
 
     def wanted(self) -> list[Setting]:
-        """The laps that are missing for an answer that is sure."""
-        few = [setting for setting in self._alive() for _ in range(LEAST - len(self.results.get(setting.name, ())))]
-        finals = self._alive()[:FINALISTS] * FINAL_HEATS if self._open() else []
+        """The samples that are missing for an answer that is sure."""
+        few = [setting for setting in self._remaining() for _ in range(LEAST - len(self.results.get(setting.name, ())))]
+        finals = self._remaining()[:FINALISTS] * FINAL_REPETITIONS if self._undecided() else []
         return [*few, *self.skipped.values(), *self.skipped.values(), *finals]
 
     def median(self, setting: Setting) -> float:
-        """Median seconds a sample of its laps."""
-        return median(lap.seconds for lap in self.results[setting.name])
+        """The median of its samples' seconds."""
+        return median(sample.seconds for sample in self.results[setting.name])
 
     def _kinds(self) -> None:
         first = [self._start(kind) for kind in self.axes.workers]
-        self._join(setting for setting in first if setting is not None)
-        # Of a single kind, too, a lap says how many more there is time for.
-        self._heat()
+        self._add(setting for setting in first if setting is not None)
+        # A single kind is measured too: its sample shows how many more there is time for.
+        self._repeat()
         for place in self.places():
             if place.low > HOPELESS:
-                self._out.add(place.name)
+                self._eliminated.add(place.name)
 
     def _start(self, kind: str) -> Setting | None:
-        """The kind with the worker count next to the cores that there is."""
+        """The kind with the worker count nearest to the number of cores."""
         fitting = [
             setting
             for count in sorted(self.axes.workers[kind], key=lambda count: (abs(count - self.axes.cores), count))
@@ -148,80 +148,84 @@ class Race:
         return Setting(kind, count, self.axes.prefetch[0] if count else 0, self.axes.batch_sizes[0], self.axes.pin[0])
 
     def _worker_counts(self) -> list[Setting]:
-        alive = {setting.kind for setting in self._alive()}
-        kinds = {kind: counts for kind, counts in self.axes.workers.items() if kind in alive}
+        kept = {setting.kind for setting in self._remaining()}
+        kinds = {kind: counts for kind, counts in self.axes.workers.items() if kind in kept}
         near = [(abs(count - self.axes.cores), kind, count) for kind, counts in kinds.items() for count in counts]
         return [self._typical(kind, count) for _, kind, count in sorted(near, key=lambda each: each[0])]
 
     def _other(self, values: Callable[[Setting], list[Setting]], few: int = FEW) -> list[Setting]:
-        """Those still in, the best few of them, with other values of an axis."""
-        alive = self._alive()[:few]
-        return [other for setting in alive for other in values(setting) if setting.workers or not other.prefetch]
+        """The best few of the remaining settings, with other values of an axis."""
+        best = self._remaining()[:few]
+        return [other for setting in best for other in values(setting) if setting.workers or not other.prefetch]
 
-    def _join(self, settings: Iterable[Setting]) -> None:
-        """Let them run, as many of them as there is time to get to know."""
-        laps = [each for each in self._alive() for _ in range(max(1, LEAST - len(self.results.get(each.name, ()))))]
+    def _add(self, settings: Iterable[Setting]) -> None:
+        """Add these settings, as many as there is time to know."""
+        ahead = [
+            each for each in self._remaining() for _ in range(max(1, LEAST - len(self.results.get(each.name, ()))))
+        ]
         for setting in settings:
-            if setting.name in self.runners or not self.axes.fits(setting):
+            if setting.name in self.settings or not self.axes.fits(setting):
                 continue
-            longer = [*laps, *[setting] * LEAST]
-            if self.heats and self.room(longer) < len(longer):
+            longer = [*ahead, *[setting] * LEAST]
+            if self.repetitions and self.room(longer) < len(longer):
                 self.skipped[setting.name] = setting
                 continue
-            self.runners[setting.name] = setting
-            laps = longer
+            self.settings[setting.name] = setting
+            ahead = longer
 
-    def _alive(self) -> list[Setting]:
-        """Those still in, the best first; who has not run yet comes last."""
+    def _remaining(self) -> list[Setting]:
+        """The settings that were not eliminated, the best first; those that have not run yet come last."""
         order = {place.name: number for number, place in enumerate(self.places())}
-        names = [name for name in self.runners if name not in self._out]
-        return [self.runners[name] for name in sorted(names, key=lambda name: order.get(name, len(order)))]
+        names = [name for name in self.settings if name not in self._eliminated]
+        return [self.settings[name] for name in sorted(names, key=lambda name: order.get(name, len(order)))]
 
-    def _open(self) -> bool:
-        """Whether somebody still in may be better than the answer by more than the margin."""
+    def _undecided(self) -> bool:
+        """Whether a remaining setting may be better than the answer by more than the margin."""
         answer = self.answer()
         if answer is None:
             return False
-        alive = {setting.name for setting in self._alive()}
-        return any(place.ahead for place in places(self.heats, self.rule, answer.name) if place.name in alive)
+        names = {setting.name for setting in self._remaining()}
+        return any(place.ahead for place in places(self.repetitions, self.rule, answer.name) if place.name in names)
 
-    def _heats(self, least: int) -> None:
-        """Heats until everyone still in has so many laps at least; one of them whatever the time."""
-        while any(len(self.results.get(s.name, ())) < least for s in self._alive()):
-            if not self._heat():
+    def _until(self, least: int) -> None:
+        """Repeat until every remaining setting has so many samples at least; once whatever the time."""
+        while any(len(self.results.get(s.name, ())) < least for s in self._remaining()):
+            if not self._repeat():
                 break
 
-    def _heat(self, among: Sequence[Setting] | None = None) -> bool:
-        """One heat of those for which there is time; False where there is none."""
-        running = self._affordable(self._alive() if among is None else among)
+    def _repeat(self, among: Sequence[Setting] | None = None) -> bool:
+        """One repetition of the settings for which there is time; False if there is none."""
+        running = self._affordable(self._remaining() if among is None else among)
         best = running[:1]
-        Random(len(self.heats)).shuffle(running)
+        Random(len(self.repetitions)).shuffle(running)
         if best and len(self.results.get(best[0].name, ())) < LEAST:
-            # Others are compared with it: it has its lap before time may be up.
+            # The others are compared with it: it is measured before time may be up.
             running.sort(key=lambda setting: setting != best[0])
-        found = self.laps(running) if running else {}
-        for setting, lap in found.items():
-            if isinstance(lap, str):
-                self.failed[setting.name] = lap
-                self._out.add(setting.name)
-        laps = {setting.name: lap for setting, lap in found.items() if isinstance(lap, LoaderSample)}
-        # Time may be up before any of those had its lap that others can be compared by.
-        if laps and (not self.heats or laps.keys() & self.results.keys()):
-            self.heats.append({name: lap.seconds for name, lap in laps.items()})
-            for name, lap in laps.items():
-                self.results.setdefault(name, []).append(lap)
+        found = self.measure(running) if running else {}
+        for setting, sample in found.items():
+            if isinstance(sample, str):
+                self.failed[setting.name] = sample
+                self._eliminated.add(setting.name)
+        samples = {setting.name: each for setting, each in found.items() if isinstance(each, LoaderSample)}
+        # Time may be up before a setting was measured that connects the others with earlier repetitions.
+        if samples and (not self.repetitions or samples.keys() & self.results.keys()):
+            self.repetitions.append({name: each.seconds for name, each in samples.items()})
+            for name, each in samples.items():
+                self.results.setdefault(name, []).append(each)
         for place in self.places():
             if place.behind:
-                self._out.add(place.name)
-        self.tell(f"heat {len(self.heats)}: {counted(len(found), 'setting')} ran, {len(self._alive())} still in")
+                self._eliminated.add(place.name)
+        self.progress(
+            f"repetition {len(self.repetitions)}: {counted(len(found), 'setting')} ran, {len(self._remaining())} remain"
+        )
         return bool(found)
 
     def _affordable(self, wanted: Sequence[Setting]) -> list[Setting]:
-        """Those of them, the best first, that there is time for: the best, and then who has run least often."""
-        if not self.heats or self.room(wanted) >= len(wanted):
+        """The settings for which there is time: the best, and then those with the fewest samples."""
+        if not self.repetitions or self.room(wanted) >= len(wanted):
             return list(wanted)
         best, *others = wanted
         order = [best, *sorted(others, key=lambda setting: len(self.results.get(setting.name, ())))]
         some = order[: self.room(order)]
-        # A lap of one alone would be compared with nothing.
+        # A sample of one setting alone would be compared with nothing.
         return some if len(some) > 1 else []

@@ -1,96 +1,81 @@
-"""Serves a lane: a question comes over the channel, its answer goes back, until nobody asks any more."""
+"""The answering end of a loader process: one reply a request, until the other end closes the channel."""
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from math import inf
+from typing import Any
 
+from harness.errors import UsageError
 from harness.loading.data.folder import DataError
-from harness.loading.data.repeated import Repeated
-from harness.loading.loop.stages import stages
-from harness.loading.machine.threads import one_thread
 from harness.measure.failure import failure
-from harness.model import Setting, StepInput
-from harness.processes.live import Channel, ChannelClosed, Message
-from harness.tune.worker import LoaderWorker, NoDevice
+from harness.processes.live import Channel, ChannelClosed
+from harness.tune import messages
+from harness.tune.worker import LoaderWorker
+from harness.workers import codec
+from harness.workers.codec import Failure, FailureKind, Message, Request
+from harness.workers.protocol import Done
 
 
-def answer(lane: LoaderWorker, question: Message) -> Message:
-    """One question's answer. Raises whatever the loader raises."""
-    setting = Setting(**question["setting"]) if "setting" in question else None
+def answer(worker: LoaderWorker, request: Request[Any]) -> Message:
+    """The reply to one request. Raises whatever the loader raises."""
     found: Message
-    match question["do"]:
-        case "introduce":
-            found = lane.introduce()
-        case "check" if setting:
-            found = {"unlike": lane.check(setting, bound(question["seconds"]))}
-        case "examine":
-            found = {"damaged": lane.examine(question["seconds"])}
-        case "leave out":
-            lane.leave_out(question["files"])
-            found = {"images": len(lane.images)}
-        case "lap" if setting:
-            feed = StepInput(question["feed"])
-            seed, count, least = question["seed"], question["count"], question["least_seconds"]
-            most = bound(question["most_seconds"])
-            found = asdict(lane.lap(setting, feed, seed, count, least, most, alone=question["alone"]))
-        case "one core" if setting:
-            most = bound(question["most_seconds"])
-            found = {"seconds": lane.one_core(setting, question["seed"], question["count"], most)}
-        case "epoch samples":
-            found = {"samples": lane.epoch_samples()}
-        case "survey" if setting:
-            found = {"readings": lane.survey(setting, question["seed"], persistent=question["persistent"])}
-        case "ceilings" if setting:
-            found = {"rates": lane.ceilings(setting, bound(question["most_seconds"]))}
-        case "stages":
-            some = Repeated(lane.images, question["count"], question["seed"])
-            most = bound(question["most_seconds"])
-            with one_thread():
-                found = {"stages": [asdict(stage) for stage in stages(some, question["batch_size"], most)]}
-        case other:
-            raise ValueError(f"nobody here knows what {other!r} asks")
+    match request:
+        case messages.Introduce():
+            found = worker.introduce()
+        case messages.FindDamaged():
+            found = messages.DamagedFound(worker.find_damaged(request.seconds))
+        case messages.LeaveOut():
+            worker.leave_out(request.files)
+            found = Done()
+        case messages.CountImages():
+            found = messages.ImagesCounted(worker.count_images())
+        case messages.MeasureCeilings():
+            found = messages.RatesMeasured(worker.ceilings(request))
+        case messages.MeasureStages():
+            found = messages.StagesMeasured(worker.stages(request))
+        case messages.MeasureSample():
+            found = messages.SampleMeasured(worker.sample(request))
+        case messages.CheckDelivery():
+            found = messages.DeliveryChecked(worker.check(request))
+        case messages.MeasureOneCore():
+            found = messages.SecondsMeasured(worker.one_core(request))
+        case messages.MeasureEpochs():
+            found = messages.EpochsMeasured(worker.epochs(request))
+        case _:
+            raise ValueError(f"a loader process has no reply to {type(request).__name__}")
     return found
 
 
-def bound(seconds: float | None) -> float:
-    """A bound in seconds as messages have it; none where it is None."""
-    return inf if seconds is None else float(seconds)
-
-
-@contextmanager
-def _told(channel: Channel, lane: LoaderWorker | None) -> Iterator[None]:
-    """What is raised inside is the answer, with the image to blame, if one is; its traceback goes to the log."""
-    try:
-        yield
-    except ChannelClosed:
-        raise
-    except Exception as error:
-        traceback.print_exc()
-        blamed = lane.blamed(error) if lane is not None and isinstance(error, DataError) else None
-        said = str(error) if isinstance(error, DataError) else failure(error)
-        channel.send(error=said, file=blamed, refused=isinstance(error, NoDevice))
+def failed(error: Exception, worker: LoaderWorker | None) -> Failure:
+    """The reply to a request that raised, with the image at fault, if there is one."""
+    if isinstance(error, UsageError):
+        return Failure(str(error), FailureKind.REFUSED)
+    if isinstance(error, DataError):
+        return Failure(str(error), file=worker.at_fault(error) if worker is not None else None)
+    return Failure(failure(error))
 
 
 def main() -> int:
-    """Serve until nobody asks any more."""
+    """Serve until the channel is closed."""
     channel = Channel.inherited()
     if channel is None:
-        sys.exit("a lane is started by the harness, not by hand")
-    lane: LoaderWorker | None = None
+        sys.exit("the harness starts loader processes; they cannot be started by hand")
+    worker: LoaderWorker | None = None
     try:
         while True:
-            question = channel.receive()
-            assert question is not None
-            with _told(channel, lane):
-                if lane is None:
-                    lane = LoaderWorker(question)
-                    channel.send(ok=True)
+            request = codec.must_receive(channel)
+            assert isinstance(request, Request)
+            reply: Message = Done()
+            try:
+                if worker is None:
+                    assert isinstance(request, messages.LoaderPlan)
+                    worker = LoaderWorker(request)
                 else:
-                    channel.send(**answer(lane, question))
+                    reply = answer(worker, request)
+            except Exception as error:
+                traceback.print_exc()
+                reply = failed(error, worker)
+            codec.send(channel, reply)
     except ChannelClosed:
         return 0

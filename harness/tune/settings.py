@@ -1,4 +1,4 @@
-"""What a tuning was asked for."""
+"""What a tuning was asked to do."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from harness.judge.racing import RaceRule
 from harness.tune.budget import Budget
 
 BUDGET = 300.0
-"""Seconds a tuning may take where nobody says how long."""
+"""Seconds that a tuning may take by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class TuneSettings:
-    """What a tuning was asked for.
+    """What a tuning was asked to do. Without ``data`` images are generated; without ``kinds`` or ``workers`` all race.
 
-    ``watch`` is how often a second the machine is looked at meanwhile, 0 for not at all. ``lent`` is what `launch.lend`
-    made for an interpreter that is not ours.
+    ``watch`` is how often a second the machine is looked at meanwhile, 0 for not at all. ``lent`` is what
+    `borrow_packages` made for an interpreter that is not ours.
     """
 
     data: Path | None
@@ -27,6 +27,7 @@ class TuneSettings:
     device: str
     batch_sizes: tuple[int, ...]
     kinds: tuple[str, ...] = ()
+    workers: tuple[int, ...] = ()
     budget: Budget = field(default_factory=lambda: Budget.of(BUDGET))
     rule: RaceRule = field(default_factory=RaceRule)
     python: str = sys.executable

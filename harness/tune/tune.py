@@ -1,12 +1,11 @@
-"""Tuning from beginning to end: roll call, likeness, the race, the loop taken apart, and what it all came to."""
+"""Tuning from beginning to end: introduction, check of what kinds deliver, race, diagnosis, and the outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness import store
 from harness.errors import UsageError
@@ -15,7 +14,6 @@ from harness.model import (
     GENERATED,
     SCHEMA,
     EndReason,
-    LeftOut,
     LoaderSample,
     Measurement,
     RunEnd,
@@ -28,79 +26,75 @@ from harness.monitor.run import Monitor
 from harness.plural import counted
 from harness.report.tuning.certainty import no_room
 from harness.tune.budget import CLOSING, SETUP
-from harness.tune.client import LoaderClient, LoaderWorkerError, OutOfTime
-from harness.tune.diagnose import Diagnoser, Diagnosis
+from harness.tune.client import LoaderWorkerError, OutOfTime
+from harness.tune.diagnose import Diagnoser
+from harness.tune.diagnosis import Diagnosis
+from harness.tune.grid import settings_grid
+from harness.tune.messages import PLAIN, CheckDelivery, FindDamaged, Introduce, Introduction, LoaderPlan
 from harness.tune.outcome import CLAIM, RACE_CASE, best_of_kinds, measurement, ranked_in
 from harness.tune.pace import RacePace
 from harness.tune.race import Race, SettingsGrid
+from harness.tune.race_workers import RaceWorkers
 from harness.tune.settings import TuneSettings
-from harness.tune.track import RaceWorkers
 from harness.workers.collect import Refused, WorkerError
 
 EXAMINE = 0.05
 """The share of the budget in which damaged images are looked for, and images that are stored in different ways."""
 
-PLAIN = "dataloader"
-"""The kind that others must deliver the same as."""
-
 
 class TuneDisplay(Protocol):
-    """What a tuning tells whoever is watching."""
+    """What a tuning reports while it runs."""
 
     def called(self, environment: Mapping[str, object], told: str) -> None: ...  # noqa: D102
     def note(self, text: str) -> None: ...  # noqa: D102
     def doing(self, text: str, left_seconds: float) -> None: ...  # noqa: D102
 
 
-class AxesOf(Protocol):
-    """Which grid is raced over, once it is known what this machine has; and what it has no room for."""
-
-    def __call__(self, introduced: Mapping[str, Any], asked: TuneSettings) -> tuple[SettingsGrid, tuple[LeftOut, ...]]:
-        """The grid, and the settings that are left out of it."""
-        ...
-
-
-def tune(asked: TuneSettings, folder: Path, screen: TuneDisplay, axes_of: AxesOf) -> Tuned:
-    """Tune, keeping every lap in ``folder`` as soon as it is there. Raises StoreError, WorkerError, and, before
-    any lap, Refused and UsageError.
+def tune(settings: TuneSettings, folder: Path, display: TuneDisplay) -> Tuned:
+    """Tune, writing every sample to ``folder`` as soon as it is measured. Raises StoreError, WorkerError, and, before
+    any sample, Refused and UsageError.
 
     KeyboardInterrupt passes through when the processes are gone.
     """
-    return _Tuning(asked, folder, screen).hold(axes_of)
+    return _Tuning(settings, folder, display).run()
 
 
 class _Tuning:
     """One tuning in progress."""
 
-    def __init__(self, asked: TuneSettings, folder: Path, screen: TuneDisplay) -> None:
-        self._asked = asked
+    def __init__(self, settings: TuneSettings, folder: Path, display: TuneDisplay) -> None:
+        self._settings = settings
         self._folder = folder
-        self._screen = screen
-        self._budget = asked.budget
-        self._pace = RacePace(asked.budget)
-        self._plan = {"data": str(asked.data) if asked.data else None, "device": asked.device, "step": asked.step}
-        self._device = ""
-        self._heat = 0
+        self._display = display
+        self._budget = settings.budget
+        self._pace = RacePace(settings.budget)
+        self._data = str(settings.data) if settings.data else None
+        self._workers = RaceWorkers(
+            settings.python,
+            LoaderPlan(self._data, settings.device, settings.step),
+            folder,
+            note=self._note,
+            left=self._pace.timeout,
+            lent=settings.lent,
+        )
+        self._monitor = Monitor(folder, settings.watch, note=display.note)
+        self._repetition = 0
         self._notes: list[str] = []
         self._failed: dict[str, str] = {}
-        self._track = RaceWorkers(
-            asked.python, self._plan, folder, note=self._note, left=self._pace.patience, lent=asked.lent
-        )
-        self._watch = Monitor(folder, asked.watch, note=screen.note)
-        self._environment: Mapping[str, Any] = {}
+        self._environment: Mapping[str, object] = {}
         self._measurements: list[Measurement] = []
         self._undone: dict[Undone, None] = {}
 
-    def hold(self, axes_of: AxesOf) -> Tuned:
+    def run(self) -> Tuned:
         writer = store.open_run(
-            self._folder, [CLAIM], profile=store.TUNE, budget=self._budget.seconds, data=self._plan["data"] or "",
-            step=self._asked.step,
+            self._folder, [CLAIM], profile=store.TUNE, budget=self._budget.seconds, data=self._data or "",
+            step=self._settings.step,
         )  # fmt: skip
         end = RunEnd(EndReason.INTERRUPTED)
-        # Around the lanes: who is there before the first, or when the last is gone, is none of ours.
-        with self._watch, self._track:
+        # The monitor surrounds the processes: what runs before the first or after the last is not this tuning's.
+        with self._monitor, self._workers:
             try:
-                found = self._hold(axes_of, writer)
+                found = self._tuned(writer)
                 end = RunEnd(EndReason.ALL_DECIDED)
             except (WorkerError, LoaderWorkerError) as error:
                 end = RunEnd(EndReason.STOPPED, str(error))
@@ -111,62 +105,58 @@ class _Tuning:
             finally:
                 store.write_end(writer, end)
                 writer.close()
-        watched = self._watch.remarks(self._environment, self._measurements)
-        return replace(found, notes=tuple(dict.fromkeys((*found.notes, *watched))))
+        remarks = self._monitor.remarks(self._environment, self._measurements)
+        return replace(found, notes=tuple(dict.fromkeys((*found.notes, *remarks))))
 
-    def _hold(self, axes_of: AxesOf, writer: store.Writer) -> Tuned:
-        introduced = self._introduced()
-        self._device = str(introduced["device"])
-        self._environment = introduced["environment"]
-        self._watch.measures_on(self._environment)
-        axes, left_out = axes_of(introduced, self._asked)
-        missing = {kind: str(why) for kind, why in introduced["missing"].items()}
+    def _tuned(self, writer: store.Writer) -> Tuned:
+        introduction = self._introduction()
+        self._environment = introduction.environment
+        self._monitor.measures_on(self._environment)
+        axes, left_out = settings_grid(introduction, self._settings)
         writer.write("header", schema=SCHEMA, environment=self._environment, planned=[])
         grid = len(axes.grid())
-        self._screen.called(
+        self._display.called(
             self._environment,
-            f"{counted(introduced['images'], 'image')}, {counted(grid, 'setting')} of {', '.join(axes.workers)}",
+            f"{counted(introduction.images, 'image')}, {counted(grid, 'setting')} of {', '.join(axes.workers)}",
         )
         for each in left_out:
-            self._screen.note(no_room(each))
-        self._track.images = int(introduced["images"])
-        self._track.leave_out(self._track.ask(partial(LoaderClient.examine, seconds=EXAMINE * self._budget.seconds)))
-        axes = replace(axes, workers=self._alike(axes))
+            self._display.note(no_room(each))
+        self._workers.images = introduction.images
+        self._workers.leave_out(self._workers.ask(FindDamaged(EXAMINE * self._budget.seconds)).reasons)
+        axes = replace(axes, workers=self._equal_kinds(axes))
         race = Race(
-            lambda settings: self._laps(settings, writer), axes, self._asked.rule, room=self._pace.room, tell=self._tell
+            lambda settings: self._measure(settings, writer),
+            axes,
+            self._settings.rule,
+            room=self._pace.room,
+            progress=self._doing,
         )
         self._pace.begin(grid)
         race.run()
         answer = race.answer()
         self._failed |= race.failed
         default = Setting(PLAIN, 0, 0, axes.batch_sizes[0])
-        found = Diagnosis()
-        if answer is not None:
-            step, copies = self._asked.step != "none", self._device == "cuda"
-            budget = self._budget.until(1 - CLOSING)
-            findings = Diagnoser(self._track, self._tell, budget, self._notes, self._pace.lasts, self._watch.measuring)
-            found = findings.about(answer, best_of_kinds(race), axes.cores, step=step, copies=copies)
-            self._undone |= findings.undone
+        found = Diagnosis() if answer is None else self._diagnosis(race, answer, introduction.device)
         ranked = tuple(found.completed(each) for each in ranked_in(race))
         best = next((each for each in ranked if each.setting == answer), None)
         return Tuned(
-            data=self._plan["data"] or GENERATED,
-            images=int(introduced["images"]),
-            step=self._asked.step,
-            device=self._device,
+            data=self._data or GENERATED,
+            images=introduction.images,
+            step=self._settings.step,
+            device=introduction.device,
             cores=axes.cores,
-            margin=self._asked.rule.margin,
+            margin=self._settings.rule.margin,
             ranked=ranked,
             answer=answer,
             default=default if default.name in race.results else None,
             headspace=found.headspace,
-            epoch=found.epoch(best, self._asked.rule.margin) if best is not None else None,
+            epoch=found.epoch_cost(best, self._settings.rule.margin) if best is not None else None,
             stages=found.stages,
             ceilings=found.ceilings,
             failed=self._failed,
-            missing=missing,
+            missing=introduction.missing,
             notes=tuple(dict.fromkeys(self._notes)),
-            heats=len(race.heats),
+            heats=len(race.repetitions),
             seconds=self._budget.used(),
             budget=self._budget.seconds,
             certainty=race.certainty(),
@@ -176,9 +166,9 @@ class _Tuning:
             needs=self._pace.needs(race, more=bool(self._undone)),
         )
 
-    def _introduced(self) -> Mapping[str, Any]:
+    def _introduction(self) -> Introduction:
         try:
-            return self._track.ask(LoaderClient.introduce)
+            return self._workers.ask(Introduce())
         except OutOfTime:
             raise WorkerError(self._too_short("torch was imported and the images were found")) from None
         except LoaderWorkerError as error:
@@ -189,16 +179,16 @@ class _Tuning:
 
     # --- what runs ----------------------------------------------------------------------------------------------------
 
-    def _alike(self, axes: SettingsGrid) -> dict[str, Sequence[int]]:
-        """The kinds that deliver what the plain loader does; what does not is out before anything is timed.
+    def _equal_kinds(self, axes: SettingsGrid) -> dict[str, Sequence[int]]:
+        """The kinds that deliver what the plain loader does; the others are out before anything is timed.
 
         One kind is checked whatever the time, the others as long as the set-up has some. The plain loader is what they
-        are compared with: without time it races as it is.
+        are compared with: without time it races unchecked.
         """
         kept: dict[str, Sequence[int]] = {}
         setup = self._budget.until(SETUP)
         for kind, counts in axes.workers.items():
-            starts = self._track.start_seconds if LOADER_KINDS[kind].threads else 0.0
+            starts = self._workers.start_seconds if LOADER_KINDS[kind].threads else 0.0
             if kind == PLAIN and setup.left() <= 0:
                 kept[kind] = counts
                 continue
@@ -206,11 +196,10 @@ class _Tuning:
                 self._undone[Undone.KINDS] = None
                 self._note(f"{kind} does not race: there was no time to check what it delivers")
                 continue
-            self._screen.doing(f"checking what {kind} delivers", self._left())
+            self._doing(f"checking what {kind} delivers")
             setting = Setting(kind, max(counts), axes.prefetch[0], axes.batch_sizes[0], axes.pin[0])
             try:
-                seconds = EXAMINE * self._budget.seconds
-                wrong = self._track.ask(partial(LoaderClient.unlike, setting=setting, seconds=seconds))
+                wrong = self._workers.ask(CheckDelivery(setting, EXAMINE * self._budget.seconds)).difference
             except OutOfTime:
                 self._undone[Undone.KINDS] = None
                 continue
@@ -220,55 +209,62 @@ class _Tuning:
                 kept[kind] = counts
             else:
                 self._failed[kind] = wrong
-                self._screen.note(f"{kind} is out: {wrong}")
+                self._display.note(f"{kind} is out: {wrong}")
         if not kept and not self._failed:
             raise WorkerError(self._too_short("one kind of loader was checked"))
         if not kept:
             reasons = set(self._failed.values())
-            told = [f"{kind}: {why}" for kind, why in self._failed.items()]
-            raise WorkerError(reasons.pop() if len(reasons) == 1 else "; ".join(told))
+            listed = [f"{kind}: {why}" for kind, why in self._failed.items()]
+            raise WorkerError(reasons.pop() if len(reasons) == 1 else "; ".join(listed))
         return kept
 
-    def _laps(self, settings: Sequence[Setting], writer: store.Writer) -> dict[Setting, LoaderSample | str]:
-        """A heat; settings for which no time is left are not in it, but one lap is always held."""
-        self._pace.first_lap = not self._pace.started
-        self._track.heat(settings, self._pace.race().left())
-        self._heat += 1
+    def _measure(self, settings: Sequence[Setting], writer: store.Writer) -> dict[Setting, LoaderSample | str]:
+        """A repetition; settings for which no time is left are not in it, but one sample is always measured."""
+        self._pace.first_sample = not self._pace.started
+        self._workers.begin_repetition(settings, self._pace.race().left())
+        self._repetition += 1
         found: dict[Setting, LoaderSample | str] = {}
         begin = self._budget.now()
         for place, setting in enumerate(settings):
             if self._pace.started and self._pace.race().left() <= 0:
                 break
-            self._screen.doing(f"heat {self._heat}: {setting.name}", self._left())
+            self._doing(f"repetition {self._repetition}: {setting.name}")
             start = self._budget.now()
             most = self._pace.most(len(settings) - place - 1)
             try:
-                with self._watch.measuring(f"{RACE_CASE}[{setting.name}]", self._heat):
-                    lap = self._track.lap(setting, StepInput.WARM, seed=self._heat, most_seconds=most)
+                with self._monitor.measuring(f"{RACE_CASE}[{setting.name}]", self._repetition):
+                    sample = self._workers.sample(setting, StepInput.WARM, seed=self._repetition, most_seconds=most)
             except OutOfTime:
                 break
             except LoaderWorkerError as error:
                 found[setting] = str(error)
-                self._screen.note(f"{setting.name} is out: {error}")
+                self._display.note(f"{setting.name} is out: {error}")
                 continue
-            found[setting] = lap
+            found[setting] = sample
             took = self._budget.now() - start
             self._pace.ran(setting, took)
-            self._track.expect(took)
-        laps = {setting: lap for setting, lap in found.items() if isinstance(lap, LoaderSample)}
-        held = measurement(laps, self._heat, begin, self._budget.now())
-        store.write_measurement(writer, held)
-        self._measurements.append(held)
+            self._workers.expect(took)
+        samples = {setting: each for setting, each in found.items() if isinstance(each, LoaderSample)}
+        finished = measurement(samples, self._repetition, begin, self._budget.now())
+        store.write_measurement(writer, finished)
+        self._measurements.append(finished)
         return found
 
-    # --- what is said, and what time there is -----------------------------------------------------------------------
+    def _diagnosis(self, race: Race, answer: Setting, device: str) -> Diagnosis:
+        budget = self._budget.until(1 - CLOSING)
+        diagnoser = Diagnoser(
+            self._workers, self._doing, budget, self._notes, self._pace.lasts, self._monitor.measuring
+        )
+        step, copies = self._settings.step != "none", device == "cuda"
+        found = diagnoser.diagnose(answer, best_of_kinds(race), race.axes.cores, step=step, copies=copies)
+        self._undone |= diagnoser.undone
+        return found
+
+    # --- what is reported ---------------------------------------------------------------------------------------------
 
     def _note(self, text: str) -> None:
         self._notes.append(text)
-        self._screen.note(text)
+        self._display.note(text)
 
-    def _tell(self, text: str) -> None:
-        self._screen.doing(text, self._left())
-
-    def _left(self) -> float:
-        return max(0.0, self._budget.left())
+    def _doing(self, text: str) -> None:
+        self._display.doing(text, max(0.0, self._budget.left()))

@@ -1,4 +1,4 @@
-"""What a lane can be asked: laps of a loader, what it delivers, what it costs beside, and what no loader can beat."""
+"""What lives in a loader process: samples of a loader, what it delivers and costs beside, and what none can beat."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
-from math import inf
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -28,6 +26,7 @@ from harness.loading.loop.ceilings import copy_rate, disk_rate, one_core_seconds
 from harness.loading.loop.check import first_difference
 from harness.loading.loop.epoch import Batch, Step
 from harness.loading.loop.loader import Loader
+from harness.loading.loop.stages import stages
 from harness.loading.loop.step_option import step_from
 from harness.loading.loop.survey import survey
 from harness.loading.loop.synthetic import cached, resident
@@ -35,111 +34,100 @@ from harness.loading.loop.window import Meters, steady
 from harness.loading.machine.page_cache import disk_bytes, evict, warm
 from harness.loading.machine.threads import one_thread
 from harness.measure.device import chosen
-from harness.model import LoaderSample, Setting, StepInput
+from harness.model import LoaderSample, SampleStage, Setting, StepInput
 from harness.probes import ProcessTree
 from harness.probes.pinned import pinned_now
 from harness.probes.shared_memory import shared_bytes
-from harness.processes.live import Message
+from harness.tune.messages import (
+    PLAIN,
+    CheckDelivery,
+    Introduction,
+    LoaderPlan,
+    MeasureCeilings,
+    MeasureEpochs,
+    MeasureOneCore,
+    MeasureSample,
+    MeasureStages,
+)
 
 MOST_IMAGES = 4096
-"""Different images that laps draw on at most: enough for an average, and they stay in the page cache."""
+"""Different images that samples draw on at most: enough for an average, and they stay in the page cache."""
 
 SPARE = 1 << 15
-"""Samples beyond those a window needs, so that it can last as long as it must."""
+"""Images beyond those a window needs, so that it can last as long as it must."""
 
 MOST_BYTES = 2 << 30
 """Bytes of images that are kept in the page cache at most."""
 
 WARM_SECONDS = 10.0
-"""Seconds that reading them there may take; what is not read by then is read by the laps that need it."""
+"""Seconds that reading them there may take; what is not read by then is read by the samples that need it."""
 
 MOST_READ = 512
 """Images that are read from the disk to know its rate."""
 
-LIKE = 16
-"""Samples that are compared pixel by pixel."""
-
-
-class NoDevice(DataError):
-    """The device that was asked for is not there."""
+COMPARED = 16
+"""Images that are compared pixel by pixel."""
 
 
 class LoaderWorker:
-    """What lives in this process: the images, the device, the step."""
+    """The images, the device and the step of this process."""
 
-    def __init__(self, plan: Message) -> None:
-        try:
-            self.device = chosen(plan["device"])
-        except ValueError as error:
-            raise NoDevice(str(error)) from None
-        self.folder = Path(plan["data"]) if plan["data"] else jpeg_folder()
+    def __init__(self, plan: LoaderPlan) -> None:
+        """Raises DataError, and UsageError for a device that is not there."""
+        self.device = chosen(plan.device)
+        self.folder = Path(plan.data) if plan.data else jpeg_folder()
         self.images: Sequence[Image] = first_images(self.folder, MOST_IMAGES)
-        self.leave_out(plan.get("without", ()))
+        self.leave_out(plan.without)
         _check(self.images)
         self.classes = max(10, len(class_names(self.folder)))
-        self.step: Step | None = step_from(plan["step"], self.device, self.classes)
+        self.step: Step | None = step_from(plan.step, self.device, self.classes)
         self._tree = ProcessTree()
         self._sample_bytes = 4 * 3 * recipe.SIZE**2
         self._in_cache = False
-        # Whoever comes first must not pay for reading the files from the disk.
+        # The first sample must not pay for reading the files from the disk.
         self._warm()
 
-    def introduce(self) -> Message:
-        """Where this runs, on how many images, and which kinds cannot be had."""
+    def introduce(self) -> Introduction:
+        """Where this runs, on how many images, and which kinds are missing."""
         from harness.environment import fingerprint, measured_on
 
         missing = {name: reason for name, kind in LOADER_KINDS.items() if (reason := kind.missing(self.device))}
-        return {
-            "environment": {**fingerprint(), "device": measured_on(self.device)},
-            "device": self.device.type,
-            "images": len(self.images),
-            "missing": missing,
-        }
+        environment = {**fingerprint(), "device": measured_on(self.device)}
+        return Introduction(environment, self.device.type, len(self.images), missing)
 
-    def examine(self, seconds: float) -> dict[str, str]:
+    def find_damaged(self, seconds: float) -> dict[str, str]:
         """The images that cannot be decoded, with the reasons; they are left out. Takes so many seconds at most.
 
-        Raises DataError where no others are left.
+        Raises DataError if no others are left.
         """
         damaged = examine(self.images, seconds).damaged
         self.leave_out(damaged)
         return damaged
 
     def leave_out(self, files: Iterable[str]) -> None:
-        """Do without these images from now on. Raises DataError where no others are left."""
+        """Do without these images from now on. Raises DataError if no others are left."""
         gone = set(files)
         self.images = [image for image in self.images if image.path not in gone]
         if not self.images:
             raise DataError(f"none of the images in {self.folder} can be decoded: remove or replace them")
 
-    def lap(
-        self,
-        setting: Setting,
-        feed: StepInput,
-        seed: int,
-        count: int,
-        least_seconds: float,
-        most_seconds: float = inf,
-        *,
-        alone: bool = False,
-    ) -> LoaderSample:
-        """A window of the loop with this loader, or with batches that cost nothing; ``alone`` leaves the step out."""
-        step = None if alone else self.step
-        bounds = count, least_seconds, most_seconds
-        if feed in (StepInput.RESIDENT, StepInput.CACHED):
-            return self._timed(self._free(setting, feed), step, 2, *bounds)
+    def sample(self, request: MeasureSample) -> LoaderSample:
+        """A window of the loop with this loader, or with batches that cost nothing."""
+        setting, step_input, count = request.setting, request.step_input, request.count
+        if step_input in (StepInput.RESIDENT, StepInput.CACHED):
+            return self._timed(self._free(setting, step_input), request, 2)
         if not self._in_cache:
             self._warm()
         discard = setting.depth
-        images = self._coming(setting, setting.batch_size * (2 * discard + 2 * count) + SPARE, seed)
+        images = self._coming(setting, setting.batch_size * (2 * discard + 2 * count) + SPARE, request.seed)
         shared = shared_bytes()
         with self._made(LOADER_KINDS[setting.kind], setting, images) as loader, closing(loader.patiently()) as given:
             batches: Iterable[Batch] = given
-            if feed is StepInput.COLD:
+            if step_input is StepInput.COLD:
                 self._in_cache = False
                 evict(image.path for image in self.images)
-                batches = self._forgetting(batches, images)
-            found = self._timed(batches, step, discard, *bounds, copied=loader.copied)
+                batches = self._evicting(batches, images)
+            found = self._timed(batches, request, discard, copied=loader.copied)
             readings = {**found.readings, "pss_bytes": float(self._tree.memory()[0])}
             if shared is not None and (used := shared_bytes()) is not None:
                 readings["shm_bytes"] = float(max(0, used - shared))
@@ -147,81 +135,86 @@ class LoaderWorker:
                 readings["pinned_bytes"] = float(pinned)
         return replace(found, readings=readings)
 
-    def check(self, setting: Setting, seconds: float = inf) -> str | None:
-        """What this kind delivers otherwise than the plain loader, under the recipe with nothing random.
-
-        ``seconds`` is how long it may look for images that are stored in different ways.
-        """
-        kind = LOADER_KINDS[setting.kind]
-        images = typical(self.images, LIKE, seconds)
-        plain = Setting("dataloader", 0, 0, 5)
+    def check(self, request: CheckDelivery) -> str | None:
+        """How this kind's batches differ from the plain loader's, under the recipe with nothing random."""
+        setting = request.setting
+        images = typical(self.images, COMPARED, request.seconds)
+        plain = Setting(PLAIN, 0, 0, 5)
         own = Setting(setting.kind, min(2, setting.workers), min(2, setting.prefetch), 5, setting.pin)
-        with self._made(LOADER_KINDS["dataloader"], plain, images, fixed=True) as expected:
+        with self._made(LOADER_KINDS[PLAIN], plain, images, fixed=True) as expected:
             wanted = list(expected.patiently())
-        with self._made(kind, own, images, fixed=True) as loader:
+        with self._made(LOADER_KINDS[setting.kind], own, images, fixed=True) as loader:
             return first_difference(wanted, loader.patiently(), lambda place: _about(images[place]))
 
-    def one_core(self, setting: Setting, seed: int, count: int, most_seconds: float = inf) -> float:
+    def one_core(self, request: MeasureOneCore) -> float:
         """Seconds a sample that one core needs to decode and transform, without batches, queues or other processes."""
+        setting, count, most_seconds = request.setting, request.count, request.most_seconds
         kind = LOADER_KINDS[setting.kind]
         if kind.dataset is None:
             alone = Setting(setting.kind, 1 if kind.threads else 0, 1 if kind.threads else 0, setting.batch_size)
-            images = self._coming(alone, alone.batch_size * 4 * count + SPARE, seed)
+            images = self._coming(alone, alone.batch_size * 4 * count + SPARE, request.seed)
             with self._made(kind, alone, images) as loader, closing(loader.patiently()) as batches:
                 return steady(
                     batches, None, discard=2, count=count, most_seconds=most_seconds, settle=self._settle
                 ).seconds
-        images = Repeated(self.images, setting.batch_size * count, seed)
+        images = Repeated(self.images, setting.batch_size * count, request.seed)
         with one_thread():
             finish = kind.finish(self.device) if kind.finish is not None and self.device.type == "cpu" else None
             return one_core_seconds(kind.dataset(images, False), setting.batch_size, most_seconds, finish=finish)
 
-    def blamed(self, error: DataError) -> str | None:
-        """The image that an error says cannot be decoded; None where it is about something else."""
+    def stages(self, request: MeasureStages) -> tuple[SampleStage, ...]:
+        """Where one core's time goes."""
+        with one_thread():
+            images = Repeated(self.images, request.count, request.seed)
+            return stages(images, request.batch_size, request.most_seconds)
+
+    def at_fault(self, error: DataError) -> str | None:
+        """The image that an error says cannot be decoded; None if it is about something else."""
         named = (image.path for image in self.images if str(error).startswith(f"{image.path} cannot be decoded"))
         return next(named, None)
 
-    def ceilings(self, setting: Setting, most_seconds: float = inf) -> dict[str, float]:
+    def ceilings(self, request: MeasureCeilings) -> dict[str, float]:
         """Samples a second of what no loader can beat: reading from the disk, copying to the device."""
         self._in_cache = False
         found = {
-            "disk": disk_rate([image.path for image in self.images[:MOST_READ]], os.getpid(), most_seconds),
-            "copy": copy_rate(setting.batch_size, self._sample_bytes, self.device),
+            "disk": disk_rate([image.path for image in self.images[:MOST_READ]], os.getpid(), request.most_seconds),
+            "copy": copy_rate(request.batch_size, self._sample_bytes, self.device),
         }
         return {name: rate for name, rate in found.items() if rate is not None}
 
-    def epoch_samples(self) -> int:
-        """The images there are in all."""
+    def count_images(self) -> int:
+        """The number of images in the folder."""
         return len(scan(self.folder))
 
-    def survey(self, setting: Setting, seed: int, *, persistent: bool) -> dict[str, float]:
-        """What a loader costs beside the time of its batches; best asked where nothing ran before."""
+    def epochs(self, request: MeasureEpochs) -> dict[str, float]:
+        """What a loader costs beside the time of its batches; best measured in a process that ran nothing before."""
+        setting = request.setting
         kind = LOADER_KINDS[setting.kind]
 
         def make(batch_size: int, samples: int) -> Loader:
             own = replace(setting, batch_size=batch_size)
-            loader = kind.make(LoaderRequest(own, self._coming(own, samples, seed), self.device))
+            loader = kind.make(LoaderRequest(own, self._coming(own, samples, request.seed), self.device))
             if isinstance(loader, PlainLoader) and not kind.threads:
-                loader.persistent = persistent and setting.workers > 0
+                loader.persistent = request.persistent and setting.workers > 0
             return loader
 
         batches = max(1, setting.workers)
         return survey(make, batch_size=setting.batch_size, batches=batches, device=self.device, tree=self._tree)
 
     def _coming(self, setting: Setting, length: int, seed: int) -> Repeated:
-        """The samples of a lap, in the same random order for all kinds but those that have an order of their own."""
+        """The images of a window, in the same random order for all kinds but those that have an order of their own."""
         return Repeated(self.images, length, 0 if LOADER_KINDS[setting.kind].ordered else seed)
 
     def _warm(self) -> None:
         warm((image.path for image in self.images), MOST_BYTES, WARM_SECONDS)
         self._in_cache = True
 
-    def _free(self, setting: Setting, feed: StepInput) -> Iterator[Batch]:
+    def _free(self, setting: Setting, step_input: StepInput) -> Iterator[Batch]:
         dataset = Photographs(self.images, recipe.augmented)
         samples = [dataset[place % len(self.images)] for place in range(min(setting.batch_size, 16))]
         repeated = [samples[place % len(samples)] for place in range(setting.batch_size)]
         batch: Batch = torch.utils.data.default_collate(repeated)
-        if feed is StepInput.RESIDENT:
+        if step_input is StepInput.RESIDENT:
             return resident(batch, self.device)
         copies = [tuple(tensor.clone() for tensor in batch) for _ in range(4)]
         return cached(copies, self.device)  # type: ignore[arg-type]
@@ -229,18 +222,16 @@ class LoaderWorker:
     def _timed(
         self,
         batches: Iterable[Batch],
-        step: Step | None,
+        request: MeasureSample,
         discard: int,
-        count: int,
-        least_seconds: float,
-        most_seconds: float,
         copied: Callable[[], float] | None = None,
     ) -> LoaderSample:
         gc.collect()
         gc.disable()
         try:
             return steady(
-                batches, step, discard=discard, count=count, least_seconds=least_seconds, most_seconds=most_seconds,
+                batches, None if request.alone else self.step, discard=discard, count=request.count,
+                least_seconds=request.least_seconds, most_seconds=request.most_seconds,
                 settle=self._settle, meters=self._meters, copied=copied,
             )  # fmt: skip
         finally:
@@ -253,8 +244,8 @@ class LoaderWorker:
     def _meters(self) -> Meters:
         return Meters(self._tree.cpu_seconds(), disk_bytes(member.pid for member in self._tree.members()))
 
-    def _forgetting(self, batches: Any, images: Sequence[Image]) -> Iterator[Batch]:
-        """Each file is put out of the page cache again once its sample is here: the next time round it is cold."""
+    def _evicting(self, batches: Iterable[Batch], images: Sequence[Image]) -> Iterator[Batch]:
+        """Each file is evicted from the page cache once its sample is here: the next time round it is cold."""
         for batch in batches:
             evict({images[place].path for place in batch[2].tolist()})
             yield batch
@@ -264,14 +255,14 @@ class LoaderWorker:
 
 
 def _about(image: Image) -> str:
-    """What of a file may make decoders differ."""
+    """The file, with what may make decoders differ."""
     turned = orientation(image.path)
     return f"{image.path}, EXIF orientation {turned}" if turned != 1 else image.path
 
 
 def _check(images: Sequence[Image]) -> None:
     for image in images:
-        # What is not there is told of by whoever is to read it.
+        # A file that is not there is reported when it is read.
         with suppress(OSError):
             if not stat.S_ISREG(os.stat(image.path).st_mode):  # noqa: PTH116
                 raise DataError(f"{image.path} is not a file but a pipe or a device: remove it")

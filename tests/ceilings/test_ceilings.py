@@ -23,6 +23,7 @@ from harness.ceilings.copying import bus_copies, memory_copies
 from harness.ceilings.decoding import IMAGES, decoding
 from harness.ceilings.steady import steady_seconds
 from harness.cli import ceilings as command
+from harness.errors import UsageError
 from harness.measure.clock import FakeClock
 from harness.model import BASELINE, Ceiling, Claim, Measurement, Trial, Work, highest
 from harness.report.ceiling_frames import ceilings_frame, rates_frame
@@ -170,7 +171,7 @@ def test_a_device_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch)
     """--device cuda without one says so; auto takes what there is."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert serve.chosen("auto") == CPU
-    with pytest.raises(ValueError, match="sees no CUDA device"):
+    with pytest.raises(UsageError, match="sees no CUDA device"):
         serve.chosen("cuda")
 
 

@@ -16,7 +16,7 @@ from harness.cli import tune
 from harness.cli.main import main
 from harness.model import Tuned
 from harness.report.plain import noun_from
-from harness.tune import diagnose, race, track
+from harness.tune import diagnose, race, race_workers
 from harness.tune.settings import TuneSettings
 from tests.support.living import ENVIRONMENT
 
@@ -45,12 +45,12 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     Laps are shorter here than a person's.
     """
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(track, "STARTS", 0.0)  # starting processes takes most of the time
-    monkeypatch.setattr(track, "LEAST_SECONDS", 0.05)
+    monkeypatch.setattr(race_workers, "STARTS", 0.0)  # starting processes takes most of the time
+    monkeypatch.setattr(race_workers, "LEAST_SECONDS", 0.05)
     monkeypatch.setattr(diagnose, "FEWEST_BLOCKS", 2)
     monkeypatch.setattr(diagnose, "BLOCKS", 2)
     monkeypatch.setattr(diagnose, "ROUNDS", 1)
-    monkeypatch.setattr(race, "FINAL_HEATS", 1)
+    monkeypatch.setattr(race, "FINAL_REPETITIONS", 1)
     monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
     before = signal.getsignal(signal.SIGTERM)
 
@@ -134,7 +134,7 @@ def test_what_this_machine_lacks_leaves_no_run(folder: Path, typed: Typed, monke
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     status, _, said = typed("tune", "--data", str(folder), "--device", "cuda", "--watch", "0")
     assert status == 2
-    assert said == "harness: --device cuda was asked for, and torch sees no CUDA device here\n"
+    assert said == "harness: --device: 'cuda' is not available: torch sees no CUDA device here; choose auto or cpu\n"
     assert list(Path("results").iterdir()) == []
 
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from harness.ceilings import serve
-from harness.loading.data.folder import DataError
+from harness.errors import UsageError
 from harness.loading.loaders.dali import PipelineLoader
 from harness.measure.device import chosen, indexed
 from harness.plugin.driven import share_device
 from harness.plugin.session import Session
+from harness.tune.messages import LoaderPlan
 from harness.tune.worker import LoaderWorker
 from tests.support.cuda_without_gpu import without_gpu
 
@@ -22,12 +23,12 @@ def test_without_cuda_the_device_is_the_cpu() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     assert chosen("auto") == chosen("cpu") == torch.device("cpu")
-    with pytest.raises(ValueError, match="--device cuda was asked for"):
+    with pytest.raises(UsageError, match="--device: 'cuda' is not available"):
         chosen("cuda")
-    with pytest.raises(pytest.UsageError, match="--device cuda was asked for"):
+    with pytest.raises(pytest.UsageError, match="--device: 'cuda' is not available"):
         Session("cuda").device()
-    with pytest.raises(DataError, match="--device cuda was asked for"):
-        LoaderWorker({"device": "cuda", "data": None, "step": "none"})
+    with pytest.raises(UsageError, match="--device: 'cuda' is not available"):
+        LoaderWorker(LoaderPlan(None, "cuda", "none"))
 
 
 @pytest.mark.parametrize("current", [0, 3])

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.loading.loaders import LOADER_KINDS
 from harness.measure.clock import FakeClock
-from harness.model import Certainty, Setting, Tuned, Undone
-from harness.tune import client as lanes_module
-from harness.tune import track
+from harness.model import Certainty, LoaderSample, SampleStage, Setting, StepInput, Tuned, Undone
+from harness.tune import messages, race_workers
+from harness.tune import tune as module
 from harness.tune.budget import Budget
 from harness.tune.client import LoaderClient, OutOfTime
+from harness.tune.messages import Introduction
 from harness.tune.pace import RacePace
 from harness.tune.race import SettingsGrid
 from harness.tune.settings import TuneSettings
 from harness.tune.tune import tune
+from harness.workers.codec import Message, Request
 from harness.workers.collect import WorkerError
+from tests.support.displays import Unseen
 
 KINDS = ("dataloader", "tensors", "uint8", "dali")
-TOLD = {"environment": {}, "device": "cpu", "images": 256, "missing": {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +45,21 @@ SLOW_STEP = Machine(start=4.0, batch=0.5, step=20.0)
 
 
 class Simulated(LoaderClient):
-    """Lanes whose answers take what a machine takes, and that are given up when time is."""
+    """Processes whose replies take what a machine takes, and that are given up when time is up."""
 
     clock: FakeClock
     machine: Machine
-    apart: set[bool]
+    started: set[bool]
 
     def __enter__(self) -> LoaderClient:
-        self.apart = set()
+        self.started = set()
         return self
 
-    def begin(self, kinds: Any) -> None:
+    def begin(self, kinds: Iterable[str]) -> None:
         """Side by side."""
-        if missing := {lanes_module._apart(kind) for kind in kinds} - self.apart:
+        if missing := {LOADER_KINDS[kind].threads for kind in kinds} - self.started:
             self._takes(self.machine.start)
-            self.apart |= missing
+            self.started |= missing
 
     def _takes(self, seconds: float) -> None:
         left = max(0.0, self._left())
@@ -63,74 +67,59 @@ class Simulated(LoaderClient):
         if seconds > left:
             raise OutOfTime("no time was left")
 
-    def _ask(self, apart: bool, what: str, **details: Any) -> dict[str, Any]:
+    def ask(self, request: Request[Any]) -> Any:
+        """The reply, after the time that it takes."""
         if self._left() <= 0:
             raise OutOfTime("no time was left")
-        if apart not in self.apart:
+        threads = isinstance(request, messages.SettingRequest) and LOADER_KINDS[request.setting.kind].threads
+        if threads not in self.started:
             self._takes(self.machine.start)
             self.start_seconds = self.machine.start
-            self.apart.add(apart)
-        setting = Setting(**details["setting"]) if "setting" in details else Setting("dataloader", 0, 0, 64)
-        answer = getattr(self, f"_{what.replace(' ', '_')}")(setting, details)
-        return dict(answer)
-
-    def _lap(self, setting: Setting, details: dict[str, Any]) -> dict[str, Any]:
+            self.started.add(threads)
         machine = self.machine
+        reply: Message
+        match request:
+            case messages.Introduce():
+                reply = Introduction({}, "cpu", 256, {})
+            case messages.FindDamaged():
+                self._takes(machine.batch)
+                reply = messages.DamagedFound({})
+            case messages.CheckDelivery():
+                self._takes(machine.batch + 2 * machine.workers)
+                reply = messages.DeliveryChecked(None)
+            case messages.MeasureSample():
+                reply = messages.SampleMeasured(self._sample(request))
+            case messages.MeasureOneCore():
+                self._takes(min(4 * machine.batch, request.most_seconds))
+                reply = messages.SecondsMeasured(machine.batch / 64)
+            case messages.MeasureStages():
+                self._takes(min(4 * machine.batch, request.most_seconds))
+                reply = messages.StagesMeasured((SampleStage("decode", 0.01),))
+            case messages.MeasureCeilings():
+                self._takes(min(2 * machine.batch, request.most_seconds))
+                reply = messages.RatesMeasured({})
+            case messages.CountImages():
+                reply = messages.ImagesCounted(256)
+            case messages.MeasureEpochs():
+                self._takes(5 * (machine.workers * request.setting.workers + machine.batch))
+                reply = messages.EpochsMeasured({"epoch_gap_seconds": 0.5, "threads_left": 0.0, "processes_left": 0.0})
+            case _:
+                raise AssertionError(request)
+        return reply
+
+    def _sample(self, request: messages.MeasureSample) -> LoaderSample:
+        machine, setting = self.machine, request.setting
         each = max(machine.step, machine.batch / max(1, min(2, setting.workers)))
-        if details["feed"] == "resident":
+        if request.step_input is StepInput.RESIDENT:
             each = machine.step
         seconds = machine.workers * setting.workers
-        most = details["most_seconds"] if details["most_seconds"] is not None else float("inf")
         batches = 0
-        while batches < setting.depth + details["count"] and not (batches and seconds >= most):
+        while batches < setting.depth + request.count and not (batches and seconds >= request.most_seconds):
             seconds += each
             batches += 1
         self._takes(seconds)
-        cut = batches < setting.depth + details["count"]
-        return {"seconds": (seconds / batches if cut else each) / 64, "samples": 64, "readings": {}, "cut": cut}
-
-    def _introduce(self, *_: object) -> dict[str, Any]:
-        return TOLD
-
-    def _examine(self, *_: object) -> dict[str, Any]:
-        self._takes(self.machine.batch)
-        return {"damaged": {}}
-
-    def _check(self, *_: object) -> dict[str, Any]:
-        self._takes(self.machine.batch + 2 * self.machine.workers)
-        return {"unlike": None}
-
-    def _one_core(self, setting: Setting, details: dict[str, Any]) -> dict[str, Any]:
-        self._takes(min(4 * self.machine.batch, details["most_seconds"]))
-        return {"seconds": self.machine.batch / 64}
-
-    def _stages(self, setting: Setting, details: dict[str, Any]) -> dict[str, Any]:
-        self._takes(min(4 * self.machine.batch, details["most_seconds"]))
-        return {"stages": [{"name": "decode", "seconds": 0.01}]}
-
-    def _ceilings(self, setting: Setting, details: dict[str, Any]) -> dict[str, Any]:
-        self._takes(min(2 * self.machine.batch, details["most_seconds"]))
-        return {"rates": {}}
-
-    def _epoch_samples(self, *_: object) -> dict[str, Any]:
-        return {"samples": 256}
-
-    def _survey(self, setting: Setting, details: dict[str, Any]) -> dict[str, Any]:
-        self._takes(5 * (self.machine.workers * setting.workers + self.machine.batch))
-        return {"readings": {"epoch_gap_seconds": 0.5, "threads_left": 0.0, "processes_left": 0.0}}
-
-
-class Unseen:
-    """A screen nobody watches."""
-
-    def called(self, environment: object, told: str) -> None:
-        """Nothing."""
-
-    def note(self, text: str) -> None:
-        """Nothing."""
-
-    def doing(self, text: str, left_seconds: float) -> None:
-        """Nothing."""
+        cut = batches < setting.depth + request.count
+        return LoaderSample((seconds / batches if cut else each) / 64, 64, {}, cut)
 
 
 def tuned(
@@ -138,12 +127,13 @@ def tuned(
 ) -> tuple[Tuned, float]:
     """A tuning on such a machine: what it found, and the share of its budget that it took."""
     clock = FakeClock()
-    monkeypatch.setattr(track, "LoaderClient", Simulated)
+    monkeypatch.setattr(race_workers, "LoaderClient", Simulated)
     monkeypatch.setattr(Simulated, "clock", clock, raising=False)
     monkeypatch.setattr(Simulated, "machine", machine, raising=False)
     axes = SettingsGrid({kind: (1, 2, 4) if kind == "dali" else (0, 1, 2, 4) for kind in KINDS}, cores=2)
-    asked = TuneSettings(None, step, "auto", (64,), KINDS, Budget.of(seconds, now=clock.now), watch=0.0)
-    found = tune(asked, folder, Unseen(), lambda *_: (axes, ()))
+    monkeypatch.setattr(module, "settings_grid", lambda *_: (axes, ()))
+    budget = Budget.of(seconds, now=clock.now)
+    found = tune(TuneSettings(None, step, "auto", (64,), KINDS, budget=budget, watch=0.0), folder, Unseen())
     return found, clock.now() / seconds
 
 
@@ -180,14 +170,16 @@ def test_more_time_finds_out_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_time_for_all_kinds_some_do_not_race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kind whose process takes long to start is left out, and named, rather than all laps."""
+    """A kind whose process takes long to start is left out, and named, rather than all samples."""
     found, _ = tuned(BUSY, 60.0, tmp_path, monkeypatch)
     assert Undone.KINDS in found.undone
     assert any(note.startswith("dali does not race") for note in found.notes)
     assert found.certainty is Certainty.PROVISIONAL
 
 
-def test_a_lap_of_one_setting_is_an_answer_whatever_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_of_one_setting_is_an_answer_whatever_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A step that is slower than the budget: one batch of one setting, which is provisional."""
     found, took = tuned(Machine(4.0, 0.5, step=200.0), 60.0, tmp_path, monkeypatch, "resnet50")
     assert found.answer is not None and found.certainty is Certainty.PROVISIONAL
@@ -196,7 +188,7 @@ def test_a_lap_of_one_setting_is_an_answer_whatever_it_takes(tmp_path: Path, mon
 
 
 def test_limits_follow_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step of twenty seconds: laps are cut off, nobody is out for being slow, and the budget is kept."""
+    """With a step of twenty seconds samples are cut off, no setting fails for being slow, and the budget is kept."""
     found, took = tuned(SLOW_STEP, 300.0, tmp_path, monkeypatch, "resnet50")
     assert took <= 1.0
     assert found.failed == {} and len(found.ranked) >= 3
@@ -204,7 +196,7 @@ def test_limits_follow_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_budget_that_is_over_before_anything_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where not even torch can be imported in time, that is said, with what to do."""
+    """If not even torch can be imported in time, the error says so, and what to do."""
     with pytest.raises(WorkerError, match=r"budget of 20 s was used up before torch was imported.*larger --budget"):
         tuned(Machine(start=30.0, batch=1.0), 20.0, tmp_path, monkeypatch)
 
@@ -219,7 +211,7 @@ def test_a_budget_has_shares() -> None:
     assert budget.until(0.6).until(0.5).left() == pytest.approx(0.0)
 
 
-def test_an_answer_comes_before_what_is_known_of_it() -> None:
+def test_the_answer_comes_before_its_diagnosis() -> None:
     """The race takes the time of what follows it until two settings have been compared, or the one that there is."""
     clock = FakeClock()
     pace = RacePace(Budget.of(100.0, now=clock.now))
@@ -231,7 +223,8 @@ def test_an_answer_comes_before_what_is_known_of_it() -> None:
         assert pace.race().left() == pytest.approx(35.0)
         pace.ran(setting, 5.0)
     assert pace.race().left() == pytest.approx(10.0)
-    assert (pace.room([first, second, first]), pace.most(1)) == (2, pytest.approx(10.0))
+    assert pace.room([first, second, first]) == 2
+    assert pace.most(1) == pytest.approx(10.0)
     alone = RacePace(Budget.of(100.0, now=clock.now))
     alone.begin(1)
     alone.ran(first, 1.0)
@@ -239,8 +232,8 @@ def test_an_answer_comes_before_what_is_known_of_it() -> None:
     assert alone.race().left() == pytest.approx(60.0)
 
 
-def test_laps_that_were_not_held_yet_are_estimated() -> None:
-    """By the setting itself, by one of its kind, slower with fewer workers, else by what laps took at all."""
+def test_samples_that_were_not_measured_yet_are_estimated() -> None:
+    """By the setting itself, by one of its kind, slower with fewer workers, else by the median of all."""
     pace = RacePace(Budget.of(100.0))
     assert pace.lasts(Setting("dataloader", 0, 0, 64)) == 0.0
     pace.ran(Setting("dataloader", 2, 2, 64), 4.0)

@@ -1,4 +1,4 @@
-"""Lanes: loaders that run laps in processes of their own, for real, on a handful of images."""
+"""Loader processes, for real, on a handful of images."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
+from harness.errors import UsageError
 from harness.loading.data import recipe
 from harness.loading.data.dataset import Photographs
 from harness.loading.data.folder import DataError, first_images
@@ -22,6 +23,7 @@ from harness.loading.loop.step_option import step_from
 from harness.model import LoaderSample, Setting, StepInput
 from harness.tune import worker
 from harness.tune.client import LoaderClient, LoaderWorkerError
+from harness.tune.messages import CheckDelivery, CountImages, Introduce, LoaderPlan, MeasureOneCore, MeasureSample
 from harness.tune.worker import LoaderWorker
 from tests.support.living import gone, until
 
@@ -44,16 +46,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def lanes(folder: Path, tmp_path: Path) -> Iterator[LoaderClient]:
-    """Lanes on those images, with a step of a millisecond."""
-    plan = {"data": str(folder), "device": "cpu", "step": "1ms"}
-    with LoaderClient(sys.executable, plan, tmp_path / "lanes.log") as opened:
+def client(folder: Path, tmp_path: Path) -> Iterator[LoaderClient]:
+    """Processes on those images, with a step of a millisecond."""
+    with LoaderClient(sys.executable, LoaderPlan(str(folder), "cpu", "1ms"), tmp_path / "loaders.log") as opened:
         yield opened
 
 
 @pytest.mark.parametrize("name", ["cpu", "cuda"])
-def test_a_lap_tells_copies_to_a_gpu_from_waits(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The loader's own account of them goes to the window; on the CPU there are none."""
+def test_a_sample_separates_copies_to_a_gpu_from_waits(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The window gets the loader's own account of them; on the CPU there are none."""
     given: list[Callable[[], float] | None] = []
 
     def steady(*_: object, copied: Callable[[], float] | None, **__: object) -> LoaderSample:
@@ -62,63 +65,63 @@ def test_a_lap_tells_copies_to_a_gpu_from_waits(folder: Path, monkeypatch: pytes
 
     monkeypatch.setattr(worker, "steady", steady)
     monkeypatch.setattr(worker, "pinned_now", lambda: 0)
-    made = LoaderWorker({"data": str(folder), "device": "cpu", "step": "none"})
+    made = LoaderWorker(LoaderPlan(str(folder), "cpu", "none"))
     made.device = torch.device(name, 0) if name == "cuda" else CPU
-    made.lap(Setting("dataloader", 0, 0, 4), StepInput.WARM, 1, COUNT, 0.0)
+    made.sample(MeasureSample(Setting("dataloader", 0, 0, 4), StepInput.WARM, 1, COUNT, 0.0))
     assert [copied is None for copied in given] == [name == "cpu"]
 
 
-def lap(lanes: LoaderClient, setting: Setting, feed: StepInput = StepInput.WARM):
-    return lanes.lap(setting, feed, seed=1, count=COUNT, least_seconds=0.0)
+def sample(client: LoaderClient, setting: Setting, step_input: StepInput = StepInput.WARM) -> LoaderSample:
+    """A short sample."""
+    return client.ask(MeasureSample(setting, step_input, seed=1, count=COUNT, least_seconds=0.0)).sample
 
 
 @pytest.mark.timeout(600)
-def test_laps_of_real_loaders(lanes: LoaderClient) -> None:
-    """In one lane with workers, in another DALI; each with its times, its memory and its CPU-seconds."""
-    lanes.begin(["dataloader", "tensors", "dali"])
-    started = {client.pid for client in lanes._clients.values()}
+def test_samples_of_real_loaders(client: LoaderClient) -> None:
+    """Workers in one process, DALI in another; each with its times, its memory and its CPU-seconds."""
+    client.begin(["dataloader", "tensors", "dali"])
+    started = {process.pid for process in client._clients.values()}
     assert len(started) == 2
-    introduced = lanes.introduce()
-    assert introduced["images"] == 30
-    assert introduced["environment"]["device"] == {"type": "cpu"}
-    assert "dali_gpu" in introduced["missing"]
+    introduction = client.ask(Introduce())
+    assert introduction.images == 30
+    assert introduction.environment["device"] == {"type": "cpu"}
+    assert "dali_gpu" in introduction.missing
     for setting in (Setting("dataloader", 2, 2, 4), Setting("dali", 2, 2, 4)):
-        if setting.kind in introduced["missing"]:
+        if setting.kind in introduction.missing:
             continue
-        found = lap(lanes, setting)
+        found = sample(client, setting)
         assert found.samples == 4 * COUNT
         assert found.seconds > 0
         assert found.readings["pss_bytes"] > 2**26
         assert 0 <= found.readings["wait_seconds"] <= found.seconds
-    assert lanes.unlike(Setting("dataloader", 0, 0, 4)) is None
-    assert lanes.one_core(Setting("dataloader", 2, 2, 4), seed=1, count=2) > 0
-    free = lap(lanes, Setting("dataloader", 2, 2, 4), StepInput.RESIDENT)
+    assert client.ask(CheckDelivery(Setting("dataloader", 0, 0, 4))).difference is None
+    assert client.ask(MeasureOneCore(Setting("dataloader", 2, 2, 4), seed=1, count=2)).seconds > 0
+    free = sample(client, Setting("dataloader", 2, 2, 4), StepInput.RESIDENT)
     assert 4 * free.seconds >= 1e-3  # the step's own millisecond, and next to nothing else
-    cold = lap(lanes, Setting("dataloader", 0, 0, 4), StepInput.COLD)
+    cold = sample(client, Setting("dataloader", 0, 0, 4), StepInput.COLD)
     assert cold.samples == 4 * COUNT
     assert cold.readings["disk_bytes"] >= 0
-    assert {client.pid for client in lanes._clients.values()} == started
+    assert {process.pid for process in client._clients.values()} == started
 
 
-def test_what_cannot_begin_is_told_to_who_asks(tmp_path: Path) -> None:
-    """Starting lanes ahead raises nothing: the question that needs one says why there is none."""
-    with LoaderClient("/bin/false", {}, tmp_path / "log") as opened:
+def test_a_process_that_cannot_start_fails_the_next_request(tmp_path: Path) -> None:
+    """Starting processes ahead raises nothing: the request that needs one does."""
+    with LoaderClient("/bin/false", LoaderPlan(None, "cpu", "none"), tmp_path / "log") as opened:
         opened.begin(["dataloader"])
         with pytest.raises(LoaderWorkerError, match="exit"):
-            opened.epoch_samples()
+            opened.ask(CountImages())
 
 
 @pytest.mark.timeout(600)
-def test_a_lane_that_is_killed_is_told_and_replaced_and_none_is_left(folder: Path, tmp_path: Path) -> None:
-    """The question in flight fails with how the process ended, the next opens another lane; all end with the heat."""
-    plan = {"data": str(folder), "device": "cpu", "step": "none"}
-    with LoaderClient(sys.executable, plan, tmp_path / "log") as opened:
-        assert opened.epoch_samples() == 30
+def test_a_process_that_is_killed_is_reported_and_replaced_and_none_is_left(folder: Path, tmp_path: Path) -> None:
+    """The request in flight fails with how the process ended, the next starts another; all end with the client."""
+    with LoaderClient(sys.executable, LoaderPlan(str(folder), "cpu", "none"), tmp_path / "log") as opened:
+        assert opened.ask(CountImages()).images == 30
         (client,) = opened._clients.values()
         os.kill(client.pid, signal.SIGKILL)
         with pytest.raises(LoaderWorkerError, match="SIGKILL"):
-            opened.epoch_samples()
-        assert opened.epoch_samples() == 30
+            opened.ask(CountImages())
+        assert opened.ask(CountImages()).images == 30
         pid = next(iter(opened._clients.values())).pid
         assert pid != client.pid
     assert gone(pid)
@@ -156,7 +159,7 @@ def fixed_batches(folder: Path, spoil: str = "") -> list[tuple[torch.Tensor, tor
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
         ("lost", "samples 0 are missing"),
         ("twice", "missing|another number of times"),
@@ -168,13 +171,13 @@ def fixed_batches(folder: Path, spoil: str = "") -> list[tuple[torch.Tensor, tor
         ("shape", "its shape is"),
     ],
 )
-def test_loaders_that_deliver_something_else_are_found(folder: Path, fault: str, told: str) -> None:
+def test_loaders_that_deliver_something_else_are_found(folder: Path, fault: str, message: str) -> None:
     """Samples, labels, pixels: each fault is named."""
     import re
 
     reason = first_difference(fixed_batches(folder), fixed_batches(folder, fault))
     assert reason is not None
-    assert re.search(told, reason)
+    assert re.search(message, reason)
 
 
 def test_order_and_batches_do_not_matter(folder: Path) -> None:
@@ -200,7 +203,7 @@ def test_stages_add_up_on_any_clock(folder: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "5", "20 ms", "resnet7", "nowhere_at_all:step", "os:nothing", "os:sep", ":", "a:"]
 )
-def test_a_step_that_is_none_is_refused_with_what_there_is(text: str) -> None:
+def test_what_is_not_a_step_is_refused_with_the_choices(text: str) -> None:
     """One line, before anything is measured."""
     with pytest.raises(DataError, match="--step"):
         step_from(text, CPU, 10)
@@ -234,19 +237,20 @@ def test_a_network_learns_in_its_step() -> None:
     assert any(not torch.equal(old, new) for old, new in zip(before, step.model.parameters(), strict=True))  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
-    ("change", "told"), [({"device": "cuda"}, "sees no CUDA"), ({"step": "nonsense"}, "is not a step")]
-)
-def test_a_plan_that_cannot_be_is_refused(change: dict[str, str], told: str, folder: Path) -> None:
-    """A device that is not there, a step that is none."""
-    if change.get("device") == "cuda" and torch.cuda.is_available():
-        pytest.skip("there is a CUDA device here")
-    with pytest.raises(DataError, match=told):
-        LoaderWorker({"data": str(folder), "device": "cpu", "step": "none", **change})
+def test_a_step_that_cannot_be_is_refused(folder: Path) -> None:
+    """It is data of the user's that is wrong."""
+    with pytest.raises(DataError, match="is not a step"):
+        LoaderWorker(LoaderPlan(str(folder), "cpu", "nonsense"))
 
 
-def test_a_lane_draws_on_generated_images_where_nobody_names_any(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_a_device_that_is_missing_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the command line that is wrong."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="sees no CUDA"):
+        LoaderWorker(LoaderPlan(str(folder), "cuda", "none"))
+
+
+def test_without_a_folder_images_are_generated(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """The default is the folder that is made once."""
     monkeypatch.setattr("harness.tune.worker.jpeg_folder", lambda: folder)
-    lane = LoaderWorker({"data": None, "device": "cpu", "step": "none"})
-    assert len(lane.images) == 30
+    assert len(LoaderWorker(LoaderPlan(None, "cpu", "none")).images) == 30

@@ -1,4 +1,4 @@
-"""Lanes in trouble: odd and damaged images, steps that raise, workers that die or hang; and what is told beside."""
+"""Loader processes in trouble: odd and damaged images, steps that raise, workers that die or hang; and readings."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from harness.loading.loop.step_option import step_from
 from harness.loading.loop.survey import GAPS, survey
 from harness.loading.machine.threads import one_thread
 from harness.model import METRICS, LoaderSample, Setting, StepInput
+from harness.tune.messages import CountImages, ImagesCounted, LoaderPlan, MeasureEpochs, MeasureSample
 from harness.tune.server import answer
 from harness.tune.worker import LoaderWorker
 from tests.support.living import alive
@@ -42,8 +43,8 @@ ONE = Setting("dataloader", 1, 2, 4)
 
 
 @pytest.fixture(autouse=True)
-def nobody_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever happens in a test, no process outlives it; what torch asks every five seconds it asks all the time."""
+def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No process outlives a test; what torch checks every five seconds it checks all the time."""
     monkeypatch.setattr(torchs._MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.05,))
     before = alive()
     with one_thread():
@@ -51,14 +52,14 @@ def nobody_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert alive().processes <= before.processes
 
 
-def lane(root: Path, **plan: Any) -> LoaderWorker:
-    """A lane in this process."""
-    return LoaderWorker({"data": str(root), "device": "cpu", "step": "none", **plan})
+def opened_in(root: Path, *without: str) -> LoaderWorker:
+    """A worker in this process."""
+    return LoaderWorker(LoaderPlan(str(root), "cpu", "none", without))
 
 
-def lap(opened: LoaderWorker, setting: Setting = HERE) -> LoaderSample:
-    """A short lap."""
-    return opened.lap(setting, StepInput.WARM, 1, 3, 0.0)
+def sample(opened: LoaderWorker, setting: Setting = HERE) -> LoaderSample:
+    """A short sample."""
+    return opened.sample(MeasureSample(setting, StepInput.WARM, 1, 3, 0.0))
 
 
 def photograph(path: Path, mode: str = "RGB") -> Path:
@@ -91,7 +92,7 @@ def test_uncommon_images_race_as_others_do(kind: str, tmp_path: Path) -> None:
     for number, (mode, ending) in enumerate(modes.items()):
         photograph(tmp_path / "a" / f"{number}.{ending}", mode)
     count = 1 if LOADER_KINDS[kind].threads else 0
-    assert lap(lane(tmp_path), Setting(kind, count, count, 4)).samples == 12
+    assert sample(opened_in(tmp_path), Setting(kind, count, count, 4)).samples == 12
 
 
 def huge(path: Path) -> None:
@@ -113,42 +114,42 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", list(DAMAGE))
 @pytest.mark.parametrize("setting", [HERE, ONE, Setting("dali", 1, 1, 4)], ids=lambda setting: setting.name)
-def test_a_damaged_image_is_named_and_to_blame(damage: str, setting: Setting, tmp_path: Path) -> None:
-    """Whatever reads it, the lap's error names the file, and the lane knows which of its images that is."""
+def test_a_damaged_image_is_named_as_the_one_at_fault(damage: str, setting: Setting, tmp_path: Path) -> None:
+    """Whatever reads it, the error names the file, and the worker knows which of its images that is."""
     if reason := LOADER_KINDS[setting.kind].missing(CPU):
         pytest.skip(reason)
     victim = folder(tmp_path, 3) / "class_0" / "victim.jpg"
     DAMAGE[damage](victim)
     if damage == "unreadable" and os.access(victim, os.R_OK):
         pytest.skip("this user may read everything")
-    opened = lane(tmp_path)
+    opened = opened_in(tmp_path)
     with pytest.raises(DataError, match=r"victim\.jpg cannot be decoded") as caught:
-        lap(opened, setting)
-    assert opened.blamed(caught.value) == str(victim)
-    assert opened.blamed(DataError("another.jpg cannot be decoded (it is empty)")) is None
-    assert lap(lane(tmp_path, without=[str(victim)]), HERE).samples == 12
+        sample(opened, setting)
+    assert opened.at_fault(caught.value) == str(victim)
+    assert opened.at_fault(DataError("another.jpg cannot be decoded (it is empty)")) is None
+    assert sample(opened_in(tmp_path, str(victim)), HERE).samples == 12
 
 
 def test_without_any_image_that_can_be_decoded(tmp_path: Path) -> None:
-    """A lane that is to do without all of them says so."""
+    """An error says so."""
     files = [str(file) for file in folder(tmp_path, 2).rglob("*.jpg")]
     with pytest.raises(DataError, match=f"none of the images in {tmp_path} can be decoded"):
-        lane(tmp_path, without=files)
+        opened_in(tmp_path, *files)
 
 
-def test_a_pipe_is_no_image(tmp_path: Path) -> None:
-    """Nobody waits for what somebody might write into it."""
+def test_a_pipe_is_not_an_image(tmp_path: Path) -> None:
+    """It is refused: reading it could wait for ever."""
     folder(tmp_path, 2)
     os.mkfifo(tmp_path / "class_0" / "pipe.jpg")
     with pytest.raises(DataError, match=r"pipe\.jpg is not a file but a pipe or a device: remove it"):
-        lane(tmp_path)
+        opened_in(tmp_path)
 
 
 # --- steps and workers ------------------------------------------------------------------------------------------------
 
 
-def test_a_step_that_raises_says_whose_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what was asked for, the error's first line and the place in the user's own file."""
+def test_a_step_that_raises_is_named_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the option's value, the error's first line and the place in the user's own file."""
     (tmp_path / "failing_step.py").write_text(
         "import torch\n\n\ndef step(images, labels):\n    raise ValueError('no such\\nlabel')\n\n\n"
         "def deep(images, labels):\n    torch.nn.functional.cross_entropy(images, labels[:1])\n"
@@ -156,31 +157,31 @@ def test_a_step_that_raises_says_whose_it_is(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     for name, line in (("step", 5), ("deep", 9)):
-        opened = lane(folder(tmp_path / "images", 4))
+        opened = opened_in(folder(tmp_path / "images", 4))
         opened.step = step_from(f"failing_step:{name}", CPU, 10)
         with pytest.raises(
             RuntimeError, match=rf"^--step failing_step:{name} raised .*failing_step\.py, line {line}\)"
         ):
-            lap(opened, ONE)
+            sample(opened, ONE)
 
 
-@pytest.mark.parametrize("fate", ["SIGKILL", "SIGSEGV"])
-def test_a_worker_that_dies_ends_its_lap_alone(fate: str, tmp_path: Path) -> None:
-    """The lap says how the worker ended; the next one is held."""
-    opened = lane(folder(tmp_path))
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV"])
+def test_a_worker_that_dies_ends_its_sample_alone(name: str, tmp_path: Path) -> None:
+    """The error says how the worker ended; the next sample is measured."""
+    opened = opened_in(folder(tmp_path))
     before = set(multiprocessing.active_children())
 
     def step(images: Tensor, labels: Tensor) -> None:
         # A step may come after the worker's end: a batch was on its way.
         for worker in set(multiprocessing.active_children()) - before:
             with suppress(ProcessLookupError):
-                os.kill(int(worker.pid or 0), getattr(signal, fate))
+                os.kill(int(worker.pid or 0), getattr(signal, name))
 
     opened.step = step
-    with pytest.raises(LoaderError, match=rf"a loader worker \(pid \d+\) was .*{fate}"):
-        lap(opened, ONE)
+    with pytest.raises(LoaderError, match=rf"a loader worker \(pid \d+\) was .*{name}"):
+        sample(opened, ONE)
     opened.step = None
-    assert lap(opened, ONE).samples == 12
+    assert sample(opened, ONE).samples == 12
 
 
 class Hanging(Loader):
@@ -197,21 +198,21 @@ class Hanging(Loader):
         """Nothing to close."""
 
 
-def test_a_loader_that_hangs_ends_its_lap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lap waits for a batch no longer than the loader's patience lasts, and no alarm is left."""
-    opened = lane(folder(tmp_path, 2))
+def test_a_loader_that_hangs_ends_its_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample waits for a batch no longer than the loader's timeout, and no alarm is left."""
+    opened = opened_in(folder(tmp_path, 2))
     monkeypatch.setattr(opened, "_made", lambda *_, **__: Hanging())
     with pytest.raises(TimeoutError, match=r"no batch came for 0\.1 s"):
-        lap(opened)
+        sample(opened)
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
-# --- what is told beside ----------------------------------------------------------------------------------------------
+# --- readings ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_lap_tells_what_it_takes(tmp_path: Path) -> None:
+def test_a_sample_has_readings(tmp_path: Path) -> None:
     """Every reading is a known metric; batches on their way are in shared memory."""
-    found = lap(lane(folder(tmp_path)), ONE)
+    found = sample(opened_in(folder(tmp_path)), ONE)
     assert {"wait_p50_seconds", "wait_p99_seconds", "first_batch_seconds", "cpu_seconds", "pss_bytes"} <= set(
         found.readings
     )
@@ -220,8 +221,8 @@ def test_a_lap_tells_what_it_takes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("persistent", [False, True])
-def test_a_survey_of_a_real_loader(persistent: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gap between epochs is a wait, nothing is left, and workers live on where they are to."""
+def test_epochs_of_a_real_loader(persistent: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gap between epochs is a wait, nothing is left, and persistent workers live on."""
     workers: list[set[BaseProcess]] = []
     alone = Loader.alone
     before = set(multiprocessing.active_children())
@@ -232,8 +233,8 @@ def test_a_survey_of_a_real_loader(persistent: bool, tmp_path: Path, monkeypatch
         return epoch
 
     monkeypatch.setattr(Loader, "alone", watched)
-    asked = {"do": "survey", "setting": {"kind": "dataloader", "workers": 1, "prefetch": 2, "batch_size": 3}}
-    found = answer(lane(folder(tmp_path)), {**asked, "seed": 0, "persistent": persistent})["readings"]
+    setting = Setting("dataloader", 1, 2, 3)
+    found = opened_in(folder(tmp_path)).epochs(MeasureEpochs(setting, 0, persistent))
     assert found["epoch_gap_seconds"] > 0
     assert (found["threads_left"], found["processes_left"]) == (0.0, 0.0)
     assert set(found) <= set(METRICS)
@@ -288,11 +289,5 @@ def test_a_survey_by_known_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_epoch_is_all_the_images(tmp_path: Path) -> None:
-    """However few of them laps draw on."""
-    assert answer(lane(folder(tmp_path, 5)), {"do": "epoch samples"}) == {"samples": 5}
-
-
-def test_what_nobody_knows() -> None:
-    """A question that is none is an error, not silence."""
-    with pytest.raises(ValueError, match="nobody here knows what 'sing' asks"):
-        answer(SimpleNamespace(), {"do": "sing"})  # type: ignore[arg-type]
+    """However few of them samples draw on."""
+    assert answer(opened_in(folder(tmp_path, 5)), CountImages()) == ImagesCounted(5)

@@ -16,6 +16,7 @@ from harness.loading.loaders import LOADER_KINDS
 from harness.loading.loaders.kind import LoaderRequest
 from harness.loading.loop.check import first_difference
 from harness.model import Setting
+from harness.tune.messages import CheckDelivery, LoaderPlan
 from harness.tune.worker import LoaderWorker
 
 NOISE = Pillow.effect_noise((300, 280), 60).convert("RGB")
@@ -98,12 +99,12 @@ def test_a_kind_that_turns_the_last_image_is_found_and_the_tag_named(
 ) -> None:
     """However many images come before it."""
     saved(tmp_path, 60, turned=(59,))
-    lane = LoaderWorker({"data": str(tmp_path), "device": "cpu", "step": "none"})
-    assert lane.check(Setting("dataloader", 0, 0, 4)) is None
+    worker = LoaderWorker(LoaderPlan(str(tmp_path), "cpu", "none"))
+    assert worker.check(CheckDelivery(Setting("dataloader", 0, 0, 4))) is None
 
     def turning(setting: object, images: list[Image], *_: object) -> object:
         loader = LOADER_KINDS["dataloader"].make(
-            LoaderRequest(Setting("dataloader", 0, 0, 5), images, lane.device, fixed=True)
+            LoaderRequest(Setting("dataloader", 0, 0, 5), images, worker.device, fixed=True)
         )
         decode = loader.dataset.decode  # type: ignore[attr-defined]
         loader.dataset.decode = lambda path: (  # type: ignore[attr-defined]
@@ -111,29 +112,29 @@ def test_a_kind_that_turns_the_last_image_is_found_and_the_tag_named(
         )
         return loader
 
-    made = lane._made
+    made = worker._made
     monkeypatch.setattr(
-        lane,
+        worker,
         "_made",
         lambda kind, setting, images, *, fixed=False: (
             turning(setting, images) if kind.name == "tensors" else made(kind, setting, images, fixed=fixed)
         ),
     )
-    said = lane.check(Setting("tensors", 0, 0, 4))
-    assert said is not None
-    assert "059.jpg, EXIF orientation 6): its pixels are" in said
+    difference = worker.check(CheckDelivery(Setting("tensors", 0, 0, 4)))
+    assert difference is not None
+    assert "059.jpg, EXIF orientation 6): its pixels are" in difference
 
 
-def test_a_lane_leaves_out_what_it_finds_damaged(tmp_path: Path) -> None:
+def test_a_loader_process_leaves_out_damaged_images(tmp_path: Path) -> None:
     """At once and all of them; without any other image it cannot go on."""
     images = saved(tmp_path, 4)
     for image in images[:2]:
         Path(image.path).write_bytes(b"")
-    lane = LoaderWorker({"data": str(tmp_path), "device": "cpu", "step": "none"})
-    assert list(lane.examine(60.0)) == [image.path for image in images[:2]]
-    assert lane.images == images[2:]
+    worker = LoaderWorker(LoaderPlan(str(tmp_path), "cpu", "none"))
+    assert list(worker.find_damaged(60.0)) == [image.path for image in images[:2]]
+    assert worker.images == images[2:]
     with pytest.raises(DataError, match="none of the images"):
-        lane.leave_out([image.path for image in images[2:]])
+        worker.leave_out([image.path for image in images[2:]])
 
 
 def test_what_is_known_of_a_sample_is_said() -> None:

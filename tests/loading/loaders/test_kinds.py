@@ -21,6 +21,7 @@ from harness.loading.loaders.kind import LoaderKind, LoaderRequest
 from harness.loading.loop.check import first_difference
 from harness.loading.loop.loader import Loader
 from harness.model import Setting, StepInput
+from harness.tune.messages import LoaderPlan, MeasureSample
 from harness.tune.worker import LoaderWorker
 from tests.support.living import ROOT, alive, until
 from tests.support.photographs import by_id, delivered, photographs
@@ -75,9 +76,10 @@ def test_a_window_of_a_kind(name: str, images: list[Image]) -> None:
     if reason := LOADER_KINDS[name].missing(CPU):
         pytest.skip(reason)
     least = 1 if LOADER_KINDS[name].threads else 0
-    worker = LoaderWorker({"data": str(Path(images[0].path).parents[1]), "device": "cpu", "step": "none"})
+    worker = LoaderWorker(LoaderPlan(str(Path(images[0].path).parents[1]), "cpu", "none"))
+    request = MeasureSample(Setting(name, least, 2 * least, 2), StepInput.WARM, 1, 2, 0.0)
     before = alive()
-    assert worker.lap(Setting(name, least, 2 * least, 2), StepInput.WARM, 1, 2, 0.0).samples == 4
+    assert worker.sample(request).samples == 4
     assert alive().processes <= before.processes
     assert until(lambda: alive().threads <= before.threads)
 
