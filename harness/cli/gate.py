@@ -24,27 +24,28 @@ from harness.cli.gate_checks import (
     check_repository,
     check_temporary_folder,
     claims_of,
+    refuse_beside_baseline,
     settings_of,
 )
 from harness.cli.gate_forms import finish, repository
 from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
-from harness.gate.builds import (
+from harness.gate.base_revision import read_base
+from harness.gate.builds.check_imports import check_packages_and_benchmarks
+from harness.gate.builds.prepare import Builder
+from harness.gate.builds.side import (
     BenchmarksRemoved,
-    Builder,
     NothingChanged,
     NothingToCompare,
     SideEnv,
     SideSpec,
-    check_packages_and_benchmarks,
-    known_to_base,
-    refuse_documents_alone,
     variables_from,
 )
-from harness.gate.decision import gone
+from harness.gate.builds.unchanged import refuse_documents_alone
+from harness.gate.case_state import gone
 from harness.gate.pair import SideCommand
 from harness.gate.run import gate
-from harness.gate.settings import GateSettings
+from harness.gate.settings import BaselineSettings, GateSettings
 from harness.judge.regression import GateThresholds, status_of
 from harness.loading.machine.cores import usable_cores
 from harness.model import GateResult, Side, SideFacts
@@ -90,22 +91,39 @@ def _gate(options: argparse.Namespace, benchmarks: Path, stack: ExitStack) -> in
     check_temporary_folder(claims)
     if options.baseline is not None:
         from harness.gate.baseline import compare_with_saved
+        from harness.report.gate.progress import GateProgress
 
-        return compare_with_saved(options, benchmarks, claims, settings.thresholds, finish, accepted)
+        refuse_beside_baseline(options)
+        saved = BaselineSettings(
+            str(options.baseline),
+            options.results,
+            benchmarks,
+            claims,
+            words(options.select),
+            settings.thresholds,
+            device=options.device,
+            data=options.data.resolve() if options.data else None,
+            seconds=budget,
+            watch=watch,
+            accepted=accepted,
+        )
+        with GateProgress(output.console()) as display:
+            result, folder = compare_with_saved(saved, display)
+        return finish(result, folder, options, benchmarks)
     base = SideSpec(options.base, options.base_python, variables_from(options.base_env, "--base-env"))
     head = SideSpec(None, options.head_python, variables_from(options.head_env, "--head-env"))
     check_repository(options, benchmarks)
     screen = output.console()
-    workshop = stack.enter_context(Builder(tell=lambda text: screen.print(text, highlight=False, soft_wrap=True)))
+    builder = stack.enter_context(Builder(note=lambda text: screen.print(text, highlight=False, soft_wrap=True)))
     try:
-        sources = workshop.check_out(base, head, repository(benchmarks), settings, options.results)
+        sources = builder.check_out(base, head, repository(benchmarks), settings, options.results)
         refuse_documents_alone(sources, benchmarks)
     except NothingChanged as error:
         labels = {Side.BASE: str(options.base), Side.HEAD: "working tree"}
         return finish(_unchanged(str(error), labels, settings.thresholds, options), None, options, benchmarks)
     # Before anything is built: what is wrong with them is known early.
-    before, notes = known_to_base(sources, benchmarks, words(options.select))
-    prepared = workshop.build(sources)
+    before, notes = read_base(sources, benchmarks, words(options.select))
+    prepared = builder.build(sources)
     prepared_notes = [*notes, *dict.fromkeys(note for side in prepared for note in side.notes)]
     asked = GateSettings(
         benchmarks,
@@ -205,16 +223,16 @@ def _unchanged(
 def _sides(
     prepared: Sequence[SideEnv], threads: Mapping[str, str], stack: ExitStack
 ) -> tuple[SideCommand, SideCommand]:
-    lent = None
-    if any(side.lent for side in prepared):
-        lent = launch.borrow_packages(stack.enter_context(Reaper()).folder / "lent")
+    borrowed = None
+    if any(side.borrows for side in prepared):
+        borrowed = launch.borrow_packages(stack.enter_context(Reaper()).folder / "borrowed")
     base, head = (
         SideCommand(
             side.side,
             side.python,
             {**threads, **side.environment},
             {**threads, **side.shown},
-            lent if side.lent else None,
+            borrowed if side.borrows else None,
         )
         for side in prepared
     )

@@ -17,7 +17,7 @@ from harness.cli import output
 from harness.cli.gate_forms import files_to_write, repository
 from harness.cli.written import check_writable
 from harness.errors import UsageError
-from harness.gate.builds import NothingToCompare
+from harness.gate.builds.side import NothingToCompare
 from harness.gate.configuration import Configuration, configuration, option_share
 from harness.gate.settings import BUDGET
 from harness.model import Claim, Side
@@ -32,6 +32,29 @@ def budget_and_watch(options: argparse.Namespace) -> tuple[float, float]:
     check_writable(files_to_write(options), options.results)
     check_data(options.data)
     return seconds(options.budget) if options.budget else BUDGET, hertz(options.watch)
+
+
+NOT_BESIDE_BASELINE = {
+    "base": "--base",
+    "base_python": "--base-python",
+    "base_env": "--base-env",
+    "head_python": "--head-python",
+    "head_env": "--head-env",
+    "threads": "--threads",
+}
+"""Options that say how two sides differ: beside --baseline the stored run is the base, and this code is as it is."""
+
+
+def refuse_beside_baseline(options: argparse.Namespace) -> None:
+    """Raises UsageError for an option that contradicts ``--baseline``."""
+    for name, option in NOT_BESIDE_BASELINE.items():
+        value = getattr(options, name, None)
+        if value not in (None, []):
+            shown = " ".join(value) if isinstance(value, list) else value
+            raise UsageError(
+                f"{option}: {shown} contradicts --baseline, where the stored run is the base and this code is measured "
+                f"as it is; leave out --baseline or {option}"
+            )
 
 
 def check_machines(said: Mapping[Side, SideInfo]) -> Sequence[str]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from harness.gate.pair import BROKEN, MISSING, ONE_FILE, CaseState
-from harness.judge.evidence import evidence
+from harness.gate.case_state import SECONDS
+from harness.judge.evidence import Unit, evidence
 from harness.judge.outlook import clear, evenly_far, noise, outlook
 from harness.judge.regression import GateThresholds, Ruling, levels, rule, rule_exact, rule_for
 from harness.judge.throttling import remarks, throttled_blocks
 from harness.measure.correctness import WrongResult
 from harness.measure.paired import PairedRounds, SideFailed
-from harness.model import BASELINE, Claim, GateOutcome, GateVerdict, Measurement, Side, Trial, metric
+from harness.model import BASELINE, Claim, GateOutcome, GateVerdict, Measurement, NotCompared, Side, Trial, metric
+from harness.report.not_compared import not_compared_text
 
-SECONDS = "seconds"
 HEAD = str(Side.HEAD)
 
 EXACT = ("peak_bytes", "reserved_bytes")
@@ -26,10 +26,10 @@ LAUNCHES = "launches"
 
 @dataclass(slots=True)
 class Decision:
-    """One variant of one case on its way to a decision; where it is ``clear``, coarser units will do.
+    """One variant of one case on its way to a decision; once it is ``clear``, coarser units suffice.
 
-    ``even`` says that its few units lie evenly far from what is tolerated, ``outlook`` that it is not likely to fall;
-    ``growth`` says of metrics that regressed what grew, where profiles were taken.
+    ``even`` says that its few units lie evenly far from what is tolerated, ``outlook`` why it is not likely to be
+    decided; ``growth`` has what grew by metric that regressed, where profiles were taken.
     """
 
     case: str
@@ -53,7 +53,7 @@ class Decision:
         return self.outcome is None
 
     def settle(self, outcome: GateOutcome, reason: str) -> None:
-        """Its fate is known, and no number will change it."""
+        """Decide it, for a reason that no number will change."""
         self.outcome, self.reason = outcome, reason
 
     def end(self, ended: SideFailed) -> None:
@@ -68,7 +68,7 @@ class Decision:
         self.settle(outcome, f"{ended.arm}: {ended.error}")
 
     def take(self, unit: int, rounds: PairedRounds, seconds: float) -> Measurement:
-        """Keep a unit's pair of samples; as a measurement, base is its baseline and head its only variant."""
+        """Keep a unit's pair of samples; in the measurement, base is the baseline and head its only variant."""
         trials = tuple(_trial(name, side, rounds) for side, name in ((Side.BASE, BASELINE), (Side.HEAD, HEAD)))
         measurement = Measurement(
             self.case, self.claim.name, unit, trials=trials, seconds=seconds, blocks=rounds.blocks
@@ -82,9 +82,12 @@ class Decision:
                 self.exact[name] = (base[name][0], head[name][0])
         return measurement
 
+    def _units(self, thresholds: GateThresholds) -> Sequence[Unit]:
+        return evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
+
     @property
     def least_seconds(self) -> float:
-        """Seconds that another unit of it takes at the least, by its last: with one block alone; 0 before any."""
+        """Seconds that another unit of it takes at least, going by its last: with one block alone; 0 before any."""
         if not self.measurements:
             return 0.0
         last = self.measurements[-1]
@@ -92,25 +95,25 @@ class Decision:
         return last.seconds - sum(blocks) + max(blocks, default=0.0)
 
     def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
-        """Note of the unit's blocks what held the GPU's clocks back, once it was read."""
+        """Note which of the unit's blocks were throttled, once the GPU's clocks were read."""
         self.measurements = [marked(each) if each.invocation == unit else each for each in self.measurements]
 
     def judge(self, thresholds: GateThresholds, decisions: int, regressed: int = 0) -> None:
-        """Rule on the units so far, where others have ``regressed`` already; an outcome settles it."""
-        found = evidence(self.measurements, HEAD, SECONDS, thresholds.keep)
-        if not found.units:
+        """Judge the units so far, where others have ``regressed`` already; an outcome settles it."""
+        units = self._units(thresholds)
+        if not units:
             return
         by = rule_for(thresholds, decisions, loader=self.claim.loader, regressed=regressed)
-        self.ruling = rule(found.units, by)
-        self.clear = clear(found.units, by) and not self.ruling.unsteady
-        self.even = evenly_far(found.units, by)
+        self.ruling = rule(units, by)
+        self.clear = clear(units, by) and not self.ruling.unsteady
+        self.even = evenly_far(units, by)
         undecided = self.ruling.outcome in (None, GateOutcome.INCONCLUSIVE)
-        self.outlook = outlook(found.units, by, thresholds, loader=self.claim.loader) if undecided else ""
+        self.outlook = outlook(units, by, thresholds, loader=self.claim.loader) if undecided else ""
         if self.ruling.outcome is not None:
             self.settle(self.ruling.outcome, self.ruling.reason)
 
     def units_ahead(self, thresholds: GateThresholds, decisions: int) -> int:
-        """Units until the next look at which it may fall."""
+        """Units until the next look at which it may be decided."""
         by, there = rule_for(thresholds, decisions, loader=self.claim.loader), len(self.measurements)
         return min((look - there for look in by.looks if look > there), default=0)
 
@@ -136,8 +139,7 @@ class Decision:
         """Seconds that the head's iteration takes more, by the same estimate as the decision; 0 if there is none."""
         if self.ruling is None:
             return 0.0
-        units = evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
-        base, head = levels(units, self.ruling)
+        base, head = levels(self._units(thresholds), self.ruling)
         return 0.0 if base is None or head is None else head - base
 
     def verdicts(self, thresholds: GateThresholds, decisions: int, accepted: Container[str] = ()) -> list[GateVerdict]:
@@ -146,8 +148,9 @@ class Decision:
 
     def _on_time(self, thresholds: GateThresholds, decisions: int) -> GateVerdict:
         ruling = self.ruling
-        reason = self._explained(SECONDS, self.reason or (ruling.reason if ruling else "not reached"), self.outcome)
-        units = evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units
+        reason = self.reason or (ruling.reason if ruling else not_compared_text(NotCompared.NOT_REACHED))
+        reason = self._explained(SECONDS, reason, self.outcome)
+        units = self._units(thresholds)
         by = rule_for(thresholds, decisions, loader=self.claim.loader)
         spread, resolvable = noise(units, by, thresholds.tolerated) or (None, None)
         base, head = levels(units, ruling) if ruling else (None, None)
@@ -197,93 +200,24 @@ class Decision:
         return found
 
 
-def judge(candidates: Collection[Decision], thresholds: GateThresholds) -> None:
-    """Rule on those that are open, and again whenever one that regressed leaves the others its share of alpha."""
-    before, regressed = -1, count_regressed(candidates)
+def judge(decisions: Collection[Decision], thresholds: GateThresholds) -> None:
+    """Judge those that are open, and again whenever one that regressed leaves the others its share of alpha."""
+    before, regressed = -1, count_regressed(decisions)
     while before != regressed:
-        for candidate in candidates:
-            if candidate.open:
-                candidate.judge(thresholds, len(candidates), regressed)
-        before, regressed = regressed, count_regressed(candidates)
+        for decision in decisions:
+            if decision.open:
+                decision.judge(thresholds, len(decisions), regressed)
+        before, regressed = regressed, count_regressed(decisions)
 
 
-def least_of(candidates: Iterable[Decision]) -> float:
+def least_of(decisions: Iterable[Decision]) -> float:
     """Seconds that another unit takes of the one that takes least, of those that were measured; 0 without any."""
-    return min((candidate.least_seconds for candidate in candidates if candidate.measurements), default=0.0)
+    return min((decision.least_seconds for decision in decisions if decision.measurements), default=0.0)
 
 
-def count_regressed(candidates: Iterable[Decision]) -> int:
+def count_regressed(decisions: Iterable[Decision]) -> int:
     """How many of them regressed in time."""
-    return sum(candidate.outcome is GateOutcome.REGRESSED for candidate in candidates)
-
-
-def settled(case: str, claim: Claim, variant: str, outcome: GateOutcome, reason: str) -> GateVerdict:
-    """The verdict on what cannot be measured on both sides."""
-    return GateVerdict(case, claim.name, variant, SECONDS, outcome, reason)
-
-
-def gone(function: str) -> GateVerdict:
-    """The verdict on a benchmark (``path::function``) that base's own revision has and head's files do not."""
-    path, _, name = function.partition("::")
-    return settled(function, Claim("", "", path, name), "", GateOutcome.MISSING, GONE)
-
-
-def fate_of_case(
-    base: CaseState, head: CaseState, *, had: bool, ran: bool, unable: str = ""
-) -> tuple[GateOutcome, str] | None:
-    """The fate of a whole case where one side has nothing to measure; None where both have.
-
-    ``had`` says that base's own revision has the case, or may have it; only what it does not have is new. ``ran`` says
-    that it can run it, under its own file, ``unable`` why it cannot even there: then there is nothing to compare with.
-    """
-    match base.status, head.status:
-        case "", "":
-            return None
-        case "skipped" | "missing", "skipped" if not ran:
-            return GateOutcome.SKIPPED, head.reason
-        case _, "skipped":
-            return GateOutcome.MISSING, f"head skips what base runs: {head.reason}"
-        case _, status if status == MISSING:
-            return GateOutcome.MISSING, GONE
-        case _, status if status:
-            return GateOutcome.FAILED, f"head: {head.reason}"
-    return _fate_of_what_head_runs(base, had=had, unable=unable)
-
-
-def _fate_of_what_head_runs(base: CaseState, *, had: bool, unable: str) -> tuple[GateOutcome, str]:
-    """The fate of a case that base cannot measure."""
-    if unable or not had:
-        return GateOutcome.NEW, f"{SKIPPED_BEFORE}: {unable}" if unable else f"base: {base.reason}"
-    if base.status == MISSING:
-        return GateOutcome.MISSING, f"base's revision has this case, and not under head's file; {ONE_FILE}"
-    if base.status == BROKEN:
-        return GateOutcome.FAILED, f"base cannot import this file: {base.reason}; {ONE_FILE}"
-    return GateOutcome.FAILED, f"base cannot run what head runs: {base.reason}"
-
-
-def fate_of_variant(
-    variant: str, base: CaseState, head: CaseState, *, had: bool, ran: bool, unable: str = ""
-) -> tuple[GateOutcome, str]:
-    """The fate of a variant that not both sides can run; ``had``, ``ran`` and ``unable`` as for a whole case."""
-    if variant in head.variants:
-        if unable:
-            return GateOutcome.NEW, f"{SKIPPED_BEFORE}: {unable}"
-        if not had:
-            return GateOutcome.NEW, "base does not have this variant"
-        if variant in base.absent:
-            return GateOutcome.FAILED, f"base cannot run what head runs: {base.absent[variant]}"
-        return GateOutcome.MISSING, f"base's revision has this variant, and not under head's file; {ONE_FILE}"
-    if variant in base.variants or ran:
-        why = head.absent.get(variant, "")
-        return GateOutcome.MISSING, f"head cannot run what base runs: {why}" if why else GONE
-    return GateOutcome.SKIPPED, head.absent.get(variant) or base.absent.get(variant, "")
-
-
-SKIPPED_BEFORE = "base's own revision skips it, too"
-"""What is said of what head runs, and base's revision does not even under its own file."""
-
-GONE = "base has it, head does not: gone or renamed?"
-"""What is said of what only base has."""
+    return sum(decision.outcome is GateOutcome.REGRESSED for decision in decisions)
 
 
 def _trial(name: str, side: Side, rounds: PairedRounds) -> Trial:

@@ -1,31 +1,36 @@
-"""What a gate has done beside its units, in pairs of processes that give none: counting launches, explaining."""
+"""What a gate does beside its units, in pairs of processes that give none: counting launches, explaining regressions.
+
+A profiler stays attached where it was used once and slows later launches, in which most of the difference may lie.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from harness.gate.counted import count
-from harness.gate.decision import Decision
+from harness.gate.decision import LAUNCHES, Decision
 from harness.gate.explain import explain, worst
-from harness.gate.pair import SideLost, WorkerPair
+from harness.gate.pair import PassFailed, SideLost, WorkerPair
 from harness.gate.state import GateState
 from harness.judge.regression import GateThresholds
+from harness.model import Side
+from harness.plural import counted
 from harness.workers.collect import WorkerError
 from harness.workers.protocol import SidePlan
 
 COUNTING = 0
 """The number of the pair that counts launches, which gives no unit."""
 
+Work = Callable[[WorkerPair, Decision], None]
+
 
 class ExtraPasses:
-    """Has a fresh pair do what gives no unit; whatever goes wrong there takes nothing from what was decided.
+    """Has a fresh pair do what gives no unit; an error there takes nothing from what was decided.
 
-    ``pair`` starts one for files, by its number, and ``plan`` says how it is to measure. Nothing begins once it is
+    ``pair`` starts one for files, by its number, and ``plan`` has how it is to measure. Nothing begins once it is
     ``late``. Each method gives its notes.
     """
 
@@ -44,31 +49,82 @@ class ExtraPasses:
         self._late = late
 
     def count(self, state: GateState, environment: Mapping[str, Any], random: Random) -> list[str]:
-        """Have launches counted of what the first unit measured, in head's ``environment``."""
-        chosen = [candidate for candidate in state.timed() if not candidate.claim.loader]
+        """Count the launches of what the first unit measured, in head's ``environment``."""
+        chosen = [one for one in state.decisions if one.measurements and not one.claim.loader]
         if not chosen or environment.get("device", {}).get("type") != "cuda":
             return []
         if self._late():
             return ["no time was left to count launches"]
-        return self._do(COUNTING, chosen, count, "launches could not be counted", random)
+        try:
+            with self._started(chosen, COUNTING) as pair:
+                return [note for notes in self._visit(pair, chosen, "launches", _count, random) for note in notes]
+        except (SideLost, WorkerError, OSError) as error:
+            return [f"launches could not be counted: {error}"]
 
     def explain(self, state: GateState, number: int, random: Random) -> list[str]:
-        """Have the worst regressions profiled."""
-        regressed = worst(state.slower(), state.larger())
+        """Profile the worst regressions."""
+        limits, decisions = self._thresholds, state.decisions
+        regressed = worst(
+            [one for one in decisions if one.slower(limits)], [one for one in decisions if one.larger(limits)]
+        )
         if not regressed:
             return []
         if self._late():
             return ["no time was left to profile what regressed"]
-        profiled = partial(explain, folder=self._folder, thresholds=self._thresholds, late=self._late)
-        return self._do(number, regressed, profiled, "what regressed could not be profiled", random)
+        found: list[str] = []
 
-    def _do(
-        self, number: int, chosen: Sequence[Decision], do: Callable[..., Iterable[str]], failed: str, random: Random
-    ) -> list[str]:
-        files = sorted({candidate.claim.path for candidate in chosen})
-        plan = self._plan(random)
+        def profile(pair: WorkerPair, decision: Decision) -> None:
+            explain(pair, decision, self._folder, self._thresholds, random)
+
         try:
-            with self._pair(files, number) as pair:
-                return list(do(pair, lambda cases: pair.begin(cases, plan), chosen, random=random))
+            with self._started(regressed, number) as pair:
+                for done, notes in enumerate(self._visit(pair, regressed, "profile", profile, random), 1):
+                    found += notes
+                    if self._late() and done < len(regressed):
+                        left = counted(len(regressed) - done, "other regression")
+                        return [*found, f"no time was left to profile {left}"]
         except (SideLost, WorkerError, OSError) as error:
-            return [f"{failed}: {error}"]
+            found.append(f"what regressed could not be profiled: {error}")
+        return found
+
+    def _started(self, chosen: Sequence[Decision], number: int) -> AbstractContextManager[WorkerPair]:
+        return self._pair(sorted({decision.claim.path for decision in chosen}), number)
+
+    def _visit(
+        self, pair: WorkerPair, chosen: Sequence[Decision], what: str, work: Work, random: Random
+    ) -> Iterator[list[str]]:
+        """Do the work on each decision; for each case, a note on each that it was not possible for. Raises SideLost."""
+        of_case: dict[str, list[Decision]] = {}
+        for decision in chosen:
+            of_case.setdefault(decision.case, []).append(decision)
+        pair.begin(list(of_case), self._plan(random))
+        for case, states in pair.walk(random):
+            notes = []
+            for decision in of_case[case]:
+                try:
+                    if any(decision.variant not in state.variants for state in states.values()):
+                        raise PassFailed("it was not there again")
+                    work(pair, decision)
+                except PassFailed as error:
+                    notes.append(f"no {what} of {case} {decision.variant}: {error}")
+            yield notes
+
+
+def _count(pair: WorkerPair, decision: Decision) -> None:
+    """Count what a decision launches on either side, and set it among its exact numbers."""
+    base, head = (_launches(pair, side, decision) for side in Side)
+    if base is not None and head is not None:
+        decision.exact[LAUNCHES] = (base, head)
+
+
+def _launches(pair: WorkerPair, side: Side, decision: Decision) -> float | None:
+    runner = pair.runner(side, decision.variant)
+    with pair.blame(side, decision):
+        runner.setup()
+        try:
+            runner.first_call()
+            reading = runner.read(LAUNCHES)
+        finally:
+            if not pair.clients[side].ended:
+                runner.teardown()
+    return None if reading is None else reading[0]

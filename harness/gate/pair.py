@@ -1,40 +1,32 @@
-"""A pair: the live processes of both sides, walking through the same cases side by side. One pair gives one unit.
+"""A pair: the live processes of both sides, which go through the same cases together. One pair gives one unit.
 
-Both run the same benchmark files; only one of the two is ever awake once they have been imported.
+Both run the same benchmark files; once they have been imported, only one of the two is ever awake.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random, SystemRandom
 
 from harness.errors import HarnessError
-from harness.measure.runner import TreeUsage
+from harness.gate.case_state import CaseState, CaseStatus
+from harness.gate.decision import Decision
+from harness.measure.correctness import WrongResult
 from harness.model import Collected, Side, Status
 from harness.processes.cpu_limit import CpuLimit
 from harness.processes.launch import measuring_environment, pytest_command
 from harness.processes.live import ChannelClosed, LiveProcess, Reaper, exit_reason
 from harness.processes.logs import in_conftest, last_words
+from harness.profile.chunks import TraceError
+from harness.report.not_compared import ONE_FILE
 from harness.workers.client import RemoteRunner, WorkerClient, WorkerFailed
 from harness.workers.codec import Message, receive
 from harness.workers.collect import Refused, WorkerError
 from harness.workers.protocol import CaseAbsent, CaseFound, Ready, RequestFirstCall, SideInfo, SidePlan, Stop
-
-MISSING = "missing"
-"""The status of a case that a side does not have."""
-
-BROKEN = "broken"
-"""The status of a case whose file a side cannot import."""
-
-ONE_FILE = (
-    "both sides measure head's files: import what only head has inside the benchmark or fixture that needs it, or give "
-    "that benchmark a file"
-)
-"""What to do where base cannot measure what it has."""
 
 START_LIMIT = 180.0
 """CPU-seconds a process may take to import the benchmarks, and to reach a case's call of compare."""
@@ -42,23 +34,17 @@ START_LIMIT = 180.0
 
 @dataclass(frozen=True, slots=True)
 class SideCommand:
-    """How to start the process of one side; of its ``variables``, ``shown`` are those that somebody asked for."""
+    """How to start the process of one side.
+
+    Of its ``variables``, ``shown`` are those that were requested. ``borrowed`` is the folder of packages that a foreign
+    interpreter borrows from ours.
+    """
 
     side: Side
     python: str
     variables: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, str] = field(default_factory=dict)
-    lent: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CaseState:
-    """What became of a case on one side: its variants, those that cannot run here, or why it cannot be measured."""
-
-    variants: tuple[str, ...] = ()
-    absent: Mapping[str, str] = field(default_factory=dict)
-    status: str = ""
-    reason: str = ""
+    borrowed: Path | None = None
 
 
 class ConftestError(WorkerError):
@@ -66,7 +52,7 @@ class ConftestError(WorkerError):
 
 
 class SideLost(HarnessError):
-    """The process of a side is gone; the message has its last words, ``case`` what it was on its way to, if any."""
+    """The process of a side is gone; the message has its last words, ``case`` what it was about to begin, if any."""
 
     def __init__(self, side: Side, reason: str, case: str = "") -> None:
         super().__init__(reason)
@@ -74,10 +60,14 @@ class SideLost(HarnessError):
         self.case = case
 
 
+class PassFailed(HarnessError):
+    """What a pass beside the units could not do, with the side and the reason."""
+
+
 class WorkerPair:
     """Both processes. Use as a context manager: neither outlives it, whatever dies.
 
-    Once entered, ``collected`` is what each side found in the files, ``cases`` the cases among it.
+    Once entered, ``collected`` is what each side found in the files.
     """
 
     def __init__(
@@ -98,9 +88,8 @@ class WorkerPair:
         self._log = {command.side: log_folder / f"unit-{unit:03d}-{command.side}.log" for command in sides}
         self._tick = tick
         self._stack = ExitStack()
-        self._route: list[str] = []
+        self._cases: list[str] = []
         self.clients: dict[Side, WorkerClient] = {}
-        self.cases: dict[Side, list[str]] = {}
         self.collected: dict[Side, Collected] = {}
 
     def __enter__(self) -> WorkerPair:
@@ -119,12 +108,12 @@ class WorkerPair:
         # Equal in a pair: the order of sets and dicts of strings must not be what differs.
         seed = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(2), "big"))}
         processes = {}
-        # Who starts first may get the better memory: it is not always the base.
+        # The first to start may get the better memory: it is not always the base.
         for command in SystemRandom().sample(self._sides, len(self._sides)):
             process = LiveProcess(
                 self._command[command.side],
                 guard=guard,
-                environment={**measuring_environment(command.lent), **command.variables, **seed},
+                environment={**measuring_environment(command.borrowed), **command.variables, **seed},
                 log=self._log[command.side],
             )
             self._stack.callback(process.end)
@@ -134,11 +123,10 @@ class WorkerPair:
                 ready = self._ready(side, process)
             except ConftestError as error:
                 if side is Side.BASE and Side.HEAD not in self.clients:
-                    # What head cannot import either is for head to mend.
+                    # What head cannot import either is to be mended in head.
                     self._ready(Side.HEAD, processes[Side.HEAD])
                 raise WorkerError(f"{error}; {ONE_FILE}" if side is Side.BASE else str(error)) from None
             self.collected[side] = ready.collected
-            self.cases[side] = list(ready.collected.cases)
             process.pause()
             place = guard.folder / str(side)
             place.with_suffix(".log").symlink_to(self._log[side].resolve())
@@ -149,7 +137,7 @@ class WorkerPair:
         try:
             while True:
                 spent = allowance.spent()
-                # When it is spent, too: what was sent in time counts, however late we are ourselves.
+                # Once more when it is spent: what was sent in time counts, however late we are ourselves.
                 message = receive(process.channel, 0.0 if spent else 0.5)
                 if isinstance(message, Ready):
                     return message
@@ -164,41 +152,52 @@ class WorkerPair:
         raise WorkerError(f"the {side} side did not import the benchmarks: {spent}; see {self._log[side]}")
 
     def begin(self, cases: Sequence[str], plan: SidePlan) -> dict[Side, SideInfo]:
-        """Send both sides the plan for these cases, in that order; what they run on, where the plan asks for it.
+        """Send both sides the cases to go through, in that order; gives what they run on, if the plan requests it.
 
         Raises SideLost, and Refused where this machine cannot measure what was requested.
         """
-        self._route = list(cases)
-        infos: dict[Side, SideInfo] = {}
+        self._cases = list(cases)
+        found: dict[Side, SideInfo] = {}
         for side, client in self.clients.items():
-            here = tuple(case for case in cases if case in self.cases[side])
+            here = tuple(case for case in cases if case in self.collected[side].cases)
             self._send(side, client, replace(plan, cases=here))
             if plan.introduce:
                 info = self._receive(side, client)
                 assert isinstance(info, SideInfo), info
-                infos[side] = info
-        return infos
+                found[side] = info
+        return found
 
     def walk(self, random: Random) -> Iterator[tuple[str, dict[Side, CaseState]]]:
-        """Lead both sides from case to case; each is ready for questions about the one that is yielded.
+        """Have both sides go from case to case; each accepts requests about the one that is yielded.
 
-        They reach it one after the other, in random order. A case that a side lacks is "missing"
-        there. Raises SideLost.
+        They reach it one after the other, in random order. Raises SideLost.
         """
-        at: dict[Side, CaseState] = {side: CaseState(status="at the door") for side in self.clients}
-        for case in self._route:
+        inside = dict.fromkeys(self.clients, False)
+        for case in self._cases:
             now: dict[Side, CaseState] = {}
             for side in random.sample(list(self.clients), 2):
-                if case in self.cases[side]:
-                    # A side that is in a case is told to leave it first.
-                    now[side] = at[side] = self._next(side, case, leaving=not at[side].status)
+                if case in self.collected[side].cases:
+                    # A side that is in a case has to leave it first.
+                    now[side] = self._next(side, case, leaving=inside[side])
+                    inside[side] = now[side].status is CaseStatus.READY
                 else:
                     now[side] = self._without(side, case)
             yield case, now
 
-    def runner(self, side: Side, variant: str, tree: TreeUsage | None = None) -> RemoteRunner:
-        """A variant of the case at hand, on one side."""
-        return GateRunner(variant, self.clients[side], tree)
+    @contextmanager
+    def blame(self, side: Side, decision: Decision) -> Iterator[None]:
+        """Give this side the decision's time limit, and name it for what is raised inside: SideLost, PassFailed."""
+        self.clients[side].timeout = decision.claim.time_limit
+        try:
+            yield
+        except (TimeoutError, WorkerFailed, WrongResult, TraceError) as error:
+            if self.clients[side].ended:
+                raise SideLost(side, str(error), decision.case) from error
+            raise PassFailed(f"{side}: {error}") from error
+
+    def runner(self, side: Side, variant: str) -> RemoteRunner:
+        """A variant of the present case, on one side."""
+        return GateRunner(variant, self.clients[side])
 
     def _send(self, side: Side, client: WorkerClient, message: Message) -> None:
         try:
@@ -215,9 +214,10 @@ class WorkerPair:
             case CaseFound(found, variants, absent) if found == case:
                 return CaseState(tuple(name for name in variants if name not in absent), absent)
             case CaseAbsent(found, status, reason) if found == case:
-                return CaseState(status=str(status), reason=reason)
+                skipped = status is Status.SKIPPED
+                return CaseState(status=CaseStatus.SKIPPED if skipped else CaseStatus.FAILED, reason=reason)
             case message:
-                raise SideLost(side, f"it sent {message}, on its way to {case}", case)
+                raise SideLost(side, f"it sent {message} instead of the state of {case}", case)
 
     def _receive(self, side: Side, client: WorkerClient, case: str = "") -> Message:
         try:
@@ -228,13 +228,13 @@ class WorkerPair:
             raise SideLost(side, str(error), case) from None
 
     def _without(self, side: Side, case: str) -> CaseState:
-        """The standing of a case that a side does not list: its file skips itself or is broken there, or lacks it."""
+        """The state of a case that a side does not list: its file skips itself or is broken there, or lacks it."""
         match self.collected[side].why_absent(case.partition("::")[0]):
             case Status.SKIPPED, reason:
-                return CaseState(status=str(Status.SKIPPED), reason=reason)
+                return CaseState(status=CaseStatus.SKIPPED, reason=reason)
             case _, reason:
-                return CaseState(status=BROKEN, reason=reason)
-        return CaseState(status=MISSING, reason=f"{side} has no such case")
+                return CaseState(status=CaseStatus.BROKEN, reason=reason)
+        return CaseState(status=CaseStatus.MISSING, reason=f"{side} has no such case")
 
 
 class GateRunner(RemoteRunner):

@@ -1,4 +1,4 @@
-"""What a gate is asked for, and what it tells whoever is watching."""
+"""What a gate is to do, and what it shows meanwhile."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.bench.settings import WATCH
-from harness.gate.before import BaseRevision
+from harness.gate.base_revision import BaseRevision
 from harness.gate.pair import SideCommand
 from harness.judge.regression import GateThresholds
 from harness.model import Claim, Side
 
 BUDGET = 1800.0
-"""Seconds a gate may take where nobody says how long."""
+"""Seconds a gate may take by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """What a gate was asked for.
+    """What a gate compares, by which thresholds, and in what time.
 
-    ``labels`` is what people call the two sides, ``before`` what the base's own revision has, None where it has no
-    revision of its own. ``seconds`` is the time budget; ``watch`` is how often a second the machine is looked at
-    meanwhile, 0 for not at all; ``accepted`` are exact metrics of which more is accepted.
+    ``labels`` are the names of the two sides for people, ``before`` what base's own revision has, None if it has no
+    revision of its own. ``seconds`` is the time budget; ``watch`` is how often a second the machine is monitored, 0 for
+    not at all; ``accepted`` are exact metrics of which more is accepted.
     """
 
     benchmarks: Path
@@ -41,8 +41,28 @@ class GateSettings:
     accepted: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class BaselineSettings:
+    """What ``gate --baseline`` compares: a stored run, by label or folder among ``results``, with this code.
+
+    ``select`` are the words that chose the claims; the other fields mean what they do in `GateSettings`.
+    """
+
+    baseline: str
+    results: Path
+    benchmarks: Path
+    claims: Sequence[Claim]
+    select: tuple[str, ...]
+    thresholds: GateThresholds
+    device: str = "auto"
+    data: Path | None = None
+    seconds: float = BUDGET
+    watch: float = WATCH
+    accepted: frozenset[str] = frozenset()
+
+
 class GateDisplay(Protocol):
-    """What a gate tells whoever is watching."""
+    """The display that shows how a gate goes on."""
 
     def note(self, text: str) -> None: ...  # noqa: D102
     def begins(self, case: str, unit: int) -> None: ...  # noqa: D102

@@ -4,148 +4,137 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 
-from harness.gate.before import BaseRevision
-from harness.gate.decision import (
-    GONE,
-    Decision,
-    count_regressed,
-    fate_of_case,
-    fate_of_variant,
-    gone,
-    judge,
-    least_of,
-    settled,
-)
-from harness.gate.pair import MISSING, CaseState, SideLost, WorkerPair
+from harness.gate.base_revision import BaseRevision
+from harness.gate.case_state import CaseState, InBase, case_not_compared, gone, settled, variant_not_compared
+from harness.gate.decision import Decision, count_regressed, judge, least_of
+from harness.gate.pair import SideLost, WorkerPair
 from harness.judge.regression import GateThresholds, rule_for
-from harness.model import Claim, GateOutcome, GateVerdict, Measurement, Side, Status, benchmark_of
+from harness.model import Claim, GateOutcome, GateVerdict, Measurement, NotCompared, Side, Status, benchmark_of
 from harness.plural import counted
+from harness.report.not_compared import not_compared_text
 
 SELFTEST_UNITS = 10
 """Units a selftest takes of every decision, whatever was decided before: a noise floor needs some."""
 
-NOT_MEASURED = "not measured: the budget ended before it"
-"""The reason of what no unit came to."""
+_STOPPED = (GateOutcome.WRONG, GateOutcome.FAILED, GateOutcome.TIMED_OUT)
 
 
 class GateState:
-    """What a gate judges, and what it cannot; ``accepted`` are exact metrics of which more is accepted."""
+    """What a gate judges, and what it cannot.
+
+    ``before`` is what base's own revision has; None if base has no revision of its own, so that nothing can be new.
+    ``accepted`` are exact metrics of which more is accepted.
+    """
 
     def __init__(
-        self, claims: Sequence[Claim], limits: GateThresholds, *, selftest: bool, accepted: Container[str] = ()
+        self,
+        claims: Sequence[Claim],
+        thresholds: GateThresholds,
+        *,
+        selftest: bool,
+        accepted: Container[str] = (),
     ) -> None:
         self._by_function = {f"{claim.path}::{claim.function}": claim for claim in claims}
-        self._before: BaseRevision | None = None
-        self._limits = limits
+        self._thresholds = thresholds
         self._selftest = selftest
+        self.before: BaseRevision | None = None
         self._accepted = accepted
-        self._candidates: dict[tuple[str, str], Decision] = {}
-        self._fates: list[GateVerdict] = []
+        self._decisions: dict[tuple[str, str], Decision] = {}
+        self._settled: list[GateVerdict] = []
         self._all: list[str] | None = None
         self._seen: set[str] = set()
-        self._unreached = "not reached"
+        self._unreached = NotCompared.NOT_REACHED
 
-    def knows(self, before: BaseRevision | None) -> None:
-        """What base's own revision has; None where it has no revision of its own, and so nothing can be new."""
-        self._before = before
+    # --- what there is to decide --------------------------------------------------------------------------------------
 
     def collect(self, pair: WorkerPair) -> None:
-        """Take down every case of the chosen benchmarks that either side has; the first pair is asked, once.
+        """Note every case of the chosen benchmarks that either side has, from the first pair that is given.
 
-        Files that cannot be imported have their fate.
+        Benchmarks without a case are settled.
         """
         if self._all is not None:
             return
-        cases = dict.fromkeys([*pair.cases[Side.HEAD], *pair.cases[Side.BASE]])
+        cases = dict.fromkeys([*pair.collected[Side.HEAD].cases, *pair.collected[Side.BASE].cases])
+        found = {benchmark_of(case) for case in cases}
         for function, claim in self._by_function.items():
-            if any(benchmark_of(case) == function for case in cases):
+            if function in found:
                 continue
             status, reason = pair.collected[Side.HEAD].why_absent(claim.path) or (Status.FAILED, "it has no case")
             if status is not Status.SKIPPED:
-                known = GateOutcome.FAILED, f"head: {reason}"
-            elif self._before is not None and self._before.cases(function):
-                known = GateOutcome.MISSING, f"head skips what base runs: {reason}"
+                why = NotCompared.HEAD_FAILED
+            elif self.before is not None and self.before.cases(function):
+                why = NotCompared.HEAD_SKIPS
             else:  # as a whole on both sides, or it would have cases on one
-                known = GateOutcome.SKIPPED, f"head: {reason}"
-            self._fates.append(settled(function, claim, "", *known))
-        self._call_before({benchmark_of(case) for case in cases}, set(cases))
+                why = NotCompared.FILE_SKIPPED
+            self._settled.append(settled(function, claim, "", why, reason))
+        if self.before is not None:
+            self._settled += map(gone, self.before.removed(tuple(self._by_function.values())))
+            for function in self._by_function.keys() & found:
+                for case in set(self.before.cases(function)) - set(cases):
+                    self._settle(case, NotCompared.GONE)
         self._all = [case for case in cases if benchmark_of(case) in self._by_function]
 
-    def enter(self, case: str, standings: Mapping[Side, CaseState]) -> None:
-        """Both sides have a case before them: what is to be judged of it, and what cannot be."""
+    def enter(self, case: str, states: Mapping[Side, CaseState]) -> None:
+        """Both sides are at a case: note what of it is to be decided, and settle what cannot be measured."""
         if case in self._seen:
+            return
+        base, head, before = states[Side.BASE], states[Side.HEAD], self.before
+        if why := case_not_compared(base, head, before.of_case(case, base) if before is not None else InBase()):
+            self._settle(case, *why)
             return
         self._seen.add(case)
         claim = self.claim_of(case)
-        base, head = standings[Side.BASE], standings[Side.HEAD]
-        before = self._before
-        had = before is None or before.has(case, listed=base.status != MISSING)
         ran = before.measures(case) if before is not None else ()
-        skips = base.reason if base.status == Status.SKIPPED else ""
-        unable = before.unable(case, here=skips) if before is not None else ""
-        if known := fate_of_case(base, head, had=had, ran=bool(ran), unable=unable):
-            self._fates.append(settled(case, claim, "", *known))
-            return
         for variant in dict.fromkeys([*head.variants, *base.variants, *head.absent, *base.absent, *ran]):
             if variant in head.variants and variant in base.variants:
-                self._candidates[case, variant] = Decision(case, claim, variant)
+                self._decisions[case, variant] = Decision(case, claim, variant)
                 continue
-            had = before is None or before.has(case, variant, listed=variant in base.absent)
-            unable = before.unable(case, variant, here=base.absent.get(variant, "")) if before is not None else ""
-            known = fate_of_variant(variant, base, head, had=had, ran=variant in ran, unable=unable)
-            self._fates.append(settled(case, claim, variant, *known))
+            known = before.of_variant(case, variant, base) if before is not None else InBase()
+            self._settled.append(settled(case, claim, variant, *variant_not_compared(variant, base, head, known)))
 
-    def _call_before(self, functions: set[str], cases: set[str]) -> None:
-        """What base's own revision has, and neither side under head's files."""
-        if self._before is None:
-            return
-        self._fates += map(gone, self._before.removed(tuple(self._by_function.values())))
-        for function in self._by_function.keys() & functions:
-            for case in set(self._before.cases(function)) - cases:
-                self._seen.add(case)
-                self._fates.append(settled(case, self._by_function[function], "", GateOutcome.MISSING, GONE))
+    def _settle(self, case: str, why: NotCompared, reason: str = "") -> None:
+        self._seen.add(case)
+        self._settled.append(settled(case, self.claim_of(case), "", why, reason))
 
     def mark_lost(self, lost: SideLost) -> None:
-        """A process died: the case it was on its way to, if any, is lost; the others go on in the next unit."""
+        """A process died: the case it was about to begin, if any, is lost; the others go on in the next unit."""
         reason = f"{lost.side}: {lost}"
-        for candidate in self.wanted():
-            if candidate.case == lost.case:
-                candidate.settle(GateOutcome.FAILED, reason)
+        for decision in self.wanted():
+            if decision.case == lost.case:
+                decision.settle(GateOutcome.FAILED, reason)
         if lost.case and lost.case not in self._seen:
-            self._seen.add(lost.case)
-            self._fates.append(settled(lost.case, self.claim_of(lost.case), "", GateOutcome.FAILED, reason))
+            self._settle(lost.case, NotCompared.SIDE_LOST, reason)
 
     def out_of_time(self) -> None:
-        """The budget ended: what was not measured before says so."""
-        self._unreached = NOT_MEASURED
-        for candidate in self.wanted():
-            if candidate.open and not candidate.measurements:
-                candidate.reason = NOT_MEASURED
-
-    def least_seconds(self) -> float:
-        """Seconds that the least of what another unit is for takes; 0 where that was not measured yet."""
-        if self.unseen():
-            return 0.0
-        return least_of(self.wanted())
+        """The budget ended: give what was not measured before that reason."""
+        self._unreached = NotCompared.NOT_MEASURED
+        for decision in self.wanted():
+            if decision.open and not decision.measurements:
+                decision.reason = not_compared_text(NotCompared.NOT_MEASURED)
 
     def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
-        """Note of that unit's blocks what held the GPU's clocks back."""
-        for candidate in self._candidates.values():
-            candidate.mark(unit, marked)
+        """Note which of that unit's blocks were throttled."""
+        for decision in self.decisions:
+            decision.mark(unit, marked)
 
     def decide(self) -> None:
         """Judge by what was measured up to now."""
-        judge(self._candidates.values(), self._limits)
+        judge(self.decisions, self._thresholds)
+
+    def claim_of(self, case: str) -> Claim:
+        """The claim that a case belongs to."""
+        return self._by_function[benchmark_of(case)]
+
+    # --- what the next unit is for ------------------------------------------------------------------------------------
 
     def wanted(self, case: str | None = None) -> list[Decision]:
-        """The candidates that another unit is for, of one case or of all."""
-        stopped = (GateOutcome.WRONG, GateOutcome.FAILED, GateOutcome.TIMED_OUT)
+        """The decisions that another unit is for, of one case or of all."""
         return [
-            candidate
-            for candidate in self._candidates.values()
-            if case in (None, candidate.case)
-            if candidate.open
-            or (self._selftest and len(candidate.measurements) < SELFTEST_UNITS and candidate.outcome not in stopped)
+            decision
+            for decision in self.decisions
+            if case in (None, decision.case)
+            if decision.open
+            or (self._selftest and len(decision.measurements) < SELFTEST_UNITS and decision.outcome not in _STOPPED)
         ]
 
     def unseen(self) -> list[str]:
@@ -154,31 +143,7 @@ class GateState:
 
     def cases_wanted(self) -> list[str]:
         """The cases that the next unit is for, sorted."""
-        return sorted({*self.unseen(), *(candidate.case for candidate in self.wanted())})
-
-    def early(self) -> dict[str, int]:
-        """The cases that few units show to be far from what is tolerated, and how many they need for a decision."""
-        found: dict[str, int] = {}
-        for candidate in self.wanted():
-            if candidate.even and candidate.open:
-                ahead = candidate.units_ahead(self._limits, len(self._candidates))
-                found[candidate.case] = max(ahead, found.get(candidate.case, 0))
-        return found
-
-    def first_looks(self) -> str:
-        """How many units the first decisions take, once it is known how many there are."""
-        if not self._candidates:
-            return ""
-        by = rule_for(self._limits, len(self._candidates))
-        return f"{counted(len(self._candidates), 'decision')}: at the earliest {by.ahead(0)}"
-
-    def outlooks(self) -> list[str]:
-        """What is said early of decisions that are not likely to fall."""
-        return [
-            " ".join(filter(None, (candidate.case, candidate.variant, candidate.outlook)))
-            for candidate in self.wanted()
-            if candidate.outlook
-        ]
+        return sorted({*self.unseen(), *(decision.case for decision in self.wanted())})
 
     def files_wanted(self) -> list[str]:
         """The files that the next pair must import, sorted: all of them until it is known what cases there are."""
@@ -186,53 +151,56 @@ class GateState:
             return sorted({claim.path for claim in self._by_function.values()})
         return sorted({self.claim_of(case).path for case in self.cases_wanted()})
 
-    def timed(self) -> list[Decision]:
-        """The candidates that a unit has measured."""
-        return [candidate for candidate in self._candidates.values() if candidate.measurements]
+    def least_seconds(self) -> float:
+        """Seconds of the cheapest measurement that another unit is for; 0 if one of them was not measured yet."""
+        return 0.0 if self.unseen() else least_of(self.wanted())
 
-    def slower(self) -> list[Decision]:
-        """The candidates whose head is slower than is tolerated."""
-        return [candidate for candidate in self._candidates.values() if candidate.slower(self._limits)]
+    def early(self) -> dict[str, int]:
+        """The cases whose few units lie far from what is tolerated, and how many units decide each."""
+        found: dict[str, int] = {}
+        for decision in self.wanted():
+            if decision.even and decision.open:
+                ahead = decision.units_ahead(self._thresholds, len(self._decisions))
+                found[decision.case] = max(ahead, found.get(decision.case, 0))
+        return found
 
-    def larger(self) -> list[Decision]:
-        """The candidates whose head needs more memory than is tolerated."""
-        return [candidate for candidate in self._candidates.values() if candidate.larger(self._limits)]
+    # --- what is known so far -----------------------------------------------------------------------------------------
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """All decisions, open or not."""
+        return list(self._decisions.values())
+
+    def first_looks(self) -> str:
+        """How many units the first decisions take, once it is known how many there are."""
+        if not self._decisions:
+            return ""
+        by = rule_for(self._thresholds, len(self._decisions))
+        return f"{counted(len(self._decisions), 'decision')}: at the earliest {by.ahead(0)}"
 
     def suspects(self) -> bool:
         """Whether anything regressed, or looks so far as if it may."""
-        return bool(self.larger()) or any(
-            candidate.slower(self._limits) or candidate.suspect(self._limits) for candidate in self._candidates.values()
-        )
-
-    @property
-    def decisions(self) -> int:
-        """How many decisions there are in all."""
-        return len(self._candidates)
+        limits = self._thresholds
+        return any(one.larger(limits) or one.slower(limits) or one.suspect(limits) for one in self.decisions)
 
     def count(self) -> tuple[int, int, int]:
-        """Decisions that have fallen, decisions in all, and how many of the fallen say regressed."""
-        decided = [candidate for candidate in self._candidates.values() if not candidate.open]
-        return len(decided), len(self._candidates), count_regressed(decided)
+        """Decisions that are made, decisions in all, and how many are regressed."""
+        decided = [decision for decision in self.decisions if not decision.open]
+        return len(decided), len(self._decisions), count_regressed(decided)
 
     def measurements(self) -> list[Measurement]:
         """Every pair of samples so far."""
-        return [measurement for candidate in self._candidates.values() for measurement in candidate.measurements]
+        return [measurement for decision in self.decisions for measurement in decision.measurements]
 
     def progress(self) -> tuple[int, int, int]:
         """Three numbers of which one at least grows in a unit that did anything."""
-        return len(self.measurements()), len(self._fates), self.count()[0]
+        return len(self.measurements()), len(self._settled), self.count()[0]
 
     def verdicts(self) -> list[GateVerdict]:
-        """Every verdict and fate, those of no case first, then case by case."""
-        verdicts = [*self._fates]
-        verdicts += [
-            settled(case, self.claim_of(case), "", GateOutcome.INCONCLUSIVE, self._unreached) for case in self.unseen()
-        ]
-        for candidate in self._candidates.values():
-            verdicts += candidate.verdicts(self._limits, len(self._candidates), self._accepted)
+        """Every verdict, those of no case first, then case by case."""
+        verdicts = [*self._settled]
+        verdicts += [settled(case, self.claim_of(case), "", self._unreached) for case in self.unseen()]
+        for decision in self.decisions:
+            verdicts += decision.verdicts(self._thresholds, len(self._decisions), self._accepted)
         order = {case: index for index, case in enumerate(sorted({*self._seen, *self.unseen()}))}
         return sorted(verdicts, key=lambda verdict: order.get(verdict.case, -1))
-
-    def claim_of(self, case: str) -> Claim:
-        """The claim that a case belongs to."""
-        return self._by_function[benchmark_of(case)]

@@ -10,7 +10,7 @@ from harness.model.ceiling import Ceiling, highest
 from harness.model.claim import LARGEST_MARGIN, LONGEST_TIME_LIMIT, Claim, Expect, Work
 from harness.model.collected import Collected
 from harness.model.difference import Difference, Differs, Segment, Trend
-from harness.model.gate import GateOutcome, GateResult, GateVerdict, Package, Side, SideFacts
+from harness.model.gate import GateOutcome, GateResult, GateVerdict, NotCompared, Package, Side, SideFacts
 from harness.model.loading import (
     GENERATED,
     Certainty,
@@ -93,6 +93,7 @@ __all__ = [
     "Measurement",
     "Metric",
     "MetricKind",
+    "NotCompared",
     "OtherProcess",
     "Outcome",
     "Package",

@@ -1,10 +1,10 @@
-"""The gate's nouns: arms, their packages, and the verdict on each decision."""
+"""The gate's nouns: sides, their packages, and the verdict on each decision."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 
 class Side(StrEnum):
@@ -31,6 +31,27 @@ class GateOutcome(StrEnum):
     TIMED_OUT = "timed out"
     SKIPPED = "skipped"
     ACCEPTED = "accepted"
+
+
+class NotCompared(Enum):
+    """Why a case or a variant is not compared."""
+
+    SKIPPED = auto()
+    FILE_SKIPPED = auto()
+    GONE = auto()
+    HEAD_SKIPS = auto()
+    HEAD_CANNOT_RUN = auto()
+    CASE_NOT_UNDER_HEADS_FILE = auto()
+    VARIANT_NOT_UNDER_HEADS_FILE = auto()
+    HEAD_FAILED = auto()
+    BASE_CANNOT_IMPORT = auto()
+    BASE_CANNOT_RUN = auto()
+    SIDE_LOST = auto()
+    NEW_CASE = auto()
+    NEW_VARIANT = auto()
+    SKIPPED_IN_BASE = auto()
+    NOT_REACHED = auto()
+    NOT_MEASURED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +84,7 @@ class GateVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package under test as an arm imported it: its file, and a digest of all its files."""
+    """A package under test as a side imported it: its file, and a digest of all its files."""
 
     name: str
     file: str
@@ -87,7 +108,7 @@ class SideFacts:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """A gate from end to end: both arms, every verdict, and the exit status that follows.
+    """A gate from end to end: both sides, every verdict, and the exit status that follows.
 
     ``decisions`` counts the noisy metrics that were judged, over which ``alpha`` was split; ``target`` and
     ``loader_target`` are the slow-downs to be caught, as shares. ``selftest`` marks identical code on both sides.

@@ -125,27 +125,27 @@ def _installed(package: Path) -> bool:
     return package.parent.name in ("site-packages", "dist-packages")
 
 
-def check_interpreter(python: str, needed: Sequence[str] = ()) -> str:
+def check_interpreter(python: str, needed: Sequence[str] = (), *, option: str = "--python") -> str:
     """The absolute path of an interpreter that can measure. Raises LaunchError with what is wrong and what to do.
 
-    ``needed`` are modules that it must have beside torch.
+    ``needed`` are modules that it must have beside torch; ``option`` is the one that named it.
     """
     try:
         version, has_torch, executable = json.loads(printed(python, _PROBE))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise LaunchError(f"--python {python} is not a Python that starts: {why_silent(error)}") from error
+        raise LaunchError(f"{option} {python} is not a Python that starts: {why_silent(error)}") from error
     if tuple(version) < (3, 11):
-        raise LaunchError(f"--python {python} is Python {version[0]}.{version[1]}; measuring needs 3.11 or later")
+        raise LaunchError(f"{option} {python} is Python {version[0]}.{version[1]}; measuring needs 3.11 or later")
     if not has_torch:
-        raise LaunchError(f"--python {python} has no torch; install it there, or name another interpreter")
+        raise LaunchError(f"{option} {python} has no torch; install it there, or name another interpreter")
     if needed:
         try:
             absent = [str(name) for name in json.loads(printed(python, _ABSENT, *needed))]
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            raise LaunchError(f"--python {python} cannot be asked for its modules: {why_silent(error)}") from error
+            raise LaunchError(f"{option} {python} cannot be asked for its modules: {why_silent(error)}") from error
         if absent:
             names = ", ".join(_DISTRIBUTIONS.get(name, name) for name in absent)
-            raise LaunchError(f"--python {python} has no {names}; install it there, or name another interpreter")
+            raise LaunchError(f"{option} {python} has no {names}; install it there, or name another interpreter")
     return str(executable)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from harness.gate.case_state import CaseStatus
 from harness.gate.decision import EXACT, Decision
 from harness.gate.explain import explain
 from harness.gate.limits import effort_for
@@ -22,11 +23,12 @@ from harness.judge.regression import GateThresholds
 from harness.measure.paired import paired_rounds
 from harness.model import Claim, Side
 from harness.report.format import quantity
+from harness.workers.protocol import SidePlan
 
 HERE = Path(__file__).resolve().parent
 FILE = "bench_planted.py"
 CLAIM = Claim("P1", "planted", FILE, "bench_planted")
-PLAN = {"device": "cpu", "data": None, "introduce": False, "core": 0, "under_test": []}
+PLAN = SidePlan((), "cpu", None, core=0)
 LIMITS = GateThresholds()
 
 
@@ -81,13 +83,13 @@ def main(names: Sequence[str]) -> int:
     chosen = [planted for planted in PLANTED if not names or planted.pair in names]
     start = time.monotonic()
     with TemporaryDirectory(prefix="tipbench-explained-") as folder:
-        candidates = {candidate.case: candidate for candidate in _explained(chosen, Path(folder))}
+        decisions = {decision.case: decision for decision in _explained(chosen, Path(folder))}
     right = 0
     for planted in chosen:
-        wrong, told = _judged(planted, candidates[_case(planted.pair)])
+        wrong, text = _judged(planted, decisions[_case(planted.pair)])
         right += not wrong
         print(
-            f"{'WRONG' if wrong else 'right'}  {planted.kind}, {planted.pair}: {told}{f' [{wrong}]' if wrong else ''}"
+            f"{'WRONG' if wrong else 'right'}  {planted.kind}, {planted.pair}: {text}{f' [{wrong}]' if wrong else ''}"
         )
     print(f"{right} of {len(chosen)} planted differences named rightly, in {time.monotonic() - start:.0f} s")
     return 0 if right == len(chosen) else 1
@@ -100,52 +102,51 @@ def _case(pair: str) -> str:
 def _explained(chosen: Sequence[Planted], folder: Path) -> list[Decision]:
     """A short measurement of each pair, then what a gate does with regressions."""
     random = Random()
-    candidates = {_case(each.pair): Decision(_case(each.pair), CLAIM, "baseline") for each in chosen}
-    sides = [SideCommand(arm, sys.executable, {"PLANTED_SIDE": str(arm)}) for arm in Side]
+    decisions = {_case(each.pair): Decision(_case(each.pair), CLAIM, "baseline") for each in chosen}
+    sides = [SideCommand(side, sys.executable, {"PLANTED_SIDE": str(side)}) for side in Side]
     with WorkerPair(sides, HERE, [FILE], folder, 1) as pair:
-        pair.begin(list(candidates), PLAN)
-        for case, standings in pair.walk(random):
-            for arm, standing in standings.items():
-                if standing.status:
-                    raise SystemExit(f"{case}: {arm}: {standing.reason}")
-            candidate = candidates[case]
-            fought = paired_rounds(
-                *(pair.runner(arm, candidate.variant) for arm in (Side.BASE, Side.HEAD)),
+        pair.begin(list(decisions), PLAN)
+        for case, states in pair.walk(random):
+            for side, state in states.items():
+                if state.status is not CaseStatus.READY:
+                    raise SystemExit(f"{case}: {side}: {state.reason}")
+            decision = decisions[case]
+            rounds = paired_rounds(
+                *(pair.runner(side, decision.variant) for side in (Side.BASE, Side.HEAD)),
                 effort=effort_for(CLAIM, LIMITS.target),
                 iterations=0,
                 readings=EXACT,
                 now=time.monotonic,
                 random=random,
             )
-            candidate.take(1, fought, 0.0)
-            candidate.judge(LIMITS, len(candidates))
+            decision.take(1, rounds, 0.0)
+            decision.judge(LIMITS, len(decisions))
     with WorkerPair(sides, HERE, [FILE], folder, 2) as pair:
-        for note in explain(
-            pair, lambda cases: pair.begin(cases, PLAN), list(candidates.values()), folder, LIMITS, random
-        ):
-            print(note)
-    return list(candidates.values())
+        pair.begin(list(decisions), PLAN)
+        for case, _ in pair.walk(random):
+            explain(pair, decisions[case], folder, LIMITS, random)
+    return list(decisions.values())
 
 
-def _judged(planted: Planted, candidate: Decision) -> tuple[str, str]:
+def _judged(planted: Planted, decision: Decision) -> tuple[str, str]:
     """What is wrong with an explanation, if anything, and the explanation with the measured change."""
-    told = candidate.growth.get(planted.metric, "")
+    text = decision.growth.get(planted.metric, "")
     if planted.metric == "seconds":
-        change, unit = candidate.seconds_more(LIMITS), "s"
+        change, unit = decision.seconds_more(LIMITS), "s"
     else:
-        before, after = candidate.exact[planted.metric]
+        before, after = decision.exact[planted.metric]
         change, unit = after - before, "B"
     wrong = ""
-    if not re.match(planted.says, told):
+    if not re.match(planted.says, text):
         wrong = f"does not begin with {planted.says}"
-    elif (named := _named(told)) > 1.01 * change:  # three digits are shown of each
+    elif (named := _named(text)) > 1.01 * change:  # three digits are shown of each
         wrong = f"names {quantity(named, unit)}"
-    return wrong, f"{told} (measured: +{quantity(change, unit)})"
+    return wrong, f"{text} (measured: +{quantity(change, unit)})"
 
 
-def _named(told: str) -> float:
+def _named(text: str) -> float:
     """The sum of what an explanation says has grown, in seconds or bytes."""
-    return sum(float(number) * _SCALE[unit] for number, unit in re.findall(r"\+([\d.]+) (\w+)", told))
+    return sum(float(number) * _SCALE[unit] for number, unit in re.findall(r"\+([\d.]+) (\w+)", text))
 
 
 if __name__ == "__main__":

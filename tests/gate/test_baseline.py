@@ -13,12 +13,15 @@ from types import MappingProxyType, TracebackType
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from harness import store
+from harness.cli.gate_checks import refuse_beside_baseline
 from harness.errors import UsageError
 from harness.gate import baseline as module
 from harness.gate.baseline import compare_with_saved, refuse_other_machine
-from harness.gate.builds import NothingToCompare
+from harness.gate.builds.side import NothingToCompare
+from harness.gate.settings import BaselineSettings
 from harness.judge.regression import GateThresholds
 from harness.model import (
     BASELINE,
@@ -34,12 +37,13 @@ from harness.model import (
     Work,
 )
 from harness.monitor.run import Monitor
+from harness.report.gate.progress import GateProgress
 from harness.store import runs
 from harness.workers.collect import Collection
 from harness.workers.pool import WorkerReport
 from tests.support.replayed import UUID, Replayed
 
-Told = Callable[[str, int], None]
+Event = Callable[[str, int], None]
 
 CLAIM = Claim("X", "a tip", "a.py", "bench")
 CASE, OTHER = "a.py::bench[1]", "a.py::bench[2]"
@@ -70,7 +74,7 @@ class Fake:
     called: Mapping[str, Any] = MappingProxyType({})
     reached: int = 99
 
-    def __init__(self, *_: object, begins: Told, ends: Told, **__: object) -> None:
+    def __init__(self, *_: object, begins: Event, ends: Event, **__: object) -> None:
         self.begins, self.ends = begins, ends
 
     def __enter__(self) -> Fake:
@@ -113,36 +117,26 @@ def run(folder: Path, cases: Mapping[str, float], invocations: int = 14) -> Path
     return place
 
 
-def held(
+def gated(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     now: Mapping[str, float],
     baseline: Path,
-    watch: str = "0",
     claims: Sequence[Claim] = (CLAIM,),
-    **typed: Any,
+    select: tuple[str, ...] = (),
+    **more: Any,
 ) -> GateResult:
     """The result of gating what is here now against the stored run."""
     monkeypatch.setattr(module, "WorkerPool", type("Now", (Fake,), {"cases": now}))
-    kept: list[GateResult] = []
-    options = argparse.Namespace(
-        **{"baseline": baseline, "results": folder / "results", "budget": None, "data": None, "device": "auto",
-           "watch": watch, "select": [], **typed}
-    )  # fmt: skip
-
-    def finish(result: GateResult, _folder: Path, _options: argparse.Namespace, _benchmarks: Path) -> int:
-        kept.append(result)
-        return result.status
-
-    status = compare_with_saved(options, folder, claims, GateThresholds(), finish)
-    assert status == kept[0].status
-    return kept[0]
+    more.setdefault("watch", 0.0)
+    settings = BaselineSettings(str(baseline), folder / "results", folder, claims, select, GateThresholds(), **more)
+    return compare_with_saved(settings, GateProgress(Console(quiet=True)))[0]
 
 
 def test_what_is_slower_than_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine that did not wander a tenth more is regressed, and the same is unchanged."""
+    """On a machine that did not drift a tenth more is regressed, and the same is unchanged."""
     baseline = run(tmp_path, {CASE: 1e-3, OTHER: 1e-3})
-    result = held(tmp_path, monkeypatch, {CASE: 1.1e-3, OTHER: 1e-3}, baseline)
+    result = gated(tmp_path, monkeypatch, {CASE: 1.1e-3, OTHER: 1e-3}, baseline)
     outcomes = {(verdict.case, verdict.variant): verdict.outcome for verdict in result.verdicts}
     assert {outcomes[CASE, "tip"], outcomes[CASE, BASELINE]} == {GateOutcome.REGRESSED}
     assert {outcomes[OTHER, "tip"], outcomes[OTHER, BASELINE]} == {GateOutcome.UNCHANGED}
@@ -153,15 +147,15 @@ def test_what_is_slower_than_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_what_is_gone_is_missing_and_what_came_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A renamed case is both, and never green."""
-    result = held(tmp_path, monkeypatch, {OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3}))
+    result = gated(tmp_path, monkeypatch, {OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3}))
     assert {verdict.outcome for verdict in result.verdicts if verdict.case == CASE} == {GateOutcome.MISSING}
     assert {verdict.outcome for verdict in result.verdicts if verdict.case == OTHER} == {GateOutcome.NEW}
     assert result.status == 3
 
 
-def test_a_new_case_is_listed_and_stands_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_case_is_listed_and_hinders_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stored run does not have it: it is not measured, and what is unchanged is green."""
-    result = held(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3}))
+    result = gated(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3}))
     assert {verdict.outcome for verdict in result.verdicts if verdict.case == OTHER} == {GateOutcome.NEW}
     assert (result.status, result.decisions) == (0, 2)
 
@@ -185,7 +179,7 @@ def test_what_cannot_be_measured_now_says_why(tmp_path: Path, monkeypatch: pytes
         ({"cases": {OTHER: (BASELINE, "tip")}}, GateOutcome.MISSING, "gone or renamed?"),
     ):
         monkeypatch.setattr(Fake, "called", called)
-        result = held(tmp_path, monkeypatch, {OTHER: 1e-3}, baseline)
+        result = gated(tmp_path, monkeypatch, {OTHER: 1e-3}, baseline)
         found = outcomes(result, CASE)
         assert {each for each, _ in found} == {outcome}
         assert all(words in why for _, why in found)
@@ -198,7 +192,7 @@ def test_a_variant_that_cannot_run_now_is_missing(tmp_path: Path, monkeypatch: p
     both = {"cases": {CASE: (BASELINE, "tip")}, "unavailable": {CASE: {"tip": "no kernel"}}}
     for called, words in ((both, "no kernel"), ({"cases": {CASE: (BASELINE,)}}, "gone or renamed?")):
         monkeypatch.setattr(Fake, "called", called)
-        result = held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
+        result = gated(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
         (found,) = [verdict for verdict in result.verdicts if verdict.variant == "tip"]
         assert (found.outcome, words in found.reason) == (GateOutcome.MISSING, True)
 
@@ -208,7 +202,7 @@ def test_what_the_budget_kept_from_being_measured_was_not_reached(
 ) -> None:
     """It is inconclusive, and not taken for a case that is gone."""
     monkeypatch.setattr(Fake, "reached", 1)
-    result = held(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3, OTHER: 1e-3}))
+    result = gated(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3, OTHER: 1e-3}))
     assert outcomes(result, OTHER) == {(GateOutcome.INCONCLUSIVE, "not reached")}
     assert "the time budget was used up: what was not measured by then was not reached" in result.notes
 
@@ -223,7 +217,7 @@ def test_an_interrupt_judges_what_was_measured(tmp_path: Path, monkeypatch: pyte
         return measure(self, invocation, plan, **more)
 
     monkeypatch.setattr(Fake, "measure", interrupted)
-    result = held(tmp_path, monkeypatch, {CASE: 1e-3}, run(tmp_path, {CASE: 1e-3}))
+    result = gated(tmp_path, monkeypatch, {CASE: 1e-3}, run(tmp_path, {CASE: 1e-3}))
     assert (result.status, result.units) == (130, 8)
     assert {each for each, _ in outcomes(result, CASE)} == {GateOutcome.UNCHANGED}
 
@@ -234,7 +228,7 @@ def test_what_the_stored_run_could_not_measure_is_not_new(tmp_path: Path, monkey
     writer = store.Writer(place / "invocation-015.jsonl")
     writer.write("header", schema=1, environment=HERE, planned=[CASE])
     writer.close()
-    result = held(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, place)
+    result = gated(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, place)
     assert {each for each, _ in outcomes(result, CASE)} == {GateOutcome.FAILED}
     assert result.status == 3
 
@@ -244,9 +238,9 @@ def test_a_benchmark_that_is_gone_from_the_files(tmp_path: Path, monkeypatch: py
     baseline = run(tmp_path, {CASE: 1e-3})
     others = [Claim("Z9", "another", "z.py", "bench")]
     monkeypatch.setattr(Fake, "called", {"cases": {}})
-    gone = held(tmp_path, monkeypatch, {}, baseline, claims=others)
+    gone = gated(tmp_path, monkeypatch, {}, baseline, claims=others)
     assert {each for each, _ in outcomes(gone, CASE)} == {GateOutcome.MISSING}
-    chosen = held(tmp_path, monkeypatch, {}, baseline, claims=others, select=["Z9"])
+    chosen = gated(tmp_path, monkeypatch, {}, baseline, claims=others, select=("Z9",))
     assert not outcomes(chosen, CASE)
 
 
@@ -258,7 +252,7 @@ def test_other_inputs_are_not_compared(tmp_path: Path, monkeypatch: pytest.Monke
         return WorkerReport([replace(measured(CASE, invocation, 2e-3), work=Work(items=2))])
 
     monkeypatch.setattr(Fake, "measure", more)
-    result = held(tmp_path, monkeypatch, {CASE: 2e-3}, baseline)
+    result = gated(tmp_path, monkeypatch, {CASE: 2e-3}, baseline)
     assert {each for each, _ in outcomes(result, CASE)} == {GateOutcome.FAILED}
     assert all("other inputs" in why for _, why in outcomes(result, CASE))
 
@@ -266,26 +260,24 @@ def test_other_inputs_are_not_compared(tmp_path: Path, monkeypatch: pytest.Monke
 def test_another_device_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run on a GPU says nothing of one on the CPU."""
     with pytest.raises(NothingToCompare, match="measured on cpu, and this would be on cuda: --device cpu"):
-        held(tmp_path, monkeypatch, {CASE: 1e-3}, run(tmp_path, {CASE: 1e-3}), device="cuda")
+        gated(tmp_path, monkeypatch, {CASE: 1e-3}, run(tmp_path, {CASE: 1e-3}), device="cuda")
 
 
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ({"base": "main"}, "--base: main cannot be meant beside --baseline"),
-        ({"threads": 2}, "--threads: 2 cannot"),
-        ({"base_python": "/bin/python"}, "--base-python: /bin/python cannot"),
-        ({"head_python": "/bin/python"}, "--head-python: /bin/python cannot"),
-        ({"base_env": ["A=1", "B=2"]}, "--base-env: A=1 B=2 cannot"),
-        ({"head_env": ["A=1"]}, "--head-env: A=1 cannot"),
+        ({"base": "main"}, "--base: main contradicts --baseline"),
+        ({"threads": 2}, "--threads: 2 contradicts"),
+        ({"base_python": "/bin/python"}, "--base-python: /bin/python contradicts"),
+        ({"head_python": "/bin/python"}, "--head-python: /bin/python contradicts"),
+        ({"base_env": ["A=1", "B=2"]}, "--base-env: A=1 B=2 contradicts"),
+        ({"head_env": ["A=1"]}, "--head-env: A=1 contradicts"),
     ],
 )
-def test_what_cannot_be_meant_beside_a_baseline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: Mapping[str, Any], words: str
-) -> None:
-    """It is refused before anything is measured, rather than ignored."""
+def test_options_that_contradict_a_baseline(typed: Mapping[str, Any], words: str) -> None:
+    """They are refused before anything is measured, rather than ignored."""
     with pytest.raises(UsageError, match=words):
-        held(tmp_path, monkeypatch, {CASE: 1e-3}, run(tmp_path, {CASE: 1e-3}), **typed)
+        refuse_beside_baseline(argparse.Namespace(**typed))
 
 
 def test_more_memory_than_the_stored_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,20 +291,21 @@ def test_more_memory_than_the_stored_run(tmp_path: Path, monkeypatch: pytest.Mon
     writer = store.Writer(place / "invocation-015.jsonl")
     store.write_measurement(writer, peaking(CASE, 15, 1e-3, 2.0**24))
     writer.close()
-    now = type(
-        "Now", (Fake,), {"measure": lambda self, unit, plan, **_: WorkerReport([peaking(CASE, unit, 1e-3, 2.0**25)])}
-    )
-    monkeypatch.setattr(Fake, "measure", now.measure)
-    result = held(tmp_path, monkeypatch, {CASE: 1e-3}, place)
+
+    def measure(_: Fake, unit: int, plan: Mapping[str, Any], **__: Any) -> WorkerReport:
+        return WorkerReport([peaking(CASE, unit, 1e-3, 2.0**25)])
+
+    monkeypatch.setattr(Fake, "measure", measure)
+    result = gated(tmp_path, monkeypatch, {CASE: 1e-3}, place)
     memory = {verdict.outcome for verdict in result.verdicts if verdict.metric == "peak_bytes"}
     assert (memory, result.status) == ({GateOutcome.REGRESSED}, 1)
 
 
-def test_a_gate_is_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_is_not_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is listed as a gate, and `latest` stays the run it was; its head can be compared as a run."""
     baseline = run(tmp_path, {CASE: 1e-3})
     results = tmp_path / "results"
-    held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
+    gated(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
     assert [entry.kind for entry in runs.run_entries(results)] == ["run", "gate"]
     assert runs.find("latest", results).folder == baseline
     (gate,) = [entry for entry in runs.run_entries(results) if entry.gate]
@@ -323,7 +316,7 @@ def test_a_gate_is_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_short_run_cannot_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One invocation of old says nothing, however many of new."""
-    result = held(tmp_path, monkeypatch, {CASE: 2e-3}, run(tmp_path, {CASE: 1e-3}, invocations=1))
+    result = gated(tmp_path, monkeypatch, {CASE: 2e-3}, run(tmp_path, {CASE: 1e-3}, invocations=1))
     assert {verdict.outcome for verdict in result.verdicts} == {GateOutcome.INCONCLUSIVE}
     assert result.status == 3
 
@@ -355,7 +348,7 @@ def test_trials_that_failed_have_no_level(tmp_path: Path, monkeypatch: pytest.Mo
         return WorkerReport([Measurement(CASE, "X", invocation, trials=(*found.trials, failed))])
 
     monkeypatch.setattr(Fake, "measure", failing)
-    result = held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
+    result = gated(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
     (found,) = [verdict for verdict in result.verdicts if verdict.variant == "tip"]
     assert (found.outcome, found.reason) == (GateOutcome.FAILED, "this code: boom")
 
@@ -370,17 +363,9 @@ def test_it_is_watched_and_says_what_a_reader_must_know(tmp_path: Path, monkeypa
     errors = [SensorReading(float(count), UUID, "uncorrected_errors", float(count)) for count in (0, 2)]
     writer.readings([(CASE, 1, errors)])
     writer.end(0.0)
-    result = held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline, watch="20")
+    result = gated(tmp_path, monkeypatch, {CASE: 1e-3}, baseline, watch=20.0)
     assert any("the GPU was throttled in 100 % of all blocks (hardware thermal)" in note for note in result.notes)
     assert any(note.startswith(f"the stored run: {UUID} had 2 memory errors") for note in result.notes)
     (kept,) = [folder for folder in store.run_folders(tmp_path / "results") if folder != baseline]
     seen = store.load(kept).telemetry
     assert {each.invocation for each in seen.series if each.case == CASE} == set(range(1, 15))
-
-
-def test_a_rate_that_is_none_makes_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was typed wrong is said before anything is measured."""
-    baseline = run(tmp_path, {CASE: 1e-3})
-    with pytest.raises(UsageError, match="--watch: 'often' is not a rate"):
-        held(tmp_path, monkeypatch, {CASE: 1e-3}, baseline, watch="often")
-    assert store.run_folders(tmp_path / "results") == [baseline]

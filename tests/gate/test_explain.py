@@ -1,8 +1,8 @@
-"""What a gate's profiles are asked for and what becomes of them: a pair by script, real summaries."""
+"""What profiles a gate makes and how it uses them: a pair by script, real summaries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from harness.gate import decision as candidates
+from harness.gate import decision as decisions
+from harness.gate.case_state import CaseState
 from harness.gate.decision import Decision
-from harness.gate.explain import explain
-from harness.gate.pair import CaseState
+from harness.gate.extra_passes import ExtraPasses
+from harness.gate.pair import WorkerPair
 from harness.judge.regression import GateThresholds, Ruling
 from harness.model import Claim, FunctionTime, GateOutcome, Side
 from harness.workers.client import WorkerFailed
+from harness.workers.protocol import SidePlan
 from tests.support import chrome
 
 CLAIM = Claim("X", "a tip", "a.py", "bench")
@@ -30,20 +32,20 @@ class Runner:
         self._passes = passes
         self._python = python
         self._held = held
-        self.asked: list[str] = []
+        self.done: list[str] = []
 
     def setup(self) -> None:
         """Note it."""
-        self.asked.append("enter")
+        self.done.append("setup")
 
     def first_call(self) -> tuple[float, object]:
         """Note it."""
-        self.asked.append("open")
+        self.done.append("first call")
         return 0.0, None
 
     def profile(self, file: Path) -> None:
         """Leave a trace."""
-        self.asked.append("profile")
+        self.done.append("profile")
         operator, rest = self._passes.pop(0)
         file.parent.mkdir(exist_ok=True)
         whole = (operator + rest) * MS
@@ -52,29 +54,40 @@ class Runner:
 
     def functions(self) -> tuple[FunctionTime, ...]:
         """Python's time is one function's."""
-        self.asked.append("functions")
+        self.done.append("functions")
         return (FunctionTime("step", "model.py", 7, 1.0, self._python),)
 
     def held_at_peak(self) -> dict[str, int]:
         """What it was given."""
-        self.asked.append("held")
+        self.done.append("held")
         if self._held is None:
             raise WorkerFailed("no memory profile here")
         return self._held
 
     def teardown(self) -> None:
         """Note it."""
-        self.asked.append("leave")
+        self.done.append("teardown")
 
 
 class ScriptedPair:
     """Two sides with the same cases."""
+
+    blame = WorkerPair.blame
 
     def __init__(self, cases: list[str], sides: dict[Side, Runner]) -> None:
         self.clients: Any = {side: SimpleNamespace(timeout=0.0, ended=False) for side in Side}
         self._cases = cases
         self._sides = sides
         self.reached: list[str] = []
+
+    def __enter__(self) -> ScriptedPair:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        pass
+
+    def begin(self, cases: Sequence[str], plan: SidePlan) -> None:
+        """Nothing."""
 
     def walk(self, _: Random) -> Iterator[tuple[str, dict[Side, CaseState]]]:
         """Case by case."""
@@ -96,13 +109,17 @@ def regressed(case: str, exact: dict[str, tuple[float, float]] | None = None) ->
 @pytest.fixture(autouse=True)
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two milliseconds became three."""
-    monkeypatch.setattr(candidates, "levels", lambda *_: (2e-3, 3e-3))
+    monkeypatch.setattr(decisions, "levels", lambda *_: (2e-3, 3e-3))
 
 
-def explained(pair: ScriptedPair, chosen: list[Decision], folder: Path, **more: Any) -> list[str]:
+def explained(
+    pair: ScriptedPair, chosen: list[Decision], folder: Path, late: Callable[[], bool] = lambda: False
+) -> list[str]:
     """The notes."""
-    limits = GateThresholds()
-    return list(explain(pair, lambda _: None, chosen, folder, limits, Random(1), **more))  # type: ignore[arg-type]
+    started: Any = lambda files, number: pair  # noqa: E731
+    passes = ExtraPasses(started, lambda _: SidePlan((), "cpu", None, core=0), GateThresholds(), folder, late)
+    state: Any = SimpleNamespace(decisions=chosen)
+    return passes.explain(state, 7, Random(1))
 
 
 def test_the_quickest_pass_of_each_side_counts(tmp_path: Path) -> None:
@@ -112,20 +129,20 @@ def test_the_quickest_pass_of_each_side_counts(tmp_path: Path) -> None:
     found = regressed("a")
     assert explained(ScriptedPair(["a"], {Side.BASE: base, Side.HEAD: head}), [found], tmp_path) == []
     assert found.growth["seconds"] == "code outside torch's operators +1.00 ms, most of it in step (model.py:7)"
-    assert base.asked == head.asked == ["enter", "open", *["profile"] * 3, "functions", "leave"]
+    assert base.done == head.done == ["setup", "first call", *["profile"] * 3, "functions", "teardown"]
     assert len(list((tmp_path / "traces").iterdir())) == 2
 
 
-def test_memory_is_asked_for_where_it_was_read(tmp_path: Path) -> None:
-    """What is held at the peak is named; a side that cannot say it leaves the trace's explanation as it is."""
+def test_memory_is_explained_where_it_was_read(tmp_path: Path) -> None:
+    """What is held at the peak is named; a side that does not know it leaves the trace's explanation as it is."""
     exact = {"peak_bytes": (100.0, 300.0)}
-    for held, says in ((None, None), ({"aten::mm": 300}, "aten::mm holds 300 B at the peak instead of 100 B, +200 B")):
+    for held, text in ((None, None), ({"aten::mm": 300}, "aten::mm holds 300 B at the peak instead of 100 B, +200 B")):
         base = Runner([(2, 0)] * 3, 0.0, {"aten::mm": 100})
         head = Runner([(3, 0)] * 3, 0.0, held)
         found = regressed("a", exact)
         assert explained(ScriptedPair(["a"], {Side.BASE: base, Side.HEAD: head}), [found], tmp_path) == []
         assert found.growth["seconds"] == "aten::mm +1.00 ms"
-        assert found.growth.get("peak_bytes") == says
+        assert found.growth.get("peak_bytes") == text
 
 
 def test_no_other_case_is_begun_when_it_is_late(tmp_path: Path) -> None:
@@ -133,6 +150,8 @@ def test_no_other_case_is_begun_when_it_is_late(tmp_path: Path) -> None:
     chosen = [regressed(case) for case in "abc"]
     sides = {Side.BASE: Runner([(2, 0)] * 9, 0.0, None), Side.HEAD: Runner([(3, 0)] * 9, 0.0, None)}
     pair = ScriptedPair(list("abc"), sides)
-    assert explained(pair, chosen, tmp_path, late=lambda: True) == ["no time was left to profile 2 other regressions"]
+    assert explained(pair, chosen, tmp_path, late=lambda: bool(pair.reached)) == [
+        "no time was left to profile 2 other regressions"
+    ]
     assert pair.reached == ["a"]
     assert [bool(each.growth) for each in chosen] == [True, False, False]

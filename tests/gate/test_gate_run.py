@@ -23,14 +23,15 @@ import pytest
 import harness
 from harness import store
 from harness.cli.gate_checks import ACCEPTABLE
-from harness.gate import extra_passes as beside
+from harness.gate import extra_passes
 from harness.gate import pair as pairing
 from harness.gate import run as module
-from harness.gate.before import BaseRevision
+from harness.gate.base_revision import BaseRevision
+from harness.gate.case_state import CaseState
 from harness.gate.decision import Decision, least_of
 from harness.gate.explain import worst
 from harness.gate.limits import effort_for, in_time
-from harness.gate.pair import CaseState, SideCommand, WorkerPair
+from harness.gate.pair import SideCommand, WorkerPair
 from harness.gate.run import gate
 from harness.gate.settings import GateSettings
 from harness.gate.state import GateState
@@ -300,7 +301,9 @@ def test_a_slower_head_is_regressed(bout: Bout) -> None:
     assert (result.status, found.outcome, found.units) == (1, GateOutcome.REGRESSED, 9)
     assert found.ratio == pytest.approx(1.06, abs=0.005)
     assert found.low is not None
-    assert found.low < found.ratio < (found.high or 0)
+    assert found.ratio is not None
+    assert found.high is not None
+    assert found.low < found.ratio < found.high
     assert found.head == pytest.approx(1.06 * (found.base or 0), rel=0.02)
 
 
@@ -367,7 +370,7 @@ def test_more_memory_is_a_regression_of_its_own(bout: Bout) -> None:
 
 def test_both_sides_walk_the_same_way_in_random_order(bout: Bout) -> None:
     """The order of the cases is drawn anew in each unit, and is the same on both sides."""
-    cases = {f"{letter}.py::bench": {} for letter in "abcdefg"}
+    cases: dict[str, dict[str, Any]] = {f"{letter}.py::bench": {} for letter in "abcdefg"}
     bout.hold(cases, cases, claims=NAMED)
     walks = [bout.order(side) for side in Side]
     assert walks[0] == walks[1]
@@ -470,11 +473,11 @@ def test_a_base_that_cannot_be_asked(bout: Bout, monkeypatch: pytest.MonkeyPatch
     def unanswered(*_: object, **__: object) -> BaseRevision:
         raise WorkerError("no process can measure")
 
-    monkeypatch.setattr(module, "ask", unanswered)
+    monkeypatch.setattr(module, "collect_cases", unanswered)
     before = BaseRevision(frozenset({A, B}), frozenset({A, B}), changed=frozenset({"b.py"}))
     result = bout.hold({A: {}}, {A: {}, B: {}}, claims=NAMED[:2], before=before)
     assert (by(result, B, "").outcome, result.status) == (GateOutcome.MISSING, 3)
-    assert any("could not be asked" in note for note in result.notes)
+    assert any("could not be collected" in note for note in result.notes)
 
 
 def test_a_wrong_head_has_no_time(bout: Bout) -> None:
@@ -491,7 +494,8 @@ def test_a_wrong_head_has_no_time(bout: Bout) -> None:
 @pytest.mark.parametrize("side", list(Side))
 def test_what_dies_costs_its_own_case(bout: Bout, side: Side, how: str) -> None:
     """A side that is killed or raises fails the variant it was at; the other cases are measured by later units."""
-    sick, well = {A: {"dies": how}, B: {}}, {A: {}, B: {}}
+    sick: dict[str, Any] = {A: {"dies": how}, B: {}}
+    well: dict[str, Any] = {A: {}, B: {}}
     result = bout.hold(*((sick, well) if side is Side.BASE else (well, sick)), claims=NAMED[:2])
     failed = [v for v in result.verdicts if v.outcome is GateOutcome.FAILED]
     assert failed
@@ -627,7 +631,6 @@ def test_what_no_pair_reached_is_never_green() -> None:
     class Listed:
         """A pair that lists both cases."""
 
-        cases: ClassVar[dict[Side, list[str]]] = {side: [A, B] for side in Side}
         collected: ClassVar[dict[Side, Collected]] = {side: Collected((A, B)) for side in Side}
 
     state.collect(Listed())  # type: ignore[arg-type]
@@ -665,7 +668,7 @@ def hurried(bout: Bout, monkeypatch: pytest.MonkeyPatch, steps: Callable[[str, i
 def test_the_first_unit_ends_with_the_budget(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three cases of 1000 s in a budget of 1500 s: two are led to, and what was not measured is named and not green."""
     hurried(bout, monkeypatch, lambda case, unit: 1000.0)
-    cases = {A: {}, B: {}, C: {}}
+    cases: dict[str, dict[str, Any]] = {A: {}, B: {}, C: {}}
     result = bout.hold(cases, cases, claims=NAMED[:3], seconds=1500.0)
     led = bout.order(Side.HEAD)
     assert (len(led), result.units, result.status) == (2, 1, 3)
@@ -689,12 +692,12 @@ def test_a_unit_that_would_end_too_late_is_not_begun(
 
 def test_the_least_that_a_unit_takes() -> None:
     """All that the last took beside its blocks, and the longest of them."""
-    candidate = Decision(A, CLAIM, "tip")
-    assert candidate.least_seconds == 0.0
+    decision = Decision(A, CLAIM, "tip")
+    assert decision.least_seconds == 0.0
     blocks = ((1.0, 2.0), (2.0, 5.0), (5.0, 6.0))
-    candidate.measurements = [Measurement(A, "X", 1, seconds=9.0, blocks=blocks)]
-    assert candidate.least_seconds == 7.0
-    assert least_of([candidate, Decision(A, CLAIM, BASELINE)]) == 7.0  # of one that was not measured nothing is known
+    decision.measurements = [Measurement(A, "X", 1, seconds=9.0, blocks=blocks)]
+    assert decision.least_seconds == 7.0
+    assert least_of([decision, Decision(A, CLAIM, BASELINE)]) == 7.0  # of one that was not measured nothing is known
     assert least_of([Decision(A, CLAIM, BASELINE)]) == 0.0
 
 
@@ -737,7 +740,7 @@ def test_an_interrupt_keeps_what_was_measured(bout: Bout, monkeypatch: pytest.Mo
 
 def test_killing_the_gate_leaves_nobody(bout: Bout) -> None:
     """kill -9 of the process that gives turns ends both sides and their workers, stopped as they are."""
-    script = {side: {"cases": {A: {}}} for side in ("base", "head")}
+    script: dict[str, Any] = {side: {"cases": {A: {}}} for side in ("base", "head")}
     (bout.folder / "script.json").write_text(json.dumps(script))
     host = f"""
 import os, signal, sys
@@ -891,7 +894,7 @@ def test_an_interrupted_profile_keeps_the_result(bout: Bout, monkeypatch: pytest
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(beside, "explain", interrupted)
+    monkeypatch.setattr(extra_passes, "explain", interrupted)
     with pytest.raises(KeyboardInterrupt) as interrupt:
         bout.hold({A: {}}, {A: {"factor": 1.06}})
     (result,) = interrupt.value.args
@@ -1006,7 +1009,7 @@ def test_two_gpus_are_both_watched(bout: Bout, monkeypatch: pytest.MonkeyPatch) 
 
 def test_blocks_that_heat_slowed_do_not_decide() -> None:
     """A few blocks in which head was slowed by heat are left out of its unit, and the reason says how many."""
-    candidate = Decision(A, CLAIM, "tip")
+    decision = Decision(A, CLAIM, "tip")
     random = Random(1)
     slow = (2, 5)
     for unit in range(1, 15):
@@ -1016,20 +1019,20 @@ def test_blocks_that_heat_slowed_do_not_decide() -> None:
             Side.HEAD: tuple(Round(seconds * (40 if block in slow else 1)) for block, seconds in enumerate(each)),
         }
         moments = tuple((float(block), block + 0.5) for block in range(12))
-        nothing = {side: {} for side in Side}
-        candidate.take(unit, PairedRounds(1, turns, dict.fromkeys(Side, 1e-3), nothing, moments), 1.0)
+        nothing: dict[Side, dict[str, tuple[float, str]]] = {side: {} for side in Side}
+        decision.take(unit, PairedRounds(1, turns, dict.fromkeys(Side, 1e-3), nothing, moments), 1.0)
 
     def marked(given: Measurement) -> Measurement:
         heated = tuple(int(ClockEvent.HARDWARE_THERMAL) * (block in slow) for block in range(len(given.blocks)))
         return replace(given, clock_events=heated)
 
-    without = replace(candidate, measurements=list(candidate.measurements))
+    without = replace(decision, measurements=list(decision.measurements))
     without.judge(GateThresholds(), 1)
     assert without.outcome is GateOutcome.REGRESSED  # it stalls, for all that anybody knows
     for unit in range(1, 15):
-        candidate.mark(unit, marked)
-    candidate.judge(GateThresholds(), 1)
-    (verdict,) = candidate.verdicts(GateThresholds(), 1)
+        decision.mark(unit, marked)
+    decision.judge(GateThresholds(), 1)
+    (verdict,) = decision.verdicts(GateThresholds(), 1)
     assert verdict.outcome is GateOutcome.UNCHANGED
     assert "left out: 28 of 168 blocks in which the GPU was throttled (hardware thermal)" in verdict.reason
 
@@ -1043,11 +1046,11 @@ def test_what_regressed_hands_its_share_of_alpha_on() -> None:
     def decided(hesitant: int) -> int:
         state = GateState([CLAIM], GateThresholds(), selftest=False)
         state.enter(A, standings)
-        for number, candidate in enumerate(state.wanted()):
+        for number, decision in enumerate(state.wanted()):
             for unit in range(1, 14):
                 slower = 1.009 if unit == 1 and number < hesitant else 1.05 + 1e-4 * unit
                 turns = {Side.BASE: (Round(1e-3),) * 6, Side.HEAD: (Round(1e-3 * slower),) * 6}
-                candidate.take(unit, PairedRounds(1, turns, dict.fromkeys(Side, 1e-3), nothing), 1.0)
+                decision.take(unit, PairedRounds(1, turns, dict.fromkeys(Side, 1e-3), nothing), 1.0)
         state.decide()
         return state.count()[0]
 

@@ -1,4 +1,4 @@
-"""A side's environment: made on an interpreter, with the packages under test built and installed from its checkout."""
+"""The installing that a side needs: an environment on an interpreter, and projects built into it with uv."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
-from harness.gate.builds.complaint import complaint
+from harness.gate.builds.error_lines import error_lines
 from harness.gate.builds.import_hook import install
 from harness.gate.builds.interpreter import Interpreter
 from harness.gate.builds.project import Project, named, normal, satisfied
@@ -25,11 +25,10 @@ from harness.gate.builds.siblings import Sibling
 from harness.processes.launch import LaunchError
 from harness.processes.live import LiveProcess, Reaper, exit_reason
 
-_ELSEWHERE = frozenset({
-    "CONDA_PREFIX", "VIRTUAL_ENV", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIRE_VIRTUALENV", "PIP_ROOT", "PIP_TARGET",
-    "PIP_USER", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_SYSTEM_PYTHON",
+_OTHER_ENVIRONMENT = frozenset({
+    "CONDA_PREFIX", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_TARGET", "UV_PREFIX",
 })  # fmt: skip
-"""Variables that would have an installer work on another environment than the one it is told of."""
+"""Variables that would have uv work on another environment than the one that is named."""
 
 _VERSIONS = """
 import importlib.metadata, json
@@ -39,14 +38,6 @@ for distribution in importlib.metadata.distributions():
         found.setdefault(distribution.metadata["Name"], distribution.version)
 print(json.dumps(found))
 """
-
-
-def uv() -> list[str]:
-    """The command of uv: the module that is installed here, or what is on PATH; nothing where there is none."""
-    if importlib.util.find_spec("uv") is not None:
-        return [sys.executable, "-P", "-m", "uv"]
-    found = shutil.which("uv")
-    return [found] if found else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +54,18 @@ class Job:
     def python(self) -> str:
         """The interpreter of the environment."""
         return str(self.folder / "env" / "bin" / "python")
+
+
+def uv(whose: str) -> list[str]:
+    """The command of uv: the module that is installed here, or the program on PATH. Raises LaunchError for neither."""
+    if importlib.util.find_spec("uv") is not None:
+        return [sys.executable, "-P", "-m", "uv"]
+    if found := shutil.which("uv"):
+        return [found]
+    raise LaunchError(
+        f"uv, which builds {whose}, is not installed; install it with {shlex.quote(sys.executable)} -m pip install uv, "
+        'or with the harness: "tipbench[gate]"'
+    )
 
 
 def make_environment(job: Job) -> Path:
@@ -82,95 +85,53 @@ def make_environment(job: Job) -> Path:
 def build(job: Job, project: Project, constraints: Path | None, besides: Collection[str] = ()) -> None:
     """Build a project and install it into the side's environment.
 
-    Without constraints nothing else is installed; with them, what it depends on comes first, so that it is built
-    in the presence of what it will run with; all but the distributions ``besides``, which are there. Raises
-    LaunchError with the command and its errors.
+    Without constraints nothing else is installed. With them, its dependencies are installed first, so that it is built
+    in the presence of what it runs with; all but the distributions ``besides``, which are there. Raises LaunchError
+    with the command and its errors.
     """
-    installer = _uv(job, project) if uv() else _pip(job)
+    command = [*uv(job.whose), "pip", "install", "--python", job.python]
+    # uv looks for the project's own settings of uv from the folder that it runs in.
+    folder = project.folder if project.folder.is_dir() else project.folder.parent
     isolated = not satisfied(project.build_requirements, versions(job))
-    under = [] if constraints is None else ["--constraint", str(constraints)]
-    needed = [] if constraints is None else project.dependencies
-    if needed:
-        needed = [text for text in needed if named(text) not in besides]
-    if needed:
-        _run(job, [*installer.install, *under, *needed], installer.folder, "install the dependencies of")
     # Nothing is isolated where all that the build needs is there: extensions are built against the torch in use.
     how = [] if isolated else ["--no-build-isolation"]
-    if needed is None:
-        command = [*installer.install, *under, *how]
+    if constraints is None:
+        how += ["--no-deps"]
+    elif project.dependencies is None:  # only building it tells
+        how += ["--constraint", str(constraints)]
     else:
-        command = [*installer.alone, *how, *([] if isolated else [installer.uncached])]
-    _run(job, [*command, str(project.folder)], installer.folder, "build")
+        if needed := [text for text in project.dependencies if named(text) not in besides]:
+            _run(job, [*command, "--constraint", str(constraints), *needed], folder, "install the dependencies of")
+        how += ["--no-deps"]
+    if not isolated and "--no-deps" in how:  # it needs nothing from a cache, and shall leave nothing there
+        how += ["--no-cache"]
+    _run(job, [*command, *how, str(project.folder)], folder, "build")
 
 
 def contents(packages: Path, sibling: Sibling) -> str:
-    """What tells one state of a sibling from another: the files that were installed, or those that are on the path."""
+    """A digest of a sibling: of the files that were installed, or of those that are on the path."""
     for distribution in distributions(path=[str(packages)]):
         if normal(distribution.metadata["Name"]) == sibling.name:
-            named = [(str(file), Path(str(file.locate()))) for file in distribution.files or ()]
+            files = [(str(file), Path(str(file.locate()))) for file in distribution.files or ()]
             break
     else:
-        named = [(str(file.relative_to(sibling.folder)), file) for file in sibling.folder.rglob("*.py")]
-    # What the installer says of where it came from tells nothing.
+        files = [(str(file.relative_to(sibling.folder)), file) for file in sibling.folder.rglob("*.py")]
+    # What the installer records of the origin differs between equal contents.
     lines = [
         f"{name}={_sha256(file)}"
-        for name, file in named
+        for name, file in files
         if not re.search(r"\.dist-info|\.pyc$", name) and file.is_file()
     ]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
 def digest_of(constraints: Path | None) -> str:
-    """What tells one file of constraints from another; nothing where there is none."""
+    """A digest of a file of constraints; empty if there is none."""
     return "" if constraints is None else _sha256(constraints)
 
 
 def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Installer:
-    """Commands, to be followed by what to install: with its dependencies, and ``alone``; the folder to run them in.
-
-    ``uncached`` is for what needs nothing from a cache and shall leave nothing there.
-    """
-
-    install: list[str]
-    alone: list[str]
-    folder: Path
-    uncached: str
-
-
-def _uv(job: Job, project: Project) -> _Installer:
-    install = [*uv(), "pip", "install", "--python", job.python]
-    # The project's own settings of uv count, and are looked for from where it runs.
-    folder = project.folder if project.folder.is_dir() else project.folder.parent
-    return _Installer(install, [*install, "--no-deps"], folder, "--no-cache")
-
-
-def _pip(job: Job) -> _Installer:
-    python = job.on.python if job.on.pip else _own_pip(job)
-    command = [python, "-m", "pip", "--python", job.python, "install"]
-    install = [*command, "--no-user", "--no-input", "--disable-pip-version-check"]
-    # What the environment behind already has of the project counts for nothing. Not run in the project's folder: its
-    # modules might stand in for the standard library's.
-    return _Installer(install, [*install, "--no-deps", "--ignore-installed"], job.folder, "--no-cache-dir")
-
-
-def _own_pip(job: Job) -> str:
-    """An interpreter with the pip that came with Python, in an environment that both sides use. Raises LaunchError."""
-    made = job.folder.parent / "pip"
-    if made.exists():
-        return str(made / "bin" / "python")
-    try:
-        _run(job, [job.on.python, "-m", "venv", str(made)], job.folder, "bring pip to")
-    except LaunchError as error:
-        raise LaunchError(
-            f"there is neither uv nor pip to build {job.whose} with; install one of them: pip install uv, or "
-            f"{shlex.quote(job.on.python)} -m ensurepip"
-        ) from error
-    return str(made / "bin" / "python")
 
 
 def versions(job: Job) -> dict[str, str]:
@@ -192,8 +153,8 @@ def versions(job: Job) -> dict[str, str]:
 
 
 def _environment(job: Job) -> dict[str, str]:
-    ours = {name: value for name, value in without_git(os.environ).items() if name not in _ELSEWHERE}
-    # What a build that is killed leaves lying about goes with the side.
+    ours = {name: value for name, value in without_git(os.environ).items() if name not in _OTHER_ENVIRONMENT}
+    # What a killed build leaves in its temporary folder is removed with the side.
     temporary = job.folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return {**ours, "TMPDIR": str(temporary), **job.variables}
@@ -212,4 +173,4 @@ def _run(job: Job, command: Sequence[str], folder: Path, to: str) -> None:
     if status:
         lines = log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
         head = f"cannot {to} {job.whose}: {exit_reason(status)}"
-        raise LaunchError("\n  ".join([head, f"$ {shlex.join(command)}", *complaint(lines)]))
+        raise LaunchError("\n  ".join([head, f"$ {shlex.join(command)}", *error_lines(lines)]))

@@ -1,4 +1,4 @@
-"""What the sides really imported, held against what they were to import."""
+"""What the sides really imported, compared with what they were to import."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.gate.before import BaseRevision
+from harness.gate.base_revision import BaseRevision
 from harness.gate.builds.project import Project
-from harness.gate.builds.side import BenchmarksRemoved, NothingChanged, NothingToCompare, SideEnv, same_variables
+from harness.gate.builds.side import BenchmarksRemoved, NothingChanged, NothingToCompare, SideEnv
 from harness.gate.builds.unchanged import version_files
 from harness.model import Claim, Package
 
@@ -61,7 +61,7 @@ def check_packages(
                     f"{prepared.side} imports {package.name} from {package.file}, outside {prepared.home}, and not "
                     f"what was built from {prepared.label}; take that out of the way (PYTHONPATH, sitecustomize)"
                 )
-    if pairs and _else_equal(prepared_base, prepared_head):
+    if pairs and prepared_base.same_runtime(prepared_head):
         _refuse_equal(pairs, prepared_base, prepared_head)
     return tuple(
         f"{before.name} is new: base has none" if after.file else f"{before.name} is gone: head has none"
@@ -83,15 +83,6 @@ def _refuse_equal(pairs: Sequence[tuple[Package, Package]], base: SideEnv, head:
             written += found
     but = f" but for {', '.join(written)}, which the build writes" if written else ""
     raise NothingChanged(f"{names}: identical on both sides, {base.label} and {head.label}{but}")
-
-
-def _else_equal(base: SideEnv, head: SideEnv) -> bool:
-    return (
-        base.interpreter == head.interpreter
-        and base.pins == head.pins
-        and base.siblings == head.siblings
-        and same_variables(base.shown, head.shown)
-    )
 
 
 def _remedy(head: SideEnv) -> str:

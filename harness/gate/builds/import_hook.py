@@ -28,7 +28,7 @@ MOVED = {moved!r}
 
 
 class OwnFirst:
-    """Looks for packages among the side's own before any path, folder or editable install has its say."""
+    """Looks for packages among the side's own before any path, folder or editable install."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -70,7 +70,7 @@ if UNDER_TEST:
     sys.meta_path.insert(0, OwnFirst)
     for name in UNDER_TEST:
         if OwnFirst.find_spec(name) is None:
-            sys.modules[name] = None  # this side has none, and must not borrow the other's
+            sys.modules[name] = None  # this side has none, and must not take the other's
 sys.path += {last!r}
 '''
 

@@ -14,7 +14,6 @@ from harness.processes.launch import LaunchError, check_interpreter, printed, wh
 _ASK = """
 import importlib.util, json, os, platform, sys
 sites = [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
-pip = importlib.util.find_spec("pip") is not None
 torch = importlib.util.find_spec("torch")
 compiled = bool(torch and torch.origin and os.path.exists(importlib.util.cache_from_source(torch.origin)))
 markers = {
@@ -30,13 +29,13 @@ markers = {
     "python_version": "%d.%d" % sys.version_info[:2],
     "sys_platform": sys.platform,
 }
-print(json.dumps([sys.executable, sys.prefix, list(sys.version_info[:3]), sites, pip, compiled, markers]))
+print(json.dumps([sys.executable, sys.prefix, list(sys.version_info[:3]), sites, compiled, markers]))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python: what to start, the environment it belongs to, where that keeps its packages, whether pip is there.
+    """A Python: what to start, the prefix of its environment, and where that keeps its packages.
 
     ``compiled`` is whether torch was imported, or compiled, before: if not, its bytecode may have no place there.
     ``markers`` are the values that requirements' markers ask for.
@@ -46,7 +45,6 @@ class Interpreter:
     prefix: str
     version: str
     sites: tuple[str, ...]
-    pip: bool
     compiled: bool
     markers: Mapping[str, str]
 
@@ -60,16 +58,13 @@ def interpreter(named: str | None, side: Side) -> Interpreter:
     """The interpreter of that name, which can measure, or our own. Raises LaunchError."""
     if named is None:
         return _ask(sys.executable)
-    try:
-        return _ask(check_interpreter(named))
-    except LaunchError as error:
-        raise LaunchError(str(error).replace("--python", f"--{side}-python", 1)) from error
+    return _ask(check_interpreter(named, option=f"--{side}-python"))
 
 
 def _ask(python: str) -> Interpreter:
     try:
         answer = printed(python, _ASK)
-        executable, prefix, version, sites, pip, compiled, markers = json.loads(answer)
+        executable, prefix, version, sites, compiled, markers = json.loads(answer)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise LaunchError(f"{python} does not say where its packages are: {why_silent(error)}") from error
-    return Interpreter(executable, prefix, ".".join(map(str, version)), tuple(sites), pip, compiled, markers)
+    return Interpreter(executable, prefix, ".".join(map(str, version)), tuple(sites), compiled, markers)

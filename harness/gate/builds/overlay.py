@@ -1,4 +1,4 @@
-"""The working tree's changes brought into head's worktree: what they are, how much, and the copying."""
+"""The working tree's changes copied into head's worktree."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import fcntl
 import os
 import re
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from harness.gate.builds.repository import GitFailed, PathChange, Repository
@@ -19,49 +17,6 @@ _RUN = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(-\d\d)?")
 
 _FICLONE = 0x40049409
 """The request of linux/fs.h that lets a file share another's blocks until either is written to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """How much is to be copied: ``count`` files of ``size`` bytes; ``largest`` is the folder most of them are in.
-
-    ``largest`` is relative to the top, and the top itself where no folder has most of them; ``share`` are its bytes.
-    A file at the top that has most of them stands for a folder: then ``single``.
-    """
-
-    size: int
-    count: int
-    largest: PurePath
-    share: int
-    single: bool = False
-
-
-def amount(top: Path, changes: Iterable[PathChange]) -> Amount:
-    """How much of the working tree git does not track: files that are new, and repositories within this one."""
-    sizes: Counter[PurePath] = Counter()
-    singles: set[PurePath] = set()
-    total = count = 0
-    for change in changes:
-        if not change.untracked:
-            continue
-        for path in files(top, change.path):
-            with suppress(OSError):  # gone meanwhile
-                size = (top / path).lstat().st_size
-                total, count = total + size, count + 1
-                place = PurePath(path)
-                if len(place.parts) == 1:
-                    sizes[place] = size
-                    singles.add(place)
-                for folder in place.parents:
-                    sizes[folder] += size
-    largest = PurePath()
-    while total and (inner := [one for one in sizes if one.parent == largest and one != largest]):
-        heaviest = max(inner, key=lambda one: (sizes[one], one))
-        # A folder that has most of it says more than the one that it is in.
-        if sizes[heaviest] <= total / 2:
-            break
-        largest = heaviest
-    return Amount(total, count, largest, sizes[largest], largest in singles)
 
 
 def files(top: Path, path: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ _NO_PACKAGE: tuple[tuple[tuple[str, ...], str, object], ...] = (
     (("hatch", "envs", "default"), "skip-install", True),
     (("hatch", "envs", "default"), "detached", True),
 )
-"""How each tool is told, in [tool], that a project is not installed; all but hatch's say that it is no package."""
+"""How each tool states, in [tool], that a project is not installed; all but hatch's state that it is not a package."""
 
 
 class Project:
@@ -33,13 +33,13 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stated: Mapping[str, Any] = {}
-        # What is no TOML is the installer's to complain about.
+        # The installer reports what is not TOML.
         with suppress(OSError, ValueError):
             self.stated = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
 
     @property
     def installable(self) -> bool:
-        """Whether it says how it is built, and not that it is no package: else it is put on the path as it is."""
+        """Whether it states how it is built, and not that it is not a package: else it is put on the path as it is."""
         if self.folder.is_file():  # a wheel or a source archive
             return True
         tools = table(self.stated, "tool")
@@ -64,7 +64,7 @@ class Project:
 
     @property
     def workspace(self) -> Mapping[str, Any]:
-        """What it tells uv of a workspace; empty where it is no root of one."""
+        """Its table of a uv workspace; empty if it is not the root of one."""
         return table(self.stated, "tool", "uv", "workspace")
 
     @property
@@ -74,7 +74,7 @@ class Project:
 
     @property
     def dependencies(self) -> list[str] | None:
-        """What it needs to run; None where only building it tells."""
+        """What it needs to run; None if only a build states it."""
         project = table(self.stated, "project")
         if not project or "dependencies" in _strings(project.get("dynamic", [])):
             return None
@@ -95,8 +95,8 @@ def satisfied(requirements: Sequence[str], versions: Mapping[str, str]) -> bool:
             if name not in versions or one.url or not one.specifier.contains(versions[name], prereleases=True):
                 return False
     except (InvalidRequirement, InvalidVersion):
-        return False  # the installer says it better
-    # Older setuptools make no wheel by themselves, and do not say so.
+        return False  # the installer reports it better
+    # Older setuptools make no wheel by themselves, and do not declare what they need for it.
     alone = "setuptools" not in wanted or Requirement("setuptools>=70.1").specifier.contains(versions["setuptools"])
     return alone or "wheel" in versions
 

@@ -26,7 +26,7 @@ _LOCAL = (
     "GIT_GRAFT_FILE",
     "GIT_SHALLOW_FILE",
 )
-"""What git tells its hooks; inherited, it would send every command to the one repository that the hook is of."""
+"""Variables that git sets for hooks; inherited, they would send every command to the hook's own repository."""
 
 
 _VARIABLES = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
@@ -43,7 +43,7 @@ def without_git(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def git(folder: Path, *words: str, index: Path | None = None) -> str:
-    """What git says in that folder. With a file as its index it fetches nothing that a partial clone lacks.
+    """What git prints in that folder. With a file as its index it fetches nothing that a partial clone lacks.
 
     Raises GitFailed; UsageError where there is no git.
     """
@@ -68,7 +68,7 @@ def git(folder: Path, *words: str, index: Path | None = None) -> str:
             "(--base-python) and variables (--base-env) can"
         ) from error
     try:
-        said, complained = process.communicate()
+        output, errors = process.communicate()
     except BaseException:
         # A checkout is the work of a child of git's, which would go on while we clean up.
         with suppress(ProcessLookupError):
@@ -76,8 +76,8 @@ def git(folder: Path, *words: str, index: Path | None = None) -> str:
         process.wait()
         raise
     if process.returncode:
-        raise GitFailed(os.fsdecode(complained).strip() or f"git {words[0]} ended with status {process.returncode}")
-    return os.fsdecode(said)
+        raise GitFailed(os.fsdecode(errors).strip() or f"git {words[0]} ended with status {process.returncode}")
+    return os.fsdecode(output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Repository:
             ) from error
 
     def revision(self, name: str, flag: str) -> Revision:
-        """The commit of that name; ``flag`` is how it was asked for. Raises UsageError with what to do."""
+        """The commit of that name; ``flag`` is the option that named it. Raises UsageError with what to do."""
         try:
             commit = self._git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
             tree = self._git("rev-parse", "--verify", f"{commit}^{{tree}}").strip()
@@ -161,7 +161,7 @@ class Repository:
         return "; `git fetch` may bring it, `git branch --all` and `git tag` list what there is"
 
     def _alone(self, name: str) -> str:
-        """How to fetch just that revision; nothing where its name tells no one place to ask."""
+        """How to fetch just that revision; empty if its name does not determine one place to fetch from."""
         if re.search(r"[~^@:\s]", name) or name.startswith("-"):
             return ""
         remote, _, branch = name.partition("/")
@@ -173,21 +173,21 @@ class Repository:
 
     def changes(self) -> list[PathChange]:
         """What differs from HEAD or is new and not ignored. Raises GitFailed."""
-        said = self._git(
+        listed = self._git(
             "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all",
             "--ignore-submodules=none",
         )  # fmt: skip
-        return [PathChange(entry[3:].rstrip("/"), entry.startswith("??")) for entry in said.split("\0") if entry]
+        return [PathChange(entry[3:].rstrip("/"), entry.startswith("??")) for entry in listed.split("\0") if entry]
 
     def files(self) -> list[str]:
         """Every file that is tracked or new and not ignored, repositories in this one as one path. Raises GitFailed."""
-        said = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        return list(dict.fromkeys(path.rstrip("/") for path in said.split("\0") if path))
+        listed = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        return list(dict.fromkeys(path.rstrip("/") for path in listed.split("\0") if path))
 
     def contents(self, commit: str) -> CommitContents:
         """What a commit holds; in a partial clone no bytes are counted. Raises GitFailed."""
         size, submodules = 0, {}
-        # Git would fetch files one by one to say how large they are.
+        # Git would fetch files one by one to find their sizes.
         long = () if self._partial() else ("-l",)
         for entry in self._git("ls-tree", "-r", "-z", "--full-tree", *long, commit).split("\0"):
             if entry:
@@ -257,8 +257,8 @@ class Repository:
 
     def _worktrees(self, folder: Path) -> list[Path]:
         try:
-            said = self._git("worktree", "list", "--porcelain")
+            listed = self._git("worktree", "list", "--porcelain")
         except (GitFailed, UsageError):
             return []
-        words = [line.removeprefix("worktree ") for line in said.splitlines() if line.startswith("worktree ")]
+        words = [line.removeprefix("worktree ") for line in listed.splitlines() if line.startswith("worktree ")]
         return [tree for tree in map(Path, words) if tree.is_relative_to(folder)]

@@ -31,7 +31,7 @@ class Unmet:
 def stated(packages: Path, on_the_path: Iterable[Project]) -> list[tuple[str, str]]:
     """The requirements of what was installed into a side's site-packages and of projects on its path, with whose.
 
-    What only a build would tell of a project on the path is not known.
+    What only a build states of a project on the path is not known.
     """
     installed = [
         (one.metadata["Name"], text) for one in distributions(path=[str(packages)]) for text in one.requires or ()
@@ -68,9 +68,9 @@ def unmet(
 
 
 def missing(whose: str, python: str, lacks: Collection[Unmet], file: Path | None) -> str:
-    """What to say of a side that lacks what it requires, and what can be done; ``file`` is the pyproject.toml."""
+    """The message on a side that lacks what it requires, with the remedies; ``file`` is the pyproject.toml."""
     needs = ", ".join(f"{one.text} (for {one.by})" for one in lacks)
-    install = f"{shlex.quote(python)} -m pip install {shlex.join(one.text for one in lacks)}"
+    install = f"uv pip install --python {shlex.quote(python)} {shlex.join(one.text for one in lacks)}"
     names = ", ".join(f'"{one.name}"' for one in lacks)
     return (
         f"{whose}: not installed: {needs}. Install what is missing ({install}); or let each side install what it "
@@ -80,5 +80,5 @@ def missing(whose: str, python: str, lacks: Collection[Unmet], file: Path | None
 
 
 def other_version(whose: str, one: Unmet) -> str:
-    """What to note of a side that has another version than it requires."""
+    """The note on a side that has another version than it requires."""
     return f"{whose}: {one.by} requires {one.text}, and the environment has {one.installed}"

@@ -1,6 +1,6 @@
 """Projects of the same repository that the project under test depends on: each side has its own revision's.
 
-They are found by what the project states (paths in uv's, Poetry's and PDM's words, file: URLs, Hatch's ``{root:uri}``,
+They are found by what the project states (paths in uv's, Poetry's and PDM's tables, file: URLs, Hatch's ``{root:uri}``,
 members of uv's workspace), and by what the environment has: a dependency that is installed there as an editable folder
 of the repository would else be the user's working tree on both sides.
 """
@@ -111,7 +111,7 @@ def _references(project: Project, place: CheckedOut, editable: Mapping[str, Path
     root = _workspace(project, place)
     sources = dict(_sources(project, root, place))
     needed = _needed(project)
-    if needed is None:  # only building it tells: whatever may be meant
+    if needed is None:  # only a build states them: any may be meant
         names: Iterable[str] = [*sources, *editable]
     else:
         names = [name for name, _ in needed]
@@ -126,7 +126,7 @@ def _references(project: Project, place: CheckedOut, editable: Mapping[str, Path
 
 
 def _needed(project: Project) -> list[tuple[str, Path | None]] | None:
-    """What a project needs to run, with the path where it states one; None where only building it tells."""
+    """What a project needs to run, with the path where it states one; None if only a build states it."""
     stated = project.dependencies
     poetry = table(table(project.stated, "tool", "poetry"), "dependencies")
     if stated is None and not poetry:
@@ -138,21 +138,21 @@ def _needed(project: Project) -> list[tuple[str, Path | None]] | None:
         )
     found: list[tuple[str, Path | None]] = [(normal(name), None) for name in poetry]
     for text in stated or ():
-        with suppress(InvalidRequirement):  # the installer says it better
+        with suppress(InvalidRequirement):  # the installer reports it better
             one = Requirement(_filled(text, project.folder))
             found.append((normal(one.name), _path_of(one.url, project.folder) if one.url else None))
     return found
 
 
 def _sources(project: Project, root: Project | None, place: CheckedOut) -> Iterator[tuple[str, Path]]:
-    """What uv and Poetry are told of where dependencies are; a member's own word counts before the workspace's."""
-    for teller in filter(None, (root, project)):
-        for name, stated in table(teller.stated, "tool", "uv", "sources").items():
+    """Where uv's and Poetry's tables say that dependencies are; a member's own entry overrides the workspace's."""
+    for source in filter(None, (root, project)):
+        for name, stated in table(source.stated, "tool", "uv", "sources").items():
             for one in stated if isinstance(stated, list) else [stated]:
                 if not isinstance(one, dict):
                     continue
                 if isinstance(one.get("path"), str):
-                    yield normal(name), teller.folder / one["path"]
+                    yield normal(name), source.folder / one["path"]
                 elif one.get("workspace") is True and root is not None:
                     yield normal(name), _member(normal(name), root, place)
     for name, stated in table(project.stated, "tool", "poetry", "dependencies").items():
@@ -194,7 +194,7 @@ def _members(root: Project) -> Iterator[tuple[str, Path]]:
 
 def _patterns(workspace: Mapping[str, Any], key: str) -> list[str]:
     found = workspace.get(key, [])
-    # An absolute one is no pattern of a workspace, and glob refuses it.
+    # An absolute one is not a pattern of a workspace, and glob refuses it.
     return [text for text in found if isinstance(text, str) and text and not text.startswith("/")]
 
 
@@ -216,6 +216,6 @@ def _path_of(url: str, folder: Path | None = None) -> Path | None:
     parts = urlsplit(url)
     if parts.scheme != "file":
         return None
-    # A tool's own word for an absolute folder stands behind file:/// as well: ////folder.
+    # A tool's placeholder for an absolute folder stands behind file:/// as well: ////folder.
     path = Path(re.sub("^/+", "/", unquote(parts.path)))
     return path if folder is None else folder / path

@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from harness.claims.file import PATTERN
-from harness.gate.builds.checkout import BothSources
 from harness.gate.builds.repository import GitFailed, git
-from harness.gate.builds.side import NothingChanged, same_variables
+from harness.gate.builds.side import BothSources, NothingChanged
 from harness.model import Package, Side
 from harness.plural import counted
 
@@ -29,21 +28,18 @@ def refuse_documents_alone(sources: BothSources, benchmarks: Path) -> None:
     These are texts outside of the packages under test that no build and no import reads, such as README.md, the
     workflows of the repository's host, and benchmark files that head adds to the folder ``benchmarks``: base has
     nothing to compare them with. One that head changes or drops is left to the builds: it may be missing in head.
-    Interpreters and variables that differ are something to compare. What git cannot say is left to the builds.
+    Interpreters and variables that differ are something to compare. What git does not know is left to the builds.
     """
-    if not sources.checkouts:
+    if not sources.checkouts or not sources.same_runtime:
         return
     base, head = sources.checkouts[Side.BASE], sources.checkouts[Side.HEAD]
-    before, after = sources.wanted[Side.BASE], sources.wanted[Side.HEAD]
-    if sources.on[Side.BASE].identity != sources.on[Side.HEAD].identity:
-        return
-    if not same_variables(before.variables, after.variables):
-        return
     try:
-        said = git(sources.top, "diff", "--name-only", "--no-renames", "-z", base.revision.commit, head.revision.commit)
+        listed = git(
+            sources.top, "diff", "--name-only", "--no-renames", "-z", base.revision.commit, head.revision.commit
+        )
     except GitFailed:
         return
-    paths = sorted({path for path in said.split("\0") if path} | {change.path for change in head.changes})
+    paths = sorted({path for path in listed.split("\0") if path} | {change.path for change in head.changes})
     packages = {name.partition(".")[0] for name in sources.configuration.under_test}
     added = [path for path in paths if _is_added_benchmark(path, sources, benchmarks, packages)]
     if paths and all(path in added or is_document(path, packages) for path in paths):
@@ -75,7 +71,7 @@ def is_document(path: str, packages: Collection[str]) -> bool:
 
 
 def version_files(base: Package, head: Package, trees: Collection[Path]) -> list[str]:
-    """The files in which two copies of a package differ, if all of them say a version and the build wrote them.
+    """The files in which two copies of a package differ, if all of them state a version and the build wrote them.
 
     Empty where anything else differs. A file that git tracks in either tree was written by a person.
     """

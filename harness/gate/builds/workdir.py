@@ -1,4 +1,4 @@
-"""The scratch folder of a gate: one for each process, removed with it, and after it where it could not."""
+"""The temporary folder of a gate: one for each process, removed with it, or by a later gate if it was killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from harness.gate.builds.repository import Repository
 
@@ -22,7 +22,7 @@ _REPOSITORY = "repository"
 
 
 class WorkDir:
-    """A folder that is ours as long as we hold its lock."""
+    """A folder that is ours as long as we have its lock."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")).resolve()
@@ -30,7 +30,7 @@ class WorkDir:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def serves(self, repository: Repository) -> None:
-        """Note whose worktrees are about to be made here, for whoever has to clean up."""
+        """Note whose worktrees are about to be made here, for the gate that has to clean up."""
         (self.folder / _REPOSITORY).write_bytes(os.fsencode(repository.top))
 
     def remove(self) -> None:
@@ -40,7 +40,7 @@ class WorkDir:
 
 
 def remove_stale() -> None:
-    """Remove the scratch folders of processes that are gone; never raises for what cannot be removed."""
+    """Remove the temporary folders of processes that are gone; never raises for what cannot be removed."""
     for folder in Path(tempfile.gettempdir()).resolve().glob(f"{PREFIX}*"):
         with suppress(OSError):
             if _stale(folder):
@@ -89,14 +89,16 @@ def undisturbed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard: list[int] = []
-    before: dict[int, Any] = {number: signal.signal(number, lambda got, _: heard.append(got)) for number in _PUT_OFF}
+    pending: list[int] = []
+    before: dict[int, signal._HANDLER] = {
+        number: signal.signal(number, lambda got, _: pending.append(got)) for number in _PUT_OFF
+    }
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-    for number in heard[-1:]:
+    for number in pending[-1:]:
         signal.raise_signal(number)
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import stat
 import subprocess
@@ -22,23 +23,15 @@ import pytest
 
 from harness.environment.packages import packages
 from harness.errors import UsageError
-from harness.gate.builds import (
-    Builder,
-    NothingToCompare,
-    SideEnv,
-    SideSpec,
-    build,
-    check_packages,
-    interpreter,
-    known_to_base,
-    variables_from,
-    workdir,
-    workshop,
-)
-from harness.gate.builds import made as made_module
+from harness.gate.base_revision import read_base
+from harness.gate.builds import build, environment, interpreter
+from harness.gate.builds import prepare as preparing
+from harness.gate.builds.check_imports import check_packages
 from harness.gate.builds.import_hook import install
 from harness.gate.builds.overlay import overlay
+from harness.gate.builds.prepare import Builder
 from harness.gate.builds.repository import GitFailed, PathChange, Repository
+from harness.gate.builds.side import NothingToCompare, SideEnv, SideSpec, variables_from
 from harness.gate.builds.workdir import WorkDir, remove_stale, undisturbed
 from harness.gate.configuration import Configuration, configuration
 from harness.model import Package, Side
@@ -115,39 +108,6 @@ def plain(tmp_path: Path) -> Repo:
     return Repo(tmp_path / "a project", PLAIN)
 
 
-@pytest.fixture(scope="session")
-def pip(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An interpreter with pip, made once."""
-    folder = tmp_path_factory.mktemp("pip")
-    if importlib.util.find_spec("ensurepip") is None:
-        pytest.skip("this Python comes without pip")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
-    return str(folder / "bin" / "python")
-
-
-@pytest.fixture(params=["uv", "pip"])
-def installer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each installer in turn."""
-    if request.param == "uv":
-        if not build.uv():
-            pytest.skip("uv is not here")
-    else:
-        with_pip(monkeypatch, request.getfixturevalue("pip"))
-    return str(request.param)
-
-
-@pytest.fixture
-def any_installer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The installer that is fastest here."""
-    if not build.uv():
-        with_pip(monkeypatch, request.getfixturevalue("pip"))
-
-
-def with_pip(monkeypatch: pytest.MonkeyPatch, pip: str) -> None:
-    monkeypatch.setattr(build, "uv", list)
-    monkeypatch.setattr(build, "_own_pip", lambda job: pip)
-
-
 MAIN = SideSpec("main")
 HERE = SideSpec()
 
@@ -161,13 +121,13 @@ def prepare(
 
 def ask(side: SideEnv, script: str, folder: Path) -> list[str]:
     """What a process of this side says, started the way that measuring processes are."""
-    lent = None
-    if side.lent:
-        lent = borrow_packages(Path(tempfile.mkdtemp(dir=side.home)) / "lent")
+    borrowed = None
+    if side.borrows:
+        borrowed = borrow_packages(Path(tempfile.mkdtemp(dir=side.home)) / "borrowed")
         script = launch._START + f"\n{script}"
     done = subprocess.run(
         [side.python, "-c", script],
-        env={**measuring_environment(lent), **side.environment},
+        env={**measuring_environment(borrowed), **side.environment},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -187,7 +147,7 @@ def imported(side: SideEnv, names: list[str], folder: Path) -> list[Package]:
 # --- revisions --------------------------------------------------------------------------------------------------------
 
 
-def test_each_side_imports_its_own_build(built: Repo, place: Path, installer: str) -> None:
+def test_each_side_imports_its_own_build(built: Repo, place: Path) -> None:
     """A committed and an uncommitted state are built, and found whatever lies in the working folder or PYTHONPATH."""
     built.commit({"parcel/__init__.py": "STEPS = 105\n"})
     built.write({"parcel/__init__.py": "STEPS = 110\n", "parcel/part.py": ""})
@@ -198,14 +158,16 @@ def test_each_side_imports_its_own_build(built: Repo, place: Path, installer: st
         for side, steps in ((base, "100"), (head, "110")):
             assert side.tree == side.project == side.home / "tree"
             assert side.home.is_relative_to(made.folder)
-            assert not side.lent
+            assert not side.borrows
             shadowed = replace(side, environment={**side.environment, "PYTHONPATH": str(built.folder)})
             for one in (side, shadowed):
                 said = ask(one, f"{TELL}; import harness; print(harness.__file__); {FIND_TORCH}", built.folder)
                 assert said[0] == steps
                 assert Path(said[1]).is_relative_to(side.home / "env")
                 assert said[2] == str(ROOT / "harness" / "__init__.py")
-                assert said[3] == importlib.util.find_spec("torch").origin
+                torch = importlib.util.find_spec("torch")
+                assert torch is not None
+                assert said[3] == torch.origin
         before, after = imported(base, ["parcel"], built.folder), imported(head, ["parcel"], built.folder)
         assert before[0].digest != after[0].digest
         assert check_packages(base, head, before, after) == ()
@@ -237,7 +199,7 @@ def test_what_is_no_project_is_put_on_the_path(tmp_path: Path) -> None:
             assert path[-2:] == [str(side.tree), f"{side.tree}/src"]
 
 
-def test_a_sibling_is_each_sides_own(tmp_path: Path, foreign: str, any_installer: None) -> None:
+def test_a_sibling_is_each_sides_own(tmp_path: Path, foreign: str) -> None:
     """A dependency that is a project of the repository is under test, too: neither side has the user's editable one."""
     sibling = {
         f"libs/sib/{name}".replace("parcel", "sib"): text.replace("parcel", "sib") for name, text in BUILT.items()
@@ -329,9 +291,7 @@ def test_the_harness_is_always_this_one(tmp_path: Path) -> None:
             assert ask(side, "import harness; print(harness.__file__)", repo.folder) == [f"{ROOT}/harness/__init__.py"]
 
 
-def test_a_real_backend_builds_without_isolation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, any_installer: None
-) -> None:
+def test_a_real_backend_builds_without_isolation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A project built by hatchling, where that is installed, needs no network."""
     pytest.importorskip("hatchling")
     offline(monkeypatch, tmp_path)
@@ -393,8 +353,8 @@ def test_bytecode_is_kept_where_torch_has_none(plain: Repo, monkeypatch: pytest.
     """Where torch is compiled its bytecode is read, as people wish; elsewhere each side makes and keeps its own."""
     monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    asked = workshop.interpreter
-    monkeypatch.setattr(workshop, "interpreter", lambda named, side: replace(asked(named, side), compiled=compiled))
+    real = interpreter.interpreter
+    monkeypatch.setattr(preparing, "interpreter", lambda named, side: replace(real(named, side), compiled=compiled))
     plain.write({"parcel/part.py": ""})
     with Builder() as made:
         sides = prepare(made, plain)
@@ -544,7 +504,7 @@ def test_temporary_files_in_the_repository_are_no_change(plain: Repo, monkeypatc
     inside = plain.folder / "tmp"
     inside.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(inside))
-    with Builder() as made, pytest.raises(NothingToCompare, match="hold the same files"):
+    with Builder() as made, pytest.raises(NothingToCompare, match="have the same files"):
         prepare(made, plain)
 
 
@@ -553,7 +513,7 @@ def test_results_in_the_repository_are_no_change(plain: Repo) -> None:
     results = plain.folder / "results"
     plain.write({"results/2026-01-02_03-04-05/run.json": "{}"})
     with Builder() as made:
-        with pytest.raises(NothingToCompare, match="hold the same files"):
+        with pytest.raises(NothingToCompare, match="have the same files"):
             made.check_out(MAIN, HERE, plain.folder, configuration(plain.folder), results)
         plain.write({"parcel/part.py": ""})
         sources = made.check_out(MAIN, HERE, plain.folder, configuration(plain.folder), results)
@@ -582,7 +542,7 @@ def test_what_of_a_submodule_is_not_here_is_noted(plain: Repo, tmp_path: Path) -
 # --- builds -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_build_that_fails(built: Repo, place: Path, any_installer: None) -> None:
+def test_a_build_that_fails(built: Repo, place: Path) -> None:
     """The side, the command and the last words of a failed build are one error, and nothing stays behind."""
     built.commit({"during_build.py": "print('compiling'); raise SystemExit('no compiler here')\n"})
     built.write({"during_build.py": ""})
@@ -597,7 +557,7 @@ def test_a_build_that_fails(built: Repo, place: Path, any_installer: None) -> No
     assert (len(built.worktrees), list(place.iterdir())) == (1, [])
 
 
-def test_an_arms_variables_reach_its_build(built: Repo, any_installer: None) -> None:
+def test_a_sides_variables_reach_its_build(built: Repo) -> None:
     """What is set for a side is set while it is built, and the other side's is not."""
     built.write(
         {"during_build.py": "pathlib.Path('parcel/mark.py').write_text('IT = ' + repr(os.environ.get('MARK')))\n"}
@@ -610,14 +570,11 @@ def test_an_arms_variables_reach_its_build(built: Repo, any_installer: None) -> 
             assert ask(side, "import parcel.mark; print(parcel.mark.IT)", built.folder) == [mark]
 
 
-def test_an_installer_is_not_led_astray(
-    built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str
-) -> None:
+def test_an_installer_is_not_led_astray(built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables that name another environment to install into do not count."""
-    for name in ("PIP_TARGET", "PIP_PREFIX", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"):
+    for name in ("UV_TARGET", "UV_PREFIX", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"):
         monkeypatch.setenv(name, str(tmp_path / "astray"))
     monkeypatch.setenv("UV_SYSTEM_PYTHON", "1")
-    monkeypatch.setenv("PIP_USER", "1")
     built.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
         assert [ask(side, TELL, built.folder)[0] for side in prepare(made, built)] == ["100", "105"]
@@ -625,7 +582,7 @@ def test_an_installer_is_not_led_astray(
 
 
 def test_what_the_interpreter_has_of_the_project_is_left_alone(
-    built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str
+    built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An installed copy and an editable install behind a side are neither imported nor removed."""
     behind = tmp_path / "behind" / "site-packages"
@@ -648,9 +605,9 @@ def test_what_the_interpreter_has_of_the_project_is_left_alone(
     for name, text in copy.items():
         (behind / name).parent.mkdir(parents=True, exist_ok=True)
         (behind / name).write_text(text)
-    real = workshop.interpreter
+    real = interpreter.interpreter
     monkeypatch.setattr(
-        workshop,
+        preparing,
         "interpreter",
         lambda named, side: replace(found := real(named, side), sites=(*found.sites, str(behind))),
     )
@@ -663,12 +620,11 @@ def test_what_the_interpreter_has_of_the_project_is_left_alone(
 
 
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Let installers find nothing but what is in a folder, which this is."""
+    """Let uv find nothing but what is in the folder that is returned."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    for tool in ("UV", "PIP"):
-        monkeypatch.setenv(f"{tool}_NO_INDEX", "1")
-        monkeypatch.setenv(f"{tool}_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     return wheels
@@ -686,9 +642,7 @@ def make_wheel(folder: Path, name: str, version: str) -> None:
             wheel.writestr(path, text)
 
 
-def test_what_a_build_lacks_is_brought_for_it(
-    built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str
-) -> None:
+def test_what_a_build_lacks_is_brought_for_it(built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the interpreter has not all that a build needs, it is built in isolation, and does not keep it."""
     make_wheel(offline(monkeypatch, tmp_path), "maker", "1")
     text = BUILT["pyproject.toml"].replace("requires = []", 'requires = ["maker"]')
@@ -717,7 +671,7 @@ def test_the_last_words_of_a_command(tmp_path: Path) -> None:
             assert "before" not in "".join(told)
 
 
-def test_what_a_side_requires_is_there(built: Repo, any_installer: None) -> None:
+def test_what_a_side_requires_is_there(built: Repo) -> None:
     """What the built distribution requires is looked for before anything is measured; another version is a note."""
     needs = '["absent-thing>=1", "packaging<1", "old; python_version < \'3\'", "spared"]'
     built.commit({"backend.py": f"NEEDS = {needs}\n{BACKEND}"})
@@ -727,18 +681,16 @@ def test_what_a_side_requires_is_there(built: Repo, any_installer: None) -> None
     base, head = str(caught.value).splitlines()
     assert base.startswith("base, main (")
     assert head.startswith("head, working tree (")
-    assert f"): not installed: absent-thing>=1 (for parcel). Install what is missing ({sys.executable} -m pip" in base
+    assert "): not installed: absent-thing>=1 (for parcel). Install what is missing (uv pip install --python" in base
     with Builder() as made:
         base_side, _ = prepare(made, built, not_required=("spared", "absent_thing"))
         (note,) = base_side.notes
         assert re.fullmatch(r"base, main \(\w+\): parcel requires packaging<1, and the environment has [\d.]+", note)
 
 
-def test_what_is_built_where_nothing_may_be_executed(
-    built: Repo, monkeypatch: pytest.MonkeyPatch, any_installer: None
-) -> None:
+def test_what_is_built_where_nothing_may_be_executed(built: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """An extension under a TMPDIR that is mounted noexec cannot be loaded: said before any unit, with a remedy."""
-    monkeypatch.setattr(made_module, "executable", lambda folder: False)
+    monkeypatch.setattr(environment, "executable", lambda folder: False)
     built.write({"parcel/part.py": ""})
     with Builder() as made:
         base, head = prepare(made, built)  # nothing compiled, nothing lost
@@ -758,9 +710,7 @@ def test_what_is_built_where_nothing_may_be_executed(
     )
 
 
-def test_each_revision_has_its_own_pins(
-    built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str
-) -> None:
+def test_each_revision_has_its_own_pins(built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With pins stated a side has the dependencies that its own revision pins; changed pins can be compared."""
     wheels = offline(monkeypatch, tmp_path)
     for version in ("1", "2", "3"):
@@ -788,7 +738,7 @@ def test_each_revision_has_its_own_pins(
         assert [ask(side, script, built.folder) for side in prepare(made, built)] == [["2 100"], ["1 100"]]
 
 
-def test_pins_that_one_side_lacks(built: Repo, any_installer: None) -> None:
+def test_pins_that_one_side_lacks(built: Repo) -> None:
     """A base from before there were pins is installed under head's, with a note; a head without them is an error."""
     built.write({"pyproject.toml": f'{BUILT["pyproject.toml"]}pins = "pins.txt"\n'})
     with Builder() as made, pytest.raises(UsageError, match=r"pins: base has no file pins\.txt"):
@@ -805,52 +755,45 @@ def test_pins_that_one_side_lacks(built: Repo, any_installer: None) -> None:
         prepare(made, built)
 
 
-def test_no_installer_at_all(built: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without uv, pip and the pip that comes with Python, the message says what to install."""
-    monkeypatch.setattr(build, "uv", list)
-    real = build._run
-
-    def run(job: Any, command: list[str], folder: Path, to: str) -> None:
-        if command[-1].endswith("pip"):
-            raise LaunchError("No module named ensurepip")
-        real(job, command, folder, to)
-
-    monkeypatch.setattr(build, "_run", run)
-    real_interpreter = workshop.interpreter
-    monkeypatch.setattr(workshop, "interpreter", lambda *given: replace(real_interpreter(*given), pip=False))
+def test_without_uv(built: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has to be built needs uv: the message names the side and how to install it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     built.write({"parcel/part.py": ""})
-    with Builder() as made, pytest.raises(LaunchError, match=r"neither uv nor pip to build base.*: pip install uv"):
+    with (
+        Builder() as made,
+        pytest.raises(LaunchError, match=r'^uv, which builds base, main .*-m pip install uv, or .*"tipbench\[gate\]"$'),
+    ):
         prepare(made, built)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ensurepip") is None, reason="this Python comes without pip")
-def test_the_pip_that_came_with_python(tmp_path: Path) -> None:
-    """Without any installer Python's own pip is brought, once for both sides, and the sides' environments get none."""
-    with Builder() as made:
-        on = interpreter.interpreter(None, Side.BASE)
-        made_by = []
-        for side in Side:
-            (made.folder / side).mkdir()
-            job = build.Job(side, made.folder / side, on, {}, made._guard)
-            made_by.append(build._own_pip(job))
-            assert list((made.folder / side).glob("env*")) == []
-        assert made_by[0] == made_by[1]
-        said = subprocess.run([made_by[0], "-m", "pip", "--version"], check=True, capture_output=True, text=True).stdout
-        assert str(made.folder) in said
+def test_what_cannot_be_fetched_offline(built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a network the message has the command and names what is not there."""
+    offline(monkeypatch, tmp_path)
+    text = BUILT["pyproject.toml"].replace('version = "1"', 'version = "1"\ndependencies = ["dep"]')
+    built.commit({"pyproject.toml": f'{text}pins = "pins.txt"\n', "pins.txt": "dep==1\n"})
+    built.write({"parcel/part.py": ""})
+    with Builder() as made, pytest.raises(LaunchError) as caught:
+        prepare(made, built)
+    first, command, *lines = str(caught.value).splitlines()
+    assert first.startswith("cannot install the dependencies of base, main (")
+    assert "uv pip install --python" in command
+    assert "dep" in "".join(lines)
 
 
 def test_uv_is_found_as_a_module_and_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The module that is installed comes before a program on PATH, and neither is nothing."""
+    """The module that is installed comes before a program on PATH; neither is an error."""
     program = tmp_path / "uv"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
-    assert build.uv() == [str(program)]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert build.uv("base") == [str(program)]
     program.unlink()
-    assert build.uv() == []
-    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: name == "uv" or None)
-    assert build.uv() == [sys.executable, "-P", "-m", "uv"]
+    with pytest.raises(LaunchError, match="uv, which builds base, is not installed"):
+        build.uv("base")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "uv" or None)
+    assert build.uv("base") == [sys.executable, "-P", "-m", "uv"]
 
 
 # --- interpreters and variables ---------------------------------------------------------------------------------------
@@ -871,7 +814,7 @@ def test_another_interpreter(tmp_path: Path, foreign: str) -> None:
     with Builder() as made:
         base, head = made.prepare(SideSpec(python=foreign), SideSpec(), tmp_path, Configuration())
         assert (base.python, head.python) == (foreign, sys.executable)
-        assert (base.lent, head.lent) == (True, False)
+        assert (base.borrows, head.borrows) == (True, False)
         assert base.label.startswith(f"{foreign} (3.")
         assert head.label == "as it is here"
         assert (base.tree, base.project) == (None, None)
@@ -884,8 +827,8 @@ def test_a_revision_on_another_interpreter(plain: Repo, foreign: str) -> None:
     """A side of a revision sees the packages of the interpreter that was named for it, behind its own."""
     with Builder() as made:
         base, head = prepare(made, plain, SideSpec("main", python=foreign))
-        assert base.lent
-        assert not head.lent
+        assert base.borrows
+        assert not head.borrows
         assert ask(base, "import torch, parcel; print(torch.IT, parcel.STEPS)", plain.folder) == ["foreign 100"]
         equal = imported(base, ["parcel"], plain.folder), imported(head, ["parcel"], plain.folder)
         assert check_packages(base, head, *equal) == ()  # the interpreters are what is compared
@@ -1069,7 +1012,7 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
     for head in (SideSpec(), SideSpec(variables={"ALREADY": "1"}), SideSpec(python=sibling)):
         with Builder() as made, pytest.raises(NothingToCompare, match="base and head are the same: "):
             prepare(made, plain, SideSpec(), head)
-        with Builder() as made, pytest.raises(NothingToCompare, match="hold the same files"):
+        with Builder() as made, pytest.raises(NothingToCompare, match="have the same files"):
             prepare(made, plain, SideSpec("main"), head)
     plain.commit({"file": "1"})
     plain.commit({"file": ""})
@@ -1077,7 +1020,7 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
     plain.git("commit", "--quiet", "--message", "as it was")
     with (
         Builder() as made,
-        pytest.raises(NothingToCompare, match=r"main~3 .* and working tree .* hold the same files"),
+        pytest.raises(NothingToCompare, match=r"main~3 .* and working tree .* have the same files"),
     ):
         prepare(made, plain, SideSpec("main~3"))
 
@@ -1117,7 +1060,7 @@ def test_which_benchmarks_base_has(
     repo.write({"benchmarks/bench_new.py": "def bench_new(compare): ...\n"})
     with Builder() as made:
         sources = made.check_out(MAIN, HERE, repo.folder, configuration(repo.folder))
-        found, notes = known_to_base(sources, repo.folder.resolve() / "benchmarks")
+        found, notes = read_base(sources, repo.folder.resolve() / "benchmarks")
         assert found is not None
         assert found.functions == known
         assert len(notes) == (note is not None)
@@ -1133,18 +1076,18 @@ def test_which_of_bases_benchmarks_were_selected(plain: Repo) -> None:
     folder = plain.folder.resolve() / "benchmarks"
     with Builder() as made:
         sources = made.check_out(MAIN, HERE, plain.folder, configuration(plain.folder))
-        for words, chosen in ((("b",), {"bench_old.py::bench_b"}), (("unknown",), set())):
-            found, notes = known_to_base(sources, folder, words)
+        for words, chosen in ((("b",), frozenset({"bench_old.py::bench_b"})), (("unknown",), frozenset())):
+            found, notes = read_base(sources, folder, words)
             assert found is not None
             assert (found.chosen, len(found.functions), notes) == (chosen, 2, ())
         as_it_is = made.check_out(SideSpec(), SideSpec(variables={"A": "1"}), plain.folder, configuration(plain.folder))
-        assert known_to_base(as_it_is, folder) == (None, ())
+        assert read_base(as_it_is, folder) == (None, ())
 
 
 # --- what was imported ------------------------------------------------------------------------------------------------
 
 
-def test_a_package_that_base_lacks(built: Repo, any_installer: None) -> None:
+def test_a_package_that_base_lacks(built: Repo) -> None:
     """A new package is absent in base though folder, PYTHONPATH and head's checkout have it; that is noted."""
     built.write({"extra/__init__.py": "", "company/tools/__init__.py": "", "parcel/part.py": ""})
     names = ("parcel", "extra", "company.tools")
@@ -1180,7 +1123,7 @@ def test_a_package_without_an_init_stays_with_its_side(plain: Repo) -> None:
             assert imported(side, ["parcel"], plain.folder)[0].file == f"{side.tree}/parcel"
 
 
-def test_what_benchmarks_share_comes_from_head(built: Repo, any_installer: None) -> None:
+def test_what_benchmarks_share_comes_from_head(built: Repo) -> None:
     """Modules beside the packages, which no build installs, are head's for both sides."""
     built.write({"shared_inputs.py": "IT = 'head'\n", "parcel/part.py": ""})
     with Builder() as made:
@@ -1283,8 +1226,8 @@ def test_files_and_digests_of_packages(tmp_path: Path, monkeypatch: pytest.Monke
 HOLD = """
 import signal, sys
 from pathlib import Path
-from harness.gate.builds import SideSpec, Builder
-from harness.gate.builds import build
+from harness.gate.builds.prepare import Builder
+from harness.gate.builds.side import SideSpec
 from harness.gate.configuration import configuration
 
 def interrupt(*_):
@@ -1292,11 +1235,8 @@ def interrupt(*_):
 
 signal.signal(signal.SIGTERM, interrupt)
 repository = Path(sys.argv[1])
-if len(sys.argv) > 2:
-    build.uv = list
-    build._own_pip = lambda job: sys.argv[2]
-with Builder() as workshop:
-    workshop.prepare(SideSpec("main"), SideSpec(), repository, configuration(repository))
+with Builder() as builder:
+    builder.prepare(SideSpec("main"), SideSpec(), repository, configuration(repository))
 """
 
 
@@ -1309,10 +1249,11 @@ def hold(built: Repo, request: pytest.FixtureRequest, tmp_path: Path) -> Hold:
 
     def start() -> tuple[subprocess.Popen[bytes], int]:
         marker = tmp_path / "building"
-        told = f"pathlib.Path({str(marker)!r}).write_text(f'{{os.getpid()}}.')"
-        built.write({"during_build.py": f"import signal\n{told}\nwhile True: signal.pause()\n"})
-        arguments = [str(built.folder), *([] if build.uv() else [request.getfixturevalue("pip")])]
-        process = subprocess.Popen(python(HOLD, *arguments), env={**ENVIRONMENT, **os.environ}, stderr=subprocess.PIPE)
+        report = f"pathlib.Path({str(marker)!r}).write_text(f'{{os.getpid()}}.')"
+        built.write({"during_build.py": f"import signal\n{report}\nwhile True: signal.pause()\n"})
+        process = subprocess.Popen(
+            python(HOLD, str(built.folder)), env={**ENVIRONMENT, **os.environ}, stderr=subprocess.PIPE
+        )
         request.addfinalizer(process.kill)
         assert until(lambda: marker.exists() and marker.read_text().endswith("."))
         return process, int(marker.read_text().rstrip("."))
@@ -1376,7 +1317,7 @@ def test_only_what_is_surely_stale_is_removed(place: Path, monkeypatch: pytest.M
     link = place / f"tipbench-gate-{dead}-link"
     link.symlink_to(links_to)
     with monkeypatch.context() as patch:
-        patch.setattr(workdir.os, "getpid", lambda: dead)  # as in a container, where numbers mean others
+        patch.setattr(os, "getpid", lambda: dead)  # as in a container, where numbers mean others
         other = WorkDir()
     remove_stale()
     assert not stale.exists()
@@ -1386,7 +1327,7 @@ def test_only_what_is_surely_stale_is_removed(place: Path, monkeypatch: pytest.M
     other.remove()
     assert not other.folder.exists()
     stale.mkdir()
-    monkeypatch.setattr(workdir.os, "getuid", lambda: -1)
+    monkeypatch.setattr(os, "getuid", lambda: -1)
     remove_stale()
     assert stale.exists()
 
@@ -1400,7 +1341,7 @@ def test_a_full_disk(plain: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) 
         raise full
 
     with monkeypatch.context() as patch:
-        patch.setattr(workshop, "overlay", refuse)
+        patch.setattr(preparing, "overlay", refuse)
         with (
             Builder() as made,
             pytest.raises(LaunchError, match=r"the sides cannot be made in .*No space left.*TMPDIR"),

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.gate.builds import overlay, room
-from harness.gate.builds.checkout import Checkout
+from harness.gate.builds import disk_space, overlay
 from harness.gate.builds.repository import PathChange, Repository
+from harness.gate.builds.side import Checkout
 from harness.gate.builds.submodules import fill
 from harness.gate.configuration import Configuration
 from harness.processes.launch import LaunchError
@@ -194,8 +194,8 @@ def test_a_repository_within_brings_what_it_does_not_ignore(repo: Repo, tmp_path
 def test_how_much_is_copied(repo: Repo, sizes: Mapping[str, int], largest: str, share: int) -> None:
     """What git does not track is counted, and what has most of it is named: the innermost folder, or a file."""
     repo.write({name: "x" * size for name, size in sizes.items()} | {"parcel.py": "22", "ignored/x": "x" * 99})
-    found = overlay.amount(repo.folder, Repository(repo.folder).changes())
-    assert found == overlay.Amount(sum(sizes.values()), len(sizes), PurePath(largest), share, largest in sizes)
+    found = disk_space.amount(repo.folder, Repository(repo.folder).changes())
+    assert found == disk_space.Amount(sum(sizes.values()), len(sizes), PurePath(largest), share, largest in sizes)
 
 
 def test_copies_share_their_blocks_where_that_works(
@@ -253,44 +253,44 @@ def test_results_beside_the_code() -> None:
         assert [change.path for change in found] == ["new.py", "2026-01-02/data"]
 
 
-# --- room -------------------------------------------------------------------------------------------------------------
+# --- disk space -------------------------------------------------------------------------------------------------------
 
 
 def checked(repo: Repo, folder: Path, configuration: Configuration) -> list[str]:
-    """What is said before copying."""
-    said: list[str] = []
+    """The notes before copying."""
+    notes: list[str] = []
     repository = Repository(repo.folder)
     now = repository.revision("HEAD", "--base")
     head = Checkout(now, working=True, changes=tuple(repository.changes()))
-    room.check_room(repository, (Checkout(now), head), folder, configuration, said.append)
-    return said
+    disk_space.check_space(repository, (Checkout(now), head), folder, configuration, notes.append)
+    return notes
 
 
-def test_how_much_is_said_before_copying(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes long is said with its largest folder; beyond the limit it is refused with the ways out."""
+def test_how_much_is_noted_before_copying(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long is noted with its largest folder; beyond the limit it is refused with the remedies."""
     monkeypatch.setattr(overlay, "_clone", lambda source, target: False)
     (repo.folder / "runs").mkdir()
     for name, size in (("runs/last.pt", 2**24), ("runs/first.pt", 2**20), ("new.py", 1)):
         with (repo.folder / name).open("wb") as file:
             file.truncate(size)
     stated = Configuration(file=repo.folder / "pyproject.toml")
-    told = "17.0 MiB in 3 files that git does not track, 17.0 MiB of it in runs/"
-    assert checked(repo, tmp_path, stated) == [f"copying {told} for head"]
+    text = "17.0 MiB in 3 files that git does not track, 17.0 MiB of it in runs/"
+    assert checked(repo, tmp_path, stated) == [f"copying {text} for head"]
     with pytest.raises(UsageError) as caught:
         checked(repo, tmp_path, replace(stated, untracked_limit=2**24))
     assert str(caught.value) == (
-        f"head would get a copy of {told}, and the limit is 16.0 MiB; add runs/ to .gitignore if the benchmarks do not "
+        f"head would get a copy of {text}, and the limit is 16.0 MiB; add runs/ to .gitignore if the benchmarks do not "
         f'read it, or raise the limit in {stated.file}: [tool.harness] untracked-limit = "8 GiB"'
     )
     # A file system that shares blocks has room for any number of copies.
     monkeypatch.setattr(overlay, "_clone", lambda source, target: target.write_bytes(b"") == 0)
-    assert checked(repo, tmp_path, replace(stated, untracked_limit=2**24)) == [f"copying {told} for head"]
+    assert checked(repo, tmp_path, replace(stated, untracked_limit=2**24)) == [f"copying {text} for head"]
     (repo.folder / ".gitignore").write_text("runs/\n")
     assert checked(repo, tmp_path, stated) == []
     with (repo.folder / "whole.pt").open("wb") as file:
         file.truncate(2**24)
-    told = "16.0 MiB in 2 files that git does not track, 16.0 MiB of it in whole.pt"
-    assert checked(repo, tmp_path, stated) == [f"copying {told} for head"]
+    text = "16.0 MiB in 2 files that git does not track, 16.0 MiB of it in whole.pt"
+    assert checked(repo, tmp_path, stated) == [f"copying {text} for head"]
 
 
 def test_a_disk_that_is_too_small(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,7 +302,7 @@ def test_a_disk_that_is_too_small(repo: Repo, tmp_path: Path, monkeypatch: pytes
         checked(repo, tmp_path / "scratch", Configuration())
     assert str(caught.value) == (
         f"the file system of {tmp_path} has 68.0 MiB left, and both sides need 68.0 MiB (their worktrees); set TMPDIR "
-        "to a folder that has room and may be written to"
+        "to a writable folder with more space"
     )
     usage = usage._replace(free=2**26 + 2**22 + 2**10)
     assert checked(repo, tmp_path, Configuration()) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate.builds.complaint import complaint
+from harness.gate.builds.error_lines import error_lines
 from harness.gate.builds.project import Project, satisfied
 
 
@@ -37,7 +37,7 @@ from harness.gate.builds.project import Project, satisfied
     ],
 )
 def test_what_can_be_installed(tmp_path: Path, files: Mapping[str, str], installable: bool) -> None:
-    """A project is installed if it says how it is built, and not that it is no package in its tool's words."""
+    """A project is installed if it says how it is built, and not that it is not a package."""
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert Project(tmp_path).installable is installable
@@ -153,10 +153,10 @@ hint: This error likely indicates that `mk@1` depends on `torch`, but doesn't de
 )
 def test_the_error_is_shown_and_not_the_advice_after_it(output: str, shown: list[str]) -> None:
     """Of a long output the lines with the error remain, with the place that they name."""
-    assert [" ".join(line.split()) for line in complaint(output.strip().splitlines())] == shown
+    assert [" ".join(line.split()) for line in error_lines(output.strip().splitlines())] == shown
 
 
 def test_the_first_errors_of_many() -> None:
     """The first errors are the cause; 15 lines are shown of however many."""
-    lines = complaint([f"x.cu({number}): error: no instance" for number in range(99)])
+    lines = error_lines([f"x.cu({number}): error: no instance" for number in range(99)])
     assert (len(lines), lines[0]) == (15, "x.cu(0): error: no instance")

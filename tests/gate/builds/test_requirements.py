@@ -62,7 +62,7 @@ def test_what_is_said_of_it() -> None:
     lacks = [Unmet("parcel", "numpy>=2", "numpy"), Unmet("sib", "rich", "rich")]
     assert missing("base, main (1234567)", "/my env/python", lacks, Path("/repo/pyproject.toml")) == (
         "base, main (1234567): not installed: numpy>=2 (for parcel), rich (for sib). Install what is missing "
-        "('/my env/python' -m pip install 'numpy>=2' rich); or let each side install what it requires, with "
+        "(uv pip install --python '/my env/python' 'numpy>=2' rich); or let each side install what it requires, with "
         'pins = "constraints.txt" in [tool.harness] of /repo/pyproject.toml; or, where benchmarks do without, state '
         'not-required = ["numpy", "rich"] there'
     )

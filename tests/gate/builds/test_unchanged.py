@@ -17,18 +17,11 @@ from harness.claims.folder import read
 from harness.cli import gate, gate_checks, gate_forms
 from harness.cli.main import main
 from harness.errors import UsageError
-from harness.gate.before import read_before
-from harness.gate.builds import (
-    Builder,
-    NothingChanged,
-    SideEnv,
-    SideSpec,
-    check_packages,
-    check_packages_and_benchmarks,
-    known_to_base,
-    refuse_documents_alone,
-)
-from harness.gate.builds.unchanged import is_document
+from harness.gate.base_revision import compare_folders, read_base
+from harness.gate.builds.check_imports import check_packages, check_packages_and_benchmarks
+from harness.gate.builds.prepare import Builder
+from harness.gate.builds.side import NothingChanged, SideEnv, SideSpec
+from harness.gate.builds.unchanged import is_document, refuse_documents_alone
 from harness.gate.configuration import configuration
 from harness.model import Package, Side
 from harness.workers.protocol import SideInfo
@@ -149,8 +142,8 @@ def built(tmp_path: Path, version: str, more: str = "", tracked: tuple[str, ...]
     """A side as it is once it was built, with a version file that the build wrote."""
     side = Side.HEAD if version.startswith("2") else Side.BASE
     home = tmp_path / side
-    tree = Repo(home / "tree") if (home.mkdir() or True) else None
-    assert tree is not None
+    home.mkdir()
+    tree = Repo(home / "tree")
     if tracked:
         tree.commit(dict.fromkeys(tracked, "tracked"))
     folder = home / "env" / "parcel"
@@ -171,8 +164,8 @@ def test_a_version_file_that_the_build_writes_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["more", "tracked"])
 def test_a_version_file_is_no_excuse(tmp_path: Path, how: str) -> None:
     """Where anything else differs, or where people write the file, something under test changed."""
-    more = {"more": "N = 1\n"} if how == "more" else {"tracked": ("src/parcel/_version.py",)}
-    (base, before), (head, after) = built(tmp_path, "1.0"), built(tmp_path, "2.0", **more)  # type: ignore[arg-type]
+    more: Any = {"more": "N = 1\n"} if how == "more" else {"tracked": ("src/parcel/_version.py",)}
+    (base, before), (head, after) = built(tmp_path, "1.0"), built(tmp_path, "2.0", **more)
     assert check_packages(base, head, [before], [after]) == ()
 
 
@@ -280,7 +273,7 @@ def test_identical_code_with_benchmarks_changed_is_measured(tmp_path: Path, head
         folder.mkdir()
         for name, text in files.items():
             (folder / name).write_text(text)
-    known, reading = read_before(theirs, ours, lambda reading: reading), read(ours)
+    known, reading = compare_folders(theirs, ours, lambda reading: reading), read(ours)
     package = replace(before, file=str(after.home / "env/parcel/__init__.py"))
     given = (base, after), ([before], [package]), known, reading.claims, ours
     if differ:
@@ -298,9 +291,9 @@ def test_a_file_that_base_cannot_read_may_have_lost_a_benchmark(tmp_path: Path) 
         folder.mkdir()
         (folder / "bench_work.py").write_text(WORK)
         (folder / "bench_torn.py").write_text("def (")
-    assert read_before(theirs, ours, lambda reading: reading).altered((), ours) == []
+    assert compare_folders(theirs, ours, lambda reading: reading).altered((), ours) == []
     (ours / "bench_torn.py").write_text(OTHER)
-    assert read_before(theirs, ours, lambda reading: reading).altered((), ours) == ["bench_torn.py"]
+    assert compare_folders(theirs, ours, lambda reading: reading).altered((), ours) == ["bench_torn.py"]
 
 
 def test_a_folder_of_benchmarks_that_moved(repo: Repo) -> None:
@@ -310,7 +303,7 @@ def test_a_folder_of_benchmarks_that_moved(repo: Repo) -> None:
     repo.write({"perf/bench_work.py": WORK})
     with Builder() as made:
         sources = made.check_out(SideSpec("main"), SideSpec(), repo.folder, configuration(repo.folder))
-        before, _ = known_to_base(sources, repo.folder.resolve() / "perf")
+        before, _ = read_base(sources, repo.folder.resolve() / "perf")
     assert before is not None
     claims = read(repo.folder / "perf").claims
     assert before.removed(claims) == ["benchmarks/bench_work.py::bench_other"]
@@ -322,7 +315,7 @@ def test_a_word_that_only_head_knows_hides_nothing_of_base(repo: Repo) -> None:
     repo.write({"parcel/part.py": ""})
     with Builder() as made:
         sources = made.check_out(SideSpec("main"), SideSpec(), repo.folder, configuration(repo.folder))
-        before, _ = known_to_base(sources, repo.folder.resolve() / "benchmarks", ("only_in_head", "work"))
+        before, _ = read_base(sources, repo.folder.resolve() / "benchmarks", ("only_in_head", "work"))
     assert before is not None
     assert before.removed(()) == ["bench_work.py::bench_work"]
 

@@ -1,22 +1,21 @@
-"""The workshop: makes both sides ready in one scratch folder, and leaves nothing of them behind."""
+"""Both sides of a gate made ready in one temporary folder, which is removed afterwards."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.gate.builds.checkout import BothSources, Checkout
-from harness.gate.builds.interpreter import Interpreter, interpreter
-from harness.gate.builds.made import MadeEnv, besides, make
+from harness.gate.builds.disk_space import ELSEWHERE, check_space
+from harness.gate.builds.environment import BuiltEnv, build_side
+from harness.gate.builds.interpreter import interpreter
 from harness.gate.builds.overlay import overlay, without_ours
 from harness.gate.builds.repository import GitFailed, Repository
-from harness.gate.builds.room import ELSEWHERE, check_room
-from harness.gate.builds.side import NothingChanged, NothingToCompare, SideEnv, SideSpec, same_variables
+from harness.gate.builds.side import BothSources, Checkout, NothingChanged, NothingToCompare, SideEnv, SideSpec
 from harness.gate.builds.submodules import fill
 from harness.gate.builds.workdir import WorkDir, remove_stale, undisturbed
 from harness.gate.configuration import Configuration
@@ -33,14 +32,14 @@ _CACHES = {
 
 
 class Builder:
-    """Makes sides. Use as a context manager: nothing it made outlives it.
+    """Makes sides ready. Use as a context manager: nothing it made outlives it.
 
-    ``tell`` hears what it is busy with. What earlier gates could not remove, because they were killed, goes first.
+    ``note`` receives what it is doing. What earlier gates could not remove, because they were killed, is removed first.
     Entering raises LaunchError where no temporary files can be kept.
     """
 
-    def __init__(self, tell: Callable[[str], None] = lambda _: None) -> None:
-        self._tell = tell
+    def __init__(self, note: Callable[[str], None] = lambda _: None) -> None:
+        self._note = note
         self._stack = ExitStack()
 
     def __enter__(self) -> Builder:
@@ -62,7 +61,7 @@ class Builder:
 
     @property
     def folder(self) -> Path:
-        """The scratch folder; what is put into it goes with it."""
+        """The temporary folder; what is put into it is removed with it."""
         return self._scratch.folder
 
     def prepare(
@@ -73,7 +72,7 @@ class Builder:
         configuration: Configuration,
         results: Path | None = None,
     ) -> tuple[SideEnv, SideEnv]:
-        """Make both sides ready: `check_out`, then `build`, with nothing looked at in between."""
+        """Make both sides ready: `check_out`, then `build`."""
         return self.build(self.check_out(base, head, repository, configuration, results))
 
     def check_out(
@@ -84,24 +83,31 @@ class Builder:
         configuration: Configuration,
         results: Path | None = None,
     ) -> BothSources:
-        """Check out both sides; ``repository`` is any folder of the one whose revisions are asked for.
+        """Check out both sides; ``repository`` is any folder of the one whose revisions are named.
 
-        What git does not track of ``results``, the folder of results, is no part of head. Raises UsageError for what
-        cannot be, NothingToCompare for equal sides, LaunchError for an interpreter that cannot measure and for a full
-        disk.
+        What git does not track of ``results``, the folder of results, is not part of head. Raises UsageError for
+        options that contradict each other, NothingToCompare for equal sides, LaunchError for an interpreter that cannot
+        measure and for a full disk.
         """
         _refuse(base, head, configuration)
-        wanted = {Side.BASE: base, Side.HEAD: head}
+        specs = {Side.BASE: base, Side.HEAD: head}
         if base.rev is not None:
-            with self._room():
-                return self._of_revisions(base.rev, wanted, Repository.of(repository), configuration, results)
-        on = {side: interpreter(one.python, side) for side, one in wanted.items()}
-        if _same_besides(wanted, on):
+            with self._full_disk_named():
+                here = Repository.of(repository)
+                below = _below(here.top, configuration)
+                checkouts, notes = self._checkouts(base.rev, head.rev, here, below, results)
+                on = {side: interpreter(one.python, side) for side, one in specs.items()}
+                trees = {side: self._home(side) / "tree" for side in Side}
+                sources = BothSources(specs, on, configuration, checkouts, trees, here.top, below)
+                return replace(sources, notes=(*notes, *self._fill(sources, here)))
+        on = {side: interpreter(one.python, side) for side, one in specs.items()}
+        sources = BothSources(specs, on, configuration)
+        if sources.same_runtime:
             raise NothingToCompare(
                 f"base and head are the same: {on[Side.HEAD].python} with the same variables; name a revision "
                 "(--base REV), another interpreter (--base-python PATH) or variables (--base-env NAME=VALUE)"
             )
-        return BothSources(wanted, on, configuration)
+        return sources
 
     def build(self, sources: BothSources) -> tuple[SideEnv, SideEnv]:
         """Make both sides ready from what was checked out.
@@ -111,48 +117,22 @@ class Builder:
         full disk.
         """
         if not sources.checkouts:
-            made = {side: self._as_it_is(side, one, sources.on[side]) for side, one in sources.wanted.items()}
-        else:
-            with self._room():
-                parts = {side: self._make(side, sources) for side in Side}
-            if told := [one.missing for one in parts.values() if one.missing]:
-                raise UsageError("\n".join(told))
-            made = {side: self._built(side, sources, parts[side]) for side in Side}
-        return made[Side.BASE], made[Side.HEAD]
-
-    def _make(self, side: Side, sources: BothSources) -> MadeEnv:
-        self._tell(f"building {sources.checkouts[side].label}")
-        return make(side, sources, self._home(side), self._guard)
+            return self._as_it_is(Side.BASE, sources), self._as_it_is(Side.HEAD, sources)
+        parts: dict[Side, BuiltEnv] = {}
+        with self._full_disk_named():
+            for side in Side:
+                self._note(f"building {sources.checkouts[side].label}")
+                parts[side] = build_side(side, sources, self._home(side), self._guard)
+        if lacking := [one.missing for one in parts.values() if one.missing]:
+            raise UsageError("\n".join(lacking))
+        return self._built(Side.BASE, sources, parts[Side.BASE]), self._built(Side.HEAD, sources, parts[Side.HEAD])
 
     @contextmanager
-    def _room(self) -> Iterator[None]:
+    def _full_disk_named(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise LaunchError(f"the sides cannot be made in {self.folder}: {error}; {ELSEWHERE}") from error
-
-    def _of_revisions(
-        self,
-        base: str,
-        wanted: Mapping[Side, SideSpec],
-        repository: Repository,
-        configuration: Configuration,
-        results: Path | None,
-    ) -> BothSources:
-        below = _below(repository.top, configuration)
-        checkouts, notes = self._checkouts(base, wanted[Side.HEAD].rev, repository, below, results)
-        on = {side: interpreter(one.python, side) for side, one in wanted.items()}
-        if _same_besides(wanted, on) and checkouts[Side.BASE].same_files(checkouts[Side.HEAD]):
-            raise NothingChanged(
-                f"{checkouts[Side.BASE].label} and {checkouts[Side.HEAD].label} hold the same files; name an older "
-                "revision with --base, or change something"
-            )
-        self._scratch.serves(repository)
-        check_room(repository, checkouts.values(), self.folder, configuration, self._tell)
-        for side, checkout in checkouts.items():
-            notes += self._check_out(side, checkout, repository)
-        trees = {side: self._tree(side) for side in checkouts}
-        return BothSources(wanted, on, configuration, checkouts, trees, repository.top, below, tuple(notes))
 
     def _checkouts(
         self, base: str, head: str | None, repository: Repository, below: Path, results: Path | None
@@ -177,67 +157,78 @@ class Builder:
             )
         return {Side.BASE: before, Side.HEAD: Checkout(now, working=True, changes=tuple(left))}, notes
 
-    def _check_out(self, side: Side, checkout: Checkout, repository: Repository) -> list[str]:
-        """Check out a side, and give notes on what of it is not here."""
-        self._tell(f"checking out {checkout.label}")
-        tree = self._tree(side)
-        index = self._home(side) / "index"
-        changed = {change.path for change in checkout.changes}
-        try:
-            repository.check_out(checkout.revision, tree)
-            notes = fill(repository, checkout.revision.commit, tree, index, leave=changed)
-            overlay(repository.top, checkout.changes, tree)
-        except GitFailed as error:
-            raise UsageError(f"git cannot check out {checkout.label}: {error}") from error
-        return [f"{checkout.label}: {note}" for note in notes]
+    def _fill(self, sources: BothSources, repository: Repository) -> list[str]:
+        """Check out both revisions into their trees, and give notes on what of them is not here."""
+        checkouts = sources.checkouts
+        if sources.same_runtime and checkouts[Side.BASE].same_files(checkouts[Side.HEAD]):
+            raise NothingChanged(
+                f"{checkouts[Side.BASE].label} and {checkouts[Side.HEAD].label} have the same files; name an older "
+                "revision with --base, or change something"
+            )
+        self._scratch.serves(repository)
+        check_space(repository, checkouts.values(), self.folder, sources.configuration, self._note)
+        notes: list[str] = []
+        for side, checkout in checkouts.items():
+            self._note(f"checking out {checkout.label}")
+            tree, index = sources.trees[side], self._home(side) / "index"
+            changed = {change.path for change in checkout.changes}
+            try:
+                repository.check_out(checkout.revision, tree)
+                found = fill(repository, checkout.revision.commit, tree, index, leave=changed)
+                overlay(repository.top, checkout.changes, tree)
+            except GitFailed as error:
+                raise UsageError(f"git cannot check out {checkout.label}: {error}") from error
+            notes += [f"{checkout.label}: {note}" for note in found]
+        return notes
 
-    def _built(self, side: Side, sources: BothSources, made: MadeEnv) -> SideEnv:
+    def _built(self, side: Side, sources: BothSources, built: BuiltEnv) -> SideEnv:
         """A side with an environment of its own."""
-        wanted, on = sources.wanted[side], sources.on[side]
-        path = wanted.variables.get("PATH", os.environ.get("PATH", os.defpath))
+        path = sources.specs[side].variables.get("PATH", os.environ.get("PATH", os.defpath))
         return replace(
-            self._as_it_is(side, wanted, on),
-            label=made.label,
-            python=made.python,
+            self._as_it_is(side, sources),
+            label=built.label,
+            python=built.python,
             environment={
-                **self._environment(side, wanted, on, made.on_the_path),
-                "PATH": os.pathsep.join([str(Path(made.python).parent), path]),
-                "PYTHONSAFEPATH": "1",  # the working folder holds the packages under test, too
+                **self._environment(side, sources, built.on_the_path),
+                "PATH": os.pathsep.join([str(Path(built.python).parent), path]),
+                "PYTHONSAFEPATH": "1",  # the working folder has the packages under test, too
             },
             tree=sources.trees[side],
             project=sources.trees[side] / sources.below,
-            pins=made.pins,
-            siblings=made.siblings,
-            notes=(*sources.notes, *made.notes),
+            pins=built.pins,
+            siblings=built.siblings,
+            notes=(*sources.notes, *built.notes),
         )
 
-    def _as_it_is(self, side: Side, wanted: SideSpec, on: Interpreter) -> SideEnv:
+    def _as_it_is(self, side: Side, sources: BothSources) -> SideEnv:
         """A side of this very code: an interpreter as it is, or variables."""
+        spec, on = sources.specs[side], sources.on[side]
         return SideEnv(
             side,
-            ", ".join(besides(wanted, on)) or "as it is here",
+            ", ".join(spec.label(on)) or "as it is here",
             on.python,
-            self._environment(side, wanted, on),
+            self._environment(side, sources),
             self._home(side),
-            lent=on.prefix != sys.prefix,
+            borrows=on.prefix != sys.prefix,
             interpreter=on.identity,
-            shown=dict(wanted.variables),
+            shown=dict(spec.variables),
         )
 
-    def _environment(self, side: Side, wanted: SideSpec, on: Interpreter, own: Sequence[Path] = ()) -> dict[str, str]:
+    def _environment(self, side: Side, sources: BothSources, own: Sequence[Path] = ()) -> dict[str, str]:
         """The variables to add; ``own`` are folders to import from first."""
+        on, variables = sources.on[side], sources.specs[side].variables
         cache = self._home(side) / "cache"
         found = {variable: str(cache / name) for variable, name in _CACHES.items()}
-        # Empty is as good as unset. Where torch has no bytecode, and perhaps no place for it, it is kept here, or every
-        # process would compile torch again; where it has, people's own wishes count.
+        # Empty counts as unset. Where torch has no bytecode, and perhaps no place for it, it is kept here, or every
+        # process would compile torch again; where it has, the user's own settings count.
         kept = {"PYTHONPYCACHEPREFIX": str(cache / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
         found |= {name: os.environ.get(name, "") for name in kept} if on.compiled else kept
-        found |= wanted.variables
-        if own or "PYTHONPATH" in wanted.variables:
+        found |= variables
+        if own or "PYTHONPATH" in variables:
             inherited = os.environ.get("PYTHONPATH", "")
             # A harness that runs from a checkout is found that way, too.
             ours = measuring_environment().get("PYTHONPATH", "").removesuffix(inherited)
-            path = [*ours.split(os.pathsep), *map(str, own), wanted.variables.get("PYTHONPATH", inherited)]
+            path = [*ours.split(os.pathsep), *map(str, own), variables.get("PYTHONPATH", inherited)]
             found["PYTHONPATH"] = os.pathsep.join(filter(None, path))
         return found
 
@@ -247,12 +238,9 @@ class Builder:
         home.mkdir(exist_ok=True)
         return home
 
-    def _tree(self, side: Side) -> Path:
-        return self.folder / side / "tree"
-
 
 def _refuse(base: SideSpec, head: SideSpec, configuration: Configuration) -> None:
-    """Raises UsageError for what cannot be, whatever the repository holds."""
+    """Raises UsageError for options that contradict each other, whatever is in the repository."""
     if base.variables and base.variables == head.variables:
         typed = " ".join(f"{name}={value}" for name, value in base.variables.items())
         raise UsageError(f"both sides set {typed}: set it in front of the whole command instead")
@@ -264,13 +252,6 @@ def _refuse(base: SideSpec, head: SideSpec, configuration: Configuration) -> Non
             f"--base {base.rev} compares packages, and none is named; write into {where}:\n"
             '  [tool.harness]\n  under-test = ["the_name_you_import"]'
         )
-
-
-def _same_besides(wanted: Mapping[Side, SideSpec], on: Mapping[Side, Interpreter]) -> bool:
-    """Whether nothing but a revision could tell the sides apart."""
-    return on[Side.BASE].identity == on[Side.HEAD].identity and same_variables(
-        wanted[Side.BASE].variables, wanted[Side.HEAD].variables
-    )
 
 
 def _below(top: Path, configuration: Configuration) -> Path:

@@ -1,4 +1,4 @@
-"""What base's own revision has decides what is new; whatever else base cannot measure is never green."""
+"""What base's own revision has decides what is new; anything else that base cannot measure is never green."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import ClassVar
 import pytest
 
 from harness.bench.settings import select
-from harness.claims.folder import BenchmarkFolder
-from harness.gate.before import BaseRevision, ask, read_before
-from harness.gate.pair import BROKEN, MISSING, CaseState, SideCommand
+from harness.gate.base_revision import BaseRevision, collect_cases, compare_folders
+from harness.gate.case_state import CaseState, CaseStatus
+from harness.gate.pair import SideCommand
 from harness.gate.state import GateState
 from harness.judge.regression import GateThresholds, status_of
 from harness.model import BASELINE, Claim, Collected, GateOutcome, GateVerdict, Side
@@ -21,34 +21,34 @@ CLAIM = Claim("X", "a tip", "a.py", "bench")
 FUNCTION = "a.py::bench"
 ONE, TWO = f"{FUNCTION}[1]", f"{FUNCTION}[2]"
 RUNS = CaseState((BASELINE, "tip"))
-NOT_THERE = CaseState(status=MISSING, reason="base has no such case")
-CANNOT = CaseState(status=BROKEN, reason="ImportError: cannot import name 'fast' from 'mypkg'")
-SKIPS = CaseState(status="skipped", reason="could not import 'no_such_package'")
+NOT_THERE = CaseState(status=CaseStatus.MISSING, reason="base has no such case")
+CANNOT = CaseState(status=CaseStatus.BROKEN, reason="ImportError: cannot import name 'fast' from 'mypkg'")
+SKIPS = CaseState(status=CaseStatus.SKIPPED, reason="could not import 'no_such_package'")
 
 SAME = BaseRevision(frozenset({FUNCTION}), frozenset({FUNCTION}))
 """Base's revision has the benchmark, in the same file."""
 
 
-def changed(called: Collection | None, *, functions: frozenset[str] = frozenset({FUNCTION})) -> BaseRevision:
-    """Base's revision has the benchmark in a file of other text, which says this when it is called."""
-    return BaseRevision(functions, functions, changed=frozenset({"a.py"}), called=called)
+def changed(collection: Collection | None, *, functions: frozenset[str] = frozenset({FUNCTION})) -> BaseRevision:
+    """Base's revision has the benchmark in a file of other text, of which this was collected."""
+    return BaseRevision(functions, functions, changed=frozenset({"a.py"}), collection=collection)
 
 
 def calls(**variants: tuple[str, ...]) -> Collection:
-    """A roll call with one case a keyword: ``one`` and ``two``."""
+    """A collection with one case a keyword: ``one`` and ``two``."""
     names = {"one": ONE, "two": TWO}
     return Collection(cases={names[name]: found for name, found in variants.items()})
 
 
 def barred(variant: str) -> Collection:
-    """A roll call whose one case has two variants, of which one cannot run."""
+    """A collection whose one case has two variants, of which one cannot run."""
     return Collection(cases={ONE: (BASELINE, "tip")}, unavailable={ONE: {variant: "no kernel"}})
 
 
 def judged(before: BaseRevision | None, base: CaseState, head: CaseState, case: str = ONE) -> dict[str, GateVerdict]:
-    """What becomes of what one case's two standings leave undecided, by variant."""
+    """The verdicts that follow from one case's two states without any number, by variant."""
     state = GateState([CLAIM], GateThresholds(), selftest=False)
-    state.knows(before)
+    state.before = before
     state.enter(case, {Side.BASE: base, Side.HEAD: head})
     return {verdict.variant: verdict for verdict in state.verdicts() if verdict.outcome is not GateOutcome.INCONCLUSIVE}
 
@@ -57,7 +57,7 @@ def judged(before: BaseRevision | None, base: CaseState, head: CaseState, case: 
     ("before", "base", "outcome"),
     [
         (SAME, CANNOT, GateOutcome.FAILED),
-        (SAME, SKIPS, GateOutcome.NEW),  # base's own file says so
+        (SAME, SKIPS, GateOutcome.NEW),  # base's own file states it
         (SAME, NOT_THERE, GateOutcome.NEW),  # a parameter that head's package brings along
         (None, CANNOT, GateOutcome.FAILED),
         (None, SKIPS, GateOutcome.FAILED),
@@ -105,7 +105,7 @@ def test_what_base_skips_in_its_own_revision_is_no_regression() -> None:
 
 
 def test_a_file_that_base_cannot_import_names_the_error_and_the_remedy() -> None:
-    """The sentence has Python's own words and what to change in the file."""
+    """The reason has Python's own message and what to change in the file."""
     reason = judged(SAME, CANNOT, RUNS)[""].reason
     assert "cannot import name 'fast' from 'mypkg'" in reason
     assert "import what only head has inside the benchmark or fixture that needs it" in reason
@@ -115,7 +115,7 @@ def test_a_file_that_base_cannot_import_names_the_error_and_the_remedy() -> None
     ("before", "base", "outcome"),
     [
         (SAME, CaseState((BASELINE,)), GateOutcome.NEW),
-        (SAME, CaseState((BASELINE,), {"tip": "no kernel"}), GateOutcome.NEW),  # base's own file says so
+        (SAME, CaseState((BASELINE,), {"tip": "no kernel"}), GateOutcome.NEW),  # base's own file states it
         (changed(barred("tip")), CaseState((BASELINE,), {"tip": "no kernel"}), GateOutcome.NEW),
         (changed(barred("other")), CaseState((BASELINE,), {"tip": "no kernel"}), GateOutcome.FAILED),
         (None, CaseState((BASELINE,)), GateOutcome.MISSING),
@@ -144,11 +144,10 @@ def test_what_head_drops_from_its_file_is_missing() -> None:
     class Listed:
         """A pair that has only the first case."""
 
-        cases: ClassVar[dict[Side, list[str]]] = {side: [ONE] for side in Side}
         collected: ClassVar[dict[Side, Collected]] = {side: Collected((ONE,)) for side in Side}
 
     state = GateState([CLAIM], GateThresholds(), selftest=False)
-    state.knows(before)
+    state.before = before
     state.collect(Listed())  # type: ignore[arg-type]
     found = {verdict.case: verdict.outcome for verdict in state.verdicts()}
     assert found == {ONE: GateOutcome.INCONCLUSIVE, TWO: GateOutcome.MISSING}
@@ -159,18 +158,17 @@ def test_what_head_drops_from_its_file_is_missing() -> None:
     [(SAME, GateOutcome.SKIPPED), (None, GateOutcome.SKIPPED), (changed(calls(one=(BASELINE,))), GateOutcome.MISSING)],
 )
 def test_a_file_that_head_skips_as_a_whole(before: BaseRevision | None, outcome: GateOutcome) -> None:
-    """Skipped on both sides it stands in nobody's way, unless base's own revision, under its own file, runs it."""
+    """Skipped on both sides it hinders nothing, unless base's own revision, under its own file, runs it."""
 
     class Skipped:
         """A pair of which neither side comes past the top of the file."""
 
-        cases: ClassVar[dict[Side, list[str]]] = {side: [] for side in Side}
         collected: ClassVar[dict[Side, Collected]] = {
             side: Collected(skipped={"a.py": "no such package"}) for side in Side
         }
 
     state = GateState([CLAIM], GateThresholds(), selftest=False)
-    state.knows(before)
+    state.before = before
     state.collect(Skipped())  # type: ignore[arg-type]
     assert [(verdict.case, verdict.outcome) for verdict in state.verdicts()] == [(FUNCTION, outcome)]
 
@@ -192,35 +190,31 @@ def bench_{name}(compare, n):
 """
 
 
-def _all(reading: BenchmarkFolder) -> BenchmarkFolder:
-    return reading
-
-
-def test_reading_what_base_has(tmp_path: Path) -> None:
-    """By the text of its files: which differ, which cannot be read, and what was asked for."""
+def test_the_folders_of_both_revisions(tmp_path: Path) -> None:
+    """By the text of its files: which differ, which cannot be read, and what was selected."""
     same, old = SUITE.format(values=[1], name="same"), SUITE.format(values=[1], name="work")
     theirs = written(tmp_path / "base", {"bench_same.py": same, "bench_work.py": old, "bench_torn.py": "def ("})
     ours = written(tmp_path / "head", {"bench_same.py": same, "bench_work.py": f"{old}\n"})
-    before = read_before(theirs, ours, lambda reading: select(reading, ("work",)))
+    before = compare_folders(theirs, ours, lambda reading: select(reading, ("work",)))
     assert before.functions == {"bench_same.py::bench_same", "bench_work.py::bench_work"}
     assert before.chosen == {"bench_work.py::bench_work"}
     assert before.changed == {"bench_work.py"}
     assert list(before.unreadable) == ["bench_torn.py"]
     (ours / "shared.py").write_text("SIZES = [1]\n")
-    assert read_before(theirs, ours, _all).changed == {"bench_same.py", "bench_work.py"}
+    assert compare_folders(theirs, ours).changed == {"bench_same.py", "bench_work.py"}
     (ours / "shared.py").rename(ours / "shared.txt")
     written(ours / ".ipynb_checkpoints", {"shared-checkpoint.py": "", "bench_work.py": old})
-    assert read_before(theirs, ours, _all).changed == {"bench_work.py"}
-    assert read_before(tmp_path / "nowhere", ours, _all) == BaseRevision()
+    assert compare_folders(theirs, ours).changed == {"bench_work.py"}
+    assert compare_folders(tmp_path / "nowhere", ours) == BaseRevision()
 
 
-def test_asking_base_what_it_has(tmp_path: Path) -> None:
-    """A real process calls the changed file as base's own revision has it."""
+def test_cases_are_collected_from_bases_own_revision(tmp_path: Path) -> None:
+    """A real process collects the changed file as base's own revision has it."""
     theirs = written(tmp_path / "base", {"bench_work.py": SUITE.format(values=[1, 2], name="work")})
     ours = written(tmp_path / "head", {"bench_work.py": "from mypkg import work, fast\ndef bench_work(compare): ..."})
     claims = [Claim("work", "work", "bench_work.py", "bench_work")]
-    side = SideCommand(Side.BASE, sys.executable, {})
-    before = read_before(theirs, ours, _all)
-    found = ask(before, claims, side, tmp_path, device="cpu", data=None, tick=lambda: None)
+    command = SideCommand(Side.BASE, sys.executable, {})
+    before = compare_folders(theirs, ours)
+    found = collect_cases(before, claims, command, tmp_path, device="cpu", data=None, tick=lambda: None)
     assert found.cases("bench_work.py::bench_work") == [f"bench_work.py::bench_work[{n}]" for n in (1, 2)]
     assert found.measures("bench_work.py::bench_work[2]") == (BASELINE,)
