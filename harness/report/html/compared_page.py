@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.judge.group import Axis
 from harness.judge.runs import ComparedCells, RunComparison
-from harness.model import Differs, metric, parameters
+from harness.model import Differs, metric
 from harness.report import document
 from harness.report.comparing.content import (
     COLUMNS,
@@ -26,47 +25,47 @@ from harness.report.document import Document
 from harness.report.figures.forest import Effect, drawable, forest, on_two_scales
 from harness.report.format import sanitize
 from harness.report.html.parts import (
-    BAD,
+    BETTER,
     DIM,
-    GOOD,
     OPEN,
     SAME,
-    Choice,
-    Facts,
     Figure,
-    FilteredTable,
+    Figures,
     Grid,
+    Grids,
     HtmlCell,
     HtmlColumn,
     HtmlPage,
     OpenableRow,
     PageHead,
     Section,
-    common_tone,
-    found_facts,
-    without_empty,
+    counts,
+    filtered_table,
+    verdict_cell,
+    with_text,
 )
 
-Rows = Sequence[tuple[ComparedCells, document.Row]]
-"""What was compared beside its words."""
+Compared = Sequence[tuple[ComparedCells, document.Row]]
+"""What was compared, and its text."""
 
 MOST_HEADLINES = 20
 
-_WORTH_TELLING = 0.0005
-"""The share from which a row tells what its runs wandered."""
+_LEAST_DRIFT = 0.0005
+"""The share from which a row states the drift of its runs."""
 
 _IN_DETAILS = frozenset({"effect", "claims"})
-"""Columns for which a page has no room beside the others: they are told where a row is opened."""
+"""Columns for which a page has no room: they are among the details of a row."""
 
 _SHOWN = tuple(column for column in COLUMNS if column.name not in _IN_DETAILS)
 _NUMERIC = frozenset({"change", "interval", "levels", "memory", "units"})
-_UNTOLD = {"no difference shown": DIM, "too few invocations": OPEN, "same": SAME}
+_TONES = {"no difference shown": DIM, "too few invocations": OPEN, "same": SAME}
 _LABELS = {column.name: column.title for column in COLUMNS} | {"against": "against", "claims": "verdict on the claim"}
+_COLUMNS = (HtmlColumn("claim"), *(HtmlColumn(_LABELS[each.name], each.name in _NUMERIC) for each in _SHOWN))
 
 
 def compared_page(found: RunComparison, told: Document) -> HtmlPage:
-    """What there is to show of a comparison, in the words of its paper."""
-    rows = [
+    """The page of a comparison, in the words of its document."""
+    compared = [
         pair
         for lines, table in zip(by_claim(found).values(), told.tables, strict=False)
         for pair in zip(lines, table.lines, strict=True)
@@ -74,60 +73,51 @@ def compared_page(found: RunComparison, told: Document) -> HtmlPage:
     return HtmlPage(
         sanitize(told.title, 200),
         tuple(held(found)),
-        tuple(_parts(found, told, rows)),
+        tuple(_sections(found, told, compared)),
         tuple(told.footnotes),
-        "" if found.lines else "Nothing could be compared; why is said below.",
+        "" if found.lines else "Nothing could be compared; the reasons are below.",
     )
 
 
-def _parts(found: RunComparison, told: Document, rows: Rows) -> Iterator[Section]:
-    effects = {id(line): _effect(line, row) for line, row in rows}
+def _sections(found: RunComparison, told: Document, compared: Compared) -> Iterator[Section]:
+    effects = {id(line): _effect(line, row) for line, row in compared}
+    rows = [_row(found, line, row) for line, row in compared]
     general = sequential()
     warnings = tuple(warning for warning in told.warnings if warning != general)
-    said = [general] if len(warnings) < len(told.warnings) else []
+    remarks = [general] if len(warnings) < len(told.warnings) else []
     known = found.axis is not Axis.VARIANT and all(column.runs[-1].environment for column in found.columns)
-    said += [_ALIKE] if known and not differences(found) else []
+    remarks += [_ALIKE] if known and not differences(found) else []
     yield Section(
-        "glance", "At a glance", "told.html",
-        PageHead(_counts(rows), warnings, tuple(said), _differing(found)),
-        _headlines([effects[id(line)] for line, _ in rows if better(line.difference) is not None]),
+        "glance", "At a glance",
+        PageHead(counts(rows, WORDS), warnings, tuple(remarks), _differing(found)),
+        _headlines([effects[id(line)] for line, _ in compared if better(line.difference) is not None]),
     )  # fmt: skip
     if rows:
-        yield Section("rows", "Every row", "table.html", _table(found, told, rows))
+        yield Section("rows", "Every row", filtered_table("Every row of this comparison", _COLUMNS, rows, WORDS))
         claims = ([effects[id(line)] for line in lines] for lines in by_claim(found).values())
         if figures := on_two_scales(claims, "Claims that changed little", "Claims that changed much"):
-            yield Section("changes", "Changes", "effects.html", _AXIS, tuple(figures))
+            yield Section("changes", "Changes", Figures(), tuple(figures), _AXIS)
     if found.incomparable:
-        yield Section("apart", f"Cannot be compared ({len(found.incomparable)})", "apart.html", (_APART, _apart(told)))
+        title = f"Cannot be compared ({len(found.incomparable)})"
+        yield Section("incomparable", title, Grids((_incomparable(told),), titled=False), intro=_INCOMPARABLE)
 
 
 _AXIS = (
-    'Each line is the 95 % interval of the second against the first, with what the runs wandered; left of "equal" is '
+    'Each line is the 95 % interval of the second against the first, with the drift of the runs; left of "equal" is '
     "less of the metric, and the grey band is the margin that counts as none. Hollow marks are not shown to differ."
 )
 _ALIKE = "What was recorded of the runs' environments is the same."
-_APART = "These rows are in no count and no figure above."
-
-
-def _counts(rows: Rows) -> tuple[tuple[str, int, str], ...]:
-    words = Counter(word(line.difference) for line, _ in rows)
-    return tuple((name, words[name], _tone_of(name, rows)) for name in WORDS if words[name])
-
-
-def _tone_of(name: str, rows: Rows) -> str:
-    """The tone of a verdict's word: that of its rows, none where some of them are better and others worse."""
-    return common_tone(_tone(line) for line, _ in rows if word(line.difference) == name)
+_INCOMPARABLE = "These rows are in no count and no figure above."
 
 
 def _tone(line: ComparedCells) -> str:
-    improved = better(line.difference)
-    return _UNTOLD.get(word(line.difference), {True: GOOD, False: BAD, None: ""}[improved])
+    return _TONES.get(word(line.difference), BETTER[better(line.difference)])
 
 
-def _differing(found: RunComparison) -> Grid | None:
+def _differing(found: RunComparison) -> tuple[Grid, ...]:
     rows = tuple((each.name, *each.values) for each in differences(found))
     labels = tuple(sanitize(column.label, 60) for column in found.columns)
-    return Grid("In which the runs differ", ("", *labels), rows) if rows else None
+    return (Grid("In which the runs differ", ("", *labels), rows),) if rows else ()
 
 
 def _headlines(effects: Sequence[Effect]) -> tuple[Figure, ...]:
@@ -149,72 +139,49 @@ def _names(row: document.Row) -> tuple[str, ...]:
     return row.cells["case"], row.cells["variant"], row.cells["against"]
 
 
-def _table(found: RunComparison, told: Document, rows: Rows) -> FilteredTable:
-    columns = (
-        HtmlColumn("claim"), *(HtmlColumn(_LABELS[column.name], column.name in _NUMERIC) for column in _SHOWN)
-    )  # fmt: skip
-    cells = [_cells(line, row) for line, row in rows]
-    kept, shown = without_empty(columns, cells)
-    words = Counter(word(line.difference) for line, _ in rows)
-    claims = Counter(sanitize(line.claim) for line, _ in rows)
-    return FilteredTable(
-        "Every row of this comparison",
-        shown,
-        tuple(
-            OpenableRow(
-                tuple(own[index] for index in kept),
-                word(line.difference),
-                sanitize(line.claim),
-                _facts(found, told, line, row),
-                (),
-                " ".join(
-                    (sanitize(line.claim), sanitize(line.case), *row.cells.values(), line.difference.reason)
-                ).lower(),
-            )
-            for own, (line, row) in zip(cells, rows, strict=True)
-        ),
-        tuple(Choice(name, words[name], _tone_of(name, rows)) for name in WORDS if words[name]),
-        tuple(Choice(claim, count) for claim, count in claims.items()),
-        "claim",
+def _row(found: RunComparison, line: ComparedCells, row: document.Row) -> OpenableRow:
+    difference = line.difference
+    cells = row.cells
+    details = with_text(
+        ("claim", sentence(found, line.claim)),
+        ("case", sanitize(line.case)),
+        ("metric", sanitize(metric(difference.metric).meaning)),
+        ("verdict", ": ".join(filter(None, (word(difference), sanitize(difference.reason))))),
+        *((_LABELS[name], cells[name]) for name in ("change", "interval", "levels", "effect", "claims", "memory")),
+        ("invocations", cells["units"]),
+        ("measured", "side by side, block by block" if difference.paired else "one after the other"),
+        ("drift", _drift(line)),
     )
+    return OpenableRow(
+        _cells(line, row), word(difference), _tone(line), sanitize(line.claim), details, tuple(row.notes)
+    )
+
+
+def _drift(line: ComparedCells) -> str:
+    difference = line.difference
+    if difference.wandered < _LEAST_DRIFT or difference.differs is Differs.TOO_FEW:
+        return ""
+    return f"{difference.wandered:.1%} within a run; the interval includes it"
 
 
 def _cells(line: ComparedCells, row: document.Row) -> tuple[HtmlCell, ...]:
     difference, own = line.difference, memory(line)
-    change = math.log(difference.ratio) if drawable(difference.ratio) else None
     keys = {
-        "verdict": WORDS.index(word(difference)), "change": change, "interval": difference.low,
+        "change": math.log(difference.ratio) if drawable(difference.ratio) else None, "interval": difference.low,
         "levels": line.levels[1], "memory": own[2] - own[1] if own else None, "units": difference.counts[1],
     }  # fmt: skip
-    tones = {"verdict": _tone(line), "change": _tone(line) if better(difference) is not None else ""}
-    cells = (
-        HtmlCell(
-            row.cells[column.name], keys.get(column.name) if row.cells[column.name] else None,
-            tones.get(column.name, ""), sign=column.name == "verdict",
-            notes=row.notes if column.name == "verdict" else (),
-        )
-        for column in _SHOWN
-    )  # fmt: skip
-    return (HtmlCell(sanitize(line.claim)), *cells)
+    cells = [HtmlCell(sanitize(line.claim))]
+    for column in _SHOWN:
+        text = row.cells[column.name]
+        if column.name == "verdict":
+            cells.append(verdict_cell(text, WORDS, _tone(line), row.notes))
+        else:
+            tone = BETTER[better(difference)] if column.name == "change" else ""
+            cells.append(HtmlCell(text, keys.get(column.name) if text else None, tone))
+    return tuple(cells)
 
 
-def _facts(found: RunComparison, told: Document, line: ComparedCells, row: document.Row) -> tuple[Facts, ...]:
-    difference = line.difference
-    pairs = [
-        ("claim", sentence(found, line.claim)),
-        ("case", sanitize(parameters(line.case))),
-        ("metric", sanitize(metric(difference.metric).meaning)),
-        ("verdict", ": ".join(filter(None, (word(difference), sanitize(difference.reason))))),
-        *((_LABELS[name], row.cells[name]) for name in ("change", "interval", "levels", "effect", "claims", "memory")),
-        ("invocations", row.cells["units"]),
-        ("measured", "side by side, block by block" if difference.paired else "one after the other"),
-    ]
-    if difference.wandered >= _WORTH_TELLING and difference.differs is not Differs.TOO_FEW:
-        pairs.append(("wandered", f"{difference.wandered:.1%} while a run was held; the interval holds it"))
-    return found_facts(pairs, row.notes, told.footnotes)
-
-
-def _apart(told: Document) -> Grid:
+def _incomparable(told: Document) -> Grid:
     table = told.tables[-1]
     shown = [column for column in table.columns if any(row.cells.get(column.name) for row in table.lines)]
     head = tuple(column.title or "against" for column in shown)

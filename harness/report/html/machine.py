@@ -1,10 +1,9 @@
-"""Where a run was measured: every word of its environment, and what that machine can tell apart."""
+"""The machine of a run: its whole environment and its ceilings."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from harness.model import Ceiling
 from harness.report.ceilings import PLACES, WORDS, rate
@@ -12,13 +11,13 @@ from harness.report.format import sanitize
 from harness.report.html.parts import Grid
 
 MOST = 400
-"""Lines shown of an environment: ours has some sixty."""
+"""Lines shown of an environment: a usual one has some sixty."""
 
 _SECRET = re.compile(r"(KEY|TOKEN)S?(_|$)|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 
 
-def environment_grid(environment: Mapping[str, Any], title: str = "Everything that was recorded of it") -> Grid:
-    """The environment leaf by leaf under dotted names; what is named like a secret has no value here."""
+def environment_grid(environment: Mapping[str, object]) -> Grid:
+    """The environment leaf by leaf under dotted names; values whose names look like secrets are hidden."""
     rows = []
     for name, value in _leaves(environment):
         if name.startswith("warnings") or value in (None, "", [], {}):
@@ -28,7 +27,7 @@ def environment_grid(environment: Mapping[str, Any], title: str = "Everything th
         if len(rows) == MOST:
             rows.append(("...", "more than is shown here"))
             break
-    return Grid(title, ("name", "value"), tuple(rows))
+    return Grid("Everything that was recorded of it", ("name", "value"), tuple(rows), folded=True)
 
 
 def _leaves(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
@@ -45,7 +44,7 @@ def _leaves(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str
 
 
 def ceilings_grid(ceilings: Iterable[Ceiling]) -> Grid:
-    """What the machine reaches at best: each ceiling's place, name, rate, and on what it was reached."""
+    """The best rates of the machine: each ceiling's name, place, rate, and the work that reached it."""
     rows = (
         (WORDS.get(each.name, sanitize(each.name, 60)), PLACES.get(each.device, sanitize(each.device, 20)), rate(each),
          sanitize(each.detail, 120))

@@ -1,26 +1,39 @@
-"""What a page is made of: parts in their order, each the name of a template and the data it shows. No HTML in here."""
+"""What a page is made of: sections in their order, each with its content and figures. The templates make HTML of it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from bokeh.models import LayoutDOM
 
 GOOD, BAD, SAME, OPEN, TROUBLE, DIM = "good", "bad", "same", "open", "trouble", "dim"
-"""Tones: what a colour says again after words and a sign have said it."""
+"""Tones: a colour and a sign that repeat what the words state."""
 
 SIGNS = {GOOD: "\u2713", BAD: "\u2717", SAME: "\u2248", OPEN: "?", TROUBLE: "!", DIM: "\u2013", "": ""}
-"""A sign for each tone, so that nothing is told by colour alone."""
+"""A sign for each tone, so that nothing depends on colour alone."""
+
+BETTER = {True: GOOD, False: BAD, None: ""}
+"""The tone of a change, by whether it is an improvement."""
+
+Pairs = tuple[tuple[str, str], ...]
+"""Labels, each with its text."""
+
+
+class Content(Protocol):
+    """What a section shows; ``TEMPLATE`` is the template that shows it."""
+
+    TEMPLATE: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True)
 class HtmlCell:
-    """A cell in words; ``key`` is what it is sorted by where the words would mislead, ``notes`` numbers of footnotes.
+    """A cell's text; ``key`` is what it is sorted by instead, ``notes`` are numbers of footnotes.
 
-    ``sign`` puts the tone's sign before the words.
+    ``sign`` puts the tone's sign before the text.
     """
 
     text: str = ""
@@ -39,41 +52,53 @@ class HtmlColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """Labels and what is said of each, under a title."""
-
-    title: str
-    pairs: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Grid:
-    """A small table in words; the first column names its rows. ``links`` has an address for a row's last cell."""
+    """A small table of text; its first column names the rows. ``links`` are addresses of the last column's cells.
+
+    A ``folded`` grid is shown when its title is clicked.
+    """
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     links: tuple[str, ...] = ()
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grids:
+    """Small tables below each other, with their titles unless the section's own says the same."""
+
+    TEMPLATE: ClassVar[str] = "grids.html"
+    grids: tuple[Grid, ...]
+    titled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class OpenableRow:
-    """A row of the large table: its cells, what it is filtered by, and what is shown when it is opened.
+    """A row of the large table, and what it shows when it is opened: details, footnotes and small tables.
 
-    ``kind`` and ``group`` are names that `FilteredTable` lists; ``words`` is searched.
+    ``verdict`` and ``group`` are what the table is filtered by.
     """
 
     cells: tuple[HtmlCell, ...]
-    kind: str
+    verdict: str
+    tone: str
     group: str
-    facts: tuple[Facts, ...] = ()
+    details: Pairs
+    notes: tuple[int, ...] = ()
     grids: tuple[Grid, ...] = ()
-    words: str = ""
+
+    @property
+    def words(self) -> str:
+        """What a search looks through."""
+        texts = (*(cell.text for cell in self.cells), *(text for _, text in self.details))
+        return " ".join(dict.fromkeys(filter(None, texts))).lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Something to filter a table by: its name, the tone and sign it is shown with, how many rows it leaves."""
+    """A value to filter a table by, its tone, and how many rows have it."""
 
     name: str
     count: int
@@ -82,24 +107,26 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class FilteredTable:
-    """The large table: sorted, filtered, searched, its rows opened. Empty columns are left out before."""
+    """The large table: sorted, filtered, searched, its rows opened. `filtered_table` makes one."""
 
+    TEMPLATE: ClassVar[str] = "table.html"
     caption: str
     columns: tuple[HtmlColumn, ...]
-    entries: tuple[OpenableRow, ...]
-    kinds: tuple[Choice, ...]
+    rows: tuple[OpenableRow, ...]
+    verdicts: tuple[Choice, ...]
     groups: tuple[Choice, ...]
     grouped_by: str
 
 
 @dataclass(frozen=True, slots=True)
 class PageHead:
-    """The head of a page: verdicts' words with their counts and tones, warnings, what else is to be known, a table."""
+    """The head of a comparison or a trend: counts of verdicts with their tones, warnings, remarks, small tables."""
 
-    counts: tuple[tuple[str, int, str], ...]
+    TEMPLATE: ClassVar[str] = "head.html"
+    counts: tuple[Choice, ...]
     warnings: tuple[str, ...] = ()
-    said: tuple[str, ...] = ()
-    grid: Grid | None = None
+    remarks: tuple[str, ...] = ()
+    grids: tuple[Grid, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,49 +147,75 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """A section of figures alone: how many are drawn at once (the others when they are opened), and a remark below."""
+
+    TEMPLATE: ClassVar[str] = "figures.html"
+    drawn: int | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page under its own heading: which template shows it, its data, its figures."""
+    """A part of the page under its own heading: an introductory sentence, its content, its figures."""
 
     name: str
     title: str
-    template: str
-    data: Any = None
+    content: Content
     figures: tuple[Figure, ...] = ()
+    intro: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HtmlPage:
-    """A whole page. ``facts`` are the lines under its title, ``warning`` one that nobody should miss."""
+    """A whole page: a title, lines of facts, a prominent warning, sections, footnotes, and what it was made from."""
 
     title: str
-    facts: tuple[tuple[str, str], ...]
-    parts: tuple[Section, ...]
+    facts: Pairs
+    sections: tuple[Section, ...]
     footnotes: tuple[str, ...] = ()
     warning: str = ""
     source: str = ""
     figures: tuple[Figure, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "figures", tuple(figure for part in self.parts for figure in part.figures))
+        object.__setattr__(self, "figures", tuple(figure for each in self.sections for figure in each.figures))
 
 
-def found_facts(pairs: Iterable[tuple[str, str]], notes: Iterable[int], footnotes: Sequence[str]) -> tuple[Facts, ...]:
-    """What an opened row says: the pairs that have words, and the footnotes of these numbers, where there are any."""
-    facts = [Facts("What was found", tuple((label, words) for label, words in pairs if words))]
-    if told := tuple((str(number), footnotes[number - 1]) for number in notes):
-        facts.append(Facts("To be borne in mind", told))
-    return tuple(facts)
+def verdict_cell(verdict: str, order: Sequence[str], tone: str, notes: tuple[int, ...] = ()) -> HtmlCell:
+    """The cell of a verdict, sorted by its place in ``order``."""
+    return HtmlCell(verdict, list(order).index(verdict), tone, sign=True, notes=notes)
 
 
-def common_tone(tones: Iterable[str]) -> str:
-    """The one tone that all of these are; none where they differ."""
-    different = set(tones)
-    return different.pop() if len(different) == 1 else ""
+def counts(rows: Iterable[OpenableRow], order: Iterable[str]) -> tuple[Choice, ...]:
+    """How many rows have each verdict, in this order; its tone is that of its rows, or none if they differ."""
+    tones: dict[str, list[str]] = {}
+    for row in rows:
+        tones.setdefault(row.verdict, []).append(row.tone)
+    return tuple(
+        Choice(name, len(own), own[0] if len(set(own)) == 1 else "") for name in order if (own := tones.get(name))
+    )
 
 
-def without_empty(
-    columns: tuple[HtmlColumn, ...], rows: list[tuple[HtmlCell, ...]]
-) -> tuple[list[int], tuple[HtmlColumn, ...]]:
-    """Which columns have words in any row, and those columns."""
-    kept = [index for index in range(len(columns)) if any(row[index].text for row in rows)]
-    return kept, tuple(columns[index] for index in kept)
+def filtered_table(
+    caption: str,
+    columns: Sequence[HtmlColumn],
+    rows: Sequence[OpenableRow],
+    order: Iterable[str],
+    grouped_by: str = "claim",
+) -> FilteredTable:
+    """The large table of these rows, without its empty columns; ``order`` is that of the verdicts."""
+    kept = [index for index in range(len(columns)) if any(row.cells[index].text for row in rows)]
+    return FilteredTable(
+        caption,
+        tuple(columns[index] for index in kept),
+        tuple(replace(row, cells=tuple(row.cells[index] for index in kept)) for row in rows),
+        counts(rows, order),
+        tuple(Choice(name, count) for name, count in Counter(row.group for row in rows).items()),
+        grouped_by,
+    )
+
+
+def with_text(*pairs: tuple[str, str]) -> Pairs:
+    """The pairs that have a text."""
+    return tuple(pair for pair in pairs if pair[1])

@@ -1,15 +1,16 @@
-"""The answer at a glance: which tips matter on this machine, how sure that is, and what they cost."""
+"""The summary of a run: which tips matter on this machine, how certain that is, and what they cost."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.model import Outcome
 from harness.report.content import UNTOLD, ClaimSection, RunContent, VerdictRow
 from harness.report.figures.forest import Effect, drawable
-from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE
+from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE, Choice
 from harness.report.next_command import NextCommand
 
 TONES = {
@@ -28,24 +29,24 @@ TONES = {
 
 @dataclass(frozen=True, slots=True)
 class ClaimLine:
-    """A claim in one line: the row that says most, in words, and how its verdicts fell.
+    """A claim in one line: its most telling row, and the counts of its verdicts.
 
-    ``cost`` is its memory, ``sure`` its interval and evidence, ``counts`` verdicts with their tones.
+    ``cost`` is the row's memory, ``sure`` its interval and evidence.
     """
 
     claim: str
     sentence: str
-    effect: str
-    tone: str
-    which: str
-    sure: str
-    cost: str
-    counts: tuple[tuple[str, int, str], ...]
+    counts: tuple[Choice, ...]
+    effect: str = ""
+    tone: str = ""
+    which: str = ""
+    sure: str = ""
+    cost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimGroup:
-    """Claims that say the same to somebody in a hurry."""
+    """Claims with the same consequence for the reader."""
 
     title: str
     tone: str
@@ -56,27 +57,28 @@ class ClaimGroup:
 class Summary:
     """The head of a report: groups of claims, counts of verdicts, what was skipped, what would decide more."""
 
+    TEMPLATE: ClassVar[str] = "summary.html"
     groups: tuple[ClaimGroup, ...]
-    counts: tuple[tuple[str, int, str], ...]
+    counts: tuple[Choice, ...]
     skipped: tuple[tuple[str, str], ...]
     uncalled: tuple[str, ...]
     open: NextCommand
     resolution: str
 
 
-def summary(told: RunContent, open_: NextCommand, resolution: str) -> Summary:
-    """What stands at the top of a run's page."""
+def summary(judged: RunContent, open_: NextCommand, resolution: str) -> Summary:
+    """The head of a run's page."""
     found: dict[str, list[ClaimLine]] = {}
-    for section in told.sections:
+    for section in judged.sections:
         title, row = _place(section)
         found.setdefault(title, []).append(_line(section, row))
     groups = tuple(ClaimGroup(title, tone, tuple(found[title])) for title, tone in _GROUPS.items() if title in found)
-    return Summary(groups, _toned(told.counts), told.skipped, told.uncalled, open_, resolution)
+    return Summary(groups, _choices(judged.counts), judged.skipped, judged.uncalled, open_, resolution)
 
 
-def headlines(told: RunContent) -> Iterator[Effect]:
-    """The row that says most of each claim, for one picture of all."""
-    for section in told.sections:
+def headlines(judged: RunContent) -> Iterator[Effect]:
+    """The most telling row of each claim, for one figure of all."""
+    for section in judged.sections:
         _, row = _place(section)
         if row is not None:
             effect = effect_of(section, row, named=True)
@@ -85,7 +87,7 @@ def headlines(told: RunContent) -> Iterator[Effect]:
 
 
 def effect_of(section: ClaimSection, row: VerdictRow, *, named: bool = False) -> Effect | None:
-    """A row as the forest plot draws it; None where it has no ratio."""
+    """A row as the forest plot draws it; None if it has no ratio."""
     found = row.verdict.comparison if row.verdict is not None else None
     if found is None:
         return None
@@ -107,7 +109,7 @@ _GROUPS = {_WORTH: GOOD, _COSTS: BAD, _NONE: SAME, _OTHERWISE: SAME, _UNSURE: OP
 
 
 def _place(section: ClaimSection) -> tuple[str, VerdictRow | None]:
-    """The group a claim belongs to and the row that speaks for it."""
+    """The group that a claim belongs to, and its most telling row."""
     settled = [row for row in section.rows if row.outcome in UNTOLD]
     gains = [row for row in settled if row.better and row.outcome is not Outcome.NO_EFFECT]
     losses = [row for row in settled if row.better is False and row.outcome is not Outcome.NO_EFFECT]
@@ -132,23 +134,23 @@ def _size(row: VerdictRow) -> float:
 
 
 def _line(section: ClaimSection, row: VerdictRow | None) -> ClaimLine:
-    counts = _toned(section.counts)
+    counts = _choices(section.counts)
     if row is None:
-        return ClaimLine(section.claim, section.sentence, "", "", "", "", "", counts)
+        return ClaimLine(section.claim, section.sentence, counts)
     sure = [f"95 %: {row.interval}"] if row.interval else []
     sure += ["1 unit" if row.units == "1" else f"{row.units} units"] if row.units else []
     sure += [f"{row.more} would decide it"] if row.more else []
     return ClaimLine(
         section.claim,
         section.sentence,
+        counts,
         row.effect or row.reason,
         tone_of(row),
         ", ".join(filter(None, (row.case, row.variant))),
         ", ".join(sure),
         f"memory {row.memory}" if row.memory else "",
-        counts,
     )
 
 
-def _toned(counts: Sequence[tuple[Outcome, int]]) -> tuple[tuple[str, int, str], ...]:
-    return tuple((str(outcome), count, TONES[outcome]) for outcome, count in counts)
+def _choices(counts: Sequence[tuple[Outcome, int]]) -> tuple[Choice, ...]:
+    return tuple(Choice(str(outcome), count, TONES[outcome]) for outcome, count in counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from harness.model import parameters
@@ -25,23 +25,23 @@ def trace_grid(frame: pd.DataFrame, folder: Path, page: Path | None) -> Grid | N
     """The rows of `harness.report.frames.trace_frame`; links lead from the page to the files in the run's folder."""
     rows, links = [], []
     for record in frame.to_dict("records"):
-        held = {str(name): value for name, value in record.items()}
-        wall = _number(held.get("wall_seconds"))
-        busy = _number(held.get("busy_seconds"))
-        case = str(held.get("case") or "")
-        file = _text(held.get("file"))
+        values = {str(name): each for name, each in record.items()}
+        wall = _number(values.get("wall_seconds"))
+        busy = _number(values.get("busy_seconds"))
+        case = str(values.get("case") or "")
+        file = _text(values.get("file"))
         rows.append(
             (
-                sanitize(held.get("claim") or ""),
+                sanitize(values.get("claim") or ""),
                 sanitize(parameters(case)),
-                sanitize(held.get("variant") or ""),
+                sanitize(values.get("variant") or ""),
                 "" if wall is None else quantity(wall, "s"),
                 _share(busy / wall if wall and busy is not None else None),
-                _share(_number(held.get("overlap", held.get("overlap_share")))),
-                "" if (launches := _number(held.get("launches"))) is None else f"{launches:.0f}",
-                _share(_number(held.get("tensor_core_share"))),
-                _bound(held, wall),
-                sanitize(_text(held.get("cause")) or _text(held.get("note"))),
+                _share(_number(values.get("overlap", values.get("overlap_share")))),
+                "" if (launches := _number(values.get("launches"))) is None else f"{launches:.0f}",
+                _share(_number(values.get("tensor_core_share"))),
+                _bound(values, wall),
+                sanitize(_text(values.get("cause")) or _text(values.get("note"))),
                 sanitize(Path(file).name) if file else "",
             )
         )
@@ -58,7 +58,7 @@ def trace_grid(frame: pd.DataFrame, folder: Path, page: Path | None) -> Grid | N
 
 
 def link(folder: Path, file: str, page: Path | None) -> str:
-    """A relative address from the page to a file of the run; empty where that is not in the run's folder."""
+    """A relative address from the page to a file of the run; empty if the file is not in the run's folder."""
     root = folder.resolve()
     try:
         target = (root / file).resolve()
@@ -72,12 +72,12 @@ def link(folder: Path, file: str, page: Path | None) -> str:
     return "./" + quote(relative, errors="replace")
 
 
-def _bound(held: dict[str, Any], wall: float | None) -> str:
-    """What its record says it is bound by, else the largest part of the time in which nothing ran."""
-    said = held.get("bound")
-    if isinstance(said, str) and said:
-        return sanitize(said, 80)
-    idle = {name: value for name in _IDLE if (value := _number(held.get(name)))}
+def _bound(values: dict[str, object], wall: float | None) -> str:
+    """The bound in its record, or the cause of the largest part of the time in which nothing ran."""
+    bound = values.get("bound")
+    if isinstance(bound, str) and bound:
+        return sanitize(bound, 80)
+    idle = {name: value for name in _IDLE if (value := _number(values.get(name)))}
     if not idle or not wall:
         return ""
     name = max(idle, key=lambda each: idle[each])

@@ -1,12 +1,9 @@
-"""The page of a trend: what changed and when, every course, and its levels over the runs."""
+"""The page of a trend: what changed and when, every case, and its levels over the runs."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
 
 from harness.judge.change import FEWEST
 from harness.model import Trend, metric
@@ -16,152 +13,101 @@ from harness.report.document import Document
 from harness.report.figures.trends import trend_figures
 from harness.report.format import sanitize
 from harness.report.html.parts import (
-    BAD,
+    BETTER,
     DIM,
-    GOOD,
     OPEN,
-    Choice,
-    Facts,
-    Figure,
-    FilteredTable,
+    Figures,
     HtmlCell,
     HtmlColumn,
     HtmlPage,
     OpenableRow,
     PageHead,
     Section,
-    common_tone,
-    found_facts,
-    without_empty,
+    counts,
+    filtered_table,
+    verdict_cell,
+    with_text,
 )
 from harness.report.trending.content import COLUMNS, HOW, TrendRun, better, grouped
 
-Rows = Sequence[tuple[Trend, document.Row]]
-"""Courses beside their words."""
-
 MOST_OPEN = 12
-"""Figures drawn at once; the others wait in their list until they are opened."""
+"""Figures drawn at once; the others are drawn when they are opened."""
 
 _STEADY, _SHORT = "no change shown", "too few runs"
+_VERDICTS = ("slower", "more", "faster", "less", _STEADY, _SHORT)
 _SHOWN = tuple(column for column in COLUMNS if column.name != "course")
 _NUMERIC = frozenset({"level", "interval", "runs"})
+_TITLES = tuple(HtmlColumn(column.title, column.name in _NUMERIC) for column in _SHOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnFigures:
-    """How many of a part's figures are drawn at once, and what is said of those that are not in it."""
-
-    open: int
-    said: str
-
-
-def trend_page(courses: Sequence[Trend], runs: Sequence[TrendRun], told: Document, *, effects: bool) -> HtmlPage:
-    """What there is to show of a trend, in the words of its paper."""
-    rows = [
+def trend_page(trends: Sequence[Trend], runs: Sequence[TrendRun], told: Document, *, effects: bool) -> HtmlPage:
+    """The page of a trend, in the words of its document."""
+    pairs = [
         pair
-        for group, table in zip(grouped(courses).values(), told.tables, strict=True)
+        for group, table in zip(grouped(trends).values(), told.tables, strict=True)
         for pair in zip(group, table.lines, strict=True)
     ]
     return HtmlPage(
         sanitize(told.title, 200),
         tuple(told.facts),
-        tuple(_parts(rows, runs, told, effects=effects)),
+        tuple(_sections([trend for trend, _ in pairs], [_row(*pair) for pair in pairs], runs, told, effects=effects)),
         tuple(told.footnotes),
     )
 
 
-def _parts(rows: Rows, runs: Sequence[TrendRun], told: Document, *, effects: bool) -> Iterator[Section]:
-    kinds = Counter(_kind(course) for course, _ in rows)
-    counts = tuple((name, kinds[name], _tone_of(name, rows)) for name in _KINDS if kinds[name])
-    yield Section("glance", "At a glance", "told.html", PageHead(counts, tuple(told.warnings), (HOW,)))
-    yield Section("courses", "Every course", "table.html", _table(rows, told))
-    figures = trend_figures([course for course, _ in rows], runs, effects=effects)
-    yield Section("levels", "Over the runs", "courses.html", _drawn(rows, figures), tuple(figures))
-
-
-def _drawn(rows: Rows, figures: Sequence[Figure]) -> DrawnFigures:
-    cases = {(course.case, course.metric): False for course, _ in rows}
-    for course, _ in rows:
-        cases[course.case, course.metric] |= len(course.stretches) > 1
+def _sections(
+    trends: Sequence[Trend], rows: Sequence[OpenableRow], runs: Sequence[TrendRun], told: Document, *, effects: bool
+) -> Iterator[Section]:
+    yield Section("glance", "At a glance", PageHead(counts(rows, _VERDICTS), tuple(told.warnings), (HOW,)))
+    columns = (_TITLES[0], HtmlColumn("verdict"), *_TITLES[1:])
+    yield Section("trends", "Every case", filtered_table("Every case of this trend", columns, rows, _VERDICTS))
+    figures = trend_figures(trends, runs, effects=effects)
+    cases = {(trend.case, trend.metric) for trend in trends}
+    changed = {(trend.case, trend.metric) for trend in trends if len(trend.stretches) > 1}
     left = len(cases) - len(figures)
-    said = f"{counted(left, 'case')} more are in the table alone: this page would be too long." if left else ""
-    changed = sum(cases.values())
-    return DrawnFigures(min(MOST_OPEN, changed or 1, len(figures)), said)
+    remark = f"{counted(left, 'case')} more are in the table alone: this page would be too long." if left else ""
+    drawn = min(MOST_OPEN, len(changed) or 1, len(figures))
+    yield Section("levels", "Over the runs", Figures(drawn, remark), tuple(figures), _LEVELS)
 
 
-_KINDS = ("slower", "more", "faster", "less", _STEADY, _SHORT)
+_LEVELS = (
+    "Points are runs, oldest first; a line is the level between two changes, the band its 95 % interval. Each panel "
+    "has a scale of its own."
+)
 
 
-def _kind(course: Trend) -> str:
-    if len(course.stretches) > 1:
-        before, after = course.stretches[-2:]
-        up, down = ("slower", "faster") if metric(course.metric).unit == "s" else ("more", "less")
+def _verdict(trend: Trend) -> str:
+    if len(trend.stretches) > 1:
+        before, after = trend.stretches[-2:]
+        up, down = ("slower", "faster") if metric(trend.metric).unit == "s" else ("more", "less")
         return up if after.level > before.level else down
-    return _STEADY if sum(level is not None for level in course.levels) >= FEWEST else _SHORT
+    return _STEADY if sum(level is not None for level in trend.levels) >= FEWEST else _SHORT
 
 
-def _tone(course: Trend) -> str:
-    return {_STEADY: DIM, _SHORT: OPEN}.get(_kind(course), {True: GOOD, False: BAD, None: ""}[better(course)])
-
-
-def _tone_of(name: str, rows: Rows) -> str:
-    return common_tone(_tone(course) for course, _ in rows if _kind(course) == name)
-
-
-def _table(rows: Rows, told: Document) -> FilteredTable:
-    columns = (
-        *(HtmlColumn(column.title, column.name in _NUMERIC) for column in _SHOWN[:1]),
-        HtmlColumn("verdict"),
-        *(HtmlColumn(column.title, column.name in _NUMERIC) for column in _SHOWN[1:]),
-    )
-    cells = [_cells(course, row) for course, row in rows]
-    kept, shown = without_empty(columns, cells)
-    kinds = Counter(_kind(course) for course, _ in rows)
-    claims = [(claim, sum(1 for _ in own)) for claim, own in groupby(sorted(sanitize(c.claim) for c, _ in rows))]
-    return FilteredTable(
-        "Every course of this trend",
-        shown,
-        tuple(
-            OpenableRow(
-                tuple(own[index] for index in kept),
-                _kind(course),
-                sanitize(course.claim),
-                _facts(course, row, told),
-                (),
-                " ".join((sanitize(course.case), _kind(course), *(row.cells[each.name] for each in _SHOWN))).lower(),
-            )
-            for own, (course, row) in zip(cells, rows, strict=True)
-        ),
-        tuple(Choice(name, kinds[name], _tone_of(name, rows)) for name in _KINDS if kinds[name]),
-        tuple(Choice(claim, count) for claim, count in claims),
-        "claim",
-    )
-
-
-def _cells(course: Trend, row: document.Row) -> tuple[HtmlCell, ...]:
-    now = course.stretches[-1]
-    keys: dict[str, float | None] = {"level": now.level, "interval": now.low, "runs": float(row.cells["runs"])}
-    if len(course.stretches) > 1:
-        keys["changed"] = math.log(now.level / course.stretches[-2].level)
-    cells = [
+def _row(trend: Trend, row: document.Row) -> OpenableRow:
+    verdict = _verdict(trend)
+    tone = {_STEADY: DIM, _SHORT: OPEN}.get(verdict, BETTER[better(trend)])
+    now, cells = trend.stretches[-1], row.cells
+    keys = {"level": now.level, "interval": now.low, "runs": float(cells["runs"])}
+    if len(trend.stretches) > 1:
+        keys["changed"] = math.log(now.level / trend.stretches[-2].level)
+    shown = [
         HtmlCell(
-            row.cells[column.name], keys.get(column.name), _tone(course) if column.name == "changed" else "",
+            cells[column.name], keys.get(column.name), tone if column.name == "changed" else "",
             notes=row.notes if column.name == "runs" else (),
         )
         for column in _SHOWN
     ]  # fmt: skip
-    kind = _kind(course)
-    return (cells[0], HtmlCell(kind, _KINDS.index(kind), _tone(course), sign=True), *cells[1:])
-
-
-def _facts(course: Trend, row: document.Row, told: Document) -> tuple[Facts, ...]:
-    pairs = [
-        ("case", row.cells["case"]),
-        ("metric", sanitize(metric(course.metric).meaning)),
-        ("changed", row.cells["changed"]),
-        ("level now", row.cells["level"]),
-        ("95 % interval", row.cells["interval"]),
-        ("runs", row.cells["runs"]),
-        ("p of a change", f"{course.p:.2g}" if 0 <= course.p < 1 else ""),
-    ]
-    return found_facts(pairs, row.notes, told.footnotes)
+    details = with_text(
+        ("case", sanitize(trend.case)),
+        ("metric", sanitize(metric(trend.metric).meaning)),
+        ("changed", cells["changed"]),
+        ("level now", cells["level"]),
+        ("95 % interval", cells["interval"]),
+        ("runs", cells["runs"]),
+        ("p of a change", f"{trend.p:.2g}" if 0 <= trend.p < 1 else ""),
+    )
+    return OpenableRow(
+        (shown[0], verdict_cell(verdict, _VERDICTS, tone), *shown[1:]),
+        verdict, tone, sanitize(trend.claim), details, tuple(row.notes),
+    )  # fmt: skip

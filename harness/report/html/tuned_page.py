@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from harness.model import Certainty, Ranked, Tuned
 from harness.plural import counted
+from harness.report.figures.curves import tuned_curves
 from harness.report.format import duration, sanitize
 from harness.report.header import machine_lines
 from harness.report.html.parts import (
@@ -16,129 +16,121 @@ from harness.report.html.parts import (
     GOOD,
     OPEN,
     SAME,
-    Choice,
-    Facts,
+    Figures,
     FilteredTable,
     Grid,
+    Grids,
     HtmlCell,
     HtmlColumn,
     HtmlPage,
     OpenableRow,
     Section,
-    without_empty,
+    filtered_table,
+    verdict_cell,
+    with_text,
 )
-from harness.report.html.run_page import machine_part
+from harness.report.html.run_page import machine_section
 from harness.report.tuning.certainty import HEADINGS, no_room, sureness
 from harness.report.tuning.terminal import advice, best, code, columns, fate, gains, parts
 
 _WIDEST = 1000
 _ANSWERS = {Certainty.DECIDED: GOOD, Certainty.CLOSE: SAME, Certainty.PROVISIONAL: OPEN}
-_TONES = {"<- best": GOOD, "as good": SAME, "behind": BAD, "not settled": OPEN}
+_TONES = {"best": GOOD, "as good": SAME, "behind": BAD, "not settled": OPEN}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The best setting in words, how sure that is, what it gains and costs, its code.
+    """The best setting, how certain that is, what it gains and costs, its code, and advice on what is left to gain.
 
-    ``tone`` is how the words look: an answer that is not sure does not look like one that is. ``advice`` is on what is
-    left to gain.
+    ``tone`` is how it is shown: a provisional answer does not look like one that is decided.
     """
 
+    TEMPLATE: ClassVar[str] = "answer.html"
     best: str
     tone: str
     sureness: tuple[str, ...]
     gains: tuple[str, ...]
     code: str
-    advice: str
-    parts: Grid | None
+    advice: str = ""
+    grids: tuple[Grid, ...] = ()
 
 
-def tuned_page(tuned: Tuned, environment: Mapping[str, Any], resolution: str, name: str = "") -> HtmlPage:
-    """What there is to show of a tuning."""
-    facts = [
+def tuned_page(tuned: Tuned, environment: Mapping[str, object], resolution: str, name: str = "") -> HtmlPage:
+    """The page of a tuning."""
+    facts = with_text(
         ("images", f"{tuned.images} of {sanitize(tuned.data)}"),
         ("step", sanitize(tuned.step)),
         ("device", f"{sanitize(tuned.device)}, {counted(tuned.cores, 'core')}"),
-        ("race", f"{counted(tuned.heats, 'heat')} in {duration(tuned.seconds)}"),
+        ("race", f"{counted(tuned.heats, 'repetition')} in {duration(tuned.seconds)}"),
         *machine_lines(environment),
-    ]
+    )
     return HtmlPage(
         f"Tuning {sanitize(name, 80)}".strip(),
-        tuple(facts),
-        tuple(_parts(tuned, environment, resolution)),
+        facts,
+        tuple(_sections(tuned, environment, resolution)),
         tuple(sanitize(note, 2000) for note in (*map(no_room, tuned.left_out), *tuned.notes)),
-        "" if tuned.answer is not None else "No setting finished a lap; why is listed below.",
+        "" if tuned.answer is not None else "No setting was measured; the reasons are below.",
         sanitize(name, 200),
     )
 
 
-def _parts(tuned: Tuned, environment: Mapping[str, Any], resolution: str) -> Iterator[Section]:
-    from harness.report.figures.curves import tuned_curves
-
-    answer = tuned.of(tuned.answer)
-    if answer is not None:
-        headspace = tuned.headspace
-        where = (
-            Grid("Where the loop's time goes, per sample", ("part", "time", "share", "95 %"), tuple(parts(headspace)))
-            if headspace
-            else None
-        )
-        told = Answer(
-            best(tuned, answer), _ANSWERS[tuned.certainty],
-            tuple(sanitize(said, 2000) for said in sureness(tuned, answer)),
-            tuple(gains(tuned, answer)), code(tuned, answer), advice(headspace) if headspace else "", where,
-        )  # fmt: skip
+def _sections(tuned: Tuned, environment: Mapping[str, object], resolution: str) -> Iterator[Section]:
+    if (answer := tuned.of(tuned.answer)) is not None:
         heading = HEADINGS[tuned.certainty]
-        yield Section("answer", heading[0].upper() + heading[1:], "answer.html", told)
+        yield Section("answer", heading[0].upper() + heading[1:], _answer(tuned, answer))
     if tuned.ranked:
-        yield Section("settings", "Settings, the fastest first", "table.html", _table(tuned))
+        yield Section("settings", "Settings, the fastest first", _table(tuned))
     if figures := tuned_curves(tuned):
-        yield Section("curves", "Loaders by workers", "figures.html", None, tuple(figures))
+        yield Section("curves", "Loaders by workers", Figures(), tuple(figures))
     out = [
-        (word, sanitize(what), sanitize(why))
-        for word, reasons in (("out of the race", tuned.failed), ("not here", tuned.missing))
+        (label, sanitize(what), sanitize(why))
+        for label, reasons in (("out of the race", tuned.failed), ("not here", tuned.missing))
         for what, why in reasons.items()
     ]
     if out:
-        yield Section("out", "What did not run", "grid.html", Grid("What did not run", ("", "what", "why"), tuple(out)))
-    yield machine_part(environment, resolution)
+        grid = Grid("What did not run", ("", "what", "why"), tuple(out))
+        yield Section("out", "What did not run", Grids((grid,), titled=False))
+    yield machine_section(environment, resolution)
+
+
+def _answer(tuned: Tuned, answer: Ranked) -> Answer:
+    room = tuned.headspace
+    head = ("part", "time", "share", "95 %")
+    return Answer(
+        best(tuned, answer),
+        _ANSWERS[tuned.certainty],
+        tuple(sanitize(reason, 2000) for reason in sureness(tuned, answer)),
+        tuple(gains(tuned, answer)),
+        code(tuned, answer),
+        advice(room) if room else "",
+        (Grid("Where the loop's time goes, per sample", head, tuple(parts(room))),) if room else (),
+    )
 
 
 def _table(tuned: Tuned) -> FilteredTable:
-    shown = columns(tuned, _WIDEST)
-    titles = [title for title in shown if title]
-    made = (HtmlColumn("standing"), *(HtmlColumn(title, title not in ("kind", "pinned")) for title in titles))
-    cells = [_cells(tuned, ranked, shown, titles) for ranked in tuned.ranked]
-    kept, kept_columns = without_empty(made, cells)
-    kinds = Counter(fate(ranked, tuned) for ranked in tuned.ranked)
-    groups = Counter(sanitize(ranked.setting.kind, 80) for ranked in tuned.ranked)
-    return FilteredTable(
-        "Every setting that ran",
-        kept_columns,
-        tuple(
-            OpenableRow(
-                tuple(own[index] for index in kept), fate(ranked, tuned).removeprefix("<- "),
-                sanitize(ranked.setting.kind, 80),
-                (Facts("The setting", (("name", sanitize(ranked.setting.name)),)),), (),
-                sanitize(ranked.setting.name).lower(),
-            )
-            for own, ranked in zip(cells, tuned.ranked, strict=True)
-        ),
-        tuple(Choice(kind.removeprefix("<- "), count, _TONES[kind]) for kind, count in kinds.items()),
-        tuple(Choice(group, count) for group, count in groups.items()),
-        "kind",
-    )  # fmt: skip
+    shown = {title: text for title, text in columns(tuned, _WIDEST).items() if title}
+    titles = (HtmlColumn("standing"), *(HtmlColumn(title, title not in ("kind", "pinned")) for title in shown))
+    rows = [_row(tuned, ranked, shown) for ranked in tuned.ranked]
+    standings = dict.fromkeys(row.verdict for row in rows)
+    return filtered_table("Every setting that ran", titles, rows, standings, "kind")
 
 
-def _cells(tuned: Tuned, ranked: Ranked, shown: Mapping[str, Any], titles: list[str]) -> tuple[HtmlCell, ...]:
-    standing = fate(ranked, tuned)
+def _row(tuned: Tuned, ranked: Ranked, shown: Mapping[str, Callable[[Ranked], str]]) -> OpenableRow:
+    setting, readings = ranked.setting, ranked.readings
+    standing = fate(ranked, tuned).removeprefix("<- ")
     keys = {
-        "workers": ranked.setting.workers, "ahead": ranked.setting.prefetch, "batch": ranked.setting.batch_size,
+        "workers": setting.workers, "ahead": setting.prefetch, "batch": setting.batch_size,
         "samples/s": 1 / ranked.seconds if ranked.seconds else None, "slower by": ranked.ratio, "interval": ranked.low,
-        "wait p99": ranked.readings.get("wait_p99_seconds"), "of cores": ranked.ceiling,
-        "memory": ranked.readings.get("pss_bytes"), "laps": ranked.laps,
+        "wait p99": readings.get("wait_p99_seconds"), "of cores": ranked.ceiling,
+        "memory": readings.get("pss_bytes"), "laps": ranked.laps,
     }  # fmt: skip
-    return (
-        HtmlCell(standing.removeprefix("<- "), list(_TONES).index(standing), _TONES[standing], sign=True),
-        *(HtmlCell(sanitize(shown[title](ranked), 120), keys.get(title)) for title in titles),
+    return OpenableRow(
+        (
+            verdict_cell(standing, tuple(_TONES), _TONES[standing]),
+            *(HtmlCell(sanitize(text(ranked), 120), keys.get(title)) for title, text in shown.items()),
+        ),
+        standing,
+        _TONES[standing],
+        sanitize(setting.kind, 80),
+        (("setting", sanitize(setting.name)),),
     )

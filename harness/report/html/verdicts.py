@@ -1,9 +1,9 @@
-"""The table of a run's verdicts, each row with all that is known of it, and the forest plots of its claims."""
+"""The table of a run's verdicts, each row with everything known about it, and the forest plots of its claims."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from harness.model import BASELINE, Measurement, Outcome, metric
@@ -11,16 +11,16 @@ from harness.report.content import ClaimSection, RunContent, VerdictRow
 from harness.report.figures.forest import drawable, on_two_scales
 from harness.report.format import digits, quantity, sanitize
 from harness.report.html.parts import (
-    Choice,
-    Facts,
+    BETTER,
     Figure,
     FilteredTable,
     Grid,
     HtmlCell,
     HtmlColumn,
     OpenableRow,
-    found_facts,
-    without_empty,
+    filtered_table,
+    verdict_cell,
+    with_text,
 )
 from harness.report.html.summary import TONES, effect_of
 from harness.report.summary import measured, memory_growth, typical
@@ -45,45 +45,26 @@ _COLUMNS = (
     HtmlColumn("units", True),
     HtmlColumn("to decide", True),
 )
-_ORDER = {outcome: index for index, outcome in enumerate(Outcome)}
+ORDER = tuple(map(str, Outcome))
 
 
-def verdict_table(run: Run, told: RunContent) -> FilteredTable:
+def verdict_table(run: Run, judged: RunContent) -> FilteredTable:
     """Every row of the report, in the order of its claims."""
     by_case = cases_of(run)
     details = _details(run)
-    entries: list[tuple[tuple[HtmlCell, ...], ClaimSection, VerdictRow]] = []
-    for index, section in enumerate(told.sections):
-        for row in section.rows:
-            measurements = by_case.get(row.verdict.case, ()) if row.verdict is not None else ()
-            entries.append((_cells(index, section, row, measurements), section, row))
-    kept, columns = without_empty(_COLUMNS, [cells for cells, _, _ in entries])
-    kinds = Counter(str(row.outcome) for _, _, row in entries)
-    return FilteredTable(
-        "Every verdict of this run",
-        columns,
-        tuple(
-            OpenableRow(
-                tuple(cells[index] for index in kept),
-                str(row.outcome),
-                section.claim,
-                _facts(section, row, told.footnotes),
-                _grids(section, row, by_case, details),
-                " ".join((section.claim, section.sentence, row.case, row.variant, row.outcome, row.reason)).lower(),
-            )
-            for cells, section, row in entries
-        ),
-        tuple(Choice(str(outcome), kinds[str(outcome)], TONES[outcome]) for outcome in Outcome if kinds[str(outcome)]),
-        tuple(Choice(section.claim, len(section.rows)) for section in told.sections),
-        "claim",
-    )
+    rows = [
+        _row(index, section, row, by_case, details, len(judged.footnotes))
+        for index, section in enumerate(judged.sections)
+        for row in section.rows
+    ]
+    return filtered_table("Every verdict of this run", _COLUMNS, rows, ORDER)
 
 
-def forests(told: RunContent) -> list[Figure]:
+def forests(judged: RunContent) -> list[Figure]:
     """The claims' forest plots on two scales."""
     claims = (
         [effect for row in section.rows if (effect := effect_of(section, row, named=True)) is not None]
-        for section in told.sections
+        for section in judged.sections
     )
     return on_two_scales(claims, "Claims whose effects are small", "Claims whose effects are large")
 
@@ -96,62 +77,75 @@ def cases_of(run: Run) -> dict[str, list[Measurement]]:
     return by_case
 
 
+def _row(
+    index: int, section: ClaimSection, row: VerdictRow, by_case: Cases, details: Details, footnotes: int
+) -> OpenableRow:
+    verdict = row.verdict
+    found = verdict.comparison if verdict is not None else None
+    measurements = by_case.get(verdict.case, ()) if verdict is not None else ()
+    reason = row.reason or (sanitize(verdict.reason) if verdict is not None else "")
+    return OpenableRow(
+        _cells(index, section, row, measurements),
+        str(row.outcome),
+        TONES[row.outcome],
+        section.claim,
+        with_text(
+            ("claim", section.sentence),
+            ("judged by", section.judged),
+            ("verdict", ": ".join(filter(None, (str(row.outcome), reason)))),
+            ("effect", row.effect),
+            ("95 % interval", row.interval),
+            ("total times", _mean(found.mean_ratio) if found is not None else ""),
+            ("units of evidence", row.units),
+            ("would decide it", row.more),
+            ("memory", row.memory),
+        ),
+        tuple(number for number in row.notes if number <= footnotes),
+        _grids(section, row, measurements, details),
+    )
+
+
 def _cells(
     index: int, section: ClaimSection, row: VerdictRow, measurements: Sequence[Measurement]
 ) -> tuple[HtmlCell, ...]:
-    found = row.verdict.comparison if row.verdict is not None else None
+    verdict = row.verdict
+    found = verdict.comparison if verdict is not None else None
     ratio = math.log(found.ratio) if found is not None and drawable(found.ratio) else None
     base = typical(measurements, BASELINE, "seconds") if row.baseline else None
-    better = {True: "good", False: "bad", None: ""}[row.better] if row.outcome in (Outcome.HOLDS, Outcome.FAILS) else ""
-    grown = memory_growth(measurements, row.verdict.variant) if row.verdict is not None and row.memory else None
+    better = BETTER[row.better] if row.outcome in (Outcome.HOLDS, Outcome.FAILS) else ""
+    grown = memory_growth(measurements, verdict.variant) if verdict is not None and row.memory else None
     return (
         HtmlCell(section.claim, index),
         HtmlCell(row.case),
         HtmlCell(row.variant, notes=row.notes),
-        HtmlCell(str(row.outcome), _ORDER[row.outcome], TONES[row.outcome], sign=True),
+        verdict_cell(str(row.outcome), ORDER, TONES[row.outcome]),
         HtmlCell(row.effect, ratio, better),
         HtmlCell(row.interval, found.low if found is not None and row.interval else None),
         HtmlCell(row.baseline, base),
         HtmlCell(row.time),
         HtmlCell(row.memory, grown, notes=section.memory_notes if row.memory else ()),
         HtmlCell(row.units, found.units if found is not None else None),
-        HtmlCell(row.more, row.verdict.more_seconds if row.verdict is not None and row.more else None),
+        HtmlCell(row.more, verdict.more_seconds if verdict is not None and row.more else None),
     )
-
-
-def _facts(section: ClaimSection, row: VerdictRow, footnotes: Sequence[str]) -> tuple[Facts, ...]:
-    verdict = row.verdict
-    found = verdict.comparison if verdict is not None else None
-    reason = row.reason or (sanitize(verdict.reason) if verdict is not None else "")
-    pairs = [
-        ("claim", section.sentence),
-        ("judged by", section.judged),
-        ("verdict", ": ".join(filter(None, (str(row.outcome), reason)))),
-        ("effect", row.effect),
-        ("95 % interval", row.interval),
-        ("total times", _mean(found.mean_ratio) if found is not None else ""),
-        ("units of evidence", row.units),
-        ("would decide it", row.more),
-        ("memory", row.memory),
-    ]
-    return found_facts(pairs, (number for number in row.notes if number <= len(footnotes)), footnotes)
 
 
 def _mean(ratio: float | None) -> str:
     return "" if ratio is None or not drawable(ratio) else f"{digits(ratio)}x the baseline's"
 
 
-def _grids(section: ClaimSection, row: VerdictRow, by_case: Cases, details: Details) -> tuple[Grid, ...]:
+def _grids(
+    section: ClaimSection, row: VerdictRow, measurements: Sequence[Measurement], details: Details
+) -> tuple[Grid, ...]:
     if row.verdict is None or row.verdict.comparison is None:
         return ()
-    measurements = by_case.get(row.verdict.case, ())
     grids = []
-    own = [cells for name, cells in details.get((section.claim, row.case), ()) if name in (BASELINE, row.variant)]
-    named = [name for name, _ in details.get((section.claim, row.case), ()) if name in (BASELINE, row.variant)]
-    columns = [name for name in (own[0] if own else ()) if any(cells.get(name) for cells in own)]
+    pairs = [
+        (name, cells) for name, cells in details.get((section.claim, row.case), ()) if name in (BASELINE, row.variant)
+    ]
+    columns = [name for name in (pairs[0][1] if pairs else ()) if any(cells.get(name) for _, cells in pairs)]
     if columns:
-        rows = tuple((name, *(cells[column] for column in columns)) for name, cells in zip(named, own, strict=True))
-        grids.append(Grid("In the words of its work", ("", *columns), rows))
+        rows = tuple((name, *(cells[column] for column in columns)) for name, cells in pairs)
+        grids.append(Grid("In units of its work", ("", *columns), rows))
     readings = _readings(measurements, row.verdict.variant)
     if readings:
         grids.append(Grid("Everything measured", ("", BASELINE, row.variant, "from"), readings))

@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from harness.report.figures.timeline import timelines
 from harness.report.format import sanitize
 from harness.report.html import save_page
-from harness.report.html.parts import Section
+from harness.report.html.parts import Figures, Grids, Section
 from harness.report.html.run_page import run_page
 from harness.report.html.traces import trace_grid
 from tests.support.browsing import (
@@ -47,11 +47,12 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
          "wall_seconds": [2.0], "busy_seconds": [1.5], "cause": ["the host launches too slowly"]}
     )  # fmt: skip
     grid = trace_grid(traces, run.folder, folder / "page.html")
+    assert grid is not None
     more = (
-        Section("telemetry", "The machine meanwhile", "figures.html", None, tuple(timelines(telemetry(run.planned)))),
-        Section("traces", "Traces", "traces.html", grid),
+        Section("telemetry", "The machine meanwhile", Figures(), tuple(timelines(telemetry(run.planned)))),
+        Section("traces", "Traces", Grids((grid,))),
     )
-    save_page(replace(made, parts=(*made.parts[:-1], *more, made.parts[-1])), folder / "page.html")
+    save_page(replace(made, sections=(*made.sections[:-1], *more, made.sections[-1])), folder / "page.html")
     return folder / "page.html"
 
 
@@ -104,7 +105,7 @@ def test_columns_sort_both_ways_and_back(page: Any) -> None:
 def test_rows_are_filtered_and_searched(page: Any) -> None:
     """Verdicts and claims narrow the table, words are searched in it, and a search in vain says so."""
     everything = len(rows(page, "claim"))
-    for box in page.find_elements(By.CSS_SELECTOR, ".kinds input"):
+    for box in page.find_elements(By.CSS_SELECTOR, ".verdicts input"):
         if box.get_attribute("value") != "holds":
             box.click()
     assert {words.lstrip("\u2713 ") for words in rows(page, "verdict")} == {"holds"}

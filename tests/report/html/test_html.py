@@ -39,7 +39,7 @@ from harness.report.figures.timeline import thinned, timelines
 from harness.report.format import sanitize
 from harness.report.gate import document
 from harness.report.html.machine import environment_grid
-from harness.report.html.parts import Section
+from harness.report.html.parts import Grid, Grids, HtmlPage, Section
 from harness.report.html.render import html, packed
 from harness.report.html.run_page import run_page
 from harness.report.html.traces import link, trace_grid
@@ -139,14 +139,14 @@ def test_a_row_opens_to_all_that_is_known_of_it(tmp_path: Path) -> None:
     """The verdict's reason, the interval, the margin, every reading beside the baseline's, and the warnings."""
     run = full_run(tmp_path)
     table = verdict_table(run, content(run))
-    entry = next(entry for entry in table.entries if "quicker" in entry.words and "small" in entry.words)
-    facts = dict(entry.facts[0].pairs)
+    entry = next(row for row in table.rows if "quicker" in row.words and "small" in row.words)
+    facts = dict(entry.details)
     assert "beyond the margin" in facts["verdict"]
     assert facts["units of evidence"] == "7"
     assert "expected lower by more than 2 %" in facts["judged by"]
     assert any(row[0] == "time of one iteration" for row in entry.grids[-1].rows)
-    warned = next(entry for entry in table.entries if entry.words.startswith("a1") and " quick " in entry.words)
-    assert "busy neighbour" in warned.facts[1].pairs[0][1]
+    warned = next(row for row in table.rows if row.words.startswith("a1") and " quick " in row.words)
+    assert "busy neighbour" in content(run).footnotes[warned.notes[0] - 1]
 
 
 def test_columns_that_say_nothing_are_left_out(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_run_without_a_single_measurement_has_a_page(tmp_path: Path) -> None:
     assert main(["report", str(tmp_path), "--html", str(file)]) == 3
     text = Reader(file.read_text(encoding="utf-8")).text
     assert "No verdict: no benchmark was reached." in text
-    assert "never said that it ended" in text
+    assert "This run has no end" in text
     assert "Never reached: A1." in text
 
 
@@ -354,11 +354,9 @@ def test_figures_are_a_library_that_only_pages_wait_for(tmp_path: Path) -> None:
     assert loaded & {"bokeh", "jinja2", "pandas", "torch"} == set()
 
 
-def test_a_page_is_its_parts() -> None:
-    """A part is a template's name and data: a page of anything else needs no more than other parts."""
-    from harness.report.html.parts import Grid, HtmlPage
-
+def test_a_page_is_its_sections() -> None:
+    """A section is its content and a template: a page of anything else needs no more than other sections."""
     grid = Grid("Two runs", ("case", "ratio"), (("a <b>", "1.2"),))
-    text = html(HtmlPage("Two runs", (("runs", "2"),), (Section("one", "Side by side", "grid.html", grid),)))
+    text = html(HtmlPage("Two runs", (("runs", "2"),), (Section("one", "Side by side", Grids((grid,))),)))
     assert "a &lt;b&gt;" in text
     assert len(text) < 60_000  # no figure, no plotting library

@@ -42,9 +42,7 @@ def trended(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[Trend, ...]
 
 def table_of(page: HtmlPage) -> FilteredTable:
     """The large table of a page."""
-    found = next(part.data for part in page.parts if part.template == "table.html")
-    assert isinstance(found, FilteredTable)
-    return found
+    return next(section.content for section in page.sections if isinstance(section.content, FilteredTable))
 
 
 # --- comparisons ------------------------------------------------------------------------------------------------------
@@ -72,10 +70,10 @@ def test_what_differs_comes_first_and_what_cannot_be_compared_last(tmp_path: Pat
     page = compared_page(found, comparing_paper(found))
     text = Reader(html(page)).text
     row = "software.torch 2.14.1 2.15.0"
-    assert [part.name for part in page.parts] == ["glance", "rows", "changes", "apart"]
+    assert [section.name for section in page.sections] == ["glance", "rows", "changes", "incomparable"]
     assert text.index("before after software") < text.index(row) < text.index("Every row of this comparison")
     assert text.index("ValueError: no") > text.index("Cannot be compared (2)", text.index("Every row of"))
-    assert not any("gone" in entry.words and "valueerror" in entry.words for entry in table_of(page).entries)
+    assert not any("gone" in row.words and "valueerror" in row.words for row in table_of(page).rows)
 
 
 def test_the_numbers_drawn_are_those_compared(tmp_path: Path) -> None:
@@ -96,18 +94,19 @@ def test_the_numbers_drawn_are_those_compared(tmp_path: Path) -> None:
 def test_rows_sort_by_their_numbers(tmp_path: Path) -> None:
     """Verdicts sort worst first, changes by ratio, memory by what it grew, not by their words."""
     found = two_runs(tmp_path)
-    table = table_of(compared_page(found, comparing_paper(found)))
+    page = compared_page(found, comparing_paper(found))
+    table = table_of(page)
     titles = [column.title for column in table.columns]
     for title in ("claim", "case", "variant", "verdict", "change", "95 % interval", "memory", "invocations"):
         assert title in titles
     assert "against baseline" not in titles
-    by_verdict = sorted(table.entries, key=lambda entry: entry.cells[titles.index("verdict")].key or 0)
-    assert [entry.kind for entry in by_verdict][:2] == ["slower", "faster"]
-    assert {choice.name: choice.tone for choice in table.kinds}["slower"] == "bad"
+    by_verdict = sorted(table.rows, key=lambda row: row.cells[titles.index("verdict")].key or 0)
+    assert [row.verdict for row in by_verdict][:2] == ["slower", "faster"]
+    assert {choice.name: choice.tone for choice in table.verdicts}["slower"] == "bad"
     slow = by_verdict[0]
-    assert dict(slow.facts[0].pairs)["verdict on the claim"] == "holds -> fails"
-    assert dict(slow.facts[0].pairs)["verdict"].startswith("slower: p ")
-    assert "against the baseline differs" in slow.facts[1].pairs[0][1]
+    assert dict(slow.details)["verdict on the claim"] == "holds -> fails"
+    assert dict(slow.details)["verdict"].startswith("slower: p ")
+    assert "against the baseline differs" in page.footnotes[slow.notes[0] - 1]
 
 
 @pytest.mark.parametrize("which", ["compare", "trend"])
@@ -181,7 +180,7 @@ def test_every_word_of_the_trend_is_in_the_page(trended: tuple[tuple[Trend, ...]
             for name, words in line.cells.items():
                 assert name == "course" or words in text, words
     assert "software.torch: 2.14.1 -> 2.15.0" in text
-    assert [(choice.name, choice.count, choice.tone) for choice in table_of(page).kinds] == [
+    assert [(choice.name, choice.count, choice.tone) for choice in table_of(page).verdicts] == [
         ("slower", 1, "bad"), ("faster", 1, "good"), ("no change shown", 3, "dim"),
     ]  # fmt: skip
 

@@ -99,7 +99,7 @@
     const search = large.querySelector("input[type=search]");
     const group = large.querySelector("select.group");
     const sort = large.querySelector("select.sort");
-    const kinds = all(".kinds input", large);
+    const verdicts = all(".verdicts input", large);
     const shown = large.querySelector(".shown");
     const nothing = large.querySelector(".nothing");
     const expand = large.querySelector(".expand");
@@ -129,11 +129,11 @@
     };
     const filter = () => {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      const wanted = new Set(kinds.filter((kind) => kind.checked).map((kind) => kind.value));
+      const wanted = new Set(verdicts.filter((box) => box.checked).map((box) => box.value));
       let count = 0;
       for (const row of rows) {
-        const { kind, group: own, words: text } = row.dataset;
-        const fits = wanted.has(kind) && (!group.value || own === group.value) && words.every((word) => text.includes(word));
+        const { verdict, group: own, words: text } = row.dataset;
+        const fits = wanted.has(verdict) && (!group.value || own === group.value) && words.every((word) => text.includes(word));
         row.hidden = !fits;
         count += fits;
       }
@@ -148,7 +148,7 @@
     large.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
     search.addEventListener("input", filter);
     group.addEventListener("change", filter);
-    for (const kind of kinds) kind.addEventListener("change", filter);
+    for (const box of verdicts) box.addEventListener("change", filter);
     sort.addEventListener("change", () => {
       order = { column: sort.value === "" ? null : Number(sort.value), down: false };
       arrange();
@@ -176,7 +176,7 @@
       reset.addEventListener("click", () => {
         search.value = "";
         group.value = "";
-        for (const kind of kinds) kind.checked = true;
+        for (const box of verdicts) box.checked = true;
         order = { column: null, down: false };
         arrange();
         filter();
