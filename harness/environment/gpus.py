@@ -8,10 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from harness.probes.nvml import NvmlError, cuda_uuid, nvml, text, uuid_of
-
-_ABSENT = ("LibraryNotFound", "(pip install nvidia-ml-py)")
-"""How NVML's reason ends on a machine without a driver, which is no news there."""
+from harness.probes.nvml import NvmlError, cuda_uuid, is_absent, nvml, text, uuid_of
 
 
 def unusable_gpu(*, torch: Any = None, module: Any = None, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -92,11 +89,11 @@ def list_gpus(torch: Any, module: Any, warnings: list[str]) -> tuple[list[dict[s
             handles = [session.nvmlDeviceGetHandleByIndex(index) for index in range(session.nvmlDeviceGetCount())]
             return [_described(session, handle) for handle in handles], driver
     except NvmlError as error:
-        reason = str(error)
+        reason, absent = str(error), is_absent(error)
     except Exception as error:
-        reason = f"NVML does not describe the GPUs: {type(error).__name__}"
+        reason, absent = f"NVML does not describe the GPUs: {type(error).__name__}", is_absent(error)
     if torch is None or not torch.cuda.is_available():
-        if not reason.endswith(_ABSENT):
+        if not absent:
             warnings.append(f"{reason}; if there is a GPU, nothing is known of it")
         return [], {}
     warnings.append(f"{reason}; the GPUs are described by torch, the driver is not known")

@@ -79,7 +79,7 @@ class Telemetry:
 
     ``hertz`` is the rate asked for, ``start`` the moment that counts as the run's beginning, ``cost`` the watcher's own
     CPU time as a share of one core (None where the run never said so). ``warnings`` has each thing that could not be
-    read, once.
+    read, once. ``no_nvml`` is why NVML did not start, which is normal on a machine without a GPU.
     """
 
     hertz: float = 0.0
@@ -89,3 +89,4 @@ class Telemetry:
     warnings: tuple[str, ...] = ()
     cost: float | None = None
     devices: tuple[str, ...] = field(default=())
+    no_nvml: str = ""

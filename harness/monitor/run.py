@@ -187,7 +187,8 @@ class Monitor:
             session = self._stack.enter_context(nvml(self._module))
             names = gpu_names(session, self._warn)
         except NvmlError as error:
-            self._warn(str(error))
+            reason = str(error)
+            self._keep(lambda writer: writer.no_nvml(reason))
             return
         except Exception as error:
             self._warn(f"NVML does not list the GPUs: {type(error).__name__}")

@@ -21,12 +21,16 @@ DEVICE_SOURCE = "NVML, whole device"
 
 
 class NvmlError(HarnessError):
-    """NVML cannot be asked; the message says why. Normal on a machine without an NVIDIA driver."""
+    """NVML cannot be asked; the message says why."""
+
+
+class NvmlAbsent(NvmlError):
+    """There is no NVML: normal on a machine without an NVIDIA driver."""
 
 
 @contextmanager
 def nvml(module: Any = None) -> Iterator[Any]:
-    """An initialised NVML; shut down again on leaving. Raises NvmlError.
+    """An initialised NVML; shut down again on leaving. Raises NvmlError, NvmlAbsent where there is none.
 
     ``module`` stands in for ``pynvml`` where given.
     """
@@ -34,16 +38,22 @@ def nvml(module: Any = None) -> Iterator[Any]:
         try:
             module = import_module("pynvml")
         except ImportError as error:
-            raise NvmlError("pynvml is not installed (pip install nvidia-ml-py)") from error
+            raise NvmlAbsent("pynvml is not installed (pip install nvidia-ml-py)") from error
     try:
         module.nvmlInit()
     except Exception as error:
-        raise NvmlError(f"NVML does not start: {type(error).__name__}") from error
+        kind = NvmlAbsent if is_absent(error) else NvmlError
+        raise kind(f"NVML does not start: {type(error).__name__}") from error
     try:
         yield module
     finally:
         with suppress(Exception):
             module.nvmlShutdown()
+
+
+def is_absent(error: BaseException) -> bool:
+    """Whether an error says that there is no NVML here: ours, or one of the bindings, which make classes late."""
+    return isinstance(error, NvmlAbsent) or type(error).__name__ == "NVMLError_LibraryNotFound"
 
 
 def text(value: Any) -> str:

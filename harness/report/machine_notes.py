@@ -22,9 +22,6 @@ WAITED = 0.1
 USED_BY_OTHERS = 0.1
 """The share of the cores that processes outside the run may use while it measures, without a word."""
 
-NO_NVML = ("NVML does not start", "pynvml is not installed")
-"""What the watch says on a machine without a GPU, which is no news there."""
-
 _MOST_NAMED = 5
 
 
@@ -145,7 +142,8 @@ def _taken(run: Run, cores: int) -> Iterator[str]:
 
 def _unseen(run: Run) -> Iterator[str]:
     expected = bool(run.environment.get("gpus"))
-    told = [text for text in run.telemetry.warnings if expected or not text.startswith(NO_NVML)]
+    seen = run.telemetry
+    told = [*([seen.no_nvml] if expected and seen.no_nvml else []), *seen.warnings]
     if told:
         more = f"; and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
         yield f"not watched: {'; '.join(told[:_MOST_NAMED])}{more}"

@@ -13,6 +13,12 @@ from harness.store.lines import Record, StoreError, Writer, read_lines
 
 TELEMETRY_FILE = "telemetry.jsonl"
 
+NO_NVML = "no nvml"
+"""The code of the warning that NVML does not start."""
+
+_EARLIER_NO_NVML = ("NVML does not start", "pynvml is not installed")
+"""How that warning begins in records of earlier versions, which gave no code."""
+
 MOST_READINGS = 5_000_000
 """Readings that are kept of one run; they take 16 bytes each. An hour on one GPU has less than a million."""
 
@@ -41,6 +47,10 @@ class TelemetryWriter:
     def warning(self, text: str) -> None:
         """Append what could not be read. Raises StoreError."""
         self._write([{"record": "warning", "text": text}])
+
+    def no_nvml(self, reason: str) -> None:
+        """Append why NVML does not start. Raises StoreError."""
+        self._write([{"record": "warning", "text": reason, "code": NO_NVML}])
 
     def end(self, cost: float) -> None:
         """Append that the watch is over, and its CPU time as a share of one core; close. Raises StoreError."""
@@ -96,6 +106,7 @@ class _Found:
         self._series: dict[_Key, tuple[array[float], array[float]]] = {}
         self._strangers: dict[OtherProcess, None] = {}
         self._warnings: dict[str, None] = {}
+        self._no_nvml = ""
         self._devices: tuple[str, ...] = ()
         self._facts: dict[str, float] = {}
         self._cost: float | None = None
@@ -124,7 +135,11 @@ class _Found:
                 )
                 self._strangers[seen] = None
             case "warning":
-                self._warnings[_text(record["text"])] = None
+                text = _text(record["text"])
+                if record.get("code") == NO_NVML or ("code" not in record and text.startswith(_EARLIER_NO_NVML)):
+                    self._no_nvml = text
+                else:
+                    self._warnings[text] = None
             case "end":
                 self._cost = _number(record["cost"])
 
@@ -150,6 +165,7 @@ class _Found:
             tuple(self._warnings),
             self._cost,
             self._devices,
+            self._no_nvml,
         )
 
 

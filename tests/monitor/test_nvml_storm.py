@@ -69,7 +69,7 @@ def watched(folder: Path, module: Replayed, later: Mapping[str, int] | None = No
     return Seen(
         frozenset(each.quantity for each in own if each.device == UUID),
         frozenset(each.quantity for each in own if each.device == HOST),
-        found.warnings,
+        (*found.warnings, *filter(None, [found.no_nvml])),
     )
 
 

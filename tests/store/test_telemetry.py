@@ -76,12 +76,13 @@ def test_everything_that_was_seen_comes_back(tmp_path: Path) -> None:
     writer.stranger(stranger)
     writer.stranger(replace(stranger, bytes=None))
     writer.warning("no energy_joules")
+    writer.no_nvml("NVML does not start: Odd")
     writer.devices([UUID])
     writer.end(0.002)
     found = read_telemetry(tmp_path / TELEMETRY_FILE, [])
     assert (found.hertz, found.start, found.cost, found.devices) == (20.0, START, 0.002, (UUID,))
     assert found.strangers == (stranger, replace(stranger, bytes=None))
-    assert found.warnings == ("no energy_joules",)
+    assert (found.warnings, found.no_nvml) == (("no energy_joules",), "NVML does not start: Odd")
     assert {(s.device, s.quantity, s.case, s.invocation): list(s.values) for s in found.series} == {
         (UUID, "power_watts", "", 0): [1.0, 2.0],
         (HOST, "load", "", 0): [0.5],
@@ -461,10 +462,10 @@ def test_strangers_on_the_gpu_are_named(tmp_path: Path) -> None:
 
 def test_what_was_not_watched_is_said_where_a_gpu_is(tmp_path: Path) -> None:
     """Missing NVML is news on a machine with a GPU, and none on one without."""
-    absent = Telemetry(20.0, START, warnings=("NVML does not start: NVMLError_LibraryNotFound",))
+    absent = Telemetry(20.0, START, no_nvml="NVML does not start: NVMLError_LibraryNotFound")
     assert watch_remarks(run_of(tmp_path, absent)) == ()
     assert "NVML does not start" in watch_remarks(run_of(tmp_path, absent, gpus=[{"name": "x"}]))[0]
-    refused = replace(absent, warnings=("no power_watts of GPU-1: NVMLError_NotSupported",))
+    refused = replace(absent, no_nvml="", warnings=("no power_watts of GPU-1: NVMLError_NotSupported",))
     assert "power_watts" in watch_remarks(run_of(tmp_path, refused))[0]
 
 
