@@ -71,7 +71,7 @@ def _write(options: argparse.Namespace, found: RunComparison, told: Document) ->
 
 def _labels(entries: list[RunEntry]) -> list[str]:
     """What each run is called, told apart where two are called the same."""
-    places = [(entry.folder.resolve(), entry.arm) for entry in entries]
+    places = [(entry.folder.resolve(), entry.side) for entry in entries]
     if len(set(places)) < len(places):
         raise StoreError(
             f"{next(e.label for e, p in zip(entries, places, strict=True) if places.count(p) > 1)} is named twice"

@@ -29,7 +29,7 @@ def report(options: argparse.Namespace) -> int:
     try:
         check_forms(options)
         entry = find(options.run, options.results)
-        if entry.gate and entry.arm is None:
+        if entry.gate and entry.side is None:
             return _gate(entry, options)
         run = open_entry(entry)
         if run.facts.get("profile") == TUNE:
@@ -142,7 +142,7 @@ def _tuning(run: Run, options: argparse.Namespace) -> int:
     tuned = tuned_in(run)
     _refuse(options, "a tuning", ("json", "html"))
     show_tuned(tuned, console(options))
-    from harness.report.plain import document_of
+    from harness.store.codec import to_json
 
     def page(path: Path) -> None:
         from harness.report.html import save_page
@@ -151,17 +151,17 @@ def _tuning(run: Run, options: argparse.Namespace) -> int:
 
         save_page(tuned_page(tuned, run.environment, selftest_of(run), run.folder.name), path)
 
-    write_forms(options, {"json": lambda: as_json(document_of(tuned))}, {"html": page})
+    write_forms(options, {"json": lambda: as_json(to_json(tuned))}, {"html": page})
     return OK if tuned.answer is not None and tuned.certainty is not Certainty.PROVISIONAL else CANNOT_JUDGE
 
 
 def tuned_in(run: Run) -> Tuned:
     """What a tuning saved beside its laps. Raises StoreError."""
-    from harness.report.plain import noun_from
+    from harness.store.codec import from_json
 
     file = run.folder / TUNED_FILE
     try:
-        return noun_from(Tuned, json.loads(file.read_text(encoding="utf-8")))
+        return from_json(Tuned, json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise StoreError(f"the tuning in {run.folder} did not come to its end; its laps are in {RUN_FILE}") from None
     except (OSError, ValueError, RecursionError) as error:

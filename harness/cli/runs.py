@@ -52,7 +52,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def _show(entry: RunEntry, screen: Console) -> int:
-    if entry.gate and entry.arm is None:
+    if entry.gate and entry.side is None:
         facts = [
             ("gate", f"one side of it can be compared: {sanitize(entry.label)}@base, {sanitize(entry.label)}@head")
         ]

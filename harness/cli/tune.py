@@ -34,9 +34,9 @@ from harness.processes import launch
 from harness.processes.launch import LaunchError
 from harness.processes.live import temporary_folder
 from harness.program import advised
-from harness.report.plain import document_of
 from harness.report.tuning import TuneProgress, show_tuned
 from harness.store import StoreError, new_run_folder, write_tuned
+from harness.store.codec import to_json
 from harness.tune.budget import Budget
 from harness.tune.settings import BUDGET, TuneSettings
 from harness.tune.step_module import check_module
@@ -75,7 +75,7 @@ def hold(options: argparse.Namespace, typed: Sequence[str] = ("tune",)) -> int:
         tuned = replace(
             tuned, notes=(*notes, *tuned.notes), decide=again(typed, tuned) if tuned.needs > tuned.budget else ""
         )
-        content = json.dumps(document_of(tuned), indent=1, allow_nan=False)
+        content = json.dumps(to_json(tuned), indent=1, allow_nan=False)
         write_tuned(folder, content)
         show_tuned(tuned, console)
         console.print(f"saved in {folder}", highlight=False, soft_wrap=True)

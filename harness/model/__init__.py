@@ -50,7 +50,6 @@ from harness.model.trace import (
     Spent,
     Traced,
     TraceSummary,
-    traced_from,
 )
 from harness.model.verdict import Comparison, Outcome, Verdict
 from harness.model.warning import CaseWarning, WarningCode
@@ -126,5 +125,4 @@ __all__ = [
     "metric",
     "other_parameters",
     "parameters",
-    "traced_from",
 ]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from math import isfinite
-from typing import Any
+from dataclasses import dataclass
 
 WINDOW_MARK = "tipbench: window"
 ITERATION_MARK = "tipbench: iteration"
@@ -106,52 +103,3 @@ class Traced:
     def slow_down(self) -> float | None:
         """How many times as long an iteration took under the profiler."""
         return self.traced_seconds / self.seconds if self.seconds > 0 and self.traced_seconds > 0 else None
-
-
-def traced_from(record: Mapping[str, Any]) -> Traced:
-    """The traced pass that a record holds. Raises KeyError, TypeError or ValueError for anything else."""
-    content = {name: value for name, value in record.items() if name != "record"}
-    summary = content.pop("summary")
-    _check(content, Traced)
-    if content["file"] and not _plain_file(content["file"]):
-        raise ValueError("file is not one in the run's folder of traces")
-    return Traced(**content, summary=None if summary is None else _summary(summary))
-
-
-def _summary(record: Mapping[str, Any]) -> TraceSummary:
-    content = dict(record)
-    # Records of earlier versions lack the last two.
-    named = [content.pop(name) for name in ("operators", "kernels")]
-    named += [content.pop(name, ()) for name in ("copies", "calls")]
-    operators, kernels, copies, calls = (tuple(map(_spent, each)) for each in named)
-    _check(content, TraceSummary)
-    return TraceSummary(**content, operators=operators, kernels=kernels, copies=copies, calls=calls)
-
-
-def _spent(record: Mapping[str, Any]) -> Spent:
-    _check(record, Spent)
-    return Spent(**record)
-
-
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "str": (str,),
-    "bool": (bool,),
-    "int": (int,),
-    "float": (int, float),
-    "float | None": (int, float, type(None)),
-}
-
-
-def _check(record: Mapping[str, Any], noun: type) -> None:
-    kinds = {field.name: _KINDS[str(field.type)] for field in fields(noun) if str(field.type) in _KINDS}
-    for name, kind in kinds.items():
-        value = record[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and bool not in kind):
-            raise ValueError(f"{name} is not what a trace's record holds there")
-        if isinstance(value, float) and not isfinite(value):
-            raise ValueError(f"{name} is not finite")
-
-
-def _plain_file(name: str) -> bool:
-    folder, slash, file = name.partition("/")
-    return folder == TRACES and bool(slash) and "/" not in file and "\\" not in file and file not in ("", ".", "..")

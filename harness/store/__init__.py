@@ -16,18 +16,30 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from harness.model import SCHEMA, TRACES, Ceiling, Claim, Measurement, RunEnd, Telemetry, Traced, traced_from
+from harness.model import SCHEMA, TRACES, Ceiling, Claim, Measurement, RunEnd, Telemetry, Traced
 from harness.store.clock_events import annotate
-from harness.store.lines import LONGEST_LINE, Record, StoreError, Writer, read_lines
-from harness.store.records import (
+from harness.store.codec import from_json, to_json
+from harness.store.lines import (
+    LONGEST_LINE,
     NOT_OURS,
+    Record,
+    StoreError,
+    Writer,
+    bad_line,
+    kind_of,
+    read_lines,
+    record_in,
+)
+from harness.store.records import (
     ceiling_from,
-    check_schema,
-    claim_from,
+    ceilings_in,
+    claims_in,
     end_from,
     end_text,
+    first_record,
     mapping,
-    measurement_from,
+    measurement_in,
+    trace_in,
 )
 from harness.store.snapshots import SNAPSHOTS, snapshot_file, write_snapshot
 from harness.store.telemetry import TELEMETRY_FILE, TelemetryWriter, read_telemetry
@@ -49,8 +61,8 @@ __all__ = [
     "Writer",
     "begun",
     "ceiling_from",
+    "from_json",
     "load",
-    "measurement_from",
     "new_run_folder",
     "open_gate",
     "open_invocation",
@@ -61,6 +73,7 @@ __all__ = [
     "result_files",
     "run_folders",
     "snapshot_file",
+    "to_json",
     "trace_name",
     "write_ceilings",
     "write_end",
@@ -224,32 +237,29 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
     for path in sorted(filter(Path.is_file, folder.glob("*.jsonl")), key=_reading_order):
         if path.name == TELEMETRY_FILE:
             continue
-        for number, record in read_lines(path, warnings):
-            kind = record.pop("record", None)
+        for number, line in read_lines(path, warnings):
             try:
-                if kind in ("run", "header"):
-                    check_schema(path, number, record)
-                if kind == "run":
-                    claims = tuple(claim_from(stated) for stated in record.pop("claims"))
-                    facts = record
-                elif kind == "header":
-                    stated = mapping(record["environment"], "environment")
-                    environment = environment or stated
-                    planned.update(dict.fromkeys(map(str, record["planned"])))
-                elif kind == "measurement":
-                    measurements.append(measurement_from(record))
-                elif kind == "ceilings":
-                    ceilings = tuple(ceiling_from(stated) for stated in record["ceilings"])
-                elif kind == "trace":
-                    traces.append(traced_from(record))
-                elif kind == "end":
-                    ended = end_from(record["why"])
-                else:
-                    raise ValueError(f"unknown record {kind!r}")
+                match kind_of(line):
+                    case "measurement":
+                        measurements.append(measurement_in(line))
+                    case "trace":
+                        traces.append(trace_in(line))
+                    case "ceilings":
+                        ceilings = ceilings_in(line)
+                    case "run":
+                        facts = first_record(path, number, line)
+                        claims = claims_in(facts.pop("claims"))
+                    case "header":
+                        header = first_record(path, number, line)
+                        stated = mapping(header["environment"], "environment")
+                        environment = environment or stated
+                        planned.update(dict.fromkeys(map(str, header["planned"])))
+                    case "end":
+                        ended = end_from(record_in(line)["why"])
+                    case kind:
+                        raise ValueError(f"unknown record {kind[:50]!r}")
             except NOT_OURS as error:
-                raise StoreError(
-                    f"{path}:{number} is not a record of ours ({error}); remove that line or file"
-                ) from error
+                raise bad_line(path, number, error) from error
     measurements.sort(key=lambda measurement: measurement.invocation)
     return Run(
         folder,
@@ -270,22 +280,27 @@ def read_measurements(path: Path) -> list[Measurement]:
     """The finished measurements in one process's file, in the order they were written; none if there is no file."""
     if not path.is_file():
         return []
-    return [measurement_from(record) for _, record in read_lines(path, []) if record.pop("record") == "measurement"]
+    return [measurement_in(line) for _, line in read_lines(path, []) if kind_of(line) == "measurement"]
 
 
 def read_header(path: Path) -> Record:
     """The first line of one process's file, or an empty record where it wrote none."""
     if not path.is_file():
         return {}
-    return next((record for _, record in read_lines(path, []) if record.get("record") == "header"), {})
+    return next((record_in(line) for _, line in read_lines(path, []) if kind_of(line) == "header"), {})
 
 
 def read_run_record(path: Path) -> Record:
     """The first line of a run or a gate, or an empty record where it wrote none. Raises StoreError."""
     try:
-        return next((record for _, record in read_lines(path, [])), {})
+        for number, line in read_lines(path, []):
+            try:
+                return record_in(line)
+            except NOT_OURS as error:
+                raise bad_line(path, number, error) from error
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    return {}
 
 
 def begun(folder: Path) -> bool:
@@ -293,10 +308,8 @@ def begun(folder: Path) -> bool:
     if any(path.name not in (RUN_FILE, TELEMETRY_FILE) for path in folder.glob("*.jsonl")):
         return True
     try:
-        return any(
-            record.get("record") not in ("run", "end") for _, record in islice(read_lines(folder / RUN_FILE, []), 3)
-        )
-    except (OSError, StoreError):  # what it holds cannot be read, and whoever shows it says so
+        return any(kind_of(line) not in ("run", "end") for _, line in islice(read_lines(folder / RUN_FILE, []), 3))
+    except (OSError, StoreError, *NOT_OURS):  # it cannot be read, which the command that shows it reports
         return True
 
 

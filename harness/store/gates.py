@@ -11,12 +11,13 @@ from typing import Any
 from harness.model import BASELINE, Claim, Measurement, Side, Telemetry
 from harness.store import GATE_FILE, RESULT_FILE, TELEMETRY_FILE, Run
 from harness.store.clock_events import annotate
-from harness.store.lines import Record, StoreError, no_constant, read_lines
-from harness.store.records import NOT_OURS, check_schema, claim_from, mapping, measurement_from
+from harness.store.codec import no_constant
+from harness.store.lines import NOT_OURS, Record, StoreError, bad_line, kind_of, pair_of, read_lines
+from harness.store.records import claims_in, first_record, mapping, measurement_in
 from harness.store.telemetry import read_telemetry
 
 
-def load_arm(folder: Path, arm: Side, *, telemetry: bool = True) -> Run:
+def load_side(folder: Path, side: Side, *, telemetry: bool = True) -> Run:
     """One side of a gate, as the run it would have been, with or without the telemetry, which is of both sides.
 
     Raises StoreError as `load` does.
@@ -29,40 +30,41 @@ def load_arm(folder: Path, arm: Side, *, telemetry: bool = True) -> Run:
     measurements: list[Measurement] = []
     warnings: list[str] = []
     introduced: Mapping[str, Any] = {}
-    for number, record in read_lines(path, warnings):
-        kind = record.pop("record", None)
+    for number, line in read_lines(path, warnings):
         try:
-            if kind == "gate":
-                check_schema(path, number, record)
-                claims = tuple(claim_from(stated) for stated in record.pop("claims"))
-                facts = record
-            elif kind == "header":
-                check_schema(path, number, record)
-                said = record["base_environment" if arm is Side.BASE else "environment"]
-                introduced = mapping(said, "environment")
-            elif kind == "pairing":
-                variant = str(record.pop("of"))
-                pair = measurement_from(record)
-                own = pair.trial(BASELINE if arm is Side.BASE else Side.HEAD)
-                if own is not None:
-                    measurements.append(replace(pair, trials=(replace(own, variant=variant),)))
-            elif kind != "end":
-                raise ValueError(f"unknown record {kind!r}")
+            match kind_of(line):
+                case "gate":
+                    facts = first_record(path, number, line)
+                    claims = claims_in(facts.pop("claims"))
+                case "header":
+                    header = first_record(path, number, line)
+                    stated = header["base_environment" if side is Side.BASE else "environment"]
+                    introduced = mapping(stated, "environment")
+                case "pairing":
+                    variant = pair_of(line)
+                    pair = measurement_in(line)
+                    own = pair.trial(BASELINE if side is Side.BASE else Side.HEAD)
+                    if own is not None:
+                        measurements.append(replace(pair, trials=(replace(own, variant=variant),)))
+                case "end":
+                    pass
+                case kind:
+                    raise ValueError(f"unknown record {kind[:50]!r}")
         except NOT_OURS as error:
-            raise StoreError(f"{path}:{number} is not a record of ours ({error}); remove that line or file") from error
-    environment = _environment_of(folder / RESULT_FILE, arm) or introduced
+            raise bad_line(path, number, error) from error
+    environment = _environment_of(folder / RESULT_FILE, side) or introduced
     watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
     measurements.sort(key=lambda measurement: measurement.invocation)
     found = annotate(measurements, watched)
     return Run(folder, facts, claims, environment, found, warnings=tuple(warnings), telemetry=watched)
 
 
-def _environment_of(path: Path, arm: Side) -> Mapping[str, Any]:
+def _environment_of(path: Path, side: Side) -> Mapping[str, Any]:
     """What a gate's result says of one side's environment; nothing where the gate did not come to its end."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_constant)
-        return mapping(mapping(mapping(found, "result")[arm], arm)["environment"], "environment")
+        return mapping(mapping(mapping(found, "result")[side], side)["environment"], "environment")
     except FileNotFoundError:
         return {}
-    except (OSError, RecursionError, *NOT_OURS) as error:
+    except (OSError, *NOT_OURS) as error:
         raise StoreError(f"{path} is not a result of a gate ({error}); remove it") from error

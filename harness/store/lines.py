@@ -1,4 +1,4 @@
-"""Lines of JSON on disk: written whole, read one at a time, whatever the file."""
+"""Lines of JSON on disk: written whole, each with a checksum, and read one at a time, whatever the file."""
 
 from __future__ import annotations
 
@@ -7,13 +7,24 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from harness.errors import HarnessError
 
 LONGEST_LINE = 256 * 2**20
 """Bytes; a longer line is not one of ours, and reading it would cost memory without bound."""
 
+CHECKSUM = "crc32"
+"""The last field of a line: eight hexadecimal digits, the CRC-32 of the line's bytes before its comma."""
+
+_BEFORE = f',"{CHECKSUM}":"'.encode()
+_AFTER = b'"}'
+_LENGTH = len(_BEFORE) + 8 + len(_AFTER)
+
 Record = dict[str, Any]
+
+NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What comes of reading a line as a record of ours when it is not one."""
 
 
 class StoreError(HarnessError):
@@ -39,7 +50,7 @@ class Writer:
 
     def write_all(self, records: Iterable[Record], *, lasting: bool = True) -> None:
         """Append records in one write; ``lasting`` ones are on the disk on return. Raises StoreError, as `write`."""
-        text = "".join(json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n" for record in records).encode()
+        text = b"".join(map(line_of, records))
         before = os.fstat(self._descriptor).st_size
         try:
             written = os.write(self._descriptor, text)
@@ -56,26 +67,72 @@ class Writer:
         os.close(self._descriptor)
 
 
-def read_lines(path: Path, warnings: list[str]) -> Iterator[tuple[int, Record]]:
-    """The records of a file with their line numbers; a torn last line is a warning. Raises StoreError."""
+def line_of(record: Record) -> bytes:
+    """A record as its line: JSON on one line, with its checksum in the last field. Raises ValueError for NaN."""
+    body = json.dumps(record, allow_nan=False, separators=(",", ":")).encode()[:-1]
+    return b"%b%b%08x%b\n" % (body, _BEFORE, crc32(body), _AFTER)
+
+
+def read_lines(path: Path, warnings: list[str]) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers, each a JSON object without its checksum, which fits.
+
+    Lines of earlier versions have none. A torn last line is a warning. Raises StoreError.
+    """
     with path.open("rb") as file:
         number = 0
         while line := file.readline(LONGEST_LINE + 1):
             number += 1
             if len(line) > LONGEST_LINE:
                 raise StoreError(f"{path}:{number} is longer than {LONGEST_LINE >> 20} MiB: not a record of ours")
-            try:
-                record = json.loads(line.decode(), parse_constant=no_constant)
-                if not isinstance(record, dict):
-                    raise ValueError("not an object")
-            except (ValueError, RecursionError) as error:
-                if not line.endswith(b"\n"):
-                    warnings.append(f"{path}:{number}: the last line is torn (its process was stopped); dropped")
-                    return
-                raise StoreError(f"{path}:{number} is not JSON ({error}); remove that line or file") from error
-            yield number, record
+            if not line.endswith(b"\n") and not _whole(line):
+                warnings.append(f"{path}:{number}: the last line is torn (its process was stopped); dropped")
+                return
+            line = line.rstrip()
+            if line[-_LENGTH:].startswith(_BEFORE):
+                body, stated = line[:-_LENGTH], line[-8 - len(_AFTER) : -len(_AFTER)]
+                if b"%08x" % crc32(body) != stated:
+                    raise StoreError(
+                        f"{path}:{number} was changed after it was written: its checksum does not fit; "
+                        "restore the file, or remove that line"
+                    )
+                line = body + b"}"
+            yield number, line
 
 
-def no_constant(name: str) -> float:
-    """What JSON's own parser takes for a number and JSON does not: NaN, Infinity. Raises ValueError."""
-    raise ValueError(f"{name} is not a number")
+def _whole(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def record_in(line: bytes) -> Record:
+    """The record in a line as Python's own values. Raises ValueError, RecursionError."""
+    from harness.store import typed  # msgspec cannot be borrowed by the interpreters that measure
+
+    record = typed.values(line)
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
+    if CHECKSUM in record:
+        raise ValueError("its checksum is not where it was written")
+    return record
+
+
+def kind_of(line: bytes) -> str:
+    """What kind of record a line holds. Raises ValueError, RecursionError."""
+    from harness.store import typed
+
+    return typed.head_of(line).record
+
+
+def pair_of(line: bytes) -> str:
+    """The variant that a line of a pair is of. Raises ValueError, RecursionError."""
+    from harness.store import typed
+
+    return typed.head_of(line).of
+
+
+def bad_line(path: Path, number: int, error: Exception) -> StoreError:
+    """The error for a line that is not one of ours, naming file and line."""
+    return StoreError(f"{path}:{number} is not a record of ours ({str(error)[:300]}); remove that line or file")

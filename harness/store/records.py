@@ -1,36 +1,32 @@
-"""From a line's values to our nouns: every field is checked, for a file from elsewhere may hold anything."""
+"""From a line to our nouns: every field is checked, for a file from elsewhere may hold anything."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import isfinite
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.model import (
     LARGEST_MARGIN,
     LONGEST_TIME_LIMIT,
     SCHEMA,
+    TRACES,
     CaseWarning,
     Ceiling,
     Claim,
     EndReason,
-    Expect,
     Measurement,
     RunEnd,
-    Status,
+    Traced,
     Trial,
     WarningCode,
-    Work,
 )
-from harness.store.lines import Record, StoreError
+from harness.store.codec import decode
+from harness.store.lines import Record, StoreError, record_in
 
 _MOST_INVOCATIONS = 2**31 - 1
-_WORK = ("items", "bytes", "flops")
-
-NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
-"""What comes of taking a record for one of ours that is none."""
-
 
 _STOPPED = "stopped: "
 _ALL_MEASURED = "every invocation that its profile allows was held"
@@ -40,6 +36,21 @@ _END_TEXTS = {reason: reason.value for reason in EndReason} | {EndReason.ALL_MEA
 _END_REASONS = {
     text: reason for reason, text in _END_TEXTS.items() if reason not in (EndReason.STOPPED, EndReason.OTHER)
 }
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWarning:
+    """A warning as it lies in a file: its code may be one that this version does not know."""
+
+    code: str
+    subject: str
+    detail: str
+    quantity: str
+    seconds: float
+
+
+_STORED: Mapping[type, object] = {CaseWarning: StoredWarning | str}
+"""Earlier versions wrote a warning as a text."""
 
 
 def end_text(end: RunEnd) -> str:
@@ -60,13 +71,27 @@ def end_from(why: object) -> RunEnd:
     return RunEnd(EndReason.OTHER, why)
 
 
-def check_schema(path: Path, number: int, record: Record) -> None:
-    """Raises StoreError for a later version of the records, ValueError for what is none."""
+@dataclass(frozen=True, slots=True)
+class _Ceilings:
+    ceilings: tuple[Ceiling, ...]
+    measured: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    claims: tuple[Claim, ...]
+
+
+def first_record(path: Path, number: int, line: bytes) -> Record:
+    """The first line of a file without its kind. Raises StoreError for a later version of the records."""
+    record = record_in(line)
+    del record["record"]
     schema = record["schema"]
     if not isinstance(schema, int) or schema < 1:
         raise ValueError(f"schema {schema!r} is not a version")
     if schema > SCHEMA:
         raise StoreError(f"{path}:{number} has schema {schema}, this harness reads {SCHEMA}: update it")
+    return record
 
 
 def mapping(found: object, name: str) -> Mapping[str, Any]:
@@ -76,99 +101,69 @@ def mapping(found: object, name: str) -> Mapping[str, Any]:
     return found
 
 
-def claim_from(stated: Mapping[str, Any]) -> Claim:
-    """The claim in a run's first line. Raises KeyError, TypeError or ValueError for anything else."""
-    _check(str, "text", stated, "name", "sentence", "path", "function", "metric")
-    _check((int, float), "a number", stated, "margin", "time_limit")
-    if not 0 <= stated["margin"] <= LARGEST_MARGIN:
-        raise ValueError(f"the margin {stated['margin']} is not a share")
-    if not 0 <= stated["time_limit"] <= LONGEST_TIME_LIMIT:
-        raise ValueError(f"the time limit {stated['time_limit']} is not a time in seconds")
-    return Claim(**{**stated, "expect": Expect(stated["expect"]), "needs": tuple(stated["needs"])})
+def claims_in(stated: object) -> tuple[Claim, ...]:
+    """The claims in a run's first line. Raises ValueError for anything else."""
+    from harness.store import typed
+
+    claims = typed.convert({"claims": stated}, _Claims).claims
+    for claim in claims:
+        if not 0 <= claim.margin <= LARGEST_MARGIN:
+            raise ValueError(f"the margin {claim.margin} is not a share")
+        if not 0 <= claim.time_limit <= LONGEST_TIME_LIMIT:
+            raise ValueError(f"the time limit {claim.time_limit} is not a time in seconds")
+    return claims
 
 
-def measurement_from(record: Mapping[str, Any]) -> Measurement:
-    """The measurement that `write_measurement` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-    content = {key: value for key, value in record.items() if key != "record"}
-    trials = tuple(_trial(trial) for trial in content.pop("trials"))
-    work = _work(content.pop("work"))
-    warnings = tuple(_warning(stated, trials) for stated in content.pop("warnings"))
-    blocks = tuple(_stretch(stretch) for stretch in content.pop("blocks", ()))
-    digests = mapping(content.pop("digests", {}), "digests")
-    content["digests"] = {str(name): str(digest) for name, digest in digests.items()}
-    content["clock_events"] = tuple(map(int, content.pop("clock_events", ())))
-    _check(str, "text", content, "case", "claim", "reason")
-    _check(int, "a whole number", content, "invocation")
-    _check((int, float), "a number", content, "seconds")
-    _check((int, float), "a number", {name: getattr(work, name) for name in _WORK}, *_WORK)
-    if not all(map(isfinite, (content["seconds"], work.items, work.bytes, work.flops))):
-        raise ValueError("seconds or work is not finite")
-    if not 0 <= content["invocation"] <= _MOST_INVOCATIONS:
+def measurement_in(line: bytes) -> Measurement:
+    """The measurement in a line, or in that of a pair. Raises ValueError for anything else."""
+    found = decode(line, Measurement, "record", "of", stored=_STORED)
+    if not 0 <= found.invocation <= _MOST_INVOCATIONS:
         raise ValueError("no run has so many invocations")
-    return Measurement(
-        **{**content, "status": Status(content["status"])}, trials=trials, work=work, warnings=warnings, blocks=blocks
-    )
+    if not found.warnings:
+        return found
+    return replace(found, warnings=tuple(_warning(stated, found.trials) for stated in found.warnings))
 
 
-def ceiling_from(record: Mapping[str, Any]) -> Ceiling:
-    """The ceiling that was written. Raises KeyError, TypeError or ValueError for anything else."""
-    _check(str, "text", record, "name", "unit", "detail", "device")
-    _check((int, float), "a number", record, "value")
-    if not isfinite(record["value"]) or record["value"] <= 0:
+def ceilings_in(line: bytes) -> tuple[Ceiling, ...]:
+    """The ceilings in a line. Raises ValueError for anything else."""
+    return tuple(map(_sound, decode(line, _Ceilings, "record").ceilings))
+
+
+def ceiling_from(record: object) -> Ceiling:
+    """The ceiling in values of JSON. Raises ValueError for anything else."""
+    from harness.store import typed
+
+    return _sound(typed.convert(record, Ceiling))
+
+
+def _sound(ceiling: Ceiling) -> Ceiling:
+    if not 0 < ceiling.value < inf:
         raise ValueError("a ceiling's value is above nothing")
-    return Ceiling(**record)
+    return ceiling
 
 
-def _warning(stated: object, trials: Sequence[Trial]) -> CaseWarning:
+def trace_in(line: bytes) -> Traced:
+    """The traced pass in a line. Raises ValueError for anything else."""
+    found = decode(line, Traced, "record")
+    if found.file and (len(parts := PurePosixPath(found.file).parts) != 2 or not _plain(found.file, parts)):
+        raise ValueError("file is not one in the run's folder of traces")
+    return found
+
+
+def _plain(file: str, parts: tuple[str, ...]) -> bool:
+    folder, name = parts
+    return folder == TRACES and name != ".." and "\\" not in name and file == f"{folder}/{name}"
+
+
+def _warning(stated: object, trials: tuple[Trial, ...]) -> CaseWarning:
     """A warning as it was written, or the text that earlier versions wrote, about the one variant that it names."""
-    if isinstance(stated, str):
-        words = [word.strip(",:") for word in stated.split()]
-        named = [trial.variant for trial in trials if trial.variant in words]
-        return CaseWarning(WarningCode.OTHER, named[0] if len(named) == 1 else "", stated)
-    record = mapping(stated, "a warning")
-    _check(str, "text", record, "code", "subject", "detail", "quantity")
-    _check((int, float), "a number", record, "seconds")
-    code = record["code"]
-    if code not in list(WarningCode):
-        about = (code, record["quantity"], record["detail"])
-        return CaseWarning(WarningCode.OTHER, record["subject"], ": ".join(filter(None, about)))
-    return CaseWarning(**{**record, "code": WarningCode(code)})
-
-
-def _work(record: Mapping[str, Any]) -> Work:
-    work = Work(**record)
-    if not isinstance(work.precision, Mapping) or not all(isinstance(name, str) for name in work.precision.values()):
-        raise ValueError("precision does not name any by variant")
-    return work
-
-
-def _stretch(pair: Sequence[float]) -> tuple[float, float]:
-    start, end = map(float, pair)
-    if not (isfinite(start) and isfinite(end)):
-        raise ValueError("a block's moment is not finite")
-    return start, end
-
-
-def _trial(record: Mapping[str, Any]) -> Trial:
-    _check(str, "text", record, "variant", "reason")
-    _check((int, float), "a number", record, "iterations", "first_seconds", "warmup_seconds")
-    samples = {str(name): tuple(values) for name, values in record["samples"].items()}
-    readings = {kind: {str(name): value for name, value in record[kind].items()} for kind in ("exact", "solo")}
-    for name, values in (*samples.items(), *((kind, single.values()) for kind, single in readings.items())):
-        if not all(map(isfinite, values)):
-            raise ValueError(f"{name} holds what is not finite")
-    return Trial(
-        **{
-            **record,
-            **readings,
-            "status": Status(record["status"]),
-            "expect": Expect(record["expect"]),
-            "samples": samples,
-        }
-    )
-
-
-def _check(kind: type | tuple[type, ...], word: str, record: Mapping[str, Any], *names: str) -> None:
-    for name in names:
-        if not isinstance(record[name], kind):
-            raise ValueError(f"{name} is not {word}")
+    if isinstance(stated, StoredWarning):
+        if stated.code in list(WarningCode):
+            code = WarningCode(stated.code)
+            return CaseWarning(code, stated.subject, stated.detail, stated.quantity, stated.seconds)
+        about = (stated.code, stated.quantity, stated.detail)
+        return CaseWarning(WarningCode.OTHER, stated.subject, ": ".join(filter(None, about)))
+    text = str(stated)
+    words = [word.strip(",:") for word in text.split()]
+    named = [trial.variant for trial in trials if trial.variant in words]
+    return CaseWarning(WarningCode.OTHER, named[0] if len(named) == 1 else "", text)

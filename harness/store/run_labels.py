@@ -74,7 +74,7 @@ def set_baseline(entry: RunEntry, results: Path) -> Path:
     Raises StoreError, for a run without a finished measurement, too.
     """
     run = open_entry(entry)
-    if entry.arm is not None:
+    if entry.side is not None:
         raise StoreError(f"{entry.label} is one side of a gate; a baseline is a run: {advised('bench')}")
     if not any(measurement.trials for measurement in run.measurements):
         raise StoreError(f"{entry.folder} holds no finished measurement, and cannot be a baseline")

@@ -16,7 +16,7 @@ from harness.model import Side
 from harness.plural import counted
 from harness.program import advised
 from harness.store import GATE, GATE_FILE, RUN_FILE, TUNE, Run, StoreError, begun, load, read_run_record
-from harness.store.gates import load_arm
+from harness.store.gates import load_side
 
 LABELS_FILE = "labels.json"
 BASELINES = "baselines"
@@ -30,7 +30,7 @@ _LARGEST_LABELS = 2**16
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """A saved run as a list shows it, from its first record alone; ``arm`` where one side of a gate is meant."""
+    """A saved run as a list shows it, from its first record alone; ``side`` where one side of a gate is meant."""
 
     folder: Path
     name: str = ""
@@ -38,7 +38,7 @@ class RunEntry:
     started: str = ""
     profile: str = ""
     gate: bool = False
-    arm: Side | None = None
+    side: Side | None = None
     broken: str = ""
 
     @property
@@ -55,7 +55,7 @@ class RunEntry:
     def label(self) -> str:
         """What people call it: its name, else its folder's."""
         called = self.name or self.folder.resolve().name
-        return f"{called}@{self.arm}" if self.arm else called
+        return f"{called}@{self.side}" if self.side else called
 
 
 def run_entries(results: Path) -> list[RunEntry]:
@@ -79,11 +79,11 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
     """
     text = str(word)
     if text.endswith((f"@{Side.BASE}", f"@{Side.HEAD}")):
-        text, _, arm = text.rpartition("@")
+        text, _, side = text.rpartition("@")
         entry = find(text, results)
         if not entry.gate:
-            raise StoreError(f"{text} is not a gate: it has no {GATE_FILE}, and so no side called {arm}")
-        return replace(entry, arm=Side(arm))
+            raise StoreError(f"{text} is not a gate: it has no {GATE_FILE}, and so no side called {side}")
+        return replace(entry, side=Side(side))
     if match := re.fullmatch(rf"{LATEST}(?:~(\d{{1,6}}))?", text):
         return _nth(int(match[1] or 0), text, results, claims)
     if text == "baseline" or text.startswith("baseline/"):
@@ -101,10 +101,10 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
 def open_entry(entry: RunEntry, *, telemetry: bool = True) -> Run:
     """Everything that was saved of it, with or without its telemetry. Raises StoreError."""
     against_stored = entry.gate and (entry.folder / RUN_FILE).is_file()
-    if against_stored and entry.arm is Side.BASE:
+    if against_stored and entry.side is Side.BASE:
         raise StoreError(f"{entry.folder} has a stored run as its base: name that run instead")
-    if entry.arm is not None and not against_stored:
-        return load_arm(entry.folder, entry.arm, telemetry=telemetry)
+    if entry.side is not None and not against_stored:
+        return load_side(entry.folder, entry.side, telemetry=telemetry)
     if not (entry.folder / RUN_FILE).is_file():
         raise StoreError(f"{entry.folder} is a gate; compare one side of it: {entry.label}@base or {entry.label}@head")
     return load(entry.folder, telemetry=telemetry)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.model import SCHEMA, OtherProcess, SensorReading, SensorSeries, Telemetry
-from harness.store.lines import Record, StoreError, Writer, read_lines
+from harness.store.lines import NOT_OURS, Record, Writer, bad_line, read_lines, record_in
 
 TELEMETRY_FILE = "telemetry.jsonl"
 
@@ -87,11 +87,11 @@ def read_telemetry(path: Path, warnings: list[str]) -> Telemetry:
     if not path.is_file():
         return Telemetry()
     found = _Found()
-    for number, record in read_lines(path, warnings):
+    for number, line in read_lines(path, warnings):
         try:
-            found.take(record)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise StoreError(f"{path}:{number} is not a record of ours ({error}); remove that line or file") from error
+            found.take(record_in(line))
+        except NOT_OURS as error:
+            raise bad_line(path, number, error) from error
     if found.left_out:
         warnings.append(f"{path}: {found.left_out} readings beyond the first {MOST_READINGS} were left out")
     return found.telemetry()

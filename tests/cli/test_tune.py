@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from harness.cli import tune
 from harness.cli.main import main
 from harness.model import Tuned
-from harness.report.plain import noun_from
+from harness.store.codec import from_json
 from harness.tune import diagnose, race, race_workers
 from harness.tune.settings import TuneSettings
 from tests.support.living import ENVIRONMENT
@@ -78,7 +78,7 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_
     assert "loader = DataLoader(" in out
     assert "the step itself" in out
     assert "an epoch of 24 images takes" in out and "the best of each kind, looked at by itself" in out
-    tuned = noun_from(Tuned, json.loads((tmp_path / "found.json").read_text()))
+    tuned = from_json(Tuned, json.loads((tmp_path / "found.json").read_text()))
     assert {ranked.setting.workers for ranked in tuned.ranked} <= {0, 1}
     assert tuned.answer in [ranked.setting for ranked in tuned.ranked]
     assert tuned.headspace is not None
@@ -160,7 +160,7 @@ def test_nothing_that_finished_a_lap_is_no_answer(
     status, out, _ = typed("tune", "--data", str(folder), "--json", "found.json")
     assert status == 3
     assert "no setting finished a lap" in out and out.count("raised ValueError: no such label") == 2
-    assert noun_from(Tuned, json.loads(Path("found.json").read_text())) == nothing
+    assert from_json(Tuned, json.loads(Path("found.json").read_text())) == nothing
 
 
 def test_another_interpreter_is_lent_what_it_lacks(folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:

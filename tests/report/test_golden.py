@@ -20,8 +20,8 @@ from rich.console import Console
 from harness.cli.main import main
 from harness.model import GateResult
 from harness.report.gate import document, show_gate
-from harness.report.plain import document_of
 from harness.store import RESULT_FILE, TUNE, TUNED_FILE, open_gate, open_run
+from harness.store.codec import to_json
 from tests.support import pages
 from tests.support.compared import thirty_runs, two_runs
 from tests.support.gated import EVERY, SMALL
@@ -67,7 +67,7 @@ def tuning(results: Path) -> list[str]:
     """A tuning with an answer, its price and what came second."""
     folder = results / "tuning"
     open_run(folder, [], profile=TUNE, started="2026-01-02T03:04:05+00:00").close()
-    (folder / TUNED_FILE).write_text(json.dumps(document_of(TUNED)), encoding="utf-8")
+    (folder / TUNED_FILE).write_text(json.dumps(to_json(TUNED)), encoding="utf-8")
     return ["report", "tuning"]
 
 

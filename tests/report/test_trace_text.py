@@ -13,12 +13,13 @@ from test_report import claim, measurements_of, saved, shown
 
 import harness
 from harness import store
-from harness.model import BASELINE, Ceiling, FunctionTime, Spent, Traced, TraceSummary, Work, traced_from
+from harness.model import BASELINE, Ceiling, FunctionTime, Spent, Traced, TraceSummary, Work
 from harness.profile.difference import changes, slowed
 from harness.report.grown import difference, growth, memory_growth
 from harness.report.trace_frame import trace_frame
 from harness.report.trace_text import cause
 from harness.store import Run, StoreError, trace_name
+from harness.store.codec import decode
 
 EMPTY = TraceSummary(
     gpu=False, iterations=2, wall_seconds=0.02, busy_seconds=0.0, idle_loader_seconds=0.0, idle_host_seconds=0.0,
@@ -383,13 +384,14 @@ def test_copies_and_calls_come_back_and_may_be_absent(tmp_path: Path) -> None:
     assert traced_run(tmp_path / "new", replace(TRACED, summary=copied)).traces[0].summary == copied
     record = asdict(TRACED)
     del record["summary"]["copies"], record["summary"]["calls"]
-    assert traced_from(record).summary == SUMMARY
+    assert decode(json.dumps(record), Traced).summary == SUMMARY
 
 
 def test_a_record_that_is_no_trace() -> None:
     """Infinite numbers are refused as well."""
-    with pytest.raises(ValueError, match="finite"):
-        traced_from({**asdict(TRACED), "seconds": float("inf")})
+    line = json.dumps({**asdict(TRACED), "seconds": 7.5}).replace("7.5", "1e999")
+    with pytest.raises(ValueError, match="out of range"):
+        decode(line, Traced)
 
 
 def test_the_frame_has_a_row_a_trace(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from harness.model import (
     Tuned,
     Undone,
 )
-from harness.report.plain import document_of, noun_from
 from harness.report.tuning import TuneProgress, show_tuned
 from harness.report.tuning.terminal import described
+from harness.store.codec import from_json, to_json
 from tests.support.tuned import DALI, TUNED, TWO, ranked
 
 
@@ -188,10 +188,10 @@ def test_foreign_text_has_no_power() -> None:
 
 def test_the_document_goes_there_and_back() -> None:
     """What is saved is what was found, field by field; a document of something else is refused by name."""
-    stored = json.loads(json.dumps(document_of(TUNED), allow_nan=False))
-    assert noun_from(Tuned, stored) == TUNED
+    stored = json.loads(json.dumps(to_json(TUNED), allow_nan=False))
+    assert from_json(Tuned, stored) == TUNED
     with pytest.raises(ValueError, match="ranked"):
-        noun_from(Tuned, {**stored, "ranked": 3})
+        from_json(Tuned, {**stored, "ranked": 3})
 
 
 def test_progress_in_a_pipe_is_a_line_for_what_is_new() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness import store
 from harness.model import BASELINE, Measurement, SensorReading, Side, Trial
-from harness.store.gates import load_arm
+from harness.store.gates import load_side
 from harness.store.runs import find, open_entry
 
 UUID = "GPU-0"
@@ -48,4 +48,4 @@ def test_a_side_of_a_gate_has_them(tmp_path: Path) -> None:
     store.write_pairing(writer, "tip", MEASURED)
     writer.close()
     for side in Side:
-        assert [each.clock_events for each in load_arm(tmp_path, side).measurements] == [(0, HOT)]
+        assert [each.clock_events for each in load_side(tmp_path, side).measurements] == [(0, HOT)]

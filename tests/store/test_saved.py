@@ -156,7 +156,7 @@ def test_a_broken_record_is_listed(results: Path) -> None:
     """A run whose first line cannot be read is in the list with the reason, and can be removed."""
     (results / "2026-01-01_10-00-00" / RUN_FILE).write_text("not json\n")
     first = next(entry for entry in run_entries(results) if entry.folder.name == "2026-01-01_10-00-00")
-    assert f"{RUN_FILE}:1 is not JSON" in first.broken
+    assert f"{RUN_FILE}:1 is not a record of ours" in first.broken
     remove(first, results)
     assert not first.folder.exists()
 

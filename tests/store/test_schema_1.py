@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import asdict
 
 import pytest
@@ -14,7 +15,7 @@ from harness.judge.runs import compare_runs
 from harness.model import CaseWarning, EndReason, Measurement, Outcome, RunEnd, Trial, WarningCode
 from harness.report.terminal import show_run
 from harness.store import load
-from harness.store.records import NOT_OURS, end_from, end_text, measurement_from
+from harness.store.records import end_from, end_text, measurement_in
 from tests.support.living import ROOT
 
 EARLIER = ROOT / "tests" / "data" / "schema-1"
@@ -90,7 +91,7 @@ def test_a_warning_of_a_later_version_is_kept() -> None:
     trials = [asdict(Trial(name)) for name in ("baseline", "tip")]
     stated = {"code": "sun spots", "subject": "tip", "detail": "many", "quantity": "flares", "seconds": 0}
     record = {**asdict(Measurement("a.py::a", "A", 1)), "trials": trials}
-    found = measurement_from({**record, "warnings": [stated, "no joules of tip: boom", "hot"]})
+    found = measurement_in(json.dumps({**record, "warnings": [stated, "no joules of tip: boom", "hot"]}).encode())
     assert found.warnings == (
         CaseWarning(WarningCode.OTHER, "tip", "sun spots: flares: many"),
         CaseWarning(WarningCode.OTHER, "tip", "no joules of tip: boom"),
@@ -101,5 +102,6 @@ def test_a_warning_of_a_later_version_is_kept() -> None:
 @pytest.mark.parametrize("stated", [7, ["x"], {"code": "other"}, {"code": 1, "subject": "", "detail": ""}])
 def test_what_is_not_a_warning_is_refused(stated: object) -> None:
     """A warning is a text or an object with all fields of their types."""
-    with pytest.raises(NOT_OURS):
-        measurement_from({**asdict(Measurement("a.py::a", "A", 1)), "warnings": [stated]})
+    line = json.dumps({**asdict(Measurement("a.py::a", "A", 1)), "warnings": [stated]}).encode()
+    with pytest.raises(ValueError, match=r"warnings\[0\]"):
+        measurement_in(line)

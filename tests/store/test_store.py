@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields, replace
 from datetime import datetime
@@ -30,6 +31,7 @@ from harness.model import (
     Work,
 )
 from harness.store import RUN_FILE, StoreError, Writer
+from harness.store.records import measurement_in
 
 HOSTILE = ("../../etc/x.py::f[/a b]", "v", "\x00", "a" * 400, "..", "ä/ö")
 
@@ -143,14 +145,14 @@ def test_records_from_before_blocks_had_moments_still_load() -> None:
     later = ("blocks", "clock_events", "digests")
     record = {name: value for name, value in asdict(MEASUREMENT).items() if name not in later}
     older = replace(MEASUREMENT, blocks=(), clock_events=(), digests={})
-    assert store.measurement_from(json.loads(json.dumps(record))) == older
+    assert measurement_in(json.dumps(record).encode()) == older
 
 
 @pytest.mark.parametrize("blocks", [[[1.0]], [[1.0, "x"]], [3.0], [[1.0, 1e999]]])
 def test_a_block_is_two_moments(blocks: Any) -> None:
     """Anything else is no record of ours."""
-    with pytest.raises((TypeError, ValueError)):
-        store.measurement_from({**asdict(MEASUREMENT), "blocks": blocks})
+    with pytest.raises(ValueError, match=r"blocks|not a number"):
+        measurement_in(json.dumps({**asdict(MEASUREMENT), "blocks": blocks}).encode())
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.text())
@@ -158,7 +160,7 @@ def test_numbers_and_words_come_back_bit_by_bit(values: list[float], words: str)
     """Any finite sample and any text survive the encoding exactly."""
     given = replace(MEASUREMENT, reason=words, trials=(replace(TRIAL, samples={words: tuple(values)}),))
     line = json.dumps(asdict(given), allow_nan=False)
-    assert store.measurement_from(json.loads(line)) == given
+    assert measurement_in(line.encode()) == given
 
 
 def test_measurements_are_in_the_order_of_invocations(run: Path) -> None:
@@ -294,9 +296,44 @@ def test_any_other_bad_line_is_an_error(run: Path, line: str) -> None:
 def test_a_newer_schema_is_refused(run: Path, kind: str) -> None:
     """A file of a later version is refused with what to do."""
     path = run / RUN_FILE if kind == "run" else written(run, MEASUREMENT)
-    path.write_text(path.read_text().replace(f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))
+    text = re.sub(r',"crc32":"[0-9a-f]{8}"', "", path.read_text())
+    path.write_text(text.replace(f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}'))
     with pytest.raises(StoreError, match=rf"{path.name}:1 has schema {SCHEMA + 1}.*update"):
         store.load(run)
+
+
+@pytest.mark.parametrize("place", ["3.0", "seconds", "crc32"])
+def test_a_changed_digit_is_an_error(run: Path, place: str) -> None:
+    """A line of which one byte was changed since it was written is refused by file and line, wherever that is."""
+    path = written(run, MEASUREMENT)
+    head, line = path.read_bytes().splitlines(keepends=True)
+    at = line.rindex(place.encode())
+    path.write_bytes(head + line[:at] + (b"4" if place == "3.0" else b"x") + line[at + 1 :])
+    with pytest.raises(StoreError, match=rf"{path.name}:2"):
+        store.load(run)
+
+
+def test_a_checksum_elsewhere_is_an_error(run: Path) -> None:
+    """A line that another program wrote anew has a checksum that nobody can check: it is refused."""
+    path = run / RUN_FILE
+    path.write_text(json.dumps(json.loads(path.read_text())) + "\n")
+    with pytest.raises(StoreError, match="checksum is not where it was written"):
+        store.load(run)
+
+
+def test_lines_of_earlier_versions_have_no_checksum(run: Path) -> None:
+    """What was written without one is read."""
+    path = written(run, MEASUREMENT)
+    path.write_text(re.sub(r',"crc32":"[0-9a-f]{8}"', "", path.read_text()))
+    assert "crc32" not in path.read_text()
+    assert store.load(run).measurements == (MEASUREMENT,)
+
+
+def test_half_a_surrogate_pair_comes_back(run: Path) -> None:
+    """A reason with a character that UTF-8 does not have, as Python decodes odd file names, is kept."""
+    odd = replace(MEASUREMENT, reason="no file a\udcff")
+    written(run, odd)
+    assert store.load(run).measurements == (odd,)
 
 
 def test_bytes_that_are_no_text(run: Path) -> None:

@@ -10,7 +10,7 @@ from harness.report import junit as xml
 from harness.report.comparing.content import better, closing, comparison_of, word
 from harness.report.environment_diff import environment_diff
 from harness.report.format import effect, interval, sanitize
-from harness.report.plain import plain
+from harness.store.codec import plain
 
 
 def records(found: RunComparison) -> list[dict[str, object]]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.model import Claim, Verdict
 from harness.report.content import RunContent
-from harness.report.plain import document_of
 from harness.store import Run
+from harness.store.codec import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Reported:
 
 def document(run: Run, told: RunContent) -> dict[str, Any]:
     """The document; what is not finite is null."""
-    return document_of(
+    return to_json(
         Reported(
             "report",
             run.folder.name,

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.model import GateResult, Side
 from harness.report.gate.content import variables
-from harness.report.plain import document_of, noun_from
+from harness.store.codec import from_json, to_json
 
 
 def document(result: GateResult) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def document(result: GateResult) -> dict[str, Any]:
 
     Values of variables that are named like a secret are left out: such files are uploaded.
     """
-    found = document_of(result)
+    found = to_json(result)
     for name, arm in (("base", result.base), ("head", result.head)):
         found[name]["variables"] = variables(arm)
     return found
@@ -22,7 +22,7 @@ def document(result: GateResult) -> dict[str, Any]:
 
 def result_from(document: object) -> GateResult:
     """The result that `document` wrote. Raises ValueError that names the field for anything else."""
-    found = noun_from(GateResult, document)
+    found = from_json(GateResult, document)
     if found.status > 255:
         raise ValueError(f"status {found.status} is not an exit status")
     for side, arm in ((found.base, Side.BASE), (found.head, Side.HEAD)):

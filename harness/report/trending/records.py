@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.model import SCHEMA, Trend
-from harness.report.plain import plain
 from harness.report.trending.content import TrendRun
+from harness.store.codec import plain
 
 
 def records(courses: Sequence[Trend], runs: Sequence[TrendRun]) -> list[dict[str, object]]:

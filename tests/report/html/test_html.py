@@ -44,8 +44,8 @@ from harness.report.html.render import html, packed
 from harness.report.html.run_page import run_page
 from harness.report.html.traces import link, trace_grid
 from harness.report.html.verdicts import cases_of, verdict_table
-from harness.report.plain import document_of
 from harness.store import open_gate, open_run
+from harness.store.codec import to_json
 from tests.support.living import ENVIRONMENT, ROOT
 from tests.support.pages import (
     HOSTILE,
@@ -301,7 +301,7 @@ def test_a_tuning_has_a_page(tmp_path: Path) -> None:
     writer = open_run(tmp_path, [], profile="tune")
     writer.write("end", why="done")
     writer.close()
-    (tmp_path / "tune.json").write_text(json.dumps(document_of(tuned)), encoding="utf-8")
+    (tmp_path / "tune.json").write_text(json.dumps(to_json(tuned)), encoding="utf-8")
     main(["report", str(tmp_path), "--html", str(tmp_path / "page.html")])
     read = Reader((tmp_path / "page.html").read_text(encoding="utf-8"))
     for words in ("dataloader, 2 workers", "/data/<b>", "DataLoader(", "behind"):
