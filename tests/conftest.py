@@ -1,8 +1,10 @@
 """What all tests share: no test depends on how fast the machine is, those that hypothesis generates included."""
 
+import atexit
 import gc
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,6 +22,9 @@ with suppress(ImportError):
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
     # A shell's background job is deaf to Ctrl-C, and so would be all that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Objects that are still frozen at the end are reported as leaked by Triton.
+atexit.register(gc.unfreeze)
 
 OTHERS = (
     # Tests may run side by side; a pytest that one of them starts is nobody's worker, and has options of its own.
@@ -58,6 +63,23 @@ def pytest_collection_finish() -> None:
     """What was imported stays: garbage is collected before blocks, and need not be looked for there each time."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """A DALI pipeline in a reference cycle is freed where it was made, after its test.
+
+    Otherwise garbage collection may free it in a process that a later test forks. There its threads do not exist, and
+    freeing it hangs or crashes.
+    """
+    if "nvidia.dali.pipeline" in sys.modules:
+        gc.collect()
+        if not _frozen:
+            # What DALI imported stays; later collections need not look at it.
+            gc.freeze()
+            _frozen.append(True)
+
+
+_frozen: list[bool] = []
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -374,6 +374,14 @@ def test_order_is_random_by_the_seed(session: Sessions, tmp_path: Path) -> None:
     assert len(orders) > 10
 
 
+def test_what_is_frozen_is_released_at_exit(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton reports objects that are still frozen at exit as leaked, in the log that explains failures."""
+    at_exit: list[Any] = []
+    monkeypatch.setattr(driven.atexit, "register", at_exit.append)
+    session("measure")
+    assert at_exit == [gc.unfreeze]
+
+
 def test_failures_are_one_line() -> None:
     """What was raised is told in one line of bounded length."""
     assert failure(RuntimeError("\n\n  boom \nmore")) == "RuntimeError: boom"
