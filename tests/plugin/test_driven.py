@@ -374,11 +374,13 @@ def test_order_is_random_by_the_seed(session: Sessions, tmp_path: Path) -> None:
     assert len(orders) > 10
 
 
-def test_what_is_frozen_is_released_at_exit(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_frozen_is_released_at_exit(
+    session: Sessions, measuring: MeasurePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Triton reports objects that are still frozen at exit as leaked, in the log that explains failures."""
-    at_exit: list[Any] = []
+    at_exit: list[object] = []
     monkeypatch.setattr(driven.atexit, "register", at_exit.append)
-    session("measure")
+    session(measuring)
     assert at_exit == [gc.unfreeze]
 
 
