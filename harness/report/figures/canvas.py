@@ -82,7 +82,7 @@ def source(**columns: Any) -> ColumnDataSource:
     return ColumnDataSource(data=columns)
 
 
-def words(plot: Plot, columns: ColumnDataSource, colour: str, **style: Any) -> None:
+def label(plot: Plot, columns: ColumnDataSource, colour: str, **style: Any) -> None:
     """Draw the column ``text`` at ``x`` and ``y``, in the page's font."""
     text = Text(x="x", y="y", text="text", text_font=value(FONT), text_font_size=SMALL, **style)
     plot.add_glyph(columns, themed(text, text_color=colour))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bokeh.models import HBar, Plot, Scatter, Segment
 from bokeh.models.renderers import DataRenderer
 
-from harness.report.figures.canvas import canvas, hover, source, span, themed, ticks, words
+from harness.report.figures.canvas import canvas, hover, label, source, span, themed, ticks
 from harness.report.format import sanitize
 from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE, Figure
 
@@ -102,10 +102,10 @@ def _plot(effects: Sequence[Effect]) -> Plot:
         own = [(y, effect) for y, effect in zip(at, effects, strict=True) if effect.tone == tone]
         _marks(plot, tone, own, (low, high))
     above = [y - 0.32 for y in at]
-    labels = source(x=[low] * count, y=above, text=[sanitize(effect.label, LONGEST_LABEL) for effect in effects])
-    words(plot, labels, "ink", text_baseline="bottom", x_offset=4)
+    names = source(x=[low] * count, y=above, text=[sanitize(effect.label, LONGEST_LABEL) for effect in effects])
+    label(plot, names, "ink", text_baseline="bottom", x_offset=4)
     changes = source(x=[high] * count, y=above, text=[effect.effect for effect in effects])
-    words(plot, changes, "soft", text_baseline="bottom", text_align="right", x_offset=-4)
+    label(plot, changes, "soft", text_baseline="bottom", text_align="right", x_offset=-4)
     return plot
 
 

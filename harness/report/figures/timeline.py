@@ -17,12 +17,12 @@ from harness.report.figures.canvas import (
     LINES,
     canvas,
     hover,
+    label,
     source,
     span,
     stacked,
     themed,
     ticks,
-    words,
     zoomable,
 )
 from harness.report.format import duration, quantity, sanitize
@@ -190,12 +190,12 @@ def _panel(across: Range1d, panel: _Panel, throttled: Sequence[tuple[float, floa
     ticks(plot, "left", {mark: _in(panel.unit, mark) for mark in (low, (low + high) / 2, high)})
     for index, (metric, (times, found)) in enumerate(panel.series.items()):
         at, shown = thinned(times, found)
-        data = source(x=at, y=shown, words=[_in(panel.unit, value) for value in shown])
+        data = source(x=at, y=shown, text=[_in(panel.unit, value) for value in shown])
         line = Line(x="x", y="y", line_width=1.5, line_dash=DASHES[index])
         drawn = plot.add_glyph(data, themed(line, line_color=LINES[index]))
-        hover(plot, [drawn], {"words": metric.replace("_", " ")}, mode="vline")
+        hover(plot, [drawn], {"text": metric.replace("_", " ")}, mode="vline")
     title = source(x=[across.start], y=[high + room], text=[panel.title])
-    words(plot, title, "soft", text_baseline="top", x_offset=6, y_offset=2)
+    label(plot, title, "soft", text_baseline="top", x_offset=6, y_offset=2)
     return plot
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, Line, Plot, Range1d, Scatter, VArea
 
 from harness.model import Trend, metric, parameters
-from harness.report.figures.canvas import canvas, hover, source, span, stacked, themed, ticks, words
+from harness.report.figures.canvas import canvas, hover, label, source, span, stacked, themed, ticks
 from harness.report.format import digits, sanitize, scale_of
 from harness.report.html.parts import BAD, GOOD, Figure, Grid
 from harness.report.trending.content import TrendRun, better, interval_of, level_of, when
@@ -113,7 +113,7 @@ def _panel(across: Range1d, data: ColumnDataSource, series: _Series, days: Mappi
     low, high = _bounds(trend, factor)
     room = 0.35 * (high - low)
     plot = canvas(PANEL + (22 if last else 0), across, span(low - 0.1 * room, high + room), below=last)
-    ticks(plot, "left", {height: f"{label} {unit}".rstrip() for height, label in _heights(low, high)})
+    ticks(plot, "left", {height: f"{text} {unit}".rstrip() for height, text in _heights(low, high)})
     ticks(plot, "below", days)
     for number, each in enumerate(trend.stretches):
         ends = [each.start + 0.5, each.stop + 0.5]
@@ -125,10 +125,10 @@ def _panel(across: Range1d, data: ColumnDataSource, series: _Series, days: Mappi
         plot.add_glyph(level, themed(Line(x="x", y="y", line_width=2), line_color=tone))
     plot.add_glyph(data, themed(Line(x="x", y=column, line_width=1, line_alpha=0.5), line_color="accent"))
     dots = themed(Scatter(x="x", y=column, size=4), line_color="accent", fill_color="accent")
-    label = "against baseline" if series.effects else "level"
-    hover(plot, [plot.add_glyph(data, dots)], {"run": "", f"{column}{{0.000}} {unit}".rstrip(): label})
+    meaning = "against baseline" if series.effects else "level"
+    hover(plot, [plot.add_glyph(data, dots)], {"run": "", f"{column}{{0.000}} {unit}".rstrip(): meaning})
     title = source(x=[0.5], y=[high + room], text=[sanitize(trend.variant, 60)])
-    words(plot, title, "soft", text_baseline="top", x_offset=6, y_offset=2)
+    label(plot, title, "soft", text_baseline="top", x_offset=6, y_offset=2)
     return plot
 
 

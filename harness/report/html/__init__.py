@@ -1,7 +1,7 @@
 """A saved run, gate, tuning, comparison or trend as one HTML file that opens anywhere, offline.
 
-`parts` are what a page is made of; the modules called ``..._page`` make one from a result each; `render` turns it into
-a file. `drawing` is the only module that knows the plotting library.
+`parts` are what a page is made of; each module ``..._page`` makes a page from one kind of result; `render` turns it
+into a file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def save_page(page: HtmlPage, file: Path) -> None:
     from harness.report.html.render import html
 
     text = html(page)
-    # line ends are left alone: the page's policy holds digests of its scripts
+    # unchanged line ends: the page's policy has digests of its scripts
     with file.open("w", encoding="utf-8", errors="replace", newline="\n") as opened:
         opened.write(text)
 

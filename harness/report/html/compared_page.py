@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from harness.judge.group import Axis
 from harness.judge.runs import ComparedCells, RunComparison
 from harness.model import Differs, metric
-from harness.report import document
 from harness.report.comparing.content import (
     COLUMNS,
     WORDS,
@@ -21,7 +20,7 @@ from harness.report.comparing.content import (
     sequential,
     word,
 )
-from harness.report.document import Document
+from harness.report.document import Document, Row
 from harness.report.figures.forest import Effect, drawable, forest, on_two_scales
 from harness.report.format import sanitize
 from harness.report.html.parts import (
@@ -45,7 +44,7 @@ from harness.report.html.parts import (
     with_text,
 )
 
-Compared = Sequence[tuple[ComparedCells, document.Row]]
+Compared = Sequence[tuple[ComparedCells, Row]]
 """What was compared, and its text."""
 
 MOST_HEADLINES = 20
@@ -63,28 +62,28 @@ _LABELS = {column.name: column.title for column in COLUMNS} | {"against": "again
 _COLUMNS = (HtmlColumn("claim"), *(HtmlColumn(_LABELS[each.name], each.name in _NUMERIC) for each in _SHOWN))
 
 
-def compared_page(found: RunComparison, told: Document) -> HtmlPage:
-    """The page of a comparison, in the words of its document."""
+def compared_page(found: RunComparison, document: Document) -> HtmlPage:
+    """The page of a comparison, with the texts of its document."""
     compared = [
         pair
-        for lines, table in zip(by_claim(found).values(), told.tables, strict=False)
+        for lines, table in zip(by_claim(found).values(), document.tables, strict=False)
         for pair in zip(lines, table.lines, strict=True)
     ]
     return HtmlPage(
-        sanitize(told.title, 200),
+        sanitize(document.title, 200),
         tuple(held(found)),
-        tuple(_sections(found, told, compared)),
-        tuple(told.footnotes),
+        tuple(_sections(found, document, compared)),
+        tuple(document.footnotes),
         "" if found.lines else "Nothing could be compared; the reasons are below.",
     )
 
 
-def _sections(found: RunComparison, told: Document, compared: Compared) -> Iterator[Section]:
+def _sections(found: RunComparison, document: Document, compared: Compared) -> Iterator[Section]:
     effects = {id(line): _effect(line, row) for line, row in compared}
     rows = [_row(found, line, row) for line, row in compared]
     general = sequential()
-    warnings = tuple(warning for warning in told.warnings if warning != general)
-    remarks = [general] if len(warnings) < len(told.warnings) else []
+    warnings = tuple(warning for warning in document.warnings if warning != general)
+    remarks = [general] if len(warnings) < len(document.warnings) else []
     known = found.axis is not Axis.VARIANT and all(column.runs[-1].environment for column in found.columns)
     remarks += [_ALIKE] if known and not differences(found) else []
     yield Section(
@@ -99,7 +98,7 @@ def _sections(found: RunComparison, told: Document, compared: Compared) -> Itera
             yield Section("changes", "Changes", Figures(), tuple(figures), _AXIS)
     if found.incomparable:
         title = f"Cannot be compared ({len(found.incomparable)})"
-        yield Section("incomparable", title, Grids((_incomparable(told),), titled=False), intro=_INCOMPARABLE)
+        yield Section("incomparable", title, Grids((_incomparable(document),), titled=False), intro=_INCOMPARABLE)
 
 
 _AXIS = (
@@ -126,7 +125,7 @@ def _headlines(effects: Sequence[Effect]) -> tuple[Figure, ...]:
     return (drawn,) if drawn else ()
 
 
-def _effect(line: ComparedCells, row: document.Row) -> Effect:
+def _effect(line: ComparedCells, row: Row) -> Effect:
     difference = line.difference
     label = " ".join(filter(None, (line.claim, *_names(row), row.cells["metric"])))
     return Effect(
@@ -135,11 +134,11 @@ def _effect(line: ComparedCells, row: document.Row) -> Effect:
     )  # fmt: skip
 
 
-def _names(row: document.Row) -> tuple[str, ...]:
+def _names(row: Row) -> tuple[str, ...]:
     return row.cells["case"], row.cells["variant"], row.cells["against"]
 
 
-def _row(found: RunComparison, line: ComparedCells, row: document.Row) -> OpenableRow:
+def _row(found: RunComparison, line: ComparedCells, row: Row) -> OpenableRow:
     difference = line.difference
     cells = row.cells
     details = with_text(
@@ -164,7 +163,7 @@ def _drift(line: ComparedCells) -> str:
     return f"{difference.wandered:.1%} within a run; the interval includes it"
 
 
-def _cells(line: ComparedCells, row: document.Row) -> tuple[HtmlCell, ...]:
+def _cells(line: ComparedCells, row: Row) -> tuple[HtmlCell, ...]:
     difference, own = line.difference, memory(line)
     keys = {
         "change": math.log(difference.ratio) if drawable(difference.ratio) else None, "interval": difference.low,
@@ -181,8 +180,8 @@ def _cells(line: ComparedCells, row: document.Row) -> tuple[HtmlCell, ...]:
     return tuple(cells)
 
 
-def _incomparable(told: Document) -> Grid:
-    table = told.tables[-1]
+def _incomparable(document: Document) -> Grid:
+    table = document.tables[-1]
     shown = [column for column in table.columns if any(row.cells.get(column.name) for row in table.lines)]
     head = tuple(column.title or "against" for column in shown)
     return Grid(table.heading, head, tuple(tuple(row.cells[column.name] for column in shown) for row in table.lines))

@@ -95,7 +95,7 @@ def _sections(result: GateResult) -> Iterator[Section]:
 
 _AXIS = (
     'Each line is the 95 % interval of head against base; right of "equal" is slower or more, and the grey band '
-    "ends at the slow-down that is to be caught."
+    "ends at the slow-down that the gate has to catch."
 )
 
 
@@ -122,7 +122,7 @@ def _row(verdict: GateVerdict, row: GateRow) -> OpenableRow:
         ("base -> head", row.readings),
         ("units of evidence", row.units),
         ("deviation of a unit", row.noise),
-        ("smallest slow-down told apart", row.resolves),
+        ("smallest slow-down resolved", row.resolves),
     )
     return OpenableRow(cells, str(row.outcome), tone, row.claim, details)
 

@@ -22,8 +22,8 @@ def environment_grid(environment: Mapping[str, object]) -> Grid:
     for name, value in _leaves(environment):
         if name.startswith("warnings") or value in (None, "", [], {}):
             continue
-        words = "(hidden)" if _SECRET.search(name) else sanitize(value, 200)
-        rows.append((sanitize(name, 100), words))
+        text = "(hidden)" if _SECRET.search(name) else sanitize(value, 200)
+        rows.append((sanitize(name, 100), text))
         if len(rows) == MOST:
             rows.append(("...", "more than is shown here"))
             break

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bokeh.models import LayoutDOM
 
 GOOD, BAD, SAME, OPEN, TROUBLE, DIM = "good", "bad", "same", "open", "trouble", "dim"
-"""Tones: a colour and a sign that repeat what the words state."""
+"""Tones: a colour and a sign that repeat what the text states."""
 
 SIGNS = {GOOD: "\u2713", BAD: "\u2717", SAME: "\u2248", OPEN: "?", TROUBLE: "!", DIM: "\u2013", "": ""}
 """A sign for each tone, so that nothing depends on colour alone."""
@@ -67,7 +67,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Grids:
-    """Small tables below each other, with their titles unless the section's own says the same."""
+    """Small tables below each other, ``titled`` unless the section's title is enough."""
 
     TEMPLATE: ClassVar[str] = "grids.html"
     grids: tuple[Grid, ...]

@@ -1,7 +1,7 @@
-"""A page's parts as one HTML file that needs nothing else: styles, scripts and figures are inside.
+"""A page as one HTML file that needs nothing else: styles, scripts and figures are inside.
 
-Whatever comes from a record is data. Jinja escapes it, scripts get it packed, in letters that end no element, and a
-policy in the page lets no script run but the two whose digests it names, and nothing at all be fetched.
+Whatever comes from a record is data. Jinja escapes it; scripts get it packed as base64, which cannot end an element; a
+policy in the page runs only the two scripts whose digests it names, and allows no fetching.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def html(page: HtmlPage) -> str:
-    """The whole file as text, to be written as UTF-8 with its line ends left alone: the policy holds digests."""
+    """The whole file as text. Write it as UTF-8 with unchanged line ends: the policy has the scripts' digests."""
     scripts = [_script("page.js")]
     if page.figures:
         from harness.report.figures.embed import bokeh_script
@@ -50,7 +50,7 @@ def policy(scripts: list[str]) -> str:
 
 
 def packed(text: str) -> Markup:
-    """Text for a script element: a sixth of its length, in letters that HTML has no use for."""
+    """Text for a script element: a sixth of its length, in letters that mean nothing in HTML."""
     return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=1)).decode("ascii"))
 
 

@@ -25,12 +25,12 @@ from harness.store import Run
 NEVER_ENDED = "This run has no end: it was killed, or it is still running."
 
 
-def run_page(run: Run, page: Path | None = None, told: RunContent | None = None) -> HtmlPage:
+def run_page(run: Run, page: Path | None = None, judged: RunContent | None = None) -> HtmlPage:
     """The page of a run; it is judged here unless its judged content is given.
 
     ``page`` is the file that will be written, for links to files in the run's folder.
     """
-    judged = told or content(run)
+    judged = judged or content(run)
     facts = with_text(
         *header_lines(run),
         ("ceilings", ceilings_line(run.ceilings)),
@@ -75,7 +75,7 @@ _AXIS = (
 def machine_section(environment: Mapping[str, object], resolution: str) -> Section:
     """The machine: the smallest effect that it can resolve, and everything that was recorded of it."""
     grid = environment_grid(environment)
-    intro = f"Noise floor and smallest effect that can be told apart (selftest): {resolution}."
+    intro = f"Noise floor and smallest effect that can be resolved (selftest): {resolution}."
     intro += "" if grid.rows else " Nothing else was recorded of it."
     return Section("machine", "Machine", Grids((grid,) if grid.rows else ()), intro=intro)
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.judge.change import FEWEST
 from harness.model import Trend, metric
 from harness.plural import counted
-from harness.report import document
-from harness.report.document import Document
+from harness.report.document import Document, Row
 from harness.report.figures.trends import trend_figures
 from harness.report.format import sanitize
 from harness.report.html.parts import (
@@ -40,25 +39,27 @@ _NUMERIC = frozenset({"level", "interval", "runs"})
 _TITLES = tuple(HtmlColumn(column.title, column.name in _NUMERIC) for column in _SHOWN)
 
 
-def trend_page(trends: Sequence[Trend], runs: Sequence[TrendRun], told: Document, *, effects: bool) -> HtmlPage:
-    """The page of a trend, in the words of its document."""
+def trend_page(trends: Sequence[Trend], runs: Sequence[TrendRun], document: Document, *, effects: bool) -> HtmlPage:
+    """The page of a trend, with the texts of its document."""
     pairs = [
         pair
-        for group, table in zip(grouped(trends).values(), told.tables, strict=True)
+        for group, table in zip(grouped(trends).values(), document.tables, strict=True)
         for pair in zip(group, table.lines, strict=True)
     ]
     return HtmlPage(
-        sanitize(told.title, 200),
-        tuple(told.facts),
-        tuple(_sections([trend for trend, _ in pairs], [_row(*pair) for pair in pairs], runs, told, effects=effects)),
-        tuple(told.footnotes),
+        sanitize(document.title, 200),
+        tuple(document.facts),
+        tuple(
+            _sections([trend for trend, _ in pairs], [_row(*pair) for pair in pairs], runs, document, effects=effects)
+        ),
+        tuple(document.footnotes),
     )
 
 
 def _sections(
-    trends: Sequence[Trend], rows: Sequence[OpenableRow], runs: Sequence[TrendRun], told: Document, *, effects: bool
+    trends: Sequence[Trend], rows: Sequence[OpenableRow], runs: Sequence[TrendRun], document: Document, *, effects: bool
 ) -> Iterator[Section]:
-    yield Section("glance", "At a glance", PageHead(counts(rows, _VERDICTS), tuple(told.warnings), (HOW,)))
+    yield Section("glance", "At a glance", PageHead(counts(rows, _VERDICTS), tuple(document.warnings), (HOW,)))
     columns = (_TITLES[0], HtmlColumn("verdict"), *_TITLES[1:])
     yield Section("trends", "Every case", filtered_table("Every case of this trend", columns, rows, _VERDICTS))
     figures = trend_figures(trends, runs, effects=effects)
@@ -84,7 +85,7 @@ def _verdict(trend: Trend) -> str:
     return _STEADY if sum(level is not None for level in trend.levels) >= FEWEST else _SHORT
 
 
-def _row(trend: Trend, row: document.Row) -> OpenableRow:
+def _row(trend: Trend, row: Row) -> OpenableRow:
     verdict = _verdict(trend)
     tone = {_STEADY: DIM, _SHORT: OPEN}.get(verdict, BETTER[better(trend)])
     now, cells = trend.stretches[-1], row.cells

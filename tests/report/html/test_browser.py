@@ -67,7 +67,7 @@ def page(browser: Any, full: Path) -> Any:
     return browser
 
 
-def test_it_draws_and_asks_nobody(page: Any, full: Path) -> None:
+def test_it_draws_and_fetches_nothing(page: Any, full: Path) -> None:
     """Tab reaches the way past the head first; every figure has something in it; nothing but the file was fetched."""
     page.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
     assert page.switch_to.active_element.text == "Skip to the report"
@@ -103,7 +103,7 @@ def test_columns_sort_both_ways_and_back(page: Any) -> None:
 
 
 def test_rows_are_filtered_and_searched(page: Any) -> None:
-    """Verdicts and claims narrow the table, words are searched in it, and a search in vain says so."""
+    """Verdicts and claims narrow the table, words are searched in it, and a search without a match states that."""
     everything = len(rows(page, "claim"))
     for box in page.find_elements(By.CSS_SELECTOR, ".verdicts input"):
         if box.get_attribute("value") != "holds":
@@ -143,7 +143,7 @@ def test_it_is_used_by_keyboard_alone(page: Any) -> None:
 
 
 def test_the_theme_switches_figures_included(page: Any) -> None:
-    """The button turns page and figures dark and back, and says which it is."""
+    """The button turns page and figures dark and back, and states which it is."""
     button = page.find_element(By.ID, "theme")
     light = brightness(picture(page, "overview"))
     assert button.get_attribute("aria-pressed") == "false"
@@ -180,7 +180,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Any) -> None:
 
 
 def test_print_has_every_row_open_and_no_controls(page: Any) -> None:
-    """On paper the details are there, the controls are not, and it is light whatever the screen was."""
+    """In print the details are there, the controls are not, and it is light whatever the screen was."""
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
         hidden = page.execute_script(

@@ -39,8 +39,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     found = two_runs(folder / "two")
     save_page(compared_page(found, comparing_paper(found)), folder / "compared.html")
-    courses, runs = thirty_runs(folder / "many")
-    save_page(trend_page(courses, runs, trend_paper(courses, runs), effects=False), folder / "trend.html")
+    trends, runs = thirty_runs(folder / "many")
+    save_page(trend_page(trends, runs, trend_paper(trends, runs), effects=False), folder / "trend.html")
     bad = hostile_runs(folder / "bad")
     save_page(compared_page(bad, comparing_paper(bad)), folder / "hostile.html")
     return {file.stem: file for file in folder.glob("*.html")}
@@ -96,8 +96,8 @@ def test_a_comparison_is_sorted_filtered_and_searched(browser: Any, files: dict[
     quiet(page, files["compared"])
 
 
-def test_a_course_is_drawn_when_it_is_opened(browser: Any, files: dict[str, Path]) -> None:
-    """Courses that did not change wait in a list; one opens by key, and then has a figure with its levels."""
+def test_a_trend_is_drawn_when_it_is_opened(browser: Any, files: dict[str, Path]) -> None:
+    """Trends without a change wait in a list; one opens by key, and then has a figure with its levels."""
     page = opened(browser, files["trend"])
     folded = page.find_element(By.CSS_SELECTOR, "details.later")
     drawing = folded.find_element(By.CSS_SELECTOR, ".drawing")

@@ -1,4 +1,4 @@
-"""The HTML page as a file: whole, self-contained, the same words as the terminal, and no name more than text."""
+"""The HTML page as a file: complete, self-contained, with the terminal's texts; names from records are only text."""
 
 from __future__ import annotations
 
@@ -68,15 +68,15 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Reader:
 
 def test_every_verdict_stands_in_the_page_in_the_report_s_own_words(tmp_path: Path, page: Reader) -> None:
     """Each row's words, each claim's sentence, each footnote and each skipped claim's reason are in the page."""
-    told = content(full_run(tmp_path))
-    for section in told.sections:
+    judged = content(full_run(tmp_path))
+    for section in judged.sections:
         assert section.sentence in page.text
         assert section.judged in page.text
         for row in section.rows:
             for words in (row.variant, str(row.outcome), row.effect, row.interval, row.memory, row.reason):
                 assert words in page.text, words
-    assert {outcome for outcome, _ in told.counts} >= set(Outcome) - {Outcome.LOST}
-    for note in (*told.footnotes, "no CUDA device here", "the quota cannot be read"):
+    assert {outcome for outcome, _ in judged.counts} >= set(Outcome) - {Outcome.LOST}
+    for note in (*judged.footnotes, "no CUDA device here", "the quota cannot be read"):
         assert note in page.text
 
 
@@ -96,8 +96,8 @@ def test_the_numbers_behind_the_figures_are_those_of_the_verdicts(tmp_path: Path
     """The forest's points are the comparisons' own ratios and bounds."""
     run = full_run(tmp_path)
     made = run_page(run)
-    told = content(run)
-    found = next(row.verdict.comparison for row in told.sections[0].rows if row.verdict and row.verdict.comparison)
+    judged = content(run)
+    found = next(row.verdict.comparison for row in judged.sections[0].rows if row.verdict and row.verdict.comparison)
     drawn = [
         number for figure in made.figures for number in numbers(json_item(figure.drawing)) if "forest" in figure.name
     ]
@@ -186,8 +186,8 @@ def test_telemetry_has_a_figure_for_each_device() -> None:
     assert timelines(frame.iloc[:0]) == []
 
 
-def test_ceilings_and_the_watch_are_told(tmp_path: Path) -> None:
-    """A run that knows its machine's ceilings has a part with each, in the words of their own report."""
+def test_ceilings_have_a_section(tmp_path: Path) -> None:
+    """A run with ceilings has a section with each of them, in the texts of their own report."""
     run = replace(full_run(tmp_path), ceilings=(Ceiling("memory_copy", 3.1e10, "B/s", "64 MiB", "cpu"),))
     text = Reader(html(run_page(run))).text
     assert "copy in memory, read and written CPU 31.0 GB/s 64 MiB" in text
@@ -214,8 +214,8 @@ def test_traces_link_to_their_files_and_nowhere_else(tmp_path: Path) -> None:
     assert link(tmp_path, "a\x00b", None) == ""
 
 
-def test_extreme_effects_are_told_and_not_drawn() -> None:
-    """From nothing, to nothing and what is not finite has no place on an axis; the caption says so."""
+def test_extreme_effects_are_counted_and_not_drawn() -> None:
+    """Ratios of zero, and those that are not finite, have no place on the axis; the caption counts them."""
     good = Effect("fine", 0.5, 0.4, 0.6, 0.02, "good", "holds", "2x", "")
     none = [replace(good, ratio=ratio, low=None, high=None) for ratio in (float("inf"), float("nan"), 0.0, 1e9)]
     drawn = forest("f", "t", [good, *none])
@@ -234,7 +234,7 @@ def test_what_is_named_like_a_secret_has_no_value(page: Reader) -> None:
 
 
 def test_a_run_without_a_single_measurement_has_a_page(tmp_path: Path) -> None:
-    """An empty run says so, and that it never ended."""
+    """The page of an empty run states that it is empty and that it never ended."""
     open_run(tmp_path, [claim("A1")]).close()
     file = tmp_path / "page.html"
     assert main(["report", str(tmp_path), "--html", str(file)]) == 3
@@ -248,17 +248,17 @@ def test_a_run_without_a_single_measurement_has_a_page(tmp_path: Path) -> None:
 def test_a_page_that_cannot_be_written_is_one_clear_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
 ) -> None:
-    """A folder in the place of the file, or the standard output, is an error that says so, after the report."""
+    """A folder in the place of the file, or the standard output, is one error message, after the report."""
     full_run(tmp_path / "run")
     target = file or str(tmp_path)
     assert main(["report", str(tmp_path / "run"), "--html", target]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("harness: ") and told.count("\n") == 1
-    assert (f"cannot write {tmp_path}" if not file else "does not go to the standard output") in told
+    message = capsys.readouterr().err
+    assert message.startswith("harness: ") and message.count("\n") == 1
+    assert (f"cannot write {tmp_path}" if not file else "does not go to the standard output") in message
 
 
 def test_a_gate_has_a_page(tmp_path: Path) -> None:
-    """Its outcome in the title, every decision in the table, the changes drawn, both sides told apart."""
+    """Its outcome in the title, every decision in the table, the changes drawn, both sides distinct."""
     verdicts = (
         GateVerdict(
             "a.py::b[x]", "A1", "quick", "seconds", GateOutcome.REGRESSED, "slower", 14, 1.2, 1.1, 1.3, 1e-3, 1.2e-3
@@ -345,11 +345,11 @@ def test_a_run_is_judged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_figures_are_a_library_that_only_pages_wait_for(tmp_path: Path) -> None:
     """A report without a page imports neither the plotting library, nor templates, nor pandas."""
     full_run(tmp_path / "run")
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "harness", "report", str(tmp_path / "run")],
         cwd=ROOT, check=False, capture_output=True, text=True, env=ENVIRONMENT,
     )  # fmt: skip
-    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in told.stderr.splitlines()}
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert "rich" in loaded
     assert loaded & {"bokeh", "jinja2", "pandas", "torch"} == set()
 

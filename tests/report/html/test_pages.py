@@ -1,4 +1,4 @@
-"""The pages of comparisons and trends as files: the terminal's words and numbers, and no name more than text."""
+"""The pages of comparisons and trends as files: the terminal's texts and numbers; names from records are only text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource
@@ -23,7 +24,16 @@ from harness.report.figures.timeline import timelines
 from harness.report.figures.trends import trend_figures
 from harness.report.format import sanitize
 from harness.report.html.compared_page import compared_page
-from harness.report.html.parts import Figure, FilteredTable, HtmlPage
+from harness.report.html.parts import (
+    Choice,
+    Figure,
+    FilteredTable,
+    HtmlCell,
+    HtmlColumn,
+    HtmlPage,
+    OpenableRow,
+    filtered_table,
+)
 from harness.report.html.render import html
 from harness.report.html.run_page import run_page
 from harness.report.html.trend_page import trend_page
@@ -36,7 +46,7 @@ from tests.support.saved import claim, measurements_of, save
 
 @pytest.fixture(scope="module")
 def trended(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[Trend, ...], list[TrendRun]]:
-    """The courses of thirty runs."""
+    """The trends of thirty runs."""
     return thirty_runs(tmp_path_factory.mktemp("many"))
 
 
@@ -45,27 +55,46 @@ def table_of(page: HtmlPage) -> FilteredTable:
     return next(section.content for section in page.sections if isinstance(section.content, FilteredTable))
 
 
+def test_a_table_counts_its_verdicts_and_drops_empty_columns() -> None:
+    """Verdicts come in the given order, groups as they appear; a verdict whose rows differ in tone has none."""
+    rows = [
+        OpenableRow((HtmlCell(group), HtmlCell(), HtmlCell(verdict)), verdict, tone, group, (("why", "It Is"),))
+        for verdict, tone, group in (("more", "bad", "b"), ("same", "same", "a"), ("more", "good", "b"))
+    ]
+    table = filtered_table(
+        "t", [HtmlColumn("claim"), HtmlColumn("empty"), HtmlColumn("verdict")], rows, ("same", "more")
+    )
+    assert [column.title for column in table.columns] == ["claim", "verdict"]
+    assert table.verdicts == (Choice("same", 1, "same"), Choice("more", 2, ""))
+    assert table.groups == (Choice("b", 2), Choice("a", 1))
+    assert table.rows[1].words == "a same it is"
+
+
 # --- comparisons ------------------------------------------------------------------------------------------------------
 
 
 def test_every_word_of_the_paper_is_in_the_page(tmp_path: Path) -> None:
     """Each cell of each row, each warning, each footnote and each run of the terminal's comparison."""
     found = two_runs(tmp_path)
-    told = comparing_paper(found)
-    read = Reader(html(compared_page(found, told)))
-    for table in told.tables:
+    document = comparing_paper(found)
+    read = Reader(html(compared_page(found, document)))
+    for table in document.tables:
         assert table.below in read.text
         for line in table.lines:
             for words in line.cells.values():
                 assert words in read.text, words
-    for words in (*told.warnings, *told.footnotes, *(line for label, line in told.facts if label != "differs")):
+    for words in (
+        *document.warnings,
+        *document.footnotes,
+        *(line for label, line in document.facts if label != "differs"),
+    ):
         assert words in read.text
-    for count in told.closing.partition(";")[0].split(", "):
+    for count in document.closing.partition(";")[0].split(", "):
         assert count in read.text
 
 
 def test_what_differs_comes_first_and_what_cannot_be_compared_last(tmp_path: Path) -> None:
-    """The environments' differences with a column for each run, then rows, and those apart with their reasons."""
+    """The differences of the environments, then the rows, then the incomparable ones with their reasons."""
     found = two_runs(tmp_path)
     page = compared_page(found, comparing_paper(found))
     text = Reader(html(page)).text
@@ -92,7 +121,7 @@ def test_the_numbers_drawn_are_those_compared(tmp_path: Path) -> None:
 
 
 def test_rows_sort_by_their_numbers(tmp_path: Path) -> None:
-    """Verdicts sort worst first, changes by ratio, memory by what it grew, not by their words."""
+    """Verdicts sort worst first, changes by ratio, memory by its growth, not by their text."""
     found = two_runs(tmp_path)
     page = compared_page(found, comparing_paper(found))
     table = table_of(page)
@@ -156,7 +185,7 @@ def test_the_command_writes_the_page_beside_what_it_prints(
     assert main(["compare", before, after, "--html", "-"]) == 2
 
 
-def test_environments_that_are_alike_are_said_to_be(tmp_path: Path) -> None:
+def test_equal_environments_are_stated(tmp_path: Path) -> None:
     """No empty table of differences: a sentence."""
     found = two_runs(tmp_path)
     same = replace(found, columns=tuple(replace(column, runs=found.columns[0].runs) for column in found.columns))
@@ -170,12 +199,12 @@ def test_environments_that_are_alike_are_said_to_be(tmp_path: Path) -> None:
 
 
 def test_every_word_of_the_trend_is_in_the_page(trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> None:
-    """Each cell of each course but the sketch of it, which figures show; what the machine became, and when."""
+    """Each cell of each trend except its sketch, which figures show; what changed on the machine, and when."""
     made, runs = trended
-    told = trend_paper(made, runs)
-    page = trend_page(made, runs, told, effects=False)
+    document = trend_paper(made, runs)
+    page = trend_page(made, runs, document, effects=False)
     text = Reader(html(page)).text
-    for table in told.tables:
+    for table in document.tables:
         for line in table.lines:
             for name, words in line.cells.items():
                 assert name == "course" or words in text, words
@@ -191,12 +220,12 @@ def test_figures_show_levels_and_their_intervals(trended: tuple[tuple[Trend, ...
     figures = trend_figures(made, runs, effects=False)
     assert [figure.title for figure in figures] == ["A1 m", "A1 calm"]
     drawn = set(numbers(json_item(figures[0].drawing)))
-    sources = figures[0].drawing.select({"type": ColumnDataSource})
-    columns = next(source.data for source in sources if "run" in source.data)
-    quick = next(course for course in made if course.variant == "quick" and len(course.stretches) > 1)
-    index = [course.variant for course in made if course.case == quick.case].index("quick")
-    assert columns["y" + str(index)] * 1e-6 == pytest.approx(quick.levels, rel=1e-6)
-    assert columns["x"].tolist() == list(range(1, RUNS + 1))
+    models = figures[0].drawing.references()
+    columns = next(m.data for m in models if isinstance(m, ColumnDataSource) and "run" in m.data)
+    quick = next(trend for trend in made if trend.variant == "quick" and len(trend.stretches) > 1)
+    index = [trend.variant for trend in made if trend.case == quick.case].index("quick")
+    assert np.asarray(columns["y" + str(index)]) * 1e-6 == pytest.approx(quick.levels, rel=1e-6)
+    assert list(columns["x"]) == list(range(1, RUNS + 1))
     for stretch in quick.stretches:
         assert stretch.low is not None and stretch.low / 1e-6 in drawn
     grid = figures[0].numbers
@@ -209,17 +238,17 @@ def test_figures_show_levels_and_their_intervals(trended: tuple[tuple[Trend, ...
 def test_a_change_is_good_or_bad_by_its_metric(
     trended: tuple[tuple[Trend, ...], list[TrendRun]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Longer is worse; where a metric has no direction neither is said."""
+    """Longer is worse; where a metric has no direction neither is stated."""
     made, _ = trended
-    slower = next(course for course in made if course.variant == "quick" and len(course.stretches) > 1)
-    faster = next(course for course in made if course.variant == "slack")
+    slower = next(trend for trend in made if trend.variant == "quick" and len(trend.stretches) > 1)
+    faster = next(trend for trend in made if trend.variant == "slack")
     assert (better(slower), better(faster)) == (False, True)
     assert better(replace(slower, metric="free_bytes")) is None
     rate = Metric("rate", "1/s", Direction.HIGHER, MetricKind.NOISY, "items a second")
     monkeypatch.setattr(content, "metric", lambda _: rate)
     assert (better(slower), better(faster)) == (True, False)
     monkeypatch.undo()
-    assert better(next(course for course in made if len(course.stretches) == 1)) is None
+    assert better(next(trend for trend in made if len(trend.stretches) == 1)) is None
 
 
 def test_intervals_are_in_the_level_s_own_unit(trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> None:

@@ -3,7 +3,7 @@
   const root = document.documentElement;
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
-  // --- theme: the system's until somebody says otherwise -------------------------------------------------------------
+  // --- theme: the system's until the reader chooses one -------------------------------------------------------------
 
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const button = document.getElementById("theme");
@@ -112,7 +112,7 @@
     };
     const compare = (a, b) => {
       const [x, y] = [key(a, order.column), key(b, order.column)];
-      // what has nothing to say comes last, whichever way
+      // empty cells come last in either direction
       if (x === "" || y === "") return (x === "") - (y === "");
       const numeric = !isNaN(x) && !isNaN(y);
       const found = numeric ? x - y : x.localeCompare(y, "en", { numeric: true });
