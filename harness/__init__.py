@@ -1,33 +1,80 @@
 """Put PyTorch's performance tips on trial on your own machine.
 
-A benchmark needs three names from here: `claim` states the tip, `prepared` or `variant` hands over a way of doing the
-work, `Unavailable` says why this machine cannot run one. A notebook needs `load`. Importing this package imports no
-torch and no pandas.
+A benchmark file states a tip with `claim`, and hands its ways of doing the work to the fixture `Compare`: a plain
+callable, `variant` or `prepared`, or `Unavailable` where this machine cannot run one. A notebook gets a `SavedRun`
+from `load`; in it are a `Measurement` with a `Trial` per variant, and a `Verdict` with its `Comparison`. Everything
+raised on purpose is a `HarnessError`. Importing this package imports neither torch nor pandas nor pytest.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from harness.claims.file import claim
-from harness.measure.variant import Unavailable, prepared, variant
+from harness.claims.file import ClaimError, claim
+from harness.errors import HarnessError
+from harness.measure.variant import Unavailable, Variant, prepared, variant
+from harness.model import Comparison, Measurement, Outcome, Status, Trial, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.plugin.fixture import Compare
     from harness.report.saved_run import SavedRun
+    from harness.store import StoreError
 
-__all__ = ["Unavailable", "__version__", "claim", "load", "prepared", "variant"]
+__all__ = [
+    "ClaimError",
+    "Compare",
+    "Comparison",
+    "HarnessError",
+    "Measurement",
+    "Outcome",
+    "SavedRun",
+    "Status",
+    "StoreError",
+    "Trial",
+    "Unavailable",
+    "Variant",
+    "Verdict",
+    "__version__",
+    "claim",
+    "load",
+    "prepared",
+    "variant",
+]
 __version__ = "0.1.0"
+
+_LATER = {
+    "Compare": "harness.plugin.fixture",
+    "SavedRun": "harness.report.saved_run",
+    "StoreError": "harness.store",
+}
+"""Names whose modules are imported at their first use: they bring pytest, or take time."""
 
 
 def load(run: str | Path, results: str | Path = "results") -> SavedRun:
-    """A saved run as pandas frames: by folder, name, a unique beginning of either, or ``latest``.
+    """A saved run with its samples, verdicts and readings as pandas frames, each made at its first use.
 
-    Raises `harness.store.StoreError` that says what is wrong and where.
+    ``run`` is a folder, a run's name, the beginning of a name that no other run shares, ``latest``, or ``latest~1``
+    for the run before it. ``results`` is the folder that has the runs. Raises `StoreError` if there is no such run, or
+    if a file of it cannot be read; the message names the file and, for a bad record, the line.
+
+    Example::
+
+        >>> run = load("latest", results)
+        >>> seconds = run.samples.query("metric == 'seconds'")
+        >>> sorted(seconds.columns)
+        ['block', 'case', 'claim', 'invocation', 'metric', 'value', 'variant']
     """
     from pathlib import Path
 
     from harness.report.saved_run import load as loaded
 
     return loaded(run, Path(results))
+
+
+def __getattr__(name: str) -> object:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

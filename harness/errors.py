@@ -2,7 +2,16 @@
 
 
 class HarnessError(Exception):
-    """Anything that the harness raises for its callers; the message says what is wrong and what to do."""
+    """The base of every exception that is raised on purpose; the message says what is wrong and what to do.
+
+    Example::
+
+        >>> try:
+        ...     load("no such run", results)
+        ... except HarnessError as error:
+        ...     print(type(error).__name__)
+        StoreError
+    """
 
 
 class UsageError(HarnessError):

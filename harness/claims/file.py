@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from harness.errors import HarnessError
 from harness.model import LARGEST_MARGIN, LONGEST_TIME_LIMIT, METRICS, Claim, Expect
@@ -28,16 +28,56 @@ _MOST = {"margin": LARGEST_MARGIN, "time_limit": LONGEST_TIME_LIMIT}
 
 
 class ClaimError(HarnessError):
-    """A benchmark file that cannot be read as a claim; the message names file, line and remedy."""
+    """A claim that cannot be read; the message names the value or the file and line, and the remedy.
 
+    Example::
 
-def claim(name: str, **stated: Any) -> Callable[[Function], Function]:
-    """State what a benchmark claims.
-
-    ``name`` is its short name in tables; the keywords are those of `harness.model.Claim`: ``metric``, ``expect``
-    (``"lower"``, ``"higher"``, ``"same"``), ``margin``, ``needs``, ``apart``, ``loader``, ``time_limit``.
-    All must be literals. The sentence itself is the file's docstring.
+        >>> claim("L2", margin=-1)(lambda compare: None)
+        Traceback (most recent call last):
+        ...
+        harness.claims.file.ClaimError: claim 'L2': margin is -1, not a number above 0 and up to 1000
     """
+
+
+def claim(
+    name: str,
+    *,
+    metric: str = "seconds",
+    expect: Literal["lower", "higher", "same"] = "lower",
+    margin: float | None = None,
+    needs: str | Sequence[str] = (),
+    apart: bool = False,
+    loader: bool = False,
+    time_limit: float | None = None,
+) -> Callable[[Function], Function]:
+    """State what a benchmark claims; a decorator for a function ``bench_*``.
+
+    The sentence of the claim is the file's docstring. All arguments must be literals, because they are also read from
+    the file's text, without importing it.
+
+    Args:
+        name: Its short name in tables and for ``--select``; not empty.
+        metric: The metric the claim is about, a name from `harness.model.METRICS`, ``seconds`` (per iteration) or
+            ``peak_bytes`` for example.
+        expect: What the variants do to the metric, relative to the baseline.
+        margin: The relative effect that counts as none, above 0 and up to 1000; 0.02, or 0.05 for a loader.
+        needs: What the machine must have: ``"cuda"``, or modules that can be imported. Without it, cases are skipped.
+        apart: Whether each variant has a process of its own, because it changes what stays (cuDNN's plans, the
+            allocator's settings, environment variables).
+        loader: Whether an iteration is an epoch of a data loader, which is timed on the host with its CPU-seconds.
+        time_limit: Seconds for one case in one invocation, up to a week; 60, or 300 for a loader.
+
+    Raises ClaimError for a value that is not allowed.
+
+    Example::
+
+        >>> @claim("L2", expect="lower", needs="cuda", margin=0.03)
+        ... def bench_pin_memory_copy(compare): ...
+        >>> bench_pin_memory_copy.claim.margin
+        0.03
+    """
+    stated: dict[str, Any] = {"metric": metric, "expect": expect, "needs": needs, "apart": apart, "loader": loader}
+    stated |= {key: value for key, value in (("margin", margin), ("time_limit", time_limit)) if value is not None}
 
     def mark(function: Function) -> Function:
         function.claim = _claim(name, stated, sentence="", path="", function=function.__name__)  # type: ignore[attr-defined]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 Iteration = Callable[[], object]
 """One call of a variant's work. It returns its result, so that variants can be compared.
@@ -16,9 +15,16 @@ A result with an attribute ``readings`` (a mapping from names to numbers) has th
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A way of doing the work: how to set it up, and what must surround its rounds, untimed.
+    """A way of doing the work; `variant` and `prepared` make one.
 
-    ``part`` is how much of the case's work one iteration does: what an iteration takes is divided by it.
+    ``prepare`` sets it up, ``around`` is opened around each of its rounds, untimed. ``part`` is how much of the case's
+    work one iteration does: what an iteration takes is divided by it.
+
+    Example::
+
+        >>> with variant(lambda: 7).prepare() as iteration:
+        ...     iteration()
+        7
     """
 
     prepare: Callable[[], AbstractContextManager[Iteration]]
@@ -28,23 +34,39 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A variant this machine cannot run, with the reason; it is listed as skipped."""
+    """A variant that this machine cannot run; it is listed as skipped, with the reason.
+
+    Example::
+
+        >>> Unavailable("needs a CUDA GPU")
+        Unavailable(reason='needs a CUDA GPU')
+    """
 
     reason: str
 
 
 def prepared(
-    factory: Callable[..., Any],
-    *args: Any,
+    factory: Callable[..., Iteration | AbstractContextManager[Iteration]],
+    *args: object,
     around: Callable[[], AbstractContextManager[object]] = nullcontext,
     part: float = 1.0,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Variant:
     """A variant that needs setting up: ``factory(*args, **kwargs)`` gives its iteration.
 
     The factory returns the callable, or is a context manager that yields it and tidies up behind it. It is called only
     where the variant is measured: variants are set up in random order, and in their own process where they are apart.
-    Where one iteration does more or less than the work that the case states, ``part`` says how much of it.
+    ``around`` opens a context around each of its rounds, untimed. ``part`` is how much of the case's work one iteration
+    does, if not all of it. What the factory raises makes the variant fail, with that reason.
+
+    Example::
+
+        >>> def squares(count):
+        ...     table = list(range(count))
+        ...     return lambda: [number * number for number in table]
+        >>> with prepared(squares, 4).prepare() as iteration:
+        ...     iteration()
+        [0, 1, 4, 9]
     """
 
     @contextmanager
@@ -60,7 +82,14 @@ def prepared(
 
 
 def variant(iteration: Iteration, *, around: Callable[[], AbstractContextManager[object]] = nullcontext) -> Variant:
-    """A variant that needs no setting up; ``around`` opens a context around each of its rounds, untimed."""
+    """A variant that needs no setting up; ``around`` opens a context around each of its rounds, untimed.
+
+    Example::
+
+        >>> from contextlib import nullcontext
+        >>> variant(lambda: 7, around=nullcontext).part
+        1.0
+    """
     return Variant(lambda: nullcontext(iteration), around)
 
 

@@ -18,7 +18,13 @@ BASELINE = "baseline"
 
 
 class Status(StrEnum):
-    """What became of a planned measurement, or of one variant in it."""
+    """What became of a planned measurement, or of one variant in it.
+
+    Example::
+
+        >>> Status("timed out") is Status.TIMED_OUT
+        True
+    """
 
     MEASURED = "measured"
     SKIPPED = "skipped"
@@ -33,7 +39,14 @@ class Trial:
 
     ``samples`` maps a metric's name to one value a block, in block order; ``exact`` and ``solo`` hold single readings
     (``solo``: from a pass with this variant alone in a fresh process); ``sources`` says where a reading comes from.
-    ``first_seconds`` is the very first call, ``warmup_seconds`` everything before the first timed round.
+    ``first_seconds`` is the very first call, ``warmup_seconds`` everything before the first timed round. Samples are SI
+    units per iteration: seconds, bytes, joules.
+
+    Example::
+
+        >>> trial = Trial("pinned", iterations=3, samples={"seconds": (2e-3, 4e-3)})
+        >>> sum(trial.samples["seconds"]) / len(trial.samples["seconds"])
+        0.003
     """
 
     variant: str
@@ -59,6 +72,12 @@ class Measurement:
     ``clock_events`` has a bit mask for each block: why a GPU's clocks were held back (ClockEvent). The measuring side
     leaves it empty: it follows from the telemetry. ``digests`` tell the values of the case's parameters from others, by
     their names: its own name may only count them. Values without a stable form have an empty one, older records none.
+
+    Example::
+
+        >>> found = Measurement("loading/a.py::bench_a[4]", "A", 1, trials=(Trial("baseline"), Trial("pinned")))
+        >>> found.title, found.trial("pinned").status.value, found.trial("other")
+        ('4', 'measured', None)
     """
 
     case: str

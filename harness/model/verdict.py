@@ -7,7 +7,13 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The word of a verdict."""
+    """The word of a verdict.
+
+    Example::
+
+        >>> Outcome("no effect") is Outcome.NO_EFFECT
+        True
+    """
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -27,6 +33,12 @@ class Comparison:
     ``low`` and ``high`` are None while there are too few units for an interval. ``mean_ratio`` compares total times;
     ``unsteady`` says that it departs from the typical ratio by more than identical code does, and that the judgement
     went by total time. ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU's clocks were held back.
+
+    Example::
+
+        >>> found = Comparison("seconds", units=4, ratio=0.8, low=0.75, high=0.85)
+        >>> f"{1 - found.ratio:.0%} less, from {found.units} invocations"
+        '20% less, from 4 invocations'
     """
 
     metric: str
@@ -46,6 +58,11 @@ class Verdict:
 
     ``more_units`` estimates the further units that would decide it. Of a baseline alone, which has nothing to decide,
     they are those that a later comparison needs.
+
+    Example::
+
+        >>> Verdict("a.py::bench_a", "A", "pinned", Outcome.INCONCLUSIVE, more_units=3, more_seconds=12.0).decided
+        False
     """
 
     case: str

@@ -13,11 +13,12 @@ import os
 from collections.abc import Callable, Generator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.claims.file import PATTERN, PREFIX
+from harness.model import Measurement
 from harness.plugin.collection import (
     BenchmarkFile,
     benchmark_file,
@@ -35,6 +36,9 @@ from harness.plugin.session import Session, plain, side_by_side
 from harness.plural import counted
 from harness.processes.launch import RUNNING_VARIABLE
 from harness.processes.live import Channel
+
+if TYPE_CHECKING:
+    import torch
 
 NOT_TIMED = "tipbench: not timed"
 """The property of a report on a benchmark that was only checked."""
@@ -142,7 +146,7 @@ def pytest_make_collect_report(
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Let the driver know of a file that cannot be imported, or that skips itself as a whole."""
     report = yield
-    call: pytest.CallInfo[Any] | None = getattr(report, "call", None)
+    call: pytest.CallInfo[object] | None = getattr(report, "call", None)
     if call is not None and call.excinfo is not None:
         reason = reason_of(call.excinfo.value)
         if not report.skipped:
@@ -166,7 +170,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
-def compare_for(request: pytest.FixtureRequest, finished: Any = None) -> Compare:
+def compare_for(request: pytest.FixtureRequest, finished: Callable[[Measurement], None] | None = None) -> Compare:
     """The fixture's value for the item that asks for it."""
     claim = claim_of(request.node)
     if claim is None and (problem := problem_of(request.node)):
@@ -204,8 +208,8 @@ def _caller(item: pytest.Function) -> Callable[[Compare], object] | None:
 
 
 @pytest.fixture(scope="session")
-def device(request: pytest.FixtureRequest) -> Any:
-    """Where the benchmark runs: a ``torch.device``."""
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Where the benchmark runs."""
     return request.config.stash[SESSION].device()
 
 

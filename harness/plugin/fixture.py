@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from harness.measure.case import seed_of
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Iteration, Unavailable, Variant, as_variant
 from harness.model import BASELINE, Claim, Expect, Measurement, Work
 from harness.model.ceiling import PRECISIONS
+
+if TYPE_CHECKING:
+    import torch
 
 Given = Iteration | Variant | Unavailable
 
@@ -25,40 +27,75 @@ def _nothing_to_compare(*_: object) -> bool:
     return True
 
 
-class SpecCollector:
-    """Stands in for a session: hands what a benchmark asks for to a function, and measures nothing."""
+class CompareSession(Protocol):
+    """What the fixture needs of the session that it belongs to."""
 
-    def __init__(self, session: Any, do: Callable[[BenchmarkSpec], object]) -> None:
+    @property
+    def data(self) -> Path | None:
+        """The user's image folder."""
+        ...
+
+    def device(self) -> torch.device:
+        """Where to work."""
+        ...
+
+    def measure(self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path) -> Measurement | None:
+        """Measure a case; None where the measurement goes elsewhere."""
+        ...
+
+
+class SpecCollector:
+    """Stands in for a session: hands what a benchmark passes to compare to a function, and measures nothing."""
+
+    def __init__(self, session: CompareSession, do: Callable[[BenchmarkSpec], object]) -> None:
         self._session = session
         self._do = do
 
     @property
     def data(self) -> Path | None:
         """The session's."""
-        folder: Path | None = self._session.data
-        return folder
+        return self._session.data
 
-    def device(self) -> Any:
+    def device(self) -> torch.device:
         """The session's."""
         return self._session.device()
 
-    def measure(self, _case: str, _claim: Claim, asked: BenchmarkSpec, _target: str, _root: Path) -> None:
+    def measure(self, _case: str, _claim: Claim, spec: BenchmarkSpec, _target: str, _root: Path) -> None:
         """Hand it over."""
-        self._do(asked)
+        self._do(spec)
 
 
 class Compare:
-    """Call it once with the variants of a case.
+    """The value of the ``compare`` fixture: call it once, with the variants of a case.
 
-    ``device`` is where to work (a ``torch.device``), ``data`` the user's image folder or None. ``again`` calls the
-    benchmark with another `Compare`, None where that is not possible.
+    ``device`` is where to work, ``data`` the user's image folder or None. The seed of torch is set before the benchmark
+    runs, the same for a case in every process.
+
+    Example, a benchmark file::
+
+        '''Adding in place is faster.'''
+
+        import torch
+
+        from harness import Compare, claim
+
+
+        @claim("A1", expect="lower")
+        def bench_add(compare: Compare) -> None:
+            a, b, out = torch.rand(3, 1024, device=compare.device)
+            compare(
+                baseline=lambda: a + b,
+                out=lambda: torch.add(a, b, out=out),
+                same=torch.equal,
+                bytes=3 * a.nbytes,
+            )
     """
 
     def __init__(
         self,
         case: str,
         claim: Claim,
-        session: Any,
+        session: CompareSession,
         target: str,
         root: Path,
         finished: Callable[[Measurement], None] | None = None,
@@ -77,15 +114,14 @@ class Compare:
         torch.manual_seed(seed_of(case))
 
     @property
-    def device(self) -> Any:
-        """Where to work."""
+    def device(self) -> torch.device:
+        """Where to work; a GPU has its index."""
         return self._session.device()
 
     @property
     def data(self) -> Path | None:
-        """The image folder the user named with ``--data``, or None."""
-        folder: Path | None = self._session.data
-        return folder
+        """The image folder that the user named with ``--data``, or None."""
+        return self._session.data
 
     def __call__(
         self,
@@ -101,42 +137,25 @@ class Compare:
         expect: str | Mapping[str, str] | None = None,
         **variants: Given,
     ) -> None:
-        """Measure the variants against the baseline; a baseline alone is timed for the gate and for `compare`.
+        """Measure the variants against the baseline; a baseline alone is timed for the gate and for ``compare``.
 
-        ``same(expected, got)`` says whether a result agrees with the baseline's, or with ``reference()`` where
-        given: it returns True, None or a mapping of readings, or returns False or raises AssertionError; where there is
-        something to compare it must be given. ``items``,
-        ``bytes`` (moved within the device's memory; for a loader, copied to the device), ``flops`` and ``decoded``
-        (image files) are the work of one iteration, which reports compare with what the machine reaches at best.
-        ``precision`` says what arithmetic the operations are in (fp32, tf32, fp16, bf16), for all variants or by name.
-        ``expect`` overrides what the claim expects, for all variants or by name.
-        Raises TypeError for what is no variant, ValueError for expectations or precisions of what is not there.
+        Args:
+            baseline: The reference: a callable that returns its result, `variant`, `prepared` or `Unavailable`.
+            same: ``same(expected, got)`` agrees by returning True, None or a mapping of readings (numbers that are
+                kept); it disagrees by returning False or raising AssertionError. Required if there are two results.
+            reference: Gives the expected result in the place of the baseline's, in float64 say.
+            items: Samples that one iteration processes.
+            bytes: Bytes that one iteration moves within the device's memory; for a loader, copies to the device.
+            flops: Floating-point operations of one iteration.
+            decoded: Image files that one iteration decodes.
+            precision: The arithmetic of the operations: fp32, tf32, fp16 or bf16, for all variants or by name.
+            expect: What the claim expects of the variants: lower, higher or same, for all or by name; by default what
+                the claim states.
+            variants: The other ways of doing the work, by name.
+
+        Raises TypeError for what is not a variant and for a missing ``same``, ValueError for an expectation or a
+        precision of a variant that is not there, RuntimeError for a second call.
         """
-        asked = self._asked(baseline, same, reference, items, bytes, flops, decoded, precision, expect, variants)
-        if self._again is not None:
-            asked = replace(asked, anew=self._anew)
-        measurement = self._session.measure(self.case, self.claim, asked, self._target, self._root)
-        if measurement is not None and self._finished is not None:
-            self._finished(measurement)
-
-    def _anew(self, do: Callable[[BenchmarkSpec], object]) -> None:
-        """Call the benchmark again with a `Compare` that hands over what it asks for."""
-        assert self._again is not None
-        self._again(Compare(self.case, self.claim, SpecCollector(self._session, do), self._target, self._root))
-
-    def _asked(
-        self,
-        baseline: Given,
-        same: Callable[..., object] | None,
-        reference: Callable[[], object] | None,
-        items: float,
-        bytes_moved: float,
-        flops: float,
-        decoded: float,
-        precision: str | Mapping[str, str],
-        expect: str | Mapping[str, str] | None,
-        variants: Mapping[str, Given],
-    ) -> BenchmarkSpec:
         if self._called:
             raise RuntimeError(f"{self.case} calls compare twice; write a second function or a parameter")
         self._called = True
@@ -145,8 +164,22 @@ class Compare:
                 raise TypeError(f"{self.case} does not say when results agree: give same=, torch.equal for example")
             same = _nothing_to_compare
         given = {name: self._variant(name, value) for name, value in {BASELINE: baseline, **variants}.items()}
-        work = Work(items, bytes_moved, flops, decoded, self._arithmetic(given, precision) if flops else {})
-        return BenchmarkSpec(given, same, reference, work, self._expectations(given, expect))
+        spec = BenchmarkSpec(
+            variants=given,
+            same=same,
+            reference=reference,
+            work=Work(items, bytes, flops, decoded, self._arithmetic(given, precision) if flops else {}),
+            expect=self._expectations(given, expect),
+            anew=self._anew if self._again is not None else None,
+        )
+        measurement = self._session.measure(self.case, self.claim, spec, self._target, self._root)
+        if measurement is not None and self._finished is not None:
+            self._finished(measurement)
+
+    def _anew(self, do: Callable[[BenchmarkSpec], object]) -> None:
+        """Call the benchmark again with a `Compare` that hands over what it passes."""
+        assert self._again is not None
+        self._again(Compare(self.case, self.claim, SpecCollector(self._session, do), self._target, self._root))
 
     def _variant(self, name: str, value: Given) -> Variant | Unavailable:
         """Raises TypeError that names what was given, and the keyword that may have been meant."""

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
 
 class SavedRun:
-    """A run, and what it holds as tidy frames; the first access to a frame makes it, later ones share it."""
+    """A saved run, and what is in it as tidy pandas frames; `harness.load` gives one.
+
+    The first access to a frame makes it, later ones share it. Values are in SI units; ratios are variant/baseline.
+
+    Example::
+
+        >>> run = load("latest", results)
+        >>> run.verdicts[["case", "variant", "verdict", "ratio"]].shape[1]
+        4
+        >>> run.folder.is_dir()
+        True
+    """
 
     def __init__(self, run: Run, entry: RunEntry) -> None:
         self.run = run
@@ -24,7 +35,7 @@ class SavedRun:
     def __repr__(self) -> str:
         cases = len({measurement.case for measurement in self.run.measurements})
         held = counted(len(self.run.measurements), "measurement")
-        return f"<Loaded {self.entry.label}: {counted(cases, 'case')}, {held}>"
+        return f"<SavedRun {self.entry.label}: {counted(cases, 'case')}, {held}>"
 
     @property
     def folder(self) -> Path:

@@ -28,7 +28,16 @@ NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, Recu
 
 
 class StoreError(HarnessError):
-    """Records that cannot be written or read; the message names the file and what to do."""
+    """Records that cannot be written or read; the message names the file and what to do.
+
+    Example::
+
+        >>> try:
+        ...     load("no such run", results)
+        ... except StoreError as error:
+        ...     print("no such run" in str(error))
+        True
+    """
 
 
 class Writer:
