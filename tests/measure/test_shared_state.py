@@ -172,7 +172,7 @@ def test_a_contest_calls_its_benchmark_again() -> None:
         def device(self) -> Any:
             return "here"
 
-        def hold(self, case: str, claim: Claim, asked: BenchmarkSpec, target: str, root: Path) -> None:
+        def measure(self, case: str, claim: Claim, asked: BenchmarkSpec, target: str, root: Path) -> None:
             held.append(asked)
 
     def benchmark(compare: Compare) -> None:

@@ -197,6 +197,6 @@ def test_effort_beside_other_workers(monkeypatch: pytest.MonkeyPatch, worker: bo
     """A worker, or what a test in one starts, plays one block without warming up; anybody else measures."""
     options = SimpleNamespace(getoption=lambda name, default=None: default)
     monkeypatch.setattr(os, "environ", {"PYTEST_XDIST_WORKER": "gw0"} if worker else {})
-    effort = plain(options)._effort  # type: ignore[arg-type]
+    effort = plain(options)._limits  # type: ignore[arg-type]
     assert (effort.fewest_blocks == 1, effort.warmup_limit == 0.0) == (worker, worker)
     assert side_by_side(SimpleNamespace(workerinput={}))  # type: ignore[arg-type]
