@@ -147,13 +147,13 @@ def measured(
     log: Path | None = None,
     tick: Callable[[], object] = lambda: None,
     *,
-    anew: bool = True,
-    told: Callable[[Ceiling], object] = lambda _: None,
+    refresh: bool = True,
+    progress: Callable[[Ceiling], object] = lambda _: None,
     limit: float = inf,
 ) -> MeasuredCeilings:
-    """Start a process and let it measure; ``told`` hears each ceiling at once. Raises CeilingsError.
+    """Start a process and let it measure; ``progress`` is called with each ceiling at once. Raises CeilingsError.
 
-    Unless ``anew``, what is kept for the environment of that process is taken instead. All of it together takes at
+    Unless ``refresh``, what is kept for the environment of that process is used instead. All of it together takes at
     most ``limit`` seconds, and about a second to end the process.
     """
     until = time.monotonic() + limit
@@ -166,7 +166,7 @@ def measured(
             log=log,
         )
         try:
-            return _driven(process, question, tick, anew, told, until)
+            return _driven(process, question, tick, refresh, progress, until)
         except ChannelClosed:
             status = process.wait(10.0)
             status = process.end() if status is None else status
@@ -179,8 +179,8 @@ def _driven(
     process: LiveProcess,
     question: CeilingsRequest,
     tick: Callable[[], object],
-    anew: bool,
-    told: Callable[[Ceiling], object],
+    refresh: bool,
+    progress: Callable[[Ceiling], object],
     until: float,
 ) -> MeasuredCeilings:
     process.channel.send(device=question.device, data=str(question.data) if question.data else None)
@@ -188,7 +188,7 @@ def _driven(
     if error := introduced.get("error") or introduced.get("unusable"):
         raise CeilingsError(error)
     environment = introduced["environment"]
-    if not anew and (found := kept(question, environment)) is not None:
+    if not refresh and (found := kept(question, environment)) is not None:
         return found
     process.channel.send(measure=True)
     usage = CpuUse()
@@ -199,7 +199,7 @@ def _driven(
             warnings.append(message["warning"])
         else:
             ceilings.append(ceiling_from(message["ceiling"]))
-            told(ceilings[-1])
+            progress(ceilings[-1])
     # What is kept is believed for months.
     if beside := disturbing(usage.since().get("other_cores", 0.0), usable_cores()):
         warnings.append(f"ceilings beside others ({beside}): lower than they could be, and not kept")

@@ -1,55 +1,59 @@
-"""``python -m harness ceilings``: what nothing beats on this machine, measured or as it was kept."""
+"""``ceilings``: the highest rates that this machine reaches, measured now or kept from an earlier measurement."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
-from harness.bench.temporary import check_temporary
-from harness.ceilings.cache import CeilingsError, CeilingsRequest, measured
-from harness.cli.output import complain, console
-from harness.cli.written import check_writable, write
-from harness.errors import UsageError
-from harness.exit_status import CANNOT_JUDGE, OK, TOOL_ERROR
-from harness.loading.data.cache import cache_note
+from harness.bench.settings import check_data
+from harness.cli.forms import Forms, add_forms, as_json
+from harness.cli.options import add_device, add_python, data_folder
+from harness.cli.output import console
+from harness.exit_status import CANNOT_JUDGE, OK
 from harness.model import Ceiling
-from harness.processes.launch import LaunchError, borrow_packages, check_interpreter
-from harness.processes.live import Reaper
-from harness.store import StoreError
 
 
-def hold(options: argparse.Namespace) -> int:
-    """Print the table; exit status 0, 2 for a usage or tool error, 3 where nothing could be measured."""
-    from harness.loading.data.folder import DataError, check_folder
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.description = (
+        "Measure the rates of copies, matrix products, launches and decoding, once for each environment."
+    )
+    add_device(parser)
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="decode the images of your ImageFolder")
+    add_python(parser)
+    parser.add_argument("--refresh", action="store_true", help="measure again, even if earlier figures are kept")
+    add_forms(parser, "json")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table; the status is 3 if nothing could be measured. Raises HarnessError."""
+    from harness.bench.temporary import check_temporary
+    from harness.ceilings.cache import CeilingsRequest, measured
+    from harness.loading.data.cache import cache_note
+    from harness.processes.launch import borrow_packages, check_interpreter
+    from harness.processes.live import Reaper
     from harness.report.ceilings import rate, show_ceilings
 
-    told = console(sys.stderr)
+    forms = Forms.of(options)
+    progress = console(sys.stderr)
 
-    def progress(ceiling: Ceiling) -> None:
-        if told.is_terminal:
-            told.print(f"{ceiling.device} {ceiling.name}, {ceiling.detail}: {rate(ceiling)}", highlight=False)
+    def show(ceiling: Ceiling) -> None:
+        if progress.is_terminal:
+            progress.print(f"{ceiling.device} {ceiling.name}, {ceiling.detail}: {rate(ceiling)}", highlight=False)
 
-    try:
-        check_writable({"--json": options.json})
-        data = check_folder(options.data).resolve() if options.data else None
-        check_temporary(loaders=False)
-        with Reaper() as guard:
-            python, lent = sys.executable, None
-            if options.python:
-                python, lent = check_interpreter(options.python), borrow_packages(guard.folder / "lent")
-            found = measured(CeilingsRequest(python, options.device, data, lent), anew=options.anew, told=progress)
-        if options.json:
-            content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
-            write("--json", options.json, json.dumps(content, indent=1))
-    except DataError as error:
-        complain(f"--data: {error}")
-        return TOOL_ERROR
-    except (UsageError, LaunchError, StoreError, CeilingsError, OSError) as error:
-        complain(error)
-        return TOOL_ERROR
-    when = f"measured {found.measured}" + ("; --anew measures again" if found.kept else "")
+    check_data(options.data)
+    check_temporary(loaders=False)
+    with Reaper() as guard:
+        python, borrowed = sys.executable, None
+        if options.python:
+            python, borrowed = check_interpreter(options.python), borrow_packages(guard.folder / "lent")
+        request = CeilingsRequest(python, options.device, data_folder(options), borrowed)
+        found = measured(request, refresh=options.refresh, progress=show)
+    content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
+    forms.write({"json": lambda: as_json(content)})
+    when = f"measured {found.measured}" + ("; --refresh measures again" if found.kept else "")
     notes = [note for note in (*found.warnings, cache_note(), when) if note]
-    show_ceilings(found.ceilings, notes, console())
+    show_ceilings(found.ceilings, notes, forms.console())
     return OK if found.ceilings else CANNOT_JUDGE

@@ -4,49 +4,66 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from harness.cli.forms import FORMS, Forms, add_forms, as_json
+from harness.cli.options import RUN, add_results
 from harness.cli.output import complain
-from harness.cli.writing import as_json, check_forms, console, write_forms
-from harness.exit_status import CANNOT_JUDGE, OK, TOOL_ERROR
-from harness.judge.group import Axis, columns
-from harness.judge.runs import RunComparison, compare_runs
+from harness.exit_status import CANNOT_JUDGE, OK
 from harness.program import advised
-from harness.report.comparing.content import comparing_paper
-from harness.report.document import Document
-from harness.report.document.terminal import show_paper
 from harness.store import Run, StoreError
 from harness.store.runs import RunEntry, find, open_entry
 
+if TYPE_CHECKING:
+    from harness.judge.group import Axis
+    from harness.judge.runs import RunComparison
+    from harness.report.document import Document
 
-def compare(options: argparse.Namespace) -> int:
-    """Compare and show. The status: 0 whatever differs, 2 usage or tool error, 3 where nothing can be compared."""
-    try:
-        check_forms(options)
-        axis = Axis(options.by)
-        entries = [find(word, options.results, claims=True) for word in options.runs]
-        if len(entries) < 2 and axis is not Axis.VARIANT:
-            raise StoreError(f"compare takes two runs or more: {advised('compare latest~1 latest')}")
-        runs = [open_entry(entry) for entry in entries]
-        labelled = list(zip(_labels(entries), runs, strict=True))
-        empty = [label for label, run in labelled if not run.measurements]
-        made = columns(labelled, axis)
-        if len(made) < 2:
-            raise StoreError(_single(axis, labelled))
-        found = compare_runs(made, axis)
-        told = comparing_paper(found)
-        show_paper(told, console(options))
-        _write(options, found, told)
-    except StoreError as error:
-        complain(error)
-        return TOOL_ERROR
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.description = (
+        "Compare the first run with each of the others. Exit status: 0 whatever differs, 2 usage or tool error, "
+        "3 nothing can be compared."
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help=f"{RUN}; GATE@base and GATE@head are a gate's sides")
+    parser.add_argument(
+        "--by", choices=("run", "machine", "variant"), default="run", help="what is compared; default: run"
+    )
+    add_results(parser)
+    add_forms(parser, *(form for form in FORMS if form != "benchmark-json"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare and show. The status is 0 whatever differs, 3 if nothing can be compared. Raises StoreError."""
+    from harness.judge.group import Axis, columns
+    from harness.judge.runs import compare_runs
+    from harness.report.comparing.content import comparing_paper
+    from harness.report.document.terminal import show_paper
+
+    forms = Forms.of(options)
+    axis = Axis(options.by)
+    entries = [find(word, options.results, claims=True) for word in options.runs]
+    if len(entries) < 2 and axis is not Axis.VARIANT:
+        raise StoreError(f"compare takes two runs or more: {advised('compare latest~1 latest')}")
+    runs = [open_entry(entry) for entry in entries]
+    labelled = list(zip(_labels(entries), runs, strict=True))
+    empty = [label for label, run in labelled if not run.measurements]
+    made = columns(labelled, axis)
+    if len(made) < 2:
+        raise StoreError(_single(axis, labelled))
+    found = compare_runs(made, axis)
+    document = comparing_paper(found)
+    show_paper(document, forms.console())
+    _write(forms, found, document)
     if found.lines:
         return OK
     why = f"{', '.join(empty)} holds no finished measurement" if empty else "these runs have nothing in common"
-    complain(StoreError(f"{why}: nothing could be compared; {advised('show RUN')} says what a run holds"))
+    complain(f"{why}: nothing could be compared; {advised('show RUN')} says what a run holds")
     return CANNOT_JUDGE
 
 
-def _write(options: argparse.Namespace, found: RunComparison, told: Document) -> None:
+def _write(forms: Forms, found: RunComparison, document: Document) -> None:
     from harness.report.comparing import records
     from harness.report.document.markdown import markdown
     from harness.report.files import csv_of, write_parquet
@@ -55,12 +72,11 @@ def _write(options: argparse.Namespace, found: RunComparison, told: Document) ->
         from harness.report.html import save_page
         from harness.report.html.compared_page import compared_page
 
-        save_page(compared_page(found, told), path)
+        save_page(compared_page(found, document), path)
 
-    write_forms(
-        options,
+    forms.write(
         {
-            "markdown": lambda: markdown(told),
+            "markdown": lambda: markdown(document),
             "csv": lambda: csv_of(records.records(found)),
             "junit": lambda: records.junit(found),
             "json": lambda: as_json(records.document(found)),
@@ -70,7 +86,7 @@ def _write(options: argparse.Namespace, found: RunComparison, told: Document) ->
 
 
 def _labels(entries: list[RunEntry]) -> list[str]:
-    """What each run is called, told apart where two are called the same."""
+    """A label for each run, with its folder if two would be the same."""
     places = [(entry.folder.resolve(), entry.side) for entry in entries]
     if len(set(places)) < len(places):
         raise StoreError(
@@ -82,10 +98,12 @@ def _labels(entries: list[RunEntry]) -> list[str]:
     ):
         if len(set(labels)) == len(labels):
             return labels
-    return [f"{folder}@{arm}" if arm else str(folder) for folder, arm in places]
+    return [f"{folder}@{side}" if side else str(folder) for folder, side in places]
 
 
 def _single(axis: Axis, labelled: list[tuple[str, Run]]) -> str:
+    from harness.judge.group import Axis
+
     if axis is Axis.MACHINE:
         return "all of these runs are from one machine: compare them --by run"
     name = labelled[0][0]

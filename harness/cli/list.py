@@ -1,31 +1,54 @@
-"""``list``: the claims of a folder, read without importing any, and what cannot be read as one."""
+"""``list``: the claims of a folder, read without importing any; with ``--cases`` their cases and variants too."""
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from harness.bench.settings import left_out, select, words
-from harness.claims.folder import BenchmarkFolder
-from harness.cli.output import complain, say
-from harness.errors import UsageError
+from harness.bench.settings import Settings, check_data, left_out, select, words
+from harness.claims.folder import read
+from harness.cli.options import add_claims, benchmarks_folder, data_folder
+from harness.cli.output import LONGEST, complain, say
 from harness.exit_status import CANNOT_JUDGE, OK, TOOL_ERROR
 from harness.report.format import sanitize
 
-_LONGEST = 2000
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.description = "List the claims."
+    add_claims(parser)
+    parser.add_argument("--cases", action="store_true", help="list cases and variants too (imports torch)")
 
 
-def list_claims(reading: BenchmarkFolder, selected: Sequence[str]) -> int:
-    """Print what is selected. The status is 2 where nothing of it can be read, 3 where something of it cannot."""
-    try:
-        chosen = select(reading, words(selected))
-    except UsageError as error:
-        complain(error)
-        return TOOL_ERROR
+def run(options: argparse.Namespace) -> int:
+    """List. The status is 3 if something that is selected cannot be read."""
+    folder = benchmarks_folder(options)
+    if not options.cases:
+        return list_claims(folder, words(options.select))
+    check_data(options.data)
+    return list_cases(
+        Settings(
+            benchmarks=folder,
+            results=options.results,
+            select=words(options.select),
+            device=options.device,
+            data=data_folder(options),
+            python=options.python,
+        )
+    )
+
+
+def list_claims(folder: Path, selected: Sequence[str]) -> int:
+    """Print the claims. The status is 2 if none of them can be read, 3 if one cannot. Raises UsageError."""
+    reading = read(folder)
+    chosen = select(reading, selected)
     names = [sanitize(claim.name) for claim in chosen.claims]
     width = max(map(len, names), default=0)
     for name, claim in zip(names, chosen.claims, strict=True):
         needs = f" [needs {sanitize(', '.join(claim.needs))}]" if claim.needs else ""
-        say(f"{name:<{width}}  {sanitize(claim.sentence, _LONGEST)}{needs}")
+        say(f"{name:<{width}}  {sanitize(claim.sentence, LONGEST)}{needs}")
     for problem in chosen.problems:
         complain(problem.message)
     for line in left_out(reading, chosen):
@@ -33,3 +56,42 @@ def list_claims(reading: BenchmarkFolder, selected: Sequence[str]) -> int:
     if not chosen.claims:
         return TOOL_ERROR
     return CANNOT_JUDGE if chosen.problems else OK
+
+
+def list_cases(settings: Settings) -> int:
+    """Collect the cases in a process that imports the benchmarks, and print them."""
+    from harness.bench.chosen import chosen_claims
+    from harness.bench.temporary import check_temporary
+    from harness.model import benchmark_of
+    from harness.processes.launch import borrow_packages, check_interpreter
+    from harness.processes.live import Reaper
+    from harness.workers.pool import WorkerPool
+    from harness.workers.spare import WorkerSettings
+
+    chosen = chosen_claims(settings, complain)
+    check_temporary(loaders=False)
+    with Reaper() as guard:
+        python, lent = sys.executable, None
+        if settings.python:
+            python, lent = check_interpreter(settings.python), borrow_packages(guard.folder / "lent")
+        started = WorkerSettings(
+            python, settings.benchmarks, guard.folder, settings.device, settings.data, keeps_logs=False, borrowed=lent
+        )
+        with WorkerPool(started) as pool:
+            collection = pool.collect(sorted({claim.path for claim in chosen.claims}))
+    collection.account_for(chosen.claims)
+    for claim in chosen.claims:
+        say(f"{sanitize(claim.name)}  {sanitize(claim.sentence, LONGEST)}")
+        prefix = f"{claim.path}::{claim.function}"
+        for case, variants in collection.cases.items():
+            if benchmark_of(case) == prefix:
+                absent = collection.unavailable[case]
+                shown = ", ".join(f"{name} (skipped: {absent[name]})" if name in absent else name for name in variants)
+                say(f"    {sanitize(case)}: {sanitize(shown, LONGEST)}")
+        for word, cases in (("skipped", collection.skipped), ("failed", collection.failed)):
+            for case, reason in cases.items():
+                if benchmark_of(case) == prefix:
+                    say(f"    {sanitize(case)}: {word}: {sanitize(reason, LONGEST)}")
+    for problem in chosen.problems:
+        complain(problem.message)
+    return CANNOT_JUDGE if collection.failed or chosen.problems else OK

@@ -1,10 +1,11 @@
-"""What commands print: the console with its width, plain lines, complaints; and the exit statuses they share."""
+"""What commands print: the console with its width, plain lines and complaints; and signals, alike for all of them."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from harness.report.format import sanitize
 
@@ -13,19 +14,21 @@ if TYPE_CHECKING:
 
 
 PIPED = 120
-"""Columns of an output that is no terminal: wide enough that little goes below its row."""
+"""Columns of an output that is not a terminal: wide enough that little is moved below its row."""
 
 LINES = 25
-"""Lines of an output that is no terminal: nothing depends on it."""
+"""Lines of an output that is not a terminal: nothing depends on it."""
+
+LONGEST = 2000
+"""Characters of a single name or sentence that are printed."""
 
 _NARROWEST, _WIDEST = 40, 1000
-_LONGEST = 2000
 
 
 def console(file: IO[str] | None = None) -> Console:
     """A console on the standard output or on ``file``.
 
-    ``COLUMNS`` counts where it is a whole number above 0, and is otherwise as good as unset.
+    ``COLUMNS`` counts if it is a whole number above 0; otherwise it is ignored.
     """
     # Not every command needs it, and importing it takes longer than some of them.
     from rich.console import Console
@@ -34,7 +37,7 @@ def console(file: IO[str] | None = None) -> Console:
     stated = os.environ.get("COLUMNS")
     if stated is None and stream.isatty():
         return Console(file=stream)
-    # Only where both are given does rich not read the variable: it would take 0 for a width, and fail at a superscript.
+    # rich ignores the variable only if both are given: it would take 0 for a width, and fail at a superscript.
     columns, lines = os.get_terminal_size(stream.fileno()) if stream.isatty() else (PIPED, LINES)
     return Console(file=stream, width=_stated(stated) or columns or PIPED, height=lines or LINES)
 
@@ -46,7 +49,7 @@ def _stated(columns: str | None) -> int | None:
 
 
 def say(text: str) -> None:
-    """A line on the standard output, in whatever that can encode."""
+    """Print a line on the standard output, in whatever that can encode."""
     print(encodable(text))
 
 
@@ -57,6 +60,15 @@ def encodable(text: str) -> str:
 
 
 def complain(error: object) -> None:
-    """What went wrong, on the standard error, line by line and without control characters."""
-    lines = [sanitize(line, _LONGEST) for line in str(error).splitlines()] or [""]
+    """Print what went wrong on the standard error, line by line and without control characters."""
+    lines = [sanitize(line, LONGEST) for line in str(error).splitlines()] or [""]
     print("harness: " + "\n  ".join(lines), file=sys.stderr)
+
+
+def interrupt_on_sigterm() -> None:
+    """Let SIGTERM do what Ctrl-C does: end the processes and report what was measured."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -10,15 +10,15 @@ from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that complains of an unknown option itself, with its own usage and the name that is nearest.
+    """A parser that reports an unknown option itself, with its own usage and the nearest name.
 
     argparse leaves what a command does not know to the parser above it, which shows the usage of no command. A word
-    behind an option that takes a value is that value also where it begins with one dash, as ``-5m`` does: argparse
-    would take it for an option and say nothing of the value.
+    after an option that takes a value is that value even if it begins with one dash, as ``-5m`` does: argparse would
+    take it for an option and not mention the value.
     """
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """As argparse has it, but whatever is unknown is an error here."""
+        """As argparse does, but anything unknown is an error here."""
         found, unknown = super().parse_known_args(self._joined(sys.argv[1:] if args is None else args), namespace)
         if unknown:
             self._refuse(unknown)
@@ -45,15 +45,15 @@ class Parser(argparse.ArgumentParser):
         return joined
 
     def _refuse_without_value(self, action: argparse.Action, instead: str | None) -> NoReturn:
-        behind = f", and {instead} stands where it should" if instead else ""
+        before = f" before {instead}" if instead else ""
         allowed = ", ".join(map(str, action.choices)) if action.choices else (action.help or "").replace("%%", "%")
-        self.error(f"{action.option_strings[-1]} takes a value{behind} ({allowed})")
+        self.error(f"{action.option_strings[-1]}: a value is missing{before} ({allowed})")
 
     def _refuse(self, unknown: Sequence[str]) -> NoReturn:
         known = [name for action in self._actions for name in action.option_strings]
         word = next((word for word in unknown if word.startswith("-")), unknown[0])
         near = get_close_matches(word.partition("=")[0], known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"{self.prog} --help lists what there is"
+        hint = f"did you mean {near[0]}?" if near else f"{self.prog} --help lists the options"
         self.error(f"unrecognized argument {word}; {hint}")
 
 

@@ -1,19 +1,17 @@
-"""``report``: a saved run again, on the terminal and in the forms that were asked for; gates and tunings, too."""
+"""``report``: show a saved run, gate or tuning, on the terminal and in the forms that were requested."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections import Counter
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from harness.cli.forms import FORMS, Forms, add_forms, as_json
+from harness.cli.options import RUN, add_results
 from harness.cli.output import complain
-from harness.cli.writing import FORMS, as_json, check_forms, console, option_of, write_forms
-from harness.exit_status import CANNOT_JUDGE, OK, TOOL_ERROR
+from harness.exit_status import CANNOT_JUDGE, OK, REGRESSED
 from harness.model import Certainty, EndReason, Status, Tuned
 from harness.plural import counted
 from harness.program import advised
@@ -21,31 +19,37 @@ from harness.store import RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreErr
 from harness.store.runs import RunEntry, find, open_entry
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from harness.report.content import RunContent
 
 
-def report(options: argparse.Namespace) -> int:
-    """Show a saved run again. The status is that of ``bench``."""
-    try:
-        check_forms(options)
-        entry = find(options.run, options.results)
-        if entry.gate and entry.side is None:
-            return _gate(entry, options)
-        run = open_entry(entry)
-        if run.facts.get("profile") == TUNE:
-            return _tuning(run, options)
-        status, told = _show(run, console(options))
-        write_run_forms(run, told, options)
-    except StoreError as error:
-        complain(error)
-        return TOOL_ERROR
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.description = "Show a saved run: the latest by default."
+    parser.add_argument("run", nargs="?", default="latest", metavar="RUN", help=RUN)
+    add_results(parser)
+    add_forms(parser, *FORMS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show a saved run. The status is that of the command that made it. Raises StoreError."""
+    forms = Forms.of(options)
+    entry = find(options.run, options.results)
+    if entry.gate and entry.side is None:
+        return _gate(entry, forms)
+    found = open_entry(entry)
+    if found.facts.get("profile") == TUNE:
+        return _tuning(found, forms)
+    status, content = _show(found, forms.console())
+    write_run_forms(found, content, forms)
     return status
 
 
 def show(folder: Path, screen: Console, *, explained: bool = False) -> int:
     """Print a run; the status is 3 if something was wrong, failed, timed out or lost, or nothing could be measured.
 
-    ``explained`` says that people have read why the run ended: where it has no record, only its folder is named.
+    ``explained`` means that the reason of the run's end was already printed: without records only its folder is named.
     Raises StoreError.
     """
     run = load(folder)
@@ -56,22 +60,22 @@ def show(folder: Path, screen: Console, *, explained: bool = False) -> int:
 
 
 def _show(run: Run, screen: Console) -> tuple[int, RunContent]:
-    """Judge a run and print it: the status, and what was told, for every other form."""
+    """Judge a run and print it: the status, and the content for every other form."""
     from harness.judge.run import BAD
     from harness.report.content import content
     from harness.report.terminal import show_run
 
-    told = content(run)
-    show_run(run, screen, told)
+    judged = content(run)
+    show_run(run, screen, judged)
     if not any(measurement.status is Status.MEASURED for measurement in run.measurements):
         complain(f"{run.folder} holds no finished measurement: {_why_empty(run)}")
-        return (OK if _all_skipped(run) else CANNOT_JUDGE), told
-    return (CANNOT_JUDGE if any(verdict.outcome in BAD for verdict in told.verdicts) else OK), told
+        return (OK if _all_skipped(run) else CANNOT_JUDGE), judged
+    return (CANNOT_JUDGE if any(verdict.outcome in BAD for verdict in judged.verdicts) else OK), judged
 
 
-def write_run_forms(run: Run, told: RunContent, options: argparse.Namespace) -> None:
-    """The forms of a run that were asked for, from what was told of it. Raises StoreError."""
-    if not any(getattr(options, form, None) for form in FORMS):
+def write_run_forms(run: Run, judged: RunContent, forms: Forms) -> None:
+    """Write the requested forms of a run, from its content. Raises StoreError."""
+    if not forms.paths:
         return
     from harness.report.files import write_parquet
     from harness.report.forms.benchmark import benchmark_json
@@ -93,22 +97,21 @@ def write_run_forms(run: Run, told: RunContent, options: argparse.Namespace) -> 
         from harness.report.html import save_page
         from harness.report.html.run_page import run_page
 
-        save_page(run_page(run, path, told), path)
+        save_page(run_page(run, path, judged), path)
 
-    write_forms(
-        options,
+    forms.write(
         {
-            "markdown": lambda: markdown(run, told),
+            "markdown": lambda: markdown(run, judged),
             "csv": frame_csv,
-            "junit": lambda: junit(run, told.verdicts),
-            "benchmark_json": lambda: as_json(benchmark_json(run)),
-            "json": lambda: as_json(document(run, told)),
+            "junit": lambda: junit(run, judged.verdicts),
+            "benchmark-json": lambda: as_json(benchmark_json(run)),
+            "json": lambda: as_json(document(run, judged)),
         },
         {"parquet": frame_parquet, "html": page},
     )
 
 
-def _gate(entry: RunEntry, options: argparse.Namespace) -> int:
+def _gate(entry: RunEntry, forms: Forms) -> int:
     from harness.report import gate
 
     file = entry.folder / RESULT_FILE
@@ -118,13 +121,13 @@ def _gate(entry: RunEntry, options: argparse.Namespace) -> int:
         raise StoreError(f"the gate in {entry.folder} did not come to its end: it has no {RESULT_FILE}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{file} is not a result of a gate ({error}); gate again") from error
-    gate.show_gate(result, console(options), every=True)
+    gate.show_gate(result, forms.console(), every=True)
     texts = {
         "markdown": lambda: gate.markdown(result),
         "junit": lambda: gate.junit(result),
         "json": lambda: as_json(gate.document(result)),
     }
-    _refuse(options, "a gate", {*texts, "html"})
+    forms.refuse_except("a gate", {*texts, "html"})
 
     def page(path: Path) -> None:
         from harness.report.html import save_page
@@ -132,16 +135,16 @@ def _gate(entry: RunEntry, options: argparse.Namespace) -> int:
 
         save_page(gate_page(result, entry.folder.name), path)
 
-    write_forms(options, texts, {"html": page})
-    return result.status if result.status in (OK, 1, CANNOT_JUDGE) else CANNOT_JUDGE
+    forms.write(texts, {"html": page})
+    return result.status if result.status in (OK, REGRESSED, CANNOT_JUDGE) else CANNOT_JUDGE
 
 
-def _tuning(run: Run, options: argparse.Namespace) -> int:
+def _tuning(run: Run, forms: Forms) -> int:
     from harness.report.tuning import show_tuned
 
     tuned = tuned_in(run)
-    _refuse(options, "a tuning", ("json", "html"))
-    show_tuned(tuned, console(options))
+    forms.refuse_except("a tuning", ("json", "html"))
+    show_tuned(tuned, forms.console())
     from harness.store.codec import to_json
 
     def page(path: Path) -> None:
@@ -151,31 +154,25 @@ def _tuning(run: Run, options: argparse.Namespace) -> int:
 
         save_page(tuned_page(tuned, run.environment, selftest_of(run), run.folder.name), path)
 
-    write_forms(options, {"json": lambda: as_json(to_json(tuned))}, {"html": page})
+    forms.write({"json": lambda: as_json(to_json(tuned))}, {"html": page})
     return OK if tuned.answer is not None and tuned.certainty is not Certainty.PROVISIONAL else CANNOT_JUDGE
 
 
 def tuned_in(run: Run) -> Tuned:
-    """What a tuning saved beside its laps. Raises StoreError."""
+    """The result that a tuning saved beside its samples. Raises StoreError."""
     from harness.store.codec import from_json
 
     file = run.folder / TUNED_FILE
     try:
         return from_json(Tuned, json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise StoreError(f"the tuning in {run.folder} did not come to its end; its laps are in {RUN_FILE}") from None
+        raise StoreError(f"the tuning in {run.folder} did not come to its end; its samples are in {RUN_FILE}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{file} is not a result of a tuning ({error}); tune again") from error
 
 
-def _refuse(options: argparse.Namespace, what: str, known: Collection[str]) -> None:
-    for form in FORMS:
-        if getattr(options, form, None) is not None and form not in known:
-            raise StoreError(f"{option_of(form)} has nothing to say of {what}")
-
-
 def _all_skipped(run: Run) -> bool:
-    """Whether the run came to its end, and every case was skipped: that is no failure, as one skipped case is none."""
+    """Whether the run came to its end and every case was skipped, which is not a failure."""
     skipped = {measurement.case for measurement in run.measurements if measurement.status is Status.SKIPPED}
     return run.ended.complete and skipped != set() and skipped >= _reached(run) | {*run.planned}
 

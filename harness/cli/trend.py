@@ -6,19 +6,21 @@ import argparse
 import gc
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from harness.cli.forms import Forms, add_forms, as_json
+from harness.cli.options import add_results
 from harness.cli.output import complain
-from harness.cli.writing import as_json, check_forms, console, write_forms
-from harness.exit_status import CANNOT_JUDGE, OK, TOOL_ERROR
-from harness.judge.comparable import device_kind
-from harness.judge.group import machine_of
-from harness.judge.trend import TrendBuilder
+from harness.cli.parser import positive
+from harness.exit_status import CANNOT_JUDGE, OK
 from harness.plural import counted
 from harness.program import advised
-from harness.report.document.terminal import show_paper
-from harness.report.trending.content import TrendRun, trend_paper
 from harness.store import TUNE, Run, StoreError
 from harness.store.runs import RunEntry, find, no_runs, open_entry, run_entries
+
+if TYPE_CHECKING:
+    from harness.judge.trend import TrendBuilder
+    from harness.report.trending.content import TrendRun
 
 Kind = tuple[str, str, str]
 """Machine, device, data: runs that differ in one of them have no level in common."""
@@ -29,12 +31,24 @@ class _Group:
     """The runs of one machine, device and data, as far as they were read."""
 
     trends: TrendBuilder
-    held: list[TrendRun] = field(default_factory=list)
+    runs: list[TrendRun] = field(default_factory=list)
 
 
-def trend(options: argparse.Namespace) -> int:
-    """Read the runs and show. The status is 0 whatever changed, 2 for an error, 3 where there is nothing to show."""
-    # records hold no cycles: looking for some among a million numbers takes a quarter of the time
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.description = "Show the level of every variant over the runs of one machine, and test whether it changed."
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="only these claims: L1,C4")
+    parser.add_argument("--effect", action="store_true", help="show the ratio to the baseline instead of the time")
+    parser.add_argument("--run", action="append", default=[], metavar="RUN", help="only these runs; repeatable")
+    parser.add_argument("--last", type=positive, metavar="N", help="only the last N runs")
+    parser.add_argument("--machine", metavar="ID", help="this machine; default: the one of the latest run")
+    add_results(parser)
+    add_forms(parser, "markdown", "csv", "parquet", "json", "html")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read the runs and show. The status is 0 whatever changed, 3 if there is nothing to show. Raises StoreError."""
+    # Records hold no cycles: looking for some among a million numbers takes a quarter of the time.
     gc.disable()
     try:
         return _trend(options)
@@ -43,65 +57,63 @@ def trend(options: argparse.Namespace) -> int:
 
 
 def _trend(options: argparse.Namespace) -> int:
-    try:
-        check_forms(options)
-        chosen = _chosen(options)
-        groups: dict[Kind, _Group] = {}
-        wanted = frozenset(word for part in options.claims for word in part.split(",") if word)
-        empty = 0
-        last: Kind | None = None
-        for entry in chosen:
-            run = open_entry(entry, telemetry=False)
-            if not run.measurements:
-                empty += 1
-                continue
-            last = _kind(run)
-            group = groups.setdefault(last, _Group(TrendBuilder(options.effect, wanted)))
-            group.trends.add(run)
-            group.held.append(TrendRun(entry.label, entry.started, run.environment))
-        if last is None:
-            read = counted(len(chosen), "run")
-            complain(StoreError(f"none of {read} in {options.results} holds a finished measurement"))
-            return CANNOT_JUDGE
-        kind = _machine(groups, options.machine) if options.machine else last
-        group = groups[kind]
-        courses = group.trends.courses()
-        if not courses:
-            asked = f"claims {', '.join(sorted(wanted))}" if wanted else "any claim"
-            complain(StoreError(f"no run of this machine has a level of {asked}; {advised('list')} names the claims"))
-            return CANNOT_JUDGE
-        left_out = [_left_out(other, kind, found) for other, found in groups.items() if other != kind]
-        left_out += [f"{counted(empty, 'run')} without a finished measurement"] if empty else []
-        left_out += [
-            f"{counted(runs, 'run')} of {case}: other parameters under the same name"
-            for case, runs in group.trends.left_out.items()
-        ]
-        screen = console(options)
-        unicode = screen.encoding.lower().startswith("utf")
-        told = trend_paper(courses, group.held, left_out, effects=options.effect, unicode=unicode)
-        show_paper(told, screen)
-        from harness.report.document.markdown import markdown
-        from harness.report.files import csv_of, write_parquet
-        from harness.report.trending import records
+    from harness.judge.trend import TrendBuilder
+    from harness.report.document.terminal import show_paper
+    from harness.report.trending.content import TrendRun, trend_paper
 
-        def page(path: Path) -> None:
-            from harness.report.html import save_page
-            from harness.report.html.trend_page import trend_page
+    forms = Forms.of(options)
+    chosen = _chosen(options)
+    groups: dict[Kind, _Group] = {}
+    wanted = frozenset(word for part in options.claims for word in part.split(",") if word)
+    empty = 0
+    last: Kind | None = None
+    for entry in chosen:
+        found = open_entry(entry, telemetry=False)
+        if not found.measurements:
+            empty += 1
+            continue
+        last = _kind(found)
+        group = groups.setdefault(last, _Group(TrendBuilder(options.effect, wanted)))
+        group.trends.add(found)
+        group.runs.append(TrendRun(entry.label, entry.started, found.environment))
+    if last is None:
+        complain(f"none of {counted(len(chosen), 'run')} in {options.results} holds a finished measurement")
+        return CANNOT_JUDGE
+    kind = _machine(groups, options.machine) if options.machine else last
+    group = groups[kind]
+    courses = group.trends.courses()
+    if not courses:
+        claims = f"claims {', '.join(sorted(wanted))}" if wanted else "any claim"
+        complain(f"no run of this machine has a level of {claims}; {advised('list')} names the claims")
+        return CANNOT_JUDGE
+    left_out = [_left_out(other, kind, its) for other, its in groups.items() if other != kind]
+    left_out += [f"{counted(empty, 'run')} without a finished measurement"] if empty else []
+    left_out += [
+        f"{counted(runs, 'run')} of {case}: other parameters under the same name"
+        for case, runs in group.trends.left_out.items()
+    ]
+    screen = forms.console()
+    unicode = screen.encoding.lower().startswith("utf")
+    document = trend_paper(courses, group.runs, left_out, effects=options.effect, unicode=unicode)
+    show_paper(document, screen)
+    from harness.report.document.markdown import markdown
+    from harness.report.files import csv_of, write_parquet
+    from harness.report.trending import records
 
-            save_page(trend_page(courses, group.held, told, effects=options.effect), path)
+    def page(path: Path) -> None:
+        from harness.report.html import save_page
+        from harness.report.html.trend_page import trend_page
 
-        write_forms(
-            options,
-            {
-                "markdown": lambda: markdown(trend_paper(courses, group.held, left_out, effects=options.effect)),
-                "csv": lambda: csv_of(records.records(courses, group.held)),
-                "json": lambda: as_json(records.document(courses, group.held, effects=options.effect)),
-            },
-            {"parquet": lambda path: write_parquet(records.records(courses, group.held), path), "html": page},
-        )
-    except StoreError as error:
-        complain(error)
-        return TOOL_ERROR
+        save_page(trend_page(courses, group.runs, document, effects=options.effect), path)
+
+    forms.write(
+        {
+            "markdown": lambda: markdown(trend_paper(courses, group.runs, left_out, effects=options.effect)),
+            "csv": lambda: csv_of(records.records(courses, group.runs)),
+            "json": lambda: as_json(records.document(courses, group.runs, effects=options.effect)),
+        },
+        {"parquet": lambda path: write_parquet(records.records(courses, group.runs), path), "html": page},
+    )
     return OK
 
 
@@ -119,6 +131,9 @@ def _chosen(options: argparse.Namespace) -> list[RunEntry]:
 
 
 def _kind(run: Run) -> Kind:
+    from harness.judge.comparable import device_kind
+    from harness.judge.group import machine_of
+
     return machine_of(run), device_kind(run), Path(str(run.facts.get("data") or "")).name
 
 
@@ -128,7 +143,7 @@ def _machine(groups: dict[Kind, _Group], wanted: str) -> Kind:
     if len(machines) == 1:
         return fitting[-1]
     known = ", ".join(dict.fromkeys(kind[0] for kind in groups))
-    raise StoreError(f"--machine {wanted} is {'more than one' if fitting else 'none'} of these machines: {known}")
+    raise StoreError(f"--machine: {wanted!r} names {'several' if fitting else 'none'} of these machines: {known}")
 
 
 def _left_out(other: Kind, kind: Kind, group: _Group) -> str:
@@ -137,4 +152,4 @@ def _left_out(other: Kind, kind: Kind, group: _Group) -> str:
         for name, theirs, ours in zip(("machine", "device", "data"), other, kind, strict=True)
         if theirs != ours
     )
-    return f"{counted(len(group.held), 'run')}: {why}"
+    return f"{counted(len(group.runs), 'run')}: {why}"

@@ -1,12 +1,10 @@
-"""``tune``: from what was typed to the best setting, saved as a run."""
+"""``tune``: find the best data loader setting for these images and this step, and save the result as a run."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -15,82 +13,103 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
 from harness.bench.settings import check_data, hertz, seconds
-from harness.bench.temporary import check_temporary
-from harness.cli import output
-from harness.cli.written import check_writable, write
+from harness.cli.forms import Forms, add_forms, as_json
+from harness.cli.options import add_device, add_results, add_watch, data_folder
+from harness.cli.output import complain, interrupt_on_sigterm
 from harness.errors import UsageError
-from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
-from harness.gate.configuration import option_share
-from harness.judge.racing import RaceRule
-from harness.loading.data.folder import DataError, FolderOddities, oddities
-from harness.loading.loaders import LOADER_KINDS
-from harness.loading.loop.step_forms import step_form
+from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK
 from harness.model import Certainty, Tuned
 from harness.plural import counted
-from harness.processes import launch
-from harness.processes.launch import LaunchError
-from harness.processes.live import temporary_folder
 from harness.program import advised
-from harness.report.tuning import TuneProgress, show_tuned
-from harness.store import StoreError, new_run_folder, write_tuned
-from harness.store.codec import to_json
-from harness.tune.budget import Budget
-from harness.tune.settings import BUDGET, TuneSettings
-from harness.tune.step_module import check_module
-from harness.tune.tune import tune
-from harness.workers.collect import Refused, WorkerError
+
+if TYPE_CHECKING:
+    from harness.loading.data.folder import FolderOddities
+    from harness.tune.settings import TuneSettings
 
 NEEDED = ("torch", "torchvision", "PIL", "numpy")
-"""Modules that another interpreter must have for its loaders to race; the rest is lent."""
+"""Modules that another interpreter must have for its loaders to race; it borrows the rest."""
 
 ODDITIES = 5.0
 """Seconds in which classes without images are looked for."""
 
 
-def hold(options: argparse.Namespace, typed: Sequence[str] = ("tune",)) -> int:
-    """Tune, show, save: 0 there is an answer, 2 usage or tool error, 3 the answer is provisional, or there is none."""
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.description = (
+        "Race data loader settings on your images and your training step, and report where the loop's time goes. "
+        "Exit status: 0 there is an answer, 2 usage or tool error, 3 the answer is provisional, or there is none."
+    )
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="your ImageFolder; default: generated images")
+    parser.add_argument("--batch-size", default="64", metavar="N", help="default 64; 32,64 races both")
+    parser.add_argument(
+        "--step", default="none", metavar="STEP",
+        help="the work on each batch: none (default), 20ms, resnet18, resnet50, or your module:function",
+    )  # fmt: skip
+    parser.add_argument("--kinds", action="append", default=[], metavar="NAME", help="only these: dataloader,dali")
+    parser.add_argument("--workers", metavar="N,N", help="only these worker counts; default: 0 to twice the cores")
+    parser.add_argument("--margin", metavar="SHARE", help="settings this close are equally good; default 3%%")
+    parser.add_argument("--budget", metavar="TIME", help="90s, 5m, 1h; default 5m")
+    add_device(parser)
+    parser.add_argument("--python", metavar="PATH", help="tune for the torch of this interpreter; default: this one")
+    add_results(parser)
+    add_forms(parser, "json")
+    add_watch(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tune, show, save. The status is 3 if the answer is provisional, or there is none. Raises HarnessError."""
     start = time.monotonic()
-    signal.signal(signal.SIGTERM, _interrupt)
+    from harness.bench.temporary import check_temporary
+    from harness.loading.data.folder import DataError, FolderOddities, oddities
+    from harness.processes.launch import borrow_packages
+    from harness.processes.live import temporary_folder
+    from harness.report.tuning import TuneProgress, show_tuned
+    from harness.store import new_run_folder, write_tuned
+    from harness.store.codec import to_json
+    from harness.tune.tune import tune
+    from harness.workers.collect import Refused, WorkerError
+
+    interrupt_on_sigterm()
     try:
-        asked = _asked(options, start)
-        odd = oddities(asked.data, ODDITIES) if asked.data is not None else FolderOddities()
+        settings, forms = settings_from(options, start)
+        try:
+            odd = oddities(settings.data, ODDITIES) if settings.data is not None else FolderOddities()
+        except DataError as error:
+            raise UsageError(f"--data: {error}") from error
         check_temporary(loaders=True)
         folder = new_run_folder(options.results, datetime.now(UTC).astimezone())
-        console = output.console()
+        console = forms.console()
         with ExitStack() as stack:
-            screen = stack.enter_context(TuneProgress(console))
+            display = stack.enter_context(TuneProgress(console))
             for note in (notes := noted(odd)):
-                screen.note(note)
+                display.note(note)
             if options.python:
-                lent = stack.enter_context(temporary_folder())
-                asked = replace(asked, lent=launch.borrow_packages(Path(lent) / "lent"))
+                place = stack.enter_context(temporary_folder())
+                settings = replace(settings, lent=borrow_packages(Path(place) / "lent"))
             try:
-                tuned = tune(asked, folder, screen)
+                tuned = tune(settings, folder, display)
             except (Refused, UsageError):
                 shutil.rmtree(folder)  # nothing has run
                 raise
-        tuned = replace(
-            tuned, notes=(*notes, *tuned.notes), decide=again(typed, tuned) if tuned.needs > tuned.budget else ""
-        )
-        content = json.dumps(to_json(tuned), indent=1, allow_nan=False)
-        write_tuned(folder, content)
-        show_tuned(tuned, console)
-        console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
-        if options.json is not None:
-            write("--json", options.json, content)
-        return status_of(tuned)
-    except DataError as error:
-        return _complain(f"--data: {error}", TOOL_ERROR)
-    except (UsageError, LaunchError, StoreError, Refused) as error:
-        return _complain(error, TOOL_ERROR)
+    except Refused:
+        raise
     except WorkerError as error:
-        return _complain(error, CANNOT_JUDGE)
+        complain(error)
+        return CANNOT_JUDGE
     except KeyboardInterrupt:
-        print(f"harness: interrupted; the samples so far are in {options.results}", file=sys.stderr)
+        complain(f"interrupted; the samples so far are in {options.results}")
         return INTERRUPTED
+    decide = again(options.typed, tuned) if tuned.needs > tuned.budget else ""
+    tuned = replace(tuned, notes=(*notes, *tuned.notes), decide=decide)
+    content = as_json(to_json(tuned))
+    write_tuned(folder, content)
+    show_tuned(tuned, console)
+    console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
+    forms.write({"json": lambda: content})
+    return status_of(tuned)
 
 
 def status_of(tuned: Tuned) -> int:
@@ -112,7 +131,7 @@ def again(typed: Sequence[str], tuned: Tuned) -> str:
 
 
 def noted(odd: FolderOddities) -> tuple[str, ...]:
-    """What people should know about their folder before anything runs."""
+    """Notes on the folder before anything runs."""
     notes = []
     if odd.empty:
         notes.append(
@@ -121,7 +140,7 @@ def noted(odd: FolderOddities) -> tuple[str, ...]:
         )
     if odd.hidden:
         notes.append(
-            f"hidden folders are no classes: {_few(odd.hidden)}; ImageFolder would number them too: move them away"
+            f"hidden folders are not classes: {_few(odd.hidden)}; ImageFolder would number them too: move them away"
         )
     return tuple(notes)
 
@@ -130,11 +149,20 @@ def _few(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _asked(options: argparse.Namespace, start: float) -> TuneSettings:
-    data: Path | None = options.data
+def settings_from(options: argparse.Namespace, start: float) -> tuple[TuneSettings, Forms]:
+    """The settings, with a budget that began at ``start``, and the forms. Raises UsageError, StoreError."""
+    from harness.gate.configuration import option_share
+    from harness.judge.racing import RaceRule
+    from harness.loading.loaders import LOADER_KINDS
+    from harness.loading.loop.step_forms import step_form
+    from harness.processes.launch import check_interpreter
+    from harness.tune.budget import Budget
+    from harness.tune.settings import BUDGET, TuneSettings
+    from harness.tune.step_module import check_module
+
     kinds = tuple(word for part in options.kinds for word in part.split(",") if word)
     if unknown := [kind for kind in kinds if kind not in LOADER_KINDS]:
-        raise UsageError(f"--kinds: there is no {', '.join(unknown)}; there are {', '.join(LOADER_KINDS)}")
+        raise UsageError(f"--kinds: {unknown[0]!r} is not a kind of loader (kinds: {', '.join(LOADER_KINDS)})")
     try:
         step = step_form(options.step)
     except ValueError as error:
@@ -144,14 +172,14 @@ def _asked(options: argparse.Namespace, start: float) -> TuneSettings:
     budget = Budget.of(seconds(options.budget) if options.budget else BUDGET, start)
     watch = hertz(options.watch)
     margin = option_share("--margin", options.margin) if options.margin else RaceRule().margin
-    check_writable({"--json": options.json}, options.results)
-    check_data(data)
+    forms = Forms.of(options, options.results)
+    check_data(options.data)
     # These start a process.
-    python = launch.check_interpreter(options.python, NEEDED) if options.python else sys.executable
+    python = check_interpreter(options.python, NEEDED) if options.python else sys.executable
     if step.module:
         check_module(step.module, python)
-    return TuneSettings(
-        data=data.resolve() if data else None,
+    settings = TuneSettings(
+        data=data_folder(options),
         step=options.step,
         device=options.device,
         batch_sizes=batch_sizes,
@@ -162,6 +190,7 @@ def _asked(options: argparse.Namespace, start: float) -> TuneSettings:
         python=python,
         watch=watch,
     )
+    return settings, forms
 
 
 def _numbers(text: str, option: str, least: int) -> tuple[int, ...]:
@@ -172,12 +201,3 @@ def _numbers(text: str, option: str, least: int) -> tuple[int, ...]:
     if not found or min(found) < least:
         raise UsageError(f"{option}: {text!r} is not a list of whole numbers from {least} (examples: 64; 32,64)")
     return found
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _complain(error: object, status: int) -> int:
-    output.complain(error)
-    return status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import sys
@@ -22,7 +21,7 @@ from harness.ceilings.compute import launches, products
 from harness.ceilings.copying import bus_copies, memory_copies
 from harness.ceilings.decoding import IMAGES, decoding
 from harness.ceilings.steady import steady_seconds
-from harness.cli import ceilings as command
+from harness.cli.main import main
 from harness.errors import UsageError
 from harness.measure.clock import FakeClock
 from harness.model import BASELINE, Ceiling, Claim, Measurement, Trial, Work, highest
@@ -227,17 +226,17 @@ QUESTION = CeilingsRequest(sys.executable, "cpu")
 
 
 def test_measured_once_for_each_environment(process: Callable[..., None], tmp_path: Path) -> None:
-    """What was measured is taken from the cache until the environment is another one, or it is asked for anew."""
+    """What was measured is taken from the cache until the environment is another one, or a refresh is requested."""
     process("measures")
-    told: list[Ceiling] = []
-    first = measured(QUESTION, told=told.append)
-    assert (first.ceilings, told, first.kept) == ((COPY,), [COPY], False)
-    again = measured(QUESTION, anew=False, told=told.append)
-    assert (again.ceilings, again.measured, again.kept, len(told)) == ((COPY,), first.measured, True, 1)
+    seen: list[Ceiling] = []
+    first = measured(QUESTION, progress=seen.append)
+    assert (first.ceilings, seen, first.kept) == ((COPY,), [COPY], False)
+    again = measured(QUESTION, refresh=False, progress=seen.append)
+    assert (again.ceilings, again.measured, again.kept, len(seen)) == ((COPY,), first.measured, True, 1)
     assert not measured(QUESTION).kept
     assert ceilings_of(QUESTION, {"machine_id": "m1", "gpus": []}, tmp_path / "log").kept
     process("measures", "m2")
-    assert not measured(QUESTION, anew=False).kept
+    assert not measured(QUESTION, refresh=False).kept
 
 
 @pytest.mark.parametrize(
@@ -272,7 +271,7 @@ def test_a_cache_that_makes_no_sense_is_measured_again(process: Callable[..., No
     (file,) = (module.cache_root() / "ceilings").iterdir()
     file.write_text(content)
     assert kept(QUESTION, {"machine_id": "m1", "gpus": []}) is None
-    assert not measured(QUESTION, anew=False).kept
+    assert not measured(QUESTION, refresh=False).kept
 
 
 def test_half_a_measurement_is_not_kept(process: Callable[..., None]) -> None:
@@ -370,47 +369,42 @@ def test_a_real_process_measures_this_machine(
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
-def options(**more: Any) -> argparse.Namespace:
-    """What the command line gives."""
-    return argparse.Namespace(**{"device": "cpu", "data": None, "python": None, "anew": False, "json": None, **more})
-
-
 def test_the_command_prints_a_table(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line for each name, the highest first and its other sizes behind it; as JSON where asked for."""
+    """A line for each name, the highest first and its other sizes behind it; as JSON on request."""
     ceilings = (COPY, Ceiling("memory_copy", 1e10, "B/s", "256 MiB"), Ceiling("decode", 310.0, "1/s", "Pillow"))
     found = MeasuredCeilings(ceilings, "2026-01-02", {}, ("no ceiling of launches",), kept=True)
-    monkeypatch.setattr(command, "measured", lambda *_, **__: found)
-    assert command.hold(options(json=tmp_path / "out.json")) == 0
+    monkeypatch.setattr(module, "measured", lambda *_, **__: found)
+    assert main(["ceilings", "--json", str(tmp_path / "out.json")]) == 0
     text = capsys.readouterr().out
     assert "20.0 GB/s" in text
     assert "64 MiB (256 MiB: 10.0 GB/s)" in text
     assert "310 /s" in text
     assert "no ceiling of launches" in text
-    assert "measured 2026-01-02; --anew measures again" in text
+    assert "measured 2026-01-02; --refresh measures again" in text
     assert json.loads((tmp_path / "out.json").read_text())["ceilings"][0]["value"] == 2e10
 
 
-def test_the_command_says_what_is_wrong(
+def test_the_command_reports_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A process that cannot measure is one line and exit status 2; nothing measured at all is 3."""
 
-    def fails(*_: Any, **__: Any) -> MeasuredCeilings:
+    def fails(*_: object, **__: object) -> MeasuredCeilings:
         raise CeilingsError("torch sees no CUDA device here")
 
-    monkeypatch.setattr(command, "measured", fails)
-    assert command.hold(options()) == 2
+    monkeypatch.setattr(module, "measured", fails)
+    assert main(["ceilings"]) == 2
     assert capsys.readouterr().err == "harness: torch sees no CUDA device here\n"
-    assert command.hold(options(data=tmp_path / "none")) == 2
-    monkeypatch.setattr(command, "measured", lambda *_, **__: MeasuredCeilings((), "now", {}))
-    assert command.hold(options()) == 3
+    assert main(["ceilings", "--data", str(tmp_path / "none")]) == 2
+    monkeypatch.setattr(module, "measured", lambda *_, **__: MeasuredCeilings((), "now", {}))
+    assert main(["ceilings"]) == 3
     capsys.readouterr()
-    assert command.hold(options(json=tmp_path / "none" / "out.json")) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("harness: --json: cannot write ")
-    assert said.endswith("out.json: No such file or directory; name another file\n")
+    assert main(["ceilings", "--json", str(tmp_path / "none" / "out.json")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("harness: --json: cannot write ")
+    assert error.endswith("out.json: No such file or directory; name another file\n")
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def test_bench_shows_its_own_run(tmp_path: Path, capsys: Captured, monkeypatch: 
         save(place / "2026-01-02_10-00-00", [TWO], [Measurement("bench_b2.py::bench_b2", "B2", 0, Status.FAILED, "no")])
         return own
 
-    monkeypatch.setattr("harness.cli.bench.hold_bench", held)
-    monkeypatch.setattr("harness.cli.bench._others", lambda: "")
+    monkeypatch.setattr("harness.bench.run.bench", held)
+    monkeypatch.setattr("harness.cli.bench.other_processes", lambda: "")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     status, out, _ = told(capsys, "bench", "--benchmarks", str(tmp_path), "--results", str(place))
     assert status == 0
@@ -235,7 +235,7 @@ def test_variants_and_machines(results: Path, capsys: Captured) -> None:
         (["latest"], "two runs or more"),
         (["latest", "latest"], "named twice"),
         (["latest", "gone"], "no run is called 'gone'"),
-        (["latest", "latest~1", "--parquet", "-"], "does not go to the standard output"),
+        (["latest", "latest~1", "--parquet", "-"], "does not go to standard output"),
         (["latest", "latest~1", "--csv", "none/x.csv"], "cannot write none/x.csv"),
         (["latest", "latest~1", "--csv", "-", "--json", "-"], "only one form"),
         (["latest", "latest~1@head"], "is not a gate"),
@@ -360,7 +360,7 @@ def test_trend_in_other_forms(many: Path, capsys: Captured) -> None:
     ("arguments", "status", "message"),
     [
         (["Z9"], 3, "no run of this machine has a level of claims Z9"),
-        (["--machine", "f"], 2, "is none of these machines"),
+        (["--machine", "f"], 2, "names none of these machines"),
         (["--run", "gone"], 2, "no run is called"),
         (["--results", "none"], 2, "no runs in none"),
     ],

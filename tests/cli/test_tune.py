@@ -12,7 +12,6 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from harness.cli import tune
 from harness.cli.main import main
 from harness.model import Tuned
 from harness.store.codec import from_json
@@ -156,7 +155,7 @@ def test_nothing_that_finished_a_lap_is_no_answer(
     """Where every setting is out, as with a step that raises, the reasons are shown and saved; exit status 3."""
     failed = dict.fromkeys(("dataloader-w0-b4", "dali"), "--step training:step raised ValueError: no such label")
     nothing = Tuned("data", 24, "training:step", "cpu", 2, 0.03, (), None, None, failed=failed)
-    monkeypatch.setattr(tune, "tune", lambda *_: nothing)
+    monkeypatch.setattr("harness.tune.tune.tune", lambda *_: nothing)
     status, out, _ = typed("tune", "--data", str(folder), "--json", "found.json")
     assert status == 3
     assert "no setting finished a lap" in out and out.count("raised ValueError: no such label") == 2
@@ -174,7 +173,7 @@ def test_another_interpreter_is_lent_what_it_lacks(folder: Path, typed: Typed, m
         assert (asked.lent / "back" / "psutil").exists()
         return Tuned("data", 24, "none", "cpu", 2, 0.03, (), None, None)
 
-    monkeypatch.setattr(tune, "tune", tuned)
+    monkeypatch.setattr("harness.tune.tune.tune", tuned)
     assert typed("tune", "--data", str(folder), "--python", sys.executable)[0] == 3
     assert len(seen) == 1 and not seen[0].exists()
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from harness.bench.run import UnusableGpu
-from harness.cli import gate
+from harness.cli import gating
+from harness.cli.forms import check_writable
 from harness.cli.main import main, parser
-from harness.cli.written import check_writable
 from harness.errors import UsageError
 from harness.loading.loop.step_forms import step_form
 from harness.store import StoreError, open_run
@@ -29,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "bench_a.py").write_text(BENCHMARK)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("harness.cli.bench._others", lambda: "others use 2.0 of 2 cores")
+    monkeypatch.setattr("harness.cli.bench.other_processes", lambda: "others use 2.0 of 2 cores")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return tmp_path
 
@@ -93,7 +93,7 @@ def test_every_command_says_of_data_that_is_not_there(here: Path, capsys: Captur
             ["tune", "--workers", "-1,2"],
             "--workers: '-1,2' is not a list of whole numbers from 0 (examples: 64; 32,64)",
         ),
-        (["tune", "--kinds", "-x"], "--kinds: there is no -x; there are dataloader, "),
+        (["tune", "--kinds", "-x"], "--kinds: '-x' is not a kind of loader (kinds: dataloader, "),
         (["tune", "--step", "-20ms"], "--step: '-20ms' is not a step (examples: none, 20ms, "),
         (["list", "--select", "-x"], "--select -x: no such claim"),
         (["ceilings", "--data", "-x"], "--data: no image folder -x"),
@@ -113,14 +113,14 @@ def test_a_value_that_begins_with_a_dash_is_a_value(
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["bench", "--budget"], "--budget takes a value (90s, 5m, 1h; default 10m (smoke 3m, thorough 1h))"),
-        (["gate", "--json", "--every"], "--json takes a value, and --every stands where it should (also write the "),
-        (["gate", "--json", "--evry"], "--json takes a value, and --evry stands where it should (also write the "),
+        (["bench", "--budget"], "--budget: a value is missing (90s, 5m, 1h; default 10m (smoke 3m, thorough 1h))"),
+        (["gate", "--json", "--every"], "--json: a value is missing before --every (also write JSON"),
+        (["gate", "--json", "--evry"], "--json: a value is missing before --evry (also write JSON"),
         (
             ["gate", "--target", "-h"],
-            "--target takes a value, and -h stands where it should (the slow-down to catch: 5%",
+            "--target: a value is missing before -h (the slow-down to detect: 5%",
         ),
-        (["bench", "--device"], "--device takes a value (auto, cpu, cuda)"),
+        (["bench", "--device"], "--device: a value is missing (auto, cpu, cuda)"),
         (["gate", "--threads", "-1"], "argument --threads: '-1' is not a whole number from 1 (examples: 1, 8)"),
         (["selftest", "--threads", "many"], "argument --threads: 'many' is not a whole number from 1"),
         (["trend", "--last", "0"], "argument --last: '0' is not a whole number from 1"),
@@ -181,7 +181,7 @@ def test_trying_a_file_leaves_everything_as_it_was(tmp_path: Path) -> None:
     kept.write_text("text")
     link.symlink_to(tmp_path / "target")
     before = kept.stat()
-    check_writable({"--json": kept, "--junit": absent, "--markdown": link, "--html": None})
+    check_writable({"--json": kept, "--junit": absent, "--markdown": link})
     assert kept.read_text() == "text"
     assert kept.stat().st_mtime_ns == before.st_mtime_ns
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "link"]
@@ -233,19 +233,19 @@ def test_what_names_no_step(text: str) -> None:
 
 # --- a device that is not there ---------------------------------------------------------------------------------------
 
-ABSENT = "--device cuda was asked for, and torch sees no CUDA device here"
+ABSENT = "--device: 'cuda' is not available: torch sees no CUDA device here; choose auto or cpu"
 
 
-def crew(error: Exception) -> type:
-    """A crew whose roll call ends with this error."""
+def pool(error: Exception) -> type:
+    """A worker pool that cannot collect the cases."""
 
-    class Crew:
+    class Pool:
         import_seconds = 0.0
 
         def __init__(self, *_: Any, **__: Any) -> None:
             pass
 
-        def __enter__(self) -> Crew:
+        def __enter__(self) -> Pool:
             return self
 
         def __exit__(self, *_: object) -> None:
@@ -254,12 +254,12 @@ def crew(error: Exception) -> type:
         def collect(self, _: object) -> None:
             raise error
 
-    return Crew
+    return Pool
 
 
 def test_bench_without_the_device_says_so_once(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason stands once, and no run folder is left."""
-    monkeypatch.setattr("harness.bench.run.WorkerPool", crew(Refused(ABSENT)))
+    monkeypatch.setattr("harness.bench.run.WorkerPool", pool(Refused(ABSENT)))
     status, out, err = said(capsys, "bench", "--device", "cuda", "--watch", "0")
     assert status == 2
     assert err == f"harness: {ABSENT}\n"
@@ -274,7 +274,7 @@ def test_bench_that_could_not_begin_says_why_once(
     here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
     """The run's folder, which has the log, is named without the reason again."""
-    monkeypatch.setattr("harness.bench.run.WorkerPool", crew(error))
+    monkeypatch.setattr("harness.bench.run.WorkerPool", pool(error))
     found, out, err = said(capsys, "bench", "--watch", "0")
     (folder,) = (here / "results").iterdir()
     assert found == status
@@ -292,7 +292,7 @@ def test_a_gate_without_the_device_leaves_no_folder(
         open_run(folder, [], profile="gate").close()
         raise Refused(ABSENT)
 
-    monkeypatch.setattr(gate, "gate", refused)
+    monkeypatch.setattr(gating, "gate", refused)
     status, out, err = said(capsys, "selftest", "--device", "cuda")
     assert (status, err) == (2, f"harness: {ABSENT}\n")
     assert ABSENT not in out

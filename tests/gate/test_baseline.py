@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from harness import store
-from harness.cli.gate_checks import refuse_beside_baseline
+from harness.cli.gate import refuse_beside_baseline
 from harness.errors import UsageError
 from harness.gate import baseline as module
 from harness.gate.baseline import compare_with_saved, refuse_other_machine

@@ -22,7 +22,7 @@ import pytest
 
 import harness
 from harness import store
-from harness.cli.gate_checks import ACCEPTABLE
+from harness.cli.gate import ACCEPTABLE
 from harness.gate import extra_passes
 from harness.gate import pair as pairing
 from harness.gate import run as module

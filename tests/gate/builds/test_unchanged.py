@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.claims.folder import read
-from harness.cli import gate, gate_checks, gate_forms
+from harness.cli import forms, gate, gating
 from harness.cli.main import main
 from harness.errors import UsageError
 from harness.gate.base_revision import compare_folders, read_base
@@ -169,16 +168,11 @@ def test_a_version_file_is_no_excuse(tmp_path: Path, how: str) -> None:
     assert check_packages(base, head, [before], [after]) == ()
 
 
-def typed(repo: Repo, form: Path, *, unchanged_ok: bool) -> argparse.Namespace:
-    """The options of a gate of the working tree against the commit before the last."""
-    given: dict[str, Any] = dict.fromkeys(
-        ("base_python", "head_python", "baseline", "budget", "target", "loader_target", "threads", "data", "watch",
-         "junit", "markdown")
-    )  # fmt: skip
-    return argparse.Namespace(
-        **given, base="main~1", base_env=[], head_env=[], select=[], accept=[], device="cpu", json=form, every=False,
-        results=form.parent / "results", unchanged_ok=unchanged_ok, benchmarks=repo.folder / "benchmarks",
-    )  # fmt: skip
+def typed(repo: Repo, form: Path, *, unchanged_ok: bool) -> list[str]:
+    """The command line of a gate of the working tree against the commit before the last."""
+    places = ["--benchmarks", str(repo.folder / "benchmarks"), "--results", str(form.parent / "results")]
+    more = ["--unchanged-ok"] if unchanged_ok else []
+    return ["gate", "--base", "main~1", "--device", "cpu", "--json", str(form), *places, *more]
 
 
 @pytest.mark.parametrize(("ok", "status"), [(False, 3), (True, 0)])
@@ -194,8 +188,7 @@ def test_its_status_is_what_was_asked_for(
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     repo.commit({"README.md": "Two.\n"})
     form = tmp_path / "gate.json"
-    options = typed(repo, form, unchanged_ok=ok)
-    assert gate.hold(options, repo.folder / "benchmarks") == status
+    assert main(typed(repo, form, unchanged_ok=ok)) == status
     out = capsys.readouterr().out.splitlines()
     assert out[-1] == f"nothing under test changed; exit {status}"
     assert "building" not in "".join(out)
@@ -208,7 +201,7 @@ def test_a_form_that_can_no_longer_be_written_costs_no_report(
 ) -> None:
     """A folder that went away while it was measured: the report is shown, the other forms are written, status 2."""
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    monkeypatch.setattr(gate_checks, "check_writable", lambda *_: None)
+    monkeypatch.setattr(forms, "check_writable", lambda *_: None)
     monkeypatch.chdir(repo.folder)
     repo.commit({"README.md": "Two.\n"})
     lost, form = tmp_path / "gone" / "gate.json", tmp_path / "gate.xml"
@@ -247,9 +240,9 @@ def test_identical_code_with_benchmarks_removed_is_never_green(
         Side.HEAD: SideInfo({}, (replace(package, file=str(after.home / "env/parcel/__init__.py")),), ""),
     }
     monkeypatch.setattr(Builder, "build", lambda *_: (base, after))
-    monkeypatch.setattr(gate, "gate", lambda _asked, _folder, _screen, check: check(said))
+    monkeypatch.setattr(gating, "gate", lambda _asked, _folder, _screen, check: check(said))
     form = tmp_path / "gate.json"
-    assert gate.hold(typed(repo, form, unchanged_ok=True), repo.folder / "benchmarks") == 3
+    assert main(typed(repo, form, unchanged_ok=True)) == 3
     found = json.loads(form.read_text())
     assert [(each["case"], each["outcome"]) for each in found["verdicts"]] == [(each, "missing") for each in missing]
     assert (found["status"], found["unchanged"]) == (3, "")
@@ -342,11 +335,11 @@ def test_the_example_compares_a_branch_with_what_it_branched_off_from(repo: Repo
 
 def test_annotations_name_files_as_the_repository_does(repo: Repo, tmp_path: Path) -> None:
     """Relative to its top, wherever the benchmarks are; outside of any repository by the folder's name."""
-    assert gate_forms.from_repository(repo.folder / "benchmarks") == "benchmarks"
+    assert gating.from_repository(repo.folder / "benchmarks") == "benchmarks"
     (repo.folder / "sub" / "perf").mkdir(parents=True)
-    assert gate_forms.from_repository(repo.folder / "sub" / "perf") == "sub/perf"
+    assert gating.from_repository(repo.folder / "sub" / "perf") == "sub/perf"
     (tmp_path / "elsewhere").mkdir()
-    assert gate_forms.from_repository(tmp_path / "elsewhere") == "elsewhere"
+    assert gating.from_repository(tmp_path / "elsewhere") == "elsewhere"
 
 
 def test_a_revision_is_one_of_the_repository_people_are_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,6 +347,6 @@ def test_a_revision_is_one_of_the_repository_people_are_in(tmp_path: Path, monke
     shipped = Path(gate.__file__).resolve().parents[2] / "benchmarks"
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"has no folder 'benchmarks'.*--benchmarks FOLDER"):
-        gate_checks.check_repository(argparse.Namespace(base="HEAD", benchmarks=None), shipped)
-    gate_checks.check_repository(argparse.Namespace(base="HEAD", benchmarks=shipped), shipped)
-    gate_checks.check_repository(argparse.Namespace(base=None, benchmarks=None), shipped)
+        gate.check_repository("HEAD", None, shipped)
+    gate.check_repository("HEAD", shipped, shipped)
+    gate.check_repository(None, None, shipped)
