@@ -196,6 +196,19 @@ def test_its_status_is_what_was_asked_for(
     assert not (tmp_path / "results").exists()
 
 
+def test_a_form_on_standard_output_stands_there_alone(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report goes to standard error then, and the output can be parsed."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    monkeypatch.chdir(repo.folder)
+    repo.commit({"README.md": "Two.\n"})
+    assert main(("gate", "--base", "main~1", "--json", "-")) == 3
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["unchanged"].endswith("differ in README.md alone")
+    assert printed.err.splitlines()[-1] == "nothing under test changed; exit 3"
+
+
 def test_a_form_that_can_no_longer_be_written_costs_no_report(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
