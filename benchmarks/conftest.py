@@ -32,7 +32,7 @@ def tiny() -> Path:
 @pytest.fixture
 def train_step(images: Path, device: Any) -> Any:
     """A real training step on the device, for photographs and for tiny samples."""
-    from harness.loading.loop.step import TrainingStep
+    from support.training_step import TrainingStep
 
     return TrainingStep(device, classes=max(10, len(class_names(images))))
 

@@ -5,7 +5,7 @@ from functools import partial
 from harness import claim
 from harness.loading.data import recipe
 from harness.loading.data.dataset import Digits, Photographs, epoch_images
-from harness.loading.loop.frozen_training import FrozenTraining
+from support.frozen_training import FrozenTraining
 
 SAMPLES = 1024
 DIFFERENT = 64

@@ -5,13 +5,13 @@ from functools import partial
 import pytest
 
 from harness import claim, prepared
-from harness.loading.data.crop import crop_first, crop_last
 from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.checksum import Checksummed
 from harness.loading.loop.epoch import same_pixels
 from harness.loading.loop.loader import epoch_batches
 from harness.loading.machine.cores import usable_cores
+from support.checksum import Checksummed
+from support.crop import crop_first, crop_last
 
 
 @claim("L6", expect="higher", loader=True)

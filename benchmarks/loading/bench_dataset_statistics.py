@@ -4,7 +4,7 @@ from harness import claim, prepared
 from harness.loading.data.dataset import epoch_images
 from harness.loading.loop.loader import epoch_batches
 from harness.loading.machine.cores import usable_cores
-from harness.loading.trials.statistics import same_statistics, streaming, two_passes
+from support.statistics import same_statistics, streaming, two_passes
 
 
 @claim("L14", expect="lower", loader=True)

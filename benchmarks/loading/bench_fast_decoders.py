@@ -10,11 +10,11 @@ from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dali import PipelineLoader
 from harness.loading.loaders.dali_shared import missing
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loaders.device_decoding import DeviceDecodingLoader
 from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.loader import epoch_batches
 from harness.loading.machine.cores import usable_cores
-from harness.loading.trials.decoding import PILLOW, DecodingAlone, contents_of, dali, decode_jpeg, same_levels
+from support.decoding import PILLOW, DecodingAlone, contents_of, dali, decode_jpeg, same_levels
+from support.device_decoding import DeviceDecodingLoader
 
 NO_GPU = "decodes on a GPU: no CUDA here"
 

@@ -11,11 +11,11 @@ from harness import claim, prepared
 from harness.loading.data import recipe
 from harness.loading.data.dataset import Photographs
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.checksum import Checksummed
 from harness.loading.loop.epoch import same_pixels
 from harness.loading.loop.loader import epoch_batches
 from harness.loading.machine.cores import usable_cores
-from harness.loading.trials.preload import Preloaded, StartUp, bounded_epoch
+from support.checksum import Checksummed
+from support.preload import Preloaded, StartUp, bounded_epoch
 
 
 @claim("L7", expect="lower", loader=True)

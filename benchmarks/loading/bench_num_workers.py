@@ -11,8 +11,8 @@ import torch
 from harness import claim, prepared
 from harness.loading.data.dataset import Digits, Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.length import own_batches, same_beginnings, sample_seconds
 from harness.loading.machine.cores import usable_cores, worker_counts
+from support.length import own_batches, same_beginnings, sample_seconds
 
 
 @claim("L1", expect="lower", loader=True)

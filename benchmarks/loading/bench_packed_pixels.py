@@ -12,11 +12,11 @@ from harness.loading.data import recipe
 from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.data.packed import packed
 from harness.loading.data.shards import ShardedPhotographs, missing, sharded
-from harness.loading.loaders.disk import DiskLoader, EvictedFiles
-from harness.loading.loop.checksum import Checksummed
 from harness.loading.loop.epoch import same_pixels
 from harness.loading.loop.loader import epoch_batches
 from harness.loading.machine.cores import usable_cores
+from support.checksum import Checksummed
+from support.disk import DiskLoader, EvictedFiles
 
 
 @claim("L12", expect="lower", loader=True)

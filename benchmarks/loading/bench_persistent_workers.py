@@ -7,10 +7,10 @@ import pytest
 from harness import claim, prepared
 from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.epochs_in_a_row import Successive, same_epochs
 from harness.loading.loop.loader import epoch_batches
 from harness.loading.machine.cores import usable_cores
-from harness.loading.trials.whole_batches import DigitBatches, as_it_is
+from support.epochs_in_a_row import Successive, same_epochs
+from support.whole_batches import DigitBatches, as_it_is
 
 # How workers are started, how many epochs make an iteration, and the size of a batch.
 CASES = {"short_fork": ("fork", 4, 64), "short_spawn": ("spawn", 1, 64), "long_fork": ("fork", 1, 12)}

@@ -11,8 +11,8 @@ from harness import claim, prepared
 from harness.loading.data.dataset import Digits
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.loader import epoch_batches
-from harness.loading.trials.sampling import Labels, ShuffledLoader, WeightedLoader, same_or_drawn
-from harness.loading.trials.whole_batches import as_it_is
+from support.sampling import Labels, ShuffledLoader, WeightedLoader, same_or_drawn
+from support.whole_batches import as_it_is
 
 MILLION = 1_000_000
 WEIGHTS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]

@@ -7,7 +7,7 @@ from PIL import Image
 
 from harness import claim
 from harness.loading.data.dataset import decoded, epoch_images
-from harness.loading.trials.statistics import cropped
+from support.statistics import cropped
 
 
 @claim("L15", expect="same")

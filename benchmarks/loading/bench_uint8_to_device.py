@@ -6,10 +6,10 @@ from harness import claim, prepared
 from harness.loading.data import recipe
 from harness.loading.data.dataset import Photographs, decoded, epoch_images
 from harness.loading.loaders.uint8 import CountedLoader, Uint8Loader
-from harness.loading.loop.checksum import STRIDE, Checksummed
 from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.loader import epoch_batches
 from harness.loading.machine.cores import usable_cores
+from support.checksum import STRIDE, Checksummed
 
 MOST = 1e-5  # that a normalised pixel may be off
 

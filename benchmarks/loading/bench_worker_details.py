@@ -14,7 +14,7 @@ from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.loader import epoch_batches
 from harness.loading.machine.cores import usable_cores
 from harness.loading.machine.threads import use_threads
-from harness.loading.trials.whole_batches import DigitBatches, PhotographBatches, as_it_is
+from support.whole_batches import DigitBatches, PhotographBatches, as_it_is
 
 
 @claim("L17", expect="same", loader=True)

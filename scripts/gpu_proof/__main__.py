@@ -22,7 +22,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-# A folder that is run has its own modules on the path, not the package that they are in, nor the harness beside it.
+# A folder that is run has its own modules on the path, not the package that they are in, nor the harness beside it,
+# nor what the claims share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 

@@ -275,7 +275,7 @@ def _twice(part: Part, device: Any) -> None:
 def _jpeg(part: Part, device: Any) -> None:
     from harness.loading.data.dataset import epoch_images
     from harness.loading.data.generated import jpeg_folder
-    from harness.loading.trials.decoding import FAR_LEVELS, FAR_SHARE, PILLOW, DecodingAlone, contents_of, decode_jpeg
+    from support.decoding import FAR_LEVELS, FAR_SHARE, PILLOW, DecodingAlone, contents_of, decode_jpeg
 
     contents = contents_of(epoch_images(jpeg_folder(16), 16))
     wanted, got = DecodingAlone(PILLOW, contents)(), DecodingAlone(decode_jpeg(device), contents)()

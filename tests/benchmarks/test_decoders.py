@@ -16,8 +16,8 @@ from PIL import Image as Pillow
 from harness.loading.data import decoders
 from harness.loading.data.folder import DataError, Image
 from harness.loading.loaders import dali_shared
-from harness.loading.trials.decoding import PILLOW, Decoded, DecodingAlone, contents_of, decode_jpeg, same_levels
-from harness.loading.trials.decoding import dali as dali_decoder
+from support.decoding import PILLOW, Decoded, DecodingAlone, contents_of, decode_jpeg, same_levels
+from support.decoding import dali as dali_decoder
 from tests.support.photographs import photographs
 
 pytestmark = [

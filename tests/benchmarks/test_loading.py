@@ -12,8 +12,8 @@ import torch
 
 from harness.claims.folder import read
 from harness.loading.data.generated import jpeg_folder, tiny_set, uneven_folder
-from harness.loading.loop.step import TrainingStep
 from harness.measure.variant import Unavailable, Variant
+from support.training_step import TrainingStep
 from tests.support.living import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"

@@ -18,21 +18,21 @@ from torch import Tensor
 from torch.utils.data import WeightedRandomSampler
 
 from harness.claims.folder import read
-from harness.loading.data.crop import crop_first
 from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.data.folder import Image
 from harness.loading.data.generated import jpeg_folder, tiny_set, uneven_folder
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.checksum import Checksummed
 from harness.loading.loop.epoch import Epoch
-from harness.loading.loop.epochs_in_a_row import Epochs, same_epochs
-from harness.loading.loop.step import TrainingStep
-from harness.loading.trials import sampling
-from harness.loading.trials.sampling import DrawnEpoch, Labels, ShuffledEpoch, WeightedLoader, same_or_drawn
-from harness.loading.trials.statistics import cropped, same_statistics, streamed, two_passes
-from harness.loading.trials.whole_batches import as_it_is
 from harness.measure.correctness import Agreement, WrongResult
 from harness.measure.variant import Unavailable, Variant, as_variant
+from support import sampling
+from support.checksum import Checksummed
+from support.crop import crop_first
+from support.epochs_in_a_row import Epochs, same_epochs
+from support.sampling import DrawnEpoch, Labels, ShuffledEpoch, WeightedLoader, same_or_drawn
+from support.statistics import cropped, same_statistics, streamed, two_passes
+from support.training_step import TrainingStep
+from support.whole_batches import as_it_is
 from tests.support.living import ROOT, alive, since
 
 BENCHMARKS = ROOT / "benchmarks"

@@ -15,20 +15,20 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from harness.loading.data import recipe
-from harness.loading.data.crop import crop_first, crop_last
 from harness.loading.data.dataset import Digits, Photographs, epoch_images
 from harness.loading.data.folder import DataError, Image
 from harness.loading.data.generated import jpeg_folder, tiny_set
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop import epochs_in_a_row
-from harness.loading.loop.checksum import Checksummed
 from harness.loading.loop.epoch import run_epoch, same_samples
-from harness.loading.loop.epochs_in_a_row import Successive
-from harness.loading.loop.frozen_training import FrozenTraining
 from harness.loading.machine.threads import use_threads
-from harness.loading.trials.preload import Preloaded, StartUp, bounded_epoch
-from harness.loading.trials.statistics import cropped
-from harness.loading.trials.whole_batches import DigitBatches, PhotographBatches, as_it_is
+from support import epochs_in_a_row
+from support.checksum import Checksummed
+from support.crop import crop_first, crop_last
+from support.epochs_in_a_row import Successive
+from support.frozen_training import FrozenTraining
+from support.preload import Preloaded, StartUp, bounded_epoch
+from support.statistics import cropped
+from support.whole_batches import DigitBatches, PhotographBatches, as_it_is
 from tests.support.living import alive, since
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -15,7 +15,6 @@ from torch import Tensor
 from harness.loading.data import decoders
 from harness.loading.data.folder import Image
 from harness.loading.loaders.dali_shared import DaliLoader
-from harness.loading.loaders.device_decoding import DeviceDecodingLoader, sound_jpeg
 from harness.loading.loaders.side_stream import SideStreamLoader
 from harness.loading.loop import epoch as epochs
 from harness.loading.loop import loader as loaders
@@ -30,6 +29,7 @@ from harness.model import Claim
 from harness.probes import pinned
 from harness.probes.energy import joules
 from harness.probes.nvml import cuda_uuid, uuid_of
+from support.device_decoding import DeviceDecodingLoader, sound_jpeg
 from tests.support.replayed import UUID, Replayed
 
 # --- the clock of a stated step ---------------------------------------------------------------------------------------

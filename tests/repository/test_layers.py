@@ -32,7 +32,7 @@ ORDER = (
 )
 """From the bottom up: a room imports from the rows below its own, never from beside or above."""
 
-INSIDE = {"loading": ("machine", "data", "errors", "loop", "loaders", "trials")}
+INSIDE = {"loading": ("machine", "data", "errors", "loop", "loaders")}
 """The same within a room that has rooms of its own."""
 
 MEASURING = (

@@ -24,15 +24,15 @@ from harness.loading.loaders import background, dali_shared, nodes, spdl
 from harness.loading.loaders.dali import PipelineLoader
 from harness.loading.loaders.dali_dynamic import DynamicLoader
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loaders.device_decoding import DeviceDecodingLoader
-from harness.loading.loaders.disk import DiskLoader, EvictedFiles
 from harness.loading.loaders.nodes import NodesLoader
 from harness.loading.loaders.spdl import SpdlLoader
 from harness.loading.loaders.uint8 import CountedLoader, Uint8Loader
 from harness.loading.loop.check import first_difference
 from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.loader import Loader
-from harness.loading.trials.decoding import Decoded, same_levels
+from support.decoding import Decoded, same_levels
+from support.device_decoding import DeviceDecodingLoader
+from support.disk import DiskLoader, EvictedFiles
 from tests.support.living import alive, since
 from tests.support.photographs import COUNT, by_id, delivered, levels, photographs, ramp
 

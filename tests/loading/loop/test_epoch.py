@@ -25,8 +25,8 @@ from harness.loading.loaders.background import BackgroundLoader, missing
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop import epoch as epochs
 from harness.loading.loop.epoch import Batch, Epoch, run_epoch, same_pixels, same_samples
-from harness.loading.loop.step import TrainingStep
 from harness.workers import tensors
+from support.training_step import TrainingStep
 from tests.support.living import ENVIRONMENT, PATIENCE, ROOT, alive, since
 
 pytestmark = pytest.mark.usefixtures("one_thread")

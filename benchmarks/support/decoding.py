@@ -124,6 +124,6 @@ def decode_jpeg(device: torch.device | str = "cpu") -> Decoder:
 
 def dali() -> Decoder:
     """DALI's decoder on the CPU."""
-    from harness.loading.trials.dali_decoder import DaliDecoder, levels_of
+    from support.dali_decoder import DaliDecoder, levels_of
 
     return Decoder(DaliDecoder, levels_of)

@@ -8,15 +8,15 @@ from typing import ClassVar
 import pytest
 import torch
 
-from harness.loading.loop import length
 from harness.loading.loop.epoch import Epoch
-from harness.loading.loop.length import own_batches, same_beginnings, sample_seconds
 from harness.measure.calibrate import RoundSize
 from harness.measure.clock import FakeClock
 from harness.measure.runner import LocalRunner, Round
 from harness.measure.state import VariantState
 from harness.measure.variant import prepared
 from harness.model import Expect
+from support import length
+from support.length import own_batches, same_beginnings, sample_seconds
 
 CORES = 16
 

@@ -1,1 +1,0 @@
-"""What single claims put on trial besides loaders: decoders, samplers, statistics, preloading."""

@@ -1,0 +1,25 @@
+"""What claims share is found wherever their folder lies, as it does in an installed package."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.living import ENVIRONMENT, ROOT
+
+
+def test_claims_that_lie_elsewhere_find_what_they_share(tmp_path: Path) -> None:
+    """A copy of the folder is enough, without the settings of this repository, from any working folder."""
+    shutil.copytree(ROOT / "benchmarks", tmp_path / "shipped", ignore=shutil.ignore_patterns("__pycache__"))
+    listed = subprocess.run(
+        [sys.executable, "-m", "harness", "list", "--cases", "--benchmarks", "shipped", "--select", "L13"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert "bench_samplers[million]" in listed.stdout and "weighted" in listed.stdout
