@@ -107,7 +107,8 @@ def test_orders() -> None:
     assert backwards.ids.tolist() == list(range(23, -1, -1))
     with PlainLoader(Numbers, batch_size=4, workers=2, in_order=False) as loader:
         same_samples(in_order, loader())
-        assert loader.host_batches().in_order is False
+        live: Any = loader.host_batches()
+        assert live.loader.in_order is False
 
 
 def test_spawned_workers_use_the_threads_they_are_told_to() -> None:
@@ -129,7 +130,8 @@ def test_spawned_workers_use_the_threads_they_are_told_to() -> None:
 def test_options_for_workers() -> None:
     """They reach the DataLoader where there are workers, and do no harm where there are none."""
     options: dict[str, Any] = {"prefetch_factor": 3, "multiprocessing_context": "spawn", "timeout": 7.0}
-    live: Any = PlainLoader(Numbers, batch_size=4, workers=1, **options).host_batches()
+    followed: Any = PlainLoader(Numbers, batch_size=4, workers=1, **options).host_batches()
+    live = followed.loader
     assert (live.prefetch_factor, live.timeout, live.persistent_workers) == (3, 7.0, True)
     assert live.multiprocessing_context.get_start_method() == "spawn"
     assert PlainLoader(Numbers, batch_size=4, persistent=True, **options)().ids.numel() == 24

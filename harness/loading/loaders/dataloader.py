@@ -114,11 +114,11 @@ class _Followed:
     """A DataLoader and the iterator that it made last, as long as there is one."""
 
     def __init__(self, loader: Iterable[Batch]) -> None:
-        self._loader = loader
+        self.loader = loader
         self.latest: Callable[[], Any] = lambda: None
 
     def __iter__(self) -> Iterator[Batch]:
-        iterator = iter(self._loader)
+        iterator = iter(self.loader)
         self.latest = weakref.ref(iterator)
         return iterator
 
