@@ -2,7 +2,7 @@
 
 
 class HarnessError(Exception):
-    """The base of every exception that is raised on purpose; the message says what is wrong and what to do.
+    """The base of every exception that is raised on purpose; the message has what is wrong and what to do.
 
     Example::
 
@@ -15,4 +15,4 @@ class HarnessError(Exception):
 
 
 class UsageError(HarnessError):
-    """The command line asks for what cannot be done; the message says what to type instead."""
+    """The command line requests what cannot be done; the message has what to type instead."""

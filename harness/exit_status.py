@@ -1,7 +1,7 @@
 """The exit statuses of every command, under nox as well."""
 
 OK = 0
-"""The command did what it was asked for; in a gate: nothing regressed."""
+"""The command did what was requested; in a gate: nothing regressed."""
 
 REGRESSED = 1
 """A gate found something slower or larger than is allowed."""
@@ -13,4 +13,4 @@ CANNOT_JUDGE = 3
 """There is no answer: inconclusive, missing, failed, another machine, or nothing to compare."""
 
 INTERRUPTED = 130
-"""Somebody pressed Ctrl-C; what was measured is kept."""
+"""Ctrl-C was pressed; what was measured is kept."""

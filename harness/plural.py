@@ -1,4 +1,4 @@
-"""A number and what it counts, as people say it: 1 run, 2 runs."""
+"""A number and what it counts: 1 run, 2 runs."""
 
 from __future__ import annotations
 

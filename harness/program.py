@@ -31,7 +31,7 @@ def shadowed(folder: Path) -> bool:
 
 
 def advised(command: str) -> str:
-    """A command with its arguments, ``bench --budget 5m`` say, as it can be typed."""
+    """A command with its arguments, ``bench --budget 5m`` for example, as it can be typed."""
     name, _, arguments = command.partition(" ")
     if os.environ.get(NOX_VARIABLE) and name in NOX_SESSIONS:
         return f"nox -s {name} -- {arguments}" if arguments else f"nox -s {name}"

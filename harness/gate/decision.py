@@ -65,7 +65,7 @@ class Decision:
                 outcome = GateOutcome.TIMED_OUT
             case _:
                 outcome = GateOutcome.FAILED
-        self.settle(outcome, f"{ended.arm}: {ended.error}")
+        self.settle(outcome, f"{ended.side}: {ended.error}")
 
     def take(self, unit: int, rounds: PairedRounds, seconds: float) -> Measurement:
         """Keep a unit's pair of samples; in the measurement, base is the baseline and head its only variant."""

@@ -237,7 +237,7 @@ class _Gate:
             rounds = paired_rounds(
                 pair.runner(Side.BASE, decision.variant),
                 pair.runner(Side.HEAD, decision.variant),
-                effort=effort_for(claim, target, clear=decision.clear),
+                limits=effort_for(claim, target, clear=decision.clear),
                 iterations=decision.iterations,
                 readings=EXACT if fresh and not claim.loader else (),
                 now=time.monotonic,  # the monitor's clock: it records what happened in which block
@@ -249,9 +249,9 @@ class _Gate:
             self._put_off = True
         except SideFailed as ended:
             decision.end(ended)
-            if pair.clients[ended.arm].ended:
+            if pair.clients[ended.side].ended:
                 # What else was to be measured in this process is measured in the next.
-                raise SideLost(ended.arm, str(ended.error)) from None
+                raise SideLost(ended.side, str(ended.error)) from None
         else:
             measurement = decision.take(self._units, rounds, time.monotonic() - start)
             store.write_pairing(writer, decision.variant, measurement)

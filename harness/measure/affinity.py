@@ -22,9 +22,9 @@ class CorePinning:
     """Keeps the first thread of this process on one core and the others on the rest, in turn, from the first `settle`.
 
     Use as a context manager: afterwards every thread may run where it could before, those started meanwhile included.
-    ``team`` says how many threads work together: up to the number of physical cores, none shares one with another.
-    ``turn`` says with which core to begin: processes that take turns must all use the same, or a neighbour of one core
-    is the neighbour of one process for seconds. Does nothing where there is one core, or no such system calls.
+    ``team`` gives how many threads work together: up to the number of physical cores, none shares one with another.
+    ``turn`` is the number of the core to begin with: processes that take turns must all use the same, or a neighbour of
+    one core is the neighbour of one process for seconds. Does nothing if there is one core, or no such system calls.
     """
 
     def __init__(self, team: Callable[[], int], turn: int = 0) -> None:

@@ -11,12 +11,11 @@ from harness.errors import HarnessError
 from harness.measure.calibrate import RoundSize
 from harness.measure.runner import Round, VariantRunner
 
-PATIENCE = 2.0
+BLOCKS_TIMEOUT = 2.0
 """Seconds that a case's blocks may take at the least before a slow machine cuts them short."""
 
 STARTS = 3
-"""How often the blocks may start, at the most: anew where rounds turn out shorter than `FULL_ROUND` of what they ought
-to be."""
+"""How often the blocks may start at most: again if rounds turn out shorter than `FULL_ROUND` of what was planned."""
 
 FULL_ROUND = 0.8
 """The share of a round's planned seconds below which it is far too short."""
@@ -33,7 +32,7 @@ class RunnerFailed(HarnessError):
 
 @contextmanager
 def garbage_collection_off() -> Iterator[None]:
-    """Collect now, then not again until the end: a collection would fall into somebody's round."""
+    """Collect now, then not again until the end: a collection would fall into a round."""
     was_on = gc.isenabled()
     gc.collect()
     gc.disable()

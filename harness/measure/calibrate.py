@@ -36,15 +36,16 @@ class WarmUp:
     settled: bool
 
 
-def warm_up(runner: VariantRunner, first_seconds: float, effort: RoundLimits, now: Callable[[], float]) -> WarmUp:
+def warm_up(runner: VariantRunner, first_seconds: float, limits: RoundLimits, now: Callable[[], float]) -> WarmUp:
     """Find the iterations that fill a round, and run such rounds until they no longer get faster.
 
-    Steady means that the median of the last three rounds is not more than ``effort.steady`` below that of the three
-    before. A variant that has not settled when ``effort.warmup_limit`` is used up is measured all the same, and says
-    so.
-    A round that turns out too short starts the account anew with more iterations: the lap before it had been held up,
-    by a neighbour or by its own first-time cost, and said nothing about the work. For the same reason a long lap counts
-    only where the call before it took about as long; two such doubts are followed up, not more.
+    Steady means that the median of the last three rounds is not more than ``limits.steady`` below that of the three
+    before. A variant that has not settled when ``limits.warmup_limit`` is used up is measured all the same,
+    with a warning.
+
+    A round that turns out too short starts the account again with more iterations: the round before it was delayed, by
+    a neighbour or by its own first-time cost, and did not show the work. For the same reason a long round counts only
+    if the call before it took about as long; two such doubts are followed up, not more.
     """
     start = now()
     iterations = 1
@@ -58,28 +59,28 @@ def warm_up(runner: VariantRunner, first_seconds: float, effort: RoundLimits, no
                 return WarmUp(seconds, seconds, settled=True)
             before, doubts, start = seconds, doubts - 1, now()
             continue
-        late = now() - start >= effort.warmup_limit
-        if seconds < effort.round_seconds and iterations < MOST_ITERATIONS:
-            # Grow at most tenfold at a time: a lap that is mostly start-up cost says little about the next.
-            wanted = iterations * effort.round_seconds * 1.1 / seconds if seconds > 0 else iterations * 10
-            if seconds < 0.8 * effort.round_seconds:
+        late = now() - start >= limits.warmup_limit
+        if seconds < limits.round_seconds and iterations < MOST_ITERATIONS:
+            # Grow at most tenfold at a time: a round that is mostly start-up cost does not predict the next.
+            wanted = iterations * limits.round_seconds * 1.1 / seconds if seconds > 0 else iterations * 10
+            if seconds < 0.8 * limits.round_seconds:
                 rounds.clear()
                 iterations = min(MOST_ITERATIONS, max(iterations + 1, ceil(min(wanted, iterations * 10))))
                 continue
         rounds.append(seconds / iterations)
-        if len(rounds) >= 6 and median(rounds[-3:]) >= (1 - effort.steady) * median(rounds[-6:-3]):
+        if len(rounds) >= 6 and median(rounds[-3:]) >= (1 - limits.steady) * median(rounds[-6:-3]):
             return WarmUp(median(rounds[-3:]), min(rounds), settled=True)
         if late:
             return WarmUp(median(rounds[-3:]), min(rounds), settled=len(rounds) < 6)
 
 
-def pace(warm: WarmUp, target: float, effort: RoundLimits) -> RoundSize:
+def pace(warm: WarmUp, target: float, limits: RoundLimits) -> RoundSize:
     """The pace of a warm variant for rounds of about ``target`` seconds.
 
-    They fill ``effort.round_seconds`` also when it runs at its quickest.
+    They fill ``limits.round_seconds`` also when it runs at its quickest.
     """
     if warm.quickest > 0:
-        wanted = max(ceil(effort.round_seconds / warm.quickest), round(target / warm.seconds))
+        wanted = max(ceil(limits.round_seconds / warm.quickest), round(target / warm.seconds))
         iterations = max(1, min(MOST_ITERATIONS, wanted))
     else:
         iterations = MOST_ITERATIONS
@@ -87,6 +88,6 @@ def pace(warm: WarmUp, target: float, effort: RoundLimits) -> RoundSize:
     return RoundSize(iterations, lead, warm.seconds)
 
 
-def target_seconds(iteration_seconds: list[float], effort: RoundLimits) -> float:
+def target_seconds(iteration_seconds: list[float], limits: RoundLimits) -> float:
     """The length rounds should have in common, given every variant's warm iteration."""
-    return max(effort.round_seconds, min(max(iteration_seconds, default=0.0), effort.longest_round))
+    return max(limits.round_seconds, min(max(iteration_seconds, default=0.0), limits.longest_round))

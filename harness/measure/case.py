@@ -39,9 +39,9 @@ OwnProcesses = Callable[[Claim, Sequence[str], ExitStack], Mapping[str, VariantR
 class MeasureOptions:
     """How one case is to be measured in this invocation.
 
-    ``variants`` are those still undecided (None: all); ``memory`` asks for the pass that finds peak bytes, which is no
+    ``variants`` are those still undecided (None: all); ``memory`` adds the pass that finds peak bytes, which is not
     part of the measurement's seconds. ``own_processes`` starts processes for variants set apart. ``snapshots`` is the
-    run's folder where snapshots of the allocator are asked for.
+    run's folder if snapshots of the allocator are wanted.
     """
 
     device: torch.device
@@ -59,18 +59,19 @@ def seed_of(case: str) -> int:
     return crc32(case.encode())
 
 
-def measure(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions) -> Measurement:
+def measure(case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOptions) -> Measurement:
     """Measure one case. A failure is a status of the measurement, not an exception.
 
     Where variants disagree because one of them changes what others read, that one is wrong, and the others are measured
     again without it.
     """
     # Apart, variants share no process; a loader's epochs are too long to be tried in every order.
-    if asked.anew is None or claim.apart or claim.loader:
-        return _held(case, claim, asked, terms)
+    if spec.anew is None or claim.apart or claim.loader:
+        return _measure_once(case, claim, spec, options)
     changed: list[str] = []
     # Once in a run is enough for what no disagreement shows.
-    found = _held(case, claim, asked, terms, partial(changed.extend, asked.variants) if terms.memory else None)
+    note_change = partial(changed.extend, spec.variants) if options.memory else None
+    found = _measure_once(case, claim, spec, options, note_change)
     wrong = [trial.variant for trial in found.trials if trial.status is Status.WRONG]
     wrong += [BASELINE] if found.status is Status.WRONG else []
     if not wrong:
@@ -79,7 +80,7 @@ def measure(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions
     if not wrong:
         return found
     try:
-        blamed = to_blame(asked, wrong)
+        blamed = to_blame(spec, wrong)
     except Exception as error:
         not_retried = CaseWarning(WarningCode.NOT_RETRIED, detail=failure(error))
         return replace(found, warnings=(*found.warnings, not_retried))
@@ -88,37 +89,37 @@ def measure(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions
     if BASELINE in blamed:
         reason = f"the baseline is wrong: {blamed[BASELINE]}"
         return replace(found, status=Status.WRONG, reason=reason, trials=())
-    return _without_blamed(case, claim, asked, terms, blamed)
+    return _without_blamed(case, claim, spec, options, blamed)
 
 
 def _without_blamed(
-    case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions, blamed: Mapping[str, str]
+    case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOptions, blamed: Mapping[str, str]
 ) -> Measurement:
     """Measure the others on fresh inputs; those to blame are wrong."""
-    assert asked.anew is not None
+    assert spec.anew is not None
     found: list[Measurement] = []
-    asked.anew(lambda fresh: found.append(_held(case, claim, without(fresh, list(blamed)), terms)))
+    spec.anew(lambda fresh: found.append(_measure_once(case, claim, without(fresh, list(blamed)), options)))
     (others,) = found
     trials = {trial.variant: trial for trial in others.trials}
     trials |= {
-        name: Trial(name, Status.WRONG, reason, asked.expect[name])
+        name: Trial(name, Status.WRONG, reason, spec.expect[name])
         for name, reason in blamed.items()
-        if terms.variants is None or name in terms.variants
+        if options.variants is None or name in options.variants
     }
-    return replace(others, trials=tuple(trials[name] for name in asked.variants if name in trials))
+    return replace(others, trials=tuple(trials[name] for name in spec.variants if name in trials))
 
 
-def _held(
-    case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions, changed: Callable[[], object] | None = None
+def _measure_once(
+    case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOptions, changed: Callable[[], object] | None = None
 ) -> Measurement:
     start = perf_counter()
     wanted = {
         name: given
-        for name, given in asked.variants.items()
-        if terms.variants is None or name == BASELINE or name in terms.variants
+        for name, given in spec.variants.items()
+        if options.variants is None or name == BASELINE or name in options.variants
     }
     absent = [
-        Trial(name, Status.SKIPPED, given.reason, asked.expect[name])
+        Trial(name, Status.SKIPPED, given.reason, spec.expect[name])
         for name, given in wanted.items()
         if isinstance(given, Unavailable)
     ]
@@ -130,15 +131,15 @@ def _held(
         status: Status, reason: str = "", trials: Sequence[Trial] = (), warnings: Sequence[CaseWarning] = ()
     ) -> Measurement:
         return Measurement(
-            case,
-            claim.name,
-            terms.invocation,
-            status,
-            reason,
-            tuple(trials),
-            asked.work,
-            # What another unit would cost, which weighs nothing.
-            perf_counter() - start - sum(aside),
+            case=case,
+            claim=claim.name,
+            invocation=options.invocation,
+            status=status,
+            reason=reason,
+            trials=tuple(trials),
+            work=spec.work,
+            # What another unit would cost, which has no memory pass.
+            seconds=perf_counter() - start - sum(aside),
             warnings=tuple(warnings),
             blocks=tuple((round(begin, 6), round(end, 6)) for begin, end in blocks),
         )
@@ -147,33 +148,33 @@ def _held(
         return ended(Status.SKIPPED, next((t.reason for t in absent if t.variant == BASELINE), "no baseline"), absent)
     if len(present) == 1 and absent:
         return ended(Status.SKIPPED, "; ".join(dict.fromkeys(trial.reason for trial in absent)), absent)
-    random = Random(terms.seed ^ seed_of(case))
+    random = Random(options.seed ^ seed_of(case))
     try:
         with ExitStack() as stack:
             trials, warnings = run_session(
-                runners(claim, present, terms, stack, random),
-                Agreement(asked.same),
-                reference=asked.reference,
-                expect=asked.expect,
-                effort=terms.limits.apart() if claim.apart else terms.limits,
-                now=monotonic,  # other processes' clock too: whoever watches says what happened in which block
+                runners(claim, present, options, stack, random),
+                Agreement(spec.same),
+                reference=spec.reference,
+                expect=spec.expect,
+                limits=options.limits.apart() if claim.apart else options.limits,
+                now=monotonic,  # other processes' clock too: the monitor assigns what it saw to blocks
                 random=random,
-                weigh=MemoryPass.NOTHING
-                if not terms.memory
+                memory=MemoryPass.NOTHING
+                if not options.memory
                 else MemoryPass.PROCESSES
                 if claim.loader
                 else MemoryPass.ALLOCATOR,
                 aside=_noting(aside),
                 blocks=blocks,
-                snapshot=partial(_take_snapshot, terms.snapshots, case) if terms.snapshots else None,
+                snapshot=partial(_take_snapshot, options.snapshots, case) if options.snapshots else None,
                 changed=changed,
             )
     except BaselineFailed as failed:
         status = Status.TIMED_OUT if failed.status is Status.TIMED_OUT else Status.FAILED
-        return ended(failed.status, str(failed), [*_not_measured(present, asked, status, str(failed)), *absent])
+        return ended(failed.status, str(failed), [*_not_measured(present, spec, status, str(failed)), *absent])
     except Exception as error:
         reason = logged(error)
-        return ended(Status.FAILED, reason, [*_not_measured(present, asked, Status.FAILED, reason), *absent])
+        return ended(Status.FAILED, reason, [*_not_measured(present, spec, Status.FAILED, reason), *absent])
     return ended(Status.MEASURED, "", [*trials, *absent], warnings)
 
 
@@ -181,9 +182,9 @@ def _take_snapshot(folder: Path, case: str, runner: VariantRunner) -> None:
     runner.snapshot(snapshot_file(folder, case, runner.name))
 
 
-def _not_measured(present: Mapping[str, Variant], asked: BenchmarkSpec, status: Status, reason: str) -> list[Trial]:
-    """Every variant that was to be compared says so itself; those that cannot run here stay what they are."""
-    return [Trial(name, status, reason, asked.expect[name]) for name in present if name != BASELINE]
+def _not_measured(present: Mapping[str, Variant], spec: BenchmarkSpec, status: Status, reason: str) -> list[Trial]:
+    """A trial with that status for every variant but the baseline; those that cannot run here have theirs."""
+    return [Trial(name, status, reason, spec.expect[name]) for name in present if name != BASELINE]
 
 
 @contextmanager
@@ -197,23 +198,23 @@ def _noting(spent: list[float]) -> Iterator[None]:
 
 
 def runners(
-    claim: Claim, present: Mapping[str, Variant], terms: MeasureOptions, stack: ExitStack, random: Random
+    claim: Claim, present: Mapping[str, Variant], options: MeasureOptions, stack: ExitStack, random: Random
 ) -> Sequence[VariantRunner]:
     """The variants where they are measured, in this process or in live ones that end with the stack."""
     if claim.apart:
-        if terms.own_processes is None:
+        if options.own_processes is None:
             raise RuntimeError("variants set apart need processes of their own, and nothing here starts them")
-        # Who starts first may get the better memory: it is not always the baseline.
-        runners = terms.own_processes(claim, random.sample(list(present), len(present)), stack)
+        # The first to start may get the better memory: it is not always the baseline.
+        runners = options.own_processes(claim, random.sample(list(present), len(present)), stack)
         return [runners[name] for name in present]
     settle = placement(claim, stack)
-    return [local(name, given, claim, terms.device, settle=settle) for name, given in present.items()]
+    return [local(name, given, claim, options.device, settle=settle) for name, given in present.items()]
 
 
 def placement(claim: Claim, stack: ExitStack, turn: int = 0) -> Callable[[], object] | None:
     """What puts this process's threads in their places until the stack closes, beginning with core number ``turn``.
 
-    On a GPU, too: work that is bound by the host's launches would wander over the cores. None where they are better
+    On a GPU, too: work that is bound by the host's launches would move over the cores. None where they are better
     left alone: a loader's workers would inherit the places.
     """
     import torch

@@ -30,7 +30,7 @@ class Clock(Protocol):
     """What a measurement needs from a clock."""
 
     def lap(self, work: Iteration, iterations: int) -> Elapsed:
-        """Call ``work`` that many times (at least once) and say how long it took."""
+        """Call ``work`` that many times (at least once); what it took."""
         ...
 
     def now(self) -> float:
@@ -41,7 +41,7 @@ class Clock(Protocol):
 class HostClock:
     """``time.perf_counter`` around the calls: right for work that is done when the call returns.
 
-    ``settle`` waits for what the calls may have left under way, on a device say; the wait counts as theirs.
+    ``settle`` waits for what the calls may have left under way, on a device for example; the wait counts as theirs.
     """
 
     def __init__(self, settle: Callable[[], object] | None = None) -> None:

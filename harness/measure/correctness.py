@@ -12,7 +12,7 @@ Same = Callable[..., object]
 
 
 class WrongResult(HarnessError):
-    """A variant's result is not the reference's; the message says what differs."""
+    """A variant's result is not the reference's; the message has what differs."""
 
 
 @dataclass(slots=True)
@@ -29,22 +29,22 @@ class Agreement:
     def check(self, got: object) -> dict[str, float]:
         """The readings of the comparison. Raises WrongResult."""
         try:
-            said = self.same(self.expected, got)
+            answer = self.same(self.expected, got)
         except AssertionError as error:
             raise WrongResult(self._nothing(got) or _sentence(error)) from error
         except Exception as error:
             if nothing := self._nothing(got):
                 raise TypeError(nothing) from error
             raise
-        if isinstance(said, Mapping):
-            readings = {str(name): float(value) for name, value in said.items()}
+        if isinstance(answer, Mapping):
+            readings = {str(name): float(value) for name, value in answer.items()}
             for name, value in readings.items():
                 if not isfinite(value):
                     raise WrongResult(f"its {name} is {value}")
             return readings
-        if said is None or bool(said):
+        if answer is None or bool(answer):
             return {}
-        differs = f"its result differs from the baseline's ({getattr(self.same, '__name__', 'same')} says no)"
+        differs = f"its result differs from the baseline's ({getattr(self.same, '__name__', 'same')} returned False)"
         raise WrongResult(self._nothing(got) or differs)
 
     def _nothing(self, got: object) -> str:

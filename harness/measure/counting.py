@@ -15,26 +15,26 @@ from harness.measure.failure import failure
 from harness.measure.runner import Reading, VariantRunner
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Variant
-from harness.model import CaseWarning, Claim, Measurement, Status, Trial, WarningCode
+from harness.model import CaseWarning, Claim, Measurement, Trial, WarningCode
 
 SOURCE = "a pass of its own"
 
 
-def count(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions, reading: str) -> Measurement:
-    """Launches or joules of each variant in ``terms``, one variant after the other: a survey, with no samples.
+def count(case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOptions, reading: str) -> Measurement:
+    """Launches or joules of each variant in ``options``, one variant after the other, without samples.
 
     A variant whose reading fails, or that has none here, is without it; the failure is a warning.
     """
     start = perf_counter()
     chosen = {
         name: given
-        for name, given in asked.variants.items()
-        if isinstance(given, Variant) and (terms.variants is None or name in terms.variants)
+        for name, given in spec.variants.items()
+        if isinstance(given, Variant) and (options.variants is None or name in options.variants)
     }
     trials: list[Trial] = []
     warnings: list[CaseWarning] = []
     with ExitStack() as stack:
-        for runner in runners(claim, chosen, terms, stack, Random(terms.seed)):
+        for runner in runners(claim, chosen, options, stack, Random(options.seed)):
             readings: dict[str, float] = {}
             sources: dict[str, str] = {}
             try:
@@ -42,11 +42,17 @@ def count(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions, 
                     readings[reading], sources[reading] = found[0], f"{found[1]}, {SOURCE}"
             except Exception as error:
                 warnings.append(CaseWarning(WarningCode.NO_READING, runner.name, failure(error), reading))
-            trials.append(Trial(runner.name, expect=asked.expect[runner.name], solo=readings, sources=sources))
+            trials.append(Trial(runner.name, expect=spec.expect[runner.name], solo=readings, sources=sources))
     return Measurement(
-        case, claim.name, terms.invocation, Status.MEASURED, "", tuple(trials), asked.work, perf_counter() - start,
-        survey=True, warnings=tuple(warnings),
-    )  # fmt: skip
+        case=case,
+        claim=claim.name,
+        invocation=options.invocation,
+        trials=tuple(trials),
+        work=spec.work,
+        seconds=perf_counter() - start,
+        survey=True,
+        warnings=tuple(warnings),
+    )
 
 
 def _read(runner: VariantRunner, reading: str) -> Reading | None:

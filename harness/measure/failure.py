@@ -10,9 +10,9 @@ from harness.processes.logs import LONGEST, informative, is_theirs, raised
 
 
 def failure(error: BaseException) -> str:
-    """One line that says what was raised; of an error that carries a worker's traceback, what the worker raised.
+    """One line for what was raised; of an error that carries a worker's traceback, what the worker raised.
 
-    Of one for want of memory, how much was asked for and how much was free.
+    Of one for want of memory, how much was requested and how much was free.
     """
     if (short := out_of_memory(error)) is not None and short.asked_bytes is not None:
         return str(short)
@@ -26,7 +26,7 @@ def failure(error: BaseException) -> str:
 def located(error: BaseException) -> str:
     """`failure`, behind the file and line of the user's code that raised it or called what raised it.
 
-    Of want of memory the place says nothing: whoever came last had none left.
+    Of want of memory the place is meaningless: the last to allocate had none left.
     """
     if (short := out_of_memory(error)) is not None and short.asked_bytes is not None:
         return str(short)
@@ -38,6 +38,6 @@ def located(error: BaseException) -> str:
 
 
 def logged(error: BaseException) -> str:
-    """`located`, of what nobody else reports: its whole traceback goes to the log of this process."""
+    """`located`, of what is reported nowhere else: its whole traceback goes to the log of this process."""
     traceback.print_exception(error)
     return located(error)

@@ -1,4 +1,4 @@
-"""The solo pass: one variant alone in a fresh process, for what no shared process can tell apart."""
+"""The isolated pass: one variant alone in a fresh process, for what processes with several cannot attribute."""
 
 from __future__ import annotations
 
@@ -23,30 +23,28 @@ if TYPE_CHECKING:
 SOURCE = "alone in a fresh process"
 
 
-def measure_isolated(case: str, claim: Claim, asked: BenchmarkSpec, terms: MeasureOptions, name: str) -> Measurement:
+def measure_isolated(case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOptions, name: str) -> Measurement:
     """Memory, CPU-seconds and leftovers of one variant; the process is to be thrown away afterwards."""
     start = perf_counter()
     status, reason = Status.MEASURED, ""
     readings: dict[str, float] = {}
     sources: dict[str, str] = {}
     warnings: list[CaseWarning] = []
-    given = asked.variants[name]
+    given = spec.variants[name]
     assert isinstance(given, Variant)
-    runner = local(name, given, claim, terms.device)
+    runner = local(name, given, claim, options.device)
     try:
-        readings, sources, warnings = _watch(runner, terms.device)
+        readings, sources, warnings = _watch(runner, options.device)
     except Exception as error:
         status, reason = Status.FAILED, logged(error)
-    trial = Trial(name, status, reason, asked.expect[name], solo=readings, sources=sources)
+    trial = Trial(name, status, reason, spec.expect[name], solo=readings, sources=sources)
     return Measurement(
-        case,
-        claim.name,
-        terms.invocation,
-        Status.MEASURED,
-        "",
-        (trial,),
-        asked.work,
-        perf_counter() - start,
+        case=case,
+        claim=claim.name,
+        invocation=options.invocation,
+        trials=(trial,),
+        work=spec.work,
+        seconds=perf_counter() - start,
         survey=True,
         warnings=tuple(warnings),
     )
@@ -83,7 +81,7 @@ def _watch(runner: LocalRunner, device: torch.device) -> tuple[dict[str, float],
 
 
 class _Probes:
-    """The probes of one pass. One that fails is a warning, and is not asked again."""
+    """The probes of one pass. One that fails is a warning, and is not called again."""
 
     def __init__(self, probes: Sequence[Probe]) -> None:
         self._alive = list(probes)

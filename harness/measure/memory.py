@@ -1,4 +1,4 @@
-"""Weigh the variants of a measurement: a pass of its own after the blocks, so that no peak costs a round time."""
+"""The memory pass: peaks of each variant, read after the blocks, so that reading them costs no round time."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class MemoryPass(Enum):
     PROCESSES = auto()
 
 
-def weigh_all(
+def read_memory(
     entries: Mapping[str, VariantState],
     warnings: list[CaseWarning],
     *,
     snapshot: Callable[[VariantRunner], object] | None,
 ) -> None:
-    """What each variant's memory reached; ``snapshot`` as in `hold`."""
+    """What each variant's memory reached; ``snapshot`` as in `run_session`."""
     for entry in entries.values():
         for name in ALLOCATOR:
             note_reading(entry, name, warnings)
@@ -34,7 +34,7 @@ def weigh_all(
             try:
                 snapshot(entry.runner)
             except NoSnapshot:
-                continue  # said once for the run, not for every variant
+                continue  # reported once for the run, not for every variant
             except Exception as error:
                 warnings.append(CaseWarning(WarningCode.NO_SNAPSHOT, entry.runner.name, failure(error)))
 

@@ -1,4 +1,4 @@
-"""A duel: one variant, its base and its head in two live processes, round against round."""
+"""Paired rounds: one variant on both sides of a gate, in two live processes that take turns round by round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import inf
 from random import Random
 
 from harness.errors import HarnessError
-from harness.measure.blocks import FULL_ROUND, PATIENCE, STARTS, RunnerFailed, play, symmetric_orders
+from harness.measure.blocks import BLOCKS_TIMEOUT, FULL_ROUND, STARTS, RunnerFailed, play, symmetric_orders
 from harness.measure.calibrate import RoundSize, WarmUp, pace, target_seconds, warm_up
 from harness.measure.limits import RoundLimits
 from harness.measure.runner import LONG_ITERATION, Reading, Round, VariantRunner
@@ -20,11 +20,11 @@ WARM_ROUNDS = 3
 
 
 class SideFailed(HarnessError):
-    """One side could not go on; ``arm`` says which, ``error`` what it raised."""
+    """One side could not go on; ``side`` is which, ``error`` what it raised."""
 
-    def __init__(self, arm: Side, error: Exception) -> None:
-        super().__init__(f"{arm}: {error}")
-        self.arm = arm
+    def __init__(self, side: Side, error: Exception) -> None:
+        super().__init__(f"{side}: {error}")
+        self.side = side
         self.error = error
 
 
@@ -36,7 +36,7 @@ class RoundsOutOfTime(HarnessError):
 class PairedRounds:
     """What both sides showed: the iterations of a round, the same for both, and a turn a block.
 
-    ``blocks`` are the moments, by the duel's clock, from and to which each block lasted.
+    ``blocks`` are the moments, by the caller's clock, from and to which each block lasted.
     """
 
     iterations: int
@@ -50,7 +50,7 @@ def paired_rounds(
     base: VariantRunner,
     head: VariantRunner,
     *,
-    effort: RoundLimits,
+    limits: RoundLimits,
     iterations: int,
     readings: Sequence[str] = (),
     now: Callable[[], float],
@@ -62,8 +62,8 @@ def paired_rounds(
 
     The base's number of iterations counts for both sides: it is found here where ``iterations`` is 0. ``readings`` are
     taken of both after their rounds. By ``until``, a moment of the clock, it is to be over: there are fewer blocks than
-    the effort asks for where they would last longer, and readings that would take longer are left out. One block is
-    played in any case, or, where ``at_least_one`` is not asked for, OutOfTime raised. Raises SideFailed.
+    the limits allow where they would last longer, and readings that would take longer are left out. One block is
+    played in any case, or RoundsOutOfTime is raised where ``at_least_one`` is not set. Raises SideFailed.
     """
     sides: dict[Side, VariantRunner] = {Side.BASE: base, Side.HEAD: head}
     begun = now()
@@ -74,27 +74,27 @@ def paired_rounds(
             raise RoundsOutOfTime
         # Run in for one and a half times what opening took, and a block: long iterations do not fit, short ones do.
         hurried = now() + 2.5 * opened >= until
-        paced = _run_in(sides, first[Side.BASE], effort, iterations, now, random, hurried=hurried)
+        paced = _run_in(sides, first[Side.BASE], limits, iterations, now, random, hurried=hurried)
         for starts_left in reversed(range(STARTS)):
-            turns, moments = _blocks(sides, paced, effort, now, random, until)
+            turns, moments = _blocks(sides, paced, limits, now, random, until)
             seconds = min(turn.seconds for turn in turns[Side.BASE])
-            if seconds >= FULL_ROUND * effort.round_seconds or not starts_left or now() >= until:
+            if seconds >= FULL_ROUND * limits.round_seconds or not starts_left or now() >= until:
                 break
-            # The base had been held up while its pace was found; what it really takes is known now.
+            # The base was delayed while its pace was found; what it really takes is known now.
             each = seconds / paced.iterations
-            paced = _pace(WarmUp(each, each, settled=True), effort)
+            paced = _pace(WarmUp(each, each, settled=True), limits)
         if now() + opened >= until:
             readings = ()  # each takes an iteration
-        read = {arm: _readings(arm, sides[arm], readings) for arm in random.sample(list(sides), 2)}
+        read = {side: _readings(side, sides[side], readings) for side in random.sample(list(sides), 2)}
     finally:
-        for arm in random.sample(list(sides), 2):
-            sides[arm].teardown()
-    return PairedRounds(paced.iterations, {arm: tuple(turns[arm]) for arm in Side}, first, read, tuple(moments))
+        for side in random.sample(list(sides), 2):
+            sides[side].teardown()
+    return PairedRounds(paced.iterations, {side: tuple(turns[side]) for side in Side}, first, read, tuple(moments))
 
 
-def _readings(arm: Side, runner: VariantRunner, names: Sequence[str]) -> dict[str, Reading]:
+def _readings(side: Side, runner: VariantRunner, names: Sequence[str]) -> dict[str, Reading]:
     found: dict[str, Reading] = {}
-    with _blamed(arm):
+    with _blamed(side):
         for name in names:
             reading = runner.read(name)
             if reading is not None:
@@ -104,19 +104,19 @@ def _readings(arm: Side, runner: VariantRunner, names: Sequence[str]) -> dict[st
 
 def _open(sides: Mapping[Side, VariantRunner], random: Random) -> dict[Side, float]:
     first: dict[Side, float] = {}
-    for arm in random.sample(list(sides), 2):
-        with _blamed(arm):
-            sides[arm].setup()
-    for arm in random.sample(list(sides), 2):
-        with _blamed(arm):
-            first[arm] = sides[arm].first_call()[0]
+    for side in random.sample(list(sides), 2):
+        with _blamed(side):
+            sides[side].setup()
+    for side in random.sample(list(sides), 2):
+        with _blamed(side):
+            first[side] = sides[side].first_call()[0]
     return first
 
 
 def _run_in(
     sides: Mapping[Side, VariantRunner],
     first_seconds: float,
-    effort: RoundLimits,
+    limits: RoundLimits,
     iterations: int,
     now: Callable[[], float],
     random: Random,
@@ -137,38 +137,38 @@ def _run_in(
             if each >= LONG_ITERATION:
                 return RoundSize(1, 0, each)
         with _blamed(Side.BASE):
-            warm = warm_up(sides[Side.BASE], first_seconds, effort, now)
-        paced = _pace(warm, effort)
+            warm = warm_up(sides[Side.BASE], first_seconds, limits, now)
+        paced = _pace(warm, limits)
     rounds = 1 if paced.seconds >= LONG_ITERATION else WARM_ROUNDS
-    for arm in random.sample(list(sides), 2):
-        with _blamed(arm):
+    for side in random.sample(list(sides), 2):
+        with _blamed(side):
             # One turn for all of them: each turn would cost a switch and the warming up after it.
-            sides[arm].run_round(paced.iterations, (rounds - 1) * paced.iterations)
+            sides[side].run_round(paced.iterations, (rounds - 1) * paced.iterations)
     return paced
 
 
-def _pace(warm: WarmUp, effort: RoundLimits) -> RoundSize:
-    """Without a lead-in: whoever sits warms itself up again at every turn, for as long as that takes."""
-    return replace(pace(warm, target_seconds([warm.seconds], effort), effort), lead=0)
+def _pace(warm: WarmUp, limits: RoundLimits) -> RoundSize:
+    """Without a lead-in: a live process warms itself up again at every turn, for as long as that takes."""
+    return replace(pace(warm, target_seconds([warm.seconds], limits), limits), lead=0)
 
 
 def _blocks(
     sides: Mapping[Side, VariantRunner],
     paced: RoundSize,
-    effort: RoundLimits,
+    limits: RoundLimits,
     now: Callable[[], float],
     random: Random,
     until: float,
 ) -> tuple[dict[Side, list[Round]], list[tuple[float, float]]]:
     """Each side's turns, and when their blocks took place."""
-    turns: dict[Side, list[Round]] = {arm: [] for arm in sides}
+    turns: dict[Side, list[Round]] = {side: [] for side in sides}
     moments: list[tuple[float, float]] = []
-    runners = {str(arm): runner for arm, runner in sides.items()}
+    runners = {str(side): runner for side, runner in sides.items()}
     paces = dict.fromkeys(runners, paced)
-    blocks = effort.blocks(2 * paced.round_seconds)
-    patience = now() + max(8 * blocks * paced.round_seconds, PATIENCE)
+    blocks = limits.blocks(2 * paced.round_seconds)
+    timeout = now() + max(8 * blocks * paced.round_seconds, BLOCKS_TIMEOUT)
     for done, order in enumerate(symmetric_orders((Side.BASE, Side.HEAD), blocks, random)):
-        if done >= effort.fewest_blocks and now() > patience:
+        if done >= limits.fewest_blocks and now() > timeout:
             break
         start = now()
         if done and start + max(end - begin for begin, end in moments) >= until:
@@ -183,9 +183,9 @@ def _blocks(
 
 
 @contextmanager
-def _blamed(arm: Side) -> Iterator[None]:
-    """What is raised inside was this arm's doing."""
+def _blamed(side: Side) -> Iterator[None]:
+    """Attribute what is raised inside to this side."""
     try:
         yield
     except Exception as error:
-        raise SideFailed(arm, error) from error
+        raise SideFailed(side, error) from error

@@ -32,12 +32,12 @@ READINGS = (*ALLOCATOR, "launches", "joules", "tree_bytes")
 """What can be read of a variant apart from its rounds."""
 
 SUMS = frozenset({"wait_seconds", "copy_seconds"})
-"""What a result says of itself that grows with the work of its iteration."""
+"""Readings of a result that grow with the work of its iteration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round of a runner: seconds in all, the host's share where it differs, what the result says of itself.
+    """One round of a runner: seconds in all, the host's share where it differs, the result's own readings.
 
     ``part`` is how much of the case's work an iteration did. Readings are of the whole work already.
     """
@@ -82,7 +82,7 @@ class HasPid(Protocol):
 
 
 class VariantRunner(Protocol):
-    """What is asked of a variant, in whichever process it runs. Every call may raise whatever the variant raises."""
+    """A variant that is measured, in this process or another. Every call may raise whatever the variant raises."""
 
     @property
     def name(self) -> str:
@@ -106,7 +106,7 @@ class VariantRunner(Protocol):
         ...
 
     def snapshot(self, path: Path) -> None:
-        """Write what one iteration does with a GPU's memory to that file. Raises NoSnapshot where nobody can tell."""
+        """Write what one iteration does with a GPU's memory to that file. Raises NoSnapshot."""
         ...
 
     def teardown(self) -> None:
@@ -127,7 +127,7 @@ def readings_of(result: object) -> Mapping[str, float]:
 class LocalRunner:
     """A variant in this very process. CPU-seconds of ``tree`` are read around rounds where given.
 
-    ``rewarm`` seconds go before every lap of iterations shorter than `LONG_ITERATION`: in a live process that was
+    ``rewarm`` seconds go before every round of iterations shorter than `LONG_ITERATION`: in a live process that was
     stopped, caches fill again in milliseconds, whatever the length of a round. ``settle`` is called
     after every lead-in, which may have started threads: it puts them in their places.
     """

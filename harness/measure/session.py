@@ -6,11 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from random import Random
 
-from harness.measure.blocks import FULL_ROUND, PATIENCE, STARTS, RunnerFailed, garbage_collection_off, orders, play
+from harness.measure.blocks import (
+    BLOCKS_TIMEOUT,
+    FULL_ROUND,
+    STARTS,
+    RunnerFailed,
+    garbage_collection_off,
+    orders,
+    play,
+)
 from harness.measure.calibrate import MOST_ITERATIONS, RoundSize, WarmUp, pace, target_seconds, warm_up
 from harness.measure.correctness import Agreement, WrongResult
 from harness.measure.limits import RoundLimits
-from harness.measure.memory import MemoryPass, note_reading, weigh_all
+from harness.measure.memory import MemoryPass, note_reading, read_memory
 from harness.measure.runner import VariantRunner
 from harness.measure.state import VariantState, still_in
 from harness.model import BASELINE, CaseWarning, Expect, Status, Trial, WarningCode
@@ -22,10 +30,10 @@ def run_session(
     *,
     reference: Callable[[], object] | None,
     expect: Mapping[str, Expect],
-    effort: RoundLimits,
+    limits: RoundLimits,
     now: Callable[[], float],
     random: Random,
-    weigh: MemoryPass = MemoryPass.NOTHING,
+    memory: MemoryPass = MemoryPass.NOTHING,
     aside: AbstractContextManager[object] | None = None,
     blocks: list[tuple[float, float]] | None = None,
     snapshot: Callable[[VariantRunner], object] | None = None,
@@ -35,8 +43,8 @@ def run_session(
 
     A variant that disagrees, raises or runs out of time leaves the measurement; the others go on. ``blocks`` is filled
     with the moments, by ``now``, from and to which each block lasted that counts; ``aside`` is entered around the
-    weighing, which is no part of what the measurement costs; ``snapshot`` is called with every runner that was
-    weighed. Where ``changed`` is given the baseline runs once more when all have run, and it is called if the result is
+    memory pass, which is not part of what the measurement costs; ``snapshot`` is called with every runner in that
+    pass. Where ``changed`` is given the baseline runs once more when all have run, and it is called if the result is
     another one. Raises BaselineFailed.
     """
     entries = {runner.name: VariantState(runner) for runner in runners}
@@ -45,12 +53,12 @@ def run_session(
         for entry in entries.values():
             stack.callback(entry.teardown, warnings)
         _set_up(entries, random, warnings)
-        _compare(entries, agreement, reference, random, warnings, changed, footprints=weigh is MemoryPass.PROCESSES)
-        _warm_up(entries, effort, now, random, warnings)
-        _measure(entries, effort, now, random, warnings, [] if blocks is None else blocks)
-        if weigh is MemoryPass.ALLOCATOR:
+        _compare(entries, agreement, reference, random, warnings, changed, footprints=memory is MemoryPass.PROCESSES)
+        _warm_up(entries, limits, now, random, warnings)
+        _measure(entries, limits, now, random, warnings, [] if blocks is None else blocks)
+        if memory is MemoryPass.ALLOCATOR:
             with aside or nullcontext():
-                weigh_all(entries, warnings, snapshot=snapshot)
+                read_memory(entries, warnings, snapshot=snapshot)
     return [entry.trial(expect[name]) for name, entry in entries.items()], warnings
 
 
@@ -72,8 +80,8 @@ def _compare(
     *,
     footprints: bool,
 ) -> None:
-    # Whoever is opened first may get the better memory, so that it is not always the baseline: results that come before
-    # it wait for it.
+    # The first to be called may get the better memory, so that it is not always the baseline: results that come before
+    # the baseline's wait for it.
     known = reference is not None
     if reference is not None:
         agreement.expected = reference()
@@ -117,7 +125,7 @@ def _check(entry: VariantState, result: object, agreement: Agreement, warnings: 
 
 def _warm_up(
     entries: Mapping[str, VariantState],
-    effort: RoundLimits,
+    limits: RoundLimits,
     now: Callable[[], float],
     random: Random,
     warnings: list[CaseWarning],
@@ -126,22 +134,22 @@ def _warm_up(
     for entry in still_in(entries, random):
         start = now()
         try:
-            found = warm_up(entry.runner, entry.first_seconds, effort, now)
+            found = warm_up(entry.runner, entry.first_seconds, limits, now)
         except Exception as error:
             entry.exclude(error, warnings)
             continue
         warm[entry.runner.name] = found
         entry.warmup_seconds = entry.first_seconds + now() - start
         if not found.settled:
-            warnings.append(CaseWarning(WarningCode.NOT_STEADY, entry.runner.name, seconds=effort.warmup_limit))
-    target = target_seconds([found.seconds for found in warm.values()], effort)
+            warnings.append(CaseWarning(WarningCode.NOT_STEADY, entry.runner.name, seconds=limits.warmup_limit))
+    target = target_seconds([found.seconds for found in warm.values()], limits)
     for name, found in warm.items():
-        entries[name].pace = pace(found, target, effort)
+        entries[name].pace = pace(found, target, limits)
 
 
 def _measure(
     entries: Mapping[str, VariantState],
-    effort: RoundLimits,
+    limits: RoundLimits,
     now: Callable[[], float],
     random: Random,
     warnings: list[CaseWarning],
@@ -154,14 +162,14 @@ def _measure(
         for starts_left in reversed(range(STARTS)):
             moments.clear()
             hurried = _play_blocks(
-                alive, competing, paces, effort, now, random, warnings, moments, watchful=starts_left > 0
+                alive, competing, paces, limits, now, random, warnings, moments, watchful=starts_left > 0
             )
             if not hurried:
                 break
-            # Something had held up the warming up, a neighbour say, and the variant is quicker than it seemed.
-            target = target_seconds([pace.seconds for pace in paces.values()], effort)
+            # Something delayed the warm-up, a neighbour for example, and the variant is quicker than it seemed.
+            target = target_seconds([pace.seconds for pace in paces.values()], limits)
             for name, seconds in hurried.items():
-                paces[name] = pace(WarmUp(seconds, seconds, settled=True), target, effort)
+                paces[name] = pace(WarmUp(seconds, seconds, settled=True), target, limits)
     for name, entry in alive.items():
         entry.pace = paces[name]
     still_in(entries, random)
@@ -171,7 +179,7 @@ def _play_blocks(
     alive: Mapping[str, VariantState],
     competing: dict[str, VariantRunner],
     paces: Mapping[str, RoundSize],
-    effort: RoundLimits,
+    limits: RoundLimits,
     now: Callable[[], float],
     random: Random,
     warnings: list[CaseWarning],
@@ -179,21 +187,21 @@ def _play_blocks(
     *,
     watchful: bool,
 ) -> dict[str, float]:
-    """Play the blocks; those who fail drop out.
+    """Run the blocks; variants that fail drop out.
 
     A watchful start ends at the first block with a round far too short, and gives the seconds that an iteration of each
     such variant really takes.
     """
     block_seconds = sum(paces[name].round_seconds for name in competing)
-    blocks = effort.blocks(block_seconds)
+    blocks = limits.blocks(block_seconds)
     # Beside a busy neighbour rounds may take many times what warming up promised; enough blocks are then enough.
-    patience = now() + max(4 * blocks * block_seconds, PATIENCE)
+    timeout = now() + max(4 * blocks * block_seconds, BLOCKS_TIMEOUT)
     done = 0
     for entry in alive.values():
         entry.turns.clear()
     # Every variant may cost one block, the one it fails in.
     for order in orders(sorted(competing), blocks + len(competing), random):
-        if done == blocks or (done >= effort.fewest_blocks and now() > patience):
+        if done == blocks or (done >= limits.fewest_blocks and now() > timeout):
             break
         start = now()
         try:
@@ -208,7 +216,7 @@ def _play_blocks(
         hurried = {
             name: turn.seconds / paces[name].iterations
             for name, turn in turns.items()
-            if turn.seconds < FULL_ROUND * effort.round_seconds and paces[name].iterations < MOST_ITERATIONS
+            if turn.seconds < FULL_ROUND * limits.round_seconds and paces[name].iterations < MOST_ITERATIONS
         }
         if hurried and watchful:
             return hurried

@@ -1,4 +1,4 @@
-"""What a benchmark asks for when it calls compare."""
+"""What a benchmark passes to compare."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from harness.measure.variant import Unavailable, Variant
 from harness.model import Expect, Work
 
 Anew = Callable[[Callable[["BenchmarkSpec"], object]], object]
-"""Calls a benchmark again, and hands what it asks for then to the function that it is given."""
+"""Calls a benchmark again, and hands what it passes to compare then to the given function."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSpec:
-    """What a benchmark asked for: its variants, what they must agree on, the work of an iteration.
+    """What a benchmark passed to compare: its variants, what they must agree on, the work of an iteration.
 
     ``anew`` calls the benchmark again, so that it makes its inputs once more; None where that is not possible.
     """

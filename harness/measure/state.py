@@ -16,7 +16,7 @@ from harness.probes import out_of_memory
 
 
 class BaselineFailed(HarnessError):
-    """There is nothing to compare with; ``status`` and the message say what became of the baseline."""
+    """There is nothing to compare with; ``status`` and the message have what became of the baseline."""
 
     def __init__(self, status: Status, reason: str) -> None:
         super().__init__(f"the baseline {status}: {reason}")

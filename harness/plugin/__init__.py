@@ -1,8 +1,8 @@
 """The pytest plug-in: benchmark files become tests, and the `compare` fixture measures them.
 
 Nothing here imports torch until a benchmark does. Three ways in: plain pytest (one invocation, times, no verdict; shown
-through pytest-benchmark where that is installed), a process driven by ``python -m harness`` (it says over a channel
-what to measure, and records it), and a process (one variant of one case, taking turns).
+through pytest-benchmark where that is installed), a process driven by ``python -m harness`` (which sends it a
+plan over a channel; it records what it measures), and a process (one variant of one case, taking turns).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Find out who drives this session."""
+    """Find out whether another process drives this session."""
     channel = Channel.inherited()
     config.stash[SESSION] = DrivenSession(channel) if channel else plain(config)
     if channel is not None:
@@ -89,7 +89,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Ask the driver which of the cases to measure, and in what order."""
+    """Have the driver choose the cases to measure, and their order."""
     driver = config.stash[SESSION]
     if isinstance(driver, DrivenSession):
         chosen = driver.choose({case_of(item): item for item in items if claim_of(item)})
@@ -109,8 +109,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             import torch
 
             if session.device().type != "cuda":
-                asked = "--device cpu was asked for" if torch.cuda.is_available() else "no CUDA device here"
-                pytest.skip(f"needs a CUDA GPU; {asked}")
+                why = "--device cpu was requested" if torch.cuda.is_available() else "no CUDA device here"
+                pytest.skip(f"needs a CUDA GPU; {why}")
         elif importlib.util.find_spec(need) is None:
             pytest.skip(f"needs the package {need}, which is not installed")
 
@@ -156,7 +156,7 @@ def pytest_make_collect_report(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say once that nothing was timed, where benchmarks ran side by side."""
+    """Print once that nothing was timed, where benchmarks ran side by side."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     checked = sum(
         (NOT_TIMED, True) in map(tuple, report.user_properties)
@@ -177,7 +177,7 @@ def compare_for(request: pytest.FixtureRequest, finished: Callable[[Measurement]
         pytest.fail(problem, pytrace=False)
     if claim is None:
         raise pytest.UsageError(
-            f"the compare fixture is for functions {PREFIX}* in files {PATTERN}; {request.node.nodeid} is none"
+            f"the compare fixture is for functions {PREFIX}* in files {PATTERN}; {request.node.nodeid} is not one"
         )
     item = request.node
     if side_by_side(item.config):
@@ -214,7 +214,7 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 
 
 class PlainFixture:
-    """The compare fixture where nobody looks through pytest-benchmark."""
+    """The compare fixture without pytest-benchmark's view."""
 
     @pytest.fixture
     def compare(self, request: pytest.FixtureRequest) -> Compare:

@@ -19,7 +19,7 @@ from harness.model import Claim
 
 
 class BenchmarkFile(pytest.Module):
-    """A file of benchmarks: its functions start with ``bench_``. It has tests, too, where pytest's settings say so."""
+    """A file of benchmarks: its functions start with ``bench_``. It has tests, too, where pytest's settings have it."""
 
     claims: dict[str, Claim]
     problems: dict[str, str]
@@ -49,7 +49,7 @@ class BenchmarkFile(pytest.Module):
         if "" in self.problems:
             raise self.CollectError(self.problems[""])
         for function, problem in self.problems.items():
-            if "." in function:  # a method, of which pytest makes no item that could say so
+            if "." in function:  # a method, of which pytest makes no item that could report it
                 self.warn(pytest.PytestCollectionWarning(problem))
         self.claims = {benchmark.claim.function: benchmark.claim for benchmark in parsed.benchmarks}
         return super().collect()
@@ -126,7 +126,7 @@ def case_of(item: pytest.Item) -> str:
 
 
 def claim_of(item: pytest.Item) -> Claim | None:
-    """The claim an item tests, or None where the item is no benchmark."""
+    """The claim an item tests, or None where the item is not a benchmark."""
     if not isinstance(item, pytest.Function) or not isinstance(item.parent, BenchmarkFile):
         return None
     return item.parent.claims.get(item.originalname)

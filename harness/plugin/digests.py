@@ -25,7 +25,7 @@ class _Unknown(Exception):
 
 
 def digests(item: object) -> dict[str, str]:
-    """A digest of each parameter of a pytest item, by name; empty for a value that cannot be told from another."""
+    """A digest of each parameter of a pytest item, by name; empty for a value without a stable form."""
     stated: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     return {name: digest_of(value) for name, value in stated.items()}
 

@@ -196,7 +196,7 @@ class DrivenSession(Session):
             serve(self._channel, {name: runner}, logged)
 
     def _serve_side(self, claim: Claim, spec: BenchmarkSpec, core: int) -> None:
-        """Reply to requests about every variant, as one side of a gate, until told to stop.
+        """Reply to requests about every variant, as one side of a gate, until `Stop` comes.
 
         A first result is checked against this side's own baseline, where that was called before.
         """
@@ -225,7 +225,7 @@ class DrivenSession(Session):
             }
             for runner in runners.values():
                 stack.callback(runner.teardown)
-            # Also where there is a single variant: the driver of both sides says when it is time for the next case.
+            # Also where there is a single variant: the driver of both sides sends it to the next case.
             serve(self._channel, runners, logged, check, keep_alive=True)
 
     def _trace(self, case: str, claim: Claim, spec: BenchmarkSpec, name: str, file: Path) -> None:
@@ -273,7 +273,7 @@ class DrivenSession(Session):
 
     @contextmanager
     def _or_give_up(self) -> Iterator[None]:
-        """Records that cannot be kept (a full disk) end the session, and the driver learns why."""
+        """Records that cannot be kept (a full disk) end the session, and the driver receives the reason."""
         try:
             yield
         except store.StoreError as error:
@@ -290,7 +290,7 @@ def _found(case: str, spec: BenchmarkSpec) -> CaseFound:
 
 
 def share_device(device: torch.device) -> None:
-    """Leave the other side of a gate its half of the device's memory: both hold theirs all the time."""
+    """Leave the other side of a gate its half of the device's memory: both keep theirs all the time."""
     import torch
 
     torch.cuda.set_per_process_memory_fraction(0.48, device)

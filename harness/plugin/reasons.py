@@ -26,11 +26,11 @@ def reason_of(error: BaseException) -> str:
 
 
 def _no_fixture(error: pytest.FixtureLookupError) -> str:
-    """Which fixture was asked for where, and those of a similar name."""
-    told = error.formatrepr()
-    first, *more = [line.strip() for line in told.errorstring.splitlines() if line.strip()]
-    place = f"{str(told.filename).rpartition('/')[2]}:{told.firstlineno + 1}"
+    """Which fixture was requested where, and those of a similar name."""
+    lookup = error.formatrepr()
+    first, *more = [line.strip() for line in lookup.errorstring.splitlines() if line.strip()]
+    place = f"{str(lookup.filename).rpartition('/')[2]}:{lookup.firstlineno + 1}"
     names = next((line.removeprefix(_AVAILABLE) for line in more if line.startswith(_AVAILABLE)), "")
-    near = get_close_matches(str(told.argname), [name.strip() for name in names.split(",")])
+    near = get_close_matches(str(lookup.argname), [name.strip() for name in names.split(",")])
     others = f"near it: {', '.join(near)}" if near else f"there are{names}"
     return f"{place}: {first}; {others}"[:LONGEST]

@@ -49,13 +49,13 @@ class Session:
         """A case is about to be set up."""
 
     def not_collected(self, place: str, *, skipped: bool, reason: str) -> None:
-        """A file or folder was skipped as a whole, or cannot be imported; in plain pytest its own report says so."""
+        """A file or folder was skipped as a whole, or cannot be imported; in plain pytest its own report has it."""
 
     def raised(self, error: BaseException) -> None:
-        """A benchmark, or the import of its file, raised that; in plain pytest its own report says so."""
+        """A benchmark, or the import of its file, raised that; in plain pytest its own report has it."""
 
     def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
-        """A case ended without a measurement; in plain pytest its own report says so."""
+        """A case ended without a measurement; in plain pytest its own report has it."""
 
     def measure(self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path) -> Measurement | None:
         """Measure with the standard limits, or just once; a variant that is wrong or fails fails the test."""

@@ -1,7 +1,7 @@
 """The pytest-benchmark view: one entry for each variant, in its table and its JSON, by its public interface alone.
 
 pytest-benchmark times nothing here. The baseline's recorded rounds are replayed to it on a clock of ours, so that it
-writes the very numbers we measured; the other variants' entries are added by its hooks. It hears only of finished
+writes the very numbers we measured; the other variants' entries are added by its hooks. It sees only finished
 measurements. Nothing is decided in this view: one session is one invocation.
 """
 
@@ -108,7 +108,7 @@ class View:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_benchmark_group_stats(self, benchmarks: list[Any]) -> None:
-        """Add a row for each variant to the table; whoever groups comes after us."""
+        """Add a row for each variant to the table; grouping comes after us."""
         for row in list(benchmarks):
             if row.get("path"):
                 continue  # a row of an older file that is compared with
@@ -131,7 +131,7 @@ def _names(entry: dict[str, Any], trial: Trial) -> dict[str, str]:
 
 
 def _facts(measurement: Measurement, trial: Trial) -> dict[str, Any]:
-    """What the entry says beside its times: seconds are per iteration, rounds hold ``iterations`` of them."""
+    """What the entry has beside its times: seconds are per iteration, rounds hold ``iterations`` of them."""
     return {
         "claim": measurement.claim,
         "case": measurement.case,

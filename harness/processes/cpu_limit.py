@@ -1,4 +1,4 @@
-"""How long a process may take until it is ready, by its own CPU time: a busy machine is no reason to give it up."""
+"""How long a process may take until it is ready, by its own CPU time: a busy machine is not a reason to give it up."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ BACK_VARIABLE = "TIPBENCH_BACK"
 RUNNING_VARIABLE = "PYTEST_CURRENT_TEST"
 """Where pytest puts the name of the case that is running."""
 
-LENT = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "psutil", "nvidia-ml-py", "prefetch_generator")
+BORROWED = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "psutil", "nvidia-ml-py", "prefetch_generator")
 """Distributions a foreign interpreter may borrow from ours, behind its own: pure Python, or built for any version."""
 
 _PATHS = (
@@ -61,7 +61,7 @@ _ABSENT = (
 
 
 class LaunchError(HarnessError):
-    """An interpreter that cannot measure; the message says what it lacks."""
+    """An interpreter that cannot measure; the message has what it lacks."""
 
 
 def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]:
@@ -76,7 +76,7 @@ def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]
         "-c", os.devnull, "--rootdir", str(root), "--harness-root", str(root),
         "--confcutdir", str(repository_of(root)),
         "-p", "harness.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler",
-        # What a process says goes to its log, also where it is killed before pytest could hand it on.
+        # What a process prints goes to its log, also where it is killed before pytest could hand it on.
         "--capture=no",
         "--continue-on-collection-errors", "-q", "--no-header",
         *(f"./{Path(target).relative_to(root).as_posix()}" for target in targets),
@@ -103,16 +103,16 @@ def ceilings_command(python: str) -> list[str]:
     return [python, "-P", "-c", _CEILINGS]
 
 
-def measuring_environment(lent: Path | None = None) -> dict[str, str]:
-    """The environment of a measuring process; ``lent`` is what `borrow_packages` made for a foreign interpreter."""
+def measuring_environment(borrowed: Path | None = None) -> dict[str, str]:
+    """The environment of a measuring process; ``borrowed`` is what `borrow_packages` made for a foreign interpreter."""
     # Kineto would print lines about every profile; it reads its level when torch is imported.
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "KINETO_LOG_LEVEL": "99"}
     environment.pop("PYTEST_ADDOPTS", None)
     environment.pop("PYTEST_PLUGINS", None)
     environment.pop(RUNNING_VARIABLE, None)
     package = Path(__file__).resolve().parents[1]
-    if lent is not None:
-        environment |= {FRONT_VARIABLE: str(lent / "front"), BACK_VARIABLE: str(lent / "back")}
+    if borrowed is not None:
+        environment |= {FRONT_VARIABLE: str(borrowed / "front"), BACK_VARIABLE: str(borrowed / "back")}
     elif FRONT_VARIABLE not in environment and not _installed(package):
         # Run from a checkout: the child's working folder need not be ours.
         environment["PYTHONPATH"] = os.pathsep.join(
@@ -178,7 +178,7 @@ def printed(python: str, script: str, *arguments: str) -> str:
         timeout=60,
         check=True,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONSAFEPATH": "1"},  # a folder called torch is no torch, and a json.py is not json
+        env={**os.environ, "PYTHONSAFEPATH": "1"},  # a folder called torch is not torch, a json.py is not json
     ).stdout
 
 
@@ -188,7 +188,7 @@ def borrow_packages(folder: Path) -> Path:
     front.mkdir(parents=True)
     back.mkdir()
     (front / "harness").symlink_to(Path(__file__).resolve().parents[1])
-    for name in LENT:
+    for name in BORROWED:
         for top in sorted({path.parts[0] for path in _files(name) if path.parts[0] not in ("..", "__pycache__")}):
             source = Path(str(metadata.distribution(name).locate_file(top)))
             if source.exists() and not (back / top).exists():

@@ -1,4 +1,4 @@
-"""Live processes: started in groups of their own, spoken to in JSON lines, stopped, continued and never left behind.
+"""Live processes: in groups of their own, with a channel for JSON lines, stopped, continued and never left behind.
 
 A process group is a child and all it forks (loader workers included), so that signals reach every one of them. A small
 guard process outlives us by a moment: when we die, whatever way, it kills the groups that are still there, and removes
@@ -42,7 +42,7 @@ class Channel:
 
     @classmethod
     def inherited(cls) -> Channel | None:
-        """The channel to the process that started this one, or None where nobody listens."""
+        """The channel to the process that started this one, or None if there is none."""
         named = os.environ.pop(CHANNEL_VARIABLE, "")
         if not named:
             return None
@@ -72,7 +72,7 @@ class Channel:
                     self._buffer += chunk
                     listening = listening if chunk else []
         except (OSError, ValueError) as error:
-            raise ChannelClosed("nobody reads any more") from error
+            raise ChannelClosed("the process at the other end reads no more") from error
 
     def receive(self, timeout: float | None = None) -> Message | None:
         """The next message; None after ``timeout`` seconds without one. Raises ChannelClosed at the other's end."""
@@ -108,13 +108,13 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _within() -> str | None:
-    """The folder of whoever started this process; None, which stands for the system's own, where there is none."""
+    """The folder of the process that started this one; None, which stands for the system's own, where there is none."""
     folder = os.environ.get(TEMPORARY_VARIABLE)
     return folder if folder and Path(folder).is_dir() else None
 
 
 class Reaper:
-    """A process that kills the groups we told it of as soon as we are gone, and removes our temporary files.
+    """A process that kills the groups it watches as soon as we are gone, and removes our temporary files.
 
     ``folder`` is for these files, of ours and of the processes we start; `close` removes it. Raises OSError where no
     folder can be made.
@@ -138,13 +138,13 @@ class Reaper:
 
     def watch(self, group: int) -> None:
         """Kill this process group when we die."""
-        self._tell(f"+{group}\n")
+        self._write(f"+{group}\n")
 
     def release(self, group: int) -> None:
-        """This group has ended; its number may belong to somebody else soon."""
-        self._tell(f"-{group}\n")
+        """This group has ended; its number may be another group's soon."""
+        self._write(f"-{group}\n")
 
-    def _tell(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.write(line.encode())
@@ -206,7 +206,7 @@ class LiveProcess:
         return self._status is not None
 
     def pause(self) -> None:
-        """Stop the whole group: idle workers and spinning threads take no time from whoever's turn it is."""
+        """Stop the whole group: idle workers and spinning threads take no time from the process whose turn it is."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -233,13 +233,13 @@ class LiveProcess:
 
     def _signal(self, number: int) -> None:
         if self._status is not None:
-            return  # the number of the group may be somebody else's by now
+            return  # the number of the group may be another group's by now
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
 
 def exit_reason(status: int) -> str:
-    """What an exit status says, in words a person can use."""
+    """What an exit status means, in words."""
     if status >= 0:
         return f"its process ended with exit status {status}"
     try:

@@ -1,4 +1,4 @@
-"""The log of a process that ended: which of its lines say why."""
+"""The log of a process that ended: which of its lines have the reason."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ _SUMMARY = re.compile(
 
 
 def last_words(log: Path, *, killed: bool = False) -> str:
-    """The lines of a log with the error that ended its process, in one; the last that says anything if there is none.
+    """The lines of a log with the error that ended its process, in one; the last that is not empty if there is none.
 
     Where the process was ``killed`` by a signal no error ended it, and its last line is what it was about.
     """
     lines = [line.rstrip() for line in _end_of(log).splitlines() if line.strip()]
     lines = [line for line in lines if not _SUMMARY.fullmatch(line.strip())]
     if not lines:
-        return "it said nothing"
+        return "it printed nothing"
     plain = [_MARGIN.sub("", line, count=1) for line in lines]
     named = next((index for index in reversed(range(len(plain))) if _NAMED.match(plain[index])), None)
     if killed or named is None:
         return plain[-1].strip()[:LONGEST]
-    said = informative(plain[named:])
+    words = informative(plain[named:])
     conftest = next((match[0] for line in plain[:named] if (match := _CONFTEST.match(line))), "")
-    return f"{conftest or _place(plain[:named])}: {said}".removeprefix(": ")[:LONGEST]
+    return f"{conftest or _place(plain[:named])}: {words}".removeprefix(": ")[:LONGEST]
 
 
 def in_conftest(words: str) -> bool:
-    """Whether `last_words` say that a conftest.py could not be imported."""
+    """Whether `last_words` are about a conftest.py that could not be imported."""
     return _CONFTEST.match(words) is not None
 
 
@@ -81,12 +81,12 @@ def is_theirs(filename: str) -> bool:
 
 def informative(lines: Sequence[str]) -> str:
     """The first line, and those that follow while it ends where an explanation only begins."""
-    said, *more = [line.strip() for line in lines if line.strip()] or [""]
+    words, *more = [line.strip() for line in lines if line.strip()] or [""]
     for line in more[:_MORE_LINES]:
-        if not said.endswith((":", ",", "(")) and not _GOES_ON.match(line):
+        if not words.endswith((":", ",", "(")) and not _GOES_ON.match(line):
             break
-        said = f"{said} {line}"
-    return said.rstrip(":")[:LONGEST]
+        words = f"{words} {line}"
+    return words.rstrip(":")[:LONGEST]
 
 
 def raised(lines: Sequence[str]) -> Sequence[str]:

@@ -1,1 +1,1 @@
-"""Processes that measure, and what is said to them and by them."""
+"""Processes that measure: how they are started and driven, and the messages to and from them."""

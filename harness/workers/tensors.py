@@ -1,7 +1,7 @@
 """Results on their way from one live process to another: tensors and plain values, no pickled code.
 
-``torch.load(weights_only=True)`` reads them. A dataclass travels as its fields and the place of its class, and is put
-together again from that class at the other end.
+``torch.load(weights_only=True)`` reads them. A dataclass is written as its fields and the place of its class, and
+is put together again from that class at the other end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ARRAY = "__array__"
 
 
 def save(result: object, path: Path) -> None:
-    """Write a result. Raises TypeError for what cannot travel."""
+    """Write a result. Raises TypeError for what would have to be pickled."""
     import torch
 
     torch.save(_pack(result), path)
@@ -47,7 +47,7 @@ def _pack(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_pack(item) for item in value]
     raise TypeError(
-        f"a result of type {type(value).__name__} cannot travel between processes; "
+        f"a result of type {type(value).__name__} cannot be sent to another process; "
         "return tensors, numbers, or a dataclass of them"
     )
 

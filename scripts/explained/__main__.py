@@ -113,7 +113,7 @@ def _explained(chosen: Sequence[Planted], folder: Path) -> list[Decision]:
             decision = decisions[case]
             rounds = paired_rounds(
                 *(pair.runner(side, decision.variant) for side in (Side.BASE, Side.HEAD)),
-                effort=effort_for(CLAIM, LIMITS.target),
+                limits=effort_for(CLAIM, LIMITS.target),
                 iterations=0,
                 readings=EXACT,
                 now=time.monotonic,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.measure.calibrate import LONG_ITERATION, RoundSize, WarmUp, pace, target_seconds, warm_up
+from harness.measure.calibrate import RoundSize, WarmUp, pace, target_seconds, warm_up
 from harness.measure.clock import FakeClock
 from harness.measure.limits import RoundLimits
-from harness.measure.runner import Round
+from harness.measure.runner import LONG_ITERATION, Round
 
 EFFORT = RoundLimits()
 

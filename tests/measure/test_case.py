@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from time import monotonic
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,13 +14,14 @@ from harness.measure.limits import RoundLimits
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Unavailable, as_variant
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
+from tests.support.devices import device_of
 
 pytestmark = pytest.mark.usefixtures("set_aside")
 
 CLAIM = Claim("X", "a tip", "x.py", "bench_x")
 CASE = "x.py::bench_x[small]"
 QUICK = RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=2, warmup_limit=0.0)
-CPU = SimpleNamespace(type="cpu")
+CPU = device_of("cpu")
 
 
 def boom() -> Any:

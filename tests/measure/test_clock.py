@@ -11,6 +11,10 @@ import pytest
 
 from harness.measure import clock
 from harness.measure.clock import CudaClock, Elapsed, FakeClock, HostClock, clock_for
+from tests.support.devices import device_of
+
+GPU: Any = "cuda:1"
+"""What stands for a device where it is only handed on."""
 
 
 class Result:
@@ -83,7 +87,7 @@ def torch(monkeypatch: pytest.MonkeyPatch, log: list[str]) -> tuple[Any, list[st
 def test_the_cuda_clock_records_around_the_calls(torch: tuple[Any, list[str]]) -> None:
     """The events lie right around the calls, there is one wait, at the end, and the host's share stops before it."""
     _, log = torch
-    timer = CudaClock("cuda:1")
+    timer = CudaClock(GPU)
     lap = timer.lap(lambda: log.append("work"), 3)
     assert log == ["start", "read", "work", "work", "work", "read", "end", "wait for end"]
     assert (lap.seconds, lap.host_seconds) == (2.5, 1.0)
@@ -100,20 +104,20 @@ def test_results_are_dropped_as_in_a_loop(torch: tuple[Any, list[str]], device: 
         made.append(weakref.ref(result))
         return result
 
-    clock_for(SimpleNamespace(type=device)).lap(work, 4)
+    clock_for(device_of(device)).lap(work, 4)
     assert len(made) == 4
 
 
 def test_the_cuda_clock_waits_before_it_says_now(torch: tuple[Any, list[str]]) -> None:
     """Budgets count what the device still works on."""
     _, log = torch
-    assert CudaClock("cuda:1").now() == 1.0
+    assert CudaClock(GPU).now() == 1.0
     assert log == ["wait for cuda:1", "read"]
 
 
 def test_the_right_clock_for_the_device(torch: tuple[Any, list[str]]) -> None:
     """CUDA events for work on a GPU; the host's clock on the CPU, and for loaders everywhere."""
-    gpu, cpu = SimpleNamespace(type="cuda"), SimpleNamespace(type="cpu")
+    gpu, cpu = device_of("cuda"), device_of("cpu")
     assert isinstance(clock_for(gpu), CudaClock)
     assert isinstance(clock_for(gpu, synchronous=True), HostClock)
     assert isinstance(clock_for(cpu), HostClock)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.ceilings import serve
 from harness.errors import UsageError
 from harness.loading.loaders.dali import PipelineLoader
 from harness.measure.device import chosen, indexed
@@ -35,7 +34,7 @@ def test_without_cuda_the_device_is_the_cpu() -> None:
 def test_a_gpu_has_its_index(monkeypatch: pytest.MonkeyPatch, current: int) -> None:
     """It is torch's current one; an index that was given stays, and a CPU has none."""
     without_gpu(monkeypatch, _cuda_getDevice=lambda: current)
-    for found in (chosen("auto"), chosen("cuda"), Session().device(), serve.chosen("auto")):
+    for found in (chosen("auto"), chosen("cuda"), Session().device(), chosen("auto")):
         assert found == torch.device("cuda", current)
     assert indexed(torch.device("cuda", 1)) == torch.device("cuda", 1)
     assert indexed(torch.device("cpu")) == torch.device("cpu")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -16,11 +17,11 @@ from harness.measure.paired import WARM_ROUNDS, PairedRounds, RoundsOutOfTime, S
 from harness.measure.runner import Reading, Round
 from harness.model import Side
 
-EFFORT = RoundLimits(share=1.0, fewest_blocks=6, most_blocks=16)
+LIMITS = RoundLimits(share=1.0, fewest_blocks=6, most_blocks=16)
 
 
 @dataclass
-class Fighter:
+class ScriptedRunner:
     """A runner whose n-th lap takes what a script says, an iteration; it notes all that happens to it."""
 
     name: str
@@ -60,13 +61,17 @@ class Fighter:
         self._do("read")
         return (1024.0, "scale") if metric == "peak_bytes" else None
 
+    def snapshot(self, path: Path) -> None:
+        """None is taken in a gate."""
+        raise NotImplementedError
+
     def teardown(self) -> None:
         """Tidy up."""
         self._do("leave")
 
 
-class Ring:
-    """Two fighters and a clock."""
+class Pair:
+    """Two scripted runners and a clock."""
 
     def __init__(
         self,
@@ -76,10 +81,10 @@ class Ring:
     ) -> None:
         self.clock = FakeClock()
         self.log: list[tuple[str, str]] = []
-        self.base = Fighter("base", self.clock, base, self.log, raises[0])
-        self.head = Fighter("head", self.clock, head, self.log, raises[1])
+        self.base = ScriptedRunner("base", self.clock, base, self.log, raises[0])
+        self.head = ScriptedRunner("head", self.clock, head, self.log, raises[1])
 
-    def fight(
+    def run(
         self,
         seed: int = 0,
         iterations: int = 0,
@@ -87,11 +92,11 @@ class Ring:
         until: float = inf,
         at_least_one: bool = True,
     ) -> PairedRounds:
-        """The duel."""
+        """The paired rounds."""
         return paired_rounds(
             self.base,
             self.head,
-            effort=EFFORT,
+            limits=LIMITS,
             iterations=iterations,
             readings=readings,
             now=self.clock.now,
@@ -107,8 +112,8 @@ class Ring:
 
 def test_both_sides_do_the_same_number_of_iterations() -> None:
     """The base's count is for both: a head twice as slow has rounds twice as long, not half as many iterations."""
-    ring = Ring(head=lambda lap: 2e-3)
-    fought = ring.fight()
+    ring = Pair(head=lambda lap: 2e-3)
+    fought = ring.run()
     assert len(fought.turns[Side.BASE]) == len(fought.turns[Side.HEAD]) == 16
     assert all(turn.seconds == pytest.approx(2e-3 * fought.iterations) for turn in fought.turns[Side.HEAD])
     assert {iterations for iterations, _ in ring.head.laps} == {fought.iterations}
@@ -130,8 +135,8 @@ def test_the_schedule_is_symmetric_and_random(blocks: int) -> None:
 
 def test_the_schedule_is_followed() -> None:
     """In the blocks each side goes round once a block, mirrored from one block to the next."""
-    ring = Ring()
-    blocks = len(ring.fight().turns[Side.BASE])
+    ring = Pair()
+    blocks = len(ring.run().turns[Side.BASE])
     rounds = ring.rounds(blocks)
     fours = [rounds[index : index + 4] for index in range(0, len(rounds), 4)]
     assert all(four in (["base", "head", "head", "base"], ["head", "base", "base", "head"]) for four in fours)
@@ -140,10 +145,10 @@ def test_the_schedule_is_followed() -> None:
 
 def test_it_is_known_when_each_block_took_place() -> None:
     """A stretch a block, one after the other, as long as its two rounds; those that were played again are gone."""
-    for ring in (Ring(), Ring(base=lambda lap: 8e-3 if lap < 9 else 1e-3, head=lambda lap: 8e-3 if lap < 3 else 1e-3)):
-        fought = ring.fight()
+    for ring in (Pair(), Pair(base=lambda lap: 8e-3 if lap < 9 else 1e-3, head=lambda lap: 8e-3 if lap < 3 else 1e-3)):
+        fought = ring.run()
         assert len(fought.blocks) == len(fought.turns[Side.BASE])
-        rounds = zip(*(fought.turns[arm] for arm in Side), strict=True)
+        rounds = zip(*(fought.turns[side] for side in Side), strict=True)
         for (start, end), pair in zip(fought.blocks, rounds, strict=True):
             assert end - start == pytest.approx(sum(turn.seconds for turn in pair))
         assert sorted(fought.blocks) == list(fought.blocks)
@@ -152,8 +157,8 @@ def test_it_is_known_when_each_block_took_place() -> None:
 
 def test_a_known_count_is_not_looked_for_again() -> None:
     """In later units a few rounds warm each side up, and the count stays."""
-    ring = Ring()
-    fought = ring.fight(iterations=7)
+    ring = Pair()
+    fought = ring.run(iterations=7)
     assert fought.iterations == 7
     warming = [(7, 7 * (WARM_ROUNDS - 1))]
     assert ring.base.laps[:2] == [(7, 0), *warming]  # the base's first lap says how long a block will take
@@ -163,69 +168,69 @@ def test_a_known_count_is_not_looked_for_again() -> None:
 
 def test_a_base_that_was_held_up_gets_longer_rounds() -> None:
     """Blocks with rounds far too short are played again with more iterations, on both sides."""
-    ring = Ring(base=lambda lap: 8e-3 if lap < 9 else 1e-3, head=lambda lap: 8e-3 if lap < 3 else 1e-3)
-    fought = ring.fight()
+    ring = Pair(base=lambda lap: 8e-3 if lap < 9 else 1e-3, head=lambda lap: 8e-3 if lap < 3 else 1e-3)
+    fought = ring.run()
     assert fought.iterations >= 6
-    assert all(turn.seconds >= 4.8e-3 for arm in Side for turn in fought.turns[arm])
+    assert all(turn.seconds >= 4.8e-3 for side in Side for turn in fought.turns[side])
 
 
 def test_long_iterations_go_once_and_without_lead() -> None:
     """Epochs are dear: each side's first has warmed it up, and none has a lead-in."""
-    ring = Ring(base=lambda lap: 0.5, head=lambda lap: 0.5)
-    fought = ring.fight(iterations=1)
+    ring = Pair(base=lambda lap: 0.5, head=lambda lap: 0.5)
+    fought = ring.run(iterations=1)
     assert fought.iterations == 1
     assert {lead for _, lead in ring.head.laps} == {0}
-    assert len(ring.head.laps) == len(ring.base.laps) == EFFORT.fewest_blocks
+    assert len(ring.head.laps) == len(ring.base.laps) == LIMITS.fewest_blocks
 
 
 def test_what_takes_long_is_over_in_time() -> None:
     """Epochs of 20 s: as many blocks as end in time, and one at the least, whose epochs are all there are."""
-    for until, blocks in ((0.0, 1), (100.0, 1), (250.0, 3), (1e4, EFFORT.fewest_blocks)):
-        ring = Ring(base=lambda lap: 20.0, head=lambda lap: 20.0)
-        fought = ring.fight(until=until, readings=("peak_bytes",))
-        assert [len(fought.turns[arm]) for arm in Side] == [blocks, blocks]
+    for until, blocks in ((0.0, 1), (100.0, 1), (250.0, 3), (1e4, LIMITS.fewest_blocks)):
+        ring = Pair(base=lambda lap: 20.0, head=lambda lap: 20.0)
+        fought = ring.run(until=until, readings=("peak_bytes",))
+        assert [len(fought.turns[side]) for side in Side] == [blocks, blocks]
         assert ring.clock.now() <= max(until, 100.0)
         assert bool(fought.readings[Side.HEAD]) is (until == 1e4)
-    again = Ring(base=lambda lap: 20.0, head=lambda lap: 20.0)
-    again.fight(iterations=1, until=125.0)
+    again = Pair(base=lambda lap: 20.0, head=lambda lap: 20.0)
+    again.run(iterations=1, until=125.0)
     assert again.clock.now() == 120.0
 
 
 def test_what_would_not_be_over_in_time_is_given_up_where_it_may_be() -> None:
     """Once both are open it is known that not even one block fits; both are left."""
-    ring = Ring(base=lambda lap: 20.0, head=lambda lap: 20.0)
+    ring = Pair(base=lambda lap: 20.0, head=lambda lap: 20.0)
     with pytest.raises(RoundsOutOfTime):
-        ring.fight(until=75.0, at_least_one=False)
+        ring.run(until=75.0, at_least_one=False)
     assert ring.clock.now() == 40.0
     assert sorted(name for what, name in ring.log if what == "leave") == ["base", "head"]
-    assert len(Ring().fight(until=1.0, at_least_one=False).turns[Side.HEAD]) == 16
+    assert len(Pair().run(until=1.0, at_least_one=False).turns[Side.HEAD]) == 16
 
 
 def test_a_long_first_call_does_not_make_rounds_of_one_iteration() -> None:
     """A compilation of 20 s is not what an iteration takes: the pace is looked for where time is short, too."""
-    ring = Ring(base=lambda lap: 1e-3, head=lambda lap: 1e-3)
+    ring = Pair(base=lambda lap: 1e-3, head=lambda lap: 1e-3)
     ring.base.first = ring.head.first = 20.0
-    fought = ring.fight(until=40.0)
-    assert fought.iterations == Ring().fight().iterations
+    fought = ring.run(until=40.0)
+    assert fought.iterations == Pair().run().iterations
     assert len(fought.turns[Side.BASE]) == 1
 
 
 @pytest.mark.parametrize("when", ["enter", "open", "lap", "read"])
-@pytest.mark.parametrize("arm", list(Side))
-def test_who_failed_is_named_and_both_are_left(arm: Side, when: str) -> None:
+@pytest.mark.parametrize("side", list(Side))
+def test_who_failed_is_named_and_both_are_left(side: Side, when: str) -> None:
     """A side that raises ends the duel under its own name; both sides are tidied up, in some order, once."""
-    ring = Ring(raises=(when, "") if arm is Side.BASE else ("", when))
+    ring = Pair(raises=(when, "") if side is Side.BASE else ("", when))
     with pytest.raises(SideFailed, match="boom") as ended:
-        ring.fight(readings=("peak_bytes",))
-    assert ended.value.arm is arm
+        ring.run(readings=("peak_bytes",))
+    assert ended.value.side is side
     assert sorted(name for what, name in ring.log if what == "leave") == ["base", "head"]
 
 
 def test_readings_are_taken_of_both_where_there_are_any() -> None:
     """What is asked for and there is kept with its source; what is not there is left out."""
-    fought = Ring().fight(readings=("peak_bytes", "launches"))
-    assert fought.readings == {arm: {"peak_bytes": (1024.0, "scale")} for arm in Side}
-    assert Ring().fight().readings == {Side.BASE: {}, Side.HEAD: {}}
+    fought = Pair().run(readings=("peak_bytes", "launches"))
+    assert fought.readings == {side: {"peak_bytes": (1024.0, "scale")} for side in Side}
+    assert Pair().run().readings == {Side.BASE: {}, Side.HEAD: {}}
 
 
 def test_set_up_order_is_random() -> None:
@@ -233,7 +238,7 @@ def test_set_up_order_is_random() -> None:
     for what in ("enter", "open", "leave"):
         first = set()
         for seed in range(20):
-            ring = Ring()
-            ring.fight(seed)
+            ring = Pair()
+            ring.run(seed)
             first.add(next(name for done, name in ring.log if done == what))
         assert first == {"base", "head"}

@@ -34,6 +34,7 @@ from harness.measure.variant import Unavailable, Variant, as_variant, prepared, 
 from harness.model import BASELINE, CaseWarning, Claim, Expect, Status, Trial, WarningCode, Work
 from harness.probes import ALLOCATOR, NoSnapshot
 from harness.workers.client import WorkerFailed
+from tests.support.devices import device_of
 
 pytestmark = pytest.mark.usefixtures("set_aside")
 
@@ -101,16 +102,16 @@ class Stage:
                 self.log.append(("leave", name))
 
         given = Variant(prepare, around) if around else Variant(prepare)
-        self.runners.append(LocalRunner(name, given, self.clock, None))
+        self.runners.append(LocalRunner(name, given, self.clock, device_of("cpu")))
 
-    def hold(self, seed: int = 0, effort: RoundLimits | None = None, **more: Any) -> dict[str, Trial]:
+    def hold(self, seed: int = 0, limits: RoundLimits | None = None, **more: Any) -> dict[str, Trial]:
         """The trials by name."""
         trials, self.warnings = run_session(
             self.runners,
             more.pop("agreement", Agreement(lambda expected, got: expected.value == got.value)),
             reference=more.pop("reference", None),
             expect=dict.fromkeys((runner.name for runner in self.runners), Expect.LOWER),
-            effort=effort or RoundLimits(share=0.2),
+            limits=limits or RoundLimits(share=0.2),
             now=self.clock.now,
             random=Random(seed),
             **more,
@@ -147,7 +148,7 @@ class Counted(LocalRunner):
     def teardown(self) -> None:
         """Once more."""
         self.times += 1
-        super().leave()
+        super().teardown()
 
 
 def failing_at(stage: Stage, name: str, when: str) -> None:
@@ -207,7 +208,7 @@ def test_rounds_of_unequal_variants_are_of_similar_length(slow: float, common: f
 @pytest.mark.parametrize(("share", "blocks"), [(0.0, 6), (0.2, 13), (9.0, 30)])
 def test_blocks_follow_the_share(share: float, blocks: int) -> None:
     """As many blocks as the share pays for, lead-ins included, within 6 and 30."""
-    trials = stage_of(baseline=1e-3, tip=1e-3).hold(effort=RoundLimits(share=share))
+    trials = stage_of(baseline=1e-3, tip=1e-3).hold(limits=RoundLimits(share=share))
     assert {len(trial.samples["seconds"]) for trial in trials.values()} == {blocks}
 
 
@@ -216,7 +217,7 @@ def test_blocks_end_where_patience_does() -> None:
     stage = Stage()
     for name in (BASELINE, "tip"):
         stage.add(name, lambda call: 1e-3 if call < 70 else 0.1)
-    trials = stage.hold(effort=RoundLimits(share=9.0))
+    trials = stage.hold(limits=RoundLimits(share=9.0))
     assert 6 <= len(trials["tip"].samples["seconds"]) < 10
 
 
@@ -238,7 +239,7 @@ def test_rounds_that_turn_out_short_start_the_blocks_anew(held_up: int) -> None:
     stage = Stage()
     stage.add(BASELINE, 1e-3)
     stage.add("tip", lambda call: 8e-3 if call < held_up else 1e-3)
-    trials = stage.hold(effort=RoundLimits(share=0.0))
+    trials = stage.hold(limits=RoundLimits(share=0.0))
     assert trials["tip"].iterations >= 6
     assert trials["tip"].samples["seconds"] == pytest.approx((1e-3,) * 6)
     assert len(trials[BASELINE].samples["seconds"]) == 6
@@ -250,7 +251,7 @@ def test_a_variant_ever_faster_is_measured_all_the_same() -> None:
     stage = Stage()
     stage.add(BASELINE, 1e-3)
     stage.add("tip", lambda call: 8e-3 if call < 12 else 2e-3 if call < 20 else 1e-4 if call < 90 else 1e-5)
-    trials = stage.hold(effort=RoundLimits(share=0.0))
+    trials = stage.hold(limits=RoundLimits(share=0.0))
     assert len(trials["tip"].samples["seconds"]) == 6
 
 
@@ -269,7 +270,7 @@ def test_never_settling_is_reported() -> None:
     """A variant that is still getting faster when the warm-up ends is measured, with a warning that names it."""
     stage = stage_of(baseline=1e-3)
     stage.add("tip", lambda call: 0.04 * 0.97**call)
-    assert stage.hold(effort=RoundLimits(share=0.0, warmup_limit=0.5))["tip"].status is Status.MEASURED
+    assert stage.hold(limits=RoundLimits(share=0.0, warmup_limit=0.5))["tip"].status is Status.MEASURED
     assert CaseWarning(WarningCode.NOT_STEADY, "tip", seconds=0.5) in stage.warnings
 
 
@@ -277,7 +278,7 @@ def test_readings_are_kept_block_by_block() -> None:
     """What a result says of itself is kept for the last iteration of each round."""
     stage = stage_of(baseline=0.2)
     stage.add("tip", 0.2, lambda call: Result(1.0, {"wait_seconds": float(call)}))
-    trials = stage.hold(effort=RoundLimits(share=0.0))
+    trials = stage.hold(limits=RoundLimits(share=0.0))
     assert trials["tip"].samples["wait_seconds"] == (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
     assert set(trials[BASELINE].samples) == {"seconds"}
 
@@ -327,7 +328,7 @@ def test_host_seconds_are_per_iteration() -> None:
 
 def test_set_up_in_random_order() -> None:
     """Over the seeds the variants are set up in each of their six orders, the baseline first or not."""
-    seen = Counter()
+    seen: Counter[tuple[str, ...]] = Counter()
     for seed in range(80):
         stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
         stage.hold(seed, RoundLimits(share=0.0, fewest_blocks=1))
@@ -337,9 +338,10 @@ def test_set_up_in_random_order() -> None:
 
 def test_first_calls_in_random_order_and_all_of_them_checked() -> None:
     """Over the seeds the variants are first called in each of their orders; a wrong one is found wherever it comes."""
-    seen = Counter()
+    seen: Counter[tuple[str, ...]] = Counter()
     for seed in range(80):
-        stage, order = Stage(), []
+        stage = Stage()
+        order: list[str] = []
         for name in NAMES:
 
             def result(call: int, name: str = name, order: list[str] = order) -> Result:
@@ -397,7 +399,7 @@ def test_around_is_open_in_lead_in_and_round_and_costs_nothing() -> None:
 
     stage.add(BASELINE, 1e-3, seen(False))
     stage.add("tip", 1e-3, seen(True), around)
-    trials = stage.hold(effort=RoundLimits(share=0.0))
+    trials = stage.hold(limits=RoundLimits(share=0.0))
     assert trials["tip"].samples["seconds"] == pytest.approx((1e-3,) * 6)
     assert trials["tip"].first_seconds == pytest.approx(1e-3)
     assert trials["tip"].iterations > 1
@@ -408,7 +410,7 @@ def test_around_is_open_in_lead_in_and_round_and_costs_nothing() -> None:
 def test_lead_in_of_the_same_variant() -> None:
     """Each round in the blocks follows a fifth of a round of the same variant, untimed."""
     stage = stage_of(baseline=1e-3, tip=1e-3)
-    trials = stage.hold(effort=RoundLimits(share=0.0))
+    trials = stage.hold(limits=RoundLimits(share=0.0))
     timed = sum(iterations for name, iterations, _ in stage.clock.rounds if name == "tip")
     assert trials["tip"].iterations == 6
     assert stage.calls["tip"] == 1 + timed + 6 * 1
@@ -424,7 +426,7 @@ def test_a_stopped_process_is_rewarmed(cost: float, again: int) -> None:
         calls.append(1)
         clock.advance(cost)
 
-    runner = LocalRunner("tip", variant(iteration), clock, None, rewarm=0.0045)
+    runner = LocalRunner("tip", variant(iteration), clock, device_of("cpu"), rewarm=0.0045)
     runner.setup()
     runner.first_call()
     assert runner.run_round(2, 0).seconds == pytest.approx(2 * cost)
@@ -435,7 +437,11 @@ def test_threads_are_settled_between_lead_in_and_round() -> None:
     """A lead-in may start threads; they are in their places when the round starts."""
     happened: list[str] = []
     runner = LocalRunner(
-        "tip", variant(lambda: happened.append("call")), FakeClock(), None, settle=lambda: happened.append("settle")
+        "tip",
+        variant(lambda: happened.append("call")),
+        FakeClock(),
+        device_of("cpu"),
+        settle=lambda: happened.append("settle"),
     )
     runner.setup()
     runner.run_round(2, 1)
@@ -448,10 +454,15 @@ def test_garbage_collection_is_off_in_the_blocks_only() -> None:
         stage = Stage()
         seen: list[bool] = []
         for name in (BASELINE, "tip"):
-            stage.add(name, 0.2, lambda call, seen=seen: seen.append(gc.isenabled()) or Result(1.0))
+
+            def result(call: int, seen: list[bool] = seen) -> Result:
+                seen.append(gc.isenabled())
+                return Result(1.0)
+
+            stage.add(name, 0.2, result)
         (gc.enable if before else gc.disable)()
         try:
-            stage.hold(effort=RoundLimits(share=0.0))
+            stage.hold(limits=RoundLimits(share=0.0))
             assert gc.isenabled() is before
         finally:
             gc.enable()
@@ -502,7 +513,7 @@ def test_a_dropped_variant_is_left_at_once() -> None:
     stage.add(BASELINE, 1e-3, result)
     stage.add("tip", 1e-3, lambda call: Result(2.0))
     stage.add("trick", 1e-3, lambda call: explode() if call > 90 else Result(1.0))
-    stage.hold(effort=RoundLimits(share=9.0))
+    stage.hold(limits=RoundLimits(share=9.0))
     assert open_ones[-1] == {BASELINE}
     first_round = next(index for index, (name, _, _) in enumerate(stage.clock.rounds) if name == BASELINE)
     assert first_round < len(stage.clock.rounds)
@@ -515,7 +526,7 @@ def test_a_raising_variant_leaves_alone(when: str) -> None:
     """Whenever a variant raises, it fails with what it raised, and the others have all their blocks."""
     stage = stage_of(baseline=1e-3, trick=1e-3)
     failing_at(stage, "tip", when)
-    trials = stage.hold(effort=RoundLimits(share=9.0))
+    trials = stage.hold(limits=RoundLimits(share=9.0))
     assert trials["tip"].status is Status.FAILED
     assert re.fullmatch(r"test_session\.py:\d+: RuntimeError: boom", trials["tip"].reason)
     assert trials["tip"].samples == {}
@@ -553,7 +564,7 @@ def test_a_failing_baseline_ends_the_contest(when: str) -> None:
     stage = stage_of(tip=1e-3, trick=1e-3)
     failing_at(stage, BASELINE, when)
     with pytest.raises(BaselineFailed, match="boom") as caught:
-        stage.hold(effort=RoundLimits(share=9.0))
+        stage.hold(limits=RoundLimits(share=9.0))
     assert caught.value.status is Status.FAILED
     assert sorted(stage.of("leave")) == sorted(stage.of("enter"))
 
@@ -563,7 +574,7 @@ def test_a_baseline_that_fails_is_not_waited_for() -> None:
     stage = stage_of(tip=1e-3)
     failing_at(stage, BASELINE, "blocks")
     with pytest.raises(BaselineFailed):
-        stage.hold(effort=RoundLimits(share=9.0))
+        stage.hold(limits=RoundLimits(share=9.0))
     last = max(index for index, (name, _, _) in enumerate(stage.clock.rounds) if name == BASELINE)
     assert len(stage.clock.rounds) - last <= 3
 
@@ -592,7 +603,7 @@ def test_everybody_is_left_on_interrupt(when: str) -> None:
         setting_up=interrupt if when == "setting up" else lambda: None,
     )
     with pytest.raises(KeyboardInterrupt):
-        stage.hold(effort=RoundLimits(share=9.0))
+        stage.hold(limits=RoundLimits(share=9.0))
     assert sorted(stage.of("leave")) == sorted(stage.of("enter"))
 
 
@@ -601,11 +612,15 @@ def test_failing_to_tidy_up_is_a_warning() -> None:
 
     @contextmanager
     def factory() -> Iterator[Callable[[], Result]]:
-        yield lambda: stage.clock.advance(0.2) or Result(1.0)
+        def iteration() -> Result:
+            stage.clock.advance(0.2)
+            return Result(1.0)
+
+        yield iteration
         explode()
 
     stage = stage_of(baseline=0.2)
-    stage.runners.append(LocalRunner("tip", prepared(factory), stage.clock, None))
+    stage.runners.append(LocalRunner("tip", prepared(factory), stage.clock, device_of("cpu")))
     assert stage.hold()["tip"].status is Status.MEASURED
     assert stage.warnings == [CaseWarning(WarningCode.NOT_TORN_DOWN, "tip", "RuntimeError: boom")]
 
@@ -688,7 +703,7 @@ def test_memory_is_weighed_after_the_blocks() -> None:
     stage.add("wrong", 0.2, lambda call: Result(2.0))
     for runner in stage.runners:
         runner.__class__ = Weighed
-    trials = stage.hold(weigh=MemoryPass.ALLOCATOR)
+    trials = stage.hold(memory=MemoryPass.ALLOCATOR)
     assert trials["tip"].exact == {"peak_bytes": 4096.0}
     assert trials["tip"].sources == {"peak_bytes": "scale"}
     assert trials["trick"].status is Status.MEASURED
@@ -718,7 +733,7 @@ def test_the_whole_account_is_read_and_snapshots_where_asked_for(tmp_path: Path)
     stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
     for runner in stage.runners:
         runner.__class__ = Accounted
-    trials = stage.hold(weigh=MemoryPass.ALLOCATOR, snapshot=lambda runner: runner.snapshot(tmp_path / runner.name))
+    trials = stage.hold(memory=MemoryPass.ALLOCATOR, snapshot=lambda runner: runner.snapshot(tmp_path / runner.name))
     assert set(trials["tip"].exact) == set(ALLOCATOR)
     assert [file.name for file in tmp_path.iterdir()] == [BASELINE]
     assert stage.warnings == [CaseWarning(WarningCode.NO_SNAPSHOT, "tip", "RuntimeError: boom")]
@@ -737,7 +752,7 @@ def test_weighing_costs_a_measurement_nothing(monkeypatch: pytest.MonkeyPatch) -
             return None
 
     def made(claim: Claim, present: dict[str, Variant], *_: object) -> list[LocalRunner]:
-        return [Slow(name, given, clock, SimpleNamespace(type="cuda")) for name, given in present.items()]
+        return [Slow(name, given, clock, device_of("cuda")) for name, given in present.items()]
 
     monkeypatch.setattr(measuring, "runners", made)
     monkeypatch.setattr(measuring, "perf_counter", lambda: clock.seconds)
@@ -746,7 +761,7 @@ def test_weighing_costs_a_measurement_nothing(monkeypatch: pytest.MonkeyPatch) -
     found = measuring.measure(
         "b.py::bench", Claim("X", "a tip", "b.py", "bench"),
         BenchmarkSpec(given, lambda expected, got: None, None, work, dict.fromkeys(given, Expect.LOWER)),
-        MeasureOptions(SimpleNamespace(type="cuda"), RoundLimits(share=0.0), seed=1, invocation=1),
+        MeasureOptions(device_of("cuda"), RoundLimits(share=0.0), seed=1, invocation=1),
     )  # fmt: skip
     assert found.status is Status.MEASURED
     assert asked == [*ALLOCATOR, *ALLOCATOR]
@@ -772,7 +787,7 @@ def test_a_pass_that_counts_is_a_survey(monkeypatch: pytest.MonkeyPatch) -> None
         log.append(f"{name} leaves")
 
     def made(claim: Claim, present: dict[str, Variant], *_: object) -> list[LocalRunner]:
-        return [Launching(name, given, FakeClock(), SimpleNamespace(type="cuda")) for name, given in present.items()]
+        return [Launching(name, given, FakeClock(), device_of("cuda")) for name, given in present.items()]
 
     monkeypatch.setattr(counting, "runners", made)
     given: dict[str, Variant | Unavailable] = {
@@ -782,7 +797,7 @@ def test_a_pass_that_counts_is_a_survey(monkeypatch: pytest.MonkeyPatch) -> None
     found = counting.count(
         "b.py::bench", Claim("X", "a tip", "b.py", "bench"),
         BenchmarkSpec(given, lambda expected, got: None, None, Work(), dict.fromkeys(given, Expect.LOWER)),
-        MeasureOptions(SimpleNamespace(type="cuda"), RoundLimits(), seed=1, invocation=4, variants=[*given][:3]),
+        MeasureOptions(device_of("cuda"), RoundLimits(), seed=1, invocation=4, variants=[*given][:3]),
         "launches",
     )  # fmt: skip
     assert (found.survey, found.status, found.invocation) == (True, Status.MEASURED, 4)
@@ -805,7 +820,7 @@ def test_one_pass_reads_all_of_the_account(monkeypatch: pytest.MonkeyPatch) -> N
         return {"peak_bytes": (1.0, "scale"), "reserved_bytes": (2.0, "scale")}
 
     monkeypatch.setattr(probes, "allocations", allocations)
-    runner = LocalRunner("tip", variant(lambda: None), FakeClock(), SimpleNamespace(type="cuda"))
+    runner = LocalRunner("tip", variant(lambda: None), FakeClock(), device_of("cuda"))
     runner.setup()
     assert [runner.read(name) for name in ("peak_bytes", "reserved_bytes", "ooms")] == [
         (1.0, "scale"), (2.0, "scale"), None,
@@ -861,7 +876,7 @@ def test_footprints_are_read_of_what_agrees() -> None:
     stage.add("wrong", 0.2, lambda call: Result(2.0))
     for runner in stage.runners:
         runner.__class__ = Heavy
-    trials = stage.hold(weigh=MemoryPass.PROCESSES)
+    trials = stage.hold(memory=MemoryPass.PROCESSES)
     assert trials["tip"].exact == {"tree_bytes": 8192.0}
     assert trials["trick"].status is Status.MEASURED
     assert trials["trick"].exact == trials["wrong"].exact == {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import as_variant
 from harness.model import BASELINE, CaseWarning, Claim, Expect, Measurement, Status, WarningCode, Work
 from harness.plugin.fixture import Compare
+from tests.support.devices import device_of
 
 pytestmark = pytest.mark.usefixtures("set_aside")
 
@@ -76,7 +76,7 @@ def asked(make: Callable[[], Variants], *, again: bool = True) -> BenchmarkSpec:
 
 def measured(make: Callable[[], Variants], seed: int, *, first: bool = True) -> Measurement:
     """The measurement of that benchmark, in the order that the seed draws; ``first`` in its run."""
-    terms = MeasureOptions(SimpleNamespace(type="cpu"), QUICK, seed, 1, memory=first)
+    terms = MeasureOptions(device_of("cpu"), QUICK, seed, 1, memory=first)
     return measure("x.py::bench_x", CLAIM, asked(make), terms)
 
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_tried_again_is_as_it_was() -> None:
 
     given = {name: as_variant(value) for name, value in wrong_suite().items()}
     ask = BenchmarkSpec(given, lambda x, y: x == y, None, Work(), dict.fromkeys(given, Expect.LOWER), anew)
-    found = measure("x.py::bench_x", CLAIM, ask, MeasureOptions(SimpleNamespace(type="cpu"), QUICK, 1, 1, memory=False))
+    found = measure("x.py::bench_x", CLAIM, ask, MeasureOptions(device_of("cpu"), QUICK, 1, 1, memory=False))
     assert {trial.variant: trial.status for trial in found.trials}["wrong"] is Status.WRONG
     assert CaseWarning(WarningCode.NOT_RETRIED, detail="OSError: no more inputs") in found.warnings
 

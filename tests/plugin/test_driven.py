@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -49,11 +50,12 @@ from harness.workers.protocol import (
     VariantPlan,
     VariantReady,
 )
+from tests.support.devices import device_of
 
 CASE = "x.py::bench_x"
 CLAIM = Claim("X", "a tip", "x.py", "bench_x")
 QUICK = RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=2, warmup_limit=0.0)
-ON = ((CASE,), "auto", None, {})
+ON: tuple[tuple[str], str, None, dict[str, str]] = ((CASE,), "auto", None, {})
 """The case, its device, its data, and no other name for its claim."""
 
 
@@ -85,7 +87,7 @@ Sessions = Callable[..., tuple[DrivenSession, Driver]]
 def session_of(driver: Driver, device: str = "cpu") -> DrivenSession:
     """A session on a device without torch."""
     made = DrivenSession(driver)  # type: ignore[arg-type]
-    made.__dict__["_device"] = SimpleNamespace(type=device, index=0)
+    made.__dict__["_device"] = device_of(device, 0)
     return made
 
 
@@ -379,7 +381,7 @@ def test_what_is_frozen_is_released_at_exit(
 ) -> None:
     """Triton reports objects that are still frozen at exit as leaked, in the log that explains failures."""
     at_exit: list[object] = []
-    monkeypatch.setattr(driven.atexit, "register", at_exit.append)
+    monkeypatch.setattr(atexit, "register", at_exit.append)
     session(measuring)
     assert at_exit == [gc.unfreeze]
 

@@ -15,7 +15,7 @@ import pytest
 
 from harness.model import Claim
 from harness.plugin.fixture import KEYWORDS, Compare
-from harness.plugin.session import plain, side_by_side
+from harness.plugin.session import Session, plain, side_by_side
 from tests.support.living import PATIENCE, ROOT
 
 BENCHMARK = '''"""Twice the work takes longer."""
@@ -149,7 +149,7 @@ def test_a_wrong_variant_fails_its_test_and_has_no_entry(tmp_path: Path) -> None
 
 def test_results_to_compare_need_a_rule() -> None:
     """Only a baseline alone goes without ``same``; with a variant the message says what to give."""
-    compare = Compare("bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), None, "x", Path())
+    compare = Compare("bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), Session(), "x", Path())
     with pytest.raises(TypeError, match=r"bench_x does not say when results agree: give same=, torch.equal"):
         compare(baseline=lambda: 0, tip=lambda: 0)
 
@@ -163,7 +163,7 @@ def test_results_to_compare_need_a_rule() -> None:
 )
 def test_what_is_no_variant(given: dict[str, Any], says: str) -> None:
     """A keyword that is misspelt, or a value instead of a callable, is named with the ones there are."""
-    compare = Compare("bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), None, "x", Path())
+    compare = Compare("bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), Session(), "x", Path())
     with pytest.raises(TypeError, match=says):
         compare(baseline=lambda: 0, same=all, **given)
     parameters = inspect.signature(Compare.__call__).parameters

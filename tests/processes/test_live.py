@@ -315,19 +315,19 @@ def test_the_guard_forgets_whom_it_is_told_to() -> None:
 
 def test_an_ended_process_is_released() -> None:
     """The guard no longer watches a group that has ended: its number may be somebody else's."""
-    told: list[str] = []
+    written: list[str] = []
 
     class Recording(Reaper):
-        def _tell(self, line: str) -> None:
-            told.append(line)
-            super()._tell(line)
+        def _write(self, line: str) -> None:
+            written.append(line)
+            super()._write(line)
 
     guard = Recording()
     process = LiveProcess(python("pass"), guard=guard, environment=ENVIRONMENT)
     process.end()
     process.end()
     guard.close()
-    assert told == [f"+{process.pid}\n", f"-{process.pid}\n"]
+    assert written == [f"+{process.pid}\n", f"-{process.pid}\n"]
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

@@ -64,8 +64,8 @@ FAILED bench_x.py::bench_x - RuntimeError: no room left
         (TRACEBACK, "ImportError: libcudart.so.12: cannot open shared object file"),
         (FAILURES, "RuntimeError: no room left"),
         ("loading\nno torch here\n\nno tests ran in 0.01s\n", "no torch here"),
-        ("", "it said nothing"),
-        ("\n3 deselected in 0.10s\n", "it said nothing"),
+        ("", "it printed nothing"),
+        ("\n3 deselected in 0.10s\n", "it printed nothing"),
     ],
 )  # fmt: skip
 def test_the_line_with_the_error(tmp_path: Path, text: str, words: str) -> None:
@@ -78,7 +78,7 @@ def test_what_was_killed_has_its_last_line(tmp_path: Path) -> None:
     """An error that it had survived before is not why it ended."""
     (tmp_path / "log").write_text("RuntimeError: long ago\nabout to die\n")
     assert last_words(tmp_path / "log", killed=True) == "about to die"
-    assert last_words(tmp_path / "absent") == "it said nothing"
+    assert last_words(tmp_path / "absent") == "it printed nothing"
 
 
 def test_words_are_bounded(tmp_path: Path) -> None:

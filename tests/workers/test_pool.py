@@ -17,7 +17,7 @@ from harness.workers import spare
 from harness.workers.codec import Message
 from harness.workers.collect import NO_CASE, Collection, WorkerError
 from harness.workers.pool import CALL_LIMIT, CaseRequest, WorkerPool, WorkerReport
-from harness.workers.protocol import CaseAbsent, CaseBegins, CaseTraced, Ready
+from harness.workers.protocol import CaseAbsent, CaseBegins, CaseEnds, CaseTraced, Ready
 from harness.workers.spare import SpareWorker, WorkerSettings
 from tests.support.forked import fork_for, forked
 from tests.support.living import PATIENCE, gone, stopped
@@ -222,7 +222,12 @@ def test_the_budget_ends_whatever_is_going_on(script: Started) -> None:
     limits: list[float] = []
     waiting = one.pool._spare
     receive = waiting.receive
-    waiting.receive = lambda worker, limit: limits.append(limit) or receive(worker, limit)  # type: ignore[method-assign]
+
+    def noted(worker: SpareWorker, limit: float) -> Message | None:
+        limits.append(limit)
+        return receive(worker, limit)
+
+    waiting.receive = noted  # type: ignore[method-assign]
     claim = Claim("X", "a tip", "x.py", "bench", time_limit=PATIENCE)
     deadline = monotonic() + 0.3
     report = one.pool.measure(1, {case: CaseRequest(claim, RoundLimits(), None, memory=False)}, deadline=deadline)
@@ -233,7 +238,7 @@ def test_the_budget_ends_whatever_is_going_on(script: Started) -> None:
 def test_a_process_that_does_not_end_is_ended(script: Started) -> None:
     """A process that hangs when its last case is over does not use up the budget: it is ended, its results count."""
     one = script()
-    one.gives_up_after(("ends", "x.py::a"))
+    one.gives_up_after((CaseEnds, "x.py::a"))
     report = one.measure(one.does(a="", end="hangs"))
     assert statuses(report) == {"a": Status.MEASURED}
     assert (report.out_of_time, report.error) == (False, "")

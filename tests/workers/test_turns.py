@@ -283,7 +283,7 @@ def test_a_contest_between_seats(room: Rooms) -> None:
             expect=dict.fromkeys(names, Expect.LOWER),
             now=lambda: 0.0,
             random=Random(1),
-            effort=RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=3, warmup_limit=0.0),
+            limits=RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=3, warmup_limit=0.0),
         )
     found = {trial.variant: trial for trial in trials}
     assert found["tip"].status is Status.FAILED
