@@ -1,4 +1,4 @@
-"""Workers that persist make short epochs faster, the more so the dearer a worker is to start; long ones hardly."""
+"""Persistent workers make short epochs faster, and more so if workers start slowly; long epochs change little."""
 
 from functools import partial
 

@@ -1,6 +1,6 @@
-"""Of the finer points of workers, each helps where its reason holds: out of order uneven files, at once tiny samples.
+"""Out-of-order delivery helps if files are uneven, and fetching whole batches helps if samples are tiny.
 
-A worker computes on one thread, whether told so or not; more threads in each get into the other workers' way.
+A worker computes on one thread by default. More threads in each worker compete with the other workers.
 """
 
 from functools import partial

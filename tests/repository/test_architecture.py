@@ -12,7 +12,7 @@ from tests.support.living import ROOT
 
 
 def test_the_picture_is_that_of_the_code() -> None:
-    """Whoever changes what a room imports draws it again."""
+    """The picture is the one that the code gives today."""
     page = draw_rooms.PAGE.read_text(encoding="utf-8")
     assert draw_rooms.drawn(page) == page, "run python scripts/draw_rooms.py"
 

@@ -276,7 +276,7 @@ def test_only_the_outermost_parts_print() -> None:
 @pytest.mark.parametrize("argument", ["--help", "--list", "--version"])
 def test_the_command_line_does_not_wait_for_torch(argument: str) -> None:
     """Help, the list of claims and the version come without torch, pandas, scipy, numpy or pytest."""
-    told = subprocess.run(
+    loading = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "harness", argument],
         cwd=ROOT,
         check=True,
@@ -284,14 +284,14 @@ def test_the_command_line_does_not_wait_for_torch(argument: str) -> None:
         text=True,
         env=ENVIRONMENT,
     )
-    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in told.stderr.splitlines()}
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in loading.stderr.splitlines()}
     assert "argparse" in loaded
     assert loaded & {"torch", "torchvision", "pandas", "scipy", "numpy", "pytest", "rich", "psutil"} == set()
-    assert told.stdout
+    assert loading.stdout
 
 
 def test_no_class_name_is_defined_twice() -> None:
-    """A name means one thing: whoever searches for it finds one class."""
+    """A name means one thing: a search for it finds one class."""
     found: dict[str, list[str]] = {}
     for module, source in modules().items():
         for node in ast.parse(source).body:

@@ -91,7 +91,7 @@ def test_success_and_a_command_that_never_ran(harness_session: Callable[[Any, st
     """A session that succeeds goes on; what nox refuses to start stays nox's own failure."""
     session = Session(None)
     harness_session(session, "bench")
-    # nox kills what it interrupts after half a second, unless it is told to wait
+    # nox kills what it interrupts after half a second, unless it is configured to wait
     assert session.stated["interrupt_timeout"] is None
     with pytest.raises(CommandFailed):
         harness_session(Session(CommandFailed("External program disallowed.")), "bench")

@@ -67,7 +67,7 @@ def show(browser: Any, file: Path) -> Any:
 
 
 def complaints(browser: Any) -> list[str]:
-    """What the console was told that is more than information."""
+    """Warnings and errors on the console."""
     return [entry["message"] for entry in browser.get_log("browser") if entry["level"] not in ("INFO", "DEBUG")]
 
 

@@ -68,7 +68,7 @@ def going(*pids: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """The children and the threads of this process, whoever's they are: other tests may have left some, too."""
+    """The children and the threads of this process, including those that other tests left."""
 
     processes: frozenset[psutil.Process]
     threads: frozenset[threading.Thread]

@@ -89,13 +89,13 @@ def saved(
     folder: Path, claims: Sequence[Claim], measurements: Iterable[Measurement], why: str = "everything was decided"
 ) -> Run:
     """A run that went through the store."""
-    told = list(measurements)
+    all_measurements = list(measurements)
     writer = open_run(
         folder, claims, started="2026-01-02T03:04:05+00:00", budget=60.0, profile="standard", command=["bench"]
     )
-    cases = list(dict.fromkeys(m.case for m in told))
+    cases = list(dict.fromkeys(m.case for m in all_measurements))
     inner = open_invocation(folder, "invocation-001", environment=ENVIRONMENT, planned=cases)
-    for measurement in told:
+    for measurement in all_measurements:
         write_measurement(inner, measurement)
     inner.close()
     if why:
