@@ -23,7 +23,7 @@ def bench_to_tensor(compare, images, tiny, picture):
     def pixels(dtype):
         return np.array(image, dtype).reshape(image.height, image.width, -1)
 
-    # Channels stay interleaved by hand. Put apart as to_tensor leaves them: otherwise the collation of a batch would copy them.
+    # By hand the channels stay interleaved. They are separated here, as to_tensor does, before collation.
     def permuted():
         scaled = torch.from_numpy(pixels(np.uint8)).permute(2, 0, 1).float() / 255
         return scaled.contiguous()
