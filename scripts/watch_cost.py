@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.judge.evidence import KEEP
 from harness.judge.stats import Floats, trimmed_interval
+from harness.judge.units import KEEP
 from harness.measure.device import chosen
 from harness.monitor.run import Monitor
 from harness.monitor.sampler import Sampler

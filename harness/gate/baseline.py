@@ -21,7 +21,7 @@ from harness.gate.settings import BaselineSettings, GateDisplay
 from harness.judge.baseline import BaselineGate, CurrentCases
 from harness.judge.comparable import device_kind
 from harness.judge.regression import status_of
-from harness.judge.runs import SECONDS
+from harness.judge.units import SECONDS
 from harness.model import (
     SCHEMA,
     Claim,
@@ -123,7 +123,7 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
         head=SideFacts(Side.HEAD, "this code, now", sys.executable, environment=dict(found.environment)),
         verdicts=tuple(verdicts),
         status=INTERRUPTED if end is EndReason.INTERRUPTED else status_of(verdicts),
-        decisions=sum(verdict.metric == SECONDS and verdict.ratio is not None for verdict in verdicts),
+        decisions=sum(verdict.metric == SECONDS and verdict.comparison is not None for verdict in verdicts),
         target=settings.thresholds.target,
         loader_target=settings.thresholds.loader_target,
         alpha=settings.thresholds.alpha,

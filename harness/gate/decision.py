@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.gate.case_state import SECONDS
-from harness.judge.evidence import Unit, evidence
+from harness.judge.evidence import evidence
 from harness.judge.outlook import clear, evenly_far, noise, outlook
 from harness.judge.regression import GateThresholds, Ruling, levels, rule, rule_exact, rule_for
 from harness.judge.throttling import remarks, throttled_blocks
+from harness.judge.units import Unit
 from harness.measure.correctness import WrongResult
 from harness.measure.paired import PairedRounds, SideFailed
-from harness.model import BASELINE, Claim, GateOutcome, GateVerdict, Measurement, NotCompared, Side, Trial, metric
+from harness.model import BASELINE, Claim, GateOutcome, GateVerdict, Measurement, NotCompared, Side, Trial
 from harness.report.not_compared import not_compared_text
 
 HEAD = str(Side.HEAD)
@@ -105,7 +106,7 @@ class Decision:
             return
         by = rule_for(thresholds, decisions, loader=self.claim.loader, regressed=regressed)
         self.ruling = rule(units, by)
-        self.clear = clear(units, by) and not self.ruling.unsteady
+        self.clear = clear(units, by) and not self.ruling.comparison.unsteady
         self.even = evenly_far(units, by)
         undecided = self.ruling.outcome in (None, GateOutcome.INCONCLUSIVE)
         self.outlook = outlook(units, by, thresholds, loader=self.claim.loader) if undecided else ""
@@ -128,12 +129,11 @@ class Decision:
     def suspect(self, thresholds: GateThresholds) -> bool:
         """Whether it is open and its estimate so far is beyond the target."""
         target = thresholds.loader_target if self.claim.loader else thresholds.target
-        ratio = self.ruling.ratio if self.ruling is not None else None
-        return self.open and ratio is not None and ratio > 1 + target
+        return self.open and self.ruling is not None and self.ruling.comparison.ratio > 1 + target
 
     def _grew(self, name: str, thresholds: GateThresholds) -> bool:
         read = self.exact.get(name)
-        return read is not None and rule_exact(name, *read, thresholds) is GateOutcome.REGRESSED
+        return read is not None and rule_exact(name, *read, thresholds).outcome is GateOutcome.REGRESSED
 
     def seconds_more(self, thresholds: GateThresholds) -> float:
         """Seconds that the head's iteration takes more, by the same estimate as the decision; 0 if there is none."""
@@ -161,13 +161,9 @@ class Decision:
             SECONDS,
             self.outcome or GateOutcome.INCONCLUSIVE,
             "; ".join(filter(None, (reason, self.outlook, *remarks(map(throttled_blocks, self.measurements))))),
-            units=ruling.units if ruling else 0,
-            ratio=ruling.ratio if ruling else None,
-            low=ruling.low if ruling else None,
-            high=ruling.high if ruling else None,
-            base=base,
-            head=head,
-            unsteady=ruling.unsteady if ruling else False,
+            ruling.comparison if ruling else None,
+            base,
+            head,
             seconds=self.seconds,
             spread=spread,
             resolvable=resolvable,
@@ -180,23 +176,11 @@ class Decision:
     def _on_exact(self, thresholds: GateThresholds, accepted: Container[str]) -> list[GateVerdict]:
         found = []
         for name, (before, after) in self.exact.items():
-            outcome = rule_exact(name, before, after, thresholds)
-            if outcome is GateOutcome.REGRESSED and name in accepted:
-                outcome = GateOutcome.ACCEPTED
-            reason = f"{before:.15g} -> {after:.15g} {metric(name).unit}"
-            verdict = GateVerdict(
-                self.case,
-                self.claim.name,
-                self.variant,
-                name,
-                outcome,
-                self._explained(name, reason, outcome),
-                units=1,
-                ratio=after / before if before else None,
-                base=before,
-                head=after,
-            )
-            found.append(verdict)
+            ruling = rule_exact(name, before, after, thresholds, accepted)
+            assert ruling.outcome is not None  # one reading decides
+            reason = self._explained(name, ruling.reason, ruling.outcome)
+            key = (self.case, self.claim.name, self.variant, name)
+            found.append(GateVerdict(*key, ruling.outcome, reason, ruling.comparison, before, after))
         return found
 
 

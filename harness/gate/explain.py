@@ -45,7 +45,7 @@ def worst(slower: Sequence[Decision], larger: Sequence[Decision] = ()) -> list[D
 
     def ratio(decision: Decision) -> float:
         ruling = decision.ruling
-        return ruling.ratio if ruling is not None and ruling.ratio is not None else 0.0
+        return ruling.comparison.ratio if ruling is not None else 0.0
 
     found: dict[str, Decision] = {}
     for group in (slower, larger):

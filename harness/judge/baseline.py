@@ -15,9 +15,10 @@ from harness.judge.comparable import hindrance
 from harness.judge.evidence import troubles
 from harness.judge.group import Axis, RunGroup, VariantRuns, columns
 from harness.judge.regression import GateThresholds, rule_exact, rule_for
-from harness.judge.runs import SECONDS, levels, reading
+from harness.judge.runs import levels, reading
 from harness.judge.sequential import rule_unpaired
-from harness.model import Claim, GateOutcome, GateVerdict, Measurement, Status, benchmark_of, metric
+from harness.judge.units import SECONDS
+from harness.model import Claim, GateOutcome, GateVerdict, Measurement, Status, benchmark_of
 from harness.store import Run
 
 EXACT = ("peak_bytes", "reserved_bytes")
@@ -146,31 +147,18 @@ class BaselineGate:
             SECONDS,
             ruling.outcome or GateOutcome.INCONCLUSIVE,
             ruling.reason,
-            units=ruling.units,
-            ratio=ruling.ratio,
-            low=ruling.low,
-            high=ruling.high,
+            ruling.comparison,
             base=typical,
-            head=typical * ruling.ratio if typical is not None else None,
+            head=typical * ruling.comparison.ratio if typical is not None else None,
             seconds=sum(measurement.seconds for measurement in cells[1].measurements),
         )
         for name in EXACT:
             before, after = (reading(cell, name) for cell in cells)
             if before is not None and after is not None:
-                outcome = rule_exact(name, before, after, self._limits)
-                if outcome is GateOutcome.REGRESSED and name in self._accepted:
-                    outcome = GateOutcome.ACCEPTED
+                exact = rule_exact(name, before, after, self._limits, self._accepted)
+                assert exact.outcome is not None  # one reading decides
                 yield GateVerdict(
-                    case,
-                    claim.name,
-                    variant,
-                    name,
-                    outcome,
-                    f"{before:.15g} -> {after:.15g} {metric(name).unit}",
-                    units=1,
-                    ratio=after / before if before else None,
-                    base=before,
-                    head=after,
+                    case, claim.name, variant, name, exact.outcome, exact.reason, exact.comparison, before, after
                 )
 
     def _claim(self, case: str) -> Claim:

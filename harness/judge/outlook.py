@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from scipy.special import ndtri, stdtrit
 
-from harness.judge.evidence import Unit
-from harness.judge.regression import GateThresholds, Rule, judged_by
+from harness.judge.regression import GateThresholds, Rule, gate_ratios
 from harness.judge.stats import hodges_lehmann, trimmed_spread
+from harness.judge.units import Unit
 
 
 def clear(found: Sequence[Unit], by: Rule) -> bool:
@@ -63,7 +63,7 @@ def needed(found: Sequence[Unit], by: Rule) -> int:
     """
     if len(found) < by.passing_looks[0]:
         return 0
-    judged, _ = judged_by(found, by)
+    judged, _ = gate_ratios(found, by)
     centre, spread = hodges_lehmann(judged), trimmed_spread(judged, by.trim)
     ways = ((centre - by.tolerated, by.levels[-1], math.pi / 3), (by.near - centre, by.beta, 1.0))
     # A distance of nothing is never decided.

@@ -10,20 +10,20 @@ green. What is unchanged and shown to be faster by more than is tolerated is *im
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.judge.evidence import KEEP, Unit
 from harness.judge.rules import percent
 from harness.judge.stats import hodges_lehmann, signed_rank_interval, signed_rank_p, trimmed_upper
-from harness.model import GateOutcome, GateVerdict, metric
+from harness.judge.units import KEEP, SECONDS, SHOWN, Unit, compared, compared_readings, judged_by
+from harness.model import Comparison, GateOutcome, GateVerdict, metric
 from harness.plural import counted
 
 
 @dataclass(frozen=True, slots=True)
 class GateThresholds:
-    """What the gate asks for; every relative quantity is a share: 0.05 is 5 %.
+    """The gate's limits; every relative quantity is a share: 0.05 is 5 %.
 
     ``target`` is the slow-down that must be caught, ``loader_target`` the one of data loaders; ``tolerated`` and
     ``near`` are shares of it: a difference up to ``tolerated`` of the target is none, and what is shown to be below
@@ -111,7 +111,7 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
     Each level is that of a suite of only those that have not regressed (Holm 1979, "A simple sequentially rejective
     multiple test procedure"); looks stay where the whole suite has them. Levels only grow with what is regressed, at
     every look, so that among any of the decisions the first false alarm would have had to pass a test that splits alpha
-    over at least those: the chance of one in the suite stays below alpha, also where a look is held again with the
+    over at least those: the chance of one in the suite stays below alpha, also where a look is taken again with the
     larger level. Raises ValueError for no decisions, and where all of them have regressed.
     """
     if decisions < 1:
@@ -139,7 +139,7 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
 
 
 APART = 3
-"""Units between the first failing look and the next at the least: fewer tell hardly more, and cost their share."""
+"""The fewest units between the first failing look and the next: fewer add hardly any evidence, and cost a share."""
 
 
 def _units_for(level: float) -> int:
@@ -149,14 +149,10 @@ def _units_for(level: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the units so far gave. ``outcome`` is None while open; ``ratio`` is head/base with its 95 % interval."""
+    """The result of the units so far: head against base, and the outcome, None while open."""
 
     outcome: GateOutcome | None
-    units: int
-    ratio: float
-    low: float | None
-    high: float | None
-    unsteady: bool
+    comparison: Comparison
     reason: str
 
 
@@ -166,86 +162,77 @@ def rule(found: Sequence[Unit], by: Rule) -> Ruling:
     Past the last look what is still open is inconclusive. Raises ValueError for no units.
     """
     if not found:
-        raise ValueError("there is nothing to rule on without a unit")
+        raise ValueError("a ruling needs at least one unit")
     for look in by.looks:
         if look > len(found):
             break
         ruling = _look(found[:look], by, look)
-        if ruling.outcome is not None:
+        if ruling is not None:
             return ruling
-    judged, unsteady = judged_by(found, by)
+    judged, unsteady = gate_ratios(found, by)
+    head = compared(SECONDS, judged, unsteady=unsteady)
     if len(found) >= by.looks[-1]:
         reason = f"{percent(hodges_lehmann(judged))} after {len(found)} units: neither below nor beyond the target"
-        return _ruling(GateOutcome.INCONCLUSIVE, judged, unsteady, reason)
-    reason = f"{counted(len(found), 'unit')} so far; the next looks: {by.ahead(len(found))}"
-    return _ruling(None, judged, unsteady, reason)
+        return Ruling(GateOutcome.INCONCLUSIVE, head, reason)
+    return Ruling(None, head, f"{counted(len(found), 'unit')} so far; the next looks: {by.ahead(len(found))}")
 
 
-def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling:
-    judged, unsteady = judged_by(found, by)
+def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling | None:
+    """The ruling of a look that decides; None where it leaves the decision open."""
+    judged, unsteady = gate_ratios(found, by)
     if look in by.failing_looks:
         p, level = signed_rank_p(judged, by.tolerated, "greater"), by.levels[by.failing_looks.index(look)]
         if p <= level:
             reason = f"{percent(hodges_lehmann(judged))}, p {p:.2g} at {look} units (needs {level:.2g})"
-            return _ruling(GateOutcome.REGRESSED, judged, unsteady, reason)
+            return Ruling(GateOutcome.REGRESSED, compared(SECONDS, judged, unsteady=unsteady, p=p), reason)
     if look in by.passing_looks:
         upper = trimmed_upper(judged, by.beta, by.trim)
         if upper < by.near:
             reason = f"{percent(hodges_lehmann(judged))}, at most {percent(upper)} at {look} units"
             interval = signed_rank_interval(judged, SHOWN)
+            # what was improved costs nothing where it is wrong, and so goes by the interval that is shown
             faster = interval is not None and interval[1] < -by.tolerated
-            return _ruling(GateOutcome.IMPROVED if faster else GateOutcome.UNCHANGED, judged, unsteady, reason)
-    return _ruling(None, judged, unsteady, f"{look} units leave it open")
+            outcome = GateOutcome.IMPROVED if faster else GateOutcome.UNCHANGED
+            return Ruling(outcome, compared(SECONDS, judged, unsteady=unsteady), reason)
+    return None
 
 
-def judged_by(found: Sequence[Unit], by: Rule) -> tuple[tuple[float, ...], bool]:
-    """The log ratios to go by: the typical ones, or the totals where head or base stalls now and then; and which it is.
-
-    Totals count where they depart from the typical ratio by more than what may be tolerated beyond the larger gap that
-    rounds of identical code show.
-    """
-    quiet = tuple(unit.quiet for unit in found)
-    gap = signed_rank_interval([unit.total - unit.quiet for unit in found], _STALLS)
-    if gap is None or not (gap[0] > by.near or gap[1] < -by.near):
-        return quiet, False
-    own = [unit.nulls() for unit in found]
-    nulls = [signed_rank_interval([pair[side] for pair in own], _STALLS) for side in (0, 1)]
-    beyond = by.near + min(max(-low, high) for low, high in filter(None, nulls))
-    if gap[0] > beyond or gap[1] < -beyond:
-        return tuple(unit.total for unit in found), True
-    return quiet, False
+def gate_ratios(found: Sequence[Unit], by: Rule) -> tuple[tuple[float, ...], bool]:
+    """The log ratios to go by, and whether they are those of the totals, as head or base stalls now and then."""
+    return judged_by(found, by.near, _STALLS)
 
 
 _STALLS = 0.04
 """Two-sided level at which totals are found to depart from the typical ratio: six units can reach 1/32."""
 
 
-SHOWN = 0.05
-"""Two-sided level of the intervals that are shown, and that an improvement goes by: one that is none costs nobody."""
-
-
-def _ruling(outcome: GateOutcome | None, judged: Sequence[float], unsteady: bool, reason: str) -> Ruling:
-    interval = signed_rank_interval(judged, SHOWN)
-    low, high = (None, None) if interval is None else (math.exp(interval[0]), math.exp(interval[1]))
-    return Ruling(outcome, len(judged), math.exp(hodges_lehmann(judged)), low, high, unsteady, reason)
-
-
 def levels(found: Sequence[Unit], ruling: Ruling) -> tuple[float | None, float | None]:
     """Seconds an iteration of base and head take, whose ratio is the ruling's; None where a side took none."""
-    logs = [unit.levels()[int(ruling.unsteady)] for unit in found[: ruling.units]]
+    head = ruling.comparison
+    logs = [unit.levels()[int(head.unsteady)] for unit in found[: head.units]]
     known = [log for log in logs if math.isfinite(log)]
     if not known:
         return None, None
-    centre, half = median(known), math.log(ruling.ratio) / 2
+    centre, half = median(known), math.log(head.ratio) / 2
     return math.exp(centre - half), math.exp(centre + half)
 
 
-def rule_exact(name: str, base: float, head: float, thresholds: GateThresholds) -> GateOutcome:
-    """Exact metrics that get better downwards: changed where they differ by more than tolerance and floor."""
-    floor = thresholds.bytes_floor if metric(name).unit == "B" else 0
+def rule_exact(
+    name: str, base: float, head: float, thresholds: GateThresholds, accepted: Container[str] = ()
+) -> Ruling:
+    """The ruling on an exact metric, lower being better: changed where it differs by more than tolerance and floor.
+
+    A regression of a metric that is ``accepted`` beforehand is accepted.
+    """
+    unit = metric(name).unit
+    floor = thresholds.bytes_floor if unit == "B" else 0
     if max(base, head) <= min(base, head) * (1 + thresholds.bytes_tolerance) or abs(head - base) <= floor:
-        return GateOutcome.UNCHANGED
-    return GateOutcome.REGRESSED if head > base else GateOutcome.IMPROVED
+        outcome = GateOutcome.UNCHANGED
+    elif head < base:
+        outcome = GateOutcome.IMPROVED
+    else:
+        outcome = GateOutcome.ACCEPTED if name in accepted else GateOutcome.REGRESSED
+    return Ruling(outcome, compared_readings(name, base, head), f"{base:.15g} -> {head:.15g} {unit}")
 
 
 def status_of(verdicts: Iterable[GateVerdict]) -> int:
@@ -267,4 +254,4 @@ _NEVER_GREEN = {
     GateOutcome.FAILED,
     GateOutcome.TIMED_OUT,
 }
-"""What is new or skipped on both sides is listed, and stands in nobody's way."""
+"""What is new or skipped on both sides is listed, and changes no exit status."""

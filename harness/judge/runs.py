@@ -9,19 +9,16 @@ from statistics import median
 
 from harness.judge.comparable import absent, hindrance
 from harness.judge.difference import RawDifference, exact_shift, paired_shift, settle, unpaired_shift
-from harness.judge.evidence import KEEP, evidence, is_exact, log_ratio
+from harness.judge.evidence import evidence, is_exact
 from harness.judge.group import Axis, RunGroup, VariantRuns
 from harness.judge.run import judge
+from harness.judge.sequential import level
 from harness.judge.throttling import throttled_blocks
+from harness.judge.units import SECONDS
 from harness.model import BASELINE, Claim, Difference, Measurement, Outcome, Trial, Verdict, benchmark_of
-
-SECONDS = "seconds"
 
 EXACT_TOLERANCE = 0.01
 """The share by which allocator bytes may differ: their allocation sizes are rounded."""
-
-_NOTHING = 1e-12
-"""What is smaller counts as this much: a wait that vanished is a large effect, and finite."""
 
 _TOGETHER = 8
 _NEARLY_ALL = 0.8
@@ -72,12 +69,14 @@ class RunComparison:
 
     @property
     def paired(self) -> bool:
-        """Whether no line had to do without pairs."""
-        return all(line.difference.paired for line in self.lines)
+        """Whether every line was measured side by side."""
+        return all(line.difference.comparison.paired for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Pending:
+    """Two cells compared, before it is known which of all differences are shown."""
+
     case: str
     claim: Claim
     variant: str
@@ -92,38 +91,38 @@ def compare_runs(columns: Sequence[RunGroup], axis: Axis) -> RunComparison:
     """Compare the first column with each of the others. Raises ValueError for fewer than two columns."""
     if len(columns) < 2:
         raise ValueError("a comparison takes two columns")
-    asked: list[_Asked] = []
+    pending: list[_Pending] = []
     apart: list[Incomparable] = []
     for other in columns[1:]:
-        _side_by_side(columns[0], other, axis, asked, apart)
-    differences = settle([question.shift for question in asked])
-    compared = [question.effect for question in asked if question.effect is not None]
+        _side_by_side(columns[0], other, axis, pending, apart)
+    differences = settle([each.shift for each in pending])
+    compared = [each.effect for each in pending if each.effect is not None]
     effects = iter(settle(compared))
     judged = _judged(columns) if axis is not Axis.VARIANT else {}
     lines = tuple(
         ComparedCells(
-            question.case,
-            question.claim.name,
-            question.variant,
-            question.columns,
+            each.case,
+            each.claim.name,
+            each.variant,
+            each.columns,
             difference,
-            question.levels,
-            question.cells,
+            each.levels,
+            each.cells,
             (
-                judged.get((question.columns[0], question.case, question.variant)),
-                judged.get((question.columns[1], question.case, question.variant)),
+                judged.get((each.columns[0], each.case, each.variant)),
+                judged.get((each.columns[1], each.case, each.variant)),
             ),
-            None if question.effect is None else next(effects),
-            question.shift.margin,
+            None if each.effect is None else next(effects),
+            each.shift.margin,
         )
-        for question, difference in zip(asked, differences, strict=True)
+        for each, difference in zip(pending, differences, strict=True)
     )
     warnings = [warning for other in columns[1:] if (warning := _common(lines, columns[0].label, other.label))]
     return RunComparison(axis, tuple(columns), lines, tuple(apart), tuple(warnings))
 
 
 def _side_by_side(
-    first: RunGroup, second: RunGroup, axis: Axis, asked: list[_Asked], apart: list[Incomparable]
+    first: RunGroup, second: RunGroup, axis: Axis, pending: list[_Pending], apart: list[Incomparable]
 ) -> None:
     labels = (first.label, second.label)
     for key in sorted({*first.cells, *second.cells}):
@@ -142,7 +141,7 @@ def _side_by_side(
             apart.append(Incomparable(case, claim.name, name, labels, reason))
         for index, (shift, levels) in enumerate(shifts):
             effect = _effect(one, other, claim) if index == 0 and axis is not Axis.VARIANT else None
-            asked.append(_Asked(case, claim, name, labels, (one, other), shift, levels, effect))
+            pending.append(_Pending(case, claim, name, labels, (one, other), shift, levels, effect))
     measured = {key[0] for key in {*first.cells, *second.cells}}
     if axis is not Axis.VARIANT:
         for case in sorted((first.cases | second.cases) - measured):
@@ -185,7 +184,7 @@ def _exact(one: VariantRuns, other: VariantRuns, name: str) -> tuple[RawDifferen
     readings = tuple(reading(cell, name) for cell in (one, other))
     if readings[0] is None or readings[1] is None:
         return None
-    return exact_shift(name, log_ratio(readings[0], readings[1]), EXACT_TOLERANCE), (readings[0], readings[1])
+    return exact_shift(name, readings[0], readings[1], EXACT_TOLERANCE), (readings[0], readings[1])
 
 
 def _effect(one: VariantRuns, other: VariantRuns, claim: Claim) -> RawDifference | None:
@@ -199,7 +198,7 @@ def _effect(one: VariantRuns, other: VariantRuns, claim: Claim) -> RawDifference
 
 
 def levels(cell: VariantRuns, name: str) -> list[float]:
-    """The log of what a round typically takes, one a process: the median of the quietest rounds."""
+    """The log of the typical round, one a process."""
     found = []
     for measurement, trial in cell.trials():
         values = trial.samples.get(name, ())
@@ -207,18 +206,9 @@ def levels(cell: VariantRuns, name: str) -> list[float]:
             # as for a verdict: blocks in which the GPU was throttled do not count where they are few
             left_out = throttled_blocks(measurement).left_out
             values = tuple(value for index, value in enumerate(values) if index not in left_out)
-        level = quiet_level(values) if values else None
-        if level is not None:
-            found.append(level)
+        if (own := level(values)) is not None:
+            found.append(own)
     return found
-
-
-def quiet_level(values: Sequence[float], keep: float = KEEP) -> float | None:
-    """The log of the median of the quietest share of the rounds; None where a round is negative."""
-    ordered = sorted(values)
-    if ordered[0] < 0:
-        return None
-    return math.log(max(_NOTHING, median(ordered[: max(1, math.ceil(keep * len(ordered)))])))
 
 
 def reading(cell: VariantRuns, name: str) -> float | None:
@@ -266,11 +256,13 @@ def _judged(columns: Sequence[RunGroup]) -> Mapping[tuple[str, str, str], Verdic
 
 
 def _common(lines: Sequence[ComparedCells], first: str, second: str) -> str:
-    """What is said where most rows moved the same way by more than a per cent: that is rarely one change."""
+    """A warning where most rows moved the same way by more than a per cent, which is rarely one change; else empty."""
     shifts = [
-        math.log(line.difference.ratio)
+        math.log(found.ratio)
         for line in lines
-        if line.columns == (first, second) and line.difference.metric == SECONDS and not line.difference.paired
+        if line.columns == (first, second)
+        and (found := line.difference.comparison).metric == SECONDS
+        and not found.paired
     ]
     if len(shifts) < _TOGETHER:
         return ""

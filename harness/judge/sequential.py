@@ -1,39 +1,44 @@
 """Two runs measured one after the other: the wider, honest error of a comparison without pairs.
 
 Fresh processes differ from each other, and the machine drifts between runs; no pairing cancels either. What is called
-regressed must therefore lie beyond the tolerated difference by more than the levels of either run wandered while it
-was held, and what is called unchanged must stay below the target by as much.
+regressed must therefore lie beyond the tolerated difference by more than the levels of either run drifted while it was
+measured, and what is called unchanged must stay below the target by as much.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 
 from harness.judge.regression import Rule, Ruling
 from harness.judge.rules import percent
-from harness.judge.stats import Numbers
-from harness.model import GateOutcome
+from harness.judge.stats import median_shift, rank_sum_p
+from harness.judge.units import KEEP, SECONDS
+from harness.model import Comparison, GateOutcome
 
 FEWEST = 6
-"""Invocations on either side, below which nothing is said."""
+"""Invocations on either side, below which nothing is decided."""
+
+_NOTHING = 1e-12
+"""What is smaller counts as this much: a wait that vanished is a large effect, and finite."""
 
 
-def level(samples: Numbers, keep: float) -> float:
-    """The log of what a round typically takes in one invocation: the median of the quietest ``keep`` of its rounds.
+def level(values: Sequence[float], keep: float = KEEP) -> float | None:
+    """The log of the typical round of one invocation: the median of the smallest ``keep`` of its rounds.
 
-    Raises ValueError for no samples or one that is not positive.
+    None where there is no round, or a negative one.
     """
-    data = np.sort(np.asarray(samples, dtype=np.float64))
-    if data.size == 0 or not (np.isfinite(data).all() and data[0] > 0):
-        raise ValueError("a level needs positive, finite samples")
-    return float(np.log(np.median(data[: max(1, math.ceil(keep * data.size))])))
+    ordered = sorted(values)
+    if not ordered or ordered[0] < 0:
+        return None
+    return math.log(max(_NOTHING, median(ordered[: max(1, math.ceil(keep * len(ordered)))])))
 
 
-def wandering(levels: Sequence[float]) -> float:
-    """How far a run's own level moved while it was held: the widest gap between its thirds' medians."""
+def drift(levels: Sequence[float]) -> float:
+    """How far a run's own level moved while it was measured: the widest gap between the medians of its thirds."""
     if len(levels) < 3:
         return math.inf
     thirds = [float(np.median(part)) for part in np.array_split(np.asarray(levels, dtype=np.float64), 3)]
@@ -41,41 +46,33 @@ def wandering(levels: Sequence[float]) -> float:
 
 
 def rule_unpaired(base: Sequence[float], head: Sequence[float], by: Rule) -> Ruling:
-    """The ruling on two rows of levels (logs, one an invocation, in the order held).
+    """The ruling on two rows of levels (logs, one an invocation, in the order in which they were measured).
 
-    Exact Mann-Whitney beyond the tolerated difference; Yuen-Welch below the target; both with the wandering of either
-    run on top. Anything else is inconclusive: paired units would tell.
+    Exact rank-sum test beyond the tolerated difference; Yuen-Welch below the target; both with the drift of either run
+    on top. Anything else is inconclusive: paired units would decide it.
     """
-    shift = float(np.median(np.subtract.outer(np.asarray(head), np.asarray(base)))) if base and head else math.nan
     if min(len(base), len(head)) < FEWEST:
-        reason = f"{len(base)} and {len(head)} invocations; {FEWEST} on both sides say the first thing"
-        return Ruling(
-            GateOutcome.INCONCLUSIVE, len(head), math.exp(shift) if base and head else 1.0, None, None, False, reason
-        )
-    # whoever asks only how far a run wandered needs no test of SciPy's, whose package takes most of a second to import
-    from scipy.stats import mannwhitneyu, ttest_ind
+        ratio = math.exp(median_shift(base, head)) if base and head else 1.0
+        reason = f"{len(base)} and {len(head)} invocations; a decision needs {FEWEST} on both sides"
+        return Ruling(GateOutcome.INCONCLUSIVE, Comparison(SECONDS, len(head), ratio, paired=False), reason)
+    # most commands need no test of SciPy's: its statistics take longer to import than all else that judges
+    from scipy.stats import ttest_ind
 
-    drift = max(wandering(base), wandering(head))
-    ratio = math.exp(shift)
-    low, high = math.exp(shift - drift), math.exp(shift + drift)
-
-    def ruling(outcome: GateOutcome, reason: str) -> Ruling:
-        return Ruling(outcome, len(head), ratio, low, high, False, reason)
-
-    lowered = np.asarray(head) - by.tolerated - drift
-    p = float(mannwhitneyu(lowered, base, alternative="greater", method="exact").pvalue)
+    shift, drifted = median_shift(base, head), max(drift(base), drift(head))
+    p = rank_sum_p(base, head, by.tolerated + drifted, "greater")
+    low, high = math.exp(shift - drifted), math.exp(shift + drifted)
+    found = Comparison(SECONDS, len(head), math.exp(shift), low, high, p=p, paired=False)
+    effect = percent(shift)
     if p <= by.levels[-1]:
-        return ruling(
-            GateOutcome.REGRESSED, f"{percent(shift)}, p {p:.2g} beyond what the runs wandered ({percent(drift)})"
-        )
-    raised = np.asarray(head) - by.near + drift
+        reason = f"{effect}, p {p:.2g} beyond the drift of the runs ({percent(drifted)})"
+        return Ruling(GateOutcome.REGRESSED, found, reason)
+    raised = np.asarray(head) - by.near + drifted
     below = float(ttest_ind(raised, base, trim=by.trim, alternative="less", equal_var=False).pvalue)
     if below <= by.beta:
-        outcome = GateOutcome.IMPROVED if shift + drift < -by.tolerated else GateOutcome.UNCHANGED
-        return ruling(outcome, f"{percent(shift)}; the runs wandered by {percent(drift)}")
-    need = by.failing_looks[0]
-    return ruling(
-        GateOutcome.INCONCLUSIVE,
-        f"{percent(shift)}, and runs that were not paired wandered by {percent(drift)}: cannot judge; about {need} "
-        "paired units would (gate --base)",
+        outcome = GateOutcome.IMPROVED if shift + drifted < -by.tolerated else GateOutcome.UNCHANGED
+        return Ruling(outcome, found, f"{effect}; the runs drifted by {percent(drifted)}")
+    reason = (
+        f"{effect}, and unpaired runs drifted by {percent(drifted)}: cannot judge; about {by.failing_looks[0]} paired "
+        "units would (gate --base)"
     )
+    return Ruling(GateOutcome.INCONCLUSIVE, found, reason)

@@ -6,23 +6,32 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
 
 from harness.judge.change import FEWEST, changes, parts, split
 from harness.judge.difference import ALPHA, shown_up_to
-from harness.judge.evidence import KEEP, evidence, is_exact
-from harness.judge.runs import SECONDS, quiet_level
+from harness.judge.evidence import evidence, is_exact
+from harness.judge.sequential import level
 from harness.judge.stats import hodges_lehmann, quiet_ratio, signed_rank_interval
-from harness.model import BASELINE, Claim, Measurement, Segment, Status, Trend, benchmark_of, other_parameters
+from harness.judge.units import KEEP, SECONDS, SHOWN
+from harness.model import (
+    BASELINE,
+    Claim,
+    Comparison,
+    Measurement,
+    Segment,
+    Status,
+    Trend,
+    benchmark_of,
+    other_parameters,
+)
 from harness.store import Run
 
 Series = tuple[str, str, str]
 """Case, variant, metric."""
-
-SHOWN = 0.05
-"""Two-sided level of the intervals that are shown."""
 
 
 @dataclass(slots=True)
@@ -55,8 +64,8 @@ class TrendBuilder:
                 continue
             self._tell_apart(case, measurements)
             found = self._effects(measurements, claim) if self.effects else _own(measurements, claim)
-            for (variant, metric), level in found.items():
-                self._levels[case, variant, metric][index] = level
+            for (variant, metric), own in found.items():
+                self._levels[case, variant, metric][index] = own
 
     @property
     def left_out(self) -> Mapping[str, int]:
@@ -98,11 +107,16 @@ class TrendBuilder:
         case, variant, metric = key
         starts = changes(levels, limit).starts if 0 <= p <= limit else ()
         every: list[float | None] = [None] * self._runs
-        for index, level in zip(runs, levels, strict=True):
-            every[index] = math.exp(level)
-        stretches = tuple(_stretch(runs, levels, start, stop) for start, stop in parts(levels, starts))
+        for index, own in zip(runs, levels, strict=True):
+            every[index] = math.exp(own)
+        bounds = parts(levels, starts)
+        segments = tuple(_segment(runs, levels, start, stop) for start, stop in bounds)
+        changes_ = tuple(
+            Comparison(metric, stop - start, after.level / before.level, p=p, paired=False)
+            for (before, after), (start, stop) in zip(pairwise(segments), bounds[1:], strict=True)
+        )
         claim = self._claims[benchmark_of(case)]
-        return Trend(case, claim.name, variant, metric, tuple(every), stretches, p, memory)
+        return Trend(case, claim.name, variant, metric, tuple(every), segments, p, memory, changes_)
 
 
 def _own(measurements: Iterable[Measurement], claim: Claim) -> dict[tuple[str, str], float]:
@@ -116,10 +130,8 @@ def _own(measurements: Iterable[Measurement], claim: Claim) -> dict[tuple[str, s
             if trial.status is not Status.MEASURED:
                 continue
             for name in names:
-                values = trial.samples.get(name)
-                level = quiet_level(values) if values else None
-                if level is not None:
-                    found[trial.variant, name].append(level)
+                if (own := level(trial.samples.get(name, ()))) is not None:
+                    found[trial.variant, name].append(own)
     return {key: median(levels) for key, levels in found.items()}
 
 
@@ -139,7 +151,7 @@ def _ratios(measurements: Sequence[Measurement], variant: str, metric: str) -> l
     return found
 
 
-def _stretch(runs: Sequence[int], levels: Sequence[float], start: int, stop: int) -> Segment:
+def _segment(runs: Sequence[int], levels: Sequence[float], start: int, stop: int) -> Segment:
     own = levels[start:stop]
     low, high = signed_rank_interval(own, SHOWN) or (None, None)
     return Segment(

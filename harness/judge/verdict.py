@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness.judge.evidence import (
-    Evidence,
-    Trouble,
-    contested,
-    evidence,
-    exact_readings,
-    in_order,
-    is_exact,
-    log_ratio,
-    seconds_per_unit,
-    troubles,
-    variants,
-)
-from harness.judge.rules import Thresholds, decide, further, judged_by
-from harness.judge.stats import hodges_lehmann, signed_rank_interval
-from harness.model import BASELINE, Claim, Comparison, Expect, Measurement, Outcome, Status, Verdict, metric
+from harness.judge.evidence import CaseEvidence, Trouble, VariantEvidence, case_evidence, evidence, is_exact
+from harness.judge.rules import Thresholds, decide, further
+from harness.judge.stats import hodges_lehmann
+from harness.judge.units import compared, compared_readings, judged_by, log_ratio
+from harness.model import Claim, Comparison, Expect, Measurement, Outcome, Status, Verdict, metric
 from harness.plural import counted
 
 _OUTCOMES = {
@@ -33,29 +22,6 @@ _OUTCOMES = {
 """Worst first: a variant that was wrong once is wrong, however often it was measured."""
 
 DEFAULT = Thresholds()
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What a verdict answers: what the claim says of one variant of one case, and what was measured."""
-
-    claim: Claim
-    case: str
-    measurements: Sequence[Measurement]
-    variant: str
-    thresholds: Thresholds
-
-    def answer(self, outcome: Outcome, reason: str, found: Comparison | None = None, more: int = 0) -> Verdict:
-        seconds = more * seconds_per_unit(self.measurements)
-        return Verdict(self.case, self.claim.name, self.variant, outcome, reason, found, more, seconds)
-
-    def expect(self) -> Expect:
-        """The latest measurement's word: a case or a variant may expect another sign than its claim."""
-        for measurement in reversed(in_order(self.measurements)):
-            trial = measurement.trial(self.variant)
-            if trial is not None and trial.status is Status.MEASURED and not measurement.survey:
-                return trial.expect
-        return self.claim.expect
 
 
 def verdicts(
@@ -73,14 +39,11 @@ def verdicts(
     An inconclusive verdict with ``more_units`` 0 is final: the last look is past. Raises ValueError for measurements
     of several cases.
     """
-    cases = {measurement.case for measurement in measurements}
-    if len(cases) > 1:
-        raise ValueError(f"verdicts are for one case, not {', '.join(sorted(cases))}")
-    case = cases.pop() if cases else case
-    names = variants(measurements)
-    if not names:
-        return (_nameless(_Question(claim, case, measurements, "", thresholds), lost),)
-    return tuple(_verdict(_Question(claim, case, measurements, name, thresholds), lost) for name in names)
+    found = case_evidence(measurements, claim.metric, thresholds.keep)
+    judge = _Judge(claim, found.case or case, found, thresholds)
+    if not found.variants:
+        return (judge.without_variants(lost),)
+    return tuple(judge.verdict(name, own, lost) for name, own in found.variants.items())
 
 
 def comparison(
@@ -95,123 +58,127 @@ def comparison(
     ``low`` and ``high`` are None under six units and for exact metrics. ``margin`` only says how far the totals may
     depart from the typical ratio before the variant is called unsteady.
     """
-    if is_exact(metric):
-        return _exact_comparison(exact_readings(measurements, variant, metric), metric)
     found = evidence(measurements, variant, metric, thresholds.keep)
-    if not found.units:
+    if is_exact(metric):
+        return _exact(found)
+    return _noisy(found, *judged_by(found.units, math.log1p(margin), thresholds.per_look))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Judges the variants of one case by one claim."""
+
+    claim: Claim
+    case: str
+    found: CaseEvidence
+    thresholds: Thresholds
+
+    def verdict(self, variant: str, own: VariantEvidence, lost: str) -> Verdict:
+        """The verdict on one variant: what stopped it, else what its numbers give, else that it is lost."""
+        judged = self._by_readings(variant, own) if is_exact(self.claim.metric) else self._by_units(variant, own)
+        measured = judged.comparison
+        stopped = self._stopped(own, measured)
+        if stopped is not None:
+            # a wrong variant has no time
+            return self._answer(variant, *stopped, None if stopped[0] is Outcome.WRONG else measured)
+        if lost and not judged.decided:
+            return self._answer(variant, Outcome.LOST, f"{lost}{_after(measured)}", measured)
+        return judged
+
+    def without_variants(self, lost: str) -> Verdict:
+        """The one verdict on a case without variants."""
+        for status, outcome in _OUTCOMES.items():
+            for trouble in self.found.troubles:
+                if trouble.status is status:
+                    return self._answer("", outcome, _reason(trouble))
+        if lost:
+            return self._answer("", Outcome.LOST, lost)
+        first_look = self.thresholds.looks[0]
+        if not self.found.case:
+            return self._answer("", Outcome.INCONCLUSIVE, "not measured yet", more=first_look)
+        # Nothing is expected of a baseline alone, and so nothing is inconclusive. As many units as a first look takes
+        # let a later run or a gate judge it.
+        units = self.found.invocations
+        reason = f"a baseline alone: {counted(units, 'unit')} kept for compare and the gate"
+        return self._answer("", Outcome.SKIPPED, reason, more=max(0, first_look - units))
+
+    def _answer(
+        self, variant: str, outcome: Outcome, reason: str, found: Comparison | None = None, more: int = 0
+    ) -> Verdict:
+        seconds = more * self.found.unit_seconds
+        return Verdict(self.case, self.claim.name, variant, outcome, reason, found, more, seconds)
+
+    def _by_units(self, variant: str, own: VariantEvidence) -> Verdict:
+        margin = self.claim.margin
+        decision = decide(own.units, own.expect or self.claim.expect, margin, self.thresholds)
+        found = _noisy(own, decision.units, decision.unsteady, decision.p)
+        if decision.outcome is not None:
+            return self._answer(variant, decision.outcome, decision.reason, found)
+        if not own.units and own.measured:
+            return self._answer(variant, Outcome.INCONCLUSIVE, f"no round holds a usable {own.metric}")
+        more, reason = further(decision.units, margin, self.thresholds)
+        return self._answer(variant, Outcome.INCONCLUSIVE, reason, found, more)
+
+    def _by_readings(self, variant: str, own: VariantEvidence) -> Verdict:
+        if not own.readings:
+            reason, more = f"no reading of {own.metric}", 0 if own.measured else 1
+            return self._answer(variant, Outcome.INCONCLUSIVE, reason, more=more)
+        base, other = own.readings[-1]
+        effect, edge = log_ratio(base, other), math.log1p(self.claim.margin)
+        direction = Expect.HIGHER if effect > edge else Expect.LOWER if effect < -edge else Expect.SAME
+        otherwise = Outcome.NO_EFFECT if direction is Expect.SAME else Outcome.FAILS
+        outcome = Outcome.HOLDS if direction is (own.expect or self.claim.expect) else otherwise
+        reason = f"{base:.15g} -> {other:.15g} {metric(own.metric).unit}"
+        return self._answer(variant, outcome, reason, _exact(own))
+
+    def _stopped(self, own: VariantEvidence, measured: Comparison | None) -> tuple[Outcome, str] | None:
+        """What keeps the variant from being judged by its numbers; None where nothing does."""
+        if own.troubles and measured is None and all(each.status is Status.SKIPPED for each in own.troubles):
+            return Outcome.SKIPPED, _reason(own.troubles[0])
+        for status, outcome in _OUTCOMES.items():
+            if status is Status.SKIPPED and measured is not None:
+                continue
+            for trouble in own.troubles:
+                if trouble.status is status:
+                    return outcome, f"{_reason(trouble)}{_after(measured)}"
+            for trouble in self.found.troubles:
+                if trouble.status is status:
+                    # the variant itself was not wrong: it has nothing to be compared with
+                    what = Outcome.FAILED if outcome is Outcome.WRONG else outcome
+                    return what, f"the baseline was {status}: {_reason(trouble)}{_after(measured)}"
+        return None if self.found.has_baseline else (Outcome.FAILED, "no measurement has a baseline to compare with")
+
+
+def _noisy(
+    found: VariantEvidence, judged: Sequence[float], unsteady: bool, p: float | None = None
+) -> Comparison | None:
+    """The comparison by the units that were judged; None where there are none."""
+    if not judged:
         return None
-    judged, unsteady = judged_by(found.units, margin, thresholds)
-    return _describe(found, judged, unsteady, thresholds)
-
-
-def _verdict(question: _Question, lost: str) -> Verdict:
-    judged = _exact_verdict(question) if is_exact(question.claim.metric) else _noisy_verdict(question)
-    stopped = _stopped(question, judged.comparison)
-    if stopped is not None:
-        # a wrong variant has no time
-        return question.answer(*stopped, None if stopped[0] is Outcome.WRONG else judged.comparison)
-    if lost and not judged.decided:
-        return question.answer(Outcome.LOST, f"{lost}{_after(judged.comparison)}", judged.comparison)
-    return judged
-
-
-def _noisy_verdict(question: _Question) -> Verdict:
-    claim, thresholds = question.claim, question.thresholds
-    found = evidence(question.measurements, question.variant, claim.metric, thresholds.keep)
-    decision = decide(found.units, question.expect(), claim.margin, thresholds)
-    described = _describe(found, decision.units, decision.unsteady, thresholds) if found.units else None
-    if decision.outcome is not None:
-        return question.answer(decision.outcome, decision.reason, described)
-    if not found.units and contested(question.measurements, question.variant):
-        return question.answer(Outcome.INCONCLUSIVE, f"no round holds a usable {claim.metric}")
-    more, reason = further(decision.units, claim.margin, thresholds)
-    return question.answer(Outcome.INCONCLUSIVE, reason, described, more)
-
-
-def _exact_verdict(question: _Question) -> Verdict:
-    claim, expect = question.claim, question.expect()
-    readings = exact_readings(question.measurements, question.variant, claim.metric)
-    if not readings:
-        more = 0 if contested(question.measurements, question.variant) else 1
-        return question.answer(Outcome.INCONCLUSIVE, f"no reading of {claim.metric}", more=more)
-    base, other = readings[-1]
-    effect, edge = log_ratio(base, other), math.log1p(claim.margin)
-    direction = Expect.HIGHER if effect > edge else Expect.LOWER if effect < -edge else Expect.SAME
-    otherwise = Outcome.NO_EFFECT if direction is Expect.SAME else Outcome.FAILS
-    reason = f"{base:.15g} -> {other:.15g} {metric(claim.metric).unit}"
-    return question.answer(
-        Outcome.HOLDS if direction is expect else otherwise, reason, _exact_comparison(readings, claim.metric)
-    )
-
-
-def _exact_comparison(readings: list[tuple[float, float]], name: str) -> Comparison | None:
-    if not readings:
-        return None
-    base, other = readings[-1]
-    ratio = 1.0 if base == other else other / base if base else math.inf
-    distinct = dict.fromkeys(readings)
-    shown = ", ".join(f"{a:.15g} -> {b:.15g}" for a, b in list(distinct)[:3])
-    warnings = (f"invocations disagree about {name}: {shown}; the latest counts",) if len(distinct) > 1 else ()
-    return Comparison(name, len(readings), ratio, warnings=warnings)
-
-
-def _describe(found: Evidence, judged: tuple[float, ...], unsteady: bool, thresholds: Thresholds) -> Comparison:
-    interval = signed_rank_interval(judged, thresholds.shown)
-    low, high = (None, None) if interval is None else (math.exp(interval[0]), math.exp(interval[1]))
     total = hodges_lehmann([unit.total for unit in found.units[: len(judged)]])
-    ratio = math.exp(hodges_lehmann(judged))
-    return Comparison(
-        found.metric, len(judged), ratio, low, high, math.exp(total), unsteady, found.warnings, found.throttled
+    return replace(
+        compared(found.metric, judged, unsteady=unsteady, p=p),
+        mean_ratio=math.exp(total),
+        warnings=found.warnings,
+        throttled=found.throttled,
     )
 
 
-def _stopped(question: _Question, measured: Comparison | None) -> tuple[Outcome, str] | None:
-    measurements = question.measurements
-    own, base = troubles(measurements, question.variant), troubles(measurements, BASELINE)
-    if own and measured is None and all(trouble.status is Status.SKIPPED for trouble in own):
-        return Outcome.SKIPPED, _said(own[0])
-    for status, outcome in _OUTCOMES.items():
-        if status is Status.SKIPPED and measured is not None:
-            continue
-        for trouble in own:
-            if trouble.status is status:
-                return outcome, f"{_said(trouble)}{_after(measured)}"
-        for trouble in base:
-            if trouble.status is status:
-                # the variant itself was not wrong: it has nothing to be compared with
-                word = Outcome.FAILED if outcome is Outcome.WRONG else outcome
-                return word, f"the baseline was {status}: {_said(trouble)}{_after(measured)}"
-    if measurements and all(measurement.trial(BASELINE) is None for measurement in measurements):
-        return Outcome.FAILED, "no measurement has a baseline to compare with"
-    return None
+def _exact(found: VariantEvidence) -> Comparison | None:
+    """The comparison by the latest reading; None where there is none."""
+    if not found.readings:
+        return None
+    distinct = dict.fromkeys(found.readings)
+    shown = ", ".join(f"{base:.15g} -> {other:.15g}" for base, other in list(distinct)[:3])
+    warning = f"invocations disagree about {found.metric}: {shown}; the latest counts"
+    compared = compared_readings(found.metric, *found.readings[-1], (warning,) if len(distinct) > 1 else ())
+    return replace(compared, units=len(found.readings))
 
 
-def _nameless(question: _Question, lost: str) -> Verdict:
-    found = troubles(question.measurements, BASELINE)
-    for status, outcome in _OUTCOMES.items():
-        for trouble in found:
-            if trouble.status is status:
-                return question.answer(outcome, _said(trouble))
-    if lost:
-        return question.answer(Outcome.LOST, lost)
-    if question.measurements:
-        return _alone(question)
-    return question.answer(Outcome.INCONCLUSIVE, "not measured yet", more=question.thresholds.looks[0])
-
-
-def _alone(question: _Question) -> Verdict:
-    # Nothing is expected of it, and so nothing is inconclusive. As many units as a first look takes let a later run or
-    # a gate judge it.
-    units = sum(1 for measurement in question.measurements if not measurement.survey)
-    more = max(0, question.thresholds.looks[0] - units)
-    reason = f"a baseline alone: {counted(units, 'unit')} kept for compare and the gate"
-    return question.answer(Outcome.SKIPPED, reason, more=more)
-
-
-def _said(trouble: Trouble) -> str:
-    if trouble.status is Status.SKIPPED:  # it would be skipped in any invocation
-        return trouble.reason or trouble.status
-    return f"{trouble.reason or trouble.status} (invocation {trouble.invocation})"
+def _reason(trouble: Trouble) -> str:
+    reason = trouble.reason or str(trouble.status)
+    # what is skipped would be so in any invocation
+    return reason if trouble.status is Status.SKIPPED else f"{reason} (invocation {trouble.invocation})"
 
 
 def _after(measured: Comparison | None) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.model.verdict import Comparison
+
 
 class Differs(StrEnum):
-    """The word for two sets of samples side by side."""
+    """The outcome for two sets of samples side by side."""
 
     LOWER = "lower"
     HIGHER = "higher"
@@ -17,22 +19,16 @@ class Differs(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The ratio second/first of a metric with its 95 % interval, and whether a difference beyond the margin is shown.
+    """What follows for two sets of samples: whether a difference beyond the margin is shown.
 
-    ``counts`` are the processes on either side, ``wandered`` the share by which a run's own level moved while it was
-    held, which the interval holds on top. ``paired`` says that both were measured side by side, block by block.
-    ``low`` and ``high`` are None for too few processes and for exact metrics; ``p`` is two-sided.
+    ``counts`` are the processes on either side. ``drift`` is the share by which a run's own level moved while it was
+    measured, which the comparison's interval includes.
     """
 
-    metric: str
+    comparison: Comparison
     differs: Differs
-    ratio: float
-    low: float | None
-    high: float | None
     counts: tuple[int, int]
-    wandered: float = 0.0
-    p: float = 1.0
-    paired: bool = False
+    drift: float = 0.0
     reason: str = ""
 
 
@@ -52,10 +48,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """One metric of one variant over many runs: a level each (None where a run has none) and its stretches.
+    """One metric of one variant over many runs: a level each (None where a run has none) and its segments.
 
-    ``p`` is that of the first split tested, ``memory`` the correlation between neighbouring runs that the test allowed
-    for.
+    ``changes`` compare the levels of neighbouring segments, the earlier one first. ``p`` is that of the first split
+    tested, ``memory`` the correlation between neighbouring runs that the test allowed for.
     """
 
     case: str
@@ -66,3 +62,4 @@ class Trend:
     stretches: tuple[Segment, ...]
     p: float
     memory: float
+    changes: tuple[Comparison, ...] = ()

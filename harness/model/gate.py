@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 
+from harness.model.verdict import Comparison
+
 
 class Side(StrEnum):
     """The two sides of a gate."""
@@ -58,10 +60,10 @@ class NotCompared(Enum):
 class GateVerdict:
     """What the gate decided about one variant of one case and one metric.
 
-    ``ratio`` is head/base with its 95 % interval, None where nothing was measured; ``base`` and ``head`` are the
-    readings of an exact metric or the typical time of an iteration in seconds. ``variant`` is empty where the whole
-    case shares one fate. ``seconds`` is the wall time spent on it. ``spread`` is the deviation of one unit and
-    ``resolvable`` the smallest slow-down that could be told from none, both as shares; None for too few units.
+    ``comparison`` is head against base, None where nothing was measured; ``base`` and ``head`` are the readings of an
+    exact metric or the typical time of an iteration in seconds. ``variant`` is empty where the whole case is meant.
+    ``seconds`` is the wall time spent on it. ``spread`` is the deviation of one unit and ``resolvable`` the smallest
+    slow-down that could be told from none, both as shares; None for too few units.
     """
 
     case: str
@@ -70,13 +72,9 @@ class GateVerdict:
     metric: str
     outcome: GateOutcome
     reason: str = ""
-    units: int = 0
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
+    comparison: Comparison | None = None
     base: float | None = None
     head: float | None = None
-    unsteady: bool = False
     seconds: float = 0.0
     spread: float | None = None
     resolvable: float | None = None

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The word of a verdict.
+    """The outcome of a verdict on a claim.
 
     Example::
 
@@ -28,9 +28,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A variant's samples beside the baseline's: the ratio variant/baseline, its interval, the evidence.
+    """Two sets of samples side by side: the ratio of the second to the first, its 95 % interval, the evidence.
 
-    ``low`` and ``high`` are None while there are too few units for an interval. ``mean_ratio`` compares total times;
+    The first is the baseline of a claim, the base of a gate, the earlier run. ``low`` and ``high`` are None while there
+    are too few units for an interval, and for exact metrics. ``p`` is that of the judge's test for a difference beyond
+    what it tolerates, None where none was made; one-sided in a gate, which looks for slow-downs alone, else two-sided.
+    ``paired`` says that both were measured side by side, block by block. ``mean_ratio`` compares total times;
     ``unsteady`` says that it departs from the typical ratio by more than identical code does, and that the judgement
     went by total time. ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU's clocks were held back.
 
@@ -46,6 +49,8 @@ class Comparison:
     ratio: float
     low: float | None = None
     high: float | None = None
+    p: float | None = None
+    paired: bool = True
     mean_ratio: float | None = None
     unsteady: bool = False
     warnings: tuple[str, ...] = ()

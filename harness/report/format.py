@@ -104,9 +104,10 @@ def effect(found: Comparison) -> str:
 
 def interval(found: Comparison) -> str:
     """The interval in the effect's own terms: ``-45.0 to -41.2 %``, ``3.10 to 3.31x``; nothing where there is none."""
-    if found.low is None or found.high is None or not 1 / _NOTHING < found.ratio < _NOTHING:
+    bounds = _bounds(found)
+    if bounds is None or not 1 / _NOTHING < found.ratio < _NOTHING:
         return ""
-    low, high = found.low, found.high
+    low, high = bounds
     if _by_factor(found.ratio):
         if found.ratio < 1:
             low, high = 1 / high, 1 / low
@@ -132,8 +133,16 @@ def _by_factor(ratio: float) -> bool:
     return ratio >= 1.995 or ratio <= 1 / 1.995
 
 
+def _bounds(found: Comparison) -> tuple[float, float] | None:
+    """The interval, unless there is none or it is not one of ratios: what was saved may hold any numbers."""
+    if found.low is None or found.high is None or not 0 < found.low <= found.high < math.inf:
+        return None
+    return found.low, found.high
+
+
 def _surely(found: Comparison) -> bool:
-    if found.low is None or found.high is None:
+    bounds = _bounds(found)
+    if bounds is None:
         # one reading of an exact metric is as sure as many; few units of a noisy one are not
         return found.ratio != 1 and metric(found.metric).kind is MetricKind.EXACT
-    return not found.low <= 1 <= found.high
+    return not bounds[0] <= 1 <= bounds[1]

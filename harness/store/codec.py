@@ -23,10 +23,11 @@ def to_json(noun: object) -> dict[str, Any]:
     return {"schema": SCHEMA, **plain(noun)}
 
 
-def from_json(kind: type[T], document: object) -> T:
+def from_json(kind: type[T], document: object, *, stored: Mapping[type, object] | None = None) -> T:
     """The dataclass that `to_json` was given, from JSON text or from its values.
 
-    A field with a default may be missing, an unknown one may not be there. Raises ValueError that names the field.
+    A field with a default may be missing, an unknown one may not be there; ``stored`` is as for `decode`. Raises
+    ValueError that names the field.
     """
     record = json.loads(document, parse_constant=no_constant) if isinstance(document, str | bytes) else document
     if not isinstance(record, dict):
@@ -35,7 +36,8 @@ def from_json(kind: type[T], document: object) -> T:
         raise ValueError("schema is missing")
     if record["schema"] != SCHEMA:
         raise ValueError(f"schema {str(record['schema'])[:50]} is not {SCHEMA}, which is what this harness reads")
-    return decode(json.dumps({name: record[name] for name in record if name != "schema"}, allow_nan=False), kind)
+    content = json.dumps({name: record[name] for name in record if name != "schema"}, allow_nan=False)
+    return decode(content, kind, stored=stored)
 
 
 def decode(content: str | bytes, kind: type[T], *also: str, stored: Mapping[type, object] | None = None) -> T:

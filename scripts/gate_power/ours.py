@@ -13,8 +13,9 @@ import numpy as np
 
 from gate_power.counts import Count
 from gate_power.samples import Duet, Workload
-from harness.judge.evidence import Unit, evidence
+from harness.judge.evidence import evidence
 from harness.judge.regression import GateThresholds, Rule, rule, rule_for, status_of
+from harness.judge.units import Unit
 from harness.model import BASELINE, GateOutcome, GateVerdict, Measurement, Trial
 
 SUITE = 40
@@ -101,7 +102,8 @@ def draw(pool: Pool, by: Rule, random: np.random.Generator) -> Drawn:
     chosen = random.integers(0, len(pool.units), by.looks[-1])
     ruling = rule([pool.units[i] for i in chosen], by)
     assert ruling.outcome is not None  # the last look decides
-    return Drawn(ruling.outcome, ruling.units, sum(pool.seconds[i] for i in chosen[: ruling.units]))
+    units = ruling.comparison.units
+    return Drawn(ruling.outcome, units, sum(pool.seconds[i] for i in chosen[:units]))
 
 
 def tally(pool: Pool, thresholds: GateThresholds, trials: int, random: np.random.Generator) -> Tally:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gate_power.counts import stream
 from gate_power.ours import SUITE, Drawn, Tally
-from harness.judge.evidence import Unit
 from harness.judge.regression import GateThresholds, rule, rule_for
+from harness.judge.units import Unit
 
 NOISE: dict[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {
     "normal, 1 %": lambda random, n: random.normal(0, 0.01, n),
@@ -50,4 +50,4 @@ def _decision(centres: NDArray[np.float64], thresholds: GateThresholds) -> Drawn
     by = rule_for(thresholds, SUITE)
     ruling = rule([Unit(x, x) for x in map(float, centres)], by)
     assert ruling.outcome is not None  # the last look decides
-    return Drawn(ruling.outcome, ruling.units, 0.0)
+    return Drawn(ruling.outcome, ruling.comparison.units, 0.0)

@@ -78,7 +78,8 @@ def _decision(candidate: Decision) -> LiveDecision:
     ruling, seconds = candidate.ruling, sum(one.seconds for one in candidate.measurements)
     if ruling is None or candidate.outcome is None:
         return LiveDecision(candidate.case, HEAD, "seconds", GateOutcome.INCONCLUSIVE, 0, None, seconds)
-    return LiveDecision(candidate.case, HEAD, "seconds", candidate.outcome, ruling.units, ruling.ratio, seconds)
+    found = ruling.comparison
+    return LiveDecision(candidate.case, HEAD, "seconds", candidate.outcome, found.units, found.ratio, seconds)
 
 
 @contextmanager

@@ -44,6 +44,7 @@ from harness.model import (
     Claim,
     ClockEvent,
     Collected,
+    Comparison,
     GateOutcome,
     GateResult,
     GateVerdict,
@@ -275,6 +276,11 @@ def bout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bout:
     return Bout(tmp_path)
 
 
+def units_of(verdict: GateVerdict) -> int:
+    """How many units it went by."""
+    return verdict.comparison.units if verdict.comparison else 0
+
+
 def by(result: GateResult, case: str = "a.py::bench", variant: str = "tip", metric: str = "seconds") -> GateVerdict:
     """The one verdict on a variant."""
     (found,) = [v for v in result.verdicts if (v.case, v.variant, v.metric) == (case, variant, metric)]
@@ -298,12 +304,13 @@ def test_a_slower_head_is_regressed(bout: Bout) -> None:
     """Six per cent more is caught at the first failing look, one that a suite of two decisions can reject at."""
     result = bout.hold({A: {}}, {A: {"factor": 1.06}})
     found = by(result)
-    assert (result.status, found.outcome, found.units) == (1, GateOutcome.REGRESSED, 9)
-    assert found.ratio == pytest.approx(1.06, abs=0.005)
-    assert found.low is not None
-    assert found.ratio is not None
-    assert found.high is not None
-    assert found.low < found.ratio < found.high
+    compared = found.comparison
+    assert compared is not None
+    assert (result.status, found.outcome, compared.units) == (1, GateOutcome.REGRESSED, 9)
+    assert compared.ratio == pytest.approx(1.06, abs=0.005)
+    assert compared.low is not None
+    assert compared.high is not None
+    assert compared.low < compared.ratio < compared.high
     assert found.head == pytest.approx(1.06 * (found.base or 0), rel=0.02)
 
 
@@ -322,7 +329,8 @@ def test_a_faster_head_is_no_regression(bout: Bout) -> None:
     found = by(result)
     assert (result.status, found.outcome) == (0, GateOutcome.IMPROVED)
     assert found.base is not None
-    assert (found.head or 0) / found.base == pytest.approx(found.ratio)
+    assert found.comparison is not None
+    assert (found.head or 0) / found.base == pytest.approx(found.comparison.ratio)
 
 
 def test_what_lies_between_is_never_green(bout: Bout) -> None:
@@ -344,7 +352,9 @@ def test_a_head_that_stalls_is_judged_on_its_totals(bout: Bout) -> None:
     finally:
         monkey.undo()
     found = by(result)
-    assert (result.status, found.outcome, found.unsteady) == (1, GateOutcome.REGRESSED, True)
+    assert (result.status, found.outcome) == (1, GateOutcome.REGRESSED)
+    assert found.comparison is not None
+    assert found.comparison.unsteady
 
 
 def test_more_memory_is_a_regression_of_its_own(bout: Bout) -> None:
@@ -382,7 +392,7 @@ def test_both_sides_walk_the_same_way_in_random_order(bout: Bout) -> None:
 def test_what_is_decided_leaves(bout: Bout) -> None:
     """An unchanged case is not led to again while another is still open."""
     result = bout.hold({A: {}, B: {}}, {A: {}, B: {"factor": 1.06}}, claims=NAMED[:2])
-    assert by(result, B).units == 10
+    assert units_of(by(result, B)) == 10
     # Once more than there were units: what regressed is profiled.
     assert (bout.order(Side.HEAD).count(A), bout.order(Side.HEAD).count(B)) == (6, 11)
 
@@ -484,7 +494,7 @@ def test_a_wrong_head_has_no_time(bout: Bout) -> None:
     """A variant that disagrees with its own side's baseline is wrong, and named with its side."""
     result = bout.hold({A: {}}, {A: {"wrong": "tip"}})
     found = by(result)
-    assert (found.outcome, found.units, found.ratio) == (GateOutcome.WRONG, 0, None)
+    assert (found.outcome, found.comparison) == (GateOutcome.WRONG, None)
     assert "head" in found.reason
     assert by(result, variant=BASELINE).outcome is GateOutcome.UNCHANGED
     assert result.status == 3
@@ -686,7 +696,7 @@ def test_a_unit_that_would_end_too_late_is_not_begun(
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * started["pairs"]))
     result = bout.hold({A: {}}, {A: {}}, seconds=3500.0)
     assert (result.units, started["pairs"]) == (3, 3)
-    assert by(result).units == 3
+    assert units_of(by(result)) == 3
     assert "the time budget of 58 min 20 s was used up before everything was decided" in result.notes
 
 
@@ -808,9 +818,9 @@ def test_a_regression_is_explained_by_the_profiles(bout: Bout) -> None:
     slower = {"factor": 1.06, "linears": 2, "variants": ["tip"], "profile": "not Python"}
     result = bout.hold({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2])
     found = by(result)
-    assert found.ratio is not None
+    assert found.comparison is not None
     assert found.base is not None
-    more = quantity(found.base * (found.ratio - 1), "s")
+    more = quantity(found.base * (found.comparison.ratio - 1), "s")
     # The profiles say 300 us, of which the measured change is a fifth.
     assert found.reason.startswith(f"aten::linear runs 2x instead of 1x, +{more} (")
     assert by(result, B).reason.find("linear") < 0
@@ -855,7 +865,7 @@ def test_the_worst_variant_of_a_case_is_profiled() -> None:
     """Five cases, the worst first, each by the variant that slowed down most."""
 
     def regressed(case: str, variant: str, ratio: float) -> Decision:
-        ruling = Ruling(GateOutcome.REGRESSED, 13, ratio, None, None, False, "")
+        ruling = Ruling(GateOutcome.REGRESSED, Comparison("seconds", 13, ratio), "")
         return Decision(case, CLAIM, variant, ruling=ruling, outcome=GateOutcome.REGRESSED)
 
     found = [regressed("b", "z", 1.4)]
@@ -905,7 +915,8 @@ def test_selftest_takes_its_units(bout: Bout) -> None:
     """A noise floor needs more units than a decision does; the verdict stays that of the first look."""
     result = bout.hold({A: {}}, {A: {}}, selftest=True)
     found = by(result)
-    assert (result.units, found.units, found.outcome) == (10, 6, GateOutcome.UNCHANGED)
+    assert found.comparison is not None
+    assert (result.units, found.comparison.units, found.outcome) == (10, 6, GateOutcome.UNCHANGED)
     assert found.spread is not None
     assert 0 < found.spread < 0.01
     assert found.resolvable is not None

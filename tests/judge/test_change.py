@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.judge.change import SHORTEST, SIMULATED, changes, likeness, p_value, pettitt, split
-from harness.judge.runs import quiet_level
+from harness.judge.sequential import level
 from tests.support.saved import recorded
 
 
@@ -98,7 +98,7 @@ def test_recorded_noise_does_not_change() -> None:
     alarms = 0
     courses = 0
     for processes in recorded("sequential_invocations").values():
-        levels = np.array([quiet_level(process["base"]) for process in processes])
+        levels = np.array([level(process["base"]) for process in processes])
         for _ in range(25):
             runs = [float(np.median(random.choice(levels, 7))) for _ in range(40)]
             alarms += split(np.asarray(runs))[1] <= 0.05

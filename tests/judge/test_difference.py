@@ -16,7 +16,7 @@ from harness.judge.difference import (
     shown_up_to,
     unpaired_shift,
 )
-from harness.judge.runs import quiet_level
+from harness.judge.sequential import level
 from harness.model import Differs
 from tests.support.saved import recorded
 
@@ -29,11 +29,12 @@ def row(seed: int, shift: float = 0.0, spread: float = 0.002, count: int = 14) -
 
 
 def test_a_steady_machine_can_tell() -> None:
-    """Where neither run wandered a difference beyond the margin is shown, either way; one inside it is not."""
-    slower, faster, same, inside = settle(
+    """Where neither run drifted a difference beyond the margin is shown, either way; one inside it is not."""
+    slow, faster, same, inside = settle(
         [unpaired_shift("seconds", row(1), row(n, shift), 0.02) for n, shift in enumerate((0.1, -0.1, 0.0, 0.015), 2)]
     )
-    assert [d.differs for d in (slower, faster, same, inside)] == [Differs.HIGHER, Differs.LOWER, *ALIKE[:1] * 2]
+    assert [d.differs for d in (slow, faster, same, inside)] == [Differs.HIGHER, Differs.LOWER, *ALIKE[:1] * 2]
+    slower = slow.comparison
     assert slower.ratio == pytest.approx(1.1, abs=0.01)
     assert slower.low is not None
     assert slower.high is not None
@@ -41,19 +42,19 @@ def test_a_steady_machine_can_tell() -> None:
 
 
 def test_a_machine_that_drifts_cannot() -> None:
-    """What a run wandered while it was held is added to the margin and to the interval."""
+    """What a run drifted while it was measured is added to the margin and to the interval."""
     drifting = [value + 0.1 * index / 14 for index, value in enumerate(row(1))]
     found = settle([unpaired_shift("seconds", drifting, row(2, 0.1), 0.02)])[0]
     assert found.differs is Differs.NOT_SHOWN
-    assert found.wandered > 0.05
-    assert found.low is not None
-    assert found.low < 1 < (found.high or 0)
+    assert found.drift > 0.05
+    assert found.comparison.low is not None
+    assert found.comparison.low < 1 < (found.comparison.high or 0)
 
 
 def test_a_few_invocations_say_nothing() -> None:
     """Under six on either side the word is that there are too few, and there is no interval."""
     found = settle([unpaired_shift("seconds", row(1, count=5), row(2, 0.5), 0.02)])[0]
-    assert (found.differs, found.low, found.high) == (Differs.TOO_FEW, None, None)
+    assert (found.differs, found.comparison.low, found.comparison.high) == (Differs.TOO_FEW, None, None)
     assert "5 and 14 invocations" in found.reason
 
 
@@ -61,19 +62,19 @@ def test_pairs_need_no_allowance() -> None:
     """Ratios of the same blocks are judged by the signed-rank test, whatever the machine did."""
     found = settle([paired_shift("seconds", row(1, 0.1), 0.02), paired_shift("seconds", row(2), 0.02)])
     assert [d.differs for d in found] == [Differs.HIGHER, Differs.NOT_SHOWN]
-    assert found[0].paired
-    assert found[0].wandered == 0.0
+    assert found[0].comparison.paired
+    assert found[0].drift == 0.0
 
 
 def test_exact_metrics_need_no_statistics() -> None:
-    """One reading of either is enough, within a tolerance, and takes no part in the count of questions."""
-    found = settle([exact_shift("peak_bytes", math.log(1.005), 0.01), exact_shift("peak_bytes", -0.1, 0.01)])
+    """One reading of either is enough, within a tolerance, and takes no part in the number of tests."""
+    found = settle([exact_shift("peak_bytes", 1000, 1005, 0.01), exact_shift("peak_bytes", 1000, 900, 0.01)])
     assert [d.differs for d in found] == [Differs.NOT_SHOWN, Differs.LOWER]
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_rule_is_benjamini_and_hochbergs(seed: int) -> None:
-    """What is shown is what SciPy's adjusted p-values show; nothing is where there is no question."""
+    """What is shown is what SciPy's adjusted p-values show; nothing is where nothing was tested."""
     ps = np.random.default_rng(seed).uniform(0, 1, size=30) ** 3
     limit = shown_up_to(list(ps), 0.05)
     assert list(ps <= limit) == list(false_discovery_control(ps) <= 0.05)
@@ -83,7 +84,7 @@ def test_the_rule_is_benjamini_and_hochbergs(seed: int) -> None:
 def runs_of_recorded_noise(length: int, gap: int) -> list[list[RawDifference]]:
     """Pairs of runs of identical code: consecutive processes of every workload, the second run ``gap`` later."""
     levels = {
-        name: [quiet_level(process["base"]) for process in processes]
+        name: [level(process["base"]) for process in processes]
         for name, processes in recorded("sequential_invocations").items()
     }
 
@@ -108,8 +109,8 @@ def test_recorded_noise_with_a_real_difference() -> None:
     for start in range(0, 40, 4):
         suite = []
         for processes in recorded("sequential_invocations").values():
-            levels = [quiet_level(process["base"]) or 0.0 for process in processes]
-            slower = [level + math.log(1.5) for level in levels[start + 14 : start + 28]]
+            levels = [level(process["base"]) or 0.0 for process in processes]
+            slower = [one + math.log(1.5) for one in levels[start + 14 : start + 28]]
             suite.append(unpaired_shift("seconds", levels[start : start + 14], slower, 0.02))
         found = settle(suite)
         shown += sum(difference.differs is Differs.HIGHER for difference in found)

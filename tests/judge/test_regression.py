@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from harness.judge.evidence import Unit, evidence
+from harness.judge.evidence import evidence
 from harness.judge.outlook import clear, evenly_far, needed, noise, outlook
 from harness.judge.regression import GateThresholds, Ruling, levels, rule, rule_exact, rule_for, status_of
 from harness.judge.stats import quiet_ratio, trimmed_upper
-from harness.model import BASELINE, GateOutcome, GateVerdict, Measurement, Trial
+from harness.judge.units import Unit
+from harness.model import BASELINE, Comparison, GateOutcome, GateVerdict, Measurement, Trial
 from tests.support.living import ROOT
 
 RECORDED = ROOT / "tests" / "data" / "quiet.json.gz"
@@ -212,7 +213,7 @@ def test_direction_counts() -> None:
     """A head that is faster is improved at the first look."""
     by = rule_for(GateThresholds(), 40)
     ruling = rule(units(np.linspace(-0.31, -0.29, 14)), by)
-    assert (ruling.outcome, ruling.units) == (GateOutcome.IMPROVED, 6)
+    assert (ruling.outcome, ruling.comparison.units) == (GateOutcome.IMPROVED, 6)
 
 
 def test_later_units_are_not_looked_at() -> None:
@@ -263,16 +264,20 @@ def test_the_mean_would_cry_wolf() -> None:
 # --- stalls, noise, exact metrics, exit status ------------------------------------------------------------------------
 
 
+def _gaps(base: float, head: float) -> tuple[float, float]:
+    return base, head
+
+
 def test_stalls_are_judged_on_totals() -> None:
     """Totals far beyond the typical ratio, and beyond what either side shows against itself, count."""
     by = rule_for(GateThresholds(), 1)
     rng = np.random.default_rng(0)
     stalls = [Unit(float(q), float(q + 0.3), lambda: (0.01, 0.02)) for q in rng.normal(0, 0.002, size=12)]
     ruling = rule(stalls, by)
-    assert (ruling.unsteady, ruling.outcome) == (True, GateOutcome.REGRESSED)
+    assert (ruling.comparison.unsteady, ruling.outcome) == (True, GateOutcome.REGRESSED)
     drawn = rng.normal(0, [0.002, 0.3], size=(12, 2))
-    noisy = [Unit(float(q), float(q + t), partial(tuple, (float(t), float(-t)))) for q, t in drawn]
-    assert not rule(noisy, by).unsteady
+    noisy = [Unit(float(q), float(q + t), partial(_gaps, float(t), float(-t))) for q, t in drawn]
+    assert not rule(noisy, by).comparison.unsteady
 
 
 def test_what_could_be_resolved() -> None:
@@ -319,12 +324,12 @@ KIB, MIB = 2**10, 2**20
 )
 def test_exact_metrics(name: str, before: float, after: float, outcome: GateOutcome) -> None:
     """More than the tolerance, and for bytes more than the floor, is a change; so is something from nothing."""
-    assert rule_exact(name, before, after, GateThresholds()) is outcome
+    assert rule_exact(name, before, after, GateThresholds()).outcome is outcome
 
 
 def test_a_floor_of_nothing() -> None:
     """Who wants every byte to count says so."""
-    assert rule_exact("peak_bytes", 8 * KIB, 24 * KIB, GateThresholds(bytes_floor=0)) is GateOutcome.REGRESSED
+    assert rule_exact("peak_bytes", 8 * KIB, 24 * KIB, GateThresholds(bytes_floor=0)).outcome is GateOutcome.REGRESSED
 
 
 def test_an_improvement() -> None:
@@ -378,7 +383,7 @@ def test_the_units_needed_are_about_right() -> None:
     for _ in range(200):
         drawn = units(0.09 + rng.normal(0, 0.06, size=50))
         told.append(needed(drawn[:20], by))
-        taken.append(rule(drawn, by).units)
+        taken.append(rule(drawn, by).comparison.units)
     assert 0.5 <= float(np.median(told)) / float(np.median(taken)) <= 2
 
 
@@ -403,13 +408,15 @@ def test_levels_go_by_the_same_estimate_as_the_change() -> None:
         for number, (one, other) in enumerate(zip(base, head, strict=True))
     ]  # fmt: skip
     found = evidence(measurements, "head", "seconds").units
-    typical = Ruling(None, 6, math.exp(found[0].quiet), None, None, False, "")
+    typical = Ruling(None, Comparison("seconds", 6, math.exp(found[0].quiet)), "")
     before, after = levels(found, typical)
     assert before is not None
     assert after is not None
-    assert after / before == pytest.approx(typical.ratio)
+    assert after / before == pytest.approx(typical.comparison.ratio)
     assert before == pytest.approx(1.0, rel=0.05)
-    totals = levels(found, replace(typical, unsteady=True, ratio=math.exp(found[0].total)))
+    totals = levels(
+        found, replace(typical, comparison=Comparison("seconds", 6, math.exp(found[0].total), unsteady=True))
+    )
     assert totals == pytest.approx((float(base[0].mean()), float(head[0].mean())))
     assert levels(units(np.zeros(3)), typical) == (None, None)
 

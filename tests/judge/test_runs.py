@@ -44,15 +44,15 @@ def test_run_against_run(tmp_path: Path) -> None:
     assert found[BASELINE].difference.differs is Differs.NOT_SHOWN
     quick = found["quick"]
     assert quick.difference.differs is Differs.HIGHER
-    assert quick.difference.ratio == pytest.approx(1.2, rel=0.01)
+    assert quick.difference.comparison.ratio == pytest.approx(1.2, rel=0.01)
     assert quick.difference.counts == (7, 7)
-    assert not quick.difference.paired
+    assert not quick.difference.comparison.paired
     assert quick.levels == pytest.approx((0.5e-3, 0.6e-3), rel=0.01)
     assert [verdict and verdict.comparison and verdict.comparison.ratio for verdict in quick.verdicts] == [
         verdict.comparison.ratio for run in (first, second) for verdict in judge(run) if verdict.comparison
     ]
     assert quick.effect is not None
-    assert quick.effect.ratio == pytest.approx(1.2, rel=0.01)
+    assert quick.effect.comparison.ratio == pytest.approx(1.2, rel=0.01)
     assert found[BASELINE].effect is None
 
 
@@ -68,7 +68,7 @@ def test_variant_against_baseline(tmp_path: Path) -> None:
     found = compared(run, axis=Axis.VARIANT)
     assert [column.label for column in found.columns] == [BASELINE, "quick", "slack"]
     assert found.paired
-    ratios = {line.columns[1]: line.difference.ratio for line in found.lines}
+    ratios = {line.columns[1]: line.difference.comparison.ratio for line in found.lines}
     assert ratios == {
         verdict.variant: pytest.approx(verdict.comparison.ratio) for verdict in judge(run) if verdict.comparison
     }
@@ -190,7 +190,7 @@ def test_a_claim_of_its_own_metric(tmp_path: Path) -> None:
         for m in measurements_of(memory, "", 7)
     ]
     found = compared(first, held(tmp_path / "b", *doubled, claims=(memory,)))
-    assert [(line.difference.metric, line.difference.differs) for line in found.lines] == [
+    assert [(line.difference.comparison.metric, line.difference.differs) for line in found.lines] == [
         ("seconds", Differs.NOT_SHOWN),
         ("peak_bytes", Differs.HIGHER),
     ]
@@ -212,9 +212,9 @@ def test_zeros_are_finite(tmp_path: Path) -> None:
         for name, seconds in zip("abc", (0, 0, 1e-3), strict=True)
     )
     (same,), (more,) = compared(nothing, again).lines, compared(nothing, some).lines
-    assert same.difference.ratio == 1.0
+    assert same.difference.comparison.ratio == 1.0
     assert more.difference.differs is Differs.HIGHER
-    assert more.difference.ratio < float("inf")
+    assert more.difference.comparison.ratio < float("inf")
 
 
 def test_what_all_share_is_said(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_the_sides_of_a_gate_are_paired(gate: Path) -> None:
     by_variant = {line.variant: line.difference for line in found.lines}
     assert by_variant[BASELINE].differs is Differs.NOT_SHOWN
     assert by_variant["quick"].differs is Differs.HIGHER
-    assert by_variant["quick"].ratio == pytest.approx(1.1, rel=0.01)
+    assert by_variant["quick"].comparison.ratio == pytest.approx(1.1, rel=0.01)
 
 
 def test_a_gate_that_was_killed_still_says_where_it_ran(gate: Path) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.judge import Thresholds, comparison, units, verdicts
-from harness.judge.evidence import UNBOUNDED, Unit
-from harness.judge.rules import decide, further, judged_by
+from harness.judge import Thresholds, comparison, verdicts
+from harness.judge.evidence import evidence
+from harness.judge.rules import decide, further
 from harness.judge.stats import quiet_ratio
+from harness.judge.units import UNBOUNDED, Unit, judged_by
 from harness.model import BASELINE, Claim, Expect, Measurement, Outcome, Status, Trial, Verdict
 from tests.support.living import ROOT
 
@@ -57,6 +58,11 @@ def stopped(invocation: int, status: Status, reason: str, variant: str = "tip") 
     whole = measured(invocation, [1.0] * 6, [1.0] * 6)
     trials = (Trial(t.variant, status, reason) if t.variant == variant else t for t in whole.trials)
     return replace(whole, trials=tuple(trials))
+
+
+def units(measurements: Sequence[Measurement], variant: str, metric: str) -> tuple[float, ...]:
+    """The typical log ratio of each invocation."""
+    return tuple(unit.quiet for unit in evidence(measurements, variant, metric).units)
 
 
 def one(measurements: Sequence[Measurement], claim: Claim = CLAIM, **stated: Any) -> Verdict:
@@ -356,11 +362,15 @@ def test_heavy_tails_on_both_sides_are_steady(tail: str) -> None:
     assert called <= 1
 
 
+def _given(nulls: tuple[float, float]) -> tuple[float, float]:
+    return nulls
+
+
 def test_the_null_is_subtracted() -> None:
     """A gap that both sides show against themselves makes no variant unsteady; where one side is calm it does."""
     for nulls, unsteady in (((0.1, 0.1), False), ((0.0, 0.1), True), ((0.1, 0.0), True), ((-0.1, -0.1), False)):
-        given = [Unit(0.0, 0.1 + 0.001 * i, partial(tuple, nulls)) for i in range(7)]
-        assert judged_by(given, 0.02, THRESHOLDS)[1] is unsteady
+        given = [Unit(0.0, 0.1 + 0.001 * i, partial(_given, nulls)) for i in range(7)]
+        assert judged_by(given, REACHED, THRESHOLDS.per_look)[1] is unsteady
 
 
 # Exact metrics

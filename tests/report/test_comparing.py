@@ -43,16 +43,16 @@ def shown(paper: Document, width: int) -> str:
     return file.getvalue()
 
 
-def test_runs_that_wandered_have_one_note(tmp_path: Path) -> None:
-    """However many rows wandered, and however differently, one footnote says between what they did."""
+def test_runs_that_drifted_have_one_note(tmp_path: Path) -> None:
+    """However many rows drifted, and however differently, one footnote states the range."""
     found = two_runs(tmp_path)
     lines = tuple(
-        replace(line, difference=replace(line.difference, wandered=0.06 + 0.01 * number))
+        replace(line, difference=replace(line.difference, drift=0.06 + 0.01 * number))
         for number, line in enumerate(found.lines)
     )
     paper = comparing_paper(replace(found, lines=lines))
-    (note,) = [note for note in paper.footnotes if "wandered" in note]
-    assert note.startswith(f"in {len(lines)} rows a run wandered while it was held, by 6.0% to ")
+    (note,) = [note for note in paper.footnotes if "drifted" in note]
+    assert note.startswith(f"in {len(lines)} rows a run drifted while it was measured, by 6.0% to ")
     number = paper.footnotes.index(note) + 1
     assert sum(number in row.notes for table in paper.tables for row in table.lines) == len(lines)
 

@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from harness.judge.regression import status_of
-from harness.model import GateOutcome, GateResult, GateVerdict, Package, Side, SideFacts
+from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, Package, Side, SideFacts
 from harness.report import gate
 from harness.report.format import sanitize
 from harness.report.gate.content import HEADINGS, NEVER_GREEN, differences, heading, headline
@@ -665,6 +665,7 @@ def test_saved_form_is_as_documented() -> None:
         "case": CASE, "claim": "M1", "variant": "pinned", "metric": "seconds", "outcome": "regressed",
         "reason": "because regressed", "units": 14, "ratio": 1.071, "low": 1.071 - 0.01, "high": 1.071 + 0.01,
         "base": 1e-3, "head": 1e-3 * 1.071, "unsteady": False, "seconds": 2.5, "spread": None, "resolvable": None,
+        "p": None, "paired": True,
     }  # fmt: skip
 
 
@@ -673,20 +674,21 @@ def test_what_is_not_finite_is_none() -> None:
     grown = verdict(GateOutcome.REGRESSED, metric="launches", ratio=inf, low=nan, high=-inf, base=0.0, head=3.0)
     told = result(grown, head=replace(HEAD, environment={"a": [nan, {"b": inf}]}))
     back = gate.result_from(saved(told))
-    assert (back.verdicts[0].ratio, back.verdicts[0].low, back.verdicts[0].high) == (None, None, None)
+    assert back.verdicts[0].comparison == Comparison("launches", 14, inf)
     assert back.head.environment == {"a": [None, {"b": None}]}
     for each in (told, back):
         row = cells(gate.markdown(each))[1]
         assert row[4:7] == ["from none", "", "0 -> 3"]
-    grown = replace(grown, ratio=None, base=2.0)
-    assert cells(gate.markdown(result(grown)))[1][4:7] == ["+50.0 %, more", "", "2 -> 3"]
+    changed = saved(result(grown))
+    changed["verdicts"][0]["base"] = 2.0
+    assert cells(gate.markdown(gate.result_from(changed)))[1][4:7] == ["+50.0 %, more", "", "2 -> 3"]
 
 
 def test_numbers_of_nothing() -> None:
     """Ratios and intervals that cannot be are left out, and cost no report."""
     odd = [
         verdict(GateOutcome.REGRESSED, ratio=ratio, low=low, high=high, base=base, head=1.0)
-        for ratio in (nan, 0.0, -1.0, 0.3, 1e300, None)
+        for ratio in (0.0, -1.0, 0.3, 1e300, None)
         for low, high in ((0.0, 0.4), (nan, 1.0), (-1.0, 1.0), (0.4, 0.2), (None, 1.0), (0.1, inf))
         for base in (nan, inf, None, 0.0)
     ]
@@ -781,20 +783,22 @@ def test_environment_that_nests_without_end() -> None:
 
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-VERDICTS = st.builds(
-    GateVerdict,
-    st.text(),
-    st.text(),
-    st.text(),
-    st.sampled_from(["seconds", "peak_bytes", "launches", "other"]),
-    st.sampled_from(list(GateOutcome)),
-    st.text(),
-    st.integers(0, 99),
-    *([st.none() | NUMBERS] * 5),
-    st.booleans(),
-    NUMBERS,
-    *([st.none() | NUMBERS] * 2),
-)
+PERHAPS = st.none() | NUMBERS
+
+
+def verdicts_of(metric: str) -> st.SearchStrategy[GateVerdict]:
+    """Any verdict by a metric; one without a comparison has no readings either."""
+    compared = st.builds(Comparison, st.just(metric), st.integers(0, 99), NUMBERS, PERHAPS, PERHAPS, PERHAPS,
+                         st.booleans(), unsteady=st.booleans())  # fmt: skip
+    outcome = st.sampled_from(list(GateOutcome))
+    named = st.text(), st.text(), st.text(), st.just(metric), outcome, st.text()
+    times = NUMBERS, PERHAPS, PERHAPS
+    return st.builds(GateVerdict, *named, compared, PERHAPS, PERHAPS, *times) | st.builds(
+        GateVerdict, *named, st.none(), st.none(), st.none(), *times
+    )
+
+
+VERDICTS = st.one_of(*map(verdicts_of, ("seconds", "peak_bytes", "launches", "other")))
 
 
 def facts(arm: Side) -> st.SearchStrategy[SideFacts]:

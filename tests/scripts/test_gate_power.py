@@ -24,9 +24,9 @@ from gate_power.ours import SUITE, Drawn, Pool, Tally, draw, exit_status, inject
 from gate_power.rivals import RIVALS, Rival, Side, nvbench_noise, pyperf_lists
 from gate_power.samples import Duet, Workload, read
 
-from harness.judge.evidence import Unit
 from harness.judge.regression import GateThresholds, rule_for
 from harness.judge.stats import quiet_ratio
+from harness.judge.units import Unit
 from harness.model import GateOutcome
 
 # --- the rules of others ----------------------------------------------------------------------------------------------

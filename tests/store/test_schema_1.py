@@ -64,7 +64,7 @@ def test_an_earlier_run_compares() -> None:
     """Beside itself it has the same numbers."""
     run = load(EARLIER)
     found = compare_runs(columns([("a", run), ("b", run)], Axis.RUN), Axis.RUN)
-    assert {line.variant: line.difference.ratio for line in found.lines} == {
+    assert {line.variant: line.difference.comparison.ratio for line in found.lines} == {
         "baseline": 1.0,
         "bmm": 1.0,
         "matmul": 1.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.judge.regression import status_of
-from harness.model import GateOutcome, GateResult, GateVerdict, Package, Side, SideFacts
+from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, Package, Side, SideFacts
 
 ENVIRONMENT = {
     "machine": {"cpu": "Some CPU", "cores": 8, "usable_cores": 2},
@@ -49,7 +49,11 @@ def verdict(outcome: GateOutcome, case: str = CASE, variant: str = "pinned", **m
     if ratio := ratios.get(outcome):
         numbers |= {"units": 14, "ratio": ratio, "low": ratio - 0.01, "high": ratio + 0.01}
         numbers |= {"base": 1e-3, "head": 1e-3 * ratio, "seconds": 2.5}
-    return GateVerdict(case, "M1", variant, outcome=outcome, **{**numbers, **more})
+    numbers |= more
+    compared = {name: numbers.pop(name) for name in ("units", "ratio", "low", "high", "unsteady") if name in numbers}
+    if compared.get("ratio") is not None:
+        numbers["comparison"] = Comparison(numbers["metric"], compared.pop("units", 0), **compared)
+    return GateVerdict(case, "M1", variant, outcome=outcome, **numbers)
 
 
 def result(*verdicts: GateVerdict, **more: Any) -> GateResult:

@@ -9,7 +9,7 @@ from harness.judge.evidence import is_exact
 from harness.judge.group import Axis
 from harness.judge.group import RunGroup as Measured
 from harness.judge.runs import ComparedCells, Incomparable, RunComparison
-from harness.model import BASELINE, Comparison, Difference, Differs, Direction, Verdict, metric, parameters
+from harness.model import BASELINE, Difference, Differs, Direction, Verdict, metric, parameters
 from harness.program import advised
 from harness.report import document
 from harness.report.document import Column, Document, Notes, Table, Tone
@@ -62,13 +62,13 @@ def sequential() -> str:
 def comparing_paper(found: RunComparison) -> Document:
     """The whole comparison; its tables are those of `by_claim`, in that order, and of what cannot be compared."""
     notes = Notes()
-    wandering = _wandering(found.lines)
+    drift = _drift_note(found.lines)
     many = len(found.columns) > 2
     tables = [
         Table(
             "",
             COLUMNS,
-            tuple(_row(line, many=many, axis=found.axis, notes=notes, wandering=wandering) for line in lines),
+            tuple(_row(line, many=many, axis=found.axis, notes=notes, drift=drift) for line in lines),
             foreign=sanitize(claim) or "(a claim no run names)",
             below=sentence(found, claim),
         )
@@ -118,10 +118,10 @@ WORDS = ("slower", "more", "faster", "less", *map(str, _NO_DIFFERENCE), "same")
 def word(difference: Difference) -> str:
     """The verdict's word, in the terms of its metric: slower, more, no difference shown."""
     if difference.differs in _NO_DIFFERENCE:
-        if is_exact(difference.metric) and difference.differs is Differs.NOT_SHOWN:
+        if is_exact(difference.comparison.metric) and difference.differs is Differs.NOT_SHOWN:
             return "same"
         return str(difference.differs)
-    seconds = metric(difference.metric).unit == "s"
+    seconds = metric(difference.comparison.metric).unit == "s"
     if difference.differs is Differs.HIGHER:
         return "slower" if seconds else "more"
     return "faster" if seconds else "less"
@@ -129,7 +129,7 @@ def word(difference: Difference) -> str:
 
 def better(difference: Difference) -> bool | None:
     """Whether a shown difference is an improvement; None where none is shown or the metric has no direction."""
-    direction = metric(difference.metric).direction
+    direction = metric(difference.comparison.metric).direction
     if difference.differs in _NO_DIFFERENCE or direction is Direction.NONE:
         return None
     return (difference.differs is Differs.LOWER) is (direction is Direction.LOWER)
@@ -182,14 +182,14 @@ def sentence(found: RunComparison, claim: str) -> str:
     )
 
 
-def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, wandering: str) -> document.Row:
+def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, drift: str) -> document.Row:
     difference = line.difference
-    found = comparison_of(difference)
+    found = difference.comparison
     improved = better(difference)
     tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[improved]
     cells = {
         **_names(line, many=many, axis=axis),
-        "metric": "" if difference.metric == "seconds" else sanitize(difference.metric, 60),
+        "metric": "" if found.metric == "seconds" else sanitize(found.metric, 60),
         "verdict": word(difference),
         "change": effect(found).partition(",")[0],
         "interval": interval(found),
@@ -199,31 +199,31 @@ def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, wandering
         "effect": arrow(*map(_told, line.verdicts)) if any(line.verdicts) and line.variant != BASELINE else "",
         "claims": _outcomes(line),
     }
-    if is_exact(difference.metric):
+    if is_exact(difference.comparison.metric):
         cells["units"] = cells["memory"] = ""
     remarks = [difference.reason] if difference.differs is Differs.TOO_FEW else []
     if line.effect is not None and line.effect.differs not in _NO_DIFFERENCE:
         remarks.append(
-            f"the effect against the baseline differs: {effect(comparison_of(line.effect))} ({line.effect.reason})"
+            f"the effect against the baseline differs: {effect(line.effect.comparison)} ({line.effect.reason})"
         )
-    if difference.wandered > _WANDERED:
-        remarks.append(wandering)
+    if difference.drift > _DRIFTED:
+        remarks.append(drift)
     quiet = Tone.QUIET if difference.differs in _NO_DIFFERENCE else tone
     return document.Row(cells, {"verdict": quiet, "change": tone}, notes.of(*(sanitize(remark) for remark in remarks)))
 
 
-def _wandering(lines: Sequence[ComparedCells]) -> str:
-    """One note for all rows whose runs wandered: each has its own share in the records."""
-    shares = sorted(line.difference.wandered for line in lines if line.difference.wandered > _WANDERED)
+def _drift_note(lines: Sequence[ComparedCells]) -> str:
+    """One note for all rows whose runs drifted: each has its own share in the records."""
+    shares = sorted(line.difference.drift for line in lines if line.difference.drift > _DRIFTED)
     if not shares:
         return ""
     if len(shares) == 1:
-        return f"a run wandered by {shares[0]:.1%} while it was held"
-    return f"in {len(shares)} rows a run wandered while it was held, by {shares[0]:.1%} to {shares[-1]:.1%}"
+        return f"a run drifted by {shares[0]:.1%} while it was measured"
+    return f"in {len(shares)} rows a run drifted while it was measured, by {shares[0]:.1%} to {shares[-1]:.1%}"
 
 
-_WANDERED = 0.05
-"""The share from which a run's wandering is worth a note."""
+_DRIFTED = 0.05
+"""The share from which a run's drift is worth a note."""
 
 
 def _names(line: ComparedCells | Incomparable, *, many: bool, axis: Axis) -> dict[str, str]:
@@ -247,13 +247,8 @@ _FOLDED = 10
 """Rows beyond which a page folds what cannot be compared away."""
 
 
-def comparison_of(difference: Difference) -> Comparison:
-    """The difference as the words for ratios take it."""
-    return Comparison(difference.metric, difference.counts[1], difference.ratio, difference.low, difference.high)
-
-
 def _levels(line: ComparedCells) -> str:
-    return step(*line.levels, metric(line.difference.metric).unit)
+    return step(*line.levels, metric(line.difference.comparison.metric).unit)
 
 
 def _told(verdict: Verdict | None) -> str:

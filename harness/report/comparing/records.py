@@ -7,7 +7,7 @@ from typing import Any
 from harness.judge.runs import ComparedCells, RunComparison
 from harness.model import BASELINE, SCHEMA, Differs, parameters
 from harness.report import junit as xml
-from harness.report.comparing.content import better, closing, comparison_of, word
+from harness.report.comparing.content import better, closing, word
 from harness.report.environment_diff import environment_diff
 from harness.report.format import effect, interval, sanitize
 from harness.store.codec import plain
@@ -20,6 +20,7 @@ def records(found: RunComparison) -> list[dict[str, object]]:
 
 def _record(line: ComparedCells) -> dict[str, object]:
     difference, effect_ = line.difference, line.effect
+    found = difference.comparison
     effects = [verdict.comparison.ratio if verdict and verdict.comparison else None for verdict in line.verdicts]
     if line.variant == BASELINE:
         effects = [None, None]
@@ -30,23 +31,23 @@ def _record(line: ComparedCells) -> dict[str, object]:
         "variant": line.variant,
         "first": line.columns[0],
         "second": line.columns[1],
-        "metric": difference.metric,
+        "metric": found.metric,
         "verdict": word(difference),
-        "ratio": difference.ratio,
-        "low": difference.low,
-        "high": difference.high,
+        "ratio": found.ratio,
+        "low": found.low,
+        "high": found.high,
         "first_level": line.levels[0],
         "second_level": line.levels[1],
         "first_count": difference.counts[0],
         "second_count": difference.counts[1],
-        "wandered": difference.wandered,
-        "p": difference.p,
-        "paired": difference.paired,
+        "drift": difference.drift,
+        "p": found.p,
+        "paired": found.paired,
         "first_claim_verdict": str(line.verdicts[0].outcome) if line.verdicts[0] else None,
         "second_claim_verdict": str(line.verdicts[1].outcome) if line.verdicts[1] else None,
         "first_effect": effects[0],
         "second_effect": effects[1],
-        "effect_ratio": effect_.ratio if effect_ else None,
+        "effect_ratio": effect_.comparison.ratio if effect_ else None,
         "effect_differs": str(effect_.differs) if effect_ else None,
         "reason": difference.reason,
     }
@@ -87,7 +88,7 @@ def junit(found: RunComparison) -> str:
 
 def _entry(line: ComparedCells) -> xml.TestCase:
     difference = line.difference
-    compared = comparison_of(difference)
+    compared = difference.comparison
     told = effect(compared)
     if interval(compared):
         told = f"{told} ({interval(compared)})"
@@ -95,7 +96,7 @@ def _entry(line: ComparedCells) -> xml.TestCase:
     outcome = word(difference)
     return xml.TestCase(
         line.case,
-        (line.variant, difference.metric, line.columns[1]),
+        (line.variant, compared.metric, line.columns[1]),
         outcome,
         told if tag else f"{outcome}: {told}",
         tag,

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import inf, isfinite, isnan
+from math import inf, isfinite
 
 from harness.exit_status import INTERRUPTED
 from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, MetricKind, SideFacts, metric
@@ -220,7 +220,8 @@ def spread(verdicts: Sequence[GateVerdict]) -> str:
 
     Bytes are shown as such, ``up to 4.00 KiB more``: what is unchanged because it is small may be a large share.
     """
-    ratios = [ratio for verdict in verdicts if (ratio := _ratio(verdict)) is not None and 0 < ratio < inf]
+    found = [verdict.comparison for verdict in verdicts if verdict.comparison is not None]
+    ratios = [each.ratio for each in found if 0 < each.ratio < inf]
     if not ratios:
         return ""
     if all(metric(verdict.metric).kind is MetricKind.EXACT for verdict in verdicts) and set(ratios) == {1.0}:
@@ -239,9 +240,9 @@ def _bytes(verdicts: Sequence[GateVerdict]) -> str:
 
 
 def _row(verdict: GateVerdict) -> GateRow:
-    found = _comparison(verdict)
+    found = verdict.comparison
     reason = sanitize(verdict.reason, _LONGEST_REASON)
-    if verdict.unsteady:
+    if found is not None and found.unsteady:
         reason = f"{reason}{'; ' if reason else ''}unsteady: judged by total time"
     return GateRow(
         sanitize(verdict.claim),
@@ -253,33 +254,11 @@ def _row(verdict: GateVerdict) -> GateRow:
         better(found) if found else None,
         sanitize(interval(found), 60) if found else "",
         _readings(verdict),
-        str(verdict.units) if verdict.units else "",
+        str(found.units) if found and found.units else "",
         _perhaps(verdict.spread),
         _perhaps(verdict.resolvable),
         reason,
     )
-
-
-def _comparison(verdict: GateVerdict) -> Comparison | None:
-    ratio = _ratio(verdict)
-    if ratio is None:
-        return None
-    low, high = verdict.low, verdict.high
-    if low is None or high is None or not 0 < low <= high < inf:
-        low = high = None
-    return Comparison(verdict.metric, verdict.units, ratio, low, high)
-
-
-def _ratio(verdict: GateVerdict) -> float | None:
-    """Head/base; of an exact metric from its readings where it was not finite and so was not saved."""
-    if verdict.ratio is not None and not isnan(verdict.ratio):
-        return verdict.ratio
-    base, head = verdict.base, verdict.head
-    if metric(verdict.metric).kind is not MetricKind.EXACT or base is None or head is None:
-        return None
-    if not (isfinite(base) and isfinite(head)):
-        return None
-    return head / base if base else inf if head else 1.0
 
 
 def _readings(verdict: GateVerdict) -> str:

@@ -126,10 +126,10 @@ def _headlines(effects: Sequence[Effect]) -> tuple[Figure, ...]:
 
 
 def _effect(line: ComparedCells, row: Row) -> Effect:
-    difference = line.difference
+    difference, found = line.difference, line.difference.comparison
     label = " ".join(filter(None, (line.claim, *_names(row), row.cells["metric"])))
     return Effect(
-        label, difference.ratio, difference.low, difference.high, line.margin, _tone(line), word(difference),
+        label, found.ratio, found.low, found.high, line.margin, _tone(line), word(difference),
         row.cells["change"], row.cells["interval"], row.cells["units"],
     )  # fmt: skip
 
@@ -144,11 +144,11 @@ def _row(found: RunComparison, line: ComparedCells, row: Row) -> OpenableRow:
     details = with_text(
         ("claim", sentence(found, line.claim)),
         ("case", sanitize(line.case)),
-        ("metric", sanitize(metric(difference.metric).meaning)),
+        ("metric", sanitize(metric(difference.comparison.metric).meaning)),
         ("verdict", ": ".join(filter(None, (word(difference), sanitize(difference.reason))))),
         *((_LABELS[name], cells[name]) for name in ("change", "interval", "levels", "effect", "claims", "memory")),
         ("invocations", cells["units"]),
-        ("measured", "side by side, block by block" if difference.paired else "one after the other"),
+        ("measured", "side by side, block by block" if difference.comparison.paired else "one after the other"),
         ("drift", _drift(line)),
     )
     return OpenableRow(
@@ -158,15 +158,16 @@ def _row(found: RunComparison, line: ComparedCells, row: Row) -> OpenableRow:
 
 def _drift(line: ComparedCells) -> str:
     difference = line.difference
-    if difference.wandered < _LEAST_DRIFT or difference.differs is Differs.TOO_FEW:
+    if difference.drift < _LEAST_DRIFT or difference.differs is Differs.TOO_FEW:
         return ""
-    return f"{difference.wandered:.1%} within a run; the interval includes it"
+    return f"{difference.drift:.1%} within a run; the interval includes it"
 
 
 def _cells(line: ComparedCells, row: Row) -> tuple[HtmlCell, ...]:
     difference, own = line.difference, memory(line)
+    found = difference.comparison
     keys = {
-        "change": math.log(difference.ratio) if drawable(difference.ratio) else None, "interval": difference.low,
+        "change": math.log(found.ratio) if drawable(found.ratio) else None, "interval": found.low,
         "levels": line.levels[1], "memory": own[2] - own[1] if own else None, "units": difference.counts[1],
     }  # fmt: skip
     cells = [HtmlCell(sanitize(line.claim))]

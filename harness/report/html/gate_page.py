@@ -100,17 +100,17 @@ _AXIS = (
 
 
 def _row(verdict: GateVerdict, row: GateRow) -> OpenableRow:
-    tone = TONES[row.outcome]
+    tone, found = TONES[row.outcome], verdict.comparison
     cells = (
         HtmlCell(row.claim),
         HtmlCell(sanitize(parameters(verdict.case)) or row.case),
         HtmlCell(row.variant),
         HtmlCell(row.metric),
         verdict_cell(str(row.outcome), _ORDER, tone),
-        HtmlCell(row.change, verdict.ratio, BETTER[row.better]),
-        HtmlCell(row.interval, verdict.low),
+        HtmlCell(row.change, found.ratio if found else None, BETTER[row.better]),
+        HtmlCell(row.interval, found.low if found else None),
         HtmlCell(row.readings, verdict.head),
-        HtmlCell(row.units, verdict.units),
+        HtmlCell(row.units, found.units if found else 0),
         HtmlCell(row.noise, verdict.spread),
         HtmlCell(row.resolves, verdict.resolvable),
     )
@@ -131,11 +131,11 @@ def _effects(result: GateResult, decisions: Sequence[tuple[GateVerdict, GateRow]
     return [
         Effect(
             " ".join(filter(None, (row.claim, parameters(verdict.case), row.variant, _unless_time(verdict, row)))),
-            verdict.ratio, verdict.low, verdict.high, result.target, TONES[row.outcome], str(row.outcome),
+            found.ratio, found.low, found.high, result.target, TONES[row.outcome], str(row.outcome),
             row.change, row.interval, row.units,
         )
         for verdict, row in decisions
-        if verdict.ratio is not None and verdict.ratio > 0
+        if (found := verdict.comparison) is not None and found.ratio > 0
     ]  # fmt: skip
 
 

@@ -122,7 +122,10 @@ def _row(course: Trend, runs: Sequence[TrendRun], notes: Notes, *, effects: bool
         "interval": interval_of(course, now, effects=effects),
         "course": spark(course.levels, unicode=unicode),
         "runs": str(len(there)),
-        "changed": "; ".join(_change(course, before, after, runs) for before, after in pairwise(course.stretches)),
+        "changed": "; ".join(
+            f"{effect(change)} from {when(runs[after.start])} (run {after.start + 1})"
+            for change, after in zip(course.changes, course.stretches[1:], strict=True)
+        ),
     }
     remarks = []
     if len(there) < FEWEST:
@@ -131,11 +134,6 @@ def _row(course: Trend, runs: Sequence[TrendRun], notes: Notes, *, effects: bool
         remarks.append(f"neighbouring runs are alike (correlation {course.memory:.2f}), which was allowed for")
     tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[better(course)]
     return Row(cells, {"changed": tone}, notes.of(*remarks))
-
-
-def _change(course: Trend, before: Segment, after: Segment, runs: Sequence[TrendRun]) -> str:
-    told = effect(Comparison(course.metric, 0, after.level / before.level, None, None))
-    return f"{told} from {when(runs[after.start])} (run {after.start + 1})"
 
 
 def level_of(course: Trend, level: float, *, effects: bool) -> str:

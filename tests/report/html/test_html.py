@@ -21,6 +21,7 @@ from harness.cli.main import main
 from harness.judge import run
 from harness.model import (
     Ceiling,
+    Comparison,
     GateOutcome,
     GateResult,
     GateVerdict,
@@ -261,9 +262,27 @@ def test_a_gate_has_a_page(tmp_path: Path) -> None:
     """Its outcome in the title, every decision in the table, the changes drawn, both sides distinct."""
     verdicts = (
         GateVerdict(
-            "a.py::b[x]", "A1", "quick", "seconds", GateOutcome.REGRESSED, "slower", 14, 1.2, 1.1, 1.3, 1e-3, 1.2e-3
+            "a.py::b[x]",
+            "A1",
+            "quick",
+            "seconds",
+            GateOutcome.REGRESSED,
+            "slower",
+            Comparison("seconds", 14, 1.2, 1.1, 1.3),
+            1e-3,
+            1.2e-3,
         ),
-        GateVerdict("a.py::b[y]", "A1", "quick", "seconds", GateOutcome.UNCHANGED, "", 14, 1.0, 0.99, 1.01, 1e-3, 1e-3),
+        GateVerdict(
+            "a.py::b[y]",
+            "A1",
+            "quick",
+            "seconds",
+            GateOutcome.UNCHANGED,
+            "",
+            Comparison("seconds", 14, 1.0, 0.99, 1.01),
+            1e-3,
+            1e-3,
+        ),
         GateVerdict("a.py::c", "A1", "", "seconds", GateOutcome.MISSING, "renamed?"),
     )
     result = GateResult(

@@ -111,8 +111,9 @@ def test_the_numbers_drawn_are_those_compared(tmp_path: Path) -> None:
     page = compared_page(found, comparing_paper(found))
     drawn = {number for figure in page.figures for number in numbers(json_item(figure.drawing))}
     for line in found.lines:
-        assert line.difference.ratio in drawn
-        assert line.difference.low is None or line.difference.low in drawn
+        compared = line.difference.comparison
+        assert compared.ratio in drawn
+        assert compared.low is None or compared.low in drawn
         assert 1 + line.margin in drawn
     assert {line.margin for line in found.lines} == {0.01, 0.02}
     overview = next(figure for figure in page.figures if figure.name == "overview")
