@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from bokeh.core.properties import value
 from bokeh.model import Model
 from bokeh.models import (
@@ -77,14 +79,25 @@ def _add_axis(plot: Plot, axis: LinearAxis | LogAxis, place: Literal["below", "l
     plot.add_layout(themed(lines, grid_line_color="line"))
 
 
-def source(**columns: Any) -> ColumnDataSource:
+def source(**columns: Sequence[object] | npt.NDArray[np.generic]) -> ColumnDataSource:
     """Columns that glyphs are drawn from. Arrays of 4 bytes a number take the least room in the page."""
     return ColumnDataSource(data=columns)
 
 
-def label(plot: Plot, columns: ColumnDataSource, colour: str, **style: Any) -> None:
-    """Draw the column ``text`` at ``x`` and ``y``, in the page's font."""
-    text = Text(x="x", y="y", text="text", text_font=value(FONT), text_font_size=SMALL, **style)
+def label(
+    plot: Plot,
+    columns: ColumnDataSource,
+    colour: str,
+    baseline: Literal["top", "bottom"],
+    *,
+    align: Literal["left", "right"] = "left",
+    offset: tuple[int, int] = (0, 0),
+) -> None:
+    """Draw the column ``text`` at ``x`` and ``y`` in the page's font; ``offset`` is in pixels."""
+    text = Text(
+        x="x", y="y", text="text", text_font=value(FONT), text_font_size=SMALL, text_baseline=baseline,
+        text_align=align, x_offset=offset[0], y_offset=offset[1],
+    )  # fmt: skip
     plot.add_glyph(columns, themed(text, text_color=colour))
 
 

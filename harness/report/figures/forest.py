@@ -103,9 +103,9 @@ def _plot(effects: Sequence[Effect]) -> Plot:
         _marks(plot, tone, own, (low, high))
     above = [y - 0.32 for y in at]
     names = source(x=[low] * count, y=above, text=[sanitize(effect.label, LONGEST_LABEL) for effect in effects])
-    label(plot, names, "ink", text_baseline="bottom", x_offset=4)
+    label(plot, names, "ink", "bottom", offset=(4, 0))
     changes = source(x=[high] * count, y=above, text=[effect.effect for effect in effects])
-    label(plot, changes, "soft", text_baseline="bottom", text_align="right", x_offset=-4)
+    label(plot, changes, "soft", "bottom", align="right", offset=(-4, 0))
     return plot
 
 

@@ -195,7 +195,7 @@ def _panel(across: Range1d, panel: _Panel, throttled: Sequence[tuple[float, floa
         drawn = plot.add_glyph(data, themed(line, line_color=LINES[index]))
         hover(plot, [drawn], {"text": metric.replace("_", " ")}, mode="vline")
     title = source(x=[across.start], y=[high + room], text=[panel.title])
-    label(plot, title, "soft", text_baseline="top", x_offset=6, y_offset=2)
+    label(plot, title, "soft", "top", offset=(6, 2))
     return plot
 
 

@@ -128,7 +128,7 @@ def _panel(across: Range1d, data: ColumnDataSource, series: _Series, days: Mappi
     meaning = "against baseline" if series.effects else "level"
     hover(plot, [plot.add_glyph(data, dots)], {"run": "", f"{column}{{0.000}} {unit}".rstrip(): meaning})
     title = source(x=[0.5], y=[high + room], text=[sanitize(trend.variant, 60)])
-    label(plot, title, "soft", text_baseline="top", x_offset=6, y_offset=2)
+    label(plot, title, "soft", "top", offset=(6, 2))
     return plot
 
 

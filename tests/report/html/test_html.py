@@ -34,9 +34,6 @@ from harness.model import (
     Tuned,
 )
 from harness.report.content import content
-from harness.report.figures.curves import run_curves
-from harness.report.figures.forest import Effect, forest
-from harness.report.figures.timeline import thinned, timelines
 from harness.report.format import sanitize
 from harness.report.gate import document
 from harness.report.html.machine import environment_grid
@@ -44,7 +41,7 @@ from harness.report.html.parts import Grid, Grids, HtmlPage, Section
 from harness.report.html.render import html, packed
 from harness.report.html.run_page import run_page
 from harness.report.html.traces import link, trace_grid
-from harness.report.html.verdicts import cases_of, verdict_table
+from harness.report.html.verdicts import verdict_table
 from harness.store import open_gate, open_run
 from harness.store.codec import to_json
 from tests.support.living import ENVIRONMENT, ROOT
@@ -57,7 +54,6 @@ from tests.support.pages import (
     measurements_of,
     numbers,
     saved,
-    telemetry,
 )
 
 
@@ -159,34 +155,6 @@ def test_columns_that_say_nothing_are_left_out(tmp_path: Path) -> None:
     assert titles[:3] == ["claim", "variant", "verdict"]
 
 
-def test_loader_curves_have_bands_and_the_baseline(tmp_path: Path) -> None:
-    """Variants named by workers give a figure a case: rates with intervals, memory, and the baseline's level."""
-    run = full_run(tmp_path)
-    figures = run_curves(run.claims, cases_of(run))
-    assert [figure.title for figure in figures] == ["L1 jpeg", "L1 tiny"]
-    shown = figures[0].numbers
-    assert shown is not None
-    assert [row[1] for row in shown.rows] == ["0", "1", "2", "4"]
-    assert all(" to " in row[3] and row[4].endswith("MiB") for row in shown.rows)
-
-
-def test_telemetry_has_a_figure_for_each_device() -> None:
-    """Panels by quantity, throttling summed, peaks kept when points are thinned, NaN passed over."""
-    frame = telemetry(["a.py::b[1]", "a.py::c"])
-    frame.loc[5, "value"] = np.nan
-    figures = timelines(frame)
-    assert [figure.title for figure in figures] == ["GPU-1", "host"]
-    assert "clocks held down, 20 s" in figures[0].caption
-    grid = figures[0].numbers
-    assert grid is not None
-    assert grid.rows[2][:2] == ("power watts", "210 W")
-    times, values = np.arange(100_000.0), np.zeros(100_000)
-    values[77_777] = 5.0
-    _, kept = thinned(times, values)
-    assert len(kept) <= 1200 and kept.max() == 5.0
-    assert timelines(frame.iloc[:0]) == []
-
-
 def test_ceilings_have_a_section(tmp_path: Path) -> None:
     """A run with ceilings has a section with each of them, in the texts of their own report."""
     run = replace(full_run(tmp_path), ceilings=(Ceiling("memory_copy", 3.1e10, "B/s", "64 MiB", "cpu"),))
@@ -213,15 +181,6 @@ def test_traces_link_to_their_files_and_nowhere_else(tmp_path: Path) -> None:
     assert link(tmp_path / "run", "/etc/passwd", None) == ""
     assert link(tmp_path, "javascript:alert(1)", None).startswith("./")
     assert link(tmp_path, "a\x00b", None) == ""
-
-
-def test_extreme_effects_are_counted_and_not_drawn() -> None:
-    """Ratios of zero, and those that are not finite, have no place on the axis; the caption counts them."""
-    good = Effect("fine", 0.5, 0.4, 0.6, 0.02, "good", "holds", "2x", "")
-    none = [replace(good, ratio=ratio, low=None, high=None) for ratio in (float("inf"), float("nan"), 0.0, 1e9)]
-    drawn = forest("f", "t", [good, *none])
-    assert drawn is not None and "4 not drawn" in drawn.caption
-    assert forest("f", "t", none) is None
 
 
 def test_what_is_named_like_a_secret_has_no_value(page: Reader) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from bokeh.embed import json_item
-from bokeh.models import ColumnDataSource
 
 from harness.cli.main import main
 from harness.judge.group import Axis
@@ -20,13 +16,10 @@ from harness.model import Direction, Metric, MetricKind, Segment, Trend
 from harness.report.comparing.content import comparing_paper
 from harness.report.figures import trends
 from harness.report.figures.embed import bokeh_script
-from harness.report.figures.timeline import timelines
-from harness.report.figures.trends import trend_figures
 from harness.report.format import sanitize
 from harness.report.html.compared_page import compared_page
 from harness.report.html.parts import (
     Choice,
-    Figure,
     FilteredTable,
     HtmlCell,
     HtmlColumn,
@@ -35,12 +28,11 @@ from harness.report.html.parts import (
     filtered_table,
 )
 from harness.report.html.render import html
-from harness.report.html.run_page import run_page
 from harness.report.html.trend_page import trend_page
 from harness.report.trending import content
 from harness.report.trending.content import TrendRun, better, interval_of, level_of, trend_paper
-from tests.support.compared import RUNS, hostile_runs, thirty_runs, two_runs
-from tests.support.pages import HOSTILE, Reader, full_run, numbers, telemetry
+from tests.support.compared import hostile_runs, thirty_runs, two_runs
+from tests.support.pages import HOSTILE, Reader, numbers
 from tests.support.saved import claim, measurements_of, save
 
 
@@ -215,27 +207,6 @@ def test_every_word_of_the_trend_is_in_the_page(trended: tuple[tuple[Trend, ...]
     ]  # fmt: skip
 
 
-def test_figures_show_levels_and_their_intervals(trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> None:
-    """A figure for each case, those that changed first, with every level and the bounds of every stretch."""
-    made, runs = trended
-    figures = trend_figures(made, runs, effects=False)
-    assert [figure.title for figure in figures] == ["A1 m", "A1 calm"]
-    drawn = set(numbers(json_item(figures[0].drawing)))
-    models = figures[0].drawing.references()
-    columns = next(m.data for m in models if isinstance(m, ColumnDataSource) and "run" in m.data)
-    quick = next(trend for trend in made if trend.variant == "quick" and len(trend.stretches) > 1)
-    index = [trend.variant for trend in made if trend.case == quick.case].index("quick")
-    assert np.asarray(columns["y" + str(index)]) * 1e-6 == pytest.approx(quick.levels, rel=1e-6)
-    assert list(columns["x"]) == list(range(1, RUNS + 1))
-    for stretch in quick.stretches:
-        assert stretch.low is not None and stretch.low / 1e-6 in drawn
-    grid = figures[0].numbers
-    assert grid is not None
-    rows = [row for row in grid.rows if row[0] == "quick"]
-    assert [row[1].partition(" to ")[0] for row in rows] == ["2026-03-01", "2026-03-16"]
-    assert rows[1][2] == "550 us" and " to " in rows[1][3]
-
-
 def test_a_change_is_good_or_bad_by_its_metric(
     trended: tuple[tuple[Trend, ...], list[TrendRun]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,30 +267,3 @@ def test_the_command_writes_a_trend_s_page(tmp_path: Path, capsys: pytest.Captur
         title = next(line for line in capsys.readouterr().out.splitlines() if line)
         assert title in text
     assert "over 1 run of one machine" in text and "too few runs" in text
-
-
-# --- figures ----------------------------------------------------------------------------------------------------------
-
-
-def every_figure(tmp_path: Path, trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> Iterator[Figure]:
-    """Figures of every sort that there is."""
-    made, runs = trended
-    gap = replace(made[0], levels=(None, *made[0].levels[1:]))
-    found = two_runs(tmp_path / "two")
-    yield from run_page(full_run(tmp_path / "run")).figures
-    yield from timelines(telemetry(["a.py::b[1]", "a.py::c"]))
-    yield from compared_page(found, comparing_paper(found)).figures
-    yield from trend_figures((gap, *made[1:]), runs, effects=True)
-
-
-def test_bokeh_finds_no_fault_in_any_figure(
-    tmp_path: Path, trended: tuple[tuple[Trend, ...], list[TrendRun]], caplog: pytest.LogCaptureFixture
-) -> None:
-    """Bokeh checks a document whenever it writes one: every kind of figure passes without a warning."""
-    kinds = set()
-    with caplog.at_level(logging.WARNING):
-        for figure in every_figure(tmp_path, trended):
-            assert json_item(figure.drawing)["root_id"] == figure.drawing.id
-            kinds |= {type(model).__name__ for model in figure.drawing.references()}
-    assert caplog.messages == []
-    assert {"HBar", "Scatter", "Segment", "Text", "VArea", "Quad", "VStrip", "LogAxis", "HoverTool"} <= kinds
