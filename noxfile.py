@@ -16,18 +16,18 @@ os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
 PINNED = ("-c", "constraints.txt")
 LOADERS = ".[loaders]"
-"""This project with every kind of loader that it puts on trial."""
+"""This project with every kind of loader that it measures."""
 
 
 def _harness(session: nox.Session, command: str) -> None:
-    """Run a command, and let it know that its advice is to be typed for nox; nox ends with the command's own status."""
+    """Run a command whose advice is to be typed for nox; nox ends with the command's own status."""
     _run(session, "python", "-m", "harness", command, *session.posargs, env={"TIPBENCH_NOX": "1"})
 
 
 def _run(session: nox.Session, *words: str, env: dict[str, str] | None = None) -> None:
-    """Run words of which the status has a meaning: nox turns every failure into 1, unless the session exits itself.
+    """Run a command whose status has a meaning: nox turns every failure into 1, unless the session exits itself.
 
-    Sessions that were still to come do not run then, as after an interrupt.
+    Later sessions do not run then, as after an interrupt.
     """
     try:
         # An interrupted command has a report to print and processes to end; nox would kill it after half a second.
@@ -43,7 +43,7 @@ def _run(session: nox.Session, *words: str, env: dict[str, str] | None = None) -
 
 @nox.session(reuse_venv=True)
 def bench(session: nox.Session) -> None:
-    """Put the claims on trial on this machine; what follows ``--`` goes to ``python -m harness bench``."""
+    """Measure the claims on this machine; what follows ``--`` goes to ``python -m harness bench``."""
     session.install(*PINNED, "-e", LOADERS)
     _harness(session, "bench")
 
@@ -78,7 +78,7 @@ def gate(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def selftest(session: nox.Session) -> None:
-    """Gate this code against itself: what this machine can tell apart."""
+    """Gate this code against itself: what this machine can distinguish."""
     session.install(*PINNED, "-e", ".[dali-cuda130,gate]")
     _harness(session, "selftest")
 
@@ -92,7 +92,7 @@ def tune(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def ceilings(session: nox.Session) -> None:
-    """Measure what nothing beats on this machine; what follows ``--`` goes to ``python -m harness ceilings``."""
+    """Measure the highest rates of this machine; what follows ``--`` goes to ``python -m harness ceilings``."""
     session.install(*PINNED, "-e", LOADERS)
     _harness(session, "ceilings")
 
@@ -169,7 +169,7 @@ def cost(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def watch_cost(session: nox.Session) -> None:
-    """What watching at 20 Hz changes in 5 ms rounds, and the watch's own CPU time (about five minutes)."""
+    """What monitoring at 20 Hz changes in 5 ms rounds, and the monitor's own CPU time (about five minutes)."""
     session.install(*PINNED, "-e", ".")
     session.run("python", "scripts/watch_cost.py", *session.posargs)
 
@@ -186,7 +186,7 @@ def race(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def traces(session: nox.Session) -> None:
-    """Time the summary of a 500 MB trace; traces named after ``--`` are held against HolisticTraceAnalysis."""
+    """Time the summary of a 500 MB trace; traces named after ``--`` are compared with HolisticTraceAnalysis."""
     session.install(*PINNED, "-e", ".", "--group", "traces")
     session.run("python", "scripts/trace_speed.py")
     if session.posargs:

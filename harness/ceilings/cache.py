@@ -13,25 +13,35 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from harness.ceilings.messages import (
+    BeginMeasuring,
+    CeilingMeasured,
+    CeilingsDone,
+    CeilingsIntroduced,
+    CeilingsPlan,
+    PartFailed,
+)
 from harness.errors import HarnessError
 from harness.loading.data.cache import cache_root
 from harness.loading.machine.cores import usable_cores
 from harness.model import Ceiling
 from harness.monitor.usage import CpuUse, disturbing
 from harness.processes.launch import ceilings_command, measuring_environment
-from harness.processes.live import ChannelClosed, LiveProcess, Message, Reaper, exit_reason
+from harness.processes.live import ChannelClosed, LiveProcess, Reaper, exit_reason
 from harness.processes.logs import last_words
 from harness.program import advised
 from harness.store import ceiling_from
+from harness.workers import codec
+from harness.workers.codec import Failure, Message
 
 VERSION = 1
-"""Part of every kept file's name: what is measured otherwise must not meet figures of an older version."""
+"""Part of every kept file's name: a change of the method must not use figures of an older version."""
 
 LIMIT = 180.0
-"""Seconds that importing torch, or one ceiling after another, may take."""
+"""Seconds that importing torch, or any one ceiling, may take."""
 
 COST = {"cpu": 15.0, "gpu": 40.0}
-"""Seconds that measuring takes at most, about, with what it takes to import torch."""
+"""Seconds that measuring takes at most, about, the import of torch included."""
 
 SHARE = 0.15
 """The share of a run's budget that may go to ceilings."""
@@ -63,12 +73,12 @@ class MeasuredCeilings:
 
 @dataclass(frozen=True, slots=True)
 class CeilingsRequest:
-    """What is to be known: by which interpreter, on which device, decoding whose images (None: generated ones)."""
+    """What is to be measured: by which interpreter, on which device, decoding which images (None: generated ones)."""
 
     python: str
     device: str = "auto"
     data: Path | None = None
-    lent: Path | None = None
+    borrowed: Path | None = None
 
     def cost(self, environment: Mapping[str, Any]) -> float:
         """Seconds that measuring takes, about."""
@@ -85,10 +95,10 @@ class CeilingsRequest:
         return "cpu" if self.device == "cpu" or not environment.get("gpus") else "gpu"
 
 
-def kept(question: CeilingsRequest, environment: Mapping[str, Any]) -> MeasuredCeilings | None:
-    """What was measured before in this environment; None where nothing was, or it cannot be read."""
+def kept(request: CeilingsRequest, environment: Mapping[str, Any]) -> MeasuredCeilings | None:
+    """What was measured before in this environment; None if nothing was, or it cannot be read."""
     try:
-        path = _place(question, environment)
+        path = _place(request, environment)
         if path.stat().st_size > LARGEST:
             return None
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -99,18 +109,18 @@ def kept(question: CeilingsRequest, environment: Mapping[str, Any]) -> MeasuredC
 
 
 def ceilings_of(
-    question: CeilingsRequest,
+    request: CeilingsRequest,
     environment: Mapping[str, Any],
     log: Path,
     tick: Callable[[], object] = lambda: None,
     limit: float = inf,
 ) -> MeasuredCeilings:
     """What is kept for this environment, else measured now in at most ``limit`` seconds. Raises CeilingsError."""
-    return kept(question, environment) or measured(question, log, tick, limit=limit)
+    return kept(request, environment) or measured(request, log, tick, limit=limit)
 
 
 def affordable(
-    question: CeilingsRequest,
+    request: CeilingsRequest,
     environment: Mapping[str, Any],
     seconds: float,
     log: Path,
@@ -118,13 +128,13 @@ def affordable(
     tick: Callable[[], object] = lambda: None,
     note: Callable[[str], object] = lambda _: None,
 ) -> MeasuredCeilings | None:
-    """What is kept, else measured now if it takes no more than its share of a run's ``seconds``; notes say what is.
+    """What is kept, else measured now if it takes no more than its share of a run's ``seconds``.
 
-    On a busy machine they may take longer than expected: they are given up when that share is over.
-    None where there are no ceilings: a run without them is a run, too.
+    ``note`` is called with what happens. On a busy machine they may take longer than expected: they are given up when
+    that share is over. None if there are no ceilings: a run does not need them.
     """
-    if kept(question, environment) is None:
-        cost = question.cost(environment)
+    if kept(request, environment) is None:
+        cost = request.cost(environment)
         if cost > SHARE * seconds:
             note(
                 f"this machine's ceilings are not known, and {cost:g} s are too much for this run: "
@@ -133,7 +143,7 @@ def affordable(
             return None
         note(f"measuring this machine's ceilings, once for this environment: up to {cost:g} s")
     try:
-        found = ceilings_of(question, environment, log, tick, SHARE * seconds)
+        found = ceilings_of(request, environment, log, tick, SHARE * seconds)
     except CeilingsError as error:
         note(f"no ceilings: {error}")
         return None
@@ -143,7 +153,7 @@ def affordable(
 
 
 def measured(
-    question: CeilingsRequest,
+    request: CeilingsRequest,
     log: Path | None = None,
     tick: Callable[[], object] = lambda: None,
     *,
@@ -153,20 +163,20 @@ def measured(
 ) -> MeasuredCeilings:
     """Start a process and let it measure; ``progress`` is called with each ceiling at once. Raises CeilingsError.
 
-    Unless ``refresh``, what is kept for the environment of that process is used instead. All of it together takes at
-    most ``limit`` seconds, and about a second to end the process.
+    Unless ``refresh``, what is kept for the environment of that process is used instead. It takes ``limit`` seconds at
+    most, and about a second to end the process.
     """
     until = time.monotonic() + limit
     with Reaper() as guard:
         log = log or guard.folder / "ceilings.log"
         process = LiveProcess(
-            ceilings_command(question.python),
+            ceilings_command(request.python),
             guard=guard,
-            environment=measuring_environment(question.lent),
+            environment=measuring_environment(request.borrowed),
             log=log,
         )
         try:
-            return _driven(process, question, tick, refresh, progress, until)
+            return _driven(process, request, tick, refresh, progress, until)
         except ChannelClosed:
             status = process.wait(10.0)
             status = process.end() if status is None else status
@@ -177,43 +187,47 @@ def measured(
 
 def _driven(
     process: LiveProcess,
-    question: CeilingsRequest,
+    request: CeilingsRequest,
     tick: Callable[[], object],
     refresh: bool,
     progress: Callable[[Ceiling], object],
     until: float,
 ) -> MeasuredCeilings:
-    process.channel.send(device=question.device, data=str(question.data) if question.data else None)
-    introduced = _hear(process, tick, until)
-    if error := introduced.get("error") or introduced.get("unusable"):
-        raise CeilingsError(error)
-    environment = introduced["environment"]
-    if not refresh and (found := kept(question, environment)) is not None:
+    codec.send(process.channel, CeilingsPlan(request.device, request.data))
+    match _next(process, tick, until):
+        case CeilingsIntroduced(environment, unusable_gpu) if not unusable_gpu:
+            pass
+        case CeilingsIntroduced(_, reason) | Failure(reason):
+            raise CeilingsError(reason)
+        case message:
+            raise CeilingsError(f"its process sent {message}")
+    if not refresh and (found := kept(request, environment)) is not None:
         return found
-    process.channel.send(measure=True)
+    codec.send(process.channel, BeginMeasuring())
     usage = CpuUse()
     ceilings: list[Ceiling] = []
     warnings: list[str] = []
-    while not (message := _hear(process, tick, until)).get("done"):
-        if "warning" in message:
-            warnings.append(message["warning"])
-        else:
-            ceilings.append(ceiling_from(message["ceiling"]))
-            progress(ceilings[-1])
-    # What is kept is believed for months.
-    if beside := disturbing(usage.since().get("other_cores", 0.0), usable_cores()):
-        warnings.append(f"ceilings beside others ({beside}): lower than they could be, and not kept")
+    while not isinstance(message := _next(process, tick, until), CeilingsDone):
+        match message:
+            case PartFailed(warning):
+                warnings.append(warning)
+            case CeilingMeasured(ceiling):
+                ceilings.append(ceiling)
+                progress(ceiling)
+    # Figures that are kept are used for months.
+    if busy := disturbing(usage.since().get("other_cores", 0.0), usable_cores()):
+        warnings.append(f"ceilings beside others ({busy}): lower than they could be, and not kept")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     found = MeasuredCeilings(tuple(ceilings), now, environment, tuple(warnings))
     if ceilings and not warnings:
-        _keep(question, found)
+        _keep(request, found)
     return found
 
 
-def _hear(process: LiveProcess, tick: Callable[[], object], until: float) -> Message:
+def _next(process: LiveProcess, tick: Callable[[], object], until: float) -> Message:
     limit = time.monotonic() + LIMIT
     while (left := min(limit, until) - time.monotonic()) > 0:
-        message = process.channel.receive(min(1.0, left))
+        message = codec.receive(process.channel, min(1.0, left))
         if message is not None:
             return message
         tick()
@@ -225,11 +239,11 @@ def _hear(process: LiveProcess, tick: Callable[[], object], until: float) -> Mes
     raise CeilingsError(f"nothing was measured in {LIMIT:g} s; its process was ended")
 
 
-def _keep(question: CeilingsRequest, found: MeasuredCeilings) -> None:
-    """Put it in the cache, whole or not at all; a cache that cannot be written costs the next run its seconds."""
+def _keep(request: CeilingsRequest, found: MeasuredCeilings) -> None:
+    """Write it to the cache, whole or not at all; if that fails, the next run measures again."""
     content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}
     try:
-        path = _place(question, found.environment)
+        path = _place(request, found.environment)
         path.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as draft:
             json.dump(content, draft)
@@ -238,8 +252,8 @@ def _keep(question: CeilingsRequest, found: MeasuredCeilings) -> None:
         return
 
 
-def _place(question: CeilingsRequest, environment: Mapping[str, Any]) -> Path:
-    return cache_root() / "ceilings" / f"{question.key(environment)}.json"
+def _place(request: CeilingsRequest, environment: Mapping[str, Any]) -> Path:
+    return cache_root() / "ceilings" / f"{request.key(environment)}.json"
 
 
 def _picked(record: object, names: tuple[str, ...]) -> dict[str, Any]:

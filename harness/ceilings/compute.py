@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import torch
 
@@ -18,8 +17,8 @@ ARITHMETIC = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "tf32", "fp16", "bf16")}
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 LONGEST_PRODUCT = {"cpu": 0.15, "cuda": 0.5}
-"""Seconds that a product may be expected to take: what takes cores longer keeps them all busy at half its size already,
-and where half precision is emulated, a large one would take many."""
+"""Seconds that a product may be expected to take. A longer one keeps all cores busy at half its size already, and with
+emulated half precision a large one would take many seconds."""
 
 Seconds = Callable[..., float]
 
@@ -63,7 +62,7 @@ def _fits(wanted: int, device: torch.device) -> bool:
     return 2 * wanted <= free_bytes(device)
 
 
-def free_bytes(device: Any) -> int:
+def free_bytes(device: torch.device) -> int:
     """Bytes that may still be allocated on the device."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from harness.cli.options import RUN, add_results
-from harness.cli.output import say
+from harness.cli.output import print_line
 from harness.exit_status import OK
 from harness.report.format import quantity, sanitize
 from harness.store.run_labels import set_baseline
@@ -24,5 +24,5 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Copy the run's records. Raises StoreError."""
     place = set_baseline(find(options.run, options.results), options.results)
-    say(f"{sanitize(place, 1000)} ({quantity(size(place), 'B')}) is the baseline of that machine now: commit it")
+    print_line(f"{sanitize(place, 1000)} ({quantity(size(place), 'B')}) is the baseline of that machine now: commit it")
     return OK

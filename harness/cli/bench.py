@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     # This run, and not the latest in the folder: others may run meanwhile.
     recorded = made and (made[0] / RUN_FILE).is_file()
     shown = show(made[0], console(), explained=status in (TOOL_ERROR, CANNOT_JUDGE)) if recorded else OK
-    return status or shown  # a tool error or an interrupt says more than the verdicts that were reached before it
+    return status or shown  # a tool error or an interrupt matters more than the verdicts before it
 
 
 def other_processes() -> str:

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     with Reaper() as guard:
         python, borrowed = sys.executable, None
         if options.python:
-            python, borrowed = check_interpreter(options.python), borrow_packages(guard.folder / "lent")
+            python, borrowed = check_interpreter(options.python), borrow_packages(guard.folder / "borrowed")
         request = CeilingsRequest(python, options.device, data_folder(options), borrowed)
         found = measured(request, refresh=options.refresh, progress=show)
     content = {"measured": found.measured, "ceilings": [asdict(ceiling) for ceiling in found.ceilings]}

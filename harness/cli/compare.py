@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if found.lines:
         return OK
     why = f"{', '.join(empty)} holds no finished measurement" if empty else "these runs have nothing in common"
-    complain(f"{why}: nothing could be compared; {advised('show RUN')} says what a run holds")
+    complain(f"{why}: nothing could be compared; {advised('show RUN')} describes a run")
     return CANNOT_JUDGE
 
 

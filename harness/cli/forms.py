@@ -28,7 +28,7 @@ FORMS = {
     "json": "JSON, for programs",
     "html": "one HTML page that works offline",
 }
-"""Every form by its option, with what ``--help`` says of it."""
+"""Every form by its option, with its words in ``--help``."""
 
 FILES_ONLY = ("parquet", "html")
 """Forms that do not go to the standard output."""
@@ -65,10 +65,10 @@ class Forms:
         named = os.environ.get(SUMMARY) if summary else None
         found = cls(paths, Path(named) if named else None)
         if sum(path == STDOUT for path in paths.values()) > 1:
-            raise StoreError("only one form can go to standard output; name a file for the others")
+            raise StoreError("only one form can go to the standard output; name a file for the others")
         for name in FILES_ONLY:
             if paths.get(name) == STDOUT:
-                raise StoreError(f"--{name}: this form does not go to standard output; name a file")
+                raise StoreError(f"--{name}: this form does not go to the standard output; name a file")
         files = {f"--{name}": path for name, path in paths.items() if path != STDOUT}
         check_writable(files | ({SUMMARY: found.summary} if found.summary else {}), results)
         return found
@@ -104,7 +104,9 @@ class Forms:
                 failures.append(unwritable(f"--{name}", path, error))
             except ValueError as error:
                 failures.append(
-                    StoreError(f"--{name}: cannot write {path} ({error}): this form cannot hold a name in the records")
+                    StoreError(
+                        f"--{name}: cannot write {path} ({error}): this form cannot contain a name in the records"
+                    )
                 )
         if self.summary is not None:
             try:

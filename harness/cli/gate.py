@@ -181,7 +181,7 @@ def accepted_metrics(typed: Sequence[str]) -> frozenset[str]:
 
 
 def check_repository(base: str | None, named: Path | None, benchmarks: Path) -> None:
-    """Raises UsageError for a revision if the benchmarks, ``named`` by nobody, are of another repository than this."""
+    """Raises UsageError if a revision is named and the benchmarks are another repository's that was not ``named``."""
     from harness.cli.gating import repository
 
     here = Path.cwd()

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.bench.settings import Settings, check_data, left_out, select, words
 from harness.claims.folder import read
 from harness.cli.options import add_claims, benchmarks_folder, data_folder
-from harness.cli.output import LONGEST, complain, say
+from harness.cli.output import LONGEST, complain, print_line
 from harness.exit_status import CANNOT_JUDGE, OK, TOOL_ERROR
 from harness.report.format import sanitize
 
@@ -48,7 +48,7 @@ def list_claims(folder: Path, selected: Sequence[str]) -> int:
     width = max(map(len, names), default=0)
     for name, claim in zip(names, chosen.claims, strict=True):
         needs = f" [needs {sanitize(', '.join(claim.needs))}]" if claim.needs else ""
-        say(f"{name:<{width}}  {sanitize(claim.sentence, LONGEST)}{needs}")
+        print_line(f"{name:<{width}}  {sanitize(claim.sentence, LONGEST)}{needs}")
     for problem in chosen.problems:
         complain(problem.message)
     for line in left_out(reading, chosen):
@@ -71,27 +71,33 @@ def list_cases(settings: Settings) -> int:
     chosen = chosen_claims(settings, complain)
     check_temporary(loaders=False)
     with Reaper() as guard:
-        python, lent = sys.executable, None
+        python, borrowed = sys.executable, None
         if settings.python:
-            python, lent = check_interpreter(settings.python), borrow_packages(guard.folder / "lent")
+            python, borrowed = check_interpreter(settings.python), borrow_packages(guard.folder / "borrowed")
         started = WorkerSettings(
-            python, settings.benchmarks, guard.folder, settings.device, settings.data, keeps_logs=False, borrowed=lent
+            python,
+            settings.benchmarks,
+            guard.folder,
+            settings.device,
+            settings.data,
+            keeps_logs=False,
+            borrowed=borrowed,
         )
         with WorkerPool(started) as pool:
             collection = pool.collect(sorted({claim.path for claim in chosen.claims}))
     collection.account_for(chosen.claims)
     for claim in chosen.claims:
-        say(f"{sanitize(claim.name)}  {sanitize(claim.sentence, LONGEST)}")
+        print_line(f"{sanitize(claim.name)}  {sanitize(claim.sentence, LONGEST)}")
         prefix = f"{claim.path}::{claim.function}"
         for case, variants in collection.cases.items():
             if benchmark_of(case) == prefix:
                 absent = collection.unavailable[case]
                 shown = ", ".join(f"{name} (skipped: {absent[name]})" if name in absent else name for name in variants)
-                say(f"    {sanitize(case)}: {sanitize(shown, LONGEST)}")
+                print_line(f"    {sanitize(case)}: {sanitize(shown, LONGEST)}")
         for word, cases in (("skipped", collection.skipped), ("failed", collection.failed)):
             for case, reason in cases.items():
                 if benchmark_of(case) == prefix:
-                    say(f"    {sanitize(case)}: {word}: {sanitize(reason, LONGEST)}")
+                    print_line(f"    {sanitize(case)}: {word}: {sanitize(reason, LONGEST)}")
     for problem in chosen.problems:
         complain(problem.message)
     return CANNOT_JUDGE if collection.failed or chosen.problems else OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from harness.cli.options import RUN, add_results
-from harness.cli.output import say
+from harness.cli.output import print_line
 from harness.exit_status import OK
 from harness.report.format import sanitize
 from harness.store.run_labels import label
@@ -24,5 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """Name the run, or remove its name. Raises StoreError."""
     entry = find(options.run, options.results)
     changed = label(entry, name=options.name)
-    say(f"{sanitize(entry.folder, 1000)} is called {changed.name}" if changed.name else "the run has no name now")
+    print_line(
+        f"{sanitize(entry.folder, 1000)} is called {changed.name}" if changed.name else "the run has no name now"
+    )
     return OK

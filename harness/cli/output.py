@@ -48,7 +48,7 @@ def _stated(columns: str | None) -> int | None:
     return None
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Print a line on the standard output, in whatever that can encode."""
     print(encodable(text))
 

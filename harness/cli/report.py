@@ -193,7 +193,7 @@ def _why_empty(run: Run) -> str:
         why = ", ".join(f"{counted(count, 'case')} {status}" for status, count in counts.items())
         return f"{why}; {run.ended.text}" if missed and run.ended.text else why
     if not run.planned:
-        return f"no case was planned; {advised('list --cases')} says what there is"
+        return f"no case was planned; {advised('list --cases')} lists the cases"
     if run.ended.text:
         return f"the run ended before its first measurement: {run.ended.text}"
     return "the run was stopped before the first one; start it again"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from harness.cli.options import RUN, add_results
-from harness.cli.output import say
+from harness.cli.output import print_line
 from harness.exit_status import OK, TOOL_ERROR
 from harness.report.format import sanitize
 from harness.store import StoreError
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         return TOOL_ERROR
     for entry in {entry.folder.resolve(): entry for entry in found}.values():
         remove(entry, options.results)
-        say(f"removed {sanitize(entry.folder, 1000)}")
+        print_line(f"removed {sanitize(entry.folder, 1000)}")
     return OK
 
 

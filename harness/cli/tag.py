@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from harness.cli.options import RUN, add_results
-from harness.cli.output import say
+from harness.cli.output import print_line
 from harness.exit_status import OK
 from harness.report.format import sanitize
 from harness.store.run_labels import label
@@ -25,5 +25,5 @@ def run(options: argparse.Namespace) -> int:
     """Add tags to the run, or remove them. Raises StoreError."""
     words = {"drop": options.tags} if options.remove else {"add": options.tags}
     changed = label(find(options.run, options.results), **words)
-    say(f"{sanitize(changed.label)}: {', '.join(changed.tags) or 'no tags'}")
+    print_line(f"{sanitize(changed.label)}: {', '.join(changed.tags) or 'no tags'}")
     return OK

@@ -48,7 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read the runs and show. The status is 0 whatever changed, 3 if there is nothing to show. Raises StoreError."""
-    # Records hold no cycles: looking for some among a million numbers takes a quarter of the time.
+    # Records have no cycles: looking for some among a million numbers takes a quarter of the time.
     gc.disable()
     try:
         return _trend(options)

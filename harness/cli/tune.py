@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
                 display.note(note)
             if options.python:
                 place = stack.enter_context(temporary_folder())
-                settings = replace(settings, lent=borrow_packages(Path(place) / "lent"))
+                settings = replace(settings, borrowed=borrow_packages(Path(place) / "borrowed"))
             try:
                 tuned = tune(settings, folder, display)
             except (Refused, UsageError):

@@ -47,7 +47,7 @@ class OutOfTime(LoaderWorkerError):
 class LoaderClient:
     """The loader processes of some repetitions. Use as a context manager: no process outlives it.
 
-    ``plan`` is the first message to each process. ``lent`` is what `borrow_packages` made for a foreign interpreter.
+    ``plan`` is the first message to each process. ``borrowed`` is what `borrow_packages` made for another interpreter.
     ``left`` gives the seconds that there are; ``limit`` is how many of them one request may take. ``start_seconds``
     is how long it took to start the last process; None before the first.
     """
@@ -58,13 +58,13 @@ class LoaderClient:
         plan: LoaderPlan,
         log: Path,
         *,
-        lent: Path | None = None,
+        borrowed: Path | None = None,
         left: Callable[[], float] = lambda: inf,
     ) -> None:
         self._python = python
         self._plan = plan
         self._log = log
-        self._lent = lent
+        self._borrowed = borrowed
         self._left = left
         self.limit = REQUEST_LIMIT
         self.start_seconds: float | None = None
@@ -125,7 +125,7 @@ class LoaderClient:
         process = LiveProcess(
             loader_command(self._python),
             guard=self._guard,
-            environment=measuring_environment(self._lent),
+            environment=measuring_environment(self._borrowed),
             log=self._log,
         )
         self._stack.callback(process.end)

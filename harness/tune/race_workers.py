@@ -37,7 +37,7 @@ class RaceWorkers:
     """Use as a context manager: no process outlives it.
 
     An image that cannot be decoded is no setting's fault: it is left out for all, and ``note`` is called. ``left``
-    gives the seconds that there are for a reply; ``lent`` is what `borrow_packages` made for a foreign interpreter.
+    gives the seconds that there are for a reply; ``borrowed`` is what `borrow_packages` made for a foreign interpreter.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class RaceWorkers:
         *,
         note: Callable[[str], None] = lambda _: None,
         left: Callable[[], float] = lambda: inf,
-        lent: Path | None = None,
+        borrowed: Path | None = None,
     ) -> None:
         self._python = python
         self._plan = plan
         self._folder = folder
         self._note = note
         self._left = left
-        self._lent = lent
+        self._borrowed = borrowed
         self._client: LoaderClient | None = None
         self._opened = 0
         self._repetitions_left = 0
@@ -81,7 +81,9 @@ class RaceWorkers:
         if self._client is None:
             self._opened += 1
             log = self._folder / f"loaders-{self._opened:03d}.log"
-            self._client = LoaderClient(self._python, self._plan, log, lent=self._lent, left=self._left).__enter__()
+            self._client = LoaderClient(
+                self._python, self._plan, log, borrowed=self._borrowed, left=self._left
+            ).__enter__()
         self._client.limit = self._limit
         return self._client
 

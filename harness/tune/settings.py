@@ -1,4 +1,4 @@
-"""What a tuning was asked to do."""
+"""The settings of a tuning."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ BUDGET = 300.0
 
 @dataclass(frozen=True, slots=True)
 class TuneSettings:
-    """What a tuning was asked to do. Without ``data`` images are generated; without ``kinds`` or ``workers`` all race.
+    """What a tuning does. Without ``data`` images are generated; without ``kinds`` or ``workers`` all race.
 
-    ``watch`` is how often a second the machine is looked at meanwhile, 0 for not at all. ``lent`` is what
+    ``watch`` is how often a second the machine is looked at meanwhile, 0 for not at all. ``borrowed`` is what
     `borrow_packages` made for an interpreter that is not ours.
     """
 
@@ -32,4 +32,4 @@ class TuneSettings:
     rule: RaceRule = field(default_factory=RaceRule)
     python: str = sys.executable
     watch: float = WATCH
-    lent: Path | None = None
+    borrowed: Path | None = None

@@ -24,13 +24,13 @@ if found[0] is None:
     print(name)
 """
 """Prints the first part of a dotted name that cannot be found. It stops at the first module with code of its own, which
-may say where its parts are; a namespace package has none."""
+may define where its parts are; a namespace package has none."""
 
 
 def check_module(module: str, python: str) -> None:
-    """Raises UsageError where this interpreter finds no such module, looking in the working folder first.
+    """Raises UsageError if this interpreter finds no such module, looking in the working folder first.
 
-    Where that cannot be known without importing, or the interpreter cannot be asked, nothing is raised.
+    If that cannot be known without importing, or the interpreter does not start, nothing is raised.
     """
     here = Path.cwd()
     try:

@@ -75,7 +75,7 @@ class _Tuning:
             folder,
             note=self._note,
             left=self._pace.timeout,
-            lent=settings.lent,
+            borrowed=settings.borrowed,
         )
         self._monitor = Monitor(folder, settings.watch, note=display.note)
         self._repetition = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from harness.ceilings.cache import CeilingsError, CeilingsRequest, MeasuredCeili
 from harness.ceilings.compute import launches, products
 from harness.ceilings.copying import bus_copies, memory_copies
 from harness.ceilings.decoding import IMAGES, decoding
+from harness.ceilings.messages import CeilingMeasured, PartFailed
 from harness.ceilings.steady import steady_seconds
 from harness.cli.main import main
-from harness.errors import UsageError
+from harness.loading.data.cache import cache_root
 from harness.measure.clock import FakeClock
 from harness.model import BASELINE, Ceiling, Claim, Measurement, Trial, Work, highest
 from harness.report.ceiling_frames import ceilings_frame, rates_frame
@@ -131,30 +132,33 @@ def test_decoding_is_per_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_steady_seconds_are_those_of_a_warm_device() -> None:
-    """Warming up does not count, nor does what a neighbour takes from some laps."""
+    """Warming up does not count, nor does what a neighbour takes from some rounds."""
     clock = FakeClock()
     calls = iter([5.0, 3.0, 2.0, *[1e-3] * 10**6])
     assert steady_seconds(lambda: clock.advance(next(calls)), CPU, clock=clock) == pytest.approx(1e-3)
-    laps = iter(range(10**6))
-    # One lap in three is held up.
-    hampered = steady_seconds(lambda: clock.advance(0.2 if next(laps) % 3 == 2 else 0.11), CPU, clock=clock)
+    rounds = iter(range(10**6))
+    # One round in three is delayed.
+    hampered = steady_seconds(lambda: clock.advance(0.2 if next(rounds) % 3 == 2 else 0.11), CPU, clock=clock)
     assert hampered == pytest.approx(0.11)
-    assert steady.LEAST_LAPS >= 3
+    assert steady.LEAST_ROUNDS >= 3
 
 
 def test_a_part_that_fails_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What could not be measured is said in one line; the rest is told."""
+    """The reason is sent in one line; the other parts are measured."""
 
-    def broken() -> Any:
+    def broken() -> Iterator[Ceiling]:
         yield Ceiling("memory_copy", 1.0, "B/s")
         raise RuntimeError("no memory\nat all")
 
     parts = [("copies", broken), ("launches", lambda: [Ceiling("launch", 2.0, "1/s")])]
     monkeypatch.setattr(serve, "parts", lambda device, data: parts)
-    told: list[dict[str, Any]] = []
-    serve.measure(CPU, None, lambda **message: told.append(message))
-    assert [message.get("ceiling", {}).get("name") for message in told] == ["memory_copy", None, "launch"]
-    assert told[1] == {"warning": "no ceiling of copies: RuntimeError: no memory"}
+    sent: list[object] = []
+    serve.measure(CPU, None, sent.append)
+    assert sent == [
+        CeilingMeasured(Ceiling("memory_copy", 1.0, "B/s")),
+        PartFailed("no ceiling of copies: RuntimeError: no memory"),
+        CeilingMeasured(Ceiling("launch", 2.0, "1/s")),
+    ]
 
 
 def test_launches_are_measured_by_a_thread_that_is_kept_on_its_core(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,39 +170,35 @@ def test_launches_are_measured_by_a_thread_that_is_kept_on_its_core(monkeypatch:
     assert settle is not None
 
 
-def test_a_device_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """--device cuda without one says so; auto takes what there is."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert serve.chosen("auto") == CPU
-    with pytest.raises(UsageError, match="sees no CUDA device"):
-        serve.chosen("cuda")
-
-
 # --- the process, and what is kept ------------------------------------------------------------------------------------
 
 PROCESS = """
 import sys
+from harness.ceilings.messages import CeilingMeasured, CeilingsDone, CeilingsIntroduced, PartFailed
+from harness.model import Ceiling
 from harness.processes.live import Channel
+from harness.workers import codec
 channel = Channel.inherited()
-plan = channel.receive()
+plan = codec.must_receive(channel)
 how = sys.argv[1]
 if how == "error":
-    channel.send(error=f"no device {plan['device']}")
+    codec.send(channel, codec.Failure(f"no device {plan.device}"))
     sys.exit(2)
-channel.send(environment={"machine_id": sys.argv[2], "gpus": []}, unusable="")
-channel.receive()
+unusable = "update the driver" if how == "unusable" else ""
+codec.send(channel, CeilingsIntroduced({"machine_id": sys.argv[2], "gpus": []}, unusable))
+codec.must_receive(channel)
 if how == "dies":
     print("Segmentation fault, say", flush=True)
     sys.exit(3)
-channel.send(ceiling={"name": "memory_copy", "value": 2e10, "unit": "B/s", "detail": "64 MiB", "device": "cpu"})
+codec.send(channel, CeilingMeasured(Ceiling("memory_copy", 2e10, "B/s", "64 MiB", "cpu")))
 if how == "warns":
-    channel.send(warning="no ceiling of decoding")
-channel.send(done=True)
+    codec.send(channel, PartFailed("no ceiling of decoding"))
+codec.send(channel, CeilingsDone())
 """
 
 
 class Beside:
-    """Others who use so many cores."""
+    """Other processes that use so many cores."""
 
     def __init__(self, cores: float) -> None:
         self.cores = cores
@@ -210,9 +210,9 @@ class Beside:
 
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
-    """Lets a script stand in for the process that measures; what is kept is kept in a folder of the test's own."""
+    """Lets a script stand in for the process that measures; the cache is a folder of the test's own."""
     monkeypatch.setenv("TIPBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(module, "measuring_environment", lambda lent: ENVIRONMENT)
+    monkeypatch.setattr(module, "measuring_environment", lambda borrowed: ENVIRONMENT)
     monkeypatch.setattr(module, "CpuUse", lambda: Beside(0.0))
 
     def does(how: str, machine: str = "m1") -> None:
@@ -222,21 +222,21 @@ def process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., No
 
 
 COPY = Ceiling("memory_copy", 2e10, "B/s", "64 MiB", "cpu")
-QUESTION = CeilingsRequest(sys.executable, "cpu")
+REQUEST = CeilingsRequest(sys.executable, "cpu")
 
 
 def test_measured_once_for_each_environment(process: Callable[..., None], tmp_path: Path) -> None:
     """What was measured is taken from the cache until the environment is another one, or a refresh is requested."""
     process("measures")
     seen: list[Ceiling] = []
-    first = measured(QUESTION, progress=seen.append)
+    first = measured(REQUEST, progress=seen.append)
     assert (first.ceilings, seen, first.kept) == ((COPY,), [COPY], False)
-    again = measured(QUESTION, refresh=False, progress=seen.append)
+    again = measured(REQUEST, refresh=False, progress=seen.append)
     assert (again.ceilings, again.measured, again.kept, len(seen)) == ((COPY,), first.measured, True, 1)
-    assert not measured(QUESTION).kept
-    assert ceilings_of(QUESTION, {"machine_id": "m1", "gpus": []}, tmp_path / "log").kept
+    assert not measured(REQUEST).kept
+    assert ceilings_of(REQUEST, {"machine_id": "m1", "gpus": []}, tmp_path / "log").kept
     process("measures", "m2")
-    assert not measured(QUESTION, refresh=False).kept
+    assert not measured(REQUEST, refresh=False).kept
 
 
 @pytest.mark.parametrize(
@@ -250,56 +250,56 @@ def test_measured_once_for_each_environment(process: Callable[..., None], tmp_pa
     ],
 )
 def test_what_changes_a_rate_is_in_the_key(changed: dict[str, Any]) -> None:
-    """Threads, GPUs, cores, versions and variables are; the revision of somebody's code and the memory are not."""
+    """Threads, GPUs, cores, versions and variables are; the revision of the user's code and the memory are not."""
     before: dict[str, Any] = {"machine_id": "m", "gpus": [], "flags": {"num_threads": 2}, "git": {"revision": "a"}}
-    assert QUESTION.key(before) != QUESTION.key({**before, **changed})
-    assert QUESTION.key(before) == QUESTION.key({**before, "git": {"revision": "b"}})
+    assert REQUEST.key(before) != REQUEST.key({**before, **changed})
+    assert REQUEST.key(before) == REQUEST.key({**before, "git": {"revision": "b"}})
     smaller, larger = ({**before, "machine": {"cores": 8, "memory_bytes": size}} for size in (2**35, 2**36))
-    assert QUESTION.key(smaller) == QUESTION.key(larger)
+    assert REQUEST.key(smaller) == REQUEST.key(larger)
 
 
 def test_the_images_are_in_the_key() -> None:
     """Other images decode at another rate."""
-    assert QUESTION.key({}) != CeilingsRequest(sys.executable, "cpu", Path("/images")).key({})
+    assert REQUEST.key({}) != CeilingsRequest(sys.executable, "cpu", Path("/images")).key({})
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"ceilings": []}', '{"measured": "x", "ceilings": [{"name": 3}]}'])
 def test_a_cache_that_makes_no_sense_is_measured_again(process: Callable[..., None], content: str) -> None:
-    """Torn or foreign files in the cache are as good as none."""
+    """Torn or foreign files in the cache are ignored."""
     process("measures")
-    measured(QUESTION)
-    (file,) = (module.cache_root() / "ceilings").iterdir()
+    measured(REQUEST)
+    (file,) = (cache_root() / "ceilings").iterdir()
     file.write_text(content)
-    assert kept(QUESTION, {"machine_id": "m1", "gpus": []}) is None
-    assert not measured(QUESTION, refresh=False).kept
+    assert kept(REQUEST, {"machine_id": "m1", "gpus": []}) is None
+    assert not measured(REQUEST, refresh=False).kept
 
 
 def test_half_a_measurement_is_not_kept(process: Callable[..., None]) -> None:
     """Where a part could not be measured, the next run tries again."""
     process("warns")
-    found = measured(QUESTION)
+    found = measured(REQUEST)
     assert found.warnings == ("no ceiling of decoding",)
-    assert kept(QUESTION, found.environment) is None
+    assert kept(REQUEST, found.environment) is None
 
 
 def test_what_was_measured_beside_others_is_not_kept(
     process: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A busy machine reaches less than it could: that is said, and the next run measures again."""
+    """A busy machine reaches less than it could: a warning says so, and the next run measures again."""
     process("measures")
     monkeypatch.setattr(module, "CpuUse", lambda: Beside(1000.0))
-    found = measured(QUESTION)
+    found = measured(REQUEST)
     assert "beside others" in found.warnings[0]
     assert found.ceilings == (COPY,)
-    assert kept(QUESTION, found.environment) is None
+    assert kept(REQUEST, found.environment) is None
 
 
 def test_measuring_ends_with_its_limit(process: Callable[..., None]) -> None:
     """A machine that is too busy for it costs a run no more than a part of its time; the command is named."""
     process("measures")
     with pytest.raises(CeilingsError, match=r"more than their 15 % of the run's time.*ceilings"):
-        measured(QUESTION, limit=0.0)
-    assert kept(QUESTION, {"machine_id": "m1", "gpus": []}) is None
+        measured(REQUEST, limit=0.0)
+    assert kept(REQUEST, {"machine_id": "m1", "gpus": []}) is None
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_else(
@@ -308,7 +308,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(
     """The ceilings are there all the same."""
     process("measures")
     monkeypatch.setenv("TIPBENCH_CACHE", "/proc/nowhere")
-    assert measured(QUESTION).ceilings == (COPY,)
+    assert measured(REQUEST).ceilings == (COPY,)
 
 
 def test_ceilings_without_a_home(process: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -322,19 +322,24 @@ def test_ceilings_without_a_home(process: Callable[..., None], monkeypatch: pyte
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", absent)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    found = measured(QUESTION)
+    found = measured(REQUEST)
     assert found.ceilings == (COPY,)
-    assert kept(QUESTION, found.environment) is not None
+    assert kept(REQUEST, found.environment) is not None
 
 
 @pytest.mark.parametrize(
-    ("how", "words"), [("error", "no device cpu"), ("dies", "exit status 3: Segmentation fault, say")]
+    ("how", "words"),
+    [
+        ("error", "no device cpu"),
+        ("unusable", "update the driver"),
+        ("dies", "exit status 3: Segmentation fault, say"),
+    ],
 )
-def test_a_process_that_fails_says_why(process: Callable[..., None], how: str, words: str) -> None:
+def test_a_process_that_fails_has_a_reason(process: Callable[..., None], how: str, words: str) -> None:
     """Its error, or how it ended with its last words."""
     process(how)
     with pytest.raises(CeilingsError, match=words):
-        measured(QUESTION)
+        measured(REQUEST)
 
 
 SMALL = """
@@ -342,7 +347,7 @@ import sys
 from harness.ceilings import compute, copying, serve, steady
 compute.SIDES = {"cpu": (32,)}
 copying.WITHIN = {"cpu": (1,)}
-steady.LAPS_SECONDS = 0.0
+steady.ROUNDS_SECONDS = 0.0
 sys.exit(serve.main())
 """
 
@@ -351,19 +356,19 @@ sys.exit(serve.main())
 def test_a_real_process_measures_this_machine(
     process: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """From the process to the cache: every part of the CPU, in its own units, in an environment that is told."""
+    """From the process to the cache: every part of the CPU, in its own units, in an environment that is reported."""
     from PIL import Image
 
     (tmp_path / "images" / "a").mkdir(parents=True)
     Image.new("RGB", (32, 24)).save(tmp_path / "images" / "a" / "1.jpg")
     monkeypatch.setattr(module, "ceilings_command", lambda _: python(SMALL))
-    question = CeilingsRequest(sys.executable, "cpu", tmp_path / "images")
-    found = measured(question)
+    request = CeilingsRequest(sys.executable, "cpu", tmp_path / "images")
+    found = measured(request)
     assert found.warnings == ()
     assert {c.name for c in found.ceilings} == {"memory_copy", "gemm_fp32", "gemm_bf16", "decode"}
     assert all(c.value > 0 and c.device == "cpu" for c in found.ceilings)
     assert found.environment["software"]["torch"] == torch.__version__
-    assert kept(question, found.environment) is not None
+    assert kept(request, found.environment) is not None
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def bench_apart(compare, of):
     compare(baseline=prepared(lambda: lambda: a @ a), again=prepared(lambda: lambda: a @ a),
             crashes=prepared(lambda: os.kill(os.getpid(), signal.SIGKILL)), same=torch.equal)
 '''
-SIGNALS = '''"""This loader does something to whoever drives it."""
+SIGNALS = '''"""This loader does something to the process that started it."""
 @claim("signals", loader=True)
 def bench_signals(compare):
     def strike():
@@ -131,7 +131,7 @@ def trouble(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Comple
 
 
 def test_trouble_has_its_exit_status(trouble: tuple[subprocess.CompletedProcess[str], Run]) -> None:
-    """Something wrong, failed or timed out is exit 3, and the run says that it ended by itself."""
+    """Something wrong, failed or timed out is exit 3, and the run's record has its end."""
     done, run = trouble
     assert done.returncode == 3, done.stdout + done.stderr
     assert run.ended.text
@@ -181,7 +181,7 @@ def test_trouble_has_a_verdict_with_its_reason(
 
 
 def test_variants_apart_are_measured_in_their_seats(trouble: tuple[subprocess.CompletedProcess[str], Run]) -> None:
-    """Live processes took turns, and the one that crashed took nobody along."""
+    """Live processes took turns, and the one that crashed ended no other."""
     _, run = trouble
     (measurement,) = [m for m in run.measurements if m.claim == "apart"]
     again, crashes = measurement.trial("again"), measurement.trial("crashes")
@@ -237,7 +237,7 @@ def test_ctrl_c_leaves_a_complete_report(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_gets_one_clear_message(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
-    """Usage errors say what, where and what to do on one line of stderr, and exit with 2."""
+    """Usage errors name what, where and what to do on one line of stderr, and exit with 2."""
     import torch
 
     if "cuda" in arguments and torch.cuda.is_available():
@@ -259,7 +259,7 @@ def test_a_foreign_interpreter_needs_only_torch(tmp_path: Path) -> None:
 
 
 def test_list_cases_names_variants_and_reasons(tmp_path: Path) -> None:
-    """--list --cases imports the benchmarks and says what each would measure."""
+    """--list --cases imports the benchmarks and lists what each would measure."""
     write(tmp_path, good=GOOD, gpu=NEEDS)
     done = harness(tmp_path, "bench", "--list", "--cases", "--device", "cpu")
     assert done.returncode == 0, done.stdout + done.stderr

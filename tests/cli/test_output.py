@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_nox_is_advised_for_the_ceilings(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_sessions_of_nox_are_there() -> None:
-    """Each command that advice gives to nox is a session of the noxfile, and that says that it started it."""
+    """Each command that advice gives to nox is a session of the noxfile, which marks what it starts."""
     functions = {
         node.name: ast.unparse(node)
         for node in ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8")).body
@@ -132,12 +133,12 @@ def test_no_advice_is_written_out() -> None:
         spelled = [
             node.value
             for node in texts
-            if id(node) not in documentation and ("python -m harness " in node.value or "nox -s bench" in node.value)
+            if id(node) not in documentation and re.search("python -m harness |nox -s bench", str(node.value))
         ]
         assert spelled == [], path
 
 
-# --- what nobody thought of ------------------------------------------------------------------------------------------
+# --- unforeseen errors -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", ["gate", "bench", "report"])
@@ -174,6 +175,6 @@ def test_a_wrong_option_shows_the_usage_of_its_command(
     with pytest.raises(SystemExit) as ended:
         main(typed)
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"usage: {usage} [-h]")
-    assert hint in " ".join(told.split())
+    error = capsys.readouterr().err
+    assert error.startswith(f"usage: {usage} [-h]")
+    assert hint in " ".join(error.split())

@@ -1,4 +1,4 @@
-"""The commands on saved runs as people type them: exit status, one clear line for bad input, the same in every form."""
+"""The commands on saved runs as they are typed: exit status, one clear line for bad input, the same in every form."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 Captured = pytest.CaptureFixture[str]
 
 
-def told(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
+def ran(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
     """The exit status, what was printed, and the errors."""
     capsys.readouterr()
     status = main(list(arguments))
@@ -58,19 +58,19 @@ def told(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
 
 
 def test_bench_shows_its_own_run(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where another run began meanwhile in the same folder, what is shown is still the run that was asked for."""
+    """If another run began meanwhile in the same folder, the run that was started is shown."""
     place = tmp_path / "results"
 
-    def held(*_: object, began: Callable[[Path], None], **__: object) -> Path:
+    def measured(*_: object, began: Callable[[Path], None], **__: object) -> Path:
         own = save(place / "2026-01-01_10-00-00", [ONE], measurements_of(ONE, "m", 7, quick=0.5e-3))
         began(own)
         save(place / "2026-01-02_10-00-00", [TWO], [Measurement("bench_b2.py::bench_b2", "B2", 0, Status.FAILED, "no")])
         return own
 
-    monkeypatch.setattr("harness.bench.run.bench", held)
+    monkeypatch.setattr("harness.bench.run.bench", measured)
     monkeypatch.setattr("harness.cli.bench.other_processes", lambda: "")
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    status, out, _ = told(capsys, "bench", "--benchmarks", str(tmp_path), "--results", str(place))
+    status, out, _ = ran(capsys, "bench", "--benchmarks", str(tmp_path), "--results", str(place))
     assert status == 0
     assert f"Saved in {place / '2026-01-01_10-00-00'}" in out
 
@@ -86,17 +86,17 @@ def test_a_run_without_any_record_is_no_success(tmp_path: Path, capsys: Captured
     save(tmp_path / "results" / "empty", [ONE], [], planned=())
     assert show(tmp_path / "results" / "empty", console()) == 3
     assert "holds no finished measurement: no case was planned" in capsys.readouterr().err
-    status, _, err = told(capsys, "report", "empty", "--results", str(tmp_path / "results"))
+    status, _, err = ran(capsys, "report", "empty", "--results", str(tmp_path / "results"))
     assert status == 3
     assert "no case was planned" in err
 
 
 def test_a_run_of_skips_alone_is_no_failure(tmp_path: Path, capsys: Captured) -> None:
-    """Skips never fail a run: where every case is skipped the status is 0 as where one is, and the reason is said."""
+    """Skips never fail a run: where every case is skipped the status is 0, and the reason is printed."""
     save(tmp_path / "results" / "empty", [ONE], [SKIPPED])
     assert show(tmp_path / "results" / "empty", console()) == 0
     assert "holds no finished measurement: 1 case skipped" in capsys.readouterr().err
-    status, _, err = told(capsys, "report", "empty", "--results", str(tmp_path / "results"))
+    status, _, err = ran(capsys, "report", "empty", "--results", str(tmp_path / "results"))
     assert status == 0
     assert "1 case skipped" in err
 
@@ -125,7 +125,7 @@ def test_a_run_whose_budget_was_too_short_says_so(tmp_path: Path, capsys: Captur
 
 def test_compare_says_what_differs(results: Path, capsys: Captured) -> None:
     """Environments on top, the slower variant, what cannot be compared and why, the counts."""
-    status, out, _ = told(capsys, "compare", "latest~1", "latest")
+    status, out, _ = ran(capsys, "compare", "latest~1", "latest")
     assert status == 0
     text = " ".join(out.split())
     assert "differs software.torch: 2.14.1 -> 2.15.0" in text
@@ -147,7 +147,7 @@ def with_digests(measurements: list[Measurement], **digests: str) -> list[Measur
 
 
 def test_another_value_under_the_same_name_is_not_paired(tmp_path: Path, capsys: Captured) -> None:
-    """Where a value was put in front, shape0 is another shape: compare and trend say so and pair nothing."""
+    """If a value was put in front, shape0 is another shape: compare and trend report that and pair nothing."""
     place = tmp_path / "results"
     save(
         place / "1",
@@ -158,26 +158,26 @@ def test_another_value_under_the_same_name_is_not_paired(tmp_path: Path, capsys:
     after = with_digests(measurements_of(ONE, "shape0", 7, salt=1, quick=60e-3), shape="512")
     save(place / "2", [ONE], after, started="2026-01-02")
     save(place / "3", [ONE], measurements_of(ONE, "shape0", 7, salt=2, quick=60e-3), started="2026-01-03")
-    status, out, err = told(capsys, "compare", "1", "2", "--results", str(place))
+    status, out, err = ran(capsys, "compare", "1", "2", "--results", str(place))
     assert status == 3, out
     assert "other parameters: shape has another value in 2 than in 1, under the same name" in " ".join(out.split())
     assert "nothing in common" in err
-    assert told(capsys, "compare", "2", "3", "--results", str(place))[0] == 0
-    status, out, _ = told(capsys, "trend", "--results", str(place), "--json", "-")
+    assert ran(capsys, "compare", "2", "3", "--results", str(place))[0] == 0
+    status, out, _ = ran(capsys, "trend", "--results", str(place), "--json", "-")
     (quick,) = [course for course in json.loads(out)["courses"] if course["variant"] == "quick"]
     assert quick["levels"][0] is None
     assert (
-        "1 run of bench_a1.py::bench_a1[shape0]: other parameters" in told(capsys, "trend", "--results", str(place))[1]
+        "1 run of bench_a1.py::bench_a1[shape0]: other parameters" in ran(capsys, "trend", "--results", str(place))[1]
     )
 
 
 def test_what_is_known_by_position_alone_is_not_paired(tmp_path: Path, capsys: Captured) -> None:
-    """Objects that look alike have the same names whatever they are: they are not compared, and an id is asked for."""
+    """Objects that look alike have the same names whatever they are: they are not compared, and an id is requested."""
     place = tmp_path / "results"
     for number, quick in ((1, 1e-3), (2, 60e-3)):
         after = with_digests(measurements_of(ONE, "conf0", 7, salt=number, quick=quick), conf="")
         save(place / str(number), [ONE], after, started=f"2026-01-0{number}")
-    status, out, _ = told(capsys, "compare", "1", "2", "--results", str(place))
+    status, out, _ = ran(capsys, "compare", "1", "2", "--results", str(place))
     assert status == 3
     assert "known by their position alone: conf; give them an id" in " ".join(out.split())
 
@@ -187,7 +187,7 @@ def test_every_form_has_the_same_numbers(results: Path, tmp_path: Path, capsys: 
     parquet = pytest.importorskip("pyarrow.parquet")
     forms = {form: tmp_path / f"out.{form}" for form in ("markdown", "csv", "parquet", "junit", "json")}
     arguments = [part for form, path in forms.items() for part in (f"--{form}", str(path))]
-    status, out, _ = told(capsys, "compare", "latest~1", "latest", *arguments)
+    status, out, _ = ran(capsys, "compare", "latest~1", "latest", *arguments)
     assert status == 0
     rows = list(csv.DictReader(io.StringIO(forms["csv"].read_text())))
     lines = json.loads(forms["json"].read_text())["lines"]
@@ -207,8 +207,8 @@ def test_every_form_has_the_same_numbers(results: Path, tmp_path: Path, capsys: 
 
 @pytest.mark.parametrize("form", ["json", "markdown", "csv", "junit"])
 def test_a_form_on_the_standard_output_is_alone_there(results: Path, capsys: Captured, form: str) -> None:
-    """With ``-`` the form has the standard output for itself, and people read the standard error."""
-    status, out, err = told(capsys, "compare", "latest~1", "latest", f"--{form}", "-")
+    """With ``-`` the form has the standard output for itself, and the report goes to the standard error."""
+    status, out, err = ran(capsys, "compare", "latest~1", "latest", f"--{form}", "-")
     assert status == 0
     assert "no difference shown" in err
     if form == "json":
@@ -220,11 +220,11 @@ def test_a_form_on_the_standard_output_is_alone_there(results: Path, capsys: Cap
 
 def test_variants_and_machines(results: Path, capsys: Captured) -> None:
     """The other axes: variants of one run; machines, which takes two of them."""
-    status, out, _ = told(capsys, "compare", "latest", "--by", "variant")
+    status, out, _ = ran(capsys, "compare", "latest", "--by", "variant")
     assert status == 0
     assert "Variants against the baseline" in out
     assert "held one after the other" not in out
-    status, _, err = told(capsys, "compare", "latest", "latest~1", "--by", "machine")
+    status, _, err = ran(capsys, "compare", "latest", "latest~1", "--by", "machine")
     assert status == 2
     assert "one machine" in err
 
@@ -235,7 +235,7 @@ def test_variants_and_machines(results: Path, capsys: Captured) -> None:
         (["latest"], "two runs or more"),
         (["latest", "latest"], "named twice"),
         (["latest", "gone"], "no run is called 'gone'"),
-        (["latest", "latest~1", "--parquet", "-"], "does not go to standard output"),
+        (["latest", "latest~1", "--parquet", "-"], "does not go to the standard output"),
         (["latest", "latest~1", "--csv", "none/x.csv"], "cannot write none/x.csv"),
         (["latest", "latest~1", "--csv", "-", "--json", "-"], "only one form"),
         (["latest", "latest~1@head"], "is not a gate"),
@@ -243,7 +243,7 @@ def test_variants_and_machines(results: Path, capsys: Captured) -> None:
 )
 def test_compare_refuses(results: Path, capsys: Captured, arguments: list[str], message: str) -> None:
     """What cannot be done is one line on the standard error, and exit status 2."""
-    status, _, err = told(capsys, "compare", *arguments)
+    status, _, err = ran(capsys, "compare", *arguments)
     assert status == 2
     assert message in err
     assert len(err.splitlines()) == 1
@@ -253,11 +253,11 @@ def test_nothing_in_common(results: Path, capsys: Captured) -> None:
     """Two runs without a common case cannot be judged, and an empty one neither."""
     save(results / "other", [TWO], measurements_of(TWO, "z", 7))
     save(results / "nothing", [ONE], [])
-    status, out, err = told(capsys, "compare", "latest", "other")
+    status, out, err = ran(capsys, "compare", "latest", "other")
     assert status == 3
     assert "nothing in common" in err
     assert "nothing could be compared" in out
-    status, _, err = told(capsys, "compare", "latest", "nothing")
+    status, _, err = ran(capsys, "compare", "latest", "nothing")
     assert status == 3
     assert "nothing holds no finished measurement" in err
 
@@ -273,7 +273,7 @@ def test_hostile_names_do_nothing(results: Path, tmp_path: Path, capsys: Capture
     for name in ("x", "y"):
         save(results / name, [ONE], spoilt, environment={**ENVIRONMENT, "software": {"torch": name + HOSTILE}})
     page = tmp_path / "page.md"
-    status, out, _ = told(capsys, "compare", "x", "y", "--markdown", str(page), "--junit", str(tmp_path / "j.xml"))
+    status, out, _ = ran(capsys, "compare", "x", "y", "--markdown", str(page), "--junit", str(tmp_path / "j.xml"))
     assert status == 0
     for text in (out, page.read_text()):
         assert not set(text) & {"\x1b", "\u202e", "\x9b", "\r"}
@@ -331,8 +331,8 @@ def many(results: Path) -> Path:
 
 
 def test_trend_says_what_changed_and_when(many: Path, capsys: Captured) -> None:
-    """The variant that became slower is told with the day and its level now; the other is not."""
-    status, out, _ = told(capsys, "trend", "A1")
+    """The variant that became slower is reported with the day and its level now; the other is not."""
+    status, out, _ = ran(capsys, "trend", "A1")
     assert status == 0
     changed, _, steady = out.partition("No change shown")
     row = next(line for line in changed.splitlines() if "quick" in line)
@@ -344,15 +344,15 @@ def test_trend_says_what_changed_and_when(many: Path, capsys: Captured) -> None:
 
 def test_trend_in_other_forms(many: Path, capsys: Captured) -> None:
     """The same courses as JSON and CSV, by time and by effect."""
-    status, out, _ = told(capsys, "trend", "--json", "-")
+    status, out, _ = ran(capsys, "trend", "--json", "-")
     assert status == 0
     found = {course["variant"]: course for course in json.loads(out)["courses"]}
     assert [len(found[name]["stretches"]) for name in ("baseline", "quick")] == [1, 2]
     assert found["quick"]["stretches"][1]["level"] == pytest.approx(0.55e-3, rel=0.01)
     assert found["quick"]["stretches"][1]["low"] <= found["quick"]["stretches"][1]["level"]
-    status, out, _ = told(capsys, "trend", "--effect", "--json", "-")
+    status, out, _ = ran(capsys, "trend", "--effect", "--json", "-")
     assert [course["variant"] for course in json.loads(out)["courses"]] == ["alike", "quick", "slack"]
-    status, out, _ = told(capsys, "trend", "--csv", "-")
+    status, out, _ = ran(capsys, "trend", "--csv", "-")
     assert len(list(csv.DictReader(io.StringIO(out)))) == 2 * 32 + 2 + 2
 
 
@@ -366,8 +366,8 @@ def test_trend_in_other_forms(many: Path, capsys: Captured) -> None:
     ],
 )
 def test_trend_refuses(many: Path, capsys: Captured, arguments: list[str], status: int, message: str) -> None:
-    """What cannot be shown is said in one line."""
-    found, _, err = told(capsys, "trend", *arguments)
+    """What cannot be shown is an error of one line."""
+    found, _, err = ran(capsys, "trend", *arguments)
     assert found == status
     assert message in err
 
@@ -382,7 +382,7 @@ def test_report_in_every_form(results: Path, tmp_path: Path, capsys: Captured) -
 
     forms = {f: tmp_path / f"r.{f}" for f in ("markdown", "csv", "parquet", "junit", "json", "benchmark-json")}
     arguments = [part for form, path in forms.items() for part in (f"--{form}", str(path))]
-    status, out, _ = told(capsys, "report", "2026-01-01", *arguments)
+    status, out, _ = ran(capsys, "report", "2026-01-01", *arguments)
     assert status == 0
     verdicts = {v["variant"]: v for v in json.loads(forms["json"].read_text())["verdicts"] if v["variant"]}
     assert verdicts["quick"]["outcome"] == "holds"
@@ -404,7 +404,7 @@ def test_pytest_benchmark_compares_them(results: Path, tmp_path: Path, capsys: C
     """pytest-benchmark's own command reads two such files and shows their tables."""
     files = [tmp_path / f"{n}.json" for n in (1, 2)]
     for file, run in zip(files, ("latest~1", "latest"), strict=True):
-        assert told(capsys, "report", run, "--benchmark-json", str(file))[0] == 0
+        assert ran(capsys, "report", run, "--benchmark-json", str(file))[0] == 0
     code = "from pytest_benchmark.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "compare", *map(str, files), "--columns=median,iqr,rounds"],
@@ -461,7 +461,7 @@ def test_bad_records_name_file_and_line(
     """Every command answers a bad record with one line that names file and line, and exit status 2."""
     spoil(results / "2026-01-02_10-00-00", kind)
     runs = {"compare": ["2026-01-01", "2026-01-02"], "trend": []}.get(command, ["2026-01-02"])
-    status, _, err = told(capsys, command, *runs)
+    status, _, err = ran(capsys, command, *runs)
     assert status == 2
     assert f"{file}:{line} " in err
     assert len(err.splitlines()) == 1
@@ -470,25 +470,25 @@ def test_bad_records_name_file_and_line(
 
 @pytest.mark.parametrize("kind", ["empty", "torn only"])
 def test_an_empty_run(results: Path, capsys: Captured, kind: str) -> None:
-    """A run that died before its first record is said to hold nothing, with exit status 3."""
+    """A run that died before its first record is reported as empty, with exit status 3."""
     spoil(results / "2026-01-02_10-00-00", kind)
     for arguments in (["report", "2026-01-02"], ["compare", "2026-01-01", "2026-01-02"]):
-        status, _, err = told(capsys, *arguments)
+        status, _, err = ran(capsys, *arguments)
         assert status == 3
         assert "no finished measurement" in err
-    assert told(capsys, "show", "2026-01-02")[0] == 3
-    assert told(capsys, "trend")[0] == 0
-    assert told(capsys, "runs")[0] == 0
+    assert ran(capsys, "show", "2026-01-02")[0] == 3
+    assert ran(capsys, "trend")[0] == 0
+    assert ran(capsys, "runs")[0] == 0
 
 
 def test_a_torn_last_line_is_told(results: Path, capsys: Captured) -> None:
     """What a killed process left is used, and the torn line is named."""
     lines = results / "2026-01-02_10-00-00" / "invocation-001.jsonl"
     lines.write_bytes(lines.read_bytes()[:-100])
-    status, out, _ = told(capsys, "report", "latest")
+    status, out, _ = ran(capsys, "report", "latest")
     assert status == 0
     assert "the last line is torn" in " ".join(out.split())
-    assert told(capsys, "compare", "latest~1", "latest")[0] == 0
+    assert ran(capsys, "compare", "latest~1", "latest")[0] == 0
 
 
 def test_files_that_are_no_files(results: Path, capsys: Captured) -> None:
@@ -496,7 +496,7 @@ def test_files_that_are_no_files(results: Path, capsys: Captured) -> None:
     run = results / "2026-01-02_10-00-00"
     os.mkfifo(run / "pipe.jsonl")
     (run / "folder.jsonl").mkdir()
-    assert told(capsys, "report", "latest")[0] == 0
+    assert ran(capsys, "report", "latest")[0] == 0
 
 
 def test_numbers_beyond_any_float(results: Path, capsys: Captured) -> None:
@@ -516,7 +516,7 @@ def test_numbers_beyond_any_float(results: Path, capsys: Captured) -> None:
         ["compare", "latest", "huge"],
         ["report", "huge", "--json", "-"],
     ):
-        status, out, err = told(capsys, *arguments)
+        status, out, err = ran(capsys, *arguments)
         assert status in (0, 3)
         assert "Traceback" not in out + err
 
@@ -525,32 +525,32 @@ def test_numbers_beyond_any_float(results: Path, capsys: Captured) -> None:
 
 
 def test_managing_runs(results: Path, capsys: Captured) -> None:
-    """List, name, tag, show, keep as a baseline, remove: as typed, and each says what it did."""
-    assert told(capsys, "name", "latest", "after")[0] == 0
-    assert told(capsys, "tag", "after", "nightly", "slow")[0] == 0
-    assert told(capsys, "tag", "after", "slow", "--remove")[0] == 0
-    status, out, _ = told(capsys, "runs")
+    """List, name, tag, show, keep as a baseline, remove: as typed, and each reports what it did."""
+    assert ran(capsys, "name", "latest", "after")[0] == 0
+    assert ran(capsys, "tag", "after", "nightly", "slow")[0] == 0
+    assert ran(capsys, "tag", "after", "slow", "--remove")[0] == 0
+    status, out, _ = ran(capsys, "runs")
     assert status == 0
     assert "2 runs in results" in out
     row = next(line for line in out.splitlines() if "after" in line)
     assert "nightly" in row
     assert "slow" not in row
-    assert "2026-01-01" not in told(capsys, "runs", "--tag", "nightly")[1]
-    status, out, _ = told(capsys, "show", "after")
+    assert "2026-01-01" not in ran(capsys, "runs", "--tag", "nightly")[1]
+    status, out, _ = ran(capsys, "show", "after")
     assert (status, "1 of 1 case, 7 invocations" in out) == (0, True)
-    assert told(capsys, "baseline", "set", "after")[0] == 0
-    assert told(capsys, "compare", "baseline", "latest~1")[0] == 0
-    status, _, err = told(capsys, "rm", "after")
+    assert ran(capsys, "baseline", "set", "after")[0] == 0
+    assert ran(capsys, "compare", "baseline", "latest~1")[0] == 0
+    status, _, err = ran(capsys, "rm", "after")
     assert (status, "--yes" in err) == (2, True)
-    assert told(capsys, "rm", "after", "nowhere", "--yes")[0] == 2
+    assert ran(capsys, "rm", "after", "nowhere", "--yes")[0] == 2
     assert (results / "2026-01-02_10-00-00").is_dir()
-    status, out, _ = told(capsys, "rm", "after", "--yes")
+    status, out, _ = ran(capsys, "rm", "after", "--yes")
     assert (status, "removed" in out) == (0, True)
     assert not (results / "2026-01-02_10-00-00").exists()
 
 
 def test_listing_claims_is_as_it_was(results: Path, capsys: Captured) -> None:
     """``list`` and ``--list`` list claims; saved runs are another word."""
-    status, out, _ = told(capsys, "--list")
+    status, out, _ = ran(capsys, "--list")
     assert status == 0
     assert "2026-01-01" not in out

@@ -1,4 +1,4 @@
-"""``tune`` as people type it: on real images and loaders, and what it says to input that cannot be."""
+"""``tune`` as it is typed: on real images and loaders, and its errors for wrong input."""
 
 from __future__ import annotations
 
@@ -39,10 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Typed]:
-    """Types a command in this process: its exit status, and what it says to the standard output and error.
-
-    Laps are shorter here than a person's.
-    """
+    """Types a command in this process: its exit status, its standard output and error. Samples are short here."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(race_workers, "STARTS", 0.0)  # starting processes takes most of the time
     monkeypatch.setattr(race_workers, "LEAST_SECONDS", 0.05)
@@ -55,8 +52,8 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
     def run(*arguments: str) -> tuple[int, str, str]:
         status = main(arguments)
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
 
     yield run
     signal.signal(signal.SIGTERM, before)
@@ -69,8 +66,8 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_
     The image that is cut short is left out, and no setting has to answer for it.
     """
     (tmp_path / "training.py").write_text("def step(images, labels):\n    return images[:, :, ::16, ::16].sum()\n")
-    asked = ("--data", str(folder), "--batch-size", "4", "--kinds", "dataloader", "--workers", "0,1")
-    status, out, err = typed("tune", *asked, "--step", "training:step", "--budget", "5m", "--json", "found.json")
+    options = ("--data", str(folder), "--batch-size", "4", "--kinds", "dataloader", "--workers", "0,1")
+    status, out, err = typed("tune", *options, "--step", "training:step", "--budget", "5m", "--json", "found.json")
     assert status == 0, err
     assert "\nbest setting " in out
     assert "of 4 settings ran, " in out and "repetitions" in out
@@ -86,7 +83,9 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_
     assert tuned.failed == {}
     assert [note for note in tuned.notes if "00.jpg cannot be decoded" in note]
     assert tuned.images == 24 and tuned.epoch is not None and tuned.epoch.samples == 24
-    assert tuned.answer is not None and tuned.of(tuned.answer).readings["processes_left"] == 0
+    assert tuned.answer is not None
+    answer = tuned.of(tuned.answer)
+    assert answer is not None and answer.readings["processes_left"] == 0
     (run,) = (tmp_path / "results").iterdir()
     assert json.loads((run / "tune.json").read_text()) == json.loads((tmp_path / "found.json").read_text())
     status, out, _ = typed("report")
@@ -116,40 +115,42 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_
     ],
 )
 def test_bad_input_is_one_line(arguments: tuple[str, ...], words: str, folder: Path, typed: Typed) -> None:
-    """What, where and what to do; exit status 2, or 3 where only a lane could know."""
+    """What, where and what to do; exit status 2, or 3 if only a loader process can know."""
     given = ("--data", str(folder)) if "--data" not in arguments else ()
     Path("broken.py").write_text("1 / 0\n")
-    status, _, said = typed("tune", *given, *arguments)
+    status, _, error = typed("tune", *given, *arguments)
     imported = "broken:step" in arguments
     assert status == (3 if imported else 2)
-    assert words in said
-    assert "Traceback" not in said
-    assert len(said.strip().splitlines()) == 1
+    assert words in error
+    assert "Traceback" not in error
+    assert len(error.strip().splitlines()) == 1
     assert imported or not Path("results").exists()
 
 
 def test_what_this_machine_lacks_leaves_no_run(folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     """A device that only a process with torch can miss is an error like any other; exit status 2, no run folder."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    status, _, said = typed("tune", "--data", str(folder), "--device", "cuda", "--watch", "0")
+    status, _, error = typed("tune", "--data", str(folder), "--device", "cuda", "--watch", "0")
     assert status == 2
-    assert said == "harness: --device: 'cuda' is not available: torch sees no CUDA device here; choose auto or cpu\n"
+    assert error == "harness: --device: 'cuda' is not available: torch sees no CUDA device here; choose auto or cpu\n"
     assert list(Path("results").iterdir()) == []
 
 
-@pytest.mark.parametrize(("files", "said"), [((), "no class sub-folders in"), (("a/x.txt", "b/y.gif"), "no images in")])
-def test_a_folder_without_images(files: tuple[str, ...], said: str, tmp_path: Path, typed: Typed) -> None:
-    """A folder without classes, and classes without images, end it before a lane is opened."""
+@pytest.mark.parametrize(
+    ("files", "message"), [((), "no class sub-folders in"), (("a/x.txt", "b/y.gif"), "no images in")]
+)
+def test_a_folder_without_images(files: tuple[str, ...], message: str, tmp_path: Path, typed: Typed) -> None:
+    """A folder without classes, and classes without images, end it before a process is started."""
     (tmp_path / "data").mkdir()
     for file in files:
         (tmp_path / "data" / file).parent.mkdir()
         (tmp_path / "data" / file).touch()
-    status, _, told = typed("tune", "--data", str(tmp_path / "data"))
-    assert status == 2 and said in told and "arrange it as FOLDER/CLASS/IMAGE.jpg" in told
+    status, _, error = typed("tune", "--data", str(tmp_path / "data"))
+    assert status == 2 and message in error and "arrange it as FOLDER/CLASS/IMAGE.jpg" in error
     assert not (tmp_path / "results").exists()
 
 
-def test_nothing_that_finished_a_lap_is_no_answer(
+def test_without_a_finished_sample_there_is_no_answer(
     folder: Path, tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where every setting is out, as with a step that raises, the reasons are shown and saved; exit status 3."""
@@ -162,15 +163,15 @@ def test_nothing_that_finished_a_lap_is_no_answer(
     assert from_json(Tuned, json.loads(Path("found.json").read_text())) == nothing
 
 
-def test_another_interpreter_is_lent_what_it_lacks(folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_interpreter_borrows_what_it_lacks(folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     """It finds this harness in front of everything, and what else its processes need behind its own packages."""
     seen: list[Path] = []
 
-    def tuned(asked: TuneSettings, *_: object) -> Tuned:
-        assert asked.lent is not None
-        seen.append(asked.lent)
-        assert (asked.lent / "front" / "harness" / "tune" / "server.py").exists()
-        assert (asked.lent / "back" / "psutil").exists()
+    def tuned(settings: TuneSettings, *_: object) -> Tuned:
+        assert settings.borrowed is not None
+        seen.append(settings.borrowed)
+        assert (settings.borrowed / "front" / "harness" / "tune" / "server.py").exists()
+        assert (settings.borrowed / "back" / "psutil").exists()
         return Tuned("data", 24, "none", "cpu", 2, 0.03, (), None, None)
 
     monkeypatch.setattr("harness.tune.tune.tune", tuned)
@@ -180,9 +181,9 @@ def test_another_interpreter_is_lent_what_it_lacks(folder: Path, typed: Typed, m
 
 def test_an_interpreter_without_torchvision_is_refused_at_once(tmp_path: Path, typed: Typed) -> None:
     """What it lacks is named before anything runs; exit status 2, and no run is saved."""
-    said = json.dumps([[3, 12], True, "/elsewhere/python"])
+    probed = json.dumps([[3, 12], True, "/elsewhere/python"])
     other = tmp_path / "python"
-    other.write_text(f"#!/bin/sh\nif [ $# -gt 2 ]; then echo '[\"torchvision\", \"PIL\"]'; else echo '{said}'; fi\n")
+    other.write_text(f"#!/bin/sh\nif [ $# -gt 2 ]; then echo '[\"torchvision\", \"PIL\"]'; else echo '{probed}'; fi\n")
     other.chmod(0o755)
     status, _, err = typed("tune", "--python", str(other))
     assert status == 2 and "has no torchvision, Pillow; install it there" in err

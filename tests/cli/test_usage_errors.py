@@ -1,4 +1,4 @@
-"""What is wrong with a request is said first and alone, before anything expensive, and leaves nothing behind."""
+"""An error in a request is reported first and alone, before anything expensive, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def said(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
+def ran(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
     """The exit status, the standard output and the standard error of a command."""
     try:
         status = main(list(arguments))
@@ -59,7 +59,7 @@ def said(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
 )
 def test_a_wrong_request_of_bench_is_said_alone(here: Path, capsys: Captured, arguments: list[str], what: str) -> None:
     """Nothing about the machine comes before it."""
-    status, out, err = said(capsys, "bench", "--device", "cpu", *arguments)
+    status, out, err = ran(capsys, "bench", "--device", "cpu", *arguments)
     assert (status, out) == (2, "")
     assert err.startswith(f"harness: {what}")
     assert not (here / "results").exists()
@@ -68,7 +68,7 @@ def test_a_wrong_request_of_bench_is_said_alone(here: Path, capsys: Captured, ar
 @pytest.mark.parametrize("command", ["bench", "gate", "selftest", "tune", "ceilings"])
 def test_every_command_says_of_data_that_is_not_there(here: Path, capsys: Captured, command: str) -> None:
     """The message is the same for all, and comes before anything is measured."""
-    status, out, err = said(capsys, command, "--device", "cpu", "--data", "nope")
+    status, out, err = ran(capsys, command, "--device", "cpu", "--data", "nope")
     assert (status, out) == (2, "")
     assert err.startswith("harness: --data: no image folder nope")
     assert not (here / "results").exists()
@@ -104,8 +104,8 @@ def test_every_command_says_of_data_that_is_not_there(here: Path, capsys: Captur
 def test_a_value_that_begins_with_a_dash_is_a_value(
     here: Path, capsys: Captured, arguments: list[str], what: str
 ) -> None:
-    """The message says what was given and what may be, for every option that takes a value."""
-    status, _, err = said(capsys, *arguments)
+    """The message names the value and the allowed ones, for every option that takes a value."""
+    status, _, err = ran(capsys, *arguments)
     assert status == 2
     assert err.startswith(f"harness: {what}")
 
@@ -127,8 +127,8 @@ def test_a_value_that_begins_with_a_dash_is_a_value(
     ],
 )
 def test_what_the_parser_refuses(here: Path, capsys: Captured, arguments: list[str], what: str) -> None:
-    """A value that is missing, and one that is not a number, say what may stand there."""
-    status, _, err = said(capsys, *arguments)
+    """A value that is missing, or is not a number: the message has examples."""
+    status, _, err = ran(capsys, *arguments)
     assert status == 2
     assert f" {arguments[0]}: error: {what}" in err
 
@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_written_is_said_first(
     here: Path, capsys: Captured, command: str, option: str, file: str, why: str
 ) -> None:
     """Before anything is read or measured, with the option that named it."""
-    status, out, err = said(capsys, command, *(["latest", "latest~1"] if command == "compare" else []), option, file)
+    status, out, err = ran(capsys, command, *(["latest", "latest~1"] if command == "compare" else []), option, file)
     assert (status, out) == (2, "")
     assert err == f"harness: {option}: cannot write {file}: {why}; name another file\n"
     assert not (here / "results").exists()
@@ -170,7 +170,7 @@ def test_a_file_that_cannot_be_written_is_said_first(
 def test_the_summary_of_a_workflow_is_tried_too(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate writes to it at its end."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(here / "nowhere" / "summary"))
-    status, _, err = said(capsys, "selftest")
+    status, _, err = ran(capsys, "selftest")
     assert status == 2
     assert err.startswith("harness: GITHUB_STEP_SUMMARY: cannot write ")
 
@@ -198,7 +198,7 @@ def test_a_file_in_the_folder_of_results_may_come_with_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize("command", ["gate", "selftest", "tune"])
 def test_results_that_cannot_be_made_are_said_first(here: Path, capsys: Captured, command: str) -> None:
     """A folder in a file's place ends the command before anything is built."""
-    status, out, err = said(capsys, command, "--results", "benchmarks/bench_a.py/results")
+    status, out, err = ran(capsys, command, "--results", "benchmarks/bench_a.py/results")
     assert (status, out) == (2, "")
     assert err.startswith("harness: --results: cannot write to benchmarks/bench_a.py/results: Not a directory")
 
@@ -260,7 +260,7 @@ def pool(error: Exception) -> type:
 def test_bench_without_the_device_says_so_once(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason stands once, and no run folder is left."""
     monkeypatch.setattr("harness.bench.run.WorkerPool", pool(Refused(ABSENT)))
-    status, out, err = said(capsys, "bench", "--device", "cuda", "--watch", "0")
+    status, out, err = ran(capsys, "bench", "--device", "cuda", "--watch", "0")
     assert status == 2
     assert err == f"harness: {ABSENT}\n"
     assert ABSENT not in out
@@ -275,7 +275,7 @@ def test_bench_that_could_not_begin_says_why_once(
 ) -> None:
     """The run's folder, which has the log, is named without the reason again."""
     monkeypatch.setattr("harness.bench.run.WorkerPool", pool(error))
-    found, out, err = said(capsys, "bench", "--watch", "0")
+    found, out, err = ran(capsys, "bench", "--watch", "0")
     (folder,) = (here / "results").iterdir()
     assert found == status
     assert err == f"harness: {error}\n"
@@ -293,7 +293,7 @@ def test_a_gate_without_the_device_leaves_no_folder(
         raise Refused(ABSENT)
 
     monkeypatch.setattr(gating, "gate", refused)
-    status, out, err = said(capsys, "selftest", "--device", "cuda")
+    status, out, err = ran(capsys, "selftest", "--device", "cuda")
     assert (status, err) == (2, f"harness: {ABSENT}\n")
     assert ABSENT not in out
     assert list((here / "results").iterdir()) == []

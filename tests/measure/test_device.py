@@ -34,7 +34,7 @@ def test_without_cuda_the_device_is_the_cpu() -> None:
 def test_a_gpu_has_its_index(monkeypatch: pytest.MonkeyPatch, current: int) -> None:
     """It is torch's current one; an index that was given stays, and a CPU has none."""
     without_gpu(monkeypatch, _cuda_getDevice=lambda: current)
-    for found in (chosen("auto"), chosen("cuda"), Session().device(), chosen("auto")):
+    for found in (chosen("auto"), chosen("cuda"), Session().device()):
         assert found == torch.device("cuda", current)
     assert indexed(torch.device("cuda", 1)) == torch.device("cuda", 1)
     assert indexed(torch.device("cpu")) == torch.device("cpu")

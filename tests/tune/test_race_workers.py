@@ -94,10 +94,10 @@ def test_every_process_gets_the_borrowed_packages(monkeypatch: pytest.MonkeyPatc
     def left() -> float:
         return 3.0
 
-    with RaceWorkers("python", PLAN, tmp_path, lent=tmp_path / "lent", left=left) as running:
+    with RaceWorkers("python", PLAN, tmp_path, borrowed=tmp_path / "borrowed", left=left) as running:
         for _ in range(2):
             opened = cast(Torn, running.client())
-            assert opened.more == {"lent": tmp_path / "lent", "left": left}
+            assert opened.more == {"borrowed": tmp_path / "borrowed", "left": left}
             running.close()
 
 
