@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # msgspec 0.23.0. Seen on 2026-11-29, Python 3.11.7.
 # Behaviour: msgspec.json.decode refuses an escaped half of a surrogate pair ("\udcff"), which Python's json writes for
-# every byte of a file name that is not UTF-8 (surrogateescape), and reads back. The error is "Input data was truncated"
-# (a DecodeError, not a ValidationError), the same as for text that really is cut off; msgspec.convert takes such a
-# string.
+# every byte of a file name that is not UTF-8 (surrogateescape), and reads back. The error is a DecodeError; for a high
+# half at the end of a string it is "Input data was truncated", the same as for text that really is cut off.
+# msgspec.convert takes such a string.
 # Seen: json.loads(json.dumps("a\udcff")) gives the string back; msgspec.json.decode of the same text raises.
 # Remedy: on a DecodeError, json.loads and msgspec.convert.
 set -euo pipefail
@@ -14,7 +14,7 @@ import json
 
 import msgspec
 
-name = b"a\xff.jpg".decode(errors="surrogateescape")
+name = b"a\xff".decode(errors="surrogateescape")
 text = json.dumps({"name": name})
 assert json.loads(text) == {"name": name}
 try:
@@ -23,7 +23,6 @@ except msgspec.ValidationError:
     raise
 except msgspec.DecodeError as error:
     print(f"msgspec: {error}")
-    assert str(error) == "Input data was truncated", "the behaviour has changed"
 else:
     raise SystemExit("the behaviour has changed")
 assert msgspec.convert(json.loads(text), dict[str, str]) == {"name": name}

@@ -31,7 +31,7 @@ def decode(data: bytes, kind: type[T], also: tuple[str, ...] = (), stored: Store
     except msgspec.ValidationError:
         raise
     except (msgspec.DecodeError, UnicodeDecodeError):
-        # Half of a surrogate pair, which Python writes as an escape: msgspec takes it for torn text.
+        # Half of a surrogate pair, which Python writes as an escape and msgspec refuses.
         found = msgspec.convert(loads(data), decoder.type)
     built: T = build(found)
     return built
