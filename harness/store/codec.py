@@ -36,7 +36,7 @@ def from_json(kind: type[T], document: object, *, stored: Mapping[type, object] 
         raise ValueError("schema is missing")
     if record["schema"] != SCHEMA:
         raise ValueError(f"schema {str(record['schema'])[:50]} is not {SCHEMA}, which is what this harness reads")
-    content = json.dumps({name: record[name] for name in record if name != "schema"}, allow_nan=False)
+    content = json.dumps({name: record[name] for name in record if name != "schema"})
     return decode(content, kind, stored=stored)
 
 

@@ -14,13 +14,20 @@ from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, g
 
 import msgspec
 
-from harness.store.codec import no_constant
+from harness.store.codec import no_constant, plain
 
 T = TypeVar("T")
+
+_LONGEST = 250
+"""Characters of an error; what it is about stands at its beginning, the place at its end."""
+
 Stored = tuple[tuple[type, object], ...]
 Build = Callable[[Any], Any]
 
-_SIMPLE: Mapping[object, object] = {int: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)], object: Any}
+_LEAVES: Mapping[Any, tuple[Any, Build | None]] = {
+    int: (Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)], None),
+    object: (Any, plain),
+}
 
 
 def decode(data: bytes, kind: type[T], also: tuple[str, ...] = (), stored: Stored = ()) -> T:
@@ -28,11 +35,11 @@ def decode(data: bytes, kind: type[T], also: tuple[str, ...] = (), stored: Store
     decoder, build = _reader(cast(Hashable, kind), also, stored)
     try:
         found = decoder.decode(data)
-    except msgspec.ValidationError:
-        raise
+    except msgspec.ValidationError as error:
+        raise _cut(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Half of a surrogate pair, which Python writes as an escape and msgspec refuses.
-        found = msgspec.convert(loads(data), decoder.type)
+        found = _converted(loads(data), decoder.type)
     built: T = build(found)
     return built
 
@@ -40,8 +47,21 @@ def decode(data: bytes, kind: type[T], also: tuple[str, ...] = (), stored: Store
 def convert(found: object, kind: type[T]) -> T:
     """The dataclass in values of JSON. Raises ValueError."""
     struct, build = _struct(cast(Hashable, kind), ())
-    built: T = build(msgspec.convert(found, struct))
+    built: T = build(_converted(found, struct))
     return built
+
+
+def _converted(found: object, struct: Any) -> Any:
+    try:
+        return msgspec.convert(found, struct)
+    except msgspec.ValidationError as error:
+        raise _cut(error) from error
+
+
+def _cut(error: Exception) -> ValueError:
+    """The same in a line of bounded length: a field's name may be as long as a file."""
+    words = " ".join(str(error).split())
+    return ValueError(words if len(words) <= _LONGEST else f"{words[: _LONGEST - 80]}...{words[-77:]}")
 
 
 def values(data: bytes) -> Any:
@@ -126,7 +146,7 @@ def _typed(hint: Any, stored: Stored) -> tuple[Any, Build | None]:
         return GenericAlias(dict, (str, inner)), _of_values(build)
     if is_dataclass(hint):
         return _struct(cast(Hashable, hint), stored)
-    return _SIMPLE.get(hint, hint), None
+    return _LEAVES.get(hint, (hint, None))
 
 
 def _of_struct(build: Build) -> Build:
