@@ -1,11 +1,11 @@
 """The race against the full grid: how good is its answer, how often is it the same, and what share of the time it took.
 
-First every setting of the grid runs its laps. Then the race runs again and again. In the end all that any race
-answered, and the foremost of the grid, run against each other. Who is truly within the margin of the best is judged by
-all laps but those of the race that answered so: the grid alone has too few, and whoever was lucky would pass for the
+First every setting of the grid is sampled. Then the race runs again and again. In the end the answers of all races and
+the foremost of the grid run against each other. Whether a setting is within the margin of the best is judged by all
+samples but those of the race that answered with it: the grid alone has too few, and a lucky setting would pass for the
 best.
 
-    python scripts/race_power.py --races 10 --kinds dataloader,dali --batch-size 32 --keep laps.json
+    python scripts/race_power.py --races 10 --kinds dataloader,dali --batch-size 32 --keep samples.json
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from harness.judge.racing import Heat, RacePlace, RaceRule, level, places
+from harness.judge.racing import RacePlace, RaceRule, Repetition, level, places
 from harness.loading.loaders import LOADER_KINDS
 from harness.model import LoaderSample, Setting, StepInput
 from harness.tune.client import LoaderWorkerError
@@ -33,14 +33,14 @@ from harness.tune.race_workers import RaceWorkers
 
 THREADED = frozenset(name for name, kind in LOADER_KINDS.items() if kind.threads)
 
-GRID_HEATS = 8
+GRID_REPETITIONS = 8
 """Laps of every setting of the full grid."""
 
 FOREMOST = 4
 """Settings of the grid that are in the final whatever the races answer."""
 
 
-class Heats:
+class Repetitions:
     """Repetitions on real loader processes, with the seconds they took in all."""
 
     def __init__(self, plan: LoaderPlan, folder: Path) -> None:
@@ -48,19 +48,19 @@ class Heats:
         self.count = 0
         self.seconds = 0.0
 
-    def __enter__(self) -> Heats:
+    def __enter__(self) -> Repetitions:
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._workers.close()
 
-    def times(self, settings: Sequence[Setting]) -> Heat:
-        """One heat's seconds a sample by name, in random order."""
-        ran = self.laps(Random(self.count).sample(settings, len(settings)))
-        return {setting.name: lap.seconds for setting, lap in ran.items() if isinstance(lap, LoaderSample)}
+    def times(self, settings: Sequence[Setting]) -> Repetition:
+        """One repetition's seconds a sample by name, in random order."""
+        ran = self.samples(Random(self.count).sample(settings, len(settings)))
+        return {setting.name: sample.seconds for setting, sample in ran.items() if isinstance(sample, LoaderSample)}
 
-    def laps(self, settings: Sequence[Setting]) -> dict[Setting, LoaderSample | str]:
-        """One heat."""
+    def samples(self, settings: Sequence[Setting]) -> dict[Setting, LoaderSample | str]:
+        """One repetition."""
         start = time.perf_counter()
         self._workers.begin_repetition(settings)
         self.count += 1
@@ -84,9 +84,11 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--step", default="none")
     parser.add_argument("--races", type=int, default=10)
-    parser.add_argument("--grid", type=int, default=GRID_HEATS, help="heats of the grid; its time is scaled to eight")
-    parser.add_argument("--final", type=int, default=40, help="heats of the final among answers and foremost")
-    parser.add_argument("--keep", type=Path, help="write every lap to this JSON file")
+    parser.add_argument(
+        "--grid", type=int, default=GRID_REPETITIONS, help="repetitions of the grid; its time is scaled to eight"
+    )
+    parser.add_argument("--final", type=int, default=40, help="repetitions of the final among answers and foremost")
+    parser.add_argument("--keep", type=Path, help="write every sample to this JSON file")
     parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
@@ -100,32 +102,32 @@ def main() -> None:
     plan = LoaderPlan(options.data, "cpu", options.step)
     rule = RaceRule()
     with TemporaryDirectory(prefix="race-power-") as scratch:
-        with Heats(plan, Path(scratch)) as heats:
-            grid = _heats(heats, axes.grid(), options.grid, "grid", console)
-            grid_seconds = heats.seconds * GRID_HEATS / options.grid
+        with Repetitions(plan, Path(scratch)) as repetitions:
+            grid = _repetitions(repetitions, axes.grid(), options.grid, "grid", console)
+            grid_seconds = repetitions.seconds * GRID_REPETITIONS / options.grid
         _show(grid, rule, "The grid", console)
         answers: list[str] = []
-        races: list[list[Heat]] = []
+        races: list[list[Repetition]] = []
         shares: list[float] = []
         for number in range(options.races):
-            with Heats(plan, Path(scratch)) as heats:
-                race = Race(heats.laps, axes, rule)
+            with Repetitions(plan, Path(scratch)) as repetitions:
+                race = Race(repetitions.samples, axes, rule)
                 race.run()
             answer = race.answer()
             answers.append(answer.name if answer else "none")
             races.append([*race.repetitions])
-            shares.append(heats.seconds / grid_seconds)
+            shares.append(repetitions.seconds / grid_seconds)
             console.print(
-                f"race {number + 1}: {answers[-1]}, {heats.seconds:.0f} s = {shares[-1]:.0%} of "
+                f"race {number + 1}: {answers[-1]}, {repetitions.seconds:.0f} s = {shares[-1]:.0%} of "
                 f"the grid, {race.failed or 'nobody failed'}",
                 highlight=False,
             )
         foremost = {place.name for place in places(grid, rule)[:FOREMOST]} | set(answers)
         finalists = [setting for setting in axes.grid() if setting.name in foremost]
-        with Heats(plan, Path(scratch)) as heats:
-            final = _heats(heats, finalists, options.final, "final", console)
+        with Repetitions(plan, Path(scratch)) as repetitions:
+            final = _repetitions(repetitions, finalists, options.final, "final", console)
     _show(final, rule, "The final", console)
-    _show([*grid, *final, *(heat for race in races for heat in race)], rule, "All laps", console)
+    _show([*grid, *final, *(repetition for race in races for repetition in race)], rule, "All samples", console)
     known = [_without(number, grid, races, final, rule).get(name) for number, name in enumerate(answers)]
     losses = [place.ratio - 1 for place in known if place is not None]
     good = sum(1 for place in known if place is not None and place.ratio <= 1 + rule.margin)
@@ -140,26 +142,34 @@ def main() -> None:
         options.keep.write_text(json.dumps({"grid": grid, "races": races, "final": final}), encoding="utf-8")
 
 
-def _heats(heats: Heats, settings: Sequence[Setting], count: int, name: str, console: Console) -> list[Heat]:
-    """The laps of so many heats of all these settings."""
+def _repetitions(
+    repetitions: Repetitions, settings: Sequence[Setting], count: int, name: str, console: Console
+) -> list[Repetition]:
+    """The samples of so many repetitions of all these settings."""
     found = []
     for number in range(count):
-        found.append(heats.times(settings))
-        console.print(f"{name}, heat {number + 1} of {count}: {heats.seconds:.0f} s so far", highlight=False)
+        found.append(repetitions.times(settings))
+        console.print(
+            f"{name}, repetition {number + 1} of {count}: {repetitions.seconds:.0f} s so far", highlight=False
+        )
     return found
 
 
 def _without(
-    number: int, grid: Sequence[Heat], races: Sequence[Sequence[Heat]], final: Sequence[Heat], rule: RaceRule
+    number: int,
+    grid: Sequence[Repetition],
+    races: Sequence[Sequence[Repetition]],
+    final: Sequence[Repetition],
+    rule: RaceRule,
 ) -> dict[str, RacePlace]:
-    """Where every setting stands by all laps but those of one race, which would speak for its own answer."""
-    others = [heat for index, race in enumerate(races) if index != number for heat in race]
+    """Where every setting stands by all samples but those of one race, which would speak for its own answer."""
+    others = [repetition for index, race in enumerate(races) if index != number for repetition in race]
     return {place.name: place for place in places([*grid, *others, *final], rule)}
 
 
-def _show(heats: Sequence[Heat], rule: RaceRule, title: str, console: Console) -> None:
+def _show(repetitions: Sequence[Repetition], rule: RaceRule, title: str, console: Console) -> None:
     """Print where every setting stands."""
-    found = places(heats, rule)
+    found = places(repetitions, rule)
     plateau = {place.name for place in level(found)}
     table = Table("setting", "against the best", "plateau", title=title)
     for place in found:

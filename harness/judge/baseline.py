@@ -1,7 +1,7 @@
 """A stored run as the base of a gate: what was measured then beside what is here now, each case with its decision.
 
 What keeps two runs from being compared (another device, other data, other inputs) is what `compare` goes by; what is
-missing, failed, new or not reached is what a gate between revisions says of it.
+missing, failed, new or not reached is judged as by a gate between revisions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from harness.judge.comparable import hindrance
+from harness.judge.comparable import why_not_comparable
 from harness.judge.evidence import troubles
 from harness.judge.group import Axis, RunGroup, VariantRuns, columns
 from harness.judge.regression import GateThresholds, rule_exact, rule_for
@@ -67,11 +67,11 @@ class BaselineGate:
         found: list[GateVerdict] = []
         compared: list[tuple[str, str]] = []
         for case, variant in pairs:
-            fate = self._fate(case, variant)
-            if fate is None:
+            settled = self._settled(case, variant)
+            if settled is None:
                 compared.append((case, variant))
             else:
-                found.append(GateVerdict(case, self._claim(case).name, variant, SECONDS, *fate))
+                found.append(GateVerdict(case, self._claim(case).name, variant, SECONDS, *settled))
         for key in compared:
             found += self._judged(*key, len(compared))
         return sorted(found, key=lambda verdict: (verdict.case, verdict.variant))
@@ -85,7 +85,7 @@ class BaselineGate:
         before = [variant for of, variant in self._before.cells if of == case]
         return list(dict.fromkeys([*self._now.variants.get(case, ()), *before])) or [""]
 
-    def _fate(self, case: str, variant: str) -> tuple[GateOutcome, str] | None:
+    def _settled(self, case: str, variant: str) -> tuple[GateOutcome, str] | None:
         """What becomes of a variant that cannot be compared; None where it can."""
         one = _cell(self._before, case, variant)
         had = bool(one.trials())
@@ -103,7 +103,7 @@ class BaselineGate:
         if not other.trials():
             return self._untimed(other)
         labels = (self._before.label, self._after.label)
-        hindered = hindrance(one, other, labels, loader=self._claim(case).loader)
+        hindered = why_not_comparable(one, other, labels, loader=self._claim(case).loader)
         return (GateOutcome.FAILED, f"cannot be compared: {hindered}") if hindered else None
 
     def _gone(self, case: str, variant: str, *, had: bool) -> tuple[GateOutcome, str] | None:

@@ -1,11 +1,13 @@
 """Whether a level that was measured again and again has changed, and when: a test of the whole course, not its end.
 
-Pettitt's rank test (Applied Statistics 28, 1979) asks whether any split of the course into before and after stands out;
-its null distribution depends on the length alone, since ranks know no unit. Runs that follow each other closely
-resemble each other, which that test would take for a change: the likeness of neighbours is estimated beside the change
-and taken out first (prewhitening, after Serinaldi and Kilsby, Stoch. Environ. Res. Risk Assess. 30, 2016). Where a
-change is found, both parts are asked again. By simulation, at the 5 % level: where runs are independent 3 to 5 % of the
-courses without a change are found to have one, where neighbours correlate by 0.3 to 0.6 up to 9 %.
+Pettitt's rank test (Applied Statistics 28, 1979) asks whether any split of the course into before
+and after stands out; its null distribution depends on the length alone, since ranks know no unit.
+Runs that follow each other closely resemble each other, which that test would take for a change:
+the correlation of neighbours is estimated beside the change and taken out first (prewhitening,
+after Serinaldi and Kilsby, Stoch. Environ. Res. Risk Assess. 30, 2016). Where a change is found,
+both parts are tested again. By simulation, at the 5 % level: where runs are independent 3 to 5 % of
+the courses without a change are found to have one, where neighbours correlate by 0.3 to 0.6 up to 9
+%.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ SHORTEST = 5
 """Runs on either side of a change: fewer do not make a level."""
 
 FEWEST = 2 * SHORTEST + 1
-"""Runs below which nothing is asked: one more than two levels take, for neighbours' likeness costs one."""
+"""Runs below which nothing is tested: one more than two levels take, as the correlation of neighbours costs one."""
 
 SIMULATED = 40
 """The longest course whose null distribution is simulated."""
@@ -35,22 +37,22 @@ _SEED = 1979
 
 _FITTED = 3
 """A step's two levels and its place were fitted to the same values, which makes neighbours look less alike than they
-are: Kendall's correction for one fitted mean, (n r + 1) / (n - 4), three times over. Simulations say that it suffices.
+are: Kendall's correction for one fitted mean, (n r + 1) / (n - 4), three times over. Simulations show that it suffices.
 """
 
-_CALM = 0.9
+_SMALLEST = 0.9
 _SLACK = 1.5
-"""The share of differences that count, and deviations by which what they say is raised."""
+"""The share of differences that count, and the deviations by which the estimate from them is raised."""
 
 _NOTICED = 0.5
-"""Deviations from which neighbours are taken to be alike: allowing for a likeness that is none costs power."""
+"""Deviations from which neighbours count as correlated: allowing for a correlation that is not there costs power."""
 
-_MOST_ALIKE = 0.95
+_LARGEST_CORRELATION = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class ChangePoints:
-    """The answer for one course: where parts begin, the p of the first split, the likeness of neighbours."""
+    """The answer for one course: where parts begin, the p of the first split, the correlation of neighbours."""
 
     starts: tuple[int, ...]
     p: float
@@ -73,7 +75,7 @@ def changes(values: Numbers, alpha: float) -> ChangePoints:
 
 
 def split(data: Floats) -> tuple[int, float, float]:
-    """The split that stands out most, its p, and the likeness of neighbours that was allowed for.
+    """The split that stands out most, its p, and the correlation of neighbours that was allowed for.
 
     The index is 0, and p 1, where there are too few values.
     """
@@ -81,8 +83,8 @@ def split(data: Floats) -> tuple[int, float, float]:
         return 0, 1.0, 0.0
     place, statistic = pettitt(data)
     step = np.where(np.arange(data.size) < place, np.median(data[:place]), np.median(data[place:]))
-    # two changes, up and down again, leave likeness behind that neighbours' differences do not show
-    memory = min(likeness(data - step), likeness_of_differences(data))
+    # two changes, up and down again, leave a correlation that the differences of neighbours do not show
+    memory = min(correlation(data - step), correlation_of_differences(data))
     if memory > 0:
         # what is left of each value once its neighbour's share is taken out; a step of the level is smaller in it
         statistic = pettitt(data[1:] - memory * data[:-1])[1]
@@ -103,7 +105,7 @@ def pettitt(data: Floats) -> tuple[int, float]:
     return _largest(ranks)
 
 
-def likeness(rest: Floats) -> float:
+def correlation(rest: Floats) -> float:
     """The correlation between neighbours, at least 0, corrected for what so short a course makes of it."""
     centred = rest - rest.mean()
     power = float(np.dot(centred, centred))
@@ -113,16 +115,16 @@ def likeness(rest: Floats) -> float:
     found = float(np.dot(centred[1:], centred[:-1])) / power
     if (found + _FITTED / size) * math.sqrt(size) <= _NOTICED:
         return 0.0
-    return min(_MOST_ALIKE, (size * found + _FITTED) / max(size - 4 * _FITTED, size / 2))
+    return min(_LARGEST_CORRELATION, (size * found + _FITTED) / max(size - 4 * _FITTED, size / 2))
 
 
-def likeness_of_differences(data: Floats) -> float:
+def correlation_of_differences(data: Floats) -> float:
     """The same, at the most it may be, from how much further apart every other value is than neighbours are.
 
     A step is in one difference of many, and the largest tenth is left out, so that steps do not matter.
     """
     near, far = (np.sort((data[lag:] - data[:-lag]) ** 2) for lag in (1, 2))
-    one, two = (float(row[: max(1, int(_CALM * row.size))].mean()) for row in (near, far))
+    one, two = (float(row[: max(1, int(_SMALLEST * row.size))].mean()) for row in (near, far))
     return 0.0 if one == 0 else max(0.0, two / one - 1 + _SLACK / math.sqrt(data.size))
 
 

@@ -29,7 +29,7 @@ def absent(case: str, there: RunGroup, missing: RunGroup) -> str:
     return f"only in {there.label}"
 
 
-def hindrance(first: VariantRuns, second: VariantRuns, labels: tuple[str, str], *, loader: bool) -> str:
+def why_not_comparable(first: VariantRuns, second: VariantRuns, labels: tuple[str, str], *, loader: bool) -> str:
     """What keeps two cells from being compared; empty where nothing does."""
     for cell, label in zip((first, second), labels, strict=True):
         if not cell.trials():
@@ -92,7 +92,7 @@ def _other_work(first: Work, second: Work) -> str | None:
 
 def _other_data(first: Run, second: Run) -> str | None:
     one, other = (str(run.facts.get("data") or "") for run in (first, second))
-    # paths differ between machines; what the folder is called is all that a record says of its content
+    # paths differ between machines; a record has only the folder's name for its content
     here = machine_of(first) == machine_of(second)
     same = one == other if here else PurePath(one).name == PurePath(other).name
     return None if same else f"{one or 'generated images'} there, {other or 'generated images'} here"

@@ -29,7 +29,7 @@ class Axis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VariantRuns:
-    """One case done one way: every measurement of the case in these runs, in the order held."""
+    """One case done one way: every measurement of the case in these runs, in the order measured."""
 
     case: str
     variant: str
@@ -47,7 +47,7 @@ class VariantRuns:
         ]
 
     def digests(self) -> Mapping[str, str]:
-        """What the values of the case's parameters are, of the latest measurement that says so."""
+        """What the values of the case's parameters are, of the latest measurement that has them."""
         return next((measurement.digests for measurement in reversed(self.measurements) if measurement.digests), {})
 
 
@@ -79,17 +79,17 @@ def machine_of(run: Run) -> str:
 
 
 def _column(label: str, runs: Sequence[Run]) -> RunGroup:
-    held = sorted(runs, key=lambda run: str(run.facts.get("started", "")))
+    ordered = sorted(runs, key=lambda run: str(run.facts.get("started", "")))
     by_case: dict[str, list[Measurement]] = defaultdict(list)
-    for run in held:
+    for run in ordered:
         for measurement in in_order(run.measurements):
             by_case[measurement.case].append(measurement)
     cells = {
-        (case, variant): VariantRuns(case, variant, tuple(held), tuple(found))
+        (case, variant): VariantRuns(case, variant, tuple(ordered), tuple(found))
         for case, found in by_case.items()
         for variant in _variants(found)
     }
-    return RunGroup(label, tuple(held), cells, _claims(held), frozenset({*by_case, *_planned(held)}))
+    return RunGroup(label, tuple(ordered), cells, _claims(ordered), frozenset({*by_case, *_planned(ordered)}))
 
 
 def _by_variant(labelled: Sequence[tuple[str, Run]]) -> list[RunGroup]:

@@ -1,7 +1,7 @@
 """What a perfect loader would save, and what the loop's time is spent on: by differences of loops fed otherwise.
 
 A batch that is already on the device leaves the step alone; batches from host memory add the copy; the real loader adds
-the preparing; files that are not in the page cache add the fetching. A loop is dearer than its step by what the loader
+the preparing; files that are not in the page cache add the fetching. A loop costs more than its step by what the loader
 takes from it, be it waiting or cores.
 """
 
@@ -15,7 +15,7 @@ from harness.judge.stats import Floats, trimmed_interval
 from harness.model import Headroom, LoopPart, LoopShare, StepInput
 
 MARGIN = 0.02
-"""A headspace that may be smaller than this is none worth looking for."""
+"""A share of the time; a headroom that may be smaller is not worth looking for."""
 
 FEEDS = {
     LoopPart.STEP: StepInput.RESIDENT,
@@ -27,14 +27,14 @@ FEEDS = {
 
 
 def headroom(blocks: Sequence[Mapping[StepInput, float]], level: float = 0.05) -> Headroom:
-    """The headspace of a loop with a warm page cache, and its parts, from blocks of seconds a sample by feed.
+    """The headroom of a loop with a warm page cache, and its parts, from blocks of seconds a sample by feed.
 
     A feed that no block has is left out: its part belongs to the next one. Intervals are Student's, over blocks; they
-    have no bounds for a single block. Raises ValueError where warm or resident laps are missing.
+    have no bounds for a single block. Raises ValueError where warm or resident samples are missing.
     """
     fed = [feed for feed in StepInput if all(feed in block for block in blocks)]
     if not blocks or StepInput.WARM not in fed or StepInput.RESIDENT not in fed:
-        raise ValueError("a headspace needs laps with the real loader, and laps without")
+        raise ValueError("a headroom needs samples with the real loader, and samples without")
     seconds = {feed: np.array([block[feed] for block in blocks]) for feed in fed}
     whole = float(np.mean(seconds[fed[-1]]))
     parts = []

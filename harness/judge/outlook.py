@@ -1,4 +1,4 @@
-"""What units say of those to come: how clear a case is, how many more decide it, and what could be resolved."""
+"""What units predict: how clear a case is, how many more would decide it, and what could be resolved."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness.judge.units import Unit
 
 
 def clear(found: Sequence[Unit], by: Rule) -> bool:
-    """Whether the units lie so evenly far from what is tolerated that coarser ones would tell the same side of it.
+    """Whether the units lie so evenly far from what is tolerated that coarser ones would lie on the same side of it.
 
     By distances alone, whichever the side: were head just as slow as is tolerated, the signs of later units would still
-    be as likely one way as the other, which is all that the signed-rank test asks of them.
+    be as likely one way as the other, which is all that the signed-rank test requires.
     """
     return len(found) >= by.passing_looks[0] and evenly_far(found, by)
 
@@ -30,7 +30,7 @@ def evenly_far(found: Sequence[Unit], by: Rule) -> bool:
 
 
 FEW = 3
-"""Units from which on it is asked whether they lie evenly far off."""
+"""The fewest units of which it is decided whether they lie evenly far off."""
 
 EVEN = 0.5
 """The share of the largest distance that the smallest must reach for units to be evenly far off."""
@@ -56,7 +56,7 @@ NOISE_UNITS = 22
 
 
 def needed(found: Sequence[Unit], by: Rule) -> int:
-    """About how many units of this kind would decide, for the better or the worse; 0 for too few to tell.
+    """About how many units of this kind would decide, for the better or the worse; 0 for too few to estimate.
 
     By the estimate and the deviation so far, with a chance of 80 %; Student's t stands for the signed-rank test, which
     is worth 3/pi of it.
@@ -77,11 +77,11 @@ def needed(found: Sequence[Unit], by: Rule) -> int:
 
 _POWER = float(ndtri(0.8))
 FOREVER = 10_000
-"""Units beyond which their number says no more."""
+"""The largest number of units that is stated."""
 
 
 def outlook(found: Sequence[Unit], by: Rule, thresholds: GateThresholds, *, loader: bool) -> str:
-    """What is said early of a decision that is not likely to fall; empty where it is."""
+    """An early warning about a decision that is not likely to be made; empty where it is."""
     units = needed(found, by)
     most = by.looks[-1]
     if units <= most:
@@ -90,10 +90,10 @@ def outlook(found: Sequence[Unit], by: Rule, thresholds: GateThresholds, *, load
     resolves = noise(found, by, thresholds.tolerated)
     larger = max(2 * target, resolves[1] if resolves else 0.0)
     about = f"about {units}" if units < FOREVER else f"more than {FOREVER}"
-    said = f"needs {about} units here, and {most} are the most: a quieter machine"
+    warning = f"needs {about} units here, and {most} are the most: a quieter machine"
     if larger > LARGEST_TARGET:
-        return said
-    return f"{said}, or {'--loader-target' if loader else '--target'} {math.ceil(100 * larger)}%"
+        return warning
+    return f"{warning}, or {'--loader-target' if loader else '--target'} {math.ceil(100 * larger)}%"
 
 
 LARGEST_TARGET = 0.5

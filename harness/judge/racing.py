@@ -1,9 +1,9 @@
 """A race of settings: who is clearly behind, who is level with the best, and which of those is the smallest.
 
-Laps of one heat saw the same moment of the machine, so a heat's own speed is taken out: log seconds are the sum of a
-setting's part and a heat's part, fitted by least squares over the laps there are (a setting that left, or came later,
-simply has fewer). What is left over is the noise. After one heat nothing is left over, so the noise begins with what
-laps are known to show, and the measured one takes over as it comes (a scaled inverse chi-squared prior).
+Samples of one repetition were taken at the same moment, so the machine's speed in it is taken out: log seconds are the
+sum of a setting's part and a repetition's part, fitted by least squares over the samples there are (a setting that was
+eliminated, or came later, has fewer). The residuals are the noise. After one repetition there are none, so the noise
+begins with what samples usually show, and the measured one takes over (a scaled inverse chi-squared prior).
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from math import exp, expm1, log, log1p, sqrt
 import numpy as np
 from scipy.special import stdtrit
 
-Heat = Mapping[str, float]
-"""Seconds a sample of each setting that ran in it."""
+Repetition = Mapping[str, float]
+"""Seconds of each setting that ran in it, for one sample of the data."""
 
 
 @dataclass(frozen=True, slots=True)
 class RaceRule:
     """When a setting leaves the race, and when it counts as level.
 
-    ``margin`` is the share by which a setting may be behind the best and still be as good: certainly beyond it, it
-    leaves. ``sure`` is the probability with which it must be within the margin to count as level: where laps tell
-    little only the best does, and where they tell much all that the margin allows. ``level`` is the one-sided error of
-    a single decision. ``noise`` is the deviation that a lap has until it is known better, worth ``weight`` laps:
-    workers start anew for each, and where they come to lie on the cores alone makes laps of seconds differ by 5 to
-    10 %.
+    ``margin`` is the share by which a setting may be behind the best and still be as good: certainly beyond it, it is
+    eliminated. ``sure`` is the probability with which it must be within the margin to count as level: with little
+    evidence only the best does, with much all that the margin allows. ``level`` is the one-sided error of a single
+    decision. ``noise`` is the deviation of a sample until it is known better, worth ``weight`` samples: workers start
+    anew for each, and their place on the cores alone makes samples of seconds differ by 5 to 10 %.
     """
 
     margin: float = 0.03
@@ -43,11 +42,11 @@ class RacePlace:
     """Where a setting stands: seconds against another's as a ratio, with bounds that each hold at the rule's level.
 
     ``behind`` says that it is certainly behind by more than the margin, ``ahead`` that it may be ahead by more, and
-    ``within`` that it is behind by less, as sure as the rule wants it.
+    ``within`` that it is behind by less, as sure as the rule requires.
     """
 
     name: str
-    laps: int
+    samples: int
     ratio: float
     low: float
     high: float
@@ -56,26 +55,30 @@ class RacePlace:
     within: bool
 
 
-def places(heats: Sequence[Heat], rule: RaceRule, against: str | None = None) -> tuple[RacePlace, ...]:
-    """Where every setting stands after these heats against the best of them, or ``against`` another; the best first.
+def places(repetitions: Sequence[Repetition], rule: RaceRule, against: str | None = None) -> tuple[RacePlace, ...]:
+    """Where every setting stands after these repetitions, against the best or ``against`` another; the best first.
 
-    Raises ValueError where there are no laps, one that is not positive, settings that no chain of heats connects, or
-    where the other one did not run.
+    Raises ValueError where there are no samples, one that is not positive, settings that no chain of repetitions
+    connects, or where the other one did not run.
     """
-    names = list(dict.fromkeys(name for heat in heats for name in heat))
-    rows = [(names.index(name), number, seconds) for number, heat in enumerate(heats) for name, seconds in heat.items()]
+    names = list(dict.fromkeys(name for repetition in repetitions for name in repetition))
+    rows = [
+        (names.index(name), number, seconds)
+        for number, repetition in enumerate(repetitions)
+        for name, seconds in repetition.items()
+    ]
     if not rows:
-        raise ValueError("a race without a lap has no places")
+        raise ValueError("a race without a sample has no places")
     if not all(seconds > 0 and np.isfinite(seconds) for _, _, seconds in rows):
-        raise ValueError("a lap takes a positive, finite time")
-    columns = len(names) + len(heats)
+        raise ValueError("a sample takes a positive, finite time")
+    columns = len(names) + len(repetitions)
     design = np.zeros((len(rows), columns))
-    for row, (setting, heat, _) in enumerate(rows):
-        design[row, setting] = design[row, len(names) + heat] = 1.0
+    for row, (setting, repetition, _) in enumerate(rows):
+        design[row, setting] = design[row, len(names) + repetition] = 1.0
     times = np.log(np.array([seconds for _, _, seconds in rows], dtype=np.float64))
     rank = int(np.linalg.matrix_rank(design))
     if rank < columns - 1:
-        raise ValueError("the heats fall into parts that have no setting in common")
+        raise ValueError("the repetitions fall into parts that have no setting in common")
     inverse = np.linalg.pinv(design.T @ design)
     fitted = inverse @ design.T @ times
     freedom = len(rows) - rank
@@ -91,15 +94,15 @@ def places(heats: Sequence[Heat], rule: RaceRule, against: str | None = None) ->
         error = spread * sqrt(max(0.0, float(contrast @ inverse @ contrast)))
         distance = float(fitted[index] - fitted[other])
         low, high = distance - reach * error, distance + reach * error
-        laps = sum(1 for setting, _, _ in rows if setting == index)
+        samples = sum(1 for setting, _, _ in rows if setting == index)
         beyond = log1p(rule.margin)
         within = distance + sure * error <= beyond
-        found.append(RacePlace(name, laps, exp(distance), exp(low), exp(high), low > beyond, low < -beyond, within))
+        found.append(RacePlace(name, samples, exp(distance), exp(low), exp(high), low > beyond, low < -beyond, within))
     return tuple(sorted(found, key=lambda place: place.ratio))
 
 
 def level(found: Sequence[RacePlace]) -> tuple[RacePlace, ...]:
-    """Those that are as good as the best: the plateau."""
+    """Those that are as good as the best."""
     return tuple(place for place in found if place.within)
 
 

@@ -77,7 +77,7 @@ def further(units: Sequence[float], margin: float, thresholds: Thresholds) -> tu
     """About how many further units would decide it, 0 after the last look, and why it is open.
 
     The estimate goes by the distance of the centre to the margin and the spread so far; past the last look, where no
-    decision can fall, it still says how many the effect would take, up to ten times as many.
+    decision can fall, it still estimates how many the effect would take, up to ten times as many.
     """
     count, last = len(units), thresholds.looks[-1]
     if count < max(3, thresholds.looks[0]):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.judge.comparable import absent, hindrance
+from harness.judge.comparable import absent, why_not_comparable
 from harness.judge.difference import RawDifference, exact_shift, paired_shift, settle, unpaired_shift
 from harness.judge.evidence import evidence, is_exact
 from harness.judge.group import Axis, RunGroup, VariantRuns
@@ -22,7 +22,7 @@ EXACT_TOLERANCE = 0.01
 
 _TOGETHER = 8
 _NEARLY_ALL = 0.8
-"""From so many rows it is said that so large a share of them moved alike."""
+"""The fewest rows, and the share of them that moved alike, for a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _side_by_side(
             if axis is not Axis.VARIANT:  # a case without a variant that others have is no fault
                 apart.append(Incomparable(case, claim.name, name, labels, absent(case, there, missing)))
             continue
-        reason = hindrance(one, other, labels, loader=claim.loader)
+        reason = why_not_comparable(one, other, labels, loader=claim.loader)
         shifts = [] if reason else _shifts(one, other, claim)
         if not shifts:
             reason = reason or "no metric in common"

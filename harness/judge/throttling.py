@@ -1,4 +1,4 @@
-"""Blocks in which the GPU's clocks were held back: which they are, and how many of them may be left out."""
+"""Blocks in which the GPU was throttled: which they are, and how many of them may be left out."""
 
 from __future__ import annotations
 

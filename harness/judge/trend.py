@@ -38,7 +38,7 @@ Series = tuple[str, str, str]
 class TrendBuilder:
     """Runs of one machine as they are read, one after the other and none kept: only what each adds to every course.
 
-    ``effects`` asks for the ratio of each variant to its baseline instead of its own level. ``wanted`` are claims'
+    ``effects`` takes the ratio of each variant to its baseline instead of its own level. ``wanted`` are claims'
     names; none means all.
     """
 
@@ -51,7 +51,7 @@ class TrendBuilder:
     _before: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, run: Run) -> None:
-        """Take the next run, in the order in which they were held."""
+        """Take the next run, in the order in which they were measured."""
         index, self._runs = self._runs, self._runs + 1
         claims = {f"{claim.path}::{claim.function}": claim for claim in run.claims}
         self._claims.update(claims)
@@ -84,14 +84,14 @@ class TrendBuilder:
 
     def courses(self, alpha: float = ALPHA) -> tuple[Trend, ...]:
         """Every course that any run has a level of; which changes are shown follows from all courses together."""
-        asked: dict[Series, tuple[list[int], list[float], float, float]] = {}
+        tested: dict[Series, tuple[list[int], list[float], float, float]] = {}
         for key in sorted(self._levels):
             runs = sorted(self._levels[key])
             levels = [self._levels[key][index] for index in runs]
             _, p, memory = split(np.asarray(levels, dtype=np.float64))
-            asked[key] = (runs, levels, p, memory)
-        limit = shown_up_to([p for _, levels, p, _ in asked.values() if len(levels) >= FEWEST], alpha)
-        return tuple(self._course(key, *found, limit) for key, found in asked.items())
+            tested[key] = (runs, levels, p, memory)
+        limit = shown_up_to([p for _, levels, p, _ in tested.values() if len(levels) >= FEWEST], alpha)
+        return tuple(self._course(key, *found, limit) for key, found in tested.items())
 
     @staticmethod
     def _effects(measurements: Sequence[Measurement], claim: Claim) -> dict[tuple[str, str], float]:
@@ -136,7 +136,7 @@ def _own(measurements: Iterable[Measurement], claim: Claim) -> dict[tuple[str, s
 
 
 def _ratios(measurements: Sequence[Measurement], variant: str, metric: str) -> list[float]:
-    """The typical log ratio of each process, as a verdict takes it; what a verdict asks beside that is dear."""
+    """The typical log ratio of each process, as a verdict takes it, without the expensive rest of the evidence."""
     found: list[float] = []
     for measurement in measurements:
         base, other = measurement.trial(BASELINE), measurement.trial(variant)

@@ -1,1 +1,1 @@
-"""Chrome traces as torch's profiler writes them: read, summarised, and one held against another."""
+"""Chrome traces as torch's profiler writes them: read, summarised, and compared."""

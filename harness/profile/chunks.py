@@ -45,7 +45,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class TraceError(HarnessError):
-    """A trace that cannot be read; the message names the file and says why."""
+    """A trace that cannot be read; the message names the file and the reason."""
 
 
 class NotJson(HarnessError):

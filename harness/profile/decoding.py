@@ -1,6 +1,6 @@
 """A trace's events from JSON: by msgspec, which skips what is not looked at, else by the standard library.
 
-The standard library takes about ten times as long, and says the same.
+The standard library takes about ten times as long for the same result.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def plain_decoders(path: Path) -> tuple[Decode, Check]:
 
 
 class _Odd(Exception):
-    """An event of another form; the message says which field."""
+    """An event of another form; the message names the field."""
 
 
 def _no_number(word: str) -> None:

@@ -72,7 +72,7 @@ class ProfileChange:
 
     @property
     def counted(self) -> bool:
-        """Whether numbers of calls, which are not noisy, say that it changed."""
+        """Whether the numbers of calls, which are not noisy, show that it changed."""
         return self.other_calls or (self.function is not None and self.function.other_calls)
 
 

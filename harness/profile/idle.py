@@ -1,10 +1,10 @@
 """What idle time waited for: the loader, the host, synchronisation, copies, or something else.
 
 Idle time of a GPU ends when something begins there. As long as the launch of that had not returned, nothing was queued,
-and what the host did says why:
+and what the host did shows why:
 
 1. it waited for the next batch: the loader;
-2. it was inside a call that copies, and has to stage pageable memory, say: copies;
+2. it was inside a call that copies, and may have to stage pageable memory: copies;
 3. it was inside a call that synchronises, or came out of one before it could launch again: synchronisation. Without
    that call the launches would have been queued while the GPU still worked;
 4. anything else, Python and operators: the host.
@@ -53,7 +53,7 @@ class HostTimes:
 def host_times(events: TraceEvents, window: TraceWindow, device: TraceEvents | None) -> HostTimes:
     """What the threads that drive the window did: the main one, and those that put work on the device.
 
-    Batches are waited for by the main thread; another one's waits, those of a thread that prefetches say, hold up
+    Batches are waited for by the main thread; the waits of another one, such as a thread that prefetches, hold up
     nothing by themselves.
     """
     main = events.thread == window.thread

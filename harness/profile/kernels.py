@@ -1,4 +1,4 @@
-"""What a kernel's name says of the hardware it uses."""
+"""The hardware that a kernel uses, by its name."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _NONE = re.compile(r"simt|ffma|xmma\w*_f32f32_f32f32|fmha\w*_f32_", re.IGNORECAS
 
 
 def tensor_cores(name: str) -> bool:
-    """Whether a kernel's name says that it uses tensor cores.
+    """Whether a kernel uses tensor cores, by its name.
 
-    Names are all that a trace has: a kernel that was compiled for one program (triton's) may use them and not say so.
+    Names are all that a trace has: a kernel that was compiled for one program (triton's) may use them under any name.
     """
     return _TENSOR_CORES.search(name) is not None and _NONE.search(name) is None

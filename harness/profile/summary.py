@@ -1,4 +1,4 @@
-"""What a trace says in numbers: busy and idle time and what the idle part waited for, launches, operators, kernels."""
+"""A trace in numbers: busy and idle time and what the idle part waited for, launches, operators, kernels."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def ranked_in(race: Race) -> tuple[Ranked, ...]:
         readings = {name: median(each.readings[name] for each in samples if name in each.readings) for name in names}
         ranked.append(
             Ranked(
-                setting, place.laps, place.ratio, place.low, place.high, place.behind, place.name in plateau, seconds,
-                readings,
+                setting, place.samples, place.ratio, place.low, place.high, place.behind, place.name in plateau,
+                seconds, readings,
             )
         )  # fmt: skip
     return tuple(ranked)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.judge.change import SHORTEST, SIMULATED, changes, likeness, p_value, pettitt, split
+from harness.judge.change import SHORTEST, SIMULATED, changes, correlation, p_value, pettitt, split
 from harness.judge.sequential import level
 from tests.support.saved import recorded
 
@@ -40,8 +40,8 @@ def test_p_values_meet() -> None:
     assert p_value(10, 25) == pytest.approx(2 / 252, rel=0.3)
 
 
-@pytest.mark.parametrize(("size", "likeness_of"), [(12, 0.0), (30, 0.0), (100, 0.0), (30, 0.3), (100, 0.3), (200, 0.6)])
-def test_false_alarms_are_as_rare_as_promised(size: int, likeness_of: float) -> None:
+@pytest.mark.parametrize(("size", "correlated"), [(12, 0.0), (30, 0.0), (100, 0.0), (30, 0.3), (100, 0.3), (200, 0.6)])
+def test_false_alarms_are_as_rare_as_promised(size: int, correlated: float) -> None:
     """Courses without a change at the 5 % level: 5 % are found to change, at most 10 % where neighbours are alike."""
     random = np.random.default_rng(size)
     alarms = 0
@@ -49,9 +49,9 @@ def test_false_alarms_are_as_rare_as_promised(size: int, likeness_of: float) -> 
         noise = random.normal(size=size + 50)
         course = np.zeros(size + 50)
         for index in range(1, course.size):
-            course[index] = likeness_of * course[index - 1] + noise[index]
+            course[index] = correlated * course[index - 1] + noise[index]
         alarms += split(course[50:])[1] <= 0.05
-    promised = 0.1 if likeness_of else 0.05
+    promised = 0.1 if correlated else 0.05
     assert alarms <= promised * 400 + 2.6 * math.sqrt(400 * promised * (1 - promised))
 
 
@@ -87,7 +87,7 @@ def test_too_short_and_constant_courses() -> None:
     """Ten runs are not asked; a course that never moves has no change; what is no number is refused."""
     assert changes([1.0] * 5 + [9.0] * 5, 0.05).starts == ()
     assert changes([1.0] * 50, 0.05).starts == ()
-    assert likeness(np.zeros(20)) == 0.0
+    assert correlation(np.zeros(20)) == 0.0
     with pytest.raises(ValueError, match="finite"):
         changes([1.0, float("nan")], 0.05)
 

@@ -38,7 +38,7 @@ def test_a_feed_that_was_not_run_leaves_its_part_to_the_next() -> None:
     assert "disk" in found.warnings[0]
 
 
-def test_no_headspace_inside_the_noise() -> None:
+def test_no_headroom_inside_the_noise() -> None:
     """The step waits for nothing: leave the loader alone; a tenth of waiting is found."""
     none = headroom(blocks(step=10, prepare=0.01, noise=0.02))
     assert not worth_a_look(none)
@@ -49,7 +49,7 @@ def test_no_headspace_inside_the_noise() -> None:
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
-    """Over many loops with a known headspace."""
+    """Over many loops with a known headroom."""
     truth = 3 / 8
     held = 0
     for seed in range(400):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, mstats, ttest_1samp, wilcoxon
 
+from harness.judge.sequential import level
 from harness.judge.stats import (
     hodges_lehmann,
     median_shift,
@@ -22,6 +23,7 @@ from harness.judge.stats import (
     total_ratio,
     trimmed_interval,
 )
+from tests.support.saved import recorded
 
 SIDES = ("greater", "less")
 few = st.integers(-6, 6)
@@ -188,6 +190,22 @@ def test_rank_sum_is_mann_whitney(first: int, second: int) -> None:
         for side in ("greater", "less"):
             expected = mannwhitneyu(other - shift, one, alternative=side, method="exact").pvalue
             assert rank_sum_p(one, other, shift, side) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("workload", sorted(recorded("sequential_invocations")))
+def test_recorded_samples_give_scipys_numbers(workload: str) -> None:
+    """What is hand-written gives SciPy's numbers to 1e-12 on recorded processes: both tests, and the interval."""
+    levels = [level(process["base"]) or 0.0 for process in recorded("sequential_invocations")[workload]]
+    for count in (6, 10, 20, 36):
+        one, other = np.array(levels[:count]), np.array(levels[-count:])
+        for shift in (-0.01, 0.0, 0.01):
+            for side in ("greater", "less"):
+                p = mannwhitneyu(other - shift, one, alternative=side, method="exact").pvalue
+                assert rank_sum_p(one, other, shift, side) == pytest.approx(p, rel=0, abs=1e-12)
+                p = wilcoxon(one - one.mean() - shift, alternative=side, method="exact").pvalue
+                assert signed_rank_p(one - one.mean(), shift, side) == pytest.approx(p, rel=0, abs=1e-12)
+        expected = mstats.trimmed_mean_ci(one, limits=(0.2, 0.2), alpha=0.02)
+        assert trimmed_interval(one, 0.02) == pytest.approx(tuple(expected), rel=0, abs=1e-12)
 
 
 def test_rank_sum_of_many() -> None:

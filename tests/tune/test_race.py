@@ -88,7 +88,7 @@ def test_bounds_hold_as_often_as_they_state() -> None:
 @pytest.mark.parametrize(
     ("repetitions", "message"),
     [
-        ([], "without a lap"),
+        ([], "without a sample"),
         ([{"a": 0.0}], "positive"),
         ([{"a": float("nan")}], "positive"),
         ([{"a": 1.0, "b": 1.0}, {"c": 1.0, "d": 1.0}], "in common"),
