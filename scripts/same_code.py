@@ -23,7 +23,7 @@ from harness.bench.settings import Settings, seconds
 from harness.judge.run import judge
 from harness.loading.machine.cores import usable_cores
 from harness.model import Outcome
-from harness.report.live import BenchProgress
+from harness.report.progress import BenchProgress
 from harness.store import load
 
 COMPUTE = '''"""Identical code is equally fast."""

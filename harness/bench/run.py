@@ -27,6 +27,7 @@ from harness.model import (
     EndReason,
     Outcome,
     RunEnd,
+    Traced,
     Verdict,
     benchmark_of,
 )
@@ -46,12 +47,13 @@ class UnusableGpu(HarnessError):
 
 
 class BenchDisplay(Protocol):
-    """What a run tells whoever is watching."""
+    """What a run reports while it goes on."""
 
     def roll_call(self) -> None: ...  # noqa: D102
     def called(self, environment: dict[str, Any], cases: int, skipped: int) -> None: ...  # noqa: D102
     def begins(self, case: str, invocation: int) -> None: ...  # noqa: D102
     def decided(self, verdicts: list[Verdict]) -> None: ...  # noqa: D102
+    def traced(self, traced: Traced) -> None: ...  # noqa: D102
     def note(self, text: str) -> None: ...  # noqa: D102
     def tick(self, left_seconds: float, decided: int, open: int) -> None: ...  # noqa: A002, D102
 
@@ -210,7 +212,7 @@ class _Bench:
         )
         # Several processes import side by side; their first invocation waits for all of them.
         self._schedule.start_up[False] = crew.import_seconds / self._width + 0.5
-        steps = Steps(crew, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.note)
+        steps = Steps(crew, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.traced)
         number = 0
         while (step := self._schedule.next(self._end - time.monotonic())) is not None:
             begin = time.monotonic()

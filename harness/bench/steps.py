@@ -10,7 +10,7 @@ from harness import store
 from harness.bench.schedule import CountingPass, Invocation, IsolatedPass, Schedule, TracedPass
 from harness.bench.settings import PROFILES, Settings, effort
 from harness.bench.traces import Traces, taken
-from harness.report.trace_text import described
+from harness.model import Traced
 from harness.workers.pool import CaseRequest, WorkerPool, WorkerReport
 
 
@@ -25,7 +25,7 @@ class Steps:
         traces: Traces,
         folder: Path,
         deadline: float,
-        note: Callable[[str], None],
+        report: Callable[[Traced], None],
     ) -> None:
         self._crew = crew
         self._schedule = schedule
@@ -35,7 +35,7 @@ class Steps:
         self._traces = traces
         self._folder = folder
         self._last = deadline
-        self._note = note
+        self._report = report
 
     def take(
         self, step: Invocation | TracedPass | IsolatedPass | CountingPass, number: int, writer: store.Writer
@@ -106,6 +106,6 @@ class Steps:
         traced = taken(step, claim, number, self._folder, report)
         self._traces.done[step.case, step.variant] = traced
         store.write_trace(writer, traced)
-        self._note(f"traced {step.case} {step.variant}: {described(traced)}")
+        self._report(traced)
         # A pass that failed costs its trace and nothing else.
         return replace(report, unfinished=None)

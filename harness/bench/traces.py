@@ -11,7 +11,6 @@ from harness.model import BASELINE, Claim, Outcome, Status, Traced, Verdict
 from harness.profile.chunks import TraceError
 from harness.profile.summary import summarise
 from harness.report.format import quantity
-from harness.report.trace_text import cause
 from harness.workers.pool import WorkerReport
 
 MOST_SURPRISES = 3
@@ -101,7 +100,6 @@ def taken(step: TracedPass, claim: Claim, invocation: int, folder: Path, report:
         file_bytes=size if kept else 0,
         seconds=traced.seconds,
         traced_seconds=traced.traced_seconds,
-        cause=cause(summary) if summary is not None else "",
         note=note,
         summary=summary,
     )

@@ -138,7 +138,7 @@ def _against_saved(request: GateRequest, baseline: str, accepted: frozenset[str]
     from harness.cli.gating import finish
     from harness.gate.baseline import compare_with_saved
     from harness.gate.settings import BaselineSettings
-    from harness.report.gate.progress import GateProgress
+    from harness.report.progress import GateProgress
 
     settings = BaselineSettings(
         baseline,

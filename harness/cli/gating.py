@@ -31,7 +31,7 @@ from harness.judge.regression import GateThresholds, status_of
 from harness.loading.machine.cores import usable_cores
 from harness.model import Claim, GateResult, Side, SideFacts
 from harness.report import gate as report
-from harness.report.gate.progress import GateProgress
+from harness.report.progress import GateProgress
 from harness.report.selftest import selftest_line
 from harness.store import new_run_folder, write_result
 from harness.workers.collect import Refused

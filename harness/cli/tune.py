@@ -28,6 +28,7 @@ from harness.program import advised
 if TYPE_CHECKING:
     from harness.loading.data.folder import FolderOddities
     from harness.tune.settings import TuneSettings
+    from harness.tune.tune import TuneDisplay
 
 NEEDED = ("torch", "torchvision", "PIL", "numpy")
 """Modules that another interpreter must have for its loaders to race; it borrows the rest."""
@@ -66,10 +67,10 @@ def run(options: argparse.Namespace) -> int:
     from harness.loading.data.folder import DataError, FolderOddities, oddities
     from harness.processes.launch import borrow_packages
     from harness.processes.live import temporary_folder
-    from harness.report.tuning import TuneProgress, show_tuned
+    from harness.report.progress import TuneProgress
+    from harness.report.tuning import show_tuned
     from harness.store import new_run_folder, write_tuned
     from harness.store.codec import to_json
-    from harness.tune.tune import tune
     from harness.workers.collect import Refused, WorkerError
 
     interrupt_on_sigterm()
@@ -89,11 +90,7 @@ def run(options: argparse.Namespace) -> int:
             if options.python:
                 place = stack.enter_context(temporary_folder())
                 settings = replace(settings, borrowed=borrow_packages(Path(place) / "borrowed"))
-            try:
-                tuned = tune(settings, folder, display)
-            except (Refused, UsageError):
-                shutil.rmtree(folder)  # nothing has run
-                raise
+            tuned = _tuned(settings, folder, display)
     except Refused:
         raise
     except WorkerError as error:
@@ -110,6 +107,23 @@ def run(options: argparse.Namespace) -> int:
     console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
     forms.write({"json": lambda: content})
     return status_of(tuned)
+
+
+def _tuned(settings: TuneSettings, folder: Path, display: TuneDisplay) -> Tuned:
+    """Tune; a folder in which nothing was measured is removed."""
+    from harness.report.tuning.certainty import no_room
+    from harness.tune.grid import NothingFits
+    from harness.tune.tune import tune
+    from harness.workers.collect import Refused
+
+    try:
+        return tune(settings, folder, display)
+    except NothingFits as error:
+        shutil.rmtree(folder)
+        raise UsageError(f"{error}: {'; '.join(map(no_room, error.left_out))}") from error
+    except (Refused, UsageError):
+        shutil.rmtree(folder)
+        raise
 
 
 def status_of(tuned: Tuned) -> int:

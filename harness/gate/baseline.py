@@ -35,7 +35,6 @@ from harness.model import (
 )
 from harness.monitor.run import Monitor
 from harness.program import advised
-from harness.report.machine_notes import watch_remarks
 from harness.store import Run
 from harness.store.runs import find, open_entry
 from harness.workers.collect import Collection
@@ -68,7 +67,7 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
         "started": started.isoformat(timespec="seconds"),
     }
     writer = store.open_run(folder, list(settings.claims), **facts)
-    notes = [f"the stored run: {remark}" for remark in watch_remarks(saved)]
+    notes = [f"the stored run: {remark}" for remark in display.remarks(saved)]
     measurements: list[Measurement] = []
     monitor = Monitor(folder, settings.watch, note=display.note)
 
@@ -130,7 +129,7 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
         units=max((measurement.invocation for measurement in measurements), default=0),
         seconds=time.monotonic() - start,
         started=started.isoformat(timespec="seconds"),
-        notes=(*notes, *monitor.remarks(found.environment, measurements)),
+        notes=(*notes, *display.remarks(monitor.watched(found.environment, measurements))),
     )
     return result, folder
 

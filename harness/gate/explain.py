@@ -12,10 +12,10 @@ from random import Random
 from harness import store
 from harness.gate.decision import Decision
 from harness.gate.pair import WorkerPair
+from harness.gate.settings import GateDisplay
 from harness.judge.regression import GateThresholds
 from harness.model import FunctionTime, Side, TraceSummary
 from harness.profile.summary import summarise
-from harness.report.grown import growth, memory_growth
 from harness.workers.client import RemoteRunner, WorkerFailed
 
 MOST_EXPLAINED = 5
@@ -54,9 +54,17 @@ def worst(slower: Sequence[Decision], larger: Sequence[Decision] = ()) -> list[D
     return list(found.values())[:MOST_EXPLAINED]
 
 
-def explain(pair: WorkerPair, decision: Decision, folder: Path, thresholds: GateThresholds, random: Random) -> None:
+def explain(
+    pair: WorkerPair,
+    decision: Decision,
+    folder: Path,
+    thresholds: GateThresholds,
+    display: GateDisplay,
+    random: Random,
+) -> None:
     """Profile a decision on both sides of a fresh pair that is at its case, and set what differs as its ``growth``.
 
+    ``display`` has the words for it.
     The sides take turns, in a random order each time; traces go to ``folder``. Raises SideLost, PassFailed.
     """
     runners = {side: pair.runner(side, decision.variant) for side in Side}
@@ -88,11 +96,11 @@ def explain(pair: WorkerPair, decision: Decision, folder: Path, thresholds: Gate
     base, head = found[Side.BASE], found[Side.HEAD]
     if base.trace is not None and head.trace is not None:
         more = decision.seconds_more(thresholds)
-        text = growth(base.trace, head.trace, more, base.functions, head.functions)
+        text = display.growth(base.trace, head.trace, more, base.functions, head.functions)
         decision.growth |= {"seconds": text, "launches": text}
     if base.held is not None and head.held is not None:
         before, after = decision.exact.get("peak_bytes", (0.0, 0.0))
-        decision.growth["peak_bytes"] = memory_growth(base.held, head.held, after - before)
+        decision.growth["peak_bytes"] = display.memory_growth(base.held, head.held, after - before)
 
 
 def _trace(found: _Profile, runner: RemoteRunner, file: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from harness.gate.decision import LAUNCHES, Decision
 from harness.gate.explain import explain, worst
 from harness.gate.pair import PassFailed, SideLost, WorkerPair
+from harness.gate.settings import GateDisplay
 from harness.gate.state import GateState
 from harness.judge.regression import GateThresholds
 from harness.model import Side
@@ -40,12 +41,14 @@ class ExtraPasses:
         plan: Callable[[Random], SidePlan],
         thresholds: GateThresholds,
         folder: Path,
+        display: GateDisplay,
         late: Callable[[], bool],
     ) -> None:
         self._pair = pair
         self._plan = plan
         self._thresholds = thresholds
         self._folder = folder
+        self._display = display
         self._late = late
 
     def count(self, state: GateState, environment: Mapping[str, Any], random: Random) -> list[str]:
@@ -74,7 +77,7 @@ class ExtraPasses:
         found: list[str] = []
 
         def profile(pair: WorkerPair, decision: Decision) -> None:
-            explain(pair, decision, self._folder, self._thresholds, random)
+            explain(pair, decision, self._folder, self._thresholds, self._display, random)
 
         try:
             with self._started(regressed, number) as pair:

@@ -61,7 +61,9 @@ class _Gate:
         self._start = time.monotonic()
         self._end = self._start + settings.seconds
         plan = partial(self._plan, introduce=False)
-        self._extra = ExtraPasses(self._pair, plan, settings.thresholds, folder, lambda: time.monotonic() >= self._end)
+        self._extra = ExtraPasses(
+            self._pair, plan, settings.thresholds, folder, screen, lambda: time.monotonic() >= self._end
+        )
         self._unit_began = self._start
         self._start_up = 0.0
         self._measured = 0
@@ -259,7 +261,7 @@ class _Gate:
     def _result(self) -> GateResult:
         verdicts = self._state.verdicts()
         head = self._info.get(Side.HEAD)
-        monitored = self._monitor.remarks(head.environment if head else {}, self._state.measurements())
+        monitored = self._monitor.watched(head.environment if head else {}, self._state.measurements())
         limits = self._settings.thresholds
         return GateResult(
             base=self._facts(self._settings.sides[0]),
@@ -272,7 +274,7 @@ class _Gate:
             alpha=limits.alpha,
             units=self._units,
             seconds=time.monotonic() - self._start,
-            notes=tuple(dict.fromkeys([*self._notes, *monitored])),
+            notes=tuple(dict.fromkeys([*self._notes, *self._screen.remarks(monitored)])),
             selftest=self._settings.selftest,
         )
 

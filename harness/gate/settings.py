@@ -11,7 +11,8 @@ from harness.bench.settings import WATCH
 from harness.gate.base_revision import BaseRevision
 from harness.gate.pair import SideCommand
 from harness.judge.regression import GateThresholds
-from harness.model import Claim, Side
+from harness.model import Claim, FunctionTime, Side, TraceSummary
+from harness.store import Run
 
 BUDGET = 1800.0
 """Seconds a gate may take by default."""
@@ -62,9 +63,19 @@ class BaselineSettings:
 
 
 class GateDisplay(Protocol):
-    """The display that shows how a gate goes on."""
+    """The display that shows how a gate goes on, and has the words for what was found."""
 
     def note(self, text: str) -> None: ...  # noqa: D102
     def begins(self, case: str, unit: int) -> None: ...  # noqa: D102
     def unit(self, number: int, decided: int, decisions: int, regressed: int, seconds: float) -> None: ...  # noqa: D102
     def tick(self) -> None: ...  # noqa: D102
+    def remarks(self, run: Run) -> Sequence[str]: ...  # noqa: D102
+    def memory_growth(self, base: Mapping[str, int], head: Mapping[str, int], more: float) -> str: ...  # noqa: D102
+    def growth(  # noqa: D102
+        self,
+        base: TraceSummary,
+        head: TraceSummary,
+        seconds: float,
+        base_functions: Sequence[FunctionTime] = (),
+        head_functions: Sequence[FunctionTime] = (),
+    ) -> str: ...

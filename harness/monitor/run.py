@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.model import HOST, Measurement, OtherProcess, SensorReading, SensorSeries
+from harness.model import HOST, Measurement, OtherProcess, SensorReading, SensorSeries, Telemetry
 from harness.monitor.gpu import Gpu
 from harness.monitor.host import HostSensors, busy_seconds
 from harness.monitor.other_processes import OtherProcesses
@@ -23,7 +23,6 @@ from harness.monitor.source import SLOW, Sensor
 from harness.monitor.usage import CpuUse
 from harness.probes.nvml import NvmlError, gpu_names, nvml
 from harness.probes.process_usage import ProcessUsage, process_usage
-from harness.report.machine_notes import watch_remarks
 from harness.store import TELEMETRY_FILE, Run, StoreError, TelemetryWriter
 from harness.store.clock_events import ThrottleEvents, annotate
 from harness.store.telemetry import read_telemetry
@@ -174,13 +173,13 @@ class Monitor:
         series = [SensorSeries(device, "throttle", (moment,), (value,)) for moment, device, value in near]
         return ThrottleEvents(series, self._measured_on).annotate(measurement)
 
-    def remarks(self, environment: Mapping[str, Any], measurements: Iterable[Measurement]) -> tuple[str, ...]:
-        """What a reader of the result must know of the machine, once the watch is over; most serious first."""
+    def watched(self, environment: Mapping[str, Any], measurements: Iterable[Measurement]) -> Run:
+        """The run with what was seen of the machine, once the watch is over; why, where that cannot be read."""
         try:
             seen = read_telemetry(self._folder / TELEMETRY_FILE, [])
         except (OSError, StoreError) as error:
-            return (f"what was watched cannot be read: {error}",)
-        return watch_remarks(Run(self._folder, {}, (), environment, annotate(measurements, seen), telemetry=seen))
+            seen = Telemetry(warnings=(f"the telemetry cannot be read: {error}",))
+        return Run(self._folder, {}, (), environment, annotate(measurements, seen), telemetry=seen)
 
     def _open_gpus(self) -> None:
         try:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from harness.model import Traced
 from harness.report.grown import difference
+from harness.report.trace_text import cause_of
 from harness.report.utilisation import shares
 from harness.store import Run
 
@@ -69,10 +70,16 @@ def _row(run: Run, traced: Traced) -> dict[str, object]:
         name: getattr(traced, name)
         for name in (
             "case", "claim", "variant", "invocation", "file", "file_bytes", "seconds", "traced_seconds", "slow_down",
-            "cause", "note",
+            "note",
         )
     }  # fmt: skip
-    row |= {"bound": bound(run, traced), "top_operator": "", "top_kernel": "", "difference": ""}
+    row |= {
+        "cause": cause_of(traced),
+        "bound": bound(run, traced),
+        "top_operator": "",
+        "top_kernel": "",
+        "difference": "",
+    }
     summary = traced.summary
     if summary is None:
         return row

@@ -33,6 +33,11 @@ def cause(summary: TraceSummary) -> str:
     return f"the GPU waits {_share(parts[most])} of the time {_WAITS[most]}"
 
 
+def cause_of(traced: Traced) -> str:
+    """The sentence for a traced pass; that of the record where it has no summary."""
+    return traced.cause if traced.summary is None else cause(traced.summary)
+
+
 def _busy(summary: TraceSummary) -> str:
     share = summary.busy_seconds / summary.wall_seconds
     if not summary.gpu:
@@ -66,7 +71,7 @@ def trace_notes(run: Run, case: str, variant: str) -> list[str]:
     """Footnotes for a variant that was traced: the cause, what differs from the baseline, where the trace lies."""
     notes = []
     for traced in (each for each in run.traces if (each.case, each.variant) == (case, variant)):
-        told = [part for part in (traced.cause, traced.note) if part]
+        told = [part for part in (cause_of(traced), traced.note) if part]
         base = next((each.summary for each in run.traces if (each.case, each.variant) == (case, BASELINE)), None)
         if traced.summary is not None and base is not None and variant != BASELINE:
             told.append(f"against the baseline: {difference(base, traced.summary)}")
@@ -78,7 +83,7 @@ def trace_notes(run: Run, case: str, variant: str) -> list[str]:
 
 def described(traced: Traced) -> str:
     """A traced pass in one line, for whoever watches a run."""
-    words = traced.cause or traced.note
+    words = cause_of(traced) or traced.note
     slower = traced.slow_down
     return f"{words} (the profiler made it {slower:.2g}x as long)" if slower is not None and slower > 1.1 else words
 

@@ -10,7 +10,6 @@ from harness.loading.loaders import KINDS, LOADER_KINDS
 from harness.loading.machine.cores import usable_cores, worker_counts
 from harness.loading.machine.limits import this_machine, worker_cap
 from harness.model import LeftOut, Setting
-from harness.report.tuning.certainty import no_room
 from harness.tune.messages import Introduction
 from harness.tune.race import PREFETCH, SettingsGrid
 from harness.tune.settings import TuneSettings
@@ -19,8 +18,16 @@ SAMPLE_VALUES = 3 * recipe.SIZE**2
 """Colour values of one image in a batch."""
 
 
+class NothingFits(UsageError):
+    """The machine has no room for any setting; ``left_out`` has them by the limit that each met."""
+
+    def __init__(self, left_out: tuple[LeftOut, ...]) -> None:
+        super().__init__("no setting fits into this machine")
+        self.left_out = left_out
+
+
 def settings_grid(introduction: Introduction, settings: TuneSettings) -> tuple[SettingsGrid, tuple[LeftOut, ...]]:
-    """The grid for this machine, and what it has no room for. Raises UsageError if nothing fits.
+    """The grid for this machine, and what it has no room for. Raises NothingFits.
 
     Worker counts that were requested are bound by memory alone: more workers than the cores can feed are slow, not
     wrong.
@@ -58,7 +65,7 @@ def settings_grid(introduction: Introduction, settings: TuneSettings) -> tuple[S
     there_is = axes.grid()
     left_out = tuple(LeftOut(limit, sentence, tuple(names)) for (limit, sentence), names in refused.items())
     if not there_is:
-        raise UsageError(f"no setting fits into this machine: {'; '.join(no_room(each) for each in left_out)}")
+        raise NothingFits(left_out)
     return axes, left_out
 
 

@@ -14,6 +14,7 @@ from harness.model import (
     GENERATED,
     SCHEMA,
     EndReason,
+    LeftOut,
     LoaderSample,
     Measurement,
     RunEnd,
@@ -24,7 +25,7 @@ from harness.model import (
 )
 from harness.monitor.run import Monitor
 from harness.plural import counted
-from harness.report.tuning.certainty import no_room
+from harness.store import Run
 from harness.tune.budget import CLOSING, SETUP
 from harness.tune.client import LoaderWorkerError, OutOfTime
 from harness.tune.diagnose import Diagnoser
@@ -48,6 +49,8 @@ class TuneDisplay(Protocol):
     def called(self, environment: Mapping[str, object], told: str) -> None: ...  # noqa: D102
     def note(self, text: str) -> None: ...  # noqa: D102
     def doing(self, text: str, left_seconds: float) -> None: ...  # noqa: D102
+    def left_out(self, settings: LeftOut) -> None: ...  # noqa: D102
+    def remarks(self, run: Run) -> Sequence[str]: ...  # noqa: D102
 
 
 def tune(settings: TuneSettings, folder: Path, display: TuneDisplay) -> Tuned:
@@ -105,7 +108,7 @@ class _Tuning:
             finally:
                 store.write_end(writer, end)
                 writer.close()
-        remarks = self._monitor.remarks(self._environment, self._measurements)
+        remarks = self._display.remarks(self._monitor.watched(self._environment, self._measurements))
         return replace(found, notes=tuple(dict.fromkeys((*found.notes, *remarks))))
 
     def _tuned(self, writer: store.Writer) -> Tuned:
@@ -120,7 +123,7 @@ class _Tuning:
             f"{counted(introduction.images, 'image')}, {counted(grid, 'setting')} of {', '.join(axes.workers)}",
         )
         for each in left_out:
-            self._display.note(no_room(each))
+            self._display.left_out(each)
         self._workers.images = introduction.images
         self._workers.leave_out(self._workers.ask(FindDamaged(EXAMINE * self._budget.seconds)).reasons)
         axes = replace(axes, workers=self._equal_kinds(axes))

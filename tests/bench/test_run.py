@@ -25,9 +25,22 @@ from harness.claims.file import ClaimError
 from harness.errors import UsageError
 from harness.judge.run import judge
 from harness.measure.clock import FakeClock
-from harness.model import BASELINE, Ceiling, Collected, Measurement, Outcome, Status, Telemetry, Trial, Verdict, Work
+from harness.model import (
+    BASELINE,
+    Ceiling,
+    Collected,
+    Measurement,
+    Outcome,
+    Status,
+    Telemetry,
+    Traced,
+    Trial,
+    Verdict,
+    Work,
+)
 from harness.monitor.run import Monitor
 from harness.processes.launch import LaunchError
+from harness.report.trace_text import cause_of
 from harness.store import Run, StoreError
 from harness.workers.collect import Collection, WorkerError
 from harness.workers.pool import CaseRequest, WorkerReport
@@ -182,6 +195,9 @@ class Screen:
     def decided(self, verdicts: list[Verdict]) -> None:
         """Verdicts fell."""
         self.fallen += verdicts
+
+    def traced(self, traced: Traced) -> None:
+        """A traced pass is over."""
 
     def note(self, text: str) -> None:
         """Something is to be said."""
@@ -436,7 +452,7 @@ def test_a_claim_that_fails_is_traced(folder: Path, play: Callable[..., Play]) -
     tip = next(each for each in found.traces if (each.case, each.variant) == (A, "tip"))
     assert tip.summary is not None
     assert (tip.claim, tip.slow_down, tip.summary.launches) == ("A", 2.0, 4)
-    assert tip.cause.startswith("the GPU is busy 52 % of the time")
+    assert cause_of(tip).startswith("the GPU is busy 52 % of the time")
     assert (found.folder / tip.file).read_bytes() == TRACE
     assert tip.file.startswith("traces/bench_a-bench_a-tip-")
 

@@ -37,7 +37,7 @@ from harness.model import (
     Work,
 )
 from harness.monitor.run import Monitor
-from harness.report.gate.progress import GateProgress
+from harness.report.progress import GateProgress
 from harness.store import runs
 from harness.workers.collect import Collection
 from harness.workers.pool import WorkerReport

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from harness.gate import decision as decisions
 from harness.gate.case_state import CaseState
@@ -17,6 +18,7 @@ from harness.gate.extra_passes import ExtraPasses
 from harness.gate.pair import WorkerPair
 from harness.judge.regression import GateThresholds, Ruling
 from harness.model import Claim, Comparison, FunctionTime, GateOutcome, Side
+from harness.report.progress import GateProgress
 from harness.workers.client import WorkerFailed
 from harness.workers.protocol import SidePlan
 from tests.support import chrome
@@ -117,7 +119,9 @@ def explained(
 ) -> list[str]:
     """The notes."""
     started: Any = lambda files, number: pair  # noqa: E731
-    passes = ExtraPasses(started, lambda _: SidePlan((), "cpu", None, core=0), GateThresholds(), folder, late)
+    passes = ExtraPasses(
+        started, lambda _: SidePlan((), "cpu", None, core=0), GateThresholds(), folder, GateProgress(Console()), late
+    )
     state: Any = SimpleNamespace(decisions=chosen)
     return passes.explain(state, 7, Random(1))
 

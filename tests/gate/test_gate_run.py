@@ -53,6 +53,7 @@ from harness.model import (
 )
 from harness.monitor.run import Monitor
 from harness.report.format import quantity
+from harness.report.progress import GateProgress
 from harness.store.telemetry import read_telemetry
 from harness.workers.client import RemoteRunner
 from harness.workers.collect import WorkerError
@@ -210,6 +211,10 @@ class Quiet:
 
     def tick(self) -> None:
         """Nothing."""
+
+    remarks = GateProgress.remarks
+    growth = GateProgress.growth
+    memory_growth = GateProgress.memory_growth
 
 
 class Bout:

@@ -14,6 +14,7 @@ from harness.monitor.gpu import Gpu
 from harness.monitor.other_processes import DRIVERS, UNLISTED, OtherProcesses
 from harness.monitor.run import WRITE
 from harness.monitor.usage import LONG_ENOUGH
+from harness.report.machine_notes import watch_remarks
 from harness.store import TELEMETRY_FILE
 from tests.support.replayed import CODES, UUID, Replayed
 from tests.support.staged import CASE, ON_GPU, Stage
@@ -128,11 +129,14 @@ def test_remarks_of_what_was_seen(tmp_path: Path) -> None:
         begin = stage.clock.now()
         stage.passes(2)
     given = measurement(begin, stage.clock.now())
-    assert watch.remarks(ON_GPU, [given])[0] == "the GPU was throttled in 100 % of all blocks (hardware thermal)"
+    assert (
+        watch_remarks(watch.watched(ON_GPU, [given]))[0]
+        == "the GPU was throttled in 100 % of all blocks (hardware thermal)"
+    )
     (tmp_path / TELEMETRY_FILE).write_text("{}\n")
-    assert "cannot be read" in watch.remarks(ON_GPU, [given])[0]
+    assert "cannot be read" in watch_remarks(watch.watched(ON_GPU, [given]))[0]
     (tmp_path / TELEMETRY_FILE).unlink()
-    assert watch.remarks(ON_GPU, [given]) == ()
+    assert watch_remarks(watch.watched(ON_GPU, [given])) == ()
 
 
 def test_several_gpus_may_be_measured_on(tmp_path: Path) -> None:

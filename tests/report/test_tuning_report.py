@@ -17,7 +17,8 @@ from harness.model import (
     Tuned,
     Undone,
 )
-from harness.report.tuning import TuneProgress, show_tuned
+from harness.report.progress import TuneProgress
+from harness.report.tuning import show_tuned
 from harness.report.tuning.terminal import described
 from harness.store.codec import from_json, to_json
 from tests.support.tuned import DALI, TUNED, TWO, ranked

@@ -260,6 +260,26 @@ def test_packages_stay_where_they_belong(package: str) -> None:
     assert users <= ONLY_HERE[package]
 
 
+WORDLESS = ("bench", "gate", "monitor", "tune")
+"""Rooms that get their display, and the words for what they found, from the command line."""
+
+WORDING = {"harness.report.format", "harness.report.not_compared"}
+"""What they may import of report: how a number with its unit is written, and texts that the records of a gate hold."""
+
+
+@pytest.mark.parametrize("name", WORDLESS)
+def test_words_are_made_in_report_alone(name: str) -> None:
+    """What drives measuring gives data, and imports nothing that renders a report."""
+    found = {
+        within(target)
+        for module, source in modules().items()
+        if part(module) == name
+        for target in imported(source)
+        if belongs(within(target), "harness.report")
+    }
+    assert found <= WORDING
+
+
 def test_nothing_is_imported_relatively() -> None:
     """Imports name the whole path."""
     assert [module for module, source in modules().items() if "relative" in set(imported(source))] == []

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from harness.model import LeftOut
+from harness.report.machine_notes import watch_remarks
+from harness.store import Run
 
 
 class Unseen:
@@ -13,6 +17,13 @@ class Unseen:
 
     def note(self, text: str) -> None:
         """Nothing."""
+
+    def left_out(self, settings: LeftOut) -> None:
+        """Nothing."""
+
+    def remarks(self, run: Run) -> Sequence[str]:
+        """Those of the report."""
+        return watch_remarks(run)
 
     def doing(self, text: str, left_seconds: float) -> None:
         """Nothing."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from harness.errors import UsageError
 from harness.loading.machine.limits import FreeBytes, WorkerRoom
 from harness.report.tuning.certainty import no_room
 from harness.tune import grid as module
-from harness.tune.grid import settings_grid
+from harness.tune.grid import NothingFits, settings_grid
 from harness.tune.messages import Introduction
 from harness.tune.settings import TuneSettings
 
@@ -76,8 +78,10 @@ def test_what_does_not_fit_is_named(
     names = {name for each in lost for name in each.settings}
     assert names >= {f"dataloader-w{workers}-p2-b64" for workers in (1, 2, 4)}
     assert remedy in no_room(lost[0]) and named in no_room(lost[0])
-    with pytest.raises(UsageError, match=f"no setting fits into this machine: .*for want of {limit}.*to race them, "):
+    with pytest.raises(NothingFits, match="no setting fits into this machine") as refused:
         settings_grid(HERE, requested("dataloader", workers=(2, 4)))
+    lost = [each for each in refused.value.left_out if each.limit == limit]
+    assert re.search(f"for want of {limit}.*to race them, ", no_room(lost[0]))
 
 
 def test_uint8_batches_are_a_quarter_as_large(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """What tuning a loader found: on the terminal, as code to paste, as a document."""
 
-from harness.report.tuning.progress import TuneProgress
 from harness.report.tuning.terminal import show_tuned
 
-__all__ = ["TuneProgress", "show_tuned"]
+__all__ = ["show_tuned"]
