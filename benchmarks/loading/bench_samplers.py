@@ -21,7 +21,7 @@ WEIGHTS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
 @claim("L13", expect="same", loader=True)
 @pytest.mark.parametrize("samples", ["tiny", "million"])
 def bench_samplers(compare, tiny, samples):
-    # No workers: samplers run in the process that trains, and it is their time that is asked for.
+    # No workers: samplers run in the process that trains, and their time is the question.
     batch_size = 64 if samples == "tiny" else 1024
     count = batch_size * epoch_batches(1) if samples == "tiny" else MILLION
     dataset = partial(Digits, tiny, count) if samples == "tiny" else partial(Labels, count)

@@ -15,7 +15,8 @@ STRIDE = 4
 class Checksummed:
     """A training step that returns a checksum of its batch in place of its loss; for `epoch.same_pixels`.
 
-    Each pixel counts with a weight of its place and channel, in float64: a crop that is off by one pixel shows.
+    Each pixel counts with a weight of its place and channel, in float64: a crop that is off by one
+    pixel shows.
     """
 
     def __init__(self, step: Step | None = None) -> None:
@@ -23,7 +24,9 @@ class Checksummed:
         self._weights: Tensor | None = None
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Step on images [n, channels, height, width] and labels [n]; gives a float64 number, on their device."""
+        """Step on images [n, channels, height, width] and labels [n]; gives a float64 number, on
+        their device.
+        """
         if self.step is not None:
             self.step(images, labels)
         with one_thread():

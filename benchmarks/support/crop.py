@@ -11,7 +11,8 @@ from harness.loading.data.recipe import MEAN, RESIZED, SIZE, STD, Transform
 def crop_first(resized: bool) -> Transform:
     """PIL image to float32 [3, 224, 224]: the centre is cut out before anything is converted.
 
-    ``resized`` brings the shorter side to 256 before; otherwise only what is smaller than the crop is enlarged.
+    ``resized`` brings the shorter side to 256 before; otherwise only what is smaller than the crop
+    is enlarged.
     """
     from torchvision.transforms import CenterCrop
 
@@ -19,7 +20,9 @@ def crop_first(resized: bool) -> Transform:
 
 
 def crop_last(resized: bool) -> Transform:
-    """As `crop_first`, but the whole picture is converted and normalised, and the centre cut out of the result."""
+    """As `crop_first`, but the whole picture is converted and normalised, and the centre cut out of
+    the result.
+    """
     from torchvision.transforms import CenterCrop
 
     return _composed(_scaled(resized), *_converted(), CenterCrop(SIZE))

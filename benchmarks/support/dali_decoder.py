@@ -1,4 +1,6 @@
-"""DALI's decoder on the CPU, alone: a pipeline of one operator, run a batch at a time, nothing prepared ahead."""
+"""DALI's decoder on the CPU, alone: a pipeline of one operator, run a batch at a time, nothing
+prepared ahead.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from harness.loading.loaders.dali_shared import DECODED, module
 
 
 class DaliDecoder:
-    """Decodes batches of at most ``count`` encoded images, on one thread. DALI raises RuntimeError where it cannot."""
+    """Decodes batches of at most ``count`` encoded images, on one thread. DALI raises RuntimeError
+    where it cannot.
+    """
 
     def __init__(self, count: int) -> None:
         fn, types = module("fn"), module("types")

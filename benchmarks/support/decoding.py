@@ -16,8 +16,9 @@ from harness.loading.data.folder import DataError, Image
 MEAN_LEVELS = 1.5
 FAR_LEVELS = 16
 FAR_SHARE = 1e-3
-"""How far a decoder may be off, in the 256 levels of a channel: in the mean, and by more than so many in no larger
-share of the values. The decoders of the CPU here are alike to the last bit; nvJPEG rounds in another way."""
+"""How far a decoder may be off, in the 256 levels of a channel: in the mean, and by more than so
+many in no larger share of the values. The decoders of the CPU here are alike to the last bit;
+nvJPEG rounds in another way."""
 
 Batch = Callable[[Sequence[bytes]], Any]
 """From encoded images to decoded ones, in whatever form the decoder gives."""
@@ -25,7 +26,9 @@ Batch = Callable[[Sequence[bytes]], Any]
 
 @dataclass(frozen=True)
 class Decoder:
-    """``make`` sets up decoding for batches of that many; ``levels`` gives values, each uint8 [3, height, width]."""
+    """``make`` sets up decoding for batches of that many; ``levels`` gives values, each uint8 [3,
+    height, width].
+    """
 
     make: Callable[[int], Batch]
     levels: Callable[[Any], list[Tensor]]
@@ -40,7 +43,9 @@ class Decoded:
 
 
 class DecodingAlone:
-    """Decodes all images each time it is called; the first time it hands the values over, later calls give nothing."""
+    """Decodes all images each time it is called; the first time it hands the values over, later
+    calls give nothing.
+    """
 
     def __init__(self, decoder: Decoder, contents: Sequence[bytes]) -> None:
         self._decoder = decoder
@@ -66,7 +71,9 @@ class DecodingAlone:
 
 
 def damaged(content: bytes) -> list[bytes]:
-    """An image cut off in the middle and after its head, one without a head, nothing, and, last, the sound image."""
+    """An image cut off in the middle and after its head, one without a head, nothing, and, last,
+    the sound image.
+    """
     return [content[: len(content) // 2], content[:700], content[700:], b"", content]
 
 

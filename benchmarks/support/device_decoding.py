@@ -59,11 +59,12 @@ def sound_jpeg() -> Tensor:
 
 
 class DeviceDecodingLoader(PlainLoader):
-    """A DataLoader of files, whose images are decoded and prepared on the device, one recipe of transforms v2 for all.
+    """A DataLoader of files, whose images are decoded and prepared on the device, one recipe of
+    transforms v2 for all.
 
-    Batches with other files than JPEG, or damaged ones, are decoded on the CPU, and epochs say how many they were
-    (``cpu_batches``). Raises DataError naming the file; a decoder that cannot decode a sound JPEG is an error when the
-    loader is made, whatever that error is.
+    Batches with other files than JPEG, or damaged ones, are decoded on the CPU, and epochs report
+    how many they were (``cpu_batches``). Raises DataError naming the file; a decoder that cannot
+    decode a sound JPEG is an error when the loader is made, whatever that error is.
     """
 
     def __init__(

@@ -42,13 +42,17 @@ class EvictedFiles:
         self._cold = True
 
     def begin(self) -> None:
-        """An epoch begins: a second one in the same round pays for its own forgetting rather than find a warm cache."""
+        """An epoch begins: a second one in the same round pays for its own forgetting rather than
+        find a warm cache.
+        """
         if not self._cold:
             self.forget()
         self._cold = False
 
     def works(self) -> bool:
-        """Whether the files' own disk is read once they are forgotten: not where they are kept in memory (tmpfs)."""
+        """Whether the files' own disk is read once they are forgotten: not where they are kept in
+        memory (tmpfs).
+        """
         first = Path(self.files[0])
         evict([first])
         before = disk_bytes([os.getpid()])
@@ -57,7 +61,8 @@ class EvictedFiles:
 
 
 class DiskLoader(PlainLoader):
-    """A DataLoader whose epochs say how many bytes this process and its workers fetched from disks (``disk_bytes``).
+    """A DataLoader whose epochs report how many bytes this process and its workers fetched from
+    disks (``disk_bytes``).
 
     ``forgotten`` are files that each epoch finds out of the page cache.
     """

@@ -16,8 +16,9 @@ from harness.plural import counted
 class Epochs(Epoch):
     """What several epochs delivered, one after the other; ``lengths`` are their samples.
 
-    Among the readings are ``epoch_seconds``, the time of one epoch, and ``epoch_gap_seconds``, the mean wait between
-    two: from the last batch's step to the next epoch's first batch. After the last one comes the first one again.
+    Among the readings are ``epoch_seconds``, the time of one epoch, and ``epoch_gap_seconds``, the
+    mean wait between two: from the last batch's step to the next epoch's first batch. After the
+    last one comes the first one again.
     """
 
     lengths: tuple[int, ...] = ()
@@ -52,19 +53,19 @@ class Successive(Loader):
     def batches(self) -> Iterator[Batch]:
         """The batches of all epochs; notes how long the loop stood still between them."""
         self._lengths, self._gaps = [], []
-        asked = time.perf_counter()
+        requested = time.perf_counter()
         for number in range(self.epochs):
             delivered = 0
             for batch in self.loader.batches():
                 if number and not delivered:
-                    self._gaps.append(time.perf_counter() - asked)
+                    self._gaps.append(time.perf_counter() - requested)
                 delivered += batch[2].numel()
                 yield batch
                 # An image batch kept until the next one arrives would be a second batch in memory.
                 del batch
-                asked = time.perf_counter()
+                requested = time.perf_counter()
             self._lengths.append(delivered)
-            self._end_wait = time.perf_counter() - asked
+            self._end_wait = time.perf_counter() - requested
 
     def alone(self) -> Epoch:
         """One epoch of the loader, without the step."""
@@ -80,7 +81,9 @@ class Successive(Loader):
 
 
 def same_epochs(expected: Epochs, got: Epochs) -> None:
-    """Agree where every epoch delivered the same multiset of ids with their labels; AssertionError says which not."""
+    """Agree where every epoch delivered the same multiset of ids with their labels; AssertionError
+    names the one that did not.
+    """
     wanted, seen = expected.each(), got.each()
     assert len(wanted) == len(seen), f"{counted(len(wanted), 'epoch')} expected, {len(seen)} delivered"
     for number, (one, other) in enumerate(zip(wanted, seen, strict=True), start=1):

@@ -18,8 +18,9 @@ class Indexed(Sized, Protocol):
 class FrozenTraining:
     """Trains on the first ``samples`` of a dataset, held on the device, at a learning rate of 0.
 
-    A step costs what it costs, and every batch meets the same network: ResNet-18 on a GPU, a small convolutional one
-    for images of 28 x 28 on a CPU. A dataset with fewer samples comes round again.
+    A step costs what it costs, and every batch meets the same network: ResNet-18 on a GPU, a small
+    convolutional one for images of 28 x 28 on a CPU. A dataset with fewer samples comes round
+    again.
     """
 
     def __init__(self, dataset: Indexed, samples: int, device: torch.device) -> None:

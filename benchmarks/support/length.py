@@ -1,4 +1,6 @@
-"""How long an epoch is, where loaders of different depths are held against each other: each by its own depth."""
+"""How long an epoch is, where loaders of different depths are held against each other: each by its
+own depth.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def own_batches(workers: int, batch_seconds: float, cores: int) -> int:
 
 
 def sample_seconds(dataset: Any, tried: int = TRIED) -> float:
-    """Seconds that one core needs to prepare a sample of that dataset, the median of a few after the first."""
+    """Seconds that one core needs to prepare a sample of that dataset, the median of a few after
+    the first.
+    """
     took = []
     with one_thread():
         dataset[0]
@@ -46,7 +50,8 @@ def sample_seconds(dataset: Any, tried: int = TRIED) -> float:
 
 
 def same_beginnings(expected: Epoch, got: Epoch, *, lengths: Iterable[int]) -> None:
-    """Agree where both delivered whole epochs of one of these ``lengths``, and the same samples as far as both go.
+    """Agree where both delivered whole epochs of one of these ``lengths``, and the same samples as
+    far as both go.
 
     AssertionError names what differs. The samples of an epoch of length n have the ids from 0 to n - 1.
     """

@@ -17,7 +17,7 @@ from harness.loading.loop.epoch import Epoch, run_epoch
 from harness.loading.loop.loader import Loader
 
 MOST_BYTES = 512 * 2**20
-"""Decoded pixels that are held at most: a folder of large photographs would not fit into anybody's memory."""
+"""Decoded pixels that are held at most: a folder of large photographs would not fit into memory."""
 
 
 class Preloaded(Photographs):
@@ -33,7 +33,9 @@ class Preloaded(Photographs):
 
 
 def bounded_epoch(folder: Path, samples: int, most_bytes: int = MOST_BYTES) -> list[Image]:
-    """As `epoch_images`, but the different images, at least one, have at most so many bytes of RGB pixels together."""
+    """As `epoch_images`, but the different images, at least one, have at most so many bytes of RGB
+    pixels together.
+    """
     kept: dict[str, Image] = {}
     held = 0
     images = epoch_images(folder, samples)
@@ -58,7 +60,8 @@ def _pixel_bytes(path: str) -> int:
 class StartUp:
     """Starts a loader from nothing, takes its first batch and closes it, every time it is called.
 
-    The epoch it returns holds that batch alone; ``start_up_seconds`` are those until it came, without closing.
+    The epoch it returns holds that batch alone; ``start_up_seconds`` are those until it came,
+    without closing.
     """
 
     def __init__(self, make: Callable[[], Loader]) -> None:

@@ -16,7 +16,7 @@ from harness.loading.loop.epoch import Batch, Epoch, same_samples
 from harness.plural import counted
 
 DEVIATIONS = 5.0
-"""Standard deviations by which a class may be drawn more or less often than its weight says."""
+"""Standard deviations by which a class may be drawn more or less often than its weight demands."""
 
 
 class Labelled(Protocol):
@@ -53,7 +53,9 @@ def labels_of(dataset: Labelled) -> Tensor:
 
 @dataclass(frozen=True)
 class DrawnEpoch(Epoch):
-    """An epoch of samples drawn with replacement; ``shares`` [classes] are what each class should have of them."""
+    """An epoch of samples drawn with replacement; ``shares`` [classes] are what each class should
+    have of them.
+    """
 
     shares: Tensor = field(default_factory=lambda: torch.empty(0))
 
@@ -76,7 +78,8 @@ class ShuffledLoader(PlainLoader):
 
 
 class WeightedLoader(PlainLoader):
-    """A DataLoader with a WeightedRandomSampler that draws as many samples as there are, always the same ones first.
+    """A DataLoader with a WeightedRandomSampler that draws as many samples as there are, always the
+    same ones first.
 
     ``weights`` are those of a sample of each class.
     """
@@ -98,9 +101,10 @@ def _by_class(weights: Sequence[float], dataset: Any) -> Sampler[int]:
 
 
 def same_or_drawn(expected: Epoch, got: Epoch) -> None:
-    """Agree where ``got`` has the same samples, or where it was drawn from them, each class as often as it should be.
+    """Agree where ``got`` has the same samples, or where it was drawn from them, each class as
+    often as it should be.
 
-    What is shuffled must not come in the expected order. AssertionError says what differs.
+    What is shuffled must not come in the expected order. AssertionError names what differs.
     """
     if isinstance(got, DrawnEpoch):
         _drawn_from(expected, got)
@@ -130,6 +134,6 @@ def _drawn_from(expected: Epoch, got: DrawnEpoch) -> None:
     due = total * got.shares
     for label in ((counts - due).abs() > allowed).nonzero().flatten().tolist():
         raise AssertionError(
-            f"class {label} was drawn {int(counts[label])} times, its weight says {float(due[label]):.0f} and at most "
+            f"class {label} was drawn {int(counts[label])} times, its weight gives {float(due[label]):.0f} and at most "
             f"{float(allowed[label]):.0f} more or less"
         )

@@ -1,4 +1,6 @@
-"""Mean and standard deviation of a data set's channels, in two ways: image by image in NumPy, and in one stream."""
+"""Mean and standard deviation of a data set's channels, in two ways: image by image in NumPy, and
+in one stream.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def two_passes(images: Sequence[Image]) -> ChannelStatistics:
 
 @contextmanager
 def streaming(images: Sequence[Image], **options: Any) -> Iterator[Callable[[], ChannelStatistics]]:
-    """Gives what makes one pass over a DataLoader's batches, sums and sums of squares at once; ``options`` are its."""
+    """Gives what makes one pass over a DataLoader's batches, sums and sums of squares at once;
+    ``options`` are its.
+    """
     with PlainLoader(partial(Photographs, images, uint8), **options) as loader:
         yield lambda: streamed(loader.host_batches())
 
@@ -81,7 +85,9 @@ def streamed(batches: Iterable[Batch]) -> ChannelStatistics:
 
 
 def same_statistics(expected: ChannelStatistics, got: ChannelStatistics) -> None:
-    """Agree where both saw as many pixels, with means and deviations within 1e-4; AssertionError says what differs."""
+    """Agree where both saw as many pixels, with means and deviations within 1e-4; AssertionError
+    names what differs.
+    """
     assert expected.pixels == got.pixels, f"{got.pixels} pixels of each channel were seen, not {expected.pixels}"
     for name in ("mean", "deviation"):
         wanted, seen = getattr(expected, name), getattr(got, name)
@@ -90,7 +96,7 @@ def same_statistics(expected: ChannelStatistics, got: ChannelStatistics) -> None
 
 
 def cropped() -> Transform:
-    """PIL image to PIL image of 224 x 224, nothing random: the pixels whose statistics are asked for."""
+    """PIL image to PIL image of 224 x 224, nothing random: the pixels whose statistics are computed."""
     from torchvision.transforms import CenterCrop, Compose, Resize
 
     made: Transform = Compose([Resize(RESIZED), CenterCrop(SIZE)])

@@ -12,8 +12,9 @@ COARSE = 14
 class TrainingStep:
     """One SGD step on a batch; returns the loss, detached.
 
-    On a GPU photographs go through ResNet-18. On a CPU that would dwarf any loader, so there a linear classifier
-    learns from a coarse picture, on one thread. Tiny grey images get a linear classifier everywhere.
+    On a GPU photographs go through ResNet-18. On a CPU that would dwarf any loader, so there a
+    linear classifier learns from a coarse picture, on one thread. Tiny grey images get a linear
+    classifier everywhere.
     """
 
     def __init__(self, device: torch.device, classes: int = 1000) -> None:
@@ -25,8 +26,9 @@ class TrainingStep:
         """Step on images [n, channels, height, width] and labels [n], both on the device."""
         if self.device.type != "cpu":
             return self._step(images, labels)
-        # On the CPU the step stands for work that is done elsewhere: the cores are the loader's. Idle OpenMP threads
-        # spin, too, and beside busy workers each barrier would cost a time slice.
+        # On the CPU the step stands for work that is done elsewhere: the cores are the loader's.
+        # Idle OpenMP threads spin, too, and beside busy workers each barrier would cost a time
+        # slice.
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:

@@ -1,4 +1,6 @@
-"""Datasets that make a whole batch at once, where DataLoader finds ``__getitems__``; collate with `as_it_is`."""
+"""Datasets that make a whole batch at once, where DataLoader finds ``__getitems__``; collate with
+`as_it_is`.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,8 @@ def framed() -> recipe.Transform:
 
 
 class PhotographBatches(Photographs):
-    """As `Photographs`, but a batch is converted and normalised in one go: images float32 [n, 3, height, width].
+    """As `Photographs`, but a batch is converted and normalised in one go: images float32 [n, 3,
+    height, width].
 
     ``frame`` makes what turns PIL images into such of one size.
     """

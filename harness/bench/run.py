@@ -166,7 +166,7 @@ class _Bench:
             end = RunEnd(EndReason.STOPPED, str(error) if ours else repr(error))
             raise
         finally:
-            beside = [asdict(stranger) for stranger in self._watch.strangers]
+            beside = [asdict(stranger) for stranger in self._watch.other_processes]
             store.write_end(writer, end, **({"beside": beside} if beside else {}))
             writer.close()
         if self._settings.snapshots and not any((self._folder / store.SNAPSHOTS).glob("*.json.gz")):

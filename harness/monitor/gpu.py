@@ -1,7 +1,8 @@
 """One GPU as NVML sees it: what to read, how often, and what to do where a reading cannot be had.
 
-Everything may be missing: an old driver knows fewer calls than the bindings, a laptop has no energy counter, a
-container hides processes, a board falls off its bus. Each of these is a warning, once; the readings that remain go on.
+Everything may be missing: an old driver knows fewer calls than the bindings, a laptop has no energy
+counter, a container hides processes, a board falls off its bus. Each of these is a warning, once;
+the readings that remain go on.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ NEVER = frozenset(
 )
 """After these the same call will not succeed later."""
 
-PATIENCE = 10
+MAX_FAILURES = 10
 """Failures in a row, of any other kind, after which a call is made no more."""
 
 POLICIES = {"power": "POWER", "thermal": "THERMAL", "board": "BOARD_LIMIT", "reliability": "RELIABILITY"}
@@ -43,7 +44,7 @@ POLICIES = {"power": "POWER", "thermal": "THERMAL", "board": "BOARD_LIMIT", "rel
 
 @dataclass(frozen=True, slots=True)
 class Occupant:
-    """A process on a GPU; ``bytes`` is None where NVML does not tell (containers, MIG)."""
+    """A process on a GPU; ``bytes`` is None where NVML does not report it (containers, MIG)."""
 
     pid: int
     bytes: int | None = None
@@ -52,7 +53,8 @@ class Occupant:
 class Gpu:
     """A GPU that is being read. ``name`` is its UUID or its PCI id; it is never found by an index.
 
-    ``warn`` is told each thing that cannot be read, once. Raises whatever NVML raises where there is no such GPU.
+    ``warn`` is called for each thing that cannot be read, once. Raises whatever NVML raises where
+    there is no such GPU.
     """
 
     def __init__(self, session: Any, name: str, warn: Callable[[str], None]) -> None:
@@ -72,7 +74,9 @@ class Gpu:
         self.gone = False
 
     def sources(self) -> list[Sensor]:
-        """What there is to read. At the full rate only what changes within a block or tells why a block was slow."""
+        """What there is to read. At the full rate only what changes within a block or shows why a
+        block was slow.
+        """
         quick = (self.clocks, self.power, self.energy, self.memory)
         slow = (self.utilisation, self.temperature, self.memory_clock, self.link)
         seldom = (self.violations, self.errors, self.best_link)
@@ -127,7 +131,9 @@ class Gpu:
         return self._ask("memory_clock_hertz", lambda n: 1e6 * n.nvmlDeviceGetClockInfo(self._board, n.NVML_CLOCK_MEM))
 
     def link(self) -> Values:
-        """The PCIe link as it is now: idle GPUs save power with a slower one, so only readings under load count."""
+        """The PCIe link as it is now: idle GPUs save power with a slower one, so only readings
+        under load count.
+        """
         return {
             **self._ask("pcie_generation", lambda n: n.nvmlDeviceGetCurrPcieLinkGeneration(self._board)),
             **self._ask("pcie_width", lambda n: n.nvmlDeviceGetCurrPcieLinkWidth(self._board)),
@@ -161,18 +167,18 @@ class Gpu:
         }
 
     def occupants(self) -> list[Occupant] | None:
-        """The processes on this GPU, computing and drawing; None where NVML does not tell them at all."""
+        """The processes on this GPU, computing and drawing; None where NVML reports none of them."""
         found: dict[int, int | None] = {}
-        told = False
+        listed_any = False
         for what in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"):
             listed = self._try(what, partial(self._listed, what))
             if listed is None:
                 continue
-            told = True
+            listed_any = True
             for pid, held in listed:
                 known = found.get(pid)
                 found[pid] = held if known is None else max(known, held or 0)
-        return [Occupant(pid, held) for pid, held in found.items()] if told else None
+        return [Occupant(pid, held) for pid, held in found.items()] if listed_any else None
 
     def _listed(self, what: str, n: Any) -> list[tuple[int, int | None]]:
         listed = getattr(n, what)(self._handle)
@@ -202,10 +208,11 @@ class Gpu:
         return float(n.nvmlDeviceGetCurrentClocksThrottleReasons(self._board))
 
     def _violation(self, policy: str, n: Any) -> float:
-        """By the call, or by the field of the same counter where the call has been removed; both in nanoseconds.
+        """By the call, or by the field of the same counter where the call has been removed; both in
+        nanoseconds.
 
-        The newer counters of single reasons (hardware thermal, power brake) have changed their numbers between drivers,
-        and nothing says which numbering a driver has: they are left alone.
+        The newer counters of single reasons (hardware thermal, power brake) have changed their
+        numbers between drivers, and no driver states its numbering: they are not used.
         """
         try:
             return float(
@@ -246,7 +253,7 @@ class Gpu:
             self._warn(f"{self.name} is lost to NVML ({kind}): nothing more was read of it")
             return
         count = self._failures[name] = self._failures.get(name, 0) + 1
-        if kind in NEVER or count >= PATIENCE:
+        if kind in NEVER or count >= MAX_FAILURES:
             self._dropped.add(name)
         if count == 1:
             self._warn(f"no {name} of {self.name}: {kind}{'' if kind in NEVER else ', at times'}")

@@ -24,10 +24,10 @@ Values = Mapping[str, float]
 class HostSensors:
     """Readings of the machine from files that stay open.
 
-    Nothing is read at the full rate: the pressure on the cores is a counter, exact to the microsecond whenever it is
-    read, and waking a core to read it holds up whoever computes there. What would have to walk through processes, or
-    take a lock that a measured process needs (``smaps_rollup`` holds its map of memory), is read between cases or in a
-    solo pass, never here.
+    Nothing is read at the full rate: the pressure on the cores is a counter, exact to the
+    microsecond whenever it is read, and waking a core to read it delays the process that computes
+    there. What would have to walk through processes, or take a lock that a measured process needs
+    (``smaps_rollup`` holds its map of memory), is read between cases or in a solo pass, never here.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class HostSensors:
             try:
                 self._files[kind] = os.open(proc / "pressure" / kind, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
-                warn(f"no pressure of {kind}: {error.strerror} (Linux 4.20 and later tell it)")
+                warn(f"no pressure of {kind}: {error.strerror} (needs Linux 4.20 or later)")
         self._before: dict[str, tuple[float, float]] = {}
 
     def close(self) -> None:
@@ -50,13 +50,15 @@ class HostSensors:
         self._files.clear()
 
     def before(self) -> Values:
-        """How busy the machine is before a run: the load average, and the pressure of the last ten seconds."""
+        """How busy the machine is before a run: the load average, and the pressure of the last ten
+        seconds.
+        """
         found = {"load": os.getloadavg()[0]}
         for kind, descriptor in self._files.items():
             try:
                 found[f"pressure_{kind}"] = recent_share(os.pread(descriptor, 256, 0))
             except (OSError, ValueError):
-                continue  # the first reading of the run says why
+                continue  # the first reading of the run gives the reason
         return found
 
     def sources(self) -> list[Sensor]:
@@ -77,7 +79,7 @@ class HostSensors:
         try:
             waited = stalled_seconds(os.pread(descriptor, 256, 0))
         except (OSError, ValueError) as error:
-            # The kernel may know of pressure and be told not to count it.
+            # The kernel may know of pressure and be configured not to count it.
             os.close(self._files.pop(kind))
             self._warn(f"no pressure of {kind}: {error}")
             return {}
@@ -107,7 +109,9 @@ class HostSensors:
 
 
 def stalled_seconds(file: bytes) -> float:
-    """Seconds for which some task was held up so far, from a pressure file's first line. Raises ValueError."""
+    """Seconds for which some task was held up so far, from a pressure file's first line. Raises
+    ValueError.
+    """
     line = file.partition(b"\n")[0]
     head, found, total = line.partition(b"total=")
     if not (head.startswith(b"some ") and found):
@@ -116,7 +120,9 @@ def stalled_seconds(file: bytes) -> float:
 
 
 def recent_share(file: bytes) -> float:
-    """The share of the last ten seconds in which some task was held up, from a pressure file. Raises ValueError."""
+    """The share of the last ten seconds in which some task was held up, from a pressure file.
+    Raises ValueError.
+    """
     found = re.match(rb"some avg10=(\d+(?:\.\d+)?) ", file)
     if not found:
         raise ValueError("not a pressure file")
@@ -124,9 +130,10 @@ def recent_share(file: bytes) -> float:
 
 
 def busy_seconds(times: Any = None) -> float:
-    """Seconds that the machine's cores have worked so far, all together, in steps of a clock tick (10 ms a core).
+    """Seconds that the machine's cores have worked so far, all together, in steps of a clock tick
+    (10 ms a core).
 
-    ``times`` is what psutil.cpu_times() gave where it was asked already.
+    ``times`` is what psutil.cpu_times() gave where it was called already.
     """
     times = psutil.cpu_times() if times is None else times
     # Guests' time is in user and nice already.

@@ -1,4 +1,4 @@
-"""Strangers: processes on a GPU that are none of a run's, before, during and after it."""
+"""Processes on a GPU that are not a run's own, before, during and after it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from harness.monitor.gpu import Gpu, Occupant
 from harness.probes.process_usage import descendants
 
 UNLISTED = 64 * 2**20
-"""Bytes in use that are no sign of anybody: an idle driver has some, and counts them differently."""
+"""Bytes in use that are no sign of a process: an idle driver has some, and versions count them
+differently."""
 
 DRIVERS = 1024 * 2**20
 """The same where what the driver keeps for itself is among them."""
@@ -22,20 +23,21 @@ LARGEST = 2**22
 """Linux gives no process a higher number."""
 
 FIRST_NAMESPACE = "pid:[4026531836]"
-"""What Linux calls the machine's own process numbers; in a container they have another name and mean other processes.
-"""
+"""What Linux calls the machine's own process numbers; in a container they have another name and
+mean other processes. """
 
 
 class OtherProcesses:
-    """Tells ``tell`` each stranger once for each time (before, during, after) and ``warn`` what hides them.
+    """Reports each process that is not the run's to ``report``, once for each time (before, during,
+    after), and to ``warn`` what hides them.
 
-    ``ours`` gives the numbers of this run's processes, ``numbers_match`` whether NVML's mean the same processes,
-    ``alive`` whether there is such a process, ``name`` what it is called.
+    ``ours`` gives the numbers of this run's processes, ``numbers_match`` whether NVML's mean the
+    same processes, ``alive`` whether there is such a process, ``name`` what it is called.
     """
 
     def __init__(
         self,
-        tell: Callable[[OtherProcess], None],
+        report: Callable[[OtherProcess], None],
         warn: Callable[[str], None],
         *,
         ours: Callable[[], Iterable[int]] = lambda: descendants(os.getpid()),
@@ -43,7 +45,7 @@ class OtherProcesses:
         alive: Callable[[int], bool] = psutil.pid_exists,
         name: Callable[[int], str] | None = None,
     ) -> None:
-        self._tell = tell
+        self._report = report
         self._warn = warn
         self._ours = ours
         self._match = (numbers_match or _in_first_namespace)()
@@ -53,18 +55,20 @@ class OtherProcesses:
         self._seen: set[tuple[str, str, int]] = set()
 
     def before(self, gpu: Gpu) -> None:
-        """Whoever is on the GPU before a run starts anything is a stranger; so is memory that nobody owns up to."""
+        """All processes on the GPU before a run starts any are others; so is memory that no process
+        is listed for.
+        """
         there = self._numbered(gpu)
         for occupant in there:
             self._found("before", gpu, occupant.pid, occupant.bytes)
         memory = gpu.memory()
-        # Where the driver does not tell what it keeps for itself, that counts as used.
+        # Where the driver does not report what it keeps for itself, that counts as used.
         idle = UNLISTED if "driver_bytes" in memory else DRIVERS
         if not there and memory.get("used_bytes", 0.0) > idle:
             self._found("before", gpu, 0, int(memory["used_bytes"]))
 
     def during(self, gpu: Gpu) -> Mapping[str, float]:
-        """Look who is on the GPU; gives the bytes of this run's own processes, where NVML tells."""
+        """Look at the processes on the GPU; gives the bytes of this run's own, where NVML reports them."""
         there = self._numbered(gpu)
         if not {occupant.pid for occupant in there} <= self._known:
             self._known |= frozenset(self._ours())
@@ -79,11 +83,11 @@ class OtherProcesses:
                     f"{gpu.name}: NVML's process numbers are not this container's: a process that came during the run "
                     "may be the run's own or not"
                 )
-        told = [size for size in held if size is not None]
-        return {"process_bytes": float(sum(told))} if told else {}
+        known = [size for size in held if size is not None]
+        return {"process_bytes": float(sum(known))} if known else {}
 
     def after(self, gpus: Iterable[Gpu]) -> None:
-        """Whoever is on the GPUs when nothing of the run is left."""
+        """Report the processes on the GPUs when none of the run is left."""
         self._known |= frozenset(self._ours())
         for gpu in gpus:
             for occupant in self._numbered(gpu):
@@ -91,11 +95,13 @@ class OtherProcesses:
                     self._found("after", gpu, occupant.pid, occupant.bytes)
 
     def _numbered(self, gpu: Gpu) -> list[Occupant]:
-        """The processes on the GPU whose numbers NVML tells; in a virtual machine it may show what is no number."""
+        """The processes on the GPU whose numbers NVML reports; in a virtual machine some are not
+        valid numbers.
+        """
         there = gpu.occupants() or []
         numbered = [occupant for occupant in there if 0 < occupant.pid <= LARGEST]
         if len(numbered) < len(there):
-            self._warn(f"{gpu.name}: NVML does not tell the numbers of all processes on it: some may be others'")
+            self._warn(f"{gpu.name}: NVML does not report the numbers of all processes on it: some may be others'")
         return numbered
 
     def _found(self, when: str, gpu: Gpu, pid: int, held: int | None) -> None:
@@ -103,7 +109,7 @@ class OtherProcesses:
         # A process of ours that has just ended stays on the driver's list for a moment.
         if key not in self._seen and not (pid and self._match and not self._alive(pid)):
             self._seen.add(key)
-            self._tell(OtherProcess(when, gpu.name, pid, self._name(pid) if pid and self._match else "", held))
+            self._report(OtherProcess(when, gpu.name, pid, self._name(pid) if pid and self._match else "", held))
 
 
 def _in_first_namespace() -> bool:

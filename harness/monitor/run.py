@@ -1,7 +1,7 @@
 """Watching a run: a thread of the supervising process reads GPUs and host while the measuring processes work.
 
-That process idles meanwhile, so a reading costs the measured work nothing but the moments for which it needs a core.
-Nothing here may end a run: what cannot be read or written is a warning, once.
+That process idles meanwhile, so a reading costs the measured work nothing but the moments for which
+it needs a core. Nothing here may end a run: what cannot be read or written is a warning, once.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ from harness.store.clock_events import ThrottleEvents, annotate
 from harness.store.telemetry import read_telemetry
 
 WRITE = 2.0
-"""Seconds between two writes: a power cut costs the readings since the last one, a killed run no more than that."""
+"""Seconds between two writes: a power cut costs the readings since the last one, a killed run no
+more than that."""
 
 
 class Monitor:
     """What watches one run. Use as a context manager around everything that the run starts.
 
-    ``hertz`` 0 watches nothing. ``note`` tells whoever sits in front of the screen; the stand-ins are for tests:
-    ``module`` for pynvml, ``machine`` for the host, ``now`` for the clock, ``busy`` and ``used`` for the CPU time of
-    the machine and of this process tree.
+    ``hertz`` 0 watches nothing. ``note`` gets what the user should know at once; the stand-ins are
+    for tests: ``module`` for pynvml, ``machine`` for the host, ``now`` for the clock, ``busy`` and
+    ``used`` for the CPU time of the machine and of this process tree.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Monitor:
         self._usage: CpuUse | None = None
         self._events: list[tuple[float, str, float]] = []
         self._seen: list[OtherProcess] = []
-        self._strangers = OtherProcesses(self._stranger, self._warn)
+        self._others = OtherProcesses(self._other, self._warn)
 
     def __enter__(self) -> Monitor:
         if self._hertz <= 0:
@@ -90,7 +91,7 @@ class Monitor:
         self._take([SensorReading(round(self._start, 4), HOST, name, v) for name, v in self._machine.before().items()])
         self._open_gpus()
         for gpu in self._gpus.values():
-            self._strangers.before(gpu)
+            self._others.before(gpu)
         self._sampler = self._make(self._sources(), self._hertz, self._take, warn=self._warn, now=self._now)
         self._sampler.start()
         return self
@@ -98,7 +99,7 @@ class Monitor:
     def __exit__(self, *failure: object) -> None:
         if self._sampler is not None:
             self._sampler.stop()
-            self._strangers.after(self._gpus.values())
+            self._others.after(self._gpus.values())
         with self._lock:
             self._write()
             writer, self._writer = self._writer, None
@@ -111,12 +112,14 @@ class Monitor:
                 self._note(str(error))
 
     @property
-    def strangers(self) -> tuple[OtherProcess, ...]:
+    def other_processes(self) -> tuple[OtherProcess, ...]:
         """Who else was seen so far on the GPUs that the run measures on."""
         return tuple(seen for seen in self._seen if seen.device in self._measured_on)
 
     def measures_on(self, *environments: Mapping[str, Any]) -> None:
-        """Leave the GPUs alone that nothing is measured on; ``environments`` are what the measuring processes told."""
+        """Leave the GPUs alone that nothing is measured on; ``environments`` are what the measuring
+        processes reported.
+        """
         devices = [environment.get("device") for environment in environments]
         found = [device.get("uuid") for device in devices if isinstance(device, dict)]
         self._measured_on = tuple(dict.fromkeys(str(uuid) for uuid in found if uuid))
@@ -125,7 +128,7 @@ class Monitor:
         for uuid in self._measured_on:
             if uuid not in self._gpus:
                 self._warn(f"NVML does not know {uuid}, which the run measures on")
-        for seen in self.strangers:
+        for seen in self.other_processes:
             if seen.when == "before":
                 self._note(f"{seen.device} is not this run's alone: {_told(seen)}; times beside it are off")
         self._gpus = {name: gpu for name, gpu in self._gpus.items() if name in self._measured_on}
@@ -164,7 +167,9 @@ class Monitor:
             self.ends(case, invocation)
 
     def marked(self, measurement: Measurement) -> Measurement:
-        """The measurement with what held the GPU's clocks back in each of its blocks, as the report will see it."""
+        """The measurement with what held the GPU's clocks back in each of its blocks, as the report
+        will see it.
+        """
         if not (self._measured_on and measurement.blocks):
             return measurement
         start, end = measurement.blocks[0][0] - 2 * SLOW, measurement.blocks[-1][1] + 2 * SLOW
@@ -204,7 +209,7 @@ class Monitor:
         return [*of_gpus, *self._machine.sources()]
 
     def _of(self, gpu: Gpu) -> list[Sensor]:
-        return [*gpu.sources(), Sensor(gpu.name, lambda: self._strangers.during(gpu), SLOW)]
+        return [*gpu.sources(), Sensor(gpu.name, lambda: self._others.during(gpu), SLOW)]
 
     def _take(self, found: list[SensorReading]) -> None:
         with self._lock:
@@ -222,7 +227,7 @@ class Monitor:
         if self._writer is not None and batches:
             self._kept(lambda writer: writer.readings(batches))
 
-    def _stranger(self, seen: OtherProcess) -> None:
+    def _other(self, seen: OtherProcess) -> None:
         self._keep(lambda writer: writer.stranger(seen))
         self._seen.append(seen)
 

@@ -1,4 +1,4 @@
-"""A thread that reads sources at a set rate and keeps what it read until it is asked for."""
+"""A thread that reads sources at a set rate and keeps what it read until it is taken."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from harness.model import SensorReading
 from harness.monitor.source import Sensor, fair_share
 
 RECKON = 20
-"""Samples between two reckonings of how much each source may take, and of how often the machine can be looked at."""
+"""Samples between two reckonings of how much each source may take, and of how often the machine can
+be looked at."""
 
 MOST = 0.0045
-"""The share of one core that 20 looks a second may take in all. A machine on which waking up alone is dear, as some
-virtual ones are, is looked at less often."""
+"""The share of one core that 20 looks a second may take in all. A machine on which waking up alone
+is expensive, as some virtual ones are, is looked at less often."""
 
 USUAL = 20.0
-"""Looks a second that this is the share for; whoever asks for more gives more."""
+"""Looks a second that this is the share for; a higher rate gets a larger share."""
 
 SHORT = 0.25
-"""Seconds by which the end may be late: waiting for a lock costs half as much again of a wake-up as sleeping does."""
+"""Seconds by which the end may be late: waiting for a lock costs half as much again of a wake-up as
+sleeping does."""
 
 Take = Callable[[list[SensorReading]], None]
 
@@ -30,9 +32,10 @@ Take = Callable[[list[SensorReading]], None]
 class Sampler:
     """Reads ``sources`` ``hertz`` times a second and hands each sample to ``take``, from a thread of its own.
 
-    It belongs into a process that idles while others measure. A source that raises all the same is read no more, and
-    ``warn`` is told. ``now`` gives the moments, ``spent`` the CPU time of the
-    calling thread, ``wait`` sleeps for some seconds and says whether the end has come: stand-ins need no time.
+    It belongs into a process that idles while others measure. A source that raises all the same is
+    read no more, with a call of ``warn``. ``now`` gives the moments, ``spent`` the CPU time of the
+    calling thread, ``wait`` sleeps for some seconds and returns whether the end has come: stand-ins
+    need no time.
     """
 
     def __init__(
@@ -53,11 +56,12 @@ class Sampler:
         self._warn = warn
         self._now = now
         self._spent = spent
-        # A lock that is held until the end: an Event would do the same for half as much again of a wake-up's cost.
+        # A lock that is held until the end: an Event would do the same for half as much again of a
+        # wake-up's cost.
         self._going = threading.Lock()
         self._wait = wait or self._rest
         self._thread: threading.Thread | None = None
-        # Looks come from the thread and, at the ends of cases, from whoever drives: one at a time.
+        # Looks come from the thread and, at the ends of cases, from the thread that drives: one at a time.
         self._lock = threading.Lock()
         self._most = float("inf")
         self.cost_seconds = 0.0
@@ -82,7 +86,9 @@ class Sampler:
             self._sources = list(sources)
 
     def run(self) -> None:
-        """Read until the end, in step with the clock: a sample that comes late moves none of those after it."""
+        """Read until the end, in step with the clock: a sample that comes late moves none of those
+        after it.
+        """
         since, reckoned = self._now(), self.cost_seconds
         begun = self._spent() - reckoned
         due = since + self._step
@@ -98,12 +104,16 @@ class Sampler:
             due = max(due + self._steps(due) * self._step, self._now())
 
     def _steps(self, moment: float) -> int:
-        """Steps from a look at that moment to the first at which anything will be due: no core is woken for nothing."""
+        """Steps from a look at that moment to the first at which anything will be due: no core is
+        woken for nothing.
+        """
         earliest = min((source.due for source in self._sources), default=moment)
         return 1 if earliest <= moment else ceil((earliest - moment) / self._step)
 
     def _rest(self, seconds: float) -> bool:
-        """Sleep; whether the end has come meanwhile. Plain sleep is the cheapest, where the end can wait for it."""
+        """Sleep; whether the end has come meanwhile. Plain sleep is the cheapest, where the end can
+        wait for it.
+        """
         if seconds > SHORT:
             return self._going.acquire(timeout=seconds)
         time.sleep(seconds)
@@ -126,7 +136,8 @@ class Sampler:
                     continue
                 source.spent(self._spent() - before)
                 source.due = moment + self._pause(source)
-                # To a tenth of a millisecond: a shorter stretch tells nothing, and the files are half as long.
+                # To a tenth of a millisecond: a shorter stretch means nothing, and the files are
+                # half as long.
                 found += [SensorReading(round(moment, 4), source.device, name, value) for name, value in values.items()]
             self.samples += 1
             if self.samples % RECKON == 1:
@@ -137,7 +148,7 @@ class Sampler:
         return max(source.period, self._step)
 
     def _pause(self, source: Sensor) -> float:
-        """Seconds to a source's next reading: what it asks for, or what its cost makes of it.
+        """Seconds to a source's next reading: its period, or more where its cost demands.
 
         Half a sample is given away: what would be due a moment after a sample must not wait for the next one.
         """

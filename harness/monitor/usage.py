@@ -11,16 +11,18 @@ from harness.plural import counted
 from harness.probes.process_usage import ProcessUsage, process_usage
 
 LONG_ENOUGH = 0.5
-"""Seconds that a stretch must last before clock ticks of 10 ms say how many cores others used."""
+"""Seconds that a stretch must last before clock ticks of 10 ms show how many cores others used."""
 
 MANY = 0.25
 """The share of the cores from which others disturb what is measured beside them."""
 
 
 class CpuUse:
-    """A stretch that begins now. ``busy`` is the CPU time of the machine, ``used`` the account of this process tree.
+    """A stretch that begins now. ``busy`` is the CPU time of the machine, ``used`` the account of
+    this process tree.
 
-    The load average would not do: it is of the last minute, in which an installation may have run, or we ourselves.
+    The load average would not do: it is of the last minute, in which an installation may have run,
+    or we ourselves.
     """
 
     def __init__(
@@ -34,7 +36,7 @@ class CpuUse:
         self._start = now(), busy(), used()
 
     def since(self) -> dict[str, float]:
-        """What was used so far, by quantity; ``other_cores`` where the stretch is long enough to tell."""
+        """What was used so far, by quantity; ``other_cores`` where the stretch is long enough."""
         start, busy, used = self._start
         seconds, spent = self._now() - start, self._used().since(used)
         if seconds >= LONG_ENOUGH:
@@ -43,7 +45,7 @@ class CpuUse:
 
 
 def disturbing(other_cores: float, cores: int) -> str:
-    """What to say of others who use so many of ``cores``; empty where that is too little to matter."""
+    """A remark on others that use so many of ``cores``; empty where that is too little to matter."""
     if other_cores < MANY * cores:
         return ""
     return f"others use {other_cores:.1f} of {counted(cores, 'core')}"

@@ -1,7 +1,9 @@
-"""Probes: what a variant costs besides time. Each reading says where it comes from; none belongs in a timed round.
+"""Probes: what a variant costs besides time. Each reading says where it comes from; none belongs in
+a timed round.
 
-`PROBES` is the list of those that read in the isolated pass: add a class to it, and its metric to `harness.model`.
-What has to run a call itself (profiler, allocator, energy) is a function of that call, for a pass of its own.
+`PROBES` is the list of those that read in the isolated pass: add a class to it, and its metric to
+`harness.model`. What has to run a call itself (profiler, allocator, energy) is a function of that
+call, for a pass of its own.
 """
 
 from harness.probes.energy import GpuShareProbe, gpu_share, joules

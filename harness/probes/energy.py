@@ -1,4 +1,6 @@
-"""What a GPU spends: joules of an iteration, and the share of the time it was busy, both as NVML counts them."""
+"""What a GPU spends: joules of an iteration, and the share of the time it was busy, both as NVML
+counts them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ LEAST_SECONDS = 3.0
 """Power is averaged over a second by many boards: shorter stretches would count what came before them."""
 
 WATCHED_SECONDS = 3.0
-"""How long the counter is watched for its steps; one that has not moved often enough by then resolves nothing."""
+"""How long the counter is watched for its steps; one that has not moved often enough by then
+resolves nothing."""
 
 SETTLE_SECONDS = 0.01
 """Seconds of calls, about, after which the device is waited for."""
@@ -33,9 +36,10 @@ def joules(
 ) -> tuple[float, str]:
     """Joules of one ``call`` on the GPU of that UUID, over at least three seconds of calls, and the source.
 
-    ``settle`` waits for the device. Everything the board draws counts, idle power included. The counter moves in steps,
-    of 20 to 100 ms on most boards: they are timed first, and the calls go on for fifty of them at least. Raises
-    NvmlError where the counter stands still, and whatever NVML raises on boards without it.
+    ``settle`` waits for the device. Everything the board draws counts, idle power included. The
+    counter moves in steps, of 20 to 100 ms on most boards: they are timed first, and the calls go
+    on for fifty of them at least. Raises NvmlError where the counter stands still, and whatever
+    NVML raises on boards without it.
     """
     with nvml(module) as session:
         handle = session.nvmlDeviceGetHandleByUUID(uuid)
@@ -50,7 +54,8 @@ def joules(
         while (begin := now()) - start < least:
             for _ in range(ahead):
                 call()
-            # A loop does not wait for the device after every call: a short one would be charged for the waiting.
+            # A loop does not wait for the device after every call: a short one would be charged for
+            # the waiting.
             settle()
             calls += ahead
             if now() - begin < SETTLE_SECONDS / 2:
@@ -60,7 +65,9 @@ def joules(
 
 
 def counter_steps(read: Callable[[], float], now: Callable[[], float]) -> tuple[float, float, float]:
-    """The length of the counter's steps, and its value and the moment when it had just moved. Raises NvmlError."""
+    """The length of the counter's steps, and its value and the moment when it had just moved.
+    Raises NvmlError.
+    """
     moments, values = [now()], [read()]
     while (step := tick(moments, values)) is None:
         moment, value = now(), read()
@@ -75,7 +82,9 @@ def counter_steps(read: Callable[[], float], now: Callable[[], float]) -> tuple[
 
 
 def gpu_share(uuid: str, *, module: Any = None) -> tuple[float, str]:
-    """The share of the time, from 0 to 1, in which the GPU of that UUID ran anything lately. Raises NvmlError."""
+    """The share of the time, from 0 to 1, in which the GPU of that UUID ran anything lately. Raises
+    NvmlError.
+    """
     with nvml(module) as session:
         rates = session.nvmlDeviceGetUtilizationRates(session.nvmlDeviceGetHandleByUUID(uuid))
         return rates.gpu / 100, SHARE_SOURCE

@@ -1,4 +1,6 @@
-"""Which Python functions an iteration spends its time in, outside torch: a pass of its own, never a timed round."""
+"""Which Python functions an iteration spends its time in, outside torch: a pass of its own, never a
+timed round.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,13 @@ MOST_FUNCTIONS = 200
 
 
 def functions(call: Callable[[], object]) -> tuple[FunctionTime, ...]:
-    """Calls and own seconds per ``call`` of the Python functions that run on this thread, the most expensive first.
+    """Calls and own seconds per ``call`` of the Python functions that run on this thread, the most
+    expensive first.
 
-    Built-in functions stand under the Python function that called them. Those of torch are left out but `CONVERSIONS`:
-    a trace has them as operators. The profiler slows calls down: the times are to be held against each other, not
-    against a clock's. Raises whatever the call raises, and ValueError where another profiler is active.
+    Built-in functions stand under the Python function that called them. Those of torch are left out
+    but `CONVERSIONS`: a trace has them as operators. The profiler slows calls down: the times are
+    to be held against each other, not against a clock's. Raises whatever the call raises, and
+    ValueError where another profiler is active.
     """
     start = perf_counter()
     call()
@@ -68,7 +72,9 @@ def _times(entries: list[Any], calls: int, modules: Mapping[str, str]) -> Iterat
 
 
 def _builtin(text: str) -> str:
-    """``time.sleep`` for ``<built-in method time.sleep>``; nothing for torch's own and what only has an address."""
+    """``time.sleep`` for ``<built-in method time.sleep>``; nothing for torch's own and what only
+    has an address.
+    """
     match text.strip("<>").split(" "):
         case ["built-in", "method", full]:
             name = full.removeprefix("builtins.")

@@ -32,7 +32,9 @@ def held_at_peak(call: Callable[[], object], device: Any) -> dict[str, int]:
 
 
 def held(events: Iterable[Mapping[str, Any]], device: int) -> dict[str, int]:
-    """The same from the events of a Chrome trace, of one type of device. Raises ValueError where nothing is marked."""
+    """The same from the events of a Chrome trace, of one type of device. Raises ValueError where
+    nothing is marked.
+    """
     memory: list[tuple[float, int, int, object]] = []
     spans: dict[object, list[Span]] = {}
     start = None

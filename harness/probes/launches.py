@@ -13,7 +13,8 @@ SOURCE = "kernels in torch's CUDA profile"
 
 
 def launches(call: Callable[[], object], device: Any) -> tuple[int, str]:
-    """Kernels that one ``call`` launches on ``device`` (a CUDA ``torch.device``), and where the number comes from.
+    """Kernels that one ``call`` launches on ``device`` (a CUDA ``torch.device``), and where the
+    number comes from.
 
     Copies and fills do not count. Raises whatever the call or the profiler raises.
     """

@@ -1,6 +1,7 @@
-"""What the driver's management library says about a GPU: an open session, and a device's used bytes.
+"""What the driver's management library reports of a GPU: an open session, and a device's used bytes.
 
-CUDA devices are matched to NVML's by UUID, never by index: CUDA_VISIBLE_DEVICES and the device order renumber them.
+CUDA devices are matched to NVML's by UUID, never by index: CUDA_VISIBLE_DEVICES and the device
+order renumber them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ DEVICE_SOURCE = "NVML, whole device"
 
 
 class NvmlError(HarnessError):
-    """NVML cannot be asked; the message says why."""
+    """NVML cannot be used; the message gives the reason."""
 
 
 class NvmlAbsent(NvmlError):
@@ -52,7 +53,9 @@ def nvml(module: Any = None) -> Iterator[Any]:
 
 
 def is_absent(error: BaseException) -> bool:
-    """Whether an error says that there is no NVML here: ours, or one of the bindings, which make classes late."""
+    """Whether an error means that there is no NVML here: ours, or one of the bindings, which make
+    classes late.
+    """
     return isinstance(error, NvmlAbsent) or type(error).__name__ == "NVMLError_LibraryNotFound"
 
 
@@ -69,7 +72,9 @@ def cuda_uuid(device: Any, *, torch: Any = None) -> str:
 
 
 def uuid_of(properties: Any) -> str:
-    """The UUID in what torch says of a device, as NVML spells it: a slice of a board (MIG) has a prefix of its own."""
+    """The UUID in torch's properties of a device, as NVML spells it: a slice of a board (MIG) has a
+    prefix of its own.
+    """
     uuid = text(getattr(properties, "uuid", "unknown"))
     if uuid.startswith(("GPU-", "MIG-")):
         return uuid
@@ -77,20 +82,24 @@ def uuid_of(properties: Any) -> str:
 
 
 def gpu_names(session: Any, warn: Callable[[str], object] = lambda _: None) -> list[str]:
-    """The UUIDs of all GPUs that an open NVML sees; those that cannot be asked are left out, and ``warn`` is told."""
+    """The UUIDs of all GPUs that an open NVML sees; those that cannot be read are left out, with a
+    call of ``warn``.
+    """
     found = []
     for index in range(session.nvmlDeviceGetCount()):
         try:
             found.append(text(session.nvmlDeviceGetUUID(session.nvmlDeviceGetHandleByIndex(index))))
         except Exception as error:  # one board that has fallen off its bus must not hide the others
-            warn(f"NVML does not tell which GPU its number {index} is: {type(error).__name__}")
+            warn(f"NVML does not report which GPU its number {index} is: {type(error).__name__}")
     return found
 
 
 def device_bytes(uuid: str, *, module: Any = None) -> tuple[int | None, str]:
-    """Bytes in use on the GPU of that UUID, by everybody, and the source; None and the reason where NVML cannot say.
+    """Bytes in use on the GPU of that UUID, by all processes, and the source; None and the reason
+    where NVML cannot report them.
 
-    Take a quiet start's reading and subtract it: other processes, the context and library handles are in here too.
+    Take a quiet start's reading and subtract it: other processes, the context and library handles
+    are in here too.
     """
     try:
         with nvml(module) as session:
@@ -99,11 +108,11 @@ def device_bytes(uuid: str, *, module: Any = None) -> tuple[int | None, str]:
     except NvmlError as error:
         return None, str(error)
     except Exception as error:
-        return None, f"NVML does not tell the memory of {uuid}: {type(error).__name__}"
+        return None, f"NVML does not report the memory of {uuid}: {type(error).__name__}"
 
 
 class DeviceMemoryProbe(Probe):
-    """Device memory in use, by everybody; nothing without a GPU."""
+    """Device memory in use, by all processes; nothing without a GPU."""
 
     name = "device memory"
     metrics = ("device_bytes",)

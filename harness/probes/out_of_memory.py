@@ -1,4 +1,4 @@
-"""Running out of memory: what was asked for and what was free, from the error of whoever asked."""
+"""Running out of memory: what was requested and what was free, from the error."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from dataclasses import dataclass
 _NAMES = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _UNITS = {"B": 1.0, **{name: 1024.0**power for power, name in enumerate(_NAMES)}}
 _SIZE = r"([\d.]+) (bytes|KiB|MiB|GiB|TiB|PiB|EiB|B)"
-_ASKED = re.compile(rf"[Tt]ried to allocate {_SIZE}|Unable to allocate {_SIZE}")
+_REQUESTED = re.compile(rf"[Tt]ried to allocate {_SIZE}|Unable to allocate {_SIZE}")
 _FREE = re.compile(rf"of which {_SIZE} is free")
 _OUT = re.compile(r"out of memory|can't allocate memory|not enough memory|Unable to allocate|Cannot allocate memory")
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfMemory:
-    """An allocation that found no memory; None for what nobody said. ``place`` is where it was to be."""
+    """An allocation that found no memory; None for what the error does not state. ``place`` is
+    where it was to be.
+    """
 
     place: str
     asked_bytes: float | None = None
     free_bytes: float | None = None
 
     def __str__(self) -> str:
-        asked = f": {_size(self.asked_bytes)} were asked for" if self.asked_bytes is not None else ""
+        requested = f": {_size(self.asked_bytes)} were requested" if self.asked_bytes is not None else ""
         free = f", {_size(self.free_bytes)} were free" if self.free_bytes is not None else ""
-        return f"out of memory on the {self.place}{asked}{free}"
+        return f"out of memory on the {self.place}{requested}{free}"
 
     @property
     def readings(self) -> Mapping[str, float]:
@@ -36,14 +38,14 @@ class OutOfMemory:
 
 
 def out_of_memory(error: BaseException) -> OutOfMemory | None:
-    """What was short, if that is what the error says; None for any other error."""
-    said = str(error)
-    if not isinstance(error, MemoryError) and _OUT.search(said) is None:
+    """What was short, if the error is about memory; None for any other error."""
+    message = str(error)
+    if not isinstance(error, MemoryError) and _OUT.search(message) is None:
         return None
-    on_gpu = "CUDA" in said or "GPU" in said
-    asked, free = _ASKED.search(said), _FREE.search(said)
+    on_gpu = "CUDA" in message or "GPU" in message
+    requested, free = _REQUESTED.search(message), _FREE.search(message)
     free_bytes = _bytes(free) if free else None if on_gpu else _free_on_host()
-    return OutOfMemory("GPU" if on_gpu else "host", _bytes(asked) if asked else None, free_bytes)
+    return OutOfMemory("GPU" if on_gpu else "host", _bytes(requested) if requested else None, free_bytes)
 
 
 def _bytes(found: re.Match[str]) -> float | None:

@@ -1,4 +1,6 @@
-"""What one call takes of memory, as torch's allocators see it: most bytes alive at once, and what that cost them."""
+"""What one call takes of memory, as torch's allocators see it: most bytes alive at once, and what
+that cost them.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,15 @@ MARK = "tipbench: the call whose memory counts"
 
 
 def peak_bytes(call: Callable[[], object], device: Any) -> tuple[int, str]:
-    """Most bytes alive at once during one ``call``, above the level at its start, and where the number comes from.
+    """Most bytes alive at once during one ``call``, above the level at its start, and where the
+    number comes from.
 
-    The result counts while the call has not returned, tensors that lived before do not. ``device`` is a
-    ``torch.device``; on the CPU the call is made twice, and the second one is looked at. Memory that libraries take
-    past torch's allocators (oneDNN scratch pads, DALI, library handles) is not in it. A first call may include
-    workspaces that later calls find there: warm up first. Raises whatever the call or torch's profiler raises, and
-    ValueError for a device that is neither CPU nor CUDA.
+    The result counts while the call has not returned, tensors that lived before do not. ``device``
+    is a ``torch.device``; on the CPU the call is made twice, and the second one is looked at.
+    Memory that libraries take past torch's allocators (oneDNN scratch pads, DALI, library handles)
+    is not in it. A first call may include workspaces that later calls find there: warm up first.
+    Raises whatever the call or torch's profiler raises, and ValueError for a device that is neither
+    CPU nor CUDA.
     """
     kind = getattr(device, "type", str(device))
     if kind == "cuda":
@@ -39,11 +43,13 @@ def peak_bytes(call: Callable[[], object], device: Any) -> tuple[int, str]:
 
 
 def allocations(call: Callable[[], object], device: Any) -> dict[str, Reading]:
-    """Those of `ALLOCATOR` that one ``call`` has on this device, each with its source; raises as `peak_bytes` does.
+    """Those of `ALLOCATOR` that one ``call`` has on this device, each with its source; raises as
+    `peak_bytes` does.
 
-    Bytes are above the level at the start. Before the call the pool is emptied, so that what it reserves does not
-    depend on what others left there; ``allocation_retries`` counts how often it had to be emptied for an allocation,
-    ``ooms`` what found no memory all the same. ``pinned_bytes`` is there only where the call uses such memory.
+    Bytes are above the level at the start. Before the call the pool is emptied, so that what it
+    reserves does not depend on what others left there; ``allocation_retries`` counts how often it
+    had to be emptied for an allocation, ``ooms`` what found no memory all the same.
+    ``pinned_bytes`` is there only where the call uses such memory.
     """
     if getattr(device, "type", str(device)) != "cuda":
         peak, source = peak_bytes(call, device)
@@ -97,13 +103,14 @@ def _cpu_peak(call: Callable[[], object]) -> int:
 
 def memory_events(call: Callable[[], object], settle: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
     """A Chrome trace's events of two calls with every allocation, the second call marked with `MARK`."""
-    # The profiler of torch.autograd rather than torch.profiler: both write the same memory events, but the latter
-    # first looks for GPUs through CUPTI, which takes seconds.
+    # The profiler of torch.autograd rather than torch.profiler: both write the same memory events,
+    # but the latter first looks for GPUs through CUPTI, which takes seconds.
     from torch.autograd.profiler import profile, record_function
 
     with profile(profile_memory=True) as seen:
-        # The CPU allocator does not report that a tensor from before the profile is freed, so a call that replaces old
-        # state (gradients, say) would seem to need it twice. What the first call allocates, the second is seen to free.
+        # The CPU allocator does not report that a tensor from before the profile is freed, so a
+        # call that replaces old state (gradients, say) would seem to need it twice. What the first
+        # call allocates is freed in the second, and that is recorded.
         call()
         settle()
         with record_function(MARK):
@@ -117,7 +124,8 @@ def memory_events(call: Callable[[], object], settle: Callable[[], object] = lam
 
 
 def marked_peak(events: Iterable[Mapping[str, Any]]) -> int:
-    """The peak of a chrome trace's ``[memory]`` events within the marked call, in bytes above the level at its start.
+    """The peak of a chrome trace's ``[memory]`` events within the marked call, in bytes above the
+    level at its start.
 
     At least 0. Events of other devices are none of its business. Raises ValueError where nothing is marked.
     """

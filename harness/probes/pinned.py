@@ -17,10 +17,12 @@ SMALL = 1024
 
 @cache
 def account() -> str:
-    """The name of the account that can be trusted, among those of ``torch.cuda.host_memory_stats``; starts CUDA.
+    """The name of the account that can be trusted, among those of ``torch.cuda.host_memory_stats``;
+    starts CUDA.
 
-    Some builds of torch 2.11 and earlier never subtract from the active bytes what was freed. It is tried once in a
-    process: after two small blocks were pinned and dropped the account must be where it was.
+    Some builds of torch 2.11 and earlier never subtract from the active bytes what was freed. It is
+    tried once in a process: after two small blocks were pinned and dropped the account must be
+    where it was.
     """
     import torch
 

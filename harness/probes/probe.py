@@ -1,8 +1,9 @@
 """What a probe is: something that reads metrics beside time, of a process in which one variant runs alone.
 
-Probes belong to the isolated pass (`harness.measure.isolated`), never to a timed round: what they cost is nobody's
-time. The pass calls every probe of `harness.probes.PROBES` at the same five moments; a probe overrides those that it
-needs. Whatever it raises becomes a warning in the record, and the other probes go on.
+Probes belong to the isolated pass (`harness.measure.isolated`), never to a timed round: their cost
+is in no sample. The pass calls every probe of `harness.probes.PROBES` at the same five moments; a
+probe overrides those that it needs. Whatever it raises becomes a warning in the record, and the
+other probes go on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReading:
-    """A value in the metric's own unit, and where it comes from; ``source`` is empty where the pass says enough."""
+    """A value in the metric's own unit, and where it comes from; ``source`` is empty where naming
+    the pass is enough.
+    """
 
     value: float
     source: str = ""
@@ -40,8 +43,9 @@ class ProbeSubject:
 class Probe(Protocol):
     """A probe; one is made for each pass.
 
-    ``name`` is for warnings, ``metrics`` are those of `harness.model.METRICS` that it may give. ``counts`` says that
-    readings grow with the work done in the round: they are then divided by the share of an iteration that it held.
+    ``name`` is for warnings, ``metrics`` are those of `harness.model.METRICS` that it may give.
+    ``counts`` means that readings grow with the work done in the round: they are then divided by
+    the share of an iteration that it held.
     """
 
     name: ClassVar[str]

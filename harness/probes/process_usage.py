@@ -17,9 +17,11 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class ProcessUsage:
-    """What a process tree has used since its processes began; only differences of two accounts mean something.
+    """What a process tree has used since its processes began; only differences of two accounts mean
+    something.
 
-    Switches are those of threads that are alive; CPU-seconds and faults include children that were waited for.
+    Switches are those of threads that are alive; CPU-seconds and faults include children that were
+    waited for.
     """
 
     cpu_seconds: float = 0.0
@@ -29,7 +31,9 @@ class ProcessUsage:
     major_faults: int = 0
 
     def since(self, before: ProcessUsage) -> dict[str, float]:
-        """What was used between the two, by quantity: nothing is ever less than 0, though threads may have ended."""
+        """What was used between the two, by quantity: nothing is ever less than 0, though threads
+        may have ended.
+        """
         return {name: max(0.0, getattr(self, name) - getattr(before, name)) for name in self.__slots__}
 
 
@@ -45,8 +49,9 @@ def process_usage(pid: int, *, proc: Path = PROC) -> ProcessUsage:
 def descendants(pid: int, *, proc: Path = PROC) -> list[int]:
     """A process and everything that it started and that is alive, itself first.
 
-    The kernel keeps each thread's children in a file, where it is built to: asking for them takes microseconds, however
-    many processes the machine has. Where it is not, psutil looks at all processes.
+    The kernel keeps each thread's children in a file, where it is built to: asking for them takes
+    microseconds, however many processes the machine has. Where it is not, psutil looks at all
+    processes.
     """
     if not (proc / str(pid) / "task" / str(pid) / "children").exists():
         try:
@@ -93,7 +98,9 @@ def _tasks(folder: Path, name: str) -> Iterator[str]:
 
 
 class UsageProbe(Probe):
-    """Context switches and page faults of the process tree in the round. CPU-seconds are the runner's own reading."""
+    """Context switches and page faults of the process tree in the round. CPU-seconds are the
+    runner's own reading.
+    """
 
     name = "context switches and page faults"
     metrics = ("voluntary_switches", "involuntary_switches", "minor_faults", "major_faults")

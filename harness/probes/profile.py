@@ -1,4 +1,6 @@
-"""The profiler's pass: a short window of one call under torch's profiler, as a Chrome trace. Never a timed round."""
+"""The profiler's pass: a short window of one call under torch's profiler, as a Chrome trace. Never
+a timed round.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ TRIED = 5
 
 @dataclass(frozen=True, slots=True)
 class ProfiledPass:
-    """What a pass took, per iteration in seconds, without the profiler and with it, right after each other."""
+    """What a pass took, per iteration in seconds, without the profiler and with it, right after
+    each other.
+    """
 
     iterations: int
     seconds: float
@@ -36,10 +40,10 @@ class ProfiledPass:
 def profile(call: Callable[[], object], device: Any, file: Path) -> ProfiledPass:
     """Trace a window of calls into ``file`` (gzip, in the Chrome format that Perfetto opens).
 
-    Three windows of equally many calls: the profiler waits in the first, which gives the time without it, warms up in
-    the second and records the third. Each iteration and each wait of a loader's loop is marked. ``device`` is a
-    ``torch.device``. Raises whatever the call, torch's profiler or the file raises; nothing is left of a file that was
-    not finished.
+    Three windows of equally many calls: the profiler waits in the first, which gives the time
+    without it, warms up in the second and records the third. Each iteration and each wait of a
+    loader's loop is marked. ``device`` is a ``torch.device``. Raises whatever the call, torch's
+    profiler or the file raises; nothing is left of a file that was not finished.
     """
     import torch
     from torch.profiler import ProfilerActivity, record_function, schedule

@@ -1,7 +1,7 @@
 """Shared memory in use: what loader workers hand their batches over in.
 
-Counted by the file system, not by mappings: a finished batch that waits in a queue is held by a file descriptor alone,
-mapped by nobody, its file's name long gone.
+Counted by the file system, not by mappings: a finished batch that waits in a queue is held by a
+file descriptor alone, mapped by no process, its file's name long gone.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Look = Callable[[Path], os.statvfs_result]
 
 @dataclass(slots=True)
 class SharedWatch:
-    """Bytes in use at most above the level at the start, whoever used them; None where they cannot be read."""
+    """Bytes in use at most above the level at the start, by all processes; None where they cannot be read."""
 
     peak_bytes: int | None = None
     source: str = ""
 
 
 def shared_bytes(place: Path = SHARED_MEMORY, look: Look = os.statvfs) -> int | None:
-    """Bytes in use in the file system at ``place``; None where there is none to ask."""
+    """Bytes in use in the file system at ``place``; None where there is none."""
     try:
         found = look(place)
     except OSError:
@@ -43,10 +43,11 @@ def shared_bytes(place: Path = SHARED_MEMORY, look: Look = os.statvfs) -> int | 
 def watch_shared(
     before: int | None = None, *, interval: float = INTERVAL, place: Path = SHARED_MEMORY, look: Look = os.statvfs
 ) -> Iterator[SharedWatch]:
-    """Watch the file system at ``place`` from a thread, every ``interval`` seconds, once at least, until the end.
+    """Watch the file system at ``place`` from a thread, every ``interval`` seconds, once at least,
+    until the end.
 
-    ``before`` is the level that counts as none, the present one where None. Yields the SharedWatch, complete after the
-    block; a watch never fails.
+    ``before`` is the level that counts as none, the present one where None. Yields the SharedWatch,
+    complete after the block; a watch never fails.
     """
     level = shared_bytes(place, look) if before is None else before
     seen = SharedWatch(source=f"bytes in use in {place} above those at the start")

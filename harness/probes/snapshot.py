@@ -12,13 +12,14 @@ MOST_EVENTS = 100_000
 
 
 class NoSnapshot(HarnessError):
-    """This torch, or this device, keeps no history of its memory; the message says which."""
+    """This torch, or this device, keeps no history of its memory; the message names it."""
 
 
 def snapshot(call: Callable[[], object], device: Any) -> dict[str, Any]:
-    """Segments, blocks and the events of one ``call``, as ``torch.cuda.memory._snapshot`` gives them: plain data.
+    """Segments, blocks and the events of one ``call``, as ``torch.cuda.memory._snapshot`` gives
+    them: plain data.
 
-    Raises NoSnapshot, and whatever the call raises. Recording slows the call down: it is no time to be kept.
+    Raises NoSnapshot, and whatever the call raises. Recording slows the call down: its time is not kept.
     """
     import torch
 

@@ -21,7 +21,8 @@ _PRIVATE = ("Private_Clean:", "Private_Dirty:")
 
 
 class ProcessTree:
-    """A process and its descendants, asked anew at every reading. What has gone in the meantime counts as nothing.
+    """A process and its descendants, looked up at every reading. What has gone in the meantime
+    counts as nothing.
 
     ``pid`` is this process where None. ``proc`` is where the kernel shows processes.
     """
@@ -30,7 +31,8 @@ class ProcessTree:
         self.pid = os.getpid() if pid is None else pid
         self._proc = proc
         self._root: psutil.Process | None = None
-        # One object for life: it knows the start time, so that a process which takes over the number is not mistaken.
+        # One object for life: it knows the start time, so that a process which takes over the
+        # number is not mistaken.
         with suppress(psutil.Error):
             self._root = psutil.Process(self.pid)
 
@@ -44,7 +46,9 @@ class ProcessTree:
             return []
 
     def memory(self) -> tuple[int, str]:
-        """Bytes of memory of the tree, and the source: PSS, or RSS for those members whose PSS may not be read."""
+        """Bytes of memory of the tree, and the source: PSS, or RSS for those members whose PSS may
+        not be read.
+        """
         total, refused = 0, 0
         for member in self.members():
             share = _rollup(self._proc / str(member.pid), "Pss:")
@@ -55,15 +59,19 @@ class ProcessTree:
         return total, f"{PSS}; {refused} x {RSS}" if refused else PSS
 
     def unshared(self) -> int | None:
-        """Bytes of memory that would be free without the tree: what each member maps alone; None where not told."""
+        """Bytes of memory that would be free without the tree: what each member maps alone; None
+        where unknown.
+        """
         shares = [_rollup(self._proc / str(member.pid), *_PRIVATE) for member in self.members()]
         return None if None in shares else sum(share or 0 for share in shares)
 
     def memory_with(self, workers: Collection[int]) -> tuple[int, str]:
-        """Bytes of this process and those of its workers that are named, whoever else shares their pages.
+        """Bytes of this process and those of its workers that are named, whether or not others
+        share their pages.
 
-        All that the process holds, and what each worker holds alone: a forked worker's other pages are the process's.
-        Unlike PSS this does not shrink where other workers, or strangers, use the same pages.
+        All that the process holds, and what each worker holds alone: a forked worker's other pages
+        are the process's. Unlike PSS this does not shrink where other workers, or other programs,
+        use the same pages.
         """
         total = 0
         for member in self.members():
@@ -92,8 +100,8 @@ class ProcessTree:
     def left_since(self, before: dict[psutil.Process, int]) -> dict[str, float]:
         """``threads_left`` and ``processes_left`` since ``alive`` returned ``before``.
 
-        Counted are this process's new threads, and its new descendants with all of theirs. A descendant that was there
-        before is left out: its threads come and go for its own reasons.
+        Counted are this process's new threads, and its new descendants with all of theirs. A
+        descendant that was there before is left out: its threads come and go for its own reasons.
         """
         now = self.alive()
         new = {member: threads for member, threads in now.items() if member not in before}
@@ -131,7 +139,7 @@ def _each(read: Callable[[psutil.Process], float], members: list[psutil.Process]
 class TreeWatch:
     """What a watch has seen so far: bytes at most, CPU-seconds since it began, how often it looked.
 
-    ``warning`` says why nothing, or not all, could be seen; a watch never fails.
+    ``warning`` is why nothing, or not all, could be seen; a watch never fails.
     """
 
     peak_bytes: int | None = None
@@ -175,7 +183,8 @@ class _Watcher(threading.Thread):
         """Take one sample; a reading that fails leaves a warning and the earlier ones."""
         try:
             used, source = self.tree.memory()
-            # The account only goes down when a member has gone without being waited for: keep the highest reading.
+            # The account only goes down when a member has gone without being waited for: keep the
+            # highest reading.
             if (spent := self.tree.cpu_seconds() - self._cpu_at_start) >= (self.seen.cpu_seconds or 0.0):
                 self.seen.cpu_seconds = spent
             if used > (self.seen.peak_bytes or 0):
@@ -191,10 +200,12 @@ class _Watcher(threading.Thread):
 def watch_tree(
     interval: float = 0.2, pid: int | None = None, *, tree: ProcessTree | None = None
 ) -> Iterator[TreeWatch]:
-    """Watch the tree of process ``pid`` (None: this one) from a thread, every ``interval`` seconds, until the end.
+    """Watch the tree of process ``pid`` (None: this one) from a thread, every ``interval`` seconds,
+    until the end.
 
-    Yields the TreeWatch, which is complete after the block. It looks once at the start and once at the end too. The
-    thread belongs to this process: to keep its cost out of a variant's account, watch from another process.
+    Yields the TreeWatch, which is complete after the block. It looks once at the start and once at
+    the end too. The thread belongs to this process: to keep its cost out of a variant's account,
+    watch from another process.
     """
     seen = TreeWatch()
     with _Watcher(tree or ProcessTree(pid), interval, seen):
@@ -202,7 +213,9 @@ def watch_tree(
 
 
 class MemoryProbe(Probe):
-    """Memory of the process tree: the most it held in the round, and what would be free without it afterwards."""
+    """Memory of the process tree: the most it held in the round, and what would be free without it
+    afterwards.
+    """
 
     name = "memory of the process tree"
     metrics = ("pss_bytes", "uss_bytes")

@@ -1,4 +1,5 @@
-"""Marks around the waits for a batch, for a profile; outside one they cost a look at a variable and nothing else.
+"""Marks around the waits for a batch, for a profile; outside one they cost a look at a variable and
+nothing else.
 
 torch's own DataLoader marks its waits itself, other packages' loaders mark nothing: so the loop does it.
 """

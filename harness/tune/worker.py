@@ -121,7 +121,7 @@ class LoaderWorker:
         discard = setting.depth
         images = self._coming(setting, setting.batch_size * (2 * discard + 2 * count) + SPARE, request.seed)
         shared = shared_bytes()
-        with self._made(LOADER_KINDS[setting.kind], setting, images) as loader, closing(loader.patiently()) as given:
+        with self._made(LOADER_KINDS[setting.kind], setting, images) as loader, closing(loader.with_timeout()) as given:
             batches: Iterable[Batch] = given
             if step_input is StepInput.COLD:
                 self._in_cache = False
@@ -142,9 +142,9 @@ class LoaderWorker:
         plain = Setting(PLAIN, 0, 0, 5)
         own = Setting(setting.kind, min(2, setting.workers), min(2, setting.prefetch), 5, setting.pin)
         with self._made(LOADER_KINDS[PLAIN], plain, images, fixed=True) as expected:
-            wanted = list(expected.patiently())
+            wanted = list(expected.with_timeout())
         with self._made(LOADER_KINDS[setting.kind], own, images, fixed=True) as loader:
-            return first_difference(wanted, loader.patiently(), lambda place: _about(images[place]))
+            return first_difference(wanted, loader.with_timeout(), lambda place: _about(images[place]))
 
     def one_core(self, request: MeasureOneCore) -> float:
         """Seconds a sample that one core needs to decode and transform, without batches, queues or other processes."""
@@ -153,7 +153,7 @@ class LoaderWorker:
         if kind.dataset is None:
             alone = Setting(setting.kind, 1 if kind.threads else 0, 1 if kind.threads else 0, setting.batch_size)
             images = self._coming(alone, alone.batch_size * 4 * count + SPARE, request.seed)
-            with self._made(kind, alone, images) as loader, closing(loader.patiently()) as batches:
+            with self._made(kind, alone, images) as loader, closing(loader.with_timeout()) as batches:
                 return steady(
                     batches, None, discard=2, count=count, most_seconds=most_seconds, settle=self._settle
                 ).seconds

@@ -265,7 +265,7 @@ def test_what_is_drawn_by_weight_matches_the_weights(monkeypatch: pytest.MonkeyP
     same_or_drawn(expected, drawn)
     assert torch.equal(drawn.ids, _weighted()().ids)
     once = DrawnEpoch(expected.ids, expected.labels, shares=drawn.shares)
-    with pytest.raises(AssertionError, match="class 0 was drawn 5000 times, its weight says 2000"):
+    with pytest.raises(AssertionError, match="class 0 was drawn 5000 times, its weight gives 2000"):
         same_or_drawn(expected, once)
     monkeypatch.setattr(
         sampling, "WeightedRandomSampler", lambda each, n, **options: WeightedRandomSampler([1.0] * n, n, **options)

@@ -843,7 +843,7 @@ def test_running_out_of_memory_is_a_result() -> None:
     stage.add("trick", 1e-3)
     trials = stage.hold()
     assert trials["tip"].status is Status.FAILED
-    assert trials["tip"].reason == "out of memory on the GPU: 2 GiB were asked for, 512 MiB were free"
+    assert trials["tip"].reason == "out of memory on the GPU: 2 GiB were requested, 512 MiB were free"
     assert trials["tip"].exact == {"asked_bytes": 2.0**31, "free_bytes": 2.0**29}
     assert trials["trick"].status is Status.MEASURED
 
@@ -853,11 +853,11 @@ def test_running_out_of_memory_in_a_seat_is_the_same_result() -> None:
     stage = stage_of(baseline=1e-3)
 
     def seated(call: int) -> Any:
-        raise WorkerFailed("out of memory on the GPU: 2 GiB were asked for", {"asked_bytes": 2.0**31})
+        raise WorkerFailed("out of memory on the GPU: 2 GiB were requested", {"asked_bytes": 2.0**31})
 
     stage.add("tip", 1e-3, seated)
     trial = stage.hold()["tip"]
-    assert trial.reason.endswith("WorkerFailed: out of memory on the GPU: 2 GiB were asked for")
+    assert trial.reason.endswith("WorkerFailed: out of memory on the GPU: 2 GiB were requested")
     assert trial.exact == {"asked_bytes": 2.0**31}
 
 

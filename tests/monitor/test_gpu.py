@@ -9,7 +9,7 @@ import pynvml
 import pytest
 
 from harness.model import QUANTITIES
-from harness.monitor.gpu import GONE, NEVER, PATIENCE, Gpu, Occupant
+from harness.monitor.gpu import GONE, MAX_FAILURES, NEVER, Gpu, Occupant
 from harness.probes.nvml import NvmlError, gpu_names, nvml
 from tests.support.replayed import CODES, PCI, UUID, Replayed
 
@@ -146,9 +146,9 @@ def test_what_fails_at_times_is_asked_again() -> None:
     assert len(warnings) == 1
     module.errors["nvmlDeviceGetPowerUsage"] = pynvml.NVML_ERROR_UNKNOWN
     before = module.calls["nvmlDeviceGetPowerUsage"]
-    for _ in range(3 * PATIENCE):
+    for _ in range(3 * MAX_FAILURES):
         gpu.power()
-    assert module.calls["nvmlDeviceGetPowerUsage"] - before == PATIENCE
+    assert module.calls["nvmlDeviceGetPowerUsage"] - before == MAX_FAILURES
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_gpu_that_is_lost_is_left_alone() -> None:
 
 
 def test_occupants_may_hide_their_memory() -> None:
-    """A process whose memory NVML does not tell is still there; a list that is refused is not an empty one."""
+    """A process whose memory NVML does not report is still there; a list that is refused is not an empty one."""
     module = Replayed(processes=[[[11, None], [12, 4096]]])
     assert Gpu(module, UUID, lambda _: None).occupants() == [Occupant(11, None), Occupant(12, 4096)]
     refused = dict.fromkeys(

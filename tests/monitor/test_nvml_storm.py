@@ -176,7 +176,7 @@ def test_process_numbers_that_no_process_has(number: int, tmp_path: Path) -> Non
         stage.passes(1.2)
     seen = stage.seen()
     assert [(stranger.when, stranger.pid) for stranger in seen.strangers] == [("before", 0)]
-    assert [warning for warning in seen.warnings if "does not tell the numbers" in warning] == list(seen.warnings)
+    assert [warning for warning in seen.warnings if "does not report the numbers" in warning] == list(seen.warnings)
 
 
 # --- whoever else asks ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The watch of a run: what it reads and writes, strangers on the GPU, and that nothing it meets ends a run."""
+"""The watch of a run: what it reads and writes, other processes on the GPU, and that nothing it meets ends a run."""
 
 from __future__ import annotations
 
@@ -264,21 +264,21 @@ def test_a_folder_that_may_not_be_written_is_a_note(tmp_path: Path) -> None:
     assert "not watched" in stage.notes[0]
 
 
-# --- strangers --------------------------------------------------------------------------------------------------------
+# --- other processes --------------------------------------------------------------------------------------------------
 
 
 class Street:
-    """Who is on the GPU, who is ours, and who was told to be a stranger."""
+    """The processes on the GPU, those that are ours, and those that were reported as others."""
 
     def __init__(self, *, match: bool = True, **readings: Any) -> None:
         self.module = Replayed(**readings)
         self.ours: set[int] = {1}
         self.dead: set[int] = set()
-        self.told: list[OtherProcess] = []
+        self.reported: list[OtherProcess] = []
         self.warnings: list[str] = []
         self.gpu = Gpu(self.module, UUID, self.warnings.append)
-        self.strangers = OtherProcesses(
-            self.told.append,
+        self.others = OtherProcesses(
+            self.reported.append,
             self.warnings.append,
             ours=lambda: self.ours,
             numbers_match=lambda: match,
@@ -287,29 +287,29 @@ class Street:
         )
 
     def on_gpu(self, *processes: tuple[int, int | None]) -> None:
-        """Who computes on it from now on."""
+        """The processes on it from now on."""
         self.module.readings["processes"] = [[list(process) for process in processes]]
 
 
-def test_strangers_are_told_before_during_and_after() -> None:
-    """Whoever is there before, whoever comes and is not ours, whoever is left: each once for each time."""
+def test_others_are_reported_before_during_and_after() -> None:
+    """Those that are there before, those that come and are not ours, those that are left: each once for each time."""
     street = Street()
     street.on_gpu((50, 1024))
-    street.strangers.before(street.gpu)
+    street.others.before(street.gpu)
     street.ours |= {2, 3}
     street.on_gpu((50, 1024), (2, 100), (3, None), (60, None))
-    assert street.strangers.during(street.gpu) == {"process_bytes": 100.0}
-    street.strangers.during(street.gpu)
+    assert street.others.during(street.gpu) == {"process_bytes": 100.0}
+    street.others.during(street.gpu)
     street.ours -= {2, 3}
     street.on_gpu((60, None), (2, 100))
-    street.strangers.after([street.gpu])
-    assert [(seen.when, seen.pid, seen.bytes) for seen in street.told] == [
+    street.others.after([street.gpu])
+    assert [(seen.when, seen.pid, seen.bytes) for seen in street.reported] == [
         ("before", 50, 1024),
         ("during", 50, 1024),
         ("during", 60, None),
         ("after", 60, None),
     ]
-    assert street.told[0].name == "name 50"
+    assert street.reported[0].name == "name 50"
 
 
 def test_a_process_of_ours_that_has_just_ended_is_no_stranger() -> None:
@@ -317,19 +317,19 @@ def test_a_process_of_ours_that_has_just_ended_is_no_stranger() -> None:
     street = Street()
     street.dead = {2}
     street.on_gpu((2, 100))
-    street.strangers.during(street.gpu)
-    street.strangers.after([street.gpu])
-    assert street.told == []
+    street.others.during(street.gpu)
+    street.others.after([street.gpu])
+    assert street.reported == []
 
 
 def test_in_a_container_numbers_are_not_compared() -> None:
     """Where NVML's process numbers are another namespace's, only who was there before is a stranger for sure."""
     street = Street(match=False)
     street.on_gpu((50, None))
-    street.strangers.before(street.gpu)
+    street.others.before(street.gpu)
     street.on_gpu((50, None), (777, None))
-    street.strangers.during(street.gpu)
-    assert [(seen.when, seen.pid, seen.name) for seen in street.told] == [("before", 50, ""), ("during", 50, "")]
+    street.others.during(street.gpu)
+    assert [(seen.when, seen.pid, seen.name) for seen in street.reported] == [("before", 50, ""), ("during", 50, "")]
     assert len(street.warnings) == 1
     assert "container" in street.warnings[0]
 
@@ -343,8 +343,8 @@ def test_memory_that_nobody_owns_up_to_is_a_stranger(used: int, older: bool, fou
     street = Street(memory={"total": 10**11, "reserved": 500 * 2**20, "used": [used]})
     if older:
         street.gpu._memory_version = None
-    street.strangers.before(street.gpu)
-    assert [(seen.pid, seen.when) for seen in street.told] == ([(0, "before")] if found else [])
+    street.others.before(street.gpu)
+    assert [(seen.pid, seen.when) for seen in street.reported] == ([(0, "before")] if found else [])
 
 
 def test_a_stranger_on_the_measured_gpu_is_told_at_once(tmp_path: Path) -> None:

@@ -283,7 +283,7 @@ def test_what_was_short_is_in_the_error():
     """Of torch's own words: what was asked for and what was free, in bytes and in a sentence."""
     short = out_of_memory(torch.OutOfMemoryError(CUDA_OOM))
     assert short.readings == {"asked_bytes": 20 * 2**30, "free_bytes": 5.5 * 2**30}
-    assert str(short) == "out of memory on the GPU: 20 GiB were asked for, 5.5 GiB were free"
+    assert str(short) == "out of memory on the GPU: 20 GiB were requested, 5.5 GiB were free"
 
 
 def test_real_shortages_on_the_host_are_recognised():

@@ -16,14 +16,15 @@ from harness.loading.data.folder import DataError
 def cache_root() -> Path:
     """``$TIPBENCH_CACHE``, else ``$XDG_CACHE_HOME/tipbench``, else ``~/.cache/tipbench``.
 
-    A user without a home directory (no ``HOME`` and no entry in the system's user database, as in many containers) has
-    a folder in the temporary one. Raises PermissionError if that is there and belongs to somebody else.
+    A user without a home directory (no ``HOME`` and no entry in the system's user database, as in
+    many containers) has a folder in the temporary one. Raises PermissionError if that is there and
+    belongs to another user.
     """
     return _lasting() or _temporary()
 
 
 def cache_note() -> str:
-    """What a user without a home directory should know; empty for everybody else."""
+    """What a user without a home directory should know; empty for all others."""
     if _lasting() is not None:
         return ""
     try:
@@ -55,10 +56,11 @@ def _temporary() -> Path:
 
 
 def made_once(name: str, make: Callable[[Path], None]) -> Path:
-    """The cached folder ``name``; where it is absent, ``make(folder)`` fills one and it is put in place in one step.
+    """The cached folder ``name``; where it is absent, ``make(folder)`` fills one and it is put in
+    place in one step.
 
-    Interrupted, it leaves nothing under that name; of two processes at once the first to finish wins, and the other
-    takes its folder. Raises DataError where the cache cannot be written.
+    Interrupted, it leaves nothing under that name; of two processes at once the first to finish
+    wins, and the other takes its folder. Raises DataError where the cache cannot be written.
     """
     try:
         root = cache_root()

@@ -1,4 +1,6 @@
-"""Datasets whose samples carry an id, so that every loader kind can be held to delivering each exactly once."""
+"""Datasets whose samples carry an id, so that every loader kind can be held to delivering each
+exactly once.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from harness.loading.data import decoders, recipe
 from harness.loading.data.folder import DataError, Image, first_images
 
 MOST = 4096
-"""Different images an epoch draws on at most: more would be listed for nothing, and not stay in the page cache."""
+"""Different images an epoch draws on at most: more would be listed for nothing, and not stay in the
+page cache."""
 
 Sample = tuple[Tensor, int, int]
 
@@ -22,7 +25,8 @@ Sample = tuple[Tensor, int, int]
 def epoch_images(folder: Path, samples: int, seed: int = 0) -> list[Image]:
     """The files of an epoch of that many samples, shuffled; a smaller folder's images come round again.
 
-    A sample's id is its place in this list. The order is the same for all: what differs between loaders is loading.
+    A sample's id is its place in this list. The order is the same for all: what differs between
+    loaders is loading.
     """
     images = first_images(folder, min(samples, MOST))
     random.Random(seed).shuffle(images)
@@ -36,8 +40,8 @@ decoded = decoders.with_pillow
 class Photographs(Dataset[Sample]):
     """Image files, decoded and put through a recipe; a sample is (image, label, id).
 
-    ``transform`` makes the recipe, which must take what ``decode`` gives: those of transforms v1 take Pillow's images
-    alone.
+    ``transform`` makes the recipe, which must take what ``decode`` gives: those of transforms v1
+    take Pillow's images alone.
     """
 
     def __init__(
@@ -59,7 +63,9 @@ class Photographs(Dataset[Sample]):
 
 
 class Digits(Dataset[Sample]):
-    """Tiny grey samples from memory, handled as torchvision's MNIST; a sample is (float32 [1, 28, 28], label, id)."""
+    """Tiny grey samples from memory, handled as torchvision's MNIST; a sample is (float32 [1, 28,
+    28], label, id).
+    """
 
     def __init__(self, file: Path, samples: int) -> None:
         import numpy as np
@@ -79,7 +85,7 @@ class Digits(Dataset[Sample]):
 
 
 def broken_file(paths: Sequence[str]) -> str | None:
-    """What `decoded` says of the first file it cannot decode; None where all can be."""
+    """The error of `decoded` for the first file that it cannot decode; None where all can be."""
     for path in dict.fromkeys(paths):
         try:
             decoded(path)

@@ -1,7 +1,7 @@
 """Decoders: from a file to an RGB image, or an error that names the file. Both take the same files.
 
-Grey, palette, CMYK, RGBA and 16-bit files become RGB with 8 bits a channel: transparency is dropped, and of 16 bits the
-upper eight are kept.
+Grey, palette, CMYK, RGBA and 16-bit files become RGB with 8 bits a channel: transparency is
+dropped, and of 16 bits the upper eight are kept.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ Decode = Callable[[str], Any]
 Decoded = TypeVar("Decoded")
 
 _FILTERS = threading.Lock()
-"""Held while warning filters are changed: they belong to the process, and loaders decode in several threads."""
+"""Held while warning filters are changed: they belong to the process, and loaders decode in several
+threads."""
 
 
 def despite_warnings(decode: Callable[..., Decoded], *arguments: Any, **options: Any) -> Decoded:
     """What a decoder of torchvision's returns, also where warnings are errors.
 
-    Since 0.29 each of its decoders announces at every call that it will be removed. Where that is an error, nothing was
-    decoded yet, and the call is repeated without the warning.
+    Since 0.29 each of its decoders announces at every call that it will be removed. Where that is
+    an error, nothing was decoded yet, and the call is repeated without the warning.
     """
     try:
         return decode(*arguments, **options)
@@ -62,10 +63,11 @@ def with_pillow(path: str, content: bytes | None = None) -> Pillow.Image:
 
 
 def with_torchvision(path: str, content: bytes | None = None) -> Tensor:
-    """The file as a uint8 tensor [3, height, width], of the same values as Pillow's; raises DataError as that does.
+    """The file as a uint8 tensor [3, height, width], of the same values as Pillow's; raises
+    DataError as that does.
 
-    What torchvision's decoder refuses (TIFF, BMP, damaged files) or does not give as one 8-bit image (16-bit PNG,
-    animations) goes to Pillow, so that both decode the same files.
+    What torchvision's decoder refuses (TIFF, BMP, damaged files) or does not give as one 8-bit
+    image (16-bit PNG, animations) goes to Pillow, so that both decode the same files.
     """
     from torchvision.io import ImageReadMode, decode_image
 
@@ -86,7 +88,9 @@ def with_torchvision(path: str, content: bytes | None = None) -> Tensor:
 
 
 def missing() -> str | None:
-    """Why torchvision cannot decode here; None where it can. It has announced that it will give decoding up."""
+    """Why torchvision cannot decode here; None where it can. It has announced that it will give
+    decoding up.
+    """
     from torchvision import io as decoding
 
     if hasattr(decoding, "decode_image"):

@@ -1,6 +1,8 @@
-"""A quick look at image files before anything runs: which are damaged, and which of them differ in how they are stored.
+"""A quick look at image files before anything runs: which are damaged, and which of them differ in
+how they are stored.
 
-Looking at the beginning and the end of a file costs a hundredth of decoding it; only what looks odd is decoded.
+Looking at the beginning and the end of a file costs a hundredth of decoding it; only what looks odd
+is decoded.
 """
 
 from __future__ import annotations
@@ -63,10 +65,11 @@ def orientation(path: str) -> int:
 def typical(
     images: Sequence[Image], count: int, seconds: float, now: Callable[[], float] = time.monotonic
 ) -> list[Image]:
-    """``count`` images that stand for all: one of each way of storing them where there is room, else evenly spread.
+    """``count`` images that stand for all: one of each way of storing them where there is room,
+    else evenly spread.
 
-    Ways differ in format, colours and EXIF orientation. Half of the places at most go to them; the search for them
-    ends after so many seconds.
+    Ways differ in format, colours and EXIF orientation. Half of the places at most go to them; the
+    search for them ends after so many seconds.
     """
     end = now() + seconds
     ways: dict[tuple[object, ...], Image] = {}
@@ -83,7 +86,9 @@ def typical(
 
 
 def _spread(images: Sequence[Image], count: int) -> list[Image]:
-    """``count`` of them, evenly spread; all of them in an order that is spread from its beginning where that is all."""
+    """``count`` of them, evenly spread; all of them in an order that is spread from its beginning
+    where that is all.
+    """
     total = len(images)
     if count < total:
         return [images[place * total // count] for place in range(count)]

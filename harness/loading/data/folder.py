@@ -1,7 +1,9 @@
-"""A folder of images, one sub-folder a class: checking it, and taking an epoch's worth. Standard library only.
+"""A folder of images, one sub-folder a class: checking it, and taking an epoch's worth. Standard
+library only.
 
-What begins with a dot is hidden and no part of the data: folders of tools (``.ipynb_checkpoints``), and the companions
-that some systems write beside each file (``._name.jpg``). Else classes are numbered as torchvision's ImageFolder does.
+What begins with a dot is hidden and no part of the data: folders of tools (``.ipynb_checkpoints``),
+and the companions that some systems write beside each file (``._name.jpg``). Else classes are
+numbered as torchvision's ImageFolder does.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ LAYOUT = "arrange it as FOLDER/CLASS/IMAGE.jpg"
 
 
 class DataError(HarnessError):
-    """Input that cannot be used; the message says what, where and what to do."""
+    """Input that cannot be used; the message names what, where and what to do."""
 
 
 class Image(NamedTuple):
@@ -38,8 +40,8 @@ class Image(NamedTuple):
 def check_folder(path: Path) -> Path:
     """The folder itself, if images can be taken from it.
 
-    Raises DataError where it is missing, no folder, unreadable, has no class sub-folders or no images in them. Looks no
-    further than the first image.
+    Raises DataError where it is missing, no folder, unreadable, has no class sub-folders or no
+    images in them. Looks no further than the first image.
     """
     first_images(path, 1)
     return path
@@ -48,13 +50,14 @@ def check_folder(path: Path) -> Path:
 def first_images(path: Path, count: int) -> list[Image]:
     """At most ``count`` images, evenly over the classes and in the same order every time; raises DataError.
 
-    Labels are those of torchvision's ImageFolder: the index among the sorted class names, of which a class without
-    images has one as well. Only as many classes are
-    listed as are needed, so a folder of a million images costs what a small one does.
+    Labels are those of torchvision's ImageFolder: the index among the sorted class names, of which
+    a class without images has one as well. Only as many classes are listed as are needed, so a
+    folder of a million images costs what a small one does.
     """
     classes = class_names(path)
     share = -(-count // len(classes))
-    # Every class where they fit; else classes spread over the whole range, with the others as a reserve for empty ones.
+    # Every class where they fit; else classes spread over the whole range, with the others as a
+    # reserve for empty ones.
     stride = max(1, len(classes) // count)
     order = sorted(range(len(classes)), key=lambda label: (label % stride, label))
     found: list[Image] = []
@@ -93,7 +96,9 @@ def class_names(path: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class FolderOddities:
-    """What of a folder people may not expect: classes without an image, and hidden folders beside the classes."""
+    """What of a folder people may not expect: classes without an image, and hidden folders beside
+    the classes.
+    """
 
     empty: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()

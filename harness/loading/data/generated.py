@@ -1,7 +1,7 @@
 """Images to load where the user has none: made once, from a seed, to cost what photographs cost to decode.
 
-Photographs have amplitude falling as 1/f, colour channels that move together, edges and patches of fine texture.
-Files have ImageNet's sizes and bytes per pixel. NumPy and Pillow only.
+Photographs have amplitude falling as 1/f, colour channels that move together, edges and patches of
+fine texture. Files have ImageNet's sizes and bytes per pixel. NumPy and Pillow only.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ _FIELD = 1024
 
 
 def jpeg_folder(count: int = JPEGS, seed: int = 0) -> Path:
-    """A folder of ``count`` JPEGs in ImageFolder's layout, about 110 KB each; made on first use, in seconds."""
+    """A folder of ``count`` JPEGs in ImageFolder's layout, about 110 KB each; made on first use, in
+    seconds.
+    """
     return made_once(f"jpeg-v{VERSION}-{count}-{seed}", lambda folder: _write_jpegs(folder, count, seed, uneven=False))
 
 
@@ -43,7 +45,9 @@ def uneven_folder(count: int = JPEGS, seed: int = 0) -> Path:
 
 
 def tiny_set(count: int = TINY, seed: int = 0) -> Path:
-    """An ``.npz`` of samples as small as MNIST's: ``images`` uint8 [count, 28, 28], ``labels`` int64 [count], 0-9."""
+    """An ``.npz`` of samples as small as MNIST's: ``images`` uint8 [count, 28, 28], ``labels``
+    int64 [count], 0-9.
+    """
     folder = made_once(f"tiny-v{VERSION}-{count}-{seed}", lambda folder: _write_digits(folder, count, seed))
     return folder / "digits.npz"
 
@@ -68,15 +72,20 @@ def photograph(canvas: Canvas, width: int, height: int, random: np.random.Genera
 
 
 class Canvas:
-    """Large random fields, made once, of which each image takes its own windows: a spectrum per image would be dear."""
+    """Large random fields, made once, of which each image takes its own windows: a spectrum per
+    image would be expensive.
+    """
 
     def __init__(self, random: np.random.Generator) -> None:
-        # 1/f in amplitude is 1/f^2 in power, the natural-image law; the fine field is flatter, like grass or gravel.
+        # 1/f in amplitude is 1/f^2 in power, the natural-image law; the fine field is flatter, like
+        # grass or gravel.
         exponents = {"broad": 2.2, "smooth": 1.3, "fine": 0.5}
         self._fields = {kind: [_field(random, exponent) for _ in range(3)] for kind, exponent in exponents.items()}
 
     def crop(self, kind: str, width: int, height: int, random: np.random.Generator) -> NDArray[Any]:
-        """A random window [height, width] of a random field, turned at random; over all, mean 0 and deviation 1."""
+        """A random window [height, width] of a random field, turned at random; over all, mean 0 and
+        deviation 1.
+        """
         import numpy as np
 
         field = self._fields[kind][random.integers(3)]

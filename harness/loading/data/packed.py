@@ -1,8 +1,8 @@
 """Packed pixels: images decoded once, kept as uint8 in one file, and read from it through a memory map.
 
-Each is kept with its shorter side at 256 and cut to the middle 256 x 256, which is where the recipe with nothing random
-cuts from: it gives the same pixels from here as from the files. The recipe for training crops within that square, not
-within the whole image.
+Each is kept with its shorter side at 256 and cut to the middle 256 x 256, which is where the recipe
+with nothing random cuts from: it gives the same pixels from here as from the files. The recipe for
+training crops within that square, not within the whole image.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ ROW = 3 * SIDE * SIDE
 
 
 class Packed:
-    """Decodes by looking up: from a path to its packed pixels, uint8 [3, 256, 256]; raises DataError for other paths.
+    """Decodes by looking up: from a path to its packed pixels, uint8 [3, 256, 256]; raises
+    DataError for other paths.
 
-    It travels to other processes as a file's name; each maps the file for itself, when it first reads.
+    Other processes are sent the file's name alone; each maps the file for itself, when it first reads.
     """
 
     def __init__(self, file: Path, rows: Mapping[str, int]) -> None:
@@ -55,7 +56,8 @@ class Packed:
             with self.file.open("rb") as packed:
                 self._map = mmap.mmap(packed.fileno(), 0, access=mmap.ACCESS_READ)
         pixels = np.frombuffer(self._map, np.uint8, ROW, row * ROW).copy()
-        # Pages that stay mapped would count as memory of every worker, and no one could put them out of the cache.
+        # Pages that stay mapped would count as memory of every worker, and no one could put them
+        # out of the cache.
         self._map.madvise(mmap.MADV_DONTNEED, row * ROW, ROW)
         return torch.from_numpy(pixels.reshape(SIDE, SIDE, 3)).permute(2, 0, 1)
 
@@ -66,8 +68,8 @@ class Packed:
 def packed(images: Sequence[Image]) -> Packed:
     """The images' packed pixels: made on first use, and anew when a file among them has changed.
 
-    Takes 192 KiB of the cache for each different image. Raises DataError for a file that cannot be decoded, or where
-    the cache has no room.
+    Takes 192 KiB of the cache for each different image. Raises DataError for a file that cannot be
+    decoded, or where the cache has no room.
     """
     paths = sorted({image.path for image in images})
     folder = made_once(f"packed-v{VERSION}-{len(paths)}-{fingerprint(paths)}", lambda folder: _pack(paths, folder))
@@ -75,7 +77,8 @@ def packed(images: Sequence[Image]) -> Packed:
 
 
 def fingerprint(paths: Sequence[str], also: str = "") -> str:
-    """What tells these files, as they are now, from others: by names, sizes and times of change, in this order.
+    """What distinguishes these files, as they are now, from others: by names, sizes and times of
+    change, in this order.
 
     ``also`` is what else must be the same. Raises DataError for a file that is not there.
     """
@@ -92,7 +95,9 @@ def fingerprint(paths: Sequence[str], also: str = "") -> str:
 
 
 def pixels_of(paths: Sequence[str]) -> Iterator[NDArray[np.uint8]]:
-    """The images one after another as they are packed, uint8 [256, 256, 3], decoded on all cores. Raises DataError."""
+    """The images one after another as they are packed, uint8 [256, 256, 3], decoded on all cores.
+    Raises DataError.
+    """
     from torchvision.transforms import CenterCrop, Compose, Resize
 
     geometry = Compose([Resize(SIDE), CenterCrop(SIDE)])

@@ -1,7 +1,8 @@
 """Very many image files, listed fast and kept small: a million of them in seconds and tens of megabytes.
 
-A list of a million tuples is three million Python objects, and every worker that looks at one writes its reference
-count: pages that a fork shares are copied one by one. Here all names are one piece of bytes and a few arrays.
+A list of a million tuples is three million Python objects, and every worker that looks at one
+writes its reference count: pages that a fork shares are copied one by one. Here all names are one
+piece of bytes and a few arrays.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ _WINDOW = 1 << 20
 
 
 class Paths(Sequence[Image]):
-    """The image files of a folder, one sub-folder a class, with the labels and the order of torchvision's ImageFolder.
+    """The image files of a folder, one sub-folder a class, with the labels and the order of
+    torchvision's ImageFolder.
 
-    Hidden files and folders are no part of it.
-    It stands wherever a list of images does: `Photographs` makes a dataset of it that decodes, and alone it is a
-    dataset of paths and labels. ``classes`` are the names of the classes, ``empty`` those among them without an image.
+    Hidden files and folders are no part of it. It stands wherever a list of images does:
+    `Photographs` makes a dataset of it that decodes, and alone it is a dataset of paths and labels.
+    ``classes`` are the names of the classes, ``empty`` those among them without an image.
     """
 
     def __init__(
@@ -76,8 +78,9 @@ class Paths(Sequence[Image]):
 def scan(folder: Path) -> Paths:
     """List every image of a folder; raises DataError where there is none.
 
-    What is a file and what a folder is taken from the listing itself: no file is looked at, except that links are
-    followed. A link to a folder that it is in is passed over, where ImageFolder would go round and round.
+    What is a file and what a folder is taken from the listing itself: no file is looked at, except
+    that links are followed. A link to a folder that it is in is passed over, where ImageFolder
+    would go round and round.
     """
     classes = class_names(folder)
     root = str(folder)
@@ -99,7 +102,9 @@ def scan(folder: Path) -> Paths:
 
 
 def _starts(names: bytearray) -> NDArray[Any]:
-    """Where each name starts, and where one more would; a window at a time: what is freed need not be given back."""
+    """Where each name starts, and where one more would; a window at a time: what is freed need not
+    be given back.
+    """
     wide = np.uint32 if len(names) < 2**32 else np.int64
     view = np.frombuffer(names, np.uint8)
     windows = range(0, len(view), _WINDOW)

@@ -1,8 +1,8 @@
 """What is done to an image between file and batch: the recipe all loader kinds share, in torchvision's words.
 
-It comes in two sorts, `augmented` for training and `fixed` with nothing random, each with torchvision's transforms v1
-(on Pillow's images) and v2 (on those or on tensors), and with v2 also without its floating-point end, which
-`normaliser` then does on the device.
+It comes in two sorts, `augmented` for training and `fixed` with nothing random, each with
+torchvision's transforms v1 (on Pillow's images) and v2 (on those or on tensors), and with v2 also
+without its floating-point end, which `normaliser` then does on the device.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ Transform = Callable[[Any], Any]
 
 
 def augmented() -> Transform:
-    """PIL image to float32 [3, 224, 224]: random crop, random flip, normalised; the usual recipe for training."""
+    """PIL image to float32 [3, 224, 224]: random crop, random flip, normalised; the usual recipe
+    for training.
+    """
     from torchvision import transforms
 
     made: Transform = transforms.Compose(
@@ -39,7 +41,9 @@ def augmented() -> Transform:
 
 
 def fixed() -> Transform:
-    """PIL image to float32 [3, 224, 224] with nothing random: shorter side to 256, centre crop, normalised."""
+    """PIL image to float32 [3, 224, 224] with nothing random: shorter side to 256, centre crop,
+    normalised.
+    """
     from torchvision import transforms
 
     made: Transform = transforms.Compose(
@@ -65,7 +69,9 @@ def augmented_v2(*, floats: bool = True) -> Transform:
 
 
 def fixed_v2(*, floats: bool = True) -> Transform:
-    """As `fixed` by transforms v2, from a PIL image or a uint8 tensor [3, height, width]; ``floats`` as there."""
+    """As `fixed` by transforms v2, from a PIL image or a uint8 tensor [3, height, width];
+    ``floats`` as there.
+    """
     from torchvision.transforms import v2
 
     return _v2([v2.Resize(RESIZED, antialias=True), v2.CenterCrop(SIZE)], floats=floats)
@@ -83,7 +89,8 @@ def _v2(geometry: list[Any], *, floats: bool) -> Transform:
 def normaliser(device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
     """What makes float32 of uint8 images [n, 3, height, width] on ``device``, scaled and normalised.
 
-    Its constants are on the device already: torchvision's own copies them there for every batch, and waits for that.
+    Its constants are on the device already: torchvision's own copies them there for every batch,
+    and waits for that.
     """
     import torch
 

@@ -10,7 +10,9 @@ from harness.loading.data.folder import Image
 
 
 class Repeated(Sequence[Image]):
-    """The images in a random order, from the front again when they are used up; ``length`` of them, not listed."""
+    """The images in a random order, from the front again when they are used up; ``length`` of them,
+    not listed.
+    """
 
     def __init__(self, images: Sequence[Image], length: int, seed: int) -> None:
         self._images = list(images)

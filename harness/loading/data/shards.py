@@ -46,7 +46,8 @@ def missing() -> str | None:
 class Shards:
     """Shards that are written: their files, the different images in the order they were written, and as what.
 
-    Of ``n`` files the i-th holds the images i, i + n, i + 2n, ...: of any number of workers each gets its share.
+    Of ``n`` files the i-th holds the images i, i + n, i + 2n, ...: of any number of workers each
+    gets its share.
     """
 
     files: tuple[Path, ...]
@@ -61,8 +62,8 @@ class Shards:
 def sharded(images: Sequence[Image], *, pixels: bool = False, count: int = COUNT) -> Shards:
     """The images' shards: made on first use, and anew when a file among them has changed.
 
-    Raises DataError for a file that cannot be read (or decoded, where it is to be pixels), or where the cache has no
-    room.
+    Raises DataError for a file that cannot be read (or decoded, where it is to be pixels), or where
+    the cache has no room.
     """
     different = tuple(dict.fromkeys(images))
     count = min(count, len(different))
@@ -76,9 +77,10 @@ def sharded(images: Sequence[Image], *, pixels: bool = False, count: int = COUNT
 class ShardedPhotographs(IterableDataset[Sample]):
     """Samples from shards, put through a recipe; a sample is (image, label, id).
 
-    Order: each worker goes through its shards from front to back, and the workers' batches take turns. Each worker ends
-    with a batch of its own that may be short. ``images`` is the epoch: those in the shards in the same order, again and
-    again where it is longer. ``decode`` takes a name and what was in the file; it is not used for pixels.
+    Order: each worker goes through its shards from front to back, and the workers' batches take
+    turns. Each worker ends with a batch of its own that may be short. ``images`` is the epoch:
+    those in the shards in the same order, again and again where it is longer. ``decode`` takes a
+    name and what was in the file; it is not used for pixels.
     """
 
     def __init__(
@@ -107,7 +109,9 @@ class ShardedPhotographs(IterableDataset[Sample]):
                     yield self.transform(image), int(sample[LABEL]), first + place
 
     def _whole(self) -> Iterator[dict[str, Any]]:
-        """One turn through this worker's shards; raises DataError where they cannot be read, or hold too little."""
+        """One turn through this worker's shards; raises DataError where they cannot be read, or
+        hold too little.
+        """
         library: Any = importlib.import_module("webdataset")
         files = self.shards.files
         worker = get_worker_info()

@@ -1,1 +1,1 @@
-"""What goes wrong in a loader: how long to wait, how workers ended, and what to say of it."""
+"""What goes wrong in a loader: how long to wait, how workers ended, and the messages."""

@@ -1,4 +1,6 @@
-"""What went wrong in a loader, in one line: the worker and its signal, the limit that was met, the file to blame."""
+"""What went wrong in a loader, in one line: the worker and its signal, the limit that was met, the
+file to blame.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from harness.loading.machine.limits import REMEDY, free_memory, free_shared, siz
 
 
 class LoaderError(HarnessError):
-    """A loader that cannot go on, through no fault of the data: the message says why, and what to do."""
+    """A loader that cannot go on, through no fault of the data: the message gives the reason and
+    the remedy.
+    """
 
 
 ExitCodes = Mapping[int, int]
@@ -40,18 +44,20 @@ _PROVIDERS = {"nvidia": "nvidia-dali-cuda120", "spdl": "spdl-core"}
 
 
 def dead_worker(error: BaseException) -> int | None:
-    """The process id of the worker that torch says is dead; None where the error is about something else."""
+    """The process id of the worker that torch reports as dead; None where the error is about
+    something else.
+    """
     found = _death(error)
     return int(found["pid"]) if found else None
 
 
 def died(pid: int) -> RuntimeError:
-    """What torch says of a worker that it finds dead."""
+    """The error that torch raises for a worker that it finds dead."""
     return RuntimeError(f"DataLoader worker (pid(s) {pid}) exited unexpectedly")
 
 
 def _death(error: BaseException | None) -> re.Match[str] | None:
-    """What torch says of a dead worker, in the error or, with more details, in one that came before it."""
+    """Torch's words for a dead worker, in the error or, with more details, in one that came before it."""
     found = None
     while error is not None:
         match = _DEAD.search(str(error))
@@ -62,13 +68,13 @@ def _death(error: BaseException | None) -> re.Match[str] | None:
 
 
 def explained(error: Exception, exit_codes: ExitCodes | None = None) -> Exception | None:
-    """The error to raise instead, with one line for a message; None where the error itself says it best.
+    """The error to raise instead, with one line for a message; None where the error itself is clear.
 
-    A DataError where a file is to blame, Stalled where nothing came, else a LoaderError.
+    A DataError where a file is to blame, LoaderStalled where nothing came, else a LoaderError.
     """
     text = str(error)
-    told = isinstance(error, DataError | LoaderError | LoaderStalled) and "\n" not in text
-    if told and not _FILES.search(text):
+    ours = isinstance(error, DataError | LoaderError | LoaderStalled) and "\n" not in text
+    if ours and not _FILES.search(text):
         return None
     if (dead := _death(error)) is not None:
         return LoaderError(_last_of(dead, exit_codes or {}))
@@ -78,7 +84,9 @@ def explained(error: Exception, exit_codes: ExitCodes | None = None) -> Exceptio
 
 
 def stalled(seconds: float, workers: int | None = None) -> str:
-    """What to say of a loader from which nothing came for so long, though that many of its workers are alive."""
+    """The message for a loader from which nothing came for so long, though that many of its workers
+    are alive.
+    """
     who = "" if workers is None else f" from {workers} live worker{'s' * (workers != 1)}"
     room = free_shared()
     if room is not None and room.free < room.total / 50:
@@ -104,12 +112,14 @@ def _last_of(dead: re.Match[str], exit_codes: ExitCodes) -> str:
         return f"{worker} died of a bus error (SIGBUS): a mapped file was cut short, or {_no_shared_memory()}"
     if name:
         return f"{worker} was ended by {name}, by a crash in native code or from outside: load with no workers to see"
-    ended = "ended without a word" if code is None else f"ended by itself with exit status {code}"
+    ended = "ended without a reason" if code is None else f"ended by itself with exit status {code}"
     return f"{worker} {ended}: load with no workers to see why"
 
 
 def _limit_met(error: Exception, text: str) -> LoaderError | None:
-    """What the system refused, to a worker or while workers were being started; a file's own errors are not meant."""
+    """What the system refused, to a worker or while workers were being started; a file's own errors
+    are not meant.
+    """
     number = error.errno if isinstance(error, OSError) and error.filename is None else None
     if _SHARED.search(text) or number == errno.ENOSPC:
         return LoaderError(_no_shared_memory())
@@ -148,21 +158,22 @@ def _from_worker(text: str) -> Exception | None:
     caught = _CAUGHT.search(text)
     if caught is None:
         return None
-    # The message begins where the traceback ends: in the last line that starts with the error's name, qualified or not.
-    _, found, said = text.rpartition(f"\n{caught['kind']}: ")
+    # The message begins where the traceback ends: in the last line that starts with the error's
+    # name, qualified or not.
+    _, found, message = text.rpartition(f"\n{caught['kind']}: ")
     if not found and (qualified := list(re.finditer(rf"^[\w.]+\.{caught['kind']}: ", text, re.MULTILINE))):
-        said = text[qualified[-1].end() :]
-    said = " ".join(said.split())
+        message = text[qualified[-1].end() :]
+    message = " ".join(message.split())
     if caught["kind"] == "DataError":
-        return DataError(said)
+        return DataError(message)
     frames = list(_FRAME.finditer(text))
     own = [frame for frame in frames if "/torch/" not in frame["file"]] or frames
     place = f" (in {own[-1]['name']}, {own[-1]['file']}, line {own[-1]['line']})" if own else ""
-    return LoaderError(f"a loader worker raised {caught['kind']}: {said or 'without a message'}{place}")
+    return LoaderError(f"a loader worker raised {caught['kind']}: {message or 'without a message'}{place}")
 
 
 def _from_dali(text: str) -> LoaderError | None:
-    """The one line of several that says what happened; where in DALI's own code it did helps nobody."""
+    """The one line of several with the cause; the others are places in DALI's own code."""
     if "\n" not in text or not _DALI.search(text):
         return None
     return LoaderError(f"DALI: {text.splitlines()[0]}")

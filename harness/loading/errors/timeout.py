@@ -1,9 +1,10 @@
 """A bound on how long a loop waits for a batch. Standard library only.
 
-An alarm rather than DataLoader's own ``timeout``: that one is only for loaders with workers, and bounds neither a
-sample that is prepared in this process nor another package's queue. An alarm reaches the main thread in whatever
-Python code waits there and costs two system calls a batch. It cannot break off native code that never comes back:
-that is left to the time limit of the whole measurement, outside this process.
+An alarm rather than DataLoader's own ``timeout``: that one is only for loaders with workers, and
+bounds neither a sample that is prepared in this process nor another package's queue. An alarm
+reaches the main thread in whatever Python code waits there and costs two system calls a batch. It
+cannot break off native code that never comes back: that is left to the time limit of the whole
+measurement, outside this process.
 """
 
 from __future__ import annotations
@@ -16,28 +17,29 @@ from typing import Any, Self, TypeVar
 
 from harness.errors import HarnessError
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-PATIENCE = 60.0
-"""Seconds without a batch after which a loader hangs. A batch of 1,024 photographs takes one core about ten, sixteen
-workers that each import torch anew take as long to start; a case's own time limit is several times this."""
+MAX_WAIT = 60.0
+"""Seconds without a batch after which a loader hangs. A batch of 1,024 photographs takes one core
+about ten, sixteen workers that each import torch anew take as long to start; a case's own time
+limit is several times this."""
 
 
 class LoaderStalled(HarnessError, TimeoutError):
-    """No batch came; the message says for how long, and what was seen of the reason."""
+    """No batch came; the message gives how long, and the likely reason."""
 
 
 class TimeLimit:
     """A context in whose ``over`` no call lasts much longer than ``seconds``.
 
-    A call that does is broken off by Stalled, with what ``why`` says, which may first end whoever is waited for; it is
-    also kept in ``said``.
-    Off the main thread, and where somebody else's alarm is set already, nothing is bounded.
+    A call that does is broken off by LoaderStalled with the text that ``why`` gives; ``why`` may
+    first end the processes that are waited for. The text is also kept in ``reason``. Off the main
+    thread, and where another alarm is set already, nothing is bounded.
     """
 
-    def __init__(self, seconds: float = PATIENCE, why: Callable[[float], str] | None = None) -> None:
+    def __init__(self, seconds: float = MAX_WAIT, why: Callable[[float], str] | None = None) -> None:
         self.seconds = seconds
-        self.said: str | None = None
+        self.reason: str | None = None
         self._why = why or (lambda seconds: f"no batch came for {seconds:g} s")
         self._alarms = 0
         self._set = False
@@ -58,7 +60,7 @@ class TimeLimit:
             # None stands for a handler that was not set from Python, which cannot be put back.
             signal.signal(signal.SIGALRM, signal.SIG_DFL if self._before is None else self._before)
 
-    def over(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+    def over(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """What the call returns. Raises LoaderStalled, and whatever the call raises."""
         if not self._set:
             return call(*arguments)
@@ -74,5 +76,5 @@ class TimeLimit:
         # A process that was stopped and goes on finds an alarm waiting, however short its own wait was.
         if self._alarms == 2:
             # Kept as well: what waits may turn an error raised in the middle of it into one of its own.
-            self.said = self._why(self.seconds)
-            raise LoaderStalled(self.said)
+            self.reason = self._why(self.seconds)
+            raise LoaderStalled(self.reason)

@@ -1,4 +1,6 @@
-"""Worker processes from the outside: how they ended, ending them, and torch's news of their death kept back."""
+"""Worker processes from the outside: how they ended, ending them, and torch's news of their death
+kept back.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,11 @@ LAST_WAIT = 5.0
 
 
 @contextmanager
-def untold() -> Iterator[None]:
-    """Let no news of dead children come until the end.
+def sigchld_blocked() -> Iterator[None]:
+    """Keep torch from reporting dead children until the end.
 
-    torch raises an error in the main thread whenever a worker dies, wherever that thread is: in the middle of tidying
-    up, too, which then is left undone.
+    Torch raises an error in the main thread as soon as a worker dies, wherever that thread is. In
+    the middle of a clean-up, the rest of the clean-up would be skipped.
     """
     before = signal.getsignal(signal.SIGCHLD)
     if before is None or threading.current_thread() is not threading.main_thread():
@@ -35,7 +37,9 @@ def untold() -> Iterator[None]:
 
 
 def _silence() -> None:
-    """Let torch's handler be called no more, not even for what it was about to tell: Python calls it before it goes."""
+    """Remove torch's handler. Python first calls it for a signal that has already arrived, so
+    removing it may raise.
+    """
     while True:
         try:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -47,7 +51,7 @@ def _silence() -> None:
 
 
 def dead_workers() -> dict[int, int]:
-    """Exit codes of the worker processes that failed, by process id, of those somebody still holds on to.
+    """Exit codes of the worker processes that failed, by process id, of those that are still referenced.
 
     Only the list of all process objects knows the ones that were waited for already.
     """

@@ -1,11 +1,13 @@
 """The kinds of loaders, one file each: `KINDS` is the list of those that `tune` can race.
 
-A file holds the loader and its `KIND`: the name, what its workers are, the extra that installs its package, how it is
-made, and the code that `tune` prints for it. Add a file, name it in `KINDS`, and every command and test knows the kind.
+A file holds the loader and its `KIND`: the name, what its workers are, the extra that installs its
+package, how it is made, and the code that `tune` prints for it. Add a file, name it in `KINDS`, and
+every command and test knows the kind.
 
-Nothing here imports torch until a loader is made. Commands and reports that only name a kind, or print its code, run
-where there is no torch: so files import torch, NumPy and the package that they wrap inside the functions that need
-them. That is why a description and its loader can share one file.
+Nothing here imports torch until a loader is made. Commands and reports that only name a kind, or
+print its code, run where there is no torch: so files import torch, NumPy and the package that they
+wrap inside the functions that need them. That is why a description and its loader can share one
+file.
 """
 
 from __future__ import annotations

@@ -78,14 +78,14 @@ class BackgroundLoader(PlainLoader):
         super().close()
 
     def leave_early(self) -> None:
-        """Break as the tip's users do: nothing drains the thread, and nothing frees what it holds on to."""
+        """Break as users of the tip do: nothing drains the thread, and nothing frees what it references."""
         from prefetch_generator import BackgroundGenerator
 
         before = feeders()
         ahead = BackgroundGenerator(iter(self.users_batches()), max_prefetch=self.ahead)
         take_some(self.moved(ahead, non_blocking=self.non_blocking))
         # These stay for good: to close the loader is not to wait for them.
-        self._strangers |= feeders() - before
+        self._others_threads |= feeders() - before
 
 
 def _make(request: LoaderRequest) -> Loader:

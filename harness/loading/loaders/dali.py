@@ -50,7 +50,9 @@ loader = DALIGenericIterator(
 
 
 class PipelineLoader(DaliLoader):
-    """A DALI pipeline behind its iterator for PyTorch: prefetches two batches, also across the end of an epoch."""
+    """A DALI pipeline behind its iterator for PyTorch: prefetches two batches, also across the end
+    of an epoch.
+    """
 
     def _build(self) -> Any:
         fn, torch_side = module("fn"), module("plugin.pytorch")

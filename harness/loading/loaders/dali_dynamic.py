@@ -46,7 +46,9 @@ def batches():
 
 
 class DynamicLoader(DaliLoader):
-    """DALI's dynamic mode: operators called one by one; ``capture`` makes a pipeline of them behind the scenes."""
+    """DALI's dynamic mode: operators called one by one; ``capture`` makes a pipeline of them behind
+    the scenes.
+    """
 
     def __init__(self, images: Sequence[Image], *, capture: bool = False, **options: Any) -> None:
         super().__init__(images, **options)
@@ -75,10 +77,12 @@ class DynamicLoader(DaliLoader):
 
 
 def _without_gpu(device: Any) -> None:
-    """Let DALI's dynamic mode work in this process as it does where there is no GPU; ``device`` is its class of them.
+    """Let DALI's dynamic mode work in this process as it does where there is no GPU; ``device`` is
+    its class of them.
 
-    Its default device is the GPU wherever there is one, in each of its threads. What sets that back opens the GPU, and
-    so does the stream that every context asks the default one for, also inside ``with Device("cpu")``.
+    Its default device is the GPU wherever there is one, in each of its threads. What sets that back
+    opens the GPU, and so does the stream that every context asks the default one for, also inside
+    ``with Device("cpu")``.
     """
     if hasattr(device, "_default_device_type"):
         device._default_device_type = staticmethod(lambda: "cpu")

@@ -1,4 +1,6 @@
-"""DALI's proxy: a DataLoader whose workers only name files, and a DALI pipeline in this process that prepares them."""
+"""DALI's proxy: a DataLoader whose workers only name files, and a DALI pipeline in this process
+that prepares them.
+"""
 
 from __future__ import annotations
 
@@ -74,9 +76,11 @@ class _Named:
 
 
 class ProxyLoader(PlainLoader):
-    """A DataLoader before DALI's proxy server; ``workers`` must be at least 1, for requests come from processes.
+    """A DataLoader before DALI's proxy server; ``workers`` must be at least 1, for requests come
+    from processes.
 
-    ``threads`` and ``decoder`` are as for DALI's other loaders. Raises DataError naming a file that cannot be decoded.
+    ``threads`` and ``decoder`` are as for DALI's other loaders. Raises DataError naming a file that
+    cannot be decoded.
     """
 
     def __init__(
@@ -126,11 +130,13 @@ class ProxyLoader(PlainLoader):
         return self._kept(super().users_batches())
 
     def _kept(self, promised: Iterable[Batch]) -> Iterator[Batch]:
-        # Workers are forked before the server's thread starts: a thread holding a lock does not survive a fork. Nor do
-        # DALI's own threads: a worker that collected an earlier pipeline it inherited as garbage would crash.
+        # Workers are forked before the server's thread starts: a thread holding a lock does not
+        # survive a fork. Nor do DALI's own threads: a worker that collected an earlier pipeline it
+        # inherited as garbage would crash.
         gc.collect()
-        # Python 3.12 counts what is immortal as frozen: few objects. A process that has set its imports aside has more
-        # there than elsewhere, and would look through all of them again at every collection.
+        # Python 3.12 counts what is immortal as frozen: few objects. A process that has set its
+        # imports aside has more there than elsewhere, and would look through all of them again at
+        # every collection.
         set_aside = gc.get_freeze_count() > len(gc.get_objects())
         gc.freeze()
         try:
@@ -160,7 +166,9 @@ class ProxyLoader(PlainLoader):
 
 
 def prompt(server: Any) -> Any:
-    """That class of servers, with a thread that does not wait for five seconds before it sees that it is to end."""
+    """That class of servers, with a thread that does not wait for five seconds before it sees that
+    it is to end.
+    """
 
     class Prompt(server):  # type: ignore[misc]
         def _get_input_batches(self, most: int, timeout: float | None = None) -> Any:

@@ -1,8 +1,8 @@
 """What the kinds of loaders by NVIDIA DALI share: the recipe in DALI's operators, and the life of a pipeline.
 
-All kinds follow the one recipe: what DALI does otherwise by default (no antialiasing, sub-pixel scaling, images turned
-as their EXIF tag says, batches filled up from the next epoch) is set to what torchvision does. Ids are passed as DALI's
-labels.
+All kinds follow the one recipe: what DALI does otherwise by default (no antialiasing, sub-pixel
+scaling, images turned as their EXIF tag says, batches filled up from the next epoch) is set to what
+torchvision does. Ids are passed as DALI's labels.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DECODED = {"jpeg_fancy_upsampling": True, "adjust_orientation": False}
-"""Options of DALI's decoder without which it gives other pixels than Pillow and torchvision: those smooth the colours
-of a JPEG, and leave an image as it was stored, whatever its EXIF orientation."""
+"""Options of DALI's decoder without which it gives other pixels than Pillow and torchvision: those
+smooth the colours of a JPEG, and leave an image as it was stored, whatever its EXIF orientation."""
 
 NORMALISED = {
     "mean": [255 * value for value in recipe.MEAN],
@@ -42,12 +42,13 @@ def missing(_device: torch.device | None = None) -> str | None:
 
 
 def module(name: str = "") -> Any:
-    """A module of DALI's, untyped: a type checker must say the same with DALI installed and without."""
+    """A module of DALI, untyped: type checks must not depend on whether DALI is installed."""
     return importlib.import_module(".".join(("nvidia.dali", name)).rstrip("."))
 
 
 def prepare(fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any = None, float_type: Any = None) -> Any:
-    """JPEG bytes to normalised float32 images, in the pipeline's words (``fn``) or dynamic mode's, which are the same.
+    """JPEG bytes to normalised float32 images, in the pipeline's words (``fn``) or dynamic mode's,
+    which are the same.
 
     ``fixed`` is the recipe with nothing random, in which case ``flip`` is not used.
     """
@@ -73,8 +74,8 @@ def prepare(fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any
 def _middle(fn: Any, jpegs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """What to resize to and where to crop, in arguments of DALI's, so that torchvision's pixels come out.
 
-    torchvision drops the fraction of a pixel of the longer side where DALI would round it, and of two middles, half a
-    pixel to either side, it takes the even one.
+    torchvision drops the fraction of a pixel of the longer side where DALI would round it, and of
+    two middles, half a pixel to either side, it takes the even one.
     """
     dynamic = fn is not module("fn")
     math, float_type = (fn.math, fn.float32) if dynamic else (module("math"), module("types").FLOAT)
@@ -94,11 +95,12 @@ def _middle(fn: Any, jpegs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 class DaliLoader(Loader):
-    """What DALI's loaders share: built on first use, kept across epochs, rebuilt after an epoch that broke off.
+    """What DALI's loaders share: built on first use, kept across epochs, rebuilt after an epoch
+    that broke off.
 
-    ``threads`` is DALI's own, for which DataLoader has workers; ``ahead`` is how many batches a pipeline keeps ready
-    (2 is DALI's own default). ``decoder`` is where decoding and all after it happen:
-    ``"cpu"`` or ``"gpu"``. Raises DataError naming the file that cannot be decoded.
+    ``threads`` is DALI's own, for which DataLoader has workers; ``ahead`` is how many batches a
+    pipeline keeps ready (2 is DALI's own default). ``decoder`` is where decoding and all after it
+    happen: ``"cpu"`` or ``"gpu"``. Raises DataError naming the file that cannot be decoded.
     """
 
     def __init__(

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 
 class PlainLoader(Loader):
-    """A DataLoader whose epochs start and end alike: with idle workers and empty queues, or with no workers at all.
+    """A DataLoader whose epochs start and end alike: with idle workers and empty queues, or with no
+    workers at all.
 
-    ``dataset`` makes the dataset, in the process that loads; ``sampler`` makes a sampler of it. ``prefetch_factor`` is
-    in batches a worker, ``timeout`` in seconds for a batch from a worker (0: none). ``persistent`` workers live until
-    the loader is closed, others are started by each epoch and end with it. The other options are DataLoader's own;
-    those that are for workers do nothing where there are none.
+    ``dataset`` makes the dataset, in the process that loads; ``sampler`` makes a sampler of it.
+    ``prefetch_factor`` is in batches a worker, ``timeout`` in seconds for a batch from a worker (0:
+    none). ``persistent`` workers live until the loader is closed, others are started by each epoch
+    and end with it. The other options are DataLoader's own; those that are for workers do nothing
+    where there are none.
     """
 
     def __init__(
@@ -69,12 +71,12 @@ class PlainLoader(Loader):
             "timeout": timeout if workers else 0.0,
         }
         self._live: _Followed | None = None
-        self._strangers: set[threading.Thread] = set()
+        self._others_threads: set[threading.Thread] = set()
 
     def host_batches(self) -> Iterable[Batch]:
         """The live DataLoader: batches as workers deliver them, in host memory."""
         if self._live is None:
-            self._strangers = feeders()
+            self._others_threads = feeders()
             self._live = _Followed(self._dataloader(persistent_workers=self.persistent))
         return self._live
 
@@ -93,21 +95,22 @@ class PlainLoader(Loader):
 
     def leave_early(self) -> None:
         """Break out of a user's loop, not of the persistent one, whose idle workers are no leak."""
-        strangers = feeders()
+        before = feeders()
         take_some(self.moved(self.users_batches(), non_blocking=self.non_blocking))
-        _let_end(strangers)
+        _let_end(before)
 
     def close(self) -> None:
         """Shut the workers down and wait for them."""
         live, self._live = self._live, None
         if live is None:
             return
-        # Dropping the iterator shuts its workers down too, but only once nothing else (a traceback, say) refers to it.
+        # Dropping the iterator shuts its workers down too, but only once nothing else (a traceback,
+        # say) refers to it.
         shutdown = getattr(live.latest(), "_shutdown_workers", None)
         if shutdown is not None:
             shutdown()
         if self.workers:
-            _let_end(self._strangers)
+            _let_end(self._others_threads)
 
 
 class _Followed:
@@ -128,10 +131,11 @@ def feeders() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name == "QueueFeederThread"}
 
 
-def _let_end(strangers: set[threading.Thread], patience: float = 5.0) -> None:
-    # A closed queue's feeder thread ends by itself, a moment later; whoever counts threads now must not find it.
-    end = time.monotonic() + patience
-    for thread in feeders() - strangers:
+def _let_end(before: set[threading.Thread], seconds: float = 5.0) -> None:
+    # A closed queue's feeder thread ends by itself, a moment later; a count of threads right after
+    # closing must not include it.
+    end = time.monotonic() + seconds
+    for thread in feeders() - before:
         thread.join(max(0.0, end - time.monotonic()))
 
 

@@ -1,4 +1,6 @@
-"""What is known of a kind of loader: its name, how it is made, what it needs, the code that a user can paste."""
+"""What is known of a kind of loader: its name, how it is made, what it needs, the code that a user
+can paste.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class LoaderWorkers(Enum):
-    """What prepares the samples: processes, of which there may be none, or threads of a pipeline, at least one."""
+    """What prepares the samples: processes, of which there may be none, or threads of a pipeline,
+    at least one.
+    """
 
     PROCESSES = "worker"
     THREADS = "thread"
@@ -79,7 +83,9 @@ class SnippetRequest:
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """The setting as Python, for a `string.Template`: ``batch_size``, ``workers``, ``ahead``, ``device_id``."""
+        """The setting as Python, for a `string.Template`: ``batch_size``, ``workers``, ``ahead``,
+        ``device_id``.
+        """
         return {
             "batch_size": str(self.setting.batch_size),
             "workers": str(max(1, self.setting.workers)),
@@ -96,17 +102,18 @@ def available(_device: torch.device) -> None:
 class LoaderKind:
     """A kind of loader.
 
-    ``make`` gives a loader, and ``missing`` the reason why there is none on a device, with the remedy. ``extra`` is the
-    part of this project that installs what the kind needs; empty where torch and torchvision are enough. ``default``
-    kinds race unless others are named.
+    ``make`` gives a loader, and ``missing`` the reason why there is none on a device, with the
+    remedy. ``extra`` is the part of this project that installs what the kind needs; empty where
+    torch and torchvision are enough. ``default`` kinds race unless others are named.
 
-    ``snippet`` gives Python that a user can paste. It makes the same loader of the images in ``folder``, a name that it
-    finds defined, and imports nothing of this project.
+    ``snippet`` gives Python that a user can paste. It makes the same loader of the images in
+    ``folder``, a name that it finds defined, and imports nothing of this project.
 
-    ``queued`` kinds take the number of batches to keep ready, ``ordered`` ones deliver samples in the order they were
-    written in. ``value_bytes`` is the size of one colour value in the batches that workers hand over: 4 for float32, 1
-    for uint8. ``dataset`` makes, from images and ``fixed``, the map-style dataset whose rate on one core is the kind's
-    ceiling; None where there is none. ``finish`` makes, for a device, what is left to do there with a batch of images.
+    ``queued`` kinds take the number of batches to keep ready, ``ordered`` ones deliver samples in
+    the order they were written in. ``value_bytes`` is the size of one colour value in the batches
+    that workers hand over: 4 for float32, 1 for uint8. ``dataset`` makes, from images and
+    ``fixed``, the map-style dataset whose rate on one core is the kind's ceiling; None where there
+    is none. ``finish`` makes, for a device, what is left to do there with a batch of images.
     """
 
     name: str
@@ -128,6 +135,8 @@ class LoaderKind:
         return self.workers is LoaderWorkers.THREADS
 
     def code(self, setting: Setting, *, folder: str = "", persistent: bool = False, device: str = "cpu") -> str:
-        """Python that makes this loader of the images in ``folder``, or in one to be filled in; it runs as it is."""
+        """Python that makes this loader of the images in ``folder``, or in one to be filled in; it
+        runs as it is.
+        """
         where = f"folder = {folder or 'path/to/images'!r}  # one sub-folder a class\n\n"
         return where + self.snippet(SnippetRequest(setting, device == "cuda", persistent))

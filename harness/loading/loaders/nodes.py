@@ -1,4 +1,6 @@
-"""torchdata's nodes: a chain of iterators in this process, of which one maps with threads and one fetches ahead."""
+"""torchdata's nodes: a chain of iterators in this process, of which one maps with threads and one
+fetches ahead.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ class NodesLoader(ThreadedLoader):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._chain: list[Any] = []
-        self._strangers: set[threading.Thread] = set()
+        self._others_threads: set[threading.Thread] = set()
         self._torch_threads = 0
 
     def batches(self) -> Iterator[Batch]:
@@ -54,7 +56,7 @@ class NodesLoader(ThreadedLoader):
         import torch
 
         if not self._chain:
-            self._strangers = set(threading.enumerate())
+            self._others_threads = set(threading.enumerate())
             self._torch_threads = torch.get_num_threads()
             self._chain = self._nodes()
         return self.moved(self._chain[-1], non_blocking=self.non_blocking)
@@ -65,15 +67,17 @@ class NodesLoader(ThreadedLoader):
 
         chain, self._chain = self._chain, []
         for node in chain:
-            # Nodes stop their threads when the last reference to them goes, which a traceback may hold for long.
+            # Nodes stop their threads when the last reference to them goes, which a traceback may
+            # hold for long.
             iterator = node
             while (iterator := getattr(iterator, "_it", None)) is not None:
                 getattr(iterator, "_shutdown", int)()
-        for thread in set(threading.enumerate()) - self._strangers if chain else ():
+        for thread in set(threading.enumerate()) - self._others_threads if chain else ():
             if thread.name.endswith(THREADS):
                 thread.join(1.0)
         if chain:
-            # Each of these threads told torch to compute on one, which holds for all threads that are started later.
+            # Each of these threads set torch to one thread, which applies to all threads that are
+            # started later.
             torch.set_num_threads(self._torch_threads)
 
     def _nodes(self) -> list[Any]:

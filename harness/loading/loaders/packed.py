@@ -1,4 +1,6 @@
-"""A DataLoader of images that were decoded and resized once: only the crop, the flip and the floats are left to do."""
+"""A DataLoader of images that were decoded and resized once: only the crop, the flip and the floats
+are left to do.
+"""
 
 from __future__ import annotations
 

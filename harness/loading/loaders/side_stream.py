@@ -1,4 +1,6 @@
-"""A prefetcher that copies the next batch to the GPU on a stream of its own, while the step runs. CUDA only."""
+"""A prefetcher that copies the next batch to the GPU on a stream of its own, while the step runs.
+CUDA only.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ class SideStreamLoader(PlainLoader):
     """A DataLoader with pinned memory whose batches are copied one ahead on a side stream."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        # A copy from pageable memory blocks the host, whatever stream it is on: there would be nothing to overlap.
+        # A copy from pageable memory blocks the host, whatever stream it is on: there would be
+        # nothing to overlap.
         super().__init__(*arguments, **{**options, "pin_memory": True, "non_blocking": True})
 
     def batches(self) -> Iterable[Batch]:
@@ -74,7 +77,8 @@ def copied_ahead(
     for images, labels, ids in batches:
         with copying(), torch.cuda.stream(side):
             copied = images.to(device, non_blocking=True), labels.to(device, non_blocking=True), ids
-            # An event for each copy: waiting for the whole stream would wait for the next batch's copy as well.
+            # An event for each copy: waiting for the whole stream would wait for the next batch's
+            # copy as well.
             ready = side.record_event()
         if waiting is not None:
             yield _arrived(*waiting)
@@ -86,8 +90,8 @@ def copied_ahead(
 def _arrived(batch: Batch, ready: torch.cuda.Event) -> Batch:
     import torch
 
-    # The step must not start before the copy has ended, and the allocator must not hand out the memory, which belongs
-    # to the side stream, before the step has ended.
+    # The step must not start before the copy has ended, and the allocator must not hand out the
+    # memory, which belongs to the side stream, before the step has ended.
     current = torch.cuda.current_stream(batch[0].device)
     current.wait_event(ready)
     for tensor in batch[:2]:

@@ -1,6 +1,7 @@
 """Pieces of the code that `tune` prints: datasets that several kinds share, and the DataLoader around them.
 
-A dataset's piece finds ``folder`` defined and defines ``dataset``. Nothing of this project is imported in any of them.
+A dataset's piece finds ``folder`` defined and defines ``dataset``. Nothing of this project is
+imported in any of them.
 """
 
 from __future__ import annotations

@@ -45,9 +45,9 @@ def missing(_device: torch.device | None = None) -> str | None:
 
 
 class SpdlLoader(ThreadedLoader):
-    """Threads of SPDL's.
+    """Threads of SPDL.
 
-    Each epoch has a pipeline of its own: one that lived on would begin the next epoch in somebody else's round.
+    Each epoch has its own pipeline: one that lived on would begin the next epoch in another variant's round.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -72,9 +72,9 @@ class SpdlLoader(ThreadedLoader):
         builder: Any = importlib.import_module("spdl.pipeline").PipelineBuilder()
         self._live = (
             builder.add_source(range(len(self.dataset)))
-            .pipe(_told(self.dataset.__getitem__), concurrency=self.threads, output_order="input")
+            .pipe(_error_as_result(self.dataset.__getitem__), concurrency=self.threads, output_order="input")
             .aggregate(self.batch_size)
-            .pipe(_told(self._batch))
+            .pipe(_error_as_result(self._batch))
             .add_sink(self.ahead)
             .build(num_threads=self.threads)
         )
@@ -92,16 +92,18 @@ class SpdlLoader(ThreadedLoader):
         return (images.pin_memory(), labels.pin_memory(), ids) if self.pin_memory else (images, labels, ids)
 
 
-def _told(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The work, with what it raises as its result: a pipeline only logs that, and goes on without the sample."""
+def _error_as_result(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The work, with what it raises as its result: a pipeline only logs that, and goes on without
+    the sample.
+    """
 
-    def told(item: Any) -> Any:
+    def wrapped(item: Any) -> Any:
         try:
             return work(item)
         except Exception as error:
             return error
 
-    return told
+    return wrapped
 
 
 def _missing(device: torch.device) -> str | None:

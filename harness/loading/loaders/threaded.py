@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class ThreadedLoader(Loader):
-    """Samples of a map-style dataset from ``threads`` threads, in order, and batches of them ``ahead`` at most.
+    """Samples of a map-style dataset from ``threads`` threads, in order, and batches of them
+    ``ahead`` at most.
 
     ``dataset`` makes the dataset; what it does should leave Python's lock alone, as decoders and tensors do.
     """

@@ -1,4 +1,6 @@
-"""uint8 over the bus: workers crop, resize and flip, and floats are made of it on the device, after the copy."""
+"""uint8 over the bus: workers crop, resize and flip, and floats are made of it on the device, after
+the copy.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ to_float = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize({snip
 
 
 class CountedLoader(PlainLoader):
-    """A DataLoader whose epochs say how many bytes of images went to the device (``moved_bytes``)."""
+    """A DataLoader whose epochs report how many bytes of images went to the device (``moved_bytes``)."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -52,7 +54,8 @@ class CountedLoader(PlainLoader):
 class Uint8Loader(CountedLoader):
     """A DataLoader of uint8 images, whose batches become float32, scaled and normalised, on the device.
 
-    Its dataset's recipe is one of transforms v2 without floats. Raises TypeError for images that are not uint8.
+    Its dataset's recipe is one of transforms v2 without floats. Raises TypeError for images that
+    are not uint8.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

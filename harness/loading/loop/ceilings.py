@@ -31,10 +31,11 @@ def one_core_seconds(
     finish: Callable[[torch.Tensor], torch.Tensor] | None = None,
     now: Callable[[], float] = perf_counter,
 ) -> float:
-    """Seconds a sample that this process needs to decode and transform a dataset's samples, and to ``finish`` batches.
+    """Seconds a sample that this process needs to decode and transform a dataset's samples, and to
+    ``finish`` batches.
 
-    Takes one sample at least, and begins none after ``most_seconds`` of such work. There are no queues and no other
-    processes; making batches does not count.
+    Takes one sample at least, and begins none after ``most_seconds`` of such work. There are no
+    queues and no other processes; making batches does not count.
     """
     waiting: list[torch.Tensor] = []
     spent = 0.0
@@ -64,10 +65,11 @@ def disk_rate(
     proc: Path = PROC,
     now: Callable[[], float] = perf_counter,
 ) -> float | None:
-    """Samples a second that one thread reads from the disk, one file after another; None where nothing is on a disk.
+    """Samples a second that one thread reads from the disk, one file after another; None where
+    nothing is on a disk.
 
-    The files are put out of the page cache first. ``pid`` is this process. Reads one file at least, and none after
-    ``most_seconds``.
+    The files are put out of the page cache first. ``pid`` is this process. Reads one file at least,
+    and none after ``most_seconds``.
     """
     evict(paths)
     before = disk_bytes([pid], proc=proc)

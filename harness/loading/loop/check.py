@@ -13,24 +13,25 @@ from harness.loading.loop.epoch import Batch
 MEAN_LEVELS = 1.5
 FAR_LEVELS = 16.0
 FAR_SHARE = 1e-3
-"""How far pixels may be off, in the 256 levels of a channel: in the mean of an image; and by more than so many levels
-in no larger share of its pixels. Decoders and resizers that are not bit-exact stay below; a missing antialias, another
-crop or a swapped channel do not."""
+"""How far pixels may be off, in the 256 levels of a channel: in the mean of an image; and by more
+than so many levels in no larger share of its pixels. Decoders and resizers that are not bit-exact
+stay below; a missing antialias, another crop or a swapped channel do not."""
 
 
 def first_difference(
     expected: Iterable[Batch], got: Iterable[Batch], about: Callable[[int], str] = lambda _: ""
 ) -> str | None:
-    """What differs between two epochs of the same images under a recipe with nothing random; None where nothing does.
+    """What differs between two epochs of the same images under a recipe with nothing random; None
+    where nothing does.
 
-    Order and batches may differ. Images are float [n, 3, height, width], normalised. ``about`` says what is known of a
-    sample whose pixels differ, its file for example.
+    Order and batches may differ. Images are float [n, 3, height, width], normalised. ``about``
+    gives what is known of a sample whose pixels differ, its file for example.
     """
     wanted, seen = _by_id(expected), _by_id(got)
     if missing := sorted(wanted.keys() - seen.keys()):
         return f"samples {_some(missing)} are missing"
     if surplus := sorted(seen.keys() - wanted.keys()):
-        return f"samples {_some(surplus)} nobody asked for"
+        return f"samples {_some(surplus)} that were not requested"
     if twice := sorted(number for number, found in seen.items() if len(found) != len(wanted[number])):
         return f"samples {_some(twice)} come another number of times"
     for number, ((image, label), *_) in sorted(wanted.items()):

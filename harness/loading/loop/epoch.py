@@ -27,9 +27,9 @@ Step: TypeAlias = "Callable[[Tensor, Tensor], Tensor | None]"
 class Epoch:
     """What one epoch delivered and what it cost.
 
-    ``ids`` and ``labels`` are int64 [samples], in the order of arrival; ``total`` is the sum of what the steps
-    returned; ``readings`` are metrics of `harness.model`, in seconds. ``ending_seconds`` passed between the last step
-    and the news that the epoch was over.
+    ``ids`` and ``labels`` are int64 [samples], in the order of arrival; ``total`` is the sum of
+    what the steps returned; ``readings`` are metrics of `harness.model`, in seconds.
+    ``ending_seconds`` passed between the last step and the news that the epoch was over.
     """
 
     ids: Tensor
@@ -42,21 +42,22 @@ class Epoch:
 def run_epoch(
     batches: Iterable[Batch],
     step: Step | None = None,
-    patience: TimeLimit | None = None,
+    limit: TimeLimit | None = None,
     *,
     copied: Callable[[], float] | None = None,
 ) -> Epoch:
-    """Drive one whole epoch, starting with ``iter()``, with a training step for each batch where one is given.
+    """Drive one whole epoch, starting with ``iter()``, with a training step for each batch where
+    one is given.
 
-    ``wait_seconds`` is all time spent in ``iter`` and ``next``, the first batch and the end of the epoch included.
-    ``patience`` bounds each wait. ``copied`` tells the seconds that copies to a device took so far: they are
-    ``copy_seconds``, and no wait for a batch. Raises LoaderStalled.
+    ``wait_seconds`` is all time spent in ``iter`` and ``next``, the first batch and the end of the
+    epoch included. ``limit`` bounds each wait. ``copied`` gives the seconds that copies to a device
+    took so far: they are ``copy_seconds``, and no wait for a batch. Raises LoaderStalled.
     """
-    with patience or TimeLimit() as bound:
+    with limit or TimeLimit() as bound:
         return _run(batches, step, bound, copied)
 
 
-def _run(batches: Iterable[Batch], step: Step | None, patience: TimeLimit, copied: Callable[[], float] | None) -> Epoch:
+def _run(batches: Iterable[Batch], step: Step | None, limit: TimeLimit, copied: Callable[[], float] | None) -> Epoch:
     import torch
 
     so_far = copied or (lambda: 0.0)
@@ -67,10 +68,10 @@ def _run(batches: Iterable[Batch], step: Step | None, patience: TimeLimit, copie
     waits: list[float] = []
     begin = time.perf_counter()
     with waiting():
-        iterator = patience.over(iter, batches)
+        iterator = limit.over(iter, batches)
     while True:
         with waiting():
-            batch = patience.over(next, iterator, None)
+            batch = limit.over(next, iterator, None)
         waits.append(time.perf_counter() - begin - (so_far() - before))
         if batch is None:
             break
@@ -108,7 +109,9 @@ def _readings(waits: list[float]) -> dict[str, float]:
 
 
 def same_samples(expected: Epoch, got: Epoch) -> None:
-    """Agree where both delivered the same multiset of ids with their labels; AssertionError names what differs."""
+    """Agree where both delivered the same multiset of ids with their labels; AssertionError names
+    what differs.
+    """
     wanted, seen = _samples(expected), _samples(got)
     if wanted == seen:
         return
@@ -126,7 +129,9 @@ def same_samples(expected: Epoch, got: Epoch) -> None:
 
 
 def same_pixels(expected: Epoch, got: Epoch) -> None:
-    """As `same_samples`, and the totals (of pixels, where that is what the steps returned) agree to six digits."""
+    """As `same_samples`, and the totals (of pixels, where that is what the steps returned) agree to
+    six digits.
+    """
     same_samples(expected, got)
     if not math.isclose(expected.total, got.total, rel_tol=1e-6):
         raise AssertionError(f"the pixels that arrived add up to {got.total!r}, not {expected.total!r}")

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from harness.loading.errors.messages import dead_worker, died, explained, stalled
-from harness.loading.errors.timeout import PATIENCE, LoaderStalled, TimeLimit
-from harness.loading.errors.workers import await_one, dead_workers, end, untold
+from harness.loading.errors.timeout import MAX_WAIT, LoaderStalled, TimeLimit
+from harness.loading.errors.workers import await_one, dead_workers, end, sigchld_blocked
 from harness.loading.loop.epoch import Batch, Epoch, Step, run_epoch
 from harness.measure.device import indexed
 
@@ -26,20 +26,23 @@ EARLY = 3
 """Batches taken before a loader is left early."""
 
 DEPTHS = 20
-"""An epoch is at least this many times what the deepest loader keeps prepared, so that queues cannot hide the work."""
+"""An epoch is at least this many times what the deepest loader keeps prepared, so that queues
+cannot hide the work."""
 
 LAST_WAIT = 10.0
-"""Seconds in which a worker that broke a connection off is seen to be dead, if it is, on a busy machine too."""
+"""Seconds in which a worker that broke a connection off is seen to be dead, if it is, on a busy
+machine too."""
 
 
 class Loader(ABC):
     """A way of loading: a context manager, called once an epoch, whose batches are on ``device``.
 
-    An epoch raises DataError, LoaderError or Stalled with one line that says what went wrong; so does the context,
-    of what was raised inside it. ``patience`` is how many seconds may pass without a batch.
+    An epoch raises DataError, LoaderError or LoaderStalled with a message of one line; so does the
+    context for what was raised inside it. ``max_wait`` is how many seconds may pass without a
+    batch.
     """
 
-    patience = PATIENCE
+    max_wait = MAX_WAIT
 
     def __init__(self, *, device: torch.device | str = "cpu", step: Step | None = None) -> None:
         import torch
@@ -64,7 +67,9 @@ class Loader(ABC):
         return self._run(self.step)
 
     def alone(self) -> Epoch:
-        """Run one epoch without the step; right after another one, with the gap between the two among its readings."""
+        """Run one epoch without the step; right after another one, with the gap between the two
+        among its readings.
+        """
         before = self._ending
         epoch = self._run(None)
         if before is None:
@@ -72,38 +77,43 @@ class Loader(ABC):
         gap = before + epoch.readings["first_batch_seconds"]
         return replace(epoch, readings={**epoch.readings, "epoch_gap_seconds": gap})
 
-    def patiently(self) -> Generator[Batch, None, None]:
-        """One epoch's batches, for callers that drive it themselves; none is waited for longer than ``patience``.
+    def with_timeout(self) -> Generator[Batch, None, None]:
+        """One epoch's batches, for callers that drive it themselves; none is waited for longer than
+        ``max_wait``.
 
         Raises LoaderStalled.
 
-        To be closed before another loader's are begun. Errors are told in one line when the loader's context ends.
+        Close it before another loader's epoch begins. Errors become one line when the loader's context ends.
         """
         others = set(active_children()) - self._own
         self._dead = dead_workers().keys()
-        patience = self._bound(others)
+        limit = self._bound(others)
         try:
-            with patience:
-                iterator = patience.over(iter, self.batches())
-                while (batch := patience.over(next, iterator, None)) is not None:
+            with limit:
+                iterator = limit.over(iter, self.batches())
+                while (batch := limit.over(next, iterator, None)) is not None:
                     yield batch
                     # An image batch kept until the next one arrives would be a second batch in memory.
                     del batch
         except Exception as error:
-            if patience.said is None or isinstance(error, LoaderStalled):
+            if limit.reason is None or isinstance(error, LoaderStalled):
                 raise
-            raise LoaderStalled(patience.said) from error  # the workers that were ended are reported as dead
+            raise LoaderStalled(limit.reason) from error  # the workers that were ended are reported as dead
         finally:
             self._own |= set(active_children()) - others
 
     @property
     def copied(self) -> Callable[[], float] | None:
-        """What tells the seconds that copies to the device took so far; None where there is none to copy to."""
+        """Gives the seconds that copies to the device took so far; None where there is no device to
+        copy to.
+        """
         return None if self.device.type == "cpu" else lambda: self.copied_seconds
 
     @contextmanager
     def copying(self) -> Iterator[None]:
-        """Around a copy to the device, whose time is no wait for a batch: one that blocks waits for the step, too."""
+        """Around a copy to the device, whose time is no wait for a batch: one that blocks waits for
+        the step, too.
+        """
         start = perf_counter()
         try:
             yield
@@ -129,30 +139,30 @@ class Loader(ABC):
     def _run(self, step: Step | None) -> Epoch:
         others = set(active_children()) - self._own
         self._dead = dead_workers().keys()
-        strangers = {process.pid for process in others} | self._dead - {process.pid for process in self._own}
-        patience = self._bound(others)
+        unrelated = {process.pid for process in others} | self._dead - {process.pid for process in self._own}
+        limit = self._bound(others)
         try:
             while True:
                 try:
-                    epoch = run_epoch(self.batches(), step, patience, copied=self.copied)
+                    epoch = run_epoch(self.batches(), step, limit, copied=self.copied)
                 except RuntimeError as error:
-                    # torch tells of a dead worker wherever the main thread happens to be. Whose it was will hear of it
-                    # in its own epoch; this one is run again.
-                    if dead_worker(error) not in strangers:
+                    # torch reports a dead worker wherever the main thread happens to be. The loader
+                    # that it belongs to fails in its own epoch; this epoch is run again.
+                    if dead_worker(error) not in unrelated:
                         raise
-                    strangers.discard(dead_worker(error))
+                    unrelated.discard(dead_worker(error))
                 else:
                     self._ending = epoch.ending_seconds
                     return epoch
         except Exception as error:
-            with untold():
-                told = _told(error, self._dead)
-                if patience.said is not None and not isinstance(error, LoaderStalled):
-                    told = LoaderStalled(patience.said)  # the workers that were ended are reported as dead
+            with sigchld_blocked():
+                better = _explained(error, self._dead)
+                if limit.reason is not None and not isinstance(error, LoaderStalled):
+                    better = LoaderStalled(limit.reason)  # the workers that were ended are reported as dead
                 _let_go(error)
-            if told is None:
+            if better is None:
                 raise
-            raise told from error
+            raise better from error
         finally:
             self._own |= set(active_children()) - others
 
@@ -160,13 +170,13 @@ class Loader(ABC):
         """A bound on each wait; where it is passed, the workers that are not ``others``' are ended."""
 
         def why(seconds: float) -> str:
-            with untold():
+            with sigchld_blocked():
                 workers = set(active_children()) - others
-                said = stalled(seconds, len(workers))
+                reason = stalled(seconds, len(workers))
                 end(workers)
-            return said
+            return reason
 
-        return TimeLimit(self.patience, why)
+        return TimeLimit(self.max_wait, why)
 
     def __enter__(self) -> Self:
         return self
@@ -175,32 +185,34 @@ class Loader(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            told = self._leave(error)
+            better = self._leave(error)
         except RuntimeError as news:
-            # torch may tell of a dead worker in here, too, until it is silenced; nothing has been tidied up by then.
+            # torch may report a dead worker in here, too, until its handler is removed; nothing has
+            # been tidied up by then.
             if dead_worker(news) is None:
                 raise
-            told = self._leave(error or news)
-        if told is not None:
-            raise told from error
+            better = self._leave(error or news)
+        if better is not None:
+            raise better from error
 
     def _leave(self, error: BaseException | None) -> Exception | None:
         """Tidy up; the error to raise instead of this one, if any."""
-        with untold():
-            told = _told(error, self._dead) if isinstance(error, Exception) else None
+        with sigchld_blocked():
+            better = _explained(error, self._dead) if isinstance(error, Exception) else None
             _let_go(error)
             try:
                 self.close()
             finally:
                 end(process for process in self._own if process.is_alive())
                 self._own.clear()
-        return told
+        return better
 
 
-def _told(error: Exception, known: Set[int]) -> Exception | None:
+def _explained(error: Exception, known: Set[int]) -> Exception | None:
     """The error to raise instead, if any; workers that are ``known`` to be dead had no part in it."""
     if isinstance(error, ConnectionError | EOFError | FileNotFoundError):
-        # A worker that dies while its batch is fetched breaks that off first, and is seen to be dead a moment later.
+        # A worker that dies while its batch is fetched breaks that off first, and is seen to be
+        # dead a moment later.
         if not dead_workers().keys() - known:
             await_one(active_children(), LAST_WAIT)
         for pid in dead_workers().keys() - known:
@@ -209,7 +221,9 @@ def _told(error: Exception, known: Set[int]) -> Exception | None:
 
 
 def _let_go(error: BaseException | None) -> None:
-    """Drop what the frames that an error came through hold: iterators with their workers, pipelines with threads."""
+    """Drop what the frames that an error came through hold: iterators with their workers, pipelines
+    with threads.
+    """
     while error is not None:
         clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__

@@ -1,4 +1,6 @@
-"""Where the time goes on one core: reading a file, decoding it, transforming it, making a batch of samples."""
+"""Where the time goes on one core: reading a file, decoding it, transforming it, making a batch of
+samples.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,9 @@ def stages(
 ) -> tuple[SampleStage, ...]:
     """Seconds a sample of each stage of the DataLoader's way, one after the other on this thread alone.
 
-    Takes one sample at least, and begins none after ``most_seconds``.
-    The files are read once before: what is timed is a warm page cache. Decoding with torchvision's decoder is timed in
-    the same round on the same bytes, as ``decode_fastest``: the ceiling of what a core can decode here.
+    Takes one sample at least, and begins none after ``most_seconds``. The files are read once
+    before: what is timed is a warm page cache. Decoding with torchvision's decoder is timed in the
+    same round on the same bytes, as ``decode_fastest``: the ceiling of what a core can decode here.
     """
     spent = dict.fromkeys((READ, DECODE, TRANSFORM, COLLATE), 0.0)
     fastest = 0.0

@@ -11,7 +11,9 @@ EXAMPLES = "none, 20ms, resnet18, resnet50, or training:step for a function of y
 
 @dataclass(frozen=True, slots=True)
 class StepForm:
-    """What was written: a network's name, a time in ``seconds``, or a ``function`` of a ``module``; else no step."""
+    """What was written: a network's name, a time in ``seconds``, or a ``function`` of a ``module``;
+    else no step.
+    """
 
     network: str = ""
     seconds: float | None = None

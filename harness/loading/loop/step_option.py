@@ -27,8 +27,8 @@ BUSY_SECONDS = 0.5
 def step_from(text: str, device: torch.device, classes: int) -> Step | None:
     """The step that is meant: none, one of a stated length, a network's training step, or the user's own.
 
-    ``module:function`` is imported with the working folder on the path and called with images and labels on the device;
-    a class is made first, with the device if it takes one. Raises DataError.
+    ``module:function`` is imported with the working folder on the path and called with images and
+    labels on the device; a class is made first, with the device if it takes one. Raises DataError.
     """
     try:
         form = step_form(text)
@@ -64,8 +64,8 @@ def _busy(seconds: float, device: torch.device) -> Step:
 def cycles_a_second(now: Callable[[], float] = time.perf_counter) -> float:
     """Cycles of the current GPU's clock in a second, once it is up.
 
-    An idle GPU counts at a fifth of its clock: it is kept busy for half a second first, and measured until two readings
-    in a row are within one per cent, or for as long again.
+    An idle GPU counts at a fifth of its clock: it is kept busy for half a second first, and
+    measured until two readings in a row are within one per cent, or for as long again.
     """
     start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
 
@@ -98,7 +98,9 @@ class Training:
         self.half = device.type == "cuda" and torch.cuda.is_bf16_supported()
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Step on images [n, 3, height, width] and labels [n], both on the device; gives the loss, detached."""
+        """Step on images [n, 3, height, width] and labels [n], both on the device; gives the loss,
+        detached.
+        """
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             loss = nn.functional.cross_entropy(self.model(images), labels)
@@ -124,23 +126,23 @@ def _own(module: str, name: str, device: torch.device) -> Step:
         found = _made(found, device)
     if not callable(found):
         raise DataError(f"--step {module}:{name} cannot be called: name a function of images and labels")
-    return _told(found, f"--step {module}:{name}")
+    return _naming_errors(found, f"--step {module}:{name}")
 
 
-def _told(step: Step, what: str) -> Step:
-    """The user's step, whose errors say that they are its own, and where they come from."""
+def _naming_errors(step: Step, what: str) -> Step:
+    """The user's step; its errors name the step and the line that raised them."""
 
-    def told(images: Tensor, labels: Tensor) -> Tensor | None:
+    def wrapped(images: Tensor, labels: Tensor) -> Tensor | None:
         try:
             return step(images, labels)
         except Exception as error:
             frames = traceback.extract_tb(error.__traceback__)[1:]
             own = [frame for frame in frames if "/torch/" not in frame.filename] or frames
             place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
-            said = next((line for line in str(error).splitlines() if line.strip()), "without a message")
-            raise RuntimeError(f"{what} raised {type(error).__name__}: {said}{place}") from error
+            message = next((line for line in str(error).splitlines() if line.strip()), "without a message")
+            raise RuntimeError(f"{what} raised {type(error).__name__}: {message}{place}") from error
 
-    return told
+    return wrapped
 
 
 def _made(kind: Callable[..., Any], device: torch.device) -> Any:

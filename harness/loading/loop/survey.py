@@ -1,4 +1,6 @@
-"""What a loader costs beside the time of its batches: the gap between epochs, device memory, what it leaves behind."""
+"""What a loader costs beside the time of its batches: the gap between epochs, device memory, what
+it leaves behind.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,12 @@ Make = Callable[[int, int], Loader]
 
 
 def survey(make: Make, *, batch_size: int, batches: int, device: torch.device, tree: ProcessTree) -> dict[str, float]:
-    """Readings of a loader alone, without a step, in epochs of so many ``batches``; ``tree`` is this process's.
+    """Readings of a loader alone, without a step, in epochs of so many ``batches``; ``tree`` is
+    this process's.
 
-    ``epoch_gap_seconds`` is the median wait between two epochs; ``device_bytes`` are those that NVML sees above the
-    level before, ``threads_left`` and ``processes_left`` what is alive after an epoch that was left early. Raises what
-    the loader raises.
+    ``epoch_gap_seconds`` is the median wait between two epochs; ``device_bytes`` are those that
+    NVML sees above the level before, ``threads_left`` and ``processes_left`` what is alive after an
+    epoch that was left early. Raises what the loader raises.
     """
     before = _device_bytes(device)
     with make(batch_size, batches * batch_size) as loader:
@@ -46,7 +49,9 @@ def survey(make: Make, *, batch_size: int, batches: int, device: torch.device, t
 
 
 def _device_bytes(device: torch.device) -> int | None:
-    """What NVML sees in use on the device, torch's own reserve given back; None without a GPU, or without NVML."""
+    """What NVML sees in use on the device, torch's own reserve given back; None without a GPU, or
+    without NVML.
+    """
     if device.type != "cuda":
         return None
     torch.cuda.synchronize(device)

@@ -17,7 +17,9 @@ def resident(batch: Batch, device: torch.device) -> Iterator[Batch]:
 
 
 def cached(batches: Sequence[Batch], device: torch.device) -> Iterator[Batch]:
-    """Batches for ever from host memory, page-locked for a GPU, each copied to the device when it is asked for."""
+    """Batches for ever from host memory, page-locked for a GPU, each copied to the device when it
+    is needed.
+    """
     held = [_pinned(batch) for batch in batches] if device.type == "cuda" else list(batches)
     while True:
         for batch in held:

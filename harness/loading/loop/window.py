@@ -1,8 +1,8 @@
 """A window of steady running: what a loader costs a loop once it has got going, and before it runs out.
 
-The start of an epoch is not typical of it: workers start, and queues fill or are found full. So nothing counts until
-every worker has delivered what it keeps ready, and the window closes while all of them are still at work. Whole epochs
-would need twenty times the batches to drown the same error.
+The start of an epoch is not typical of it: workers start, and queues fill or are found full. So
+nothing counts until every worker has delivered what it keeps ready, and the window closes while all
+of them are still at work. Whole epochs would need twenty times the batches to drown the same error.
 """
 
 from __future__ import annotations
@@ -39,14 +39,16 @@ def steady(
     copied: Callable[[], float] | None = None,
     now: Callable[[], float] = perf_counter,
 ) -> LoaderSample:
-    """Run the loop and time ``count`` batches after the first ``discard``, or a multiple that lasts ``least_seconds``.
+    """Run the loop and time ``count`` batches after the first ``discard``, or a multiple that lasts
+    ``least_seconds``.
 
-    ``most_seconds`` is how long all of it may take: the batch that is prepared then is the last, and there is one at
-    least. A lap that is cut off in that way counts from its beginning, the start of the workers included: batches that
-    were prepared before a window would make it look faster than it is, and there may be few others.
-    ``settle`` waits until the device has nothing left to do: that belongs to the window. ``meters`` are read outside
-    it. ``copied`` tells the seconds that copies to a device took so far, which are no wait for a batch. Raises
-    DataError where the batches end before the window is closed.
+    ``most_seconds`` is how long all of it may take: the batch that is prepared then is the last,
+    and there is one at least. A sample that is cut off in that way counts from its beginning, the
+    start of the workers included: batches that were prepared before a window would make it look
+    faster than it is, and there may be few others. ``settle`` waits until the device has nothing
+    left to do: that belongs to the window. ``meters`` are read outside it. ``copied`` gives the
+    seconds that copies to a device took so far, which are no wait for a batch. Raises DataError
+    where the batches end before the window is closed.
     """
     so_far = copied or (lambda: 0.0)
     iterator = iter(batches)
@@ -59,9 +61,9 @@ def steady(
         if len(waits) == discard:
             settle()
             first, opened, start = discard, meters(), now()
-        asked, before = now(), so_far()
+        requested, before = now(), so_far()
         batch = _next(iterator, len(waits), discard + count)
-        waits.append(now() - asked - (so_far() - before))
+        waits.append(now() - requested - (so_far() - before))
         sizes.append(len(batch[1]))
         if step is not None:
             step(batch[0], batch[1])

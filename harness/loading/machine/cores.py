@@ -11,10 +11,12 @@ _MOUNT = Path("/sys/fs/cgroup")
 
 
 def usable_cores(*, groups: Path = _PROC, mount: Path = _MOUNT) -> int:
-    """The least of the affinity mask, the cgroup's CPU quota (rounded up) and the cores there are; at least 1.
+    """The least of the affinity mask, the cgroup's CPU quota (rounded up) and the cores there are;
+    at least 1.
 
-    torch's own warning about too many workers looks at the affinity only, and a container's quota is not in it.
-    ``groups`` and ``mount`` are where the kernel lists this process's cgroups and where they are mounted.
+    torch's own warning about too many workers looks at the affinity only, and a container's quota
+    is not in it. ``groups`` and ``mount`` are where the kernel lists this process's cgroups and
+    where they are mounted.
     """
     counts = [os.cpu_count() or 1]
     if hasattr(os, "sched_getaffinity"):
@@ -26,7 +28,9 @@ def usable_cores(*, groups: Path = _PROC, mount: Path = _MOUNT) -> int:
 
 
 def cgroup_quota(*, groups: Path = _PROC, mount: Path = _MOUNT) -> float | None:
-    """The CPU quota in cores, the tightest one on the way to the root; None where there is none (v1 and v2)."""
+    """The CPU quota in cores, the tightest one on the way to the root; None where there is none (v1
+    and v2).
+    """
     try:
         lines = groups.read_text().splitlines()
     except OSError:
@@ -67,6 +71,8 @@ def _v1(folder: Path) -> float | None:
 
 
 def worker_counts(cores: int, gpus: int) -> list[int]:
-    """Worker counts worth trying: powers of two up to twice the cores, 16 at most, and the taught four a GPU."""
+    """Worker counts worth trying: powers of two up to twice the cores, 16 at most, and the taught
+    four a GPU.
+    """
     powers = [2**power for power in range(5) if 2**power <= 2 * cores]
     return sorted({*powers, 4 * max(1, gpus)})

@@ -1,4 +1,6 @@
-"""How many worker processes this machine can carry: by cores, memory and shared memory. Standard library only."""
+"""How many worker processes this machine can carry: by cores, memory and shared memory. Standard
+library only.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,16 @@ from harness.loading.machine.cores import usable_cores
 from harness.plural import counted
 
 PER_CORE = 2
-"""Workers a usable core may have: one that waits for a disk leaves its core to the other, and more only take turns."""
+"""Workers a usable core may have: one that waits for a disk leaves its core to the other, and more
+only take turns."""
 
 WORKER_BYTES = 48 * 2**20
-"""Memory of a forked worker of its own, without its batches, and some for the pages that it copies as time goes on."""
+"""Memory of a forked worker of its own, without its batches, and some for the pages that it copies
+as time goes on."""
 
 SHARE = 0.8
-"""The part of the free memory that workers may take: the loop, the page cache and the neighbours need the rest."""
+"""The part of the free memory that workers may take: the loop, the page cache and the neighbours
+need the rest."""
 
 SHARED_MEMORY = Path("/dev/shm")
 REMEDY = "use fewer workers, a smaller prefetch_factor or smaller batches"
@@ -26,7 +31,7 @@ REMEDY = "use fewer workers, a smaller prefetch_factor or smaller batches"
 
 @dataclass(frozen=True, slots=True)
 class FreeBytes:
-    """Bytes free of something and bytes in all; ``name`` says what it is."""
+    """Bytes free of something and bytes in all; ``name`` is what it is of."""
 
     free: int
     total: int
@@ -38,7 +43,7 @@ class FreeBytes:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRoom:
-    """What a machine offers to workers; None where it does not say."""
+    """What a machine offers to workers; None where it is unknown."""
 
     cores: int
     memory: FreeBytes | None
@@ -47,7 +52,9 @@ class WorkerRoom:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One thing that bounds the number of workers: what there is of it (cores, bytes), and how many workers that is."""
+    """One thing that bounds the number of workers: what there is of it (cores, bytes), and how many
+    workers that is.
+    """
 
     name: str
     value: int
@@ -57,7 +64,9 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class WorkerCap:
-    """The number of workers a machine can carry, 0 where not even one fits, and every limit that was looked at."""
+    """The number of workers a machine can carry, 0 where not even one fits, and every limit that
+    was looked at.
+    """
 
     most: int
     limits: tuple[Limit, ...]
@@ -75,11 +84,13 @@ def worker_cap(
     worker_bytes: int = WORKER_BYTES,
     machine: WorkerRoom | None = None,
 ) -> WorkerCap:
-    """The workers that a DataLoader can have with batches of ``batch_bytes``; ``machine`` is this one where None.
+    """The workers that a DataLoader can have with batches of ``batch_bytes``; ``machine`` is this
+    one where None.
 
-    A worker needs memory of its own (``worker_bytes``: 30 MiB were measured on a forked one that decodes photographs,
-    390 MiB on a spawned one, which imports torch anew), the samples of the batch it makes, and ``prefetch_factor``
-    finished batches in shared memory, which is memory as well. The loop holds one more batch.
+    A worker needs memory of its own (``worker_bytes``: 30 MiB were measured on a forked one that
+    decodes photographs, 390 MiB on a spawned one, which imports torch anew), the samples of the
+    batch it makes, and ``prefetch_factor`` finished batches in shared memory, which is memory as
+    well. The loop holds one more batch.
     """
     there = machine or this_machine()
     limits = [Limit("cores", there.cores, PER_CORE * there.cores, _cores(there.cores))]
@@ -117,9 +128,10 @@ def free_shared(
 
 
 def free_memory(*, proc: Path = Path("/proc"), mount: Path = Path("/sys/fs/cgroup")) -> FreeBytes | None:
-    """The memory this process may still take: the machine's, or what its tightest cgroup leaves; None where unknown.
+    """The memory this process may still take: the machine's, or what its tightest cgroup leaves;
+    None where unknown.
 
-    Pages of files that a cgroup holds count as free: the kernel drops them before it kills anybody.
+    Pages of files that a cgroup holds count as free: the kernel drops them before it kills a process.
     """
     rooms = [room for folder in _memory_groups(proc / "self" / "cgroup", mount) if (room := _left(folder)) is not None]
     with suppress(OSError, ValueError, KeyError):

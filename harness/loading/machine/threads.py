@@ -1,4 +1,4 @@
-"""How many threads torch computes on: one beside busy workers, and what a worker is told to use."""
+"""How many threads torch computes on: one beside busy workers, and the number for a worker."""
 
 from __future__ import annotations
 
@@ -20,5 +20,7 @@ def one_thread() -> Iterator[None]:
 
 
 def use_threads(count: int, _worker: int) -> None:
-    """Compute on that many threads from now on; with ``count`` bound it is a DataLoader's ``worker_init_fn``."""
+    """Compute on that many threads from now on; with ``count`` bound it is a DataLoader's
+    ``worker_init_fn``.
+    """
     torch.set_num_threads(count)

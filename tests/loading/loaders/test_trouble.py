@@ -30,7 +30,7 @@ from harness.loading.data.folder import DataError, Image, check_folder
 from harness.loading.errors import messages
 from harness.loading.errors.messages import LoaderError, explained
 from harness.loading.errors.timeout import LoaderStalled, TimeLimit
-from harness.loading.errors.workers import dead_workers, untold
+from harness.loading.errors.workers import dead_workers, sigchld_blocked
 from harness.loading.loaders import background, dali, dali_dynamic, dali_shared
 from harness.loading.loaders.background import BackgroundLoader
 from harness.loading.loaders.dataloader import PlainLoader
@@ -45,7 +45,7 @@ from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import as_variant, prepared
 from harness.model import BASELINE, METRICS, Claim, Expect, Status, Work
 from harness.probes.shared_memory import shared_bytes, watch_shared
-from tests.support.living import ENVIRONMENT, PATIENCE, alive, gone, since
+from tests.support.living import ENVIRONMENT, MAX_WAIT, alive, gone, since
 
 PLAIN = pytest.param(PlainLoader, id="plain")
 BACKGROUND = pytest.param(
@@ -168,7 +168,7 @@ def test_what_is_loaded_outside_an_epoch_is_explained_too() -> None:
 def test_a_death_told_while_the_loader_tidies_up(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """torch tells it wherever the main thread is: the loader tidies up all the same, and says what happened."""
     news = [RuntimeError("DataLoader worker (pid 4711) is killed by signal: Killed. ")]
-    original = signal.signal if place == "while it is silenced" else loop_module.untold
+    original = signal.signal if place == "while it is silenced" else loop_module.sigchld_blocked
 
     def told(*arguments: Any) -> Any:
         if news:
@@ -185,7 +185,7 @@ def test_a_death_told_while_the_loader_tidies_up(place: str, monkeypatch: pytest
     else:
         with pytest.raises(LoaderError, match=r"pid 4711\) was killed \(SIGKILL\)"), loader:
             loader()
-            monkeypatch.setattr(loop_module, "untold", told)
+            monkeypatch.setattr(loop_module, "sigchld_blocked", told)
     assert news == []
     assert set(multiprocessing.active_children()) <= before
 
@@ -236,7 +236,7 @@ def test_a_batch_that_breaks_off(number: str, said: str) -> None:
         def batches(self) -> Iterator[Batch]:
             yield from super().batches()
             (worker,) = set(multiprocessing.active_children()) - before
-            with untold():
+            with sigchld_blocked():
                 os.kill(int(worker.pid or 0), getattr(signal, number))
                 if number == "SIGKILL":
                     worker.join()  # else it is seen to end only after the connection
@@ -266,7 +266,7 @@ def test_news_of_a_death_do_not_disturb_the_tidying_up() -> None:
     with PlainLoader(Fated, batch_size=2, workers=1) as loader:
         loader()
         worker = the_worker_of(loader)
-        with untold():
+        with sigchld_blocked():
             worker.kill()
             worker.join()
         assert dead_workers()[int(worker.pid or 0)] == -signal.SIGKILL
@@ -311,7 +311,7 @@ def test_the_other_variants_go_on() -> None:
         (
             RuntimeError("DataLoader worker (pid(s) 7, 8) exited unexpectedly"),
             LoaderError,
-            "pid 7) ended without a word",
+            "pid 7) ended without a reason",
         ),
         (
             RuntimeError("DataLoader worker (pid(s) 9, 7) exited unexpectedly"),
@@ -356,7 +356,7 @@ def test_clear_already(error: Exception) -> None:
 
 
 def test_what_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system does not tell of its memory the message does without."""
+    """Where the system's memory is unknown the message does without it."""
     monkeypatch.setattr(messages, "free_memory", lambda: None)
     monkeypatch.setattr(messages, "free_shared", lambda: None)
     killed, bus = (
@@ -367,7 +367,7 @@ def test_what_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the loader hangs" in messages.stalled(60.0, 2)
 
 
-# --- patience ---------------------------------------------------------------------------------------------------------
+# --- timeouts ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -384,8 +384,8 @@ def hasten(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         return bounds[-1]
 
     def hasten() -> None:
-        for patience in bounds:
-            patience.seconds = 0.1
+        for limit in bounds:
+            limit.seconds = 0.1
 
     monkeypatch.setattr(Loader, "_bound", kept)
     return hasten
@@ -410,7 +410,7 @@ def test_a_worker_that_hangs_in_somebody_elses_loop(hasten: Callable[[], None]) 
     loader = PlainLoader(partial(Fated, kind="hangs", at=5), batch_size=2, workers=1)
     seen: list[int] = []
     with pytest.raises(LoaderStalled, match=r"no batch came for 0\.1 s from 1 live worker"), loader:
-        for _, _, ids in loader.patiently():
+        for _, _, ids in loader.with_timeout():
             seen += ids.tolist()
             if len(seen) == 4:
                 hasten()
@@ -437,7 +437,7 @@ def test_patient_batches_may_be_left_early() -> None:
     """The alarm's handler goes back with the iterator."""
     before = signal.getsignal(signal.SIGALRM)
     with PlainLoader(Fated, batch_size=2, workers=1) as loader:
-        batches = loader.patiently()
+        batches = loader.with_timeout()
         next(batches)
         assert signal.getsignal(signal.SIGALRM) != before
         del batches
@@ -451,7 +451,7 @@ def test_a_sample_that_hangs_in_this_process() -> None:
         pytest.raises(LoaderStalled, match="from 0 live workers"),
         PlainLoader(partial(Fated, kind="hangs"), batch_size=2) as it,
     ):
-        it.patience = 0.1
+        it.max_wait = 0.1
         it()
 
 
@@ -460,7 +460,7 @@ def test_a_pipe_among_the_images(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     loader = PlainLoader(partial(Photographs, [Image(str(tmp_path / "pipe.jpg"), 0)]), batch_size=1)
     with pytest.raises((LoaderStalled, DataError)), loader:
-        loader.patience = 0.1
+        loader.max_wait = 0.1
         loader()
 
 
@@ -485,20 +485,20 @@ def test_a_long_step_is_no_stall() -> None:
 def test_patience_leaves_no_trace() -> None:
     """The handler that was there is there again, after an error too, and no alarm is left."""
     before = signal.getsignal(signal.SIGALRM)
-    with pytest.raises(ZeroDivisionError), TimeLimit(5.0) as patience:
+    with pytest.raises(ZeroDivisionError), TimeLimit(5.0) as limit:
         assert signal.getsignal(signal.SIGALRM) != before
-        patience.over(lambda: 1 // 0)
+        limit.over(lambda: 1 // 0)
     assert signal.getsignal(signal.SIGALRM) == before
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
 def test_the_first_alarm_may_be_late_news() -> None:
     """One alarm alone ends nothing, for a process that was stopped finds one waiting; the second one does."""
-    with TimeLimit(1000.0) as patience:
-        assert patience.over(lambda: signal.raise_signal(signal.SIGALRM) or 7) == 7
-        assert patience.over(lambda: signal.raise_signal(signal.SIGALRM) or 8) == 8
+    with TimeLimit(1000.0) as limit:
+        assert limit.over(lambda: signal.raise_signal(signal.SIGALRM) or 7) == 7
+        assert limit.over(lambda: signal.raise_signal(signal.SIGALRM) or 8) == 8
         with pytest.raises(LoaderStalled, match="1000 s"):
-            patience.over(lambda: [signal.raise_signal(signal.SIGALRM) for _ in range(2)])
+            limit.over(lambda: [signal.raise_signal(signal.SIGALRM) for _ in range(2)])
 
 
 def test_somebody_elses_alarm_is_left_alone() -> None:
@@ -506,16 +506,16 @@ def test_somebody_elses_alarm_is_left_alone() -> None:
     before = signal.signal(signal.SIGALRM, lambda *_: None)
     signal.setitimer(signal.ITIMER_REAL, 1000.0)
     try:
-        with TimeLimit(0.01) as patience:
-            assert patience.over(lambda: signal.getitimer(signal.ITIMER_REAL)[0]) > 900
+        with TimeLimit(0.01) as limit:
+            assert limit.over(lambda: signal.getitimer(signal.ITIMER_REAL)[0]) > 900
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     seen: list[object] = []
 
     def elsewhere() -> None:
-        with TimeLimit(0.01) as patience:
-            seen.append(patience.over(lambda: signal.getitimer(signal.ITIMER_REAL)[0]))
+        with TimeLimit(0.01) as limit:
+            seen.append(limit.over(lambda: signal.getitimer(signal.ITIMER_REAL)[0]))
 
     thread = threading.Thread(target=elsewhere)
     thread.start()
@@ -537,7 +537,7 @@ FILLING = Path("/dev/shm/filling")
 
 class Filled(PlainLoader):
     # Is waited for when shared memory is full: on a busy machine, too, the stall is of the batch that found no room.
-    patience = 0.1
+    max_wait = 0.1
     def batches(self):
         batches = iter(self.host_batches())
         while (there := os.statvfs("/dev/shm")).f_bavail > there.f_blocks / 50:
@@ -582,7 +582,7 @@ def test_shared_memory_too_small() -> None:
     if subprocess.run([*enter, mount], capture_output=True, check=False).returncode:
         pytest.skip("no mount namespace may be made here")
     command = [*enter, f'{mount} && exec "$@"', "sh", sys.executable, "-c", SMALL]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=ENVIRONMENT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MAX_WAIT, check=False, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     told = done.stdout.splitlines()
     assert told[0].startswith("8k LoaderError /dev/shm, 8 KiB in all, is full: use fewer workers")
