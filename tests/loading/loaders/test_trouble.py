@@ -45,7 +45,7 @@ from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import as_variant, prepared
 from harness.model import BASELINE, METRICS, Claim, Expect, Status, Work
 from harness.probes.shared_memory import shared_bytes, watch_shared
-from tests.support.living import ENVIRONMENT, MAX_WAIT, alive, gone, since
+from tests.support.living import ENVIRONMENT, PATIENCE, alive, gone, since
 
 PLAIN = pytest.param(PlainLoader, id="plain")
 BACKGROUND = pytest.param(
@@ -582,7 +582,7 @@ def test_shared_memory_too_small() -> None:
     if subprocess.run([*enter, mount], capture_output=True, check=False).returncode:
         pytest.skip("no mount namespace may be made here")
     command = [*enter, f'{mount} && exec "$@"', "sh", sys.executable, "-c", SMALL]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=MAX_WAIT, check=False, env=ENVIRONMENT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     told = done.stdout.splitlines()
     assert told[0].startswith("8k LoaderError /dev/shm, 8 KiB in all, is full: use fewer workers")
