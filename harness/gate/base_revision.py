@@ -68,7 +68,7 @@ class BaseRevision:
         return path in self.unreadable or (function in self.functions and listed)
 
     def _may_have(self, case: str, variant: str) -> bool:
-        """By its own collection; what that does not tell, it may have."""
+        """By its own collection; what that leaves open, it may have."""
         function = benchmark_of(case)
         if self.collection is None or self.collection.collected.why_absent(_path(function)) is not None:
             return True

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from harness import store
 from harness.bench.settings import PROFILES, effort, select
@@ -183,13 +182,10 @@ def refuse_other_device(saved: Run, now: Run) -> None:
         raise NothingToCompare(f"the stored run was measured on {there}, and this would be on {here}: --device {there}")
 
 
-def refuse_other_machine(base: Mapping[str, Any], head: Mapping[str, Any]) -> None:
-    """Raises NothingToCompare if the stored run is from another machine, driver or torch, or has other flags."""
-    differing = []
-    for name, read in _MUST_AGREE.items():
-        one, other = read(base), read(head)
-        if one != other:
-            differing.append(f"{name}: {one} there, {other} here")
+def refuse_other_machine(saved: Mapping[str, object], now: Mapping[str, object]) -> None:
+    """Raises NothingToCompare if the environment of the stored run has another machine, driver, torch or flags."""
+    there, here = _identity(saved), _identity(now)
+    differing = [f"{name}: {there[name]} there, {here[name]} here" for name in here if there[name] != here[name]]
     if differing:
         raise NothingToCompare(
             f"the stored run is from another environment ({'; '.join(differing)}); measure a run here with "
@@ -197,12 +193,21 @@ def refuse_other_machine(base: Mapping[str, Any], head: Mapping[str, Any]) -> No
         )
 
 
-_MUST_AGREE: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
-    "machine": lambda found: found.get("machine_id"),
-    "GPUs": lambda found: [gpu.get("name") for gpu in found.get("gpus", [])],
-    "driver": lambda found: found.get("driver", {}).get("version"),
-    "torch": lambda found: found.get("software", {}).get("torch"),
-    "Python": lambda found: found.get("software", {}).get("python"),
-    "torch's flags": lambda found: found.get("flags"),
-    "usable cores": lambda found: found.get("machine", {}).get("usable_cores"),
-}
+def _identity(environment: Mapping[str, object]) -> dict[str, object]:
+    """What must be equal for two runs to be comparable one after the other."""
+    gpus = environment.get("gpus")
+    return {
+        "machine": environment.get("machine_id"),
+        "GPUs": [_at(gpu, "name") for gpu in gpus] if isinstance(gpus, list) else [],
+        "driver": _at(environment, "driver", "version"),
+        "torch": _at(environment, "software", "torch"),
+        "Python": _at(environment, "software", "python"),
+        "torch's flags": environment.get("flags"),
+        "usable cores": _at(environment, "machine", "usable_cores"),
+    }
+
+
+def _at(found: object, *path: str) -> object:
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found

@@ -1,4 +1,4 @@
-"""What a repository says of itself to the gate: the table ``[tool.harness]`` of its pyproject.toml."""
+"""What a repository states for the gate: the table ``[tool.harness]`` of its pyproject.toml."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.judge.regression import GateThresholds
 FILE = "pyproject.toml"
 
 UNTRACKED_LIMIT = 2**30
-"""Bytes of what git does not track that head gets a copy of without being asked for."""
+"""Bytes of what git does not track that head gets a copy of by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Configuration:
     ``under_test`` are import names; ``pins`` is a file of constraints, relative to ``file``'s folder, of which each
     revision has its own; ``not_required`` are distributions that a side may lack although it requires them;
     ``untracked_limit`` is how many bytes that git does not track head may be given a copy of. ``file`` is None where
-    there is no pyproject.toml, and everything is at its default.
+    there is none; then everything is at its default.
     """
 
     under_test: tuple[str, ...] = ()
@@ -40,15 +40,18 @@ class Configuration:
 def configuration(folder: Path) -> Configuration:
     """The ``[tool.harness]`` of the nearest pyproject.toml at or above ``folder`` that has one, in its repository.
 
-    Other tools have files of their own further down, and those say nothing to us. Where none has the table the file is
-    the nearest of a project. Raises UsageError that names the file, the key and what may stand there.
+    Files further down that belong to other tools do not count. If none has the table, the file is the nearest of a
+    project. Raises UsageError that names the file, the key and what may stand there.
     """
     files = [place / FILE for place in _places(folder.resolve()) if (place / FILE).is_file()]
     projects = []
     for file in files:
         document = _document(file)
         if "harness" in _tools(document):
-            return _read(file, _table(file, document))
+            table = _tools(document)["harness"]
+            if not isinstance(table, dict):
+                raise UsageError(f"{file}: [tool.harness]: {table!r} is not a table of keys")
+            return _read(file, table)
         if {"project", "build-system"} & document.keys():
             projects.append(file)
     return Configuration(file=next(iter(projects + files), None))
@@ -62,125 +65,112 @@ def _places(start: Path) -> Iterator[Path]:
             return
 
 
-def _read(file: Path, table: Mapping[str, Any]) -> Configuration:
+class _Table:
+    """The entries of a table; each method reads one kind of value and raises UsageError with the file and the key."""
+
+    def __init__(self, file: Path, entries: Mapping[str, object]) -> None:
+        self.file = file
+        self.entries = entries
+
+    def error(self, key: str, value: object, expected: str) -> UsageError:
+        return UsageError(f"{self.file}: [tool.harness] {key}: {value!r} is not {expected}")
+
+    def names(self, key: str, expected: str) -> tuple[str, ...]:
+        found = self.entries.get(key, [])
+        if not isinstance(found, list) or not all(isinstance(name, str) and name for name in found):
+            raise self.error(key, found, expected)
+        return tuple(dict.fromkeys(found))
+
+    def under_test(self) -> tuple[str, ...]:
+        names = self.names("under-test", 'a list of import names (example: ["work"])')
+        for name in names:
+            if not all(part.isidentifier() and not iskeyword(part) for part in name.split(".")):
+                what = "a name that can be imported; write the name after import, not that of the distribution"
+                raise self.error("under-test", name, what)
+            if name.partition(".")[0] == "harness":
+                raise self.error("under-test", name, "under test: harness does the measuring, on both sides")
+        return names
+
+    def path(self, key: str) -> PurePath | None:
+        found = self.entries.get(key)
+        if found is None:
+            return None
+        if not isinstance(found, str) or not found or PurePath(found).is_absolute():
+            raise self.error(key, found, 'the path of a file in the repository (example: "constraints.txt")')
+        return PurePath(found)
+
+    def bytes(self, key: str, default: int) -> int:
+        """A number of bytes: ``65536`` or ``"64 KiB"``."""
+        found = self.entries.get(key, default)
+        match = re.fullmatch(r"(\d+)\s*(B|KiB|MiB|GiB)", found.strip(), re.ASCII) if isinstance(found, str) else None
+        if match:
+            return int(match[1]) * _SIZES[match[2]]
+        if type(found) is not int or found < 0:
+            raise self.error(key, found, 'a number of bytes (examples: 65536, "1 MiB")')
+        return found
+
+    def looks(self, key: str) -> tuple[int, ...]:
+        found = self.entries[key]
+        if not isinstance(found, list) or not all(type(look) is int for look in found):
+            raise self.error(key, found, "a list of numbers of units (example: [14, 20])")
+        return tuple(found)
+
+    def share(self, key: str) -> float:
+        found = self.entries[key]
+        if isinstance(found, str):
+            return option_share(f"{self.file}: [tool.harness] {key}", found)
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            raise self.error(key, found, 'a share (examples: 0.05, "5%")')
+        return float(found)
+
+
+def _read(file: Path, entries: Mapping[str, object]) -> Configuration:
+    table = _Table(file, entries)
     names = {threshold.name.replace("_", "-"): threshold.name for threshold in fields(GateThresholds)}
     allowed = ["under-test", "pins", "not-required", "untracked-limit", *names]
-    for key in table:
+    for key in entries:
         if key not in allowed:
-            raise UsageError(f"{file}: [tool.harness] has no key {key!r}; there are {', '.join(allowed)}")
-    given: dict[str, Any] = {name: _threshold(file, key, table[key]) for key, name in names.items() if key in table}
+            raise UsageError(f"{file}: [tool.harness] has no key {key!r} (allowed: {', '.join(allowed)})")
+    given: dict[str, Any] = {}
+    for key in names.keys() & entries.keys():
+        if key == "bytes-floor":
+            given[names[key]] = table.bytes(key, 0)
+        else:
+            given[names[key]] = table.looks(key) if key.endswith("-looks") else table.share(key)
     try:
         thresholds = GateThresholds(**given)
     except ValueError as error:
         # The message begins with a threshold's name as Python spells it.
         raise UsageError(f"{file}: [tool.harness] {str(error).replace('_', '-')}") from error
     return Configuration(
-        _under_test(file, table), _pins(file, table), thresholds, _not_required(file, table), _limit(file, table), file
+        table.under_test(),
+        table.path("pins"),
+        thresholds,
+        table.names("not-required", 'a list of distributions (example: ["opencv-python"])'),
+        table.bytes("untracked-limit", UNTRACKED_LIMIT),
+        file,
     )
 
 
-def _document(file: Path) -> Mapping[str, Any]:
+def _document(file: Path) -> Mapping[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # bad TOML, and bytes that are no UTF-8
+    except ValueError as error:  # bad TOML, or bytes that are not UTF-8
         raise UsageError(f"{file} is not valid TOML: {error}") from error
 
 
-def _tools(document: Mapping[str, Any]) -> Mapping[str, Any]:
+def _tools(document: Mapping[str, object]) -> Mapping[str, object]:
     tool = document.get("tool", {})
     return tool if isinstance(tool, dict) else {}
-
-
-def _table(file: Path, document: Mapping[str, Any]) -> Mapping[str, Any]:
-    table = _tools(document)["harness"]
-    if not isinstance(table, dict):
-        raise UsageError(f"{file}: [tool.harness] is a table of keys, not {table!r}")
-    return table
-
-
-def _under_test(file: Path, table: Mapping[str, Any]) -> tuple[str, ...]:
-    names = table.get("under-test", [])
-    if not isinstance(names, list):
-        raise UsageError(f'{file}: [tool.harness] under-test is a list of import names, as in ["work"], not {names!r}')
-    for name in names:
-        if not isinstance(name, str) or not all(_importable(part) for part in name.split(".")):
-            raise UsageError(
-                f"{file}: [tool.harness] under-test: {name!r} is not a name that can be imported; write what stands "
-                "after import, not what is installed"
-            )
-        if name.partition(".")[0] == "harness":
-            raise UsageError(f"{file}: [tool.harness] under-test: harness does the measuring, on both sides")
-    return tuple(dict.fromkeys(names))
-
-
-def _importable(part: str) -> bool:
-    return part.isidentifier() and not iskeyword(part)
-
-
-def _pins(file: Path, table: Mapping[str, Any]) -> PurePath | None:
-    pins = table.get("pins")
-    if pins is None:
-        return None
-    if not isinstance(pins, str) or not pins or PurePath(pins).is_absolute():
-        raise UsageError(
-            f'{file}: [tool.harness] pins is the path of a file in the repository, as in "constraints.txt", '
-            f"not {pins!r}"
-        )
-    return PurePath(pins)
-
-
-def _not_required(file: Path, table: Mapping[str, Any]) -> tuple[str, ...]:
-    names = table.get("not-required", [])
-    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise UsageError(
-            f'{file}: [tool.harness] not-required is a list of distributions, as in ["opencv-python"], not {names!r}'
-        )
-    return tuple(dict.fromkeys(names))
-
-
-def _limit(file: Path, table: Mapping[str, Any]) -> int:
-    limit = _bytes(file, "untracked-limit", table.get("untracked-limit", UNTRACKED_LIMIT))
-    if limit < 0:
-        raise UsageError(f"{file}: [tool.harness] untracked-limit is a number of bytes from 0 up, not {limit}")
-    return limit
-
-
-def _threshold(file: Path, key: str, value: Any) -> float | tuple[int, ...]:
-    if key == "bytes-floor":
-        return _bytes(file, key, value)
-    if key.endswith("-looks"):
-        if not isinstance(value, list) or not all(type(look) is int for look in value):
-            raise UsageError(
-                f"{file}: [tool.harness] {key} is a list of numbers of units, as in [14, 20], not {value!r}"
-            )
-        return tuple(value)
-    if isinstance(value, str):
-        try:
-            return share(value)
-        except UsageError as error:
-            raise UsageError(f"{file}: [tool.harness] {key}: {error}") from None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(f'{file}: [tool.harness] {key} is a share, as in 0.05 or "5%", not {value!r}')
-    return float(value)
-
-
-def _bytes(file: Path, key: str, value: Any) -> int:
-    """A number of bytes: ``65536`` or ``"64 KiB"``."""
-    match = re.fullmatch(r"(\d+)\s*(B|KiB|MiB|GiB)", value.strip(), re.ASCII) if isinstance(value, str) else None
-    if match:
-        return int(match[1]) * _SIZES[match[2]]
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise UsageError(f'{file}: [tool.harness] {key}: {value!r} is not a number of bytes (examples: 65536, "1 MiB")')
-    return value
 
 
 _SIZES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
 def share(text: str) -> float:
-    """A share as people write it, ``3%`` or ``0.03``: in [0, 1). Raises UsageError."""
+    """A share, written ``3%`` or ``0.03``: in [0, 1). Raises UsageError."""
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)", text.strip(), re.ASCII)
     found = float(match[1]) / (100 if match[2] else 1) if match else 1.0
     if not found < 1:
@@ -189,7 +179,7 @@ def share(text: str) -> float:
 
 
 def option_share(option: str, text: str) -> float:
-    """The share that was typed behind an option. Raises UsageError that names it."""
+    """The share that was given for an option. Raises UsageError that names it."""
     try:
         return share(text)
     except UsageError as error:

@@ -29,7 +29,7 @@ LAUNCHES = "launches"
 class Decision:
     """One variant of one case on its way to a decision; once it is ``clear``, coarser units suffice.
 
-    ``even`` says that its few units lie evenly far from what is tolerated, ``outlook`` why it is not likely to be
+    ``even``: its few units lie evenly far from what is tolerated; ``outlook`` why it is not likely to be
     decided; ``growth`` has what grew by metric that regressed, where profiles were taken.
     """
 

@@ -116,7 +116,7 @@ def _trace(found: _Profile, runner: RemoteRunner, file: Path) -> None:
 
 
 def _functions(found: _Profile, runner: RemoteRunner, _: Path) -> None:
-    with suppress(WorkerFailed):  # another profiler may be active: the traces alone tell most of it
+    with suppress(WorkerFailed):  # another profiler may be active: the traces alone explain most of it
         found.functions = runner.functions()
 
 

@@ -15,7 +15,7 @@ def effort_for(claim: Claim, target: float, *, clear: bool = False) -> RoundLimi
     decided after one unit in thirty less with 13 blocks than with 10, each of which took a quarter longer.
     """
     if claim.loader:
-        # Epochs are long, and the test asks for ten units at the least, however fine they are: on recorded loaders with
+        # Epochs are long, and the test needs ten units at the least, however fine they are: on recorded loaders with
         # 10 % more work, five or six pairs decided a tenth sooner than eight, in more units.
         fewest, most = (5, 5) if clear else (6, 12)
         return RoundLimits(share=1.2, longest_round=0.1, fewest_blocks=fewest, most_blocks=most, warmup_limit=2.0)

@@ -100,11 +100,15 @@ class _Gate:
             start = time.monotonic()
             self._unit(writer)
             self._unit_seconds = time.monotonic() - start
-            if self._units == 1:
-                head = self._info[Side.HEAD].environment if Side.HEAD in self._info else {}
-                self._notes += self._extra.count(self._state, head, self._fresh_random())
+            if self._units == 1 and self._on_gpu:
+                self._notes += self._extra.count(self._state, self._fresh_random())
             self._show_outlook()
             self._screen.unit(self._units, *self._state.count(), time.monotonic() - self._start)
+
+    @property
+    def _on_gpu(self) -> bool:
+        head = self._info.get(Side.HEAD)
+        return head is not None and head.environment.get("device", {}).get("type") == "cuda"
 
     def _late(self, needed: float = 0.0) -> bool:
         """Whether what needs so many seconds would end after the time for units."""

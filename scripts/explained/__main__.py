@@ -38,7 +38,7 @@ class Planted:
 
     pair: str
     kind: str
-    says: str
+    pattern: str
     metric: str = "seconds"
 
 
@@ -137,8 +137,8 @@ def _judged(planted: Planted, decision: Decision) -> tuple[str, str]:
         before, after = decision.exact[planted.metric]
         change, unit = after - before, "B"
     wrong = ""
-    if not re.match(planted.says, text):
-        wrong = f"does not begin with {planted.says}"
+    if not re.match(planted.pattern, text):
+        wrong = f"does not begin with {planted.pattern}"
     elif (named := _named(text)) > 1.01 * change:  # three digits are shown of each
         wrong = f"names {quantity(named, unit)}"
     return wrong, f"{text} (measured: +{quantity(change, unit)})"

@@ -1,4 +1,4 @@
-"""Planted differences: each case does its base's work or its head's, as the environment says."""
+"""Planted differences: each case does its base's work or its head's, as the environment states."""
 
 from __future__ import annotations
 

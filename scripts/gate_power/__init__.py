@@ -1,1 +1,1 @@
-"""The proof of the gate: what it and the rules of others say on recorded samples, and what the gate says live."""
+"""The proof of the gate: what it and the rules of others decide on recorded samples, and what the gate decides live."""

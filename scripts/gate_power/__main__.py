@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gate_power import live, recorded, show, simulated
 from gate_power.rivals import RIVALS
 from gate_power.samples import read
-from gate_power.together import hold_together
+from gate_power.together import run_together
 from harness.judge.regression import GateThresholds
 
 PAIRS = (10, 15, 20)
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--known", type=int, default=2000, help="decisions simulated per noise and truth")
     parser.add_argument("--pairs", type=int, default=0, help="use only the first so many pairs of each process")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--runs", type=int, default=3, help="live: times that each experiment is held")
+    parser.add_argument("--runs", type=int, default=3, help="live: times that each experiment is run")
     parser.add_argument("--copies", type=int, default=2, help="live: cases of each of 10 kinds, two decisions each")
     parser.add_argument("--neighbours", type=int, default=0, help="live: processes that keep a core busy meanwhile")
     parser.add_argument("--only", help="live: only experiments with this in their name")
@@ -55,21 +55,21 @@ def main() -> None:
 def show_recorded(console: Console, options: argparse.Namespace) -> None:
     """All that needs no measuring."""
     workloads = read()
-    held, decisions = recorded.our_suites(workloads, options.suites, options.pairs, options.seed)
+    drawn_suites, decisions = recorded.our_suites(workloads, options.suites, options.pairs, options.seed)
     found = recorded.ours(workloads, options.trials, options.pairs, options.seed)
     identical = {name: tally for condition, rows in found.items() if not condition.slowdown
                  and condition.target in (0.05, 0.10) for name, tally in rows.items()}  # fmt: skip
     sequential = [recorded.theirs(rival, workloads, options.suites, options.seed) for rival in RIVALS]
     turns = [recorded.theirs_paired(rival, workloads, options.suites, options.seed) for rival in RIVALS]
     collected, own = "others as their tools collect", "all on our paired samples"
-    show.show_suites(console, f"Identical code, {collected}", held, decisions, sequential)
+    show.show_suites(console, f"Identical code, {collected}", drawn_suites, decisions, sequential)
     show.show_alarms(console, f"Identical code: false alarms per benchmark, {collected}", identical, sequential)
     show.show_ours(console, found)
     show.show_workloads(console, found)
     fewer = {n: recorded.ours(workloads, options.trials // 2, n, options.seed) for n in PAIRS}
     show.show_pairs(console, fewer | {options.pairs: found})
     show.show_power(console, f"Compute: slow-downs, scaled, {collected}", sequential, recorded.SLOWDOWNS)
-    show.show_suites(console, f"Identical code, {own}", held, decisions, turns)
+    show.show_suites(console, f"Identical code, {own}", drawn_suites, decisions, turns)
     show.show_alarms(console, f"Identical code: false alarms per benchmark, {own}", identical, turns)
     show.show_power(console, f"Compute: slow-downs, really executed, {own}", turns, (0.02, 0.05))
     thresholds = GateThresholds()
@@ -80,39 +80,39 @@ def show_recorded(console: Console, options: argparse.Namespace) -> None:
 
 def show_live(console: Console, options: argparse.Namespace) -> None:
     """The real command."""
-    held = _held(console, options, live.EXPERIMENTS, lambda one: live.hold(one, options.runs, options.copies))
-    show.show_live(console, "Live, two processes that take turns", held)
+    found = _run(console, options, live.EXPERIMENTS, lambda one: live.run(one, options.runs, options.copies))
+    show.show_live(console, "Live, two processes that take turns", found)
 
 
 def show_together(console: Console, options: argparse.Namespace) -> None:
     """The same rule on pairs of one process: twice the cases, for each is one decision."""
     compute = [experiment for experiment in live.EXPERIMENTS if not experiment.loader]
-    held = _held(console, options, compute, lambda one: hold_together(one, options.runs, 2 * options.copies))
-    show.show_live(console, "Live, base and head in one process", held)
+    found = _run(console, options, compute, lambda one: run_together(one, options.runs, 2 * options.copies))
+    show.show_live(console, "Live, base and head in one process", found)
 
 
-def _held(
+def _run(
     console: Console,
     options: argparse.Namespace,
     experiments: Iterable[live.Experiment],
-    hold: Callable[[live.Experiment], Iterable[live.Call]],
+    run: Callable[[live.Experiment], Iterable[live.Call]],
 ) -> list[tuple[live.Experiment, live.Counted]]:
-    """Hold the experiments that were asked for; each call's line as soon as it is there."""
-    held = []
+    """Run the requested experiments; each call's line as soon as it is there."""
+    found = []
     for stated in experiments:
         experiment = replace(stated, neighbours=options.neighbours)
         if options.only and options.only not in str(experiment):
             continue
         calls = []
-        for call in hold(experiment):
+        for call in run(experiment):
             calls.append(call)
             measuring = sum(decision.seconds for decision in call.decisions)
             console.print(
                 f"{experiment}: exit {call.status}, {len(call.decisions)} decisions, {call.wall:.1f} s, "
                 f"{measuring:.1f} s of them in measurements"
             )
-        held.append((experiment, live.count(calls)))
-    return held
+        found.append((experiment, live.count(calls)))
+    return found
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ CAN_BE_JUDGED = (0, 1, 3)
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A slow-down that is really executed, the target that is asked for (0: the default), and what runs beside it."""
+    """A slow-down that is really executed, the target (0: the default), and what runs beside it."""
 
     slowdown: float
     target: float = 0.0
@@ -41,7 +41,7 @@ class Experiment:
 
     @property
     def options(self) -> list[str]:
-        """What the command is told beside the base."""
+        """The command's options beside the base."""
         return ["--target", f"{self.target:.0%}"] if self.target else []
 
 
@@ -54,7 +54,7 @@ EXPERIMENTS = (
     Experiment(0.0, loader=True),
     Experiment(0.10, loader=True),
 )
-"""What the proof holds, each several times, quiet; a busy neighbour can be put beside all of them."""
+"""What the proof runs, each several times, quiet; a busy neighbour can be put beside all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,27 +135,27 @@ def count(calls: Sequence[Call]) -> Counted:
 
 
 def call(root: Path, options: Iterable[str]) -> Call:
-    """Hold one gate of the repository's working tree against its ``main``, and time it from outside.
+    """Run one gate of the repository's working tree against its ``main``, and time it from outside.
 
-    Raises RuntimeError with the end of what the command printed where it could not hold it, and ValueError where its
+    Raises RuntimeError with the end of what the command printed where it could not run it, and ValueError where its
     document is none or contradicts its exit status.
     """
     file = root.parent / f"{root.name}.json"
     command = [sys.executable, "-m", "harness", "gate", "--base", "main", "--json", str(file), *options]
     start = time.perf_counter()
-    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=_environment())
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=_environment())
     wall = time.perf_counter() - start
-    if told.returncode not in CAN_BE_JUDGED or not file.exists():
-        raise RuntimeError(f"{' '.join(command)}: exit {told.returncode}\n{(told.stdout + told.stderr)[-4000:]}")
+    if done.returncode not in CAN_BE_JUDGED or not file.exists():
+        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{(done.stdout + done.stderr)[-4000:]}")
     document = json.loads(file.read_text(encoding="utf-8"))
     file.unlink()
-    if document.get("status") != told.returncode:
-        raise ValueError(f"the command exits with {told.returncode}, its document says {document.get('status')}")
-    return Call(told.returncode, wall, decisions_of(document))
+    if document.get("status") != done.returncode:
+        raise ValueError(f"the command exits with {done.returncode}, its document states {document.get('status')}")
+    return Call(done.returncode, wall, decisions_of(document))
 
 
-def hold(experiment: Experiment, times: int, copies: int) -> Iterable[Call]:
-    """Hold the experiment so often, in one repository."""
+def run(experiment: Experiment, times: int, copies: int) -> Iterable[Call]:
+    """Run the experiment so often, in one repository."""
     with TemporaryDirectory(prefix="gate-power-") as scratch, busy(experiment.neighbours):
         root = Path(scratch) / "repository"
         root.mkdir()

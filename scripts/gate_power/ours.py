@@ -77,7 +77,7 @@ def paired(workload: Workload, pairs: int = 0) -> Pool:
 
 
 def injected(workload: Workload, slowdown: float, pairs: int = 0) -> Pool | None:
-    """Base against code that really did that share of work more; None where nobody recorded it."""
+    """Base against code that really did that share of work more; None where it was not recorded."""
     chosen = [duet for duet in workload.duets if duet.injected and duet.slowdown == slowdown]
     return _pool(workload, chosen, "injected", pairs) if chosen else None
 
@@ -124,7 +124,7 @@ def suites(
 
 
 def passed(outcome: GateOutcome) -> GateOutcome:
-    """The outcome, with what improved among what is unchanged: neither says slower, which is all that is counted."""
+    """The outcome, with what improved among what is unchanged: neither is slower, which is all that is counted."""
     return GateOutcome.UNCHANGED if outcome is GateOutcome.IMPROVED else outcome
 
 

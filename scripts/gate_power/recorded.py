@@ -28,7 +28,7 @@ class Suites:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a rule says of each workload: how often identical code is an alarm, and a slow-down found.
+    """What a rule decides on each workload: how often identical code is an alarm, and a slow-down found.
 
     ``found`` and ``seconds``, those of the samples of one decision, are about compute workloads.
     """
@@ -47,7 +47,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What was asked of our gate: the target, the slow-down, and whether it was really executed or multiplied in."""
+    """What our gate is to do: the target, the slow-down, and whether it was really executed or multiplied in."""
 
     target: float
     slowdown: float
@@ -72,7 +72,7 @@ def together(counts: Iterable[Count]) -> Count:
 
 
 def conditions(workload: Workload, thresholds: GateThresholds) -> tuple[Condition, ...]:
-    """What is asked about a workload."""
+    """What is examined of a workload."""
     if workload.loader:
         target = thresholds.loader_target
         return (Condition(target, 0.0, True, True), Condition(target, target, False, True))
@@ -96,19 +96,19 @@ def ours(workloads: Sequence[Workload], trials: int, pairs: int, seed: int) -> d
             pool = pool_for(workload, condition, pairs)
             if pool is None:
                 continue
-            asked = GateThresholds() if condition.loader else GateThresholds(target=condition.target)
+            thresholds = GateThresholds() if condition.loader else GateThresholds(target=condition.target)
             random = stream(seed, workload.name, repr(condition))
-            found.setdefault(condition, {})[workload.name] = tally(pool, asked, trials, random)
+            found.setdefault(condition, {})[workload.name] = tally(pool, thresholds, trials, random)
     return found
 
 
 def our_suites(workloads: Sequence[Workload], number: int, pairs: int, seed: int) -> tuple[Suites, Tally]:
     """Suites of identical code under our gate, and all their decisions."""
     pools = [paired(workload, pairs) for workload in workloads]
-    held = list(suites(pools, GateThresholds(), number, stream(seed, "suites")))
-    alarmed = Count.where(status == 1 for status, _ in held)
-    green = Count.where(status == 0 for status, _ in held)
-    return Suites(alarmed, green), Tally(tuple(drawn for _, one in held for drawn in one.drawn))
+    drawn_suites = list(suites(pools, GateThresholds(), number, stream(seed, "suites")))
+    alarmed = Count.where(status == 1 for status, _ in drawn_suites)
+    green = Count.where(status == 0 for status, _ in drawn_suites)
+    return Suites(alarmed, green), Tally(tuple(drawn for _, one in drawn_suites for drawn in one.drawn))
 
 
 # --- the rules of others ----------------------------------------------------------------------------------------------

@@ -184,7 +184,7 @@ class Repository:
         file.write_text(text, encoding="utf-8")
 
     def git(self, *arguments: str) -> str:
-        """Call git here and return what it says. Raises CalledProcessError where it fails."""
+        """Call git here and return what it prints. Raises CalledProcessError where it fails."""
         identity = ("-c", "user.name=Gate", "-c", "user.email=gate@localhost", "-c", "commit.gpgsign=false")
         command = ["git", *identity, *arguments]
         return subprocess.run(command, cwd=self.root, check=True, capture_output=True, text=True).stdout

@@ -1,7 +1,7 @@
 """How other tools decide that head is slower than base.
 
 pytest-benchmark, asv and pyperf are called. benchstat, criterion and nvbench, which are not Python libraries, are
-restated: each says which source it follows. A side is a sequence of processes, each a sequence of samples in seconds.
+restated: each names the source it follows. A side is a sequence of processes, each a sequence of samples in seconds.
 Only a slow-down counts, although several of these tools report a speed-up of identical code, too.
 """
 
@@ -60,7 +60,7 @@ def pyperf_compare_to(base: Side, head: Side) -> bool:
 def pyperf_lists(pairs: Sequence[tuple[Side, Side]]) -> list[bool]:
     """``pyperf compare_to --group-by-speed`` for many pairs, one benchmark each of two files.
 
-    Raises RuntimeError with what the command said where it fails, or says something else than it used to.
+    Raises RuntimeError with what the command printed where it fails, or prints something else than it used to.
     """
     found: list[bool] = []
     for start in range(0, len(pairs), _PYPERF_BATCH):
@@ -86,32 +86,32 @@ def _pyperf_batch(pairs: Sequence[tuple[Side, Side]]) -> list[bool]:
                 for name, side in zip(names, sides, strict=True)
             )
             suite.dump(str(file))
-        told = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "pyperf", "compare_to", "--group-by-speed", *map(str, files)],
             capture_output=True,
             text=True,
             check=False,
         )
-    if told.returncode:
-        raise RuntimeError(f"pyperf compare_to failed: {told.stderr or told.stdout}")
-    slower = _listed(told.stdout, "Slower")
+    if done.returncode:
+        raise RuntimeError(f"pyperf compare_to failed: {done.stderr or done.stdout}")
+    slower = _listed(done.stdout, "Slower")
     if not slower <= set(names):
         raise RuntimeError(f"pyperf compare_to lists what was not in its files: {sorted(slower - set(names))}")
     return [name in slower for name in names]
 
 
-def _listed(told: str, title: str) -> set[str]:
-    """The names under a title such as ``Slower (3):``. Raises RuntimeError where there are not as many as it says."""
+def _listed(printed: str, title: str) -> set[str]:
+    """The names under a title such as ``Slower (3):``. Raises RuntimeError where there are not as many as it states."""
     names: set[str] = set()
     stated, inside = 0, False
-    for line in told.splitlines():
+    for line in printed.splitlines():
         if heading := re.fullmatch(r"(\w[\w ]*) \((\d+)\):", line):
             inside = heading[1] == title
             stated += int(heading[2]) if inside else 0
         elif inside and (item := re.match(r"- (\S+): ", line)):
             names.add(item[1])
     if len(names) != stated:
-        raise RuntimeError(f"pyperf compare_to says {title} ({stated}) and lists {len(names)}")
+        raise RuntimeError(f"pyperf compare_to states {title} ({stated}) and lists {len(names)}")
     return names
 
 
@@ -185,7 +185,7 @@ class Rival:
     batch: Callable[[Sequence[tuple[Side, Side]]], list[bool]] | None = None
 
     def decisions(self, pairs: Sequence[tuple[Side, Side]]) -> list[bool]:
-        """What the rule says of each pair of sides."""
+        """The rule's decision on each pair of sides."""
         return self.batch(pairs) if self.batch else [self.decide(base, head) for base, head in pairs]
 
     def collected(self, process: Sequence[float]) -> tuple[float, ...]:

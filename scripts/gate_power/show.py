@@ -1,4 +1,4 @@
-"""The tables: what was counted, with exact bounds, and what the figures can and cannot say."""
+"""The tables: what was counted, with exact bounds, and what the figures can and cannot show."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gate_power.simulated import Known
 from harness.model import GateOutcome
 
 
-def show_suites(console: Console, title: str, held: Suites, decisions: Tally, others: Iterable[Judged]) -> None:
+def show_suites(console: Console, title: str, found: Suites, decisions: Tally, others: Iterable[Judged]) -> None:
     """Identical code: who cries wolf?"""
     table = _table(title, "rule", "decisions with an alarm", f"suites of {SUITE} with an alarm", "suites that exit 0")
-    table.add_row("our gate", str(decisions.count(GateOutcome.REGRESSED)), str(held.alarmed), str(held.green))
+    table.add_row("our gate", str(decisions.count(GateOutcome.REGRESSED)), str(found.alarmed), str(found.green))
     for judged in others:
         table.add_row(judged.name, str(judged.alarm), str(judged.suites.alarmed), judged.suites.green.short())
     console.print(table)
@@ -108,15 +108,15 @@ def show_known(console: Console, found: Iterable[Known], decided: str) -> None:
     console.print(table)
 
 
-def show_live(console: Console, title: str, held: Sequence[tuple[Experiment, Counted]]) -> None:
-    """What was decided live; the wall time holds everything, start-up too."""
-    if not held:
+def show_live(console: Console, title: str, found: Sequence[tuple[Experiment, Counted]]) -> None:
+    """What was decided live; the wall time includes everything, start-up too."""
+    if not found:
         return
     table = _table(
         f"{title}: exact 95 % bounds", "experiment", "suites exit 0", "suites exit 1",
         "regressed", "unchanged", "neither", "units", "decisions", "s a suite", "s a decision",
     )  # fmt: skip
-    for experiment, counted in held:
+    for experiment, counted in found:
         neither = together(c for outcome, c in counted.outcomes.items() if outcome not in _JUDGED[:2])
         every = round(counted.size * counted.suites)
         table.add_row(

@@ -30,8 +30,8 @@ LIMIT = 1800.0
 """Seconds a call may take."""
 
 
-def hold_together(experiment: Experiment, times: int, copies: int) -> Iterable[Call]:
-    """Hold the experiment so often, each time from new processes; cases of each of 10 kinds, one decision each."""
+def run_together(experiment: Experiment, times: int, copies: int) -> Iterable[Call]:
+    """Run the experiment so often, each time from new processes; cases of each of 10 kinds, one decision each."""
     with TemporaryDirectory(prefix="gate-power-") as scratch, ExitStack() as stack:
         benchmarks = make_together(Path(scratch), experiment.slowdown, copies=copies)
         stack.enter_context(_as_in_the_gate(benchmarks))
@@ -51,14 +51,14 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
     (claim,) = read(benchmarks).claims
     effort = {clear: effort_for(claim, thresholds.target, clear=clear) for clear in (False, True)}
     with WorkerPool(WorkerSettings(sys.executable, benchmarks, folder, "cpu", None, width=2)) as pool:
-        called = pool.collect([claim.path])
-        candidates = {case: Decision(case, claim, HEAD) for case in called.cases}
-        if not candidates:
-            raise RuntimeError(f"no case of {claim.path}: {called.collected.broken or called.failed}")
+        found = pool.collect([claim.path])
+        open_decisions = {case: Decision(case, claim, HEAD) for case in found.cases}
+        if not open_decisions:
+            raise RuntimeError(f"no case of {claim.path}: {found.collected.broken or found.failed}")
         for unit in range(1, thresholds.cap + 1):
             wanted = {
                 case: CaseRequest(claim, effort[one.clear], None, memory=False)
-                for case, one in candidates.items()
+                for case, one in open_decisions.items()
                 if one.open
             }
             if not wanted:
@@ -67,19 +67,19 @@ def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) ->
             for measurement in report.measurements:
                 if not measurement.trials or not all(trial.samples for trial in measurement.trials):
                     raise RuntimeError(f"{measurement.case} {measurement.status}: {measurement.reason}")
-                candidates[measurement.case].measurements.append(measurement)
-            judge(candidates.values(), thresholds)
-    decisions = tuple(map(_decision, candidates.values()))
+                open_decisions[measurement.case].measurements.append(measurement)
+            judge(open_decisions.values(), thresholds)
+    decisions = tuple(map(_decision, open_decisions.values()))
     verdicts = [GateVerdict(one.case, claim.name, HEAD, one.metric, one.outcome) for one in decisions]
     return Call(status_of(verdicts), time.perf_counter() - start, decisions)
 
 
-def _decision(candidate: Decision) -> LiveDecision:
-    ruling, seconds = candidate.ruling, sum(one.seconds for one in candidate.measurements)
-    if ruling is None or candidate.outcome is None:
-        return LiveDecision(candidate.case, HEAD, "seconds", GateOutcome.INCONCLUSIVE, 0, None, seconds)
+def _decision(decision: Decision) -> LiveDecision:
+    ruling, seconds = decision.ruling, sum(one.seconds for one in decision.measurements)
+    if ruling is None or decision.outcome is None:
+        return LiveDecision(decision.case, HEAD, "seconds", GateOutcome.INCONCLUSIVE, 0, None, seconds)
     found = ruling.comparison
-    return LiveDecision(candidate.case, HEAD, "seconds", candidate.outcome, found.units, found.ratio, seconds)
+    return LiveDecision(decision.case, HEAD, "seconds", decision.outcome, found.units, found.ratio, seconds)
 
 
 @contextmanager

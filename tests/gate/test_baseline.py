@@ -165,7 +165,7 @@ def outcomes(result: GateResult, case: str) -> set[tuple[GateOutcome, str]]:
     return {(verdict.outcome, verdict.reason) for verdict in result.verdicts if verdict.case == case}
 
 
-def test_what_cannot_be_measured_now_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_measured_now_has_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed is failed, skipped is missing, and a file that cannot be imported is not "renamed"."""
     baseline = run(tmp_path, {CASE: 1e-3, OTHER: 1e-3})
     for called, outcome, words in (
@@ -187,7 +187,7 @@ def test_what_cannot_be_measured_now_says_why(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_variant_that_cannot_run_now_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is unavailable says why; one that has no case any more may have been renamed."""
+    """One that is unavailable has its reason; one that has no case any more may have been renamed."""
     baseline = run(tmp_path, {CASE: 1e-3})
     both = {"cases": {CASE: (BASELINE, "tip")}, "unavailable": {CASE: {"tip": "no kernel"}}}
     for called, words in ((both, "no kernel"), ({"cases": {CASE: (BASELINE,)}}, "gone or renamed?")):
@@ -208,7 +208,7 @@ def test_what_the_budget_kept_from_being_measured_was_not_reached(
 
 
 def test_an_interrupt_judges_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C in the ninth invocation: the eight before it count, and the status says that it was interrupted."""
+    """Ctrl-C in the ninth invocation: the eight before it count, and the status is that of an interrupt."""
     measure = Fake.measure
 
     def interrupted(self: Fake, invocation: int, plan: Mapping[str, Any], **more: Any) -> WorkerReport:
@@ -223,7 +223,7 @@ def test_an_interrupt_judges_what_was_measured(tmp_path: Path, monkeypatch: pyte
 
 
 def test_what_the_stored_run_could_not_measure_is_not_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It failed there, or was planned and never reached: nobody knows what it took."""
+    """It failed there, or was planned and never reached: what it took is unknown."""
     place = run(tmp_path, {OTHER: 1e-3})
     writer = store.Writer(place / "invocation-015.jsonl")
     writer.write("header", schema=1, environment=HERE, planned=[CASE])
@@ -258,7 +258,7 @@ def test_other_inputs_are_not_compared(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_another_device_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run on a GPU says nothing of one on the CPU."""
+    """A run on a GPU is not comparable with one on the CPU."""
     with pytest.raises(NothingToCompare, match="measured on cpu, and this would be on cuda: --device cpu"):
         gated(tmp_path, monkeypatch, {CASE: 1e-3}, run(tmp_path, {CASE: 1e-3}), device="cuda")
 
@@ -315,7 +315,7 @@ def test_a_gate_is_not_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_short_run_cannot_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One invocation of old says nothing, however many of new."""
+    """One stored invocation decides nothing, however many are new."""
     result = gated(tmp_path, monkeypatch, {CASE: 2e-3}, run(tmp_path, {CASE: 1e-3}, invocations=1))
     assert {verdict.outcome for verdict in result.verdicts} == {GateOutcome.INCONCLUSIVE}
     assert result.status == 3
@@ -354,7 +354,7 @@ def test_trials_that_failed_have_no_level(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_it_is_watched_and_says_what_a_reader_must_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Telemetry lies beside the records; heat now and heat then are both in the notes."""
+    """Telemetry lies beside the records; throttling now and throttling then are both in the notes."""
     hot = int(ClockEvent.HARDWARE_THERMAL)
     monkeypatch.setattr(module, "Monitor", partial(Monitor, module=Replayed(events=[hot])))
     baseline = run(tmp_path, {CASE: 1e-3})

@@ -1,4 +1,4 @@
-"""The [tool.harness] table: what it says, and a clear word for everything that it cannot mean."""
+"""The [tool.harness] table: what it states, and a clear error for everything else."""
 
 from __future__ import annotations
 
@@ -94,61 +94,61 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "words"),
     [
-        ("targets = 0.03", "has no key 'targets'; there are under-test, pins, not-required, untracked-limit, target,"),
+        ("targets = 0.03", "has no key 'targets' (allowed: under-test, pins, not-required, untracked-limit, target,"),
         ("loader_target = 0.1", "has no key 'loader_target'"),
-        ('under-test = "work"', "under-test is a list of import names"),
+        ('under-test = "work"', "under-test: 'work' is not a list of import names"),
         ('under-test = ["my-package"]', "'my-package' is not a name that can be imported"),
         ('under-test = ["work."]', "'work.' is not a name that can be imported"),
         ('under-test = ["class"]', "'class' is not a name that can be imported"),
-        ("under-test = [3]", "3 is not a name that can be imported"),
+        ("under-test = [3]", "under-test: [3] is not a list of import names"),
         ('under-test = ["harness.measure.clock"]', "harness does the measuring, on both sides"),
-        ("pins = true", "pins is the path of a file in the repository"),
-        ('pins = ""', "pins is the path of a file in the repository"),
-        ('pins = "/etc/pins.txt"', "pins is the path of a file in the repository"),
-        ("target = true", "target is a share, as in 0.05"),
-        ("target = [0.03]", "target is a share, as in 0.05"),
+        ("pins = true", "pins: True is not the path of a file in the repository"),
+        ('pins = ""', "pins: '' is not the path of a file in the repository"),
+        ('pins = "/etc/pins.txt"', "pins: '/etc/pins.txt' is not the path of a file in the repository"),
+        ("target = true", "target: True is not a share (examples: 0.05, "),
+        ("target = [0.03]", "target: [0.03] is not a share (examples: 0.05, "),
         ("target = 5", "target is a share between 0 and 1, not 5"),
         ('target = "5"', "target: '5' is not a share below 1 (examples: 3%, 0.03)"),
         ("target = nan", "target is a share between 0 and 1, not nan"),
         ("loader-target = 0", "loader-target is a share between 0 and 1, not 0"),
-        ("bytes-floor = -1", "bytes-floor is a number of bytes from 0 up, not -1"),
+        ("bytes-floor = -1", "bytes-floor: -1 is not a number of bytes"),
         ("bytes-floor = 1.5", "bytes-floor: 1.5 is not a number of bytes"),
         ('bytes-floor = "1 MB"', "bytes-floor: '1 MB' is not a number of bytes (examples: 65536, \"1 MiB\")"),
         ("bytes-tolerance = -0.5", "bytes-tolerance is a share in [0, 1), not -0.5"),
-        ('not-required = "opencv-python"', 'not-required is a list of distributions, as in ["opencv-python"]'),
-        ("not-required = [3]", "not-required is a list of distributions"),
+        ('not-required = "opencv-python"', 'is not a list of distributions (example: ["opencv-python"])'),
+        ("not-required = [3]", "not-required: [3] is not a list of distributions"),
         ('untracked-limit = "much"', "untracked-limit: 'much' is not a number of bytes"),
-        ("untracked-limit = -1", "untracked-limit is a number of bytes from 0 up, not -1"),
-        ("failing-looks = 14", "failing-looks is a list of numbers of units"),
-        ("failing-looks = [true]", "failing-looks is a list of numbers of units"),
+        ("untracked-limit = -1", "untracked-limit: -1 is not a number of bytes"),
+        ("failing-looks = 14", "failing-looks: 14 is not a list of numbers of units"),
+        ("failing-looks = [true]", "failing-looks: [True] is not a list of numbers of units"),
         ("passing-looks = [8, 6]", "passing-looks are ascending numbers of units"),
         ("target =", "is not valid TOML"),
     ],
 )
-def test_what_cannot_be_meant(tmp_path: Path, line: str, says: str) -> None:
-    """Each bad key or value is one message with the file, the key and what may stand there."""
+def test_bad_keys_and_values(tmp_path: Path, line: str, words: str) -> None:
+    """Each bad key or value is one message with the file, the key and what is allowed there."""
     file = stating(tmp_path, line)
     with pytest.raises(UsageError) as caught:
         configuration(tmp_path)
     assert str(caught.value).startswith(str(file))
-    assert says in str(caught.value)
+    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["tool = 3\n", "[tool]\nharness = 3\n", "[[tool.harness]]\ntarget = 0.03\n"])
-def test_tables_that_are_none(tmp_path: Path, content: str) -> None:
-    """A tool.harness that is no table is an error, a tool that is none somebody else's."""
+def test_tables_that_are_not_tables(tmp_path: Path, content: str) -> None:
+    """A tool.harness that is not a table is an error; a tool that is not one is left alone."""
     (tmp_path / "pyproject.toml").write_text(content)
     if "harness" not in content:
         assert configuration(tmp_path).thresholds == GateThresholds()
     else:
-        with pytest.raises(UsageError, match="is a table of keys"):
+        with pytest.raises(UsageError, match="is not a table of keys"):
             configuration(tmp_path)
 
 
-def test_bytes_that_are_no_text(tmp_path: Path) -> None:
-    """A file that is no UTF-8 is named."""
+def test_bytes_that_are_not_text(tmp_path: Path) -> None:
+    """A file that is not UTF-8 is named."""
     (tmp_path / "pyproject.toml").write_bytes(b"[tool.harness]\n# \xff\n")
     with pytest.raises(UsageError, match=r"pyproject\.toml is not valid TOML"):
         configuration(tmp_path)
@@ -163,8 +163,8 @@ def test_shares_as_people_write_them(text: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "%", "5", "100%", "1.0", "-3%", "3%%", "3 percent", "nan", "inf", "1e-2", "٣%"])
-def test_what_is_no_share(text: str) -> None:
-    """What is no number below 1, or could mean two things, is refused with an example."""
+def test_what_is_not_a_share(text: str) -> None:
+    """What is not a number below 1, or could mean two things, is refused with an example."""
     with pytest.raises(UsageError, match=r"is not a share below 1 \(examples: 3%, 0\.03\)"):
         share(text)
 

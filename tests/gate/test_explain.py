@@ -127,7 +127,7 @@ def explained(
 
 
 def test_the_quickest_pass_of_each_side_counts(tmp_path: Path) -> None:
-    """One pass of the base is held up in its operator, one of the head outside: neither is what grew."""
+    """One pass of the base is delayed in its operator, one of the head outside: neither is what grew."""
     base = Runner([(2, 0), (9, 0), (2, 0)], 0.0, None)
     head = Runner([(2, 8), (2, 1), (5, 1)], 1e-3, None)
     found = regressed("a")

@@ -93,7 +93,7 @@ with (folder / "pids").open("a") as file:
     print(os.getpid(), child, file=file)
 if script.get("start") == "hangs": signal.pause()
 if script.get("start") == "dies":
-    print(script.get("says", "ImportError: no module named mypackage"), flush=True)
+    print(script.get("words", "ImportError: no module named mypackage"), flush=True)
     sys.exit(3)
 random = Random()
 
@@ -112,14 +112,14 @@ class Clock:
             random.shuffle(self.deck)
         return self.deck.pop()
     def lap(self, work, iterations):
-        noted("lap")
+        noted("round")
         result = work()
         each = 1e-3 * self.factor * (1 + random.gauss(0, 0.002))
         if self.stalls(): each *= 20
         self.now_is += each * iterations
         return Elapsed(each * iterations, None, result)
 
-class Entrant(LocalRunner):
+class Runner(LocalRunner):
     def read(self, metric):
         if metric == "launches":
             noted(metric)
@@ -155,8 +155,8 @@ if plan.introduce:
         send(channel, Failure(reason, FailureKind.REFUSED))
         sys.exit(2)
     packages = tuple(Package(name, f"/{side}/{name}.py", side) for name in plan.under_test)
-    told = {"arm": side, "gpus": [], **script.get("environment", {})}
-    send(channel, SideInfo(told, packages, ""))
+    environment = {"arm": side, "gpus": [], **script.get("environment", {})}
+    send(channel, SideInfo(environment, packages, ""))
 order = folder / f"order-{side}"
 for case in plan.cases:
     does = cases[case]
@@ -166,7 +166,7 @@ for case in plan.cases:
     if "skipped" in does:
         send(channel, CaseAbsent(case, Status.SKIPPED, does["skipped"]))
         continue
-    entrants = {}
+    runners = {}
     for variant in does.get("variants", ["baseline", "tip"]):
         def iteration(variant=variant):
             match does.get("dies") if variant == does.get("victim", "tip") else None:
@@ -175,14 +175,14 @@ for case in plan.cases:
                 case "raises": raise RuntimeError("boom")
             return variant
         clock = Clock(does.get("factor", 1.0), does.get("stall", 0.0))
-        entrant = Entrant(variant, prepared(lambda: iteration), clock, None)
-        entrant.peak = does.get("peak", 1000)
-        entrants[variant] = entrant
+        runner = Runner(variant, prepared(lambda: iteration), clock, None)
+        runner.peak = does.get("peak", 1000)
+        runners[variant] = runner
     def check(name, result):
         if does.get("wrong") == name: raise WrongResult("its result differs")
     absent = does.get("absent", {})
-    send(channel, CaseFound(case, (*entrants, *absent), absent))
-    serve(channel, entrants, failure, check, keep_alive=True)
+    send(channel, CaseFound(case, (*runners, *absent), absent))
+    serve(channel, runners, failure, check, keep_alive=True)
 """
 """One side of a gate by script: what each case costs it, and what goes wrong."""
 
@@ -192,7 +192,7 @@ NAMED = [Claim("X", "a tip", f"{letter}.py", "bench") for letter in "abcdefg"]
 
 
 class Quiet:
-    """A screen nobody watches."""
+    """A screen that shows nothing."""
 
     def __init__(self) -> None:
         self.units = 0
@@ -217,7 +217,7 @@ class Quiet:
     memory_growth = GateProgress.memory_growth
 
 
-class Bout:
+class ScriptedGate:
     """A gate between two scripted sides."""
 
     def __init__(self, folder: Path) -> None:
@@ -227,7 +227,7 @@ class Bout:
         self.screen = Quiet()
         self.check: Callable[[Mapping[Side, SideInfo]], list[str]] = lambda _: []
 
-    def hold(self, base: Mapping[str, Any], head: Mapping[str, Any], **more: Any) -> GateResult:
+    def run(self, base: Mapping[str, Any], head: Mapping[str, Any], **more: Any) -> GateResult:
         """Both sides' cases by name; ``start`` and ``broken`` where a side's process itself misbehaves."""
         start = {side: more.pop(f"{side}_does", {}) for side in Side}
         script = {"base": {"cases": base, **start[Side.BASE]}, "head": {"cases": head, **start[Side.HEAD]}}
@@ -237,7 +237,7 @@ class Bout:
             for side in Side
         )
         more.setdefault("watch", 0.0)
-        asked = GateSettings(
+        settings = GateSettings(
             self.folder,
             more.pop("claims", NAMED[:1]),
             (sides[0], sides[1]),
@@ -245,7 +245,7 @@ class Bout:
             more.pop("thresholds", GateThresholds()),
             **more,
         )
-        return gate(asked, self.out, self.screen, self.check)
+        return gate(settings, self.out, self.screen, self.check)
 
     @property
     def pids(self) -> list[int]:
@@ -272,13 +272,13 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 @pytest.fixture
-def bout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bout:
+def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedGate:
     """A gate whose processes follow a script."""
     fork_for(monkeypatch)
     monkeypatch.setattr(pairing, "pytest_command", lambda *_: forked(SIDE))
     monkeypatch.setattr(pairing, "measuring_environment", lambda _: dict(ENVIRONMENT))
     monkeypatch.setattr(module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=6, most_blocks=6))
-    return Bout(tmp_path)
+    return ScriptedGate(tmp_path)
 
 
 def units_of(verdict: GateVerdict) -> int:
@@ -295,19 +295,19 @@ def by(result: GateResult, case: str = "a.py::bench", variant: str = "tip", metr
 A, B, C = (f"{letter}.py::bench" for letter in "abc")
 
 
-def test_identical_code_is_unchanged(bout: Bout) -> None:
-    """Six units are enough for both variants; every pair of samples is on the disk, and nobody is left."""
-    result = bout.hold({A: {}}, {A: {}})
+def test_identical_code_is_unchanged(scripted: ScriptedGate) -> None:
+    """Six units are enough for both variants; every pair of samples is on the disk, and no process is left."""
+    result = scripted.run({A: {}}, {A: {}})
     assert (result.status, result.units, result.decisions) == (0, 6, 2)
     assert {by(result, variant=name).outcome for name in (BASELINE, "tip")} == {GateOutcome.UNCHANGED}
-    lines = [json.loads(line) for line in (bout.out / store.GATE_FILE).read_text().splitlines()]
+    lines = [json.loads(line) for line in (scripted.out / store.GATE_FILE).read_text().splitlines()]
     assert [line["record"] for line in lines].count("pairing") == 12
-    assert all(gone(pid) for pid in bout.pids)
+    assert all(gone(pid) for pid in scripted.pids)
 
 
-def test_a_slower_head_is_regressed(bout: Bout) -> None:
+def test_a_slower_head_is_regressed(scripted: ScriptedGate) -> None:
     """Six per cent more is caught at the first failing look, one that a suite of two decisions can reject at."""
-    result = bout.hold({A: {}}, {A: {"factor": 1.06}})
+    result = scripted.run({A: {}}, {A: {"factor": 1.06}})
     found = by(result)
     compared = found.comparison
     assert compared is not None
@@ -319,18 +319,18 @@ def test_a_slower_head_is_regressed(bout: Bout) -> None:
     assert found.head == pytest.approx(1.06 * (found.base or 0), rel=0.02)
 
 
-def test_a_baseline_alone_is_judged(bout: Bout) -> None:
+def test_a_baseline_alone_is_judged(scripted: ScriptedGate) -> None:
     """A gate needs no variants: the benchmark of a package of one's own may have a baseline and nothing beside it."""
-    result = bout.hold({A: {"variants": ["baseline"]}}, {A: {"variants": ["baseline"], "factor": 1.05}})
+    result = scripted.run({A: {"variants": ["baseline"]}}, {A: {"variants": ["baseline"], "factor": 1.05}})
     assert [(v.variant, v.outcome) for v in result.verdicts if v.metric == "seconds"] == [
         ("baseline", GateOutcome.REGRESSED)
     ]
     assert result.status == 1
 
 
-def test_a_faster_head_is_no_regression(bout: Bout) -> None:
+def test_a_faster_head_is_no_regression(scripted: ScriptedGate) -> None:
     """Direction counts: what is faster improved, and so did its levels."""
-    result = bout.hold({A: {"factor": 1.2}}, {A: {}})
+    result = scripted.run({A: {"factor": 1.2}}, {A: {}})
     found = by(result)
     assert (result.status, found.outcome) == (0, GateOutcome.IMPROVED)
     assert found.base is not None
@@ -338,22 +338,22 @@ def test_a_faster_head_is_no_regression(bout: Bout) -> None:
     assert (found.head or 0) / found.base == pytest.approx(found.comparison.ratio)
 
 
-def test_what_lies_between_is_never_green(bout: Bout) -> None:
+def test_what_lies_between_is_never_green(scripted: ScriptedGate) -> None:
     """A slow-down of four fifths of the target is neither; at the last look it is inconclusive and the exit is 3."""
     looks = GateThresholds(failing_looks=(6,), passing_looks=(6,), alpha=0.9)
-    result = bout.hold({A: {}}, {A: {"factor": 1.04, "variants": ["tip"]}}, thresholds=looks)
+    result = scripted.run({A: {}}, {A: {"factor": 1.04, "variants": ["tip"]}}, thresholds=looks)
     assert by(result).outcome in (GateOutcome.INCONCLUSIVE, GateOutcome.REGRESSED)
-    stuck = bout.hold({A: {"stall": 0.4}}, {A: {"stall": 0.4}}, thresholds=looks)
+    stuck = scripted.run({A: {"stall": 0.4}}, {A: {"stall": 0.4}}, thresholds=looks)
     assert stuck.status in (0, 3)
     assert all(v.outcome is not GateOutcome.REGRESSED for v in stuck.verdicts)
 
 
-def test_a_head_that_stalls_is_judged_on_its_totals(bout: Bout) -> None:
+def test_a_head_that_stalls_is_judged_on_its_totals(scripted: ScriptedGate) -> None:
     """One round in four twenty times as long: the typical round is unchanged, the time is not."""
     monkey = pytest.MonkeyPatch()
     monkey.setattr(module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=24, most_blocks=24))
     try:
-        result = bout.hold({A: {}}, {A: {"stall": 0.25}})
+        result = scripted.run({A: {}}, {A: {"stall": 0.25}})
     finally:
         monkey.undo()
     found = by(result)
@@ -362,12 +362,12 @@ def test_a_head_that_stalls_is_judged_on_its_totals(bout: Bout) -> None:
     assert found.comparison.unsteady
 
 
-def test_more_memory_is_a_regression_of_its_own(bout: Bout) -> None:
-    """Exact metrics are compared exactly, with their tolerance and floor, whatever the time says."""
+def test_more_memory_is_a_regression_of_its_own(scripted: ScriptedGate) -> None:
+    """Exact metrics are compared exactly, with their tolerance and floor, whatever the time is."""
     mib = 2**20
     base = {A: {"peak": 1000 * mib}, B: {"peak": 1000 * mib}, C: {"peak": 2**13, "factor": 1.2}}
     head = {A: {"peak": 1009 * mib}, B: {"peak": 1011 * mib}, C: {"peak": 3 * 2**13}}
-    result = bout.hold(base, head, claims=NAMED[:3])
+    result = scripted.run(base, head, claims=NAMED[:3])
     assert by(result, A, metric="peak_bytes").outcome is GateOutcome.UNCHANGED
     assert by(result, B, metric="peak_bytes").outcome is GateOutcome.REGRESSED
     assert by(result, B, metric="reserved_bytes").outcome is GateOutcome.REGRESSED
@@ -378,47 +378,47 @@ def test_more_memory_is_a_regression_of_its_own(bout: Bout) -> None:
         GateOutcome.IMPROVED,
     )
     assert result.status == 1
-    accepted = bout.hold(base, head, claims=NAMED[:3], accepted=frozenset({"peak_bytes", "reserved_bytes"}))
+    accepted = scripted.run(base, head, claims=NAMED[:3], accepted=frozenset({"peak_bytes", "reserved_bytes"}))
     assert {by(accepted, B, metric=name).outcome for name in ACCEPTABLE["memory"]} == {GateOutcome.ACCEPTED}
     assert accepted.status == 0
 
 
-def test_both_sides_walk_the_same_way_in_random_order(bout: Bout) -> None:
+def test_both_sides_walk_the_same_way_in_random_order(scripted: ScriptedGate) -> None:
     """The order of the cases is drawn anew in each unit, and is the same on both sides."""
     cases: dict[str, dict[str, Any]] = {f"{letter}.py::bench": {} for letter in "abcdefg"}
-    bout.hold(cases, cases, claims=NAMED)
-    walks = [bout.order(side) for side in Side]
+    scripted.run(cases, cases, claims=NAMED)
+    walks = [scripted.order(side) for side in Side]
     assert walks[0] == walks[1]
     units = [tuple(walks[0][index : index + 7]) for index in range(0, 42, 7)]
     assert {tuple(sorted(unit)) for unit in units} == {tuple(cases)}
     assert len(set(units)) > 1
 
 
-def test_what_is_decided_leaves(bout: Bout) -> None:
+def test_what_is_decided_leaves(scripted: ScriptedGate) -> None:
     """An unchanged case is not led to again while another is still open."""
-    result = bout.hold({A: {}, B: {}}, {A: {}, B: {"factor": 1.06}}, claims=NAMED[:2])
+    result = scripted.run({A: {}, B: {}}, {A: {}, B: {"factor": 1.06}}, claims=NAMED[:2])
     assert units_of(by(result, B)) == 10
     # Once more than there were units: what regressed is profiled.
-    assert (bout.order(Side.HEAD).count(A), bout.order(Side.HEAD).count(B)) == (6, 11)
+    assert (scripted.order(Side.HEAD).count(A), scripted.order(Side.HEAD).count(B)) == (6, 11)
 
 
 def test_a_clear_case_gets_half_the_blocks() -> None:
     """Half of what it would get, six at the least, and a finer target's are still more."""
     loader = Claim("L", "a tip", "a.py", "bench", loader=True)
-    asked = [(CLAIM, 0.05), (CLAIM, 0.02), (loader, 0.1)]
-    assert [effort_for(*one).most_blocks for one in asked] == [10, 40, 12]
-    assert [effort_for(*one, clear=True).most_blocks for one in asked] == [6, 20, 5]
+    chosen = [(CLAIM, 0.05), (CLAIM, 0.02), (loader, 0.1)]
+    assert [effort_for(*one).most_blocks for one in chosen] == [10, 40, 12]
+    assert [effort_for(*one, clear=True).most_blocks for one in chosen] == [6, 20, 5]
 
 
-def test_units_are_coarser_from_when_the_case_is_clear(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_units_are_coarser_from_when_the_case_is_clear(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once every unit has shown the same, those that are still needed have fewer blocks."""
 
     def effort(*_: object, clear: bool) -> RoundLimits:
         return RoundLimits(share=0.0, fewest_blocks=6 if clear else 10, most_blocks=6 if clear else 10)
 
     monkeypatch.setattr(module, "effort_for", effort)
-    bout.hold({A: {}}, {A: {"factor": 1.06}}, thresholds=GateThresholds(alpha=1e-4))
-    lines = [json.loads(line) for line in (bout.out / "gate.jsonl").read_text().splitlines()]
+    scripted.run({A: {}}, {A: {"factor": 1.06}}, thresholds=GateThresholds(alpha=1e-4))
+    lines = [json.loads(line) for line in (scripted.out / "gate.jsonl").read_text().splitlines()]
     blocks = [
         len(line["trials"][0]["samples"]["seconds"])
         for line in lines
@@ -431,22 +431,22 @@ def test_units_are_coarser_from_when_the_case_is_clear(bout: Bout, monkeypatch: 
 # --- what cannot be judged --------------------------------------------------------------------------------------------
 
 
-def test_missing_new_and_skipped(bout: Bout) -> None:
-    """What head lost is never green, what it gained is listed, what both skip stands in nobody's way."""
+def test_missing_new_and_skipped(scripted: ScriptedGate) -> None:
+    """What head lost is never green, what it gained is listed, what both skip hinders nothing."""
     before = BaseRevision(frozenset({A}), frozenset({A}))
-    gained = bout.hold({A: {}}, {A: {}, B: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3], before=before)
+    gained = scripted.run({A: {}}, {A: {}, B: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3], before=before)
     assert by(gained, B, "").outcome is GateOutcome.NEW
-    lost = bout.hold({A: {}, B: {}, C: {"skipped": "no GPU"}}, {A: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3])
+    lost = scripted.run({A: {}, B: {}, C: {"skipped": "no GPU"}}, {A: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3])
     assert by(lost, B, "").outcome is GateOutcome.MISSING
     assert by(lost, C, "").outcome is GateOutcome.SKIPPED
     assert (gained.status, lost.status) == (0, 3)
 
 
-def test_variants_may_come_and_go(bout: Bout) -> None:
+def test_variants_may_come_and_go(scripted: ScriptedGate) -> None:
     """The same for single variants of a case."""
     base = {A: {"variants": ["baseline", "old"], "absent": {"gpu": "no GPU"}}}
     before = BaseRevision(frozenset({A}), frozenset({A}))
-    result = bout.hold(base, {A: {"variants": ["baseline", "new"], "absent": {"gpu": "no GPU"}}}, before=before)
+    result = scripted.run(base, {A: {"variants": ["baseline", "new"], "absent": {"gpu": "no GPU"}}}, before=before)
     outcomes = {variant: by(result, variant=variant).outcome for variant in ("baseline", "old", "new", "gpu")}
     assert outcomes == {
         "baseline": GateOutcome.UNCHANGED,
@@ -457,24 +457,24 @@ def test_variants_may_come_and_go(bout: Bout) -> None:
     assert result.status == 3
 
 
-def test_a_benchmark_of_the_bases_revision_that_is_gone(bout: Bout) -> None:
+def test_a_benchmark_of_the_bases_revision_that_is_gone(scripted: ScriptedGate) -> None:
     """Renaming everything is not the way past the gate; what base skips in a file of its own as well is new."""
     had = frozenset({A, "gone.py::bench"})
     before = BaseRevision(had, had)
-    result = bout.hold({A: {"skipped": "old package"}}, {A: {}}, before=before)
+    result = scripted.run({A: {"skipped": "old package"}}, {A: {}}, before=before)
     assert by(result, "gone.py::bench", "").outcome is GateOutcome.MISSING
     assert by(result, A, "").outcome is GateOutcome.NEW
     assert result.status == 3
     only = BaseRevision(frozenset({B}), frozenset({B}))
-    new = bout.hold({A: {"skipped": "old package"}, B: {}}, {A: {}, B: {}}, before=only, claims=NAMED[:2])
+    new = scripted.run({A: {"skipped": "old package"}, B: {}}, {A: {}, B: {}}, before=only, claims=NAMED[:2])
     assert (by(new, A, "").outcome, new.status) == (GateOutcome.NEW, 0)
 
 
-def test_a_slower_benchmark_in_a_file_that_base_cannot_import(bout: Bout) -> None:
+def test_a_slower_benchmark_in_a_file_that_base_cannot_import(scripted: ScriptedGate) -> None:
     """Head's file imports what base's package does not have: what base's revision has fails, whatever else is green."""
     broken = {"broken": {"a.py": "ImportError: cannot import name 'fast'"}}
     had = frozenset({A, B})
-    result = bout.hold(
+    result = scripted.run(
         {B: {}}, {A: {"factor": 2.0}, B: {}}, claims=NAMED[:2], base_does=broken, before=BaseRevision(had, had)
     )
     assert (by(result, A, "").outcome, by(result, B).outcome) == (GateOutcome.FAILED, GateOutcome.UNCHANGED)
@@ -482,22 +482,22 @@ def test_a_slower_benchmark_in_a_file_that_base_cannot_import(bout: Bout) -> Non
     assert result.status == 3
 
 
-def test_a_base_that_cannot_be_asked(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gate goes on, says so, and takes nothing for new that base's revision may have."""
+def test_a_base_that_cannot_be_asked(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate goes on, notes it, and takes nothing for new that base's revision may have."""
 
     def unanswered(*_: object, **__: object) -> BaseRevision:
         raise WorkerError("no process can measure")
 
     monkeypatch.setattr(module, "collect_cases", unanswered)
     before = BaseRevision(frozenset({A, B}), frozenset({A, B}), changed=frozenset({"b.py"}))
-    result = bout.hold({A: {}}, {A: {}, B: {}}, claims=NAMED[:2], before=before)
+    result = scripted.run({A: {}}, {A: {}, B: {}}, claims=NAMED[:2], before=before)
     assert (by(result, B, "").outcome, result.status) == (GateOutcome.MISSING, 3)
     assert any("could not be collected" in note for note in result.notes)
 
 
-def test_a_wrong_head_has_no_time(bout: Bout) -> None:
+def test_a_wrong_head_has_no_time(scripted: ScriptedGate) -> None:
     """A variant that disagrees with its own side's baseline is wrong, and named with its side."""
-    result = bout.hold({A: {}}, {A: {"wrong": "tip"}})
+    result = scripted.run({A: {}}, {A: {"wrong": "tip"}})
     found = by(result)
     assert (found.outcome, found.comparison) == (GateOutcome.WRONG, None)
     assert "head" in found.reason
@@ -507,42 +507,42 @@ def test_a_wrong_head_has_no_time(bout: Bout) -> None:
 
 @pytest.mark.parametrize("how", ["in a round", "raises", "on the way"])
 @pytest.mark.parametrize("side", list(Side))
-def test_what_dies_costs_its_own_case(bout: Bout, side: Side, how: str) -> None:
+def test_what_dies_costs_its_own_case(scripted: ScriptedGate, side: Side, how: str) -> None:
     """A side that is killed or raises fails the variant it was at; the other cases are measured by later units."""
     sick: dict[str, Any] = {A: {"dies": how}, B: {}}
     well: dict[str, Any] = {A: {}, B: {}}
-    result = bout.hold(*((sick, well) if side is Side.BASE else (well, sick)), claims=NAMED[:2])
+    result = scripted.run(*((sick, well) if side is Side.BASE else (well, sick)), claims=NAMED[:2])
     failed = [v for v in result.verdicts if v.outcome is GateOutcome.FAILED]
     assert failed
     assert all(v.case == A and str(side) in v.reason for v in failed)
     assert {by(result, B, name).outcome for name in (BASELINE, "tip")} == {GateOutcome.UNCHANGED}
     assert result.status == 3
-    assert all(gone(pid) for pid in bout.pids)
+    assert all(gone(pid) for pid in scripted.pids)
 
 
-def test_what_hangs_is_timed_out(bout: Bout) -> None:
+def test_what_hangs_is_timed_out(scripted: ScriptedGate) -> None:
     """No answer within the claim's time limit ends that side; the rest goes on."""
     claims = [
         Claim("X", "a tip", f"{letter}.py", "bench", time_limit=limit)
         for letter, limit in (("a", 0.3), ("b", PATIENCE))
     ]
-    result = bout.hold({A: {}, B: {}}, {A: {"dies": "hangs"}, B: {}}, claims=claims)
+    result = scripted.run({A: {}, B: {}}, {A: {"dies": "hangs"}, B: {}}, claims=claims)
     assert by(result, A).outcome is GateOutcome.TIMED_OUT
     assert by(result, B).outcome is GateOutcome.UNCHANGED
-    assert all(gone(pid) for pid in bout.pids)
+    assert all(gone(pid) for pid in scripted.pids)
 
 
 @pytest.mark.parametrize("how", ["dies", "dies when introduced"])
-def test_a_base_that_does_not_start(bout: Bout, how: str) -> None:
-    """There is no gate without two sides: one message with the side and its last words, and nobody is left."""
+def test_a_base_that_does_not_start(scripted: ScriptedGate, how: str) -> None:
+    """There is no gate without two sides: one message with the side and its last words, and no process is left."""
     with pytest.raises(WorkerError, match="base side"):
-        bout.hold({A: {}}, {A: {}}, base_does={"start": how})
-    assert all(gone(pid) for pid in bout.pids)
+        scripted.run({A: {}}, {A: {}}, base_does={"start": how})
+    assert all(gone(pid) for pid in scripted.pids)
 
 
 CONFTEST = {
     "start": "dies",
-    "says": "ImportError while loading conftest '/benchmarks/conftest.py'.\nE   ImportError: cannot import name 'fast'",
+    "words": "ImportError while loading conftest '/b/conftest.py'.\nE   ImportError: cannot import name 'fast'",
 }
 
 
@@ -555,23 +555,23 @@ CONFTEST = {
         ({}, CONFTEST, r"the head side cannot measure: .*cannot import name 'fast' \(see [^;]*\)$"),
     ],
 )  # fmt: skip
-def test_a_conftest_that_cannot_be_imported(bout: Bout, base: Any, head: Any, words: str) -> None:
+def test_a_conftest_that_cannot_be_imported(scripted: ScriptedGate, base: Any, head: Any, words: str) -> None:
     """What base alone cannot import has the remedy that a file of benchmarks has; head's own error has none."""
     with pytest.raises(WorkerError, match=words):
-        bout.hold({A: {}}, {A: {}}, base_does=base, head_does=head)
-    assert all(gone(pid) for pid in bout.pids)
+        scripted.run({A: {}}, {A: {}}, base_does=base, head_does=head)
+    assert all(gone(pid) for pid in scripted.pids)
 
 
-def test_what_was_asked_for_cannot_be_measured_here(bout: Bout) -> None:
-    """A side that says so, of a device that is not there, ends the gate with what it says."""
+def test_what_was_asked_for_cannot_be_measured_here(scripted: ScriptedGate) -> None:
+    """A side that refuses, for a device that is not there, ends the gate with its reason."""
     with pytest.raises(WorkerError, match=r"^--device cuda was asked for, and torch sees no CUDA device here$"):
-        bout.hold({A: {}}, {A: {}}, base_does={"start": "refuses"}, head_does={"start": "refuses"})
-    assert all(gone(pid) for pid in bout.pids)
+        scripted.run({A: {}}, {A: {}}, base_does={"start": "refuses"}, head_does={"start": "refuses"})
+    assert all(gone(pid) for pid in scripted.pids)
 
 
-def test_a_side_that_does_not_get_ready_is_given_up(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has its own CPU time to import the benchmarks, and the message says what became of it."""
-    pids = bout.folder / "pids"
+def test_a_side_that_does_not_get_ready_is_given_up(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its own CPU time to import the benchmarks, and the message states what became of it."""
+    pids = scripted.folder / "pids"
 
     def spent() -> str:
         both_started = pids.exists() and len(pids.read_text().splitlines()) == 2
@@ -579,56 +579,56 @@ def test_a_side_that_does_not_get_ready_is_given_up(bout: Bout, monkeypatch: pyt
 
     monkeypatch.setattr(pairing, "CpuLimit", lambda *_: SimpleNamespace(spent=spent))
     with pytest.raises(WorkerError, match=r"did not import the benchmarks: it used 180 s of CPU time; see .*\.log"):
-        bout.hold({A: {}}, {A: {}}, base_does={"start": "hangs"}, head_does={"start": "hangs"})
-    assert all(gone(pid) for pid in bout.pids)
+        scripted.run({A: {}}, {A: {}}, base_does={"start": "hangs"}, head_does={"start": "hangs"})
+    assert all(gone(pid) for pid in scripted.pids)
 
 
-def test_a_file_that_head_cannot_import(bout: Bout) -> None:
+def test_a_file_that_head_cannot_import(scripted: ScriptedGate) -> None:
     """It fails with the reason, and is never green."""
-    result = bout.hold({A: {}}, {A: {}}, claims=NAMED[:2], head_does={"broken": {"b.py": "ImportError: no x"}})
+    result = scripted.run({A: {}}, {A: {}}, claims=NAMED[:2], head_does={"broken": {"b.py": "ImportError: no x"}})
     assert by(result, B, "").outcome is GateOutcome.FAILED
     assert "no x" in by(result, B, "").reason
     assert result.status == 3
 
 
-def test_a_file_that_both_sides_skip(bout: Bout) -> None:
-    """It is listed with its reason, and stands in nobody's way."""
+def test_a_file_that_both_sides_skip(scripted: ScriptedGate) -> None:
+    """It is listed with its reason, and hinders nothing."""
     skips = {"skipped": {"b.py": "no GPU"}}
-    result = bout.hold({A: {}}, {A: {}}, claims=NAMED[:2], base_does=skips, head_does=skips)
+    result = scripted.run({A: {}}, {A: {}}, claims=NAMED[:2], base_does=skips, head_does=skips)
     found = by(result, B, "")
     assert (found.outcome, "no GPU" in found.reason) == (GateOutcome.SKIPPED, True)
     assert result.status != 3 or by(result, A).outcome is GateOutcome.INCONCLUSIVE
 
 
-def test_a_file_that_head_alone_skips(bout: Bout) -> None:
+def test_a_file_that_head_alone_skips(scripted: ScriptedGate) -> None:
     """What base runs is missing on head, with head's reason."""
-    result = bout.hold({A: {}, B: {}}, {A: {}}, claims=NAMED[:2], head_does={"skipped": {"b.py": "no GPU"}})
+    result = scripted.run({A: {}, B: {}}, {A: {}}, claims=NAMED[:2], head_does={"skipped": {"b.py": "no GPU"}})
     found = by(result, B, "")
     assert (found.outcome, "no GPU" in found.reason) == (GateOutcome.MISSING, True)
     assert result.status == 3
 
 
-def test_what_the_check_says(bout: Bout) -> None:
+def test_what_the_check_gives(scripted: ScriptedGate) -> None:
     """Both introductions are checked before anything is measured; notes are kept, objections end the gate."""
     seen: list[Mapping[Side, SideInfo]] = []
 
-    def check(said: Mapping[Side, SideInfo]) -> list[str]:
-        seen.append(said)
+    def check(infos: Mapping[Side, SideInfo]) -> list[str]:
+        seen.append(infos)
         return ["a note"]
 
-    bout.check = check
-    result = bout.hold({A: {}}, {A: {}}, under_test=("mypackage",))
+    scripted.check = check
+    result = scripted.run({A: {}}, {A: {}}, under_test=("mypackage",))
     assert result.notes == ("a note",)
     assert result.head.packages[0].file == "/head/mypackage.py"
     assert seen[0][Side.BASE].packages[0].digest == "base"
 
-    def object_to(said: Mapping[Side, SideInfo]) -> list[str]:
+    def object_to(infos: Mapping[Side, SideInfo]) -> list[str]:
         raise ValueError("the same package on both sides")
 
-    bout.check = object_to
+    scripted.check = object_to
     with pytest.raises(ValueError, match="same package"):
-        bout.hold({A: {}}, {A: {}}, under_test=("mypackage",))
-    assert all(gone(pid) for pid in bout.pids)
+        scripted.run({A: {}}, {A: {}}, under_test=("mypackage",))
+    assert all(gone(pid) for pid in scripted.pids)
 
 
 def test_what_few_units_decide_comes_first() -> None:
@@ -654,38 +654,38 @@ def test_what_no_pair_reached_is_never_green() -> None:
     assert found[B] == (GateOutcome.INCONCLUSIVE, "not reached")
 
 
-def test_the_screen_says_when_the_first_decisions_can_fall(bout: Bout) -> None:
-    """After the first unit it is known how many there are; what is not likely to be decided is said early."""
-    bout.hold({A: {}}, {A: {}})
-    assert bout.screen.notes == ["2 decisions: at the earliest unchanged at 6 units, regressed at 9 units"]
+def test_the_screen_shows_when_the_first_decisions_can_fall(scripted: ScriptedGate) -> None:
+    """After the first unit it is known how many there are; what is not likely to be decided is shown early."""
+    scripted.run({A: {}}, {A: {}})
+    assert scripted.screen.notes == ["2 decisions: at the earliest unchanged at 6 units, regressed at 9 units"]
 
 
-def test_a_budget_that_is_used_up(bout: Bout) -> None:
-    """One unit is always measured; what is open then is inconclusive, and the note says why."""
-    result = bout.hold({A: {}}, {A: {}}, seconds=0.0)
+def test_a_budget_that_is_used_up(scripted: ScriptedGate) -> None:
+    """One unit is always measured; what is open then is inconclusive, and the note has the reason."""
+    result = scripted.run({A: {}}, {A: {}}, seconds=0.0)
     assert (result.units, result.status) == (1, 3)
     assert "budget" in result.notes[0]
     assert by(result).outcome is GateOutcome.INCONCLUSIVE
 
 
-def hurried(bout: Bout, monkeypatch: pytest.MonkeyPatch, steps: Callable[[str, int], float]) -> None:
-    """Let the gate's clock jump ahead when it begins with a case, by what ``steps`` say for it and its unit."""
+def hurried(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch, steps: Callable[[str, int], float]) -> None:
+    """Let the gate's clock jump ahead when it begins with a case, by what ``steps`` give for it and its unit."""
     passed = 0.0
 
     def begins(case: str, unit: int) -> None:
         nonlocal passed
         passed += steps(case, unit)
 
-    monkeypatch.setattr(bout.screen, "begins", begins)
+    monkeypatch.setattr(scripted.screen, "begins", begins)
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed))
 
 
-def test_the_first_unit_ends_with_the_budget(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_unit_ends_with_the_budget(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three cases of 1000 s in a budget of 1500 s: two are led to, and what was not measured is named and not green."""
-    hurried(bout, monkeypatch, lambda case, unit: 1000.0)
+    hurried(scripted, monkeypatch, lambda case, unit: 1000.0)
     cases: dict[str, dict[str, Any]] = {A: {}, B: {}, C: {}}
-    result = bout.hold(cases, cases, claims=NAMED[:3], seconds=1500.0)
-    led = bout.order(Side.HEAD)
+    result = scripted.run(cases, cases, claims=NAMED[:3], seconds=1500.0)
+    led = scripted.order(Side.HEAD)
     assert (len(led), result.units, result.status) == (2, 1, 3)
     unmeasured = {v.case for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason}
     # The second is set up when the time is over: only the first was measured.
@@ -695,11 +695,11 @@ def test_the_first_unit_ends_with_the_budget(bout: Bout, monkeypatch: pytest.Mon
 
 
 def test_a_unit_that_would_end_too_late_is_not_begun(
-    bout: Bout, started: Counter[str], monkeypatch: pytest.MonkeyPatch
+    scripted: ScriptedGate, started: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A unit whose start alone takes 1000 s, by the last, is none for the 500 s that are left."""
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * started["pairs"]))
-    result = bout.hold({A: {}}, {A: {}}, seconds=3500.0)
+    result = scripted.run({A: {}}, {A: {}}, seconds=3500.0)
     assert (result.units, started["pairs"]) == (3, 3)
     assert units_of(by(result)) == 3
     assert "the time budget of 58 min 20 s was used up before everything was decided" in result.notes
@@ -716,25 +716,25 @@ def test_the_least_that_a_unit_takes() -> None:
     assert least_of([Decision(A, CLAIM, BASELINE)]) == 0.0
 
 
-def test_a_contest_that_does_not_fit_is_given_up(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_measurement_that_does_not_fit_is_given_up(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the first measurement of a gate goes on in any case; what is given up was not measured."""
-    asked: list[bool] = []
+    requested: list[bool] = []
 
-    def fight(*sides: Any, at_least_one: bool, **more: Any) -> PairedRounds:
-        asked.append(at_least_one)
+    def measure(*sides: Any, at_least_one: bool, **more: Any) -> PairedRounds:
+        requested.append(at_least_one)
         if not at_least_one:
             raise RoundsOutOfTime
         return paired_rounds(*sides, at_least_one=at_least_one, **more)
 
-    monkeypatch.setattr(module, "paired_rounds", fight)
-    result = bout.hold({A: {}}, {A: {}})
-    assert asked[:2] == [True, False]
+    monkeypatch.setattr(module, "paired_rounds", measure)
+    result = scripted.run({A: {}}, {A: {}})
+    assert requested[:2] == [True, False]
     given_up = [v for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason]
     assert [(v.variant, v.outcome) for v in given_up] == [("tip", GateOutcome.INCONCLUSIVE)]
     assert result.status == 3
 
 
-def test_an_interrupt_keeps_what_was_measured(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_keeps_what_was_measured(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C between two cases: the result so far comes with it, samples are on the disk, processes are gone."""
     begun = 0
 
@@ -746,17 +746,17 @@ def test_an_interrupt_keeps_what_was_measured(bout: Bout, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Quiet, "begins", begins)
     with pytest.raises(KeyboardInterrupt) as interrupt:
-        bout.hold({A: {}}, {A: {}})
+        scripted.run({A: {}}, {A: {}})
     (result,) = interrupt.value.args
     assert (result.status, by(result).outcome) == (3, GateOutcome.INCONCLUSIVE)
-    assert (bout.out / store.GATE_FILE).read_text().count('"pairing"') == 6
-    assert all(gone(pid) for pid in bout.pids)
+    assert (scripted.out / store.GATE_FILE).read_text().count('"pairing"') == 6
+    assert all(gone(pid) for pid in scripted.pids)
 
 
-def test_killing_the_gate_leaves_nobody(bout: Bout) -> None:
-    """kill -9 of the process that gives turns ends both sides and their workers, stopped as they are."""
+def test_killing_the_gate_leaves_no_process(scripted: ScriptedGate) -> None:
+    """kill -9 of the process that leads ends both sides and their workers, stopped as they are."""
     script: dict[str, Any] = {side: {"cases": {A: {}}} for side in ("base", "head")}
-    (bout.folder / "script.json").write_text(json.dumps(script))
+    (scripted.folder / "script.json").write_text(json.dumps(script))
     host = f"""
 import os, signal, sys
 sys.path[0:0] = [{str(ROOT)!r}, {str(ROOT / "tests" / "gate")!r}]
@@ -767,50 +767,50 @@ from harness.model import Side
 from harness.gate import pair
 pair.pytest_command = lambda *_: python(SIDE)
 pair.measuring_environment = lambda _: dict(ENVIRONMENT)
-folder = Path({str(bout.folder)!r})
+folder = Path({str(scripted.folder)!r})
 plan = {{"SCRIPT": str(folder), "TESTS": {TESTS!r}}}
 sides = [pair.SideCommand(side, "python", {{"SIDE": str(side), **plan}}) for side in Side]
 with pair.WorkerPair(sides, folder, [], folder, 1):
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    ended = subprocess.run([sys.executable, "-c", host], env=ENVIRONMENT, check=False, cwd=bout.folder)
+    ended = subprocess.run([sys.executable, "-c", host], env=ENVIRONMENT, check=False, cwd=scripted.folder)
     assert ended.returncode == -signal.SIGKILL
-    assert len(bout.pids) == 4
-    assert all(gone(pid) for pid in bout.pids)
+    assert len(scripted.pids) == 4
+    assert all(gone(pid) for pid in scripted.pids)
 
 
 # --- launches ---------------------------------------------------------------------------------------------------------
 
 
-def test_launches_are_counted_where_nothing_is_timed(bout: Bout) -> None:
+def test_launches_are_counted_where_nothing_is_timed(scripted: ScriptedGate) -> None:
     """On a GPU both sides count once, after the first unit, in processes that give no samples: a profiler that was
     attached slows what comes after it. More launches are a regression of their own."""
     gpu = {"environment": {"device": {"type": "cuda"}}}
-    result = bout.hold({A: {"launches": 4}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
+    result = scripted.run({A: {"launches": 4}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
     found = by(result, metric="launches")
     assert (found.outcome, found.base, found.head) == (GateOutcome.REGRESSED, 4.0, 6.0)
     assert by(result).outcome is GateOutcome.UNCHANGED
     assert result.units == 6
-    did = [tuple(line.split()) for line in (bout.folder / "did").read_text().splitlines()]
-    timed, counted = ({pid for pid, what in did if what == kind} for kind in ("lap", "launches"))
+    did = [tuple(line.split()) for line in (scripted.folder / "did").read_text().splitlines()]
+    timed, counted = ({pid for pid, what in did if what == kind} for kind in ("round", "launches"))
     assert (len(timed), len(counted)) == (12, 2)
     assert not timed & counted
 
 
-def test_nothing_is_counted_on_a_cpu(bout: Bout) -> None:
+def test_nothing_is_counted_on_a_cpu(scripted: ScriptedGate) -> None:
     """It would cost the start of two processes."""
-    result = bout.hold({A: {"launches": 4}}, {A: {"launches": 6}})
+    result = scripted.run({A: {"launches": 4}}, {A: {"launches": 6}})
     assert all(verdict.metric != "launches" for verdict in result.verdicts)
-    assert "launches" not in (bout.folder / "did").read_text()
+    assert "launches" not in (scripted.folder / "did").read_text()
 
 
-def test_launches_that_cannot_be_counted_are_a_note(bout: Bout) -> None:
+def test_launches_that_cannot_be_counted_are_a_note(scripted: ScriptedGate) -> None:
     """The gate goes on without them."""
     gpu = {"environment": {"device": {"type": "cuda"}}}
-    result = bout.hold({A: {"launches": "raises"}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
+    result = scripted.run({A: {"launches": "raises"}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
     assert by(result).outcome is GateOutcome.UNCHANGED
     assert any(f"no launches of {A} tip: base: RuntimeError: no profiler" in note for note in result.notes)
-    lost = bout.hold({A: {"launches": "dies"}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
+    lost = scripted.run({A: {"launches": "dies"}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
     assert by(lost).outcome is GateOutcome.UNCHANGED
     assert any("launches could not be counted" in note for note in lost.notes)
 
@@ -818,10 +818,10 @@ def test_launches_that_cannot_be_counted_are_a_note(bout: Bout) -> None:
 # --- what differs -----------------------------------------------------------------------------------------------------
 
 
-def test_a_regression_is_explained_by_the_profiles(bout: Bout) -> None:
+def test_a_regression_is_explained_by_the_profiles(scripted: ScriptedGate) -> None:
     """What regressed is profiled on either side, after all units; the reason names what grew, and no more than that."""
     slower = {"factor": 1.06, "linears": 2, "variants": ["tip"], "profile": "not Python"}
-    result = bout.hold({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2])
+    result = scripted.run({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2])
     found = by(result)
     assert found.comparison is not None
     assert found.base is not None
@@ -830,25 +830,27 @@ def test_a_regression_is_explained_by_the_profiles(bout: Bout) -> None:
     assert found.reason.startswith(f"aten::linear runs 2x instead of 1x, +{more} (")
     assert by(result, B).reason.find("linear") < 0
     assert result.notes == ()
-    traces = sorted(path.name for path in (bout.out / "traces").iterdir())
+    traces = sorted(path.name for path in (scripted.out / "traces").iterdir())
     assert len(traces) == 2
     assert [name.split("-")[-2] for name in traces if "tip" in name] == ["base", "head"]
-    lines = [json.loads(line) for line in (bout.out / store.GATE_FILE).read_text().splitlines()]
+    lines = [json.loads(line) for line in (scripted.out / store.GATE_FILE).read_text().splitlines()]
     assert [line["record"] for line in lines].count("pairing") == result.units + 2 * 6
-    assert all(gone(pid) for pid in bout.pids)
+    assert all(gone(pid) for pid in scripted.pids)
 
 
-def test_more_memory_is_explained_by_operator(bout: Bout) -> None:
+def test_more_memory_is_explained_by_operator(scripted: ScriptedGate) -> None:
     """What holds more bytes at the peak is named where memory alone regressed."""
     tip = {"variants": ["tip"]}
-    result = bout.hold({A: {"peak": 8 << 20, **tip}}, {A: {"peak": 24 << 20, **tip}})
+    result = scripted.run({A: {"peak": 8 << 20, **tip}}, {A: {"peak": 24 << 20, **tip}})
     (found,) = [each for each in result.verdicts if (each.metric, each.variant) == ("peak_bytes", "tip")]
     assert found.outcome is GateOutcome.REGRESSED
     assert found.reason.startswith("aten::linear holds 24.0 MiB at the peak instead of 8.00 MiB, +16.0 MiB (")
     assert by(result).reason.find("linear") < 0
 
 
-def test_time_is_kept_for_profiles(bout: Bout, started: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_is_kept_for_profiles(
+    scripted: ScriptedGate, started: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A tenth of the budget, once something has regressed, where other cases are open until the end."""
     judge = Decision.judge
 
@@ -857,10 +859,10 @@ def test_time_is_kept_for_profiles(bout: Bout, started: Counter[str], monkeypatc
             judge(self, *limits, **more)
 
     monkeypatch.setattr(Decision, "judge", judged)
-    # Every unit takes a hundred seconds, which nobody waits for.
+    # Every unit takes a hundred seconds, and no test waits for them.
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100 * started["pairs"]))
     slower = {"factor": 1.06, "linears": 2, "variants": ["tip"]}
-    result = bout.hold({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0)
+    result = scripted.run({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0)
     assert by(result).reason.startswith("aten::linear runs 2x instead of 1x, +")
     assert "the time budget of 27 min 30 s was used up before everything was decided" in result.notes
     assert not any("profile" in note for note in result.notes)
@@ -881,11 +883,13 @@ def test_the_worst_variant_of_a_case_is_profiled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "says"),
+    ("how", "words"),
     [("raises", "no profiler here"), ("dies", "SIGKILL"), ("torn", "is not a trace"), ("hangs", "no answer")],
 )
-def test_a_profile_that_fails_takes_nothing(bout: Bout, monkeypatch: pytest.MonkeyPatch, how: str, says: str) -> None:
-    """A regression stays one where no profile can be had; a note says why, and nobody is left."""
+def test_a_profile_that_fails_takes_nothing(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch, how: str, words: str
+) -> None:
+    """A regression stays one where no profile can be had; a note has the reason, and no process is left."""
     profile = RemoteRunner.profile
 
     def impatient(runner: RemoteRunner, file: Path) -> Any:
@@ -895,15 +899,15 @@ def test_a_profile_that_fails_takes_nothing(bout: Bout, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(RemoteRunner, "profile", impatient)
     claims = [Claim("X", "a tip", "a.py", "bench", time_limit=PATIENCE)]
-    result = bout.hold({A: {}}, {A: {"factor": 1.06, "profile": how}}, claims=claims)
+    result = scripted.run({A: {}}, {A: {"factor": 1.06, "profile": how}}, claims=claims)
     assert (result.status, by(result).outcome) == (1, GateOutcome.REGRESSED)
     assert by(result).reason
     assert "linear" not in by(result).reason
-    assert says in " ".join(result.notes)
-    assert all(gone(pid) for pid in bout.pids)
+    assert words in " ".join(result.notes)
+    assert all(gone(pid) for pid in scripted.pids)
 
 
-def test_an_interrupted_profile_keeps_the_result(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_profile_keeps_the_result(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while what regressed is profiled: it stays regressed."""
 
     def interrupted(*_: object, **__: object) -> None:
@@ -911,14 +915,14 @@ def test_an_interrupted_profile_keeps_the_result(bout: Bout, monkeypatch: pytest
 
     monkeypatch.setattr(extra_passes, "explain", interrupted)
     with pytest.raises(KeyboardInterrupt) as interrupt:
-        bout.hold({A: {}}, {A: {"factor": 1.06}})
+        scripted.run({A: {}}, {A: {"factor": 1.06}})
     (result,) = interrupt.value.args
     assert by(result).outcome is GateOutcome.REGRESSED
 
 
-def test_selftest_takes_its_units(bout: Bout) -> None:
+def test_selftest_takes_its_units(scripted: ScriptedGate) -> None:
     """A noise floor needs more units than a decision does; the verdict stays that of the first look."""
-    result = bout.hold({A: {}}, {A: {}}, selftest=True)
+    result = scripted.run({A: {}}, {A: {}}, selftest=True)
     found = by(result)
     assert found.comparison is not None
     assert (result.units, found.comparison.units, found.outcome) == (10, 6, GateOutcome.UNCHANGED)
@@ -928,7 +932,7 @@ def test_selftest_takes_its_units(bout: Bout) -> None:
     assert found.spread < found.resolvable < 0.05
 
 
-def test_idle_sides_are_stopped(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_sides_are_stopped(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
     """At every question one process is awake; when a case is yielded both are stopped."""
     from tests.support.living import stopped
 
@@ -938,12 +942,12 @@ def test_idle_sides_are_stopped(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> 
     def watched(self: WorkerPair, random: Any) -> Any:
         nonlocal seen
         for step in walk(self, random):
-            assert stopped(*bout.pids[-4:])
+            assert stopped(*scripted.pids[-4:])
             seen += 1
             yield step
 
     monkeypatch.setattr(WorkerPair, "walk", watched)
-    bout.hold({A: {}}, {A: {}})
+    scripted.run({A: {}}, {A: {}})
     assert seen == 6
 
 
@@ -959,72 +963,74 @@ def watched(monkeypatch: pytest.MonkeyPatch, **readings: Any) -> None:
     )
 
 
-def test_every_unit_of_every_case_is_watched(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_unit_of_every_case_is_watched(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readings carry case and unit, are of the GPU that the sides measure on, and load from either side."""
     watched(monkeypatch)
-    result = bout.hold({A: {}, B: {}}, {A: {}, B: {}}, claims=NAMED[:2], watch=20.0, base_does=ON_GPU, head_does=ON_GPU)
-    seen = read_telemetry(bout.out / store.TELEMETRY_FILE, [])
+    result = scripted.run(
+        {A: {}, B: {}}, {A: {}, B: {}}, claims=NAMED[:2], watch=20.0, base_does=ON_GPU, head_does=ON_GPU
+    )
+    seen = read_telemetry(scripted.out / store.TELEMETRY_FILE, [])
     assert (seen.hertz, seen.devices) == (20.0, (UUID,))
     assert seen.cost is not None
-    held = {(each.case, each.invocation) for each in seen.series if each.quantity == "power_watts" and each.case}
-    assert held == {(case, unit) for case in (A, B) for unit in range(1, result.units + 1)}
-    # the CPU time of both sides is this process tree's, and so nobody else's
+    seen_of = {(each.case, each.invocation) for each in seen.series if each.quantity == "power_watts" and each.case}
+    assert seen_of == {(case, unit) for case in (A, B) for unit in range(1, result.units + 1)}
+    # the CPU time of both sides is this process tree's, and no other process's
     assert {each.case for each in seen.series if each.quantity == "cpu_seconds"} == {A, B}
     for side in Side:
-        frame = harness.load(f"{bout.out}@{side}").telemetry
+        frame = harness.load(f"{scripted.out}@{side}").telemetry
         assert set(frame.case.dropna()) == {A, B}
     assert not [note for note in result.notes if "GPU" in note]
 
 
-def test_a_gate_that_is_not_watched(bout: Bout) -> None:
+def test_a_gate_that_is_not_watched(scripted: ScriptedGate) -> None:
     """With a rate of 0 there is no telemetry and no word about it."""
-    result = bout.hold({A: {}}, {A: {}}, watch=0.0)
-    assert not (bout.out / store.TELEMETRY_FILE).exists()
+    result = scripted.run({A: {}}, {A: {}}, watch=0.0)
+    assert not (scripted.out / store.TELEMETRY_FILE).exists()
     assert result.notes == ()
-    assert harness.load(f"{bout.out}@head").telemetry.empty
+    assert harness.load(f"{scripted.out}@head").telemetry.empty
 
 
-def test_a_throttled_gate_says_so(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Heat in all blocks: too many to leave out, so they count, and each verdict and the whole result say it."""
+def test_a_throttled_gate_notes_it(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All blocks throttled: too many to leave out, so they count, and each verdict and the whole result note it."""
     watched(monkeypatch, events=[int(ClockEvent.HARDWARE_THERMAL)])
-    result = bout.hold({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
+    result = scripted.run({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
     assert (result.status, by(result).outcome) == (0, GateOutcome.UNCHANGED)
     assert re.search(r"throttled in \d+ % of the blocks \(hardware thermal\): too many to leave", by(result).reason)
     assert re.search(r"the GPU was throttled in \d+ % of all blocks \(hardware thermal\)", " ".join(result.notes))
 
 
-def test_a_gate_beside_a_stranger_says_so(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody else's process on the GPU is in the result's notes, also where the gate is interrupted."""
+def test_a_gate_beside_another_process_notes_it(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process on the GPU is in the result's notes, also where the gate is interrupted."""
     watched(monkeypatch, processes=[[[os.getppid(), 4096]]])
-    result = bout.hold({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
+    result = scripted.run({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
     assert any(f"{UUID} was not this run's alone: process {os.getppid()}" in note for note in result.notes)
-    (bout.out / store.TELEMETRY_FILE).unlink()
+    (scripted.out / store.TELEMETRY_FILE).unlink()
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "paired_rounds", interrupted)
     with pytest.raises(KeyboardInterrupt) as interrupt:
-        bout.hold({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
+        scripted.run({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
     (result,) = interrupt.value.args
     assert any("was not this run's alone" in note for note in result.notes)
-    assert read_telemetry(bout.out / store.TELEMETRY_FILE, []).cost is not None
+    assert read_telemetry(scripted.out / store.TELEMETRY_FILE, []).cost is not None
 
 
-def test_two_gpus_are_both_watched(bout: Bout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_gpus_are_both_watched(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sides that measure on different GPUs: neither is left out, and the one that NVML does not know is named."""
     watched(monkeypatch)
     other = {"environment": {"device": {"type": "cuda", "uuid": "GPU-other"}}}
-    result = bout.hold({A: {}}, {A: {}}, watch=20.0, base_does=ON_GPU, head_does=other)
-    seen = read_telemetry(bout.out / store.TELEMETRY_FILE, [])
+    result = scripted.run({A: {}}, {A: {}}, watch=20.0, base_does=ON_GPU, head_does=other)
+    seen = read_telemetry(scripted.out / store.TELEMETRY_FILE, [])
     assert sorted(seen.devices) == sorted([UUID, "GPU-other"])
     assert any(each.device == UUID and each.case == A for each in seen.series)
     assert any("GPU-other" in warning for warning in seen.warnings)
     assert any("not watched: NVML does not know GPU-other" in note for note in result.notes)
 
 
-def test_blocks_that_heat_slowed_do_not_decide() -> None:
-    """A few blocks in which head was slowed by heat are left out of its unit, and the reason says how many."""
+def test_throttled_blocks_do_not_decide() -> None:
+    """A few blocks in which head was throttled are left out of its unit, and the reason has their number."""
     decision = Decision(A, CLAIM, "tip")
     random = Random(1)
     slow = (2, 5)

@@ -103,7 +103,7 @@ def test_pyperf_saying_something_else_is_no_answer(monkeypatch: pytest.MonkeyPat
     pytest.importorskip("pyperf")
     told = subprocess.CompletedProcess([], 0, stdout="Slower (2):\n- decision-0: 1 ms -> 2 ms: 2x slower\n", stderr="")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: told)
-    with pytest.raises(RuntimeError, match=r"says Slower \(2\) and lists 1"):
+    with pytest.raises(RuntimeError, match=r"states Slower \(2\) and lists 1"):
         pyperf_lists([(steady(2, 3), steady(2, 3))])
 
 
@@ -378,7 +378,7 @@ def test_a_failing_command_is_no_result(command: Any, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="exit 0"):
         live.call(tmp_path / "repository", [])
     command(0, answer(1, verdict("regressed")))
-    with pytest.raises(ValueError, match="exits with 0, its document says 1"):
+    with pytest.raises(ValueError, match="exits with 0, its document states 1"):
         live.call(tmp_path / "repository", [])
 
 

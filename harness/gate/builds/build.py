@@ -97,7 +97,7 @@ def build(job: Job, project: Project, constraints: Path | None, besides: Collect
     how = [] if isolated else ["--no-build-isolation"]
     if constraints is None:
         how += ["--no-deps"]
-    elif project.dependencies is None:  # only building it tells
+    elif project.dependencies is None:  # only a build states them
         how += ["--constraint", str(constraints)]
     else:
         if needed := [text for text in project.dependencies if named(text) not in besides]:

@@ -63,7 +63,7 @@ def amount(top: Path, changes: Iterable[PathChange]) -> Amount:
     largest = PurePath()
     while total and (inner := [one for one in sizes if one.parent == largest and one != largest]):
         heaviest = max(inner, key=lambda one: (sizes[one], one))
-        # A folder that has most of it says more than the one that it is in.
+        # A folder that has most of it is more useful to name than the one that it is in.
         if sizes[heaviest] <= total / 2:
             break
         largest = heaviest
@@ -95,10 +95,10 @@ def check_space(
     needed = tracked + (0 if cloned else untracked.size) + _SPARE
     free = shutil.disk_usage(folder).free
     if free < needed:
-        holds = f", {_described(untracked)}" if untracked.size > _NOTICEABLE else ""
+        copies = f", {_described(untracked)}" if untracked.size > _NOTICEABLE else ""
         raise LaunchError(
             f"the file system of {folder.parent} has {quantity(free, 'B')} left, and both sides need "
-            f"{quantity(needed, 'B')} (their worktrees{holds}); {ELSEWHERE}"
+            f"{quantity(needed, 'B')} (their worktrees{copies}); {ELSEWHERE}"
         )
     if untracked.size > _NOTICEABLE:
         note(f"copying {_described(untracked)} for head")

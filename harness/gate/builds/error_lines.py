@@ -1,4 +1,4 @@
-"""The lines of a failed command's output that say why it failed."""
+"""The lines of a failed command's output that show why it failed."""
 
 from __future__ import annotations
 

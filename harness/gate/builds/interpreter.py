@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from harness.model import Side
 from harness.processes.launch import LaunchError, check_interpreter, printed, why_silent
 
-_ASK = """
+_SCRIPT = """
 import importlib.util, json, os, platform, sys
 sites = [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
 torch = importlib.util.find_spec("torch")
@@ -38,7 +38,7 @@ class Interpreter:
     """A Python: what to start, the prefix of its environment, and where that keeps its packages.
 
     ``compiled`` is whether torch was imported, or compiled, before: if not, its bytecode may have no place there.
-    ``markers`` are the values that requirements' markers ask for.
+    ``markers`` are the values for requirements' markers.
     """
 
     python: str
@@ -57,14 +57,14 @@ class Interpreter:
 def interpreter(named: str | None, side: Side) -> Interpreter:
     """The interpreter of that name, which can measure, or our own. Raises LaunchError."""
     if named is None:
-        return _ask(sys.executable)
-    return _ask(check_interpreter(named, option=f"--{side}-python"))
+        return _describe(sys.executable)
+    return _describe(check_interpreter(named, option=f"--{side}-python"))
 
 
-def _ask(python: str) -> Interpreter:
+def _describe(python: str) -> Interpreter:
     try:
-        answer = printed(python, _ASK)
+        answer = printed(python, _SCRIPT)
         executable, prefix, version, sites, compiled, markers = json.loads(answer)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise LaunchError(f"{python} does not say where its packages are: {why_silent(error)}") from error
+        raise LaunchError(f"{python} does not report where its packages are: {why_silent(error)}") from error
     return Interpreter(executable, prefix, ".".join(map(str, version)), tuple(sites), compiled, markers)

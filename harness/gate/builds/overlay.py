@@ -35,7 +35,7 @@ def without_ours(changes: Sequence[PathChange], results: PurePath | None, projec
     """The changes but for results that git neither tracks nor ignores.
 
     ``results`` is the folder of results and ``project`` that of the project, both relative to the top; a folder of
-    results that the project is in holds other things, too, and only runs are left out of it.
+    results that the project is in has other files, too, and only runs are left out of it.
     """
     if results is None:
         return list(changes)
@@ -51,7 +51,7 @@ def _ours(path: PurePath, results: PurePath, mixed: bool) -> bool:
 
 
 def overlay(top: Path, changes: Sequence[PathChange], tree: Path) -> None:
-    """Bring a worktree of HEAD to what the working tree holds of these paths."""
+    """Bring a worktree of HEAD to what the working tree has of these paths."""
     paths = sorted(change.path for change in changes)
     # What is gone first, folders before what is in them: a file may have become a folder, or the other way round.
     for path in paths:

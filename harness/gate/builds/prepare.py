@@ -48,7 +48,7 @@ class Builder:
             try:
                 self._scratch = WorkDir()
             except OSError as error:
-                raise LaunchError(f"there is no place for temporary files: {error}; {ELSEWHERE}") from error
+                raise LaunchError(f"temporary files cannot be written: {error}; {ELSEWHERE}") from error
             stack.callback(self._scratch.remove)
             self._guard = Reaper()
             stack.callback(self._guard.close)
@@ -144,7 +144,7 @@ class Builder:
         try:
             changes = repository.changes()
         except GitFailed as error:
-            raise UsageError(f"git cannot say what was changed in {repository.top}: {error}") from error
+            raise UsageError(f"git does not report what was changed in {repository.top}: {error}") from error
         # Temporary files may be kept in the repository.
         changes = [one for one in changes if not (repository.top / one.path).is_relative_to(self.folder)]
         ours = results.resolve() if results is not None else None

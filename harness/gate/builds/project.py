@@ -7,13 +7,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion
 
 _LEGACY = ("setuptools>=40.8.0",)
-"""What builds a project that does not say what does."""
+"""What builds a project that does not state a build system."""
 
 
 _NO_PACKAGE: tuple[tuple[tuple[str, ...], str, object], ...] = (
@@ -32,7 +31,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.stated: Mapping[str, Any] = {}
+        self.stated: Mapping[str, object] = {}
         # The installer reports what is not TOML.
         with suppress(OSError, ValueError):
             self.stated = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
@@ -63,7 +62,7 @@ class Project:
         return normal(named) if isinstance(named, str) else ""
 
     @property
-    def workspace(self) -> Mapping[str, Any]:
+    def workspace(self) -> Mapping[str, object]:
         """Its table of a uv workspace; empty if it is not the root of one."""
         return table(self.stated, "tool", "uv", "workspace")
 
@@ -112,7 +111,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def table(within: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+def table(within: Mapping[str, object], *path: str) -> Mapping[str, object]:
     """The table at that path of keys; an empty one where there is none."""
     for key in path:
         found = within.get(key)

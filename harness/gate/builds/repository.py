@@ -112,7 +112,7 @@ class PathChange:
 
 @dataclass(frozen=True, slots=True)
 class CommitContents:
-    """What a commit holds: the bytes of all its files, and its submodules' commits by path."""
+    """What is in a commit: the bytes of all its files, and its submodules' commits by path."""
 
     size: int
     submodules: Mapping[str, str]
@@ -185,7 +185,7 @@ class Repository:
         return list(dict.fromkeys(path.rstrip("/") for path in listed.split("\0") if path))
 
     def contents(self, commit: str) -> CommitContents:
-        """What a commit holds; in a partial clone no bytes are counted. Raises GitFailed."""
+        """What is in a commit; in a partial clone no bytes are counted. Raises GitFailed."""
         size, submodules = 0, {}
         # Git would fetch files one by one to find their sizes.
         long = () if self._partial() else ("-l",)

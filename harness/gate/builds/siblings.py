@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -130,7 +129,7 @@ def _needed(project: Project) -> list[tuple[str, Path | None]] | None:
     stated = project.dependencies
     poetry = table(table(project.stated, "tool", "poetry"), "dependencies")
     if stated is None and not poetry:
-        # A workspace's root that is no project stands for its members.
+        # A workspace's root that is not a project stands for its members.
         return (
             None
             if "project" in project.stated or project.installable or not project.workspace
@@ -145,7 +144,7 @@ def _needed(project: Project) -> list[tuple[str, Path | None]] | None:
 
 
 def _sources(project: Project, root: Project | None, place: CheckedOut) -> Iterator[tuple[str, Path]]:
-    """Where uv's and Poetry's tables say that dependencies are; a member's own entry overrides the workspace's."""
+    """Where dependencies are, by uv's and Poetry's tables; a member's own entry overrides the workspace's."""
     for source in filter(None, (root, project)):
         for name, stated in table(source.stated, "tool", "uv", "sources").items():
             for one in stated if isinstance(stated, list) else [stated]:
@@ -176,7 +175,7 @@ def _member(name: str, root: Project, place: CheckedOut) -> Path:
     if found is None:
         raise UsageError(
             f"{place.whose}: no member of the workspace in {place.shown(root.folder / 'pyproject.toml')} is called "
-            f"{name}, which [tool.uv.sources] says of one; see members under [tool.uv.workspace]"
+            f"{name}, as [tool.uv.sources] states; see members under [tool.uv.workspace]"
         )
     return found
 
@@ -192,8 +191,9 @@ def _members(root: Project) -> Iterator[tuple[str, Path]]:
                 yield member.name, folder
 
 
-def _patterns(workspace: Mapping[str, Any], key: str) -> list[str]:
-    found = workspace.get(key, [])
+def _patterns(workspace: Mapping[str, object], key: str) -> list[str]:
+    stated = workspace.get(key)
+    found = stated if isinstance(stated, list) else []
     # An absolute one is not a pattern of a workspace, and glob refuses it.
     return [text for text in found if isinstance(text, str) and text and not text.startswith("/")]
 

@@ -18,11 +18,11 @@ from harness.processes.live import CHANNEL_VARIABLE
 
 
 class NothingToCompare(HarnessError):
-    """The sides cannot be compared, or are the same; the message says in what."""
+    """The sides cannot be compared, or are the same; the message names the difference."""
 
 
 class NothingChanged(NothingToCompare):
-    """Nothing that is under test differs between the two revisions; the message says what does, if anything."""
+    """Nothing that is under test differs between the two revisions; the message names what does, if anything."""
 
 
 class BenchmarksRemoved(NothingToCompare):
@@ -87,7 +87,7 @@ class BothSources:
 
     @property
     def same_runtime(self) -> bool:
-        """Whether nothing but a revision could tell the sides apart: their interpreter and variables are equal."""
+        """Whether only a revision can distinguish the sides: their interpreter and variables are equal."""
         base, head = (self.specs[side].variables for side in (Side.BASE, Side.HEAD))
         return self.on[Side.BASE].identity == self.on[Side.HEAD].identity and same_variables(base, head)
 
@@ -98,7 +98,7 @@ class SideEnv:
 
     ``label`` is for people. ``python`` is the interpreter to start; ``environment`` is added to a measuring process's
     own. ``home`` has everything that was made for the side. A side with a revision has a ``tree``, its checkout, and
-    in it a ``project``, the folder of the pyproject.toml in use. ``borrows`` says that the interpreter is not ours and
+    in it a ``project``, the folder of the pyproject.toml in use. ``borrows``: the interpreter is not ours and
     needs `harness.processes.launch.borrow_packages`. ``interpreter`` is the prefix and version of the one that the
     side is built on, ``shown`` the variables that were requested, ``pins`` a digest of the constraints that it was
     installed under, ``siblings`` digests of the projects that were built with it, by name.

@@ -51,7 +51,7 @@ def refuse_documents_alone(sources: BothSources, benchmarks: Path) -> None:
 
 
 def _is_added_benchmark(path: str, sources: BothSources, benchmarks: Path, packages: set[str]) -> bool:
-    """Whether head has added a file of benchmarks, and the packages under test do not hold it."""
+    """Whether head has added a file of benchmarks, and it is not in the packages under test."""
     file = sources.top / path
     return (
         file.match(PATTERN)

@@ -59,7 +59,7 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
             wheel.writestr(name, text)
     return "parcel-1-py3-none-any.whl"
 """
-"""A build backend that lives in the project: it needs nothing, and does what the project tells it to meanwhile."""
+"""A build backend that lives in the project: it needs nothing, and does what the project has it do meanwhile."""
 
 BUILT = {
     "pyproject.toml": (
@@ -77,7 +77,7 @@ PLAIN = {
     ".gitignore": "ignored/\n__pycache__/\n",
 }
 FIND_TORCH = "from importlib.util import find_spec; print(find_spec('torch').origin)"
-TELL = "import parcel; print(parcel.STEPS); print(parcel.__file__)"
+SHOW = "import parcel; print(parcel.STEPS); print(parcel.__file__)"
 
 
 @pytest.fixture(autouse=True)
@@ -119,8 +119,8 @@ def prepare(
     return made.prepare(base, head, repo.folder, replace(configuration(repo.folder), **more))
 
 
-def ask(side: SideEnv, script: str, folder: Path) -> list[str]:
-    """What a process of this side says, started the way that measuring processes are."""
+def output_of(side: SideEnv, script: str, folder: Path) -> list[str]:
+    """What a process of this side prints, started as measuring processes are."""
     borrowed = None
     if side.borrows:
         borrowed = borrow_packages(Path(tempfile.mkdtemp(dir=side.home)) / "borrowed")
@@ -141,7 +141,7 @@ def ask(side: SideEnv, script: str, folder: Path) -> list[str]:
 def imported(side: SideEnv, names: list[str], folder: Path) -> list[Package]:
     """The packages as this side imports them."""
     script = f"import json; from harness.environment.packages import packages; print(json.dumps(packages({names!r})))"
-    return [Package(**package) for package in json.loads(ask(side, script, folder)[-1])]
+    return [Package(**package) for package in json.loads(output_of(side, script, folder)[-1])]
 
 
 # --- revisions --------------------------------------------------------------------------------------------------------
@@ -161,13 +161,13 @@ def test_each_side_imports_its_own_build(built: Repo, place: Path) -> None:
             assert not side.borrows
             shadowed = replace(side, environment={**side.environment, "PYTHONPATH": str(built.folder)})
             for one in (side, shadowed):
-                said = ask(one, f"{TELL}; import harness; print(harness.__file__); {FIND_TORCH}", built.folder)
-                assert said[0] == steps
-                assert Path(said[1]).is_relative_to(side.home / "env")
-                assert said[2] == str(ROOT / "harness" / "__init__.py")
+                printed = output_of(one, f"{SHOW}; import harness; print(harness.__file__); {FIND_TORCH}", built.folder)
+                assert printed[0] == steps
+                assert Path(printed[1]).is_relative_to(side.home / "env")
+                assert printed[2] == str(ROOT / "harness" / "__init__.py")
                 torch = importlib.util.find_spec("torch")
                 assert torch is not None
-                assert said[3] == torch.origin
+                assert printed[3] == torch.origin
         before, after = imported(base, ["parcel"], built.folder), imported(head, ["parcel"], built.folder)
         assert before[0].digest != after[0].digest
         assert check_packages(base, head, before, after) == ()
@@ -193,8 +193,8 @@ def test_what_is_no_project_is_put_on_the_path(tmp_path: Path) -> None:
     with Builder() as made:
         for side, value in zip(prepare(made, repo), ("1", "2"), strict=True):
             script = "import parcel; print(parcel.deep.IT, parcel.layers.IT); print(parcel.__file__)"
-            said = ask(side, script, repo.folder)
-            assert said == [f"{value} {value}", f"{side.tree}/parcel/__init__.py"]
+            printed = output_of(side, script, repo.folder)
+            assert printed == [f"{value} {value}", f"{side.tree}/parcel/__init__.py"]
             path = side.environment["PYTHONPATH"].split(os.pathsep)
             assert path[-2:] == [str(side.tree), f"{side.tree}/src"]
 
@@ -223,9 +223,9 @@ def test_a_sibling_is_each_sides_own(tmp_path: Path, foreign: str) -> None:
         base, head = prepare(made, repo, SideSpec("main", python=foreign), SideSpec(python=foreign))
         script = "import sib, flat, parcel; print(sib.STEPS, flat.IT, parcel.STEPS); print(sib.__file__)"
         for side, values in ((base, "100 1 100"), (head, "105 2 100")):
-            said = ask(side, script, repo.folder)
-            assert said[0] == values
-            assert Path(said[1]).is_relative_to(side.home / "env")
+            printed = output_of(side, script, repo.folder)
+            assert printed[0] == values
+            assert Path(printed[1]).is_relative_to(side.home / "env")
             assert "built from either side's own revision, too: sib (libs/sib), flat (libs/flat)" in side.notes
         equal = imported(base, ["parcel"], repo.folder), imported(head, ["parcel"], repo.folder)
         assert equal[0][0].digest == equal[1][0].digest
@@ -262,8 +262,8 @@ sys.meta_path.append(Finder)
     with Builder() as made:
         sides = prepare(made, plain, SideSpec("main", python=foreign), SideSpec(python=foreign))
         for side, values in zip(sides, ("1 1 0 False", "2 2 0 True"), strict=True):
-            said = ask(side, f"{script}; print(find_spec('only_head') is not None)", plain.folder)
-            assert " ".join(said) == values
+            printed = output_of(side, f"{script}; print(find_spec('only_head') is not None)", plain.folder)
+            assert " ".join(printed) == values
 
 
 def test_python_itself_stays_where_it_is(tmp_path: Path) -> None:
@@ -276,19 +276,21 @@ def test_python_itself_stays_where_it_is(tmp_path: Path) -> None:
     script = (
         f"import site, sys; sys.path.append({str(top / 'mine')!r}); site.addsitedir({str(site)!r}); print(sys.path)"
     )
-    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
-    assert str(standard) in said
-    assert str(tmp_path / "base" / standard.name) not in said
-    assert str(tmp_path / "base" / "mine") in said
+    printed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert str(standard) in printed
+    assert str(tmp_path / "base" / standard.name) not in printed
+    assert str(tmp_path / "base" / "mine") in printed
 
 
 def test_the_harness_is_always_this_one(tmp_path: Path) -> None:
-    """A revision that has a package of that name, this very project say, is measured by the harness of head."""
+    """A revision that has a package of that name, for example this very project, is measured by the harness of head."""
     repo = Repo(tmp_path / "a project", {**PLAIN, "harness/__init__.py": "raise RuntimeError\n"})
     repo.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
         for side in prepare(made, repo):
-            assert ask(side, "import harness; print(harness.__file__)", repo.folder) == [f"{ROOT}/harness/__init__.py"]
+            assert output_of(side, "import harness; print(harness.__file__)", repo.folder) == [
+                f"{ROOT}/harness/__init__.py"
+            ]
 
 
 def test_a_real_backend_builds_without_isolation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,9 +306,9 @@ def test_a_real_backend_builds_without_isolation(tmp_path: Path, monkeypatch: py
     repo.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
         for side, steps in zip(prepare(made, repo), ("100", "105"), strict=True):
-            said = ask(side, TELL, repo.folder)
-            assert said[0] == steps
-            assert Path(said[1]).is_relative_to(side.home / "env")
+            printed = output_of(side, SHOW, repo.folder)
+            assert printed[0] == steps
+            assert Path(printed[1]).is_relative_to(side.home / "env")
 
 
 def test_measuring_processes_start_on_a_side(plain: Repo, tmp_path: Path) -> None:
@@ -321,7 +323,7 @@ def test_measuring_processes_start_on_a_side(plain: Repo, tmp_path: Path) -> Non
     with Builder() as made:
         base, head = prepare(made, plain)
         root = plain.folder / "benchmarks"
-        for side, says in ((base, "No module named 'parcel.new'"), (head, "bench_x.py::bench_x")):
+        for side, words in ((base, "No module named 'parcel.new'"), (head, "bench_x.py::bench_x")):
             done = subprocess.run(
                 [*pytest_command(side.python, root, [str(root / "bench_x.py")]), "--collect-only"],
                 env={**measuring_environment(), **side.environment},
@@ -330,7 +332,7 @@ def test_measuring_processes_start_on_a_side(plain: Repo, tmp_path: Path) -> Non
                 text=True,
                 check=False,
             )
-            assert says in done.stdout, done.stdout + done.stderr
+            assert words in done.stdout, done.stdout + done.stderr
 
 
 def test_paths_are_equally_long_and_caches_apart(plain: Repo) -> None:
@@ -345,7 +347,7 @@ def test_paths_are_equally_long_and_caches_apart(plain: Repo) -> None:
         folders = {side.environment[name] for name in caches for side in (base, head)}
         assert len(folders) == 8
         assert all(Path(folder).is_relative_to(made.folder) for folder in folders)
-        assert ask(base, "import sys; print(sys.flags.safe_path)", plain.folder) == ["True"]
+        assert output_of(base, "import sys; print(sys.flags.safe_path)", plain.folder) == ["True"]
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -359,20 +361,21 @@ def test_bytecode_is_kept_where_torch_has_none(plain: Repo, monkeypatch: pytest.
     with Builder() as made:
         sides = prepare(made, plain)
         folders = [side.environment["PYTHONPYCACHEPREFIX"] for side in sides]
-        said = [
-            ask(side, "import sys; print(sys.dont_write_bytecode, sys.pycache_prefix)", plain.folder) for side in sides
+        printed = [
+            output_of(side, "import sys; print(sys.dont_write_bytecode, sys.pycache_prefix)", plain.folder)
+            for side in sides
         ]
         if compiled:
             assert folders == ["", ""]
-            assert said == [["True None"]] * 2
+            assert printed == [["True None"]] * 2
         else:
             assert len({*folders}) == 2
             assert all(Path(folder).is_relative_to(made.folder) for folder in folders)
-            assert said == [[f"False {folder}"] for folder in folders]
+            assert printed == [[f"False {folder}"] for folder in folders]
 
 
 def test_whether_torch_was_compiled(tmp_path: Path) -> None:
-    """An interpreter says whether there is bytecode of torch, wherever it would look for it."""
+    """Whether an interpreter has bytecode of torch, wherever it would look for it."""
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").write_text("")
     variables = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
@@ -421,7 +424,7 @@ def test_the_overlay_is_what_the_working_tree_holds(plain: Repo) -> None:
 
 
 def test_the_overlay_stays_in_its_tree(plain: Repo, tmp_path: Path) -> None:
-    """A link on the way to a changed file leads nobody to remove or write what is not the side's."""
+    """A link on the way to a changed file does not make the gate remove or write what is not the side's."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_text("mine")
@@ -467,7 +470,7 @@ def test_two_named_revisions(plain: Repo) -> None:
     with Builder() as made:
         base, head = prepare(made, plain, SideSpec("main~1"), SideSpec(plain.git("rev-parse", "main")))
         assert head.label == plain.git("rev-parse", "--short=7", "main")
-        assert [ask(side, TELL, plain.folder)[0] for side in (base, head)] == ["100", "105"]
+        assert [output_of(side, SHOW, plain.folder)[0] for side in (base, head)] == ["100", "105"]
 
 
 def test_a_project_below_the_top(tmp_path: Path) -> None:
@@ -477,13 +480,13 @@ def test_a_project_below_the_top(tmp_path: Path) -> None:
     with Builder() as made:
         base, head = made.prepare(SideSpec("main"), SideSpec(), repo.folder / "one", configuration(repo.folder / "one"))
         assert base.project == base.home / "tree" / "one"
-        assert [ask(side, TELL, repo.folder / "one")[0] for side in (base, head)] == ["100", "105"]
+        assert [output_of(side, SHOW, repo.folder / "one")[0] for side in (base, head)] == ["100", "105"]
 
 
 def test_users_hooks_and_a_hooks_variables_play_no_part(
     plain: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A checkout runs none of the user's hooks, and a gate held by a hook is about the repository it is told of."""
+    """A checkout runs none of the user's hooks; a gate that runs in a hook is about the repository that is named."""
     hook = plain.folder / ".git" / "hooks" / "post-checkout"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\ntouch {shlex.quote(str(tmp_path / 'hooked'))}\n")
@@ -525,7 +528,7 @@ def test_results_in_the_repository_are_no_change(plain: Repo) -> None:
 
 
 def test_what_of_a_submodule_is_not_here_is_noted(plain: Repo, tmp_path: Path) -> None:
-    """A submodule that was never initialised leaves its folder empty on both sides, and each side says so."""
+    """A submodule that was never initialised leaves its folder empty on both sides, and each side has a note."""
     other = Repo(tmp_path / "other", {"file": "1"})
     plain.write({".gitmodules": f'[submodule "sub"]\n\tpath = sub\n\turl = {other.folder}\n', "parcel/part.py": ""})
     plain.git("add", ".gitmodules")
@@ -567,7 +570,7 @@ def test_a_sides_variables_reach_its_build(built: Repo) -> None:
         for side, mark in zip(
             prepare(made, built, head=SideSpec(variables={"MARK": "me"})), ("None", "me"), strict=True
         ):
-            assert ask(side, "import parcel.mark; print(parcel.mark.IT)", built.folder) == [mark]
+            assert output_of(side, "import parcel.mark; print(parcel.mark.IT)", built.folder) == [mark]
 
 
 def test_an_installer_is_not_led_astray(built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -577,7 +580,7 @@ def test_an_installer_is_not_led_astray(built: Repo, tmp_path: Path, monkeypatch
     monkeypatch.setenv("UV_SYSTEM_PYTHON", "1")
     built.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
-        assert [ask(side, TELL, built.folder)[0] for side in prepare(made, built)] == ["100", "105"]
+        assert [output_of(side, SHOW, built.folder)[0] for side in prepare(made, built)] == ["100", "105"]
     assert not (tmp_path / "astray").exists()
 
 
@@ -614,8 +617,8 @@ def test_what_the_interpreter_has_of_the_project_is_left_alone(
     built.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
         for side, steps in zip(prepare(made, built), ("100", "105"), strict=True):
-            assert "_editable_work" in ask(side, "import sys; print([*sys.modules])", built.folder)[0]
-            assert ask(side, TELL, built.folder)[0] == steps
+            assert "_editable_work" in output_of(side, "import sys; print([*sys.modules])", built.folder)[0]
+            assert output_of(side, SHOW, built.folder)[0] == steps
     assert {name: (behind / name).read_text() for name in copy} == copy
 
 
@@ -650,14 +653,14 @@ def test_what_a_build_lacks_is_brought_for_it(built: Repo, tmp_path: Path, monke
     built.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
         for side, steps in zip(prepare(made, built), ("100", "105"), strict=True):
-            assert ask(side, TELL, built.folder)[0] == steps
-            assert ask(side, "from importlib.util import find_spec; print(find_spec('maker'))", built.folder) == [
+            assert output_of(side, SHOW, built.folder)[0] == steps
+            assert output_of(side, "from importlib.util import find_spec; print(find_spec('maker'))", built.folder) == [
                 "None"
             ]
 
 
 def test_the_last_words_of_a_command(tmp_path: Path) -> None:
-    """What a command said last is shown, and nothing of the commands before it."""
+    """The last output of a command is shown, and nothing of the commands before it."""
     with Builder() as made:
         job = build.Job("base", tmp_path, interpreter.interpreter(None, Side.BASE), {}, made._guard)
         build._run(job, [sys.executable, "-c", "print('before')"], tmp_path, "begin")
@@ -665,10 +668,10 @@ def test_the_last_words_of_a_command(tmp_path: Path) -> None:
             script = f"for line in range({count}): print(line)\nraise SystemExit(3)"
             with pytest.raises(LaunchError) as caught:
                 build._run(job, [sys.executable, "-c", script], tmp_path, "make")
-            told = str(caught.value).splitlines()
-            assert told[0] == "cannot make base: its process ended with exit status 3"
-            assert [line.strip() for line in told if line.strip().isdigit()] == lines
-            assert "before" not in "".join(told)
+            shown = str(caught.value).splitlines()
+            assert shown[0] == "cannot make base: its process ended with exit status 3"
+            assert [line.strip() for line in shown if line.strip().isdigit()] == lines
+            assert "before" not in "".join(shown)
 
 
 def test_what_a_side_requires_is_there(built: Repo) -> None:
@@ -689,7 +692,7 @@ def test_what_a_side_requires_is_there(built: Repo) -> None:
 
 
 def test_what_is_built_where_nothing_may_be_executed(built: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An extension under a TMPDIR that is mounted noexec cannot be loaded: said before any unit, with a remedy."""
+    """An extension under a TMPDIR that is mounted noexec cannot be loaded: an error before any unit, with a remedy."""
     monkeypatch.setattr(environment, "executable", lambda folder: False)
     built.write({"parcel/part.py": ""})
     with Builder() as made:
@@ -721,12 +724,12 @@ def test_each_revision_has_its_own_pins(built: Repo, tmp_path: Path, monkeypatch
     script = "import dep, parcel; print(dep.VERSION, parcel.STEPS)"
     with Builder() as made:
         base, head = prepare(made, built)
-        assert [ask(side, script, built.folder) for side in (base, head)] == [["1 100"], ["2 100"]]
+        assert [output_of(side, script, built.folder) for side in (base, head)] == [["1 100"], ["2 100"]]
         assert base.pins != head.pins
         equal = imported(base, ["parcel"], built.folder), imported(head, ["parcel"], built.folder)
         assert equal[0][0].digest == equal[1][0].digest
         assert check_packages(base, head, *equal) == ()
-    # Only building tells what it needs: everything is installed at once.
+    # Only a build states what it needs: everything is installed at once.
     built.commit({
         "pyproject.toml": built.folder.joinpath("pyproject.toml").read_text().replace(
             'dependencies = ["dep"]', 'dynamic = ["dependencies"]'
@@ -735,7 +738,7 @@ def test_each_revision_has_its_own_pins(built: Repo, tmp_path: Path, monkeypatch
     })  # fmt: skip
     built.write({"ci/pins.txt": "dep==1\n"})
     with Builder() as made:
-        assert [ask(side, script, built.folder) for side in prepare(made, built)] == [["2 100"], ["1 100"]]
+        assert [output_of(side, script, built.folder) for side in prepare(made, built)] == [["2 100"], ["1 100"]]
 
 
 def test_pins_that_one_side_lacks(built: Repo) -> None:
@@ -810,7 +813,7 @@ def foreign(tmp_path: Path) -> str:
 
 
 def test_another_interpreter(tmp_path: Path, foreign: str) -> None:
-    """Without a revision an interpreter is taken as it is; what is not ours has to be lent our pytest."""
+    """Without a revision an interpreter is taken as it is; one that is not ours borrows our pytest."""
     with Builder() as made:
         base, head = made.prepare(SideSpec(python=foreign), SideSpec(), tmp_path, Configuration())
         assert (base.python, head.python) == (foreign, sys.executable)
@@ -829,7 +832,7 @@ def test_a_revision_on_another_interpreter(plain: Repo, foreign: str) -> None:
         base, head = prepare(made, plain, SideSpec("main", python=foreign))
         assert base.borrows
         assert not head.borrows
-        assert ask(base, "import torch, parcel; print(torch.IT, parcel.STEPS)", plain.folder) == ["foreign 100"]
+        assert output_of(base, "import torch, parcel; print(torch.IT, parcel.STEPS)", plain.folder) == ["foreign 100"]
         equal = imported(base, ["parcel"], plain.folder), imported(head, ["parcel"], plain.folder)
         assert check_packages(base, head, *equal) == ()  # the interpreters are what is compared
 
@@ -847,20 +850,20 @@ def test_an_interpreter_that_says_nothing(tmp_path: Path) -> None:
     file = tmp_path / "python"
     file.write_text("#!/bin/sh\necho '[]'\n")
     file.chmod(0o755)
-    with pytest.raises(LaunchError, match="does not say where its packages are"):
-        interpreter._ask(str(file))
+    with pytest.raises(LaunchError, match="does not report where its packages are"):
+        interpreter._describe(str(file))
 
 
 def test_modules_where_one_stands_are_not_pythons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A json.py in the working folder is not taken for Python's own; of a failure its last line is shown."""
     (tmp_path / "json.py").write_text("raise RuntimeError('not this one')\n")
     monkeypatch.chdir(tmp_path)
-    assert interpreter._ask(sys.executable).version
+    assert interpreter._describe(sys.executable).version
     file = tmp_path / "python"
     file.write_text("#!/bin/sh\necho first >&2; echo last >&2; exit 3\n")
     file.chmod(0o755)
-    with pytest.raises(LaunchError, match=r"does not say where its packages are: it ended with status 3: last$"):
-        interpreter._ask(str(file))
+    with pytest.raises(LaunchError, match=r"does not report where its packages are: it ended with status 3: last$"):
+        interpreter._describe(str(file))
 
 
 def test_variables_alone(tmp_path: Path) -> None:
@@ -889,7 +892,7 @@ def test_a_path_of_the_users_own(plain: Repo, monkeypatch: pytest.MonkeyPatch, t
         base, head = prepare(made, plain, head=SideSpec(variables={"PYTHONPATH": str(tmp_path / "mine")}))
         assert base.environment["PYTHONPATH"].split(os.pathsep)[-2:] == [str(base.tree), "/inherited"]
         assert head.environment["PYTHONPATH"].split(os.pathsep)[-2:] == [str(head.tree), str(tmp_path / "mine")]
-        assert ask(head, "import helper, harness; print(helper.IT)", plain.folder) == ["1"]
+        assert output_of(head, "import helper, harness; print(helper.IT)", plain.folder) == ["1"]
     with Builder() as made:
         _, head = made.prepare(SideSpec(), SideSpec(variables={"PYTHONPATH": "/mine"}), tmp_path, Configuration())
         assert head.environment["PYTHONPATH"] == f"{ROOT}{os.pathsep}/mine"
@@ -903,7 +906,7 @@ def test_what_is_no_variable(pair: str) -> None:
 
 
 def test_variables_as_they_are_typed() -> None:
-    """Values may hold anything, even nothing; a name given twice means one thing; ours are not theirs to set."""
+    """A value may be anything, even empty; a name given twice has one value; ours cannot be set."""
     assert variables_from(["A=1=2", "_b=", "A=1=2"], "--base-env") == {"A": "1=2", "_b": ""}
     with pytest.raises(UsageError, match="--head-env A is set to '1' and to '2'"):
         variables_from(["A=1", "A=2"], "--head-env")
@@ -935,7 +938,7 @@ def test_an_unknown_revision(plain: Repo, place: Path) -> None:
     ],
 )
 def test_a_shallow_clone(plain: Repo, tmp_path: Path, name: str, alone: str) -> None:
-    """Where a clone is shallow the message says so, and how to fetch all of it or just this revision."""
+    """Where a clone is shallow the message states it, and how to fetch all of it or just this revision."""
     plain.commit({"parcel/part.py": ""})
     clone = Repo.__new__(Repo)
     clone.folder = tmp_path / "clone"
@@ -955,7 +958,7 @@ def test_a_shallow_clone(plain: Repo, tmp_path: Path, name: str, alone: str) -> 
 
 
 def test_no_repository(tmp_path: Path) -> None:
-    """Outside a repository, or in one without files, the message says where to run this."""
+    """Outside a repository, or in one without files, the message names where to run this."""
     stated = Configuration(under_test=("parcel",))
     bare = tmp_path / "bare"
     subprocess.run(["git", "init", "--quiet", "--bare", str(bare)], check=True)
@@ -972,7 +975,7 @@ def test_no_commit_yet(tmp_path: Path) -> None:
 
 
 def test_no_git(plain: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without git the message says what works without it."""
+    """Without git the message names what works without it."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with Builder() as made, pytest.raises(UsageError, match=r"git is not installed.*--base-python"):
         prepare(made, plain)
@@ -989,7 +992,7 @@ def test_no_package_is_named(plain: Repo) -> None:
 
 
 def test_a_head_without_a_base(plain: Repo) -> None:
-    """A revision for head alone says nothing of what it is to be compared with."""
+    """A revision for head alone does not state what it is to be compared with."""
     with Builder() as made, pytest.raises(UsageError, match="--head main needs a revision to be compared with"):
         prepare(made, plain, SideSpec(), SideSpec("main"))
 
@@ -1104,8 +1107,10 @@ def test_a_package_that_base_lacks(built: Repo) -> None:
             "extra is new: base has none",
             "company.tools is new: base has none",
         )
-        said = ask(base, "try: import extra\nexcept ModuleNotFoundError as error: print(error.name)", built.folder)
-        assert said == ["extra"]
+        printed = output_of(
+            base, "try: import extra\nexcept ModuleNotFoundError as error: print(error.name)", built.folder
+        )
+        assert printed == ["extra"]
 
 
 def test_a_package_without_an_init_stays_with_its_side(plain: Repo) -> None:
@@ -1119,7 +1124,7 @@ def test_a_package_without_an_init_stays_with_its_side(plain: Repo) -> None:
     )
     with Builder() as made:
         for side, steps in zip(prepare(made, plain), ("100", "105"), strict=True):
-            assert ask(side, script, plain.folder) == [f"{steps} ['{side.tree}/parcel']"]
+            assert output_of(side, script, plain.folder) == [f"{steps} ['{side.tree}/parcel']"]
             assert imported(side, ["parcel"], plain.folder)[0].file == f"{side.tree}/parcel"
 
 
@@ -1129,8 +1134,8 @@ def test_what_benchmarks_share_comes_from_head(built: Repo) -> None:
     with Builder() as made:
         base, head = prepare(made, built)
         for side in (base, head):
-            said = ask(side, "import shared_inputs; print(shared_inputs.__file__)", built.folder)
-            assert said == [f"{head.tree}/shared_inputs.py"]
+            printed = output_of(side, "import shared_inputs; print(shared_inputs.__file__)", built.folder)
+            assert printed == [f"{head.tree}/shared_inputs.py"]
 
 
 def sides(tmp_path: Path) -> tuple[SideEnv, SideEnv]:
@@ -1223,7 +1228,7 @@ def test_files_and_digests_of_packages(tmp_path: Path, monkeypatch: pytest.Monke
 
 # --- what stays behind ------------------------------------------------------------------------------------------------
 
-HOLD = """
+BUILDING = """
 import signal, sys
 from pathlib import Path
 from harness.gate.builds.prepare import Builder
@@ -1240,11 +1245,11 @@ with Builder() as builder:
 """
 
 
-Hold = Callable[[], tuple[subprocess.Popen[bytes], int]]
+Start = Callable[[], tuple[subprocess.Popen[bytes], int]]
 
 
 @pytest.fixture
-def hold(built: Repo, request: pytest.FixtureRequest, tmp_path: Path) -> Hold:
+def start_build(built: Repo, request: pytest.FixtureRequest, tmp_path: Path) -> Start:
     """Start a process that prepares sides; it and a build that never ends, once that has begun."""
 
     def start() -> tuple[subprocess.Popen[bytes], int]:
@@ -1252,7 +1257,7 @@ def hold(built: Repo, request: pytest.FixtureRequest, tmp_path: Path) -> Hold:
         report = f"pathlib.Path({str(marker)!r}).write_text(f'{{os.getpid()}}.')"
         built.write({"during_build.py": f"import signal\n{report}\nwhile True: signal.pause()\n"})
         process = subprocess.Popen(
-            python(HOLD, str(built.folder)), env={**ENVIRONMENT, **os.environ}, stderr=subprocess.PIPE
+            python(BUILDING, str(built.folder)), env={**ENVIRONMENT, **os.environ}, stderr=subprocess.PIPE
         )
         request.addfinalizer(process.kill)
         assert until(lambda: marker.exists() and marker.read_text().endswith("."))
@@ -1261,9 +1266,9 @@ def hold(built: Repo, request: pytest.FixtureRequest, tmp_path: Path) -> Hold:
     return start
 
 
-def test_an_interrupt_leaves_nothing(built: Repo, place: Path, hold: Hold) -> None:
+def test_an_interrupt_leaves_nothing(built: Repo, place: Path, start_build: Start) -> None:
     """Ended in the middle of a build: no build, worktree or scratch folder is left, and the interrupt is not lost."""
-    process, builder = hold()
+    process, builder = start_build()
     assert len(built.worktrees) == 3
     process.send_signal(signal.SIGTERM)
     assert gone(process.pid)
@@ -1275,9 +1280,9 @@ def test_an_interrupt_leaves_nothing(built: Repo, place: Path, hold: Hold) -> No
     assert not list((built.folder / ".git" / "worktrees").glob("*"))
 
 
-def test_what_a_kill_leaves_the_next_one_removes(built: Repo, place: Path, hold: Hold) -> None:
+def test_what_a_kill_leaves_the_next_one_removes(built: Repo, place: Path, start_build: Start) -> None:
     """A killed gate's build dies with it; its folder and worktrees stay as long as it lives and go with the next."""
-    process, builder = hold()
+    process, builder = start_build()
     remove_stale()
     assert len(built.worktrees) == 3
     assert going(builder)
@@ -1333,7 +1338,7 @@ def test_only_what_is_surely_stale_is_removed(place: Path, monkeypatch: pytest.M
 
 
 def test_a_full_disk(plain: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no room for the sides, the message says where else they may be; what there is goes."""
+    """Where there is no room for the sides, the message names where else they may be; what there is is removed."""
     plain.write({"parcel/part.py": ""})
     full = OSError(28, "No space left on device")
 
@@ -1349,7 +1354,7 @@ def test_a_full_disk(plain: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) 
             prepare(made, plain)
     assert (len(plain.worktrees), list(place.iterdir())) == (1, [])
     monkeypatch.setattr(tempfile, "mkdtemp", refuse)
-    with pytest.raises(LaunchError, match=r"no place for temporary files: .*No space left.*TMPDIR"), Builder():
+    with pytest.raises(LaunchError, match=r"temporary files cannot be written: .*No space left.*TMPDIR"), Builder():
         pass
 
 
@@ -1380,7 +1385,7 @@ def test_a_repository_that_is_gone_is_no_obstacle(plain: Repo, place: Path) -> N
 
 
 def test_interrupts_wait_for_the_cleaning_up() -> None:
-    """Ctrl-C during clean-up is heard after it, and the handlers are what they were."""
+    """Ctrl-C during clean-up takes effect after it, and the handlers are what they were."""
     before = signal.getsignal(signal.SIGTERM)
     done = []
     with pytest.raises(KeyboardInterrupt), undisturbed():

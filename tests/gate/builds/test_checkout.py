@@ -97,7 +97,7 @@ def test_submodules_that_are_not_here_are_noted(repo: Repo, tmp_path: Path) -> N
     repo.commit({})
     unknown = "1234567" + "0" * 33
     repo.git("update-index", "--cacheinfo", f"160000,{unknown},used")
-    repo.git("commit", "--quiet", "--message", "a commit that nobody has")
+    repo.git("commit", "--quiet", "--message", "a commit that is nowhere else")
     shutil.rmtree(other.folder)
     clone = Repo.__new__(Repo)
     clone.folder = tmp_path / "clone"
@@ -146,7 +146,7 @@ def test_a_submodules_name_leads_nowhere_else(repo: Repo, tmp_path: Path) -> Non
 
 
 def test_a_partial_clone_fetches_only_what_is_checked_out(repo: Repo, tmp_path: Path) -> None:
-    """Where git has not all files of the past their sizes are not asked for: it would fetch them one by one."""
+    """Where git has not all files of the past their sizes are not read: it would fetch them one by one."""
     repo.commit({"parcel.py": "22", "large": "x" * 1000})
     repo.commit({"large": "y" * 1000})
     repo.git("config", "uploadpack.allowFilter", "true")
@@ -201,11 +201,11 @@ def test_how_much_is_copied(repo: Repo, sizes: Mapping[str, int], largest: str, 
 def test_copies_share_their_blocks_where_that_works(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file system is asked to share blocks; where it cannot, the copy is a plain one; neither is a hard link."""
-    asked: list[int] = []
+    """The file system shares blocks where it can; elsewhere the copy is a plain one; neither is a hard link."""
+    requests: list[int] = []
 
     def clone(target: int, request: int, source: int) -> int:
-        asked.append(request)
+        requests.append(request)
         if not able:
             raise OSError(95, "not supported")
         with open(source, "rb", closefd=False) as old, open(target, "wb", closefd=False) as new:
@@ -224,7 +224,7 @@ def test_copies_share_their_blocks_where_that_works(
         assert (tree / "data").stat().st_mode == (repo.folder / "data").stat().st_mode
         assert (tree / "data").stat().st_mtime == (repo.folder / "data").stat().st_mtime
         assert (tree / "data").stat().st_nlink == 1
-    assert set(asked) == {0x40049409}
+    assert set(requests) == {0x40049409}
     assert not overlay.can_clone(repo.folder, [], tmp_path)
 
 

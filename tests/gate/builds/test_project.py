@@ -37,14 +37,14 @@ from harness.gate.builds.project import Project, satisfied
     ],
 )
 def test_what_can_be_installed(tmp_path: Path, files: Mapping[str, str], installable: bool) -> None:
-    """A project is installed if it says how it is built, and not that it is not a package."""
+    """A project is installed if it states how it is built, and not that it is not a package."""
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert Project(tmp_path).installable is installable
 
 
 def test_what_a_project_states(tmp_path: Path) -> None:
-    """Dependencies are known unless only the build tells; a project that names no backend is setuptools' to build."""
+    """Dependencies are known unless only a build states them; setuptools builds a project that names no backend."""
     file = tmp_path / "pyproject.toml"
     file.write_text("[project]\nname = 'x'\ndependencies = ['a>=1']\n")
     assert Project(tmp_path).dependencies == ["a>=1"]

@@ -42,7 +42,7 @@ def test_what_is_not_met(text: str, found: Unmet | None) -> None:
 
 
 def test_whose_requirements_count(tmp_path: Path) -> None:
-    """Those of what was installed for the side, and those of projects on its path that a build need not tell."""
+    """Those of what was installed for the side, and those of projects on its path that are known without a build."""
     info = tmp_path / "site" / "parcel-1.dist-info"
     info.mkdir(parents=True)
     needs = "Requires-Dist: numpy>=2\nRequires-Dist: rich; extra == 'cli'\n"
@@ -72,7 +72,7 @@ def test_what_is_said_of_it() -> None:
 
 
 def test_the_markers_of_an_interpreter() -> None:
-    """They are what packaging says of the interpreter that it runs on."""
+    """They are packaging's own values for the interpreter that it runs on."""
     from packaging.markers import default_environment
 
     expected = {name: str(value) for name, value in default_environment().items()}

@@ -1,4 +1,4 @@
-"""What a project depends on in its own repository, in every tool's words."""
+"""What a project depends on in its own repository, as each tool states it."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def test_what_is_installed_as_an_editable_folder(place: CheckedOut, tmp_path: Pa
         ("remote", "https://example.org/x.git", True),
     ):
         info = site / f"{name}-1.dist-info"
-        told = json.dumps({"url": url, "dir_info": {"editable": editable}})
-        write(info, {"METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", "direct_url.json": told})
+        record = json.dumps({"url": url, "dir_info": {"editable": editable}})
+        write(info, {"METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", "direct_url.json": record})
     write(site / "damaged-1.dist-info", {"METADATA": "Name: damaged\n", "direct_url.json": "{"})
     write(site / "index-1.dist-info", {"METADATA": "Name: index\n"})
     installed = editable_in([str(site)], place.top)
@@ -126,7 +126,7 @@ def test_what_the_revision_lacks_is_refused(place: CheckedOut) -> None:
 
 
 def test_what_is_outside_the_repository_is_noted(place: CheckedOut) -> None:
-    """Another repository has no revision of its own here: the same code is on both sides, and that is said."""
+    """Another repository has no revision of its own here: the same code is on both sides, and that is noted."""
     stated = f"{APP}dependencies = ['other']\n[tool.uv.sources]\nother = {{path = '../../other'}}\n"
     write(place.tree, {"app/pyproject.toml": stated})
     ones, notes = siblings(Project(place.tree / "app"), place, {})

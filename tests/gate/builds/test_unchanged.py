@@ -48,11 +48,11 @@ class Repo:
         self.commit(FILES)
 
     def git(self, *words: str) -> str:
-        """What git says here."""
-        told = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-        told |= {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        """What git prints here."""
+        settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        settings |= {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         command = ["git", "-C", str(self.folder), *words]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | told
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | settings
         return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
 
     def write(self, files: dict[str, str]) -> None:
@@ -71,7 +71,7 @@ class Repo:
 
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
-    """A repository whose package cannot be built: whoever tries fails."""
+    """A repository whose package cannot be built: every attempt fails."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
@@ -176,7 +176,7 @@ def typed(repo: Repo, form: Path, *, unchanged_ok: bool) -> list[str]:
 
 
 @pytest.mark.parametrize(("ok", "status"), [(False, 3), (True, 0)])
-def test_its_status_is_what_was_asked_for(
+def test_its_status_is_what_was_settings_for(
     repo: Repo,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -184,7 +184,7 @@ def test_its_status_is_what_was_asked_for(
     ok: bool,
     status: int,
 ) -> None:
-    """The whole command: every form is written, nothing is built or kept, and the last line says it."""
+    """The whole command: every form is written, nothing is built or kept, and the last line states it."""
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     repo.commit({"README.md": "Two.\n"})
     form = tmp_path / "gate.json"
@@ -219,9 +219,9 @@ def test_a_form_that_can_no_longer_be_written_costs_no_report(
     repo.commit({"README.md": "Two.\n"})
     lost, form = tmp_path / "gone" / "gate.json", tmp_path / "gate.xml"
     assert main(("gate", "--base", "main~1", "--json", str(lost), "--junit", str(form))) == 2
-    said = capsys.readouterr()
-    assert said.out.splitlines()[-1] == "nothing under test changed; exit 3"
-    assert f"--json: cannot write {lost}: No such file or directory" in said.err
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[-1] == "nothing under test changed; exit 3"
+    assert f"--json: cannot write {lost}: No such file or directory" in captured.err
     assert "nothing under test changed" in form.read_text()
 
 
@@ -241,19 +241,19 @@ OTHER = "def bench_other(compare): ...\n"
 def test_identical_code_with_benchmarks_removed_is_never_green(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: dict[str, str], missing: list[str]
 ) -> None:
-    """The status is 3 whatever --unchanged-ok says, and every benchmark that head lacks is a missing one."""
+    """The status is 3 in spite of --unchanged-ok, and every benchmark that head lacks is a missing one."""
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     repo.commit({"benchmarks/bench_work.py": WORK + OTHER})
     repo.commit({"README.md": "Two.\n"})
     (repo.folder / "benchmarks/bench_work.py").unlink()
     repo.write({f"benchmarks/{name}": text for name, text in head.items()})
     (base, package), (after, _) = built(tmp_path, "1.0"), built(tmp_path, "2.0")
-    said = {
+    infos = {
         Side.BASE: SideInfo({}, (package,), ""),
         Side.HEAD: SideInfo({}, (replace(package, file=str(after.home / "env/parcel/__init__.py")),), ""),
     }
     monkeypatch.setattr(Builder, "build", lambda *_: (base, after))
-    monkeypatch.setattr(gating, "gate", lambda _asked, _folder, _screen, check: check(said))
+    monkeypatch.setattr(gating, "gate", lambda _settings, _folder, _screen, check: check(infos))
     form = tmp_path / "gate.json"
     assert main(typed(repo, form, unchanged_ok=True)) == 3
     found = json.loads(form.read_text())
@@ -272,7 +272,7 @@ def test_identical_code_with_benchmarks_removed_is_never_green(
     ids=["text", "conftest", "added"],
 )
 def test_identical_code_with_benchmarks_changed_is_measured(tmp_path: Path, head: dict[str, str], differ: str) -> None:
-    """Reading does not tell which cases a changed file lost; a file that only head has takes none from base."""
+    """Reading does not show which cases a changed file lost; a file that only head has takes none from base."""
     (base, before), (after, _) = built(tmp_path, "1.0"), built(tmp_path, "2.0")
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     for folder, files in ((theirs, {"bench_work.py": WORK}), (ours, {"bench_work.py": WORK, **head})):
