@@ -339,13 +339,11 @@ def test_a_faster_head_is_no_regression(scripted: ScriptedGate) -> None:
 
 
 def test_what_lies_between_is_never_green(scripted: ScriptedGate) -> None:
-    """A slow-down of four fifths of the target is neither; at the last look it is inconclusive and the exit is 3."""
+    """A slow-down of nine tenths of the target is not unchanged; the exit status is not 0."""
     looks = GateThresholds(failing_looks=(6,), passing_looks=(6,), alpha=0.9)
-    result = scripted.run({A: {}}, {A: {"factor": 1.04, "variants": ["tip"]}}, thresholds=looks)
+    result = scripted.run({A: {}}, {A: {"factor": 1.045, "variants": ["tip"]}}, thresholds=looks)
     assert by(result).outcome in (GateOutcome.INCONCLUSIVE, GateOutcome.REGRESSED)
-    stuck = scripted.run({A: {"stall": 0.4}}, {A: {"stall": 0.4}}, thresholds=looks)
-    assert stuck.status in (0, 3)
-    assert all(v.outcome is not GateOutcome.REGRESSED for v in stuck.verdicts)
+    assert result.status in (1, 3)
 
 
 def test_a_head_that_stalls_is_judged_on_its_totals(scripted: ScriptedGate) -> None:
