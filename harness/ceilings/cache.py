@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
 
 from harness.ceilings.messages import (
     BeginMeasuring,
@@ -66,7 +65,7 @@ class MeasuredCeilings:
 
     ceilings: tuple[Ceiling, ...]
     measured: str
-    environment: Mapping[str, Any]
+    environment: Mapping[str, object]
     warnings: tuple[str, ...] = ()
     kept: bool = False
 
@@ -80,22 +79,22 @@ class CeilingsRequest:
     data: Path | None = None
     borrowed: Path | None = None
 
-    def cost(self, environment: Mapping[str, Any]) -> float:
+    def cost(self, environment: Mapping[str, object]) -> float:
         """Seconds that measuring takes, about."""
         return COST[self._where(environment)]
 
-    def key(self, environment: Mapping[str, Any]) -> str:
+    def key(self, environment: Mapping[str, object]) -> str:
         """Equal where the same ceilings are to be expected: machine, driver, versions, flags, variables, images."""
         parts = {part: _picked(environment.get(part), names) for part, names in _IN_THE_KEY.items()}
         whole = {name: environment.get(name) for name in ("machine_id", "gpus", "flags", "variables")}
         stated = [VERSION, parts, whole, self._where(environment), str(self.data or "")]
         return hashlib.sha256(json.dumps(stated, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
-    def _where(self, environment: Mapping[str, Any]) -> str:
+    def _where(self, environment: Mapping[str, object]) -> str:
         return "cpu" if self.device == "cpu" or not environment.get("gpus") else "gpu"
 
 
-def kept(request: CeilingsRequest, environment: Mapping[str, Any]) -> MeasuredCeilings | None:
+def kept(request: CeilingsRequest, environment: Mapping[str, object]) -> MeasuredCeilings | None:
     """What was measured before in this environment; None if nothing was, or it cannot be read."""
     try:
         path = _place(request, environment)
@@ -110,7 +109,7 @@ def kept(request: CeilingsRequest, environment: Mapping[str, Any]) -> MeasuredCe
 
 def ceilings_of(
     request: CeilingsRequest,
-    environment: Mapping[str, Any],
+    environment: Mapping[str, object],
     log: Path,
     tick: Callable[[], object] = lambda: None,
     limit: float = inf,
@@ -121,7 +120,7 @@ def ceilings_of(
 
 def affordable(
     request: CeilingsRequest,
-    environment: Mapping[str, Any],
+    environment: Mapping[str, object],
     seconds: float,
     log: Path,
     *,
@@ -252,9 +251,9 @@ def _keep(request: CeilingsRequest, found: MeasuredCeilings) -> None:
         return
 
 
-def _place(request: CeilingsRequest, environment: Mapping[str, Any]) -> Path:
+def _place(request: CeilingsRequest, environment: Mapping[str, object]) -> Path:
     return cache_root() / "ceilings" / f"{request.key(environment)}.json"
 
 
-def _picked(record: object, names: tuple[str, ...]) -> dict[str, Any]:
+def _picked(record: object, names: tuple[str, ...]) -> dict[str, object]:
     return {name: record.get(name) for name in names} if isinstance(record, Mapping) else {}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.model import Ceiling
 from harness.workers.codec import Message
@@ -27,7 +26,7 @@ class CeilingsPlan(Message):
 class CeilingsIntroduced(Message):
     """What the process runs on; ``unusable_gpu`` is why torch cannot use a GPU that is there, else empty."""
 
-    environment: Mapping[str, Any]
+    environment: Mapping[str, object]
     unusable_gpu: str
 
 

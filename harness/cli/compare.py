@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.forms import FORMS, Forms, add_forms, as_json
+from harness.cli.forms import Forms, add_forms, as_json
 from harness.cli.options import RUN, add_results
 from harness.cli.output import complain
 from harness.exit_status import CANNOT_JUDGE, OK
@@ -31,7 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--by", choices=("run", "machine", "variant"), default="run", help="what is compared; default: run"
     )
     add_results(parser)
-    add_forms(parser, *(form for form in FORMS if form != "benchmark-json"))
+    add_forms(parser, "markdown", "csv", "parquet", "junit", "json", "html")
 
 
 def run(options: argparse.Namespace) -> int:

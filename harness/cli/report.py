@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from harness.cli.forms import FORMS, Forms, add_forms, as_json
 from harness.cli.options import RUN, add_results
 from harness.cli.output import complain
+from harness.cli.tune import status_of
 from harness.exit_status import CANNOT_JUDGE, OK, REGRESSED
-from harness.model import Certainty, EndReason, Status, Tuned
+from harness.model import EndReason, Status, Tuned
 from harness.plural import counted
 from harness.program import advised
 from harness.store import RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
@@ -155,7 +156,7 @@ def _tuning(run: Run, forms: Forms) -> int:
         save_page(tuned_page(tuned, run.environment, selftest_of(run), run.folder.name), path)
 
     forms.write({"json": lambda: as_json(to_json(tuned))}, {"html": page})
-    return OK if tuned.answer is not None and tuned.certainty is not Certainty.PROVISIONAL else CANNOT_JUDGE
+    return status_of(tuned)
 
 
 def tuned_in(run: Run) -> Tuned:

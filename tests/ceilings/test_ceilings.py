@@ -367,7 +367,8 @@ def test_a_real_process_measures_this_machine(
     assert found.warnings == ()
     assert {c.name for c in found.ceilings} == {"memory_copy", "gemm_fp32", "gemm_bf16", "decode"}
     assert all(c.value > 0 and c.device == "cpu" for c in found.ceilings)
-    assert found.environment["software"]["torch"] == torch.__version__
+    software = found.environment["software"]
+    assert isinstance(software, dict) and software["torch"] == torch.__version__
     assert kept(request, found.environment) is not None
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from harness.cli import output
 from harness.cli.main import main, parser
+from harness.errors import HarnessError
 from harness.program import NOX_SESSIONS, NOX_VARIABLE, advised, shadowed
 from tests.support.living import ROOT
 
@@ -153,6 +154,33 @@ def test_a_fault_of_ours_is_no_regression(
     monkeypatch.setattr(f"harness.cli.{command}.run", broken)
     assert main([command]) == 2
     assert "KeyError: 'packages'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (HarnessError("no runs in x: bench makes one"), 2, "harness: no runs in x: bench makes one\n"),
+        (OSError(28, "No space left on device", "results"), 2, "No space left on device: 'results'\n"),
+        (KeyboardInterrupt(), 130, "harness: interrupted\n"),
+    ],
+)
+def test_what_a_command_raises_has_one_line_and_a_status(
+    error: BaseException,
+    status: int,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No command has to catch what it cannot mend."""
+
+    def fails(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("harness.cli.runs.run", fails)
+    assert main(["runs"]) == status
+    printed = capsys.readouterr()
+    assert (printed.out, len(printed.err.splitlines())) == ("", 1)
+    assert printed.err.endswith(line)
 
 
 # --- what was mistyped ------------------------------------------------------------------------------------------------
