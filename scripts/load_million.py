@@ -13,7 +13,7 @@ from time import perf_counter
 from rich.console import Console
 
 from harness.model import BASELINE, Claim, Measurement, Trial
-from harness.report.terminal import show_run
+from harness.report.render.run_terminal import show_run
 from harness.store import load, open_invocation, open_run, write_measurement
 
 CASES, VARIANTS, BLOCKS, INVOCATIONS = 60, 4, 30, 28

@@ -38,8 +38,8 @@ def run(options: argparse.Namespace) -> int:
     """Compare and show. The status is 0 whatever differs, 3 if nothing can be compared. Raises StoreError."""
     from harness.judge.group import Axis, columns
     from harness.judge.runs import compare_runs
-    from harness.report.comparing.content import comparing_paper
-    from harness.report.document.terminal import show_paper
+    from harness.report.build.comparison import comparison_document
+    from harness.report.render.terminal import show_document
 
     forms = Forms.of(options)
     axis = Axis(options.by)
@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
     if len(made) < 2:
         raise StoreError(_single(axis, labelled))
     found = compare_runs(made, axis)
-    document = comparing_paper(found)
-    show_paper(document, forms.console())
+    document = comparison_document(found)
+    show_document(document, forms.console())
     _write(forms, found, document)
     if found.lines:
         return OK
@@ -64,9 +64,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _write(forms: Forms, found: RunComparison, document: Document) -> None:
-    from harness.report.comparing import records
-    from harness.report.document.markdown import markdown
-    from harness.report.files import csv_of, write_parquet
+    from harness.report.build import comparison_records as records
+    from harness.report.render.markdown import markdown
+    from harness.report.render.tables import csv_of, write_parquet
 
     def page(path: Path) -> None:
         from harness.report.html import save_page

@@ -22,7 +22,7 @@ from harness.store.runs import RunEntry, find, open_entry
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.report.content import RunContent
+    from harness.report.build.run import RunContent
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -63,8 +63,8 @@ def show(folder: Path, screen: Console, *, explained: bool = False) -> int:
 def _show(run: Run, screen: Console) -> tuple[int, RunContent]:
     """Judge a run and print it: the status, and the content for every other form."""
     from harness.judge.run import BAD
-    from harness.report.content import content
-    from harness.report.terminal import show_run
+    from harness.report.build.run import content
+    from harness.report.render.run_terminal import show_run
 
     judged = content(run)
     show_run(run, screen, judged)
@@ -78,11 +78,11 @@ def write_run_forms(run: Run, judged: RunContent, forms: Forms) -> None:
     """Write the requested forms of a run, from its content. Raises StoreError."""
     if not forms.paths:
         return
-    from harness.report.files import write_parquet
     from harness.report.forms.benchmark import benchmark_json
     from harness.report.forms.document import document
     from harness.report.forms.junit import junit
     from harness.report.forms.markdown import markdown
+    from harness.report.render.tables import write_parquet
 
     def frame_csv() -> str:
         from harness.report.frames import samples_frame

@@ -30,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List the runs in the results folder."""
-    from harness.report.document.terminal import show_paper
+    from harness.report.render.terminal import show_document
 
     known = run_entries(options.results)
     wanted = [entry for entry in known if options.tag is None or options.tag in entry.tags]
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     closing = "" if rows else no_runs(options.results, ())
     tables = [Table("", _COLUMNS, tuple(rows))] if rows else []
     title = f"{kinds(wanted)} in {sanitize(options.results)}"
-    show_paper(Document(title, facts, (), tables, (), closing), console())
+    show_document(Document(title, facts, (), tables, (), closing), console())
     return OK
 
 

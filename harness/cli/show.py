@@ -31,14 +31,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(entry: RunEntry, screen: Console) -> int:
     from harness.report.document import Document
-    from harness.report.document.terminal import show_paper
     from harness.report.header import header_lines
+    from harness.report.render.terminal import show_document
 
     if entry.gate and entry.side is None:
         facts = [
             ("gate", f"one side of it can be compared: {sanitize(entry.label)}@base, {sanitize(entry.label)}@head")
         ]
-        show_paper(Document(sanitize(entry.label), [*facts, *_place(entry)]), screen)
+        show_document(Document(sanitize(entry.label), [*facts, *_place(entry)]), screen)
         return OK
     run = open_entry(entry)
     statuses = Counter(str(measurement.status) for measurement in run.measurements if not measurement.survey)
@@ -57,7 +57,7 @@ def _show(entry: RunEntry, screen: Console) -> int:
         ("measurements", f"{finished}; {counted(samples, 'sample')}"),
         *_place(entry),
     ]
-    show_paper(Document(sanitize(entry.label), facts, [sanitize(warning) for warning in run.warnings]), screen)
+    show_document(Document(sanitize(entry.label), facts, [sanitize(warning) for warning in run.warnings]), screen)
     return OK if run.measurements else CANNOT_JUDGE
 
 

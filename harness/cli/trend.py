@@ -20,7 +20,7 @@ from harness.store.runs import RunEntry, find, no_runs, open_entry, run_entries
 
 if TYPE_CHECKING:
     from harness.judge.trend import TrendBuilder
-    from harness.report.trending.content import TrendRun
+    from harness.report.build.trend import TrendRun
 
 Kind = tuple[str, str, str]
 """Machine, device, data: runs that differ in one of them have no level in common."""
@@ -58,8 +58,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _trend(options: argparse.Namespace) -> int:
     from harness.judge.trend import TrendBuilder
-    from harness.report.document.terminal import show_paper
-    from harness.report.trending.content import TrendRun, trend_paper
+    from harness.report.build.trend import TrendRun, trend_document
+    from harness.report.render.terminal import show_document
 
     forms = Forms.of(options)
     chosen = _chosen(options)
@@ -94,11 +94,11 @@ def _trend(options: argparse.Namespace) -> int:
     ]
     screen = forms.console()
     unicode = screen.encoding.lower().startswith("utf")
-    document = trend_paper(courses, group.runs, left_out, effects=options.effect, unicode=unicode)
-    show_paper(document, screen)
-    from harness.report.document.markdown import markdown
-    from harness.report.files import csv_of, write_parquet
-    from harness.report.trending import records
+    document = trend_document(courses, group.runs, left_out, effects=options.effect, unicode=unicode)
+    show_document(document, screen)
+    from harness.report.build import trend_records as records
+    from harness.report.render.markdown import markdown
+    from harness.report.render.tables import csv_of, write_parquet
 
     def page(path: Path) -> None:
         from harness.report.html import save_page
@@ -108,7 +108,7 @@ def _trend(options: argparse.Namespace) -> int:
 
     forms.write(
         {
-            "markdown": lambda: markdown(trend_paper(courses, group.runs, left_out, effects=options.effect)),
+            "markdown": lambda: markdown(trend_document(courses, group.runs, left_out, effects=options.effect)),
             "csv": lambda: csv_of(records.records(courses, group.runs)),
             "json": lambda: as_json(records.document(courses, group.runs, effects=options.effect)),
         },

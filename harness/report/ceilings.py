@@ -19,8 +19,8 @@ from harness.model.ceiling import (
     TO_HOST_PINNED,
     gemm,
 )
-from harness.report.console import ConsolePage, grid
 from harness.report.format import quantity, sanitize
+from harness.report.render.console import ConsolePage, grid
 
 WORDS = {
     MEMORY_COPY: "copy in memory, read and written",

@@ -21,7 +21,7 @@ from harness.report import grown
 from harness.report.format import duration, effect, interval, sanitize
 from harness.report.header import machine_lines
 from harness.report.machine_notes import watch_remarks
-from harness.report.terminal import STYLES
+from harness.report.render.run_terminal import STYLES
 from harness.report.trace_text import described
 from harness.report.tuning.certainty import no_room
 from harness.store import Run

@@ -10,6 +10,7 @@ from statistics import median
 from harness.model import Measurement, benchmark_of, parameters
 from harness.plural import counted
 from harness.report.format import quantity, sanitize
+from harness.report.render.columns import beside
 from harness.report.summary import measured, typical
 from harness.report.utilisation import Utilisation, shares
 from harness.store import Run
@@ -80,10 +81,10 @@ def detail_widths(rows: Sequence[DetailRow], available: int) -> dict[str, int]:
     """The columns that fit beside each other, with their widths: the variant, then what any row has a number for."""
     widths = {"variant": max(len("variant"), *(min(len(row.variant), WIDEST_NAME) for row in rows))}
     for name in rows[0].cells:
-        widest = max(len(row.cells[name]) for row in rows)
-        if widest and sum(width + 2 for width in widths.values()) + max(widest, len(name)) <= available:
+        if widest := max(len(row.cells[name]) for row in rows):
             widths[name] = max(widest, len(name))
-    return widths
+    chosen = beside(widths, ["variant"], list(widths)[1:], available)
+    return {name: widths[name] for name in chosen}
 
 
 def _flops_rate(measurements: Sequence[Measurement], name: str) -> float:

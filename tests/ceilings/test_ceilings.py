@@ -28,8 +28,8 @@ from harness.measure.clock import FakeClock
 from harness.model import BASELINE, Ceiling, Claim, Measurement, Trial, Work, highest
 from harness.report.ceiling_frames import ceilings_frame, rates_frame
 from harness.report.ceilings import ceilings_line, rate, show_ceilings
+from harness.report.render.run_terminal import show_run
 from harness.report.tables import ARITHMETIC, LOADERS, detail_rows
-from harness.report.terminal import show_run
 from harness.report.utilisation import shares
 from harness.store import Run, StoreError
 from tests.support.living import ENVIRONMENT, python

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.report.comparing.content import comparing_paper
+from harness.report.build.comparison import comparison_document
+from harness.report.build.trend import spark
 from harness.report.document import Column, Document, Row, Table
-from harness.report.document.markdown import markdown
-from harness.report.document.terminal import show_paper
 from harness.report.environment_diff import environment_diff
-from harness.report.trending.content import spark
+from harness.report.render.markdown import markdown
+from harness.report.render.terminal import show_document
 from tests.support.compared import two_runs
 
 
@@ -33,13 +33,13 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def told(tmp_path: Path, utc: None) -> Document:
     """Two runs with all that a comparison can have to tell."""
-    return comparing_paper(two_runs(tmp_path))
+    return comparison_document(two_runs(tmp_path))
 
 
 def shown(paper: Document, width: int) -> str:
     """What is printed into a pipe."""
     file = io.StringIO()
-    show_paper(paper, Console(file=file, width=width))
+    show_document(paper, Console(file=file, width=width))
     return file.getvalue()
 
 
@@ -50,7 +50,7 @@ def test_runs_that_drifted_have_one_note(tmp_path: Path) -> None:
         replace(line, difference=replace(line.difference, drift=0.06 + 0.01 * number))
         for number, line in enumerate(found.lines)
     )
-    paper = comparing_paper(replace(found, lines=lines))
+    paper = comparison_document(replace(found, lines=lines))
     (note,) = [note for note in paper.footnotes if "drifted" in note]
     assert note.startswith(f"in {len(lines)} rows a run drifted while it was measured, by 6.0% to ")
     number = paper.footnotes.index(note) + 1

@@ -28,11 +28,11 @@ from harness.model import (
     WarningCode,
     Work,
 )
-from harness.report.content import content
+from harness.report.build.run import content
 from harness.report.format import duration, effect, interval, quantity, sanitize, step
 from harness.report.next_command import next_command
 from harness.report.progress import BenchProgress
-from harness.report.terminal import show_run
+from harness.report.render.run_terminal import show_run
 from harness.store import Run, load, open_invocation, open_run, write_measurement
 from tests.support.living import PATIENCE
 
@@ -528,7 +528,7 @@ def test_frames_of_nothing(tmp_path: Path) -> None:
 def test_terminal_path_imports_no_pandas_and_no_torch() -> None:
     """Showing a run costs neither pandas nor torch."""
     code = (
-        "import sys, harness.report.terminal, harness.report.progress; "
+        "import sys, harness.report.render.run_terminal, harness.report.progress; "
         "sys.exit(any(name in sys.modules for name in ('pandas', 'torch', 'pytest', 'pynvml')))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE, check=False).returncode == 0

@@ -13,7 +13,7 @@ from harness.judge.group import Axis, columns
 from harness.judge.run import judge
 from harness.judge.runs import compare_runs
 from harness.model import CaseWarning, EndReason, Measurement, Outcome, RunEnd, Trial, WarningCode
-from harness.report.terminal import show_run
+from harness.report.render.run_terminal import show_run
 from harness.store import load
 from harness.store.records import end_from, end_text, measurement_in
 from tests.support.living import ROOT

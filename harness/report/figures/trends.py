@@ -11,10 +11,10 @@ import numpy as np
 from bokeh.models import ColumnDataSource, Line, Plot, Range1d, Scatter, VArea
 
 from harness.model import Trend, metric, parameters
+from harness.report.build.trend import TrendRun, better, interval_of, level_of, when
 from harness.report.figures.canvas import canvas, hover, label, source, span, stacked, themed, ticks
 from harness.report.format import digits, sanitize, scale_of
 from harness.report.html.parts import BAD, GOOD, Figure, Grid
-from harness.report.trending.content import TrendRun, better, interval_of, level_of, when
 
 MOST_PANELS = 600
 """Of all figures together: 200 cases of three variants, some 4 MB of a page with 200 runs."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.model import Outcome, Verdict
-from harness.report import junit as document
 from harness.report.format import effect, interval, sanitize
 from harness.report.header import header_lines
+from harness.report.render import junit as document
 from harness.store import Run
 
 _TAGS = {

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from harness.model import Outcome
-from harness.report.content import ClaimSection, RunContent, VerdictRow
+from harness.report.build.run import ClaimSection, RunContent, VerdictRow
 from harness.report.document import Column, Document, Row, Table, Tone
-from harness.report.document.markdown import markdown as written
 from harness.report.format import sanitize
 from harness.report.header import header_lines
-from harness.report.markdown_escape import LONGEST
+from harness.report.render.markdown import markdown as written
+from harness.report.render.markdown_escape import LONGEST
 from harness.report.selftest import selftest_of
 from harness.store import Run
 
@@ -31,11 +31,11 @@ _LOUD = (Outcome.HOLDS, Outcome.FAILS, Outcome.WRONG, Outcome.FAILED, Outcome.TI
 
 def markdown(run: Run, told: RunContent, longest: int = LONGEST) -> str:
     """The page of a run; ``longest`` is in bytes of UTF-8."""
-    return written(run_paper(run, told), longest)
+    return written(run_document(run, told), longest)
 
 
-def run_paper(run: Run, told: RunContent) -> Document:
-    """The report of a run as a paper."""
+def run_document(run: Run, told: RunContent) -> Document:
+    """The report of a run as a document."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in told.counts) or "no verdict"
     facts = [*header_lines(run), ("selftest", selftest_of(run))]
     facts.append(("ended", sanitize(run.ended.text) or "it never said so: the run was killed, or is still going on"))

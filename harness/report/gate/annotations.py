@@ -3,8 +3,8 @@
 # nothing from __future__ here: `annotations` is this module's own name
 
 from harness.model import GateOutcome, GateResult
+from harness.report.build.gate import NEVER_GREEN, GateRow, rows
 from harness.report.format import sanitize
-from harness.report.gate.content import NEVER_GREEN, GateRow, rows
 
 _LONGEST_PATH = 1000
 

@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, cast
 
 from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, MetricKind, Side, metric
-from harness.report.gate.content import variables
+from harness.report.build.gate import variables
 from harness.store.codec import from_json, plain, to_json
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.model import GateOutcome, GateResult, GateVerdict, SideFacts
-from harness.report import junit as document
-from harness.report.gate.content import NEVER_GREEN, GateRow, headline, rows, variables
+from harness.report.build.gate import NEVER_GREEN, GateRow, headline, rows, variables
+from harness.report.render import junit as document
 
 _TAGS = {
     GateOutcome.REGRESSED: "failure",

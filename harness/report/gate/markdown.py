@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.model import GateOutcome, GateResult
-from harness.report.gate.content import NEVER_GREEN, GateRow, briefly, decided_by, differences, headline, rows, sides
-from harness.report.markdown_escape import LONGEST, code, folded, left_out, line, listed, size, some
+from harness.report.build.gate import NEVER_GREEN, GateRow, briefly, decided_by, differences, headline, rows, sides
+from harness.report.render.markdown_escape import LONGEST, code, folded, left_out, line, listed, size, some
 
 _COLUMNS = ("benchmark", "variant", "metric", "verdict", "change", "95 % interval", "base -> head", "units", "reason")
 _NOISE = ("noise", "resolves")

@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from harness.model import GateOutcome, GateResult
-from harness.report.console import ConsolePage
-from harness.report.console import grid as grid_of
-from harness.report.format import sanitize
-from harness.report.gate.content import (
+from harness.report.build.gate import (
     TIME,
     GateRow,
     briefly,
@@ -31,7 +27,11 @@ from harness.report.gate.content import (
     sides,
     spread,
 )
+from harness.report.format import sanitize
 from harness.report.header import machine_lines
+from harness.report.render.columns import GAP, beside
+from harness.report.render.console import ConsolePage
+from harness.report.render.console import grid as grid_of
 
 STYLES = {
     GateOutcome.REGRESSED: "bold red",
@@ -49,7 +49,6 @@ STYLES = {
 """Colours say again what the words say; nothing is told by colour alone."""
 
 INDENT = 2
-GAP = 2
 NARROWEST_REASON = 30
 
 _MOST = 12
@@ -60,7 +59,7 @@ _TITLES = {
 }  # fmt: skip
 _ALWAYS = ("variant", "metric", "outcome", "change")
 _NOISE = ("noise", "resolves")
-_DEAREST_FIRST = (*_NOISE, "interval", "units", "readings")
+_KEPT_LONGEST = (*_NOISE, "interval", "units", "readings")
 
 
 def show_gate(result: GateResult, console: Console, *, every: bool = False) -> None:
@@ -118,10 +117,7 @@ def _fit(shown: Sequence[GateRow], available: int, names: Iterable[str]) -> _Gat
     for name in ("variant", "metric"):
         if name in widths:
             widths[name] = min(widths[name], max(14, available // 4))
-    chosen = [name for name in _ALWAYS if name in widths]
-    for name in _DEAREST_FIRST:
-        if name in widths and sum(widths[each] + GAP for each in (*chosen, name)) - GAP <= available:
-            chosen.append(name)
+    chosen = beside(widths, _ALWAYS, _KEPT_LONGEST, available)
     inline = {name: width for name, width in widths.items() if name in chosen}
     return _GateLayout(inline, tuple(name for name in widths if name not in chosen))
 
@@ -176,12 +172,12 @@ class _GatePrinter(ConsolePage):
         beside = left >= NARROWEST_REASON
         titles = [self.text(_TITLES[name], "dim") for name in layout.widths]
         widths = {**layout.widths, "reason": left} if beside else layout.widths
-        self._beside(widths, [*titles, *([self.text("reason", "dim")] if beside else [])])
+        self.beside(list(widths.values()), [*titles, *([self.text("reason", "dim")] if beside else [])], INDENT)
         for (claim, case), own in _together(((row.claim, row.case), row) for row in told).items():
             self.print(self._case(claim, case))
             for row in own:
                 cells = [self._cell(row, name) for name in layout.widths]
-                self._beside(widths, [*cells, *([self.text(row.reason)] if beside else [])])
+                self.beside(list(widths.values()), [*cells, *([self.text(row.reason)] if beside else [])], INDENT)
                 below = [f"{_TITLES[name]}: {_plain(row, name)}" for name in layout.below if _plain(row, name)]
                 if below:
                     self.print(self.text(", ".join(below), "dim"), indent=INDENT + 2)
@@ -223,10 +219,3 @@ class _GatePrinter(ConsolePage):
             return self.text(str(row.outcome), STYLES[row.outcome])
         style = {True: "green", False: "red", None: ""}[row.better] if name == "change" else ""
         return self.text(_plain(row, name), style)
-
-    def _beside(self, widths: Mapping[str, int], cells: Sequence[Text]) -> None:
-        grid = Table.grid(padding=(0, GAP, 0, 0))
-        for width in widths.values():
-            grid.add_column(width=width, overflow="fold")
-        grid.add_row(*cells)
-        self.print(grid, indent=INDENT)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.model import GateOutcome, GateResult, GateVerdict, parameters
+from harness.report.build.gate import GateRow, decided_by, differences, headline, rows, sides
 from harness.report.figures.forest import Effect, in_pieces
 from harness.report.format import sanitize
-from harness.report.gate.content import GateRow, decided_by, differences, headline, rows, sides
 from harness.report.header import machine_lines
 from harness.report.html.parts import (
     BAD,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.judge.change import FEWEST
 from harness.model import Trend, metric
 from harness.plural import counted
+from harness.report.build.trend import COLUMNS, HOW, TrendRun, better, grouped
 from harness.report.document import Document, Row
 from harness.report.figures.trends import trend_figures
 from harness.report.format import sanitize
@@ -27,7 +28,6 @@ from harness.report.html.parts import (
     verdict_cell,
     with_text,
 )
-from harness.report.trending.content import COLUMNS, HOW, TrendRun, better, grouped
 
 MOST_OPEN = 12
 """Figures drawn at once; the others are drawn when they are opened."""

@@ -6,8 +6,8 @@ from rich.table import Table
 
 from harness.model import EpochCost, Ranked, Tuned
 from harness.plural import counted
-from harness.report.console import ConsolePage, grid
 from harness.report.format import digits, duration, quantity
+from harness.report.render.console import ConsolePage, grid
 
 COLUMNS = {
     "epoch_seconds": ("epoch", "s"),

@@ -11,8 +11,8 @@ from harness.judge.headroom import worth_a_look
 from harness.loading.loaders import LOADER_KINDS
 from harness.model import GENERATED, Certainty, Headroom, LoopPart, Ranked, Setting, Tuned
 from harness.plural import counted
-from harness.report.console import ConsolePage, grid
 from harness.report.format import digits, duration, quantity, sanitize
+from harness.report.render.console import ConsolePage, grid
 from harness.report.tuning.certainty import HEADINGS, no_room, sureness
 from harness.report.tuning.costs import of_an_epoch, of_kinds
 

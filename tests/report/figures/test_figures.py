@@ -13,7 +13,8 @@ from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource
 
 from harness.model import Trend
-from harness.report.comparing.content import comparing_paper
+from harness.report.build.comparison import comparison_document
+from harness.report.build.trend import TrendRun
 from harness.report.figures.curves import run_curves
 from harness.report.figures.forest import Effect, forest
 from harness.report.figures.timeline import thinned, timelines
@@ -22,7 +23,6 @@ from harness.report.html.compared_page import compared_page
 from harness.report.html.parts import Figure
 from harness.report.html.run_page import run_page
 from harness.report.html.verdicts import cases_of
-from harness.report.trending.content import TrendRun
 from tests.support.compared import RUNS, thirty_runs, two_runs
 from tests.support.pages import full_run, numbers, telemetry
 
@@ -98,7 +98,7 @@ def every_figure(tmp_path: Path, trended: tuple[tuple[Trend, ...], list[TrendRun
     found = two_runs(tmp_path / "two")
     yield from run_page(full_run(tmp_path / "run")).figures
     yield from timelines(telemetry(["a.py::b[1]", "a.py::c"]))
-    yield from compared_page(found, comparing_paper(found)).figures
+    yield from compared_page(found, comparison_document(found)).figures
     yield from trend_figures((gap, *made[1:]), runs, effects=True)
 
 

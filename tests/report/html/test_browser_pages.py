@@ -9,11 +9,11 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from harness.report.comparing.content import comparing_paper
+from harness.report.build.comparison import comparison_document
+from harness.report.build.trend import trend_document
 from harness.report.html import save_page
 from harness.report.html.compared_page import compared_page
 from harness.report.html.trend_page import trend_page
-from harness.report.trending.content import trend_paper
 from tests.support.browsing import (
     brightness,
     complaints,
@@ -38,11 +38,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A comparison's page, a trend's, and one of hostile names."""
     folder = tmp_path_factory.mktemp("pages")
     found = two_runs(folder / "two")
-    save_page(compared_page(found, comparing_paper(found)), folder / "compared.html")
+    save_page(compared_page(found, comparison_document(found)), folder / "compared.html")
     trends, runs = thirty_runs(folder / "many")
-    save_page(trend_page(trends, runs, trend_paper(trends, runs), effects=False), folder / "trend.html")
+    save_page(trend_page(trends, runs, trend_document(trends, runs), effects=False), folder / "trend.html")
     bad = hostile_runs(folder / "bad")
-    save_page(compared_page(bad, comparing_paper(bad)), folder / "hostile.html")
+    save_page(compared_page(bad, comparison_document(bad)), folder / "hostile.html")
     return {file.stem: file for file in folder.glob("*.html")}
 
 

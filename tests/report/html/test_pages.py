@@ -13,7 +13,9 @@ from bokeh.embed import json_item
 from harness.cli.main import main
 from harness.judge.group import Axis
 from harness.model import Direction, Metric, MetricKind, Segment, Trend
-from harness.report.comparing.content import comparing_paper
+from harness.report.build import trend as content
+from harness.report.build.comparison import comparison_document
+from harness.report.build.trend import TrendRun, better, interval_of, level_of, trend_document
 from harness.report.figures import trends
 from harness.report.figures.embed import bokeh_script
 from harness.report.format import sanitize
@@ -29,8 +31,6 @@ from harness.report.html.parts import (
 )
 from harness.report.html.render import html
 from harness.report.html.trend_page import trend_page
-from harness.report.trending import content
-from harness.report.trending.content import TrendRun, better, interval_of, level_of, trend_paper
 from tests.support.compared import hostile_runs, thirty_runs, two_runs
 from tests.support.pages import HOSTILE, Reader, numbers
 from tests.support.saved import claim, measurements_of, save
@@ -68,7 +68,7 @@ def test_a_table_counts_its_verdicts_and_drops_empty_columns() -> None:
 def test_every_word_of_the_paper_is_in_the_page(tmp_path: Path) -> None:
     """Each cell of each row, each warning, each footnote and each run of the terminal's comparison."""
     found = two_runs(tmp_path)
-    document = comparing_paper(found)
+    document = comparison_document(found)
     read = Reader(html(compared_page(found, document)))
     for table in document.tables:
         assert table.below in read.text
@@ -88,7 +88,7 @@ def test_every_word_of_the_paper_is_in_the_page(tmp_path: Path) -> None:
 def test_what_differs_comes_first_and_what_cannot_be_compared_last(tmp_path: Path) -> None:
     """The differences of the environments, then the rows, then the incomparable ones with their reasons."""
     found = two_runs(tmp_path)
-    page = compared_page(found, comparing_paper(found))
+    page = compared_page(found, comparison_document(found))
     text = Reader(html(page)).text
     row = "software.torch 2.14.1 2.15.0"
     assert [section.name for section in page.sections] == ["glance", "rows", "changes", "incomparable"]
@@ -100,7 +100,7 @@ def test_what_differs_comes_first_and_what_cannot_be_compared_last(tmp_path: Pat
 def test_the_numbers_drawn_are_those_compared(tmp_path: Path) -> None:
     """Ratios, bounds and margins of the forest plots are the comparison's own; the largest ones shown lead."""
     found = two_runs(tmp_path)
-    page = compared_page(found, comparing_paper(found))
+    page = compared_page(found, comparison_document(found))
     drawn = {number for figure in page.figures for number in numbers(json_item(figure.drawing))}
     for line in found.lines:
         compared = line.difference.comparison
@@ -116,7 +116,7 @@ def test_the_numbers_drawn_are_those_compared(tmp_path: Path) -> None:
 def test_rows_sort_by_their_numbers(tmp_path: Path) -> None:
     """Verdicts sort worst first, changes by ratio, memory by its growth, not by their text."""
     found = two_runs(tmp_path)
-    page = compared_page(found, comparing_paper(found))
+    page = compared_page(found, comparison_document(found))
     table = table_of(page)
     titles = [column.title for column in table.columns]
     for title in ("claim", "case", "variant", "verdict", "change", "95 % interval", "memory", "invocations"):
@@ -136,11 +136,11 @@ def test_hostile_names_are_text(tmp_path: Path, which: str) -> None:
     """Names with HTML, quotes, ten thousand characters, direction marks or paths add no element and no attribute."""
     if which == "compare":
         found = hostile_runs(tmp_path)
-        text = html(compared_page(found, comparing_paper(found)))
+        text = html(compared_page(found, comparison_document(found)))
     else:
         made, runs = thirty_runs(tmp_path, HOSTILE[0], HOSTILE[1])
         runs[3] = TrendRun(HOSTILE[2], HOSTILE[1], {HOSTILE[0]: HOSTILE[5]})
-        text = html(trend_page(made, runs, trend_paper(made, runs), effects=False))
+        text = html(trend_page(made, runs, trend_document(made, runs), effects=False))
     read = Reader(text)
     assert "img" not in read.tags
     assert read.tags.count("script") == len(read.data) + 2
@@ -182,10 +182,10 @@ def test_equal_environments_are_stated(tmp_path: Path) -> None:
     """No empty table of differences: a sentence."""
     found = two_runs(tmp_path)
     same = replace(found, columns=tuple(replace(column, runs=found.columns[0].runs) for column in found.columns))
-    text = Reader(html(compared_page(same, comparing_paper(same)))).text
+    text = Reader(html(compared_page(same, comparison_document(same)))).text
     assert "environments is the same" in text and "In which the runs differ" not in text
     by_variant = replace(same, axis=Axis.VARIANT)
-    assert "environments is the same" not in Reader(html(compared_page(by_variant, comparing_paper(same)))).text
+    assert "environments is the same" not in Reader(html(compared_page(by_variant, comparison_document(same)))).text
 
 
 # --- trends -----------------------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_equal_environments_are_stated(tmp_path: Path) -> None:
 def test_every_word_of_the_trend_is_in_the_page(trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> None:
     """Each cell of each trend except its sketch, which figures show; what changed on the machine, and when."""
     made, runs = trended
-    document = trend_paper(made, runs)
+    document = trend_document(made, runs)
     page = trend_page(made, runs, document, effects=False)
     text = Reader(html(page)).text
     for table in document.tables:
@@ -237,7 +237,7 @@ def test_a_page_that_would_be_too_long_says_what_it_leaves_out(
     """Cases beyond what there is room for are in the table alone."""
     made, runs = trended
     monkeypatch.setattr(trends, "MOST_PANELS", 3)
-    page = trend_page(made, runs, trend_paper(made, runs), effects=False)
+    page = trend_page(made, runs, trend_document(made, runs), effects=False)
     assert [figure.title for figure in page.figures] == ["A1 m"]
     assert "1 case more" in Reader(html(page)).text
 
@@ -251,7 +251,7 @@ def test_a_trend_of_200_cases_would_fit_into_a_page() -> None:
         for case in range(20) for variant in ("baseline", "variant_1", "variant_2")
     ]  # fmt: skip
     runs = [TrendRun(f"run-{run}", f"2026-01-01T{run:06}", {}) for run in range(200)]
-    text = html(trend_page(made, runs, trend_paper(made, runs), effects=False))
+    text = html(trend_page(made, runs, trend_document(made, runs), effects=False))
     assert len(Reader(text).data) == 20 and trends.MOST_PANELS >= 200 * 3
     assert len(bokeh_script()) + 10 * (len(text) - len(bokeh_script())) < 4e6
 

@@ -1,4 +1,4 @@
-"""A paper on the terminal: readable at 80 columns and more, in colour or without, and in a pipe.
+"""A document on the terminal: readable at 80 columns and more, in colour or without, and in a pipe.
 
 Columns that do not fit beside each other move to a line of their own below the row, so that nothing is cut off.
 """
@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from harness.report.console import GAP, ConsolePage, grid
 from harness.report.document import Column, Document, Row, Table, Tone, marks
+from harness.report.render.columns import GAP
+from harness.report.render.console import ConsolePage, grid
 
 STYLES = {
     Tone.PLAIN: "",
@@ -25,30 +26,30 @@ INDENT = 2
 NARROWEST = 8
 
 
-def show_paper(paper: Document, console: Console) -> None:
-    """Print a paper."""
+def show_document(document: Document, console: Console) -> None:
+    """Print a document."""
     page = _DocumentPrinter(console)
-    page.print(page.text(paper.title, "bold"))
-    if paper.facts:
+    page.print(page.text(document.title, "bold"))
+    if document.facts:
         facts = grid(2)
-        for label, line in paper.facts:
+        for label, line in document.facts:
             facts.add_row(page.text(label, "dim"), page.text(line))
         page.print(facts)
-    for warning in paper.warnings:
+    for warning in document.warnings:
         page.print(page.text(warning, "yellow"))
-    for table in paper.tables:
+    for table in document.tables:
         page.table(table)
-    if paper.footnotes:
+    if document.footnotes:
         notes = grid(2)
-        for number, note in enumerate(paper.footnotes, 1):
+        for number, note in enumerate(document.footnotes, 1):
             notes.add_row(page.text(f"[{number}]", "dim"), page.text(note, "dim"))
         page.print("", notes)
-    if paper.closing:
-        page.print("", page.text(paper.closing, "bold"))
+    if document.closing:
+        page.print("", page.text(document.closing, "bold"))
 
 
 class _DocumentPrinter(ConsolePage):
-    """The parts of a paper."""
+    """The parts of a document."""
 
     def table(self, table: Table) -> None:
         heading = Text("  ").join(

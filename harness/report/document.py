@@ -1,6 +1,6 @@
 """A report as plain parts: headed tables of cells, lines above and notes below, before it has a form.
 
-Comparisons, trends and lists are papers; `terminal` and `markdown` print any paper, so that both say the same.
+Comparisons, trends and lists are documents; `render` writes any of them in each form, so that all say the same.
 """
 
 from __future__ import annotations

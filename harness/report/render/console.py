@@ -10,7 +10,7 @@ from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
-GAP = 2
+from harness.report.render.columns import GAP
 
 
 class ConsolePage:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report.content import VerdictRow
+from harness.report.build.run import VerdictRow
 from harness.report.format import LONGEST
+from harness.report.render.columns import beside, total
 
-GAP = 2
 NARROWEST_NAME = 8
 
 _TITLES = {
@@ -16,7 +16,7 @@ _TITLES = {
     "baseline": "baseline", "time": "time", "memory": "memory", "units": "units", "more": "to decide", "notes": "",
 }  # fmt: skip
 _LABELS = {**_TITLES, "interval": "95 %:", "baseline": "baseline", "units": "units:", "more": "to decide:", "notes": ""}
-_DEAREST_FIRST = ("interval", "notes", "more", "baseline", "memory", "time", "units")
+_KEPT_LONGEST = ("interval", "notes", "more", "baseline", "memory", "time", "units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,14 @@ def fit(rows: Sequence[VerdictRow], available: int) -> Layout:
     chosen = [*names, "outcome"]
     if "effect" in widths:
         chosen.append("effect")
-        over = _total(chosen, widths) - available
+        over = total(chosen, widths) - available
         for name in names:
             cut = min(max(0, over), max(0, widths[name] - NARROWEST_NAME))
             widths[name] -= cut
             over -= cut
         if over > 0:
             chosen.remove("effect")
-    for name in _DEAREST_FIRST:
-        if name in widths and _total([*chosen, name], widths) <= available:
-            chosen.append(name)
+    chosen = beside(widths, chosen, _KEPT_LONGEST, available)
     inline = tuple(name for name in _TITLES if name in chosen)
     below = tuple(name for name in present if name not in chosen)
     return Layout(inline, below, widths, _TITLES, _LABELS)
@@ -64,7 +62,3 @@ def _widest(rows: Sequence[VerdictRow], name: str) -> int:
     # several variants that were skipped alike share a line; they wrap rather than widen the column for all
     counted = [row for row in rows if row.effect or "," not in row.variant] if name == "variant" else rows
     return min(LONGEST, max((len(str(getattr(row, name))) for row in counted or rows), default=0))
-
-
-def _total(names: Sequence[str], widths: Mapping[str, int]) -> int:
-    return sum(widths[name] + GAP for name in names) - GAP

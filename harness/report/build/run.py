@@ -22,6 +22,7 @@ from harness.model import (
     parameters,
 )
 from harness.plural import counted
+from harness.report.document import Notes
 from harness.report.format import better, duration, effect, interval, quantity, sanitize
 from harness.report.machine_notes import watch_remarks
 from harness.report.summary import measured, memory, typical
@@ -86,23 +87,13 @@ class RunContent:
         return _counted(self.verdicts)
 
 
-@dataclass(slots=True)
-class _Footnotes:
-    """Footnotes numbered from 1 as they come up; one that was there before keeps its number."""
-
-    numbers: dict[str, int] = field(default_factory=dict)
-
-    def of(self, texts: Iterable[str]) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(self.numbers.setdefault(sanitize(text), len(self.numbers) + 1) for text in texts))
-
-
 def content(run: Run) -> RunContent:
     """Judge a run and put everything about it into words."""
     verdicts = judge(run)
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in run.measurements:
         by_case[measurement.case].append(measurement)
-    notes = _Footnotes()
+    notes = Notes()
     sections, skipped, uncalled = [], [], []
     for claim in run.claims:
         prefix = f"{claim.path}::{claim.function}"
@@ -120,7 +111,7 @@ def content(run: Run) -> RunContent:
         tuple(sections),
         tuple(skipped),
         tuple(uncalled),
-        (*notes.numbers, *map(sanitize, _general_warnings(run)), *watch_remarks(run)),
+        (*notes.texts, *map(sanitize, _general_warnings(run)), *watch_remarks(run)),
     )
 
 
@@ -140,7 +131,7 @@ def _section(
     verdicts: Sequence[Verdict],
     by_case: dict[str, list[Measurement]],
     traces: Mapping[tuple[str, str], Sequence[str]],
-    notes: _Footnotes,
+    notes: Notes,
 ) -> ClaimSection:
     rows: list[VerdictRow] = []
     sources: dict[str, None] = {}
@@ -154,7 +145,7 @@ def _section(
         _judged(claim),
         _counted(verdicts),
         tuple(rows),
-        notes.of(f"memory: {source}" for source in sources),
+        notes.of(*(sanitize(f"memory: {source}") for source in sources)),
         claim.margin,
     )
 
@@ -184,7 +175,7 @@ def _judged(claim: Claim) -> str:
 
 
 def _row(
-    claim: Claim, verdict: Verdict, measurements: Sequence[Measurement], traces: Sequence[str], notes: _Footnotes
+    claim: Claim, verdict: Verdict, measurements: Sequence[Measurement], traces: Sequence[str], notes: Notes
 ) -> VerdictRow:
     found, name = verdict.comparison, verdict.variant
     case, variant = sanitize(parameters(verdict.case)), sanitize(name)
@@ -194,7 +185,7 @@ def _row(
     if found is None:
         if verdict.more_seconds:
             reason = f"{reason}; deciding it takes about {duration(verdict.more_seconds)}"
-        return VerdictRow(case, variant, verdict.outcome, reason, notes=notes.of(remarks), verdict=verdict)
+        return VerdictRow(case, variant, verdict.outcome, reason, notes=notes.of(*map(sanitize, remarks)), verdict=verdict)
     remarks += found.warnings
     if found.unsteady:
         usual = "" if found.mean_ratio is None else f" (total times: {found.mean_ratio:.3g}x the baseline's)"
@@ -215,7 +206,7 @@ def _row(
         memory=memory(measurements, name)[0],
         units=f"{found.units} of {aim}" if near else str(found.units),
         more=f"{duration(verdict.more_seconds)} more" if near and verdict.more_seconds else "",
-        notes=notes.of(remarks),
+        notes=notes.of(*map(sanitize, remarks)),
         verdict=verdict,
     )  # fmt: skip
 

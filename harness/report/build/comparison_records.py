@@ -6,8 +6,8 @@ from typing import Any
 
 from harness.judge.runs import ComparedCells, RunComparison
 from harness.model import BASELINE, SCHEMA, Differs, parameters
-from harness.report import junit as xml
-from harness.report.comparing.content import better, closing, word
+from harness.report.render import junit as xml
+from harness.report.build.comparison import better, closing, word
 from harness.report.environment_diff import environment_diff
 from harness.report.format import effect, interval, sanitize
 from harness.store.codec import plain

@@ -1,20 +1,20 @@
-"""A paper as Markdown for a pull request. Whatever comes from a record stands in code, where it can do nothing."""
+"""A document as Markdown for a pull request. Whatever comes from a record stands in code, where it can do nothing."""
 
 from __future__ import annotations
 
 from harness.report.document import Document, Table, marks
-from harness.report.markdown_escape import LONGEST, code, folded, left_out, line, listed, prose, size
+from harness.report.render.markdown_escape import LONGEST, code, folded, left_out, line, listed, prose, size
 
 
-def markdown(paper: Document, longest: int = LONGEST) -> str:
+def markdown(document: Document, longest: int = LONGEST) -> str:
     """The page; ``longest`` is in bytes of UTF-8. Rows that do not fit are counted instead, the last ones first."""
-    head = [f"## {prose(paper.title)}", "", *listed([f"{label}: {prose(text)}" for label, text in paper.facts])]
-    head += [f"> {warning}\n" for warning in map(prose, paper.warnings)]
-    tail = [f"\\[{number}\\] {prose(note)}  " for number, note in enumerate(paper.footnotes, 1)]
-    tail += ["", prose(paper.closing)] if paper.closing else []
+    head = [f"## {prose(document.title)}", "", *listed([f"{label}: {prose(text)}" for label, text in document.facts])]
+    head += [f"> {warning}\n" for warning in map(prose, document.warnings)]
+    tail = [f"\\[{number}\\] {prose(note)}  " for number, note in enumerate(document.footnotes, 1)]
+    tail += ["", prose(document.closing)] if document.closing else []
     room = longest - size([*head, *tail]) - _ALLOWANCE
     body: list[str] = []
-    for table in paper.tables:
+    for table in document.tables:
         lines, room = _table(table, room)
         heading = f"{table.heading} {code(table.foreign)}".strip()
         told = [*([prose(table.below), ""] if table.below else []), *lines, ""]

@@ -1,4 +1,4 @@
-"""A trend over many runs in words, as a paper: what changed and when first, then every course with its level now."""
+"""A trend over many runs in words, as a document: what changed and when first, then every course with its level now."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TrendRun:
     environment: Mapping[str, object]
 
 
-def trend_paper(
+def trend_document(
     courses: Sequence[Trend],
     runs: Sequence[TrendRun],
     left_out: Sequence[str] = (),

@@ -16,15 +16,15 @@ from rich.text import Text
 
 from harness.model import Outcome
 from harness.plural import counted
+from harness.report.build.run import ClaimSection, RunContent, VerdictRow, content
 from harness.report.ceilings import ceilings_line
-from harness.report.console import ConsolePage
-from harness.report.console import grid as grid_of
-from harness.report.content import ClaimSection, RunContent, VerdictRow, content
 from harness.report.format import sanitize
 from harness.report.header import header_lines
-from harness.report.layout import Layout, fit
 from harness.report.machine_notes import watched_line
 from harness.report.next_command import NextCommand, next_command
+from harness.report.render.console import ConsolePage
+from harness.report.render.console import grid as grid_of
+from harness.report.render.run_columns import Layout, fit
 from harness.report.selftest import selftest_of
 from harness.report.tables import ARITHMETIC, LOADERS, DetailRow, detail_rows, detail_widths
 from harness.store import Run

@@ -1,4 +1,4 @@
-"""A comparison in words, as a paper: environments first, then rows by claim, then what cannot be compared."""
+"""A comparison in words, as a document: environments first, then rows by claim, then what cannot be compared."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def sequential() -> str:
     )
 
 
-def comparing_paper(found: RunComparison) -> Document:
+def comparison_document(found: RunComparison) -> Document:
     """The whole comparison; its tables are those of `by_claim`, in that order, and of what cannot be compared."""
     notes = Notes()
     drift = _drift_note(found.lines)

@@ -1,1 +1,0 @@
-"""What people and their tools see of a comparison: `content` puts it into words, the other modules into files."""

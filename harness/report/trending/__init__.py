@@ -1,1 +1,0 @@
-"""What people and their tools see of a trend over many runs: `content` puts it into words, `files` into numbers."""
