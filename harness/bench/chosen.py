@@ -11,7 +11,7 @@ from harness.model import Claim
 
 
 def chosen_claims(settings: Settings, note: Callable[[str], None]) -> BenchmarkFolder:
-    """What a run is about; ``note`` hears what cannot be read and is not selected.
+    """What a run is about; ``note`` gets what cannot be read and is not selected.
 
     Raises UsageError, and ClaimError where nothing that is selected can be read.
     """

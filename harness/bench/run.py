@@ -1,4 +1,4 @@
-"""A run from beginning to end: roll call, invocations until everything is decided or the budget is used up."""
+"""A run from beginning to end: collection, then invocations until everything is decided or the budget is used up."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class UnusableGpu(HarnessError):
 class BenchDisplay(Protocol):
     """What a run reports while it goes on."""
 
-    def roll_call(self) -> None: ...  # noqa: D102
-    def called(self, environment: dict[str, Any], cases: int, skipped: int) -> None: ...  # noqa: D102
+    def collecting(self) -> None: ...  # noqa: D102
+    def collected(self, environment: dict[str, Any], cases: int, skipped: int) -> None: ...  # noqa: D102
     def begins(self, case: str, invocation: int) -> None: ...  # noqa: D102
     def decided(self, verdicts: list[Verdict]) -> None: ...  # noqa: D102
     def traced(self, traced: Traced) -> None: ...  # noqa: D102
@@ -66,10 +66,10 @@ def bench(
     command: Sequence[str] = (),
     began: Callable[[Path], None] = lambda _: None,
 ) -> Path:
-    """Hold a run and give its folder; everything measured is in it, however this ends. ``began`` hears of it at once.
+    """Measure a run and return its folder: everything measured is in it, however this ends. ``began`` gets it at once.
 
     Raises ClaimError, UsageError, StoreError, LaunchError, WorkerError, UnusableGpu; KeyboardInterrupt passes through
-    after the processes are gone. What is wrong with the request is raised before ``began`` is called, or, where only a
+    after the processes are gone. What is wrong with the request is raised before ``began`` is found, or, where only a
     process with torch can know it, as Refused, which leaves no folder.
     """
     start = time.monotonic()
@@ -81,7 +81,7 @@ def bench(
     began(folder)
     names = [claim.name for claim in traced]
     try:
-        return _Bench(settings, screen, chosen, names, folder, start, width).hold(python, command)
+        return _Bench(settings, screen, chosen, names, folder, start, width).measure(python, command)
     except Refused:
         shutil.rmtree(folder)
         raise
@@ -122,7 +122,7 @@ class _Bench:
         self._schedule = Schedule([], units=1, solo=False)
         self._watch = Monitor(folder, settings.watch, note=screen.note)
 
-    def hold(self, python: str, command: Sequence[str]) -> Path:
+    def measure(self, python: str, command: Sequence[str]) -> Path:
         writer = store.open_run(
             self._folder,
             self._claims,
@@ -137,12 +137,12 @@ class _Bench:
         end = RunEnd(EndReason.INTERRUPTED)
         try:
             with ExitStack() as stack:
-                # Around the crew: who is there before it starts, or when it is gone, is none of ours.
+                # Around the pool: a process that is there before it starts, or after it ended, is not this run's.
                 stack.enter_context(self._watch)
-                lent = None
+                borrowed = None
                 if self._settings.python:
-                    lent = launch.borrow_packages(stack.enter_context(Reaper()).folder / "lent")
-                crew = stack.enter_context(
+                    borrowed = launch.borrow_packages(stack.enter_context(Reaper()).folder / "borrowed")
+                pool = stack.enter_context(
                     WorkerPool(
                         WorkerSettings(
                             python,
@@ -152,47 +152,47 @@ class _Bench:
                             self._settings.data,
                             width=self._width,
                             snapshots=self._settings.snapshots,
-                            borrowed=lent,
+                            borrowed=borrowed,
                         ),
                         begins=self._begins,
                         ends=self._watch.ends,
                         tick=self._tick,
                     )
                 )
-                question = CeilingsRequest(python, self._settings.device, self._settings.data, lent)
-                end = RunEnd(self._measure(crew, writer, question))
+                question = CeilingsRequest(python, self._settings.device, self._settings.data, borrowed)
+                end = RunEnd(self._measure_cases(pool, writer, question))
         except Exception as error:
             ours = isinstance(error, WorkerError | store.StoreError | UnusableGpu)
             end = RunEnd(EndReason.STOPPED, str(error) if ours else repr(error))
             raise
         finally:
-            beside = [asdict(stranger) for stranger in self._watch.other_processes]
+            beside = [asdict(process) for process in self._watch.other_processes]
             store.write_end(writer, end, **({"beside": beside} if beside else {}))
             writer.close()
         if self._settings.snapshots and not any((self._folder / store.SNAPSHOTS).glob("*.json.gz")):
             self._screen.note("no memory snapshots: torch keeps a history of memory on CUDA devices only")
         return self._folder
 
-    def _measure(self, crew: WorkerPool, writer: store.Writer, question: CeilingsRequest) -> EndReason:
-        self._screen.roll_call()
-        called = crew.collect(sorted({claim.path for claim in self._readable}))
-        called.keep(self._by_function)
-        called.account_for(self._readable)
-        called.failed |= {f"{claim.path}::{claim.function}": why for claim, why in self._unread.items()}
+    def _measure_cases(self, pool: WorkerPool, writer: store.Writer, question: CeilingsRequest) -> EndReason:
+        self._screen.collecting()
+        found = pool.collect(sorted({claim.path for claim in self._readable}))
+        found.keep(self._by_function)
+        found.account_for(self._readable)
+        found.failed |= {f"{claim.path}::{claim.function}": why for claim, why in self._unread.items()}
         writer.write(
             "header",
             schema=SCHEMA,
-            environment=called.environment,
-            planned=[*called.cases, *called.skipped, *called.failed],
+            environment=found.environment,
+            planned=[*found.cases, *found.skipped, *found.failed],
         )
-        self._watch.measures_on(called.environment)
-        self._screen.called(called.environment, len(called.cases), len(called.skipped))
-        self._settle_absent(called, writer)
-        if called.unusable_gpu and self._settings.device != "cpu":
-            raise UnusableGpu(called.unusable_gpu)
+        self._watch.measures_on(found.environment)
+        self._screen.collected(found.environment, len(found.cases), len(found.skipped))
+        self._settle_absent(found, writer)
+        if found.unusable_gpu and self._settings.device != "cpu":
+            raise UnusableGpu(found.unusable_gpu)
         ceilings = affordable(
             question,
-            called.environment,
+            found.environment,
             self._settings.seconds if self._profile.asides else 0.0,
             self._folder / "ceilings.log",
             tick=self._tick,
@@ -200,10 +200,10 @@ class _Bench:
         )
         if ceilings is not None:
             store.write_ceilings(writer, ceilings.ceilings, ceilings.measured)
-        on_gpu = called.environment.get("device", {}).get("type") == "cuda"
-        standings = [self._standing(case, variants, called) for case, variants in called.cases.items()]
+        on_gpu = found.environment.get("device", {}).get("type") == "cuda"
+        cases = [self._progress(case, variants, found) for case, variants in found.cases.items()]
         self._schedule = Schedule(
-            standings,
+            cases,
             units=self._profile.units,
             solo=self._profile.solo,
             traces=self._traces.missing,
@@ -211,8 +211,8 @@ class _Bench:
             counts=tuple(COUNT_GUESS) if self._profile.asides and on_gpu else (),
         )
         # Several processes import side by side; their first invocation waits for all of them.
-        self._schedule.start_up[False] = crew.import_seconds / self._width + 0.5
-        steps = Steps(crew, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.traced)
+        self._schedule.start_up[False] = pool.import_seconds / self._width + 0.5
+        steps = Steps(pool, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.traced)
         number = 0
         while (step := self._schedule.next(self._end - time.monotonic())) is not None:
             begin = time.monotonic()
@@ -227,30 +227,30 @@ class _Bench:
                 return EndReason.BUDGET_USED
         if self._schedule.open_count():
             return EndReason.BUDGET_USED
-        open_verdicts = any(not v.decided for s in self._schedule.standings.values() for v in s.verdicts)
+        open_verdicts = any(not v.decided for s in self._schedule.cases.values() for v in s.verdicts)
         return EndReason.ALL_MEASURED if open_verdicts else EndReason.ALL_DECIDED
 
     def _begins(self, case: str, invocation: int) -> None:
         self._watch.begins(case, invocation)
         self._screen.begins(case, invocation)
 
-    def _standing(self, case: str, variants: tuple[str, ...], called: Collection) -> CaseProgress:
-        absent = called.unavailable.get(case, {})
+    def _progress(self, case: str, variants: tuple[str, ...], found: Collection) -> CaseProgress:
+        absent = found.unavailable.get(case, {})
         return CaseProgress(case, self._claim_of(case), tuple(name for name in variants if name not in absent))
 
     def _claim_of(self, case: str) -> Claim:
         return self._by_function[benchmark_of(case)]
 
-    def _settle_absent(self, called: Collection, writer: store.Writer) -> None:
-        """What was skipped or failed when the roll was called gets its record, and its verdict, at once."""
-        fallen: list[Verdict] = []
-        for measurement in called.absent(self._claims):
+    def _settle_absent(self, found: Collection, writer: store.Writer) -> None:
+        """What was skipped or failed in the collection gets its record, and its verdict, at once."""
+        decided: list[Verdict] = []
+        for measurement in found.absent(self._claims):
             store.write_measurement(writer, measurement)
             schedule = Schedule(
                 [CaseProgress(measurement.case, self._claim_of(measurement.case), ())], units=1, solo=False
             )
-            fallen += schedule.add([measurement])
-        self._decided(fallen)
+            decided += schedule.add([measurement])
+        self._decided(decided)
 
     def _take_in(self, report: WorkerReport, writer: store.Writer) -> None:
         found = [self._watch.marked(measurement) for measurement in report.measurements]
@@ -267,6 +267,6 @@ class _Bench:
             self._screen.note(f"of what failed, whole tracebacks are in {self._folder / 'process-*.log'}")
 
     def _tick(self) -> None:
-        standings = self._schedule.standings.values()
-        decided = sum(1 for s in standings for v in s.verdicts if v.decided)
+        cases = self._schedule.cases.values()
+        decided = sum(1 for s in cases for v in s.verdicts if v.decided)
         self._screen.tick(max(0.0, self._end - time.monotonic()), decided, self._schedule.open_count())

@@ -2,9 +2,10 @@
 
 Cases without a loader come first: they are cheap, and the budget is made to decide them all. Loaders then get one unit
 each, so that every one shows an effect; with what is left, those that reach their next look soonest are seen through.
-Traced passes come after them, in time that is kept for them: those that were asked for, and those that explain a
-surprising verdict. Solo passes come next: they cost a process each, and a verdict says more than a better number for
-memory. What is left goes to the passes that count: launches, and last of all joules, which take seconds a variant.
+Traced passes come after them, in time that is kept for them: those that were requested, and those that explain a
+surprising verdict. Isolated passes come next: they cost a process each, and a verdict is worth more than a better
+number for memory. What is left goes to the passes that count: launches, and last of all joules, which take seconds a
+variant.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ FIRST_GUESS = {False: 1.5, True: 15.0}
 """Seconds of a case in one invocation before any was measured; by whether it is a loader's."""
 
 COUNT_GUESS = {"launches": 1.0, "joules": 5.0}
-"""Seconds of a variant in a pass that takes this reading, before any was taken; the dear one comes last."""
+"""Seconds of a variant in a pass that takes this reading, before any was taken; the expensive one comes last."""
 
 
 @dataclass(slots=True)
@@ -48,12 +49,12 @@ class CaseProgress:
 
     @property
     def stopped(self) -> bool:
-        """Whether the whole case failed, timed out or was skipped: more of the same tells nothing."""
+        """Whether the whole case failed, timed out or was skipped: more of the same would show nothing."""
         return any(m.status is not Status.MEASURED for m in self.measurements if not m.survey)
 
     @property
     def computes(self) -> bool:
-        """Whether it is arithmetic, by what its measurements say of their work."""
+        """Whether it is arithmetic, by the work that its measurements state."""
         return any(m.work.flops > 0 for m in self.measurements)
 
     def measured(self) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ class TracedPass:
 
 
 class Schedule:
-    """Keeps the standings and says what comes next.
+    """Keeps what is known of the cases and chooses what comes next.
 
     ``traces`` names the traced passes that are still wanted; ``trace_share`` of the time is kept for them at the most.
     ``counts`` are the readings that have a pass of their own where time is left: of all cases without a loader, joules
@@ -112,7 +113,7 @@ class Schedule:
 
     def __init__(
         self,
-        standings: Iterable[CaseProgress],
+        cases: Iterable[CaseProgress],
         *,
         units: int,
         solo: bool,
@@ -121,7 +122,7 @@ class Schedule:
         trace_share: float = 0.1,
         counts: Sequence[str] = (),
     ) -> None:
-        self.standings = {standing.case: standing for standing in standings}
+        self.cases = {progress.case: progress for progress in cases}
         self.thresholds = thresholds or Thresholds()
         self.start_up = {False: 4.0, True: 10.0}
         self.solo_seconds = 12.0
@@ -135,24 +136,24 @@ class Schedule:
         self._counts = counts
 
     def add(self, measurements: Iterable[Measurement]) -> list[Verdict]:
-        """Take in what was measured; gives the verdicts that have just fallen."""
+        """Take in what was measured; return the verdicts that are now decided."""
         touched: dict[str, CaseProgress] = {}
         for measurement in measurements:
-            standing = self.standings[measurement.case]
-            standing.measurements.append(measurement)
+            progress = self.cases[measurement.case]
+            progress.measurements.append(measurement)
             if measurement.survey:
-                standing.solos.update(trial.variant for trial in measurement.trials)
-            touched[standing.case] = standing
-        fallen: list[Verdict] = []
-        for standing in touched.values():
-            before = {v.variant for v in standing.verdicts if v.decided}
-            standing.verdicts = verdicts(standing.claim, standing.measurements, self.thresholds, case=standing.case)
-            fallen += [v for v in standing.verdicts if v.decided and v.variant not in before]
-        return fallen
+                progress.solos.update(trial.variant for trial in measurement.trials)
+            touched[progress.case] = progress
+        decided: list[Verdict] = []
+        for progress in touched.values():
+            before = {v.variant for v in progress.verdicts if v.decided}
+            progress.verdicts = verdicts(progress.claim, progress.measurements, self.thresholds, case=progress.case)
+            decided += [v for v in progress.verdicts if v.decided and v.variant not in before]
+        return decided
 
     def next(self, left: float) -> Invocation | TracedPass | IsolatedPass | CountingPass | None:
         """The next step that fits into ``left`` seconds, or None where nothing useful does."""
-        traces = self._traces(self.standings.values())
+        traces = self._traces(self.cases.values())
         if self._for_traces is None:
             self._for_traces = self._trace_share * left
         kept = min(len(traces) * self.trace_seconds, self._for_traces)
@@ -172,12 +173,12 @@ class Schedule:
         if chosen := self._affordable(compute, left):
             return self._measure(chosen)
         if fresh := self._first_units([s for s in compute if not s.units], left):
-            # Too little time for a verdict: an effect without one still says more than nothing.
+            # Too little time for a verdict: an effect without one is still better than nothing.
             return self._measure(fresh)
         loaders = self._open(loader=True)
         if fresh := self._first_units([s for s in loaders if not s.units], left):
             return self._measure(fresh)
-        chosen = self._affordable([standing for standing in loaders if standing.units], left)
+        chosen = self._affordable([progress for progress in loaders if progress.units], left)
         return self._measure(chosen) if chosen else None
 
     def open_count(self) -> int:
@@ -185,59 +186,59 @@ class Schedule:
         return len(self._open(loader=False)) + len(self._open(loader=True))
 
     def _open(self, *, loader: bool) -> list[CaseProgress]:
-        return [s for s in self.standings.values() if s.claim.loader is loader and self._is_open(s)]
+        return [s for s in self.cases.values() if s.claim.loader is loader and self._is_open(s)]
 
-    def _is_open(self, standing: CaseProgress) -> bool:
-        if standing.stopped or standing.units >= self._units:
+    def _is_open(self, progress: CaseProgress) -> bool:
+        if progress.stopped or progress.units >= self._units:
             return False
-        if not standing.units:
+        if not progress.units:
             return True
-        if METRICS[standing.claim.metric].kind is MetricKind.EXACT and standing.units < self.thresholds.looks[0]:
+        if METRICS[progress.claim.metric].kind is MetricKind.EXACT and progress.units < self.thresholds.looks[0]:
             # Exact metrics are decided at once; the time that goes with them still deserves an interval.
-            return any(v.outcome not in (Outcome.WRONG, Outcome.FAILED) for v in standing.verdicts)
-        return bool(standing.undecided())
+            return any(v.outcome not in (Outcome.WRONG, Outcome.FAILED) for v in progress.verdicts)
+        return bool(progress.undecided())
 
-    def _units_to_look(self, standing: CaseProgress) -> int:
+    def _units_to_look(self, progress: CaseProgress) -> int:
         looks = (*self.thresholds.looks, self._units)
-        return min([look - standing.units for look in looks if look > standing.units], default=1)
+        return min([look - progress.units for look in looks if look > progress.units], default=1)
 
-    def _affordable(self, standings: Sequence[CaseProgress], left: float) -> list[CaseProgress]:
+    def _affordable(self, cases: Sequence[CaseProgress], left: float) -> list[CaseProgress]:
         """The cases that can all reach their next look in ``left`` seconds, cheapest first."""
         chosen: list[CaseProgress] = []
         spent, longest = 0.0, 0.0
-        for standing in sorted(standings, key=self._cost):
-            start_up = self.start_up[standing.claim.loader]
-            longest_now = max(longest, self._units_to_look(standing) * start_up)
-            if spent + self._cost(standing) + longest_now > left:
+        for progress in sorted(cases, key=self._cost):
+            start_up = self.start_up[progress.claim.loader]
+            longest_now = max(longest, self._units_to_look(progress) * start_up)
+            if spent + self._cost(progress) + longest_now > left:
                 break
-            spent, longest = spent + self._cost(standing), longest_now
-            chosen.append(standing)
+            spent, longest = spent + self._cost(progress), longest_now
+            chosen.append(progress)
         return chosen
 
-    def _cost(self, standing: CaseProgress) -> float:
-        return self._units_to_look(standing) * standing.seconds
+    def _cost(self, progress: CaseProgress) -> float:
+        return self._units_to_look(progress) * progress.seconds
 
-    def _first_units(self, standings: Sequence[CaseProgress], left: float) -> list[CaseProgress]:
+    def _first_units(self, cases: Sequence[CaseProgress], left: float) -> list[CaseProgress]:
         chosen: list[CaseProgress] = []
-        spent = max((self.start_up[standing.claim.loader] for standing in standings), default=0.0)
-        for standing in standings:
-            if spent + standing.seconds > left:
+        spent = max((self.start_up[progress.claim.loader] for progress in cases), default=0.0)
+        for progress in cases:
+            if spent + progress.seconds > left:
                 break
-            spent += standing.seconds
-            chosen.append(standing)
+            spent += progress.seconds
+            chosen.append(progress)
         return chosen
 
-    def _missing_solos(self, standing: CaseProgress) -> list[str]:
-        if not self._solo or not standing.claim.loader:
+    def _missing_solos(self, progress: CaseProgress) -> list[str]:
+        if not self._solo or not progress.claim.loader:
             return []
-        return [name for name in standing.measured() if name not in standing.solos]
+        return [name for name in progress.measured() if name not in progress.solos]
 
     def _next_solo(self, left: float) -> IsolatedPass | None:
         if left < self.solo_seconds:
             return None
-        for standing in self.standings.values():
-            if standing.units and not standing.stopped and (missing := self._missing_solos(standing)):
-                return IsolatedPass(standing.case, missing[0])
+        for progress in self.cases.values():
+            if progress.units and not progress.stopped and (missing := self._missing_solos(progress)):
+                return IsolatedPass(progress.case, missing[0])
         return None
 
     def _next_count(self, left: float) -> CountingPass | None:
@@ -245,25 +246,25 @@ class Schedule:
         for reading in self._counts:
             chosen: list[tuple[str, tuple[str, ...]]] = []
             spent = self.start_up[False]
-            for standing in self.standings.values():
-                wanted = standing.units and not standing.stopped and not standing.claim.loader
-                if not wanted or reading in standing.counted or (reading == "joules" and not standing.computes):
+            for progress in self.cases.values():
+                wanted = progress.units and not progress.stopped and not progress.claim.loader
+                if not wanted or reading in progress.counted or (reading == "joules" and not progress.computes):
                     continue
-                spent += self.count_seconds[reading] * len(standing.measured())
+                spent += self.count_seconds[reading] * len(progress.measured())
                 if spent > left:
                     break
-                chosen.append((standing.case, standing.measured()))
+                chosen.append((progress.case, progress.measured()))
             if chosen:
                 for case, _ in chosen:
-                    self.standings[case].counted.add(reading)
+                    self.cases[case].counted.add(reading)
                 return CountingPass(reading, tuple(chosen))
         return None
 
-    def _measure(self, standings: Sequence[CaseProgress]) -> Invocation:
+    def _measure(self, cases: Sequence[CaseProgress]) -> Invocation:
         # An exact verdict falls at once, but its variants stay for the sake of their times.
         return Invocation(
             tuple(
                 (s.case, s.undecided() if s.units and METRICS[s.claim.metric].kind is MetricKind.NOISY else None)
-                for s in standings
+                for s in cases
             )
         )

@@ -1,4 +1,4 @@
-"""What a run was asked for, and how the profiles differ."""
+"""What was requested of a run, and how the profiles differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.model import Claim
 class Thoroughness:
     """How thorough a run is: budget in seconds where none is given, units at most, solo passes, blocks.
 
-    ``asides`` says that it takes time for what stands beside verdicts: ceilings, and traces of what surprises.
+    ``asides`` says that it takes time for more than verdicts: ceilings, and traces of what surprises.
     """
 
     budget: float
@@ -40,12 +40,12 @@ OFTENEST = 1000.0
 """Looks a second that make any sense: NVML's own readings change far less often."""
 
 SHORTEST_BUDGET = 20.0
-"""Seconds; importing torch and calling the roll take about that long on a small machine."""
+"""Seconds; importing torch and collecting the cases take about that long on a small machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A run as it was asked for. ``trace`` names the claims to trace, ``("all",)`` all of them."""
+    """A run as it was requested. ``trace`` names the claims to trace, ``("all",)`` all of them."""
 
     benchmarks: Path
     results: Path

@@ -1,4 +1,4 @@
-"""The steps of a run: what each has measured, by which process, and what its cost says of those to come."""
+"""The steps of a run: which process takes each, and what its cost means for those to come."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Steps:
 
     def __init__(
         self,
-        crew: WorkerPool,
+        pool: WorkerPool,
         schedule: Schedule,
         settings: Settings,
         traces: Traces,
@@ -27,11 +27,11 @@ class Steps:
         deadline: float,
         report: Callable[[Traced], None],
     ) -> None:
-        self._crew = crew
+        self._pool = pool
         self._schedule = schedule
         self._settings = settings
         self._profile = PROFILES[settings.profile]
-        self._compute = sum(1 for standing in schedule.standings.values() if not standing.claim.loader)
+        self._compute = sum(1 for progress in schedule.cases.values() if not progress.claim.loader)
         self._traces = traces
         self._folder = folder
         self._last = deadline
@@ -61,48 +61,48 @@ class Steps:
         if isinstance(step, IsolatedPass):
             self._schedule.solo_seconds = seconds
             # A pass that failed is not tried again.
-            self._schedule.standings[step.case].solos.add(step.variant)
+            self._schedule.cases[step.case].solos.add(step.variant)
             return
         if isinstance(step, CountingPass):
             self._schedule.count_seconds[step.reading] = seconds / step.variants
             return
-        loader = any(self._schedule.standings[case].claim.loader for case, _ in step.cases)
-        if not loader and any(self._schedule.standings[case].units <= 1 for case, _ in step.cases):
-            return  # weighing took some of the time, which no later invocation will take
+        loader = any(self._schedule.cases[case].claim.loader for case, _ in step.cases)
+        if not loader and any(self._schedule.cases[case].units <= 1 for case, _ in step.cases):
+            return  # the memory pass took some of the time, which no later invocation will take
         over = seconds - sum(m.seconds for m in report.measurements)
         self._schedule.start_up[loader] = 0.5 * self._schedule.start_up[loader] + 0.5 * max(0.0, over)
 
     def _measure(self, step: Invocation, number: int) -> WorkerReport:
-        standings = {case: self._schedule.standings[case] for case, _ in step.cases}
+        progress = {case: self._schedule.cases[case] for case, _ in step.cases}
         cases = {
             case: CaseRequest(
-                standings[case].claim,
-                effort(self._profile, self._settings.seconds, self._compute, loader=standings[case].claim.loader),
+                progress[case].claim,
+                effort(self._profile, self._settings.seconds, self._compute, loader=progress[case].claim.loader),
                 variants,
-                not standings[case].units,
+                not progress[case].units,
             )
             for case, variants in step.cases
         }
         looks = self._schedule.thresholds.looks
-        ahead = max(min(look for look in (*looks, 10**6) if look > s.units) - s.units for s in standings.values())
-        ahead = min(ahead, max(1, self._profile.units - max(s.units for s in standings.values())))
-        return self._crew.measure(number, cases, deadline=self._last, ahead=ahead)
+        ahead = max(min(look for look in (*looks, 10**6) if look > s.units) - s.units for s in progress.values())
+        ahead = min(ahead, max(1, self._profile.units - max(s.units for s in progress.values())))
+        return self._pool.measure(number, cases, deadline=self._last, ahead=ahead)
 
     def _solo(self, step: IsolatedPass, number: int) -> WorkerReport:
-        claim = self._schedule.standings[step.case].claim
-        return self._crew.measure_isolated(number, step.case, claim, step.variant, deadline=self._last)
+        claim = self._schedule.cases[step.case].claim
+        return self._pool.measure_isolated(number, step.case, claim, step.variant, deadline=self._last)
 
     def _count(self, step: CountingPass, number: int) -> WorkerReport:
-        claims = {case: self._schedule.standings[case].claim for case, _ in step.cases}
+        claims = {case: self._schedule.cases[case].claim for case, _ in step.cases}
         each = 2 * self._schedule.count_seconds[step.reading]
         limits = {case: claims[case].time_limit + each * len(names) for case, names in step.cases}
         cases = {case: (claims[case], names) for case, names in step.cases}
-        return self._crew.count(number, cases, step.reading, limits, deadline=self._last)
+        return self._pool.count(number, cases, step.reading, limits, deadline=self._last)
 
     def _trace(self, step: TracedPass, number: int, writer: store.Writer) -> WorkerReport:
-        claim = self._schedule.standings[step.case].claim
+        claim = self._schedule.cases[step.case].claim
         file = self._folder / store.trace_name(step.case, step.variant)
-        report = self._crew.trace(number, step.case, claim, step.variant, file, deadline=self._last)
+        report = self._pool.trace(number, step.case, claim, step.variant, file, deadline=self._last)
         traced = taken(step, claim, number, self._folder, report)
         self._traces.done[step.case, step.variant] = traced
         store.write_trace(writer, traced)

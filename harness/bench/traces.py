@@ -14,34 +14,34 @@ from harness.report.format import quantity
 from harness.workers.pool import WorkerReport
 
 MOST_SURPRISES = 3
-"""Surprising verdicts of one run that are traced without being asked for."""
+"""Surprising verdicts of one run that are traced without a request."""
 
-ASKED_SHARE, SURPRISE_SHARE = 0.4, 0.1
-"""Shares of a run's time that are kept for traces at the most: where they were asked for, and where they were not."""
+REQUESTED_SHARE, SURPRISE_SHARE = 0.4, 0.1
+"""Shares of a run's time that are kept for traces at the most: where they were requested, and where they were not."""
 
 MOST_KEPT = 64 << 20
 """Bytes of a trace that is kept, compressed; Perfetto opens a few hundred megabytes of JSON, ten times as much."""
 
 
 class Traces:
-    """Keeps what was traced and says what is still to be: all variants of the claims named, and what surprises."""
+    """What was traced and what is still to be: all variants of the claims named, and what surprises."""
 
     def __init__(self, claims: Collection[str] = (), *, surprises: bool = True) -> None:
         self.done: dict[tuple[str, str], Traced] = {}
         self._claims = frozenset(claims)
         self._surprises = surprises
-        self.share = ASKED_SHARE if claims else SURPRISE_SHARE
+        self.share = REQUESTED_SHARE if claims else SURPRISE_SHARE
         self._explained: dict[tuple[str, str], None] = {}
 
-    def missing(self, standings: Iterable[CaseProgress]) -> list[TracedPass]:
+    def missing(self, cases: Iterable[CaseProgress]) -> list[TracedPass]:
         """What is to be traced and was not, one case of each claim before the second of any; surprises come first."""
-        there = list(standings)
+        progress = list(cases)
         wanted: dict[tuple[str, str], None] = {}
-        for standing in there:
-            for verdict in standing.verdicts if self._surprises else ():
+        for each in progress:
+            for verdict in each.verdicts if self._surprises else ():
                 if self._explains(verdict):
-                    wanted[standing.case, BASELINE] = wanted[standing.case, verdict.variant] = None
-        wanted.update(dict.fromkeys(self._asked_for(there)))
+                    wanted[each.case, BASELINE] = wanted[each.case, verdict.variant] = None
+        wanted.update(dict.fromkeys(self._requested(progress)))
         return [TracedPass(*each) for each in wanted if each not in self.done]
 
     def _explains(self, verdict: Verdict) -> bool:
@@ -51,21 +51,21 @@ class Traces:
             self._explained.setdefault(key)
         return key in self._explained
 
-    def _asked_for(self, standings: Iterable[CaseProgress]) -> list[tuple[str, str]]:
+    def _requested(self, cases: Iterable[CaseProgress]) -> list[tuple[str, str]]:
         """By the case's place among its claim's cases, then as they come."""
-        cases: dict[str, int] = {}
+        counts: dict[str, int] = {}
         placed: list[tuple[int, tuple[str, str]]] = []
-        for standing in standings:
-            if standing.claim.name not in self._claims or standing.stopped or not standing.units:
+        for each in cases:
+            if each.claim.name not in self._claims or each.stopped or not each.units:
                 continue
-            place = cases[standing.claim.name] = cases.get(standing.claim.name, -1) + 1
-            measured = {t.variant for m in standing.measurements for t in m.trials if t.status is Status.MEASURED}
-            placed += [(place, (standing.case, name)) for name in standing.variants if name in measured]
+            place = counts[each.claim.name] = counts.get(each.claim.name, -1) + 1
+            measured = {t.variant for m in each.measurements for t in m.trials if t.status is Status.MEASURED}
+            placed += [(place, (each.case, name)) for name in each.variants if name in measured]
         return [each for _, each in sorted(placed, key=lambda one: one[0])]
 
 
 def surprising(verdict: Verdict) -> bool:
-    """A claim that does not hold here, or a variant that stalls now and then: the numbers do not say why."""
+    """A claim that does not hold here, or a variant that stalls now and then: the numbers do not show why."""
     found = verdict.comparison
     return verdict.outcome is Outcome.FAILS or (found is not None and found.unsteady)
 
@@ -77,7 +77,7 @@ def taken(step: TracedPass, claim: Claim, invocation: int, folder: Path, report:
     if report.unfinished is not None:
         problem = problem or report.unfinished.reason
     if problem or traced is None:
-        ended = "the run's time was used up" if report.out_of_time else "its process ended before it said anything"
+        ended = "the run's time was used up" if report.out_of_time else "its process ended before it replied"
         return Traced(step.case, claim.name, step.variant, invocation, note=f"no trace: {problem or ended}")
     name = store.trace_name(step.case, step.variant)
     file, note, summary = folder / name, "", None

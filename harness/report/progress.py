@@ -123,14 +123,14 @@ class BenchProgress(Progress):
         self._doing = "starting"
         self._invocation = -1
 
-    def roll_call(self) -> None:
+    def collecting(self) -> None:
         """The benchmarks are being imported and their cases collected."""
         self._doing = "collecting cases (importing torch)"
         self._region.start()
         if not self._region.on:
             self._state_line(f"{self._doing}; budget {duration(self._left, exact=True)}")
 
-    def called(self, environment: Mapping[str, object], cases: int, skipped: int) -> None:
+    def collected(self, environment: Mapping[str, object], cases: int, skipped: int) -> None:
         """The cases were collected, on this machine."""
         for label, line in machine_lines(environment):
             self._state_line(f"{label:<8}  {line}")

@@ -75,7 +75,7 @@ class Play:
     called: Collection
     seconds: float = 1.0
     report: Callable[[int, WorkerReport], WorkerReport] = lambda invocation, report: report
-    asked: list[tuple[str, int, tuple[str, ...]]] = field(default_factory=list)
+    requests: list[tuple[str, int, tuple[str, ...]]] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
     ratios: Mapping[str, float] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
@@ -111,7 +111,7 @@ class Pool:
         self, invocation: int, cases: Mapping[str, CaseRequest], *, deadline: float, ahead: int = 1
     ) -> WorkerReport:
         """Measure every case, or be ended at the deadline."""
-        self.play.asked.append(("measure", invocation, tuple(cases)))
+        self.play.requests.append(("measure", invocation, tuple(cases)))
         found = [self._measured(case, invocation, request.variants) for case, request in cases.items()]
         return self._end(invocation, found, deadline)
 
@@ -119,7 +119,7 @@ class Pool:
         self, invocation: int, case: str, claim: Any, variant: str, *, deadline: float
     ) -> WorkerReport:
         """One solo pass."""
-        self.play.asked.append(("solo", invocation, (case, variant)))
+        self.play.requests.append(("solo", invocation, (case, variant)))
         trial = Trial(variant, solo={"pss_bytes": 1.0})
         found = Measurement(case, claim.name, invocation, trials=(trial,), survey=True)
         return self._end(invocation, [found], deadline)
@@ -128,7 +128,7 @@ class Pool:
         self, invocation: int, cases: Mapping[str, Any], reading: str, limits: Mapping[str, float], *, deadline: float
     ) -> WorkerReport:
         """One pass that counts."""
-        self.play.asked.append((reading, invocation, tuple(cases)))
+        self.play.requests.append((reading, invocation, tuple(cases)))
         assert all(limits[case] > claim.time_limit for case, (claim, _) in cases.items())
         found = [
             Measurement(case, case, invocation, trials=tuple(Trial(v, solo={reading: 1.0}) for v in names), survey=True)
@@ -140,7 +140,7 @@ class Pool:
         self, invocation: int, case: str, claim: Any, variant: str, file: Path, *, deadline: float
     ) -> WorkerReport:
         """One traced pass, which leaves what the play says."""
-        self.play.asked.append(("trace", invocation, (case, variant)))
+        self.play.requests.append(("trace", invocation, (case, variant)))
         self.play.clock.advance(self.play.seconds)
         file.parent.mkdir(exist_ok=True)
         if self.play.trace is not None:
@@ -182,10 +182,10 @@ class Screen:
     planned: tuple[int, int] = (0, 0)
     notes: list[str] = field(default_factory=list)
 
-    def roll_call(self) -> None:
+    def collecting(self) -> None:
         """The roll is being called."""
 
-    def called(self, environment: dict[str, Any], cases: int, skipped: int) -> None:
+    def collected(self, environment: dict[str, Any], cases: int, skipped: int) -> None:
         """The roll was called."""
         self.planned = (cases, skipped)
 
@@ -269,7 +269,7 @@ def test_until_everything_is_decided(folder: Path, play: Callable[..., Play]) ->
     screen = Screen()
     found = run(folder, screen, select=("A", "B"), budget=3600.0)
     assert found.ended.text == "everything was decided"
-    assert [kind for kind, _, _ in one.asked] == ["measure"] * 7
+    assert [kind for kind, _, _ in one.requests] == ["measure"] * 7
     assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
     assert {(v.case, v.outcome) for v in screen.fallen} == {(A, Outcome.HOLDS), (B, Outcome.HOLDS)}
     assert len(screen.fallen) == 2
@@ -282,7 +282,7 @@ def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> No
     """A loader's variants are each watched alone once, after its verdict."""
     one = play(called(L), ratios={"tip": 0.5})
     found = run(folder, select=("L",), budget=3600.0)
-    assert one.asked == [
+    assert one.requests == [
         *(("measure", invocation, (L,)) for invocation in range(1, 8)),
         ("solo", 8, (L, BASELINE)),
         ("solo", 9, (L, "tip")),
@@ -300,14 +300,14 @@ def test_on_a_gpu_launches_are_counted_when_all_is_decided(folder: Path, play: C
     )
     found = run(folder, select=("A", "B"), budget=3600.0)
     counted = [("launches", 8, (A, B)), ("joules", 9, (A, B))]
-    assert one.asked == [*(("measure", invocation, (A, B)) for invocation in range(1, 8)), *counted]
+    assert one.requests == [*(("measure", invocation, (A, B)) for invocation in range(1, 8)), *counted]
     assert found.ended.text == "everything was decided"
     surveys = {m.invocation: m.trials[1].solo for m in found.measurements if m.survey and m.case == A}
     assert surveys == {8: {"launches": 1.0}, 9: {"joules": 1.0}}
     assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
     again = play(roll, ratios={"tip": 0.5})
     run(folder, select=("A", "B"), budget=3600.0, profile="smoke")
-    assert [kind for kind, _, _ in again.asked] == ["measure"]
+    assert [kind for kind, _, _ in again.requests] == ["measure"]
 
 
 def test_smoke_measures_everything_once(folder: Path, play: Callable[..., Play]) -> None:
@@ -316,7 +316,7 @@ def test_smoke_measures_everything_once(folder: Path, play: Callable[..., Play])
     screen = Screen()
     found = run(folder, screen, select=("A", "L"), profile="smoke")
     assert any("too much for this run" in note for note in screen.notes)
-    assert one.asked == [("measure", 1, (A,)), ("measure", 2, (L,))]
+    assert one.requests == [("measure", 1, (A,)), ("measure", 2, (L,))]
     assert len(found.measurements) == 2
     assert set(outcomes(found).values()) == {"inconclusive"}
 
@@ -326,7 +326,7 @@ def test_only_what_was_selected(folder: Path, play: Callable[..., Play]) -> None
     one = play(called(A, A2, skipped={"bench_a.py::bench_a2[x]": "no"}), ratios={"tip": 0.5})
     found = run(folder, select=("A2",))
     assert one.files == ["bench_a.py"]
-    assert {cases for _, _, cases in one.asked} == {(A2,)}
+    assert {cases for _, _, cases in one.requests} == {(A2,)}
     assert found.planned == (A2, "bench_a.py::bench_a2[x]")
     assert [stated.name for stated in found.claims] == ["A2"]
 
@@ -340,19 +340,19 @@ def test_ceilings_are_in_the_record(folder: Path, play: Callable[..., Play], mon
     A busy machine may be slow at it: no more than a part of the budget is spent.
     """
     play(called(A), ratios={"tip": 0.5})
-    asked: list[tuple[CeilingsRequest, float]] = []
+    requests: list[tuple[CeilingsRequest, float]] = []
 
     def ceilings_of(
         question: CeilingsRequest, environment: Mapping[str, Any], log: Path, tick: Any, limit: float
     ) -> MeasuredCeilings:
-        asked.append((question, limit))
+        requests.append((question, limit))
         return MeasuredCeilings((COPY,), "2026-01-02", environment, ("no ceiling of decoding",))
 
     monkeypatch.setattr(cache, "ceilings_of", ceilings_of)
     screen = Screen()
     found = run(folder, screen, select=("A",), device="cpu", budget=120.0)
     assert found.ceilings == (COPY,)
-    assert asked == [(CeilingsRequest(sys.executable, "cpu"), pytest.approx(18.0))]
+    assert requests == [(CeilingsRequest(sys.executable, "cpu"), pytest.approx(18.0))]
     assert any("measuring this machine's ceilings" in note for note in screen.notes)
     assert "no ceiling of decoding" in screen.notes
 
@@ -430,7 +430,7 @@ def test_what_ran_out_of_the_budget_is_not_lost(folder: Path, play: Callable[...
     one.report = lambda invocation, report: WorkerReport(report.measurements[:1], None, out_of_time=True)
     found = run(folder, select=("A", "B"))
     assert found.ended.text == "the time budget was used up"
-    assert len(one.asked) == len(found.measurements) == 1
+    assert len(one.requests) == len(found.measurements) == 1
     assert set(outcomes(found).values()) == {"inconclusive"}
 
 
@@ -439,7 +439,7 @@ def test_what_ran_out_of_the_budget_is_not_lost(folder: Path, play: Callable[...
 
 def traced(one: Play) -> list[tuple[str, ...]]:
     """What was traced, in order."""
-    return [what for kind, _, what in one.asked if kind == "trace"]
+    return [what for kind, _, what in one.requests if kind == "trace"]
 
 
 def test_a_claim_that_fails_is_traced(folder: Path, play: Callable[..., Play]) -> None:
@@ -448,7 +448,7 @@ def test_a_claim_that_fails_is_traced(folder: Path, play: Callable[..., Play]) -
     found = run(folder, select=("A", "B"), budget=3600.0)
     assert found.ended.text == "everything was decided"
     assert sorted(traced(one)) == [(A, BASELINE), (A, "tip"), (B, BASELINE), (B, "tip")]
-    assert [kind for kind, _, _ in one.asked] == ["measure"] * 7 + ["trace"] * 4
+    assert [kind for kind, _, _ in one.requests] == ["measure"] * 7 + ["trace"] * 4
     tip = next(each for each in found.traces if (each.case, each.variant) == (A, "tip"))
     assert tip.summary is not None
     assert (tip.claim, tip.slow_down, tip.summary.launches) == ("A", 2.0, 4)
@@ -466,7 +466,7 @@ def test_only_a_few_surprises_are_traced(folder: Path, play: Callable[..., Play]
 
 
 @pytest.mark.parametrize("profile", ["standard", "smoke"])
-def test_traces_that_were_asked_for(folder: Path, play: Callable[..., Play], profile: str) -> None:
+def test_traces_that_were_requested(folder: Path, play: Callable[..., Play], profile: str) -> None:
     """``--trace A`` traces every variant of A's cases and of no other claim's, whatever the verdicts."""
     one = play(called(A, B, L), ratios={"tip": 0.5})
     found = run(folder, select=("A", "B", "L"), profile=profile, budget=3600.0, trace=("a",))
@@ -482,11 +482,11 @@ def test_all_claims_are_traced_case_by_case(folder: Path, play: Callable[..., Pl
 
 
 def test_traces_have_their_share_of_a_short_budget(folder: Path, play: Callable[..., Play]) -> None:
-    """Time is kept for the traces that were asked for, and no more than that: the rest goes to measuring."""
+    """Time is kept for the traces that were requested, and no more than that: the rest goes to measuring."""
     one = play(called(A, B), seconds=4.0)
     one.ratios = {"tip": 1.02}
     run(folder, select=("A", "B"), budget=100.0, trace=("all",))
-    kinds = [kind for kind, _, _ in one.asked]
+    kinds = [kind for kind, _, _ in one.requests]
     assert "trace" in kinds
     assert kinds.count("measure") >= 4
     assert one.clock.now() <= 100.0 * (1 + GRACE)
@@ -552,10 +552,10 @@ def test_unfinished_cases_are_recorded(folder: Path, play: Callable[..., Play], 
     assert [str(v.outcome) for v in screen.fallen if v.case == A] == [word]
     assert sum(m.case == A for m in found.measurements) == 1
     assert "SIGKILL" in next(v.reason for v in judge(found) if v.case == A)
-    assert all(A not in cases for _, invocation, cases in one.asked if invocation > 1)
+    assert all(A not in cases for _, invocation, cases in one.requests if invocation > 1)
 
 
-def test_what_the_roll_call_missed_is_recorded(folder: Path, play: Callable[..., Play]) -> None:
+def test_what_the_collection_missed_is_recorded(folder: Path, play: Callable[..., Play]) -> None:
     """Skipped and failed cases and files that cannot be imported have verdicts with reasons before measuring."""
     one = play(
         called(
@@ -570,7 +570,7 @@ def test_what_the_roll_call_missed_is_recorded(folder: Path, play: Callable[...,
     found = run(folder, screen, select=("A", "B", "SB"))
     assert outcomes(found) == {f"{A} tip": "holds", f"{B}[x]": "skipped", f"{B}[y]": "failed", SB: "failed"}
     assert {v.case: v.reason for v in judge(found) if v.case != A} == {
-        f"{B}[x]": "needs a GPU (invocation 0)",
+        f"{B}[x]": "needs a GPU",
         f"{B}[y]": "RuntimeError: boom (invocation 0)",
         SB: "no module named nothing (invocation 0)",
     }
@@ -578,7 +578,7 @@ def test_what_the_roll_call_missed_is_recorded(folder: Path, play: Callable[...,
     (where,) = [note for note in screen.notes if "whole tracebacks are in" in note]
     assert where.endswith("process-*.log")
     assert screen.planned == (1, 1)
-    assert one.asked
+    assert one.requests
 
 
 def test_what_cannot_be_read_fails_and_the_others_are_measured(folder: Path, play: Callable[..., Play]) -> None:
@@ -605,7 +605,7 @@ def test_a_folder_with_brackets_in_its_name(folder: Path, play: Callable[..., Pl
 
 
 def test_what_cannot_be_read_and_is_not_selected_is_a_note(folder: Path, play: Callable[..., Play]) -> None:
-    """A broken file that nobody asked for costs a line on the screen and nothing in the record."""
+    """A broken file that was not requested costs a line on the screen and nothing in the record."""
     (folder / "benchmarks" / "bench_z.py").write_text("def (\n")
     play(called(A), ratios={"tip": 0.5})
     screen = Screen()
@@ -616,7 +616,7 @@ def test_what_cannot_be_read_and_is_not_selected_is_a_note(folder: Path, play: C
 
 
 def test_nothing_that_can_be_read_makes_no_run(folder: Path) -> None:
-    """Where all that was asked for is broken there is an error with file and line, and no folder."""
+    """Where all that was requested is broken there is an error with file and line, and no folder."""
     (folder / "benchmarks" / "bench_z.py").write_text("def (\n")
     with pytest.raises(ClaimError, match=r"bench_z\.py:1: it cannot be read as Python"):
         run(folder, select=("z",))
@@ -631,7 +631,7 @@ def test_nothing_to_measure_is_a_run_too(folder: Path, play: Callable[..., Play]
     assert outcomes(found) == {A: "skipped"}
 
 
-def test_an_error_of_the_crew_ends_the_run(folder: Path, play: Callable[..., Play]) -> None:
+def test_an_error_of_the_pool_ends_the_run(folder: Path, play: Callable[..., Play]) -> None:
     """An error in an invocation stops the run; what was measured is kept, and the record says why it ended."""
     one = play(called(A), ratios={"tip": 0.5})
     one.report = lambda invocation, report: report if invocation < 3 else WorkerReport([], None, error="no space left")
@@ -676,19 +676,19 @@ def test_an_interrupt_leaves_a_run(folder: Path, play: Callable[..., Play]) -> N
 
 
 def test_a_gpu_that_torch_cannot_use(folder: Path, play: Callable[..., Play]) -> None:
-    """A GPU that torch cannot use is an error with the remedy, unless the CPU was asked for."""
+    """A GPU that torch cannot use is an error with the remedy, unless the CPU was requested."""
     one = play(called(A, unusable_gpu="driver 470 is too old: update it"))
     with pytest.raises(UnusableGpu, match="update it"):
         run(folder, select=("A",))
-    assert one.asked == []
+    assert one.requests == []
     assert "driver 470" in saved(folder).ended.text
 
 
-def test_a_gpu_that_nobody_asked_for(folder: Path, play: Callable[..., Play]) -> None:
-    """With the CPU asked for, such a GPU does not matter."""
+def test_a_gpu_that_was_not_requested(folder: Path, play: Callable[..., Play]) -> None:
+    """With the CPU requested, such a GPU does not matter."""
     one = play(called(A, unusable_gpu="driver 470 is too old"), ratios={"tip": 0.5})
     run(folder, select=("A",), device="cpu")
-    assert one.asked
+    assert one.requests
 
 
 def test_bad_requests_make_no_run(folder: Path) -> None:
@@ -705,7 +705,7 @@ def test_bad_requests_make_no_run(folder: Path) -> None:
 # --- watched ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_is_watched_unless_told_otherwise(folder: Path, play: Callable[..., Play]) -> None:
+def test_a_run_is_watched_unless_it_is_turned_off(folder: Path, play: Callable[..., Play]) -> None:
     """Telemetry lies beside the records; with a rate of 0 there is none, and the verdicts are the same."""
     play(called(A), ratios={"tip": 0.5})
     watched = run(folder, select=("A",))
@@ -718,7 +718,7 @@ def test_a_run_is_watched_unless_told_otherwise(folder: Path, play: Callable[...
     assert outcomes(left_alone) == outcomes(watched)
 
 
-def test_a_run_beside_a_stranger_says_so_in_its_record(
+def test_a_run_beside_another_process_says_so_in_its_record(
     folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else's process on the GPU is in the run's last record, in its telemetry, and on the screen."""

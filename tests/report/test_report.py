@@ -459,7 +459,7 @@ def test_live_repaints_once_a_second_at_most() -> None:
     file, clock = Terminal(), [100.0]
     console = Console(file=file, width=80, force_terminal=True, color_system=None, _environ={"TERM": "xterm"})
     live = BenchProgress(console, 300.0, now=lambda: clock[0])
-    live.roll_call()
+    live.collecting()
     for _ in range(1000):
         live.tick(200.0, 3, 4)
     before = file.getvalue()
@@ -476,8 +476,8 @@ def test_live_in_a_pipe() -> None:
     """In a pipe there are whole lines only: each invocation once, each verdict, never a repaint."""
     file = io.StringIO()
     live = BenchProgress(Console(file=file, width=60), 300.0)
-    live.roll_call()
-    live.called(ENVIRONMENT, 12, 3)
+    live.collecting()
+    live.collected(ENVIRONMENT, 12, 3)
     live.tick(290.0, 0, 12)
     for case in ("a", "b", "c"):
         live.begins(case, 1)
