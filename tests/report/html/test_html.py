@@ -214,7 +214,7 @@ def test_a_page_that_cannot_be_written_is_one_clear_message(
     assert main(["report", str(tmp_path / "run"), "--html", target]) == 2
     message = capsys.readouterr().err
     assert message.startswith("harness: ") and message.count("\n") == 1
-    assert (f"cannot write {tmp_path}" if not file else "does not go to standard output") in message
+    assert (f"cannot write {tmp_path}" if not file else "standard output; name a file") in message
 
 
 def test_a_gate_has_a_page(tmp_path: Path) -> None:
