@@ -36,7 +36,6 @@ from harness.monitor.run import Monitor
 from harness.program import advised
 from harness.store import Run
 from harness.store.runs import find, open_entry
-from harness.workers.collect import Collection
 from harness.workers.pool import CaseRequest, WorkerPool, WorkerReport
 from harness.workers.spare import WorkerSettings
 
@@ -110,7 +109,9 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
     writer.close()
     verdicts = BaselineGate(
         saved,
-        _current(replace(now, measurements=tuple(measurements)), found),
+        CurrentCases(
+            replace(now, measurements=tuple(measurements)), found.cases, found.unavailable, found.skipped, found.failed
+        ),
         chosen,
         _expected(saved, settings.select),
         settings.thresholds,
@@ -161,10 +162,6 @@ def _measure(
     except KeyboardInterrupt:
         return EndReason.INTERRUPTED
     return EndReason.ALL_MEASURED
-
-
-def _current(run: Run, found: Collection) -> CurrentCases:
-    return CurrentCases(run, found.cases, found.unavailable, found.skipped, found.failed)
 
 
 def _expected(saved: Run, words: tuple[str, ...]) -> frozenset[str]:

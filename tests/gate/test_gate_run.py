@@ -607,7 +607,7 @@ def test_a_file_that_head_alone_skips(scripted: ScriptedGate) -> None:
 
 
 def test_what_the_check_gives(scripted: ScriptedGate) -> None:
-    """Both introductions are checked before anything is measured; notes are kept, objections end the gate."""
+    """What both sides report is checked before anything is measured; notes are kept, errors end the gate."""
     seen: list[Mapping[Side, SideInfo]] = []
 
     def check(infos: Mapping[Side, SideInfo]) -> list[str]:
@@ -1060,12 +1060,12 @@ def test_throttled_blocks_do_not_decide() -> None:
 def test_what_regressed_hands_its_share_of_alpha_on() -> None:
     """Thirteen units, of which one is barely not beyond what is tolerated: enough where 39 others have regressed."""
     variants = tuple(f"tip {number:02}" for number in range(40))
-    standings = dict.fromkeys(Side, CaseState(variants))
+    states = dict.fromkeys(Side, CaseState(variants))
     nothing: dict[Side, dict[str, Any]] = {side: {} for side in Side}
 
     def decided(hesitant: int) -> int:
         state = GateState([CLAIM], GateThresholds(), selftest=False)
-        state.enter(A, standings)
+        state.enter(A, states)
         for number, decision in enumerate(state.wanted()):
             for unit in range(1, 14):
                 slower = 1.009 if unit == 1 and number < hesitant else 1.05 + 1e-4 * unit
