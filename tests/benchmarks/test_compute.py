@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,39 +32,39 @@ PATHS = (
 class FakeCompare:
     """Takes a case as the real measurement does and measures nothing: `rivals` holds what was handed over."""
 
-    rivals: dict = field(default_factory=dict)
-    stated: dict = field(default_factory=dict)
-    precision: dict = field(default_factory=dict)
+    rivals: dict[str, Any] = field(default_factory=dict)
+    stated: dict[str, Any] = field(default_factory=dict)
+    precision: dict[str, Any] = field(default_factory=dict)
 
     def __call__(
         self,
         *,
-        same,
-        reference=None,
-        items=0,
-        bytes=0,  # noqa: A002
-        flops=0,
-        precision="fp32",
-        expect=None,
-        **rivals,
-    ):
+        same: Any,
+        reference: Any = None,
+        items: Any = 0,
+        bytes: Any = 0,  # noqa: A002
+        flops: Any = 0,
+        precision: Any = "fp32",
+        expect: Any = None,
+        **rivals: Any,
+    ) -> None:
         """Keep what a benchmark hands over."""
         self.rivals = {name: as_variant(given) for name, given in rivals.items()}
         self.stated = {"same": same, "reference": reference, "items": items, "flops": flops, "expect": expect}
         self.precision = precision if isinstance(precision, dict) else dict.fromkeys(self.rivals, precision)
 
     @property
-    def variants(self):
+    def variants(self) -> Any:
         """Those that this machine can run."""
         return {name: rival for name, rival in self.rivals.items() if isinstance(rival, Variant)}
 
-    def agreement(self):
+    def agreement(self) -> Any:
         """The case's check, with the reference's or the baseline's result as what is expected."""
         reference = self.stated["reference"]
         return Agreement(self.stated["same"], reference() if reference else calls(self.rivals["baseline"], 1)[0])
 
 
-def calls(variant, number):
+def calls(variant: Any, number: Any) -> Any:
     """The results of that many iterations of a variant, set up and surrounded as in a measurement."""
     with ExitStack() as stack:
         iteration = stack.enter_context(variant.prepare())
@@ -71,11 +72,12 @@ def calls(variant, number):
         return [iteration() for _ in range(number)]
 
 
-def cases():
+def cases() -> Any:
     """Every case of the files, as (function, its parameters)."""
     found = []
     for path in PATHS:
         spec = importlib.util.spec_from_file_location(Path(path).stem, BENCHMARKS / path)
+        assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         function = getattr(module, Path(path).stem)
@@ -87,7 +89,7 @@ def cases():
     return found
 
 
-def case(name):
+def case(name: Any) -> Any:
     """The (function, parameters) of the case of that name."""
     return next(found.values for found in CASES if found.id == name)
 
@@ -97,7 +99,7 @@ CASES = cases()
 TRIED = [found for found in CASES if "resnet50" not in found.id]
 
 
-def held(function, parameters):
+def held(function: Any, parameters: Any) -> Any:
     """The fake measurement after the benchmark has handed over one case."""
     torch.manual_seed(0)
     compare = FakeCompare()
@@ -105,7 +107,7 @@ def held(function, parameters):
     return compare
 
 
-def spoilt(result):
+def spoilt(result: Any) -> Any:
     """The result with one number far off, as a wrong variant would return it."""
     if isinstance(result, list):
         return [spoilt(result[0]), *result[1:]]
@@ -115,7 +117,7 @@ def spoilt(result):
 
 
 @pytest.fixture(autouse=True)
-def _flags_restored():
+def _flags_restored() -> Any:
     backends = torch.backends
     before = backends.cudnn.benchmark, backends.cudnn.deterministic
     threads = torch.get_num_threads()
@@ -127,7 +129,7 @@ def _flags_restored():
 
 
 @pytest.mark.parametrize(("function", "parameters"), TRIED)
-def test_variants_agree_and_a_wrong_one_is_caught(function, parameters):
+def test_variants_agree_and_a_wrong_one_is_caught(function: Any, parameters: Any) -> None:
     """First and second iterations of every variant agree with what is expected; a spoilt result does not."""
     compare = held(function, parameters)
     varying = parameters.get("shapes") == "varying"
@@ -143,7 +145,7 @@ def test_variants_agree_and_a_wrong_one_is_caught(function, parameters):
             torch.testing.assert_close(first, second)
 
 
-def test_gradients_may_be_summed_in_another_order():
+def test_gradients_may_be_summed_in_another_order() -> None:
     """cuDNN's backward does so from call to call: what is off by a thousandth of a tensor's largest value agrees."""
     compare = held(*case("inplace-resnet18-training"))
     torch.manual_seed(0)
@@ -156,7 +158,7 @@ def test_gradients_may_be_summed_in_another_order():
             agreement.check(wrong)
 
 
-def test_the_float64_reference_is_of_a_few_rows():
+def test_the_float64_reference_is_of_a_few_rows() -> None:
     """Every process computes it anew, and float64 is slow on a GPU; a wrong last row is still seen."""
     compare = held(*case("half_precision-gemm-tf32_off"))
     expected = compare.stated["reference"]()
@@ -166,7 +168,7 @@ def test_the_float64_reference_is_of_a_few_rows():
     assert compare.stated["same"](expected, whole)["max_relative_error"] < 1e-5
 
 
-def test_half_precision_states_its_errors_and_refuses_what_is_not_a_number():
+def test_half_precision_states_its_errors_and_refuses_what_is_not_a_number() -> None:
     """The errors against float64 are kept as readings, bfloat16's above float32's; NaN and Inf disagree."""
     compare = held(*case("half_precision-gemm-tf32_off"))
     agreement = compare.agreement()
@@ -182,7 +184,7 @@ def test_half_precision_states_its_errors_and_refuses_what_is_not_a_number():
             agreement.check(result)
 
 
-def test_work_is_stated():
+def test_work_is_stated() -> None:
     """A matrix product of side n states its 2 n^3 operations."""
     compare = held(*case("half_precision-gemm-tf32_off"))
     assert compare.stated["flops"] == 2 * 256 * 512 * 512
@@ -192,14 +194,14 @@ def test_work_is_stated():
     assert set(held(*case("bilinear_pooling-half")).precision.values()) == {"bf16"}
 
 
-def test_tf32_is_skipped_on_the_cpu():
+def test_tf32_is_skipped_on_the_cpu() -> None:
     """The CPU has no TF32 mode to try, and the case says so."""
     with pytest.raises(pytest.skip.Exception, match="TF32"):
         held(*case("half_precision-resnet50-tf32_on"))
 
 
 @pytest.mark.parametrize("usual", [("highest", True), ("medium", False)])
-def test_tf32_is_set_for_a_round_and_restored(usual):
+def test_tf32_is_set_for_a_round_and_restored(usual: Any) -> None:
     """Both TF32 switches follow the case inside a round and are as before after it."""
     around = case("half_precision-gemm-tf32_off")[0].__globals__["tf32"]
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
@@ -215,7 +217,7 @@ def test_tf32_is_set_for_a_round_and_restored(usual):
         torch.backends.cudnn.allow_tf32 = before[1]
 
 
-def test_bilinear_pooling_is_the_one_of_the_papers():
+def test_bilinear_pooling_is_the_one_of_the_papers() -> None:
     """The root keeps the sign of the mean product, and an image's matrix has length one."""
     pooled = case("bilinear_pooling-float32")[0].__globals__["pooled"]
     products = torch.tensor([[[40.0, -90.0], [-90.0, 160.0]], [[0.0, 0.0], [0.0, 250.0]]])
@@ -224,7 +226,7 @@ def test_bilinear_pooling_is_the_one_of_the_papers():
     torch.testing.assert_close(pooled(products, 10), by_hand, rtol=1e-4, atol=1e-4)
 
 
-def test_varying_shapes_are_new_at_every_step_and_alike_for_every_variant():
+def test_varying_shapes_are_new_at_every_step_and_alike_for_every_variant() -> None:
     """The sizes differ from step to step, have nearly the same area, and come in one order for all."""
     sizes = case("cudnn_benchmark-varying")[0].__globals__["sizes"]
     ours, theirs = sizes(112, True), sizes(112, True)
@@ -235,7 +237,7 @@ def test_varying_shapes_are_new_at_every_step_and_alike_for_every_variant():
 
 
 @pytest.mark.parametrize("work", ["relu", "clamp", "add"])
-def test_in_place_saves_the_result_in_inference(work):
+def test_in_place_saves_the_result_in_inference(work: Any) -> None:
     """Without a graph, in place leaves only the copy alive, and out of place the copy and the result."""
     compare = held(*case(f"inplace-{work}-inference"))
     one = 4 * 2**18
@@ -249,7 +251,7 @@ def test_in_place_saves_the_result_in_inference(work):
     assert peaks["baseline"] == pytest.approx(2 * one, abs=64)
 
 
-def test_claims_are_readable_without_importing():
+def test_claims_are_readable_without_importing() -> None:
     """The files state their claims in literals, each with a sentence."""
     claims = {claim.path: claim for claim in read(BENCHMARKS).claims}
     assert [claims[path].name for path in PATHS] == ["C5", "C4", "C1", "C2", "M1"]

@@ -181,7 +181,8 @@ def test_older_ways_stand_in_for_newer_ones() -> None:
     found = everything(gpu)
     assert found["temperature_celsius"] > 0
     assert found["power_violation_seconds"] == 1.5
-    module.nvmlDeviceGetMemoryInfo = lambda handle: Replayed.nvmlDeviceGetMemoryInfo(module, handle)  # type: ignore[method-assign]
+    older: Any = module
+    older.nvmlDeviceGetMemoryInfo = lambda handle: Replayed.nvmlDeviceGetMemoryInfo(module, handle)
     assert Gpu(module, UUID, warnings.append).memory() == {"used_bytes": 9130999808 + 559939584}
     assert warnings == []
 

@@ -61,7 +61,12 @@ def test_writes_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     calls: list[str] = []
     write = os.write
     monkeypatch.setattr(os, "fsync", lambda _: calls.append("fsync"))
-    monkeypatch.setattr(os, "write", lambda d, data: calls.append("write") or write(d, data))
+
+    def counted(descriptor: int, data: bytes) -> int:
+        calls.append("write")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", counted)
     stage = Stage(tmp_path)
     with stage.watch as watch:
         watch.measures_on(ON_GPU)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -109,7 +109,13 @@ def test_a_late_sample_is_not_made_up_for() -> None:
     """After a pause of the whole machine the next sample comes a period later, not many at once."""
     stage = Stage(quick=(0.0, 0.0), looks=3)
     read = stage.sampler._sources[0].read
-    stage.sampler._sources[0].read = lambda: (stage.clock.advance(10.0) if not stage.taken else None) or read()
+
+    def slow() -> Mapping[str, float]:
+        if not stage.taken:
+            stage.clock.advance(10.0)
+        return read()
+
+    stage.sampler._sources[0].read = slow
     stage.sampler.run()
     first, *later = stage.moments("quick")
     assert later == pytest.approx([first + 10.0, first + 10.05], abs=0.06)
@@ -128,7 +134,8 @@ def test_everything_can_be_read_at_once() -> None:
 def test_a_source_that_raises_is_read_no_more() -> None:
     """What ought not to happen costs that source alone, with a warning; the thread goes on."""
     warnings: list[str] = []
-    clock, taken = FakeClock(), []
+    clock = FakeClock()
+    taken: list[list[SensorReading]] = []
 
     def broken() -> dict[str, float]:
         raise RuntimeError("boom")

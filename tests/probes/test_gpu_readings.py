@@ -16,7 +16,6 @@ from harness.loading.data import decoders
 from harness.loading.data.folder import Image
 from harness.loading.loaders.dali_shared import DaliLoader
 from harness.loading.loaders.side_stream import SideStreamLoader
-from harness.loading.loop import epoch as epochs
 from harness.loading.loop import loader as loaders
 from harness.loading.loop import step_option
 from harness.loading.loop.epoch import Batch, run_epoch
@@ -24,7 +23,7 @@ from harness.loading.loop.loader import Loader
 from harness.loading.loop.window import steady
 from harness.measure import case
 from harness.measure.limits import RoundLimits
-from harness.measure.variant import as_variant
+from harness.measure.variant import Variant, as_variant
 from harness.model import Claim
 from harness.probes import pinned
 from harness.probes.energy import joules
@@ -129,7 +128,7 @@ class Copied(Loader):
 
     def batches(self) -> Iterator[Batch]:
         """Three of them."""
-        return self.moved(self._host())  # type: ignore[arg-type]
+        return self.moved(self._host())
 
     def _host(self) -> Iterator[Any]:
         for number in range(3):
@@ -145,7 +144,7 @@ class Copied(Loader):
 def copied(monkeypatch: pytest.MonkeyPatch) -> Copied:
     """The loader on a GPU, on a clock by script."""
     clock = Clock()
-    monkeypatch.setattr(epochs.time, "perf_counter", clock.now)
+    monkeypatch.setattr("harness.loading.loop.epoch.time.perf_counter", clock.now)
     monkeypatch.setattr(loaders, "perf_counter", clock.now)
     loader = Copied(device=torch.device("cuda", 0))
     loader.clock = clock
@@ -383,6 +382,8 @@ def test_threads_have_cores_of_their_own_on_a_gpu_too(monkeypatch: pytest.Monkey
     terms = case.MeasureOptions(GPU, RoundLimits(), seed=1, invocation=1)
     for loader in (False, True):
         with ExitStack() as stack:
-            given = {"baseline": as_variant(lambda: 1)}
+            variant = as_variant(lambda: 1)
+            assert isinstance(variant, Variant)
+            given = {"baseline": variant}
             case.runners(Claim("X", "", "x.py", "bench", loader=loader), given, terms, stack, Random(0))
     assert (placed[0] is None, placed[1] is None) == (False, True)

@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -43,36 +46,36 @@ MIB = 2**20
 
 
 @pytest.fixture
-def x():
+def x() -> Any:
     return torch.rand(2**16)
 
 
-def test_one_result_is_exactly_its_bytes(x):
+def test_one_result_is_exactly_its_bytes(x: Any) -> None:
     """The sum of two tensors allocates one tensor, to the byte."""
     assert peak_bytes(lambda: x + x, CPU) == (ONE, CPU_SOURCE)
 
 
-def test_a_chain_out_of_place_holds_two_in_place_one(x):
+def test_a_chain_out_of_place_holds_two_in_place_one(x: Any) -> None:
     """Out of place, a link's input lives beside its result; in place there is only the first result."""
     assert peak_bytes(lambda: x.neg().relu().neg(), CPU)[0] == 2 * ONE
     assert peak_bytes(lambda: x.neg().relu_().neg_(), CPU)[0] == ONE
 
 
-def test_the_peak_need_not_be_at_the_end(x):
+def test_the_peak_need_not_be_at_the_end(x: Any) -> None:
     """What was freed before the end counts where it was alive."""
 
-    def call():
+    def call() -> Any:
         many = [x.neg() for _ in range(5)]
         return torch.stack([part.sum() for part in many]).sum()
 
     assert 5 * ONE <= peak_bytes(call, CPU)[0] < 5 * ONE + 1024
 
 
-def test_what_lived_before_does_not_count(x):
+def test_what_lived_before_does_not_count(x: Any) -> None:
     """Freeing an old tensor and allocating one of its size stays at the level at the start."""
     held = [x.neg()]
 
-    def call():
+    def call() -> None:
         held.clear()
         held.append(x.neg())
 
@@ -80,7 +83,7 @@ def test_what_lived_before_does_not_count(x):
     assert peak_bytes(lambda: None, CPU)[0] == 0
 
 
-def test_the_saved_tensors_of_a_graph_count(x):
+def test_the_saved_tensors_of_a_graph_count(x: Any) -> None:
     """exp keeps its result for the backward pass, so three of them in a row stay alive."""
     leaf = x.requires_grad_()
     assert peak_bytes(lambda: leaf.exp().exp().exp(), CPU)[0] == 3 * ONE
@@ -88,10 +91,10 @@ def test_the_saved_tensors_of_a_graph_count(x):
         assert peak_bytes(lambda: leaf.exp().exp().exp(), CPU)[0] == 2 * ONE
 
 
-def test_memory_events_are_taken_in_the_order_of_time():
+def test_memory_events_are_taken_in_the_order_of_time() -> None:
     """A trace may list events in any order; what came before the marked call, and other devices, do not count."""
 
-    def event(ts, size, device=0):
+    def event(ts: Any, size: Any, device: Any = 0) -> Any:
         return {"name": "[memory]", "ts": ts, "args": {"Bytes": size, "Device Type": device}}
 
     mark = {"name": MARK, "ph": "X", "ts": 10.0, "dur": 5}
@@ -103,11 +106,11 @@ def test_memory_events_are_taken_in_the_order_of_time():
         marked_peak(events)
 
 
-def test_replaced_gradients_count_once(x):
+def test_replaced_gradients_count_once(x: Any) -> None:
     """A step that drops the old gradients and makes new ones needs those, and the result of the forward pass."""
     leaf = x.requires_grad_()
 
-    def step():
+    def step() -> None:
         leaf.grad = None
         leaf.exp().backward(torch.ones(()).expand(leaf.shape))
 
@@ -115,14 +118,14 @@ def test_replaced_gradients_count_once(x):
     assert peak_bytes(step, CPU)[0] == pytest.approx(ONE, abs=64)
 
 
-def test_an_error_of_the_call_is_the_callers(x):
+def test_an_error_of_the_call_is_the_callers(x: Any) -> None:
     """What the call raises comes through, and the probe works again afterwards."""
     with pytest.raises(RuntimeError, match="size"):
         peak_bytes(lambda: x + torch.rand(3), CPU)
     assert peak_bytes(lambda: x + x, CPU)[0] == ONE
 
 
-def test_what_is_held_at_the_peak_is_named_by_operator(x):
+def test_what_is_held_at_the_peak_is_named_by_operator(x: Any) -> None:
     """Results that are alive at the peak, by who made them; what was freed before is not there."""
     assert held_at_peak(lambda: x.neg().relu().neg(), CPU) == {"aten::neg": ONE, "aten::relu": ONE}
     assert held_at_peak(lambda: x.neg().relu_().neg_(), CPU) == {"aten::neg": ONE}
@@ -130,14 +133,14 @@ def test_what_is_held_at_the_peak_is_named_by_operator(x):
     assert held_at_peak(lambda: None, CPU) == {}
 
 
-def test_allocations_belong_to_the_outermost_operator_of_their_thread():
+def test_allocations_belong_to_the_outermost_operator_of_their_thread() -> None:
     """By time and thread; other devices and earlier calls do not count, and some belong to no operator."""
 
-    def memory(ts, size, address, tid=1, device=CUDA):
+    def memory(ts: Any, size: Any, address: Any, tid: Any = 1, device: Any = CUDA) -> Any:
         args = {"Bytes": size, "Device Type": device, "Addr": address}
         return {"name": "[memory]", "ts": ts, "tid": tid, "args": args}
 
-    def operator(name, ts, dur, tid=1):
+    def operator(name: Any, ts: Any, dur: Any, tid: Any = 1) -> Any:
         return {"name": name, "cat": "cpu_op", "ph": "X", "ts": ts, "dur": dur, "tid": tid}
 
     events = [
@@ -159,13 +162,13 @@ def test_allocations_belong_to_the_outermost_operator_of_their_thread():
         held(events[1:], CUDA)
 
 
-def test_python_functions_are_counted_with_who_called_them(x):
+def test_python_functions_are_counted_with_who_called_them(x: Any) -> None:
     """Functions with the file as it is imported; built-in ones by their callers; torch's are operators' business."""
 
-    def helper():
+    def helper() -> Any:
         return None
 
-    def call():
+    def call() -> Any:
         for _ in range(7):
             helper()
         threading.Event().wait(0)
@@ -183,7 +186,7 @@ def test_python_functions_are_counted_with_who_called_them(x):
     assert all(each.seconds >= 0 and " object at 0x" not in each.name for each in found)
 
 
-def test_conversions_are_named_though_they_are_torchs(x):
+def test_conversions_are_named_though_they_are_torchs(x: Any) -> None:
     """Lists become tensors, and tensors lists, outside operators."""
     numbers = x[:9].tolist()
     found = {each.name for each in functions(lambda: (torch.tensor(numbers), x[:9].tolist(), torch.relu(x), x.relu()))}
@@ -191,13 +194,13 @@ def test_conversions_are_named_though_they_are_torchs(x):
     assert not any("relu" in name for name in found)
 
 
-def test_modules_of_packages_have_their_packages_path():
+def test_modules_of_packages_have_their_packages_path() -> None:
     """The same wherever the package is installed."""
     found = {each.file for each in functions(lambda: json.dumps({}))}
     assert {"json/__init__.py", "json/encoder.py"} <= found
 
 
-def stats(allocated, reserved, retries=0, ooms=0):
+def stats(allocated: Any, reserved: Any, retries: Any = 0, ooms: Any = 0) -> Any:
     """The allocator's account: levels and peaks, and what it counts."""
     return {
         "allocated_bytes.all.current": allocated[0],
@@ -210,19 +213,24 @@ def stats(allocated, reserved, retries=0, ooms=0):
 
 
 @pytest.fixture
-def cuda_memory(monkeypatch):
+def cuda_memory(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A torch.cuda whose allocators answer by script, and what was asked of them in what order."""
     told = []
 
-    def script(before, after, host_before=None, host_after=None):
+    def script(before: Any, after: Any, host_before: Any = None, host_after: Any = None) -> Any:
         accounts = iter([before, after])
         host = iter([host_before or {}, host_after or {}])
+
+        def account(device: Any) -> Any:
+            told.append("account")
+            return next(accounts)
+
         fakes = {
             "synchronize": lambda device: told.append("wait"),
             "empty_cache": lambda: told.append("empty"),
             "reset_peak_memory_stats": lambda device: told.append("reset"),
             "reset_peak_host_memory_stats": lambda: told.append("reset pinned"),
-            "memory_stats": lambda device: told.append("account") or next(accounts),
+            "memory_stats": account,
             "host_memory_stats": lambda: next(host),
         }
         for name, fake in fakes.items():
@@ -237,14 +245,14 @@ def cuda_memory(monkeypatch):
 GPU = torch.device("cuda")
 
 
-def test_the_cuda_peak_is_the_allocators_above_the_start(cuda_memory):
+def test_the_cuda_peak_is_the_allocators_above_the_start(cuda_memory: Any) -> None:
     """On CUDA: wait, empty the pool, note the level, reset the peak, call, wait, subtract."""
     told = cuda_memory(stats((100, 900), (200, 900)), stats((100, 350), (200, 600)))
     assert peak_bytes(lambda: told.append("call"), GPU) == (250, CUDA_SOURCE)
     assert told == ["wait", "empty", "account", "reset", "reset pinned", "call", "wait", "account"]
 
 
-def test_the_pass_for_memory_reads_the_whole_account(cuda_memory):
+def test_the_pass_for_memory_reads_the_whole_account(cuda_memory: Any) -> None:
     """Peaks are above the level at the start, counters are differences; page-locked memory is there where used."""
     before, after = stats((100, 900), (200, 900), 3, 1), stats((100, 350), (200, 600), 5, 1)
     cuda_memory(before, after, {"active_bytes.current": 8}, {"active_bytes.peak": 40})
@@ -261,14 +269,14 @@ def test_the_pass_for_memory_reads_the_whole_account(cuda_memory):
     assert "pinned_bytes" not in allocations(lambda: None, GPU)
 
 
-def test_an_older_torch_tells_all_page_locked_memory(cuda_memory):
+def test_an_older_torch_tells_all_page_locked_memory(cuda_memory: Any) -> None:
     """Where blocks in use are not told apart, those that the allocator owns count."""
     account = stats((0, 0), (0, 0))
     cuda_memory(account, account, {"allocated_bytes.current": 1}, {"allocated_bytes.peak": 5})
     assert allocations(lambda: None, GPU)["pinned_bytes"][0] == 4.0
 
 
-def test_the_cpu_has_a_peak_alone(x):
+def test_the_cpu_has_a_peak_alone(x: Any) -> None:
     """What only CUDA's allocator knows is not there, rather than nought."""
     assert allocations(lambda: x + x, CPU) == {"peak_bytes": (float(ONE), CPU_SOURCE)}
 
@@ -279,19 +287,21 @@ CUDA_OOM = (
 )
 
 
-def test_what_was_short_is_in_the_error():
+def test_what_was_short_is_in_the_error() -> None:
     """Of torch's own words: what was asked for and what was free, in bytes and in a sentence."""
     short = out_of_memory(torch.OutOfMemoryError(CUDA_OOM))
+    assert short is not None
     assert short.readings == {"asked_bytes": 20 * 2**30, "free_bytes": 5.5 * 2**30}
     assert str(short) == "out of memory on the GPU: 20 GiB were requested, 5.5 GiB were free"
 
 
-def test_real_shortages_on_the_host_are_recognised():
+def test_real_shortages_on_the_host_are_recognised() -> None:
     """torch and NumPy asked for an exabyte: what they say holds the size, the machine what was free."""
     for ask in (lambda: torch.empty(2**60, dtype=torch.uint8), lambda: np.empty(2**60, np.uint8)):
         with pytest.raises((RuntimeError, MemoryError)) as caught:
             ask()
         short = out_of_memory(caught.value)
+        assert short is not None and short.free_bytes is not None
         assert short.place == "host"
         assert short.asked_bytes == pytest.approx(2**60)
         assert 0 < short.free_bytes < 2**50
@@ -300,20 +310,21 @@ def test_real_shortages_on_the_host_are_recognised():
 @pytest.mark.parametrize(
     "error", [RuntimeError("CUDA error: device-side assert triggered"), ValueError("sizes differ"), KeyError("x")]
 )
-def test_other_errors_are_no_shortage(error):
+def test_other_errors_are_no_shortage(error: Any) -> None:
     """Nothing was short where nobody says so."""
     assert out_of_memory(error) is None
 
 
-def test_a_shortage_without_numbers_is_one():
+def test_a_shortage_without_numbers_is_one() -> None:
     """A library that only says that memory is out leaves the rest open."""
-    short = out_of_memory(RuntimeError("CUDA error: out of memory"))
+    short, bare = out_of_memory(RuntimeError("CUDA error: out of memory")), out_of_memory(MemoryError())
+    assert short is not None and bare is not None
     assert (short.readings, str(short)) == ({}, "out of memory on the GPU")
-    assert out_of_memory(MemoryError()).asked_bytes is None
+    assert bare.asked_bytes is None
 
 
 @pytest.fixture
-def memory_history(monkeypatch, cuda_memory):
+def memory_history(monkeypatch: pytest.MonkeyPatch, cuda_memory: Any) -> Any:
     """A torch.cuda.memory that keeps a history by script."""
     told = cuda_memory({}, {})
     record = lambda enabled, **how: told.append(("record", enabled))  # noqa: E731
@@ -322,12 +333,12 @@ def memory_history(monkeypatch, cuda_memory):
     return told
 
 
-def test_a_snapshot_holds_one_call(memory_history):
+def test_a_snapshot_holds_one_call(memory_history: Any) -> None:
     """The history begins right before the call, and is off again afterwards, whatever the call does."""
     assert snapshot(lambda: memory_history.append("call"), GPU)["device_traces"] == [[(1, 2)]]
     assert memory_history == ["wait", "empty", ("record", "all"), "call", "wait", ("record", None)]
 
-    def call():
+    def call() -> None:
         raise RuntimeError("boom")
 
     with pytest.raises(RuntimeError, match="boom"):
@@ -335,7 +346,7 @@ def test_a_snapshot_holds_one_call(memory_history):
     assert memory_history[-1] == ("record", None)
 
 
-def test_no_snapshot_says_why(monkeypatch, memory_history):
+def test_no_snapshot_says_why(monkeypatch: pytest.MonkeyPatch, memory_history: Any) -> None:
     """The CPU has no history, nor has a torch without that private function."""
     with pytest.raises(NoSnapshot, match="CUDA devices only"):
         snapshot(lambda: None, CPU)
@@ -345,7 +356,7 @@ def test_no_snapshot_says_why(monkeypatch, memory_history):
 
 
 @pytest.mark.gpu
-def test_the_allocators_account_on_a_gpu():
+def test_the_allocators_account_on_a_gpu() -> None:
     """The same call has the same account every time, to the byte; one result is its bytes, rounded up to 512."""
     y = torch.rand(2**22, device=GPU)
     first, again = (allocations(lambda: y + y, GPU) for _ in range(2))
@@ -356,18 +367,19 @@ def test_the_allocators_account_on_a_gpu():
 
 
 @pytest.mark.gpu
-def test_a_shortage_on_a_gpu_is_a_result():
+def test_a_shortage_on_a_gpu_is_a_result() -> None:
     """An exabyte is refused with its size and what was free; the device works on."""
     with pytest.raises(torch.OutOfMemoryError) as caught:
         torch.empty(2**55, dtype=torch.uint8, device=GPU)
     short = out_of_memory(caught.value)
+    assert short is not None and short.free_bytes is not None
     assert short.asked_bytes == 2**55
     assert 0 < short.free_bytes < 2**40
     assert (torch.ones(2, device=GPU) + 1).sum().item() == 4
 
 
 @pytest.mark.gpu
-def test_a_snapshot_on_a_gpu():
+def test_a_snapshot_on_a_gpu() -> None:
     """The call's own allocation is in the history, with a line of this file."""
     taken = json.loads(json.dumps(snapshot(lambda: torch.empty(2**20, device=GPU), GPU), default=str))
     sizes = [event["size"] for events in taken["device_traces"] for event in events if event["action"] == "alloc"]
@@ -375,17 +387,18 @@ def test_a_snapshot_on_a_gpu():
     assert "test_probes" in json.dumps(taken)
 
 
-def test_no_peak_on_an_unknown_device():
+def test_no_peak_on_an_unknown_device() -> None:
     """Another accelerator is an error that names it, not a wrong number."""
     with pytest.raises(ValueError, match="meta"):
         peak_bytes(lambda: None, torch.device("meta"))
 
 
 @contextmanager
-def child(code):
-    """A process running that Python code, once it has said so; it ends when its stdin does."""
+def child(code: str) -> Iterator[subprocess.Popen[str]]:
+    """A process running that Python code, once it is ready; it ends when its stdin does."""
     command = [sys.executable, "-S", "-c", f"{code}\nprint('ready', flush=True)\ninput()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         yield process
         process.communicate("\n")
@@ -400,7 +413,7 @@ held.stdout.readline()
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system tells no PSS")  # noqa: PTH110
-def test_the_tree_holds_descendants():
+def test_the_tree_holds_descendants() -> None:
     """A grandchild's 40 MiB, its process and its thread are in the account of the tree."""
     with child(GRANDCHILD) as process:
         tree = ProcessTree(process.pid)
@@ -417,12 +430,13 @@ input()
 threading.Thread(target=threading.Event().wait, daemon=True).start()"""
 
 
-def test_what_is_left_is_new():
+def test_what_is_left_is_new() -> None:
     """A new thread of this process and a new child count; what a child from before starts does not."""
     tree, ended = ProcessTree(), threading.Event()
     with child(ANOTHER_THREAD) as older:
         living = tree.alive()
         assert living[psutil.Process(older.pid)] == 1
+        assert older.stdin is not None and older.stdout is not None
         older.stdin.write("\n")
         older.stdin.flush()
         assert older.stdout.readline() == "ready\n"
@@ -439,7 +453,7 @@ def test_what_is_left_is_new():
     assert tree.left_since(living)["processes_left"] == 0
 
 
-def test_shared_pages_count_once():
+def test_shared_pages_count_once() -> None:
     """A parent and the child forked from it share 64 MiB: the tree's PSS holds them once, the sum of RSS twice."""
     code = """
 import os
@@ -457,14 +471,14 @@ if os.fork() == 0:
             assert 64 * MIB < used < 96 * MIB
 
 
-def test_cpu_seconds_of_children_that_have_exited_count():
+def test_cpu_seconds_of_children_that_have_exited_count() -> None:
     """What a child spent stays in its parent's account once the parent has waited for it."""
     burn = "import time\nwhile time.process_time() < 0.3: pass"
     with child(f"import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-c', {burn!r}])") as process:
         assert ProcessTree(process.pid).cpu_seconds() >= 0.29
 
 
-def test_a_hidden_pss_falls_back_to_rss_and_says_so(tmp_path):
+def test_a_hidden_pss_falls_back_to_rss_and_says_so(tmp_path: Path) -> None:
     """Where the kernel does not show smaps_rollup, the source names RSS."""
     (tmp_path / str(os.getpid())).mkdir()
     used, source = ProcessTree(proc=tmp_path).memory()
@@ -472,7 +486,7 @@ def test_a_hidden_pss_falls_back_to_rss_and_says_so(tmp_path):
     assert "RSS" in source
 
 
-def test_a_process_that_is_gone_counts_nothing():
+def test_a_process_that_is_gone_counts_nothing() -> None:
     """A tree whose process has ended is empty; it is not an error."""
     with child("") as process:
         tree = ProcessTree(process.pid)
@@ -483,13 +497,13 @@ def test_a_process_that_is_gone_counts_nothing():
 class FakeTree:
     """A tree that reads what it is told; the last reading repeats."""
 
-    def __init__(self, *readings):
+    def __init__(self, *readings: Any) -> None:
         self.readings = list(readings)
         self.pid = 1
         self.looks = 0
         self.looked = threading.Event()
 
-    def memory(self):
+    def memory(self) -> Any:
         reading = self.readings[min(self.looks, len(self.readings) - 1)]
         self.looks += 1
         if self.looks >= len(self.readings):
@@ -498,36 +512,36 @@ class FakeTree:
             raise reading
         return reading, PSS
 
-    def cpu_seconds(self):
+    def cpu_seconds(self) -> Any:
         return float(self.looks)
 
-    def alive(self):
+    def alive(self) -> Any:
         return {1: 1}
 
 
-def test_a_watch_keeps_the_peak():
+def test_a_watch_keeps_the_peak() -> None:
     """The highest of the readings is kept, with the CPU-seconds since the start."""
     tree = FakeTree(5, 90, 7, 3)
-    with watch_tree(1e-6, tree=tree) as seen:
+    with watch_tree(1e-6, tree=cast(ProcessTree, tree)) as seen:
         assert tree.looked.wait(PATIENCE)
     assert (seen.peak_bytes, seen.source, seen.warning) == (90, PSS, "")
     assert seen.samples == tree.looks
     assert seen.cpu_seconds == tree.looks
 
 
-def test_a_watch_looks_at_the_start_and_at_the_end():
+def test_a_watch_looks_at_the_start_and_at_the_end() -> None:
     """Even a block shorter than the interval is seen twice, and the thread has ended after it."""
     tree = FakeTree(5, 6)
     before = alive()
-    with watch_tree(3600, tree=tree) as seen:
+    with watch_tree(3600, tree=cast(ProcessTree, tree)) as seen:
         pass
     assert (seen.samples, seen.peak_bytes) == (2, 6)
     assert since(before) == []
 
 
-def test_a_watch_never_fails():
+def test_a_watch_never_fails() -> None:
     """A reading that fails is a warning beside the others; a process that is not there is one, too."""
-    with watch_tree(3600, tree=FakeTree(PermissionError("no"), 8)) as seen:
+    with watch_tree(3600, tree=cast(ProcessTree, FakeTree(PermissionError("no"), 8))) as seen:
         pass
     assert "PermissionError" in seen.warning
     assert seen.peak_bytes == 8
@@ -539,7 +553,7 @@ def test_a_watch_never_fails():
     assert seen.peak_bytes is None
 
 
-def test_a_number_taken_over_by_another_process_is_not_mistaken(monkeypatch):
+def test_a_number_taken_over_by_another_process_is_not_mistaken(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tree knows its process by its start, not by its number alone."""
     with child("") as process:
         tree = ProcessTree(process.pid)
@@ -550,23 +564,23 @@ def test_a_number_taken_over_by_another_process_is_not_mistaken(monkeypatch):
 class FakeNvml:
     """Two GPUs, told apart by their UUIDs."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.open = 0
 
-    def nvmlInit(self):
+    def nvmlInit(self) -> None:
         self.open += 1
 
-    def nvmlShutdown(self):
+    def nvmlShutdown(self) -> None:
         self.open -= 1
 
-    def nvmlDeviceGetHandleByUUID(self, uuid):
+    def nvmlDeviceGetHandleByUUID(self, uuid: Any) -> Any:
         return {"GPU-a": 1, "GPU-b": 2}[uuid]
 
-    def nvmlDeviceGetMemoryInfo(self, handle):
+    def nvmlDeviceGetMemoryInfo(self, handle: Any) -> Any:
         return SimpleNamespace(used=handle * 1000)
 
 
-def test_device_bytes_follow_the_uuid():
+def test_device_bytes_follow_the_uuid() -> None:
     """The device is found by its UUID; NVML is shut down again, also where it does not know the device."""
     fake = FakeNvml()
     assert device_bytes("GPU-b", module=fake) == (2000, "NVML, whole device")
@@ -576,14 +590,14 @@ def test_device_bytes_follow_the_uuid():
     assert fake.open == 0
 
 
-def test_no_driver_is_a_reason_not_a_failure():
+def test_no_driver_is_a_reason_not_a_failure() -> None:
     """A machine without a driver gives None and why."""
 
     class NVMLError_LibraryNotFound(Exception):  # noqa: N801
         pass
 
     class Absent:
-        def nvmlInit(self):
+        def nvmlInit(self) -> None:
             raise NVMLError_LibraryNotFound
 
     used, reason = device_bytes("GPU-a", module=Absent())
@@ -593,17 +607,17 @@ def test_no_driver_is_a_reason_not_a_failure():
         pass
 
 
-def test_cuda_uuids_are_spelt_as_nvml_spells_them():
+def test_cuda_uuids_are_spelt_as_nvml_spells_them() -> None:
     """torch leaves the prefix out; NVML needs it."""
 
-    def facade(uuid):
+    def facade(uuid: Any) -> Any:
         return SimpleNamespace(cuda=SimpleNamespace(get_device_properties=lambda device: SimpleNamespace(uuid=uuid)))
 
     assert cuda_uuid(0, torch=facade("1234")) == "GPU-1234"
     assert cuda_uuid(0, torch=facade("MIG-1234")) == "MIG-1234"
 
 
-def test_readings_are_plain_numbers(x):
+def test_readings_are_plain_numbers(x: Any) -> None:
     """Everything a probe returns can be written as JSON."""
     json.dumps([peak_bytes(lambda: x + x, CPU), ProcessTree().memory(), ProcessTree().cpu_seconds()])
 
@@ -621,7 +635,7 @@ def test_kernels_are_counted_and_nothing_else() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system tells no PSS")  # noqa: PTH110
-def test_workers_named_count_by_what_they_hold_alone():
+def test_workers_named_count_by_what_they_hold_alone() -> None:
     """A forked child that wrote its own 32 MiB adds about that, not its parent's pages; unnamed ones add nothing."""
     script = "import sys; mine = bytearray(32 << 20); sys.stdout.write('x'); sys.stdout.flush(); sys.stdin.read()"
     child = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -638,20 +652,22 @@ def test_workers_named_count_by_what_they_hold_alone():
         child.communicate()
 
 
-def test_the_share_is_a_fraction():
+def test_the_share_is_a_fraction() -> None:
     """Utilisation is out of 100."""
 
     class Nvml(FakeNvml):
-        def nvmlDeviceGetUtilizationRates(self, handle):
+        def nvmlDeviceGetUtilizationRates(self, handle: Any) -> Any:
             return SimpleNamespace(gpu=40)
 
     assert gpu_share("GPU-a", module=Nvml())[0] == 0.4
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system tells no PSS")  # noqa: PTH110
-def test_what_a_tree_holds_alone():
+def test_what_a_tree_holds_alone() -> None:
     """A child's own 40 MiB are unshared; the tree that is gone holds nothing."""
     with child("x = bytearray(40 << 20)") as process:
-        assert 40 * MIB <= ProcessTree(process.pid).unshared() <= ProcessTree(process.pid).memory()[0]
+        unshared = ProcessTree(process.pid).unshared()
+        assert unshared is not None
+        assert 40 * MIB <= unshared <= ProcessTree(process.pid).memory()[0]
         tree = ProcessTree(process.pid)
     assert tree.unshared() == 0

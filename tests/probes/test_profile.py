@@ -33,7 +33,7 @@ def linears(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
         def step(count: int = count) -> torch.Tensor:
             with torch.no_grad():
                 for _ in range(count):
-                    found = layer(x)
+                    found: torch.Tensor = layer(x)
             return found
 
         files[count] = folder / "traces" / f"{count}.json.gz"

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image as Pillow
 
 from harness.loading.data import examined
+from harness.loading.data.decoders import with_pillow
 from harness.loading.data.examined import examine, orientation, typical
 from harness.loading.data.folder import DataError, Image
 from harness.loading.loaders import LOADER_KINDS
@@ -50,7 +51,7 @@ def test_damaged_files_are_found_in_one_pass(tmp_path: Path, monkeypatch: pytest
     padded = Path(images[1].path)
     padded.write_bytes(padded.read_bytes() + bytes(500))
     decoded: list[str] = []
-    whole = examined.with_pillow
+    whole = with_pillow
 
     def counted(path: str) -> Pillow.Image:
         decoded.append(path)

@@ -124,7 +124,7 @@ def test_a_damaged_file_is_named_and_nothing_kept(images: list[Image], damage: s
 
 def test_no_room_is_said_before_decoding(images: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk without room is an error with both sizes and the remedy, before anything is decoded."""
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
     monkeypatch.setattr(module, "pixels_of", lambda paths: pytest.fail("decoded"))
     with pytest.raises(DataError, match=r"take 1 MB and .* has 1 MB to spare: set TIPBENCH_CACHE"):
         packed(images)

@@ -73,7 +73,8 @@ def _device_decoding(images: list[Image], fixed: bool, batch: int = BATCH) -> Lo
 
 
 def _threads(kind: Any, images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
-    return kind(_dataset(images, fixed, decode=decoders.with_torchvision), batch_size=batch, threads=2)
+    made: Loader = kind(_dataset(images, fixed, decode=decoders.with_torchvision), batch_size=batch, threads=2)
+    return made
 
 
 def _packed(images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
@@ -87,7 +88,8 @@ def _shards(images: list[Image], fixed: bool, batch: int = BATCH, *, pixels: boo
 
 
 def _dali(kind: Any, images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
-    return kind(images, batch_size=batch, threads=2, fixed=fixed)
+    made: Loader = kind(images, batch_size=batch, threads=2, fixed=fixed)
+    return made
 
 
 def _kind(name: str, make: Any, most: float, mean: float, reason: str | None = None) -> Any:
@@ -95,7 +97,7 @@ def _kind(name: str, make: Any, most: float, mean: float, reason: str | None = N
     return pytest.param(make, most, mean, id=name, marks=skip)
 
 
-FAST = {"sort": "v2", "decode": decoders.with_torchvision}
+FAST: dict[str, Any] = {"sort": "v2", "decode": decoders.with_torchvision}
 # Each with the levels of 256 that a pixel may be off from transforms v1 on Pillow's images: at most, and in the mean.
 EXACT = [
     _kind("background", _background, 0, 0, background.missing()),

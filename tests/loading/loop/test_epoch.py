@@ -23,7 +23,6 @@ from harness.loading.data.generated import tiny_set
 from harness.loading.loaders import background
 from harness.loading.loaders.background import BackgroundLoader, missing
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop import epoch as epochs
 from harness.loading.loop.epoch import Batch, Epoch, run_epoch, same_pixels, same_samples
 from harness.workers import tensors
 from support.training_step import TrainingStep
@@ -90,7 +89,7 @@ def test_waits_by_a_fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
         now += 100.0
         return torch.tensor(1.5)
 
-    monkeypatch.setattr(epochs.time, "perf_counter", lambda: now)
+    monkeypatch.setattr("harness.loading.loop.epoch.time.perf_counter", lambda: now)
     epoch = run_epoch(batches(), step)
     assert epoch.readings == {
         "wait_seconds": 9.5,

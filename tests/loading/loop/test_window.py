@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -142,7 +143,7 @@ def test_images_come_round_again_in_a_random_order() -> None:
         found[12]
 
 
-def test_bytes_read_from_disks_are_added_up_over_processes(tmp_path) -> None:
+def test_bytes_read_from_disks_are_added_up_over_processes(tmp_path: Path) -> None:
     """A process that is gone, or may not be asked, counts as nothing; what cannot be evicted is left."""
     for pid, read in ((1, 4096), (2, 512)):
         (tmp_path / str(pid)).mkdir()
