@@ -175,7 +175,7 @@ def accepted_metrics(typed: Sequence[str]) -> frozenset[str]:
     found: set[str] = set()
     for word in words(typed):
         if word not in ACCEPTABLE:
-            raise UsageError(f"--accept: {word!r} is not a metric that can be accepted ({', '.join(ACCEPTABLE)})")
+            raise UsageError(f"--accept: {word!r} cannot be accepted (allowed: {', '.join(ACCEPTABLE)})")
         found.update(ACCEPTABLE[word])
     return frozenset(found)
 

@@ -16,7 +16,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = "Tag a saved run."
     parser.add_argument("run", metavar="RUN", help=RUN)
-    parser.add_argument("tags", nargs="+", metavar="TAG")
+    parser.add_argument("tags", nargs="+", metavar="TAG", help="letters, digits and . _ + -")
     parser.add_argument("--remove", action="store_true", help="remove these tags")
     add_results(parser)
 

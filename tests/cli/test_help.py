@@ -28,7 +28,7 @@ def test_every_command_has_its_file(name: str, monkeypatch: pytest.MonkeyPatch) 
     for one in [own, *(subparsers(own).values() if name == "baseline" else ())]:
         assert max(map(len, one.format_help().splitlines())) <= 80
         plain = [each for each in one._actions if not isinstance(each, argparse._SubParsersAction)]
-        assert [each.dest for each in plain if not each.help and each.dest != "tags"] == []
+        assert [each.dest for each in plain if not each.help] == []
 
 
 def test_help_of_every_command_is_light() -> None:

@@ -297,3 +297,9 @@ def test_a_gate_without_the_device_leaves_no_folder(
     assert (status, err) == (2, f"harness: {ABSENT}\n")
     assert ABSENT not in out
     assert list((here / "results").iterdir()) == []
+
+
+def test_only_some_metrics_can_be_accepted(here: Path, capsys: Captured) -> None:
+    """The message names them; time has a higher --target instead."""
+    status, _, err = ran(capsys, "gate", "--accept", "seconds")
+    assert (status, err) == (2, "harness: --accept: 'seconds' cannot be accepted (allowed: memory, launches)\n")
