@@ -94,7 +94,7 @@ def _claim(name: str, stated: dict[str, Any], *, sentence: str, path: str, funct
     if not (isinstance(name, str) and name):
         raise ClaimError(f"a claim's name is a text, not {name!r}")
     if "metric" in values and values["metric"] not in list(METRICS):
-        raise ClaimError(f"claim {name!r}: metric {values['metric']!r} is none of {', '.join(METRICS)}")
+        raise ClaimError(f"claim {name!r}: metric {values['metric']!r} is not a metric (metrics: {', '.join(METRICS)})")
     try:
         values["expect"] = Expect(values.get("expect", Expect.LOWER))
     except ValueError:
@@ -143,7 +143,7 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What one file holds."""
+    """What one file contains."""
 
     benchmarks: tuple[Benchmark, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -181,7 +181,7 @@ def parse(file: Path, root: Path) -> Parsed:
 
 
 def _elsewhere(body: Sequence[ast.stmt], inside: str = "", *, branch: bool = False) -> Iterator[tuple[str, int, str]]:
-    """What is called like a benchmark and is none: its name, its line, and what to write instead."""
+    """What is called like a benchmark and is not one: its name, its line, and what to write instead."""
     for node in body:
         match node:
             case ast.AsyncFunctionDef(name=name) if name.startswith(PREFIX):

@@ -1,7 +1,7 @@
 """A folder of benchmarks: its files, the claims in them, and what of it cannot be read.
 
 Reading imports nothing and never fails as a whole: a file that cannot be read is a `Problem` beside the claims of the
-others, and whoever reads decides what it means for them.
+others, and the caller decides what follows.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ SKIPPED = (
 """Folders that are not searched: those of pytest's ``norecursedirs``, and what builds leave behind."""
 
 _ENVIRONMENTS = ("pyvenv.cfg", "conda-meta", "bin/activate", "Scripts/activate")
-"""What a virtual environment holds, whatever it is called."""
+"""What a virtual environment contains, whatever its name."""
 
 
 class NoBenchmarks(ClaimError):
-    """A folder that does not exist, or that holds no benchmark."""
+    """A folder that does not exist, or has no benchmark in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkFolder:
-    """What a folder of benchmarks says: its claims, each with a name of its own, and what cannot be read as one."""
+    """What is in a folder of benchmarks: its claims, each with a name of its own, and what cannot be read as one."""
 
     root: Path
     claims: tuple[Claim, ...] = ()
@@ -55,7 +55,7 @@ def read(root: Path) -> BenchmarkFolder:
         raise NoBenchmarks(f"no benchmarks: {root} is not a folder; name one with --benchmarks FOLDER")
     found = sorted(files(root, PATTERN))
     if not found:
-        raise NoBenchmarks(f"no benchmarks: {root} holds no {PATTERN}; name another folder with --benchmarks FOLDER")
+        raise NoBenchmarks(f"no benchmarks: {root} has no {PATTERN}; name another folder with --benchmarks FOLDER")
     parsed = [_parsed(file, root) for file in found]
     problems = [problem for one in parsed for problem in one.problems]
     benchmarks, clashing = _without_clashes([benchmark for one in parsed for benchmark in one.benchmarks], root)
@@ -64,7 +64,7 @@ def read(root: Path) -> BenchmarkFolder:
             f"no benchmarks: no {PATTERN} in {root} has a function called {PREFIX}...; write def "
             f"{PREFIX}something(compare)"
         )
-    return BenchmarkFolder(root, tuple(_told_apart(benchmarks)), (*problems, *clashing))
+    return BenchmarkFolder(root, tuple(_distinct(benchmarks)), (*problems, *clashing))
 
 
 def files(root: Path, pattern: str = PATTERN) -> Iterator[Path]:
@@ -78,8 +78,8 @@ def files(root: Path, pattern: str = PATTERN) -> Iterator[Path]:
 def chosen_folder(here: Path, shipped: Path) -> Path:
     """The folder of benchmarks where none is named: ``here`` if there is one, else that of the claims that we ship.
 
-    Raises NoBenchmarks for one that holds no benchmark file: its benchmarks are called otherwise, or still to come, and
-    whoever has it does not expect others to be measured for minutes.
+    Raises NoBenchmarks for one without a benchmark file: its benchmarks have other names, or are still to come, and
+    its owner does not expect others to be measured for minutes.
     """
     if not here.exists():
         return shipped
@@ -88,7 +88,7 @@ def chosen_folder(here: Path, shipped: Path) -> Path:
     others = sorted(file.name for file in files(here, "*.py") if file.name not in ("__init__.py", "conftest.py"))
     named = f" ({others[0]}: is it to be {PREFIX}{others[0].removeprefix('test_')}?)" if others else ""
     raise NoBenchmarks(
-        f"no benchmarks: {here} holds no {PATTERN}{named}; name another folder with --benchmarks FOLDER, or the claims "
+        f"no benchmarks: {here} has no {PATTERN}{named}; name another folder with --benchmarks FOLDER, or the claims "
         f"that come with tipbench with --benchmarks {shipped}"
     )
 
@@ -132,8 +132,8 @@ def _without_clashes(found: Sequence[Benchmark], root: Path) -> tuple[list[Bench
     return kept, problems
 
 
-def _told_apart(found: Sequence[Benchmark]) -> list[Claim]:
-    """The claims; those that state no name and would share one are told apart by their files."""
+def _distinct(found: Sequence[Benchmark]) -> list[Claim]:
+    """The claims; those that state no name and would share one are distinguished by their files."""
     counts = Counter(benchmark.claim.name for benchmark in found)
     shared = [benchmark.claim for benchmark in found if not benchmark.stated and counts[benchmark.claim.name] > 1]
     taken = {benchmark.claim.name for benchmark in found if benchmark.claim not in shared}

@@ -33,10 +33,10 @@ def unusable_gpu(*, torch: Any = None, module: Any = None, environ: Mapping[str,
 
 
 def measured_on(device: Any) -> dict[str, str]:
-    """The type of a ``torch.device``, and a GPU's UUID: whoever watches a process must look at the same GPU."""
+    """The type of a ``torch.device``, and a GPU's UUID, so that the monitor looks at the same GPU."""
     found: dict[str, str] = {"type": device.type}
     if device.type == "cuda":
-        with suppress(Exception):  # a torch that does not tell leaves it unwatched, and the watch says so
+        with suppress(Exception):  # where torch does not know it, it is not monitored, and the monitor warns
             found["uuid"] = cuda_uuid(device)
     return found
 
@@ -103,7 +103,7 @@ def list_gpus(torch: Any, module: Any, warnings: list[str]) -> tuple[list[dict[s
 def _described(session: Any, handle: Any) -> dict[str, Any]:
     major, minor = session.nvmlDeviceGetCudaComputeCapability(handle)
     memory = None
-    with suppress(Exception):  # a GPU that shares the host's memory has none of its own to tell of
+    with suppress(Exception):  # a GPU that shares the host's memory has none of its own
         memory = int(session.nvmlDeviceGetMemoryInfo(handle).total)
     return {
         "name": text(session.nvmlDeviceGetName(handle)),

@@ -57,7 +57,7 @@ def _version(distribution: str) -> str | None:
 
 
 def flags(torch: Any) -> dict[str, Any]:
-    """Torch's settings that change speed or results; ``"unreadable"`` where torch refuses to tell."""
+    """Torch's settings that change speed or results; ``"unreadable"`` where torch cannot read it."""
     if torch is None:
         return {}
     # It refuses the old TF32 names once the new ones were set: that, too, is a state worth recording.

@@ -14,7 +14,7 @@ LONGEST_TIME_LIMIT = 7 * 86400.0
 
 
 class Expect(StrEnum):
-    """What a claim says the variant does to the metric, relative to the baseline."""
+    """What a claim expects the variant to do to the metric, relative to the baseline."""
 
     LOWER = "lower"
     HIGHER = "higher"
@@ -27,7 +27,7 @@ class Claim:
 
     ``margin`` is the relative effect that counts as none. ``needs`` names what the machine must have: ``"cuda"`` or
     an importable module. ``apart`` gives each variant a live process of its own. ``loader`` marks epochs of a
-    data loader: dear to measure, surveyed alone first. ``time_limit`` is for one case in one invocation, in seconds.
+    data loader, which are expensive to measure. ``time_limit`` is for one case in one invocation, in seconds.
     """
 
     name: str

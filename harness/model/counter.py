@@ -8,8 +8,8 @@ from itertools import pairwise
 from statistics import median
 
 STEPS = 50
-"""Steps of the counter that a stretch must hold. Either end is off by a step at most, so the difference by 4 % at the
-very worst and by 1 % as a rule."""
+"""Steps of the counter that a stretch must contain. Either end is off by a step at most, so the difference by 4 % at
+the very worst and by 1 % as a rule."""
 
 FEWEST = 4
 """Changes of the counter that must have been seen before the length of its steps is known."""

@@ -19,7 +19,7 @@ class Side(StrEnum):
 class GateOutcome(StrEnum):
     """The word of a gate's decision on one variant of one case.
 
-    *Accepted* is a regression of an exact metric that whoever asked for the gate accepts beforehand.
+    *Accepted* is a regression of an exact metric that was accepted beforehand.
     """
 
     REGRESSED = "regressed"

@@ -1,4 +1,4 @@
-"""Loading: how a loader is set up, what a lap with it showed, and what a race of settings found."""
+"""Loading: how a loader is set up, what a sample with it showed, and what a race of settings found."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Setting:
 
     @property
     def depth(self) -> int:
-        """Batches kept ready or in the making at most; at least 1, the one that is asked for."""
+        """Batches kept ready or in the making at most; at least 1, the requested one."""
         return max(1, self.prefetch * max(1, self.workers))
 
     @property
     def cost(self) -> tuple[int, int, bool]:
-        """What a smaller setting has less of, the dearest first: workers, batches kept ready, pinned memory."""
+        """What a smaller setting has less of, the most expensive first: workers, batches kept ready, pinned memory."""
         return self.workers, self.depth, self.pin
 
 
@@ -65,7 +65,7 @@ class StepInput(StrEnum):
 
 
 class LoopPart(StrEnum):
-    """A part of a loop's time: what makes one feed dearer than the one before."""
+    """A part of a loop's time: what makes one feed more expensive than the one before."""
 
     STEP = "step"
     COPY = "copy"
@@ -134,10 +134,10 @@ class Certainty(StrEnum):
     """No setting that ran may be faster by more than the margin."""
 
     CLOSE = "close"
-    """Some that ran may be: their laps cannot tell them apart."""
+    """Some that ran may be: their samples cannot distinguish them."""
 
     PROVISIONAL = "provisional"
-    """Time was up too early: laps were too few, or kinds or worker counts were not tried."""
+    """Time was up too early: samples were too few, or kinds or worker counts were not tried."""
 
 
 class Undone(StrEnum):
@@ -185,7 +185,7 @@ class Ranked:
 
 
 GENERATED = "generated images"
-"""What a tuning says of its data where nobody named any."""
+"""What a tuning calls its data where none was named."""
 
 
 @dataclass(frozen=True, slots=True)

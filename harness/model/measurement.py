@@ -67,10 +67,10 @@ class Measurement:
     """The samples of every metric for one case, all variants, one invocation.
 
     ``case`` is ``<path under benchmarks>::<function>[<parameters>]``; ``seconds`` is the wall time spent on it,
-    set-up included. A survey (solo passes only) has trials without samples and ``survey`` set. ``blocks`` says when
+    set-up included. An isolated or counting pass has trials without samples, and ``survey`` set. ``blocks`` says when
     each block took place, from and to, in seconds of the machine's monotonic clock; older records have none.
     ``clock_events`` has a bit mask for each block: why a GPU's clocks were held back (ClockEvent). The measuring side
-    leaves it empty: it follows from the telemetry. ``digests`` tell the values of the case's parameters from others, by
+    leaves it empty: it follows from the telemetry. ``digests`` distinguish the values of the case's parameters, by
     their names: its own name may only count them. Values without a stable form have an empty one, older records none.
 
     Example::
@@ -96,7 +96,7 @@ class Measurement:
 
     @property
     def title(self) -> str:
-        """What tells this case from its claim's others: its parameters, or nothing."""
+        """What distinguishes this case from its claim's others: its parameters, or nothing."""
         return parameters(self.case)
 
     def trial(self, variant: str) -> Trial | None:

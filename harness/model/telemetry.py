@@ -28,7 +28,7 @@ class ClockEvent(IntFlag):
 
 
 def clock_events(mask: int) -> tuple[str, ...]:
-    """The reasons in a bit mask in words, such as ``hardware thermal``; bits that nobody has named are left out."""
+    """The reasons in a bit mask in words, such as ``hardware thermal``; bits without a name are left out."""
     return tuple((event.name or "").lower().replace("_", " ") for event in ClockEvent if mask & event)
 
 
@@ -61,9 +61,9 @@ class SensorSeries:
 
 @dataclass(frozen=True, slots=True)
 class OtherProcess:
-    """A process on a GPU that is none of the run's; ``when`` is before, during or after it.
+    """A process on a GPU that is not one of the run's; ``when`` is before, during or after it.
 
-    ``pid`` 0 stands for memory in use that NVML ascribes to no process. ``bytes`` is None where NVML does not tell.
+    ``pid`` 0 stands for memory in use that NVML ascribes to no process. ``bytes`` is None where NVML does not know.
     """
 
     when: str

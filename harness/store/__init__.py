@@ -1,6 +1,6 @@
 """Append and read records: the only file that touches results/.
 
-A run is a folder. Each process that has something to say writes one file of JSON lines in it: first a header, then a
+A run is a folder. Each process writes one file of JSON lines in it: first a header, then a
 line for each thing that is finished, each with one write and one fsync, so that whatever dies costs at most what was in
 flight. A torn last line is dropped with a warning; any other bad line is an error that names file and line.
 """
@@ -103,7 +103,7 @@ def open_invocation(folder: Path, name: str, *, environment: Mapping[str, Any], 
 
 
 def open_run(folder: Path, claims: Sequence[Claim], **facts: Any) -> Writer:
-    """Start the record of a run: what was asked, and the claims it is about."""
+    """Start the record of a run: what was requested, and the claims it is about."""
     writer = Writer(folder / RUN_FILE)
     writer.write("run", schema=SCHEMA, claims=[asdict(claim) for claim in claims], **facts)
     return writer
@@ -154,7 +154,7 @@ def write_result(folder: Path, content: str) -> None:
 
 
 def write_tuned(folder: Path, content: str) -> None:
-    """Keep what a tuning found beside its laps, whole or not at all. Raises StoreError."""
+    """Keep what a tuning found beside its samples, whole or not at all. Raises StoreError."""
     _write_whole(folder / TUNED_FILE, content)
 
 

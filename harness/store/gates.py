@@ -60,7 +60,7 @@ def load_side(folder: Path, side: Side, *, telemetry: bool = True) -> Run:
 
 
 def _environment_of(path: Path, side: Side) -> Mapping[str, Any]:
-    """What a gate's result says of one side's environment; nothing where the gate did not come to its end."""
+    """One side's environment in a gate's result; empty where the gate did not come to its end."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_constant)
         return mapping(mapping(mapping(found, "result")[side], side)["environment"], "environment")

@@ -1,7 +1,7 @@
 """Changes to saved runs: named, tagged, removed, kept as a baseline.
 
 A name and tags lie in a file of their own in the run's folder, so that a folder copied from another machine brings them
-along; nothing in a run says where it lies.
+along; nothing in a run depends on where it lies.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def set_baseline(entry: RunEntry, results: Path) -> Path:
     if entry.side is not None:
         raise StoreError(f"{entry.label} is one side of a gate; a baseline is a run: {advised('bench')}")
     if not any(measurement.trials for measurement in run.measurements):
-        raise StoreError(f"{entry.folder} holds no finished measurement, and cannot be a baseline")
+        raise StoreError(f"{entry.folder} has no finished measurement and cannot be a baseline")
     machine = str(run.environment.get("machine_id", ""))
     if not _MACHINE.fullmatch(machine):
-        raise StoreError(f"{entry.folder} does not say which machine it is from, and cannot be its baseline")
+        raise StoreError(f"{entry.folder} does not name the machine it is from and cannot be its baseline")
     place = results / BASELINES / machine
     draft = place.with_name(f".{machine}.part")
     try:

@@ -53,7 +53,7 @@ class RunEntry:
 
     @property
     def label(self) -> str:
-        """What people call it: its name, else its folder's."""
+        """Its name, else its folder's."""
         called = self.name or self.folder.resolve().name
         return f"{called}@{self.side}" if self.side else called
 
@@ -75,7 +75,7 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
     """The run meant by a folder, a name, a unique beginning of either, ``latest``, ``latest~2`` or ``baseline``.
 
     ``@base`` or ``@head`` behind it means one side of a gate. With ``claims`` a tuning is never the latest.
-    Raises StoreError that says what there is.
+    Raises StoreError naming what there is.
     """
     text = str(word)
     if text.endswith((f"@{Side.BASE}", f"@{Side.HEAD}")):
@@ -134,8 +134,8 @@ def _nth(back: int, text: str, results: Path, claims: bool) -> RunEntry:
     if not runs:
         raise StoreError(no_runs(results, known))
     if back >= len(runs):
-        held = counted(len(runs), "run")
-        raise StoreError(f"{text}: {results} holds {held}, the oldest is {LATEST}~{len(runs) - 1}")
+        many = counted(len(runs), "run")
+        raise StoreError(f"{text}: {results} has {many}, the oldest is {LATEST}~{len(runs) - 1}")
     return runs[-1 - back]
 
 
@@ -146,7 +146,7 @@ def kinds(known: Sequence[RunEntry]) -> str:
 
 
 def no_runs(results: Path, known: Sequence[RunEntry]) -> str:
-    """What is said where no run can be shown: what there is besides, and how to make one."""
+    """The message where no run can be shown: what else there is, and how to make one."""
     there = f"; there is nothing but {kinds(known)} ({advised('runs')} lists them)" if known else ""
     return f"no runs in {results} that measured anything{there}; make one with: {advised('bench')}"
 
@@ -196,7 +196,7 @@ def _entry(folder: Path) -> RunEntry:
 
 
 def _labels(folder: Path) -> tuple[str, tuple[str, ...]]:
-    """A name and tags; whatever else the file holds is no label."""
+    """A name and tags; anything else in the file is ignored."""
     path = folder / LABELS_FILE
     try:
         if path.stat().st_size > _LARGEST_LABELS:
@@ -212,7 +212,7 @@ def _labels(folder: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def _moment(entry: RunEntry) -> str:
-    """A key by which runs sort as they started; where a record does not say, the folder's name does."""
+    """A key by which runs sort as they started; by the folder's name where the record has no start."""
     for text, form in ((entry.started, None), (entry.folder.name[:19], "%Y-%m-%d_%H-%M-%S")):
         try:
             moment = datetime.fromisoformat(text) if form is None else datetime.strptime(text, form).astimezone()

@@ -1,4 +1,4 @@
-"""The record of a watch: batches of readings as JSON lines, about one write a second, none of them waited for."""
+"""The monitor's record: batches of readings as JSON lines, about one write a second, none of them waited for."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Key = tuple[str, str, str, int]
 
 
 class TelemetryWriter:
-    """What a watch saw, line by line. Every write leaves whole lines; none is forced to the disk."""
+    """What the monitor saw, line by line. Every write leaves whole lines; none is forced to the disk."""
 
     def __init__(self, folder: Path, *, hertz: float, start: float) -> None:
         self._writer = Writer(folder / TELEMETRY_FILE)
@@ -41,7 +41,7 @@ class TelemetryWriter:
         self._write([{"record": "devices", "names": list(names)}])
 
     def stranger(self, seen: OtherProcess) -> None:
-        """Append a process that is none of the run's. Raises StoreError."""
+        """Append a process that is not one of the run's. Raises StoreError."""
         self._write([{"record": "stranger", **{name: getattr(seen, name) for name in OtherProcess.__slots__}}])
 
     def warning(self, text: str) -> None:
@@ -53,7 +53,7 @@ class TelemetryWriter:
         self._write([{"record": "warning", "text": reason, "code": NO_NVML}])
 
     def end(self, cost: float) -> None:
-        """Append that the watch is over, and its CPU time as a share of one core; close. Raises StoreError."""
+        """Append that the monitor has ended, and its CPU time as a share of one core; close. Raises StoreError."""
         try:
             self._write([{"record": "end", "cost": cost}])
         finally:
@@ -80,7 +80,7 @@ def _lines_of(case: str, invocation: int, batch: list[SensorReading]) -> Iterabl
 
 
 def read_telemetry(path: Path, warnings: list[str]) -> Telemetry:
-    """What a watch wrote; nothing where there is no file.
+    """What the monitor wrote; empty where there is no file.
 
     Records and fields that a later version may have added are passed over. Raises StoreError for what is malformed.
     """

@@ -137,7 +137,7 @@ def test_our_own_claims_are_sound() -> None:
         ('@claim("X", sentence="other")', "states sentence; may state"),
         ('@claim("X", expect="faster")', "not lower, higher or same"),
         ('@claim("X", expect=["lower"])', "not lower, higher or same"),
-        ('@claim("X", metric="speed")', "metric 'speed' is none of"),
+        ('@claim("X", metric="speed")', "metric 'speed' is not a metric"),
         ('@claim("X", metric=["seconds"])', "metric"),
         ('@claim("X", margin="wide")', "margin"),
         ('@claim("X", margin=-0.1)', "margin"),
@@ -299,7 +299,7 @@ def test_a_file_of_misnamed_benchmarks_alone_says_so(tmp_path: Path) -> None:
 
 
 def test_a_file_without_benchmarks_has_no_claims(tmp_path: Path) -> None:
-    """A bench file that holds no benchmark yet is no error."""
+    """A bench file without a benchmark so far is not an error."""
     folder(tmp_path, empty="", x=stating('@claim("X")'))
     assert list(read_file(tmp_path / "bench_empty.py", tmp_path)) == []
     assert [found.name for found in read(tmp_path).claims] == ["X"]

@@ -91,7 +91,7 @@ def test_a_path_that_pytest_cannot_be_given(tmp_path: Path, below: str) -> None:
 
 def test_nothing_there(tmp_path: Path) -> None:
     """A folder without benchmarks, or none at all, says how to name another."""
-    with pytest.raises(NoBenchmarks, match=r"holds no bench_\*\.py; name another folder with --benchmarks"):
+    with pytest.raises(NoBenchmarks, match=r"has no bench_\*\.py; name another folder with --benchmarks"):
         read(tmp_path)
     with pytest.raises(NoBenchmarks, match="is not a folder; name one with --benchmarks"):
         read(tmp_path / "none")
@@ -204,7 +204,7 @@ def test_the_folder_where_none_is_named(tmp_path: Path) -> None:
     here, shipped = tmp_path / "benchmarks", tmp_path / "shipped"
     assert chosen_folder(here, shipped) == shipped
     here.mkdir()
-    with pytest.raises(NoBenchmarks, match=rf"holds no bench_\*\.py; .*--benchmarks {shipped}"):
+    with pytest.raises(NoBenchmarks, match=rf"has no bench_\*\.py; .*--benchmarks {shipped}"):
         chosen_folder(here, shipped)
     (here / "test_add.py").touch()
     (here / "conftest.py").touch()

@@ -17,7 +17,7 @@ ONE = claim("A1")
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """Three runs, a tuning, and a folder that is none of ours."""
+    """Three runs, a tuning, and a folder that is not one of ours."""
     place = tmp_path / "results"
     for day in (1, 2, 3):
         save(
@@ -55,7 +55,7 @@ def test_runs_are_found(results: Path) -> None:
         ("2026-01", "2026-01 may be 2026-01-01_10-00-00, 2026-01-02_10-00-00, 2026-01-03_10-00-00: type more of it"),
         ("nowhere", "no run is called 'nowhere'"),
         ("", "no run is called ''"),
-        ("latest~9", " holds 4 runs, the oldest is latest~3"),
+        ("latest~9", " has 4 runs, the oldest is latest~3"),
         ("baseline", "no baseline"),
         ("../x", "no run is called"),
         ("x" * 5000, "no run is called"),
@@ -213,7 +213,7 @@ def test_a_baseline_is_small_and_whole(results: Path) -> None:
 def test_a_baseline_of_no_machine(results: Path, machine: object) -> None:
     """A machine that is no machine's mark is no folder's name."""
     save(results / "odd", [ONE], measurements_of(ONE, "", 7), environment={**ENVIRONMENT, "machine_id": machine})
-    with pytest.raises(StoreError, match="does not say which machine"):
+    with pytest.raises(StoreError, match="does not name the machine"):
         set_baseline(find("odd", results), results)
     assert not (results / "baselines").exists()
 
