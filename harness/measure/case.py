@@ -20,7 +20,7 @@ from harness.measure.failure import failure, logged
 from harness.measure.limits import RoundLimits
 from harness.measure.memory import MemoryPass
 from harness.measure.runner import LocalRunner, VariantRunner
-from harness.measure.session import run_session
+from harness.measure.session import SessionOptions, run_session
 from harness.measure.shared_state import to_blame, without
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.state import BaselineFailed
@@ -149,25 +149,24 @@ def _measure_once(
     if len(present) == 1 and absent:
         return ended(Status.SKIPPED, "; ".join(dict.fromkeys(trial.reason for trial in absent)), absent)
     random = Random(options.seed ^ seed_of(case))
+    memory = MemoryPass.PROCESSES if claim.loader else MemoryPass.ALLOCATOR
     try:
         with ExitStack() as stack:
             trials, warnings = run_session(
                 runners(claim, present, options, stack, random),
                 Agreement(spec.same),
+                SessionOptions(
+                    limits=options.limits.apart() if claim.apart else options.limits,
+                    now=monotonic,  # other processes' clock too: the monitor assigns what it saw to blocks
+                    random=random,
+                    memory=memory if options.memory else MemoryPass.NOTHING,
+                    aside=_noting(aside),
+                    snapshot=partial(_take_snapshot, options.snapshots, case) if options.snapshots else None,
+                    changed=changed,
+                ),
                 reference=spec.reference,
                 expect=spec.expect,
-                limits=options.limits.apart() if claim.apart else options.limits,
-                now=monotonic,  # other processes' clock too: the monitor assigns what it saw to blocks
-                random=random,
-                memory=MemoryPass.NOTHING
-                if not options.memory
-                else MemoryPass.PROCESSES
-                if claim.loader
-                else MemoryPass.ALLOCATOR,
-                aside=_noting(aside),
                 blocks=blocks,
-                snapshot=partial(_take_snapshot, options.snapshots, case) if options.snapshots else None,
-                changed=changed,
             )
     except BaselineFailed as failed:
         status = Status.TIMED_OUT if failed.status is Status.TIMED_OUT else Status.FAILED

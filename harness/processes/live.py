@@ -25,7 +25,6 @@ from harness.errors import HarnessError
 
 CHANNEL_VARIABLE = "TIPBENCH_CHANNEL"
 TEMPORARY_VARIABLE = "TIPBENCH_TEMPORARY"
-Message = dict[str, Any]
 
 
 class ChannelClosed(HarnessError):
@@ -54,7 +53,7 @@ class Channel:
         os.register_at_fork(after_in_child=channel.close)
         return channel
 
-    def send(self, **message: Any) -> None:
+    def send(self, **message: object) -> None:
         """Send one message, of any length. Raises ChannelClosed.
 
         What arrives meanwhile is kept: two ends that both write more than a pipe holds would wait for each other.
@@ -74,7 +73,7 @@ class Channel:
         except (OSError, ValueError) as error:
             raise ChannelClosed("the process at the other end reads no more") from error
 
-    def receive(self, timeout: float | None = None) -> Message | None:
+    def receive(self, timeout: float | None = None) -> dict[str, Any] | None:
         """The next message; None after ``timeout`` seconds without one. Raises ChannelClosed at the other's end."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while (end := self._buffer.find(b"\n")) < 0:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from harness.errors import HarnessError
 from harness.measure.correctness import WrongResult
@@ -137,23 +136,6 @@ class WorkerClient:
             return self.reply(CpuLimit(self.pid, self.timeout))
         finally:
             self._process.pause()
-
-    def ask(self, **question: Any) -> dict[str, Any]:
-        """As `request`, untyped."""
-        self._process.resume()
-        try:
-            self._process.channel.send(**question)
-            answer = self._process.channel.receive(self.timeout)
-        except ChannelClosed:
-            raise WorkerFailed(self._last_words()) from None
-        finally:
-            self._process.pause()
-        if answer is None:
-            self._process.end()
-            raise TimeoutError(f"no answer from {self.name} in {self.timeout:g} s; its process was ended")
-        if "error" in answer:
-            raise WorkerFailed(answer["error"], None, answer.get("file"), refused=answer.get("refused", False))
-        return answer
 
     def _last_words(self) -> str:
         status = self._process.end()

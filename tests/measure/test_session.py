@@ -27,7 +27,7 @@ from harness.measure.failure import failure
 from harness.measure.limits import RoundLimits
 from harness.measure.memory import MemoryPass
 from harness.measure.runner import LocalRunner, Round
-from harness.measure.session import run_session
+from harness.measure.session import SessionOptions, run_session
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.state import BaselineFailed
 from harness.measure.variant import Unavailable, Variant, as_variant, prepared, variant
@@ -111,10 +111,8 @@ class Stage:
             more.pop("agreement", Agreement(lambda expected, got: expected.value == got.value)),
             reference=more.pop("reference", None),
             expect=dict.fromkeys((runner.name for runner in self.runners), Expect.LOWER),
-            limits=limits or RoundLimits(share=0.2),
-            now=self.clock.now,
-            random=Random(seed),
-            **more,
+            blocks=more.pop("blocks", None),
+            options=SessionOptions(limits or RoundLimits(share=0.2), self.clock.now, Random(seed), **more),
         )
         return {trial.variant: trial for trial in trials}
 

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,6 @@ from harness.processes.live import (
     Channel,
     ChannelClosed,
     LiveProcess,
-    Message,
     Reaper,
     exit_reason,
     temporary_folder,
@@ -67,7 +67,7 @@ def echo(guard: Reaper, tmp_path: Path) -> Iterator[LiveProcess]:
     process.end()
 
 
-def answer(process: LiveProcess) -> Message:
+def answer(process: LiveProcess) -> dict[str, Any]:
     """The next message; fails where there is none."""
     message = process.channel.receive(PATIENCE)
     assert message is not None
@@ -132,7 +132,7 @@ def test_long_messages_cross() -> None:
     """Two ends that both send more than a pipe holds, and only then read, both come to the end of it."""
     ours, theirs, _ = pipes()
     text = "x" * 300_000
-    heard: list[Message | None] = []
+    heard: list[dict[str, Any] | None] = []
 
     def exchange(end: Channel) -> None:
         end.send(text=text)

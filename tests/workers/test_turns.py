@@ -17,7 +17,7 @@ import pytest
 
 from harness.measure.correctness import Agreement
 from harness.measure.limits import RoundLimits
-from harness.measure.session import run_session
+from harness.measure.session import SessionOptions, run_session
 from harness.model import Claim, Expect, Status
 from harness.processes.live import Reaper
 from harness.workers import tensors, turns
@@ -281,9 +281,11 @@ def test_a_contest_between_seats(room: Rooms) -> None:
             Agreement(lambda expected, got: expected == got),
             reference=None,
             expect=dict.fromkeys(names, Expect.LOWER),
-            now=lambda: 0.0,
-            random=Random(1),
-            limits=RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=3, warmup_limit=0.0),
+            options=SessionOptions(
+                RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=3, warmup_limit=0.0),
+                now=lambda: 0.0,
+                random=Random(1),
+            ),
         )
     found = {trial.variant: trial for trial in trials}
     assert found["tip"].status is Status.FAILED
