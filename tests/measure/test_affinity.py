@@ -97,7 +97,7 @@ def test_a_team_does_not_share_physical_cores(system: Callable[..., Threads]) ->
 
 @pytest.mark.parametrize(("turn", "places"), [(0, [[0], [1], [2]]), (1, [[1], [2], [0]]), (5, [[2], [0], [1]])])
 def test_the_turn_says_where_to_begin(system: Callable[..., Threads], turn: int, places: list[list[int]]) -> None:
-    """Processes that take turns are told the same core, a single thread's too; another set of them another."""
+    """Processes that take turns are given the same core, a single thread's too; another set of them another."""
     threads = system({0, 1, 2}, others=2)
     with CorePinning(lambda: 1, turn) as placed:
         placed.apply()

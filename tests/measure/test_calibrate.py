@@ -12,7 +12,7 @@ from harness.measure.clock import FakeClock
 from harness.measure.limits import RoundLimits
 from harness.measure.runner import LONG_ITERATION, Round
 
-EFFORT = RoundLimits()
+LIMITS = RoundLimits()
 
 
 @dataclass
@@ -22,14 +22,14 @@ class Runner:
     clock: FakeClock
     cost: Callable[[int], float]
     calls: int = 0
-    laps: list[tuple[int, float]] = field(default_factory=list)
+    rounds: list[tuple[int, float]] = field(default_factory=list)
     name: str = "runner"
 
     def run_round(self, iterations: int, lead: int) -> Round:
         """A round by the script."""
         self._run(lead)
         seconds = self._run(iterations)
-        self.laps.append((iterations, seconds))
+        self.rounds.append((iterations, seconds))
         return Round(seconds)
 
     def _run(self, iterations: int) -> float:
@@ -41,7 +41,7 @@ class Runner:
 
 
 def run_in(
-    cost: Callable[[int], float], effort: RoundLimits = EFFORT, first: float | None = None
+    cost: Callable[[int], float], effort: RoundLimits = LIMITS, first: float | None = None
 ) -> tuple[WarmUp, Runner]:
     """Warm up a variant by script; its first call went before, as in a measurement."""
     runner = Runner(FakeClock(), cost)
@@ -55,14 +55,14 @@ def test_constant_cost_is_found(seconds: float) -> None:
     warm, runner = run_in(lambda n: seconds)
     assert warm.settled
     assert warm.seconds == pytest.approx(seconds)
-    assert pace(warm, target_seconds([seconds], EFFORT), EFFORT).iterations * seconds >= 0.005
-    assert runner.clock.seconds < EFFORT.warmup_limit + 7 * max(0.01, seconds)
+    assert pace(warm, target_seconds([seconds], LIMITS), LIMITS).iterations * seconds >= 0.005
+    assert runner.clock.seconds < LIMITS.warmup_limit + 7 * max(0.01, seconds)
 
 
 def test_last_warm_up_rounds_are_full_rounds() -> None:
     """What is called warm was seen in rounds of the length that will be measured."""
     _, runner = run_in(lambda n: 1e-4)
-    assert all(seconds >= 0.8 * EFFORT.round_seconds for _, seconds in runner.laps[-6:])
+    assert all(seconds >= 0.8 * LIMITS.round_seconds for _, seconds in runner.rounds[-6:])
 
 
 def test_runs_until_no_longer_faster() -> None:
@@ -74,7 +74,7 @@ def test_runs_until_no_longer_faster() -> None:
 
 
 def test_never_settling_is_measured_all_the_same() -> None:
-    """A variant that gets faster for ever is stopped at the limit and says so."""
+    """A variant that gets faster for ever is stopped at the limit, and not settled."""
     warm, runner = run_in(lambda n: 0.05 * 0.9**n, RoundLimits(warmup_limit=0.3))
     assert not warm.settled
     assert runner.clock.seconds < 0.5
@@ -82,13 +82,13 @@ def test_never_settling_is_measured_all_the_same() -> None:
 
 @pytest.mark.parametrize("held_up", [0.05, 0.15, 2.0])
 def test_one_slow_call_says_nothing(held_up: float) -> None:
-    """A second call that was held up (autotuning, a neighbour) does not make an iteration of 10 us a long one."""
+    """A second call that was delayed (autotuning, a neighbour) does not make an iteration of 10 us a long one."""
     warm, runner = run_in(lambda n: held_up if n == 1 else 1e-5)
-    full = [lap for lap in runner.laps if lap[1] >= 0.8 * EFFORT.round_seconds][-6:]
-    assert held_up > 1.0 or full == runner.laps[-6:]
+    full = [each for each in runner.rounds if each[1] >= 0.8 * LIMITS.round_seconds][-6:]
+    assert held_up > 1.0 or full == runner.rounds[-6:]
     assert held_up > 1.0 or all(iterations > 1 for iterations, _ in full)
     assert warm.seconds == pytest.approx(1e-5, rel=0.01)
-    assert pace(warm, target_seconds([warm.seconds], EFFORT), EFFORT).iterations * 1e-5 >= 0.005
+    assert pace(warm, target_seconds([warm.seconds], LIMITS), LIMITS).iterations * 1e-5 >= 0.005
 
 
 def test_two_start_up_calls_say_nothing() -> None:
@@ -104,7 +104,7 @@ def test_long_iterations_are_repeated_once() -> None:
 
 
 def test_quick_effort_takes_one_lap() -> None:
-    """An effort of nothing (does it run at all?) is one lap of one iteration."""
+    """Limits of nothing (does it run at all?) are one round of one iteration."""
     effort = RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0)
     warm, runner = run_in(lambda n: 1e-6, effort)
     assert runner.calls == 2
@@ -113,7 +113,7 @@ def test_quick_effort_takes_one_lap() -> None:
 
 def test_pace_counts_by_the_quickest() -> None:
     """Rounds are long enough also when the variant runs at its quickest, and cost what it typically takes."""
-    found = pace(WarmUp(seconds=2e-3, quickest=1e-3, settled=True), 0.006, EFFORT)
+    found = pace(WarmUp(seconds=2e-3, quickest=1e-3, settled=True), 0.006, LIMITS)
     assert found.iterations == 6
     assert found.lead == 1
     assert found.round_seconds == pytest.approx(7 * 2e-3)
@@ -121,21 +121,21 @@ def test_pace_counts_by_the_quickest() -> None:
 
 def test_the_slowest_is_not_doubled() -> None:
     """The variant whose iteration sets the common length runs once a round, though its quickest is a bit shorter."""
-    assert pace(WarmUp(0.02, 0.0199, True), 0.02, EFFORT).iterations == 1
-    assert pace(WarmUp(0.008, 0.0079, True), 0.02, EFFORT).iterations == 2
+    assert pace(WarmUp(0.02, 0.0199, True), 0.02, LIMITS).iterations == 1
+    assert pace(WarmUp(0.008, 0.0079, True), 0.02, LIMITS).iterations == 2
 
 
 @pytest.mark.parametrize(("iterations", "lead"), [(1, 1), (4, 1), (10, 2), (1024, 204)])
 def test_lead_in_is_a_fifth(iterations: int, lead: int) -> None:
     """The lead-in is a fifth of a round and at least one iteration."""
     seconds = 0.0625 / iterations
-    assert pace(WarmUp(seconds, seconds, True), 0.0625, EFFORT) == RoundSize(iterations, lead, seconds)
+    assert pace(WarmUp(seconds, seconds, True), 0.0625, LIMITS) == RoundSize(iterations, lead, seconds)
 
 
 def test_long_iterations_need_no_lead_in() -> None:
     """From 0.1 s an iteration on, a lead-in would only double the price."""
-    assert pace(WarmUp(LONG_ITERATION, LONG_ITERATION, True), 0.006, EFFORT).lead == 0
-    assert pace(WarmUp(0.099, 0.099, True), 0.006, EFFORT).lead == 1
+    assert pace(WarmUp(LONG_ITERATION, LONG_ITERATION, True), 0.006, LIMITS).lead == 0
+    assert pace(WarmUp(0.099, 0.099, True), 0.006, LIMITS).lead == 1
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_long_iterations_need_no_lead_in() -> None:
 )
 def test_rounds_follow_the_slowest(iteration_seconds: list[float], target: float) -> None:
     """Rounds have a length in common: that of the slowest variant's iteration, within 6 and 25 ms."""
-    assert target_seconds(iteration_seconds, EFFORT) == pytest.approx(target)
+    assert target_seconds(iteration_seconds, LIMITS) == pytest.approx(target)
 
 
 @pytest.mark.parametrize(

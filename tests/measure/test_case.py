@@ -34,13 +34,13 @@ def taken(
     claim: Claim = CLAIM,
     expect: Mapping[str, Expect] | None = None,
     reference: Callable[[], object] | None = None,
-    **terms: Any,
+    **options: Any,
 ) -> Measurement:
     """The measurement of these variants."""
     given = {name: as_variant(value) for name, value in handed.items()}
     stated = {**dict.fromkeys(given, Expect.LOWER), **(expect or {})}
-    asked = BenchmarkSpec(given, lambda expected, got: expected == got, reference, Work(items=3.0), stated)
-    return measure(CASE, claim, asked, MeasureOptions(CPU, QUICK, terms.pop("seed", 5), 9, memory=False, **terms))
+    spec = BenchmarkSpec(given, lambda expected, got: expected == got, reference, Work(items=3.0), stated)
+    return measure(CASE, claim, spec, MeasureOptions(CPU, QUICK, options.pop("seed", 5), 9, memory=False, **options))
 
 
 def states(measurement: Measurement) -> dict[str, Status]:
@@ -107,7 +107,7 @@ def test_only_what_is_still_wanted() -> None:
 
 @pytest.mark.parametrize("failing", ["baseline", "reference", "apart"])
 def test_what_fails_as_a_whole(failing: str) -> None:
-    """A baseline or reference that raises, or variants apart with nowhere to sit, fail the case with the reason."""
+    """A baseline or reference that raises, or variants apart without processes, fail the case with the reason."""
     claim = Claim("X", "a tip", "x.py", "bench_x", apart=failing == "apart")
     found = taken(
         {BASELINE: boom if failing == "baseline" else lambda: 1, "tip": lambda: 1, "gone": Unavailable("no")},
@@ -127,7 +127,7 @@ def test_a_wrong_variant_leaves_the_case_measured() -> None:
 
 
 def test_own_processes_start_in_random_order() -> None:
-    """No variant's process is always the first: the seed says which starts when."""
+    """No variant's process is always the first: the seed decides which starts when."""
     first = set()
 
     def refuse(_claim: Claim, names: Sequence[str], _stack: ExitStack) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_the_host_clock_reads_around_the_calls(log: list[str], iterations: int) 
 
 
 class Event:
-    """A CUDA event that says what is done with it."""
+    """A CUDA event that notes what is done with it."""
 
     def __init__(self, log: list[str], count: int) -> None:
         self.log = log

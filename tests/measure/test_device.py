@@ -18,7 +18,7 @@ from tests.support.cuda_without_gpu import without_gpu
 
 
 def test_without_cuda_the_device_is_the_cpu() -> None:
-    """``auto`` finds the CPU, and a GPU that was asked for is an error that says so."""
+    """``auto`` finds the CPU, and a GPU that was requested and is not there is an error."""
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     assert chosen("auto") == chosen("cpu") == torch.device("cpu")
@@ -41,7 +41,7 @@ def test_a_gpu_has_its_index(monkeypatch: pytest.MonkeyPatch, current: int) -> N
 
 
 def test_an_index_does_not_start_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before CUDA is started its current device is the first, and nobody needs to be asked."""
+    """Before CUDA is started its current device is the first, without asking the driver."""
     made = without_gpu(monkeypatch)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
     assert chosen("cuda") == torch.device("cuda", 0)

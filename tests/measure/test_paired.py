@@ -1,4 +1,4 @@
-"""A duel: base and head of one variant, round against round. All on a clock by script."""
+"""Paired rounds: base and head of one variant, taking turns. All on a clock by script."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIMITS = RoundLimits(share=1.0, fewest_blocks=6, most_blocks=16)
 
 @dataclass
 class ScriptedRunner:
-    """A runner whose n-th lap takes what a script says, an iteration; it notes all that happens to it."""
+    """A runner whose n-th round takes what a script has for an iteration; it notes all that happens to it."""
 
     name: str
     clock: FakeClock
@@ -30,7 +30,7 @@ class ScriptedRunner:
     log: list[tuple[str, str]]
     raises: str = ""
     first: float = 0.0
-    laps: list[tuple[int, int]] = field(default_factory=list)
+    rounds: list[tuple[int, int]] = field(default_factory=list)
 
     def _do(self, what: str) -> None:
         self.log.append((what, self.name))
@@ -50,9 +50,9 @@ class ScriptedRunner:
 
     def run_round(self, iterations: int, lead: int) -> Round:
         """A round."""
-        self._do("lap")
-        each = self.cost(len(self.laps))
-        self.laps.append((iterations, lead))
+        self._do("round")
+        each = self.cost(len(self.rounds))
+        self.rounds.append((iterations, lead))
         self.clock.advance(each * (iterations + lead))
         return Round(each * iterations)
 
@@ -75,8 +75,8 @@ class Pair:
 
     def __init__(
         self,
-        base: Callable[[int], float] = lambda lap: 1e-3,
-        head: Callable[[int], float] = lambda lap: 1e-3,
+        base: Callable[[int], float] = lambda n: 1e-3,
+        head: Callable[[int], float] = lambda n: 1e-3,
         raises: tuple[str, str] = ("", ""),
     ) -> None:
         self.clock = FakeClock()
@@ -107,17 +107,17 @@ class Pair:
 
     def rounds(self, count: int) -> list[str]:
         """Who went round, in the last blocks."""
-        return [name for what, name in self.log if what == "lap"][-2 * count :]
+        return [name for what, name in self.log if what == "round"][-2 * count :]
 
 
 def test_both_sides_do_the_same_number_of_iterations() -> None:
     """The base's count is for both: a head twice as slow has rounds twice as long, not half as many iterations."""
-    ring = Pair(head=lambda lap: 2e-3)
-    fought = ring.run()
-    assert len(fought.turns[Side.BASE]) == len(fought.turns[Side.HEAD]) == 16
-    assert all(turn.seconds == pytest.approx(2e-3 * fought.iterations) for turn in fought.turns[Side.HEAD])
-    assert {iterations for iterations, _ in ring.head.laps} == {fought.iterations}
-    assert min(turn.seconds for turn in fought.turns[Side.BASE]) >= 5e-3
+    scripted = Pair(head=lambda n: 2e-3)
+    found = scripted.run()
+    assert len(found.turns[Side.BASE]) == len(found.turns[Side.HEAD]) == 16
+    assert all(turn.seconds == pytest.approx(2e-3 * found.iterations) for turn in found.turns[Side.HEAD])
+    assert {iterations for iterations, _ in scripted.head.rounds} == {found.iterations}
+    assert min(turn.seconds for turn in found.turns[Side.BASE]) >= 5e-3
 
 
 @pytest.mark.parametrize("blocks", [6, 7, 16, 31])
@@ -135,9 +135,9 @@ def test_the_schedule_is_symmetric_and_random(blocks: int) -> None:
 
 def test_the_schedule_is_followed() -> None:
     """In the blocks each side goes round once a block, mirrored from one block to the next."""
-    ring = Pair()
-    blocks = len(ring.run().turns[Side.BASE])
-    rounds = ring.rounds(blocks)
+    scripted = Pair()
+    blocks = len(scripted.run().turns[Side.BASE])
+    rounds = scripted.rounds(blocks)
     fours = [rounds[index : index + 4] for index in range(0, len(rounds), 4)]
     assert all(four in (["base", "head", "head", "base"], ["head", "base", "base", "head"]) for four in fours)
     assert len({tuple(four) for four in fours}) == 2
@@ -145,91 +145,91 @@ def test_the_schedule_is_followed() -> None:
 
 def test_it_is_known_when_each_block_took_place() -> None:
     """A stretch a block, one after the other, as long as its two rounds; those that were played again are gone."""
-    for ring in (Pair(), Pair(base=lambda lap: 8e-3 if lap < 9 else 1e-3, head=lambda lap: 8e-3 if lap < 3 else 1e-3)):
-        fought = ring.run()
-        assert len(fought.blocks) == len(fought.turns[Side.BASE])
-        rounds = zip(*(fought.turns[side] for side in Side), strict=True)
-        for (start, end), pair in zip(fought.blocks, rounds, strict=True):
+    for scripted in (Pair(), Pair(base=lambda n: 8e-3 if n < 9 else 1e-3, head=lambda n: 8e-3 if n < 3 else 1e-3)):
+        found = scripted.run()
+        assert len(found.blocks) == len(found.turns[Side.BASE])
+        rounds = zip(*(found.turns[side] for side in Side), strict=True)
+        for (start, end), pair in zip(found.blocks, rounds, strict=True):
             assert end - start == pytest.approx(sum(turn.seconds for turn in pair))
-        assert sorted(fought.blocks) == list(fought.blocks)
-        assert fought.blocks[-1][1] == ring.clock.now()
+        assert sorted(found.blocks) == list(found.blocks)
+        assert found.blocks[-1][1] == scripted.clock.now()
 
 
 def test_a_known_count_is_not_looked_for_again() -> None:
     """In later units a few rounds warm each side up, and the count stays."""
-    ring = Pair()
-    fought = ring.run(iterations=7)
-    assert fought.iterations == 7
+    scripted = Pair()
+    found = scripted.run(iterations=7)
+    assert found.iterations == 7
     warming = [(7, 7 * (WARM_ROUNDS - 1))]
-    assert ring.base.laps[:2] == [(7, 0), *warming]  # the base's first lap says how long a block will take
-    assert ring.head.laps[:1] == warming
-    assert {*ring.base.laps[2:], *ring.head.laps[1:]} == {(7, 0)}
+    assert scripted.base.rounds[:2] == [(7, 0), *warming]  # the first one shows how long a block will take
+    assert scripted.head.rounds[:1] == warming
+    assert {*scripted.base.rounds[2:], *scripted.head.rounds[1:]} == {(7, 0)}
 
 
 def test_a_base_that_was_held_up_gets_longer_rounds() -> None:
     """Blocks with rounds far too short are played again with more iterations, on both sides."""
-    ring = Pair(base=lambda lap: 8e-3 if lap < 9 else 1e-3, head=lambda lap: 8e-3 if lap < 3 else 1e-3)
-    fought = ring.run()
-    assert fought.iterations >= 6
-    assert all(turn.seconds >= 4.8e-3 for side in Side for turn in fought.turns[side])
+    scripted = Pair(base=lambda n: 8e-3 if n < 9 else 1e-3, head=lambda n: 8e-3 if n < 3 else 1e-3)
+    found = scripted.run()
+    assert found.iterations >= 6
+    assert all(turn.seconds >= 4.8e-3 for side in Side for turn in found.turns[side])
 
 
 def test_long_iterations_go_once_and_without_lead() -> None:
-    """Epochs are dear: each side's first has warmed it up, and none has a lead-in."""
-    ring = Pair(base=lambda lap: 0.5, head=lambda lap: 0.5)
-    fought = ring.run(iterations=1)
-    assert fought.iterations == 1
-    assert {lead for _, lead in ring.head.laps} == {0}
-    assert len(ring.head.laps) == len(ring.base.laps) == LIMITS.fewest_blocks
+    """Epochs are expensive: each side's first has warmed it up, and none has a lead-in."""
+    scripted = Pair(base=lambda n: 0.5, head=lambda n: 0.5)
+    found = scripted.run(iterations=1)
+    assert found.iterations == 1
+    assert {lead for _, lead in scripted.head.rounds} == {0}
+    assert len(scripted.head.rounds) == len(scripted.base.rounds) == LIMITS.fewest_blocks
 
 
 def test_what_takes_long_is_over_in_time() -> None:
     """Epochs of 20 s: as many blocks as end in time, and one at the least, whose epochs are all there are."""
     for until, blocks in ((0.0, 1), (100.0, 1), (250.0, 3), (1e4, LIMITS.fewest_blocks)):
-        ring = Pair(base=lambda lap: 20.0, head=lambda lap: 20.0)
-        fought = ring.run(until=until, readings=("peak_bytes",))
-        assert [len(fought.turns[side]) for side in Side] == [blocks, blocks]
-        assert ring.clock.now() <= max(until, 100.0)
-        assert bool(fought.readings[Side.HEAD]) is (until == 1e4)
-    again = Pair(base=lambda lap: 20.0, head=lambda lap: 20.0)
+        scripted = Pair(base=lambda n: 20.0, head=lambda n: 20.0)
+        found = scripted.run(until=until, readings=("peak_bytes",))
+        assert [len(found.turns[side]) for side in Side] == [blocks, blocks]
+        assert scripted.clock.now() <= max(until, 100.0)
+        assert bool(found.readings[Side.HEAD]) is (until == 1e4)
+    again = Pair(base=lambda n: 20.0, head=lambda n: 20.0)
     again.run(iterations=1, until=125.0)
     assert again.clock.now() == 120.0
 
 
 def test_what_would_not_be_over_in_time_is_given_up_where_it_may_be() -> None:
     """Once both are open it is known that not even one block fits; both are left."""
-    ring = Pair(base=lambda lap: 20.0, head=lambda lap: 20.0)
+    scripted = Pair(base=lambda n: 20.0, head=lambda n: 20.0)
     with pytest.raises(RoundsOutOfTime):
-        ring.run(until=75.0, at_least_one=False)
-    assert ring.clock.now() == 40.0
-    assert sorted(name for what, name in ring.log if what == "leave") == ["base", "head"]
+        scripted.run(until=75.0, at_least_one=False)
+    assert scripted.clock.now() == 40.0
+    assert sorted(name for what, name in scripted.log if what == "leave") == ["base", "head"]
     assert len(Pair().run(until=1.0, at_least_one=False).turns[Side.HEAD]) == 16
 
 
 def test_a_long_first_call_does_not_make_rounds_of_one_iteration() -> None:
     """A compilation of 20 s is not what an iteration takes: the pace is looked for where time is short, too."""
-    ring = Pair(base=lambda lap: 1e-3, head=lambda lap: 1e-3)
-    ring.base.first = ring.head.first = 20.0
-    fought = ring.run(until=40.0)
-    assert fought.iterations == Pair().run().iterations
-    assert len(fought.turns[Side.BASE]) == 1
+    scripted = Pair(base=lambda n: 1e-3, head=lambda n: 1e-3)
+    scripted.base.first = scripted.head.first = 20.0
+    found = scripted.run(until=40.0)
+    assert found.iterations == Pair().run().iterations
+    assert len(found.turns[Side.BASE]) == 1
 
 
-@pytest.mark.parametrize("when", ["enter", "open", "lap", "read"])
+@pytest.mark.parametrize("when", ["enter", "open", "round", "read"])
 @pytest.mark.parametrize("side", list(Side))
 def test_who_failed_is_named_and_both_are_left(side: Side, when: str) -> None:
-    """A side that raises ends the duel under its own name; both sides are tidied up, in some order, once."""
-    ring = Pair(raises=(when, "") if side is Side.BASE else ("", when))
+    """A side that raises ends the rounds under its own name; both sides are tidied up, in some order, once."""
+    scripted = Pair(raises=(when, "") if side is Side.BASE else ("", when))
     with pytest.raises(SideFailed, match="boom") as ended:
-        ring.run(readings=("peak_bytes",))
+        scripted.run(readings=("peak_bytes",))
     assert ended.value.side is side
-    assert sorted(name for what, name in ring.log if what == "leave") == ["base", "head"]
+    assert sorted(name for what, name in scripted.log if what == "leave") == ["base", "head"]
 
 
 def test_readings_are_taken_of_both_where_there_are_any() -> None:
-    """What is asked for and there is kept with its source; what is not there is left out."""
-    fought = Pair().run(readings=("peak_bytes", "launches"))
-    assert fought.readings == {side: {"peak_bytes": (1024.0, "scale")} for side in Side}
+    """What is requested and there is kept with its source; what is not there is left out."""
+    found = Pair().run(readings=("peak_bytes", "launches"))
+    assert found.readings == {side: {"peak_bytes": (1024.0, "scale")} for side in Side}
     assert Pair().run().readings == {Side.BASE: {}, Side.HEAD: {}}
 
 
@@ -238,7 +238,7 @@ def test_set_up_order_is_random() -> None:
     for what in ("enter", "open", "leave"):
         first = set()
         for seed in range(20):
-            ring = Pair()
-            ring.run(seed)
-            first.add(next(name for done, name in ring.log if done == what))
+            scripted = Pair()
+            scripted.run(seed)
+            first.add(next(name for done, name in scripted.log if done == what))
         assert first == {"base", "head"}

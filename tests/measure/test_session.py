@@ -104,7 +104,7 @@ class Stage:
         given = Variant(prepare, around) if around else Variant(prepare)
         self.runners.append(LocalRunner(name, given, self.clock, device_of("cpu")))
 
-    def hold(self, seed: int = 0, limits: RoundLimits | None = None, **more: Any) -> dict[str, Trial]:
+    def run(self, seed: int = 0, limits: RoundLimits | None = None, **more: Any) -> dict[str, Trial]:
         """The trials by name."""
         trials, self.warnings = run_session(
             self.runners,
@@ -167,7 +167,7 @@ def failing_at(stage: Stage, name: str, when: str) -> None:
 
 def test_costs_come_out_as_samples() -> None:
     """Every sample is the seconds of one iteration, whatever the number of iterations in a round."""
-    trials = stage_of(baseline=1e-3, tip=3e-4, trick=0.04).hold()
+    trials = stage_of(baseline=1e-3, tip=3e-4, trick=0.04).run()
     for name, seconds in (("baseline", 1e-3), ("tip", 3e-4), ("trick", 0.04)):
         assert trials[name].status is Status.MEASURED
         assert trials[name].samples["seconds"] == pytest.approx((seconds,) * len(trials[name].samples["seconds"]))
@@ -179,7 +179,7 @@ def test_a_block_keeps_what_happened_in_it() -> None:
     stage = Stage()
     for name in NAMES:
         stage.add(name, lambda call: 0.2 if stage.clock.seconds < 5.0 else 0.2 * (1 + stage.clock.seconds // 1.0))
-    trials = stage.hold()
+    trials = stage.run()
     rows = [trials[name].samples["seconds"] for name in NAMES]
     for block in zip(*rows, strict=True):
         assert max(block) - min(block) <= 0.2 * 3
@@ -189,7 +189,7 @@ def test_a_block_keeps_what_happened_in_it() -> None:
 def test_rounds_last_five_milliseconds(seconds: float) -> None:
     """No timed round is shorter than 5 ms."""
     stage = stage_of(baseline=seconds, tip=seconds / 3)
-    trials = stage.hold()
+    trials = stage.run()
     assert min(length for _, _, length in stage.blocks(trials)) >= 0.005
 
 
@@ -197,7 +197,7 @@ def test_rounds_last_five_milliseconds(seconds: float) -> None:
 def test_rounds_of_unequal_variants_are_of_similar_length(slow: float, common: float) -> None:
     """Beside a variant 1000 times slower, the fast one's rounds grow to its length, up to 25 ms."""
     stage = stage_of(baseline=slow / 1000, tip=slow)
-    trials = stage.hold()
+    trials = stage.run()
     fast = [length for name, _, length in stage.blocks(trials) if name == BASELINE]
     assert fast == pytest.approx([common] * len(fast), rel=0.02)
     assert trials["tip"].iterations == 1
@@ -206,7 +206,7 @@ def test_rounds_of_unequal_variants_are_of_similar_length(slow: float, common: f
 @pytest.mark.parametrize(("share", "blocks"), [(0.0, 6), (0.2, 13), (9.0, 30)])
 def test_blocks_follow_the_share(share: float, blocks: int) -> None:
     """As many blocks as the share pays for, lead-ins included, within 6 and 30."""
-    trials = stage_of(baseline=1e-3, tip=1e-3).hold(limits=RoundLimits(share=share))
+    trials = stage_of(baseline=1e-3, tip=1e-3).run(limits=RoundLimits(share=share))
     assert {len(trial.samples["seconds"]) for trial in trials.values()} == {blocks}
 
 
@@ -215,7 +215,7 @@ def test_blocks_end_where_patience_does() -> None:
     stage = Stage()
     for name in (BASELINE, "tip"):
         stage.add(name, lambda call: 1e-3 if call < 70 else 0.1)
-    trials = stage.hold(limits=RoundLimits(share=9.0))
+    trials = stage.run(limits=RoundLimits(share=9.0))
     assert 6 <= len(trials["tip"].samples["seconds"]) < 10
 
 
@@ -223,7 +223,7 @@ def test_each_block_that_counts_has_its_moments() -> None:
     """As many stretches as rounds of a variant, in order, each as long as the block's rounds and their lead-ins."""
     stage = stage_of(baseline=1e-3, tip=2e-3)
     blocks: list[tuple[float, float]] = [(0.0, 0.0)]
-    trials = stage.hold(blocks=blocks)
+    trials = stage.run(blocks=blocks)
     assert len(blocks) == len(trials["tip"].samples["seconds"])
     assert all(start < end for start, end in blocks)
     assert all(end <= later for (_, end), (later, _) in pairwise(blocks))
@@ -233,11 +233,11 @@ def test_each_block_that_counts_has_its_moments() -> None:
 
 @pytest.mark.parametrize("held_up", [8, 12, 14])
 def test_rounds_that_turn_out_short_start_the_blocks_anew(held_up: int) -> None:
-    """A variant held up while it warmed up gets more iterations; no round of the hasty start is kept."""
+    """A variant delayed while it warmed up gets more iterations; no round of the hasty start is kept."""
     stage = Stage()
     stage.add(BASELINE, 1e-3)
     stage.add("tip", lambda call: 8e-3 if call < held_up else 1e-3)
-    trials = stage.hold(limits=RoundLimits(share=0.0))
+    trials = stage.run(limits=RoundLimits(share=0.0))
     assert trials["tip"].iterations >= 6
     assert trials["tip"].samples["seconds"] == pytest.approx((1e-3,) * 6)
     assert len(trials[BASELINE].samples["seconds"]) == 6
@@ -249,7 +249,7 @@ def test_a_variant_ever_faster_is_measured_all_the_same() -> None:
     stage = Stage()
     stage.add(BASELINE, 1e-3)
     stage.add("tip", lambda call: 8e-3 if call < 12 else 2e-3 if call < 20 else 1e-4 if call < 90 else 1e-5)
-    trials = stage.hold(limits=RoundLimits(share=0.0))
+    trials = stage.run(limits=RoundLimits(share=0.0))
     assert len(trials["tip"].samples["seconds"]) == 6
 
 
@@ -257,7 +257,7 @@ def test_warming_up_is_not_in_the_samples() -> None:
     """A variant that gets faster over its first calls has only its final time in the samples, the rest is reported."""
     stage = stage_of(baseline=1e-3)
     stage.add("tip", lambda call: 0.5 if call == 0 else 1e-3 * max(1.0, 20 - call / 2))
-    trial = stage.hold()["tip"]
+    trial = stage.run()["tip"]
     assert trial.samples["seconds"] == pytest.approx((1e-3,) * len(trial.samples["seconds"]))
     assert trial.first_seconds == pytest.approx(0.5)
     slow = sum(1e-3 * max(1.0, 20 - call / 2) for call in range(1, 40))
@@ -268,46 +268,46 @@ def test_never_settling_is_reported() -> None:
     """A variant that is still getting faster when the warm-up ends is measured, with a warning that names it."""
     stage = stage_of(baseline=1e-3)
     stage.add("tip", lambda call: 0.04 * 0.97**call)
-    assert stage.hold(limits=RoundLimits(share=0.0, warmup_limit=0.5))["tip"].status is Status.MEASURED
+    assert stage.run(limits=RoundLimits(share=0.0, warmup_limit=0.5))["tip"].status is Status.MEASURED
     assert CaseWarning(WarningCode.NOT_STEADY, "tip", seconds=0.5) in stage.warnings
 
 
 def test_readings_are_kept_block_by_block() -> None:
-    """What a result says of itself is kept for the last iteration of each round."""
+    """A result's own readings are kept for the last iteration of each round."""
     stage = stage_of(baseline=0.2)
     stage.add("tip", 0.2, lambda call: Result(1.0, {"wait_seconds": float(call)}))
-    trials = stage.hold(limits=RoundLimits(share=0.0))
+    trials = stage.run(limits=RoundLimits(share=0.0))
     assert trials["tip"].samples["wait_seconds"] == (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
     assert set(trials[BASELINE].samples) == {"seconds"}
 
 
 def test_a_reading_missing_in_one_round_is_not_made_up() -> None:
-    """A reading that some rounds lack is left out: no round gets a zero that nobody read."""
+    """A reading that some rounds lack is left out: no round gets a zero that was never read."""
     stage = stage_of(baseline=0.2)
     stage.add("tip", 0.2, lambda call: Result(1.0, {} if call % 2 else {"wait_seconds": 0.1}))
-    assert "wait_seconds" not in stage.hold()["tip"].samples
+    assert "wait_seconds" not in stage.run()["tip"].samples
 
 
 def test_a_reading_cannot_take_the_place_of_the_time() -> None:
-    """A result's own ``seconds`` never replaces what the clock said."""
+    """A result's own ``seconds`` never replaces what the clock took."""
     stage = stage_of(baseline=0.2)
     stage.add("tip", 0.2, lambda call: Result(1.0, {"seconds": 1e-9}))
-    assert stage.hold()["tip"].samples["seconds"] == pytest.approx((0.2,) * 6)
+    assert stage.run()["tip"].samples["seconds"] == pytest.approx((0.2,) * 6)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_reading_that_is_no_number_fails_its_variant(value: float) -> None:
-    """NaN cannot be recorded: the variant fails and says which reading, the others go on."""
+    """NaN cannot be recorded: the variant fails with the name of the reading, the others go on."""
     stage = stage_of(baseline=0.2, trick=0.2)
     stage.add("tip", 0.2, lambda call: Result(1.0, {"wait_seconds": value if call > 4 else 0.0}))
-    trials = stage.hold()
+    trials = stage.run()
     assert trials["tip"].status is Status.FAILED
     assert "wait_seconds" in trials["tip"].reason
     assert trials["trick"].status is Status.MEASURED
 
 
 def test_host_seconds_are_per_iteration() -> None:
-    """Where the clock tells the host's share, it is kept beside the time, per iteration."""
+    """Where the clock has the host's share, it is kept beside the time, per iteration."""
 
     class TwoTimes(RoundsClock):
         def lap(self, work: Callable[[], object], iterations: int) -> Elapsed:
@@ -317,7 +317,7 @@ def test_host_seconds_are_per_iteration() -> None:
     stage = Stage(clock=TwoTimes())
     for name in (BASELINE, "tip"):
         stage.add(name, 1e-3)
-    trials = stage.hold()
+    trials = stage.run()
     assert trials["tip"].samples["host_seconds"] == pytest.approx((2.5e-4,) * len(trials["tip"].samples["seconds"]))
 
 
@@ -329,7 +329,7 @@ def test_set_up_in_random_order() -> None:
     seen: Counter[tuple[str, ...]] = Counter()
     for seed in range(80):
         stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
-        stage.hold(seed, RoundLimits(share=0.0, fewest_blocks=1))
+        stage.run(seed, RoundLimits(share=0.0, fewest_blocks=1))
         seen[tuple(stage.of("enter"))] += 1
     assert set(seen) == set(permutations(NAMES))
 
@@ -348,7 +348,7 @@ def test_first_calls_in_random_order_and_all_of_them_checked() -> None:
                 return Result(2.0 if name == "tip" else 1.0)
 
             stage.add(name, 0.2, result)
-        trials = stage.hold(seed, RoundLimits(share=0.0, fewest_blocks=1))
+        trials = stage.run(seed, RoundLimits(share=0.0, fewest_blocks=1))
         assert trials["tip"].status is Status.WRONG
         assert trials["tip"].samples == {}
         assert trials["trick"].status is Status.MEASURED
@@ -361,7 +361,7 @@ def test_rounds_in_random_order() -> None:
     played = []
     for seed in (1, 2):
         stage = stage_of(baseline=5e-3, tip=5e-3, trick=5e-3)
-        order = [name for name, _, _ in stage.blocks(stage.hold(seed, RoundLimits(share=9.0)))]
+        order = [name for name, _, _ in stage.blocks(stage.run(seed, RoundLimits(share=9.0)))]
         blocks = [tuple(order[index : index + 3]) for index in range(0, len(order), 3)]
         assert len(blocks) == 30
         assert set(blocks) == set(permutations(NAMES))
@@ -397,7 +397,7 @@ def test_around_is_open_in_lead_in_and_round_and_costs_nothing() -> None:
 
     stage.add(BASELINE, 1e-3, seen(False))
     stage.add("tip", 1e-3, seen(True), around)
-    trials = stage.hold(limits=RoundLimits(share=0.0))
+    trials = stage.run(limits=RoundLimits(share=0.0))
     assert trials["tip"].samples["seconds"] == pytest.approx((1e-3,) * 6)
     assert trials["tip"].first_seconds == pytest.approx(1e-3)
     assert trials["tip"].iterations > 1
@@ -408,7 +408,7 @@ def test_around_is_open_in_lead_in_and_round_and_costs_nothing() -> None:
 def test_lead_in_of_the_same_variant() -> None:
     """Each round in the blocks follows a fifth of a round of the same variant, untimed."""
     stage = stage_of(baseline=1e-3, tip=1e-3)
-    trials = stage.hold(limits=RoundLimits(share=0.0))
+    trials = stage.run(limits=RoundLimits(share=0.0))
     timed = sum(iterations for name, iterations, _ in stage.clock.rounds if name == "tip")
     assert trials["tip"].iterations == 6
     assert stage.calls["tip"] == 1 + timed + 6 * 1
@@ -416,7 +416,7 @@ def test_lead_in_of_the_same_variant() -> None:
 
 @pytest.mark.parametrize(("cost", "again"), [(1e-3, 5), (0.2, 0)])
 def test_a_stopped_process_is_rewarmed(cost: float, again: int) -> None:
-    """Before each lap in a seat the variant runs for a while, untimed; an iteration as long as an epoch does not."""
+    """Before each round in a live process the variant runs for a while, untimed; one as long as an epoch does not."""
     clock = FakeClock()
     calls: list[int] = []
 
@@ -460,7 +460,7 @@ def test_garbage_collection_is_off_in_the_blocks_only() -> None:
             stage.add(name, 0.2, result)
         (gc.enable if before else gc.disable)()
         try:
-            stage.hold(limits=RoundLimits(share=0.0))
+            stage.run(limits=RoundLimits(share=0.0))
             assert gc.isenabled() is before
         finally:
             gc.enable()
@@ -473,7 +473,7 @@ def test_garbage_collection_comes_back_after_an_interrupt() -> None:
     stage = stage_of(baseline=0.2)
     stage.add("tip", 0.2, lambda call: interrupt() if call == 5 else Result(1.0))
     with pytest.raises(KeyboardInterrupt):
-        stage.hold()
+        stage.run()
     assert gc.isenabled()
 
 
@@ -490,7 +490,7 @@ def test_wrong_variants_are_never_timed() -> None:
     stage.add("tip", 1e-3, lambda call: Result(2.0))
     for runner in stage.runners:
         runner.__class__ = Counted
-    trials = stage.hold()
+    trials = stage.run()
     assert [runner.times for runner in stage.runners] == [1, 1, 1]  # type: ignore[attr-defined]
     assert trials["tip"].status is Status.WRONG
     assert trials["tip"].samples == {}
@@ -511,7 +511,7 @@ def test_a_dropped_variant_is_left_at_once() -> None:
     stage.add(BASELINE, 1e-3, result)
     stage.add("tip", 1e-3, lambda call: Result(2.0))
     stage.add("trick", 1e-3, lambda call: explode() if call > 90 else Result(1.0))
-    stage.hold(limits=RoundLimits(share=9.0))
+    stage.run(limits=RoundLimits(share=9.0))
     assert open_ones[-1] == {BASELINE}
     first_round = next(index for index, (name, _, _) in enumerate(stage.clock.rounds) if name == BASELINE)
     assert first_round < len(stage.clock.rounds)
@@ -524,7 +524,7 @@ def test_a_raising_variant_leaves_alone(when: str) -> None:
     """Whenever a variant raises, it fails with what it raised, and the others have all their blocks."""
     stage = stage_of(baseline=1e-3, trick=1e-3)
     failing_at(stage, "tip", when)
-    trials = stage.hold(limits=RoundLimits(share=9.0))
+    trials = stage.run(limits=RoundLimits(share=9.0))
     assert trials["tip"].status is Status.FAILED
     assert re.fullmatch(r"test_session\.py:\d+: RuntimeError: boom", trials["tip"].reason)
     assert trials["tip"].samples == {}
@@ -534,7 +534,7 @@ def test_a_raising_variant_leaves_alone(when: str) -> None:
 
 
 def test_a_lost_block_is_lost_for_all() -> None:
-    """The block in which a variant raises counts for nobody: equal index stays the same block."""
+    """The block in which a variant raises counts for no variant: equal index stays the same block."""
     for seed in range(12):
         stage = Stage()
         rounds = Counter[str]()
@@ -550,7 +550,7 @@ def test_a_lost_block_is_lost_for_all() -> None:
 
         for name in NAMES:
             stage.add(name, 0.2, tagged(name))
-        trials = stage.hold(seed, RoundLimits(share=0.0))
+        trials = stage.run(seed, RoundLimits(share=0.0))
         tags = [trials[name].samples["tag"] for name in (BASELINE, "tip")]
         assert len(tags[0]) == 6
         assert all(abs(one - other) <= 2 for one, other in zip(*tags, strict=True))
@@ -562,7 +562,7 @@ def test_a_failing_baseline_ends_the_contest(when: str) -> None:
     stage = stage_of(tip=1e-3, trick=1e-3)
     failing_at(stage, BASELINE, when)
     with pytest.raises(BaselineFailed, match="boom") as caught:
-        stage.hold(limits=RoundLimits(share=9.0))
+        stage.run(limits=RoundLimits(share=9.0))
     assert caught.value.status is Status.FAILED
     assert sorted(stage.of("leave")) == sorted(stage.of("enter"))
 
@@ -572,7 +572,7 @@ def test_a_baseline_that_fails_is_not_waited_for() -> None:
     stage = stage_of(tip=1e-3)
     failing_at(stage, BASELINE, "blocks")
     with pytest.raises(BaselineFailed):
-        stage.hold(limits=RoundLimits(share=9.0))
+        stage.run(limits=RoundLimits(share=9.0))
     last = max(index for index, (name, _, _) in enumerate(stage.clock.rounds) if name == BASELINE)
     assert len(stage.clock.rounds) - last <= 3
 
@@ -585,7 +585,7 @@ def test_running_out_of_time_is_not_failing() -> None:
 
     stage = stage_of(baseline=1e-3)
     stage.add("tip", 1e-3, late)
-    trial = stage.hold()["tip"]
+    trial = stage.run()["tip"]
     assert (trial.status, trial.reason) == (Status.TIMED_OUT, "no answer in 5 s")
 
 
@@ -601,7 +601,7 @@ def test_everybody_is_left_on_interrupt(when: str) -> None:
         setting_up=interrupt if when == "setting up" else lambda: None,
     )
     with pytest.raises(KeyboardInterrupt):
-        stage.hold(limits=RoundLimits(share=9.0))
+        stage.run(limits=RoundLimits(share=9.0))
     assert sorted(stage.of("leave")) == sorted(stage.of("enter"))
 
 
@@ -619,7 +619,7 @@ def test_failing_to_tidy_up_is_a_warning() -> None:
 
     stage = stage_of(baseline=0.2)
     stage.runners.append(LocalRunner("tip", prepared(factory), stage.clock, device_of("cpu")))
-    assert stage.hold()["tip"].status is Status.MEASURED
+    assert stage.run()["tip"].status is Status.MEASURED
     assert stage.warnings == [CaseWarning(WarningCode.NOT_TORN_DOWN, "tip", "RuntimeError: boom")]
 
 
@@ -634,7 +634,7 @@ def test_a_reference_takes_the_place_of_the_baseline() -> None:
 
     stage = stage_of(baseline=0.2)
     stage.add("tip", 0.2, lambda call: Result(1.5))
-    trials = stage.hold(agreement=Agreement(same), reference=lambda: Result(1.25))
+    trials = stage.run(agreement=Agreement(same), reference=lambda: Result(1.25))
     assert trials[BASELINE].exact == {"max_relative_error": 0.25}
     assert trials["tip"].exact == {"max_relative_error": 0.25}
     assert trials["tip"].sources["max_relative_error"]
@@ -643,14 +643,14 @@ def test_a_reference_takes_the_place_of_the_baseline() -> None:
 def test_a_wrong_baseline_is_wrong() -> None:
     """A baseline that disagrees with the reference ends the measurement as wrong."""
     with pytest.raises(BaselineFailed) as caught:
-        stage_of(baseline=0.2, tip=0.2).hold(reference=lambda: Result(9.0))
+        stage_of(baseline=0.2, tip=0.2).run(reference=lambda: Result(9.0))
     assert caught.value.status is Status.WRONG
 
 
-@pytest.mark.parametrize("said", [True, None, {}, {"error": 0}])
-def test_agreeing(said: Any) -> None:
+@pytest.mark.parametrize("answer", [True, None, {}, {"error": 0}])
+def test_agreeing(answer: Any) -> None:
     """True, None and readings agree."""
-    assert Agreement(lambda expected, got: said).check(1) == ({"error": 0.0} if said == {"error": 0} else {})
+    assert Agreement(lambda expected, got: answer).check(1) == ({"error": 0.0} if answer == {"error": 0} else {})
 
 
 def test_disagreeing() -> None:
@@ -696,12 +696,12 @@ class Weighed(LocalRunner):
 
 
 def test_memory_is_weighed_after_the_blocks() -> None:
-    """Where asked for, the peak of each measured variant is read; a probe that fails is a warning, no failure."""
+    """If requested, the peak of each measured variant is read; a probe that fails is a warning, not a failure."""
     stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
     stage.add("wrong", 0.2, lambda call: Result(2.0))
     for runner in stage.runners:
         runner.__class__ = Weighed
-    trials = stage.hold(memory=MemoryPass.ALLOCATOR)
+    trials = stage.run(memory=MemoryPass.ALLOCATOR)
     assert trials["tip"].exact == {"peak_bytes": 4096.0}
     assert trials["tip"].sources == {"peak_bytes": "scale"}
     assert trials["trick"].status is Status.MEASURED
@@ -711,14 +711,14 @@ def test_memory_is_weighed_after_the_blocks() -> None:
 
 
 class Accounted(LocalRunner):
-    """A runner whose allocator tells everything, and keeps a history of one variant."""
+    """A runner whose allocator has every number, and keeps a history of one variant."""
 
     def read(self, metric: str) -> tuple[float, str] | None:
         """A number by its name's length."""
         return float(len(metric)), "scale"
 
     def snapshot(self, path: Path) -> None:
-        """Nobody tells of the trick, and the tip's goes wrong."""
+        """There is none of the trick, and the tip's fails."""
         if self.name == "trick":
             raise NoSnapshot("no")
         if self.name == "tip":
@@ -731,21 +731,21 @@ def test_the_whole_account_is_read_and_snapshots_where_asked_for(tmp_path: Path)
     stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
     for runner in stage.runners:
         runner.__class__ = Accounted
-    trials = stage.hold(memory=MemoryPass.ALLOCATOR, snapshot=lambda runner: runner.snapshot(tmp_path / runner.name))
+    trials = stage.run(memory=MemoryPass.ALLOCATOR, snapshot=lambda runner: runner.snapshot(tmp_path / runner.name))
     assert set(trials["tip"].exact) == set(ALLOCATOR)
     assert [file.name for file in tmp_path.iterdir()] == [BASELINE]
     assert stage.warnings == [CaseWarning(WarningCode.NO_SNAPSHOT, "tip", "RuntimeError: boom")]
 
 
 def test_weighing_costs_a_measurement_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A measurement's seconds are the price of another unit, which weighs nothing; on a GPU launches and joules are
+    """A measurement's seconds are the price of another unit, which has no memory pass; on a GPU launches and joules are
     none of its readings, for a profiler that was attached slows the launches of the next case."""
     clock = FakeClock()
-    asked: list[str] = []
+    read: list[str] = []
 
     class Slow(LocalRunner):
         def read(self, metric: str) -> tuple[float, str] | None:
-            asked.append(metric)
+            read.append(metric)
             clock.advance(100.0)
             return None
 
@@ -762,12 +762,12 @@ def test_weighing_costs_a_measurement_nothing(monkeypatch: pytest.MonkeyPatch) -
         MeasureOptions(device_of("cuda"), RoundLimits(share=0.0), seed=1, invocation=1),
     )  # fmt: skip
     assert found.status is Status.MEASURED
-    assert asked == [*ALLOCATOR, *ALLOCATOR]
+    assert read == [*ALLOCATOR, *ALLOCATOR]
     assert 1.0 < found.seconds < 100.0
 
 
 class Launching(LocalRunner):
-    """A variant that launches as many kernels as its name has letters, or cannot say."""
+    """A variant that launches as many kernels as its name has letters, or raises."""
 
     def read(self, metric: str) -> tuple[float, str] | None:
         """A number, or what went wrong."""
@@ -830,7 +830,7 @@ def test_one_pass_reads_all_of_the_account(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_running_out_of_memory_is_a_result() -> None:
-    """The variant fails with what was asked for and what was free, in words and in numbers; the others go on."""
+    """The variant fails with what was requested and what was free, in words and in numbers; the others go on."""
     stage = stage_of(baseline=1e-3)
 
     def greedy(call: int) -> Any:
@@ -839,22 +839,22 @@ def test_running_out_of_memory_is_a_result() -> None:
 
     stage.add("tip", 1e-3, greedy)
     stage.add("trick", 1e-3)
-    trials = stage.hold()
+    trials = stage.run()
     assert trials["tip"].status is Status.FAILED
     assert trials["tip"].reason == "out of memory on the GPU: 2 GiB were requested, 512 MiB were free"
     assert trials["tip"].exact == {"asked_bytes": 2.0**31, "free_bytes": 2.0**29}
     assert trials["trick"].status is Status.MEASURED
 
 
-def test_running_out_of_memory_in_a_seat_is_the_same_result() -> None:
-    """What a seat says of a shortage arrives with its numbers."""
+def test_running_out_of_memory_in_a_live_process_is_the_same_result() -> None:
+    """What another process reports of a shortage arrives with its numbers."""
     stage = stage_of(baseline=1e-3)
 
-    def seated(call: int) -> Any:
+    def elsewhere(call: int) -> Any:
         raise WorkerFailed("out of memory on the GPU: 2 GiB were requested", {"asked_bytes": 2.0**31})
 
-    stage.add("tip", 1e-3, seated)
-    trial = stage.hold()["tip"]
+    stage.add("tip", 1e-3, elsewhere)
+    trial = stage.run()["tip"]
     assert trial.reason.endswith("WorkerFailed: out of memory on the GPU: 2 GiB were requested")
     assert trial.exact == {"asked_bytes": 2.0**31}
 
@@ -874,7 +874,7 @@ def test_footprints_are_read_of_what_agrees() -> None:
     stage.add("wrong", 0.2, lambda call: Result(2.0))
     for runner in stage.runners:
         runner.__class__ = Heavy
-    trials = stage.hold(memory=MemoryPass.PROCESSES)
+    trials = stage.run(memory=MemoryPass.PROCESSES)
     assert trials["tip"].exact == {"tree_bytes": 8192.0}
     assert trials["trick"].status is Status.MEASURED
     assert trials["trick"].exact == trials["wrong"].exact == {}
@@ -908,7 +908,7 @@ def test_prepared_makes_the_iteration_where_it_is_entered() -> None:
 
 
 def test_what_is_no_variant_is_refused() -> None:
-    """A tensor handed over instead of a callable is a TypeError that says what is wanted."""
+    """A tensor handed over instead of a callable is a TypeError that names what is wanted."""
     with pytest.raises(TypeError, match=r"prepared\(\.\.\.\)"):
         as_variant(SimpleNamespace())  # type: ignore[arg-type]
 

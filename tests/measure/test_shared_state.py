@@ -1,4 +1,4 @@
-"""Variants that share inputs: whoever changes what others read is named, in any order, and nobody else is."""
+"""Variants that share inputs: the one that changes what others read is named, in any order, and no other is."""
 
 from __future__ import annotations
 
@@ -63,21 +63,21 @@ def baseline_writes() -> Variants:
     return {BASELINE: baseline, "tip": lambda: [a[0] + 1, *a[1:]]}
 
 
-def asked(make: Callable[[], Variants], *, again: bool = True) -> BenchmarkSpec:
+def spec_of(make: Callable[[], Variants], *, again: bool = True) -> BenchmarkSpec:
     """What a benchmark asks for whose set-up is that function."""
     given = {name: as_variant(value) for name, value in make().items()}
     expect = dict.fromkeys(given, Expect.LOWER)
 
     def anew(do: Callable[[BenchmarkSpec], object]) -> None:
-        do(asked(make, again=False))
+        do(spec_of(make, again=False))
 
     return BenchmarkSpec(given, lambda x, y: x == y, None, Work(), expect, anew if again else None)
 
 
 def measured(make: Callable[[], Variants], seed: int, *, first: bool = True) -> Measurement:
     """The measurement of that benchmark, in the order that the seed draws; ``first`` in its run."""
-    terms = MeasureOptions(device_of("cpu"), QUICK, seed, 1, memory=first)
-    return measure("x.py::bench_x", CLAIM, asked(make), terms)
+    options = MeasureOptions(device_of("cpu"), QUICK, seed, 1, memory=first)
+    return measure("x.py::bench_x", CLAIM, spec_of(make), options)
 
 
 def test_whoever_changes_what_others_read_is_named() -> None:
@@ -92,14 +92,14 @@ def test_whoever_changes_what_others_read_is_named() -> None:
 
 
 def test_later_in_a_run_a_disagreement_is_tried_again() -> None:
-    """Also where nobody looks for what no disagreement shows: the innocent variant is never wrong."""
+    """Also where a change that shows in no disagreement is not looked for: the innocent variant is never wrong."""
     for seed in SEEDS:
         trials = {trial.variant: trial for trial in measured(suite, seed, first=False).trials}
         assert trials["out"].status is Status.MEASURED
 
 
 def test_a_state_of_its_own_is_no_ones_business() -> None:
-    """A baseline that counts its own calls has another result the second time, and nobody is to blame."""
+    """A baseline that counts its own calls has another result the second time, and none is to blame."""
 
     def counting() -> Variants:
         mine, theirs = [0], [0]
@@ -115,7 +115,7 @@ def test_a_state_of_its_own_is_no_ones_business() -> None:
 
 
 def test_what_is_wrong_by_itself_stays_so() -> None:
-    """Trying again blames nobody else, and the others keep their times."""
+    """Trying again blames no other, and the others keep their times."""
     for seed in SEEDS:
         trials = {trial.variant: trial for trial in measured(wrong_suite, seed).trials}
         assert trials["wrong"].status is Status.WRONG
@@ -132,21 +132,21 @@ def test_a_baseline_that_changes_its_input() -> None:
 
 
 def test_inputs_that_differ_from_call_to_call_blame_nobody() -> None:
-    """Where the baseline alone does not agree with itself, nothing can be said."""
+    """Where the baseline alone does not agree with itself, nothing follows."""
     calls = iter(range(100))
 
     def random() -> Variants:
         here = next(calls)
         return {BASELINE: lambda: here, "tip": lambda: -1}
 
-    assert to_blame(asked(random), ["tip"]) == {}
+    assert to_blame(spec_of(random), ["tip"]) == {}
 
 
 def test_an_innocent_variant_of_a_gate() -> None:
     """Its disagreement is another's doing; one that is wrong by itself, or to blame, is not innocent."""
-    assert innocent(asked(suite), "out")
-    assert not innocent(asked(suite), "inplace")
-    assert not innocent(asked(wrong_suite), "wrong")
+    assert innocent(spec_of(suite), "out")
+    assert not innocent(spec_of(suite), "inplace")
+    assert not innocent(spec_of(wrong_suite), "wrong")
 
 
 def test_what_cannot_be_tried_again_is_as_it_was() -> None:
@@ -164,7 +164,7 @@ def test_what_cannot_be_tried_again_is_as_it_was() -> None:
 
 def test_a_contest_calls_its_benchmark_again() -> None:
     """With a measurement that hands over what it is called with; the first keeps on being the session's."""
-    held: list[BenchmarkSpec] = []
+    measured: list[BenchmarkSpec] = []
 
     class Session:
         data = None
@@ -172,8 +172,8 @@ def test_a_contest_calls_its_benchmark_again() -> None:
         def device(self) -> Any:
             return "here"
 
-        def measure(self, case: str, claim: Claim, asked: BenchmarkSpec, target: str, root: Path) -> None:
-            held.append(asked)
+        def measure(self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path) -> None:
+            measured.append(spec)
 
     def benchmark(compare: Compare) -> None:
         made = object()
@@ -181,12 +181,12 @@ def test_a_contest_calls_its_benchmark_again() -> None:
 
     compare = Compare("x.py::bench_x", CLAIM, Session(), "x", Path(), again=benchmark)
     benchmark(compare)
-    (first,) = held
+    (first,) = measured
     assert first.anew is not None
     again: list[BenchmarkSpec] = []
     first.anew(again.append)
-    assert (len(held), len(again), again[0].anew) == (1, 1, None)
-    results = [asked.variants[BASELINE].prepare().__enter__()() for asked in (first, again[0])]  # type: ignore[union-attr]
+    assert (len(measured), len(again), again[0].anew) == (1, 1, None)
+    results = [spec.variants[BASELINE].prepare().__enter__()() for spec in (first, again[0])]  # type: ignore[union-attr]
     assert results[0][0] is not results[1][0]  # type: ignore[index]
     assert results[0][1] == results[1][1] == "here"  # type: ignore[index]
     with pytest.raises(RuntimeError, match="calls compare twice"):

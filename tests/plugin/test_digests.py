@@ -1,4 +1,4 @@
-"""What tells the values of parameters apart: equal for equal values in any process, else nothing at all."""
+"""What distinguishes the values of parameters: equal for equal values in any process, else nothing at all."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_values_are_told_apart(one: object, same: object, other: object) -> None
     ids=lambda value: type(value).__name__,
 )
 def test_what_has_no_stable_form_has_no_digest(value: object) -> None:
-    """Where two processes would differ though the value is the same, nothing is said."""
+    """Where two processes would differ though the value is the same, the digest is empty."""
     assert digest_of(value) == ""
 
 
@@ -111,7 +111,7 @@ def test_a_list_that_holds_itself() -> None:
 def test_equal_in_another_process() -> None:
     """Neither hash seeds nor addresses are in a digest."""
     script = "from harness.plugin.digests import digest_of; print(digest_of(({'a', 'b'}, (64, 64), print)))"
-    told = {
+    found = {
         subprocess.run(
             [sys.executable, "-c", script],
             env={**ENVIRONMENT, "PYTHONHASHSEED": seed},
@@ -121,7 +121,7 @@ def test_equal_in_another_process() -> None:
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert told == {digest_of(({"a", "b"}, (64, 64), print))}
+    assert found == {digest_of(({"a", "b"}, (64, 64), print))}
 
 
 def test_the_parameters_of_a_case() -> None:
@@ -141,7 +141,7 @@ def test_only_what_both_know_can_differ() -> None:
 
 
 def test_what_is_known_by_its_position_alone() -> None:
-    """An object that looks the same as any other has only its number in the case's name; an id tells more."""
+    """An object that looks the same as any other has only its number in the case's name; an id distinguishes it."""
     assert counted_parameters("a.py::b[conf0-64]", {"conf": "", "size": "1"}) == "conf"
     assert counted_parameters("a.py::b[small-64]", {"conf": "", "size": "1"}) == ""
     assert counted_parameters("a.py::b[conf0]", {}) == ""  # an older record

@@ -1,4 +1,4 @@
-"""A driven session: whatever becomes of a case is told or recorded once, never lost."""
+"""A driven session: what becomes of a case is sent or recorded once, never lost."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ def test_garbage_is_collected_again_once_all_is_imported(session: Sessions, meas
     assert gc.get_freeze_count() >= before + len(imported)
 
 
-def test_a_measured_case_is_recorded_and_told(session: Sessions, measuring: MeasurePlan, tmp_path: Path) -> None:
-    """A measurement that went well is on the disk when its end is told; nothing is added afterwards."""
+def test_a_measured_case_is_recorded_and_reported(session: Sessions, measuring: MeasurePlan, tmp_path: Path) -> None:
+    """A measurement that went well is on the disk when its end is sent; nothing is added afterwards."""
     made, driver = session(measuring)
     run(made, tip=lambda: 1, gone=Unavailable("no GPU"))
     (found,) = recorded(tmp_path)
@@ -186,10 +186,10 @@ def test_a_case_that_cannot_be_counted_is_no_trouble(session: Sessions, recordin
 
 
 @pytest.mark.parametrize("skipped", [True, False])
-def test_a_case_without_contest_is_recorded(
+def test_a_case_without_a_measurement_is_recorded(
     session: Sessions, measuring: MeasurePlan, tmp_path: Path, skipped: bool
 ) -> None:
-    """A case that skips or fails before its measurement has a record with the reason, and its end is told."""
+    """A case that skips or fails before its measurement has a record with the reason, and its end is sent."""
     made, driver = session(measuring)
     made.begin(CASE)
     made.without_measurement(CASE, CLAIM, skipped=skipped, reason="no such file")
@@ -215,10 +215,10 @@ def test_skipping_inside_a_variant_is_recorded(
     assert found.reason == "the decoder needs a driver"
 
 
-def test_a_full_disk_is_told_and_ends_the_process(
+def test_a_full_disk_is_reported_and_ends_the_process(
     session: Sessions, measuring: MeasurePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cannot be written is told over the channel, and the process ends instead of measuring for nothing."""
+    """What cannot be written is reported over the channel, and the process ends instead of measuring for nothing."""
     made, driver = session(measuring)
 
     def full(writer: object, measurement: Measurement) -> None:
@@ -230,8 +230,8 @@ def test_a_full_disk_is_told_and_ends_the_process(
     assert driver.received[-1] == Failure("cannot write: no space", FailureKind.REFUSED)
 
 
-def test_an_arm_with_one_variant_stays_until_told_to_stop(session: Sessions) -> None:
-    """Whoever leads it says so before the next case: heard there, it would end that measurement before it began."""
+def test_a_side_with_one_variant_stays_until_it_is_stopped(session: Sessions) -> None:
+    """The driver sends it before the next case: received there, it would end that measurement before it began."""
     asks = RequestSetup(BASELINE), RequestFirstCall(BASELINE), RequestTeardown(BASELINE)
     of_the_next_case = RequestSetup(BASELINE)
     made, driver = session(SidePlan(*ON, core=0), *asks, Stop(), of_the_next_case)
@@ -239,7 +239,7 @@ def test_an_arm_with_one_variant_stays_until_told_to_stop(session: Sessions) -> 
     assert driver.sends == [of_the_next_case]
 
 
-def test_a_side_says_what_it_measures_on(session: Sessions) -> None:
+def test_a_side_reports_what_it_measures_on(session: Sessions) -> None:
     """Whoever watches a gate must look at the same GPU: the device stands in the environment, as in a run's."""
     _, driver = session(SidePlan(*ON, core=0, introduce=True))
     (_, info) = driver.received
@@ -249,8 +249,8 @@ def test_a_side_says_what_it_measures_on(session: Sessions) -> None:
     assert reported == {"gpu": None, "device": {"type": "cpu"}}
 
 
-def test_roll_call_measures_nothing(session: Sessions, tmp_path: Path) -> None:
-    """When the roll is called a case names its variants and runs none of them; nothing is recorded."""
+def test_collecting_measures_nothing(session: Sessions, tmp_path: Path) -> None:
+    """While cases are collected a case names its variants and runs none of them; nothing is recorded."""
     made, driver = session(CollectPlan(*ON))
     run(made, tip=pytest.fail, gone=Unavailable("no GPU"))
     made.without_measurement("y.py::bench_y", CLAIM, skipped=True, reason="needs a GPU")
@@ -263,7 +263,7 @@ def test_roll_call_measures_nothing(session: Sessions, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_solo_pass_that_fails_early_stays_a_solo_pass(
+def test_an_isolated_pass_that_fails_early_stays_a_solo_pass(
     session: Sessions, recording: Recording, tmp_path: Path
 ) -> None:
     """A failure before an isolated pass is recorded as one of that pass: it does not stop a case that is measured."""
@@ -275,10 +275,10 @@ def test_a_solo_pass_that_fails_early_stays_a_solo_pass(
     assert found.status is Status.FAILED
 
 
-def test_a_solo_pass_measures_one_variant(
+def test_an_isolated_pass_measures_one_variant(
     session: Sessions, recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A solo pass has the readings of its variant alone, leftovers after leaving early included, and no samples."""
+    """An isolated pass has the readings of its variant alone, those after leaving early included, and no samples."""
     monkeypatch.setattr("harness.probes.pinned.pinned_peak", lambda: 0)
     made, _ = session(IsolatedPlan(*ON, recording=recording, variant="tip"))
     left: list[str] = []
@@ -301,7 +301,7 @@ def test_a_solo_pass_measures_one_variant(
 
 
 def test_a_traced_pass_traces_one_variant(session: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its process says what an iteration took without and with the profiler, and writes no record."""
+    """Its process reports what an iteration took without and with the profiler, and writes no record."""
     file = tmp_path / "traces" / "x.json.gz"
     asked_for: list[Path] = []
 
@@ -320,7 +320,7 @@ def test_a_traced_pass_traces_one_variant(session: Sessions, tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("early", [True, False])
-def test_a_traced_pass_that_fails_says_why(session: Sessions, tmp_path: Path, early: bool) -> None:
+def test_a_traced_pass_that_fails_has_a_reason(session: Sessions, tmp_path: Path, early: bool) -> None:
     """Before its measurement or in it: an error with the reason, and no record."""
 
     def raises() -> None:
@@ -337,8 +337,8 @@ def test_a_traced_pass_that_fails_says_why(session: Sessions, tmp_path: Path, ea
     assert failed.reason.endswith("RuntimeError: boom")
 
 
-def test_a_seat_serves_its_variant(session: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process answers for its own variant, says what it raises, and sits no longer after it was left."""
+def test_a_process_serves_its_variant(session: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process replies for its own variant, reports what it raises, and ends after the teardown."""
     monkeypatch.setattr(driven, "REWARM", 0.0)
     requests = RequestSetup("tip"), RequestRound("tip", 2, 1), RequestTeardown("tip")
     made, driver = session(VariantPlan(*ON, variant="tip"), *requests)
@@ -350,8 +350,8 @@ def test_a_seat_serves_its_variant(session: Sessions, monkeypatch: pytest.Monkey
     assert len(driver.received) == 5
 
 
-def test_what_ends_a_seat_is_told(session: Sessions) -> None:
-    """A process that skips or fails before or in its measurement tells it as an error, which ends its turn."""
+def test_what_ends_a_process_is_sent(session: Sessions) -> None:
+    """A process that skips or fails before or in its measurement sends it as an error, which ends its turn."""
 
     def factory() -> Any:
         pytest.skip("the decoder needs a driver")
@@ -387,7 +387,7 @@ def test_what_is_frozen_is_released_at_exit(
 
 
 def test_failures_are_one_line() -> None:
-    """What was raised is told in one line of bounded length."""
+    """What was raised is put into one line of bounded length."""
     assert failure(RuntimeError("\n\n  boom \nmore")) == "RuntimeError: boom"
     assert failure(KeyError()) == "KeyError"
     assert len(failure(RuntimeError("x" * 10_000))) <= 500
@@ -395,7 +395,7 @@ def test_failures_are_one_line() -> None:
 
 @pytest.mark.parametrize("plan", [VariantPlan(*ON, variant="tip"), SidePlan(*ON, core=1)])
 def test_threads_of_live_processes_are_placed_on_a_gpu_too(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
-    """Work that is bound by the host's launches would wander over the cores."""
+    """Work that is bound by the host's launches would move over the cores."""
     placed: list[object] = []
 
     def local(name: str, *_: object, settle: object, **__: object) -> SimpleNamespace:
@@ -413,17 +413,17 @@ def test_threads_of_live_processes_are_placed_on_a_gpu_too(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("skipped", [False, True])
-def test_what_a_benchmark_raised_is_in_the_log_before_anybody_is_told(
+def test_what_a_benchmark_raised_is_in_the_log_before_it_is_reported(
     session: Sessions,
     measuring: MeasurePlan,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     skipped: bool,
 ) -> None:
-    """Who is told may kill this process before pytest says it at its end. A skip is no trouble."""
+    """The driver may kill this process before pytest prints it at its end. A skip is not logged."""
     made, _ = session(measuring)
-    said: list[str] = []
-    monkeypatch.setattr(made, "without_measurement", lambda *_, **__: said.append(capsys.readouterr().err))
+    logged: list[str] = []
+    monkeypatch.setattr(made, "without_measurement", lambda *_, **__: logged.append(capsys.readouterr().err))
     monkeypatch.setattr(plugin, "claim_of", lambda item: CLAIM)
     monkeypatch.setattr(plugin, "case_of", lambda item: CASE)
     try:
@@ -441,6 +441,6 @@ def test_what_a_benchmark_raised_is_in_the_log_before_anybody_is_told(
     monkeypatch.setattr(made, "not_collected", made.without_measurement)
     with pytest.raises(StopIteration):
         collecting.send(SimpleNamespace(call=raised, skipped=skipped, nodeid="x.py"))  # type: ignore[arg-type]
-    assert len(said) == 2
-    for words in said:
+    assert len(logged) == 2
+    for words in logged:
         assert ("Traceback (most recent call last)" in words and "illegal memory access" in words) is not skipped

@@ -148,23 +148,23 @@ def test_a_wrong_variant_fails_its_test_and_has_no_entry(tmp_path: Path) -> None
 
 
 def test_results_to_compare_need_a_rule() -> None:
-    """Only a baseline alone goes without ``same``; with a variant the message says what to give."""
+    """Only a baseline alone goes without ``same``; with a variant the message has what to give."""
     compare = Compare("bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), Session(), "x", Path())
     with pytest.raises(TypeError, match=r"bench_x does not say when results agree: give same=, torch.equal"):
         compare(baseline=lambda: 0, tip=lambda: 0)
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("given", "message"),
     [
         ({"byte": 12000}, r"compare\(byte=12000\): a variant is a callable.*; did you mean bytes=12000\?"),
         ({"tip": 3}, r"compare\(tip=3\): .*; other keywords are same, reference, items, bytes, flops, decoded, "),
     ],
 )
-def test_what_is_no_variant(given: dict[str, Any], says: str) -> None:
+def test_what_is_not_a_variant(given: dict[str, Any], message: str) -> None:
     """A keyword that is misspelt, or a value instead of a callable, is named with the ones there are."""
     compare = Compare("bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), Session(), "x", Path())
-    with pytest.raises(TypeError, match=says):
+    with pytest.raises(TypeError, match=message):
         compare(baseline=lambda: 0, same=all, **given)
     parameters = inspect.signature(Compare.__call__).parameters
     assert tuple(name for name in parameters if name not in ("self", "baseline", "variants")) == KEYWORDS
@@ -181,7 +181,7 @@ def test_a_bare_pytest_does_not_collect_benchmarks(tmp_path: Path) -> None:
 
 
 def test_beside_other_workers_nothing_is_timed(tmp_path: Path) -> None:
-    """Under pytest-xdist, asked for by the repository's settings, each case is checked once, and that is said."""
+    """Under pytest-xdist, started by the repository's settings, each case is checked once, and that is printed."""
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "bench_good.py").write_text(BENCHMARK)
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -n 1\n")
@@ -194,7 +194,7 @@ def test_beside_other_workers_nothing_is_timed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("worker", [True, False])
 def test_effort_beside_other_workers(monkeypatch: pytest.MonkeyPatch, worker: bool) -> None:
-    """A worker, or what a test in one starts, plays one block without warming up; anybody else measures."""
+    """A worker, or what a test in one starts, plays one block without warming up; any other process measures."""
     options = SimpleNamespace(getoption=lambda name, default=None: default)
     monkeypatch.setattr(os, "environ", {"PYTEST_XDIST_WORKER": "gw0"} if worker else {})
     effort = plain(options)._limits  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Why a benchmark failed, in one line: where, what, and of several lines those that say it."""
+"""Why a benchmark failed, in one line: where, what, and of several lines those with the reason."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_a_line_that_ends_at_a_colon_goes_on() -> None:
 
 def test_a_workers_traceback() -> None:
     """What the worker raised counts, with the lines that go on, and not the last of its traceback."""
-    told = "Caught KeyError in worker 0.\nTraceback (most recent call last):\n  File x\nmy.ShapeError: sizes:\n  2, 3\n"
-    assert failure(RuntimeError(told)) == "my.ShapeError: sizes: 2, 3"
+    text = "Caught KeyError in worker 0.\nTraceback (most recent call last):\n  File x\nmy.ShapeError: sizes:\n  2, 3\n"
+    assert failure(RuntimeError(text)) == "my.ShapeError: sizes: 2, 3"
 
 
 def test_where_it_was_raised() -> None:
@@ -99,7 +99,7 @@ def bench_own(device):
 
 
 def test_the_device_is_there_for_fixtures_of_any_scope(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A module's fixture may use it; a user's own of that name still wins, and a narrower one is said whole."""
+    """A module's fixture may use it; a user's own of that name still wins, and a narrower one is named whole."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assert reasons(tmp_path, SCOPES, "bench_scopes.py") == [f"bench_scopes.py:9: ValueError: {device}"]
     ours = SCOPES.replace("def net(device)", "def net()").replace("return device", "return 1")
@@ -120,7 +120,7 @@ def test_a_claim_that_cannot_be_read_under_plain_pytest(tmp_path: Path, capfd: p
 
 @pytest.mark.parametrize("same", [torch.equal, torch.testing.assert_close, lambda expected, got: expected is got])
 def test_a_result_that_is_not_returned(same: Callable[..., object]) -> None:
-    """Whatever compares it, the message says that a variant returns its result, and who did not."""
+    """Whatever compares it, the message states that a variant returns its result, and which did not."""
     with pytest.raises((TypeError, WrongResult), match=r"^it returned None: a variant must return its result"):
         Agreement(same, torch.ones(2)).check(None)
     with pytest.raises((TypeError, WrongResult), match=r"^the baseline returned None"):

@@ -25,7 +25,7 @@ class Scripted:
         self.allowance = CpuLimit(1, 100.0, now=lambda: self.wall, used=lambda _: self.cpu)
 
     def spent_after(self, seconds: float) -> tuple[str, float]:
-        """What is said first within so many seconds of wall time, and after how many."""
+        """The first reason within so many seconds of wall time, and after how many."""
         while self.wall < seconds:
             if spent := self.allowance.spent():
                 return spent, self.wall
@@ -35,7 +35,7 @@ class Scripted:
 
 
 @pytest.mark.parametrize(
-    ("share", "says", "after"),
+    ("share", "reason", "after"),
     [
         (1.0, "it used 100 s of CPU time", 100),
         (4.0, "it used 100 s of CPU time", 25),
@@ -45,10 +45,10 @@ class Scripted:
         (0.001, "it did nothing for 100 s", 100),
     ],
 )
-def test_what_an_allowance_is_spent_on(share: float, says: str, after: float) -> None:
+def test_what_an_allowance_is_spent_on(share: float, reason: str, after: float) -> None:
     """A process that works is given its CPU time; one that hangs is given up after as many seconds of the clock."""
     why, seconds = Scripted(share).spent_after(2_000)
-    assert why == says
+    assert why == reason
     assert seconds == pytest.approx(after, abs=1)
 
 
@@ -76,19 +76,19 @@ def test_cpu_time_is_the_processs_own() -> None:
 
 
 @pytest.mark.parametrize("answers", [[None, None, Done()], [None, None, None, Done()]])
-def test_a_seat_waits_as_long_as_its_process_may_take(
+def test_a_client_waits_as_long_as_its_process_may_take(
     answers: list[Message | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until the allowance is spent, and once more: what was said by then counts."""
+    """Until the allowance is spent, and once more: what was sent by then counts."""
     spent = iter(["", "", "it used 180 s of CPU time"])
     monkeypatch.setattr(module, "CpuLimit", lambda *_: SimpleNamespace(spent=lambda: next(spent)))
     done: list[str] = []
-    said = iter(answers)
+    sent = iter(answers)
     waits: list[float] = []
 
     def receive(timeout: float) -> dict[str, object] | None:
         waits.append(timeout)
-        message = next(said)
+        message = next(sent)
         return None if message is None else encode(message)
 
     process: Any = SimpleNamespace(
@@ -101,8 +101,8 @@ def test_a_seat_waits_as_long_as_its_process_may_take(
     assert waits[-1] == (0.0 if len(answers) == 4 else 0.5)
 
 
-def test_a_seat_gives_up_what_has_used_its_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process is ended, and the message says why."""
+def test_a_client_gives_up_what_has_used_its_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is ended, and the message has the reason."""
     monkeypatch.setattr(module, "CpuLimit", lambda *_: SimpleNamespace(spent=lambda: "it did nothing for 180 s"))
     done: list[str] = []
     process: Any = SimpleNamespace(

@@ -23,7 +23,7 @@ from tests.support.living import ENVIRONMENT, ROOT
 
 
 def collected(command: list[str], folder: Path) -> str:
-    """What a measuring process that is started in this folder says it collected."""
+    """What a measuring process that is started in this folder reports as collected."""
     done = subprocess.run(
         [*command, "--collect-only"],
         env=measuring_environment(),
@@ -46,8 +46,8 @@ def interpreter(folder: Path, script: str) -> str:
 
 def answering(folder: Path, *, version: tuple[int, int] = (3, 12), torch: bool = True) -> str:
     """An interpreter that answers the probe."""
-    said = json.dumps([list(version), torch, "/elsewhere/python"])
-    return interpreter(folder, f"echo '{said}'")
+    printed = json.dumps([list(version), torch, "/elsewhere/python"])
+    return interpreter(folder, f"echo '{printed}'")
 
 
 def test_an_interpreter_that_can_measure(tmp_path: Path) -> None:
@@ -57,15 +57,15 @@ def test_an_interpreter_that_can_measure(tmp_path: Path) -> None:
 
 def test_the_probe_imports_no_torch() -> None:
     """Asking this very interpreter, whether it has torch or not, imports nothing heavy to find out."""
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", launch._PROBE], capture_output=True, text=True, check=True
     )
-    assert json.loads(told.stdout)[2] == sys.executable
-    assert "| torch" not in told.stderr
+    assert json.loads(done.stdout)[2] == sys.executable
+    assert "| torch" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("script", "says"),
+    ("script", "expected"),
     [
         ("exit 1", "is not a Python that starts: it ended with status 1"),
         ("echo no such option >&2; exit 2", "is not a Python that starts: it ended with status 2: no such option"),
@@ -75,13 +75,13 @@ def test_the_probe_imports_no_torch() -> None:
         ("echo '[[3, 12], false, \"x\"]'", "has no torch; install it there"),
     ],
 )
-def test_an_interpreter_that_cannot(tmp_path: Path, script: str, says: str) -> None:
+def test_an_interpreter_that_cannot(tmp_path: Path, script: str, expected: str) -> None:
     """What is no Python, too old or without torch is named with the remedy, in one line."""
     named = interpreter(tmp_path, script)
     with pytest.raises(LaunchError) as caught:
         check_interpreter(named)
     assert str(caught.value).startswith(f"--python {named} ")
-    assert says in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_what_an_interpreter_lacks_is_named(tmp_path: Path) -> None:
@@ -143,23 +143,23 @@ def test_the_environment_is_ours_otherwise(monkeypatch: pytest.MonkeyPatch) -> N
 def test_nothing_is_collected_while_benchmarks_are_imported() -> None:
     """Collections would look through all that torch makes, again and again; who chooses the cases turns them on."""
     script = launch._START + "\nprint(gc.isenabled())"
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert told.stdout == "False\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_lent_to_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A foreign interpreter sees our harness before its own packages, our pytest behind them, and nothing more."""
-    lent = borrow_packages(tmp_path / "lent")
-    environment = measuring_environment(lent)
-    assert (environment[FRONT_VARIABLE], environment[BACK_VARIABLE]) == (str(lent / "front"), str(lent / "back"))
-    assert [path.name for path in (lent / "front").iterdir()] == ["harness"]
-    assert (lent / "front" / "harness").resolve() == ROOT / "harness"
-    borrowed = {path.name for path in (lent / "back").iterdir()}
+    links = borrow_packages(tmp_path / "borrowed")
+    environment = measuring_environment(links)
+    assert (environment[FRONT_VARIABLE], environment[BACK_VARIABLE]) == (str(links / "front"), str(links / "back"))
+    assert [path.name for path in (links / "front").iterdir()] == ["harness"]
+    assert (links / "front" / "harness").resolve() == ROOT / "harness"
+    borrowed = {path.name for path in (links / "back").iterdir()}
     assert {"pytest", "_pytest", "pluggy", "psutil"} <= borrowed
     assert not borrowed & {"torch", "numpy", "pandas", "scipy"}
     boot = launch._START
     script = f"{boot}\nimport harness\nprint(pytest.__file__)"
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-S", "-c", script],
         env={**environment, "PYTHONPATH": ""},
         capture_output=True,
@@ -167,15 +167,15 @@ def test_lent_to_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.Monke
         check=True,
         cwd=tmp_path,
     )
-    assert Path(told.stdout.strip()).is_relative_to(lent / "back")
+    assert Path(done.stdout.strip()).is_relative_to(links / "back")
 
 
 def test_a_seat_borrows_what_its_session_borrowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that a lent session starts itself inherit the loan instead of a path to a checkout."""
-    monkeypatch.setenv(FRONT_VARIABLE, "/lent/front")
+    """Processes that a borrowing session starts itself inherit its folders instead of a path to a checkout."""
+    monkeypatch.setenv(FRONT_VARIABLE, "/borrowed/front")
     monkeypatch.delenv("PYTHONPATH", raising=False)
     environment = measuring_environment()
-    assert environment[FRONT_VARIABLE] == "/lent/front"
+    assert environment[FRONT_VARIABLE] == "/borrowed/front"
     assert "PYTHONPATH" not in environment
 
 

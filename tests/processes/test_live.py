@@ -39,16 +39,16 @@ if not child:
     while True: signal.pause()
 channel.send(child=child, seed=os.environ.get("PYTHONHASHSEED"), channel=os.environ.get("TIPBENCH_CHANNEL"))
 while True:
-    asked = channel.receive()
-    if "die" in asked:
+    message = channel.receive()
+    if "die" in message:
         print("last words", flush=True)
-        os.kill(os.getpid(), asked["die"])
-    if "exit" in asked:
-        os._exit(asked["exit"])
-    if "silent" not in asked:
-        channel.send(**asked)
+        os.kill(os.getpid(), message["die"])
+    if "exit" in message:
+        os._exit(message["exit"])
+    if "silent" not in message:
+        channel.send(**message)
 """
-"""A process with a forked child that answers what it is asked."""
+"""A process with a forked child that sends back what it receives."""
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_closed_channel_says_so() -> None:
     with pytest.raises(ChannelClosed):
         ours.receive(PATIENCE)
     with pytest.raises(ChannelClosed):
-        ours.send(anybody="there")
+        ours.send(any="there")
     ours.close()
     ours.close()
     with pytest.raises(ChannelClosed):
@@ -132,25 +132,25 @@ def test_long_messages_cross() -> None:
     """Two ends that both send more than a pipe holds, and only then read, both come to the end of it."""
     ours, theirs, _ = pipes()
     text = "x" * 300_000
-    heard: list[dict[str, Any] | None] = []
+    received: list[dict[str, Any] | None] = []
 
     def exchange(end: Channel) -> None:
         end.send(text=text)
-        heard.append(end.receive(PATIENCE))
+        received.append(end.receive(PATIENCE))
 
     threads = [Thread(target=exchange, args=(end,), daemon=True) for end in (ours, theirs)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
-    assert heard == [{"text": text}] * 2
+    assert received == [{"text": text}] * 2
 
 
 def test_a_stopped_process_is_told_at_length(echo: LiveProcess, tmp_path: Path) -> None:
     """What is longer than a pipe holds reaches a process that waits stopped for its turn."""
     answer(echo)
     echo.pause()
-    client = WorkerClient("echo", echo, tmp_path / "seat", PATIENCE)
+    client = WorkerClient("echo", echo, tmp_path / "echo", PATIENCE)
     message = Failure("x" * 300_000)
     sending = Thread(target=client.send, args=(message,), daemon=True)
     sending.start()
@@ -161,7 +161,7 @@ def test_a_stopped_process_is_told_at_length(echo: LiveProcess, tmp_path: Path) 
 
 
 def test_nobody_listens_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that nobody drives has no channel."""
+    """A process that no other drives has no channel."""
     monkeypatch.delenv("TIPBENCH_CHANNEL", raising=False)
     assert Channel.inherited() is None
 
@@ -229,7 +229,7 @@ def test_waiting_for_what_goes_on(echo: LiveProcess) -> None:
 
 
 def test_silence_is_none(echo: LiveProcess) -> None:
-    """A process that does not answer in time gives None, and may be asked again."""
+    """A process that does not answer in time gives None, and may be sent another."""
     answer(echo)
     echo.channel.send(silent=True)
     assert echo.channel.receive(0.0) is None
@@ -287,7 +287,7 @@ def test_temporary_files_go_with_a_process_that_is_killed(guard: Reaper, echo: L
 def test_without_a_guard_temporary_files_are_where_the_system_keeps_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that nobody started, or whose starter is gone, uses the system's own folder."""
+    """A process that none of ours started, or whose starter is gone, uses the system's own folder."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for folder in ("", str(tmp_path / "gone")):
         monkeypatch.setenv(TEMPORARY_VARIABLE, folder)
@@ -314,7 +314,7 @@ def test_the_guard_forgets_whom_it_is_told_to() -> None:
 
 
 def test_an_ended_process_is_released() -> None:
-    """The guard no longer watches a group that has ended: its number may be somebody else's."""
+    """The guard no longer watches a group that has ended: its number may be another's."""
     written: list[str] = []
 
     class Recording(Reaper):
@@ -344,5 +344,5 @@ def test_an_ended_process_is_released() -> None:
     ],
 )
 def test_exit_statuses_in_words(status: int, words: str) -> None:
-    """An exit status is told as a person would."""
+    """An exit status is put into words."""
     assert re.search(words, exit_reason(status))

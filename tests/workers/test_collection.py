@@ -1,4 +1,4 @@
-"""What measuring processes find in a repository's benchmark files: real ones, asked before they measure anything."""
+"""What measuring processes find in a repository's benchmark files: real ones, before they measure anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The crew: real processes that hang, die, exit or go on for ever cost the case in flight and nothing else."""
+"""The worker pool: real processes that hang, die, exit or go on for ever cost the case in flight and nothing else."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ for case in plan.cases:
         case "hangs": signal.pause()
         case "dies": os.kill(os.getpid(), signal.SIGKILL)
         case "exits": sys.exit(3)
-        case "says nothing": continue
+        case "sends nothing": continue
         case "fills the disk":
             send(channel, Failure("cannot write: no space"))
             sys.exit(2)
@@ -75,13 +75,13 @@ for case in plan.cases:
     send(channel, CaseEnds(case))
 if does.get("end") == "hangs": signal.pause()
 """
-"""A measuring process by script: does with each case what a file says."""
+"""A measuring process by script: does with each case what a file has for it."""
 
 OURS = ("import", "device", "end")
 
 
 class Script:
-    """What measuring processes do, and the crew that drives them."""
+    """What measuring processes do, and the pool that drives them."""
 
     def __init__(self, folder: Path, width: int = 1) -> None:
         self.folder = folder
@@ -152,7 +152,7 @@ Started = Callable[..., Script]
 
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
-    """Makes a crew whose processes run the script above; none may be left at the end."""
+    """Makes a pool whose processes run the script above; none may be left at the end."""
     fork_for(monkeypatch)
     monkeypatch.setattr(spare, "pytest_command", lambda *_: forked(MEASURING, str(tmp_path)))
     made: list[Script] = []
@@ -260,7 +260,7 @@ def test_what_was_said_in_time_counts_however_late_it_is_read(script: Started) -
 
 
 def test_a_full_disk_stops_the_run(script: Started) -> None:
-    """An error that the process tells is the report's error, and blames no case."""
+    """An error that the process sends is the report's error, and blames no case."""
     one = script()
     report = one.measure(one.does(a="", b="fills the disk"))
     assert report.error == "cannot write: no space"
@@ -270,7 +270,7 @@ def test_a_full_disk_stops_the_run(script: Started) -> None:
 def test_nothing_at_all_is_an_error(script: Started) -> None:
     """A process that measures nothing, though nothing went wrong, is an error with its exit status."""
     one = script()
-    one.does(a="says nothing")
+    one.does(a="sends nothing")
     report = one.measure(["x.py::a"])
     assert report.unfinished is not None or "exit status 0" in report.error
 
@@ -298,7 +298,7 @@ def test_processes_wait_stopped_for_their_turn(script: Started) -> None:
 
 
 def test_a_solo_pass_is_alone(script: Started) -> None:
-    """A solo pass has a fresh process, nobody waits beside it, and what goes wrong in it does not stop its case."""
+    """An isolated pass has a fresh process, none waits beside it, and what goes wrong in it does not stop its case."""
     one = script(width=2)
     cases = one.does(a="")
     one.measure(cases, ahead=2)
@@ -329,9 +329,9 @@ def test_a_pass_that_counts_is_alone(script: Started) -> None:
     assert (report.unfinished.survey, report.unfinished.status) == (True, Status.FAILED)
 
 
-@pytest.mark.parametrize("what", ["well", "dies", "hangs", "says nothing"])
+@pytest.mark.parametrize("what", ["well", "dies", "hangs", "sends nothing"])
 def test_a_traced_pass_says_what_it_took(script: Started, what: str, tmp_path: Path) -> None:
-    """A traced pass has a fresh process too; what it said is in the report, and its failure stops no run."""
+    """A traced pass has a fresh process too; what it sent is in the report, and its failure stops no run."""
     one = script(width=2)
     (case,) = one.does(a=what)
     claim = Claim("X", "", "x.py", "bench", time_limit=PATIENCE)
@@ -348,10 +348,10 @@ def test_a_traced_pass_says_what_it_took(script: Started, what: str, tmp_path: P
         assert report.unfinished is not None
 
 
-# --- calling the roll -------------------------------------------------------------------------------------------------
+# --- collecting -------------------------------------------------------------------------------------------------------
 
 
-def test_the_roll_names_everything(script: Started) -> None:
+def test_collecting_names_everything(script: Started) -> None:
     """Cases with their variants and what is missing, skips and broken files with their reasons."""
     one = script()
     one.does(a="", b="skips")
@@ -370,10 +370,10 @@ def test_the_roll_names_everything(script: Started) -> None:
         ("dies", "SIGKILL"),
         ("exits", "exit status 3"),
         ("hangs", f"not reach its call of compare: it did nothing for {CALL_LIMIT:g} s"),
-        ("says nothing", "without a call of compare"),
+        ("sends nothing", "without a call of compare"),
     ],
 )
-def test_trouble_in_the_roll_call_costs_one_case(script: Started, what: str, reason: str) -> None:
+def test_trouble_while_collecting_costs_one_case(script: Started, what: str, reason: str) -> None:
     """A case that dies, hangs or never calls its measurement is the only one that fails; the others are called."""
     one = script()
     one.does(a="", b=what, c="", d=what)
@@ -382,11 +382,11 @@ def test_trouble_in_the_roll_call_costs_one_case(script: Started, what: str, rea
     called = one.pool.collect(["x.py"])
     assert list(called.cases) == ["x.py::a", "x.py::c"]
     assert set(called.failed) == {"x.py::b", "x.py::d"}
-    assert all(reason in said for said in called.failed.values())
+    assert all(reason in found for found in called.failed.values())
 
 
-def test_a_roll_call_that_does_not_end(script: Started) -> None:
-    """A process that hangs when everybody has answered is ended, and nobody failed."""
+def test_a_collection_that_does_not_end(script: Started) -> None:
+    """A process that hangs when every case was called is ended, and no case failed."""
     one = script()
     one.gives_up_after((CaseAbsent, "x.py::b"))
     one.does(a="", b="skips", end="hangs")
@@ -394,7 +394,7 @@ def test_a_roll_call_that_does_not_end(script: Started) -> None:
     assert (list(called.cases), list(called.skipped), called.failed) == (["x.py::a"], ["x.py::b"], {})
 
 
-def test_no_roll_can_be_called(script: Started) -> None:
+def test_nothing_can_be_collected(script: Started) -> None:
     """Where no process starts, or the device is missing, nothing can be measured: an error with the reason."""
     one = script()
     one.does(a="", **{"import": "fails"})

@@ -42,7 +42,7 @@ from harness.workers.protocol import VariantReady
 
 tensors.save = lambda result, path: path.write_text(json.dumps(result.value))  # the real one needs torch
 channel = Channel.inherited()
-plan = must_receive(channel).claims  # what the test has to say of it
+plan = must_receive(channel).claims  # what the test states of it
 variant = plan["variant"]
 
 def state(pid):
@@ -82,12 +82,12 @@ if plan["does"] == "never ready":
 send(channel, VariantReady())
 serve(channel, {variant: LocalRunner(variant, prepared(factory), HostClock(), None)}, failure)
 """
-"""A process with a forked worker, which does as its plan says from its second iteration on."""
+"""A process with a forked worker, which does as its plan states from its second iteration on."""
 
 
 @dataclass
 class Room:
-    """Processes that take turns, and what they are told to do."""
+    """Processes that take turns, and what each does."""
 
     folder: Path
     does: Mapping[str, str]
@@ -113,7 +113,7 @@ Rooms = Callable[..., Room]
 
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rooms:
-    """Makes rooms; results travel as JSON."""
+    """Makes rooms; results are sent as JSON."""
     monkeypatch.setattr(tensors, "load", lambda path: json.loads(path.read_text()))
     fork_for(monkeypatch)
     return lambda watch=None, **does: Room(tmp_path, does, watch, forked)
@@ -135,8 +135,8 @@ def child_of(remote: RemoteRunner) -> int:
     return int(remote.run_round(1, 0).readings["child"])
 
 
-def test_idle_seats_are_stopped_while_another_goes_round(pair: tuple[Room, RemoteRunner, RemoteRunner]) -> None:
-    """In every round the other process is stopped with its worker; between turns nobody runs."""
+def test_idle_processes_are_stopped_during_another_ones_round(pair: tuple[Room, RemoteRunner, RemoteRunner]) -> None:
+    """In every round the other process is stopped with its worker; between turns none runs."""
     made, base, head = pair
     children = {remote: child_of(remote) for remote in (base, head)}
     made.name_rivals("base", head.pid, children[head])
@@ -148,14 +148,14 @@ def test_idle_seats_are_stopped_while_another_goes_round(pair: tuple[Room, Remot
         assert stopped(remote.pid, children[remote])
 
 
-def test_seats_share_a_hash_seed(pair: tuple[Room, RemoteRunner, RemoteRunner]) -> None:
+def test_processes_share_a_hash_seed(pair: tuple[Room, RemoteRunner, RemoteRunner]) -> None:
     """Sets and dicts of strings have the same order in both."""
     _, base, head = pair
     assert base.run_round(1, 0).readings["seed"] == head.run_round(1, 0).readings["seed"]
     assert base.run_round(1, 0).readings["pid"] != head.run_round(1, 0).readings["pid"]
 
 
-def test_no_collection_falls_into_a_seats_round(pair: tuple[Room, RemoteRunner, RemoteRunner]) -> None:
+def test_no_collection_falls_into_a_round(pair: tuple[Room, RemoteRunner, RemoteRunner]) -> None:
     """Garbage collection is off in the process, where the rounds are, not only in the process that gives turns."""
     assert pair[1].run_round(1, 0).readings["collecting"] == 0
 
@@ -168,7 +168,7 @@ def test_results_and_seconds_come_back(pair: tuple[Room, RemoteRunner, RemoteRun
     assert pair[1].run_round(3, 0).seconds > 0
 
 
-def test_outside_watch_reads_the_seat(room: Rooms) -> None:
+def test_usage_is_read_from_outside(room: Rooms) -> None:
     """CPU-seconds are read from outside before and after a round, per iteration with its lead-in."""
     readings = iter([10.0, 16.0])
     watched: list[int] = []
@@ -202,7 +202,7 @@ def test_leaving_ends_in_order(pair: tuple[Room, RemoteRunner, RemoteRunner]) ->
         pair[1].run_round(1, 0)
 
 
-def test_no_seat_outlives_the_turnstile(room: Rooms) -> None:
+def test_no_process_outlives_its_turns(room: Rooms) -> None:
     """Processes and workers are gone after the block, also when it ends in an error, whatever state they were in."""
     pids: list[int] = []
     with pytest.raises(KeyboardInterrupt), room().turns() as turns:
@@ -216,7 +216,7 @@ def test_no_seat_outlives_the_turnstile(room: Rooms) -> None:
     assert [state(pid) for pid in (pids[0], pids[2], pids[4])] == [""] * 3  # reaped, too
 
 
-def test_a_seat_that_dies_in_mid_turn(room: Rooms) -> None:
+def test_a_process_that_dies_in_mid_turn(room: Rooms) -> None:
     """The death of a process is an error with its last words, at once; its worker goes too, the other goes on."""
     with room(head="die").turns() as turns:
         base, head = turns.start("base"), turns.start("head")
@@ -231,13 +231,13 @@ def test_a_seat_that_dies_in_mid_turn(room: Rooms) -> None:
         assert base.run_round(1, 0).seconds > 0
 
 
-def test_a_seat_that_never_sits(room: Rooms) -> None:
+def test_a_process_that_is_never_ready(room: Rooms) -> None:
     """A process that ends before its measurement is an error with its exit status and last line."""
     with room(base="never ready").turns() as turns, pytest.raises(WorkerFailed, match=r"status 3: ImportError"):
         turns.start("base").setup()
 
 
-def test_a_seat_that_hangs_is_ended(room: Rooms) -> None:
+def test_a_process_that_hangs_is_ended(room: Rooms) -> None:
     """No answer in time is a TimeoutError that names the process; the process and its worker are gone."""
     with room(head="hang").turns() as turns:
         head = turns.start("head")
@@ -252,8 +252,8 @@ def test_a_seat_that_hangs_is_ended(room: Rooms) -> None:
 
 
 @pytest.mark.parametrize("does", ["raise", "raise at set-up"])
-def test_what_a_seat_raises_arrives(room: Rooms, does: str) -> None:
-    """An exception in a process is a WorkerFailed with its one line; the process may then be asked to leave."""
+def test_what_a_process_raises_arrives(room: Rooms, does: str) -> None:
+    """An exception in a process is a WorkerFailed with its one line; the process may then be torn down."""
     with room(base=does).turns() as turns:
         remote = turns.start("base")
         with pytest.raises(WorkerFailed, match=r"^RuntimeError: (boom|no such loader)$"):
@@ -264,7 +264,7 @@ def test_what_a_seat_raises_arrives(room: Rooms, does: str) -> None:
         remote.teardown()
 
 
-def test_any_name_may_sit(room: Rooms) -> None:
+def test_a_variant_may_have_any_name(room: Rooms) -> None:
     """A variant's name is no path: one with a slash is started like any other."""
     with room().turns() as turns:
         remote = turns.start("../workers=4/pinned")
@@ -272,7 +272,7 @@ def test_any_name_may_sit(room: Rooms) -> None:
         assert remote.first_call()[1] == 1
 
 
-def test_a_contest_between_seats(room: Rooms) -> None:
+def test_a_session_of_processes(room: Rooms) -> None:
     """A whole measurement of processes: the one that dies fails alone, the others have all their blocks."""
     with room(tip="die").turns() as turns:
         names = ("baseline", "tip", "trick")
@@ -309,7 +309,7 @@ with Room(Path(sys.argv[1]), {{"head": "hang"}}).turns() as turns:
 """
 
 
-def test_no_seat_outlives_the_killed_coordinator(tmp_path: Path) -> None:
+def test_no_process_outlives_the_killed_coordinator(tmp_path: Path) -> None:
     """kill -9 of the process that gives turns, in the middle of one: stopped and running processes end, workers too."""
     with subprocess.Popen(
         [sys.executable, "-c", COORDINATOR, str(tmp_path)], stdout=subprocess.PIPE, env=ENVIRONMENT
@@ -339,7 +339,7 @@ def test_one_process_that_hangs_leaves_time_for_the_others(monkeypatch: pytest.M
     assert given["watch"] is None
 
 
-# --- travel -----------------------------------------------------------------------------------------------------------
+# --- results sent -----------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -351,7 +351,7 @@ class Epoch:
     readings: Mapping[str, float]
 
 
-def test_results_travel(tmp_path: Path) -> None:
+def test_results_are_sent(tmp_path: Path) -> None:
     """Tensors, arrays, numbers, nested containers and dataclasses arrive as they were."""
     import numpy
     import torch
@@ -375,7 +375,7 @@ def test_results_travel(tmp_path: Path) -> None:
     assert got["half"].dtype is torch.bfloat16
 
 
-def test_code_does_not_travel(tmp_path: Path) -> None:
+def test_code_is_not_sent(tmp_path: Path) -> None:
     """What would have to be pickled is refused with what to return instead."""
     with pytest.raises(TypeError, match="return tensors, numbers"):
         tensors.save(Reaper, tmp_path / "result.pt")
