@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 from pytest_benchmark.stats import Stats
 
 from harness.model import BASELINE, Measurement, Status, Trial
@@ -62,7 +63,7 @@ class View:
             item.add_marker(pytest.mark.benchmark(timer=replay.now, group=item.name))
 
     @pytest.fixture
-    def compare(self, request: pytest.FixtureRequest, benchmark: Any) -> Compare:
+    def compare(self, request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Compare:
         """Measures the variants it is called with, and shows them through pytest-benchmark."""
         from harness.plugin import compare_for
 
@@ -71,7 +72,7 @@ class View:
 
         return compare_for(request, finished)
 
-    def _show(self, item: pytest.Item, benchmark: Any, measurement: Measurement) -> None:
+    def _show(self, item: pytest.Item, benchmark: BenchmarkFixture, measurement: Measurement) -> None:
         if measurement.status is Status.SKIPPED:
             pytest.skip(measurement.reason)
         if measurement.status is not Status.MEASURED:

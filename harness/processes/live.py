@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from harness.errors import HarnessError
 
@@ -73,7 +73,7 @@ class Channel:
         except (OSError, ValueError) as error:
             raise ChannelClosed("the process at the other end reads no more") from error
 
-    def receive(self, timeout: float | None = None) -> dict[str, Any] | None:
+    def receive(self, timeout: float | None = None) -> dict[str, object] | None:
         """The next message; None after ``timeout`` seconds without one. Raises ChannelClosed at the other's end."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while (end := self._buffer.find(b"\n")) < 0:

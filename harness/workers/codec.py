@@ -91,12 +91,12 @@ def encode(message: Message) -> dict[str, object]:
     return {"type": f"{kind.__module__}.{kind.__qualname__}", "fields": _plain(message)}
 
 
-def decode(found: Mapping[str, Any]) -> Message:
+def decode(found: Mapping[str, object]) -> Message:
     """The message in a JSON object. Raises ChannelClosed for anything else."""
     kind = Message._kinds.get(str(found.get("type")))
     if kind is None:
         raise ChannelClosed(f"not a message known here: {str(found)[:200]}")
-    message = _typed(found["fields"], kind)
+    message = _typed(found.get("fields"), kind)
     assert isinstance(message, Message)
     return message
 
