@@ -10,11 +10,11 @@ import pytest
 
 from harness.bench.settings import select
 from harness.gate.base_revision import BaseRevision, collect_cases, compare_folders
-from harness.gate.case_state import CaseState, CaseStatus
+from harness.gate.case_state import CaseState, CaseStatus, settled
 from harness.gate.pair import SideCommand
 from harness.gate.state import GateState
 from harness.judge.regression import GateThresholds, status_of
-from harness.model import BASELINE, Claim, Collected, GateOutcome, GateVerdict, Side
+from harness.model import BASELINE, Claim, Collected, GateOutcome, GateVerdict, NotCompared, Side
 from harness.workers.collect import Collection
 
 CLAIM = Claim("X", "a tip", "a.py", "bench")
@@ -218,3 +218,18 @@ def test_cases_are_collected_from_bases_own_revision(tmp_path: Path) -> None:
     found = collect_cases(before, claims, command, tmp_path, device="cpu", data=None, tick=lambda: None)
     assert found.cases("bench_work.py::bench_work") == [f"bench_work.py::bench_work[{n}]" for n in (1, 2)]
     assert found.measures("bench_work.py::bench_work[2]") == (BASELINE,)
+
+
+def test_every_reason_not_to_compare_has_an_outcome_and_a_text() -> None:
+    """A reason without one of them would end the gate at the report; only what is new or skipped is green."""
+    verdicts = {why: settled(ONE, CLAIM, "", why, "reported") for why in NotCompared}
+    assert all(verdict.reason for verdict in verdicts.values())
+    others = [GateVerdict(TWO, "X", "", "seconds", GateOutcome.UNCHANGED)]
+    green = {why for why, verdict in verdicts.items() if status_of([verdict, *others]) == 0}
+    assert green == {
+        NotCompared.SKIPPED,
+        NotCompared.FILE_SKIPPED,
+        NotCompared.NEW_CASE,
+        NotCompared.NEW_VARIANT,
+        NotCompared.SKIPPED_IN_BASE,
+    }
