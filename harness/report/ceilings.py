@@ -37,13 +37,13 @@ PLACES = {"cuda": "GPU", "cpu": "CPU"}
 
 def ceilings_line(ceilings: Sequence[Ceiling]) -> str:
     """The highest rates in a sentence, those of the GPU first; nothing where none was measured."""
-    told = []
+    rates = []
     for device, place in PLACES.items():
         for name, word in ((MEMORY_COPY, "copy"), *((gemm(each), each) for each in PRECISIONS), (DECODE, "decode")):
             found = highest(ceilings, name, device)
             if found is not None:
-                told.append(f"{place} {word} {rate(found)}")
-    return ", ".join(told)
+                rates.append(f"{place} {word} {rate(found)}")
+    return ", ".join(rates)
 
 
 def rate(ceiling: Ceiling) -> str:
@@ -53,7 +53,7 @@ def rate(ceiling: Ceiling) -> str:
     return f"{number} {sanitize(scale + unit, 20)}/s"
 
 
-def show_ceilings(ceilings: Iterable[Ceiling], told: Sequence[str], console: Console) -> None:
+def show_ceilings(ceilings: Iterable[Ceiling], notes: Sequence[str], console: Console) -> None:
     """The table, the highest of each name first and its other sizes behind it, and notes below."""
     page = ConsolePage(console)
     by_name: dict[tuple[str, str], list[Ceiling]] = defaultdict(list)
@@ -70,5 +70,5 @@ def show_ceilings(ceilings: Iterable[Ceiling], told: Sequence[str], console: Con
             page.text(sanitize(best.detail, 60) + (f" ({others})" if others else ""), "dim"),
         )
     page.print(table)
-    for note in told:
+    for note in notes:
         page.print(page.text(sanitize(note), "dim"))

@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Tone(Enum):
-    """What a cell's colour says again; its words have said it already."""
+    """What a cell's colour repeats; its words state it already."""
 
     PLAIN = "plain"
     GOOD = "good"

@@ -56,15 +56,15 @@ def memory_growth(base: Mapping[str, int], head: Mapping[str, int], more: float)
     grown = sorted(
         ((head[name] - base.get(name, 0), name) for name in head if head[name] > base.get(name, 0)), reverse=True
     )
-    left, told = max(0.0, more), []
+    left, text = max(0.0, more), []
     for bytes_more, name in grown[:MOST_NAMED]:
         if bytes_more < SMALL * grown[0][0] or left <= SMALL * more:
             break
         named = min(float(bytes_more), left)
         left -= named
         before, after = quantity(base.get(name, 0), "B"), quantity(head[name], "B")
-        told.append(f"{_name(name)} holds {after} at the peak instead of {before}, +{quantity(named, 'B')}")
-    return "; ".join(told)
+        text.append(f"{_name(name)} holds {after} at the peak instead of {before}, +{quantity(named, 'B')}")
+    return "; ".join(text)
 
 
 def _sentence(found: Sequence[ProfileChange], by: float, *, shrunk: bool) -> str:
@@ -120,15 +120,15 @@ def _extra(change: ProfileChange) -> bool:
 
 
 def _told(change: ProfileChange, seconds: float, *, shrunk: bool) -> str:
-    told = f"{_KINDS.get(change.of, '')}{_name(change.name)}"
+    text = f"{_KINDS.get(change.of, '')}{_name(change.name)}"
     if change.other_calls:
         calls = (change.base_calls, change.head_calls)
         before, after = reversed(calls) if shrunk else calls
-        told += f" runs {_times(after)} instead of {_times(before)}"
+        text += f" runs {_times(after)} instead of {_times(before)}"
     if seconds > 0:
         more = f"{'-' if shrunk else '+'}{quantity(seconds, 's')}"
-        told += f", {more}" if change.other_calls else f" {more}"
-    return told if change.function is None else f"{told}, {_where(change.function)}"
+        text += f", {more}" if change.other_calls else f" {more}"
+    return text if change.function is None else f"{text}, {_where(change.function)}"
 
 
 def _where(found: FunctionChange) -> str:

@@ -34,7 +34,7 @@ def machine_lines(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     described = [_gpu(gpu) for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
     driver = _table(environment, "driver")
     if described:
-        told = f"driver {_word(driver, 'version')} (CUDA {_word(driver, 'cuda')})" if driver else "driver unknown"
+        shown = f"driver {_word(driver, 'version')} (CUDA {_word(driver, 'cuda')})" if driver else "driver unknown"
         yield (
             "GPU",
             _joined(
@@ -42,7 +42,7 @@ def machine_lines(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                     f"{described.count(gpu)} x {gpu}" if described.count(gpu) > 1 else gpu
                     for gpu in dict.fromkeys(described)
                 ),
-                told,
+                shown,
             ),
         )
     elif environment:

@@ -1,4 +1,4 @@
-"""What a reader must know of the machine during a run, in words: whoever else was there, heat, and a busy host."""
+"""What a reader must know of the machine during a run, in words: other processes, throttling, and a busy host."""
 
 from __future__ import annotations
 
@@ -71,7 +71,11 @@ def _stranger(times: list[OtherProcess]) -> str:
     sizes = [seen.bytes for seen in times if seen.bytes is not None]
     held = f" with {quantity(max(sizes), 'B')}" if sizes else ""
     when = " and ".join(dict.fromkeys(seen.when for seen in times))
-    who = f"process {first.pid}{f' ({first.name})' if first.name else ''}" if first.pid else "memory nobody owns up to"
+    who = (
+        f"process {first.pid}{f' ({first.name})' if first.name else ''}"
+        if first.pid
+        else "memory of an unknown process"
+    )
     return f"{who}{held} {when} the run"
 
 
@@ -87,7 +91,7 @@ def _heat(run: Run) -> Iterator[str]:
     for device in run.telemetry.devices:
         held = _grown(run, device, "thermal_violation_seconds")
         if held:
-            yield f"heat held the clocks of {device} back for {quantity(held, 's')}, between the readings"
+            yield f"heat throttled the clocks of {device} for {quantity(held, 's')}, between the readings"
 
 
 def _errors(run: Run) -> Iterator[str]:

@@ -21,7 +21,7 @@ LARGEST = 64 * 2**20
 def selftest_of(run: Run) -> str:
     """What a report of this run says of its machine."""
     return selftest_line(run.folder.parent, run.environment.get("machine_id")) or (
-        f"none on this machine yet; {advised('selftest')} says what it can tell apart"
+        f"none on this machine yet; {advised('selftest')} measures what it can resolve"
     )
 
 

@@ -22,7 +22,7 @@ COUNTS = frozenset({"allocation_retries", "ooms"})
 LEVELS = {
     "used_bytes": ("device_bytes", "NVML, whole device, the most of all readings while the case was measured"),
     "process_bytes": ("process_bytes", "NVML, this run's processes, the most while the case was measured"),
-    "shm_bytes": ("shm_bytes", "/dev/shm, whoever uses it, the most while the case was measured"),
+    "shm_bytes": ("shm_bytes", "/dev/shm, of all processes, the most while the case was measured"),
 }
 """Watched levels of memory, as memory's frame calls them, and where they come from."""
 

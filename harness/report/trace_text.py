@@ -71,18 +71,18 @@ def trace_notes(run: Run, case: str, variant: str) -> list[str]:
     """Footnotes for a variant that was traced: the cause, what differs from the baseline, where the trace lies."""
     notes = []
     for traced in (each for each in run.traces if (each.case, each.variant) == (case, variant)):
-        told = [part for part in (cause_of(traced), traced.note) if part]
+        parts = [part for part in (cause_of(traced), traced.note) if part]
         base = next((each.summary for each in run.traces if (each.case, each.variant) == (case, BASELINE)), None)
         if traced.summary is not None and base is not None and variant != BASELINE:
-            told.append(f"against the baseline: {difference(base, traced.summary)}")
+            parts.append(f"against the baseline: {difference(base, traced.summary)}")
         where = sanitize(" ".join(part for part in (parameters(case), variant) if part), 60)
         # The file before the rest: a footnote that is too long loses its end.
-        notes.append(f"trace of {where}{f' ({traced.file})' if traced.file else ''}: {'; '.join(told)}")
+        notes.append(f"trace of {where}{f' ({traced.file})' if traced.file else ''}: {'; '.join(parts)}")
     return notes
 
 
 def described(traced: Traced) -> str:
-    """A traced pass in one line, for whoever watches a run."""
+    """A traced pass in one line, for the display of a run."""
     words = cause_of(traced) or traced.note
     slower = traced.slow_down
     return f"{words} (the profiler made it {slower:.2g}x as long)" if slower is not None and slower > 1.1 else words

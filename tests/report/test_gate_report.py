@@ -223,7 +223,7 @@ MARKDOWN = """\
 - `a note`
 
 <details>
-<summary>Arms</summary>
+<summary>Sides</summary>
 
 - base: `origin/main (1a2b3c4)`
   - `python` `/base/python`

@@ -244,7 +244,7 @@ def test_output_that_is_not_unicode(tmp_path: Path) -> None:
 def test_killed_run_says_so(tmp_path: Path) -> None:
     """A run without an end is said to have been killed or to go on."""
     run = saved(tmp_path, [claim("A1")], measurements_of(claim("A1"), "", 2, quick=0.5e-3), why="")
-    assert "it never said so: the run was killed, or is still going on" in shown(run)
+    assert "no end is recorded: the run was killed or is still running" in shown(run)
 
 
 def test_nothing_reached(tmp_path: Path) -> None:

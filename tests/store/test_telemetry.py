@@ -456,7 +456,7 @@ def test_strangers_on_the_gpu_are_named(tmp_path: Path) -> None:
     )
     told = remarks(tmp_path, strangers=strangers)
     assert "process 99 (other[2J) with 600 MiB before and during the run" in told
-    assert "memory nobody owns up to with 1.00 GiB before" in told
+    assert "memory of an unknown process with 1.00 GiB before" in told
     assert "elsewhere" not in told
 
 

@@ -20,7 +20,7 @@ from harness.report.summary import single
 
 _MOST_DIFFERING = 40
 _LABEL = 60
-_UNTOLD = frozenset({"warnings"})
+_NOT_SHOWN = frozenset({"warnings"})
 _ASKED = ("profile", "data", "step")
 """What a run was asked for, of which a comparison tells what differs."""
 
@@ -50,11 +50,11 @@ _NO_DIFFERENCE = (Differs.NOT_SHOWN, Differs.TOO_FEW)
 
 
 def sequential() -> str:
-    """What holds for every comparison of runs that were held one after the other."""
+    """What is true of every comparison of runs that were measured one after the other."""
     return (
-        "These runs were held one after the other: whatever the machine did in between is in the ratios, and no "
+        "These runs were measured one after the other: whatever the machine did in between is in the ratios, and no "
         "statistics takes it out. A difference is shown where it lies beyond the claim's margin and beyond what either "
-        "run wandered while it was held. To judge one change, let both take turns: "
+        "run drifted meanwhile. To judge one change, let both take turns: "
         f"{advised('gate --base REV')}"
     )
 
@@ -81,7 +81,7 @@ def comparison_document(found: RunComparison) -> Document:
         warnings.insert(0, sequential())
     return Document(
         title(found),
-        (*held(found), *_differs(found)),
+        (*measured_runs(found), *_differs(found)),
         tuple(sanitize(warning, 1000) for warning in warnings),
         tuple(tables),
         notes.texts,
@@ -108,8 +108,8 @@ def title(found: RunComparison) -> str:
 def closing(found: RunComparison) -> str:
     """The counts: ``3 slower, 1 faster, 40 no difference shown; 2 cannot be compared``."""
     words = Counter(word(line.difference) for line in found.lines)
-    told = ", ".join(f"{words[name]} {name}" for name in WORDS if words[name]) or "nothing could be compared"
-    return f"{told}; {len(found.incomparable)} cannot be compared" if found.incomparable else told
+    found_ = ", ".join(f"{words[name]} {name}" for name in WORDS if words[name]) or "nothing could be compared"
+    return f"{found_}; {len(found.incomparable)} cannot be compared" if found.incomparable else found_
 
 
 WORDS = ("slower", "more", "faster", "less", *map(str, _NO_DIFFERENCE), "same")
@@ -135,16 +135,16 @@ def better(difference: Difference) -> bool | None:
     return (difference.differs is Differs.LOWER) is (direction is Direction.LOWER)
 
 
-def held(found: RunComparison) -> Sequence[tuple[str, str]]:
-    """The runs that are compared, when and where each was held."""
+def measured_runs(found: RunComparison) -> Sequence[tuple[str, str]]:
+    """The runs that are compared, when and where each was measured."""
     runs = {}
     for column in found.columns if found.axis is not Axis.VARIANT else found.columns[:1]:
         for run in column.runs:
-            told = dict(header_lines(run))
+            found_ = dict(header_lines(run))
             name = sanitize(column.label, _LABEL) if found.axis is not Axis.VARIANT else "run"
             runs[run.folder, run.facts.get("head")] = (
                 name,
-                ", ".join(filter(None, (told.get("run"), told.get("machine")))),
+                ", ".join(filter(None, (found_.get("run"), found_.get("machine")))),
             )
     unknown = [
         ("unknown", f"{sanitize(column.label, _LABEL)} recorded no environment")
@@ -160,7 +160,7 @@ def differences(found: RunComparison) -> list[EnvironmentDifference]:
         return []
     asked = [EnvironmentDifference(name, tuple(_asked(column, name) for column in found.columns)) for name in _ASKED]
     environments = [column.runs[-1].environment for column in found.columns]
-    return [each for each in asked if len(set(each.values)) > 1] + environment_diff(environments, _UNTOLD)
+    return [each for each in asked if len(set(each.values)) > 1] + environment_diff(environments, _NOT_SHOWN)
 
 
 def _asked(column: Measured, name: str) -> str:
@@ -168,11 +168,11 @@ def _asked(column: Measured, name: str) -> str:
 
 
 def _differs(found: RunComparison) -> Iterable[tuple[str, str]]:
-    told = differences(found)
-    for difference in told[:_MOST_DIFFERING]:
+    found_ = differences(found)
+    for difference in found_[:_MOST_DIFFERING]:
         yield "differs", f"{difference.name}: {' -> '.join(difference.values)}"
-    if len(told) > _MOST_DIFFERING:
-        yield "differs", f"and in {len(told) - _MOST_DIFFERING} more"
+    if len(found_) > _MOST_DIFFERING:
+        yield "differs", f"and in {len(found_) - _MOST_DIFFERING} more"
 
 
 def sentence(found: RunComparison, claim: str) -> str:

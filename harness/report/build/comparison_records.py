@@ -89,16 +89,16 @@ def junit(found: RunComparison) -> str:
 def _entry(line: ComparedCells) -> xml.TestCase:
     difference = line.difference
     compared = difference.comparison
-    told = effect(compared)
+    change = effect(compared)
     if interval(compared):
-        told = f"{told} ({interval(compared)})"
+        change = f"{change} ({interval(compared)})"
     tag = "failure" if better(difference) is False else "skipped" if difference.differs is Differs.TOO_FEW else ""
     outcome = word(difference)
     return xml.TestCase(
         line.case,
         (line.variant, compared.metric, line.columns[1]),
         outcome,
-        told if tag else f"{outcome}: {told}",
+        change if tag else f"{outcome}: {change}",
         tag,
         difference.reason,
     )

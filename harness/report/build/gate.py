@@ -1,4 +1,4 @@
-"""What the report of a gate tells, as plain words by verdict and by arm; every form starts from here."""
+"""What the report of a gate shows, as plain words by verdict and by side; every form starts from here."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class GateRow:
 
 @dataclass(frozen=True, slots=True)
 class SideText:
-    """An arm in words; ``lines`` are pairs of what is said and the words."""
+    """A side in words; ``lines`` are pairs of a label and the words."""
 
     arm: str
     label: str
@@ -82,7 +82,7 @@ class SideText:
 
 @dataclass(frozen=True, slots=True)
 class DifferingValue:
-    """Something in which the arms' environments differ: its dotted name, and the value on each side."""
+    """Something in which the sides' environments differ: its dotted name, and the value on each side."""
 
     name: str
     base: str
@@ -176,17 +176,17 @@ def share(value: float) -> str:
 
 
 def sides(result: GateResult) -> tuple[SideText, SideText]:
-    """Both arms in words, base first."""
+    """Both sides in words, base first."""
     return _side(result.base), _side(result.head)
 
 
-def variables(arm: SideFacts) -> dict[str, str]:
-    """The variables of an arm; the value of one that is named like a secret is not shown anywhere."""
-    return {name: "(hidden)" if _SECRET.search(name) else value for name, value in arm.variables.items()}
+def variables(side: SideFacts) -> dict[str, str]:
+    """The variables of a side; the value of one that is named like a secret is not shown anywhere."""
+    return {name: "(hidden)" if _SECRET.search(name) else value for name, value in side.variables.items()}
 
 
 def differences(result: GateResult) -> list[DifferingValue]:
-    """What differs between the arms' environments beyond what has to: revisions, compile caches, stated variables.
+    """What differs between the sides' environments beyond what has to: revisions, compile caches, stated variables.
 
     What only one side has comes last: an interpreter of another project may have a hundred packages more.
     """
@@ -270,13 +270,13 @@ def _readings(verdict: GateVerdict) -> str:
     return sanitize(step(verdict.base, verdict.head, unit), 80)
 
 
-def _side(arm: SideFacts) -> SideText:
-    lines = [("python", sanitize(arm.python))] if arm.python else []
-    lines += [("with", f"{sanitize(name, 100)}={sanitize(value, 100)}") for name, value in variables(arm).items()]
-    for package in arm.packages:
+def _side(side: SideFacts) -> SideText:
+    lines = [("python", sanitize(side.python))] if side.python else []
+    lines += [("with", f"{sanitize(name, 100)}={sanitize(value, 100)}") for name, value in variables(side).items()]
+    for package in side.packages:
         where = f"{sanitize(package.digest)[:DIGEST]}  {sanitize(package.file)}" if package.file else "not there"
         lines.append((sanitize(package.name, 100), where))
-    return SideText(str(arm.arm), sanitize(arm.label), tuple(lines))
+    return SideText(str(side.arm), sanitize(side.label), tuple(lines))
 
 
 def _perhaps(value: float | None) -> str:

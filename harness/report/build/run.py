@@ -1,4 +1,4 @@
-"""What a report of a run tells, as plain text by claim, case and variant; every output format starts from here."""
+"""What a report of a run shows, as plain text by claim, case and variant; every output format starts from here."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _section(
 ) -> ClaimSection:
     rows: list[VerdictRow] = []
     sources: dict[str, None] = {}
-    for verdict in _told_together(verdicts):
+    for verdict in _joined(verdicts):
         measurements = by_case.get(verdict.case, [])
         rows.append(_row(claim, verdict, measurements, traces.get((verdict.case, verdict.variant), ()), notes))
         sources.update(dict.fromkeys(memory(measurements, verdict.variant)[1]))
@@ -150,7 +150,7 @@ def _section(
     )
 
 
-def _told_together(verdicts: Sequence[Verdict]) -> list[Verdict]:
+def _joined(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Variants of a case that were skipped for the same reason share a line."""
     told: list[Verdict] = []
     for verdict in verdicts:

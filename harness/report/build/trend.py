@@ -21,11 +21,11 @@ PLAIN_SPARKS = "12345678"
 WIDEST_SPARK = 40
 
 HOW = (
-    "A change is what Pettitt's rank test finds over the whole course, neighbours' likeness taken out first; of the "
+    "A change is what Pettitt's rank test finds over the whole course, the correlation of neighbours taken out first; of the "
     "changes shown at most 5 % are expected to be false, and where nothing changed the chance of showing any is 5 %."
 )
 
-_UNTOLD = frozenset({"warnings", "git", "variables"})
+_NOT_SHOWN = frozenset({"warnings", "git", "variables"})
 _MOST_EVENTS = 12
 
 COLUMNS = (
@@ -43,7 +43,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class TrendRun:
-    """A run of the trend: what it is called, when it was held, and where."""
+    """A run of the trend: what it is called, when it was measured, and where."""
 
     label: str
     started: str
@@ -94,17 +94,17 @@ def better(course: Trend) -> bool | None:
 def _facts(runs: Sequence[TrendRun]) -> list[tuple[str, str]]:
     if not runs:
         return []
-    told = [("runs", f"{when(runs[0])} to {when(runs[-1])}"), *machine_lines(runs[-1].environment)]
+    facts = [("runs", f"{when(runs[0])} to {when(runs[-1])}"), *machine_lines(runs[-1].environment)]
     events = []
     for before, after in pairwise(runs):
-        found = environment_diff([before.environment, after.environment], _UNTOLD)
+        found = environment_diff([before.environment, after.environment], _NOT_SHOWN)
         if found:
             words = "; ".join(f"{each.name}: {' -> '.join(each.values)}" for each in found[:4])
             more = f"; and in {len(found) - 4} more" if len(found) > 4 else ""
             events.append(("became", f"{when(after)} {words}{more}"))
     left = len(events) - _MOST_EVENTS
     return [
-        *told,
+        *facts,
         *events[-_MOST_EVENTS:],
         *([("became", f"other {counted(left, 'time')} before")] if left > 0 else []),
     ]
@@ -175,5 +175,5 @@ def spark(levels: Sequence[float | None], *, unicode: bool = True) -> str:
 
 
 def when(run: TrendRun) -> str:
-    """The day on which a run was held, or its name where it does not say."""
+    """The day on which a run was measured, or its name where it does not say."""
     return sanitize(run.started[:10] or run.label, 40)

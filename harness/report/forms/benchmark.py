@@ -23,15 +23,15 @@ def benchmark_json(run: Run) -> dict[str, Any]:
     git = run.environment.get("git")
     revision = git if isinstance(git, Mapping) else {}
     machine = run.environment.get("machine")
-    told = machine if isinstance(machine, Mapping) else {}
+    found = machine if isinstance(machine, Mapping) else {}
     software = run.environment.get("software")
     return {
         "machine_info": {
             "node": str(run.environment.get("machine_id", "")),
-            "system": str(told.get("system", "")),
-            "release": str(told.get("kernel", "")),
-            "machine": str(told.get("architecture", "")),
-            "cpu": {"brand_raw": str(told.get("cpu", "")), "count": told.get("cores")},
+            "system": str(found.get("system", "")),
+            "release": str(found.get("kernel", "")),
+            "machine": str(found.get("architecture", "")),
+            "cpu": {"brand_raw": str(found.get("cpu", "")), "count": found.get("cores")},
             "python_version": str(software.get("python", "")) if isinstance(software, Mapping) else "",
             "tipbench": __version__,
         },

@@ -26,7 +26,7 @@ class Reported:
     footnotes: tuple[str, ...]
 
 
-def document(run: Run, told: RunContent) -> dict[str, Any]:
+def document(run: Run, content: RunContent) -> dict[str, Any]:
     """The document; what is not finite is null."""
     return to_json(
         Reported(
@@ -36,7 +36,7 @@ def document(run: Run, told: RunContent) -> dict[str, Any]:
             run.facts,
             run.environment,
             run.claims,
-            told.verdicts,
-            told.footnotes,
+            content.verdicts,
+            content.footnotes,
         )
     )

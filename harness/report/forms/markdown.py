@@ -29,23 +29,23 @@ _COLUMNS = (
 _LOUD = (Outcome.HOLDS, Outcome.FAILS, Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
 
 
-def markdown(run: Run, told: RunContent, longest: int = LONGEST) -> str:
+def markdown(run: Run, content: RunContent, longest: int = LONGEST) -> str:
     """The page of a run; ``longest`` is in bytes of UTF-8."""
-    return written(run_document(run, told), longest)
+    return written(run_document(run, content), longest)
 
 
-def run_document(run: Run, told: RunContent) -> Document:
+def run_document(run: Run, content: RunContent) -> Document:
     """The report of a run as a document."""
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in told.counts) or "no verdict"
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in content.counts) or "no verdict"
     facts = [*header_lines(run), ("selftest", selftest_of(run))]
-    facts.append(("ended", sanitize(run.ended.text) or "it never said so: the run was killed, or is still going on"))
-    tables = [_table(section) for section in told.sections]
-    if told.skipped:
-        rows = tuple(Row({"case": claim, "reason": reason}, {}) for claim, reason in told.skipped)
+    facts.append(("ended", sanitize(run.ended.text) or "no end is recorded: the run was killed or is still running"))
+    tables = [_table(section) for section in content.sections]
+    if content.skipped:
+        rows = tuple(Row({"case": claim, "reason": reason}, {}) for claim, reason in content.skipped)
         columns = (Column("case", "claim", foreign=True), Column("reason", "why", foreign=True))
         tables.append(Table(f"Skipped ({len(rows)})", columns, rows, folded=True))
-    warnings = [f"never reached: {', '.join(told.uncalled)}"] if told.uncalled else []
-    return Document(f"Claims on trial: {counts}", facts, warnings, tables, told.footnotes)
+    warnings = [f"never reached: {', '.join(content.uncalled)}"] if content.uncalled else []
+    return Document(f"Claims on trial: {counts}", facts, warnings, tables, content.footnotes)
 
 
 def _table(section: ClaimSection) -> Table:

@@ -43,8 +43,8 @@ def document(result: GateResult) -> dict[str, Any]:
     """
     found = to_json(replace(result, verdicts=()))
     found["verdicts"] = [plain(_saved(verdict)) for verdict in result.verdicts]
-    for name, arm in (("base", result.base), ("head", result.head)):
-        found[name]["variables"] = variables(arm)
+    for name, side in (("base", result.base), ("head", result.head)):
+        found[name]["variables"] = variables(side)
     return found
 
 
@@ -54,9 +54,9 @@ def result_from(document: object) -> GateResult:
     found = replace(found, verdicts=tuple(map(_verdict, cast(Iterable[_SavedVerdict], found.verdicts))))
     if found.status > 255:
         raise ValueError(f"status {found.status} is not an exit status")
-    for side, arm in ((found.base, Side.BASE), (found.head, Side.HEAD)):
-        if side.arm is not arm:
-            raise ValueError(f"{arm}.arm is not {arm}")
+    for facts, side in ((found.base, Side.BASE), (found.head, Side.HEAD)):
+        if facts.arm is not side:
+            raise ValueError(f"{side}.arm is not {side}")
     return found
 
 

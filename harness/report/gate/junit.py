@@ -42,15 +42,15 @@ def _properties(result: GateResult) -> Iterator[tuple[str, str]]:
     yield "loader_target", str(result.loader_target)
     yield "alpha", str(result.alpha)
     yield "decisions", str(result.decisions)
-    yield from _arm(result.base)
-    yield from _arm(result.head)
+    yield from _side_facts(result.base)
+    yield from _side_facts(result.head)
 
 
-def _arm(arm: SideFacts) -> Iterator[tuple[str, str]]:
-    yield f"{arm.arm}.label", arm.label
-    if arm.python:
-        yield f"{arm.arm}.python", arm.python
-    for name, value in variables(arm).items():
-        yield f"{arm.arm}.variable.{name}", value
-    for package in arm.packages:
-        yield f"{arm.arm}.package.{package.name}", f"{package.digest} {package.file}" if package.file else "not there"
+def _side_facts(side: SideFacts) -> Iterator[tuple[str, str]]:
+    yield f"{side.arm}.label", side.label
+    if side.python:
+        yield f"{side.arm}.python", side.python
+    for name, value in variables(side).items():
+        yield f"{side.arm}.variable.{name}", value
+    for package in side.packages:
+        yield f"{side.arm}.package.{package.name}", f"{package.digest} {package.file}" if package.file else "not there"

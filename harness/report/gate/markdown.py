@@ -23,7 +23,7 @@ def markdown(result: GateResult, longest: int = LONGEST) -> str:
     title = f"## {'Self-test' if result.selftest else 'Gate'}: {headline(result)}"
     after = [
         *listed([code(note) for note in (result.unchanged, *result.notes) if note]),
-        *folded("Arms", _arms(result)),
+        *folded("Sides", _sides(result)),
         *folded("How it was decided", _how(result)),
     ]
     room = longest - size([title, *after]) - _ALLOWANCE
@@ -42,7 +42,7 @@ def _rows(result: GateResult, outcome: GateOutcome) -> list[GateRow]:
 
 
 _ALLOWANCE = 1000
-"""Bytes for headings, blank lines and what is said of rows left out."""
+"""Bytes for headings, blank lines and the count of rows left out."""
 
 
 def _table(shown: Sequence[GateRow], room: int, noise: Sequence[str]) -> tuple[list[str], int]:
@@ -76,7 +76,7 @@ def _cells(row: GateRow) -> Iterable[str]:
     yield code(row.reason)
 
 
-def _arms(result: GateResult) -> list[str]:
+def _sides(result: GateResult) -> list[str]:
     lines = []
     for side in sides(result):
         lines.append(f"- {side.arm}: {code(side.label)}")

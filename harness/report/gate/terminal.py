@@ -46,7 +46,7 @@ STYLES = {
     GateOutcome.SKIPPED: "dim",
     GateOutcome.ACCEPTED: "cyan",
 }
-"""Colours say again what the words say; nothing is told by colour alone."""
+"""Colours repeat what the words state; nothing is shown by colour alone."""
 
 INDENT = 2
 NARROWEST_REASON = 30
@@ -71,22 +71,22 @@ def show_gate(result: GateResult, console: Console, *, every: bool = False) -> N
     page.sides(result)
     groups = grouped(result.verdicts)
     tables = [name for name in groups if name not in _LISTED and (every or result.selftest or name != "Unchanged")]
-    told_of = {name: rows(own) if result.selftest else briefly(rows(own)) for name, own in groups.items()}
-    layout = _fit([row for name in tables for row in told_of[name]], page.room, _TITLES)
+    rows_of = {name: rows(own) if result.selftest else briefly(rows(own)) for name, own in groups.items()}
+    layout = _fit([row for name in tables for row in rows_of[name]], page.room, _TITLES)
     for heading, verdicts in groups.items():
         page.heading(f"{heading} ({len(verdicts)})")
-        told = told_of[heading]
+        shown = rows_of[heading]
         if heading in tables:
-            page.table(told, layout)
+            page.table(shown, layout)
         elif heading == "Unchanged":
             for (claim, metric), own in _together(((v.claim, v.metric), v) for v in verdicts).items():
                 page.summed(f"{sanitize(claim)}  {metric_name(metric)}", len(own), spread(own))
         elif heading == "Skipped" and not every:
-            for (claim, reason), alike in _together(((row.claim, row.reason), row) for row in told).items():
+            for (claim, reason), alike in _together(((row.claim, row.reason), row) for row in shown).items():
                 page.summed(claim, len(alike), reason)
         else:
-            page.listed(told)
-    page.arms(result)
+            page.listed(shown)
+    page.surroundings(result)
     page.closing(result)
 
 
@@ -148,8 +148,8 @@ class _GatePrinter(ConsolePage):
             grid.add_row(self.text("self-test", "dim"), self.text("identical code on both sides"))
         self.print(grid)
 
-    def arms(self, result: GateResult) -> None:
-        """Where it was measured, and what each side took from where: for whoever doubts the answer."""
+    def surroundings(self, result: GateResult) -> None:
+        """Where it was measured, and what each side imported from where, by which the answer can be checked."""
         grid = grid_of(2)
         for label, line in machine_lines(result.head.environment):
             if label != "git":
@@ -166,14 +166,14 @@ class _GatePrinter(ConsolePage):
     def heading(self, words: str) -> None:
         self.print("", self.text(words, "bold"))
 
-    def table(self, told: Sequence[GateRow], layout: _GateLayout) -> None:
+    def table(self, shown: Sequence[GateRow], layout: _GateLayout) -> None:
         """The rows below their benchmark, each with what did not fit, and its reason, beside it or on a line below."""
         left = self.room - sum(width + GAP for width in layout.widths.values())
         beside = left >= NARROWEST_REASON
         titles = [self.text(_TITLES[name], "dim") for name in layout.widths]
         widths = {**layout.widths, "reason": left} if beside else layout.widths
         self.beside(list(widths.values()), [*titles, *([self.text("reason", "dim")] if beside else [])], INDENT)
-        for (claim, case), own in _together(((row.claim, row.case), row) for row in told).items():
+        for (claim, case), own in _together(((row.claim, row.case), row) for row in shown).items():
             self.print(self._case(claim, case))
             for row in own:
                 cells = [self._cell(row, name) for name in layout.widths]
@@ -184,9 +184,9 @@ class _GatePrinter(ConsolePage):
                 if row.reason and not beside:
                     self.print(self.text(row.reason, "italic"), indent=INDENT + 2)
 
-    def listed(self, told: Sequence[GateRow]) -> None:
+    def listed(self, shown: Sequence[GateRow]) -> None:
         """Benchmarks by name, variants that share one reason together."""
-        for (claim, case, reason), own in _together(((row.claim, row.case, row.reason), row) for row in told).items():
+        for (claim, case, reason), own in _together(((row.claim, row.case, row.reason), row) for row in shown).items():
             names = dict.fromkeys(
                 " ".join(part for part in (row.variant, "" if row.metric == TIME else row.metric) if part)
                 for row in own
@@ -198,8 +198,8 @@ class _GatePrinter(ConsolePage):
 
     def summed(self, claim: str, count: int, words: str) -> None:
         """One line for all of a claim."""
-        told = f"{count}{f', {words}' if words else ''}"
-        self.print(Text.assemble(self.text(claim, "bold blue"), "  ", self.text(told)))
+        shown = f"{count}{f', {words}' if words else ''}"
+        self.print(Text.assemble(self.text(claim, "bold blue"), "  ", self.text(shown)))
 
     def closing(self, result: GateResult) -> None:
         if result.unchanged:

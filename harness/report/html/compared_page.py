@@ -14,7 +14,7 @@ from harness.report.build.comparison import (
     better,
     by_claim,
     differences,
-    held,
+    measured_runs,
     memory,
     sentence,
     sequential,
@@ -71,7 +71,7 @@ def compared_page(found: RunComparison, document: Document) -> HtmlPage:
     ]
     return HtmlPage(
         sanitize(document.title, 200),
-        tuple(held(found)),
+        tuple(measured_runs(found)),
         tuple(_sections(found, document, compared)),
         tuple(document.footnotes),
         "" if found.lines else "Nothing could be compared; the reasons are below.",

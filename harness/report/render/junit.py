@@ -16,7 +16,7 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 @dataclass(frozen=True, slots=True)
 class TestCase:
-    """A test case: the benchmark's case and what tells its entries apart, the word of its verdict, what is told.
+    """A test case: the benchmark's case and what distinguishes its entries, the word of its verdict, the message.
 
     ``tag`` is failure, error, skipped, or nothing for a success; ``reason`` is the whole text of which a message has
     the first line.
@@ -25,7 +25,7 @@ class TestCase:
     case: str
     words: Sequence[str]
     outcome: str
-    told: str = ""
+    message: str = ""
     tag: str = ""
     reason: str = ""
     seconds: float = 0.0
@@ -71,9 +71,9 @@ def _case(suite: ET.Element, entry: TestCase) -> None:
         },
     )
     if not entry.tag:
-        ET.SubElement(case, "system-out").text = _legal(entry.told)
+        ET.SubElement(case, "system-out").text = _legal(entry.message)
     else:
-        message = f"{entry.outcome}: {entry.told}" if entry.told else entry.outcome
+        message = f"{entry.outcome}: {entry.message}" if entry.message else entry.outcome
         ET.SubElement(case, entry.tag, {"type": entry.outcome, "message": _legal(message)}).text = _legal(entry.reason)
 
 

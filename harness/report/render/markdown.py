@@ -17,13 +17,13 @@ def markdown(document: Document, longest: int = LONGEST) -> str:
     for table in document.tables:
         lines, room = _table(table, room)
         heading = f"{table.heading} {code(table.foreign)}".strip()
-        told = [*([prose(table.below), ""] if table.below else []), *lines, ""]
-        body += folded(heading, told) if table.folded else [f"### {heading}", "", *told]
+        shown_lines = [*([prose(table.below), ""] if table.below else []), *lines, ""]
+        body += folded(heading, shown_lines) if table.folded else [f"### {heading}", "", *shown_lines]
     return "\n".join([*head, *body, *tail]).rstrip() + "\n"
 
 
 _ALLOWANCE = 4000
-"""Bytes for headings, blank lines and what is said of rows left out."""
+"""Bytes for headings, blank lines and the count of rows left out."""
 
 
 def _table(table: Table, room: int) -> tuple[list[str], int]:

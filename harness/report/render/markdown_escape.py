@@ -65,7 +65,7 @@ def some(lines: Sequence[str], mark: str) -> list[str]:
 
 
 def left_out(rows: int) -> str:
-    """What is said in the place of rows that a page has no room for."""
+    """What stands in the place of rows that a page has no room for."""
     return f"{counted(rows, 'row')} more {'is' if rows == 1 else 'are'} left out here: the page would be too long."
 
 

@@ -40,25 +40,25 @@ STYLES = {
     Outcome.TIMED_OUT: "bold magenta",
     Outcome.LOST: "bold magenta",
 }
-"""Colours say again what the words say; nothing is told by colour alone."""
+"""Colours repeat what the words state; nothing is shown by colour alone."""
 
 INDENT = 2
 
 
-def show_run(run: Run, console: Console, told: RunContent | None = None) -> None:
-    """Print the report of a run, judged anew where that was not ``told`` before; what was saved is not touched."""
-    told = told or content(run)
+def show_run(run: Run, console: Console, content_: RunContent | None = None) -> None:
+    """Print the report of a run, judged anew unless its ``content`` is given; what was saved is not touched."""
+    content_ = content_ or content(run)
     page = _RunPrinter(console)
     page.header(run)
-    layout = fit([row for section in told.sections for row in section.rows], console.width - INDENT)
-    for section in told.sections:
+    layout = fit([row for section in content_.sections for row in section.rows], console.width - INDENT)
+    for section in content_.sections:
         # one layout for all aligns the sections; where it leaves columns out, each had better use its own space
         page.section(section, fit(section.rows, console.width - INDENT) if layout.below else layout)
     for heading in (LOADERS, ARITHMETIC):
         page.details(heading, detail_rows(run, heading))
-    page.skipped(told)
-    page.footnotes(told.footnotes)
-    page.footer(run, told, next_command(run, told.verdicts))
+    page.skipped(content_)
+    page.footnotes(content_.footnotes)
+    page.footer(run, content_, next_command(run, content_.verdicts))
 
 
 def verdict_text(outcome: Outcome) -> Text:
@@ -85,7 +85,7 @@ class _RunPrinter(ConsolePage):
         else:
             grid.add_row(
                 self.text("ended", "dim"),
-                self.text("it never said so: the run was killed, or is still going on", "bold yellow"),
+                self.text("no end is recorded: the run was killed or is still running", "bold yellow"),
             )
         self.print(grid)
 
@@ -162,15 +162,15 @@ class _RunPrinter(ConsolePage):
                 if below:
                     self.print(Padding(self.text(", ".join(below), "dim"), (0, 0, 0, INDENT + 2)))
 
-    def skipped(self, told: RunContent) -> None:
-        if told.skipped:
+    def skipped(self, content_: RunContent) -> None:
+        if content_.skipped:
             grid = grid_of(2)
-            for claim, reason in told.skipped:
+            for claim, reason in content_.skipped:
                 words = Text.assemble(verdict_text(Outcome.SKIPPED), "  ", self.text(reason))
                 grid.add_row(self.text(claim, "bold blue"), words)
             self.print("", grid)
-        if told.uncalled:
-            self.print("", self.text(f"Never reached: {', '.join(told.uncalled)}.", "yellow"))
+        if content_.uncalled:
+            self.print("", self.text(f"Never reached: {', '.join(content_.uncalled)}.", "yellow"))
 
     def footnotes(self, notes: Sequence[str]) -> None:
         if notes:
@@ -179,10 +179,10 @@ class _RunPrinter(ConsolePage):
                 grid.add_row(self.text(f"[{number}]", "dim"), self.text(note, "dim"))
             self.print("", grid)
 
-    def footer(self, run: Run, told: RunContent, open_: NextCommand) -> None:
+    def footer(self, run: Run, content_: RunContent, open_: NextCommand) -> None:
         self.print("")
         none = self.text("none: no benchmark was reached", "bold yellow")
-        self.print(Text.assemble("Verdicts: ", _counts(told.counts) if told.verdicts else none))
+        self.print(Text.assemble("Verdicts: ", _counts(content_.counts) if content_.verdicts else none))
         if open_.verdicts:
             self.print(self.text(f"To decide {counted(open_.verdicts, 'more verdict')}:"))
             # soft_wrap: a command broken over lines cannot be copied

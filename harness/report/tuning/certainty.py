@@ -72,12 +72,12 @@ def apart(ranked: Ranked) -> str:
 
 def sureness(tuned: Tuned, answer: Ranked) -> list[str]:
     """How sure the answer is, and what would decide it: a sentence each."""
-    told = [coverage(tuned)]
+    sentences = [coverage(tuned)]
     if next_one := against_the_next(tuned, answer):
-        told.append(next_one)
+        sentences.append(next_one)
     if tuned.undone:
-        told.append(f"no time was left for {', '.join(PARTS[part] for part in tuned.undone)}")
+        sentences.append(f"no time was left for {', '.join(PARTS[part] for part in tuned.undone)}")
     if tuned.decide and (tuned.certainty is not Certainty.DECIDED or tuned.undone):
-        word = "decides" if tuned.certainty is Certainty.PROVISIONAL else "tells more"
-        told.append(f"what {word}, in {duration(tuned.needs)}: {tuned.decide}")
-    return told
+        word = "decides" if tuned.certainty is Certainty.PROVISIONAL else "shows more"
+        sentences.append(f"what {word}, in {duration(tuned.needs)}: {tuned.decide}")
+    return sentences

@@ -28,15 +28,15 @@ NARROW = 2
 
 def of_an_epoch(page: ConsolePage, cost: EpochCost, margin: float) -> None:
     """How long an epoch takes, how long the loop stands still between two, and whether workers should live on."""
-    told = f"an epoch of {counted(cost.samples, 'image')} takes {_long(cost.seconds)}"
+    text = f"an epoch of {counted(cost.samples, 'image')} takes {_long(cost.seconds)}"
     if cost.persistent_gap is None:
-        told += f"; between two the loop waits {quantity(cost.gap, 's')}"
+        text += f"; between two the loop waits {quantity(cost.gap, 's')}"
     else:
         gaps = f"{quantity(cost.gap, 's')}, with persistent_workers=True {quantity(cost.persistent_gap, 's')}"
         saved = f"{100 * cost.gain:.2g} % of an epoch"
         judged = f"that saves {saved}" if cost.persistent else f"not worth it: {saved}, the margin is {margin:.0%}"
-        told += f"; between two the loop waits {gaps} ({judged})"
-    page.print(page.text(""), page.text(told))
+        text += f"; between two the loop waits {gaps} ({judged})"
+    page.print(page.text(""), page.text(text))
 
 
 def of_kinds(page: ConsolePage, tuned: Tuned, *, wide: bool) -> Table | None:
@@ -68,8 +68,8 @@ def _left(ranked: Ranked) -> str:
     """What was alive after an epoch that was left early."""
     counts = {"thread": ranked.readings.get("threads_left", 0), "process": ranked.readings.get("processes_left", 0)}
     plural = {"thread": "threads", "process": "processes"}
-    told = [f"{count:.0f} {name if count == 1 else plural[name]}" for name, count in counts.items() if count]
-    return ", ".join(told) or "nothing"
+    text = [f"{count:.0f} {name if count == 1 else plural[name]}" for name, count in counts.items() if count]
+    return ", ".join(text) or "nothing"
 
 
 def _long(seconds: float) -> str:

@@ -42,7 +42,7 @@ def show_tuned(tuned: Tuned, console: Console) -> None:
     page = ConsolePage(console)
     answer = tuned.of(tuned.answer)
     if answer is None:
-        page.print(page.text("no setting finished a lap; why is listed below", "bold red"))
+        page.print(page.text("no setting finished a sample; why is listed below", "bold red"))
     else:
         _answer(page, tuned, answer)
         if tuned.headspace is not None:
@@ -61,7 +61,7 @@ def show_tuned(tuned: Tuned, console: Console) -> None:
     for note in tuned.notes:
         page.print(page.text(f"note: {sanitize(note)}", "yellow"))
     where = f"{counted(tuned.images, 'image')} of {sanitize(tuned.data)}, step {sanitize(tuned.step)}, {tuned.device}"
-    page.print(page.text(f"{where}; {counted(tuned.heats, 'heat')} in {duration(tuned.seconds)}", "dim"))
+    page.print(page.text(f"{where}; {counted(tuned.heats, 'repetition')} in {duration(tuned.seconds)}", "dim"))
 
 
 def described(setting: Setting) -> str:
@@ -93,18 +93,18 @@ def code(tuned: Tuned, answer: Ranked) -> str:
 
 def gains(tuned: Tuned, answer: Ranked) -> list[str]:
     """What the answer gains and what it costs, one fact each."""
-    told = [f"{digits(1 / answer.seconds)} samples/s in the loop" if tuned.step != "none" else
+    facts = [f"{digits(1 / answer.seconds)} samples/s in the loop" if tuned.step != "none" else
             f"{digits(1 / answer.seconds)} samples/s"]  # fmt: skip
     default = tuned.of(tuned.default)
     if default is not None and default.setting != answer.setting:
-        told.append(f"{digits(default.seconds / answer.seconds)}x what the default of 0 workers gives")
+        facts.append(f"{digits(default.seconds / answer.seconds)}x what the default of 0 workers gives")
     if (held := answer.readings.get("pss_bytes")) is not None:
-        told.append(f"{quantity(held, 'B')} of memory (PSS)")
+        facts.append(f"{quantity(held, 'B')} of memory (PSS)")
     if (cpu := answer.readings.get("cpu_seconds")) is not None:
-        told.append(f"{quantity(cpu, 's')} of CPU a sample")
+        facts.append(f"{quantity(cpu, 's')} of CPU a sample")
     if (first := answer.readings.get("first_batch_seconds")) is not None:
-        told.append(f"first batch after {quantity(first, 's')}")
-    return told
+        facts.append(f"first batch after {quantity(first, 's')}")
+    return facts
 
 
 def advice(found: Headroom) -> str:
@@ -148,7 +148,7 @@ def columns(tuned: Tuned, width: int) -> dict[str, Callable[[Ranked], str]]:
     found["of cores"] = lambda ranked: "" if ranked.ceiling is None else f"{ranked.ceiling:.0%}"
     found["memory"] = lambda ranked: _reading(ranked, "pss_bytes", "B")
     if width >= WIDE:
-        found["laps"] = lambda ranked: str(ranked.laps)
+        found["repetitions"] = lambda ranked: str(ranked.laps)
     found[""] = lambda ranked: fate(ranked, tuned)
     return found
 
@@ -176,13 +176,13 @@ def _one_core(page: ConsolePage, tuned: Tuned) -> None:
     if not work:
         return
     whole = sum(stage.seconds for stage in work)
-    told = ", ".join(f"{stage.name} {quantity(stage.seconds, 's')} ({stage.seconds / whole:.0%})" for stage in work)
-    page.print(page.text(""), page.text(f"one sample on one core, the DataLoader's way: {told}"))
+    text = ", ".join(f"{stage.name} {quantity(stage.seconds, 's')} ({stage.seconds / whole:.0%})" for stage in work)
+    page.print(page.text(""), page.text(f"one sample on one core, the DataLoader's way: {text}"))
     answer = tuned.of(tuned.answer)
     rate = 1 / answer.seconds if answer else 0.0
-    for name, told in CEILINGS.items():
+    for name, text in CEILINGS.items():
         if (most := tuned.ceilings.get(name)) and rate:
-            page.print(page.text(f"{told} {digits(most)} samples/s; this loop takes {digits(rate)}"))
+            page.print(page.text(f"{text} {digits(most)} samples/s; this loop takes {digits(rate)}"))
 
 
 def _table(page: ConsolePage, tuned: Tuned) -> Table:
