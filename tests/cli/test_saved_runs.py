@@ -137,7 +137,7 @@ def test_compare_says_what_differs(results: Path, capsys: Captured) -> None:
     assert "no difference shown" in next(line for line in out.splitlines() if "alike" in line)
     assert "bench_b2.py::bench_b2" in out
     assert "only in 2026-01-01_10-00-00" in out
-    assert "held one after the other" in text
+    assert "measured one after the other" in text
     assert out.splitlines()[-1] == "1 slower, 2 no difference shown; 2 cannot be compared"
 
 
@@ -223,7 +223,7 @@ def test_variants_and_machines(results: Path, capsys: Captured) -> None:
     status, out, _ = ran(capsys, "compare", "latest", "--by", "variant")
     assert status == 0
     assert "Variants against the baseline" in out
-    assert "held one after the other" not in out
+    assert "measured one after the other" not in out
     status, _, err = ran(capsys, "compare", "latest", "latest~1", "--by", "machine")
     assert status == 2
     assert "one machine" in err

@@ -168,7 +168,7 @@ def test_no_rate_is_a_share_of_what_does_not_bound_it() -> None:
 def test_no_answer_is_told_as_such() -> None:
     """With the reasons below."""
     text = shown(replace(TUNED, ranked=(), answer=None, default=None, headspace=None))
-    assert text.startswith("no setting finished a lap")
+    assert text.startswith("no setting finished a sample")
     assert "its worker was killed" in text
 
 
