@@ -15,13 +15,14 @@ from random import Random
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from unittest.mock import patch
 
 from harness.model import BASELINE, Claim, EndReason, Measurement, RunEnd, Trial
 from harness.store import new_run_folder, open_invocation, open_run, write_end, write_measurement
 
 CLAIMS, VARIANTS, BLOCKS, INVOCATIONS = 15, 3, 16, 7
 SAMPLES = CLAIMS * VARIANTS * BLOCKS * INVOCATIONS
-ENVIRONMENT = {
+ENVIRONMENT: dict[str, object] = {
     "machine_id": "0123456789ab",
     "machine": {"cpu": "Some CPU", "cores": 8, "usable_cores": 8, "memory_bytes": 2**35, "system": "Linux"},
     "gpus": [],
@@ -94,13 +95,14 @@ def main() -> None:
         results = Path(scratch) / "results"
         os.chdir(scratch)
         os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
-        real, os.fsync = os.fsync, lambda _: None  # nothing here has to survive a power cut
+        patched = patch("os.fsync", lambda _: None)  # nothing here has to survive a power cut
+        patched.start()
         for number in range(options.runs):
             write_run(results, number, options.runs)
         (large := Path(scratch) / "large").mkdir()
         for number in range(2):
             write_run(large, number, 2, invocations=99)
-        os.fsync = real
+        patched.stop()
         size = sum(path.stat().st_size for path in results.rglob("*") if path.is_file())
         print(f"{options.runs} runs, {options.runs * SAMPLES} samples, {size / 2**20:.0f} MiB")
         show("python -m harness --version", "--version")

@@ -84,7 +84,7 @@ def side_by_side(
     ]
     for process in crew:
         process.start()
-    rate = sum(told.get() for _ in crew)
+    rate = float(sum(told.get() for _ in crew))
     for process in crew:
         process.join()
     return rate

@@ -77,7 +77,7 @@ def measure(way: str, folder: Path, files: int, workers: int) -> dict[str, float
 
     tree = ProcessTree()
     begin = perf_counter()
-    dataset = WAYS[way](folder) if way in WAYS else Nothing(files)
+    dataset: Any = WAYS[way](folder) if way in WAYS else Nothing(files)
     scanned = perf_counter()
     iterator = iter(DataLoader(dataset, batch_size=BATCH, shuffle=True, num_workers=workers))
     next(iterator)

@@ -50,12 +50,12 @@ def operations(device: torch.device) -> Iterator[Operation]:
         product = torch.empty_like(left)
         bound = False if gpu and side >= 4096 else None
         within = POWER_LIMITED if gpu and side >= 2048 else 0.01
-        yield Operation(f"product of {side}", lambda a=left, b=right, c=product: torch.mm(a, b, out=c), bound, within)
+        yield Operation(f"product of {side}", partial(torch.mm, left, right, out=product), bound, within)
     for mib in (1, 16, 64, 256, 1024) if gpu else (1, 16, 64):
         source = torch.rand(mib * 2**18, device=device)
         target = torch.empty_like(source)
         bound = False if gpu and mib >= 64 else None
-        yield Operation(f"copy of {mib} MiB", lambda a=target, b=source: a.copy_(b), bound)
+        yield Operation(f"copy of {mib} MiB", partial(target.copy_, source), bound)
     one, few = torch.zeros(1, device=device), torch.rand(2**16, device=device)
     yield Operation("add to one number", lambda: one.add_(1), True if gpu else None)
     yield Operation("relu of 64 Ki", few.relu, True if gpu else None)

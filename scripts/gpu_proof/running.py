@@ -101,8 +101,7 @@ def _judged(part: Part, run: Run) -> None:
     for outcome in Outcome:
         if counts[outcome]:
             bad = outcome in BAD
-            goal = {"goal": "0", "reached": False} if bad else {}
-            part.add(f"verdicts: {outcome}", counts[outcome], **goal)
+            part.add(f"verdicts: {outcome}", counts[outcome], goal="0" if bad else "", reached=False if bad else None)
     for verdict in verdicts:
         if verdict.outcome in (*BAD, Outcome.INCONCLUSIVE, Outcome.SKIPPED):
             name = f"{verdict.case} {verdict.variant}".strip()

@@ -237,7 +237,10 @@ def _events(part: Part, gpu: Gpu) -> None:
     """What holds the clocks back under a full load, as the driver says: a power cap is the throttling that is there."""
     from harness.model.telemetry import clock_events
 
-    seen = {int(gpu.clocks().get("throttle", 0)) for _ in range(20) if not time.sleep(0.05)}
+    seen = set()
+    for _ in range(20):
+        time.sleep(0.05)
+        seen.add(int(gpu.clocks().get("throttle", 0)))
     words = sorted({word for mask in seen for word in clock_events(mask)})
     part.add("clock events under a full load", ", ".join(words) or "none")
 
@@ -248,10 +251,10 @@ def _frames(part: Part, folder: Path) -> None:
 
     frame = energy_frame(latest(folder))
     whole = frame[frame["case"].isna()].dropna(subset=["joules", "power_joules"])
-    for row in whole.itertuples():
-        share = row.joules / row.power_joules
+    for seconds, joules, by_power in whole[["seconds", "joules", "power_joules"]].to_numpy(float).tolist():
+        share = joules / by_power
         part.add(
-            f"the bench's joules in {row.seconds:.0f} s by the counter, of those by power", share, "x",
+            f"the bench's joules in {seconds:.0f} s by the counter, of those by power", share, "x",
             goal="within 5 %", reached=abs(share - 1) <= 0.05,
         )  # fmt: skip
 

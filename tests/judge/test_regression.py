@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -34,7 +34,7 @@ NOISE: dict[str, Draw] = {
 }
 
 
-def units(values: np.ndarray) -> list[Unit]:
+def units(values: Iterable[float]) -> list[Unit]:
     """Units that do not stall."""
     return [Unit(float(value), float(value)) for value in values]
 
@@ -93,7 +93,8 @@ def test_a_suite_of_forty() -> None:
     assert by.failing_looks == (13, 18, 22, 30, 50)
     assert by.levels == pytest.approx((1.25e-4, *[1.25e-4 / 4] * 4))
     assert loader.failing_looks == by.failing_looks
-    assert (by.tolerated, by.near) == (pytest.approx(math.log(1.01)), pytest.approx(math.log(1.04)))
+    assert by.tolerated == pytest.approx(math.log(1.01))
+    assert by.near == pytest.approx(math.log(1.04))
     assert loader.near == pytest.approx(math.log(1.08))
 
 
@@ -134,7 +135,7 @@ def test_the_failing_test_is_scipys(seed: int) -> None:
     by = rule_for(GateThresholds(passing_looks=(50,)), 40)
     rng = np.random.default_rng(seed)
     values = rng.normal(0.03, 0.02, size=13)
-    p = scipy_stats.wilcoxon(values - by.tolerated, alternative="greater", mode="exact").pvalue
+    p = scipy_stats.wilcoxon(values - by.tolerated, alternative="greater", method="exact").pvalue
     said = rule(units(values), by).outcome
     assert (said is GateOutcome.REGRESSED) == (p <= by.levels[0])
 

@@ -220,7 +220,7 @@ def test_zeros_are_finite(tmp_path: Path) -> None:
 def test_what_all_share_is_said(tmp_path: Path) -> None:
     """Where nearly all times moved the same way, the machine is named as the likelier cause."""
     names = {f"v{n}": 1e-3 for n in range(9)}
-    first = held(tmp_path / "a", *measurements_of(ONE, "", 7, **names))
+    first = held(tmp_path / "a", *measurements_of(ONE, "", 7, names))
     slower = [
         replace(
             m,
@@ -228,12 +228,12 @@ def test_what_all_share_is_said(tmp_path: Path) -> None:
                 replace(t, samples={"seconds": tuple(1.1 * s for s in t.samples["seconds"])}) for t in m.trials
             ),
         )
-        for m in measurements_of(ONE, "", 7, salt=1, **names)
+        for m in measurements_of(ONE, "", 7, names, salt=1)
     ]
     found = compared(first, held(tmp_path / "b", *slower))
     assert len(found.warnings) == 1
     assert "10 of 10 times are slower in b than in a" in found.warnings[0]
-    assert compared(first, held(tmp_path / "c", *measurements_of(ONE, "", 7, salt=2, **names))).warnings == ()
+    assert compared(first, held(tmp_path / "c", *measurements_of(ONE, "", 7, names, salt=2))).warnings == ()
 
 
 # --- the sides of a gate ----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from scipy.stats import mannwhitneyu, mstats, ttest_1samp, wilcoxon
 
 from harness.judge.sequential import level
 from harness.judge.stats import (
+    Side,
     hodges_lehmann,
     median_shift,
     quiet_ratio,
@@ -25,7 +26,7 @@ from harness.judge.stats import (
 )
 from tests.support.saved import recorded
 
-SIDES = ("greater", "less")
+SIDES: tuple[Side, ...] = ("greater", "less")
 few = st.integers(-6, 6)
 times = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=40)
 
@@ -41,13 +42,13 @@ def brute_force_p(values: list[float], shift: float) -> float:
 
 @pytest.mark.parametrize("count", [1, 2, 6, 7, 14, 20, 28, 30, 50])
 @pytest.mark.parametrize("side", SIDES)
-def test_p_is_scipys_exact_p(count: int, side: str) -> None:
+def test_p_is_scipys_exact_p(count: int, side: Side) -> None:
     """Without ties the p-value is SciPy's exact one, on both sides and at any shift."""
     rng = np.random.default_rng(count)
     for shift in (-0.5, 0.0, 0.3, 2.0):
         values = rng.normal(0.2, 1.0, count)
         expected = wilcoxon(values - shift, alternative=side, method="exact").pvalue
-        assert signed_rank_p(values, shift, side) == pytest.approx(expected, rel=1e-11)  # type: ignore[arg-type]
+        assert signed_rank_p(values, shift, side) == pytest.approx(expected, rel=1e-11)
 
 
 def test_p_counts_sign_patterns() -> None:
@@ -70,12 +71,12 @@ def test_ties_and_zeros_are_conservative(values: list[int], shift: int, random: 
     broken = np.asarray(values, dtype=float) + rng.uniform(-1e-6, 1e-6, len(values))
     for side in SIDES:
         expected = wilcoxon(broken - shift, alternative=side, method="exact").pvalue
-        assert signed_rank_p([float(v) for v in values], shift, side) >= expected * (1 - 1e-11)  # type: ignore[arg-type]
+        assert signed_rank_p([float(v) for v in values], shift, side) >= expected * (1 - 1e-11)
 
 
 def test_all_zero_says_nothing() -> None:
     """Values that all sit on the shift have p = 1 both ways."""
-    assert [signed_rank_p([2.0] * 8, 2.0, side) for side in SIDES] == [1.0, 1.0]  # type: ignore[arg-type]
+    assert [signed_rank_p([2.0] * 8, 2.0, side) for side in SIDES] == [1.0, 1.0]
 
 
 @settings(max_examples=100, deadline=None)
@@ -187,7 +188,7 @@ def test_rank_sum_is_mann_whitney(first: int, second: int) -> None:
     random = np.random.default_rng(first * second)
     one, other = random.normal(size=first), random.normal(0.3, 1, size=second)
     for shift in (0.0, 0.4):
-        for side in ("greater", "less"):
+        for side in SIDES:
             expected = mannwhitneyu(other - shift, one, alternative=side, method="exact").pvalue
             assert rank_sum_p(one, other, shift, side) == pytest.approx(expected)
 
@@ -199,7 +200,7 @@ def test_recorded_samples_give_scipys_numbers(workload: str) -> None:
     for count in (6, 10, 20, 36):
         one, other = np.array(levels[:count]), np.array(levels[-count:])
         for shift in (-0.01, 0.0, 0.01):
-            for side in ("greater", "less"):
+            for side in SIDES:
                 p = mannwhitneyu(other - shift, one, alternative=side, method="exact").pvalue
                 assert rank_sum_p(one, other, shift, side) == pytest.approx(p, rel=0, abs=1e-12)
                 p = wilcoxon(one - one.mean() - shift, alternative=side, method="exact").pvalue

@@ -114,7 +114,7 @@ while True:  # not signal.pause: a signal that comes just before it would be wai
             children.append(int((tmp_path / "child").read_text()))
             raise subprocess.TimeoutExpired(self.args, timeout)
 
-    monkeypatch.setattr(commands.subprocess, "Popen", Late)
+    monkeypatch.setattr(subprocess, "Popen", Late)
     command = Command(600.0, {"clock": 63.0, "floor": 300.0, "traces": 0.0})
     assert hold(command, {"clock": hangs, "floor": IN_ORDER, "traces": IN_ORDER}) == 1
     (child,) = children
@@ -215,7 +215,7 @@ def test_a_signal_while_a_part_starts_ends_it(
 
     before = signal.signal(signal.SIGTERM, ended)
     try:
-        monkeypatch.setattr(commands.subprocess, "Popen", Struck)
+        monkeypatch.setattr(subprocess, "Popen", Struck)
         with pytest.raises(SystemExit):
             hold(Command(600.0, {"clock": 63.0}), {"clock": "signal.pause()"})
     finally:

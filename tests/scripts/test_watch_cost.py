@@ -88,9 +88,9 @@ def test_rounds_are_put_to_their_slots(monkeypatch: pytest.MonkeyPatch) -> None:
         seconds = 0.006 * (9 if border else 1.01 if on else 1) / (9 if border else 1)
         rounds.append((moment, seconds))
         moment += 0.0061
-    off, on = slots.times(rounds)
-    assert np.allclose(off, 0.006) and np.allclose(on, 0.00606)
-    assert len(on) == 4
+    without, beside = slots.times(rounds)
+    assert np.allclose(without, 0.006) and np.allclose(beside, 0.00606)
+    assert len(beside) == 4
     # A pair with a slot that no whole round fell into says nothing.
-    off, on = slots.times([each for each in rounds if not slots.start + 0.1 < each[0] < slots.start + 0.2])
-    assert len(on) == 3
+    _, beside = slots.times([each for each in rounds if not slots.start + 0.1 < each[0] < slots.start + 0.2])
+    assert len(beside) == 3
