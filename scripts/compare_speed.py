@@ -43,12 +43,12 @@ def write_run(results: Path, number: int, count: int, invocations: int = INVOCAT
     folder = new_run_folder(results, started)
     writer = open_run(folder, claims, command=["bench"], budget=600.0, profile="standard", data="",
                       started=started.isoformat(timespec="seconds"))  # fmt: skip
-    weather = random.gauss(0, 0.01)
+    run_shift = random.gauss(0, 0.01)
     for invocation in range(1, invocations + 1):
         cases = [f"{claim.path}::{claim.function}" for claim in claims]
         inner = open_invocation(folder, f"invocation-{invocation:03}", environment=ENVIRONMENT, planned=cases)
         for index, claim in enumerate(claims):
-            level = 1e-3 * (1 + weather + random.gauss(0, 0.01))
+            level = 1e-3 * (1 + run_shift + random.gauss(0, 0.01))
             trials = []
             for n, name in enumerate((BASELINE, *(f"variant_{n}" for n in range(1, VARIANTS)))):
                 slow = 1.04 if (index, n, number >= count // 2) == (3, 1, True) else 1.0

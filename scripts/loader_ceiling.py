@@ -3,7 +3,7 @@
 In each block, in random order and for each kind: one process alone; as many processes as cores, side by side; the same
 making batches; and a DataLoader with as many workers. Each is a share of one core's rate times the cores, so that the
 steps between them say what sharing the machine, making batches, and handing them over cost. Kinds that are pipelines of
-threads have no such steps: one thread is held against as many as cores.
+threads have no such steps: one thread is compared with as many as there are cores.
 
     python scripts/loader_ceiling.py --kinds dataloader,tensors,uint8,packed,spdl,dali --batches 48 --blocks 7
 """
@@ -52,9 +52,9 @@ def work(
     batch_size: int,
     start: Barrier,
     collate: bool,
-    told: Any,
+    rates: Any,
 ) -> None:
-    """One process's work: samples of ``dataset``, as batches where asked, finished; its rate goes to ``told``."""
+    """One process's work: samples of ``dataset``, in batches if so given, finished; its rate goes to ``rates``."""
     torch.set_num_threads(1)
     dataset[places[0]]
     start.wait()
@@ -68,7 +68,7 @@ def work(
             elif collate:
                 default_collate(waiting)
             waiting.clear()
-    told.put(len(places) / (time.perf_counter() - begin))
+    rates.put(len(places) / (time.perf_counter() - begin))
 
 
 def side_by_side(
@@ -76,16 +76,16 @@ def side_by_side(
 ) -> float:
     """Samples a second of so many processes together, each with ``count`` samples of its own."""
     context = multiprocessing.get_context("fork")
-    start, told = context.Barrier(processes), context.SimpleQueue()
+    start, rates = context.Barrier(processes), context.SimpleQueue()
     shares = [range(number * count, (number + 1) * count) for number in range(processes)]
-    crew = [
-        context.Process(target=work, args=(dataset, finish, places, batch_size, start, collate, told))
+    started = [
+        context.Process(target=work, args=(dataset, finish, places, batch_size, start, collate, rates))
         for places in shares
     ]
-    for process in crew:
+    for process in started:
         process.start()
-    rate = float(sum(told.get() for _ in crew))
-    for process in crew:
+    rate = float(sum(rates.get() for _ in started))
+    for process in started:
         process.join()
     return rate
 
@@ -119,8 +119,8 @@ def main() -> None:
             console.print(f"{kind}: {why}")
             continue
         shares, alone = _blocks(kind, images, options.batch_size, options.batches, options.blocks, count, cores)
-        told = [f"{statistics.median(row):.1%} ({min(row):.0%} to {max(row):.0%})" if row else "" for row in shares]
-        table.add_row(kind, f"{statistics.median(alone):.0f}", *told)
+        cells = [f"{statistics.median(row):.1%} ({min(row):.0%} to {max(row):.0%})" if row else "" for row in shares]
+        table.add_row(kind, f"{statistics.median(alone):.0f}", *cells)
     console.print(table)
     console.print(f"{len(ProcessTree(os.getpid()).members()) - 1} processes left", highlight=False)
 

@@ -1,4 +1,4 @@
-"""Print what a data set of a million files costs to start and to hold, beside torchvision's ImageFolder.
+"""Print what a data set of a million files costs to start and to keep in memory, beside torchvision's ImageFolder.
 
     python scripts/million_files.py [--files 1000000] [--classes 1000] [--workers 4] [--folder FOLDER]
 
@@ -45,7 +45,7 @@ def listed(folder: Path) -> Any:
 
 
 def image_folder(folder: Path) -> Any:
-    """torchvision's, asked for paths instead of pictures."""
+    """torchvision's, which returns paths instead of pictures here."""
     from torchvision.datasets import ImageFolder
 
     return ImageFolder(str(folder), loader=str)
@@ -119,24 +119,24 @@ def show(folder: Path, files: int, workers: int, repeats: int) -> None:
 
 
 def main() -> None:
-    """Make the files, measure, show; or, told to, measure one way and print it for whoever started this process."""
-    parser = argparse.ArgumentParser(description="Start and hold a data set of a million file names.")
+    """Make the files, measure, show; or, with --measure, measure one way and print it for the parent process."""
+    parser = argparse.ArgumentParser(description="Start a data set of a million file names and keep it in memory.")
     parser.add_argument("--files", type=int, default=1_000_000)
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where the files are, or are to be made and kept")
     parser.add_argument("--measure", choices=("nothing", *WAYS), help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.measure:
-        print(json.dumps(measure(asked.measure, asked.folder, asked.files, asked.workers)))
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure(options.measure, options.folder, options.files, options.workers)))
         return
     with tempfile.TemporaryDirectory(prefix="tipbench-million-") as scratch:
-        folder = asked.folder or Path(scratch)
+        folder = options.folder or Path(scratch)
         begin = perf_counter()
-        make(folder, asked.files, asked.classes)
+        make(folder, options.files, options.classes)
         print(f"made in {perf_counter() - begin:.0f} s", flush=True)
-        show(folder, asked.files, asked.workers, asked.repeats)
+        show(folder, options.files, options.workers, options.repeats)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from harness.measure.variant import Variant
 
 
 class Stamping(HostClock):
-    """A host clock that remembers when its laps began and ended."""
+    """A host clock that remembers when its timed regions began and ended."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def between_rounds() -> None:
 
 
 def against_timer() -> None:
-    """The median of a lap over the median of ``Timer.timeit``, at one thread each, alternately."""
+    """The median of a timed region over the median of ``Timer.timeit``, at one thread each, alternately."""
     torch.set_num_threads(1)
     clock = HostClock()
     square, vector, image = torch.rand(96, 96), torch.rand(2**16), torch.rand(1, 8, 32, 32)

@@ -37,8 +37,8 @@ def main() -> None:
         plain = [seconds("report", str(folder)) for _ in range(TIMES)]
         paged = [seconds("report", str(folder), "--html", str(page)) for _ in range(TIMES)]
         print(f"{cases} cases: page of {page.stat().st_size / 1e6:.2f} MB")
-        for told, found in (("report", plain), ("report --html", paged)):
-            print(f"{told}: {median(found):.2f} s (median of {TIMES}, {min(found):.2f} to {max(found):.2f})")
+        for label, found in (("report", plain), ("report --html", paged)):
+            print(f"{label}: {median(found):.2f} s (median of {TIMES}, {min(found):.2f} to {max(found):.2f})")
 
 
 def seconds(*arguments: str) -> float:

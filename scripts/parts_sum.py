@@ -1,8 +1,8 @@
-"""Do the parts of a loop's time add up to the loop? They are differences of laps that were fed otherwise.
+"""Do the parts of a loop's time add up to the loop? They are differences of samples with other inputs.
 
-In each block, in random order: laps with every feed, and one more of the loop with a warm page cache, which no part is
-made of. The sum of step, copy and prepare is set against it: between the two are the noise of a lap, and whatever a lap
-does to the one behind it.
+In each block, in random order: samples with every feed, and one more of the loop with a warm page cache, which no part
+is made of. The sum of step, copy and prepare is compared with it: between the two are the noise of a sample, and what a
+sample does to the one behind it.
 
     python scripts/parts_sum.py --kind dali --workers 2 --batch-size 32 --step 20ms --blocks 24
 """
@@ -33,8 +33,8 @@ def block(workers: RaceWorkers, setting: Setting, number: int) -> dict[str, floa
     feeds = [*StepInput, AGAIN]
     found = {}
     for feed in Random(number).sample(feeds, len(feeds)):
-        lap = workers.sample(setting, StepInput.WARM if feed == AGAIN else StepInput(feed), seed=number)
-        found[str(feed)] = lap.seconds
+        sample = workers.sample(setting, StepInput.WARM if feed == AGAIN else StepInput(feed), seed=number)
+        found[str(feed)] = sample.seconds
     return found
 
 
@@ -62,12 +62,14 @@ def main() -> None:
     parts = [share for share in found.parts if share.part is not LoopPart.FETCH]
     whole, loop = sum(share.seconds for share in parts), float(np.mean([each[AGAIN] for each in blocks]))
     ratios = np.array([log(each[str(StepInput.WARM)]) - log(each[AGAIN]) for each in blocks])
-    told = " + ".join(f"{share.part} {1e3 * share.seconds:.3f}" for share in parts)
-    print(f"{setting.name}: {told} = {1e3 * whole:.3f} ms a sample; the loop once more {1e3 * loop:.3f} ms")
+    sums = " + ".join(f"{share.part} {1e3 * share.seconds:.3f}" for share in parts)
+    print(f"{setting.name}: {sums} = {1e3 * whole:.3f} ms a sample; the loop once more {1e3 * loop:.3f} ms")
     off, low, high = (expm1(value) for value in (np.mean(ratios), *trimmed_interval(ratios, 0.05, 0.0)))
     noise = float(np.std(ratios, ddof=1)) / sqrt(2)
     word = "reached" if abs(off) < WITHIN else "missed"
-    print(f"off by {off:+.1%} ({low:+.1%} to {high:+.1%}; goal within {WITHIN:.0%}: {word}); a lap's noise {noise:.1%}")
+    print(
+        f"off by {off:+.1%} ({low:+.1%} to {high:+.1%}; goal within {WITHIN:.0%}: {word}); a sample's noise {noise:.1%}"
+    )
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ def main() -> None:
             shares.append(repetitions.seconds / grid_seconds)
             console.print(
                 f"race {number + 1}: {answers[-1]}, {repetitions.seconds:.0f} s = {shares[-1]:.0%} of "
-                f"the grid, {race.failed or 'nobody failed'}",
+                f"the grid, {race.failed or 'none failed'}",
                 highlight=False,
             )
         foremost = {place.name for place in places(grid, rule)[:FOREMOST]} | set(answers)

@@ -1,4 +1,4 @@
-"""The identical-code trial: what does the harness say where nothing differs, and where 5 % more work is really done?
+"""The identical-code trial: what does the harness report where nothing differs, and where 5 % more work is really done?
 
 Writes a folder of benchmarks whose variant ``same`` is the baseline's own code and whose variant ``more`` does 21 steps
 of work where the baseline does 20, holds one run over all of them, and counts verdicts. Loaders against themselves and
@@ -149,7 +149,7 @@ def bench_loader(compare, workers):
 
 
 def main() -> None:
-    """Write the benchmarks, hold the run, count."""
+    """Write the benchmarks, run them, count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--measurements", type=int, default=200, help="compute measurements; eight kinds, so a multiple of 8"
@@ -177,7 +177,7 @@ def main() -> None:
 
 
 def count(folder: Path, elapsed: float) -> None:
-    """Print how often each verdict fell, and what the goals say."""
+    """Print how often each verdict occurred, and whether the goals are reached."""
     run = load(folder)
     tally: dict[tuple[str, str], Counter[Outcome]] = {}
     for verdict in judge(run):

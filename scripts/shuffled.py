@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Outcomes:
-    """What became of the tests, told by the process that the user started."""
+    """What became of the tests, recorded by the process that the user started."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -75,14 +75,14 @@ class Outcomes:
         self.write()
 
     def write(self) -> None:
-        """Write the file, also in between: whoever hangs or is killed has told what failed before."""
+        """Write the file, also in between: a run that hangs or is killed has recorded what failed before."""
         self.file.write_text(
             json.dumps({"passed": self.passed, "skipped": self.skipped, "failed": self.failed}), encoding="utf-8"
         )
 
 
 def reason(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """The last line of an error that says something."""
+    """The last line of an error that is not empty."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash is not None else report.longreprtext
     lines = [line for line in text.splitlines() if line.strip()]

@@ -46,7 +46,7 @@ EXPECTED = ("pytest-of-", "torchinductor_", "pymp-")
 multiprocessing keeps there for a worker, which one that is killed cannot remove."""
 
 SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
-"""A neighbour: busy until whoever started it is gone."""
+"""A neighbour: busy until the process that started it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ def named(allowed: Sequence[str]) -> Callable[[str], list[str]]:
 
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """What the user asks for."""
+    """The options as typed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=1, help="how many rounds (default: 1)")
     parser.add_argument("--seed", type=int, help="of the first round (default: a random one, which is printed)")
@@ -252,14 +252,14 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is asked for."""
-    asked = options(arguments)
-    files = asked.files or sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py"))
-    seed = asked.seed if asked.seed is not None else SystemRandom().randrange(10**6)
-    trials = list(plan(files, rounds=asked.rounds, seed=seed, conditions=asked.conditions, scopes=asked.scopes))
-    print(f"--seed {seed}: {asked.rounds} rounds, {len(trials)} trials", flush=True)
+    """Run the chosen trials."""
+    chosen = options(arguments)
+    files = chosen.files or sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py"))
+    seed = chosen.seed if chosen.seed is not None else SystemRandom().randrange(10**6)
+    trials = list(plan(files, rounds=chosen.rounds, seed=seed, conditions=chosen.conditions, scopes=chosen.scopes))
+    print(f"--seed {seed}: {chosen.rounds} rounds, {len(trials)} trials", flush=True)
     with tempfile.TemporaryDirectory(prefix="stress-") as folder:
-        logs = asked.logs or Path(folder)
+        logs = chosen.logs or Path(folder)
         logs.mkdir(parents=True, exist_ok=True)
 
         def perform(trial: Trial) -> Result:
@@ -273,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 log.unlink()
             return result
 
-        results = stress(trials, asked.summary, perform)
+        results = stress(trials, chosen.summary, perform)
     return int(any(result.failed for result in results))
 
 

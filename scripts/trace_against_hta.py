@@ -71,16 +71,16 @@ def compare(path: Path) -> bool:
         off = abs(mine - other) / other if other else float(mine != 0)
         agree &= off <= LIMIT
         print(f"  {name:60}  {1e3 * mine:12.4f} ms  {1e3 * other:12.4f} ms  off by {100 * off:.3f} %")
-    told = summary(events)
-    idle = sum(getattr(told, f"idle_{part}_seconds") for part in ("loader", "host", "sync", "copy", "other"))
-    off = abs(told.busy_seconds + idle - told.wall_seconds) / told.wall_seconds
+    ours_ = summary(events)
+    idle = sum(getattr(ours_, f"idle_{part}_seconds") for part in ("loader", "host", "sync", "copy", "other"))
+    off = abs(ours_.busy_seconds + idle - ours_.wall_seconds) / ours_.wall_seconds
     print(f"  busy and idle parts against the wall: off by {100 * off:.6f} %")
     return agree and off <= LIMIT
 
 
 def theirs(path: Path) -> tuple[float, float, dict[str, float]]:
     """HTA's busy seconds, the span they are in, and seconds by kernel. It counts all GPUs of a trace as one."""
-    # HTA cuts every time down to whole microseconds unless it is told not to.
+    # HTA cuts every time down to whole microseconds unless this is set.
     os.environ["HTA_DISABLE_NS_ROUNDING"] = "1"
     from hta.trace_analysis import TraceAnalysis
 

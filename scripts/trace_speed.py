@@ -1,4 +1,4 @@
-"""Summarising a large trace: seconds and memory of a fresh process, on a file of the size asked for.
+"""Summarising a large trace: seconds and memory of a fresh process, on a file of the given size.
 
 The trace is as torch's profiler writes one of a training loop with stacks and shapes: Python functions, operators that
 nest, launches with their flows, kernels and copies on two streams, pretty-printed.
@@ -61,10 +61,10 @@ def main() -> int:
         packed = f", {path.stat().st_size / 2**20:.0f} MiB compressed" if options.gzip else ""
         print(f"{written / 2**20:.0f} MiB{packed}, {events:,} events, written in {perf_counter() - start:.0f} s")
         command = [sys.executable, "-c", _SUMMARISE, str(path)]
-        told = subprocess.run(
+        done = subprocess.run(
             command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
         )
-    first, rest = told.stdout.split("\n", 1)
+    first, rest = done.stdout.split("\n", 1)
     seconds, memory = map(float, first.split())
     print(rest.strip())
     print(f"summarised in {seconds:.1f} s (limit {LIMIT_SECONDS:g}), {memory / 2**30:.2f} GiB at most (limit 2)")

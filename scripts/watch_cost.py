@@ -6,7 +6,7 @@ GPU, for noise lives at 0.1 to 10 seconds: what differs between two neighbouring
 pair of slots is a unit of evidence: the log ratio of the mean of all rounds within the one to that within the other.
 
 The mean over all pairs counts everything the watch does, the writing now and then too, and everything the neighbours
-do. The quiet pairs, the 70 % with the smallest product of both times, say more exactly what the typical slot loses.
+do. The quiet pairs, the 70 % with the smallest product of both times, show more exactly what the typical slot loses.
 
     python scripts/watch_cost.py [--pairs 375] [--slot 0.2] [--hertz 20] [--device cpu]
 """
@@ -41,7 +41,7 @@ SETTLE = 1.0
 
 
 def measuring(device_name: str, threads: int) -> None:
-    """The measuring process: rounds until a moment that it is told, and then when each ended and what it took."""
+    """The measuring process: rounds until a given moment, and then when each ended and what it took."""
     import torch
 
     from harness.measure.affinity import CorePinning

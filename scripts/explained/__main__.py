@@ -14,6 +14,8 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from rich.console import Console
+
 from harness.gate.case_state import CaseStatus
 from harness.gate.decision import EXACT, Decision
 from harness.gate.explain import explain
@@ -23,6 +25,7 @@ from harness.judge.regression import GateThresholds
 from harness.measure.paired import paired_rounds
 from harness.model import Claim, Side
 from harness.report.format import quantity
+from harness.report.progress import GateProgress
 from harness.workers.protocol import SidePlan
 
 HERE = Path(__file__).resolve().parent
@@ -124,7 +127,7 @@ def _explained(chosen: Sequence[Planted], folder: Path) -> list[Decision]:
     with WorkerPair(sides, HERE, [FILE], folder, 2) as pair:
         pair.begin(list(decisions), PLAN)
         for case, _ in pair.walk(random):
-            explain(pair, decisions[case], folder, LIMITS, random)
+            explain(pair, decisions[case], folder, LIMITS, GateProgress(Console()), random)
     return list(decisions.values())
 
 

@@ -4,7 +4,7 @@ python scripts/gpu_proof first                   facts, clock, traces, ceilings,
 python scripts/gpu_proof second                  the gate and a short bench: five minutes
 python scripts/gpu_proof all                     every part at its full length, each in a process of its own
 python scripts/gpu_proof clock ceilings          these
-python scripts/gpu_proof first --device cpu --quick    a rehearsal: what needs CUDA is skipped, and says so
+python scripts/gpu_proof first --device cpu --quick    a rehearsal: what needs CUDA is skipped, with a line
 
 What is found goes to a folder: a JSON file for each part, and ``summary.md`` with all of them. The two commands pack
 all that the folder holds by then into ``gpu-proof.tar.gz`` beside it.
@@ -132,7 +132,7 @@ PARTS: Mapping[str, tuple[Hold, str]] = {
 
 
 def main() -> int:
-    """Hold the parts that were asked for; exit status 1 where one failed, or missed a goal and was no rehearsal."""
+    """Run the chosen parts; exit status 1 where one failed, or missed a goal and was no rehearsal."""
     listed = "\n".join(f"  {name:<15} {words}" for name, (_, words) in PARTS.items())
     parser = argparse.ArgumentParser(
         description=f"{__doc__}\nparts:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter
@@ -163,7 +163,7 @@ def main() -> int:
     wanted = [name for name in PARTS if name in options.parts or "all" in options.parts]
     if len(wanted) > 1:
         return _one_by_one(wanted, options)
-    faulthandler.register(signal.SIGUSR1)  # says where all threads are, also where one waits in C
+    faulthandler.register(signal.SIGUSR1)  # prints where all threads are, also where one waits in C
     options.device = _device(options.device)
     return _hold(wanted[0], options)
 
@@ -178,7 +178,7 @@ def _command(name: str, options: argparse.Namespace) -> int:
 
 
 def _part_command(name: str, options: argparse.Namespace) -> list[str]:
-    """How to hold one part in a process of its own: one's CUDA context would be a foreign process to the next."""
+    """How to run one part in a process of its own: one's CUDA context would be a foreign process to the next."""
     words = [name, "--folder", str(options.folder), "--device", options.device]
     words += [f"--{flag}" for flag in ("quick", "short") if getattr(options, flag)]
     for chosen in options.select:

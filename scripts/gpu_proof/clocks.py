@@ -79,7 +79,7 @@ def _goal(seconds: float, within: float) -> float:
 
 
 def _warm(part: Part, operation: Operation, clock: Clock, random: Random) -> None:
-    """Our laps against ``Timer.timeit`` of as many calls, on as many threads."""
+    """Our timed regions against ``Timer.timeit`` of as many calls, on as many threads."""
     from torch.utils.benchmark import Timer
 
     timer = Timer("call()", globals={"call": operation.call}, num_threads=torch.get_num_threads())
@@ -114,19 +114,19 @@ def cold_rival(part: Part, device: torch.device) -> Callable[[Callable[[], objec
 def _cold(
     part: Part, operation: Operation, clock: Clock, rival: Callable[[Callable[[], object]], float], random: Random
 ) -> None:
-    """Our laps of one call, the L2 cleared before each, against triton's median."""
+    """Our timed regions of one call, the L2 cleared before each, against triton's median."""
     cleared = cache()
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(5):
         for who in random.sample((True, False), 2):
             if who:
-                laps = []
+                regions = []
                 for _ in range(TURNS):
                     # Still under way when the call is launched behind it: the device does not wait for the host.
                     cleared.zero_()
-                    laps.append(clock.lap(operation.call, 1).seconds)
-                ours.append(median(laps))
+                    regions.append(clock.lap(operation.call, 1).seconds)
+                ours.append(median(regions))
             else:
                 theirs.append(rival(operation.call))
     _compared(part, f"cold, {operation.name}, against triton's do_bench", ours, theirs, operation.within)
@@ -157,8 +157,8 @@ def _bound(part: Part, operation: Operation, clock: Clock, device: torch.device)
     count = _count(operation.call, clock)
     shares = []
     for _ in range(5):
-        lap = clock.lap(operation.call, count)
-        shares.append((lap.host_seconds or 0.0) / lap.seconds)
+        region = clock.lap(operation.call, count)
+        shares.append((region.host_seconds or 0.0) / region.seconds)
     found = median(shares) >= LAUNCH_BOUND
     known = operation.launch_bound
     part.add(

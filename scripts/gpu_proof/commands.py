@@ -22,14 +22,14 @@ from typing import IO
 from gpu_proof.findings import cut_off, started, summary, unfinished
 
 GRACE = 5.0
-"""Seconds that a part has to say where it was, when its time is over."""
+"""Seconds that a part has to print where it was, when its time is over."""
 
 ARCHIVE = "gpu-proof.tar.gz"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Parts to hold within so many seconds in all, each in no more than its own."""
+    """Parts to run within so many seconds in all, each in no more than its own."""
 
     seconds: float
     parts: Mapping[str, float]
@@ -137,7 +137,7 @@ def _end(process: subprocess.Popen[str], copying: threading.Thread) -> None:
 
 
 def _interrupted(process: subprocess.Popen[str]) -> None:
-    """Have a part say where it is: all its threads at once, then by the traceback of an interrupt."""
+    """Have a part print where it is: all its threads at once, then by the traceback of an interrupt."""
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGUSR1)  # see `gpu_proof.__main__`: what waits in C answers to nothing else
         os.killpg(process.pid, signal.SIGINT)
@@ -151,7 +151,7 @@ def _copied(output: IO[str], log: IO[str]) -> None:
         for line in output:
             log.write(line)
             log.flush()
-            with suppress(OSError):  # whoever read the terminal's end may have left: the part must not wait for them
+            with suppress(OSError):  # the reader of the terminal's end may have left: the part must not wait for it
                 print(line, end="", flush=True)
 
 
@@ -172,5 +172,5 @@ def packed(folder: Path) -> Path:
 
 
 def ends_in_order() -> None:
-    """Let whoever ends this process with SIGTERM end its parts, too, and have what was found packed."""
+    """Let SIGTERM to this process end its parts, too, and have what was found packed."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))

@@ -1,4 +1,4 @@
-"""What nobody can look up without a GPU, in about a minute: one finding a fact, and none ends the others."""
+"""What cannot be looked up without a GPU, in about a minute: one finding a fact, and none ends the others."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ for line in sys.stdin:
 
 
 def facts(part: Part, folder: Path, device: Any) -> None:
-    """Every fact that this machine can tell; one that raises is a missed goal, and the next one is asked."""
+    """Every fact that this machine can show; one that raises is a missed goal, and the next one follows."""
     folder.mkdir(parents=True, exist_ok=True)
     _machine(part)
     on_gpu: dict[str, Callable[[Part, Any], object]] = {
@@ -127,10 +127,11 @@ def _readings(part: Part, device: Any) -> None:
             start = time.thread_time()
             source.read()
             costs[source.read.__name__] = time.thread_time() - start
-    dear, most = max(costs.items(), key=lambda each: each[1])
+    costliest, most = max(costs.items(), key=lambda each: each[1])
     part.add(
-        f"CPU time of the dearest reading ({dear})", 1e6 * most, "us", goal=f"below {1e6 * READING_SECONDS:.0f} us",
-        reached=most < READING_SECONDS, detail={"seconds": costs, "refused": refused},
+        f"CPU time of the most expensive reading ({costliest})", 1e6 * most, "us",
+        goal=f"below {1e6 * READING_SECONDS:.0f} us", reached=most < READING_SECONDS,
+        detail={"seconds": costs, "refused": refused},
     )  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def _pinned(part: Part, device: Any) -> None:
 
 
 def _each(call: Callable[[], object], count: int, device: Any) -> float:
-    """Seconds of a call, of so many in one lap."""
+    """Seconds of a call, of so many in one timed region."""
     return clock_for(device).lap(call, count).seconds / count
 
 

@@ -14,14 +14,14 @@ DONE, SKIPPED, FAILED, RUNNING = "done", "skipped", "failed", "running"
 
 
 class Skipped(Exception):
-    """A part, or a check, that this machine cannot hold; the message says what it lacks."""
+    """A part, or a check, that this machine cannot run; the message names what it lacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One figure: what it is, what it came to, what it must reach, and whether it does (None where nothing is asked).
+    """One figure: what it is, what it came to, what it must reach, and whether it does (None without a goal).
 
-    ``skipped`` says why a check could not be held.
+    ``skipped`` is why a check could not be run.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Part:
     _start: float = field(default_factory=time.monotonic)
 
     def add(self, name: str, value: float | str | None = None, unit: str = "", **more: Any) -> Finding:
-        """Note a finding, and say it: a proof that is cut off has said what it found by then."""
+        """Note a finding, and print it: a proof that is cut off has printed what it found by then."""
         found = Finding(name, value, unit, **more)
         self.findings.append(found)
         self.seconds = time.monotonic() - self._start
@@ -60,7 +60,7 @@ class Part:
         return found
 
     def skip(self, name: str, reason: str) -> None:
-        """Note a check that cannot be held here."""
+        """Note a check that cannot be run here."""
         self.add(name, skipped=reason)
 
     @property
@@ -109,7 +109,7 @@ def started(folder: Path, name: str, device: str) -> Path:
 
 
 def unfinished(folder: Path, name: str) -> bool:
-    """Whether a part that was started never said how it ended."""
+    """Whether a part that was started never reported how it ended."""
     document = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     return bool(document["status"] == RUNNING)
 
@@ -156,8 +156,8 @@ def _markdown(documents: Iterable[Mapping[str, Any]]) -> Iterable[str]:
         for finding in document["findings"]:
             found = f"{number(finding['value'])} {finding['unit']}".strip()
             mark = {True: "reached", False: "**missed**", None: ""}[finding["reached"]]
-            told = f"skipped: {finding['skipped']}" if finding["skipped"] else mark
-            yield "| " + " | ".join(_cell(each) for each in (finding["name"], found, finding["goal"], told)) + " |"
+            outcome = f"skipped: {finding['skipped']}" if finding["skipped"] else mark
+            yield "| " + " | ".join(_cell(each) for each in (finding["name"], found, finding["goal"], outcome)) + " |"
 
 
 def _cell(text: str) -> str:

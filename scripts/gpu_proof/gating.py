@@ -1,4 +1,4 @@
-"""The gate on a GPU: identical code must alarm nobody, three percent more work really done must be caught."""
+"""The gate on a GPU: identical code must raise no alarm, three percent more work really done must be caught."""
 
 from __future__ import annotations
 
@@ -129,9 +129,9 @@ def work_of(kinds: Sequence[str] = (*HOST_BOUND, *GPU_BOUND)) -> str:
 
 
 def gate(part: Part, folder: Path, device: str, seconds: float) -> None:
-    """Both gates in little time: 3 % more work is caught in all of six decisions, and the same code alarms nobody.
+    """Both gates in little time: 3 % more work is caught in all of six decisions, and the same code raises no alarm.
 
-    One that breaks off is a missed goal, and the other is held all the same.
+    One that breaks off is a missed goal, and the other runs all the same.
     """
     start = time.monotonic()
     for name, hold, share in (("3 % more work", _short_slower, 0.65), ("the same code", _short_same, 0.3)):

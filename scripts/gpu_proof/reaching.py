@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from gpu_proof.findings import Part, Skipped
 from harness.ceilings.cache import CeilingsError, CeilingsRequest, measured
@@ -20,7 +21,7 @@ SHARE = 0.9
 
 
 def ceilings(part: Part, folder: Path, device: str) -> None:
-    """Measure them anew, and hold two of them against what the card is known for."""
+    """Measure them anew, and compare two of them with what is known of the card."""
     try:
         found = measured(CeilingsRequest(sys.executable, device), folder / "ceilings.log")
     except CeilingsError as error:
@@ -35,16 +36,17 @@ def ceilings(part: Part, folder: Path, device: str) -> None:
             f"{where}, {WORDS.get(name, name)} ({top.detail})", rate(top), detail={"value": top.value, "unit": top.unit}
         )
     for warning in found.warnings:
-        # What a ceiling is missing for is a miss; what else the measuring process says of itself is not.
+        # What a ceiling is missing for is a miss; other warnings of the measuring process are not.
         missing = warning.startswith("no ceiling of ")
         part.add(warning, reached=False if missing else None, goal="every ceiling is measured" if missing else "")
     if device != "cuda":
         part.skip("against what is known of the card", "needs CUDA")
         return
-    gpus = found.environment.get("gpus") or [{"name": "unknown"}]
-    card = next((name for name in KNOWN if name in gpus[0]["name"]), "")
+    gpus: Any = found.environment.get("gpus") or [{"name": "unknown"}]
+    own = str(gpus[0]["name"])
+    card = next((name for name in KNOWN if name in own), "")
     if not card:
-        part.skip("against what is known of the card", f"nothing is known here of a {gpus[0]['name']}")
+        part.skip("against what is known of the card", f"nothing is known here of a {own}")
         return
     for name, known in KNOWN[card].items():
         share = best.get(("cuda", name), 0.0) / known

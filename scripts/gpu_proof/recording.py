@@ -13,7 +13,7 @@ Answer = Callable[[], Any]
 def record(session: Any, handle: Any, samples: int, wait: Callable[[], object], about: str) -> dict[str, Any]:
     """So many answers of every call, with ``wait`` after each round of them; what a GPU refuses is nought throughout.
 
-    The board's own UUID and place are left out: they are nobody's business, and the tests have their own.
+    The board's own UUID and place are left out: they identify the machine, and the tests have their own.
     """
     calls = _calls(session, handle)
     series: dict[str, list[Any]] = {name: [] for name in calls}

@@ -46,7 +46,7 @@ def harness(words: Sequence[str], seconds: float, log: Path, folder: Path = ROOT
 def _logged(command: Sequence[str], seconds: float, log: Path, folder: Path = ROOT) -> int:
     """Run with all output in a file; the exit status, 124 where it had to be ended.
 
-    It is interrupted first, so that it can say what it has found by then.
+    It is interrupted first, so that it can print what it has found by then.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as file:
@@ -83,7 +83,7 @@ def bench(part: Part, folder: Path, device: str, seconds: float, select: Sequenc
 
 
 def _held(part: Part, folder: Path, words: Sequence[str], limit: float, log: Path) -> None:
-    """Hold a run, and say what came of it. Raises RuntimeError with what it printed where it left none."""
+    """Run the claims, and note what came of it. Raises RuntimeError with what it printed where it left none."""
     before = set(run_folders(folder / RUNS))
     status = harness(words, limit, log)
     part.add("exit status", str(status), goal="0", reached=status == 0)
@@ -146,7 +146,7 @@ def latest(folder: Path) -> Run:
     """The last run of the proof's own bench. Raises Skipped where there is none."""
     folders = run_folders(folder / RUNS)
     if not folders:
-        raise Skipped("no run yet: hold the part called bench first")
+        raise Skipped("no run yet: run the part called bench first")
     return load(folders[-1])
 
 

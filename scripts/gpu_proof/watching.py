@@ -59,7 +59,7 @@ QUERY = {
 
 
 def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
-    """Every check that this machine can hold."""
+    """Every check that this machine can run."""
     if device == "cuda":
         # Before this process has a context of its own: a run would rightly find that it is not alone.
         attempt(part, "a stranger on the GPU", partial(_stranger, part, folder))
@@ -100,7 +100,7 @@ def _cost(part: Part, device: str, pairs: int) -> None:
     for change, low, high in changes:
         part.add(
             "5 ms round beside the watch", change, "%", goal="below 0.5 %",
-            # Fewer pairs than those of the proof say nothing against it.
+            # Fewer pairs than those of the proof are no evidence against it.
             reached=change < MOST_COST if pairs >= PAIRS else None, detail={"low": low, "high": high, "pairs": pairs},
         )  # fmt: skip
     for share in shares:
@@ -108,7 +108,7 @@ def _cost(part: Part, device: str, pairs: int) -> None:
 
 
 def costs(text: str) -> tuple[list[tuple[float, ...]], list[float]]:
-    """Percent by which rounds are longer, with bounds, and percent of a core, by what `scripts/watch_cost.py` says."""
+    """Percent by which rounds are longer, with bounds, and percent of a core, from `scripts/watch_cost.py`."""
     changes = re.findall(r"round in quiet pairs with the watch: (\S+) % \((\S+) % to (\S+) %", text)
     shares = re.findall(r"the watch: (\S+) % of one core", text)
     return [tuple(map(float, each)) for each in changes], [float(share) for share in shares]
@@ -116,7 +116,7 @@ def costs(text: str) -> tuple[list[tuple[float, ...]], list[float]]:
 
 @contextmanager
 def _child(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that has said that it is ready; it ends when its input does."""
+    """A process that has reported that it is ready; it ends when its input does."""
     command = [sys.executable, "-c", code, *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
@@ -234,7 +234,7 @@ def _energy(part: Part, gpu: Gpu, seconds: float) -> None:
 
 
 def _events(part: Part, gpu: Gpu) -> None:
-    """What holds the clocks back under a full load, as the driver says: a power cap is the throttling that is there."""
+    """What holds the clocks back under a full load, by the driver: a power cap is the throttling that is there."""
     from harness.model.telemetry import clock_events
 
     seen = set()
