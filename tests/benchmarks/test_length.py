@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -54,7 +54,7 @@ def test_a_sample_is_timed_after_the_first(monkeypatch: pytest.MonkeyPatch) -> N
     assert sample_seconds(Costly(costs[:1])) == 0.0
 
 
-def epoch(samples: int, **changed: torch.Tensor) -> Epoch:
+def epoch(samples: int, **changed: Any) -> Epoch:
     """What a loader delivered, in another order."""
     ids = torch.randperm(samples, generator=torch.Generator().manual_seed(samples))
     return replace(Epoch(ids, ids % 7), **changed)
@@ -88,7 +88,7 @@ def test_figures_are_of_the_whole_work() -> None:
         clock.advance(1.0)
         return Result()
 
-    runner = LocalRunner("tip", prepared(lambda: iteration, part=0.25), clock, None)
+    runner = LocalRunner("tip", prepared(lambda: iteration, part=0.25), clock, torch.device("cpu"))
     runner.setup()
     turn = runner.run_round(2, 0)
     assert turn == Round(2.0, None, {"wait_seconds": 2.0, "wait_p50_seconds": 0.01}, 0.25)
