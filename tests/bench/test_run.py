@@ -183,10 +183,10 @@ class Screen:
     notes: list[str] = field(default_factory=list)
 
     def collecting(self) -> None:
-        """The roll is being called."""
+        """Cases are collected."""
 
     def collected(self, environment: dict[str, Any], cases: int, skipped: int) -> None:
-        """The roll was called."""
+        """Cases were collected."""
         self.planned = (cases, skipped)
 
     def begins(self, case: str, invocation: int) -> None:
@@ -209,7 +209,7 @@ class Screen:
 
 
 def called(*cases: str, **more: Any) -> Collection:
-    """A roll call at which these cases answered."""
+    """A collection in which these cases answered."""
     return Collection(environment={"gpu": None}, cases=dict.fromkeys(cases, (BASELINE, "tip")), **more)
 
 
@@ -234,8 +234,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Play]]:
     )
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.now))
 
-    def started(roll: Collection, **more: Any) -> Play:
-        made.append(Play(clock, roll, **more))
+    def started(collection: Collection, **more: Any) -> Play:
+        made.append(Play(clock, collection, **more))
         monkeypatch.setattr(module, "WorkerPool", made[-1].pool)
         return made[-1]
 
@@ -292,9 +292,9 @@ def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> No
 
 def test_on_a_gpu_launches_are_counted_when_all_is_decided(folder: Path, play: Callable[..., Play]) -> None:
     """Then joules; no unit waits for either, and the smoke profile has neither."""
-    roll = called(A, B)
-    roll.environment = {**roll.environment, "device": {"type": "cuda"}}
-    one = play(roll, ratios={"tip": 0.5})
+    collection = called(A, B)
+    collection.environment = {**collection.environment, "device": {"type": "cuda"}}
+    one = play(collection, ratios={"tip": 0.5})
     one.report = lambda invocation, report: replace(
         report, measurements=[replace(m, work=Work(flops=1.0)) for m in report.measurements]
     )
@@ -305,7 +305,7 @@ def test_on_a_gpu_launches_are_counted_when_all_is_decided(folder: Path, play: C
     surveys = {m.invocation: m.trials[1].solo for m in found.measurements if m.survey and m.case == A}
     assert surveys == {8: {"launches": 1.0}, 9: {"joules": 1.0}}
     assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
-    again = play(roll, ratios={"tip": 0.5})
+    again = play(collection, ratios={"tip": 0.5})
     run(folder, select=("A", "B"), budget=3600.0, profile="smoke")
     assert [kind for kind, _, _ in again.requests] == ["measure"]
 
@@ -322,7 +322,7 @@ def test_smoke_measures_everything_once(folder: Path, play: Callable[..., Play])
 
 
 def test_only_what_was_selected(folder: Path, play: Callable[..., Play]) -> None:
-    """A file's other benchmarks answer at the roll call too, and are neither planned nor measured."""
+    """A file's other benchmarks answer in the collection too, and are neither planned nor measured."""
     one = play(called(A, A2, skipped={"bench_a.py::bench_a2[x]": "no"}), ratios={"tip": 0.5})
     found = run(folder, select=("A2",))
     assert one.files == ["bench_a.py"]
@@ -352,7 +352,9 @@ def test_ceilings_are_in_the_record(folder: Path, play: Callable[..., Play], mon
     screen = Screen()
     found = run(folder, screen, select=("A",), device="cpu", budget=120.0)
     assert found.ceilings == (COPY,)
-    assert requests == [(CeilingsRequest(sys.executable, "cpu"), pytest.approx(18.0))]
+    ((question, limit),) = requests
+    assert question == CeilingsRequest(sys.executable, "cpu")
+    assert limit == pytest.approx(18.0)
     assert any("measuring this machine's ceilings" in note for note in screen.notes)
     assert "no ceiling of decoding" in screen.notes
 
@@ -724,9 +726,9 @@ def test_a_run_beside_another_process_says_so_in_its_record(
     """Somebody else's process on the GPU is in the run's last record, in its telemetry, and on the screen."""
     nvml = Replayed(processes=[[[os.getppid(), 4096]]])
     monkeypatch.setattr(module, "Monitor", partial(Monitor, module=nvml))
-    roll = called(A)
-    roll.environment["device"] = {"type": "cuda", "uuid": UUID}
-    play(roll, ratios={"tip": 0.5})
+    collection = called(A)
+    collection.environment["device"] = {"type": "cuda", "uuid": UUID}
+    play(collection, ratios={"tip": 0.5})
     screen = Screen()
     found = run(folder, screen, select=("A",))
     assert {(seen.when, seen.pid) for seen in found.telemetry.strangers} >= {("before", os.getppid())}

@@ -40,7 +40,7 @@ def unit(
 
 
 def survey(of: CaseProgress, variant: str, status: Status = Status.MEASURED) -> Measurement:
-    """A solo pass."""
+    """An isolated pass."""
     return Measurement(of.case, of.claim.name, 99, trials=(Trial(variant, status),), seconds=3.0, survey=True)
 
 
@@ -56,7 +56,7 @@ def open_unit(of: CaseProgress, invocation: int, seconds: float = 1.0) -> Measur
     return unit(of, invocation, seconds, tip=1.0 if invocation % 2 else 1.3, trick=0.5)
 
 
-def names(step: Invocation | IsolatedPass | None) -> list[str]:
+def names(step: object) -> list[str]:
     """The claims of an invocation."""
     assert isinstance(step, Invocation)
     return [case.partition(".")[0] for case, _ in step.cases]

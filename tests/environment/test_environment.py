@@ -1,10 +1,15 @@
 """The fingerprint: complete without a GPU, told by fakes with one; and the GPU that torch cannot use."""
 
+from __future__ import annotations
+
 # ruff: noqa: D102, N802  (the fakes' methods are NVML's: their names, and what they do, are given)
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -21,48 +26,64 @@ class NVMLError_LibraryNotFound(Exception):  # noqa: N801
     """What NVML raises without a driver."""
 
 
-class FakeNvml:
-    """A driver and its GPUs, as NVML tells of them; None: no driver."""
+Device = tuple[str, str, tuple[int, int]]
+"""A GPU's name, UUID and compute capability."""
 
-    def __init__(self, driver="535.104.05", cuda=12020, gpus=(("NVIDIA H200", "GPU-1", (9, 0)),)):
+
+class FakeNvml:
+    """A driver and its GPUs, as NVML lists them; None: no driver."""
+
+    def __init__(
+        self,
+        driver: str | None = "535.104.05",
+        cuda: int = 12020,
+        gpus: Sequence[Device] = (("NVIDIA H200", "GPU-1", (9, 0)),),
+    ) -> None:
         self.driver, self.cuda, self.gpus = driver, cuda, gpus
 
-    def nvmlInit(self):
+    def nvmlInit(self) -> None:
         if self.driver is None:
             raise NVMLError_LibraryNotFound
 
-    def nvmlShutdown(self):
+    def nvmlShutdown(self) -> None:
         pass
 
-    def nvmlSystemGetDriverVersion(self):
+    def nvmlSystemGetDriverVersion(self) -> bytes:
+        assert self.driver is not None
         return self.driver.encode()
 
-    def nvmlSystemGetCudaDriverVersion_v2(self):
+    def nvmlSystemGetCudaDriverVersion_v2(self) -> int:
         return self.cuda
 
-    def nvmlDeviceGetCount(self):
+    def nvmlDeviceGetCount(self) -> int:
         return len(self.gpus)
 
-    def nvmlDeviceGetHandleByIndex(self, index):
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> Device:
         return self.gpus[index]
 
-    def nvmlDeviceGetName(self, handle):
+    def nvmlDeviceGetName(self, handle: Device) -> str:
         return handle[0]
 
-    def nvmlDeviceGetUUID(self, handle):
+    def nvmlDeviceGetUUID(self, handle: Device) -> str:
         return handle[1]
 
-    def nvmlDeviceGetCudaComputeCapability(self, handle):
+    def nvmlDeviceGetCudaComputeCapability(self, handle: Device) -> tuple[int, int]:
         return handle[2]
 
-    def nvmlDeviceGetMemoryInfo(self, handle):
+    def nvmlDeviceGetMemoryInfo(self, handle: Device) -> SimpleNamespace:
         return SimpleNamespace(total=141 * 10**9, used=1)
 
 
-def fake_torch(*, build="13.0", available=False, arches=("sm_75", "sm_90", "compute_120"), refusal="no device. More."):
+def fake_torch(
+    *,
+    build: str | None = "13.0",
+    available: bool = False,
+    arches: Sequence[str] = ("sm_75", "sm_90", "compute_120"),
+    refusal: str = "no device. More.",
+) -> SimpleNamespace:
     """A torch that says so much of CUDA and no more; its flags cannot be read."""
 
-    def init():
+    def init() -> None:
         raise RuntimeError(refusal)
 
     properties = SimpleNamespace(name="Seen by torch", uuid="77", total_memory=8, major=8, minor=6)
@@ -79,7 +100,7 @@ def fake_torch(*, build="13.0", available=False, arches=("sm_75", "sm_90", "comp
 ABSENT = FakeNvml(driver=None)
 
 
-def test_the_fingerprint_here_is_json_and_says_the_flags():
+def test_the_fingerprint_here_is_json_and_says_the_flags() -> None:
     """This machine's own fingerprint survives JSON and names torch's version and flags."""
     import torch
 
@@ -91,7 +112,7 @@ def test_the_fingerprint_here_is_json_and_says_the_flags():
     assert found["machine"]["usable_cores"] <= found["machine"]["cores"]
 
 
-def test_flags_are_read_as_they_are_now():
+def test_flags_are_read_as_they_are_now() -> None:
     """A flag that was changed is in the next fingerprint."""
     import torch
 
@@ -102,7 +123,7 @@ def test_flags_are_read_as_they_are_now():
         torch.backends.cudnn.benchmark = False
 
 
-def test_only_torch_is_imported():
+def test_only_torch_is_imported() -> None:
     """Versions come from the installed packages' metadata: neither torchvision nor DALI is imported for them."""
     code = (
         "import sys; from harness.environment import fingerprint; assert 'torch' not in sys.modules; "
@@ -119,7 +140,7 @@ def test_only_torch_is_imported():
     assert told.endswith("[]\n")
 
 
-def test_gpus_and_driver_come_from_nvml():
+def test_gpus_and_driver_come_from_nvml() -> None:
     """Name, UUID, memory, compute capability; the driver's version and its CUDA, whether bytes or text."""
     found = fingerprint(torch=fake_torch(), module=FakeNvml())
     assert found["gpus"] == [
@@ -130,7 +151,7 @@ def test_gpus_and_driver_come_from_nvml():
     assert set(found["flags"].values()) == {"unreadable"}
 
 
-def test_without_nvml_torch_describes_the_gpus():
+def test_without_nvml_torch_describes_the_gpus() -> None:
     """A GPU that only torch sees is listed, with a warning; no GPU at all is no warning."""
     found = fingerprint(torch=fake_torch(available=True), module=ABSENT)
     assert found["gpus"][0]["uuid"] == "GPU-77"
@@ -139,8 +160,8 @@ def test_without_nvml_torch_describes_the_gpus():
     assert (none["gpus"], none["driver"], none["warnings"]) == ([], {}, [])
 
 
-def test_absent_packages_have_no_version():
-    """What is not installed is None, and so is everything of a torch that tells nothing."""
+def test_absent_packages_have_no_version() -> None:
+    """What is not installed is None, and so is everything of a torch that is not there."""
     found = software(None)
     assert found["torch"] is None
     assert found["cuda"] is None
@@ -148,7 +169,7 @@ def test_absent_packages_have_no_version():
 
 
 @pytest.mark.parametrize("wheel", ["nvidia-dali-cuda120", "nvidia-dali-cuda130"])
-def test_the_dali_wheel_is_named(monkeypatch, wheel):
+def test_the_dali_wheel_is_named(monkeypatch: pytest.MonkeyPatch, wheel: str) -> None:
     """Either wheel brings the same import: the record says which it was."""
     from harness.environment import software as module
 
@@ -156,8 +177,8 @@ def test_the_dali_wheel_is_named(monkeypatch, wheel):
     assert (software(None)["dali"], software(None)["dali_wheel"]) == ("2.4", wheel)
 
 
-def test_relevant_variables_without_secrets():
-    """What steers threads, CUDA and allocators is recorded; secrets and what is nobody's business are not."""
+def test_relevant_variables_without_secrets() -> None:
+    """What steers threads, CUDA and allocators is recorded; secrets and what is private are not."""
     environ = {
         "OMP_NUM_THREADS": "2",
         "CUDA_VISIBLE_DEVICES": "1",
@@ -178,7 +199,7 @@ def test_relevant_variables_without_secrets():
     ]
 
 
-def test_git_revision_and_dirt(tmp_path):
+def test_git_revision_and_dirt(tmp_path: Path) -> None:
     """The revision and whether files differ from it; None in a folder without a repository."""
     assert fingerprint(torch=fake_torch(), module=ABSENT, directory=tmp_path)["git"] is None
     who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
@@ -191,16 +212,16 @@ def test_git_revision_and_dirt(tmp_path):
     assert fingerprint(torch=fake_torch(), module=ABSENT, directory=tmp_path)["git"]["dirty"] is True
 
 
-def test_git_may_be_absent(tmp_path, monkeypatch):
+def test_git_may_be_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No git on the path is no failure."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert fingerprint(torch=fake_torch(), module=ABSENT)["git"] is None
 
 
-def test_container_hints(tmp_path):
-    """The usual marks of a container are told apart."""
+def test_container_hints(tmp_path: Path) -> None:
+    """The usual marks of a container are distinguished."""
 
-    def hint(environ=()):
+    def hint(environ: Mapping[str, str] = MappingProxyType({})) -> object:
         found = fingerprint(torch=fake_torch(), module=ABSENT, root=tmp_path, environ=dict(environ))
         return found["machine"]["container"]
 
@@ -210,7 +231,7 @@ def test_container_hints(tmp_path):
     assert hint({"KUBERNETES_SERVICE_HOST": "x"}) == "kubernetes"
 
 
-def test_the_machine_id_follows_the_machine(tmp_path):
+def test_the_machine_id_follows_the_machine(tmp_path: Path) -> None:
     """Equal for equal machines; another system, CPU or GPU is another machine, another GPU order is not."""
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/machine-id").write_text("abc\n")
@@ -226,11 +247,12 @@ def test_the_machine_id_follows_the_machine(tmp_path):
     assert len({here, *others}) == 4
 
 
-def test_a_driver_too_old_is_named_with_its_remedy():
+def test_a_driver_too_old_is_named_with_its_remedy() -> None:
     """The message names the GPU, the driver, torch's CUDA and what to do."""
-    said = unusable_gpu(torch=fake_torch(), module=FakeNvml(), environ={})
+    reason = unusable_gpu(torch=fake_torch(), module=FakeNvml(), environ={})
+    assert reason is not None
     for word in ("NVIDIA H200", "535.104.05", "12.2", "2.14.1", "13.0", "update", "torch built for CUDA 12.2"):
-        assert word in said
+        assert word in reason
 
 
 @pytest.mark.parametrize(
@@ -245,7 +267,7 @@ def test_a_driver_too_old_is_named_with_its_remedy():
         pytest.param(fake_torch(available=True, arches=()), FakeNvml(), {}, id="no arch list"),
     ],
 )
-def test_nothing_is_wrong(torch, nvml, environ):
+def test_nothing_is_wrong(torch: Any, nvml: FakeNvml, environ: dict[str, str]) -> None:
     """A usable GPU, no GPU and a GPU that was hidden on purpose are all normal."""
     assert unusable_gpu(torch=torch, module=nvml, environ=environ) is None
 
@@ -268,20 +290,21 @@ def test_nothing_is_wrong(torch, nvml, environ):
         ),
     ],
 )
-def test_other_reasons_are_named_too(torch, nvml, words):
+def test_other_reasons_are_named_too(torch: Any, nvml: FakeNvml, words: tuple[str, ...]) -> None:
     """Whatever keeps torch from the GPU, the message says it and what to do."""
-    said = unusable_gpu(torch=torch, module=nvml, environ={})
-    assert all(word in said for word in words)
+    reason = unusable_gpu(torch=torch, module=nvml, environ={})
+    assert reason is not None
+    assert all(word in reason for word in words)
 
 
-def test_what_a_process_measures_on(monkeypatch):
-    """A GPU by its UUID, the CPU by its name; a torch that does not tell leaves the GPU without one."""
+def test_what_a_process_measures_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU by its UUID, the CPU by its name; where torch does not know it, the GPU has none."""
     cpu, cuda = SimpleNamespace(type="cpu"), SimpleNamespace(type="cuda")
     monkeypatch.setattr(gpus, "cuda_uuid", lambda device: f"GPU-of-{device.type}")
     assert measured_on(cpu) == {"type": "cpu"}
     assert measured_on(cuda) == {"type": "cuda", "uuid": "GPU-of-cuda"}
 
-    def silent(device):
+    def silent(device: object) -> None:
         raise AttributeError("uuid")
 
     monkeypatch.setattr(gpus, "cuda_uuid", silent)

@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -183,8 +183,17 @@ def test_each_record_is_on_the_disk_when_it_is_written(run: Path, monkeypatch: p
     """Every record is one write, followed by fsync, and readable before the file is closed."""
     calls: list[str] = []
     write, fsync = os.write, os.fsync
-    monkeypatch.setattr(os, "write", lambda d, b: calls.append("write") or write(d, b))
-    monkeypatch.setattr(os, "fsync", lambda d: calls.append("fsync") or fsync(d))
+
+    def noted_write(descriptor: int, data: bytes) -> int:
+        calls.append("write")
+        return write(descriptor, data)
+
+    def noted_fsync(descriptor: int) -> None:
+        calls.append("fsync")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "write", noted_write)
+    monkeypatch.setattr(os, "fsync", noted_fsync)
     writer = Writer(run / "a.jsonl")
     writer.write("end", why="x")
     assert calls == ["write", "fsync"]
@@ -386,21 +395,16 @@ def full(descriptor: int, data: bytes) -> int:
 REAL_WRITE = os.write
 
 
-@pytest.fixture
-def clean() -> Iterator[None]:
-    """Undo what a test did to `os` before anything else writes."""
-    yield
-    os.write = REAL_WRITE
-
-
 @pytest.mark.parametrize("write", [half, full])
-def test_a_full_disk_keeps_whole_lines(run: Path, write: Callable[[int, bytes], int], clean: None) -> None:
+def test_a_full_disk_keeps_whole_lines(
+    run: Path, write: Callable[[int, bytes], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A write that does not fit says so, leaves whole lines only, and the next one that fits is kept."""
     writer = Writer(written(run, MEASUREMENT))
-    os.write = write
+    monkeypatch.setattr(os, "write", write)
     with pytest.raises(StoreError, match=r"invocation-001\.jsonl: No space left on device"):
         store.write_measurement(writer, replace(MEASUREMENT, invocation=4))
-    os.write = REAL_WRITE
+    monkeypatch.setattr(os, "write", REAL_WRITE)
     assert store.load(run).measurements == (MEASUREMENT,)
     assert store.load(run).warnings == ()
     store.write_measurement(writer, replace(MEASUREMENT, invocation=5))

@@ -230,7 +230,7 @@ def test_memory_comes_with_its_sources(tmp_path: Path) -> None:
     )  # fmt: skip
     frame = memory_frame(run_of(tmp_path, telemetry, [measurement]))
     assert list(frame.columns) == ["case", "claim", "variant", "invocation", "metric", "value", "source"]
-    rows = {row.metric: row for row in frame.itertuples()}
+    rows: dict[Any, Any] = {row.metric: row for row in frame.itertuples()}
     assert set(rows) == {"peak_bytes", "allocation_retries", "pss_bytes", "device_bytes", "asked_bytes"}
     assert (rows["asked_bytes"].variant, rows["asked_bytes"].source) == ("greedy", "the error")
     assert rows["peak_bytes"].source == "torch CUDA allocator"
@@ -260,6 +260,7 @@ def test_energy_of_a_run_agrees_with_its_power(tmp_path: Path) -> None:
     frame = energy_frame(run_of(tmp_path, recorded(case=CASE, invocation=1)))
     assert len(frame) == 2
     assert frame["case"].isna().tolist() == [True, False]
+    row: Any
     for row in frame.itertuples():
         assert row.seconds > 10
         assert row.tick_seconds == pytest.approx(0.1)
