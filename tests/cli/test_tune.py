@@ -159,7 +159,7 @@ def test_without_a_finished_sample_there_is_no_answer(
     monkeypatch.setattr("harness.tune.tune.tune", lambda *_: nothing)
     status, out, _ = typed("tune", "--data", str(folder), "--json", "found.json")
     assert status == 3
-    assert "no setting finished a lap" in out and out.count("raised ValueError: no such label") == 2
+    assert "no setting finished a sample" in out and out.count("raised ValueError: no such label") == 2
     assert from_json(Tuned, json.loads(Path("found.json").read_text())) == nothing
 
 

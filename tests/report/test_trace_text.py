@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report import claim, measurements_of, saved, shown
 
 import harness
 from harness import store
@@ -20,6 +19,7 @@ from harness.report.trace_frame import trace_frame
 from harness.report.trace_text import cause
 from harness.store import Run, StoreError, trace_name
 from harness.store.codec import decode
+from tests.support.reported import claim, measurements_of, saved, shown
 
 EMPTY = TraceSummary(
     gpu=False, iterations=2, wall_seconds=0.02, busy_seconds=0.0, idle_loader_seconds=0.0, idle_host_seconds=0.0,
@@ -36,7 +36,7 @@ def spent(name: str, calls: int, seconds: float, outer: bool = True) -> Spent:
 def cpu(*operators: Spent, wall: float = 0.02, iterations: int = 2, **parts: float) -> TraceSummary:
     """A trace of the CPU; busy is its outer operators' time."""
     busy = sum(each.outer_seconds for each in operators)
-    idle = {"idle_host_seconds": wall - busy - sum(parts.values()), **parts}
+    idle: dict[str, Any] = {"idle_host_seconds": wall - busy - sum(parts.values()), **parts}
     return replace(EMPTY, iterations=iterations, wall_seconds=wall, busy_seconds=busy, operators=operators, **idle)
 
 
