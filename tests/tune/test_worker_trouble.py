@@ -187,7 +187,7 @@ def test_a_worker_that_dies_ends_its_sample_alone(name: str, tmp_path: Path) -> 
 class Hanging(Loader):
     """Batches of which the second one never comes."""
 
-    patience = 0.1
+    max_wait = 0.1
 
     def batches(self) -> Iterator[Any]:
         """One batch."""
