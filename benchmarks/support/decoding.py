@@ -51,14 +51,14 @@ class DecodingAlone:
         self._decoder = decoder
         self._contents = list(contents)
         self._decode = decoder.make(len(contents))
-        self._told = False
+        self._described = False
 
     def __call__(self) -> Decoded | None:
         """Decode once more."""
         images = self._decode(self._contents)
-        if self._told:
+        if self._described:
             return None
-        self._told = True
+        self._described = True
         return Decoded(self._decoder.levels(images), [self._refuses(bad) for bad in damaged(self._contents[0])])
 
     def _refuses(self, content: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The watch: what it costs, its numbers against nvidia-smi's, energy against power, and a stranger on the GPU."""
+"""The watch: what it costs, its numbers against nvidia-smi's, energy against power, and another process on the GPU."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
     """Every check that this machine can run."""
     if device == "cuda":
         # Before this process has a context of its own: a run would rightly find that it is not alone.
-        attempt(part, "a stranger on the GPU", partial(_stranger, part, folder))
+        attempt(part, "another process on the GPU", partial(_other_process, part, folder))
     attempt(part, "the watch's cost", partial(_cost, part, device, pairs=8 if quick else PAIRS))
     if device != "cuda":
-        for name in ("NVML against nvidia-smi", "energy against power", "a stranger on the GPU", "clock events"):
+        for name in ("NVML against nvidia-smi", "energy against power", "another process on the GPU", "clock events"):
             part.skip(name, "needs CUDA")
         return
     attempt(part, "NVML", partial(_by_nvml, part, folder, device))
@@ -259,23 +259,23 @@ def _frames(part: Part, folder: Path) -> None:
         )  # fmt: skip
 
 
-def _stranger(part: Part, folder: Path) -> None:
+def _other_process(part: Part, folder: Path) -> None:
     """A short run beside a process that has the GPU already: the run must say so."""
     with _child(STRANGER) as other:
         status = harness(
             ["bench", "--device", "cuda", "--budget", "30s", "--profile", "smoke", "--select", "C4",
-             "--results", str(folder / "beside-a-stranger" / "runs")],
-            120, folder / "stranger.txt",
+             "--results", str(folder / "beside-a-process" / "runs")],
+            120, folder / "beside.txt",
         )  # fmt: skip
         pid = other.pid
     try:
-        run = latest(folder / "beside-a-stranger")
+        run = latest(folder / "beside-a-process")
     except Skipped:
-        raise RuntimeError(f"the bench left no run: exit status {status}\n{tail(folder / 'stranger.txt')}") from None
-    told: Any = getattr(run.telemetry, "strangers", ())
-    named = any(seen.pid == pid for seen in told)
-    found = ", ".join(sorted({f"{seen.when}: {seen.pid} {seen.name}".strip() for seen in told}))
+        raise RuntimeError(f"the bench left no run: exit status {status}\n{tail(folder / 'beside.txt')}") from None
+    others: Any = getattr(run.telemetry, "strangers", ())
+    named = any(seen.pid == pid for seen in others)
+    found = ", ".join(sorted({f"{seen.when}: {seen.pid} {seen.name}".strip() for seen in others}))
     part.add(
-        "a stranger on the GPU", found or "not seen", goal=f"process {pid} is named", reached=named,
+        "another process on the GPU", found or "not seen", goal=f"process {pid} is named", reached=named,
         detail={"pid": pid, "status": status},
     )  # fmt: skip

@@ -175,7 +175,7 @@ class Pool:
 
 @dataclass
 class Screen:
-    """Whoever watches."""
+    """A display that keeps what it is shown."""
 
     fallen: list[Verdict] = field(default_factory=list)
     left: list[float] = field(default_factory=list)
@@ -200,7 +200,7 @@ class Screen:
         """A traced pass is over."""
 
     def note(self, text: str) -> None:
-        """Something is to be said."""
+        """A note is shown."""
         self.notes.append(text)
 
     def tick(self, left_seconds: float, decided: int, open: int) -> None:  # noqa: A002 - the protocol's word
@@ -393,7 +393,7 @@ def test_a_run_without_ceilings_is_a_run(
     assert "no ceilings: its process ended with exit status 1" in screen.notes
 
 
-def test_snapshots_that_nobody_can_take_are_said_once(folder: Path, play: Callable[..., Play]) -> None:
+def test_snapshots_that_cannot_be_taken_are_noted_once(folder: Path, play: Callable[..., Play]) -> None:
     """Asked for on a machine without a CUDA device, memory snapshots are one note."""
     play(called(A), ratios={"tip": 0.5})
     screen = Screen()

@@ -84,7 +84,7 @@ def test_workers_that_do_not_persist_end_with_their_epoch() -> None:
 
 @pytest.mark.parametrize("persistent", [True, False])
 def test_an_epoch_that_breaks_off_leaves_nothing(persistent: bool) -> None:
-    """Closing shuts down the workers of an epoch that an error in the step ended, while the error is still held."""
+    """Closing shuts down the workers of an epoch that an error in the step ended, while that error is still alive."""
     before = alive()
 
     def step(images: Tensor, labels: Tensor) -> None:
@@ -111,8 +111,8 @@ def test_orders() -> None:
         assert live.loader.in_order is False
 
 
-def test_spawned_workers_use_the_threads_they_are_told_to() -> None:
-    """A spawned worker runs `use_threads`; one that is told nothing computes on one thread."""
+def test_spawned_workers_use_the_given_number_of_threads() -> None:
+    """A spawned worker runs `use_threads`; without it a worker computes on one thread."""
     loader = PlainLoader(
         Numbers,
         batch_size=24,

@@ -427,7 +427,7 @@ def test_rates_in_words(ceiling: Ceiling, words: str) -> None:
     assert rate(ceiling) == words
 
 
-def test_hostile_ceilings_are_inert() -> None:
+def test_hostile_ceilings_are_sanitized() -> None:
     """Names and details from a record have no power over a terminal."""
     bad = Ceiling("x\x1b[31m[red]", 1.0, "\x1b[2J/s", "d\x07\u202e", "cpu\x1b")
     file = io.StringIO()
@@ -498,7 +498,7 @@ def test_a_bad_ceiling_is_an_error_with_its_line(tmp_path: Path, bad: dict[str, 
 
 
 def test_shares_by_arithmetic_bytes_and_files(tmp_path: Path) -> None:
-    """Each variant is held against the ceiling of its own arithmetic; decoding against that of all cores."""
+    """Each variant is compared with the ceiling of its own arithmetic; decoding against that of all cores."""
     found = run(tmp_path)
     products = [m for m in found.measurements if m.claim == "C2"]
     base, half = (shares(found, CLAIM, products, name) for name in (BASELINE, "half"))

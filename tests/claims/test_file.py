@@ -109,10 +109,10 @@ def test_reading_imports_nothing(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from harness.claims.folder import read; "
         "print(*[c.name for c in read(Path(sys.argv[1])).claims], 'torch' in sys.modules)"
     )
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, env=ENVIRONMENT
     )
-    assert told.stdout == "C4 False\n"
+    assert done.stdout == "C4 False\n"
 
 
 def test_our_own_claims_are_sound() -> None:
@@ -126,7 +126,7 @@ def test_our_own_claims_are_sound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("decorator", "says"),
+    ("decorator", "expected"),
     [
         ('@claim("X", expect=SIGN)', "must be literals"),
         ("@claim(NAME)", "must be literals"),
@@ -156,7 +156,7 @@ def test_our_own_claims_are_sound() -> None:
         ('@claim("")', "name"),
     ],
 )
-def test_one_clear_message(tmp_path: Path, decorator: str, says: str) -> None:
+def test_one_clear_message(tmp_path: Path, decorator: str, expected: str) -> None:
     """What a claim may not state is one line that names file, line and what is wrong."""
     root = folder(tmp_path, x=stating(decorator))
     (problem,) = read(root).problems
@@ -166,7 +166,7 @@ def test_one_clear_message(tmp_path: Path, decorator: str, says: str) -> None:
         read_file(root / "bench_x.py", root)
     assert str(caught.value) == message
     assert message.startswith(f"{root / 'bench_x.py'}:3: ")
-    assert says in message
+    assert expected in message
     assert "\n" not in message
 
 
@@ -247,12 +247,12 @@ def test_what_is_called_like_a_benchmark_and_is_none(tmp_path: Path) -> None:
     """A method, a coroutine, a function under a condition: each is named with its line and what to write."""
     found = parse(folder(tmp_path, x=ELSEWHERE) / "bench_x.py", tmp_path)
     assert found.benchmarks == ()
-    told = {problem.function: problem.message for problem in found.problems}
+    messages = {problem.function: problem.message for problem in found.problems}
     lines = {"BenchWork.bench_method": 3, "BenchWork.Inner.bench_inner": 5, "bench_under": 8, "bench_other": 10,
              "bench_later": 12}  # fmt: skip
-    assert set(told) == set(lines)
-    assert all(f"bench_x.py:{line}: {name} is not measured" in told[name] for name, line in lines.items())
-    assert "write def bench_method(compare) outside of the class" in told["BenchWork.bench_method"]
+    assert set(messages) == set(lines)
+    assert all(f"bench_x.py:{line}: {name} is not measured" in messages[name] for name, line in lines.items())
+    assert "write def bench_method(compare) outside of the class" in messages["BenchWork.bench_method"]
 
 
 MISNAMED = """bench_a = lambda compare: None
@@ -284,12 +284,12 @@ def test_what_is_meant_as_a_benchmark_and_has_another_form(tmp_path: Path) -> No
     """A benchmark that is assigned, and one with another name, are named with their lines; helpers and data are not."""
     found = parse(folder(tmp_path, x=MISNAMED) / "bench_x.py", tmp_path)
     assert [benchmark.claim.function for benchmark in found.benchmarks] == ["bench_f"]
-    told = {problem.function: problem.message for problem in found.problems}
+    messages = {problem.function: problem.message for problem in found.problems}
     lines = {"bench_a": 1, "bench_b": 2, "test_c": 7, "measure_d": 10, "benchmark_e": 12}
-    assert set(told) == set(lines)
-    assert all(f"bench_x.py:{line}: {name} is not measured" in told[name] for name, line in lines.items())
-    assert told["bench_a"].endswith("it is assigned; write def bench_a(compare)")
-    assert told["test_c"].endswith("its name does not begin with bench_; write def bench_c(compare)")
+    assert set(messages) == set(lines)
+    assert all(f"bench_x.py:{line}: {name} is not measured" in messages[name] for name, line in lines.items())
+    assert messages["bench_a"].endswith("it is assigned; write def bench_a(compare)")
+    assert messages["test_c"].endswith("its name does not begin with bench_; write def bench_c(compare)")
 
 
 def test_a_file_of_misnamed_benchmarks_alone_says_so(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-def test_unstated_names_are_told_apart_by_file(tmp_path: Path) -> None:
+def test_unstated_names_are_distinguished_by_file(tmp_path: Path) -> None:
     """Functions of one name in two files are two claims, called by file and function."""
     root = folder(tmp_path, bench_net=FORWARD, bench_layer=FORWARD, bench_other="def bench_other(compare): pass\n")
     assert names(root) == {
@@ -115,8 +115,8 @@ def test_unstated_names_are_told_apart_by_file(tmp_path: Path) -> None:
     }
 
 
-def test_files_of_one_name_are_told_apart_by_folder(tmp_path: Path) -> None:
-    """Where the file's name does not tell them apart, the folder does."""
+def test_files_of_one_name_are_distinguished_by_folder(tmp_path: Path) -> None:
+    """Where two files share a name, the folder distinguishes them."""
     root = folder(tmp_path, cpu__bench_net=FORWARD, gpu__bench_net=FORWARD, bench_net=FORWARD)
     assert list(names(root).values()) == ["net.forward", "cpu/net.forward", "gpu/net.forward"]
 
@@ -167,7 +167,7 @@ def test_a_name_that_may_be_in_a_broken_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("selected", "status", "out", "told"),
+    ("selected", "status", "out", "errors"),
     [
         ((), 3, ["G  G", "H  H"], ["harness: {root}/bench_bad.py:1: it cannot be read as Python: "]),
         (("G",), 0, ["G  G"], ["harness: not read, and not selected: {root}/bench_bad.py:1: "]),
@@ -180,7 +180,7 @@ def test_list_goes_on_beside_a_broken_file(
     selected: tuple[str, ...],
     status: int,
     out: list[str],
-    told: list[str],
+    errors: list[str],
 ) -> None:
     """What can be read is listed; what cannot is an error if it was asked for, and a note otherwise."""
     root = folder(tmp_path, bench_good=stating("G"), bench_h=stating("H"), bench_bad="def (")
@@ -188,7 +188,7 @@ def test_list_goes_on_beside_a_broken_file(
     assert main(["list", "--benchmarks", str(root), *options]) == status
     found = capsys.readouterr()
     assert found.out.splitlines() == out
-    for line, start in zip(found.err.splitlines(), told, strict=True):
+    for line, start in zip(found.err.splitlines(), errors, strict=True):
         assert line.startswith(start.format(root=root))
 
 

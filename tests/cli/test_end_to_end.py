@@ -180,7 +180,9 @@ def test_trouble_has_a_verdict_with_its_reason(
     assert str(outcome) in done.stdout
 
 
-def test_variants_apart_are_measured_in_their_seats(trouble: tuple[subprocess.CompletedProcess[str], Run]) -> None:
+def test_variants_apart_have_processes_of_their_own(
+    trouble: tuple[subprocess.CompletedProcess[str], Run],
+) -> None:
     """Live processes took turns, and the one that crashed ended no other."""
     _, run = trouble
     (measurement,) = [m for m in run.measurements if m.claim == "apart"]

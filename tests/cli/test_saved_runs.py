@@ -481,7 +481,7 @@ def test_an_empty_run(results: Path, capsys: Captured, kind: str) -> None:
     assert ran(capsys, "runs")[0] == 0
 
 
-def test_a_torn_last_line_is_told(results: Path, capsys: Captured) -> None:
+def test_a_torn_last_line_is_reported(results: Path, capsys: Captured) -> None:
     """What a killed process left is used, and the torn line is named."""
     lines = results / "2026-01-02_10-00-00" / "invocation-001.jsonl"
     lines.write_bytes(lines.read_bytes()[:-100])

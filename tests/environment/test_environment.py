@@ -1,4 +1,4 @@
-"""The fingerprint: complete without a GPU, told by fakes with one; and the GPU that torch cannot use."""
+"""The fingerprint: complete without a GPU, with fakes of one; and the GPU that torch cannot use."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def fake_torch(
     arches: Sequence[str] = ("sm_75", "sm_90", "compute_120"),
     refusal: str = "no device. More.",
 ) -> SimpleNamespace:
-    """A torch that says so much of CUDA and no more; its flags cannot be read."""
+    """A torch that reports these facts of CUDA and no others; its flags cannot be read."""
 
     def init() -> None:
         raise RuntimeError(refusal)
@@ -130,14 +130,14 @@ def test_only_torch_is_imported() -> None:
         "found = fingerprint(); print(found['software']['torchvision'], "
         "[name for name in ('torchvision', 'nvidia.dali', 'pandas') if name in sys.modules])"
     )
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,
         cwd=ROOT,
     ).stdout
-    assert told.endswith("[]\n")
+    assert output.endswith("[]\n")
 
 
 def test_gpus_and_driver_come_from_nvml() -> None:

@@ -40,15 +40,15 @@ def units(values: Iterable[float]) -> list[Unit]:
 
 
 def outcomes(draw: Draw, centre: float, spread: float, *, count: int = 400, seed: int = 1) -> Counter[GateOutcome]:
-    """What the rule says of that many decisions in a suite of 40, drawn with that centre (a ratio) and spread."""
+    """The outcomes of `count` decisions in a suite of 40, drawn with this centre (a ratio) and spread."""
     by = rule_for(GateThresholds(), 40)
     rng = np.random.default_rng(seed)
-    said: Counter[GateOutcome] = Counter()
+    counts: Counter[GateOutcome] = Counter()
     for _ in range(count):
         ruling = rule(units(math.log1p(centre) + spread * draw(rng, by.looks[-1])), by)
         assert ruling.outcome is not None
-        said[ruling.outcome] += 1
-    return said
+        counts[ruling.outcome] += 1
+    return counts
 
 
 # --- looks and levels -------------------------------------------------------------------------------------------------
@@ -136,8 +136,8 @@ def test_the_failing_test_is_scipys(seed: int) -> None:
     rng = np.random.default_rng(seed)
     values = rng.normal(0.03, 0.02, size=13)
     p = scipy_stats.wilcoxon(values - by.tolerated, alternative="greater", method="exact").pvalue
-    said = rule(units(values), by).outcome
-    assert (said is GateOutcome.REGRESSED) == (p <= by.levels[0])
+    outcome = rule(units(values), by).outcome
+    assert (outcome is GateOutcome.REGRESSED) == (p <= by.levels[0])
 
 
 # --- how fine units must be -------------------------------------------------------------------------------------------
@@ -190,9 +190,9 @@ def test_identical_code_is_never_regressed(name: str) -> None:
 @pytest.mark.parametrize("name", NOISE)
 def test_the_target_is_caught_and_not_waved_through(name: str) -> None:
     """At the target itself at least 95 % are regressed and at most 1 % unchanged."""
-    said = outcomes(NOISE[name], 0.05, 0.008)
-    assert said[GateOutcome.REGRESSED] >= 380
-    assert said[GateOutcome.UNCHANGED] <= 4
+    counts = outcomes(NOISE[name], 0.05, 0.008)
+    assert counts[GateOutcome.REGRESSED] >= 380
+    assert counts[GateOutcome.UNCHANGED] <= 4
 
 
 def test_one_that_did_not_change_among_many_that_did() -> None:
@@ -204,10 +204,10 @@ def test_one_that_did_not_change_among_many_that_did() -> None:
 
 
 def test_noise_is_no_pass() -> None:
-    """Where the units say little the answer is inconclusive, not green: a slow-down hides in no storm."""
-    said = outcomes(NOISE["normal"], 0.05, 0.12)
-    assert said[GateOutcome.UNCHANGED] <= 12
-    assert said[GateOutcome.INCONCLUSIVE] > 200
+    """Units with much noise give an inconclusive answer, not a green one: noise hides no slow-down."""
+    counts = outcomes(NOISE["normal"], 0.05, 0.12)
+    assert counts[GateOutcome.UNCHANGED] <= 12
+    assert counts[GateOutcome.INCONCLUSIVE] > 200
 
 
 def test_direction_counts() -> None:
@@ -329,7 +329,7 @@ def test_exact_metrics(name: str, before: float, after: float, outcome: GateOutc
 
 
 def test_a_floor_of_nothing() -> None:
-    """Who wants every byte to count says so."""
+    """A floor of zero makes every byte count."""
     assert rule_exact("peak_bytes", 8 * KIB, 24 * KIB, GateThresholds(bytes_floor=0)).outcome is GateOutcome.REGRESSED
 
 
@@ -357,16 +357,16 @@ def test_the_next_looks_are_named() -> None:
 @pytest.mark.parametrize(
     ("centre", "spread", "hopeless"), [(0.0, 0.01, False), (0.06, 0.01, False), (0.025, 0.05, True), (0.0, 0.2, True)]
 )
-def test_what_is_not_likely_to_be_decided_says_so_early(centre: float, spread: float, hopeless: bool) -> None:
-    """Six units tell about how many it takes; beyond the most there are, what to do instead."""
+def test_what_is_not_likely_to_be_decided_is_reported_early(centre: float, spread: float, hopeless: bool) -> None:
+    """Six units suffice to estimate how many are needed; above the maximum the reason advises what to do instead."""
     limits = GateThresholds()
     by = rule_for(limits, 10)
     found = units(centre + spread * np.array([-1.2, -0.6, -0.2, 0.2, 0.6, 1.2]))
-    told = outlook(found, by, limits, loader=False)
-    assert bool(told) is hopeless is (needed(found, by) > by.looks[-1])
+    advice = outlook(found, by, limits, loader=False)
+    assert bool(advice) is hopeless is (needed(found, by) > by.looks[-1])
     if hopeless:
         advised = re.fullmatch(
-            r"needs about \d+ units here, and 50 are the most: a quieter machine(?:, or --target (\d+)%)?", told
+            r"needs about \d+ units here, and 50 are the most: a quieter machine(?:, or --target (\d+)%)?", advice
         )
         assert advised
         assert advised[1] is None or int(advised[1]) <= 50  # larger ones guard nothing
@@ -377,15 +377,15 @@ def test_what_is_not_likely_to_be_decided_says_so_early(centre: float, spread: f
 
 
 def test_the_units_needed_are_about_right() -> None:
-    """What the estimate says is what a gate takes, within a factor of two, at the median."""
+    """The median estimate is within a factor of two of what a gate takes."""
     rng = np.random.default_rng(9)
     by = rule_for(GateThresholds(), 10)
-    taken, told = [], []
+    taken, estimated = [], []
     for _ in range(200):
         drawn = units(0.09 + rng.normal(0, 0.06, size=50))
-        told.append(needed(drawn[:20], by))
+        estimated.append(needed(drawn[:20], by))
         taken.append(rule(drawn, by).comparison.units)
-    assert 0.5 <= float(np.median(told)) / float(np.median(taken)) <= 2
+    assert 0.5 <= float(np.median(estimated)) / float(np.median(taken)) <= 2
 
 
 def test_few_units_that_lie_evenly_far_off() -> None:
@@ -423,7 +423,7 @@ def test_levels_go_by_the_same_estimate_as_the_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "status"),
+    ("given", "status"),
     [
         ([GateOutcome.UNCHANGED], 0),
         ([GateOutcome.UNCHANGED, GateOutcome.NEW, GateOutcome.SKIPPED], 0),
@@ -440,6 +440,6 @@ def test_levels_go_by_the_same_estimate_as_the_change() -> None:
         ([], 3),
     ],
 )
-def test_exit_status(said: list[GateOutcome], status: int) -> None:
+def test_exit_status(given: list[GateOutcome], status: int) -> None:
     """Slower is 1 whatever else; what could not be judged is 3; nothing judged at all is not green."""
-    assert status_of([GateVerdict("a", "A", "", "seconds", outcome) for outcome in said]) == status
+    assert status_of([GateVerdict("a", "A", "", "seconds", outcome) for outcome in given]) == status

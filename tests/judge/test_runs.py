@@ -21,7 +21,7 @@ ONE = claim("A1")
 CASE = "bench_a1.py::bench_a1"
 
 
-def held(folder: Path, *measurements: Measurement, claims: tuple[Claim, ...] = (ONE,), **facts: Any) -> Run:
+def stored(folder: Path, *measurements: Measurement, claims: tuple[Claim, ...] = (ONE,), **facts: Any) -> Run:
     """A run that went through the store."""
     return load(save(folder, claims, measurements, **facts))
 
@@ -38,8 +38,8 @@ def reasons(found: RunComparison) -> dict[tuple[str, str], str]:
 
 def test_run_against_run(tmp_path: Path) -> None:
     """Each variant's own time in one run against the other, with both runs' verdicts and effects beside it."""
-    first = held(tmp_path / "a", *measurements_of(ONE, "m", 7, quick=0.5e-3))
-    second = held(tmp_path / "b", *measurements_of(ONE, "m", 7, salt=1, quick=0.6e-3))
+    first = stored(tmp_path / "a", *measurements_of(ONE, "m", 7, quick=0.5e-3))
+    second = stored(tmp_path / "b", *measurements_of(ONE, "m", 7, salt=1, quick=0.6e-3))
     found = {line.variant: line for line in compared(first, second).lines}
     assert found[BASELINE].difference.differs is Differs.NOT_SHOWN
     quick = found["quick"]
@@ -58,13 +58,13 @@ def test_run_against_run(tmp_path: Path) -> None:
 
 def test_the_first_against_each_other(tmp_path: Path) -> None:
     """Three runs give two comparisons of every variant, all with the first."""
-    runs = [held(tmp_path / name, *measurements_of(ONE, "", 7, salt=n, quick=0.5e-3)) for n, name in enumerate("abc")]
+    runs = [stored(tmp_path / name, *measurements_of(ONE, "", 7, salt=n, quick=0.5e-3)) for n, name in enumerate("abc")]
     assert {line.columns for line in compared(*runs).lines} == {("a", "b"), ("a", "c")}
 
 
 def test_variant_against_baseline(tmp_path: Path) -> None:
     """Within a run the variants are the columns: paired, and the ratios are the report's."""
-    run = held(tmp_path / "a", *measurements_of(ONE, "m", 7, quick=0.5e-3, slack=1.5e-3))
+    run = stored(tmp_path / "a", *measurements_of(ONE, "m", 7, quick=0.5e-3, slack=1.5e-3))
     found = compared(run, axis=Axis.VARIANT)
     assert [column.label for column in found.columns] == [BASELINE, "quick", "slack"]
     assert found.paired
@@ -82,9 +82,9 @@ def test_machine_against_machine(tmp_path: Path) -> None:
     """Runs of one machine are one column; all their processes count."""
     other = {**ENVIRONMENT, "machine_id": "ba9876543210"}
     runs = [
-        held(tmp_path / "a", *measurements_of(ONE, "", 7), started="2026-01-01T00:00:00+00:00"),
-        held(tmp_path / "b", *measurements_of(ONE, "", 8, salt=1), started="2026-01-02T00:00:00+00:00"),
-        held(tmp_path / "c", *measurements_of(ONE, "", 9, salt=2), environment=other),
+        stored(tmp_path / "a", *measurements_of(ONE, "", 7), started="2026-01-01T00:00:00+00:00"),
+        stored(tmp_path / "b", *measurements_of(ONE, "", 8, salt=1), started="2026-01-02T00:00:00+00:00"),
+        stored(tmp_path / "c", *measurements_of(ONE, "", 9, salt=2), environment=other),
     ]
     found = compared(*runs, axis=Axis.MACHINE)
     assert [column.label for column in found.columns] == ["0123456789ab", "ba9876543210"]
@@ -94,14 +94,14 @@ def test_machine_against_machine(tmp_path: Path) -> None:
 def test_what_is_in_one_run_only(tmp_path: Path) -> None:
     """A case, parameters or a variant that the other run lacks is named with the reason."""
     two, three = claim("B2"), claim("C3")
-    first = held(
+    first = stored(
         tmp_path / "a",
         *measurements_of(ONE, "m", 7, quick=0.5e-3),
         *measurements_of(two, "x-1", 7),
         *measurements_of(three, "", 7),
         claims=(ONE, two, three),
     )
-    second = held(
+    second = stored(
         tmp_path / "b",
         *measurements_of(ONE, "m", 7),
         *measurements_of(two, "x-2", 7),
@@ -120,14 +120,14 @@ def test_what_is_in_one_run_only(tmp_path: Path) -> None:
 
 
 def test_what_was_planned_and_never_measured(tmp_path: Path) -> None:
-    """A case that the other run set out to measure and did not is told from one that it does not know."""
-    first = held(tmp_path / "a", *measurements_of(ONE, "m", 7))
-    second = held(tmp_path / "b", planned=[f"{CASE}[m]"])
+    """A case that the other run set out to measure and did not is distinguished from one that it does not know."""
+    first = stored(tmp_path / "a", *measurements_of(ONE, "m", 7))
+    second = stored(tmp_path / "b", planned=[f"{CASE}[m]"])
     assert reasons(compared(first, second)) == {(f"{CASE}[m]", BASELINE): "b planned it and never measured it"}
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "told"),
+    ("status", "reason", "expected"),
     [
         (Status.FAILED, "ValueError: no", "failed in b: ValueError: no"),
         (Status.WRONG, "4 of 9 values differ", "wrong in b: 4 of 9 values differ"),
@@ -135,23 +135,23 @@ def test_what_was_planned_and_never_measured(tmp_path: Path) -> None:
         (Status.TIMED_OUT, "", "timed out in b"),
     ],
 )
-def test_what_failed_in_one(tmp_path: Path, status: Status, reason: str, told: str) -> None:
+def test_what_failed_in_one(tmp_path: Path, status: Status, reason: str, expected: str) -> None:
     """A variant without a time in one of the runs is not compared, and the run's own reason is given."""
-    first = held(tmp_path / "a", *measurements_of(ONE, "", 7, quick=0.5e-3))
+    first = stored(tmp_path / "a", *measurements_of(ONE, "", 7, quick=0.5e-3))
     spoilt = [
         replace(m, trials=(m.trials[0], Trial("quick", status, reason)))
         for m in measurements_of(ONE, "", 7, quick=0.5e-3)
     ]
-    found = compared(first, held(tmp_path / "b", *spoilt))
-    assert reasons(found) == {(CASE, "quick"): told}
+    found = compared(first, stored(tmp_path / "b", *spoilt))
+    assert reasons(found) == {(CASE, "quick"): expected}
 
 
 def test_other_devices(tmp_path: Path) -> None:
     """A GPU against a CPU is no comparison, however the CPU came to be used."""
     gpu = {**ENVIRONMENT, "gpus": [{"name": "Some GPU"}]}
-    first = held(tmp_path / "a", *measurements_of(ONE, "", 7), environment=gpu)
-    second = held(tmp_path / "b", *measurements_of(ONE, "", 7))
-    third = held(tmp_path / "c", *measurements_of(ONE, "", 7), environment=gpu, command=["bench", "--device", "cpu"])
+    first = stored(tmp_path / "a", *measurements_of(ONE, "", 7), environment=gpu)
+    second = stored(tmp_path / "b", *measurements_of(ONE, "", 7))
+    third = stored(tmp_path / "c", *measurements_of(ONE, "", 7), environment=gpu, command=["bench", "--device", "cpu"])
     assert reasons(compared(first, second)) == {(CASE, BASELINE): "other device: cuda in a, cpu in b"}
     assert reasons(compared(first, third)) == {(CASE, BASELINE): "other device: cuda in a, cpu in b"}
     assert reasons(compared(second, third)) == {}
@@ -159,8 +159,8 @@ def test_other_devices(tmp_path: Path) -> None:
 
 def test_other_inputs(tmp_path: Path) -> None:
     """The same name with other work behind it is no comparison."""
-    first = held(tmp_path / "a", *measurements_of(ONE, "", 7, work=Work(bytes=100)))
-    second = held(tmp_path / "b", *measurements_of(ONE, "", 7, work=Work(bytes=200)))
+    first = stored(tmp_path / "a", *measurements_of(ONE, "", 7, work=Work(bytes=100)))
+    second = stored(tmp_path / "b", *measurements_of(ONE, "", 7, work=Work(bytes=200)))
     assert reasons(compared(first, second)) == {
         (CASE, BASELINE): "other inputs: 100 bytes an iteration there, 200 here"
     }
@@ -170,9 +170,9 @@ def test_other_data(tmp_path: Path) -> None:
     """Loaders that read other folders are not compared; on another machine the folder's name has to do."""
     loader = claim("L1", loader=True, margin=0.05)
     elsewhere = {**ENVIRONMENT, "machine_id": "ba9876543210"}
-    generated = held(tmp_path / "a", *measurements_of(loader, "", 7), claims=(loader,))
-    flowers = held(tmp_path / "b", *measurements_of(loader, "", 7), claims=(loader,), data="/data/flowers")
-    copied = held(
+    generated = stored(tmp_path / "a", *measurements_of(loader, "", 7), claims=(loader,))
+    flowers = stored(tmp_path / "b", *measurements_of(loader, "", 7), claims=(loader,), data="/data/flowers")
+    copied = stored(
         tmp_path / "c", *measurements_of(loader, "", 7), claims=(loader,), data="/mnt/flowers", environment=elsewhere
     )
     assert list(reasons(compared(generated, flowers)).values()) == [
@@ -184,12 +184,12 @@ def test_other_data(tmp_path: Path) -> None:
 def test_a_claim_of_its_own_metric(tmp_path: Path) -> None:
     """A claim about bytes is compared by bytes exactly, and by time as well."""
     memory = claim("M1", metric="peak_bytes")
-    first = held(tmp_path / "a", *measurements_of(memory, "", 7), claims=(memory,))
+    first = stored(tmp_path / "a", *measurements_of(memory, "", 7), claims=(memory,))
     doubled = [
         replace(m, trials=tuple(replace(t, exact={"peak_bytes": 2.0**21}) for t in m.trials))
         for m in measurements_of(memory, "", 7)
     ]
-    found = compared(first, held(tmp_path / "b", *doubled, claims=(memory,)))
+    found = compared(first, stored(tmp_path / "b", *doubled, claims=(memory,)))
     assert [(line.difference.comparison.metric, line.difference.differs) for line in found.lines] == [
         ("seconds", Differs.NOT_SHOWN),
         ("peak_bytes", Differs.HIGHER),
@@ -208,7 +208,7 @@ def test_zeros_are_finite(tmp_path: Path) -> None:
         ]  # fmt: skip
 
     nothing, again, some = (
-        held(tmp_path / name, *waiting(seconds), claims=(waits,))
+        stored(tmp_path / name, *waiting(seconds), claims=(waits,))
         for name, seconds in zip("abc", (0, 0, 1e-3), strict=True)
     )
     (same,), (more,) = compared(nothing, again).lines, compared(nothing, some).lines
@@ -217,10 +217,10 @@ def test_zeros_are_finite(tmp_path: Path) -> None:
     assert more.difference.comparison.ratio < float("inf")
 
 
-def test_what_all_share_is_said(tmp_path: Path) -> None:
+def test_what_all_share_is_a_warning(tmp_path: Path) -> None:
     """Where nearly all times moved the same way, the machine is named as the likelier cause."""
     names = {f"v{n}": 1e-3 for n in range(9)}
-    first = held(tmp_path / "a", *measurements_of(ONE, "", 7, names))
+    first = stored(tmp_path / "a", *measurements_of(ONE, "", 7, names))
     slower = [
         replace(
             m,
@@ -230,10 +230,10 @@ def test_what_all_share_is_said(tmp_path: Path) -> None:
         )
         for m in measurements_of(ONE, "", 7, names, salt=1)
     ]
-    found = compared(first, held(tmp_path / "b", *slower))
+    found = compared(first, stored(tmp_path / "b", *slower))
     assert len(found.warnings) == 1
     assert "10 of 10 times are slower in b than in a" in found.warnings[0]
-    assert compared(first, held(tmp_path / "c", *measurements_of(ONE, "", 7, names, salt=2))).warnings == ()
+    assert compared(first, stored(tmp_path / "c", *measurements_of(ONE, "", 7, names, salt=2))).warnings == ()
 
 
 # --- the sides of a gate ----------------------------------------------------------------------------------------------
@@ -244,8 +244,10 @@ def gate(tmp_path: Path) -> Path:
     """A gate of nine units, its head a tenth slower in one variant, on a machine whose speed doubles half-way."""
     folder = tmp_path / "results" / "2026-01-05_10-00-00"
     writer = open_gate(folder, [ONE], base="old", head="new")
-    said = {arm: {**ENVIRONMENT, "software": {"torch": f"{arm}, at first"}} for arm in ("base", "head")}
-    writer.write("header", schema=1, environment=said["head"], base_environment=said["base"], planned=[])
+    environments = {side: {**ENVIRONMENT, "software": {"torch": f"{side}, at first"}} for side in ("base", "head")}
+    writer.write(
+        "header", schema=1, environment=environments["head"], base_environment=environments["base"], planned=[]
+    )
     for unit in range(1, 10):
         speed = 1.0 if unit < 5 else 0.5
         for variant, slower in ((BASELINE, 1.0), ("quick", 1.1)):
@@ -255,8 +257,10 @@ def gate(tmp_path: Path) -> Path:
             ]
             write_pairing(writer, variant, Measurement(CASE, "A1", unit, trials=tuple(sides), seconds=1.0))
     writer.close()
-    arms = {arm: {"arm": arm, "environment": {**ENVIRONMENT, "software": {"torch": arm}}} for arm in ("base", "head")}
-    (folder / "gate.json").write_text(json.dumps(arms))
+    document = {
+        side: {"arm": side, "environment": {**ENVIRONMENT, "software": {"torch": side}}} for side in ("base", "head")
+    }
+    (folder / "gate.json").write_text(json.dumps(document))
     return folder
 
 
@@ -272,7 +276,7 @@ def test_the_sides_of_a_gate_are_paired(gate: Path) -> None:
     assert by_variant["quick"].comparison.ratio == pytest.approx(1.1, rel=0.01)
 
 
-def test_a_gate_that_was_killed_still_says_where_it_ran(gate: Path) -> None:
+def test_a_gate_that_was_killed_still_has_its_environments(gate: Path) -> None:
     """Without a result the sides' environments are those that its record begins with."""
     (gate / "gate.json").unlink()
     sides = [open_entry(find(f"{gate}@{word}", gate.parent)) for word in ("base", "head")]

@@ -78,10 +78,10 @@ def recorded() -> dict[str, list[dict[str, Any]]]:
         return json.load(file)["designs"]["duet"]  # type: ignore[no-any-return]
 
 
-def replayed(workload: str, arm: str, slowdown: float | None = None) -> list[Measurement]:
+def replayed(workload: str, side: str, slowdown: float | None = None) -> list[Measurement]:
     """The recorded processes as measurements; with ``slowdown`` only those into which that much was injected."""
     chosen = [p for p in recorded()[workload] if slowdown is None or p["injected_slowdown"] == slowdown]
-    return [measured(i, process["base"], process[arm]) for i, process in enumerate(chosen)]
+    return [measured(i, process["base"], process[side]) for i, process in enumerate(chosen)]
 
 
 # Known truth
@@ -191,12 +191,12 @@ def test_units_skip_surveys_and_trouble() -> None:
         Measurement("x.py::bench_x", "X1", 4),
     ]
     assert units(given, "tip", "seconds") == (0.0,)
-    assert units(given, "nobody", "seconds") == ()
+    assert units(given, "absent", "seconds") == ()
     assert units(given, "tip", "wait_seconds") == ()
 
 
 def test_a_metric_may_be_zero() -> None:
-    """A wait that vanishes is a large finite effect, none beside none is no effect, and it is said."""
+    """A wait that vanishes is a large finite effect, none beside none is no effect, and a warning states it."""
     rows = {"vanished": ([0.1] * 6, [0.0] * 6), "never": ([0.0] * 6, [0.0] * 6), "some": ([0.1] * 6, [0.0, 0.3] * 3)}
     found = {
         name: units([measured(0, *pair, metric="wait_seconds")], "tip", "wait_seconds") for name, pair in rows.items()
@@ -340,7 +340,7 @@ def test_a_stalling_variant_is_judged_by_its_total() -> None:
     assert verdict.comparison.mean_ratio == verdict.comparison.ratio
 
 
-def test_a_baseline_that_stalls_is_told_apart() -> None:
+def test_a_baseline_that_stalls_is_recognised() -> None:
     """Where the baseline stalls and the tip does not, the tip holds by the total."""
     given = [(m.invocation, [trial.samples["seconds"] for trial in m.trials]) for m in stalling(1, 10)]
     swapped = [measured(invocation, tip, base) for invocation, (base, tip) in given]
@@ -403,7 +403,7 @@ def test_exact_metrics_need_one_reading(base: float, other: float, outcome: str,
 
 
 def test_exact_readings_that_disagree_are_a_warning() -> None:
-    """The latest reading counts, and that an earlier one differs is said."""
+    """The latest reading counts; a warning states that an earlier one differs."""
     verdict = one([exact(1, 100, 50), exact(0, 100, 160)], replace(CLAIM, metric="peak_bytes"))
     found = verdict.comparison
     assert found is not None
@@ -462,7 +462,7 @@ def test_trouble_in_a_survey_counts_only_without_a_contest() -> None:
     assert one([survey, *of_units([0.1] * 7)]).outcome is Outcome.FAILS
 
 
-def test_lost_is_said() -> None:
+def test_lost_has_its_reason() -> None:
     """A planned measurement that is absent makes undecided variants lost and leaves decided ones alone."""
     assert one(of_units([0.1] * 3), lost="killed").reason == "killed, 3 units measured"
     assert one(of_units([0.1] * 3), lost="killed").outcome is Outcome.LOST
@@ -471,8 +471,8 @@ def test_lost_is_said() -> None:
     assert (absent.case, absent.outcome, absent.reason) == ("y.py::bench_y", Outcome.LOST, "killed")
 
 
-def test_a_metric_nobody_measured_asks_for_no_more() -> None:
-    """Measurements without the claim's metric are said to lack it, and no more of them are asked for."""
+def test_a_metric_without_values_asks_for_no_more() -> None:
+    """Where measurements lack the claim's metric the reason states it, and no more of them are requested."""
     verdict = one(of_units([0.1] * 3), replace(CLAIM, metric="wait_seconds"))
     assert (verdict.outcome, verdict.more_units) == (Outcome.INCONCLUSIVE, 0)
     assert verdict.reason == "no round holds a usable wait_seconds"

@@ -210,7 +210,7 @@ def test_blocks_follow_the_share(share: float, blocks: int) -> None:
     assert {len(trial.samples["seconds"]) for trial in trials.values()} == {blocks}
 
 
-def test_blocks_end_where_patience_does() -> None:
+def test_blocks_end_with_their_time_limit() -> None:
     """A machine that gets a hundred times slower in the blocks is not followed to the thirtieth, but to the sixth."""
     stage = Stage()
     for name in (BASELINE, "tip"):

@@ -80,8 +80,8 @@ def measured(make: Callable[[], Variants], seed: int, *, first: bool = True) -> 
     return measure("x.py::bench_x", CLAIM, spec_of(make), options)
 
 
-def test_whoever_changes_what_others_read_is_named() -> None:
-    """In every order the one to blame is wrong, with the reason, and the innocent variant has its times."""
+def test_the_variant_that_changes_what_others_read_is_named() -> None:
+    """In every order the variant to blame is wrong, with the reason, and the innocent variant has its times."""
     seen = [{trial.variant: trial for trial in measured(suite, seed).trials} for seed in SEEDS]
     assert all(list(trials) == [BASELINE, "inplace", "out"] for trials in seen)
     assert all(trials[name].status is Status.MEASURED for trials in seen for name in (BASELINE, "out"))
@@ -131,7 +131,7 @@ def test_a_baseline_that_changes_its_input() -> None:
     assert reason.startswith("the baseline is wrong: it changes what others read: behind it, tip has another result")
 
 
-def test_inputs_that_differ_from_call_to_call_blame_nobody() -> None:
+def test_inputs_that_differ_from_call_to_call_blame_no_variant() -> None:
     """Where the baseline alone does not agree with itself, nothing follows."""
     calls = iter(range(100))
 

@@ -16,7 +16,7 @@ from harness.plural import counted
         ((1.0, "process", "processes"), "1 process"),
         ((2.0, "process", "processes"), "2 processes"),
         ((10**400, "sample"), f"{10**400} samples"),
-        ((float("inf"), "lane"), "inf lanes"),
+        ((float("inf"), "core"), "inf cores"),
     ],
 )
 def test_one_is_singular(arguments: tuple[float, str], words: str) -> None:

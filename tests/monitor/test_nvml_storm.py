@@ -105,9 +105,9 @@ def test_any_error_from_the_start(function: str, tmp_path: Path, whole: Seen) ->
     """Whatever a function answers, the watch goes on with the rest; what is not read has a reason with its name."""
     for code in CODES:
         seen = watched(tmp_path / str(code), Replayed({function: code}))
-        told = [warning for warning in seen.warnings if kind(code) in warning]
+        named = [warning for warning in seen.warnings if kind(code) in warning]
         assert seen.of_host == whole.of_host, kind(code)
-        assert told or not seen.lost(whole), (kind(code), seen.lost(whole))
+        assert named or not seen.lost(whole), (kind(code), seen.lost(whole))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -168,22 +168,22 @@ def test_fields_that_come_with_an_error(code: int, tmp_path: Path, whole: Seen) 
 
 @pytest.mark.parametrize("number", [0, 2**22 + 1, 2**32 - 1])
 def test_process_numbers_that_no_process_has(number: int, tmp_path: Path) -> None:
-    """As virtual machines show them: nobody is named, a warning says it, and memory in use before tells of somebody."""
+    """As virtual machines show them: no process is named, a warning says why, memory in use before counts as one."""
     memory = {**RECORDED["readings"]["memory"], "used": [2**34]}
     stage = Stage(tmp_path, Replayed(processes=[[[number, None]]], memory=memory))
     with stage.watch as watch:
         watch.measures_on(ON_GPU)
         stage.passes(1.2)
     seen = stage.seen()
-    assert [(stranger.when, stranger.pid) for stranger in seen.strangers] == [("before", 0)]
+    assert [(other.when, other.pid) for other in seen.strangers] == [("before", 0)]
     assert [warning for warning in seen.warnings if "does not report the numbers" in warning] == list(seen.warnings)
 
 
-# --- whoever else asks ------------------------------------------------------------------------------------------------
+# --- other readers of NVML --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_the_environment_is_told_whatever_nvml_says(function: str) -> None:
+def test_the_environment_is_described_whatever_nvml_answers(function: str) -> None:
     """GPUs that cannot be described are a warning with the reason; that there is no driver is none."""
     torch: Any = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False))
     for code in CODES:
@@ -196,7 +196,7 @@ def test_the_environment_is_told_whatever_nvml_says(function: str) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_used_bytes_or_the_reason(function: str) -> None:
-    """The device's used bytes, with where they come from, else None and what NVML said."""
+    """The device's used bytes, with where they come from, else None and NVML's error."""
     for code in CODES:
         found, words = device_bytes(UUID, module=Replayed({function: code}))
         assert found is not None or kind(code) in words, kind(code)
@@ -224,7 +224,7 @@ def spent(module: Replayed) -> tuple[float, str]:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_energy_and_share_or_an_error_with_its_name(function: str) -> None:
-    """Readings of a variant by itself come, or raise what NVML raised: whoever asked notes it as a warning."""
+    """Readings of a variant by itself come, or raise what NVML raised: the caller notes it as a warning."""
     for code in CODES:
         for asked in (share, spent):
             try:

@@ -127,7 +127,7 @@ def test_what_is_measured_begins_and_ends(tmp_path: Path) -> None:
 
 
 def test_remarks_of_what_was_seen(tmp_path: Path) -> None:
-    """Once it is over the watch says what a reader must know; one that saw nothing says nothing."""
+    """At its end the watch states what a reader must know; one that saw nothing states nothing."""
     stage = Stage(tmp_path, Replayed(events=[0x40], pcie_now=[[5, 16]]))
     with stage.watch as watch:
         watch.measures_on(ON_GPU)
@@ -145,7 +145,7 @@ def test_remarks_of_what_was_seen(tmp_path: Path) -> None:
 
 
 def test_several_gpus_may_be_measured_on(tmp_path: Path) -> None:
-    """What processes tell together: each GPU once, what has none adds none, an unknown one is named."""
+    """What all processes report: each GPU once, what has none adds none, an unknown one is named."""
     stage = Stage(tmp_path)
     with stage.watch as watch:
         watch.measures_on(ON_GPU, {"device": {"type": "cpu"}}, {}, ON_GPU, {"device": {"uuid": "GPU-other"}})
@@ -156,7 +156,7 @@ def test_several_gpus_may_be_measured_on(tmp_path: Path) -> None:
 
 
 def test_short_cases_do_not_say_what_others_used(tmp_path: Path) -> None:
-    """Clock ticks of 10 ms say nothing about a case of a tenth of a second."""
+    """Clock ticks of 10 ms are too coarse for a case of a tenth of a second."""
     stage = Stage(tmp_path)
     with stage.watch as watch:
         watch.begins(CASE, 1)
@@ -209,7 +209,7 @@ def test_the_last_block_lies_between_two_readings(tmp_path: Path) -> None:
     "call", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex", "nvmlDeviceGetHandleByUUID"]
 )
 def test_nvml_may_fail_at_any_step(tmp_path: Path, call: str, code: int) -> None:
-    """Whatever NVML says when it is opened, the host is watched and one warning says why the GPU is not."""
+    """Whatever NVML raises when it is opened, the host is watched and one warning says why the GPU is not."""
     stage = Stage(tmp_path, Replayed({call: code}))
     with stage.watch as watch:
         watch.measures_on(ON_GPU)
@@ -245,7 +245,7 @@ def test_a_gpu_lost_in_the_middle_ends_its_readings_alone(tmp_path: Path) -> Non
 
 
 def test_a_full_disk_ends_the_telemetry_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run goes on, the screen says it once, and what was written is whole."""
+    """The run goes on, the screen shows it once, and what was written is whole."""
     stage = Stage(tmp_path)
     write = os.write
     with stage.watch:
@@ -317,7 +317,7 @@ def test_others_are_reported_before_during_and_after() -> None:
     assert street.reported[0].name == "name 50"
 
 
-def test_a_process_of_ours_that_has_just_ended_is_no_stranger() -> None:
+def test_a_process_of_ours_that_has_just_ended_is_not_another() -> None:
     """The driver lists a dead process for a moment."""
     street = Street()
     street.dead = {2}
@@ -328,7 +328,7 @@ def test_a_process_of_ours_that_has_just_ended_is_no_stranger() -> None:
 
 
 def test_in_a_container_numbers_are_not_compared() -> None:
-    """Where NVML's process numbers are another namespace's, only who was there before is a stranger for sure."""
+    """Where NVML's process numbers are another namespace's, only one that was there before counts as another."""
     street = Street(match=False)
     street.on_gpu((50, None))
     street.others.before(street.gpu)
@@ -343,8 +343,8 @@ def test_in_a_container_numbers_are_not_compared() -> None:
     ("used", "older", "found"),
     [(UNLISTED, False, False), (UNLISTED + 1, False, True), (DRIVERS // 4, True, False), (2 * DRIVERS, True, True)],
 )
-def test_memory_that_nobody_owns_up_to_is_a_stranger(used: int, older: bool, found: bool) -> None:
-    """More in use than an idle driver needs, and no process listed: somebody is there all the same."""
+def test_memory_without_a_process_is_another_process(used: int, older: bool, found: bool) -> None:
+    """More in use than an idle driver needs, and no process listed: there is one all the same."""
     street = Street(memory={"total": 10**11, "reserved": 500 * 2**20, "used": [used]})
     if older:
         street.gpu._memory_version = None
@@ -352,8 +352,8 @@ def test_memory_that_nobody_owns_up_to_is_a_stranger(used: int, older: bool, fou
     assert [(seen.pid, seen.when) for seen in street.reported] == ([(0, "before")] if found else [])
 
 
-def test_a_stranger_on_the_measured_gpu_is_told_at_once(tmp_path: Path) -> None:
-    """The screen says it before anything is measured, and the record keeps it."""
+def test_another_process_on_the_measured_gpu_is_reported_at_once(tmp_path: Path) -> None:
+    """The screen shows it before anything is measured, and the record keeps it."""
     stage = Stage(tmp_path, Replayed(processes=[[[os.getppid(), 4096]]]))
     with stage.watch as watch:
         assert stage.notes == []
@@ -364,13 +364,13 @@ def test_a_stranger_on_the_measured_gpu_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_this_process_and_its_children_are_ours(tmp_path: Path) -> None:
-    """Real process numbers: what belongs to this tree is never told to be a stranger."""
-    told: list[OtherProcess] = []
-    strangers = OtherProcesses(told.append, lambda _: None, numbers_match=lambda: True)
+    """Real process numbers: what belongs to this tree is never reported."""
+    reported: list[OtherProcess] = []
+    others = OtherProcesses(reported.append, lambda _: None, numbers_match=lambda: True)
     gpu = Gpu(Replayed(processes=[[[os.getpid(), 4096]]]), UUID, lambda _: None)
-    assert strangers.during(gpu) == {"process_bytes": 4096.0}
-    strangers.after([gpu])
-    assert told == []
+    assert others.during(gpu) == {"process_bytes": 4096.0}
+    others.after([gpu])
+    assert reported == []
 
 
 def test_rates_are_checked() -> None:

@@ -21,7 +21,7 @@ from tests.support.living import PATIENCE, alive, since
 
 
 class Stage:
-    """A sampler on a clock by script; reading a source costs what it says, of CPU time and of the clock's."""
+    """A sampler on a clock by script; reading a source costs its stated seconds, of CPU time and of the clock's."""
 
     def __init__(
         self, hertz: float = 20.0, looks: int = 40, waking: float = 0.0, **sources: tuple[float, float]
@@ -77,12 +77,12 @@ def test_slow_sources_are_read_when_they_are_due() -> None:
     assert stage.moments("slow") == pytest.approx([0.05, 1.05], abs=0.051)
 
 
-def test_dear_sources_are_read_less_often() -> None:
+def test_expensive_sources_are_read_less_often() -> None:
     """A driver that takes 2 ms an answer is asked so seldom that the watch stays within its share of a core."""
-    stage = Stage(looks=2000, cheap=(0.0, 1e-5), dear=(0.0, 2e-3))
+    stage = Stage(looks=2000, cheap=(0.0, 1e-5), expensive=(0.0, 2e-3))
     stage.sampler.run()
     assert len(stage.moments("cheap")) == 2000
-    assert 10 < len(stage.moments("dear")) < 200
+    assert 10 < len(stage.moments("expensive")) < 200
     assert stage.sampler.cost_seconds / stage.clock.now() < 1.2 * SHARE
 
 
@@ -96,8 +96,8 @@ def test_no_core_is_woken_for_nothing() -> None:
 
 
 @pytest.mark.parametrize(("hertz", "waking", "rate"), [(20, 1e-4, 20), (20, 1e-3, 4.4), (100, 1e-3, 22), (2, 1e-3, 2)])
-def test_where_waking_up_is_dear_the_machine_is_looked_at_less_often(hertz: float, waking: float, rate: float) -> None:
-    """What a look costs besides its readings counts: the share of a core is kept, whoever wants more gives more."""
+def test_where_waking_up_is_expensive_there_are_fewer_samples(hertz: float, waking: float, rate: float) -> None:
+    """What a look costs besides its readings counts: the share of a core is kept; higher rates get a larger one."""
     stage = Stage(hertz, looks=2000, waking=waking, quick=(0.0, 1e-5))
     stage.sampler.run()
     moments = stage.moments("quick")
@@ -149,7 +149,7 @@ def test_a_source_that_raises_is_read_no_more() -> None:
     assert "boom" in warnings[0]
 
 
-def test_the_thread_ends_when_it_is_told_to() -> None:
+def test_the_thread_ends_when_it_is_stopped() -> None:
     """A real thread takes samples until the stop, and no thread is left; a second stop does nothing, a start does."""
     sampled = threading.Event()
     before = alive()
@@ -169,7 +169,7 @@ def test_the_thread_ends_when_it_is_told_to() -> None:
 
 @pytest.mark.timeout(60)
 def test_a_thread_that_looks_seldom_ends_at_once() -> None:
-    """Whoever looks every hundred seconds holds nobody up for so long."""
+    """A sampler with a period of a hundred seconds does not delay its end by as much."""
     before = alive()
     sampler = Sampler([], 0.01, lambda _: None)
     sampler.start()
@@ -187,8 +187,8 @@ def test_a_thread_that_looks_seldom_ends_at_once() -> None:
         ([], float("inf")),
     ],
 )
-def test_a_fair_share_takes_from_the_dear(shares: list[float], most: float) -> None:
-    """Who wants less than an equal part keeps it; the rest is for the others, so that all together keep the total."""
+def test_a_fair_share_takes_from_the_expensive(shares: list[float], most: float) -> None:
+    """A source that needs less than an equal part keeps it; the others share the rest, so that the total is kept."""
     assert fair_share(shares, 0.003) == pytest.approx(most)
     assert sum(min(share, most) for share in shares) <= 0.003 + 1e-12
 
@@ -232,7 +232,7 @@ def test_pressure_is_the_share_of_the_time_since_the_last_reading(proc: Path) ->
 
 
 def test_a_kernel_without_pressure_is_a_warning(tmp_path: Path, proc: Path) -> None:
-    """No such files, or files that say nothing, cost the pressure alone; each is told once."""
+    """Missing or empty files cost the pressure alone; each is warned of once."""
     warnings: list[str] = []
     machine = HostSensors(warnings.append, proc=tmp_path / "none")
     assert {"load", "available_bytes"} <= set(readings(machine))

@@ -75,7 +75,7 @@ class Broken:
     ],
     ids=lambda value: type(value).__name__,  # no address and no order of a set: two workers collect the same tests
 )
-def test_values_are_told_apart(one: object, same: object, other: object) -> None:
+def test_values_are_distinguished(one: object, same: object, other: object) -> None:
     """Equal values have equal digests, and others have others."""
     assert len(digest_of(one)) == 16
     assert digest_of(one) == digest_of(same) != digest_of(other)

@@ -240,7 +240,7 @@ def test_a_side_with_one_variant_stays_until_it_is_stopped(session: Sessions) ->
 
 
 def test_a_side_reports_what_it_measures_on(session: Sessions) -> None:
-    """Whoever watches a gate must look at the same GPU: the device stands in the environment, as in a run's."""
+    """The monitor of a gate must watch the same GPU: the environment names the device, as in a run's."""
     _, driver = session(SidePlan(*ON, core=0, introduce=True))
     (_, info) = driver.received
     assert isinstance(info, SideInfo)

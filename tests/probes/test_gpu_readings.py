@@ -97,7 +97,7 @@ def test_a_clock_that_never_rests_is_not_waited_for_for_ever(idle: Idle) -> None
 
 
 class Clock:
-    """Seconds that pass when somebody says so."""
+    """Seconds that pass when a test advances them."""
 
     seconds = 0.0
 
@@ -152,7 +152,7 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> Copied:
 
 
 def test_a_copy_that_blocks_is_no_wait_for_a_batch(copied: Copied) -> None:
-    """It waits for the GPU's own step: its time is told apart."""
+    """It waits for the GPU's own step: its time is counted separately."""
     found = run_epoch(copied.batches(), copied=copied.copied).readings
     assert (found["wait_seconds"], found["copy_seconds"]) == (3.0, 12.0)
     assert (found["wait_p50_seconds"], found["first_batch_seconds"]) == (1.0, 1.0)
@@ -171,7 +171,7 @@ def test_a_window_s_waits_have_no_copies_either(copied: Copied) -> None:
 
 
 def test_on_the_cpu_there_are_no_copies(copied: Copied) -> None:
-    """Its epochs do not tell of any."""
+    """Its epochs do not report any."""
     assert Copied().copied is None
     assert "copy_seconds" not in run_epoch([]).readings
 
@@ -207,7 +207,7 @@ class FromDali(DaliLoader):
             yield torch.zeros(1, 3, 2, 2), torch.tensor([[place]])
 
 
-def test_dali_s_copies_are_told_apart(clock: Clock) -> None:
+def test_dali_s_copies_are_counted_separately(clock: Clock) -> None:
     """Of images that were decoded on the CPU, and of labels."""
     loader = FromDali(FILES, batch_size=1, threads=1, device=GPU)
     assert len(list(loader.batches())) == 2
@@ -227,7 +227,7 @@ class NvJpeg(DeviceDecodingLoader):
 
 @pytest.mark.skipif(decoders.missing() is not None, reason=str(decoders.missing()))
 @pytest.mark.parametrize(("refuses", "seconds"), [(False, 2.0), (True, 6.0)])
-def test_copies_of_what_the_cpu_decoded_are_told_apart(clock: Clock, refuses: bool, seconds: float) -> None:
+def test_copies_of_what_the_cpu_decoded_are_counted_separately(clock: Clock, refuses: bool, seconds: float) -> None:
     """Labels are copied, and two images where nvJPEG refused them."""
     loader = NvJpeg(FILES, transform=lambda: lambda image: image.float(), batch_size=2, workers=0, device=GPU)
     loader.refuses = refuses
@@ -245,7 +245,7 @@ class Ahead(SideStreamLoader):
         return [(torch.zeros(1, 3, 2, 2), torch.tensor([0]), torch.tensor([place])) for place in range(2)]
 
 
-def test_copies_on_a_side_stream_are_told_apart(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_on_a_side_stream_are_counted_separately(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """They do not block, and are no wait for a batch either way."""
     stream = SimpleNamespace(record_event=lambda: None, wait_event=lambda event: None)
     monkeypatch.setattr(torch.cuda, "Stream", lambda device: stream)
@@ -267,7 +267,7 @@ class Host:
         self.active, self.owned = 4096, 8192
         self.grows = grows
         self.pinned = 0
-        self.tells = active
+        self.active_known = active
         monkeypatch.setattr(torch.cuda, "host_memory_stats", self.stats)
         monkeypatch.setattr(Tensor, "pin_memory", self._pinning())
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -276,8 +276,8 @@ class Host:
 
     def stats(self) -> dict[str, int]:
         """The account."""
-        told = {"active_bytes.current": self.active} if self.tells else {}
-        return {**told, "allocated_bytes.current": self.owned, "allocated_bytes.peak": self.owned + 1}
+        counters = {"active_bytes.current": self.active} if self.active_known else {}
+        return {**counters, "allocated_bytes.current": self.owned, "allocated_bytes.peak": self.owned + 1}
 
     def _pinning(self) -> Any:
         def pin_memory(tensor: Tensor) -> Tensor:
@@ -306,7 +306,7 @@ def _forget() -> Iterator[None]:
 def test_an_account_that_only_grows_is_not_used(
     monkeypatch: pytest.MonkeyPatch, grows: bool, active: bool, name: str, now: int
 ) -> None:
-    """Bytes in use are told by the account that goes down again, by what the allocator owns where none does."""
+    """The account that goes down again gives the bytes in use; where none does, what the allocator owns counts."""
     host = Host(monkeypatch, grows=grows, active=active)
     assert pinned.account() == pinned.account() == name
     assert host.pinned == (2 if active else 0)

@@ -215,21 +215,21 @@ def stats(allocated: Any, reserved: Any, retries: Any = 0, ooms: Any = 0) -> Any
 @pytest.fixture
 def cuda_memory(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A torch.cuda whose allocators answer by script, and what was asked of them in what order."""
-    told = []
+    calls = []
 
     def script(before: Any, after: Any, host_before: Any = None, host_after: Any = None) -> Any:
         accounts = iter([before, after])
         host = iter([host_before or {}, host_after or {}])
 
         def account(device: Any) -> Any:
-            told.append("account")
+            calls.append("account")
             return next(accounts)
 
         fakes = {
-            "synchronize": lambda device: told.append("wait"),
-            "empty_cache": lambda: told.append("empty"),
-            "reset_peak_memory_stats": lambda device: told.append("reset"),
-            "reset_peak_host_memory_stats": lambda: told.append("reset pinned"),
+            "synchronize": lambda device: calls.append("wait"),
+            "empty_cache": lambda: calls.append("empty"),
+            "reset_peak_memory_stats": lambda device: calls.append("reset"),
+            "reset_peak_host_memory_stats": lambda: calls.append("reset pinned"),
             "memory_stats": account,
             "host_memory_stats": lambda: next(host),
         }
@@ -237,7 +237,7 @@ def cuda_memory(monkeypatch: pytest.MonkeyPatch) -> Any:
             monkeypatch.setattr(torch.cuda, name, fake)
         known = "active_bytes" if "active_bytes.current" in (host_before or {}) else "allocated_bytes"
         monkeypatch.setattr(peak, "account", lambda: known)
-        return told
+        return calls
 
     return script
 
@@ -247,9 +247,9 @@ GPU = torch.device("cuda")
 
 def test_the_cuda_peak_is_the_allocators_above_the_start(cuda_memory: Any) -> None:
     """On CUDA: wait, empty the pool, note the level, reset the peak, call, wait, subtract."""
-    told = cuda_memory(stats((100, 900), (200, 900)), stats((100, 350), (200, 600)))
-    assert peak_bytes(lambda: told.append("call"), GPU) == (250, CUDA_SOURCE)
-    assert told == ["wait", "empty", "account", "reset", "reset pinned", "call", "wait", "account"]
+    calls = cuda_memory(stats((100, 900), (200, 900)), stats((100, 350), (200, 600)))
+    assert peak_bytes(lambda: calls.append("call"), GPU) == (250, CUDA_SOURCE)
+    assert calls == ["wait", "empty", "account", "reset", "reset pinned", "call", "wait", "account"]
 
 
 def test_the_pass_for_memory_reads_the_whole_account(cuda_memory: Any) -> None:
@@ -269,7 +269,7 @@ def test_the_pass_for_memory_reads_the_whole_account(cuda_memory: Any) -> None:
     assert "pinned_bytes" not in allocations(lambda: None, GPU)
 
 
-def test_an_older_torch_tells_all_page_locked_memory(cuda_memory: Any) -> None:
+def test_an_older_torch_reports_all_page_locked_memory(cuda_memory: Any) -> None:
     """Where blocks in use are not told apart, those that the allocator owns count."""
     account = stats((0, 0), (0, 0))
     cuda_memory(account, account, {"allocated_bytes.current": 1}, {"allocated_bytes.peak": 5})
@@ -296,7 +296,7 @@ def test_what_was_short_is_in_the_error() -> None:
 
 
 def test_real_shortages_on_the_host_are_recognised() -> None:
-    """torch and NumPy asked for an exabyte: what they say holds the size, the machine what was free."""
+    """torch and NumPy asked for an exabyte: their message has the size, the machine has what was free."""
     for ask in (lambda: torch.empty(2**60, dtype=torch.uint8), lambda: np.empty(2**60, np.uint8)):
         with pytest.raises((RuntimeError, MemoryError)) as caught:
             ask()
@@ -311,12 +311,12 @@ def test_real_shortages_on_the_host_are_recognised() -> None:
     "error", [RuntimeError("CUDA error: device-side assert triggered"), ValueError("sizes differ"), KeyError("x")]
 )
 def test_other_errors_are_no_shortage(error: Any) -> None:
-    """Nothing was short where nobody says so."""
+    """Errors that are not about memory report no shortage."""
     assert out_of_memory(error) is None
 
 
 def test_a_shortage_without_numbers_is_one() -> None:
-    """A library that only says that memory is out leaves the rest open."""
+    """A library whose message has no numbers leaves the readings empty."""
     short, bare = out_of_memory(RuntimeError("CUDA error: out of memory")), out_of_memory(MemoryError())
     assert short is not None and bare is not None
     assert (short.readings, str(short)) == ({}, "out of memory on the GPU")
@@ -326,11 +326,11 @@ def test_a_shortage_without_numbers_is_one() -> None:
 @pytest.fixture
 def memory_history(monkeypatch: pytest.MonkeyPatch, cuda_memory: Any) -> Any:
     """A torch.cuda.memory that keeps a history by script."""
-    told = cuda_memory({}, {})
-    record = lambda enabled, **how: told.append(("record", enabled))  # noqa: E731
+    calls = cuda_memory({}, {})
+    record = lambda enabled, **how: calls.append(("record", enabled))  # noqa: E731
     monkeypatch.setattr(torch.cuda.memory, "_record_memory_history", record)
     monkeypatch.setattr(torch.cuda.memory, "_snapshot", lambda device: {"segments": [], "device_traces": [[(1, 2)]]})
-    return told
+    return calls
 
 
 def test_a_snapshot_holds_one_call(memory_history: Any) -> None:
@@ -412,7 +412,7 @@ held.stdout.readline()
 """
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system tells no PSS")  # noqa: PTH110
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system reports no PSS")  # noqa: PTH110
 def test_the_tree_holds_descendants() -> None:
     """A grandchild's 40 MiB, its process and its thread are in the account of the tree."""
     with child(GRANDCHILD) as process:
@@ -495,7 +495,7 @@ def test_a_process_that_is_gone_counts_nothing() -> None:
 
 
 class FakeTree:
-    """A tree that reads what it is told; the last reading repeats."""
+    """A tree with given readings; the last one repeats."""
 
     def __init__(self, *readings: Any) -> None:
         self.readings = list(readings)
@@ -634,7 +634,7 @@ def test_kernels_are_counted_and_nothing_else() -> None:
     assert kernels(events) == 2
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system tells no PSS")  # noqa: PTH110
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system reports no PSS")  # noqa: PTH110
 def test_workers_named_count_by_what_they_hold_alone() -> None:
     """A forked child that wrote its own 32 MiB adds about that, not its parent's pages; unnamed ones add nothing."""
     script = "import sys; mine = bytearray(32 << 20); sys.stdout.write('x'); sys.stdout.flush(); sys.stdin.read()"
@@ -662,7 +662,7 @@ def test_the_share_is_a_fraction() -> None:
     assert gpu_share("GPU-a", module=Nvml())[0] == 0.4
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system tells no PSS")  # noqa: PTH110
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system reports no PSS")  # noqa: PTH110
 def test_what_a_tree_holds_alone() -> None:
     """A child's own 40 MiB are unshared; the tree that is gone holds nothing."""
     with child("x = bytearray(40 << 20)") as process:

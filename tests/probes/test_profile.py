@@ -60,7 +60,7 @@ def test_a_window_has_as_many_iterations_as_fit(each: float, iterations: int, mo
 
 
 def test_a_slow_first_call_makes_no_short_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is compiled, or held up, once says nothing of the calls that come after."""
+    """What is compiled, or delayed, once does not predict the calls that come after."""
     now = 0.0
     took = iter([0.9 * WINDOW_SECONDS, *[WINDOW_SECONDS / 10] * 10])
 
@@ -95,9 +95,9 @@ def test_the_summary_of_a_real_trace(linears: dict[int, Path]) -> None:
 
 
 def test_twice_the_work_is_named(linears: dict[int, Path]) -> None:
-    """Real profiles of one and two layers differ by the layer, and it is said how often it runs."""
-    told = growth(summarise(linears[1]), summarise(linears[2]), 1e-4)
-    assert told.startswith("aten::linear runs 2x instead of 1x")
+    """Real profiles of one and two layers differ by the layer, and the explanation states how often it runs."""
+    explanation = growth(summarise(linears[1]), summarise(linears[2]), 1e-4)
+    assert explanation.startswith("aten::linear runs 2x instead of 1x")
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -147,7 +147,7 @@ def test_nothing_is_collected_while_benchmarks_are_imported() -> None:
     assert done.stdout == "False\n"
 
 
-def test_lent_to_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_borrowed_by_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A foreign interpreter sees our harness before its own packages, our pytest behind them, and nothing more."""
     links = borrow_packages(tmp_path / "borrowed")
     environment = measuring_environment(links)
@@ -170,7 +170,7 @@ def test_lent_to_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.Monke
     assert Path(done.stdout.strip()).is_relative_to(links / "back")
 
 
-def test_a_seat_borrows_what_its_session_borrowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_borrows_what_its_session_borrowed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes that a borrowing session starts itself inherit its folders instead of a path to a checkout."""
     monkeypatch.setenv(FRONT_VARIABLE, "/borrowed/front")
     monkeypatch.delenv("PYTHONPATH", raising=False)

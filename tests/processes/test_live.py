@@ -146,7 +146,7 @@ def test_long_messages_cross() -> None:
     assert received == [{"text": text}] * 2
 
 
-def test_a_stopped_process_is_told_at_length(echo: LiveProcess, tmp_path: Path) -> None:
+def test_a_stopped_process_is_sent_a_long_message(echo: LiveProcess, tmp_path: Path) -> None:
     """What is longer than a pipe holds reaches a process that waits stopped for its turn."""
     answer(echo)
     echo.pause()
@@ -160,7 +160,7 @@ def test_a_stopped_process_is_told_at_length(echo: LiveProcess, tmp_path: Path) 
         client.receive()
 
 
-def test_nobody_listens_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_channel_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that no other drives has no channel."""
     monkeypatch.delenv("TIPBENCH_CHANNEL", raising=False)
     assert Channel.inherited() is None
@@ -296,7 +296,7 @@ def test_without_a_guard_temporary_files_are_where_the_system_keeps_them(
         assert not Path(made).exists()
 
 
-def test_the_guard_forgets_whom_it_is_told_to() -> None:
+def test_the_guard_forgets_a_released_group() -> None:
     """A group that was released is not killed when the guard ends; one that was not, is."""
     sleepers = [subprocess.Popen(python("import signal; signal.pause()"), start_new_session=True) for _ in range(2)]
     guard = Reaper()

@@ -106,11 +106,11 @@ def test_what_a_gpu_has_more_of_is_named(tmp_path: Path) -> None:
     head = summarise(
         chrome.written(tmp_path, [chrome.mark("tipbench: window", 0, 400), *events[1:], *more], "head.json")
     )
-    told = growth(base, head, 100 * US)
-    assert told.startswith("copy Memcpy DtoH (Device -> Pageable) runs 1x instead of 0x, +40.0 us; ")
-    assert "waiting for synchronisation +5" in told
-    assert "cudaStreamSynchronize runs 1x instead of 0x" in told
-    assert "aten::item runs 1x instead of 0x" in told
+    explanation = growth(base, head, 100 * US)
+    assert explanation.startswith("copy Memcpy DtoH (Device -> Pageable) runs 1x instead of 0x, +40.0 us; ")
+    assert "waiting for synchronisation +5" in explanation
+    assert "cudaStreamSynchronize runs 1x instead of 0x" in explanation
+    assert "aten::item runs 1x instead of 0x" in explanation
 
 
 def test_operators_nest_by_thread(tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ def test_operators_nest_by_thread(tmp_path: Path) -> None:
         chrome.operator("a", 10, 60, thread=9),
     ]
     found = {o.name: o for o in summarise(chrome.written(tmp_path, events)).operators}
-    told = {name: (o.calls, round(o.seconds / US), o.outer_calls) for name, o in found.items()}
-    assert told == {"a": (2, 70, 2), "b": (2, 23, 0), "c": (1, 7, 0)}
+    counts = {name: (o.calls, round(o.seconds / US), o.outer_calls) for name, o in found.items()}
+    assert counts == {"a": (2, 70, 2), "b": (2, 23, 0), "c": (1, 7, 0)}
 
 
 def test_a_trace_without_a_gpu(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_trace_without_a_gpu(tmp_path: Path) -> None:
 
 
 def test_steps_of_the_profiler_are_a_window_too(tmp_path: Path) -> None:
-    """A trace of somebody else's loop counts from its first step to the end of the last, or as a whole."""
+    """A trace of the user's own loop counts from its first step to the end of the last, or as a whole."""
     steps = [chrome.mark(f"ProfilerStep#{n}", 100 * n, 100 * n + 90) for n in (1, 2, 3)]
     wait = chrome.mark("enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__", 100, 150)
     prefetched = chrome.mark("enumerate(DataLoader)#_MultiProcessingDataLoaderIter.__next__", 200, 300, thread=2)
@@ -159,7 +159,7 @@ def test_steps_of_the_profiler_are_a_window_too(tmp_path: Path) -> None:
 
 
 def test_launches_that_are_not_in_the_trace(tmp_path: Path) -> None:
-    """Idle time that ends with a kernel of unknown launch is other, unless the host says why."""
+    """Idle time that ends with a kernel of unknown launch is other, unless the host's events explain it."""
     events = [
         chrome.mark("tipbench: window", 0, 100),
         chrome.call("cudaLaunchKernel", 0, 5, 1),
@@ -205,10 +205,10 @@ def test_parts_add_up_whatever_happens(found: list[tuple[int, int, int]], data: 
         np.array([row[0] for row in rows], float),
         np.array([row[1] for row in rows], float),
     )
-    told = summary(events)
-    idle = sum(getattr(told, f"idle_{part}_seconds") for part in ("loader", "host", "sync", "copy", "other"))
-    assert told.busy_seconds + idle == pytest.approx(told.wall_seconds)
-    assert told.wall_seconds == 30
+    made = summary(events)
+    idle = sum(getattr(made, f"idle_{part}_seconds") for part in ("loader", "host", "sync", "copy", "other"))
+    assert made.busy_seconds + idle == pytest.approx(made.wall_seconds)
+    assert made.wall_seconds == 30
 
 
 @pytest.mark.parametrize(
@@ -293,8 +293,8 @@ def test_pieces_never_cut_an_event(tmp_path: Path, form: str) -> None:
     path = tmp_path / "trace.json"
     path.write_text(content, encoding="utf-8")
     found = read(path)
-    told = [found.names[code] for code in found.name]
-    assert told == [event["name"][:500] for event in events]
+    ordered = [found.names[code] for code in found.name]
+    assert ordered == [event["name"][:500] for event in events]
     assert [round(start / US) for start in found.start] == list(range(200))
 
 
@@ -322,7 +322,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "reason"),
     [
         (b"", "no list of events"),
         (b"not json at all", "no list of events"),
@@ -345,13 +345,13 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("library")
-def test_what_is_no_trace_is_one_clear_error(tmp_path: Path, content: bytes, says: str) -> None:
+def test_what_is_no_trace_is_one_clear_error(tmp_path: Path, content: bytes, reason: str) -> None:
     """Malformed, torn and foreign files are refused in one sentence that names the file."""
     path = tmp_path / "strange.json"
     path.write_bytes(content)
     with pytest.raises(TraceError, match=r"strange\.json") as caught:
         read(path)
-    assert says in str(caught.value)
+    assert reason in str(caught.value)
 
 
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:

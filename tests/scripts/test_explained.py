@@ -1,4 +1,4 @@
-"""The proof of explanations judges as it says: what is not named rightly, or named too large, is wrong."""
+"""The proof of explanations judges as it states: what is not named rightly, or named too large, is wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_every_planted_pair_is_expected_to_say_something() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "wrong"),
+    ("explanation", "wrong"),
     [
         ("aten::neg holds 300 B at the peak instead of 100 B, +200 B", ""),
         ("aten::neg holds 300 B at the peak instead of 100 B, +150 B; aten::add holds 60 B, +60 B", "names 210 B"),
@@ -35,11 +35,11 @@ def test_every_planted_pair_is_expected_to_say_something() -> None:
         ("", "does not begin"),
     ],
 )
-def test_an_explanation_is_right_or_wrong(told: str, wrong: str) -> None:
+def test_an_explanation_is_right_or_wrong(explanation: str, wrong: str) -> None:
     """It names the right thing first, and in all no more than was measured."""
     planted = proof.Planted("kept", "memory", r"aten::neg holds", "peak_bytes")
     candidate = Decision("a", proof.CLAIM, "baseline", exact={"peak_bytes": (100.0, 300.0)})
-    candidate.growth = {"peak_bytes": told}
+    candidate.growth = {"peak_bytes": explanation}
     found, _ = proof._judged(planted, candidate)
     assert found.startswith(wrong)
     assert bool(found) is bool(wrong)

@@ -38,8 +38,8 @@ def steady(processes: int, samples: int, seconds: float = 5e-3, seed: int = 1) -
     return [list(seconds * (1 + 1e-3 * random.random(samples))) for _ in range(processes)]
 
 
-def says(rival: Rival, factor: float, seed: int = 2) -> bool:
-    """What the rule says of a head that takes so many times as long."""
+def regresses(rival: Rival, factor: float, seed: int = 2) -> bool:
+    """Whether the rule calls a head that takes so many times as long a regression."""
     pytest.importorskip("asv" if "asv" in rival.name else "pyperf" if "pyperf" in rival.name else "scipy")
     samples = rival.samples or 30
     base = steady(rival.processes, samples)
@@ -49,14 +49,14 @@ def says(rival: Rival, factor: float, seed: int = 2) -> bool:
 @pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.name)
 def test_a_clear_slowdown_is_found_by_every_rule(rival: Rival) -> None:
     """A fifth more, with next to no noise, is a regression to all."""
-    assert says(rival, 1.2)
+    assert regresses(rival, 1.2)
 
 
 @pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.name)
-def test_the_same_samples_and_faster_ones_alarm_nobody(rival: Rival) -> None:
+def test_the_same_samples_and_faster_ones_raise_no_alarm(rival: Rival) -> None:
     """The very same samples are no regression to any rule, nor are faster ones, though some call them significant."""
-    assert not says(rival, 1.0, seed=1)
-    assert not says(rival, 0.8)
+    assert not regresses(rival, 1.0, seed=1)
+    assert not regresses(rival, 0.8)
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_the_same_samples_and_faster_ones_alarm_nobody(rival: Rival) -> None:
 def test_a_rule_turns_at_its_threshold(name: str, below: float, above: float) -> None:
     """Rules with a threshold let what is below it pass, however certain it is."""
     rival = next(rival for rival in RIVALS if rival.name == name)
-    assert not says(rival, below)
-    assert says(rival, above)
+    assert not regresses(rival, below)
+    assert regresses(rival, above)
 
 
 @pytest.mark.parametrize("name", ["pyperf compare_to", "benchstat, -count=10", "nvbench_compare"])
 def test_a_rule_without_a_threshold_takes_any_certain_difference(name: str) -> None:
     """Half a percent is a regression to a rule that asks for significance alone, or for more than the noise."""
-    assert says(next(rival for rival in RIVALS if rival.name == name), 1.005)
+    assert regresses(next(rival for rival in RIVALS if rival.name == name), 1.005)
 
 
 def test_the_quieter_side_sets_the_noise_that_a_difference_must_exceed() -> None:
@@ -99,10 +99,10 @@ def test_pyperf_keeps_decisions_apart() -> None:
 
 
 def test_pyperf_saying_something_else_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list that is shorter than its title says is an error, not a row of passes."""
+    """A list that is shorter than its title states is an error, not a row of passes."""
     pytest.importorskip("pyperf")
-    told = subprocess.CompletedProcess([], 0, stdout="Slower (2):\n- decision-0: 1 ms -> 2 ms: 2x slower\n", stderr="")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: told)
+    done = subprocess.CompletedProcess([], 0, stdout="Slower (2):\n- decision-0: 1 ms -> 2 ms: 2x slower\n", stderr="")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     with pytest.raises(RuntimeError, match=r"states Slower \(2\) and lists 1"):
         pyperf_lists([(steady(2, 3), steady(2, 3))])
 
@@ -153,7 +153,7 @@ def test_a_process_is_a_unit() -> None:
 
 
 def test_a_scaled_unit_is_that_of_scaled_samples() -> None:
-    """Moving the units says what multiplying every sample of head would."""
+    """Moving the units gives the answer that multiplying every sample of head would."""
     made = workload()
     scaled = [Duet(duet.base, tuple(sample * 1.03 for sample in duet.head)) for duet in made.duets]
     expected = paired(Workload("made", tuple(scaled), ())).units
@@ -164,7 +164,7 @@ def test_a_scaled_unit_is_that_of_scaled_samples() -> None:
 
 
 def test_injected_code_is_that_of_the_stated_slowdown() -> None:
-    """Only processes with the slow-down asked for count; where nobody recorded it there is no pool."""
+    """Only processes with the slow-down asked for count; where none was recorded there is no pool."""
     pool = injected(workload(slowdown=0.05), 0.05)
     assert pool is not None
     assert [unit.quiet for unit in pool.units] == pytest.approx([np.log(1.05)] * 12)
@@ -205,9 +205,9 @@ def test_units_are_drawn_with_replacement_and_paid_for() -> None:
 )
 def test_suites_exit_as_the_command_would(pool: Pool, status: int) -> None:
     """Nothing regressed is 0, anything regressed 1, anything undecided 3, by the gate's own word."""
-    held = list(suites([pool], GateThresholds(), 3, np.random.default_rng(3)))
-    assert [found for found, _ in held] == [status] * 3
-    assert all(len(one.drawn) == SUITE for _, one in held)
+    judged = list(suites([pool], GateThresholds(), 3, np.random.default_rng(3)))
+    assert [found for found, _ in judged] == [status] * 3
+    assert all(len(one.drawn) == SUITE for _, one in judged)
     assert exit_status([Drawn(GateOutcome.UNCHANGED, 6, 1.0), Drawn(GateOutcome.REGRESSED, 6, 1.0)]) == 1
 
 
@@ -242,7 +242,7 @@ def test_conditions_say_what_was_executed_and_what_scaled() -> None:
     assert [str(c) for c in asked[1:3]] == ["+2%, really executed", "+3%, scaled"]
 
 
-def test_known_truths_are_told_apart() -> None:
+def test_known_truths_are_distinguished() -> None:
     """Units without a difference pass, those at the target regress, whatever their noise."""
     found = {
         (known.noise, known.truth.split(",")[0]): known.tally for known in simulated.simulate(GateThresholds(), 20, 0)
@@ -260,7 +260,7 @@ def test_known_truths_are_told_apart() -> None:
 
 
 def test_bounds_are_exact() -> None:
-    """None of n leaves what n trials would miss with 2.5 %; half and half is symmetric; none of none says nothing."""
+    """None of n leaves what n trials would miss with 2.5 %; half and half is symmetric; none of none bounds nothing."""
     low, high = Count(0, 40000).bounds
     assert low == 0.0
     assert high == pytest.approx(1 - 0.025 ** (1 / 40000))
@@ -318,7 +318,7 @@ def test_what_is_no_document_is_refused(document: dict[str, Any]) -> None:
 
 
 def calls(*statuses: int) -> list[live.Call]:
-    """Calls with these exit statuses, two decisions each, the first as the status says."""
+    """Calls with these exit statuses, two decisions each, the first as the status implies."""
     word = {0: "unchanged", 1: "regressed", 3: "inconclusive"}
     return [
         live.Call(status, 10.0, live.decisions_of(answer(status, verdict(word[status], units=14), verdict())))
@@ -405,7 +405,7 @@ def test_head_differs_from_base_by_its_steps_alone(tmp_path: Path, slowdown: flo
 
 
 def test_an_iteration_takes_its_steps() -> None:
-    """The head really does what it says: so many steps, counted."""
+    """The head really takes the stated number of steps."""
     names: dict[str, Any] = {}
     exec(repository.WORK.format(steps=105), names)
     taken: list[int] = []

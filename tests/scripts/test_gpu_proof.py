@@ -38,7 +38,7 @@ from harness.probes.nvml import NvmlError
 CPU = torch.device("cpu")
 
 
-def test_findings_are_kept_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_findings_are_kept_and_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Figures with their goals, in JSON and in a table; what was missed is marked, what was skipped says why."""
     part = Part("clock", "cuda")
     part.add("a | b", 1.004, "x", goal="within 1%", reached=True)
@@ -58,7 +58,7 @@ def test_findings_are_kept_and_told(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_equal_clocks_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the CPU the warm comparison is held, and says nothing of goals; what is cold needs CUDA."""
+    """On the CPU the warm comparison is run, without goals; what is cold needs CUDA."""
     part = Part("clock", "cpu")
     monkeypatch.setattr(clocks, "TURNS", 2)
     monkeypatch.setattr(clocks, "ROUND", 1e-4)
@@ -173,9 +173,9 @@ def test_a_gate_that_breaks_off_takes_no_other_with_it(
     gating.gate(part, tmp_path, "cuda", 160)
     assert [finding.name for finding in part.failures] == ["3 % more work"]
     assert any(finding.name == "false alarms with the same code" for finding in part.findings)
-    said = capsys.readouterr().err
-    assert "Traceback (most recent call last)" in said
-    assert "an illegal memory access" in said
+    printed = capsys.readouterr().err
+    assert "Traceback (most recent call last)" in printed
+    assert "an illegal memory access" in printed
 
 
 @pytest.mark.parametrize(("status", "document"), [(2, None), (124, None), (0, {"status": 3, "verdicts": []})])
@@ -271,7 +271,7 @@ def test_the_noise_floor_is_by_claim(tmp_path: Path) -> None:
 
 
 def test_what_the_watch_costs_is_read_from_its_script() -> None:
-    """Percent of longer rounds with their bounds, and percent of a core; nothing where it says nothing."""
+    """Percent of longer rounds with their bounds, and percent of a core; nothing where it reports none."""
     text = (
         "one thread: rounds of 6.1 ms, 300 pairs of slots of 0.2 s\n"
         "  mean round with the watch: +0.012 % (-0.050 % to +0.071 %; goal: below 0.5 %)\n"
@@ -283,9 +283,9 @@ def test_what_the_watch_costs_is_read_from_its_script() -> None:
 
 
 def test_nvidia_smis_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its cells become numbers; what it does not tell is left out."""
-    told = "1980, 3201, 512, 412.53, 45, 100, [N/A], 16\n"
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout=told))
+    """Its cells become numbers; what it does not report is left out."""
+    answer = "1980, 3201, 512, 412.53, 45, 100, [N/A], 16\n"
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout=answer))
     found = watching._smi("GPU-1")
     assert found["clocks.sm"] == 1980.0
     assert "pcie.link.gen.current" not in found
@@ -328,19 +328,19 @@ def test_a_rehearsal_may_miss_goals(
     monkeypatch.setattr(proof, "PARTS", {"clock": (misses, ""), "floor": (breaks, "")})
     options = Namespace(folder=tmp_path, device="cpu", quick=quick)
     assert (proof._hold("clock", options), proof._hold("floor", options)) == (missed, failed)
-    said = capsys.readouterr().err
-    assert 'raise OSError("broken")' in said
-    assert said.count("Traceback (most recent call last)") == 1
+    printed = capsys.readouterr().err
+    assert 'raise OSError("broken")' in printed
+    assert printed.count("Traceback (most recent call last)") == 1
 
 
 @pytest.mark.parametrize("part", ["tests", "floor"])
 def test_a_part_that_cannot_be_held_is_skipped(tmp_path: Path, part: str) -> None:
     """The command itself: exit status 0, the reason in the file and in the summary."""
     command = [sys.executable, str(ROOT / "scripts" / "gpu_proof"), part, "--device", "cpu", "--folder", str(tmp_path)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, env=ENVIRONMENT, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=ENVIRONMENT, cwd=tmp_path)
     document = json.loads((tmp_path / f"{part}.json").read_text())
     assert document["status"] == SKIPPED
-    assert document["reason"] in told.stdout
+    assert document["reason"] in done.stdout
     assert f"## {part} (skipped" in (tmp_path / "summary.md").read_text()
 
 
@@ -348,13 +348,13 @@ def test_a_part_that_cannot_be_held_is_skipped(tmp_path: Path, part: str) -> Non
 
 
 def test_facts_end_none_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a GPU nine are skipped and three are held; on one, a fact that raises is a missed goal."""
+    """Without a GPU nine are skipped and three are measured; on one, a fact that raises is a missed goal."""
     for name in ("_twice", "_jpeg", "_trace"):
         monkeypatch.setattr(facts, name, lambda part, *_, name=name: part.add(name, 1.0))
     part = Part("facts", "cpu")
     facts.facts(part, tmp_path, CPU)
-    held = [finding.name for finding in part.findings if not finding.skipped]
-    assert held == ["machine", "_twice", "_jpeg", "_trace"]
+    names = [finding.name for finding in part.findings if not finding.skipped]
+    assert names == ["machine", "_twice", "_jpeg", "_trace"]
     assert len([finding for finding in part.findings if finding.skipped == "needs CUDA"]) == 9
 
     def broken(*_: object) -> None:
@@ -413,9 +413,9 @@ def test_a_case_that_raised_has_its_traceback_in_the_output(
     monkeypatch.setattr(running, "harness", harness)
     part = Part("bench-few", "cuda")
     running.bench_few(part, tmp_path, "cuda", 40)
-    said = capsys.readouterr().out
-    assert "process.log:\nTraceback (most recent call last):\ntorch.OutOfMemoryError" in said
-    assert "quiet.log" not in said
+    printed = capsys.readouterr().out
+    assert "process.log:\nTraceback (most recent call last):\ntorch.OutOfMemoryError" in printed
+    assert "quiet.log" not in printed
     assert any(finding.value == str(tmp_path / "runs" / "new") for finding in part.findings)
 
 
@@ -480,7 +480,7 @@ import harness.profile.summary, harness.report.telemetry, harness.cli.main
 
 
 def test_a_warning_is_a_miss_only_where_a_ceiling_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What else the measuring process says of itself is told, and is no goal."""
+    """Other warnings of the measuring process are findings without a goal."""
     warnings = ("no ceiling of launches: RuntimeError: boom", "ceilings beside others: not kept")
     monkeypatch.setattr(reaching, "measured", lambda *_: MeasuredCeilings((), "", {}, warnings))
     part = Part("ceilings", "cpu")
@@ -548,15 +548,15 @@ def test_one_check_of_the_watch_ends_no_other(
     part = Part("watching", "cuda")
     watching.watching(part, tmp_path, "cuda", quick=True)
     assert [finding.name for finding in part.failures] == [
-        "a stranger on the GPU", "the watch's cost", "NVML's answers, recorded", "NVML against nvidia-smi",
+        "another process on the GPU", "the watch's cost", "NVML's answers, recorded", "NVML against nvidia-smi",
         "energy against power",
     ]  # fmt: skip
     assert [finding.name for finding in part.findings[5:]] == [
         "clock events under a full load", "the bench's energy by its frame",
     ]  # fmt: skip
-    said = capsys.readouterr().err
-    assert said.count("Traceback (most recent call last)") == 5
-    assert "the GPU is lost" in said
+    printed = capsys.readouterr().err
+    assert printed.count("Traceback (most recent call last)") == 5
+    assert "the GPU is lost" in printed
 
 
 def test_a_kernel_that_raises_ends_its_own_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -590,7 +590,7 @@ def test_another_process_must_be_named_by_its_number(tmp_path: Path, monkeypatch
         monkeypatch.setattr(watching, "harness", lambda *_: 0)
         monkeypatch.setattr(watching, "latest", lambda _, run=run: run)
         part = Part("watching", "cuda")
-        watching._stranger(part, tmp_path)
+        watching._other_process(part, tmp_path)
         assert part.findings[0].reached is (named == 7)
 
 
@@ -599,7 +599,7 @@ def test_the_other_process_is_looked_for_before_this_one_is_on_the_gpu(
 ) -> None:
     """Nothing has opened the GPU when the run beside the planted process begins."""
     order: list[str] = []
-    monkeypatch.setattr(watching, "_stranger", lambda *_: order.append("stranger"))
+    monkeypatch.setattr(watching, "_other_process", lambda *_: order.append("process"))
     monkeypatch.setattr(watching, "_cost", lambda *_, **__: order.append("cost"))
 
     def uuid(_: object) -> str:
@@ -611,4 +611,4 @@ def test_the_other_process_is_looked_for_before_this_one_is_on_the_gpu(
     monkeypatch.setattr(watching, "nvml", lambda: (_ for _ in ()).throw(NvmlError("no driver")))
     monkeypatch.setattr(watching, "_frames", lambda *_: None)
     watching.watching(Part("watching", "cuda"), tmp_path, "cuda", quick=True)
-    assert order == ["stranger", "cost", "context"]
+    assert order == ["process", "cost", "context"]

@@ -50,7 +50,7 @@ def test_runs_are_found(results: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
+    ("word", "message"),
     [
         ("2026-01", "2026-01 may be 2026-01-01_10-00-00, 2026-01-02_10-00-00, 2026-01-03_10-00-00: type more of it"),
         ("nowhere", "no run is called 'nowhere'"),
@@ -62,11 +62,11 @@ def test_runs_are_found(results: Path) -> None:
         ("a\0b", "no run is called"),
     ],
 )
-def test_what_is_not_found_is_said(results: Path, word: str, told: str) -> None:
-    """A word that means no run or several says what there is."""
+def test_what_is_not_found_is_an_error(results: Path, word: str, message: str) -> None:
+    """A word that means no run, or several, is an error that lists what there is."""
     with pytest.raises(StoreError) as caught:
         find(word, results)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_files_and_other_folders_are_no_runs(results: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_baseline_is_small_and_whole(results: Path) -> None:
     run = results / "2026-01-02_10-00-00"
     (run / "traces").mkdir()
     (run / "traces" / "a.json.gz").write_bytes(b"x" * 1000)
-    (run / "lane-1.log").write_text("x")
+    (run / "process-001.log").write_text("x")
     (run / "telemetry.jsonl").write_text("")
     place = set_baseline(find("2026-01-02", results), results)
     assert place == results / "baselines" / ENVIRONMENT["machine_id"]

@@ -67,21 +67,21 @@ def series(device: str, quantity: str, values: Sequence[float], start: float = S
 
 
 def test_everything_that_was_seen_comes_back(tmp_path: Path) -> None:
-    """Readings by device, quantity and case, strangers, warnings, devices and cost are loaded as they were written."""
+    """Readings by device, quantity and case, other processes, warnings, devices and cost are loaded as written."""
     writer = TelemetryWriter(tmp_path, hertz=20.0, start=START)
     first = [*readings(UUID, "power_watts", [1.0, 2.0]), *readings(HOST, "load", [0.5])]
     writer.readings([("", 0, first), (CASE, 3, readings(UUID, "power_watts", [3.0], START + 1))])
     writer.readings([(CASE, 3, readings(UUID, "power_watts", [4.0], START + 2))])
-    stranger = OtherProcess("before", UUID, 99, "other", 4096)
-    writer.stranger(stranger)
-    writer.stranger(replace(stranger, bytes=None))
+    other = OtherProcess("before", UUID, 99, "other", 4096)
+    writer.stranger(other)
+    writer.stranger(replace(other, bytes=None))
     writer.warning("no energy_joules")
     writer.no_nvml("NVML does not start: Odd")
     writer.devices([UUID])
     writer.end(0.002)
     found = read_telemetry(tmp_path / TELEMETRY_FILE, [])
     assert (found.hertz, found.start, found.cost, found.devices) == (20.0, START, 0.002, (UUID,))
-    assert found.strangers == (stranger, replace(stranger, bytes=None))
+    assert found.strangers == (other, replace(other, bytes=None))
     assert (found.warnings, found.no_nvml) == (("no energy_joules",), "NVML does not start: Odd")
     assert {(s.device, s.quantity, s.case, s.invocation): list(s.values) for s in found.series} == {
         (UUID, "power_watts", "", 0): [1.0, 2.0],
@@ -241,15 +241,15 @@ def test_memory_comes_with_its_sources(tmp_path: Path) -> None:
 
 def recorded(**of: Any) -> Telemetry:
     """Twelve seconds of a GPU from the recorded readings; ``of`` is the case while which they were taken."""
-    told = RECORDED["readings"]
+    recording = RECORDED["readings"]
     return Telemetry(
         20.0,
         START,
         (
-            series(UUID, "energy_joules", [value / 1e3 for value in told["energy_millijoules"]], **of),
-            series(UUID, "power_watts", [value / 1e3 for value in told["power_milliwatts"]], **of),
-            series(UUID, "throttle", told["events"], **of),
-            series(UUID, "sm_clock_hertz", [1e6 * value for value in told["sm_megahertz"]], **of),
+            series(UUID, "energy_joules", [value / 1e3 for value in recording["energy_millijoules"]], **of),
+            series(UUID, "power_watts", [value / 1e3 for value in recording["power_milliwatts"]], **of),
+            series(UUID, "throttle", recording["events"], **of),
+            series(UUID, "sm_clock_hertz", [1e6 * value for value in recording["sm_megahertz"]], **of),
         ),
         devices=(UUID,),
     )
@@ -334,10 +334,10 @@ def test_past_a_share_throttled_blocks_count_and_the_verdict_says_so() -> None:
     assert verdict.comparison.ratio > 1.3
     assert verdict.comparison.throttled >= 0.75
     assert any("too many to leave out" in warning for warning in verdict.comparison.warnings)
-    told = content(run)
-    row = told.sections[0].rows[0]
-    assert any("too many to leave out" in told.footnotes[number - 1] for number in row.notes)
-    assert any("throttled in" in note and "of all blocks" in note for note in told.footnotes)
+    report = content(run)
+    row = report.sections[0].rows[0]
+    assert any("too many to leave out" in report.footnotes[number - 1] for number in row.notes)
+    assert any("throttled in" in note and "of all blocks" in note for note in report.footnotes)
 
 
 def test_a_power_cap_is_noted_apart() -> None:
@@ -414,7 +414,7 @@ def test_a_quiet_machine_needs_no_remark(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("given", "words"),
     [
         ((series(HOST, "load", [3.1]), series(HOST, "pressure_cpu", [0.4])), ["load 3.1 on 4 cores", "40 %"]),
         ((series(HOST, "load", [3.1]),), ["load 3.1 on 4 cores"]),
@@ -434,10 +434,12 @@ def test_a_quiet_machine_needs_no_remark(tmp_path: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_a_reader_must_know_is_said(tmp_path: Path, found: tuple[SensorSeries, ...], words: list[str]) -> None:
+def test_what_a_reader_must_know_is_a_footnote(
+    tmp_path: Path, given: tuple[SensorSeries, ...], words: list[str]
+) -> None:
     """A busy host, others' work, a slow link, broken memory and heat have a footnote each."""
-    told = remarks(tmp_path, *found)
-    assert all(word in told for word in words), told
+    notes = remarks(tmp_path, *given)
+    assert all(word in notes for word in words), notes
 
 
 def test_load_without_known_cores_is_no_remark(tmp_path: Path) -> None:
@@ -447,21 +449,21 @@ def test_load_without_known_cores_is_no_remark(tmp_path: Path) -> None:
     assert "load 30.0 on 2 cores" in watch_remarks(replace(run, environment={"machine": {"usable_cores": 2}}))[0]
 
 
-def test_strangers_on_the_gpu_are_named(tmp_path: Path) -> None:
-    """A run beside another process says so, with its name and memory; a stranger elsewhere is none of its business."""
-    strangers = (
+def test_other_processes_on_the_gpu_are_named(tmp_path: Path) -> None:
+    """A run beside another process says so, with its name and memory; one on another GPU is left out."""
+    others = (
         OtherProcess("before", UUID, 99, "other\x1b[2J", 512 * 2**20),
         OtherProcess("during", UUID, 99, "other\x1b[2J", 600 * 2**20),
         OtherProcess("before", UUID, 0, "", 2**30),
         OtherProcess("during", "GPU-elsewhere", 5, "elsewhere"),
     )
-    told = remarks(tmp_path, strangers=strangers)
-    assert "process 99 (other[2J) with 600 MiB before and during the run" in told
-    assert "memory of an unknown process with 1.00 GiB before" in told
-    assert "elsewhere" not in told
+    notes = remarks(tmp_path, strangers=others)
+    assert "process 99 (other[2J) with 600 MiB before and during the run" in notes
+    assert "memory of an unknown process with 1.00 GiB before" in notes
+    assert "elsewhere" not in notes
 
 
-def test_what_was_not_watched_is_said_where_a_gpu_is(tmp_path: Path) -> None:
+def test_what_was_not_watched_is_noted_where_a_gpu_is(tmp_path: Path) -> None:
     """Missing NVML is news on a machine with a GPU, and none on one without."""
     absent = Telemetry(20.0, START, no_nvml="NVML does not start: NVMLError_LibraryNotFound")
     assert watch_remarks(run_of(tmp_path, absent)) == ()

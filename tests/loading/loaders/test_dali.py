@@ -112,7 +112,7 @@ def test_nothing_left(kind: Any, photographs: list[Image]) -> None:
             loader()
             loader.leave_early()
         counts.append(left())
-    # A thread that was told to end is there a moment longer.
+    # A thread that was asked to end is there a moment longer.
     assert until(lambda: no_more(counts[0])), counts
 
 
@@ -133,7 +133,7 @@ def test_pixels_are_pillows(kind: Any, checkered: list[Image]) -> None:
 @pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE])
 def test_crops_are_torchvisions(kind: Any, tmp_path: Path) -> None:
     """Areas, aspect ratios and flips of random crops are distributed as torchvision's are."""
-    # Red tells a pixel's column and green its row, so a crop tells where it was taken.
+    # Red is a pixel's column and green its row, so a crop shows where it was taken.
     column, row = np.meshgrid(np.arange(256), np.arange(256))
     Pillow.fromarray(np.stack([column, row, 0 * row], axis=-1).astype(np.uint8)).save(tmp_path / "a.jpg", quality=100)
     images = [Image(str(tmp_path / "a.jpg"), 0)] * 320

@@ -62,7 +62,7 @@ class Awkward(ValueError):
         super().__init__(f"{one} and {two}")
 
 
-def _fate(kind: str) -> Any:
+def _fail(kind: str) -> Any:
     match kind:
         case "raises":
             raise ValueError("no such\nlabel: 7")
@@ -83,8 +83,8 @@ def _fate(kind: str) -> Any:
     os.kill(os.getpid(), getattr(signal, kind))
 
 
-class Fated(Dataset[Any]):
-    """Samples that cost nothing; at one of them something happens to whoever prepares it."""
+class Faulty(Dataset[Any]):
+    """Samples that cost nothing; at one of them something happens to the process that prepares it."""
 
     def __init__(self, count: int = 40, kind: str = "", at: int = 13) -> None:
         self.count = count
@@ -96,7 +96,7 @@ class Fated(Dataset[Any]):
 
     def __getitem__(self, place: int) -> tuple[Tensor, int, int]:
         if self.kind and place == self.at:
-            _fate(self.kind)
+            _fail(self.kind)
         return torch.zeros(1, 14, 14), place % 10, place
 
 
@@ -107,7 +107,7 @@ def the_worker_of(loader: Loader) -> BaseProcess:
 
 
 @pytest.fixture(autouse=True)
-def nobody_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever happens in a test, no process and no thread outlives it."""
 
     # What torch asks every five seconds, whether its workers are alive, it asks all the time.
@@ -125,7 +125,7 @@ def nobody_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("kind", [PLAIN, BACKGROUND])
 @pytest.mark.parametrize(
-    ("fate", "said"),
+    ("failure", "message"),
     [
         (
             "SIGKILL",
@@ -139,53 +139,53 @@ def nobody_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("exits", r"worker \(pid \d+\) ended by itself with exit status 3: load with no workers"),
         (
             "raises",
-            r"a loader worker raised ValueError: no such label: 7 \(in _fate, .*test_trouble\.py, line \d+\)",
+            r"a loader worker raised ValueError: no such label: 7 \(in _fail, .*test_trouble\.py, line \d+\)",
         ),
-        ("raises awkwardly", r"a loader worker raised Awkward: 1 and 2 \(in _fate"),
+        ("raises awkwardly", r"a loader worker raised Awkward: 1 and 2 \(in _fail"),
         ("memory", r"a loader worker found no memory \(now .*\): use fewer workers"),
         ("shared memory", r"^/dev/shm, .* in all, is full: .*--shm-size"),
         ("descriptors", r"more files are open than the limit of \d+ allows.*ulimit -n"),
     ],
 )
-def test_a_worker_in_trouble(kind: type[PlainLoader], fate: str, said: str) -> None:
-    """A worker that dies or raises ends the epoch with one line that says of what, and what to do."""
+def test_a_worker_in_trouble(kind: type[PlainLoader], failure: str, message: str) -> None:
+    """A worker that dies or raises ends the epoch with one line that gives the cause, and what to do."""
     with (
-        pytest.raises(LoaderError, match=said) as caught,
-        kind(partial(Fated, kind=fate), batch_size=2, workers=2) as it,
+        pytest.raises(LoaderError, match=message) as caught,
+        kind(partial(Faulty, kind=failure), batch_size=2, workers=2) as it,
     ):
         it()
     assert "\n" not in str(caught.value)
 
 
 def test_what_is_loaded_outside_an_epoch_is_explained_too() -> None:
-    """Whoever takes a loader's batches directly hears the same when the loader's context ends."""
-    loader = PlainLoader(partial(Fated, kind="SIGKILL"), batch_size=2, workers=2)
+    """Batches taken from a loader directly raise the same error when the loader's context ends."""
+    loader = PlainLoader(partial(Faulty, kind="SIGKILL"), batch_size=2, workers=2)
     with pytest.raises(LoaderError, match=r"was killed \(SIGKILL\)"), loader:
         list(loader.batches())
 
 
 @pytest.mark.parametrize("place", ["before it is silenced", "while it is silenced"])
-def test_a_death_told_while_the_loader_tidies_up(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch tells it wherever the main thread is: the loader tidies up all the same, and says what happened."""
+def test_a_death_reported_while_the_loader_tidies_up(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch raises it wherever the main thread is: the loader tidies up all the same, and reports the cause."""
     news = [RuntimeError("DataLoader worker (pid 4711) is killed by signal: Killed. ")]
     original = signal.signal if place == "while it is silenced" else sigchld_blocked
 
-    def told(*arguments: Any) -> Any:
+    def interrupted(*arguments: Any) -> Any:
         if news:
             raise news.pop()
         return original(*arguments)
 
     before = set(multiprocessing.active_children())
-    loader = PlainLoader(Fated, batch_size=2, workers=1)
+    loader = PlainLoader(Faulty, batch_size=2, workers=1)
     if place == "while it is silenced":
         with pytest.raises(KeyError, match="mine"), loader:
             loader()
-            monkeypatch.setattr(signal, "signal", told)
+            monkeypatch.setattr(signal, "signal", interrupted)
             raise KeyError("mine")
     else:
         with pytest.raises(LoaderError, match=r"pid 4711\) was killed \(SIGKILL\)"), loader:
             loader()
-            monkeypatch.setattr(loop_module, "sigchld_blocked", told)
+            monkeypatch.setattr(loop_module, "sigchld_blocked", interrupted)
     assert news == []
     assert set(multiprocessing.active_children()) <= before
 
@@ -196,12 +196,12 @@ def test_errors_of_the_step_stay_what_they_are() -> None:
     def step(images: Tensor, labels: Tensor) -> None:
         raise RuntimeError("CUDA error: out of memory\nCompile with TORCH_USE_CUDA_DSA")
 
-    with pytest.raises(RuntimeError, match=r"^CUDA error"), PlainLoader(Fated, batch_size=2, step=step) as loader:
+    with pytest.raises(RuntimeError, match=r"^CUDA error"), PlainLoader(Faulty, batch_size=2, step=step) as loader:
         loader()
 
 
 def test_another_loaders_worker_dies() -> None:
-    """torch reports a dead worker to whoever runs: that epoch survives it, and the loader whose worker it was fails."""
+    """torch reports a dead worker to any running epoch: that epoch survives, and the worker's own loader fails."""
     victims: list[BaseProcess] = []
 
     def step(images: Tensor, labels: Tensor) -> None:
@@ -211,8 +211,8 @@ def test_another_loaders_worker_dies() -> None:
             assert gone(int(victim.pid or 0))
 
     with (
-        PlainLoader(Fated, batch_size=2, workers=1) as idle,
-        PlainLoader(Fated, batch_size=2, workers=1, step=step) as busy,
+        PlainLoader(Faulty, batch_size=2, workers=1) as idle,
+        PlainLoader(Faulty, batch_size=2, workers=1, step=step) as busy,
     ):
         expected = idle()
         busy()
@@ -225,10 +225,10 @@ def test_another_loaders_worker_dies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "said"), [("SIGKILL", r"was killed \(SIGKILL\)"), ("SIGUSR1", "was ended by SIGUSR1")]
+    ("number", "message"), [("SIGKILL", r"was killed \(SIGKILL\)"), ("SIGUSR1", "was ended by SIGUSR1")]
 )
-def test_a_batch_that_breaks_off(number: str, said: str) -> None:
-    """A worker that dies while its batch is fetched breaks a connection first: what is told is how the worker ended."""
+def test_a_batch_that_breaks_off(number: str, message: str) -> None:
+    """A worker that dies while its batch is fetched breaks a connection first: the error is how the worker ended."""
 
     before = set(multiprocessing.active_children())
 
@@ -243,12 +243,12 @@ def test_a_batch_that_breaks_off(number: str, said: str) -> None:
             raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
     for way in (Loader.__call__, lambda loader: list(loader.batches())):
-        with pytest.raises(LoaderError, match=said), BrokenOff(Fated, batch_size=2, workers=1) as loader:
+        with pytest.raises(LoaderError, match=message), BrokenOff(Faulty, batch_size=2, workers=1) as loader:
             way(loader)
 
 
-def test_a_broken_connection_of_nobodys_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where all workers are well a broken connection is told as it is."""
+def test_a_broken_connection_without_a_dead_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all workers are alive a broken connection is raised as it is."""
     monkeypatch.setattr("harness.loading.loop.loader.LAST_WAIT", 0.1)  # all of it is waited for: no worker ends
 
     def step(images: Tensor, labels: Tensor) -> None:
@@ -256,14 +256,14 @@ def test_a_broken_connection_of_nobodys_worker(monkeypatch: pytest.MonkeyPatch) 
 
     with (
         pytest.raises(ConnectionResetError, match="of the step"),
-        PlainLoader(Fated, batch_size=2, step=step) as loader,
+        PlainLoader(Faulty, batch_size=2, step=step) as loader,
     ):
         loader()
 
 
 def test_news_of_a_death_do_not_disturb_the_tidying_up() -> None:
-    """A worker that dies while another loader is closed interrupts nothing, and torch tells of it afterwards."""
-    with PlainLoader(Fated, batch_size=2, workers=1) as loader:
+    """A worker that dies while another loader is closed interrupts nothing, and torch reports it afterwards."""
+    with PlainLoader(Faulty, batch_size=2, workers=1) as loader:
         loader()
         worker = the_worker_of(loader)
         with sigchld_blocked():
@@ -277,7 +277,7 @@ def test_the_other_variants_go_on() -> None:
     """In a measurement the variant whose worker is killed fails with that line; the others are measured."""
 
     def variant(**options: Any) -> Any:
-        return prepared(PlainLoader, partial(Fated, **options), batch_size=4, workers=2)
+        return prepared(PlainLoader, partial(Faulty, **options), batch_size=4, workers=2)
 
     handed = {
         BASELINE: variant(),
@@ -303,7 +303,7 @@ def test_the_other_variants_go_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "said"),
+    ("error", "kind", "message"),
     [
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated. "), LoaderError, "ended by SIGTERM"),
         (
@@ -330,18 +330,18 @@ def test_the_other_variants_go_on() -> None:
         (ModuleNotFoundError("x", name="webdataset"), LoaderError, "pip install webdataset"),
     ],
 )
-def test_explained(error: Exception, kind: type[Exception], said: str) -> None:
-    """Each way in which torch, Python and the kernel say it becomes one line."""
-    told = explained(error, {9: -signal.SIGKILL})
-    assert type(told) is kind
-    assert all(part in str(told) for part in said.split(".*")) and "\n" not in str(told)
+def test_explained(error: Exception, kind: type[Exception], message: str) -> None:
+    """Each form of an error by torch, Python and the kernel becomes one line."""
+    result = explained(error, {9: -signal.SIGKILL})
+    assert type(result) is kind
+    assert all(part in str(result) for part in message.split(".*")) and "\n" not in str(result)
 
 
 @pytest.mark.parametrize(
     "error",
     [
         DataError("a.jpg cannot be decoded (it is empty): remove or replace it"),
-        LoaderError("said already"),
+        LoaderError("explained already"),
         FileNotFoundError(errno.ENOENT, "No such file or directory", "x"),
         OSError(errno.ENOSPC, "No space left on device", "/tmp/full"),
         ZeroDivisionError("division by zero"),
@@ -391,21 +391,21 @@ def hasten(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 @pytest.mark.parametrize("kind", [PLAIN, BACKGROUND])
 def test_a_worker_that_hangs(kind: type[PlainLoader], hasten: Callable[[], None]) -> None:
-    """A loader from which nothing comes is given up, its workers are ended, and it says how many there were."""
+    """A loader from which nothing comes is given up, its workers are ended, and the error states their number."""
 
     def step(images: Tensor, labels: Tensor) -> None:
         hasten()
 
     with (
         pytest.raises(LoaderStalled, match=r"no batch came for 0\.1 s from 1 live worker, the loader hangs: look for"),
-        kind(partial(Fated, kind="hangs"), batch_size=2, workers=1, step=step) as loader,
+        kind(partial(Faulty, kind="hangs"), batch_size=2, workers=1, step=step) as loader,
     ):
         loader()
 
 
-def test_a_worker_that_hangs_in_somebody_elses_loop(hasten: Callable[[], None]) -> None:
-    """Whoever drives the batches himself is not left waiting either, and the workers are ended."""
-    loader = PlainLoader(partial(Fated, kind="hangs", at=5), batch_size=2, workers=1)
+def test_a_worker_that_hangs_in_a_loop_of_the_caller(hasten: Callable[[], None]) -> None:
+    """A caller that iterates over the batches is not left waiting either, and the workers are ended."""
+    loader = PlainLoader(partial(Faulty, kind="hangs", at=5), batch_size=2, workers=1)
     seen: list[int] = []
     with pytest.raises(LoaderStalled, match=r"no batch came for 0\.1 s from 1 live worker"), loader:
         for _, _, ids in loader.with_timeout():
@@ -421,7 +421,7 @@ def test_what_is_left_of_an_epoch_is_not_loaded_to_be_drained() -> None:
     """A long epoch that is left half-way behind a thread ends at once."""
     places: list[int] = []
 
-    class Seen(Fated):
+    class Seen(Faulty):
         def __getitem__(self, place: int) -> tuple[Tensor, int, int]:
             places.append(place)
             return super().__getitem__(place)
@@ -434,7 +434,7 @@ def test_what_is_left_of_an_epoch_is_not_loaded_to_be_drained() -> None:
 def test_patient_batches_may_be_left_early() -> None:
     """The alarm's handler goes back with the iterator."""
     before = signal.getsignal(signal.SIGALRM)
-    with PlainLoader(Fated, batch_size=2, workers=1) as loader:
+    with PlainLoader(Faulty, batch_size=2, workers=1) as loader:
         batches = loader.with_timeout()
         next(batches)
         assert signal.getsignal(signal.SIGALRM) != before
@@ -447,7 +447,7 @@ def test_a_sample_that_hangs_in_this_process() -> None:
     """Without workers, too, the wait has an end."""
     with (
         pytest.raises(LoaderStalled, match="from 0 live workers"),
-        PlainLoader(partial(Fated, kind="hangs"), batch_size=2) as it,
+        PlainLoader(partial(Faulty, kind="hangs"), batch_size=2) as it,
     ):
         it.max_wait = 0.1
         it()
@@ -475,12 +475,12 @@ def test_a_long_step_is_no_stall() -> None:
     def step(images: Tensor, labels: Tensor) -> None:
         timers.append(signal.getitimer(signal.ITIMER_REAL)[0])
 
-    with PlainLoader(partial(Fated, 4), batch_size=2, step=step) as loader:
+    with PlainLoader(partial(Faulty, 4), batch_size=2, step=step) as loader:
         loader()
     assert timers == [0.0, 0.0]
 
 
-def test_patience_leaves_no_trace() -> None:
+def test_a_time_limit_leaves_no_trace() -> None:
     """The handler that was there is there again, after an error too, and no alarm is left."""
     before = signal.getsignal(signal.SIGALRM)
     with pytest.raises(ZeroDivisionError), TimeLimit(5.0) as limit:
@@ -505,7 +505,7 @@ def test_the_first_alarm_may_be_late_news() -> None:
             limit.over(alarms, 2)
 
 
-def test_somebody_elses_alarm_is_left_alone() -> None:
+def test_an_alarm_that_is_set_already_is_left_alone() -> None:
     """Where an alarm is set already, and off the main thread, nothing is bounded and nothing disturbed."""
     before = signal.signal(signal.SIGALRM, lambda *_: None)
     signal.setitimer(signal.ITIMER_REAL, 1000.0)
@@ -576,8 +576,8 @@ for size, filled in (("8k", False), ("512k", False), ("4m", True), ("64m", False
 def test_shared_memory_too_small() -> None:
     """A /dev/shm without room for a queue, for a batch, or for the labels that follow a batch is named, with its size.
 
-    The last of these torch does not tell: the worker's queue drops the batch, and the loop would wait for ever. Nothing
-    is left of a loader that failed, and with room enough the next one works.
+    torch does not report the last of these: the worker's queue drops the batch, and the loop would wait for ever.
+    Nothing is left of a loader that failed, and with room enough the next one works.
     """
     if shutil.which("unshare") is None:
         pytest.skip("no unshare here")
@@ -588,13 +588,13 @@ def test_shared_memory_too_small() -> None:
     command = [*enter, f'{mount} && exec "$@"', "sh", sys.executable, "-c", SMALL]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
-    told = done.stdout.splitlines()
-    assert told[0].startswith("8k LoaderError /dev/shm, 8 KiB in all, is full: use fewer workers")
-    assert told[1].startswith("512k LoaderError /dev/shm, 512 KiB in all, is full: use fewer workers")
-    assert told[2].startswith(
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("8k LoaderError /dev/shm, 8 KiB in all, is full: use fewer workers")
+    assert lines[1].startswith("512k LoaderError /dev/shm, 512 KiB in all, is full: use fewer workers")
+    assert lines[2].startswith(
         "4m LoaderStalled no batch came for 0.1 s from 1 live worker: /dev/shm, 4 MiB in all, is full: use"
     )
-    assert told[3:] == ["64m 64 samples"]
+    assert lines[3:] == ["64m 64 samples"]
 
 
 # --- images that are no ordinary photographs --------------------------------------------------------------------------
@@ -681,14 +681,14 @@ def test_damaged_files_are_named(tmp_path: Path, kind: Any, damage: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("files", "said"), [((), "no class sub-folders in"), (("a/x.txt", "b/y.gif"), "no images in the 2")]
+    ("files", "message"), [((), "no class sub-folders in"), (("a/x.txt", "b/y.gif"), "no images in the 2")]
 )
-def test_empty_folders(tmp_path: Path, files: tuple[str, ...], said: str) -> None:
+def test_empty_folders(tmp_path: Path, files: tuple[str, ...], message: str) -> None:
     """A folder without classes, and classes without images, are errors that name it and say what to do."""
     for file in files:
         (tmp_path / file).parent.mkdir()
         (tmp_path / file).touch()
-    with pytest.raises(DataError, match=f"{said}.*{tmp_path}.*arrange it as"):
+    with pytest.raises(DataError, match=f"{message}.*{tmp_path}.*arrange it as"):
         check_folder(tmp_path)
 
 
@@ -706,9 +706,9 @@ def test_without_dali(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 def test_more_workers_than_cores() -> None:
-    """More workers than there are cores is slow, not wrong; how many a machine can carry is told beside it."""
+    """More workers than there are cores is slow, not wrong; the message states how many a machine can carry."""
     workers = limits.PER_CORE * (os.cpu_count() or 1) + 1
-    with PlainLoader(Fated, batch_size=2, workers=workers) as loader:
+    with PlainLoader(Faulty, batch_size=2, workers=workers) as loader:
         assert sorted(loader().ids.tolist()) == list(range(40))
     cap = limits.worker_cap(1, machine=limits.WorkerRoom(os.cpu_count() or 1, None, None))
     assert cap.most < workers and "usable core" in cap.reason
@@ -718,13 +718,13 @@ def test_more_workers_than_cores() -> None:
 
 
 def test_a_loader_alone() -> None:
-    """An epoch alone has no step, and after another one it tells the gap between the two."""
+    """An epoch alone has no step, and after another one it reports the gap between the two."""
     calls: list[int] = []
 
     def step(images: Tensor, labels: Tensor) -> None:
         calls.append(len(labels))
 
-    with PlainLoader(Fated, batch_size=4, step=step) as loader:
+    with PlainLoader(Faulty, batch_size=4, step=step) as loader:
         assert "epoch_gap_seconds" not in loader.alone().readings
         assert not calls
         whole = loader()
@@ -752,7 +752,7 @@ def test_ending_seconds_by_a_fake_clock(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_solo_pass_of_a_loader() -> None:
     """It reads the loader alone and in its loop, the gap between epochs and shared memory, all known metrics."""
-    variant = prepared(PlainLoader, Fated, batch_size=8, workers=2, step=lambda images, labels: None)
+    variant = prepared(PlainLoader, Faulty, batch_size=8, workers=2, step=lambda images, labels: None)
     asked = BenchmarkSpec({BASELINE: as_variant(variant)}, same_samples, None, Work(), {BASELINE: Expect.LOWER})
     terms = MeasureOptions(torch.device("cpu"), RoundLimits(), 5, 1)
     found = passes.measure_isolated(
@@ -767,7 +767,7 @@ def test_a_solo_pass_of_a_loader() -> None:
 
 
 def test_shared_memory_in_use(tmp_path: Path) -> None:
-    """The most above the start counts, freed or not at the end, and nothing where nobody can tell."""
+    """The most above the start counts, freed or not at the end, and nothing where it cannot be read."""
     levels = iter([100, 100, 900, 400])
 
     def look(place: Path) -> Any:

@@ -16,7 +16,7 @@ from harness.loading.machine.page_cache import disk_bytes, evict
 
 
 class Clock:
-    """Seconds that pass when somebody says so."""
+    """Seconds that pass when a test advances them."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -106,7 +106,7 @@ def test_the_device_is_waited_for_inside_the_window() -> None:
     assert found.seconds == pytest.approx((4.0 + 2.0) / 16)
 
 
-def test_meters_are_read_outside_the_window_and_told_per_sample() -> None:
+def test_meters_are_read_outside_the_window_and_reported_per_sample() -> None:
     """CPU-seconds and bytes from disks: the difference of both ends; a meter that falls back is nothing."""
     clock = Clock()
     readings = iter([Meters(1.0, 900), Meters(10.0, 1000), Meters(26.0, 500)])

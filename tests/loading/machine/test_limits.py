@@ -82,8 +82,8 @@ def test_what_is_kept_ready_counts() -> None:
     assert most("memory", worker_bytes=300 * MIB) == int((SHARE * 2 * GIB - 10 * MIB) // (330 * MIB))
 
 
-def test_every_limit_is_told() -> None:
-    """A cap says what it looked at and what there is of it; what a machine does not tell bounds nothing."""
+def test_every_limit_is_listed() -> None:
+    """A cap lists each limit with its value; what a machine does not report bounds nothing."""
     cap = worker_cap(MIB, machine=WorkerRoom(2, _room(GIB), None))
     assert [(limit.name, limit.value) for limit in cap.limits] == [("cores", 2), ("memory", GIB)]
     assert cap.most == 2 * PER_CORE
@@ -157,7 +157,7 @@ def test_this_machine() -> None:
         pytest.param(
             "0::/a\n", {"a/memory.max": "nonsense", "a/memory.current": "1"}, 8 * GIB, 16 * GIB, id="nonsense"
         ),
-        pytest.param("0::/a\n", {"a/memory.max": f"{GIB}"}, 8 * GIB, 16 * GIB, id="usage not told"),
+        pytest.param("0::/a\n", {"a/memory.max": f"{GIB}"}, 8 * GIB, 16 * GIB, id="usage not reported"),
         pytest.param(
             "0::/a\n", {"a/memory.max": f"{64 * GIB}", "a/memory.current": "0"}, 8 * GIB, 16 * GIB, id="roomy cgroup"
         ),
@@ -171,7 +171,7 @@ def test_free_memory(tmp_path: Path, groups: str, files: dict[str, str], free: i
 
 
 def test_memory_unknown(tmp_path: Path) -> None:
-    """A system that says nothing about its memory gets no limit from it."""
+    """A system that does not report its memory gets no limit from it."""
     unlimited = {"memory/memory.limit_in_bytes": "9223372036854771712", "memory/memory.usage_in_bytes": "1"}
     proc = _proc(tmp_path, "4:memory:/\n", available=None)
     assert free_memory(proc=proc, mount=_mount(tmp_path, unlimited)) is None
@@ -192,18 +192,18 @@ def test_free_shared(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "text"),
     [(0, "0 KiB"), (4096, "4 KiB"), (64 * MIB, "64 MiB"), (1536 * MIB, "1536 MiB"), (12 * GIB, "12.0 GiB")],
 )
-def test_sizes(count: int, said: str) -> None:
-    """Bytes are told in the unit people set limits in."""
-    assert size(count) == said
+def test_sizes(count: int, text: str) -> None:
+    """Bytes are written in the unit people set limits in."""
+    assert size(count) == text
 
 
 def test_one_is_singular() -> None:
     """A queue of one batch, a worker, a core: each sentence counts as people do."""
     room = FreeBytes(2**30, 2**31, "memory")
-    said = {limit.name: limit.sentence for limit in worker_cap(2**20, 1, machine=WorkerRoom(1, room, room)).limits}
-    assert said["cores"] == "1 usable core, 2 workers each"
-    assert said["shared memory"].endswith("where each worker keeps 1 batch of 1 MiB")
-    assert said["memory"].endswith("and 2 batches")
+    sentences = {limit.name: limit.sentence for limit in worker_cap(2**20, 1, machine=WorkerRoom(1, room, room)).limits}
+    assert sentences["cores"] == "1 usable core, 2 workers each"
+    assert sentences["shared memory"].endswith("where each worker keeps 1 batch of 1 MiB")
+    assert sentences["memory"].endswith("and 2 batches")
