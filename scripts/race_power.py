@@ -131,7 +131,7 @@ def main() -> None:
     known = [_without(number, grid, races, final, rule).get(name) for number, name in enumerate(answers)]
     losses = [place.ratio - 1 for place in known if place is not None]
     good = sum(1 for place in known if place is not None and place.ratio <= 1 + rule.margin)
-    may_be = sum(1 for place in known if place is not None and not place.behind)
+    may_be = sum(1 for place in known if place is not None and not place.eliminated)
     console.print(
         f"within {rule.margin:.0%} of the best: {good} of {options.races} by the estimate, {may_be} by its bounds; "
         f"lost {sum(losses) / max(1, len(losses)):.1%} on average; answers {dict(Counter(answers))}",

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare and show. The status is 0 whatever differs, 3 if nothing can be compared. Raises StoreError."""
     from harness.judge.group import Axis, columns
     from harness.judge.runs import compare_runs
-    from harness.report.build.comparison import comparison_document
+    from harness.report.builders.comparison import comparison_document
     from harness.report.render.terminal import show_document
 
     forms = Forms.of(options)
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _write(forms: Forms, found: RunComparison, document: Document) -> None:
-    from harness.report.build import comparison_records as records
+    from harness.report.builders import comparison_records as records
     from harness.report.render.markdown import markdown
     from harness.report.render.tables import csv_of, write_parquet
 

@@ -22,7 +22,7 @@ from harness.store.runs import RunEntry, find, open_entry
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.report.build.run import RunContent
+    from harness.report.builders.run import RunContent
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def show(folder: Path, screen: Console, *, explained: bool = False) -> int:
 def _show(run: Run, screen: Console) -> tuple[int, RunContent]:
     """Judge a run and print it: the status, and the content for every other form."""
     from harness.judge.run import BAD
-    from harness.report.build.run import content
+    from harness.report.builders.run import content
     from harness.report.render.run_terminal import show_run
 
     judged = content(run)

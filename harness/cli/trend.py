@@ -20,7 +20,7 @@ from harness.store.runs import RunEntry, find, no_runs, open_entry, run_entries
 
 if TYPE_CHECKING:
     from harness.judge.trend import TrendBuilder
-    from harness.report.build.trend import TrendRun
+    from harness.report.builders.trend import TrendRun
 
 Kind = tuple[str, str, str]
 """Machine, device, data: runs that differ in one of them have no level in common."""
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _trend(options: argparse.Namespace) -> int:
     from harness.judge.trend import TrendBuilder
-    from harness.report.build.trend import TrendRun, trend_document
+    from harness.report.builders.trend import TrendRun, trend_document
     from harness.report.render.terminal import show_document
 
     forms = Forms.of(options)
@@ -96,7 +96,7 @@ def _trend(options: argparse.Namespace) -> int:
     unicode = screen.encoding.lower().startswith("utf")
     document = trend_document(courses, group.runs, left_out, effects=options.effect, unicode=unicode)
     show_document(document, screen)
-    from harness.report.build import trend_records as records
+    from harness.report.builders import trend_records as records
     from harness.report.render.markdown import markdown
     from harness.report.render.tables import csv_of, write_parquet
 

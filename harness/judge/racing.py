@@ -50,7 +50,7 @@ class RacePlace:
     ratio: float
     low: float
     high: float
-    behind: bool
+    eliminated: bool
     ahead: bool
     within: bool
 

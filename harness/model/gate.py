@@ -96,7 +96,7 @@ class SideFacts:
     ``environment`` is its fingerprint.
     """
 
-    arm: Side
+    side: Side = field(metadata={"key": "arm"})
     label: str
     python: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -165,20 +165,21 @@ class LeftOut:
 class Ranked:
     """A setting after the race.
 
-    ``ratio`` is its seconds against the best's, with bounds; ``behind`` says that it is certainly slower than the best
-    by more than the margin, ``level`` that it belongs to the plateau. ``seconds`` are per sample, the median of its
-    laps, as are the ``readings``, of which the best of each kind has some more: of the loader alone, and of epochs.
+    ``ratio`` is its seconds against the best's, with bounds. ``eliminated``: it is certainly slower than the best by
+    more than the margin; ``equivalent``: it is not likely to be slower by more than that. ``seconds`` are per image,
+    the median of its ``samples``, and so are the ``readings``; the best of each kind has more of them: of the loader
+    alone, and of epochs.
     ``ceiling`` is its rate without a step as a share of what its kind decodes and transforms on one core, times the
     cores; None where that was not measured.
     """
 
     setting: Setting
-    laps: int
+    samples: int = field(metadata={"key": "laps"})
     ratio: float
     low: float
     high: float
-    behind: bool
-    level: bool
+    eliminated: bool = field(metadata={"key": "behind"})
+    equivalent: bool = field(metadata={"key": "level"})
     seconds: float
     readings: Mapping[str, float] = field(default_factory=dict)
     ceiling: float | None = None
@@ -211,14 +212,14 @@ class Tuned:
     ranked: tuple[Ranked, ...]
     answer: Setting | None
     default: Setting | None
-    headspace: Headroom | None = None
+    headroom: Headroom | None = field(default=None, metadata={"key": "headspace"})
     epoch: EpochCost | None = None
     stages: tuple[SampleStage, ...] = ()
     ceilings: Mapping[str, float] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    heats: int = 0
+    repetitions: int = field(default=0, metadata={"key": "heats"})
     seconds: float = 0.0
     budget: float = 0.0
     certainty: Certainty = Certainty.PROVISIONAL

@@ -85,7 +85,7 @@ class Telemetry:
     hertz: float = 0.0
     start: float = 0.0
     series: tuple[SensorSeries, ...] = ()
-    strangers: tuple[OtherProcess, ...] = ()
+    other_processes: tuple[OtherProcess, ...] = ()
     warnings: tuple[str, ...] = ()
     cost: float | None = None
     devices: tuple[str, ...] = field(default=())

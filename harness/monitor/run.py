@@ -228,7 +228,7 @@ class Monitor:
             self._kept(lambda writer: writer.readings(batches))
 
     def _other(self, seen: OtherProcess) -> None:
-        self._keep(lambda writer: writer.stranger(seen))
+        self._keep(lambda writer: writer.other_process(seen))
         self._seen.append(seen)
 
     def _warn(self, text: str) -> None:

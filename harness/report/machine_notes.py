@@ -50,23 +50,23 @@ def watch_remarks(run: Run) -> tuple[str, ...]:
     """Footnotes about the machine, most serious first; none for a quiet one."""
     return tuple(
         sanitize(line)
-        for line in (*_strangers(run), *_heat(run), *_errors(run), *_link(run), *_host(run), *_unseen(run))
+        for line in (*_other_processes(run), *_heat(run), *_errors(run), *_link(run), *_host(run), *_unseen(run))
     )
 
 
-def _strangers(run: Run) -> Iterator[str]:
+def _other_processes(run: Run) -> Iterator[str]:
     by_device: dict[str, dict[tuple[int, str], list[OtherProcess]]] = defaultdict(lambda: defaultdict(list))
-    for seen in run.telemetry.strangers:
+    for seen in run.telemetry.other_processes:
         # Other GPUs are other people's business.
         if seen.device in run.telemetry.devices:
             by_device[seen.device][(seen.pid, seen.name)].append(seen)
     for device, found in by_device.items():
-        named = [_stranger(times) for times in list(found.values())[:_MOST_NAMED]]
+        named = [_other_process(times) for times in list(found.values())[:_MOST_NAMED]]
         more = f", and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         yield f"{device} was not this run's alone: {', '.join(named)}{more}; times beside others are off"
 
 
-def _stranger(times: list[OtherProcess]) -> str:
+def _other_process(times: list[OtherProcess]) -> str:
     first = times[0]
     sizes = [seen.bytes for seen in times if seen.bytes is not None]
     held = f" with {quantity(max(sizes), 'B')}" if sizes else ""
@@ -80,11 +80,11 @@ def _stranger(times: list[OtherProcess]) -> str:
 
 
 def _heat(run: Run) -> Iterator[str]:
-    heats = [throttled_blocks(measurement) for measurement in run.measurements]
-    share = throttled_share(heats)
+    throttled = [throttled_blocks(measurement) for measurement in run.measurements]
+    share = throttled_share(throttled)
     if share:
         reasons = 0
-        for each in heats:
+        for each in throttled:
             reasons |= each.reasons
         yield f"the GPU was throttled in {_percent(share)} of all blocks ({', '.join(clock_events(reasons))})"
         return

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -51,6 +51,11 @@ def decode(content: str | bytes, kind: type[T], *also: str, stored: Mapping[type
     return typed.decode(data, kind, also, tuple((stored or {}).items()))
 
 
+def key_of(field: Field[Any]) -> str:
+    """The key of a field in a file: the field's name, unless its metadata has a ``key``, which earlier builds wrote."""
+    return str(field.metadata.get("key", field.name))
+
+
 def no_constant(name: str) -> float:
     """What JSON's own parser takes for a number and JSON does not: NaN, Infinity. Raises ValueError."""
     raise ValueError(f"{name} is not a number")
@@ -73,7 +78,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         case list() | tuple():
             found = [plain(inner, depth + 1) for inner in value]
         case _ if is_dataclass(value):
-            found = {each.name: plain(getattr(value, each.name), depth + 1) for each in fields(value)}
+            found = {key_of(each): plain(getattr(value, each.name), depth + 1) for each in fields(value)}
         case _:
             found = str(value)
     return found

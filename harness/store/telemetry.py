@@ -40,7 +40,7 @@ class TelemetryWriter:
         """Append which GPUs the run measures on. Raises StoreError."""
         self._write([{"record": "devices", "names": list(names)}])
 
-    def stranger(self, seen: OtherProcess) -> None:
+    def other_process(self, seen: OtherProcess) -> None:
         """Append a process that is not one of the run's. Raises StoreError."""
         self._write([{"record": "stranger", **{name: getattr(seen, name) for name in OtherProcess.__slots__}}])
 
@@ -104,7 +104,7 @@ class _Found:
         self.left_out = 0
         self._readings = 0
         self._series: dict[_Key, tuple[array[float], array[float]]] = {}
-        self._strangers: dict[OtherProcess, None] = {}
+        self._other_processes: dict[OtherProcess, None] = {}
         self._warnings: dict[str, None] = {}
         self._no_nvml = ""
         self._devices: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ class _Found:
                     _text(record["name"]),
                     None if held is None else int(held),
                 )
-                self._strangers[seen] = None
+                self._other_processes[seen] = None
             case "warning":
                 text = _text(record["text"])
                 if record.get("code") == NO_NVML or ("code" not in record and text.startswith(_EARLIER_NO_NVML)):
@@ -161,7 +161,7 @@ class _Found:
                 SensorSeries(device, name, moments, values, case, invocation)
                 for (device, name, case, invocation), (moments, values) in self._series.items()
             ),
-            tuple(self._strangers),
+            tuple(self._other_processes),
             tuple(self._warnings),
             self._cost,
             self._devices,

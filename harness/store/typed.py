@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, g
 
 import msgspec
 
-from harness.store.codec import no_constant, plain
+from harness.store.codec import key_of, no_constant, plain
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ def _struct(kind: type, stored: Stored, also: tuple[str, ...] = ()) -> tuple[typ
         rows.append((each.name, hint | msgspec.UnsetType if optional else hint, msgspec.UNSET if optional else ...))
     struct = msgspec.defstruct(
         kind.__name__, [row if row[2] is not ... else row[:2] for row in rows], forbid_unknown_fields=True,
-        kw_only=True, gc=False,
+        kw_only=True, gc=False, rename={each.name: key_of(each) for each in fields(kind)},
     )  # fmt: skip
 
     def build(found: Any) -> Any:

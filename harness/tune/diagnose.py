@@ -82,9 +82,9 @@ class Diagnoser:
         found = Diagnosis(samples=self._count_images())
         ceilings: dict[str, float] = {}
         if step:
-            headspace, rate = self._take_apart(answer, copies=copies)
+            headroom, rate = self._take_apart(answer, copies=copies)
             ceilings |= {"alone": rate} if rate else {}
-            found = replace(found, headspace=headspace)
+            found = replace(found, headroom=headroom)
         epochs = self._epochs(answer, [answer])
         stages = self._stages(answer.batch_size)
         for stage in stages:

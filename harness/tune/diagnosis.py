@@ -24,7 +24,7 @@ class Diagnosis:
     ``samples`` is the number of images in an epoch.
     """
 
-    headspace: Headroom | None = None
+    headroom: Headroom | None = None
     stages: tuple[SampleStage, ...] = ()
     ceilings: Mapping[str, float] = field(default_factory=dict)
     alone: Mapping[str, LoaderAlone] = field(default_factory=dict)

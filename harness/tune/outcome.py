@@ -34,7 +34,7 @@ def ranked_in(race: Race) -> tuple[Ranked, ...]:
         readings = {name: median(each.readings[name] for each in samples if name in each.readings) for name in names}
         ranked.append(
             Ranked(
-                setting, place.samples, place.ratio, place.low, place.high, place.behind, place.name in plateau,
+                setting, place.samples, place.ratio, place.low, place.high, place.eliminated, place.name in plateau,
                 seconds, readings,
             )
         )  # fmt: skip

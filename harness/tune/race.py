@@ -213,7 +213,7 @@ class Race:
             for name, each in samples.items():
                 self.results.setdefault(name, []).append(each)
         for place in self.places():
-            if place.behind:
+            if place.eliminated:
                 self._eliminated.add(place.name)
         self.progress(
             f"repetition {len(self.repetitions)}: {counted(len(found), 'setting')} ran, {len(self._remaining())} remain"

@@ -272,7 +272,7 @@ def _other_process(part: Part, folder: Path) -> None:
         run = latest(folder / "beside-a-process")
     except Skipped:
         raise RuntimeError(f"the bench left no run: exit status {status}\n{tail(folder / 'beside.txt')}") from None
-    others: Any = getattr(run.telemetry, "strangers", ())
+    others: Any = run.telemetry.other_processes
     named = any(seen.pid == pid for seen in others)
     found = ", ".join(sorted({f"{seen.when}: {seen.pid} {seen.name}".strip() for seen in others}))
     part.add(

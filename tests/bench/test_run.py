@@ -731,7 +731,7 @@ def test_a_run_beside_another_process_says_so_in_its_record(
     play(collection, ratios={"tip": 0.5})
     screen = Screen()
     found = run(folder, screen, select=("A",))
-    assert {(seen.when, seen.pid) for seen in found.telemetry.strangers} >= {("before", os.getppid())}
+    assert {(seen.when, seen.pid) for seen in found.telemetry.other_processes} >= {("before", os.getppid())}
     last = (found.folder / store.RUN_FILE).read_text().splitlines()[-1]
     assert json.loads(last)["beside"][0]["pid"] == os.getppid()
     assert found.ended.text

@@ -77,7 +77,7 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_
     tuned = from_json(Tuned, json.loads((tmp_path / "found.json").read_text()))
     assert {ranked.setting.workers for ranked in tuned.ranked} <= {0, 1}
     assert tuned.answer in [ranked.setting for ranked in tuned.ranked]
-    assert tuned.headspace is not None
+    assert tuned.headroom is not None
     assert tuned.step == "training:step"
     assert tuned.ceilings["decode"] > 0
     assert tuned.failed == {}

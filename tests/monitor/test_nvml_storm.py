@@ -175,7 +175,7 @@ def test_process_numbers_that_no_process_has(number: int, tmp_path: Path) -> Non
         watch.measures_on(ON_GPU)
         stage.passes(1.2)
     seen = stage.seen()
-    assert [(other.when, other.pid) for other in seen.strangers] == [("before", 0)]
+    assert [(other.when, other.pid) for other in seen.other_processes] == [("before", 0)]
     assert [warning for warning in seen.warnings if "does not report the numbers" in warning] == list(seen.warnings)
 
 

@@ -360,7 +360,7 @@ def test_another_process_on_the_measured_gpu_is_reported_at_once(tmp_path: Path)
         watch.measures_on(ON_GPU)
         assert len(stage.notes) == 1
     assert "is not this run's alone" in stage.notes[0]
-    assert {seen.when for seen in stage.seen().strangers} >= {"before"}
+    assert {seen.when for seen in stage.seen().other_processes} >= {"before"}
 
 
 def test_this_process_and_its_children_are_ours(tmp_path: Path) -> None:

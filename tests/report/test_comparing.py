@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.report.build.comparison import comparison_document
-from harness.report.build.trend import spark
+from harness.report.builders.comparison import comparison_document
+from harness.report.builders.trend import spark
 from harness.report.document import Column, Document, Row, Table
 from harness.report.environment_diff import environment_diff
 from harness.report.render.markdown import markdown

@@ -22,7 +22,7 @@ from rich.console import Console
 from harness.judge.regression import status_of
 from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, Package, Side, SideFacts
 from harness.report import gate
-from harness.report.build.gate import HEADINGS, NEVER_GREEN, differences, heading, headline
+from harness.report.builders.gate import HEADINGS, NEVER_GREEN, differences, heading, headline
 from harness.report.format import sanitize
 from tests.support.gated import BASE, CASE, ENVIRONMENT, EVERY, HEAD, METRICS, SMALL, result, verdict
 from tests.support.living import ENVIRONMENT as PROCESS

@@ -26,7 +26,7 @@ from harness.model import (
     WarningCode,
     Work,
 )
-from harness.report.build.run import content
+from harness.report.builders.run import content
 from harness.report.format import duration, effect, interval, quantity, sanitize, step
 from harness.report.next_command import next_command
 from harness.report.progress import BenchProgress

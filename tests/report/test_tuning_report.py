@@ -75,8 +75,8 @@ def test_the_loop_is_taken_apart() -> None:
 
 def test_a_headspace_inside_the_noise_says_leave_it_alone() -> None:
     """No advice to change what cannot be seen to matter."""
-    assert TUNED.headspace is not None
-    text = shown(replace(TUNED, headspace=replace(TUNED.headspace, share=0.01, low=-0.01, high=0.03)))
+    assert TUNED.headroom is not None
+    text = shown(replace(TUNED, headroom=replace(TUNED.headroom, share=0.01, low=-0.01, high=0.03)))
     assert "leave your loader alone" in text
     assert "would save 40" not in text
 
@@ -134,7 +134,7 @@ def test_an_answer_says_how_sure_it_is() -> None:
 
 def test_a_provisional_answer_is_called_so_with_what_would_decide_it() -> None:
     """One lap each of a few settings is no best setting: it says so first, what is missing, and the one command."""
-    single = tuple(replace(each, laps=1) for each in TUNED.ranked)
+    single = tuple(replace(each, samples=1) for each in TUNED.ranked)
     found = replace(
         TUNED, ranked=single, certainty=Certainty.PROVISIONAL, needs=290.0, undone=(Undone.LOOP, Undone.KINDS),
         decide="python -m harness tune --budget 5m",
@@ -167,7 +167,7 @@ def test_no_rate_is_a_share_of_what_does_not_bound_it() -> None:
 
 def test_no_answer_is_told_as_such() -> None:
     """With the reasons below."""
-    text = shown(replace(TUNED, ranked=(), answer=None, default=None, headspace=None))
+    text = shown(replace(TUNED, ranked=(), answer=None, default=None, headroom=None))
     assert text.startswith("no setting finished a sample")
     assert "its worker was killed" in text
 

@@ -585,7 +585,7 @@ def test_another_process_must_be_named_by_its_number(tmp_path: Path, monkeypatch
     """The proof's own context would be found by any run: it is the planted process that the run must name."""
     for named in (7, 8):
         seen = SimpleNamespace(when="before", pid=named, name="python")
-        run = SimpleNamespace(telemetry=SimpleNamespace(strangers=(seen,)))
+        run = SimpleNamespace(telemetry=SimpleNamespace(other_processes=(seen,)))
         monkeypatch.setattr(watching, "_child", lambda *_: nullcontext(SimpleNamespace(pid=7)))
         monkeypatch.setattr(watching, "harness", lambda *_: 0)
         monkeypatch.setattr(watching, "latest", lambda _, run=run: run)

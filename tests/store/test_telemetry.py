@@ -30,7 +30,7 @@ from harness.model import (
     Trial,
     metric,
 )
-from harness.report.build.run import content
+from harness.report.builders.run import content
 from harness.report.frames import energy_frame, memory_frame, telemetry_frame, throttle_frame, verdicts_frame
 from harness.report.machine_notes import watch_remarks, watched_line
 from harness.store import TELEMETRY_FILE, Run, StoreError, TelemetryWriter
@@ -73,15 +73,15 @@ def test_everything_that_was_seen_comes_back(tmp_path: Path) -> None:
     writer.readings([("", 0, first), (CASE, 3, readings(UUID, "power_watts", [3.0], START + 1))])
     writer.readings([(CASE, 3, readings(UUID, "power_watts", [4.0], START + 2))])
     other = OtherProcess("before", UUID, 99, "other", 4096)
-    writer.stranger(other)
-    writer.stranger(replace(other, bytes=None))
+    writer.other_process(other)
+    writer.other_process(replace(other, bytes=None))
     writer.warning("no energy_joules")
     writer.no_nvml("NVML does not start: Odd")
     writer.devices([UUID])
     writer.end(0.002)
     found = read_telemetry(tmp_path / TELEMETRY_FILE, [])
     assert (found.hertz, found.start, found.cost, found.devices) == (20.0, START, 0.002, (UUID,))
-    assert found.strangers == (other, replace(other, bytes=None))
+    assert found.other_processes == (other, replace(other, bytes=None))
     assert (found.warnings, found.no_nvml) == (("no energy_joules",), "NVML does not start: Odd")
     assert {(s.device, s.quantity, s.case, s.invocation): list(s.values) for s in found.series} == {
         (UUID, "power_watts", "", 0): [1.0, 2.0],
@@ -457,7 +457,7 @@ def test_other_processes_on_the_gpu_are_named(tmp_path: Path) -> None:
         OtherProcess("before", UUID, 0, "", 2**30),
         OtherProcess("during", "GPU-elsewhere", 5, "elsewhere"),
     )
-    notes = remarks(tmp_path, strangers=others)
+    notes = remarks(tmp_path, other_processes=others)
     assert "process 99 (other[2J) with 600 MiB before and during the run" in notes
     assert "memory of an unknown process with 1.00 GiB before" in notes
     assert "elsewhere" not in notes

@@ -9,7 +9,7 @@ from harness.judge.group import Axis, columns
 from harness.judge.runs import RunComparison, compare_runs
 from harness.judge.trend import TrendBuilder
 from harness.model import Claim, Measurement, Status, Trend, Trial
-from harness.report.build.trend import TrendRun
+from harness.report.builders.trend import TrendRun
 from harness.store import load
 from tests.support.pages import HOSTILE
 from tests.support.saved import ENVIRONMENT, claim, measurements_of, save

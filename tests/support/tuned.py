@@ -27,7 +27,7 @@ def ranked(
     setting: Setting, seconds: float, best: float = 2e-3, extra: dict[str, float] | None = None, **more: Any
 ) -> Ranked:
     ratio = seconds / best
-    stated = {"laps": 4, "behind": ratio > 1.05, "level": ratio < 1.02, **more}
+    stated = {"samples": 4, "eliminated": ratio > 1.05, "equivalent": ratio < 1.02, **more}
     return Ranked(
         setting, ratio=ratio, low=0.98 * ratio, high=1.02 * ratio, seconds=seconds,
         readings={"pss_bytes": 700 * 2.0**20, "cpu_seconds": 5e-3, "wait_p99_seconds": 0.04} | (extra or {}),
@@ -49,7 +49,7 @@ TUNED = Tuned(
     ),
     answer=TWO,
     default=DEFAULT,
-    headspace=Headroom(
+    headroom=Headroom(
         0.4,
         0.35,
         0.45,
@@ -60,7 +60,7 @@ TUNED = Tuned(
     ceilings={"dataloader": 250.0, "decode": 500.0},
     failed={"background": "its worker was killed"},
     missing={"dali_gpu": "decodes on a GPU: no CUDA here"},
-    heats=9,
+    repetitions=9,
     seconds=95.0,
     budget=90.0,
     certainty=Certainty.DECIDED,

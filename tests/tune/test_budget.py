@@ -149,7 +149,7 @@ def test_a_tuning_keeps_its_budget(
     assert found.budget == seconds and found.seconds <= seconds
     answer = found.of(found.answer)
     assert answer is not None
-    if answer.laps == 1:
+    if answer.samples == 1:
         assert found.certainty is Certainty.PROVISIONAL
     if found.certainty is Certainty.PROVISIONAL:
         assert found.needs > seconds
@@ -162,9 +162,9 @@ def test_more_time_finds_out_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         folder = tmp_path / f"{seconds:g}"
         folder.mkdir()
         runs[seconds] = tuned(QUIET, seconds, folder, monkeypatch)[0]
-    assert runs[1800.0].undone == () and runs[1800.0].headspace is not None
+    assert runs[1800.0].undone == () and runs[1800.0].headroom is not None
     assert runs[1800.0].certainty is not Certainty.PROVISIONAL
-    assert runs[300.0].certainty is not Certainty.PROVISIONAL and runs[300.0].headspace is not None
+    assert runs[300.0].certainty is not Certainty.PROVISIONAL and runs[300.0].headroom is not None
     assert runs[40.0].certainty is Certainty.PROVISIONAL
     assert len(runs[40.0].ranked) < len(runs[300.0].ranked) <= len(runs[1800.0].ranked)
 

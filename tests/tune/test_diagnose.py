@@ -162,7 +162,7 @@ def test_parts_that_no_longer_fit_are_left_out(left: float, undone: list[Undone]
     """Each takes what it takes by the samples of the race; what there is no time for is not begun, and is named."""
     found, notes, missing = found_of(Answering(), left, step=True)
     assert missing == undone and notes == []
-    assert (found.headspace is None) == (Undone.LOOP in undone)
+    assert (found.headroom is None) == (Undone.LOOP in undone)
     assert (ANSWER.name in found.epochs) == (Undone.EPOCHS not in undone)
 
 
@@ -176,5 +176,5 @@ def test_a_part_that_is_out_of_time_costs_nothing_else() -> None:
 def test_a_loop_that_cannot_be_taken_apart_keeps_the_rest() -> None:
     """Without a headroom there is still the answer."""
     found, _, _ = found_of(Answering(sample=KILLED), step=True)
-    assert found.headspace is None and "alone" not in found.ceilings
+    assert found.headroom is None and "alone" not in found.ceilings
     assert found.epochs and found.samples == 640

@@ -53,8 +53,8 @@ def test_places_against_another() -> None:
 def test_one_repetition_is_enough_for_a_setting_far_behind_only() -> None:
     """Before any noise was measured, the known noise of samples decides."""
     found = {place.name: place for place in places([{"a": 1.0, "b": 1.9, "c": 1.08}], RULE)}
-    assert found["b"].behind
-    assert not found["c"].behind
+    assert found["b"].eliminated
+    assert not found["c"].eliminated
     assert found["c"].high > 1 + RULE.margin
 
 
@@ -62,8 +62,8 @@ def test_the_measured_noise_takes_over() -> None:
     """Samples that hardly differ between repetitions make bounds tighter than the first guess, wild ones wider."""
     calm = places([{"a": 1.0, "b": 1.12}] * 8, RULE)[1]
     wild = places([{"a": 1.0, "b": 1.12 * exp(0.4 * (-1) ** number)} for number in range(8)], RULE)[1]
-    assert calm.behind
-    assert not wild.behind
+    assert calm.eliminated
+    assert not wild.eliminated
     assert log(wild.high / wild.low) > 4 * log(calm.high / calm.low)
 
 

@@ -83,11 +83,13 @@ def test_every_sample_is_monitored(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert seen.cost is not None
     measured = {(each.case, each.invocation) for each in seen.series if each.quantity == "power_watts"}
     race = {
-        (f"tune::race[dataloader-w{workers}-", number) for workers in (0, 1) for number in range(1, found.heats + 1)
+        (f"tune::race[dataloader-w{workers}-", number)
+        for workers in (0, 1)
+        for number in range(1, found.repetitions + 1)
     }
     samples = {(case[: case.rindex("-w") + 4], number) for case, number in measured if case.startswith("tune::race")}
-    assert samples <= race and len(samples) >= found.heats
-    assert {number for _, number in samples} == set(range(1, found.heats + 1))
+    assert samples <= race and len(samples) >= found.repetitions
+    assert {number for _, number in samples} == set(range(1, found.repetitions + 1))
     assert {case for case, _ in measured} >= {
         "tune::alone[dataloader-w1-p2-b64]",
         "tune::loop[cold]",

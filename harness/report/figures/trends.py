@@ -11,7 +11,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, Line, Plot, Range1d, Scatter, VArea
 
 from harness.model import Trend, metric, parameters
-from harness.report.build.trend import TrendRun, better, interval_of, level_of, when
+from harness.report.builders.trend import TrendRun, better, interval_of, level_of, when
 from harness.report.figures.canvas import canvas, hover, label, source, span, stacked, themed, ticks
 from harness.report.format import digits, sanitize, scale_of
 from harness.report.html.parts import BAD, GOOD, Figure, Grid

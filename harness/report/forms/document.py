@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.model import Claim, Verdict
-from harness.report.build.run import RunContent
+from harness.report.builders.run import RunContent
 from harness.store import Run
 from harness.store.codec import to_json
 

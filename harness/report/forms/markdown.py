@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.model import Outcome
-from harness.report.build.run import ClaimSection, RunContent, VerdictRow
+from harness.report.builders.run import ClaimSection, RunContent, VerdictRow
 from harness.report.document import Column, Document, Row, Table, Tone
 from harness.report.format import sanitize
 from harness.report.header import header_lines

@@ -3,7 +3,7 @@
 # nothing from __future__ here: `annotations` is this module's own name
 
 from harness.model import GateOutcome, GateResult
-from harness.report.build.gate import NEVER_GREEN, GateRow, rows
+from harness.report.builders.gate import NEVER_GREEN, GateRow, rows
 from harness.report.format import sanitize
 
 _LONGEST_PATH = 1000

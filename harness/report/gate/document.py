@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, cast
 
 from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, MetricKind, Side, metric
-from harness.report.build.gate import variables
+from harness.report.builders.gate import variables
 from harness.store.codec import from_json, plain, to_json
 
 
@@ -55,7 +55,7 @@ def result_from(document: object) -> GateResult:
     if found.status > 255:
         raise ValueError(f"status {found.status} is not an exit status")
     for facts, side in ((found.base, Side.BASE), (found.head, Side.HEAD)):
-        if facts.arm is not side:
+        if facts.side is not side:
             raise ValueError(f"{side}.arm is not {side}")
     return found
 

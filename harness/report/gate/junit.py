@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.model import GateOutcome, GateResult, GateVerdict, SideFacts
-from harness.report.build.gate import NEVER_GREEN, GateRow, headline, rows, variables
+from harness.report.builders.gate import NEVER_GREEN, GateRow, headline, rows, variables
 from harness.report.render import junit as document
 
 _TAGS = {
@@ -47,10 +47,10 @@ def _properties(result: GateResult) -> Iterator[tuple[str, str]]:
 
 
 def _side_facts(side: SideFacts) -> Iterator[tuple[str, str]]:
-    yield f"{side.arm}.label", side.label
+    yield f"{side.side}.label", side.label
     if side.python:
-        yield f"{side.arm}.python", side.python
+        yield f"{side.side}.python", side.python
     for name, value in variables(side).items():
-        yield f"{side.arm}.variable.{name}", value
+        yield f"{side.side}.variable.{name}", value
     for package in side.packages:
-        yield f"{side.arm}.package.{package.name}", f"{package.digest} {package.file}" if package.file else "not there"
+        yield f"{side.side}.package.{package.name}", f"{package.digest} {package.file}" if package.file else "not there"

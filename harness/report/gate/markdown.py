@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.model import GateOutcome, GateResult
-from harness.report.build.gate import NEVER_GREEN, GateRow, briefly, decided_by, differences, headline, rows, sides
+from harness.report.builders.gate import NEVER_GREEN, GateRow, briefly, decided_by, differences, headline, rows, sides
 from harness.report.render.markdown_escape import LONGEST, code, folded, left_out, line, listed, size, some
 
 _COLUMNS = ("benchmark", "variant", "metric", "verdict", "change", "95 % interval", "base -> head", "units", "reason")
@@ -79,7 +79,7 @@ def _cells(row: GateRow) -> Iterable[str]:
 def _sides(result: GateResult) -> list[str]:
     lines = []
     for side in sides(result):
-        lines.append(f"- {side.arm}: {code(side.label)}")
+        lines.append(f"- {side.side}: {code(side.label)}")
         lines += some([f"  - {code(name)} {code(words)}".rstrip() for name, words in side.lines], "  - ")
     lines += some([f"- differs: {code(d.name)} {code(d.base)} -> {code(d.head)}" for d in differences(result)], "- ")
     return lines

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.model import GateOutcome, GateResult
-from harness.report.build.gate import (
+from harness.report.builders.gate import (
     TIME,
     GateRow,
     briefly,
@@ -137,7 +137,7 @@ class _GatePrinter(ConsolePage):
         """What is compared with what, and in which of its surroundings the two differ."""
         grid = grid_of(2)
         for side in sides(result):
-            grid.add_row(self.text(side.arm, "dim"), self.text(side.label, "bold"))
+            grid.add_row(self.text(side.side, "dim"), self.text(side.label, "bold"))
         found = differences(result)
         for index, difference in enumerate(found[:_MOST]):
             words = f"{difference.name}: {difference.base} -> {difference.head}"
@@ -157,7 +157,7 @@ class _GatePrinter(ConsolePage):
         for side in sides(result):
             for index, (name, words) in enumerate(side.lines):
                 grid.add_row(
-                    self.text("" if index else side.arm, "dim"),
+                    self.text("" if index else side.side, "dim"),
                     Text.assemble(self.text(name, "dim"), "  ", self.text(words)),
                 )
         if grid.row_count:

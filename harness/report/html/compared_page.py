@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.judge.group import Axis
 from harness.judge.runs import ComparedCells, RunComparison
 from harness.model import Differs, metric
-from harness.report.build.comparison import (
+from harness.report.builders.comparison import (
     COLUMNS,
     WORDS,
     better,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.model import GateOutcome, GateResult, GateVerdict, parameters
-from harness.report.build.gate import GateRow, decided_by, differences, headline, rows, sides
+from harness.report.builders.gate import GateRow, decided_by, differences, headline, rows, sides
 from harness.report.figures.forest import Effect, in_pieces
 from harness.report.format import sanitize
 from harness.report.header import machine_lines
@@ -64,7 +64,7 @@ _ORDER = tuple(map(str, GateOutcome))
 def gate_page(result: GateResult, name: str = "") -> HtmlPage:
     """The page of a gate's result."""
     facts = with_text(
-        *((side.arm, side.label) for side in sides(result)),
+        *((side.side, side.label) for side in sides(result)),
         ("decided by", ", ".join(decided_by(result))),
         ("started", sanitize(result.started)),
         *machine_lines(result.head.environment),
@@ -87,7 +87,7 @@ def _sections(result: GateResult) -> Iterator[Section]:
         yield Section("verdicts", "Decisions", table)
         if figures := in_pieces("Head against base", _effects(result, decisions)):
             yield Section("effects", "Changes", Figures(), tuple(figures), _AXIS)
-    grids = [Grid(f"{side.arm}: {side.label}", ("", ""), side.lines) for side in sides(result) if side.lines]
+    grids = [Grid(f"{side.side}: {side.label}", ("", ""), side.lines) for side in sides(result) if side.lines]
     if differing := tuple((each.name, each.base, each.head) for each in differences(result)):
         grids.append(Grid("In which the environments differ", ("", "base", "head"), differing))
     yield Section("sides", "The two sides", Grids(tuple(grids)))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.judge.change import FEWEST
 from harness.model import Trend, metric
 from harness.plural import counted
-from harness.report.build.trend import COLUMNS, HOW, TrendRun, better, grouped
+from harness.report.builders.trend import COLUMNS, HOW, TrendRun, better, grouped
 from harness.report.document import Document, Row
 from harness.report.figures.trends import trend_figures
 from harness.report.format import sanitize

@@ -31,11 +31,16 @@ from harness.report.html.parts import (
 )
 from harness.report.html.run_page import machine_section
 from harness.report.tuning.certainty import HEADINGS, no_room, sureness
-from harness.report.tuning.terminal import advice, best, code, columns, fate, gains, parts
+from harness.report.tuning.terminal import Standing, advice, best, code, columns, gains, parts, standing
 
 _WIDEST = 1000
 _ANSWERS = {Certainty.DECIDED: GOOD, Certainty.CLOSE: SAME, Certainty.PROVISIONAL: OPEN}
-_TONES = {"best": GOOD, "as good": SAME, "behind": BAD, "not settled": OPEN}
+_TONES = {
+    Standing.BEST: GOOD,
+    Standing.EQUIVALENT: SAME,
+    Standing.BEHIND: BAD,
+    Standing.NOT_SETTLED: OPEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def tuned_page(tuned: Tuned, environment: Mapping[str, object], resolution: str,
         ("images", f"{tuned.images} of {sanitize(tuned.data)}"),
         ("step", sanitize(tuned.step)),
         ("device", f"{sanitize(tuned.device)}, {counted(tuned.cores, 'core')}"),
-        ("race", f"{counted(tuned.heats, 'repetition')} in {duration(tuned.seconds)}"),
+        ("race", f"{counted(tuned.repetitions, 'repetition')} in {duration(tuned.seconds)}"),
         *machine_lines(environment),
     )
     return HtmlPage(
@@ -94,7 +99,7 @@ def _sections(tuned: Tuned, environment: Mapping[str, object], resolution: str) 
 
 
 def _answer(tuned: Tuned, answer: Ranked) -> Answer:
-    room = tuned.headspace
+    room = tuned.headroom
     head = ("part", "time", "share", "95 %")
     return Answer(
         best(tuned, answer),
@@ -117,20 +122,20 @@ def _table(tuned: Tuned) -> FilteredTable:
 
 def _row(tuned: Tuned, ranked: Ranked, shown: Mapping[str, Callable[[Ranked], str]]) -> OpenableRow:
     setting, readings = ranked.setting, ranked.readings
-    standing = fate(ranked, tuned).removeprefix("<- ")
+    found = standing(ranked, tuned)
     keys = {
         "workers": setting.workers, "ahead": setting.prefetch, "batch": setting.batch_size,
         "samples/s": 1 / ranked.seconds if ranked.seconds else None, "slower by": ranked.ratio, "interval": ranked.low,
         "wait p99": readings.get("wait_p99_seconds"), "of cores": ranked.ceiling,
-        "memory": readings.get("pss_bytes"), "laps": ranked.laps,
+        "memory": readings.get("pss_bytes"), "repetitions": ranked.samples,
     }  # fmt: skip
     return OpenableRow(
         (
-            verdict_cell(standing, tuple(_TONES), _TONES[standing]),
+            verdict_cell(found, tuple(_TONES), _TONES[found]),
             *(HtmlCell(sanitize(text(ranked), 120), keys.get(title)) for title, text in shown.items()),
         ),
-        standing,
-        _TONES[standing],
+        found,
+        _TONES[found],
         sanitize(setting.kind, 80),
         (("setting", sanitize(setting.name)),),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report.build.run import VerdictRow
+from harness.report.builders.run import VerdictRow
 from harness.report.format import LONGEST
 from harness.report.render.columns import beside, total
 

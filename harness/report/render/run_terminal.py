@@ -16,7 +16,7 @@ from rich.text import Text
 
 from harness.model import Outcome
 from harness.plural import counted
-from harness.report.build.run import ClaimSection, RunContent, VerdictRow, content
+from harness.report.builders.run import ClaimSection, RunContent, VerdictRow, content
 from harness.report.ceilings import ceilings_line
 from harness.report.format import sanitize
 from harness.report.header import header_lines

@@ -44,10 +44,10 @@ def no_room(left_out: LeftOut) -> str:
 
 def coverage(tuned: Tuned) -> str:
     """How many of the settings ran, how often, and the answer how often: one line."""
-    laps = [ranked.laps for ranked in tuned.ranked]
+    laps = [ranked.samples for ranked in tuned.ranked]
     often = f"{min(laps)}" if min(laps) == max(laps) else f"{min(laps)} to {max(laps)}"
     answer = tuned.of(tuned.answer)
-    own = f", {counted(answer.laps, 'repetition')} of the answer" if answer is not None else ""
+    own = f", {counted(answer.samples, 'repetition')} of the answer" if answer is not None else ""
     ran = f"{len(laps)} of {counted(tuned.grid, 'setting')}" if tuned.grid else counted(len(laps), "setting")
     return f"{ran} ran, {often} repetition{'s' * (often != '1')} each{own}"
 

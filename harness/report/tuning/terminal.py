@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 
 from rich.console import Console
 from rich.table import Table
@@ -45,8 +46,8 @@ def show_tuned(tuned: Tuned, console: Console) -> None:
         page.print(page.text("no setting finished a sample; why is listed below", "bold red"))
     else:
         _answer(page, tuned, answer)
-        if tuned.headspace is not None:
-            _headspace(page, tuned.headspace)
+        if tuned.headroom is not None:
+            _headroom(page, tuned.headroom)
         _one_core(page, tuned)
         if tuned.epoch is not None:
             of_an_epoch(page, tuned.epoch, tuned.margin)
@@ -61,7 +62,7 @@ def show_tuned(tuned: Tuned, console: Console) -> None:
     for note in tuned.notes:
         page.print(page.text(f"note: {sanitize(note)}", "yellow"))
     where = f"{counted(tuned.images, 'image')} of {sanitize(tuned.data)}, step {sanitize(tuned.step)}, {tuned.device}"
-    page.print(page.text(f"{where}; {counted(tuned.heats, 'repetition')} in {duration(tuned.seconds)}", "dim"))
+    page.print(page.text(f"{where}; {counted(tuned.repetitions, 'repetition')} in {duration(tuned.seconds)}", "dim"))
 
 
 def described(setting: Setting) -> str:
@@ -76,7 +77,7 @@ def described(setting: Setting) -> str:
 
 def best(tuned: Tuned, answer: Ranked) -> str:
     """The answer in words: ``dataloader, 2 workers, ..., the smallest of 3 settings that are as good``."""
-    level = sum(1 for ranked in tuned.ranked if ranked.level)
+    level = sum(1 for ranked in tuned.ranked if ranked.equivalent)
     of = f", the smallest of {level} settings that are as good" if level > 1 else ""
     return f"{described(answer.setting)}{of}"
 
@@ -148,8 +149,8 @@ def columns(tuned: Tuned, width: int) -> dict[str, Callable[[Ranked], str]]:
     found["of cores"] = lambda ranked: "" if ranked.ceiling is None else f"{ranked.ceiling:.0%}"
     found["memory"] = lambda ranked: _reading(ranked, "pss_bytes", "B")
     if width >= WIDE:
-        found["repetitions"] = lambda ranked: str(ranked.laps)
-    found[""] = lambda ranked: fate(ranked, tuned)
+        found["repetitions"] = lambda ranked: str(ranked.samples)
+    found[""] = lambda ranked: _pointed(standing(ranked, tuned))
     return found
 
 
@@ -161,7 +162,7 @@ def _answer(page: ConsolePage, tuned: Tuned, answer: Ranked) -> None:
     page.print(page.text(""), *(page.text(sanitize(sentence, 2000)) for sentence in sureness(tuned, answer)))
 
 
-def _headspace(page: ConsolePage, found: Headroom) -> None:
+def _headroom(page: ConsolePage, found: Headroom) -> None:
     page.print(page.text(""), page.text(advice(found), "bold"), page.text("where the loop's time goes, per sample"))
     table = grid(4)
     for part, seconds, share, bounds in parts(found):
@@ -194,11 +195,26 @@ def _table(page: ConsolePage, tuned: Tuned) -> Table:
     return table
 
 
-def fate(ranked: Ranked, tuned: Tuned) -> str:
-    """Where the race left a setting: the best, as good, behind, or not settled."""
+class Standing(StrEnum):
+    """Where the race left a setting."""
+
+    BEST = "best"
+    EQUIVALENT = "as good"
+    BEHIND = "behind"
+    NOT_SETTLED = "not settled"
+
+
+def standing(ranked: Ranked, tuned: Tuned) -> Standing:
+    """The answer is the best, whatever else it is as good as."""
     if ranked.setting == tuned.answer:
-        return "<- best"
-    return "as good" if ranked.level else "behind" if ranked.behind else "not settled"
+        return Standing.BEST
+    if ranked.equivalent:
+        return Standing.EQUIVALENT
+    return Standing.BEHIND if ranked.eliminated else Standing.NOT_SETTLED
+
+
+def _pointed(found: Standing) -> str:
+    return f"<- {found}" if found is Standing.BEST else found
 
 
 def _slower(ranked: Ranked) -> str:

@@ -13,8 +13,8 @@ from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource
 
 from harness.model import Trend
-from harness.report.build.comparison import comparison_document
-from harness.report.build.trend import TrendRun
+from harness.report.builders.comparison import comparison_document
+from harness.report.builders.trend import TrendRun
 from harness.report.figures.curves import run_curves
 from harness.report.figures.forest import Effect, forest
 from harness.report.figures.timeline import thinned, timelines

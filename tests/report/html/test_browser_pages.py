@@ -9,8 +9,8 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from harness.report.build.comparison import comparison_document
-from harness.report.build.trend import trend_document
+from harness.report.builders.comparison import comparison_document
+from harness.report.builders.trend import trend_document
 from harness.report.html import save_page
 from harness.report.html.compared_page import compared_page
 from harness.report.html.trend_page import trend_page

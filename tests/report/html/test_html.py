@@ -33,7 +33,7 @@ from harness.model import (
     SideFacts,
     Tuned,
 )
-from harness.report.build.run import content
+from harness.report.builders.run import content
 from harness.report.format import sanitize
 from harness.report.gate import document
 from harness.report.html.machine import environment_grid

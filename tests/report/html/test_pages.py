@@ -13,9 +13,9 @@ from bokeh.embed import json_item
 from harness.cli.main import main
 from harness.judge.group import Axis
 from harness.model import Direction, Metric, MetricKind, Segment, Trend
-from harness.report.build import trend as content
-from harness.report.build.comparison import comparison_document
-from harness.report.build.trend import TrendRun, better, interval_of, level_of, trend_document
+from harness.report.builders import trend as content
+from harness.report.builders.comparison import comparison_document
+from harness.report.builders.trend import TrendRun, better, interval_of, level_of, trend_document
 from harness.report.figures import trends
 from harness.report.figures.embed import bokeh_script
 from harness.report.format import sanitize

@@ -21,8 +21,8 @@ PLAIN_SPARKS = "12345678"
 WIDEST_SPARK = 40
 
 HOW = (
-    "A change is what Pettitt's rank test finds over the whole course, the correlation of neighbours taken out first; of the "
-    "changes shown at most 5 % are expected to be false, and where nothing changed the chance of showing any is 5 %."
+    "A change is what Pettitt's rank test finds in the whole series, corrected for autocorrelation. At most 5 % of the "
+    "changes shown are expected to be false. If nothing changed, the chance of showing any change is 5 %."
 )
 
 _NOT_SHOWN = frozenset({"warnings", "git", "variables"})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.model import SCHEMA, Trend
-from harness.report.build.trend import TrendRun
+from harness.report.builders.trend import TrendRun
 from harness.store.codec import plain
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from harness.judge.runs import ComparedCells, RunComparison
 from harness.model import BASELINE, SCHEMA, Differs, parameters
-from harness.report.render import junit as xml
-from harness.report.build.comparison import better, closing, word
+from harness.report.builders.comparison import better, closing, word
 from harness.report.environment_diff import environment_diff
 from harness.report.format import effect, interval, sanitize
+from harness.report.render import junit as xml
 from harness.store.codec import plain
 
 

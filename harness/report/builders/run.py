@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from harness.judge import Thresholds, comparison
 from harness.judge.run import judge
@@ -185,7 +185,9 @@ def _row(
     if found is None:
         if verdict.more_seconds:
             reason = f"{reason}; deciding it takes about {duration(verdict.more_seconds)}"
-        return VerdictRow(case, variant, verdict.outcome, reason, notes=notes.of(*map(sanitize, remarks)), verdict=verdict)
+        return VerdictRow(
+            case, variant, verdict.outcome, reason, notes=notes.of(*map(sanitize, remarks)), verdict=verdict
+        )
     remarks += found.warnings
     if found.unsteady:
         usual = "" if found.mean_ratio is None else f" (total times: {found.mean_ratio:.3g}x the baseline's)"

@@ -75,7 +75,7 @@ class GateRow:
 class SideText:
     """A side in words; ``lines`` are pairs of a label and the words."""
 
-    arm: str
+    side: str
     label: str
     lines: tuple[tuple[str, str], ...]
 
@@ -276,7 +276,7 @@ def _side(side: SideFacts) -> SideText:
     for package in side.packages:
         where = f"{sanitize(package.digest)[:DIGEST]}  {sanitize(package.file)}" if package.file else "not there"
         lines.append((sanitize(package.name, 100), where))
-    return SideText(str(side.arm), sanitize(side.label), tuple(lines))
+    return SideText(str(side.side), sanitize(side.label), tuple(lines))
 
 
 def _perhaps(value: float | None) -> str:

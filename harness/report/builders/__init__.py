@@ -1,0 +1,1 @@
+"""What each report has to show, in words, before it has a form."""
