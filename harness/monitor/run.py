@@ -67,7 +67,7 @@ class Monitor:
         self._machine: HostSensors | None = None
         self._gpus: dict[str, Gpu] = {}
         self._measured_on: tuple[str, ...] = ()
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._case, self._invocation = "", 0
         self._batches: list[tuple[str, int, list[SensorReading]]] = []
         self._written = 0.0
@@ -130,7 +130,7 @@ class Monitor:
                 self._warn(f"NVML does not know {uuid}, which the run measures on")
         for seen in self.other_processes:
             if seen.when == "before":
-                self._note(f"{seen.device} is not this run's alone: {_told(seen)}; times beside it are off")
+                self._note(f"{seen.device} is not this run's alone: {_described(seen)}; times beside it are off")
         self._gpus = {name: gpu for name, gpu in self._gpus.items() if name in self._measured_on}
         self._keep(lambda writer: writer.devices(self._measured_on))
         self._sampler.replace(self._sources())
@@ -232,8 +232,8 @@ class Monitor:
         self._seen.append(seen)
 
     def _warn(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._warned:
+            self._warned.add(text)
             self._keep(lambda writer: writer.warning(text))
 
     def _keep(self, write: Callable[[TelemetryWriter], None]) -> None:
@@ -251,6 +251,6 @@ class Monitor:
             self._note(f"telemetry ends here: {error}")
 
 
-def _told(seen: OtherProcess) -> str:
-    held = "" if seen.bytes is None else f", {seen.bytes / 2**20:.0f} MiB"
-    return f"process {seen.pid} ({seen.name or 'its name is hidden'}{held})" if seen.pid else f"memory in use{held}"
+def _described(seen: OtherProcess) -> str:
+    size = "" if seen.bytes is None else f", {seen.bytes / 2**20:.0f} MiB"
+    return f"process {seen.pid} ({seen.name or 'its name is hidden'}{size})" if seen.pid else f"memory in use{size}"

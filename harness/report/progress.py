@@ -252,11 +252,11 @@ class TuneProgress(Progress):
         self._left = 0.0
         self._part = ""
 
-    def called(self, environment: Mapping[str, object], told: str) -> None:
+    def called(self, environment: Mapping[str, object], extent: str) -> None:
         """The machine is known, and what there is to race over."""
         for label, line in machine_lines(environment):
             self.note(f"{label}: {line}")
-        self.note(told)
+        self.note(extent)
 
     def left_out(self, settings: LeftOut) -> None:
         """Print which settings a limit of the machine leaves out."""

@@ -46,7 +46,7 @@ EXAMINE = 0.05
 class TuneDisplay(Protocol):
     """What a tuning reports while it runs."""
 
-    def called(self, environment: Mapping[str, object], told: str) -> None: ...  # noqa: D102
+    def called(self, environment: Mapping[str, object], extent: str) -> None: ...  # noqa: D102
     def note(self, text: str) -> None: ...  # noqa: D102
     def doing(self, text: str, left_seconds: float) -> None: ...  # noqa: D102
     def left_out(self, settings: LeftOut) -> None: ...  # noqa: D102

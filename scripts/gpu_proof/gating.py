@@ -141,7 +141,7 @@ def gate(part: Part, folder: Path, device: str, seconds: float) -> None:
 
 
 def _short_slower(part: Part, folder: Path, device: str, seconds: float) -> None:
-    slower = _held(folder / "gate-short-slower", device, seconds, 1, slowdown=0.03, target="3%", kinds=QUICK)
+    slower = _gated(folder / "gate-short-slower", device, seconds, 1, slowdown=0.03, target="3%", kinds=QUICK)
     outcomes = Counter(one.outcome for one in slower.decisions)
     part.add("exit status with 3 % more work", str(slower.status), goal="1", reached=slower.status == 1)
     caught = outcomes[GateOutcome.REGRESSED]
@@ -149,32 +149,32 @@ def _short_slower(part: Part, folder: Path, device: str, seconds: float) -> None
         "3 % more work caught", caught, f"of {len(slower.decisions)}", goal="all",
         reached=caught == len(slower.decisions) > 0, detail=_named(outcomes),
     )  # fmt: skip
-    _told(part, slower, "3 % more work: ")
+    _outcomes(part, slower, "3 % more work: ")
 
 
 def _short_same(part: Part, folder: Path, device: str, seconds: float) -> None:
-    same = _held(folder / "gate-short-same", device, seconds, 1, slowdown=0.0, target="5%", kinds=QUICK)
+    same = _gated(folder / "gate-short-same", device, seconds, 1, slowdown=0.0, target="5%", kinds=QUICK)
     outcomes = Counter(one.outcome for one in same.decisions)
     alarms = outcomes[GateOutcome.REGRESSED]
     part.add("false alarms with the same code", alarms, goal="0", reached=alarms == 0, detail=_named(outcomes))
-    _told(part, same, "the same code: ")
+    _outcomes(part, same, "the same code: ")
 
 
 def gate_identical(part: Part, folder: Path, device: str, seconds: float, copies: int) -> None:
     """Head differs from base by a comment: nothing may be called regressed."""
-    found = _held(folder / "gate-long-same", device, seconds, copies, slowdown=0.0, target="5%")
+    found = _gated(folder / "gate-long-same", device, seconds, copies, slowdown=0.0, target="5%")
     outcomes = Counter(one.outcome for one in found.decisions)
     alarms = outcomes[GateOutcome.REGRESSED]
     part.add("decisions", len(found.decisions), goal="at least 20", reached=len(found.decisions) >= 20)
     part.add("false alarms", alarms, goal="0", reached=alarms == 0)
     share = (outcomes[GateOutcome.UNCHANGED] + outcomes[GateOutcome.IMPROVED]) / max(1, len(found.decisions))
     part.add("called unchanged", share, "of them", goal="at least half", reached=share >= 0.5, detail=_named(outcomes))
-    _told(part, found)
+    _outcomes(part, found)
 
 
 def gate_slower(part: Part, folder: Path, device: str, seconds: float, copies: int) -> None:
     """Head takes 103 steps where base takes 100, exactly: at a target of 3 % nearly all of it must be caught."""
-    found = _held(folder / "gate-long-same", device, seconds, copies, slowdown=0.03, target="3%")
+    found = _gated(folder / "gate-long-same", device, seconds, copies, slowdown=0.03, target="3%")
     outcomes = Counter(one.outcome for one in found.decisions)
     caught = outcomes[GateOutcome.REGRESSED] / max(1, len(found.decisions))
     part.add("decisions", len(found.decisions), detail=_named(outcomes))
@@ -185,14 +185,14 @@ def gate_slower(part: Part, folder: Path, device: str, seconds: float, copies: i
         goal="0",
         reached=not outcomes[GateOutcome.UNCHANGED],
     )
-    _told(part, found)
+    _outcomes(part, found)
 
 
 def _named(outcomes: Counter[GateOutcome]) -> dict[str, int]:
     return {str(outcome): count for outcome, count in outcomes.items()}
 
 
-def _held(
+def _gated(
     folder: Path,
     device: str,
     seconds: float,
@@ -231,7 +231,7 @@ def _held(
     return Call(status, wall, decisions_of(found))
 
 
-def _told(part: Part, found: Call, words: str = "") -> None:
+def _outcomes(part: Part, found: Call, words: str = "") -> None:
     """How each kind of work came out, and what it took."""
     part.add(f"{words}exit status", str(found.status))
     part.add(f"{words}wall time", found.wall, "s")

@@ -161,7 +161,7 @@ def floor(part: Part, folder: Path) -> None:
             f"{claim}: deviation of a unit", 100 * median(spreads), "%",
             detail={"largest": max(spreads), "variants": len(found), "resolvable": median(smallest)},
         )  # fmt: skip
-        part.add(f"{claim}: smallest slow-down told from none", 100 * median(smallest), "%")
+        part.add(f"{claim}: smallest resolvable slow-down", 100 * median(smallest), "%")
 
 
 def noise_of(run: Run) -> dict[str, list[tuple[float, float]]]:

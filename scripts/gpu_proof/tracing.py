@@ -25,16 +25,16 @@ def traces(part: Part, folder: Path, device: str) -> None:
     took = profile(_step(where), where, file)
     part.add("iterations in the window", took.iterations)
     part.add("slow-down under the profiler", took.traced_seconds / took.seconds, "x")
-    told = summarise(file)
-    idle = {name: getattr(told, f"idle_{name}_seconds") for name in ("loader", "host", "sync", "copy", "other")}
-    off = abs(told.busy_seconds + sum(idle.values()) - told.wall_seconds) / told.wall_seconds
+    summary = summarise(file)
+    idle = {name: getattr(summary, f"idle_{name}_seconds") for name in ("loader", "host", "sync", "copy", "other")}
+    off = abs(summary.busy_seconds + sum(idle.values()) - summary.wall_seconds) / summary.wall_seconds
     part.add("busy and idle parts, off the wall's time", 100 * off, "%", goal="below 1 %", reached=off < WITHIN)
-    part.add("busy", 100 * told.busy_seconds / told.wall_seconds, "%", detail=idle)
+    part.add("busy", 100 * summary.busy_seconds / summary.wall_seconds, "%", detail=idle)
     part.add("size of the trace", file.stat().st_size / 1e6, "MB")
     if device != "cuda":
         part.skip("against HolisticTraceAnalysis", "needs CUDA")
         return
-    part.add("kernels launched", told.launches, goal="some", reached=told.launches > 0)
+    part.add("kernels launched", summary.launches, goal="some", reached=summary.launches > 0)
     sys.path.insert(0, str(ROOT / "scripts"))
     try:
         import hta  # noqa: F401

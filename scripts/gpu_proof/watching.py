@@ -34,7 +34,7 @@ PAIRS = 300
 MOST_COST = 0.5
 """Percent."""
 
-STRANGER = """
+BESIDE = """
 import sys, threading, torch
 held = torch.ones(2**28, device="cuda")
 print("ready", flush=True)
@@ -93,10 +93,10 @@ def _by_nvml(part: Part, folder: Path, device: str) -> None:
 def _cost(part: Part, device: str, pairs: int) -> None:
     """What `scripts/watch_cost.py` prints of rounds beside a watch that is on and off by turns, and of its own time."""
     command = [sys.executable, str(ROOT / "scripts" / "watch_cost.py"), "--device", device, "--pairs", str(pairs)]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=environment())
-    if told.returncode:
-        raise RuntimeError(f"scripts/watch_cost.py: {(told.stderr.strip().splitlines() or ['exit status'])[-1]}")
-    changes, shares = costs(told.stdout)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=environment())
+    if done.returncode:
+        raise RuntimeError(f"scripts/watch_cost.py: {(done.stderr.strip().splitlines() or ['exit status'])[-1]}")
+    changes, shares = costs(done.stdout)
     for change, low, high in changes:
         part.add(
             "5 ms round beside the watch", change, "%", goal="below 0.5 %",
@@ -204,9 +204,9 @@ def _against_smi(part: Part, gpu: Gpu, uuid: str) -> None:
 
 def _smi(uuid: str) -> Mapping[str, float]:
     command = ["nvidia-smi", f"--id={uuid}", f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader,nounits"]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
     found = {}
-    for name, cell in zip(QUERY, told.strip().split(","), strict=True):
+    for name, cell in zip(QUERY, answer.strip().split(","), strict=True):
         try:
             found[name] = float(cell)
         except ValueError:
@@ -261,7 +261,7 @@ def _frames(part: Part, folder: Path) -> None:
 
 def _other_process(part: Part, folder: Path) -> None:
     """A short run beside a process that has the GPU already: the run must say so."""
-    with _child(STRANGER) as other:
+    with _child(BESIDE) as other:
         status = harness(
             ["bench", "--device", "cuda", "--budget", "30s", "--profile", "smoke", "--select", "C4",
              "--results", str(folder / "beside-a-process" / "runs")],

@@ -155,7 +155,7 @@ if plan.introduce:
         send(channel, Failure(reason, FailureKind.REFUSED))
         sys.exit(2)
     packages = tuple(Package(name, f"/{side}/{name}.py", side) for name in plan.under_test)
-    environment = {"arm": side, "gpus": [], **script.get("environment", {})}
+    environment = {"side": side, "gpus": [], **script.get("environment", {})}
     send(channel, SideInfo(environment, packages, ""))
 order = folder / f"order-{side}"
 for case in plan.cases:
@@ -824,7 +824,7 @@ def test_a_regression_is_explained_by_the_profiles(scripted: ScriptedGate) -> No
     assert found.comparison is not None
     assert found.base is not None
     more = quantity(found.base * (found.comparison.ratio - 1), "s")
-    # The profiles say 300 us, of which the measured change is a fifth.
+    # The profiles report 300 us, of which the measured change is a fifth.
     assert found.reason.startswith(f"aten::linear runs 2x instead of 1x, +{more} (")
     assert by(result, B).reason.find("linear") < 0
     assert result.notes == ()

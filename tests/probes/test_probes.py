@@ -73,11 +73,11 @@ def test_the_peak_need_not_be_at_the_end(x: Any) -> None:
 
 def test_what_lived_before_does_not_count(x: Any) -> None:
     """Freeing an old tensor and allocating one of its size stays at the level at the start."""
-    held = [x.neg()]
+    kept = [x.neg()]
 
     def call() -> None:
-        held.clear()
-        held.append(x.neg())
+        kept.clear()
+        kept.append(x.neg())
 
     assert peak_bytes(call, CPU)[0] == 0
     assert peak_bytes(lambda: None, CPU)[0] == 0

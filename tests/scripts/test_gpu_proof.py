@@ -107,13 +107,13 @@ def test_what_the_gate_must_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for given, missed in (
         (quiet, []), (alarmed, ["false alarms"]), (quiet[:10], ["decisions"]), (undecided, ["called unchanged"]),
     ):  # fmt: skip
-        monkeypatch.setattr(gating, "_held", lambda *_, given=given, **__: decisions(*given))
+        monkeypatch.setattr(gating, "_gated", lambda *_, given=given, **__: decisions(*given))
         part = Part("gate-identical", "cuda")
         gating.gate_identical(part, tmp_path, "cuda", 1, 1)
         assert [finding.name for finding in part.failures] == missed
     for caught, missed in ((19, []), (18, ["3 % more work caught"])):
         given = [GateOutcome.REGRESSED] * caught + [GateOutcome.INCONCLUSIVE] * (20 - caught)
-        monkeypatch.setattr(gating, "_held", lambda *_, given=given, **__: decisions(*given))
+        monkeypatch.setattr(gating, "_gated", lambda *_, given=given, **__: decisions(*given))
         part = Part("gate-slower", "cuda")
         gating.gate_slower(part, tmp_path, "cuda", 1, 1)
         assert [finding.name for finding in part.failures] == missed
@@ -128,10 +128,10 @@ def test_the_short_gate_holds_both(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (caught, quiet[:5] + caught[:1], ["false alarms with the same code"]),
         ([], quiet, ["3 % more work caught"]),
     ):
-        held: list[tuple[float, float, int]] = []
+        gates: list[tuple[float, float, int]] = []
         clock = FakeClock()
 
-        def hold(
+        def gated(
             folder: Path,
             device: str,
             seconds: float,
@@ -140,22 +140,22 @@ def test_the_short_gate_holds_both(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             slowdown: float,
             slower: list[GateOutcome] = slower,
             same: list[GateOutcome] = same,
-            held: list[tuple[float, float, int]] = held,
+            gates: list[tuple[float, float, int]] = gates,
             clock: FakeClock = clock,
             **_: object,
         ) -> Call:
-            held.append((slowdown, seconds, copies))
+            gates.append((slowdown, seconds, copies))
             clock.advance(60.0)
             return replace(decisions(*(slower if slowdown else same)), status=int(slowdown > 0))
 
         monkeypatch.setattr(time, "monotonic", lambda clock=clock: clock.seconds)
-        monkeypatch.setattr(gating, "_held", hold)
+        monkeypatch.setattr(gating, "_gated", gated)
         part = Part("gate", "cuda")
         gating.gate(part, tmp_path, "cuda", 160)
         assert [finding.name for finding in part.failures] == missed
         # One copy of each case: more could not be decided in that time.
-        assert [(slowdown, copies) for slowdown, _, copies in held] == [(0.03, 1), (0.0, 1)]
-        assert [seconds for _, seconds, _ in held] == pytest.approx([104.0, 100.0])
+        assert [(slowdown, copies) for slowdown, _, copies in gates] == [(0.03, 1), (0.0, 1)]
+        assert [seconds for _, seconds, _ in gates] == pytest.approx([104.0, 100.0])
 
 
 def test_a_gate_that_breaks_off_takes_no_other_with_it(
@@ -163,12 +163,12 @@ def test_a_gate_that_breaks_off_takes_no_other_with_it(
 ) -> None:
     """It is a missed goal with its traceback, and the same code is judged all the same."""
 
-    def hold(*_: object, slowdown: float, **__: object) -> Call:
+    def gated(*_: object, slowdown: float, **__: object) -> Call:
         if slowdown:
             raise RuntimeError("the gate ended with 2 and no document:\nCUDA error: an illegal memory access")
         return decisions(*[GateOutcome.UNCHANGED] * 6)
 
-    monkeypatch.setattr(gating, "_held", hold)
+    monkeypatch.setattr(gating, "_gated", gated)
     part = Part("gate", "cuda")
     gating.gate(part, tmp_path, "cuda", 160)
     assert [finding.name for finding in part.failures] == ["3 % more work"]
@@ -194,7 +194,7 @@ def test_what_a_gate_printed_is_kept(
 
     monkeypatch.setattr(gating, "harness", harness)
     with pytest.raises(RuntimeError, match="boom" if document is None else "its document says 3"):
-        gating._held(tmp_path / "one", "cpu", 1, 1, slowdown=0.0, target="5%")
+        gating._gated(tmp_path / "one", "cpu", 1, 1, slowdown=0.0, target="5%")
     assert (tmp_path / "one" / "output.txt").exists()
 
 

@@ -12,7 +12,7 @@ from harness.store import Run
 class Unseen:
     """A display of a tuning that shows nothing."""
 
-    def called(self, environment: Mapping[str, object], told: str) -> None:
+    def called(self, environment: Mapping[str, object], extent: str) -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:
