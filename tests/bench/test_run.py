@@ -139,7 +139,7 @@ class Pool:
     def trace(
         self, invocation: int, case: str, claim: Any, variant: str, file: Path, *, deadline: float
     ) -> WorkerReport:
-        """One traced pass, which leaves what the play says."""
+        """One traced pass, which leaves what the play states."""
         self.play.requests.append(("trace", invocation, (case, variant)))
         self.play.clock.advance(self.play.seconds)
         file.parent.mkdir(exist_ok=True)
@@ -514,7 +514,7 @@ def test_a_trace_that_fails_costs_nothing_else(folder: Path, play: Callable[...,
 
 
 def test_a_trace_that_cannot_be_read_is_kept(folder: Path, play: Callable[..., Play]) -> None:
-    """Its record says why there is no summary, and where the file is."""
+    """Its record states why there is no summary, and where the file is."""
     play(called(A), ratios={"tip": 0.5}, trace=b"torn")
     found = run(folder, select=("A",), budget=3600.0, trace=("all",))
     assert all("traceEvents" in t.note and t.file and t.summary is None for t in found.traces)
@@ -523,7 +523,7 @@ def test_a_trace_that_cannot_be_read_is_kept(folder: Path, play: Callable[..., P
 def test_a_trace_that_is_too_large_is_summarised_and_not_kept(
     folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The summary stays, the file goes, and the note says what it had."""
+    """The summary stays, the file goes, and the note states what it had."""
     monkeypatch.setattr("harness.bench.traces.MOST_KEPT", 100)
     play(called(A), ratios={"tip": 0.5})
     found = run(folder, select=("A",), budget=3600.0, trace=("all",))
@@ -634,7 +634,7 @@ def test_nothing_to_measure_is_a_run_too(folder: Path, play: Callable[..., Play]
 
 
 def test_an_error_of_the_pool_ends_the_run(folder: Path, play: Callable[..., Play]) -> None:
-    """An error in an invocation stops the run; what was measured is kept, and the record says why it ended."""
+    """An error in an invocation stops the run; what was measured is kept, and the record states why it ended."""
     one = play(called(A), ratios={"tip": 0.5})
     one.report = lambda invocation, report: report if invocation < 3 else WorkerReport([], None, error="no space left")
     with pytest.raises(WorkerError, match="no space left"):

@@ -39,7 +39,7 @@ GPU = "cuda"
 
 
 class Seconds:
-    """In the place of measuring: every call is made once, and takes what the script says."""
+    """In the place of measuring: every call is made once, and takes what the script states."""
 
     def __init__(self, *scripted: float) -> None:
         self.scripted = list(scripted)

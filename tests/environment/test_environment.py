@@ -170,7 +170,7 @@ def test_absent_packages_have_no_version() -> None:
 
 @pytest.mark.parametrize("wheel", ["nvidia-dali-cuda120", "nvidia-dali-cuda130"])
 def test_the_dali_wheel_is_named(monkeypatch: pytest.MonkeyPatch, wheel: str) -> None:
-    """Either wheel brings the same import: the record says which it was."""
+    """Either wheel brings the same import: the record states which it was."""
     from harness.environment import software as module
 
     monkeypatch.setattr(module, "_version", lambda name: "2.4" if name == wheel else None)
@@ -291,7 +291,7 @@ def test_nothing_is_wrong(torch: Any, nvml: FakeNvml, environ: dict[str, str]) -
     ],
 )
 def test_other_reasons_are_named_too(torch: Any, nvml: FakeNvml, words: tuple[str, ...]) -> None:
-    """Whatever keeps torch from the GPU, the message says it and what to do."""
+    """Whatever keeps torch from the GPU, the message gives the cause and what to do."""
     reason = unusable_gpu(torch=torch, module=nvml, environ={})
     assert reason is not None
     assert all(word in reason for word in words)

@@ -210,7 +210,7 @@ def test_a_metric_may_be_zero() -> None:
 
 
 def test_unusable_rounds_are_left_out_and_counted() -> None:
-    """A round without a number is dropped on both sides, and the comparison says how many were."""
+    """A round without a number is dropped on both sides, and the comparison states how many were."""
     found = comparison([measured(0, [1.0, math.nan, 1.0, 1.0], [2.0, 5.0, 2.0, -1.0])], "tip", "seconds")
     assert found is not None
     assert found.ratio == pytest.approx(2.0)

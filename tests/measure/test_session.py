@@ -117,7 +117,7 @@ class Stage:
         return {trial.variant: trial for trial in trials}
 
     def of(self, event: str) -> list[str]:
-        """Who the event happened to, in order."""
+        """The names the event happened to, in order."""
         return [name for kind, name in self.log if kind == event]
 
     def blocks(self, trials: Mapping[str, Trial]) -> list[tuple[str, int, float]]:

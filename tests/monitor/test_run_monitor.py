@@ -231,7 +231,7 @@ def test_without_bindings_the_host_is_watched(tmp_path: Path) -> None:
 
 
 def test_a_gpu_lost_in_the_middle_ends_its_readings_alone(tmp_path: Path) -> None:
-    """The board falls off its bus: what was read stays, the host goes on, one warning says it."""
+    """The board falls off its bus: what was read stays, the host goes on, one warning reports it."""
     stage = Stage(tmp_path)
     with stage.watch as watch:
         watch.measures_on(ON_GPU)
@@ -374,7 +374,7 @@ def test_this_process_and_its_children_are_ours(tmp_path: Path) -> None:
 
 
 def test_rates_are_checked() -> None:
-    """What is no rate says what to type instead."""
+    """The error of a value that is not a rate says what to type instead."""
     from harness.bench.settings import hertz
     from harness.errors import UsageError
 

@@ -315,7 +315,7 @@ def test_a_rehearsal_may_miss_goals(
     missed: int,
     failed: int,
 ) -> None:
-    """It is too short for most of them; what breaks, breaks in a rehearsal, too, and says where."""
+    """It is too short for most of them; what breaks, breaks in a rehearsal, too, with its place."""
 
     def misses(part: Part, options: Namespace) -> None:
         # A process that is killed here leaves a part that is not done.
@@ -420,7 +420,7 @@ def test_a_case_that_raised_has_its_traceback_in_the_output(
 
 
 def test_what_takes_too_long_is_interrupted_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command then says what it has found by then; one that does not end is killed."""
+    """A command then reports what it has found so far; one that does not end is killed."""
     monkeypatch.setattr(running, "INTERRUPTED", 60.0)
     code = (
         "import select, signal, sys\n"

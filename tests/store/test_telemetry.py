@@ -157,7 +157,7 @@ def test_what_later_versions_add_is_passed_over(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_line_names_file_and_line(tmp_path: Path, line: str) -> None:
-    """Whatever is malformed is an error that says where."""
+    """Whatever is malformed is an error that states where."""
     path = written(tmp_path)
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(StoreError, match=rf"{TELEMETRY_FILE}:3 "):

@@ -693,7 +693,7 @@ def test_empty_folders(tmp_path: Path, files: tuple[str, ...], message: str) -> 
 
 
 def test_without_dali(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loader whose package is not installed says which, and how to get it."""
+    """The error of a loader whose package is missing names it, and how to get it."""
 
     def absent(name: str = "") -> Any:
         raise ModuleNotFoundError("No module named 'nvidia'", name="nvidia")
