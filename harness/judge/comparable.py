@@ -1,4 +1,4 @@
-"""Whether two cells may be compared at all, and if not, why: in words, for whoever reads the comparison."""
+"""Whether two cells may be compared at all, and if not, why, in words."""
 
 from __future__ import annotations
 

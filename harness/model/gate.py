@@ -63,7 +63,7 @@ class GateVerdict:
     ``comparison`` is head against base, None where nothing was measured; ``base`` and ``head`` are the readings of an
     exact metric or the typical time of an iteration in seconds. ``variant`` is empty where the whole case is meant.
     ``seconds`` is the wall time spent on it. ``spread`` is the deviation of one unit and ``resolvable`` the smallest
-    slow-down that could be told from none, both as shares; None for too few units.
+    slow-down that can be resolved, both as shares; None for too few units.
     """
 
     case: str
@@ -96,7 +96,7 @@ class SideFacts:
     ``environment`` is its fingerprint.
     """
 
-    side: Side = field(metadata={"key": "arm"})
+    side: Side = field(metadata={"key": "arm"})  # codespell:ignore arm
     label: str
     python: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)

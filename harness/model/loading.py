@@ -219,7 +219,7 @@ class Tuned:
     failed: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    repetitions: int = field(default=0, metadata={"key": "heats"})
+    repetitions: int = field(default=0, metadata={"key": "heats"})  # codespell:ignore heats
     seconds: float = 0.0
     budget: float = 0.0
     certainty: Certainty = Certainty.PROVISIONAL

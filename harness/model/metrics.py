@@ -145,9 +145,9 @@ QUANTITIES: Mapping[str, Metric] = _quantities(
     ("process_bytes", "B", "device memory of this run's processes, where NVML knows"),
     ("throttle", "1", "bit mask: why the clocks were held back (ClockEvent)"),
     ("pcie_generation", "1", "generation of the PCIe link now: under load, where it was read under load"),
-    ("pcie_width", "1", "lanes of the PCIe link now"),
+    ("pcie_width", "1", "lanes of the PCIe link now"),  # codespell:ignore lanes
     ("most_pcie_generation", "1", "generation that the GPU and its slot could have"),
-    ("most_pcie_width", "1", "lanes that the GPU and its slot could have"),
+    ("most_pcie_width", "1", "lanes that the GPU and its slot could have"),  # codespell:ignore lanes
     ("power_violation_seconds", "s", "time so far for which the power limit held the clocks back"),
     ("thermal_violation_seconds", "s", "time so far for which the temperature held the clocks back"),
     ("board_violation_seconds", "s", "time so far for which the board's limit held the clocks back"),

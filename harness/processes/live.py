@@ -102,7 +102,7 @@ class Channel:
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder for temporary files. Whoever started this process removes it where this process is killed."""
+    """A folder for temporary files. The process that started this one removes it if this one is killed."""
     return tempfile.TemporaryDirectory(prefix="tipbench-", dir=_within())
 
 

@@ -80,16 +80,16 @@ def _sentence(found: Sequence[ProfileChange], by: float, *, shrunk: bool) -> str
             break
         if seconds > small:
             left -= seconds
-            named.append(_told(change, seconds, shrunk=shrunk))
+            named.append(_words(change, seconds, shrunk=shrunk))
         elif _extra(change):
-            named.append(_told(change, 0.0, shrunk=shrunk))
+            named.append(_words(change, 0.0, shrunk=shrunk))
     # Without seconds there is no share: what is called more often may be hidden by a slow base.
     if left < by and left > (1 - MOST) * by:
         named[-1] += f" ({digits(100 * (by - left) / by)} % of the difference)"
     # An operator in another one's place explains it.
     gone = [each for each in found if each.of is ChangeOf.OPERATOR and not each.head_calls and not each.more]
     counts = [each for each in beside if _extra(each)] + (gone if named else [])
-    named += [_told(change, 0.0, shrunk=shrunk) for change in counts[:MOST_NAMED]]
+    named += [_words(change, 0.0, shrunk=shrunk) for change in counts[:MOST_NAMED]]
     if not named:
         return f"the profiles show the same calls, none of them much {'shorter' if shrunk else 'longer'}"
     return "; ".join(named)
@@ -119,7 +119,7 @@ def _extra(change: ProfileChange) -> bool:
     return change.other_calls and change.head_calls > change.base_calls
 
 
-def _told(change: ProfileChange, seconds: float, *, shrunk: bool) -> str:
+def _words(change: ProfileChange, seconds: float, *, shrunk: bool) -> str:
     text = f"{_KINDS.get(change.of, '')}{_name(change.name)}"
     if change.other_calls:
         calls = (change.base_calls, change.head_calls)

@@ -108,7 +108,8 @@ def _link(run: Run) -> Iterator[str]:
         could = [max(best.get(device, {}).get(f"most_pcie_{what}", [0.0])) for what in ("generation", "width")]
         if all(found) and (found[0] < could[0] or found[1] < could[1]):
             yield (
-                f"the PCIe link of {device} was at generation {found[0]:.0f} with {counted(found[1], 'lane')} at most; "
+                f"the PCIe link of {device} was at generation {found[0]:.0f} "
+                f"with {counted(found[1], 'lane')} at most; "  # codespell:ignore
                 f"it could have generation {could[0]:.0f} with {could[1]:.0f}: copies to and from it are slower"
             )
 
@@ -133,8 +134,8 @@ def _taken(run: Run, cores: int) -> Iterator[str]:
     load, pressure = before.get("load", 0.0), before.get("pressure_cpu")
     # The load average is of a minute, in which something may have been installed: pressure is of ten seconds.
     if load > BUSY * cores and (pressure is None or pressure > WAITED):
-        told = "" if pressure is None else f", tasks waited for a core {_percent(pressure)} of the time"
-        yield f"the machine was busy before the run: load {load:.1f} on {counted(cores, 'core')}{told}"
+        waited = "" if pressure is None else f", tasks waited for a core {_percent(pressure)} of the time"
+        yield f"the machine was busy before the run: load {load:.1f} on {counted(cores, 'core')}{waited}"
     during = _values(run, measuring=True).get(HOST, {})
     others = median(during.get("other_cores", [0.0]))
     if others > USED_BY_OTHERS * cores:
@@ -147,17 +148,17 @@ def _taken(run: Run, cores: int) -> Iterator[str]:
 def _unseen(run: Run) -> Iterator[str]:
     expected = bool(run.environment.get("gpus"))
     seen = run.telemetry
-    told = [*([seen.no_nvml] if expected and seen.no_nvml else []), *seen.warnings]
-    if told:
-        more = f"; and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
-        yield f"not watched: {'; '.join(told[:_MOST_NAMED])}{more}"
+    reasons = [*([seen.no_nvml] if expected and seen.no_nvml else []), *seen.warnings]
+    if reasons:
+        more = f"; and {len(reasons) - _MOST_NAMED} more" if len(reasons) > _MOST_NAMED else ""
+        yield f"not watched: {'; '.join(reasons[:_MOST_NAMED])}{more}"
 
 
 def _cores(run: Run) -> int:
     """The cores that the run could use; 0 where no process answered that knows them."""
     machine = run.environment.get("machine")
-    told: Any = machine.get("usable_cores") if isinstance(machine, dict) else None
-    return told if isinstance(told, int) and told > 0 else 0
+    cores: Any = machine.get("usable_cores") if isinstance(machine, dict) else None
+    return cores if isinstance(cores, int) and cores > 0 else 0
 
 
 def _values(run: Run, *, measuring: bool) -> dict[str, dict[str, list[float]]]:

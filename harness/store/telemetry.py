@@ -42,7 +42,9 @@ class TelemetryWriter:
 
     def other_process(self, seen: OtherProcess) -> None:
         """Append a process that is not one of the run's. Raises StoreError."""
-        self._write([{"record": "stranger", **{name: getattr(seen, name) for name in OtherProcess.__slots__}}])
+        self._write(
+            [{"record": "stranger", **{name: getattr(seen, name) for name in OtherProcess.__slots__}}]
+        )  # codespell:ignore stranger
 
     def warning(self, text: str) -> None:
         """Append what could not be read. Raises StoreError."""
@@ -124,7 +126,7 @@ class _Found:
                         self._add(key, group["at"], values)
             case "devices":
                 self._devices = tuple(map(_text, record["names"]))
-            case "stranger":
+            case "stranger":  # codespell:ignore stranger
                 held = record["bytes"]
                 seen = OtherProcess(
                     _text(record["when"]),

@@ -258,7 +258,8 @@ def gate(tmp_path: Path) -> Path:
             write_pairing(writer, variant, Measurement(CASE, "A1", unit, trials=tuple(sides), seconds=1.0))
     writer.close()
     document = {
-        side: {"arm": side, "environment": {**ENVIRONMENT, "software": {"torch": side}}} for side in ("base", "head")
+        side: {"arm": side, "environment": {**ENVIRONMENT, "software": {"torch": side}}}  # codespell:ignore arm
+        for side in ("base", "head")
     }
     (folder / "gate.json").write_text(json.dumps(document))
     return folder

@@ -31,7 +31,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def told(tmp_path: Path, utc: None) -> Document:
+def document(tmp_path: Path, utc: None) -> Document:
     """Two runs with all that a comparison can have to tell."""
     return comparison_document(two_runs(tmp_path))
 
@@ -58,12 +58,12 @@ def test_runs_that_drifted_have_one_note(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
-def test_nothing_is_lost_at_any_width(told: Document, width: int) -> None:
+def test_nothing_is_lost_at_any_width(document: Document, width: int) -> None:
     """Every cell of every row is there at every width, and no line is longer than the page."""
-    text = shown(told, width)
+    text = shown(document, width)
     assert max(map(len, text.splitlines())) <= width
     flat = "".join(text.split())
-    for table in told.tables:
+    for table in document.tables:
         for line in table.lines:
             for column in table.columns:
                 if column.rank:
@@ -78,8 +78,8 @@ def test_long_pages_are_cut_and_counted() -> None:
     assert "rows more are left out here" in page
 
 
-def test_only_what_differs_is_told() -> None:
-    """Environments are told by what differs, at any depth; one that is missing is left out of the question."""
+def test_only_differences_are_shown() -> None:
+    """Environments are shown by their differences, at any depth; a missing one is left out."""
     one = {"a": {"b": 1, "c": [1, 2]}, "same": 1}
     other = {"a": {"b": 2, "c": [1]}, "same": 1}
     assert [(d.name, d.values) for d in environment_diff([one, other])] == [

@@ -29,10 +29,10 @@ from tests.support.living import ENVIRONMENT as PROCESS
 from tests.support.living import PATIENCE, ROOT
 
 
-def shown(told: GateResult, width: int = 80, *, every: bool = False, **more: Any) -> str:
+def shown(judged: GateResult, width: int = 80, *, every: bool = False, **more: Any) -> str:
     """What a gate prints into a pipe."""
     file = io.StringIO()
-    gate.show_gate(told, Console(file=file, width=width, **more), every=every)
+    gate.show_gate(judged, Console(file=file, width=width, **more), every=every)
     return file.getvalue()
 
 
@@ -49,9 +49,9 @@ def cells(page: str) -> list[list[str]]:
     return rows
 
 
-def saved(told: GateResult) -> Any:
+def saved(judged: GateResult) -> Any:
     """What a file of the saved form holds."""
-    return json.loads(json.dumps(gate.document(told), allow_nan=False))
+    return json.loads(json.dumps(gate.document(judged), allow_nan=False))
 
 
 # --- every outcome ----------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_every_outcome_survives_saving() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("outcome", "words"),
     [
         (
             result(verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.SKIPPED)),
@@ -191,13 +191,13 @@ def test_every_outcome_survives_saving() -> None:
         ),
     ],
 )
-def test_outcome_in_one_line(told: GateResult, words: str) -> None:
+def test_outcome_in_one_line(outcome: GateResult, words: str) -> None:
     """The last line of the terminal and the title of the Markdown say the outcome, the counts and the exit status."""
-    assert headline(told) == words
+    assert headline(outcome) == words
     for width in (20, 80):
-        assert shown(told, width).splitlines()[-1] == words
-    kind = "Self-test" if told.selftest else "Gate"
-    assert gate.markdown(told).splitlines()[0] == f"## {kind}: {words}"
+        assert shown(outcome, width).splitlines()[-1] == words
+    kind = "Self-test" if outcome.selftest else "Gate"
+    assert gate.markdown(outcome).splitlines()[0] == f"## {kind}: {words}"
 
 
 # --- golden pages -----------------------------------------------------------------------------------------------------
@@ -252,10 +252,10 @@ MARKDOWN = """\
 
 def test_markdown_page() -> None:
     """The whole page."""
-    told = result(
+    judged = result(
         verdict(GateOutcome.UNCHANGED, "a.py::b[1]", "baseline"), verdict(GateOutcome.REGRESSED), notes=("a note",)
     )
-    assert gate.markdown(told) == MARKDOWN
+    assert gate.markdown(judged) == MARKDOWN
 
 
 def test_wide_terminal_has_the_reason_beside_its_row() -> None:
@@ -267,12 +267,12 @@ def test_wide_terminal_has_the_reason_beside_its_row() -> None:
 
 
 def test_an_open_row_says_what_could_be_resolved() -> None:
-    """What cannot be judged has its interval and the smallest slow-down that could be told from none, nothing else."""
-    told = result(
+    """What cannot be judged has its interval and the smallest slow-down that can be resolved, nothing else."""
+    judged = result(
         verdict(GateOutcome.INCONCLUSIVE, spread=0.02, resolvable=0.08),
         verdict(GateOutcome.REGRESSED, spread=0.01, resolvable=0.04),
     )
-    for form in (shown(told, 200), gate.markdown(told)):
+    for form in (shown(judged, 200), gate.markdown(judged)):
         row = next(line for line in form.splitlines() if "pinned" in line and "inconclusive" in line)
         assert "+2.1 to +4.1 %" in row
         assert "8 %" in row
@@ -283,7 +283,7 @@ def test_an_open_row_says_what_could_be_resolved() -> None:
 
 def test_a_claim_under_two_headings_names_its_metrics() -> None:
     """Its time regressed and its memory is unchanged: both say which they are, and memory alone never says slower."""
-    told = result(
+    judged = result(
         verdict(GateOutcome.REGRESSED),
         verdict(GateOutcome.UNCHANGED, metric="peak_bytes", ratio=1.0, low=None, high=None, base=1e6, head=1e6),
         verdict(GateOutcome.IMPROVED, "a.py::b[2]"),
@@ -291,7 +291,7 @@ def test_a_claim_under_two_headings_names_its_metrics() -> None:
             GateOutcome.REGRESSED, "a.py::b[2]", metric="peak_bytes", ratio=3.0, low=None, high=None, base=1e7, head=3e7
         ),
     )
-    lines = shown(told, 120).splitlines()
+    lines = shown(judged, 120).splitlines()
     assert [line for line in lines if line.endswith("(1)")] == [
         "Slower (1)",
         "More memory (1)",
@@ -312,18 +312,18 @@ def test_a_claim_under_two_headings_names_its_metrics() -> None:
 )
 def test_one_unchanged_decision_has_one_change(metric: str, ratios: list[float], says: str) -> None:
     """A range is for several; its ends would be the same number twice."""
-    told = result(*[verdict(GateOutcome.UNCHANGED, metric=metric, ratio=ratio) for ratio in ratios])
-    assert says in shown(told, 120).splitlines()
+    judged = result(*[verdict(GateOutcome.UNCHANGED, metric=metric, ratio=ratio) for ratio in ratios])
+    assert says in shown(judged, 120).splitlines()
 
 
 def test_bytes_that_hardly_changed_are_shown_as_bytes() -> None:
     """A kilobyte that becomes two hundred is unchanged, and "+19900 %" beside that word reads as a contradiction."""
     small: dict[str, Any] = {"metric": "peak_bytes", "low": None, "high": None}
-    told = result(
+    judged = result(
         verdict(GateOutcome.UNCHANGED, ratio=200.0, base=1024.0, head=204800.0, **small),
         verdict(GateOutcome.UNCHANGED, "a.py::b[2]", ratio=0.5, base=4096.0, head=2048.0, **small),
     )
-    assert "M1  peak memory  2, up to 199 KiB more, up to 2.00 KiB less" in shown(told, 120).splitlines()
+    assert "M1  peak memory  2, up to 199 KiB more, up to 2.00 KiB less" in shown(judged, 120).splitlines()
 
 
 def test_unchanged_rows_on_request() -> None:
@@ -353,7 +353,7 @@ def test_output_that_is_not_unicode() -> None:
         assert b"gr??e.py::b" in raw.getvalue()
 
 
-# --- arms -------------------------------------------------------------------------------------------------------------
+# --- sides ------------------------------------------------------------------------------------------------------------
 
 
 def test_differences_that_matter() -> None:
@@ -375,13 +375,13 @@ def test_packages_that_differ_stand_on_top() -> None:
         {"software": {"torch": torch}, "packages": {"einops": einops, "numpy": "2.4", "torch": torch, **more}}
         for torch, einops, more in (("2.13.0", "0.5.0", {"aaa": "1"}), ("2.14.1", "0.6.0", {}))
     )
-    told = result(
+    judged = result(
         verdict(GateOutcome.REGRESSED), base=replace(BASE, environment=base), head=replace(HEAD, environment=head)
     )
-    assert [(each.name, each.base, each.head) for each in differences(told)] == [
+    assert [(each.name, each.base, each.head) for each in differences(judged)] == [
         ("software.torch", "2.13.0", "2.14.1"), ("packages.einops", "0.5.0", "0.6.0"), ("packages.aaa", "1", "absent"),
     ]  # fmt: skip
-    lines = shown(told).splitlines()
+    lines = shown(judged).splitlines()
     assert next(n for n, line in enumerate(lines) if "packages.einops: 0.5.0 -> 0.6.0" in line) < lines.index(
         "Slower (1)"
     )
@@ -390,28 +390,28 @@ def test_packages_that_differ_stand_on_top() -> None:
 def test_many_differences_are_counted() -> None:
     """An environment that differs in everything does not bury the verdicts."""
     base, head = ({f"part{n}": value for n in range(200)} for value in "ab")
-    told = result(base=replace(BASE, environment=base), head=replace(HEAD, environment=head))
-    assert "part11: a -> b and 188 more" in " ".join(shown(told).split())
-    assert "- and 170 more\n" in gate.markdown(told)
+    judged = result(base=replace(BASE, environment=base), head=replace(HEAD, environment=head))
+    assert "part11: a -> b and 188 more" in " ".join(shown(judged).split())
+    assert "- and 170 more\n" in gate.markdown(judged)
 
 
 @pytest.mark.parametrize("environment", [{}, {"machine": 3, "gpus": [7, None], "software": "x", "git": True}])
 def test_environment_of_any_shape(environment: dict[str, Any]) -> None:
     """An environment that is not what we write, or none, costs its own lines and no other."""
-    told = result(verdict(GateOutcome.UNCHANGED), base=replace(BASE, environment=environment))
-    for form in (shown(told), gate.markdown(told), gate.junit(told)):
+    judged = result(verdict(GateOutcome.UNCHANGED), base=replace(BASE, environment=environment))
+    for form in (shown(judged), gate.markdown(judged), gate.junit(judged)):
         assert "nothing regressed: 1 unchanged; exit 0" in form
         assert "origin/main" in form
-    assert bool(differences(told)) is bool(environment)
-    told = replace(told, head=replace(HEAD, environment=environment))
-    assert "nothing regressed: 1 unchanged; exit 0" in shown(told)
+    assert bool(differences(judged)) is bool(environment)
+    judged = replace(judged, head=replace(HEAD, environment=environment))
+    assert "nothing regressed: 1 unchanged; exit 0" in shown(judged)
 
 
 def test_secrets_are_in_no_form() -> None:
     """The value of a variable that is named like a secret appears nowhere; others that only sound like one do."""
     stated = {"HF_TOKEN": "hush", "AWS_SECRET_ACCESS_KEY": "hush", "TOKENIZERS_PARALLELISM": "false"}
-    told = result(verdict(GateOutcome.UNCHANGED), head=replace(HEAD, variables=stated))
-    for form in (shown(told), gate.markdown(told), gate.junit(told), json.dumps(gate.document(told))):
+    judged = result(verdict(GateOutcome.UNCHANGED), head=replace(HEAD, variables=stated))
+    for form in (shown(judged), gate.markdown(judged), gate.junit(judged), json.dumps(gate.document(judged))):
         assert "hush" not in form
         assert "(hidden)" in form
         assert "false" in form
@@ -434,11 +434,13 @@ def named(name: str) -> GateResult:
         for outcome in GateOutcome
         for metric in ("seconds", name)
     ]
-    arms = [
-        SideFacts(arm, name, name, {name: name}, (Package(name, name, name),), {"software": {"torch": name, name: arm}})
-        for arm in Side
+    sides = [
+        SideFacts(
+            side, name, name, {name: name}, (Package(name, name, name),), {"software": {"torch": name, name: side}}
+        )
+        for side in Side
     ]
-    return result(*verdicts, base=arms[0], head=arms[1], notes=(name,), started=name)
+    return result(*verdicts, base=sides[0], head=sides[1], notes=(name,), started=name)
 
 
 def powerless(text: str) -> bool:
@@ -517,8 +519,8 @@ def test_hostile_names_in_annotations(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_hostile_names_in_junit(name: str) -> None:
     """The document parses, and names are whole but for what XML cannot hold."""
-    told = gate.junit(named(name))
-    root = ET.fromstring(told.encode())
+    judged = gate.junit(named(name))
+    root = ET.fromstring(judged.encode())
     assert len(list(root.iter("testcase"))) == len(named(name).verdicts)
     kept = name.replace("\r\n", "\n")
     for illegal in "\x1b\x07\x00\ud800\ufffe":
@@ -544,8 +546,8 @@ def test_hostile_names_in_the_saved_form(name: str) -> None:
 def test_page_is_bounded() -> None:
     """A page that would be too long leaves out rows, passed ones first, and says how many."""
     passed = [verdict(GateOutcome.UNCHANGED, f"a.py::b[{n}]", "v" * 200) for n in range(300)]
-    told = result(*passed, verdict(GateOutcome.REGRESSED))
-    page = gate.markdown(told, 20_000)
+    judged = result(*passed, verdict(GateOutcome.REGRESSED))
+    page = gate.markdown(judged, 20_000)
     assert 15_000 < len(page.encode()) <= 20_000
     assert "**regressed**" in page
     left = len(passed) - sum(row[3] == "unchanged" for row in cells(page))
@@ -559,17 +561,17 @@ def test_page_is_bounded() -> None:
 
 def test_self_test_has_the_noise_of_each_benchmark() -> None:
     """A self-test says that the code was identical, and the noise and what it resolves of all that is unchanged."""
-    told = result(verdict(GateOutcome.UNCHANGED, spread=0.0084, resolvable=0.0213), selftest=True)
-    assert "identical code on both sides" in shown(told)
-    assert "- identical code on both sides\n" in gate.markdown(told)
+    judged = result(verdict(GateOutcome.UNCHANGED, spread=0.0084, resolvable=0.0213), selftest=True)
+    assert "identical code on both sides" in shown(judged)
+    assert "- identical code on both sides\n" in gate.markdown(judged)
     for width in (80, 160):
-        lines = [" ".join(line.split()) for line in shown(told, width).splitlines()]
+        lines = [" ".join(line.split()) for line in shown(judged, width).splitlines()]
         at = lines.index("Unchanged (1)")
         assert "noise resolves" in lines[at + 1]
         assert "0.84 % 2.13 %" in lines[at + 3]
-    assert cells(gate.markdown(told))[1][9:] == ["0.84 %", "2.13 %"]
+    assert cells(gate.markdown(judged))[1][9:] == ["0.84 %", "2.13 %"]
     for form in (shown, gate.markdown):
-        assert "0.84 %" not in form(replace(told, selftest=False))
+        assert "0.84 %" not in form(replace(judged, selftest=False))
 
 
 # --- annotations ------------------------------------------------------------------------------------------------------
@@ -577,10 +579,10 @@ def test_self_test_has_the_noise_of_each_benchmark() -> None:
 
 def test_annotation_is_escaped() -> None:
     """Per cents and line ends are escaped everywhere, colons and commas in properties only."""
-    told = result(
+    judged = result(
         verdict(GateOutcome.REGRESSED, "a,b/50%:x.py::b[k:v,w]", "one", reason="needs 6.3e-05, at 14: 50 %25")
     )
-    assert gate.annotations(told, "benchmarks") == [
+    assert gate.annotations(judged, "benchmarks") == [
         "::error title=regressed%3A b[k%3Av%2Cw] one time,file=benchmarks/a%2Cb/50%25%3Ax.py"
         "::b[k:v,w] one time: +7.1 %25, slower (+6.1 to +8.1 %25)%0Aneeds 6.3e-05, at 14: 50 %2525"
     ]
@@ -621,11 +623,11 @@ def test_no_annotation_where_nothing_is_wrong() -> None:
 
 
 def test_junit_names_times_and_properties() -> None:
-    """A test case is named by file and function, its parameters, variant and metric; the suite has the arms' facts."""
+    """A test case is named by file and function, its parameters, variant and metric; the suite has the sides' facts."""
     whole = verdict(GateOutcome.FAILED, "a.py::b", "", metric="", seconds=nan)
     root = ET.fromstring(gate.junit(result(verdict(GateOutcome.REGRESSED), whole)))
-    told = [[case.get(name) for name in ("classname", "name", "time")] for case in root.iter("testcase")]
-    assert told == [
+    judged = [[case.get(name) for name in ("classname", "name", "time")] for case in root.iter("testcase")]
+    assert judged == [
         ["memory.bench_copy.bench_copy", "64-cpu pinned seconds", "2.500"],
         ["a.b", "the whole case", "0.000"],
     ]
@@ -655,13 +657,13 @@ def test_junit_names_times_and_properties() -> None:
 
 def test_saved_form_is_as_documented() -> None:
     """Scripts read these names."""
-    told = saved(SMALL)
-    assert next(iter(told)) == "schema"
-    assert {name: told[name] for name in ("schema", "status", "decisions", "target", "seconds", "selftest")} == {
+    judged = saved(SMALL)
+    assert next(iter(judged)) == "schema"
+    assert {name: judged[name] for name in ("schema", "status", "decisions", "target", "seconds", "selftest")} == {
         "schema": 1, "status": 1, "decisions": 12, "target": 0.05, "seconds": 134.0, "selftest": False,
     }  # fmt: skip
-    assert told["head"]["packages"][0] == {"name": "work", "file": "/head/work.py", "digest": "b" * 64}
-    assert told["verdicts"][1] == {
+    assert judged["head"]["packages"][0] == {"name": "work", "file": "/head/work.py", "digest": "b" * 64}
+    assert judged["verdicts"][1] == {
         "case": CASE, "claim": "M1", "variant": "pinned", "metric": "seconds", "outcome": "regressed",
         "reason": "because regressed", "units": 14, "ratio": 1.071, "low": 1.071 - 0.01, "high": 1.071 + 0.01,
         "base": 1e-3, "head": 1e-3 * 1.071, "unsteady": False, "seconds": 2.5, "spread": None, "resolvable": None,
@@ -672,11 +674,11 @@ def test_saved_form_is_as_documented() -> None:
 def test_what_is_not_finite_is_none() -> None:
     """No infinity and no NaN is saved, and the report of what was saved still says that something came from nothing."""
     grown = verdict(GateOutcome.REGRESSED, metric="launches", ratio=inf, low=nan, high=-inf, base=0.0, head=3.0)
-    told = result(grown, head=replace(HEAD, environment={"a": [nan, {"b": inf}]}))
-    back = gate.result_from(saved(told))
+    judged = result(grown, head=replace(HEAD, environment={"a": [nan, {"b": inf}]}))
+    back = gate.result_from(saved(judged))
     assert back.verdicts[0].comparison == Comparison("launches", 14, inf)
     assert back.head.environment == {"a": [None, {"b": None}]}
-    for each in (told, back):
+    for each in (judged, back):
         row = cells(gate.markdown(each))[1]
         assert row[4:7] == ["from none", "", "0 -> 3"]
     changed = saved(result(grown))
@@ -692,12 +694,12 @@ def test_numbers_of_nothing() -> None:
         for low, high in ((0.0, 0.4), (nan, 1.0), (-1.0, 1.0), (0.4, 0.2), (None, 1.0), (0.1, inf))
         for base in (nan, inf, None, 0.0)
     ]
-    told = result(*odd)
-    assert {row[5] for row in cells(gate.markdown(told))[1:]} == {""}
-    for form in (shown(told), gate.markdown(told), gate.junit(told)):
+    judged = result(*odd)
+    assert {row[5] for row in cells(gate.markdown(judged))[1:]} == {""}
+    for form in (shown(judged), gate.markdown(judged), gate.junit(judged)):
         assert "nan" not in form
-    assert len(shown(told).splitlines()) > len(odd)
-    ET.fromstring(gate.junit(told))
+    assert len(shown(judged).splitlines()) > len(odd)
+    ET.fromstring(gate.junit(judged))
 
 
 def set_in(document: Any, path: Sequence[str | int], value: Any) -> Any:
@@ -744,8 +746,8 @@ GONE = object()
         (["verdicts", 2, "metric"], GONE, "Object missing required field `metric` - at `$.verdicts[2]`"),
         (["verdicts", 2, "x" * 1000], 1, f"Object contains unknown field `{'x' * 100}"),
         (["base"], None, "Expected `object`, got `null` - at `$.base`"),
-        (["base", "arm"], "head", "base.arm is not base"),
-        (["head", "arm"], "left", "Invalid enum value 'left' - at `$.head.arm`"),
+        (["base", "arm"], "head", "base.arm is not base"),  # codespell:ignore arm
+        (["head", "arm"], "left", "Invalid enum value 'left' - at `$.head.arm`"),  # codespell:ignore arm
         (["head", "variables"], [], "Expected `object`, got `array` - at `$.head.variables`"),
         (["head", "variables", "A"], 1, "Expected `str`, got `int` - at `$.head.variables[...]`"),
         (["head", "environment"], 3, "Expected `object`, got `int` - at `$.head.environment`"),
@@ -773,13 +775,13 @@ def test_environment_that_nests_without_end() -> None:
     deep: Any = "leaf"
     for _ in range(100):
         deep = {"a": deep}
-    told = result(
+    judged = result(
         verdict(GateOutcome.UNCHANGED), head=replace(HEAD, environment=deep), base=replace(BASE, environment=deep)
     )
-    assert len(json.dumps(gate.document(told))) < 3000
+    assert len(json.dumps(gate.document(judged))) < 3000
     read = gate.result_from({**saved(EVERY), "head": {**saved(EVERY)["head"], "environment": deep}})
     assert "leaf" not in json.dumps(dict(read.head.environment))
-    assert "exit 0" in shown(told)
+    assert "exit 0" in shown(judged)
 
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -801,10 +803,10 @@ def verdicts_of(metric: str) -> st.SearchStrategy[GateVerdict]:
 VERDICTS = st.one_of(*map(verdicts_of, ("seconds", "peak_bytes", "launches", "other")))
 
 
-def facts(arm: Side) -> st.SearchStrategy[SideFacts]:
-    """Any arm; a variable's value is what its name does not hide."""
+def facts(side: Side) -> st.SearchStrategy[SideFacts]:
+    """Any side; a variable's value is what its name does not hide."""
     return st.builds(
-        SideFacts, st.just(arm), st.text(), st.text(), st.dictionaries(st.text("ab=\n`|"), st.text(), max_size=2),
+        SideFacts, st.just(side), st.text(), st.text(), st.dictionaries(st.text("ab=\n`|"), st.text(), max_size=2),
         st.lists(st.builds(Package, st.text(), st.text(), st.text()), max_size=2).map(tuple),
         st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(),
                                                 lambda inner: st.lists(inner, max_size=2), max_leaves=3), max_size=2),
@@ -820,16 +822,16 @@ def facts(arm: Side) -> st.SearchStrategy[SideFacts]:
         st.lists(st.text(), max_size=2).map(tuple), st.booleans(),
     )
 )  # fmt: skip
-def test_any_result_has_every_form(told: GateResult) -> None:
+def test_any_result_has_every_form(judged: GateResult) -> None:
     """Whatever a result holds, no form fails, the saved one gives it back, XML parses, and tables keep their shape."""
-    assert gate.result_from(saved(told)) == told
-    ET.fromstring(gate.junit(told).encode())
-    page = gate.markdown(told)
+    assert gate.result_from(saved(judged)) == judged
+    ET.fromstring(gate.junit(judged).encode())
+    page = gate.markdown(judged)
     page.encode()
-    assert {len(row) for row in cells(page)} <= ({11} if told.selftest else {9, 10})
+    assert {len(row) for row in cells(page)} <= ({11} if judged.selftest else {9, 10})
     assert powerless(page)
-    assert powerless(shown(told, every=True))
-    assert all(powerless(line) for line in gate.annotations(told, "benchmarks"))
+    assert powerless(shown(judged, every=True))
+    assert all(powerless(line) for line in gate.annotations(judged, "benchmarks"))
 
 
 def test_no_form_needs_the_measuring_side() -> None:

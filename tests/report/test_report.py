@@ -118,7 +118,7 @@ def test_colour_only_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 HOSTILE = "[red]x[/red][link=http://a]\x1b[31m\x1b]0;t\x07\n\r\x9b2J\u202ey\ud800"
 
 
-def test_hostile_names_are_inert(tmp_path: Path) -> None:
+def test_hostile_names_do_no_harm(tmp_path: Path) -> None:
     """Markup stays as typed, and control characters, escapes and direction marks from records never come out."""
     bad = Claim(f"H{HOSTILE}", f"Sentence {HOSTILE}", "bench_h.py", "bench_h")
     warned = CaseWarning(WarningCode.OTHER, detail=f"warned {HOSTILE}")
@@ -272,7 +272,7 @@ def test_cases_not_reached_are_to_be_run_again(tmp_path: Path) -> None:
     assert "python -m harness bench --budget 2m --select A1\n" in shown(run)
     assert "deciding it takes about 14 s" in shown(run)
     loaders = [claim("L1", loader=True), claim("L2", loader=True)]
-    measured = [*measurements_of(loaders[0], "", 1, dear=0.9e-3), *measurements_of(claim("A1"), "", 1, dear=0.9e-3)]
+    measured = [*measurements_of(loaders[0], "", 1, costly=0.9e-3), *measurements_of(claim("A1"), "", 1, costly=0.9e-3)]
     measured = [replace(measurement, seconds=6.0) for measurement in measured[:1]] + measured[1:]
     run = saved(tmp_path, [*loaders, claim("A1")], measured, planned=["bench_l2.py::bench_l2"], why=why)
     (row,) = [line for line in shown(run).splitlines() if "not reached" in line]
@@ -295,17 +295,17 @@ def test_out_of_reach_is_not_promised(tmp_path: Path) -> None:
     assert "python -m harness bench" not in text
 
 
-def test_expectation_of_a_variant_is_told(tmp_path: Path) -> None:
+def test_expectation_of_a_variant_is_noted(tmp_path: Path) -> None:
     """A variant that is expected to go the other way than its claim says so in a footnote."""
     one = claim("A1")
     measurements = [
         Measurement("bench_a1.py::bench_a1", "A1", n,
-                    trials=(trial(BASELINE, 1e-3, n), trial("dear", 1.5e-3, n, expect=Expect.HIGHER)))
+                    trials=(trial(BASELINE, 1e-3, n), trial("costly", 1.5e-3, n, expect=Expect.HIGHER)))
         for n in range(1, 8)
     ]  # fmt: skip
-    told = content(saved(tmp_path, [one], measurements))
-    assert [row.outcome for row in told.sections[0].rows] == [Outcome.HOLDS]
-    assert [told.footnotes[n - 1] for n in told.sections[0].rows[0].notes] == ["expected higher of this one"]
+    page = content(saved(tmp_path, [one], measurements))
+    assert [row.outcome for row in page.sections[0].rows] == [Outcome.HOLDS]
+    assert [page.footnotes[n - 1] for n in page.sections[0].rows[0].notes] == ["expected higher of this one"]
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ def keep(results: Path, name: str, *, machine: str = "here", selftest: bool = Tr
             ("b", 0.03, GateOutcome.UNCHANGED),
         )
     )
-    arms = [SideFacts(arm, "this code", environment={"machine_id": machine}) for arm in Side]
-    result = GateResult(arms[0], arms[1], verdicts, 0, 2, 0.05, 0.1, 0.01, 10, 60.0, f"{name}T10:00:00", (), selftest)
+    sides = [SideFacts(side, "this code", environment={"machine_id": machine}) for side in Side]
+    result = GateResult(sides[0], sides[1], verdicts, 0, 2, 0.05, 0.1, 0.01, 10, 60.0, f"{name}T10:00:00", (), selftest)
     folder = results / f"{name}_10-00-00"
     folder.mkdir(parents=True)
     store.write_result(folder, json.dumps(document(result)))

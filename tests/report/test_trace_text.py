@@ -78,10 +78,10 @@ def test_the_cause_is_what_most_of_the_time_goes_to(summary: TraceSummary, says:
 
 def test_hostile_names_have_no_power() -> None:
     """A kernel may be called anything."""
-    told = cause(cpu(spent("\x1b[31mred\n" + "x" * 10_000, 1, 0.02)))
-    assert "\x1b" not in told
-    assert "\n" not in told
-    assert len(told) < 300
+    sentence = cause(cpu(spent("\x1b[31mred\n" + "x" * 10_000, 1, 0.02)))
+    assert "\x1b" not in sentence
+    assert "\n" not in sentence
+    assert len(sentence) < 300
 
 
 # --- the difference ---------------------------------------------------------------------------------------------------
@@ -173,11 +173,11 @@ def test_no_more_is_named_than_was_measured(change: float) -> None:
     """Profiles are slower than what was measured: what they blame adds up to the measured change at the most."""
     base = cpu(spent("aten::mm", 2, 0.002), spent("aten::add", 2, 0.002))
     head = cpu(spent("aten::mm", 2, 0.00546), spent("aten::add", 2, 0.0025), wall=0.028)
-    told = growth(base, head, change)
+    sentence = growth(base, head, change)
     scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
-    named = [float(number) * scale[unit] for number, unit in re.findall(r"\+([\d.]+) (\w+)", told)]
+    named = [float(number) * scale[unit] for number, unit in re.findall(r"\+([\d.]+) (\w+)", sentence)]
     assert 0 < sum(named) <= change * 1.005
-    assert ("% of the difference" in told) is (change == 1.0)
+    assert ("% of the difference" in sentence) is (change == 1.0)
 
 
 def test_calls_say_more_than_times() -> None:
@@ -232,10 +232,10 @@ def test_python_is_named_by_its_function(before: FunctionTime, after: FunctionTi
 def test_a_function_with_little_of_it_is_not_blamed() -> None:
     """What no function took is nobody's."""
     base, head = cpu(spent("aten::mm", 2, 0.010)), cpu(spent("aten::mm", 2, 0.010), wall=0.0300)
-    told = growth(base, head, 0.005, [took("step", 1, 1e-3)], [took("step", 1, 1.5e-3)])
-    assert told == "code outside torch's operators +5.00 ms"
-    told = growth(base, head, 0.005, [took("step", 1, 1e-3)], [took("step", 1, 3e-3)])
-    assert told.endswith("+5.00 ms, the largest part of it in step (package/module.py:7)")
+    sentence = growth(base, head, 0.005, [took("step", 1, 1e-3)], [took("step", 1, 1.5e-3)])
+    assert sentence == "code outside torch's operators +5.00 ms"
+    sentence = growth(base, head, 0.005, [took("step", 1, 1e-3)], [took("step", 1, 3e-3)])
+    assert sentence.endswith("+5.00 ms, the largest part of it in step (package/module.py:7)")
 
 
 def test_functions_of_one_name_count_together() -> None:
@@ -252,8 +252,8 @@ def test_a_slow_base_does_not_hide_more_calls() -> None:
     """What its additional calls take says more than the difference of two noisy times."""
     base = cpu(spent("aten::linear", 2, 0.0129))
     head = cpu(spent("aten::linear", 4, 0.013), wall=0.0244)
-    told = growth(base, head, 0.006, [], [took("forward", 1, 1e-3)])
-    assert told.startswith("aten::linear runs 2x instead of 1x; code outside torch's operators +2.15 ms")
+    sentence = growth(base, head, 0.006, [], [took("forward", 1, 1e-3)])
+    assert sentence.startswith("aten::linear runs 2x instead of 1x; code outside torch's operators +2.15 ms")
 
 
 def test_more_calls_without_seconds_have_no_share() -> None:
@@ -266,9 +266,9 @@ def test_more_calls_without_seconds_have_no_share() -> None:
 def test_a_function_that_is_called_more_often_comes_before_noise() -> None:
     """Calls of Python functions count like those of operators."""
     base, head = cpu(spent("aten::mm", 2, 0.010)), cpu(spent("aten::mm", 2, 0.014), wall=0.0264)
-    told = growth(base, head, 0.0012, [took("help", 10, 1e-4)], [took("help", 1000, 1e-3)])
-    assert told.startswith("code outside torch's operators +1.20 ms, most of it in help")
-    assert "aten::mm" not in told
+    sentence = growth(base, head, 0.0012, [took("help", 10, 1e-4)], [took("help", 1000, 1e-3)])
+    assert sentence.startswith("code outside torch's operators +1.20 ms, most of it in help")
+    assert "aten::mm" not in sentence
 
 
 def test_what_a_gpu_does_more_of_is_named_with_the_operators() -> None:
@@ -425,9 +425,9 @@ def test_bound_is_the_nearest_ceiling(tmp_path: Path, flops: float, moved: float
 
 def test_the_report_has_the_cause_as_a_footnote(tmp_path: Path) -> None:
     """The row of a traced variant points to its cause, what differs from the baseline, and the file."""
-    told = " ".join(shown(traced_run(tmp_path, OF_BASE, TRACED)).split())
-    assert "trace of m tip (traces/c1-tip.json.gz): 60 % of the time goes to operators" in told
-    assert "against the baseline: aten::linear runs 2x instead of 1x, +3.00 ms" in told
+    sentence = " ".join(shown(traced_run(tmp_path, OF_BASE, TRACED)).split())
+    assert "trace of m tip (traces/c1-tip.json.gz): 60 % of the time goes to operators" in sentence
+    assert "against the baseline: aten::linear runs 2x instead of 1x, +3.00 ms" in sentence
 
 
 @pytest.mark.parametrize("case", ["a.py::b[x]", "../../a.py::b[../../x]", "\u2028.py::b[\x00\n]", "a" * 5000, "-"])

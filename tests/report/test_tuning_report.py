@@ -165,7 +165,7 @@ def test_no_rate_is_a_share_of_what_does_not_bound_it() -> None:
     assert " of that" not in text
 
 
-def test_no_answer_is_told_as_such() -> None:
+def test_no_answer_is_reported_as_such() -> None:
     """With the reasons below."""
     text = shown(replace(TUNED, ranked=(), answer=None, default=None, headroom=None))
     assert text.startswith("no setting finished a sample")

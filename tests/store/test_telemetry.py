@@ -150,7 +150,7 @@ def test_what_later_versions_add_is_passed_over(tmp_path: Path) -> None:
         '{"record":"telemetry","device":"host","case":"","invocation":0,"series":[{"at":[1],"values":{"load":[1e999]}}]}',
         '{"record":"telemetry","device":3,"case":"","invocation":0,"series":[{"at":[1],"values":{"load":[1]}}]}',
         '{"record":"telemetry","device":"host"}',
-        '{"record":"stranger","when":"before","device":"x","pid":"many","name":"","bytes":null}',
+        '{"record":"stranger","when":"before","device":"x","pid":"many","name":"","bytes":null}',  # codespell:ignore
         '{"record":"watch","schema":999,"hertz":20,"start":0}',
         '{"watch":1}',
         "not json",
@@ -430,7 +430,7 @@ def test_a_quiet_machine_needs_no_remark(tmp_path: Path) -> None:
                 series(UUID, "most_pcie_generation", [5]),
                 series(UUID, "most_pcie_width", [16]),
             ),
-            ["generation 3 with 8 lanes", "generation 5 with 16"],
+            ["generation 3 with 8 lanes", "generation 5 with 16"],  # codespell:ignore lanes
         ),
     ],
 )  # fmt: skip

@@ -196,7 +196,7 @@ def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, drift: st
         "levels": _levels(line),
         "units": str(difference.counts[0]) if len(set(difference.counts)) == 1 else arrow(*map(str, difference.counts)),
         "memory": _memory(line),
-        "effect": arrow(*map(_told, line.verdicts)) if any(line.verdicts) and line.variant != BASELINE else "",
+        "effect": arrow(*map(_effect_of, line.verdicts)) if any(line.verdicts) and line.variant != BASELINE else "",
         "claims": _outcomes(line),
     }
     if is_exact(difference.comparison.metric):
@@ -251,7 +251,7 @@ def _levels(line: ComparedCells) -> str:
     return step(*line.levels, metric(line.difference.comparison.metric).unit)
 
 
-def _told(verdict: Verdict | None) -> str:
+def _effect_of(verdict: Verdict | None) -> str:
     found = verdict.comparison if verdict else None
     return effect(found).partition(",")[0] if found else "?"
 

@@ -53,7 +53,7 @@ class GateRow:
     """One verdict, every cell on one line, without power, and empty where there is nothing to say.
 
     ``change`` is head against base, ``better`` None where it may be nothing; ``readings`` are base -> head.
-    ``noise`` is the deviation of one unit, ``resolves`` the smallest slow-down that could be told from none.
+    ``noise`` is the deviation of one unit, ``resolves`` the smallest slow-down that can be resolved.
     """
 
     claim: str
@@ -134,9 +134,9 @@ def headline(result: GateResult) -> str:
         return f"nothing under test changed; exit {result.status}"
     found = dict(counts(result.verdicts))
     regressed = found.get(GateOutcome.REGRESSED, 0)
-    told = [_counted(result.verdicts, outcome, count) for outcome, count in found.items()]
+    tallies = [_counted(result.verdicts, outcome, count) for outcome, count in found.items()]
     if regressed and not result.selftest:
-        return f"{', '.join(told)}; exit {result.status}"
+        return f"{', '.join(tallies)}; exit {result.status}"
     if regressed:
         lead = counted(regressed, "false alarm")
     elif result.status == 0:
@@ -146,7 +146,7 @@ def headline(result: GateResult) -> str:
         lead = "cannot be judged" if judged else "nothing was judged"
     else:
         lead = "interrupted" if result.status == INTERRUPTED else "ended early"
-    return f"{lead}{': ' if told else ''}{', '.join(told)}; exit {result.status}"
+    return f"{lead}{': ' if tallies else ''}{', '.join(tallies)}; exit {result.status}"
 
 
 def _counted(verdicts: Iterable[GateVerdict], outcome: GateOutcome, count: int) -> str:
@@ -206,10 +206,10 @@ def differences(result: GateResult) -> list[DifferingValue]:
 _PACKAGE = "packages."
 
 
-def briefly(told: Iterable[GateRow]) -> list[GateRow]:
+def briefly(rows: Iterable[GateRow]) -> list[GateRow]:
     """Rows without the noise, and with what could be resolved only where it is open: a self-test says both of all."""
     return [
-        replace(row, noise="", resolves=row.resolves if row.outcome is GateOutcome.INCONCLUSIVE else "") for row in told
+        replace(row, noise="", resolves=row.resolves if row.outcome is GateOutcome.INCONCLUSIVE else "") for row in rows
     ]
 
 

@@ -152,18 +152,18 @@ def _section(
 
 def _joined(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Variants of a case that were skipped for the same reason share a line."""
-    told: list[Verdict] = []
+    shown: list[Verdict] = []
     for verdict in verdicts:
-        last = told[-1] if told else None
+        last = shown[-1] if shown else None
         if (
             last is not None
             and verdict.outcome is Outcome.SKIPPED is last.outcome
             and (last.case, last.reason) == (verdict.case, verdict.reason)
         ):
-            told[-1] = Verdict(last.case, last.claim, f"{last.variant}, {verdict.variant}", last.outcome, last.reason)
+            shown[-1] = Verdict(last.case, last.claim, f"{last.variant}, {verdict.variant}", last.outcome, last.reason)
         else:
-            told.append(verdict)
-    return told
+            shown.append(verdict)
+    return shown
 
 
 def _judged(claim: Claim) -> str:
@@ -231,11 +231,11 @@ def _concerns(warning: CaseWarning, variant: str) -> bool:
 
 def _general_warnings(run: Run) -> list[str]:
     """What concerns no row: the store's warnings, the environment's, measurements of no claim."""
-    told = run.environment.get("warnings", ())
-    warnings = [*run.warnings, *(map(str, told) if isinstance(told, list) else ())]
+    noted = run.environment.get("warnings", ())
+    warnings = [*run.warnings, *(map(str, noted) if isinstance(noted, list) else ())]
     known = {f"{claim.path}::{claim.function}" for claim in run.claims}
     stray = {m.case for m in run.measurements if benchmark_of(m.case) not in known}
     if stray:
-        told = f"{counted(len(stray), 'measured case')} belong{'s' if len(stray) == 1 else ''} to no claim of this run"
-        warnings.append(f"{told}: {', '.join(sorted(stray)[:3])}")
+        note = f"{counted(len(stray), 'measured case')} belong{'s' if len(stray) == 1 else ''} to no claim of this run"
+        warnings.append(f"{note}: {', '.join(sorted(stray)[:3])}")
     return warnings

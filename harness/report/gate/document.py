@@ -56,7 +56,7 @@ def result_from(document: object) -> GateResult:
         raise ValueError(f"status {found.status} is not an exit status")
     for facts, side in ((found.base, Side.BASE), (found.head, Side.HEAD)):
         if facts.side is not side:
-            raise ValueError(f"{side}.arm is not {side}")
+            raise ValueError(f"{side}.arm is not {side}")  # codespell:ignore arm
     return found
 
 

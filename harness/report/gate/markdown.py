@@ -29,11 +29,11 @@ def markdown(result: GateResult, longest: int = LONGEST) -> str:
     room = longest - size([title, *after]) - _ALLOWANCE
     attention = (GateOutcome.REGRESSED, *NEVER_GREEN, GateOutcome.IMPROVED, GateOutcome.ACCEPTED)
     noise = _NOISE if result.selftest else ()
-    told, room = _table([row for outcome in attention for row in _rows(result, outcome)], room, noise)
+    first, room = _table([row for outcome in attention for row in _rows(result, outcome)], room, noise)
     rest = [row for outcome in GateOutcome if outcome not in attention for row in _rows(result, outcome)]
     others_table, _ = _table(rest, room, noise)
     counted = f"Everything else ({len(rest)})"
-    return "\n".join([title, "", *told, *(folded(counted, others_table) if rest else ()), *after]).rstrip() + "\n"
+    return "\n".join([title, "", *first, *(folded(counted, others_table) if rest else ()), *after]).rstrip() + "\n"
 
 
 def _rows(result: GateResult, outcome: GateOutcome) -> list[GateRow]:

@@ -107,7 +107,7 @@ class _RunPrinter(ConsolePage):
 
     def _row(self, row: VerdictRow, layout: Layout, memory_notes: tuple[int, ...]) -> None:
         if not row.effect:
-            self._told(row, layout)
+            self._reasons(row, layout)
             return
         self._line([self._cell(row, name) for name in layout.inline], layout)
         marks = {"memory": f" {_marks(memory_notes)}".rstrip()}
@@ -121,7 +121,7 @@ class _RunPrinter(ConsolePage):
         if row.reason:
             self.print(Padding(self.text(row.reason, "italic"), (0, 0, 0, INDENT + 2)))
 
-    def _told(self, row: VerdictRow, layout: Layout) -> None:
+    def _reasons(self, row: VerdictRow, layout: Layout) -> None:
         """A row without numbers: its reason stands where they would."""
         words = self.text(f"{row.reason} {_marks(row.notes)}".strip())
         names = [name for name in ("case", "variant", "outcome") if name in layout.inline]
