@@ -42,9 +42,8 @@ class TelemetryWriter:
 
     def other_process(self, seen: OtherProcess) -> None:
         """Append a process that is not one of the run's. Raises StoreError."""
-        self._write(
-            [{"record": "stranger", **{name: getattr(seen, name) for name in OtherProcess.__slots__}}]
-        )  # codespell:ignore stranger
+        values = {name: getattr(seen, name) for name in OtherProcess.__slots__}
+        self._write([{"record": "stranger", **values}])  # codespell:ignore
 
     def warning(self, text: str) -> None:
         """Append what could not be read. Raises StoreError."""

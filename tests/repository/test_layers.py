@@ -310,6 +310,14 @@ def test_the_command_line_does_not_wait_for_torch(argument: str) -> None:
     assert loading.stdout
 
 
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports test files by their name alone, and refuses a second one in the same process."""
+    found: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        found.setdefault(file.name, []).append(str(file.relative_to(ROOT)))
+    assert [files for files in found.values() if len(files) > 1] == []
+
+
 def test_no_class_name_is_defined_twice() -> None:
     """A name means one thing: a search for it finds one class."""
     found: dict[str, list[str]] = {}
