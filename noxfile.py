@@ -1,4 +1,5 @@
-"""Sessions for people and for CI; everything they do also works as ``python -m harness ...`` and plain pytest."""
+"""Sessions for people and for CI; everything they do also works as ``python -m harness ...`` and plain
+pytest."""
 
 import os
 import re
@@ -11,7 +12,8 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests", "lint", "types"]
 
-# uv leaves compiling to the first import, and to every one where PYTHONDONTWRITEBYTECODE is set: seconds a process.
+# uv leaves compiling to the first import, and to every one where PYTHONDONTWRITEBYTECODE is set: seconds a
+# process.
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
 PINNED = ("-c", "constraints.txt")
@@ -25,12 +27,14 @@ def _harness(session: nox.Session, command: str) -> None:
 
 
 def _run(session: nox.Session, *words: str, env: dict[str, str] | None = None) -> None:
-    """Run a command whose status has a meaning: nox turns every failure into 1, unless the session exits itself.
+    """Run a command whose status has a meaning: nox turns every failure into 1, unless the session exits
+    itself.
 
     Later sessions do not run then, as after an interrupt.
     """
     try:
-        # An interrupted command has a report to print and processes to end; nox would kill it after half a second.
+        # An interrupted command has a report to print and processes to end; nox would kill it after half a
+        # second.
         session.run(*words, env=env, interrupt_timeout=None)
     except CommandFailed as failed:
         status = getattr(failed, "return_code", None)  # nox 2026
@@ -71,7 +75,8 @@ def trend(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def gate(session: nox.Session) -> None:
-    """Judge whether the working tree is slower than a base; what follows ``--`` goes to ``python -m harness gate``."""
+    """Judge whether the working tree is slower than a base; what follows ``--`` goes to ``python -m harness
+    gate``."""
     session.install(*PINNED, "-e", ".[dali-cuda130,gate]")
     _harness(session, "gate")
 
@@ -92,7 +97,8 @@ def tune(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def ceilings(session: nox.Session) -> None:
-    """Measure the highest rates of this machine; what follows ``--`` goes to ``python -m harness ceilings``."""
+    """Measure the highest rates of this machine; what follows ``--`` goes to ``python -m harness
+    ceilings``."""
     session.install(*PINNED, "-e", LOADERS)
     _harness(session, "ceilings")
 
@@ -101,8 +107,8 @@ def ceilings(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, with real DALI and real loader workers on the CPU."""
     session.install(*PINNED, "-e", LOADERS, "--group", "tests")
-    # Two at a time: most tests wait for processes that they start. A file's tests stay together, with what they share.
-    # Files come in the order of tests/conftest.py, the longest first.
+    # Two at a time: most tests wait for processes that they start. A file's tests stay together, with what
+    # they share. Files come in the order of tests/conftest.py, the longest first.
     side_by_side = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
     session.run("pytest", *side_by_side, *session.posargs)
 
@@ -146,14 +152,16 @@ def gate_power(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def explained(session: nox.Session) -> None:
-    """Whether the gate names what was changed: planted differences, each profiled and named rightly or not."""
+    """Whether the gate names what was changed: planted differences, each profiled and named rightly or
+    not."""
     session.install(*PINNED, "-e", ".")
     session.run("python", "scripts/explained", *session.posargs)
 
 
 @nox.session(reuse_venv=True)
 def gpu_proof(session: nox.Session) -> None:
-    """The proof on a GPU: `first` and `second`, five minutes each, or parts of at most ten (`-- --help` lists them)."""
+    """The proof on a GPU: `first` and `second`, five minutes each, or parts of at most ten (`-- --help` lists
+    them)."""
     session.install(*PINNED, "-e", LOADERS, "--group", "tests")
     session.run("python", "scripts/gpu_proof", *(session.posargs or ("all",)))
 
@@ -170,14 +178,16 @@ def cost(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def watch_cost(session: nox.Session) -> None:
-    """What monitoring at 20 Hz changes in 5 ms rounds, and the monitor's own CPU time (about five minutes)."""
+    """What monitoring at 20 Hz changes in 5 ms rounds, and the monitor's own CPU time (about five
+    minutes)."""
     session.install(*PINNED, "-e", ".")
     session.run("python", "scripts/watch_cost.py", *session.posargs)
 
 
 @nox.session(reuse_venv=True)
 def race(session: nox.Session) -> None:
-    """The race of loader settings against the full grid, a loop's parts, loaders against one core, a million files."""
+    """The race of loader settings against the full grid, a loop's parts, loaders against one core, a million
+    files."""
     session.install(*PINNED, "-e", LOADERS)
     session.run("python", "scripts/race_power.py", *session.posargs)
     session.run("python", "scripts/parts_sum.py")
@@ -187,7 +197,8 @@ def race(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def traces(session: nox.Session) -> None:
-    """Time the summary of a 500 MB trace; traces named after ``--`` are compared with HolisticTraceAnalysis."""
+    """Time the summary of a 500 MB trace; traces named after ``--`` are compared with
+    HolisticTraceAnalysis."""
     session.install(*PINNED, "-e", ".", "--group", "traces")
     session.run("python", "scripts/trace_speed.py")
     if session.posargs:

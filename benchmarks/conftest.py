@@ -19,7 +19,8 @@ def images(compare: Any) -> Path:
 
 @pytest.fixture
 def uneven() -> Path:
-    """Generated images of which every 16th takes four times as long to decode, which a user's folder cannot promise."""
+    """Generated images of which every 16th takes four times as long to decode, which a user's folder cannot
+    promise."""
     return uneven_folder()
 
 

@@ -1,9 +1,10 @@
 """Put PyTorch's performance tips on trial on your own machine.
 
-A benchmark file states a tip with `claim`, and hands its ways of doing the work to the fixture `Compare`: a plain
-callable, `variant` or `prepared`, or `Unavailable` where this machine cannot run one. A notebook gets a `SavedRun`
-from `load`; in it are a `Measurement` with a `Trial` per variant, and a `Verdict` with its `Comparison`. Everything
-raised on purpose is a `HarnessError`. Importing this package imports neither torch nor pandas nor pytest.
+A benchmark file states a tip with `claim`, and hands its ways of doing the work to the fixture `Compare`: a
+plain callable, `variant` or `prepared`, or `Unavailable` where this machine cannot run one. A notebook gets a
+`SavedRun` from `load`; in it are a `Measurement` with a `Trial` per variant, and a `Verdict` with its
+`Comparison`. Everything raised on purpose is a `HarnessError`. Importing this package imports neither torch
+nor pandas nor pytest.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ _LATER = {
 def load(run: str | Path, results: str | Path = "results") -> SavedRun:
     """A saved run with its samples, verdicts and readings as pandas frames, each made at its first use.
 
-    ``run`` is a folder, a run's name, the beginning of a name that no other run shares, ``latest``, or ``latest~1``
-    for the run before it. ``results`` is the folder that has the runs. Raises `StoreError` if there is no such run, or
-    if a file of it cannot be read; the message names the file and, for a bad record, the line.
+    ``run`` is a folder, a run's name, the beginning of a name that no other run shares, ``latest``, or
+    ``latest~1`` for the run before it. ``results`` is the folder that has the runs. Raises `StoreError` if
+    there is no such run, or if a file of it cannot be read; the message names the file and, for a bad record,
+    the line.
 
     Example::
 

@@ -1,7 +1,9 @@
-"""Print what comparing costs: 200 saved runs with one million samples in all, by the commands as people type them.
+"""Print what comparing costs: 200 saved runs with one million samples in all, by the commands as people type
+them.
 
-Every figure is of a fresh process, start-up included: the middle of several, and the most memory of any. Runs are as
-`bench` writes them; half-way the time of one variant becomes 4 % longer, so that the trend has something to find.
+Every figure is of a fresh process, start-up included: the middle of several, and the most memory of any. Runs
+are as `bench` writes them; half-way the time of one variant becomes 4 % longer, so that the trend has
+something to find.
 """
 
 from __future__ import annotations
@@ -111,14 +113,23 @@ def main() -> None:
         show("report of one run", "report", "latest")
         for share in (4, 2, 1):
             count = options.runs // share
-            show(f"trend of {count} runs, {count * SAMPLES} samples", "trend", "--last", str(count), repeats=3)
+            show(
+                f"trend of {count} runs, {count * SAMPLES} samples", "trend", "--last", str(count), repeats=3
+            )
         show("trend --effect", "trend", "--effect", repeats=3)
         for words in (["report", "latest"], ["compare", "latest~1", "latest"], ["trend"]):
             page = Path(scratch) / "page.html"
             show(f"{' '.join(words)} --html", *words, "--html", str(page), repeats=3)
             print(f"  its page: {page.stat().st_size / 1e6:.2f} MB")
         samples = 99 * SAMPLES // INVOCATIONS
-        show(f"compare of two runs of {samples} samples each", "compare", "latest~1", "latest", "--results", str(large))
+        show(
+            f"compare of two runs of {samples} samples each",
+            "compare",
+            "latest~1",
+            "latest",
+            "--results",
+            str(large),
+        )
 
 
 if __name__ == "__main__":

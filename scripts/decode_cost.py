@@ -1,9 +1,10 @@
-"""Print what decoding a generated image costs beside two real photographs of the same size and bytes per pixel.
+"""Print what decoding a generated image costs beside two real photographs of the same size and bytes per
+pixel.
 
     python scripts/decode_cost.py [images] [repeats]
 
-The photographs are scikit-learn's; each is resized to a generated image's size and saved at the JPEG quality that
-comes nearest to its bytes, so that what differs is only what the picture shows.
+The photographs are scikit-learn's; each is resized to a generated image's size and saved at the JPEG quality
+that comes nearest to its bytes, so that what differs is only what the picture shows.
 """
 
 from __future__ import annotations
@@ -60,9 +61,14 @@ def main(images: int = 16, repeats: int = 25) -> None:
     photos = [Image.fromarray(photo) for photo in load_sample_images().images]
     generated = [Path(image.path).read_bytes() for image in first_images(jpeg_folder(), images)]
     sizes = [Image.open(io.BytesIO(data)).size for data in generated]
-    real = [[as_cheap(photo, size, len(data)) for photo in photos] for data, size in zip(generated, sizes, strict=True)]
+    real = [
+        [as_cheap(photo, size, len(data)) for photo in photos]
+        for data, size in zip(generated, sizes, strict=True)
+    ]
     per_pixel = [len(data) / (w * h) for data, (w, h) in zip(generated, sizes, strict=True)]
-    per_pixel_real = [statistics.mean(map(len, pair)) / (w * h) for pair, (w, h) in zip(real, sizes, strict=True)]
+    per_pixel_real = [
+        statistics.mean(map(len, pair)) / (w * h) for pair, (w, h) in zip(real, sizes, strict=True)
+    ]
     print(
         f"{images} images: {statistics.mean(map(len, generated)) / 1e3:.0f} kB each; bytes per pixel "
         f"{statistics.mean(per_pixel):.3f} generated, {statistics.mean(per_pixel_real):.3f} real"
@@ -71,9 +77,13 @@ def main(images: int = 16, repeats: int = 25) -> None:
         made: list[float] = []
         shot: list[float] = []
         for data, pair in zip(generated, real, strict=True):
-            times = [(seconds(decode, data), [seconds(decode, photo) for photo in pair]) for _ in range(repeats)]
+            times = [
+                (seconds(decode, data), [seconds(decode, photo) for photo in pair]) for _ in range(repeats)
+            ]
             made.append(statistics.median(own for own, _ in times))
-            shot.append(statistics.mean(statistics.median(rival[k] for _, rival in times) for k in range(len(pair))))
+            shot.append(
+                statistics.mean(statistics.median(rival[k] for _, rival in times) for k in range(len(pair)))
+            )
         ratio = statistics.median(own / rival for own, rival in zip(made, shot, strict=True))
         own, rival = (1e3 * statistics.mean(times) for times in (made, shot))
         print(f"{decode.__name__:12s} generated {own:.3f} ms, real {rival:.3f} ms, median ratio {ratio:.3f}")

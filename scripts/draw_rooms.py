@@ -1,6 +1,7 @@
 """Draw the rooms of the harness and what they import, from the code, into ``docs/ARCHITECTURE.md``.
 
-An arrow means "imports from". Arrows that follow from others are left out. A test holds the page against the code.
+An arrow means "imports from". Arrows that follow from others are left out. A test holds the page against the
+code.
 
     python scripts/draw_rooms.py
 """
@@ -45,7 +46,8 @@ def edges(package: Path) -> Edges:
 
 
 def reduced(all_edges: Edges) -> Edges:
-    """The same without the edges that a longer way makes, too. Raises ValueError if the rooms import in a circle."""
+    """The same without the edges that a longer way makes, too. Raises ValueError if the rooms import in a
+    circle."""
     reached: dict[str, frozenset[str]] = {}
 
     def reach(name: str, above: tuple[str, ...] = ()) -> frozenset[str]:
@@ -64,7 +66,9 @@ def reduced(all_edges: Edges) -> Edges:
 
 def picture(all_edges: Edges) -> str:
     """The rooms as a Mermaid graph."""
-    lines = [f"    {name} --> {other}" for name, below in sorted(all_edges.items()) for other in sorted(below)]
+    lines = [
+        f"    {name} --> {other}" for name, below in sorted(all_edges.items()) for other in sorted(below)
+    ]
     return "\n".join(["```mermaid", "graph TD", *lines, "```"])
 
 

@@ -1,4 +1,5 @@
-"""What a source imports, read from its syntax tree: for the rules of imports and for the picture of the rooms."""
+"""What a source imports, read from its syntax tree: for the rules of imports and for the picture of the
+rooms."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
                 yield from (f"{module}.{alias.name}" for alias in names)
             case ast.ImportFrom(level=level) if level:
                 yield "relative"
-            case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called), args=[ast.Constant(str(name)), *_]):
+            case ast.Call(
+                func=ast.Name(id=called) | ast.Attribute(attr=called), args=[ast.Constant(str(name)), *_]
+            ):
                 if called in ("import_module", "__import__"):
                     yield name
 

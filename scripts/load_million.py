@@ -1,4 +1,5 @@
-"""Print what a run of a million samples costs: to write, to load, to turn into a pandas frame, to judge and show."""
+"""Print what a run of a million samples costs: to write, to load, to turn into a pandas frame, to judge and
+show."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def measurements(claims: list[Claim], random: Random, invocation: int) -> Iterat
                   exact={"peak_bytes": 4096.0}, sources={"peak_bytes": "torch CPU profile"})
             for name in (BASELINE, *(f"variant_{n}" for n in range(1, VARIANTS)))
         )  # fmt: skip
-        yield Measurement(f"{claim.path}::{claim.function}", claim.name, invocation, trials=trials, seconds=1.0)
+        yield Measurement(
+            f"{claim.path}::{claim.function}", claim.name, invocation, trials=trials, seconds=1.0
+        )
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
-"""Where a DataLoader's cores go: from what one core decodes and transforms, times the cores, to what the loop gets.
+"""Where a DataLoader's cores go: from what one core decodes and transforms, times the cores, to what the loop
+gets.
 
-In each block, in random order and for each kind: one process alone; as many processes as cores, side by side; the same
-making batches; and a DataLoader with as many workers. Each is a share of one core's rate times the cores, so that the
-steps between them say what sharing the machine, making batches, and handing them over cost. Kinds that are pipelines of
-threads have no such steps: one thread is compared with as many as there are cores.
+In each block, in random order and for each kind: one process alone; as many processes as cores, side by side;
+the same making batches; and a DataLoader with as many workers. Each is a share of one core's rate times the
+cores, so that the steps between them say what sharing the machine, making batches, and handing them over
+cost. Kinds that are pipelines of threads have no such steps: one thread is compared with as many as there are
+cores.
 
     python scripts/loader_ceiling.py --kinds dataloader,tensors,uint8,packed,spdl,dali --batches 48 --blocks 7
 """
@@ -54,7 +56,8 @@ def work(
     collate: bool,
     rates: Any,
 ) -> None:
-    """One process's work: samples of ``dataset``, in batches if so given, finished; its rate goes to ``rates``."""
+    """One process's work: samples of ``dataset``, in batches if so given, finished; its rate goes to
+    ``rates``."""
     torch.set_num_threads(1)
     dataset[places[0]]
     start.wait()
@@ -90,7 +93,9 @@ def side_by_side(
     return rate
 
 
-def in_a_loader(kind: str, images: Sequence[Image], batch_size: int, batches: int, workers: int, ahead: int) -> float:
+def in_a_loader(
+    kind: str, images: Sequence[Image], batch_size: int, batches: int, workers: int, ahead: int
+) -> float:
     """Samples a second of a loader with so many workers, in a window of steady running."""
     setting = Setting(kind, workers, ahead, batch_size)
     coming = Repeated(images, batch_size * (2 * setting.depth + 2 * batches) + 1024, 0)
@@ -100,7 +105,9 @@ def in_a_loader(kind: str, images: Sequence[Image], batch_size: int, batches: in
 
 def main() -> None:
     """Read the options, run the blocks, print the shares."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, help="an ImageFolder; default: generated images")
     parser.add_argument("--kinds", default="dataloader,tensors,uint8,packed,spdl,dali")
     parser.add_argument("--batch-size", type=int, default=32)
@@ -113,13 +120,20 @@ def main() -> None:
     warm((image.path for image in images), 2**31)
     count = options.batch_size * options.batches // cores
     console = Console(width=None if sys.stdout.isatty() else 140)
-    table = Table("kind", "one core, samples/s", *STAGES[1:], title=f"Shares of one core's rate x {cores} cores")
+    table = Table(
+        "kind", "one core, samples/s", *STAGES[1:], title=f"Shares of one core's rate x {cores} cores"
+    )
     for kind in options.kinds.split(","):
         if (why := LOADER_KINDS[kind].missing(torch.device("cpu"))) is not None:
             console.print(f"{kind}: {why}")
             continue
-        shares, alone = _blocks(kind, images, options.batch_size, options.batches, options.blocks, count, cores)
-        cells = [f"{statistics.median(row):.1%} ({min(row):.0%} to {max(row):.0%})" if row else "" for row in shares]
+        shares, alone = _blocks(
+            kind, images, options.batch_size, options.batches, options.blocks, count, cores
+        )
+        cells = [
+            f"{statistics.median(row):.1%} ({min(row):.0%} to {max(row):.0%})" if row else ""
+            for row in shares
+        ]
         table.add_row(kind, f"{statistics.median(alone):.0f}", *cells)
     console.print(table)
     console.print(f"{len(ProcessTree(os.getpid()).members()) - 1} processes left", highlight=False)
@@ -139,7 +153,9 @@ def _blocks(
     else:
         dataset = prepare(Repeated(images, count * cores, 0), False)
         finish = LOADER_KINDS[kind].finish
-        bare = partial(side_by_side, dataset, finish(torch.device("cpu")) if finish else None, count, batch_size)
+        bare = partial(
+            side_by_side, dataset, finish(torch.device("cpu")) if finish else None, count, batch_size
+        )
         ways[STAGES[0]] = partial(bare, 1, collate=False)
         ways[STAGES[1]] = partial(bare, cores, collate=False)
         ways[STAGES[2]] = partial(bare, cores, collate=True)

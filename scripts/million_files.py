@@ -1,11 +1,12 @@
-"""Print what a data set of a million files costs to start and to keep in memory, beside torchvision's ImageFolder.
+"""Print what a data set of a million files costs to start and to keep in memory, beside torchvision's
+ImageFolder.
 
     python scripts/million_files.py [--files 1000000] [--classes 1000] [--workers 4] [--folder FOLDER]
 
-The files are empty, made once (in a temporary folder that is removed again, or in FOLDER, which stays) and never
-opened: what is measured are names and labels. Each way runs in a fresh process that has imported torch before the clock
-starts; the clock stops at the first batch of a shuffling DataLoader. Memory is the PSS of that process and its workers,
-at its most over the first batches, which touch a good part of all names.
+The files are empty, made once (in a temporary folder that is removed again, or in FOLDER, which stays) and
+never opened: what is measured are names and labels. Each way runs in a fresh process that has imported torch
+before the clock starts; the clock stops at the first batch of a shuffling DataLoader. Memory is the PSS of
+that process and its workers, at its most over the first batches, which touch a good part of all names.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ def pss(pid: int) -> int:
 
 
 def show(folder: Path, files: int, workers: int, repeats: int) -> None:
-    """Each way in turn: the fastest and the slowest start, the most memory, and how much of it the names cost."""
+    """Each way in turn: the fastest and the slowest start, the most memory, and how much of it the names
+    cost."""
     print(f"{files:,} files, {workers} workers, {repeats} starts each, PSS over {BATCHES} batches of {BATCH}")
     print(f"{'':<12}{'scan':>7}{'first batch':>16}{'process tree':>20}{'workers':>20}")
     nothing: tuple[float, ...] = ()
@@ -115,12 +117,18 @@ def show(folder: Path, files: int, workers: int, repeats: int) -> None:
         nothing = nothing or most
         sizes = (f"{size:.0f} MiB (+{size - none:.0f})" for size, none in zip(most, nothing, strict=True))
         start = f"{min(starts):.2f}-{max(starts):.2f} s"
-        print(f"{way:<12}{min(run['scan'] for run in runs):>5.2f} s{start:>16}" + "".join(f"{s:>20}" for s in sizes))
+        print(
+            f"{way:<12}{min(run['scan'] for run in runs):>5.2f} s{start:>16}"
+            + "".join(f"{s:>20}" for s in sizes)
+        )
 
 
 def main() -> None:
-    """Make the files, measure, show; or, with --measure, measure one way and print it for the parent process."""
-    parser = argparse.ArgumentParser(description="Start a data set of a million file names and keep it in memory.")
+    """Make the files, measure, show; or, with --measure, measure one way and print it for the parent
+    process."""
+    parser = argparse.ArgumentParser(
+        description="Start a data set of a million file names and keep it in memory."
+    )
     parser.add_argument("--files", type=int, default=1_000_000)
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=4)

@@ -1,6 +1,7 @@
 """What the harness itself costs: between rounds, against torch's own Timer, and at start-up.
 
-Every figure is a ratio or a gap measured in this one process, alternately, so that a noisy machine hits both alike.
+Every figure is a ratio or a gap measured in this one process, alternately, so that a noisy machine hits both
+alike.
 
     python scripts/own_cost.py
 """
@@ -47,7 +48,11 @@ def between_rounds() -> None:
     placement = CorePinning(torch.get_num_threads)
     runners = {
         name: LocalRunner(
-            name, Variant(lambda: nullcontext(lambda: None)), clock, torch.device("cpu"), settle=placement.apply
+            name,
+            Variant(lambda: nullcontext(lambda: None)),
+            clock,
+            torch.device("cpu"),
+            settle=placement.apply,
         )
         for name in "abcd"
     }
@@ -89,7 +94,9 @@ def against_timer() -> None:
                 else:
                     ours.append(clock.lap(call, count).seconds / count)
         ratio = median(ours) / median(theirs)
-        print(f"against torch Timer, {name}: {1e6 * median(theirs):.1f} us, ratio {ratio:.4f} (goal: within 2 %)")
+        print(
+            f"against torch Timer, {name}: {1e6 * median(theirs):.1f} us, ratio {ratio:.4f} (goal: within 2 %)"
+        )
 
 
 def start_up() -> None:
@@ -98,7 +105,9 @@ def start_up() -> None:
         spent = []
         for _ in range(11):
             start = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "harness", *arguments], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [sys.executable, "-m", "harness", *arguments], check=True, stdout=subprocess.DEVNULL
+            )
             spent.append(time.perf_counter() - start)
         print(f"python -m harness {' '.join(arguments)}: {median(spent):.3f} s (goal: under 0.3 s)")
 

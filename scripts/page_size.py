@@ -1,8 +1,10 @@
-"""How large a page becomes and how long it takes, start-up included: a made-up run of 200 cases, or any real one.
+"""How large a page becomes and how long it takes, start-up included: a made-up run of 200 cases, or any real
+one.
 
     python scripts/page_size.py [--cases 200] [--run results/...]
 
-Each case has three variants beside the baseline, 14 invocations of 12 blocks, and details as a loader's has them.
+Each case has three variants beside the baseline, 14 invocations of 12 blocks, and details as a loader's has
+them.
 """
 
 from __future__ import annotations
@@ -62,9 +64,13 @@ def synthesized(folder: Path, cases: int) -> Path:
         for claim in claims
     }
     writer = open_run(folder, claims, started="2026-01-02T03:04:05+00:00", budget=600.0, profile="standard")
-    effects = {name: [dice.choice((0.3, 0.9, 0.99, 1.0, 1.01, 1.3)) for _ in range(VARIANTS)] for name in names}
+    effects = {
+        name: [dice.choice((0.3, 0.9, 0.99, 1.0, 1.01, 1.3)) for _ in range(VARIANTS)] for name in names
+    }
     for invocation in range(1, INVOCATIONS + 1):
-        inner = open_invocation(folder, f"invocation-{invocation:03}", environment=environment(), planned=list(names))
+        inner = open_invocation(
+            folder, f"invocation-{invocation:03}", environment=environment(), planned=list(names)
+        )
         for name, claim in names.items():
             write_measurement(inner, measurement(dice, name, claim, invocation, effects[name]))
         inner.close()
@@ -73,15 +79,24 @@ def synthesized(folder: Path, cases: int) -> Path:
     return folder
 
 
-def measurement(dice: random.Random, name: str, claim: Claim, invocation: int, effects: list[float]) -> Measurement:
+def measurement(
+    dice: random.Random, name: str, claim: Claim, invocation: int, effects: list[float]
+) -> Measurement:
     """One invocation of a case."""
     trials = []
     for index, effect in enumerate((1.0, *effects)):
-        metrics = ("seconds", "cpu_seconds", "wait_seconds", "first_batch_seconds") if claim.loader else ("seconds",)
+        metrics = (
+            ("seconds", "cpu_seconds", "wait_seconds", "first_batch_seconds")
+            if claim.loader
+            else ("seconds",)
+        )
         samples = {
-            metric: tuple(1e-3 * effect * dice.lognormvariate(0, 0.01) for _ in range(BLOCKS)) for metric in metrics
+            metric: tuple(1e-3 * effect * dice.lognormvariate(0, 0.01) for _ in range(BLOCKS))
+            for metric in metrics
         }
-        solo = {"pss_bytes": 2.0**28 * (1 + index), "threads_left": 0.0} if claim.loader else {"launches": 12.0}
+        solo = (
+            {"pss_bytes": 2.0**28 * (1 + index), "threads_left": 0.0} if claim.loader else {"launches": 12.0}
+        )
         trials.append(
             Trial(BASELINE if not index else f"variant_{index}", samples=samples, solo=solo, first_seconds=0.2,
                   exact={"peak_bytes": 2.0**20 * (1 + index)}, sources=dict.fromkeys(solo, "a pass of its own"))

@@ -1,8 +1,8 @@
 """Do the parts of a loop's time add up to the loop? They are differences of samples with other inputs.
 
-In each block, in random order: samples with every feed, and one more of the loop with a warm page cache, which no part
-is made of. The sum of step, copy and prepare is compared with it: between the two are the noise of a sample, and what a
-sample does to the one behind it.
+In each block, in random order: samples with every feed, and one more of the loop with a warm page cache,
+which no part is made of. The sum of step, copy and prepare is compared with it: between the two are the noise
+of a sample, and what a sample does to the one behind it.
 
     python scripts/parts_sum.py --kind dali --workers 2 --batch-size 32 --step 20ms --blocks 24
 """
@@ -40,7 +40,9 @@ def block(workers: RaceWorkers, setting: Setting, number: int) -> dict[str, floa
 
 def main() -> None:
     """Measure, and print the parts, their sum and the loop."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", help="an ImageFolder; default: generated images")
     parser.add_argument("--kind", default="dataloader")
     parser.add_argument("--workers", type=int, default=2)
@@ -53,11 +55,17 @@ def main() -> None:
     setting = Setting(options.kind, options.workers, options.prefetch, options.batch_size)
     plan = LoaderPlan(options.data, options.device, options.step)
     blocks = []
-    with TemporaryDirectory(prefix="parts-sum-") as folder, RaceWorkers(sys.executable, plan, Path(folder)) as workers:
+    with (
+        TemporaryDirectory(prefix="parts-sum-") as folder,
+        RaceWorkers(sys.executable, plan, Path(folder)) as workers,
+    ):
         for number in range(options.blocks):
             workers.begin_repetition([setting])
             blocks.append(block(workers, setting, number))
-            print(f"block {number + 1}: {', '.join(f'{k} {1e3 * v:.3f}' for k, v in blocks[-1].items())}", flush=True)
+            print(
+                f"block {number + 1}: {', '.join(f'{k} {1e3 * v:.3f}' for k, v in blocks[-1].items())}",
+                flush=True,
+            )
     found = headroom([{feed: each[str(feed)] for feed in StepInput} for each in blocks])
     parts = [share for share in found.parts if share.part is not LoopPart.FETCH]
     whole, loop = sum(share.seconds for share in parts), float(np.mean([each[AGAIN] for each in blocks]))

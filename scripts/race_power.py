@@ -1,9 +1,10 @@
-"""The race against the full grid: how good is its answer, how often is it the same, and what share of the time it took.
+"""The race against the full grid: how good is its answer, how often is it the same, and what share of the
+time it took.
 
-First every setting of the grid is sampled. Then the race runs again and again. In the end the answers of all races and
-the foremost of the grid run against each other. Whether a setting is within the margin of the best is judged by all
-samples but those of the race that answered with it: the grid alone has too few, and a lucky setting would pass for the
-best.
+First every setting of the grid is sampled. Then the race runs again and again. In the end the answers of all
+races and the foremost of the grid run against each other. Whether a setting is within the margin of the best
+is judged by all samples but those of the race that answered with it: the grid alone has too few, and a lucky
+setting would pass for the best.
 
     python scripts/race_power.py --races 10 --kinds dataloader,dali --batch-size 32 --keep samples.json
 """
@@ -57,7 +58,11 @@ class Repetitions:
     def times(self, settings: Sequence[Setting]) -> Repetition:
         """One repetition's seconds a sample by name, in random order."""
         ran = self.samples(Random(self.count).sample(settings, len(settings)))
-        return {setting.name: sample.seconds for setting, sample in ran.items() if isinstance(sample, LoaderSample)}
+        return {
+            setting.name: sample.seconds
+            for setting, sample in ran.items()
+            if isinstance(sample, LoaderSample)
+        }
 
     def samples(self, settings: Sequence[Setting]) -> dict[Setting, LoaderSample | str]:
         """One repetition."""
@@ -76,7 +81,9 @@ class Repetitions:
 
 def main() -> None:
     """Read the options, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", help="an ImageFolder; default: generated images")
     parser.add_argument("--kinds", default="dataloader,dali")
     parser.add_argument("--workers", default="0,1,2,4")
@@ -85,9 +92,14 @@ def main() -> None:
     parser.add_argument("--step", default="none")
     parser.add_argument("--races", type=int, default=10)
     parser.add_argument(
-        "--grid", type=int, default=GRID_REPETITIONS, help="repetitions of the grid; its time is scaled to eight"
+        "--grid",
+        type=int,
+        default=GRID_REPETITIONS,
+        help="repetitions of the grid; its time is scaled to eight",
     )
-    parser.add_argument("--final", type=int, default=40, help="repetitions of the final among answers and foremost")
+    parser.add_argument(
+        "--final", type=int, default=40, help="repetitions of the final among answers and foremost"
+    )
     parser.add_argument("--keep", type=Path, help="write every sample to this JSON file")
     parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
@@ -127,7 +139,9 @@ def main() -> None:
         with Repetitions(plan, Path(scratch)) as repetitions:
             final = _repetitions(repetitions, finalists, options.final, "final", console)
     _show(final, rule, "The final", console)
-    _show([*grid, *final, *(repetition for race in races for repetition in race)], rule, "All samples", console)
+    _show(
+        [*grid, *final, *(repetition for race in races for repetition in race)], rule, "All samples", console
+    )
     known = [_without(number, grid, races, final, rule).get(name) for number, name in enumerate(answers)]
     losses = [place.ratio - 1 for place in known if place is not None]
     good = sum(1 for place in known if place is not None and place.ratio <= 1 + rule.margin)
@@ -162,7 +176,8 @@ def _without(
     final: Sequence[Repetition],
     rule: RaceRule,
 ) -> dict[str, RacePlace]:
-    """Where every setting stands by all samples but those of one race, which would speak for its own answer."""
+    """Where every setting stands by all samples but those of one race, which would speak for its own
+    answer."""
     others = [repetition for index, race in enumerate(races) if index != number for repetition in race]
     return {place.name: place for place in places([*grid, *others, *final], rule)}
 

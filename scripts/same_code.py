@@ -1,8 +1,9 @@
-"""The identical-code trial: what does the harness report where nothing differs, and where 5 % more work is really done?
+"""The identical-code trial: what does the harness report where nothing differs, and where 5 % more work is
+really done?
 
-Writes a folder of benchmarks whose variant ``same`` is the baseline's own code and whose variant ``more`` does 21 steps
-of work where the baseline does 20, holds one run over all of them, and counts verdicts. Loaders against themselves and
-variants set apart in live processes are counted on their own.
+Writes a folder of benchmarks whose variant ``same`` is the baseline's own code and whose variant ``more``
+does 21 steps of work where the baseline does 20, holds one run over all of them, and counts verdicts. Loaders
+against themselves and variants set apart in live processes are counted on their own.
 
     python scripts/same_code.py --measurements 200 --budget 40m --keep results/same-code
 """
@@ -150,7 +151,9 @@ def bench_loader(compare, workers):
 
 def main() -> None:
     """Write the benchmarks, run them, count."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--measurements", type=int, default=200, help="compute measurements; eight kinds, so a multiple of 8"
     )
@@ -161,7 +164,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tipbench-same-code-") as scratch:
         root = Path(scratch) / "benchmarks"
         root.mkdir()
-        (root / "bench_same_code.py").write_text(COMPUTE.replace("{copies}", str(max(1, options.measurements // 8))))
+        (root / "bench_same_code.py").write_text(
+            COMPUTE.replace("{copies}", str(max(1, options.measurements // 8)))
+        )
         (root / "bench_apart.py").write_text(APART)
         (root / "bench_loader.py").write_text(LOADER)
         settings = Settings(

@@ -2,9 +2,9 @@
 
     PYTHONPATH=scripts pytest -p shuffled --shuffle 7 --outcomes outcomes.json
 
-Files come in random order, and so do the tests of each file; a file's tests stay together, and so do the tests that
-share a parameter of a wider scope, as pytest itself keeps them. pytest-randomly would do this too, but it is loaded by
-every pytest of the environment, those included that tests start.
+Files come in random order, and so do the tests of each file; a file's tests stay together, and so do the
+tests that share a parameter of a wider scope, as pytest itself keeps them. pytest-randomly would do this too,
+but it is loaded by every pytest of the environment, those included that tests start.
 """
 
 from __future__ import annotations
@@ -20,12 +20,17 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The two options."""
     group = parser.getgroup("shuffled")
-    group.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in the order that SEED decides")
-    group.addoption("--outcomes", type=Path, metavar="FILE", help="write how many tests passed, and which failed")
+    group.addoption(
+        "--shuffle", type=int, metavar="SEED", help="run the tests in the order that SEED decides"
+    )
+    group.addoption(
+        "--outcomes", type=Path, metavar="FILE", help="write how many tests passed, and which failed"
+    )
 
 
 def shuffled(names: list[tuple[str, str]], seed: int) -> list[int]:
-    """The places of tests, named by file and test, in a new order: it depends on the names and the seed alone."""
+    """The places of tests, named by file and test, in a new order: it depends on the names and the seed
+    alone."""
     by_file: dict[str, list[int]] = defaultdict(list)
     for place in sorted(range(len(names)), key=names.__getitem__):
         by_file[names[place][0]].append(place)
@@ -77,7 +82,8 @@ class Outcomes:
     def write(self) -> None:
         """Write the file, also in between: a run that hangs or is killed has recorded what failed before."""
         self.file.write_text(
-            json.dumps({"passed": self.passed, "skipped": self.skipped, "failed": self.failed}), encoding="utf-8"
+            json.dumps({"passed": self.passed, "skipped": self.skipped, "failed": self.failed}),
+            encoding="utf-8",
         )
 
 

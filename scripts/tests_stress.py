@@ -1,11 +1,13 @@
-"""The suite again and again, under conditions that find tests that lie: any failure is a defect of test or product.
+"""The suite again and again, under conditions that find tests that lie: any failure is a defect of test or
+product.
 
-A round runs the suite once under each condition: all files together, as ``nox -s tests`` does, and each file alone in
-a process of its own; the order of files and tests is random. Round k of seed S has the seed S + k - 1, so that
-``--seed S+3 --rounds 1`` is the fourth round of S, and a failure can be had again with what is printed beside it.
+A round runs the suite once under each condition: all files together, as ``nox -s tests`` does, and each file
+alone in a process of its own; the order of files and tests is random. Round k of seed S has the seed S + k -
+1, so that ``--seed S+3 --rounds 1`` is the fourth round of S, and a failure can be had again with what is
+printed beside it.
 
-Each pytest has a folder of its own for temporary files. A process that it leaves running, or anything in that folder
-beside pytest's own, is a failure too.
+Each pytest has a folder of its own for temporary files. A process that it leaves running, or anything in that
+folder beside pytest's own, is a failure too.
 
     python scripts/tests_stress.py --rounds 5 --conditions one-core,neighbours --seed 7 --summary rounds.json
 
@@ -42,8 +44,8 @@ LONGEST_TEST = 900
 """Seconds after which a test is taken for hung, on the busiest machine."""
 
 EXPECTED = ("pytest-of-", "torchinductor_", "pymp-")
-"""How the names begin of what may stay in the folder for temporary files: pytest's results, torch's cache, and what
-multiprocessing keeps there for a worker, which one that is killed cannot remove."""
+"""How the names begin of what may stay in the folder for temporary files: pytest's results, torch's cache,
+and what multiprocessing keeps there for a worker, which one that is killed cannot remove."""
 
 SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
 """A neighbour: busy until the process that started it is gone."""
@@ -103,7 +105,9 @@ def plan(
 
 def command(trial: Trial, outcomes: Path) -> list[str]:
     """The pytest of a trial."""
-    boot = f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import pytest; sys.exit(pytest.main())"
+    boot = (
+        f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import pytest; sys.exit(pytest.main())"
+    )
     side_by_side = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     return [
         sys.executable, "-c", boot,
@@ -158,7 +162,8 @@ def run(trial: Trial, log: Path, temporary: Path) -> Result:
 
 
 def left_running(token: str) -> dict[int, str]:
-    """The command lines of processes of a pytest that has ended, after they had time to end; these are killed."""
+    """The command lines of processes of a pytest that has ended, after they had time to end; these are
+    killed."""
     alive = [each for each in psutil.process_iter() if _environment(each).get(MARK) == token]
     _, left = psutil.wait_procs(alive, timeout=GRACE)
     lines = {}
@@ -238,15 +243,28 @@ def named(allowed: Sequence[str]) -> Callable[[str], list[str]]:
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options as typed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=1, help="how many rounds (default: 1)")
-    parser.add_argument("--seed", type=int, help="of the first round (default: a random one, which is printed)")
-    parser.add_argument(
-        "--conditions", type=named(tuple(CONDITIONS)), default=list(CONDITIONS), help=f"some of {','.join(CONDITIONS)}"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--scopes", type=named(SCOPES), default=list(SCOPES), help=f"some of {','.join(SCOPES)}")
-    parser.add_argument("--summary", type=Path, metavar="FILE", help="write a summary as JSON after each trial")
-    parser.add_argument("--logs", type=Path, metavar="DIRECTORY", help="keep the output of trials that failed")
+    parser.add_argument("--rounds", type=int, default=1, help="how many rounds (default: 1)")
+    parser.add_argument(
+        "--seed", type=int, help="of the first round (default: a random one, which is printed)"
+    )
+    parser.add_argument(
+        "--conditions",
+        type=named(tuple(CONDITIONS)),
+        default=list(CONDITIONS),
+        help=f"some of {','.join(CONDITIONS)}",
+    )
+    parser.add_argument(
+        "--scopes", type=named(SCOPES), default=list(SCOPES), help=f"some of {','.join(SCOPES)}"
+    )
+    parser.add_argument(
+        "--summary", type=Path, metavar="FILE", help="write a summary as JSON after each trial"
+    )
+    parser.add_argument(
+        "--logs", type=Path, metavar="DIRECTORY", help="keep the output of trials that failed"
+    )
     parser.add_argument("files", nargs="*", help="test files (default: all)")
     return parser.parse_args(arguments)
 
@@ -254,9 +272,13 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen trials."""
     chosen = options(arguments)
-    files = chosen.files or sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py"))
+    files = chosen.files or sorted(
+        str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")
+    )
     seed = chosen.seed if chosen.seed is not None else SystemRandom().randrange(10**6)
-    trials = list(plan(files, rounds=chosen.rounds, seed=seed, conditions=chosen.conditions, scopes=chosen.scopes))
+    trials = list(
+        plan(files, rounds=chosen.rounds, seed=seed, conditions=chosen.conditions, scopes=chosen.scopes)
+    )
     print(f"--seed {seed}: {chosen.rounds} rounds, {len(trials)} trials", flush=True)
     with tempfile.TemporaryDirectory(prefix="stress-") as folder:
         logs = chosen.logs or Path(folder)

@@ -79,7 +79,8 @@ def compare(path: Path) -> bool:
 
 
 def theirs(path: Path) -> tuple[float, float, dict[str, float]]:
-    """HTA's busy seconds, the span they are in, and seconds by kernel. It counts all GPUs of a trace as one."""
+    """HTA's busy seconds, the span they are in, and seconds by kernel. It counts all GPUs of a trace as
+    one."""
     # HTA cuts every time down to whole microseconds unless this is set.
     os.environ["HTA_DISABLE_NS_ROUNDING"] = "1"
     from hta.trace_analysis import TraceAnalysis
@@ -89,7 +90,9 @@ def theirs(path: Path) -> tuple[float, float, dict[str, float]]:
         with opened(path) as source, gzip.open(copy, "wb", compresslevel=1) as target:
             while piece := source.read(2**20):
                 target.write(piece)
-        analysis = TraceAnalysis(trace_files={0: str(copy)}, trace_dir=folder, include_last_profiler_step=True)
+        analysis = TraceAnalysis(
+            trace_files={0: str(copy)}, trace_dir=folder, include_last_profiler_step=True
+        )
         whole = analysis.get_temporal_breakdown(visualize=False).iloc[0]
         _, by_name = analysis.get_gpu_kernel_breakdown(
             visualize=False, duration_ratio=1.0, num_kernels=10**6, include_memory_kernels=False

@@ -1,7 +1,7 @@
 """Summarising a large trace: seconds and memory of a fresh process, on a file of the given size.
 
-The trace is as torch's profiler writes one of a training loop with stacks and shapes: Python functions, operators that
-nest, launches with their flows, kernels and copies on two streams, pretty-printed.
+The trace is as torch's profiler writes one of a training loop with stacks and shapes: Python functions,
+operators that nest, launches with their flows, kernels and copies on two streams, pretty-printed.
 
 Usage: python scripts/trace_speed.py [MEGABYTES] [--gzip]
 """
@@ -45,12 +45,21 @@ _KERNELS = (
     "TensorListMetadata<2>, at::native::(anonymous namespace)::UnaryOpFunctor<float, 2, 1, 1> >",
     "sm80_xmma_wgrad_implicit_gemm_indexed_f16f16_f16f32_f32_nhwckrsc_nhwc_tilesize128x128x64_stage3_warpsize2x2x1",
 )
-_OPERATORS = ("aten::linear", "aten::addmm", "aten::conv2d", "aten::add_", "aten::mul", "autograd::engine::backward")
+_OPERATORS = (
+    "aten::linear",
+    "aten::addmm",
+    "aten::conv2d",
+    "aten::add_",
+    "aten::mul",
+    "autograd::engine::backward",
+)
 
 
 def main() -> int:
     """Write it, summarise it in a process of its own, and print what that took."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("megabytes", type=int, nargs="?", default=500)
     parser.add_argument("--gzip", action="store_true", help="compress the file")
     options = parser.parse_args()
@@ -59,7 +68,9 @@ def main() -> int:
         start = perf_counter()
         written, events = write(path, options.megabytes << 20)
         packed = f", {path.stat().st_size / 2**20:.0f} MiB compressed" if options.gzip else ""
-        print(f"{written / 2**20:.0f} MiB{packed}, {events:,} events, written in {perf_counter() - start:.0f} s")
+        print(
+            f"{written / 2**20:.0f} MiB{packed}, {events:,} events, written in {perf_counter() - start:.0f} s"
+        )
         command = [sys.executable, "-c", _SUMMARISE, str(path)]
         done = subprocess.run(
             command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
@@ -67,7 +78,9 @@ def main() -> int:
     first, rest = done.stdout.split("\n", 1)
     seconds, memory = map(float, first.split())
     print(rest.strip())
-    print(f"summarised in {seconds:.1f} s (limit {LIMIT_SECONDS:g}), {memory / 2**30:.2f} GiB at most (limit 2)")
+    print(
+        f"summarised in {seconds:.1f} s (limit {LIMIT_SECONDS:g}), {memory / 2**30:.2f} GiB at most (limit 2)"
+    )
     return 0 if seconds < LIMIT_SECONDS and memory < LIMIT_BYTES else 1
 
 
@@ -125,11 +138,15 @@ def _one(random: Random, now: float, device: float, correlation: int) -> tuple[l
     ]  # fmt: skip
     if correlation % 20 == 0:
         copied = f'{where}, "device": 0, "context": 1, "stream": 20, "bytes": 19267584, "memory bandwidth (GB/s)": 24.1'
-        events.append(_span("gpu_memcpy", "Memcpy HtoD (Pinned -> Device)", start, 2 * lasts, copied, "0", "20"))
+        events.append(
+            _span("gpu_memcpy", "Memcpy HtoD (Pinned -> Device)", start, 2 * lasts, copied, "0", "20")
+        )
     return events, now + 15, end
 
 
-def _span(cat: str, name: str, start: float, lasts: float, args: str = "", pid: str = "4242", tid: str = "4242") -> str:
+def _span(
+    cat: str, name: str, start: float, lasts: float, args: str = "", pid: str = "4242", tid: str = "4242"
+) -> str:
     return (
         f'  {{\n    "ph": "X", "cat": "{cat}", "name": "{name}", "pid": {pid}, "tid": {tid},\n'
         f'    "ts": {start:.3f}, "dur": {lasts:.3f},\n    "args": {{\n      {args}\n    }}\n  }}'

@@ -1,12 +1,15 @@
-"""What watching costs: 5 ms rounds of compute with the watch on and off by turns, and the watch's own CPU time.
+"""What watching costs: 5 ms rounds of compute with the watch on and off by turns, and the watch's own CPU
+time.
 
-One process measures round after round and is not spoken to; this one watches it in one of every two slots, first or
-second in random mirror pairs, and sleeps through the other. A slot is as short as one look at the host, or four at a
-GPU, for noise lives at 0.1 to 10 seconds: what differs between two neighbouring slots is the watch and little else. A
-pair of slots is a unit of evidence: the log ratio of the mean of all rounds within the one to that within the other.
+One process measures round after round and is not spoken to; this one watches it in one of every two slots,
+first or second in random mirror pairs, and sleeps through the other. A slot is as short as one look at the
+host, or four at a GPU, for noise lives at 0.1 to 10 seconds: what differs between two neighbouring slots is
+the watch and little else. A pair of slots is a unit of evidence: the log ratio of the mean of all rounds
+within the one to that within the other.
 
-The mean over all pairs counts everything the watch does, the writing now and then too, and everything the neighbours
-do. The quiet pairs, the 70 % with the smallest product of both times, show more exactly what the typical slot loses.
+The mean over all pairs counts everything the watch does, the writing now and then too, and everything the
+neighbours do. The quiet pairs, the 70 % with the smallest product of both times, show more exactly what the
+typical slot loses.
 
     python scripts/watch_cost.py [--pairs 375] [--slot 0.2] [--hertz 20] [--device cpu]
 """
@@ -80,7 +83,8 @@ def measuring(device_name: str, threads: int) -> None:
 class Slots:
     """Pairs of slots from ``start`` on; in each pair the watch is on in the first one or in the second.
 
-    The watch lives by ``now``: the seconds that it has been on so far. Slots in which it is off do not exist for it.
+    The watch lives by ``now``: the seconds that it has been on so far. Slots in which it is off do not exist
+    for it.
     """
 
     def __init__(self, seconds: float, first: Sequence[bool]) -> None:
@@ -106,13 +110,16 @@ class Slots:
         return self.start + 2 * self.seconds * len(self.first)
 
     def times(self, rounds: Sequence[tuple[float, float]]) -> tuple[Floats, Floats]:
-        """The mean round of every pair, without the watch and with it; a round across a border counts for neither."""
+        """The mean round of every pair, without the watch and with it; a round across a border counts for
+        neither."""
         begins, seconds = np.asarray(rounds).T
         slot = np.floor((begins - self.start) / self.seconds).astype(int)
         ends = np.floor((begins + seconds - self.start) / self.seconds).astype(int)
         within = (slot >= 0) & (slot == ends) & (slot < 2 * len(self.first))
         counts = np.bincount(slot[within], minlength=2 * len(self.first))
-        means = np.bincount(slot[within], seconds[within], minlength=2 * len(self.first)) / np.maximum(counts, 1)
+        means = np.bincount(slot[within], seconds[within], minlength=2 * len(self.first)) / np.maximum(
+            counts, 1
+        )
         pairs, first = means.reshape(-1, 2), np.asarray(self.first)
         whole = (counts.reshape(-1, 2) > 0).all(axis=1)
         off, on = np.where(first, pairs[:, 1], pairs[:, 0]), np.where(first, pairs[:, 0], pairs[:, 1])
@@ -129,7 +136,9 @@ class Slots:
 
     def _moment(self, on: float) -> float:
         pair, within = divmod(on, self.seconds)
-        return self.start + 2 * pair * self.seconds + within + (0.0 if self.first[int(pair)] else self.seconds)
+        return (
+            self.start + 2 * pair * self.seconds + within + (0.0 if self.first[int(pair)] else self.seconds)
+        )
 
 
 class ByTurns(Sampler):
@@ -156,7 +165,15 @@ def compare(what: str, options: argparse.Namespace, folder: Path) -> None:
         made.append(ByTurns(*given, wait=slots.wait, **more))
         return made[-1]
 
-    command = [sys.executable, __file__, "--measuring", "--device", options.device, "--threads", str(THREADS[what])]
+    command = [
+        sys.executable,
+        __file__,
+        "--measuring",
+        "--device",
+        options.device,
+        "--threads",
+        str(THREADS[what]),
+    ]
     with (
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
         Monitor(folder, options.hertz, make=make, note=print, now=slots.now) as watch,
@@ -185,14 +202,18 @@ def compare(what: str, options: argparse.Namespace, folder: Path) -> None:
     for name, values, trim in (("mean round", logs, 0.0), ("round in quiet pairs", logs[quiet], 0.2)):
         low, high = trimmed_interval(values, 0.05, trim)
         shown = [f"{100 * math.expm1(log):+.3f} %" for log in ((low + high) / 2, low, high)]
-        print(f"  {name} with the watch: {shown[0]} ({shown[1]} to {shown[2]}; goal: below {100 * GOAL:.1f} %)")
+        print(
+            f"  {name} with the watch: {shown[0]} ({shown[1]} to {shown[2]}; goal: below {100 * GOAL:.1f} %)"
+        )
     share, rate = sampler.cost_seconds / watched, sampler.samples / watched
     print(f"  the watch: {100 * share:.3f} % of one core at {rate:.1f} samples a second (goal: below 0.5 %)")
 
 
 def main() -> None:
     """Print the cost for work on one thread and on all cores; on a GPU for one kernel after the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pairs", type=int, default=375)
     parser.add_argument("--slot", type=float, default=0.2, help="seconds of rounds with or without the watch")
     parser.add_argument("--hertz", type=float, default=20.0)

@@ -1,4 +1,5 @@
-"""What all tests share: no test depends on how fast the machine is, those that hypothesis generates included."""
+"""What all tests share: no test depends on how fast the machine is, those that hypothesis generates
+included."""
 
 import atexit
 import gc
@@ -19,7 +20,10 @@ with suppress(ImportError):
     settings.load_profile("unhurried")
 
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    and threading.current_thread() is threading.main_thread()
+):
     # A shell's background job is deaf to Ctrl-C, and so would be all that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -27,7 +31,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_threa
 atexit.register(gc.unfreeze)
 
 OTHERS = (
-    # Tests may run side by side; a pytest that one of them starts is nobody's worker, and has options of its own.
+    # Tests may run side by side; a pytest that one of them starts is nobody's worker, and has options of its
+    # own.
     "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID", "PYTEST_ADDOPTS", "PYTEST_PLUGINS",
     # What is written does not depend on where the tests run: on whose terminal, or in whose CI.
     "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "COLUMNS", "LINES", "TERM",
@@ -39,7 +44,8 @@ OTHERS = (
 for name in OTHERS:
     os.environ.pop(name, None)
 
-# A thread of OpenMP's that has nothing to do waits without spinning: cores are for tests that have something to do.
+# A thread of OpenMP's that has nothing to do waits without spinning: cores are for tests that have something
+# to do.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 LONGEST = (
@@ -56,11 +62,14 @@ LONGEST = (
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files first, but where somebody asks for a random order."""
     if config.getoption("--shuffle", None) is None:
-        items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+        items.sort(
+            key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
+        )
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays: garbage is collected before blocks, and need not be looked for there each time."""
+    """What was imported stays: garbage is collected before blocks, and need not be looked for there each
+    time."""
     gc.collect()
     gc.freeze()
 
@@ -68,8 +77,8 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_logfinish() -> None:
     """A DALI pipeline in a reference cycle is freed where it was made, after its test.
 
-    Otherwise garbage collection may free it in a process that a later test forks. There its threads do not exist, and
-    freeing it hangs or crashes.
+    Otherwise garbage collection may free it in a process that a later test forks. There its threads do not
+    exist, and freeing it hangs or crashes.
     """
     if "nvidia.dali.pipeline" in sys.modules:
         gc.collect()
@@ -93,7 +102,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="module")
 def set_aside() -> None:
-    """What earlier tests left is set aside, as measuring processes do: measurements collect garbage before blocks."""
+    """What earlier tests left is set aside, as measuring processes do: measurements collect garbage before
+    blocks."""
     gc.collect()
     gc.freeze()
 
@@ -109,7 +119,8 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One Chromium for a file's tests: its processes and threads are not there while other tests count theirs."""
+    """One Chromium for a file's tests: its processes and threads are not there while other tests count
+    theirs."""
     from tests.support.browsing import chromium
 
     driver = chromium(tmp_path_factory.mktemp("profile"))
@@ -121,6 +132,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def browser(chromium: Any) -> Iterator[Any]:
-    """The browser, with an empty page afterwards: one that is left open would go on drawing beside all other tests."""
+    """The browser, with an empty page afterwards: one that is left open would go on drawing beside all other
+    tests."""
     yield chromium
     chromium.get("about:blank")

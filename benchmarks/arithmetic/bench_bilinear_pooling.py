@@ -1,4 +1,5 @@
-"""Bilinear pooling through bmm(X, X^T) is faster than summing outer products, and spares the memory they take."""
+"""Bilinear pooling through bmm(X, X^T) is faster than summing outer products, and spares the memory they
+take."""
 
 import pytest
 import torch
@@ -24,8 +25,8 @@ def bench_bilinear_pooling(compare, device, precision):
     half = torch.bfloat16 if device.type == "cpu" else torch.float16
     dtype = half if precision == "half" else torch.float32
     images, channels, places = SHAPES[device.type]
-    # Rectified features, as behind a ReLU, half of the channels negated: every mean is well away from zero, where a
-    # square root would magnify rounding, and both signs occur.
+    # Rectified features, as behind a ReLU, half of the channels negated: every mean is well away from zero,
+    # where a square root would magnify rounding, and both signs occur.
     x = torch.randn(images, channels, places, device=device).relu()
     x = (x * torch.tensor([1.0, -1.0], device=device).repeat(channels // 2)[:, None]).to(dtype)
 

@@ -7,7 +7,8 @@ import torch
 
 from harness import claim
 
-# Batch and side of the matrices. The notes say small matrices gain: a large product fills the device on its own.
+# Batch and side of the matrices. The notes say small matrices gain: a large product fills the device on its
+# own.
 SIZES = {"cpu": {"small": (64, 16), "large": (4, 256)}, "cuda": {"small": (512, 32), "large": (16, 2048)}}
 
 

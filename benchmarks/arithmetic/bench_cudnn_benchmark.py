@@ -1,4 +1,5 @@
-"""cudnn.benchmark=True speeds up convolutions of fixed shapes and slows down varying ones; deterministic=True costs."""
+"""cudnn.benchmark=True speeds up convolutions of fixed shapes and slows down varying ones; deterministic=True
+costs."""
 
 from itertools import cycle, repeat
 from random import Random
@@ -14,7 +15,8 @@ CHANNELS, BATCH = 48, {"cpu": 2, "cuda": 16}
 
 
 def sizes(side, varying):
-    """Height and width of each step's images: one odd size, or ever new ones of nearly the same area, in one order."""
+    """Height and width of each step's images: one odd size, or ever new ones of nearly the same area, in one
+    order."""
     if not varying:
         return repeat((side - 1, side + 3))
     sides = range(side // 2, 2 * side)
@@ -27,8 +29,11 @@ def sizes(side, varying):
 def bench_cudnn_benchmark(compare, device, shapes):
     varying = shapes == "varying"
     kinds = [(3, 5), (CHANNELS, 3), (CHANNELS, 7)]
-    # Nothing but convolutions: a ReLU near zero would make a large difference of the small one between algorithms.
-    layers = (Conv2d(channels, CHANNELS, kernel, padding=kernel // 2, device=device) for channels, kernel in kinds)
+    # Nothing but convolutions: a ReLU near zero would make a large difference of the small one between
+    # algorithms.
+    layers = (
+        Conv2d(channels, CHANNELS, kernel, padding=kernel // 2, device=device) for channels, kernel in kinds
+    )
     net = Sequential(*layers)
 
     def step(benchmark=False, deterministic=False):
@@ -37,7 +42,8 @@ def bench_cudnn_benchmark(compare, device, shapes):
 
         def iteration():
             high, wide = next(upcoming)
-            # A constant image: away from its border the result is the same whatever the size, and can be compared.
+            # A constant image: away from its border the result is the same whatever the size, and can be
+            # compared.
             seen = net(torch.ones(BATCH[device.type], 3, high, wide, device=device))
             gradients = torch.autograd.grad(seen.mean(), list(net.parameters()))
             return [seen[:, :, high // 2, wide // 2].detach(), *([] if varying else gradients)]

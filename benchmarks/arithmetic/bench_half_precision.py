@@ -16,7 +16,8 @@ SIZES = {
     "cuda": {"gemm": (8192, 8192), "resnet50": (128, 224), "small_batch": (1, 224)},
 }
 FAR_OFF = 0.1
-# So many rows or images, the last ones, are held against float64: all of them take a GPU a second in every process.
+# So many rows or images, the last ones, are held against float64: all of them take a GPU a second in every
+# process.
 CHECKED = 16
 
 
@@ -37,9 +38,9 @@ def network(work, x):
         return torch.nn.Linear(x.shape[1], x.shape[1], bias=False, device=x.device)
     from torchvision.models.resnet import Bottleneck, resnet50
 
-    # A fresh network is no model of a trained one: its batch norms do not normalise yet, so activations grow until half
-    # precision overflows, and blocks as strong as their shortcut make 40 % of bfloat16's rounding. So one pass sets the
-    # statistics, and each block adds a quarter.
+    # A fresh network is no model of a trained one: its batch norms do not normalise yet, so activations grow
+    # until half precision overflows, and blocks as strong as their shortcut make 40 % of bfloat16's rounding.
+    # So one pass sets the statistics, and each block adds a quarter.
     net = resnet50(norm_layer=partial(torch.nn.BatchNorm2d, momentum=1.0)).to(x.device)
     for block in net.modules():
         if isinstance(block, Bottleneck):

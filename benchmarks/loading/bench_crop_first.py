@@ -24,6 +24,14 @@ def bench_crop_first(compare, images, loop, cut_from):
     options = {"batch_size": batch_size, "workers": workers, **loop, "step": Checksummed(loop["step"])}
 
     def loader(recipe):
-        return prepared(PlainLoader, partial(Photographs, files, partial(recipe, cut_from == "resized")), **options)
+        return prepared(
+            PlainLoader, partial(Photographs, files, partial(recipe, cut_from == "resized")), **options
+        )
 
-    compare(baseline=loader(crop_first), crop_last=loader(crop_last), same=same_pixels, items=samples, decoded=samples)
+    compare(
+        baseline=loader(crop_first),
+        crop_last=loader(crop_last),
+        same=same_pixels,
+        items=samples,
+        decoded=samples,
+    )

@@ -1,4 +1,5 @@
-"""One pass over a DataLoader's batches gives a data set's mean and deviation sooner than NumPy does image by image."""
+"""One pass over a DataLoader's batches gives a data set's mean and deviation sooner than NumPy does image by
+image."""
 
 from harness import claim, prepared
 from harness.loading.data.dataset import epoch_images

@@ -29,7 +29,8 @@ def bench_fast_decoders(compare, images, loop, work):
         kinds = {"decode_jpeg": decode_jpeg, "dali": dali, "nvjpeg": partial(decode_jpeg, compare.device)}
         baseline = prepared(DecodingAlone, PILLOW, contents)
         variants = {
-            name: partial(prepared, lambda make: DecodingAlone(make(), contents), kinds[name]) for name in kinds
+            name: partial(prepared, lambda make: DecodingAlone(make(), contents), kinds[name])
+            for name in kinds
         }
         same, items = same_levels, len(contents)
     else:
@@ -46,5 +47,7 @@ def bench_fast_decoders(compare, images, loop, work):
             "dali": partial(prepared, PipelineLoader, files, **pipeline),
             "nvjpeg": partial(prepared, DeviceDecodingLoader, files, **options),
         }
-    chosen = {name: Unavailable(reason) if (reason := reasons[name]) else make() for name, make in variants.items()}
+    chosen = {
+        name: Unavailable(reason) if (reason := reasons[name]) else make() for name, make in variants.items()
+    }
     compare(baseline=baseline, **chosen, same=same, items=items, decoded=items)

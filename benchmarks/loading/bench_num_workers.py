@@ -1,4 +1,5 @@
-"""Worker processes speed up loading: too few starve the loop, too many get in its way, and four per GPU are right.
+"""Worker processes speed up loading: too few starve the loop, too many get in its way, and four per GPU are
+right.
 
 Tiny samples cost less to prepare than to send from one process to another.
 """
@@ -21,13 +22,18 @@ def bench_num_workers(compare, images, tiny, loop, work):
     cores = usable_cores()
     counts = [0, *worker_counts(cores, torch.cuda.device_count())]
     jpegs = work == "jpeg_loop"
-    # Sending a batch to another process costs about the same for 2 photographs as for 8: fewer would be no one's batch.
+    # Sending a batch to another process costs about the same for 2 photographs as for 8: fewer would be no
+    # one's batch.
     batch_size = 8 if jpegs else 64
     stated = 80 * batch_size  # what times are of, whatever the length of an epoch
     files = epoch_images(images, stated)
 
     def dataset(samples):
-        return Photographs([files[place % stated] for place in range(samples)]) if jpegs else Digits(tiny, samples)
+        return (
+            Photographs([files[place % stated] for place in range(samples)])
+            if jpegs
+            else Digits(tiny, samples)
+        )
 
     batch_seconds = batch_size * sample_seconds(dataset(stated))
     samples = {count: batch_size * own_batches(count, batch_seconds, cores) for count in counts}

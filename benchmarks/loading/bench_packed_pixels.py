@@ -1,6 +1,8 @@
-"""Images that are decoded once and kept as pixels load faster than a folder of JPEGs, as long as they stay in memory.
+"""Images that are decoded once and kept as pixels load faster than a folder of JPEGs, as long as they stay in
+memory.
 
-From a disk, pixels are several times the bytes. Tar shards of the JPEGs themselves are read from front to back.
+From a disk, pixels are several times the bytes. Tar shards of the JPEGs themselves are read from front to
+back.
 """
 
 from functools import partial

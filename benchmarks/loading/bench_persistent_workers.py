@@ -1,4 +1,5 @@
-"""Persistent workers make short epochs faster, and more so if workers start slowly; long epochs change little."""
+"""Persistent workers make short epochs faster, and more so if workers start slowly; long epochs change
+little."""
 
 from functools import partial
 
@@ -30,7 +31,13 @@ def bench_persistent_workers(compare, images, tiny, loop, epoch):
     photographs = partial(Photographs, epoch_images(images, samples))
     dataset = photographs if epoch == "long_fork" else partial(DigitBatches, tiny, samples)
     collate = {} if epoch == "long_fork" else {"collate_fn": as_it_is}
-    options = {"batch_size": batch_size, "workers": workers, "multiprocessing_context": start, **collate, **loop}
+    options = {
+        "batch_size": batch_size,
+        "workers": workers,
+        "multiprocessing_context": start,
+        **collate,
+        **loop,
+    }
     loader = partial(prepared, in_a_row, epochs, dataset, **options)
     compare(
         baseline=loader(persistent=False),

@@ -25,7 +25,9 @@ def bench_prefetch_generator(compare, images, loop, workers):
     compare(
         baseline=prepared(PlainLoader, dataset, **options),
         background=Unavailable(reason) if reason else prepared(BackgroundLoader, dataset, **options),
-        side_stream=prepared(SideStreamLoader, dataset, **options) if compare.device.type == "cuda" else no_gpu,
+        side_stream=prepared(SideStreamLoader, dataset, **options)
+        if compare.device.type == "cuda"
+        else no_gpu,
         same=same_samples,
         items=samples,
         decoded=samples,

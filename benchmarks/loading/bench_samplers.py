@@ -1,6 +1,7 @@
 """shuffle=True and WeightedRandomSampler cost nothing next to reading in order.
 
-The tiny samples are those of a real data set; of the million there is nothing to load, so that the sampler is all.
+The tiny samples are those of a real data set; of the million there is nothing to load, so that the sampler is
+all.
 """
 
 from functools import partial

@@ -1,4 +1,5 @@
-"""Converting a picture by hand, with from_numpy and permute or through NumPy's floats, costs what to_tensor does."""
+"""Converting a picture by hand, with from_numpy and permute or through NumPy's floats, costs what to_tensor
+does."""
 
 import numpy as np
 import pytest

@@ -43,7 +43,9 @@ def bench_transforms_v2(compare, images, loop, work):
         pictures = [decoded(image.path) for image in epoch_images(images, 16)]
         tensors = [decoders.levels_of(picture) for picture in pictures]
         on_pillow, on_tensors = prepared(alone, v2, pictures), prepared(alone, v2, tensors)
-        compare(baseline=prepared(alone, v1, pictures), v2=on_pillow, v2_tensors=on_tensors, same=alike, items=16)
+        compare(
+            baseline=prepared(alone, v1, pictures), v2=on_pillow, v2_tensors=on_tensors, same=alike, items=16
+        )
         return
     cores = usable_cores()
     samples = 8 * epoch_batches(2 * cores)

@@ -24,7 +24,8 @@ def bench_uint8_to_device(compare, images, loop):
 
     def same(expected, got):
         same_samples(expected, got)
-        # Sums of so many roundings: relative to the sum, which is near zero for normalised images, they mean nothing.
+        # Sums of so many roundings: relative to the sum, which is near zero for normalised images, they mean
+        # nothing.
         counted = samples * 3 * (recipe.SIZE // STRIDE) ** 2
         assert abs(got.total - expected.total) < MOST * counted, f"checksums {got.total} and {expected.total}"
         image = decoded(files[0].path)

@@ -32,7 +32,9 @@ def bench_worker_details(compare, uneven, tiny, loop, samples):
     compare(
         baseline=loader(dataset),
         one_thread=loader(dataset, worker_init_fn=partial(use_threads, 1)),
-        all_threads=spawned(worker_init_fn=partial(use_threads, cores)) if cores > 1 else Unavailable("has one core"),
+        all_threads=spawned(worker_init_fn=partial(use_threads, cores))
+        if cores > 1
+        else Unavailable("has one core"),
         out_of_order=loader(dataset, in_order=False),
         batch_fetch=loader(partial(at_once, *source), collate_fn=as_it_is),
         same=same_samples,

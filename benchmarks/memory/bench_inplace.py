@@ -20,7 +20,8 @@ OPERATIONS = {
 
 
 class Operation(torch.nn.Module):
-    """One operation behind a layer that hands over a tensor of its own: here a copy, so that no value ever drifts."""
+    """One operation behind a layer that hands over a tensor of its own: here a copy, so that no value ever
+    drifts."""
 
     def __init__(self, name):
         super().__init__()
@@ -31,7 +32,8 @@ class Operation(torch.nn.Module):
         return OPERATIONS[self.name][self.inplace](x.clone())
 
 
-# Of a tensor's largest value: cuDNN's backward sums in another order each time, and may round to TF32's 10 bits.
+# Of a tensor's largest value: cuDNN's backward sums in another order each time, and may round to TF32's 10
+# bits.
 TOLERANCE = 5e-3
 
 

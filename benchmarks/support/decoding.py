@@ -59,7 +59,9 @@ class DecodingAlone:
         if self._described:
             return None
         self._described = True
-        return Decoded(self._decoder.levels(images), [self._refuses(bad) for bad in damaged(self._contents[0])])
+        return Decoded(
+            self._decoder.levels(images), [self._refuses(bad) for bad in damaged(self._contents[0])]
+        )
 
     def _refuses(self, content: bytes) -> bool:
         try:
@@ -98,7 +100,9 @@ def same_levels(expected: Decoded, got: Decoded) -> Mapping[str, float]:
         worst = max(worst, int(off.max()))
         total, far, count = total + int(off.sum()), far + int((off > FAR_LEVELS).sum()), count + off.numel()
     mean = total / count
-    assert mean <= MEAN_LEVELS and far <= FAR_SHARE * count, f"{mean:.2f} levels off in the mean, {worst} at most"
+    assert mean <= MEAN_LEVELS and far <= FAR_SHARE * count, (
+        f"{mean:.2f} levels off in the mean, {worst} at most"
+    )
     refused = float(sum(got.refused))
     return {"max_level_difference": worst, "mean_level_difference": mean, "damaged_refused": refused}
 
@@ -121,7 +125,10 @@ def decode_jpeg(device: torch.device | str = "cpu") -> Decoder:
         from torchvision.io import ImageReadMode, decode_jpeg
 
         def decode(contents: Sequence[bytes]) -> Any:
-            encoded = [torch.frombuffer(bytearray(content) or bytearray(1), dtype=torch.uint8) for content in contents]
+            encoded = [
+                torch.frombuffer(bytearray(content) or bytearray(1), dtype=torch.uint8)
+                for content in contents
+            ]
             return decoders.despite_warnings(decode_jpeg, encoded, ImageReadMode.RGB, device=device)
 
         return decode

@@ -25,7 +25,9 @@ class FrozenTraining:
 
     def __init__(self, dataset: Indexed, samples: int, device: torch.device) -> None:
         held = [dataset[place] for place in range(min(samples, len(dataset)))]
-        images, labels, _ = torch.utils.data.default_collate([held[place % len(held)] for place in range(samples)])
+        images, labels, _ = torch.utils.data.default_collate(
+            [held[place % len(held)] for place in range(samples)]
+        )
         self.images, self.labels = images.to(device), labels.to(device)
         self.network = _network(device, images.shape[1], classes=max(10, int(labels.max()) + 1))
         self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.0)

@@ -63,4 +63,6 @@ def same_beginnings(expected: Epoch, got: Epoch, *, lengths: Iterable[int]) -> N
             f"of {delivered} samples some came twice, and others were missing"
         )
     common = min(expected.ids.numel(), got.ids.numel())
-    same_samples(*(Epoch(epoch.ids[epoch.ids < common], epoch.labels[epoch.ids < common]) for epoch in (expected, got)))
+    same_samples(
+        *(Epoch(epoch.ids[epoch.ids < common], epoch.labels[epoch.ids < common]) for epoch in (expected, got))
+    )

@@ -23,7 +23,9 @@ MOST_BYTES = 512 * 2**20
 class Preloaded(Photographs):
     """Image files, all of them decoded in ``__init__`` and kept; a sample is (image, label, id)."""
 
-    def __init__(self, images: Sequence[Image], transform: Callable[[], recipe.Transform] = recipe.augmented) -> None:
+    def __init__(
+        self, images: Sequence[Image], transform: Callable[[], recipe.Transform] = recipe.augmented
+    ) -> None:
         super().__init__(images, transform)
         self.pictures = {path: decoded(path) for path in dict.fromkeys(image.path for image in images)}
 

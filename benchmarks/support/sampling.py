@@ -74,7 +74,9 @@ class ShuffledLoader(PlainLoader):
     def __call__(self) -> ShuffledEpoch:
         """Run one epoch."""
         epoch = super().__call__()
-        return ShuffledEpoch(epoch.ids, epoch.labels, epoch.total, epoch.readings, ending_seconds=epoch.ending_seconds)
+        return ShuffledEpoch(
+            epoch.ids, epoch.labels, epoch.total, epoch.readings, ending_seconds=epoch.ending_seconds
+        )
 
 
 class WeightedLoader(PlainLoader):

@@ -88,7 +88,9 @@ def same_statistics(expected: ChannelStatistics, got: ChannelStatistics) -> None
     """Agree where both saw as many pixels, with means and deviations within 1e-4; AssertionError
     names what differs.
     """
-    assert expected.pixels == got.pixels, f"{got.pixels} pixels of each channel were seen, not {expected.pixels}"
+    assert expected.pixels == got.pixels, (
+        f"{got.pixels} pixels of each channel were seen, not {expected.pixels}"
+    )
     for name in ("mean", "deviation"):
         wanted, seen = getattr(expected, name), getattr(got, name)
         off = (wanted - seen).abs().max()

@@ -31,7 +31,10 @@ class DigitBatches(Dataset[Any]):
 
     def __init__(self, file: Path, samples: int) -> None:
         with np.load(file, allow_pickle=False) as stored:
-            self._pixels, self._labels = torch.from_numpy(stored["images"]), torch.from_numpy(stored["labels"])
+            self._pixels, self._labels = (
+                torch.from_numpy(stored["images"]),
+                torch.from_numpy(stored["labels"]),
+            )
         self.samples = samples
 
     def __len__(self) -> int:

@@ -1,4 +1,5 @@
-"""A run from beginning to end: collection, then invocations until everything is decided or the budget is used up."""
+"""A run from beginning to end: collection, then invocations until everything is decided or the budget is used
+up."""
 
 from __future__ import annotations
 
@@ -66,11 +67,12 @@ def bench(
     command: Sequence[str] = (),
     began: Callable[[Path], None] = lambda _: None,
 ) -> Path:
-    """Measure a run and return its folder: everything measured is in it, however this ends. ``began`` gets it at once.
+    """Measure a run and return its folder: everything measured is in it, however this ends. ``began`` gets it
+    at once.
 
-    Raises ClaimError, UsageError, StoreError, LaunchError, WorkerError, UnusableGpu; KeyboardInterrupt passes through
-    after the processes are gone. What is wrong with the request is raised before ``began`` is found, or, where only a
-    process with torch can know it, as Refused, which leaves no folder.
+    Raises ClaimError, UsageError, StoreError, LaunchError, WorkerError, UnusableGpu; KeyboardInterrupt passes
+    through after the processes are gone. What is wrong with the request is raised before ``began`` is found,
+    or, where only a process with torch can know it, as Refused, which leaves no folder.
     """
     start = time.monotonic()
     chosen = chosen_claims(settings, screen.note)
@@ -137,7 +139,8 @@ class _Bench:
         end = RunEnd(EndReason.INTERRUPTED)
         try:
             with ExitStack() as stack:
-                # Around the pool: a process that is there before it starts, or after it ended, is not this run's.
+                # Around the pool: a process that is there before it starts, or after it ended, is not this
+                # run's.
                 stack.enter_context(self._watch)
                 borrowed = None
                 if self._settings.python:
@@ -212,7 +215,9 @@ class _Bench:
         )
         # Several processes import side by side; their first invocation waits for all of them.
         self._schedule.start_up[False] = pool.import_seconds / self._width + 0.5
-        steps = Steps(pool, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.traced)
+        steps = Steps(
+            pool, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.traced
+        )
         number = 0
         while (step := self._schedule.next(self._end - time.monotonic())) is not None:
             begin = time.monotonic()
@@ -236,7 +241,9 @@ class _Bench:
 
     def _progress(self, case: str, variants: tuple[str, ...], found: Collection) -> CaseProgress:
         absent = found.unavailable.get(case, {})
-        return CaseProgress(case, self._claim_of(case), tuple(name for name in variants if name not in absent))
+        return CaseProgress(
+            case, self._claim_of(case), tuple(name for name in variants if name not in absent)
+        )
 
     def _claim_of(self, case: str) -> Claim:
         return self._by_function[benchmark_of(case)]
@@ -260,7 +267,8 @@ class _Bench:
         self._decided(self._schedule.add(found))
 
     def _decided(self, verdicts: list[Verdict]) -> None:
-        """Show them; with the first that failed, where its traceback stands: its reason is one line of that."""
+        """Show them; with the first that failed, where its traceback stands: its reason is one line of
+        that."""
         self._screen.decided(verdicts)
         if not self._pointed and any(verdict.outcome is Outcome.FAILED for verdict in verdicts):
             self._pointed = True

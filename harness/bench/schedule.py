@@ -1,11 +1,12 @@
-"""What to measure next: pure decisions from what is known, so that they can be tested without a clock or a process.
+"""What to measure next: pure decisions from what is known, so that they can be tested without a clock or a
+process.
 
-Cases without a loader come first: they are cheap, and the budget is made to decide them all. Loaders then get one unit
-each, so that every one shows an effect; with what is left, those that reach their next look soonest are seen through.
-Traced passes come after them, in time that is kept for them: those that were requested, and those that explain a
-surprising verdict. Isolated passes come next: they cost a process each, and a verdict is worth more than a better
-number for memory. What is left goes to the passes that count: launches, and last of all joules, which take seconds a
-variant.
+Cases without a loader come first: they are cheap, and the budget is made to decide them all. Loaders then get
+one unit each, so that every one shows an effect; with what is left, those that reach their next look soonest
+are seen through. Traced passes come after them, in time that is kept for them: those that were requested, and
+those that explain a surprising verdict. Isolated passes come next: they cost a process each, and a verdict is
+worth more than a better number for memory. What is left goes to the passes that count: launches, and last of
+all joules, which take seconds a variant.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ FIRST_GUESS = {False: 1.5, True: 15.0}
 """Seconds of a case in one invocation before any was measured; by whether it is a loader's."""
 
 COUNT_GUESS = {"launches": 1.0, "joules": 5.0}
-"""Seconds of a variant in a pass that takes this reading, before any was taken; the expensive one comes last."""
+"""Seconds of a variant in a pass that takes this reading, before any was taken; the expensive one comes last.
+"""
 
 
 @dataclass(slots=True)
@@ -64,7 +66,9 @@ class CaseProgress:
 
     def undecided(self) -> tuple[str, ...]:
         """The variants that more evidence may decide."""
-        return tuple(v.variant for v in self.verdicts if not v.decided and (v.more_units > 0 or not self.units))
+        return tuple(
+            v.variant for v in self.verdicts if not v.decided and (v.more_units > 0 or not self.units)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +110,9 @@ class TracedPass:
 class Schedule:
     """Keeps what is known of the cases and chooses what comes next.
 
-    ``traces`` names the traced passes that are still wanted; ``trace_share`` of the time is kept for them at the most.
-    ``counts`` are the readings that have a pass of their own where time is left: of all cases without a loader, joules
-    of those alone that do arithmetic.
+    ``traces`` names the traced passes that are still wanted; ``trace_share`` of the time is kept for them at
+    the most. ``counts`` are the readings that have a pass of their own where time is left: of all cases
+    without a loader, joules of those alone that do arithmetic.
     """
 
     def __init__(
@@ -147,7 +151,9 @@ class Schedule:
         decided: list[Verdict] = []
         for progress in touched.values():
             before = {v.variant for v in progress.verdicts if v.decided}
-            progress.verdicts = verdicts(progress.claim, progress.measurements, self.thresholds, case=progress.case)
+            progress.verdicts = verdicts(
+                progress.claim, progress.measurements, self.thresholds, case=progress.case
+            )
             decided += [v for v in progress.verdicts if v.decided and v.variant not in before]
         return decided
 
@@ -193,7 +199,10 @@ class Schedule:
             return False
         if not progress.units:
             return True
-        if METRICS[progress.claim.metric].kind is MetricKind.EXACT and progress.units < self.thresholds.looks[0]:
+        if (
+            METRICS[progress.claim.metric].kind is MetricKind.EXACT
+            and progress.units < self.thresholds.looks[0]
+        ):
             # Exact metrics are decided at once; the time that goes with them still deserves an interval.
             return any(v.outcome not in (Outcome.WRONG, Outcome.FAILED) for v in progress.verdicts)
         return bool(progress.undecided())
@@ -242,13 +251,18 @@ class Schedule:
         return None
 
     def _next_count(self, left: float) -> CountingPass | None:
-        """As many cases as fit, of the first reading that any of them is still without; none is tried twice."""
+        """As many cases as fit, of the first reading that any of them is still without; none is tried
+        twice."""
         for reading in self._counts:
             chosen: list[tuple[str, tuple[str, ...]]] = []
             spent = self.start_up[False]
             for progress in self.cases.values():
                 wanted = progress.units and not progress.stopped and not progress.claim.loader
-                if not wanted or reading in progress.counted or (reading == "joules" and not progress.computes):
+                if (
+                    not wanted
+                    or reading in progress.counted
+                    or (reading == "joules" and not progress.computes)
+                ):
                     continue
                 spent += self.count_seconds[reading] * len(progress.measured())
                 if spent > left:
@@ -264,7 +278,10 @@ class Schedule:
         # An exact verdict falls at once, but its variants stay for the sake of their times.
         return Invocation(
             tuple(
-                (s.case, s.undecided() if s.units and METRICS[s.claim.metric].kind is MetricKind.NOISY else None)
+                (
+                    s.case,
+                    s.undecided() if s.units and METRICS[s.claim.metric].kind is MetricKind.NOISY else None,
+                )
                 for s in cases
             )
         )

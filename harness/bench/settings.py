@@ -80,7 +80,8 @@ def seconds(text: str) -> float:
 
 
 def hertz(text: str | None) -> float:
-    """How often a second to look at the machine: ``20``, ``5.5``; ``0`` not at all; `WATCH` where nothing was typed.
+    """How often a second to look at the machine: ``20``, ``5.5``; ``0`` not at all; `WATCH` where nothing was
+    typed.
 
     Raises UsageError.
     """
@@ -110,7 +111,8 @@ def check_data(folder: Path | None) -> None:
 
 
 def words(given: Iterable[str]) -> tuple[str, ...]:
-    """What was named behind an option that may be repeated and takes several names, with commas between them."""
+    """What was named behind an option that may be repeated and takes several names, with commas between
+    them."""
     return tuple(word for part in given for word in part.split(",") if word)
 
 
@@ -144,14 +146,16 @@ def select(reading: BenchmarkFolder, wanted: Sequence[str], option: str = "--sel
 
 def left_out(reading: BenchmarkFolder, chosen: BenchmarkFolder) -> list[str]:
     """Notes on what cannot be read and is not needed."""
-    return [f"not read, and not selected: {one.message}" for one in reading.problems if one not in chosen.problems]
+    return [
+        f"not read, and not selected: {one.message}" for one in reading.problems if one not in chosen.problems
+    ]
 
 
 def effort(profile: Thoroughness, budget: float, cases: int, *, loader: bool) -> RoundLimits:
     """The effort of one case in one invocation, so that all of them are through many looks within the budget.
 
-    About 30 % of the budget goes to the blocks of ten invocations of the cases without a loader; loaders always get
-    the fewest blocks, because an epoch is long.
+    About 30 % of the budget goes to the blocks of ten invocations of the cases without a loader; loaders
+    always get the fewest blocks, because an epoch is long.
     """
     if loader:
         return RoundLimits(share=0.0)

@@ -15,7 +15,8 @@ from harness.workers.pool import CaseRequest, WorkerPool, WorkerReport
 
 
 class Steps:
-    """Takes the steps that a schedule asks for; none goes on after ``deadline``, a moment of the monotonic clock."""
+    """Takes the steps that a schedule asks for; none goes on after ``deadline``, a moment of the monotonic
+    clock."""
 
     def __init__(
         self,
@@ -52,7 +53,10 @@ class Steps:
                 return self._measure(step, number)
 
     def learn(
-        self, step: Invocation | TracedPass | IsolatedPass | CountingPass, report: WorkerReport, seconds: float
+        self,
+        step: Invocation | TracedPass | IsolatedPass | CountingPass,
+        report: WorkerReport,
+        seconds: float,
     ) -> None:
         """Estimates for the schedule: what starting a process costs, what a solo pass costs."""
         if isinstance(step, TracedPass):
@@ -77,14 +81,18 @@ class Steps:
         cases = {
             case: CaseRequest(
                 progress[case].claim,
-                effort(self._profile, self._settings.seconds, self._compute, loader=progress[case].claim.loader),
+                effort(
+                    self._profile, self._settings.seconds, self._compute, loader=progress[case].claim.loader
+                ),
                 variants,
                 not progress[case].units,
             )
             for case, variants in step.cases
         }
         looks = self._schedule.thresholds.looks
-        ahead = max(min(look for look in (*looks, 10**6) if look > s.units) - s.units for s in progress.values())
+        ahead = max(
+            min(look for look in (*looks, 10**6) if look > s.units) - s.units for s in progress.values()
+        )
         ahead = min(ahead, max(1, self._profile.units - max(s.units for s in progress.values())))
         return self._pool.measure(number, cases, deadline=self._last, ahead=ahead)
 

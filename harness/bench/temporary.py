@@ -1,4 +1,5 @@
-"""The folder for temporary files, looked at once before anything is begun: what is wrong with it would show late."""
+"""The folder for temporary files, looked at once before anything is begun: what is wrong with it would show
+late."""
 
 from __future__ import annotations
 
@@ -15,13 +16,15 @@ LEAST = 16 * 2**20
 LEAST_FILES = 200
 
 LONGEST = 107 - len("/pymp-xxxxxxxx/listener-xxxxxxxx")
-"""Bytes of the folder's path: what Python adds for its workers' sockets must fit into the 107 that Linux allows."""
+"""Bytes of the folder's path: what Python adds for its workers' sockets must fit into the 107 that Linux
+allows."""
 
 _REMEDY = "set TMPDIR to another folder"
 
 
 def check_temporary(*, loaders: bool) -> None:
-    """Raises UsageError where nothing can be kept in the folder, or, for data loaders, where workers cannot talk."""
+    """Raises UsageError where nothing can be kept in the folder, or, for data loaders, where workers cannot
+    talk."""
     try:
         folder = Path(tempfile.gettempdir())
     except FileNotFoundError as error:

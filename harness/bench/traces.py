@@ -17,10 +17,12 @@ MOST_SURPRISES = 3
 """Surprising verdicts of one run that are traced without a request."""
 
 REQUESTED_SHARE, SURPRISE_SHARE = 0.4, 0.1
-"""Shares of a run's time that are kept for traces at the most: where they were requested, and where they were not."""
+"""Shares of a run's time that are kept for traces at the most: where they were requested, and where they were
+not."""
 
 MOST_KEPT = 64 << 20
-"""Bytes of a trace that is kept, compressed; Perfetto opens a few hundred megabytes of JSON, ten times as much."""
+"""Bytes of a trace that is kept, compressed; Perfetto opens a few hundred megabytes of JSON, ten times as
+much."""
 
 
 class Traces:
@@ -34,7 +36,8 @@ class Traces:
         self._explained: dict[tuple[str, str], None] = {}
 
     def missing(self, cases: Iterable[CaseProgress]) -> list[TracedPass]:
-        """What is to be traced and was not, one case of each claim before the second of any; surprises come first."""
+        """What is to be traced and was not, one case of each claim before the second of any; surprises come
+        first."""
         progress = list(cases)
         wanted: dict[tuple[str, str], None] = {}
         for each in progress:

@@ -61,7 +61,8 @@ class CeilingsError(HarnessError):
 
 @dataclass(frozen=True, slots=True)
 class MeasuredCeilings:
-    """Ceilings with the moment they were measured (an ISO date); ``kept`` where that was in an earlier run."""
+    """Ceilings with the moment they were measured (an ISO date); ``kept`` where that was in an earlier
+    run."""
 
     ceilings: tuple[Ceiling, ...]
     measured: str
@@ -72,7 +73,8 @@ class MeasuredCeilings:
 
 @dataclass(frozen=True, slots=True)
 class CeilingsRequest:
-    """What is to be measured: by which interpreter, on which device, decoding which images (None: generated ones)."""
+    """What is to be measured: by which interpreter, on which device, decoding which images (None: generated
+    ones)."""
 
     python: str
     device: str = "auto"
@@ -84,7 +86,8 @@ class CeilingsRequest:
         return COST[self._where(environment)]
 
     def key(self, environment: Mapping[str, object]) -> str:
-        """Equal where the same ceilings are to be expected: machine, driver, versions, flags, variables, images."""
+        """Equal where the same ceilings are to be expected: machine, driver, versions, flags, variables,
+        images."""
         parts = {part: _picked(environment.get(part), names) for part, names in _IN_THE_KEY.items()}
         whole = {name: environment.get(name) for name in ("machine_id", "gpus", "flags", "variables")}
         stated = [VERSION, parts, whole, self._where(environment), str(self.data or "")]
@@ -102,7 +105,11 @@ def kept(request: CeilingsRequest, environment: Mapping[str, object]) -> Measure
             return None
         document = json.loads(path.read_text(encoding="utf-8"))
         ceilings = tuple(ceiling_from(stated) for stated in document["ceilings"])
-        return MeasuredCeilings(ceilings, str(document["measured"]), environment, kept=True) if ceilings else None
+        return (
+            MeasuredCeilings(ceilings, str(document["measured"]), environment, kept=True)
+            if ceilings
+            else None
+        )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -114,7 +121,8 @@ def ceilings_of(
     tick: Callable[[], object] = lambda: None,
     limit: float = inf,
 ) -> MeasuredCeilings:
-    """What is kept for this environment, else measured now in at most ``limit`` seconds. Raises CeilingsError."""
+    """What is kept for this environment, else measured now in at most ``limit`` seconds. Raises
+    CeilingsError."""
     return kept(request, environment) or measured(request, log, tick, limit=limit)
 
 
@@ -129,8 +137,8 @@ def affordable(
 ) -> MeasuredCeilings | None:
     """What is kept, else measured now if it takes no more than its share of a run's ``seconds``.
 
-    ``note`` is called with what happens. On a busy machine they may take longer than expected: they are given up when
-    that share is over. None if there are no ceilings: a run does not need them.
+    ``note`` is called with what happens. On a busy machine they may take longer than expected: they are given
+    up when that share is over. None if there are no ceilings: a run does not need them.
     """
     if kept(request, environment) is None:
         cost = request.cost(environment)
@@ -160,10 +168,11 @@ def measured(
     progress: Callable[[Ceiling], object] = lambda _: None,
     limit: float = inf,
 ) -> MeasuredCeilings:
-    """Start a process and let it measure; ``progress`` is called with each ceiling at once. Raises CeilingsError.
+    """Start a process and let it measure; ``progress`` is called with each ceiling at once. Raises
+    CeilingsError.
 
-    Unless ``refresh``, what is kept for the environment of that process is used instead. It takes ``limit`` seconds at
-    most, and about a second to end the process.
+    Unless ``refresh``, what is kept for the environment of that process is used instead. It takes ``limit``
+    seconds at most, and about a second to end the process.
     """
     until = time.monotonic() + limit
     with Reaper() as guard:
@@ -244,7 +253,9 @@ def _keep(request: CeilingsRequest, found: MeasuredCeilings) -> None:
     try:
         path = _place(request, found.environment)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as draft:
+        with NamedTemporaryFile(
+            "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
+        ) as draft:
             json.dump(content, draft)
         Path(draft.name).replace(path)
     except OSError:

@@ -1,4 +1,5 @@
-"""Ceilings of computing: matrix products in every arithmetic of a device, and how fast kernels can be launched."""
+"""Ceilings of computing: matrix products in every arithmetic of a device, and how fast kernels can be
+launched."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ ARITHMETIC = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "tf32", "fp16", "bf16")}
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 LONGEST_PRODUCT = {"cpu": 0.15, "cuda": 0.5}
-"""Seconds that a product may be expected to take. A longer one keeps all cores busy at half its size already, and with
-emulated half precision a large one would take many seconds."""
+"""Seconds that a product may be expected to take. A longer one keeps all cores busy at half its size already,
+and with emulated half precision a large one would take many seconds."""
 
 Seconds = Callable[..., float]
 

@@ -31,7 +31,8 @@ def memory_copies(device: torch.device, seconds: Seconds = steady_seconds) -> It
     for size in WITHIN[device.type]:
         if 4 * size * MIB > free_bytes(device):
             return
-        # The same MiB of random numbers over and over: making up all of them would take longer than the copies.
+        # The same MiB of random numbers over and over: making up all of them would take longer than the
+        # copies.
         source = torch.rand(MIB // 4, device=device).repeat(size)
         target = torch.empty_like(source)
         each = seconds(partial(target.copy_, source), device)

@@ -1,7 +1,7 @@
 """The messages of the process that measures ceilings; `harness.workers.codec` carries them.
 
-It gets a `CeilingsPlan` and replies with `CeilingsIntroduced` or a failure. After `BeginMeasuring` it sends each
-ceiling, or why a part has none, and `CeilingsDone` at the end.
+It gets a `CeilingsPlan` and replies with `CeilingsIntroduced` or a failure. After `BeginMeasuring` it sends
+each ceiling, or why a part has none, and `CeilingsDone` at the end.
 """
 
 from __future__ import annotations

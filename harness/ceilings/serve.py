@@ -1,4 +1,5 @@
-"""The process that measures ceilings: it introduces its environment, and then sends one rate after the other."""
+"""The process that measures ceilings: it introduces its environment, and then sends one rate after the
+other."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 
 def parts(device: torch.device, data: Path | None) -> Iterator[tuple[str, Callable[[], Iterable[Ceiling]]]]:
-    """What is measured for work on that device, by name; a GPU is fed by a host, so the host's ceilings come along."""
+    """What is measured for work on that device, by name; a GPU is fed by a host, so the host's ceilings come
+    along."""
     import torch
 
     from harness.ceilings.compute import launches, products
@@ -43,7 +45,8 @@ def parts(device: torch.device, data: Path | None) -> Iterator[tuple[str, Callab
         yield "copies on the GPU", partial(memory_copies, device)
         yield "matrix products on the GPU", partial(products, device)
         yield "copies over the bus", partial(bus_copies, device)
-    # The claims' threads are pinned to cores of their own, too, and so is the one that launches their kernels.
+    # The claims' threads are pinned to cores of their own, too, and so is the one that launches their
+    # kernels.
     with CorePinning(torch.get_num_threads) as pinning:
         pinned = partial(steady_seconds, settle=pinning.apply)
         if device.type == "cuda":
@@ -54,7 +57,8 @@ def parts(device: torch.device, data: Path | None) -> Iterator[tuple[str, Callab
 
 
 def measure(device: torch.device, data: Path | None, send: Callable[[Message], object]) -> None:
-    """Measure every part and ``send`` each ceiling at once; if a part fails, a warning is sent and the others go on."""
+    """Measure every part and ``send`` each ceiling at once; if a part fails, a warning is sent and the others
+    go on."""
     for name, part in parts(device, data):
         try:
             for ceiling in part():

@@ -29,10 +29,11 @@ def steady_seconds(
     clock: Clock | None = None,
     settle: Callable[[], object] | None = None,
 ) -> float:
-    """Seconds of one ``call`` on a ``torch.device`` that was warmed up with it: the lower quartile of its rounds.
+    """Seconds of one ``call`` on a ``torch.device`` that was warmed up with it: the lower quartile of its
+    rounds.
 
-    Other processes only slow it down, so it is not the median; a burst before clocks settle is not a ceiling, so it is
-    not the fastest.
+    Other processes only slow it down, so it is not the median; a burst before clocks settle is not a ceiling,
+    so it is not the fastest.
     """
     clock = clock or clock_for(device)
     runner = LocalRunner("ceiling", variant(call), clock, device, settle=settle)

@@ -1,7 +1,7 @@
 """Claims: the decorator that states one, and reading them from files without importing anything.
 
-``--list`` and the plan of a run need every claim's sentence and needs, but importing a benchmark imports torch. So the
-decorator's arguments are literals, and `parse` takes them from the syntax tree.
+``--list`` and the plan of a run need every claim's sentence and needs, but importing a benchmark imports
+torch. So the decorator's arguments are literals, and `parse` takes them from the syntax tree.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def claim(
 ) -> Callable[[Function], Function]:
     """State what a benchmark claims; a decorator for a function ``bench_*``.
 
-    The sentence of the claim is the file's docstring. All arguments must be literals, because they are also read from
-    the file's text, without importing it.
+    The sentence of the claim is the file's docstring. All arguments must be literals, because they are also
+    read from the file's text, without importing it.
 
     Args:
         name: Its short name in tables and for ``--select``; not empty.
@@ -76,8 +76,16 @@ def claim(
         >>> bench_pin_memory_copy.claim.margin
         0.03
     """
-    stated: dict[str, Any] = {"metric": metric, "expect": expect, "needs": needs, "apart": apart, "loader": loader}
-    stated |= {key: value for key, value in (("margin", margin), ("time_limit", time_limit)) if value is not None}
+    stated: dict[str, Any] = {
+        "metric": metric,
+        "expect": expect,
+        "needs": needs,
+        "apart": apart,
+        "loader": loader,
+    }
+    stated |= {
+        key: value for key, value in (("margin", margin), ("time_limit", time_limit)) if value is not None
+    }
 
     def mark(function: Function) -> Function:
         function.claim = _claim(name, stated, sentence="", path="", function=function.__name__)  # type: ignore[attr-defined]
@@ -89,16 +97,22 @@ def claim(
 def _claim(name: str, stated: dict[str, Any], *, sentence: str, path: str, function: str) -> Claim:
     unknown = set(stated) - _STATED
     if unknown:
-        raise ClaimError(f"claim {name!r} states {', '.join(sorted(unknown))}; may state {', '.join(sorted(_STATED))}")
+        raise ClaimError(
+            f"claim {name!r} states {', '.join(sorted(unknown))}; may state {', '.join(sorted(_STATED))}"
+        )
     values = dict(stated)
     if not (isinstance(name, str) and name):
         raise ClaimError(f"a claim's name is a text, not {name!r}")
     if "metric" in values and values["metric"] not in list(METRICS):
-        raise ClaimError(f"claim {name!r}: metric {values['metric']!r} is not a metric (metrics: {', '.join(METRICS)})")
+        raise ClaimError(
+            f"claim {name!r}: metric {values['metric']!r} is not a metric (metrics: {', '.join(METRICS)})"
+        )
     try:
         values["expect"] = Expect(values.get("expect", Expect.LOWER))
     except ValueError:
-        raise ClaimError(f"claim {name!r}: expect is {values['expect']!r}, not lower, higher or same") from None
+        raise ClaimError(
+            f"claim {name!r}: expect is {values['expect']!r}, not lower, higher or same"
+        ) from None
     needs = values.get("needs", ())
     needs = (needs,) if isinstance(needs, str) else needs
     if not (isinstance(needs, tuple | list) and all(isinstance(need, str) for need in needs)):
@@ -122,8 +136,8 @@ def _claim(name: str, stated: dict[str, Any], *, sentence: str, path: str, funct
 class Problem:
     """A benchmark file, or one function of it, that cannot be read as a claim.
 
-    ``function`` is empty if it is the whole file. ``name`` is what the claim would be called, as far as that is known.
-    ``message`` names file, line and remedy.
+    ``function`` is empty if it is the whole file. ``name`` is what the claim would be called, as far as that
+    is known. ``message`` names file, line and remedy.
     """
 
     path: str
@@ -180,7 +194,9 @@ def parse(file: Path, root: Path) -> Parsed:
     return Parsed(tuple(found.values()), tuple(problems.values()))
 
 
-def _elsewhere(body: Sequence[ast.stmt], inside: str = "", *, branch: bool = False) -> Iterator[tuple[str, int, str]]:
+def _elsewhere(
+    body: Sequence[ast.stmt], inside: str = "", *, branch: bool = False
+) -> Iterator[tuple[str, int, str]]:
     """What is called like a benchmark and is not one: its name, its line, and what to write instead."""
     for node in body:
         match node:
@@ -232,25 +248,32 @@ def _is_function(value: ast.expr | None) -> bool:
 def _misnamed(tree: ast.Module) -> Iterator[tuple[str, int, str]]:
     """What takes `compare`, is called by nothing in its file, and has a name that is not a benchmark's.
 
-    With ``@claim`` that is any function; else one that pytest would take for a test, because others may be helpers that
-    another file imports.
+    With ``@claim`` that is any function; else one that pytest would take for a test, because others may be
+    helpers that another file imports.
     """
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith(PREFIX):
             continue
-        takes = {argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+        takes = {
+            argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        }
         claims = any(isinstance(one, ast.Call) and _called(one) == "claim" for one in node.decorator_list)
         fixture = any("fixture" in ast.unparse(one) for one in node.decorator_list)
         if "compare" not in takes or fixture or node.name in used:
             continue
         if claims or node.name.lower().startswith(("test", "bench")):
             wanted = f"{PREFIX}{node.name.removeprefix('test_')}"
-            yield node.name, node.lineno, f"its name does not begin with {PREFIX}; write def {wanted}(compare)"
+            yield (
+                node.name,
+                node.lineno,
+                f"its name does not begin with {PREFIX}; write def {wanted}(compare)",
+            )
 
 
 def read_file(file: Path, root: Path) -> list[Claim]:
-    """The claims of one file; one for each of its benchmarks. Raises ClaimError for the first that cannot be read."""
+    """The claims of one file; one for each of its benchmarks. Raises ClaimError for the first that cannot be
+    read."""
     parsed = parse(file, root)
     if parsed.problems:
         raise ClaimError(parsed.problems[0].message)

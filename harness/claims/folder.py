@@ -1,7 +1,7 @@
 """A folder of benchmarks: its files, the claims in them, and what of it cannot be read.
 
-Reading imports nothing and never fails as a whole: a file that cannot be read is a `Problem` beside the claims of the
-others, and the caller decides what follows.
+Reading imports nothing and never fails as a whole: a file that cannot be read is a `Problem` beside the
+claims of the others, and the caller decides what follows.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class NoBenchmarks(ClaimError):
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkFolder:
-    """What is in a folder of benchmarks: its claims, each with a name of its own, and what cannot be read as one."""
+    """What is in a folder of benchmarks: its claims, each with a name of its own, and what cannot be read as
+    one."""
 
     root: Path
     claims: tuple[Claim, ...] = ()
@@ -50,15 +51,20 @@ class BenchmarkFolder:
 
 
 def read(root: Path) -> BenchmarkFolder:
-    """Every claim under ``root``, in the order of their paths, read without importing. Raises NoBenchmarks."""
+    """Every claim under ``root``, in the order of their paths, read without importing. Raises
+    NoBenchmarks."""
     if not root.is_dir():
         raise NoBenchmarks(f"no benchmarks: {root} is not a folder; name one with --benchmarks FOLDER")
     found = sorted(files(root, PATTERN))
     if not found:
-        raise NoBenchmarks(f"no benchmarks: {root} has no {PATTERN}; name another folder with --benchmarks FOLDER")
+        raise NoBenchmarks(
+            f"no benchmarks: {root} has no {PATTERN}; name another folder with --benchmarks FOLDER"
+        )
     parsed = [_parsed(file, root) for file in found]
     problems = [problem for one in parsed for problem in one.problems]
-    benchmarks, clashing = _without_clashes([benchmark for one in parsed for benchmark in one.benchmarks], root)
+    benchmarks, clashing = _without_clashes(
+        [benchmark for one in parsed for benchmark in one.benchmarks], root
+    )
     if not benchmarks and not problems:
         raise NoBenchmarks(
             f"no benchmarks: no {PATTERN} in {root} has a function called {PREFIX}...; write def "
@@ -68,7 +74,8 @@ def read(root: Path) -> BenchmarkFolder:
 
 
 def files(root: Path, pattern: str = PATTERN) -> Iterator[Path]:
-    """The files under ``root`` of such a name, in no order; folders into which pytest does not recurse are left out."""
+    """The files under ``root`` of such a name, in no order; folders into which pytest does not recurse are
+    left out."""
     for folder, below, names in os.walk(root):
         here = Path(folder)
         below[:] = [name for name in below if not _is_skipped(here / name)]
@@ -76,16 +83,19 @@ def files(root: Path, pattern: str = PATTERN) -> Iterator[Path]:
 
 
 def chosen_folder(here: Path, shipped: Path) -> Path:
-    """The folder of benchmarks where none is named: ``here`` if there is one, else that of the claims that we ship.
+    """The folder of benchmarks where none is named: ``here`` if there is one, else that of the claims that we
+    ship.
 
-    Raises NoBenchmarks for one without a benchmark file: its benchmarks have other names, or are still to come, and
-    its owner does not expect others to be measured for minutes.
+    Raises NoBenchmarks for one without a benchmark file: its benchmarks have other names, or are still to
+    come, and its owner does not expect others to be measured for minutes.
     """
     if not here.exists():
         return shipped
     if here.is_dir() and any(files(here)):
         return here
-    others = sorted(file.name for file in files(here, "*.py") if file.name not in ("__init__.py", "conftest.py"))
+    others = sorted(
+        file.name for file in files(here, "*.py") if file.name not in ("__init__.py", "conftest.py")
+    )
     named = f" ({others[0]}: is it to be {PREFIX}{others[0].removeprefix('test_')}?)" if others else ""
     raise NoBenchmarks(
         f"no benchmarks: {here} has no {PATTERN}{named}; name another folder with --benchmarks FOLDER, or the claims "
@@ -135,7 +145,9 @@ def _without_clashes(found: Sequence[Benchmark], root: Path) -> tuple[list[Bench
 def _distinct(found: Sequence[Benchmark]) -> list[Claim]:
     """The claims; those that state no name and would share one are distinguished by their files."""
     counts = Counter(benchmark.claim.name for benchmark in found)
-    shared = [benchmark.claim for benchmark in found if not benchmark.stated and counts[benchmark.claim.name] > 1]
+    shared = [
+        benchmark.claim for benchmark in found if not benchmark.stated and counts[benchmark.claim.name] > 1
+    ]
     taken = {benchmark.claim.name for benchmark in found if benchmark.claim not in shared}
     renamed: dict[Claim, Claim] = {}
     for name in dict.fromkeys(claim.name for claim in shared):

@@ -24,5 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Copy the run's records. Raises StoreError."""
     place = set_baseline(find(options.run, options.results), options.results)
-    print_line(f"{sanitize(place, 1000)} ({quantity(size(place), 'B')}) is the baseline of that machine now: commit it")
+    print_line(
+        f"{sanitize(place, 1000)} ({quantity(size(place), 'B')}) is the baseline of that machine now: commit it"
+    )
     return OK

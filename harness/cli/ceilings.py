@@ -1,4 +1,5 @@
-"""``ceilings``: the highest rates that this machine reaches, measured now or kept from an earlier measurement."""
+"""``ceilings``: the highest rates that this machine reaches, measured now or kept from an earlier
+measurement."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="decode the images of your ImageFolder")
     add_python(parser)
-    parser.add_argument("--refresh", action="store_true", help="measure again, even if earlier figures are kept")
+    parser.add_argument(
+        "--refresh", action="store_true", help="measure again, even if earlier figures are kept"
+    )
     add_forms(parser, "json")
 
 
@@ -41,7 +44,9 @@ def run(options: argparse.Namespace) -> int:
 
     def show(ceiling: Ceiling) -> None:
         if progress.is_terminal:
-            progress.print(f"{ceiling.device} {ceiling.name}, {ceiling.detail}: {rate(ceiling)}", highlight=False)
+            progress.print(
+                f"{ceiling.device} {ceiling.name}, {ceiling.detail}: {rate(ceiling)}", highlight=False
+            )
 
     check_data(options.data)
     check_temporary(loaders=False)

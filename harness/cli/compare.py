@@ -26,7 +26,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "Compare the first run with each of the others. Exit status: 0 whatever differs, 2 usage or tool error, "
         "3 nothing can be compared."
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help=f"{RUN}; GATE@base and GATE@head are a gate's sides")
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help=f"{RUN}; GATE@base and GATE@head are a gate's sides"
+    )
     parser.add_argument(
         "--by", choices=("run", "machine", "variant"), default="run", help="what is compared; default: run"
     )
@@ -58,7 +60,9 @@ def run(options: argparse.Namespace) -> int:
     _write(forms, found, document)
     if found.lines:
         return OK
-    why = f"{', '.join(empty)} holds no finished measurement" if empty else "these runs have nothing in common"
+    why = (
+        f"{', '.join(empty)} holds no finished measurement" if empty else "these runs have nothing in common"
+    )
     complain(f"{why}: nothing could be compared; {advised('show RUN')} describes a run")
     return CANNOT_JUDGE
 

@@ -57,8 +57,8 @@ class Forms:
     def of(cls, options: argparse.Namespace, results: Path | None = None, *, summary: bool = False) -> Forms:
         """What the options request, each file tried before anything is measured.
 
-        ``results`` may still have to be made; ``summary`` includes the workflow's. Raises StoreError for the first form
-        that cannot be written.
+        ``results`` may still have to be made; ``summary`` includes the workflow's. Raises StoreError for the
+        first form that cannot be written.
         """
         typed = {name: getattr(options, name.replace("-", "_"), None) for name in FORMS}
         paths: dict[str, Path] = {name: path for name, path in typed.items() if path is not None}
@@ -85,11 +85,14 @@ class Forms:
                 raise StoreError(f"--{name}: {what} has no such form (allowed: {allowed})")
 
     def write(
-        self, texts: Mapping[str, Callable[[], str]], files: Mapping[str, Callable[[Path], None]] | None = None
+        self,
+        texts: Mapping[str, Callable[[], str]],
+        files: Mapping[str, Callable[[Path], None]] | None = None,
     ) -> None:
         """Write each form that was requested: ``texts`` make their text, ``files`` write a path themselves.
 
-        A form that cannot be written does not keep the others from it. Raises StoreError for the first such one.
+        A form that cannot be written does not keep the others from it. Raises StoreError for the first such
+        one.
         """
         failures: list[StoreError] = []
         for name, path in self.paths.items():
@@ -125,8 +128,8 @@ def as_json(document: Mapping[str, object]) -> str:
 def check_writable(files: Mapping[str, Path], results: Path | None = None) -> None:
     """Try the files by the options that name them, and change nothing.
 
-    ``results``, the folder of results, may still have to be made: a file in it is to be written then. Raises StoreError
-    with the first option whose file cannot be written.
+    ``results``, the folder of results, may still have to be made: a file in it is to be written then. Raises
+    StoreError with the first option whose file cannot be written.
     """
     if results is not None:
         _check_folder(results)
@@ -159,7 +162,8 @@ def _write(option: str, path: Path, text: str, *, append: bool = False) -> None:
 
 
 def _try(path: Path) -> None:
-    """Raises OSError if the file cannot be written. Only opening it shows that for every file system and every user."""
+    """Raises OSError if the file cannot be written. Only opening it shows that for every file system and
+    every user."""
     target = Path(os.path.realpath(path))
     there = target.exists()
     if there and not target.is_file() and not target.is_dir():

@@ -21,7 +21,8 @@ ACCEPTABLE = {"memory": ("peak_bytes", "reserved_bytes"), "launches": ("launches
 """What ``--accept`` allows more of, with the metrics meant; for time there is a higher ``--target``."""
 
 NOT_BESIDE_BASELINE = ("--base", "--base-python", "--base-env", "--head-python", "--head-env", "--threads")
-"""Options of the two sides: beside ``--baseline`` the saved run is the base, and this code is measured as it is."""
+"""Options of the two sides: beside ``--baseline`` the saved run is the base, and this code is measured as it
+is."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +43,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--head-env", metavar="K=V", action="append", default=[],
         help="an environment variable of the head side; repeatable",
     )  # fmt: skip
-    parser.add_argument("--baseline", metavar="RUN", help=f"a saved run to compare with instead of a base: {RUN}")
+    parser.add_argument(
+        "--baseline", metavar="RUN", help=f"a saved run to compare with instead of a base: {RUN}"
+    )
     parser.add_argument(
         "--unchanged-ok", action="store_true",
         help="exit with 0 instead of 3 if nothing under test changed, as in a change of README.md alone",
@@ -83,7 +86,9 @@ def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
     head = SideSpec(None, options.head_python, variables_from(options.head_env, "--head-env"))
     check_repository(options.base, options.benchmarks, request.benchmarks)
     screen = request.forms.console()
-    builder = stack.enter_context(Builder(note=lambda text: screen.print(text, highlight=False, soft_wrap=True)))
+    builder = stack.enter_context(
+        Builder(note=lambda text: screen.print(text, highlight=False, soft_wrap=True))
+    )
     try:
         sources = builder.check_out(
             base, head, gating.repository(request.benchmarks), request.configuration, request.results
@@ -127,7 +132,9 @@ def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
     def check(sides: Mapping[Side, SideInfo]) -> Sequence[str]:
         if settings.under_test:
             packages = sides[Side.BASE].packages, sides[Side.HEAD].packages
-            own = check_packages_and_benchmarks(prepared, packages, before, request.claims, request.benchmarks)
+            own = check_packages_and_benchmarks(
+                prepared, packages, before, request.claims, request.benchmarks
+            )
             return [*notes, *own]
         return [*notes, *gating.check_machines(sides)]
 
@@ -181,7 +188,8 @@ def accepted_metrics(typed: Sequence[str]) -> frozenset[str]:
 
 
 def check_repository(base: str | None, named: Path | None, benchmarks: Path) -> None:
-    """Raises UsageError if a revision is named and the benchmarks are another repository's that was not ``named``."""
+    """Raises UsageError if a revision is named and the benchmarks are another repository's that was not
+    ``named``."""
     from harness.cli.gating import repository
 
     here = Path.cwd()

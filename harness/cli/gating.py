@@ -1,4 +1,5 @@
-"""What ``gate`` and ``selftest`` share: the request, checked before anything is built; running it; and the outcome."""
+"""What ``gate`` and ``selftest`` share: the request, checked before anything is built; running it; and the
+outcome."""
 
 from __future__ import annotations
 
@@ -63,7 +64,8 @@ class GateRequest:
 
 
 def request_from(options: argparse.Namespace, *, unchanged_ok: bool = False) -> GateRequest:
-    """The request, as far as it can be checked before anything is built. Raises UsageError, ClaimError, StoreError."""
+    """The request, as far as it can be checked before anything is built. Raises UsageError, ClaimError,
+    StoreError."""
     benchmarks = benchmarks_folder(options)
     forms = Forms.of(options, options.results, summary=True)
     check_data(options.data)
@@ -132,8 +134,8 @@ def run_gate(
 def finish(result: GateResult, folder: Path | None, request: GateRequest) -> int:
     """Show the result, write it in every requested form, and give its exit status.
 
-    A ``folder`` of None keeps nothing: nothing was measured. Raises StoreError for the first form that could not be
-    written, after the others are and the report is shown.
+    A ``folder`` of None keeps nothing: nothing was measured. Raises StoreError for the first form that could
+    not be written, after the others are and the report is shown.
     """
     console = request.forms.console()
     content = json.dumps(report.document(result), indent=1, allow_nan=False)
@@ -181,14 +183,17 @@ def unchanged(why: str, labels: Mapping[Side, str], request: GateRequest) -> Gat
 
 def check_machines(sides: Mapping[Side, SideInfo]) -> Sequence[str]:
     """Raises NothingToCompare if the two sides run on GPUs of different kinds."""
-    base, head = (", ".join(gpu["name"] for gpu in sides[side].environment["gpus"]) or "no GPU" for side in Side)
+    base, head = (
+        ", ".join(gpu["name"] for gpu in sides[side].environment["gpus"]) or "no GPU" for side in Side
+    )
     if base != head:
         raise NothingToCompare(f"base runs on {base} and head on {head}; let both see the same one")
     return ()
 
 
 def from_repository(benchmarks: Path) -> str:
-    """The folder of benchmarks as the repository's host names it: relative to the top; its name outside of any."""
+    """The folder of benchmarks as the repository's host names it: relative to the top; its name outside of
+    any."""
     folder, top = benchmarks.resolve(), repository(benchmarks).resolve()
     return folder.relative_to(top).as_posix() if folder.is_relative_to(top) else folder.name
 
@@ -196,7 +201,8 @@ def from_repository(benchmarks: Path) -> str:
 def repository(benchmarks: Path) -> Path:
     """The repository that the benchmarks are in, else the folder above them."""
     return next(
-        (folder for folder in (benchmarks, *benchmarks.parents) if (folder / ".git").exists()), benchmarks.parent
+        (folder for folder in (benchmarks, *benchmarks.parents) if (folder / ".git").exists()),
+        benchmarks.parent,
     )
 
 
@@ -208,7 +214,9 @@ def _configuration(options: argparse.Namespace, benchmarks: Path) -> Configurati
         if options.target is not None:
             thresholds = replace(thresholds, target=option_share("--target", options.target))
         if options.loader_target is not None:
-            thresholds = replace(thresholds, loader_target=option_share("--loader-target", options.loader_target))
+            thresholds = replace(
+                thresholds, loader_target=option_share("--loader-target", options.loader_target)
+            )
     except ValueError as error:
         raise UsageError(str(error)) from error
     return replace(found, thresholds=thresholds)
@@ -228,8 +236,8 @@ def _claims(options: argparse.Namespace, benchmarks: Path) -> tuple[Claim, ...]:
 def _threads(requested: int | None) -> dict[str, str]:
     """How many threads torch uses on either side: by default one core is left to other processes.
 
-    Threads that wait for each other by spinning lose tenths of a second to any neighbour. A variable of the user's
-    counts.
+    Threads that wait for each other by spinning lose tenths of a second to any neighbour. A variable of the
+    user's counts.
     """
     if requested is not None:
         return {"OMP_NUM_THREADS": str(requested)}

@@ -1,4 +1,5 @@
-"""``list``: the claims of a folder, read without importing any; with ``--cases`` their cases and variants too."""
+"""``list``: the claims of a folder, read without importing any; with ``--cases`` their cases and variants
+too."""
 
 from __future__ import annotations
 
@@ -92,7 +93,9 @@ def list_cases(settings: Settings) -> int:
         for case, variants in collection.cases.items():
             if benchmark_of(case) == prefix:
                 absent = collection.unavailable[case]
-                shown = ", ".join(f"{name} (skipped: {absent[name]})" if name in absent else name for name in variants)
+                shown = ", ".join(
+                    f"{name} (skipped: {absent[name]})" if name in absent else name for name in variants
+                )
                 print_line(f"    {sanitize(case)}: {sanitize(shown, LONGEST)}")
         for word, cases in (("skipped", collection.skipped), ("failed", collection.failed)):
             for case, reason in cases.items():

@@ -25,6 +25,8 @@ def run(options: argparse.Namespace) -> int:
     entry = find(options.run, options.results)
     changed = label(entry, name=options.name)
     print_line(
-        f"{sanitize(entry.folder, 1000)} is called {changed.name}" if changed.name else "the run has no name now"
+        f"{sanitize(entry.folder, 1000)} is called {changed.name}"
+        if changed.name
+        else "the run has no name now"
     )
     return OK

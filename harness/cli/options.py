@@ -1,4 +1,5 @@
-"""Options that several commands share, and what they stand for. Imports nothing heavy: ``--help`` does not wait."""
+"""Options that several commands share, and what they stand for. Imports nothing heavy: ``--help`` does not
+wait."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def add_claims(parser: argparse.ArgumentParser, *, python: bool = True) -> None:
     )  # fmt: skip
     add_results(parser)
     add_device(parser)
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="your ImageFolder; default: generated images")
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="your ImageFolder; default: generated images"
+    )
     if python:
         add_python(parser)
 
@@ -32,18 +35,25 @@ def add_claims(parser: argparse.ArgumentParser, *, python: bool = True) -> None:
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add the device."""
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto, the GPU if there is one"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default: auto, the GPU if there is one",
     )
 
 
 def add_python(parser: argparse.ArgumentParser) -> None:
     """Add the interpreter."""
-    parser.add_argument("--python", metavar="PATH", help="measure the torch of this interpreter; default: this one")
+    parser.add_argument(
+        "--python", metavar="PATH", help="measure the torch of this interpreter; default: this one"
+    )
 
 
 def add_watch(parser: argparse.ArgumentParser) -> None:
     """Add how often the machine is monitored."""
-    parser.add_argument("--watch", metavar="HZ", help="monitor GPU and host this often a second; default 20, 0: never")
+    parser.add_argument(
+        "--watch", metavar="HZ", help="monitor GPU and host this often a second; default 20, 0: never"
+    )
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
@@ -58,13 +68,16 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 
 def benchmarks_folder(options: argparse.Namespace) -> Path:
-    """The folder of claims: the one named, one here, or the one that comes with the package. Raises ClaimError."""
+    """The folder of claims: the one named, one here, or the one that comes with the package. Raises
+    ClaimError."""
     named: Path | None = options.benchmarks
     if named is not None:
         return named.resolve()
     package = Path(__file__).resolve().parents[1]
     shipped = package / "claims_shipped"
-    return chosen_folder(Path("benchmarks").resolve(), shipped if shipped.is_dir() else package.parent / "benchmarks")
+    return chosen_folder(
+        Path("benchmarks").resolve(), shipped if shipped.is_dir() else package.parent / "benchmarks"
+    )
 
 
 def data_folder(options: argparse.Namespace) -> Path | None:
@@ -79,8 +92,13 @@ def add_gating(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loader-target", metavar="SHARE", help="the same for data loaders; default 10%%")
     parser.add_argument("--budget", metavar="TIME", help="stop after this time: 90s, 5m, 1h; default 30m")
     parser.add_argument(
-        "--threads", type=positive, metavar="N", help="threads of torch on either side; default: all cores but one"
+        "--threads",
+        type=positive,
+        metavar="N",
+        help="threads of torch on either side; default: all cores but one",
     )
     add_forms(parser, "json", "junit", "markdown")
-    parser.add_argument("--every", action="store_true", help="show every decision, not only those that changed")
+    parser.add_argument(
+        "--every", action="store_true", help="show every decision, not only those that changed"
+    )
     add_watch(parser)

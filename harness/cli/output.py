@@ -1,4 +1,5 @@
-"""What commands print: the console with its width, plain lines and complaints; and signals, alike for all of them."""
+"""What commands print: the console with its width, plain lines and complaints; and signals, alike for all of
+them."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def console(file: IO[str] | None = None) -> Console:
     stated = os.environ.get("COLUMNS")
     if stated is None and stream.isatty():
         return Console(file=stream)
-    # rich ignores the variable only if both are given: it would take 0 for a width, and fail at a superscript.
+    # rich ignores the variable only if both are given: it would take 0 for a width, and fail at a
+    # superscript.
     columns, lines = os.get_terminal_size(stream.fileno()) if stream.isatty() else (PIPED, LINES)
     return Console(file=stream, width=_stated(stated) or columns or PIPED, height=lines or LINES)
 

@@ -12,14 +12,16 @@ from typing import Any, NoReturn
 class Parser(argparse.ArgumentParser):
     """A parser that reports an unknown option itself, with its own usage and the nearest name.
 
-    argparse leaves what a command does not know to the parser above it, which shows the usage of no command. A word
-    after an option that takes a value is that value even if it begins with one dash, as ``-5m`` does: argparse would
-    take it for an option and not mention the value.
+    argparse leaves what a command does not know to the parser above it, which shows the usage of no command.
+    A word after an option that takes a value is that value even if it begins with one dash, as ``-5m`` does:
+    argparse would take it for an option and not mention the value.
     """
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """As argparse does, but anything unknown is an error here."""
-        found, unknown = super().parse_known_args(self._joined(sys.argv[1:] if args is None else args), namespace)
+        found, unknown = super().parse_known_args(
+            self._joined(sys.argv[1:] if args is None else args), namespace
+        )
         if unknown:
             self._refuse(unknown)
         return found, unknown
@@ -33,7 +35,9 @@ class Parser(argparse.ArgumentParser):
             word = left.pop(0)
             if word == "--":
                 return [*joined, word, *left]
-            named = {word} & known.keys() or {name for name in known if word[:2] == "--" and name.startswith(word)}
+            named = {word} & known.keys() or {
+                name for name in known if word[:2] == "--" and name.startswith(word)
+            }
             action = known[named.pop()] if len(named) == 1 else None
             if action is not None and action.nargs is None:
                 value = left[0] if left else None
@@ -46,7 +50,9 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse_without_value(self, action: argparse.Action, instead: str | None) -> NoReturn:
         before = f" before {instead}" if instead else ""
-        allowed = ", ".join(map(str, action.choices)) if action.choices else (action.help or "").replace("%%", "%")
+        allowed = (
+            ", ".join(map(str, action.choices)) if action.choices else (action.help or "").replace("%%", "%")
+        )
         self.error(f"{action.option_strings[-1]}: a value is missing{before} ({allowed})")
 
     def _refuse(self, unknown: Sequence[str]) -> NoReturn:

@@ -48,10 +48,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def show(folder: Path, screen: Console, *, explained: bool = False) -> int:
-    """Print a run; the status is 3 if something was wrong, failed, timed out or lost, or nothing could be measured.
+    """Print a run; the status is 3 if something was wrong, failed, timed out or lost, or nothing could be
+    measured.
 
-    ``explained`` means that the reason of the run's end was already printed: without records only its folder is named.
-    Raises StoreError.
+    ``explained`` means that the reason of the run's end was already printed: without records only its folder
+    is named. Raises StoreError.
     """
     run = load(folder)
     if explained and not run.measurements:
@@ -119,7 +120,9 @@ def _gate(entry: RunEntry, forms: Forms) -> int:
     try:
         result = gate.result_from(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise StoreError(f"the gate in {entry.folder} did not come to its end: it has no {RESULT_FILE}") from None
+        raise StoreError(
+            f"the gate in {entry.folder} did not come to its end: it has no {RESULT_FILE}"
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{file} is not a result of a gate ({error}); gate again") from error
     gate.show_gate(result, forms.console(), every=True)
@@ -167,7 +170,9 @@ def tuned_in(run: Run) -> Tuned:
     try:
         return from_json(Tuned, json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise StoreError(f"the tuning in {run.folder} did not come to its end; its samples are in {RUN_FILE}") from None
+        raise StoreError(
+            f"the tuning in {run.folder} did not come to its end; its samples are in {RUN_FILE}"
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{file} is not a result of a tuning ({error}); tune again") from error
 

@@ -11,7 +11,8 @@ from harness.cli.options import add_claims, add_gating
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = (
-        "Gate this code against itself: the noise of this machine, the smallest effect it can resolve, false alarms."
+        "Gate this code against itself: the noise of this machine, the smallest effect it can resolve, "
+        "false alarms."
     )
     add_claims(parser)
     add_gating(parser)

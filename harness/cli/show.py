@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.description = "Describe a saved run: where and when it was measured, what it holds, how large it is."
+    parser.description = (
+        "Describe a saved run: where and when it was measured, what it holds, how large it is."
+    )
     parser.add_argument("run", metavar="RUN", help=RUN)
     add_results(parser)
 
@@ -36,7 +38,10 @@ def _show(entry: RunEntry, screen: Console) -> int:
 
     if entry.gate and entry.side is None:
         facts = [
-            ("gate", f"one side of it can be compared: {sanitize(entry.label)}@base, {sanitize(entry.label)}@head")
+            (
+                "gate",
+                f"one side of it can be compared: {sanitize(entry.label)}@base, {sanitize(entry.label)}@head",
+            )
         ]
         show_document(Document(sanitize(entry.label), [*facts, *_place(entry)]), screen)
         return OK
@@ -57,7 +62,9 @@ def _show(entry: RunEntry, screen: Console) -> int:
         ("measurements", f"{finished}; {counted(samples, 'sample')}"),
         *_place(entry),
     ]
-    show_document(Document(sanitize(entry.label), facts, [sanitize(warning) for warning in run.warnings]), screen)
+    show_document(
+        Document(sanitize(entry.label), facts, [sanitize(warning) for warning in run.warnings]), screen
+    )
     return OK if run.measurements else CANNOT_JUDGE
 
 

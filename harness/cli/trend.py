@@ -36,10 +36,16 @@ class _Group:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.description = "Show the level of every variant over the runs of one machine, and test whether it changed."
+    parser.description = (
+        "Show the level of every variant over the runs of one machine, and test whether it changed."
+    )
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help="only these claims: L1,C4")
-    parser.add_argument("--effect", action="store_true", help="show the ratio to the baseline instead of the time")
-    parser.add_argument("--run", action="append", default=[], metavar="RUN", help="only these runs; repeatable")
+    parser.add_argument(
+        "--effect", action="store_true", help="show the ratio to the baseline instead of the time"
+    )
+    parser.add_argument(
+        "--run", action="append", default=[], metavar="RUN", help="only these runs; repeatable"
+    )
     parser.add_argument("--last", type=positive, metavar="N", help="only the last N runs")
     parser.add_argument("--machine", metavar="ID", help="this machine; default: the one of the latest run")
     add_results(parser)
@@ -47,7 +53,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read the runs and show. The status is 0 whatever changed, 3 if there is nothing to show. Raises StoreError."""
+    """Read the runs and show. The status is 0 whatever changed, 3 if there is nothing to show. Raises
+    StoreError."""
     # Records have no cycles: looking for some among a million numbers takes a quarter of the time.
     gc.disable()
     try:
@@ -108,7 +115,9 @@ def _trend(options: argparse.Namespace) -> int:
 
     forms.write(
         {
-            "markdown": lambda: markdown(trend_document(courses, group.runs, left_out, effects=options.effect)),
+            "markdown": lambda: markdown(
+                trend_document(courses, group.runs, left_out, effects=options.effect)
+            ),
             "csv": lambda: csv_of(records.records(courses, group.runs)),
             "json": lambda: as_json(records.document(courses, group.runs, effects=options.effect)),
         },
@@ -143,7 +152,9 @@ def _machine(groups: dict[Kind, _Group], wanted: str) -> Kind:
     if len(machines) == 1:
         return fitting[-1]
     known = ", ".join(dict.fromkeys(kind[0] for kind in groups))
-    raise StoreError(f"--machine: {wanted!r} names {'several' if fitting else 'none'} of these machines: {known}")
+    raise StoreError(
+        f"--machine: {wanted!r} names {'several' if fitting else 'none'} of these machines: {known}"
+    )
 
 
 def _left_out(other: Kind, kind: Kind, group: _Group) -> str:

@@ -1,4 +1,5 @@
-"""``tune``: find the best data loader setting for these images and this step, and save the result as a run."""
+"""``tune``: find the best data loader setting for these images and this step, and save the result as a
+run."""
 
 from __future__ import annotations
 
@@ -43,25 +44,34 @@ def add(parser: argparse.ArgumentParser) -> None:
         "Race data loader settings on your images and your training step, and report where the loop's time goes. "
         "Exit status: 0 there is an answer, 2 usage or tool error, 3 the answer is provisional, or there is none."
     )
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="your ImageFolder; default: generated images")
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="your ImageFolder; default: generated images"
+    )
     parser.add_argument("--batch-size", default="64", metavar="N", help="default 64; 32,64 races both")
     parser.add_argument(
         "--step", default="none", metavar="STEP",
         help="the work on each batch: none (default), 20ms, resnet18, resnet50, or your module:function",
     )  # fmt: skip
-    parser.add_argument("--kinds", action="append", default=[], metavar="NAME", help="only these: dataloader,dali")
-    parser.add_argument("--workers", metavar="N,N", help="only these worker counts; default: 0 to twice the cores")
+    parser.add_argument(
+        "--kinds", action="append", default=[], metavar="NAME", help="only these: dataloader,dali"
+    )
+    parser.add_argument(
+        "--workers", metavar="N,N", help="only these worker counts; default: 0 to twice the cores"
+    )
     parser.add_argument("--margin", metavar="SHARE", help="settings this close are equally good; default 3%%")
     parser.add_argument("--budget", metavar="TIME", help="90s, 5m, 1h; default 5m")
     add_device(parser)
-    parser.add_argument("--python", metavar="PATH", help="tune for the torch of this interpreter; default: this one")
+    parser.add_argument(
+        "--python", metavar="PATH", help="tune for the torch of this interpreter; default: this one"
+    )
     add_results(parser)
     add_forms(parser, "json")
     add_watch(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tune, show, save. The status is 3 if the answer is provisional, or there is none. Raises HarnessError."""
+    """Tune, show, save. The status is 3 if the answer is provisional, or there is none. Raises
+    HarnessError."""
     start = time.monotonic()
     from harness.bench.temporary import check_temporary
     from harness.loading.data.folder import DataError, FolderOddities, oddities
@@ -176,7 +186,9 @@ def settings_from(options: argparse.Namespace, start: float) -> tuple[TuneSettin
 
     kinds = tuple(word for part in options.kinds for word in part.split(",") if word)
     if unknown := [kind for kind in kinds if kind not in LOADER_KINDS]:
-        raise UsageError(f"--kinds: {unknown[0]!r} is not a kind of loader (kinds: {', '.join(LOADER_KINDS)})")
+        raise UsageError(
+            f"--kinds: {unknown[0]!r} is not a kind of loader (kinds: {', '.join(LOADER_KINDS)})"
+        )
     try:
         step = step_form(options.step)
     except ValueError as error:
@@ -213,5 +225,7 @@ def _numbers(text: str, option: str, least: int) -> tuple[int, ...]:
     except ValueError:
         found = ()
     if not found or min(found) < least:
-        raise UsageError(f"{option}: {text!r} is not a list of whole numbers from {least} (examples: 64; 32,64)")
+        raise UsageError(
+            f"{option}: {text!r} is not a list of whole numbers from {least} (examples: 64; 32,64)"
+        )
     return found

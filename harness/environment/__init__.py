@@ -37,7 +37,8 @@ def fingerprint(
     """The environment of this process, as the module's docstring lists it. Never raises for what is absent.
 
     Imports torch, but not what merely has a version. ``torch`` and ``module`` (for pynvml) may be stand-ins;
-    ``directory`` is the one whose git revision is taken (None: the working directory); ``root`` has etc and proc in it.
+    ``directory`` is the one whose git revision is taken (None: the working directory); ``root`` has etc and
+    proc in it.
     """
     warnings: list[str] = []
     if torch is None:

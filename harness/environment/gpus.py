@@ -11,8 +11,11 @@ from typing import Any
 from harness.probes.nvml import NvmlError, cuda_uuid, is_absent, nvml, text, uuid_of
 
 
-def unusable_gpu(*, torch: Any = None, module: Any = None, environ: Mapping[str, str] = os.environ) -> str | None:
-    """Why torch cannot use a GPU that NVML sees, with the driver, torch's CUDA and the remedy; None if all is well.
+def unusable_gpu(
+    *, torch: Any = None, module: Any = None, environ: Mapping[str, str] = os.environ
+) -> str | None:
+    """Why torch cannot use a GPU that NVML sees, with the driver, torch's CUDA and the remedy; None if all is
+    well.
 
     All is well, too, where there is no GPU, and where CUDA_VISIBLE_DEVICES hides them on purpose.
     """
@@ -86,7 +89,9 @@ def list_gpus(torch: Any, module: Any, warnings: list[str]) -> tuple[list[dict[s
             number = int(session.nvmlSystemGetCudaDriverVersion_v2())
             cuda = f"{number // 1000}.{number % 1000 // 10}"
             driver = {"version": text(session.nvmlSystemGetDriverVersion()), "cuda": cuda}
-            handles = [session.nvmlDeviceGetHandleByIndex(index) for index in range(session.nvmlDeviceGetCount())]
+            handles = [
+                session.nvmlDeviceGetHandleByIndex(index) for index in range(session.nvmlDeviceGetCount())
+            ]
             return [_described(session, handle) for handle in handles], driver
     except NvmlError as error:
         reason, absent = str(error), is_absent(error)

@@ -15,7 +15,8 @@ from harness.loading.machine.cores import cgroup_quota, usable_cores
 
 
 def host(root: Path, environ: Mapping[str, str]) -> dict[str, Any]:
-    """What the machine is and what of it this process may use; memory in bytes. ``root`` has proc and the hints."""
+    """What the machine is and what of it this process may use; memory in bytes. ``root`` has proc and the
+    hints."""
     models = re.findall(r"^model name\s*:\s*(.+)$", read(root / "proc/cpuinfo"), re.MULTILINE)
     affinity = getattr(os, "sched_getaffinity", None)
     return {

@@ -14,14 +14,15 @@ from pathlib import Path
 def packages(names: Iterable[str]) -> list[dict[str, str]]:
     """Name, file and digest of each package as this process imports it.
 
-    None of them is imported, but what a dotted name is in has to be. The file of a package without an ``__init__``
-    is its first folder; what cannot be found has an empty file and digest.
+    None of them is imported, but what a dotted name is in has to be. The file of a package without an
+    ``__init__`` is its first folder; what cannot be found has an empty file and digest.
     """
     return [_package(name) for name in names]
 
 
 def installed() -> dict[str, str]:
-    """Versions of all installed distributions by name, in lower case; of those that are there twice the one in use."""
+    """Versions of all installed distributions by name, in lower case; of those that are there twice the one
+    in use."""
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
         try:

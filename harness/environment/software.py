@@ -23,8 +23,12 @@ _FLAGS: Mapping[str, Callable[[Any], Any]] = {
     "fp32_precision_matmul": lambda torch: torch.backends.cuda.matmul.fp32_precision,
     "fp32_precision_conv": lambda torch: torch.backends.cudnn.conv.fp32_precision,
     "float32_matmul_precision": lambda torch: torch.get_float32_matmul_precision(),
-    "fp16_reduced_precision_reduction": lambda torch: torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction,
-    "bf16_reduced_precision_reduction": lambda torch: torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction,
+    "fp16_reduced_precision_reduction": lambda torch: (
+        torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction
+    ),
+    "bf16_reduced_precision_reduction": lambda torch: (
+        torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
+    ),
     "cudnn_enabled": lambda torch: torch.backends.cudnn.enabled,
     "cudnn_benchmark": lambda torch: torch.backends.cudnn.benchmark,
     "cudnn_deterministic": lambda torch: torch.backends.cudnn.deterministic,
@@ -36,7 +40,8 @@ _FLAGS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def versions(torch: Any) -> dict[str, str | None]:
-    """Versions by name, None for what is absent; only ``torch`` itself is ever imported. ``torch`` may be None."""
+    """Versions by name, None for what is absent; only ``torch`` itself is ever imported. ``torch`` may be
+    None."""
     found: dict[str, str | None] = {
         "python": platform.python_version(),
         "torch": _asked(lambda: str(torch.__version__)),
@@ -73,11 +78,14 @@ def _asked(read: Callable[..., Any], otherwise: Any = None) -> Any:
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Those that steer threads, CUDA, allocators or torch, by name; none that looks like a secret."""
-    return {name: environ[name] for name in sorted(environ) if _VARIABLES.match(name) and not _SECRET.search(name)}
+    return {
+        name: environ[name] for name in sorted(environ) if _VARIABLES.match(name) and not _SECRET.search(name)
+    }
 
 
 def git(directory: Path) -> dict[str, Any] | None:
-    """The revision checked out there and whether the files differ from it; None without git or a repository."""
+    """The revision checked out there and whether the files differ from it; None without git or a
+    repository."""
     try:
         revision = _git_says(directory, "rev-parse", "HEAD").strip()
         return {"revision": revision, "dirty": bool(_git_says(directory, "status", "--porcelain").strip())}

@@ -1,7 +1,8 @@
-"""What base's own revision has: its benchmarks, and the cases and variants of the files that head has changed.
+"""What base's own revision has: its benchmarks, and the cases and variants of the files that head has
+changed.
 
-Both sides of a gate measure head's benchmark files. What base cannot measure under them is only new if base's own
-revision does not have it; if that is not known, it counts as had.
+Both sides of a gate measure head's benchmark files. What base cannot measure under them is only new if base's
+own revision does not have it; if that is not known, it counts as had.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ Choose = Callable[[BenchmarkFolder], BenchmarkFolder]
 class BaseRevision:
     """The benchmarks of base's own revision.
 
-    ``functions`` are all of them (``path::function``), ``chosen`` those that were selected. ``unreadable`` names the
-    files that cannot be read, with the reason. ``changed`` are the files whose cases in base do not follow from head's
-    text; ``collection`` is what base's own revision collects from those, None if it was not collected.
+    ``functions`` are all of them (``path::function``), ``chosen`` those that were selected. ``unreadable``
+    names the files that cannot be read, with the reason. ``changed`` are the files whose cases in base do not
+    follow from head's text; ``collection`` is what base's own revision collects from those, None if it was
+    not collected.
     """
 
     functions: frozenset[str] = frozenset()
@@ -106,7 +108,8 @@ class BaseRevision:
         return sorted(self.chosen - {f"{claim.path}::{claim.function}" for claim in claims})
 
     def altered(self, claims: Sequence[Claim], ours: Path) -> list[str]:
-        """The files of selected benchmarks whose text is not base's, sorted: which cases they have may differ.
+        """The files of selected benchmarks whose text is not base's, sorted: which cases they have may
+        differ.
 
         A file that only head has is not among them. One that cannot be read in base may have any benchmark.
         """
@@ -117,7 +120,11 @@ class BaseRevision:
 
     def cases(self, function: str) -> list[str]:
         """The cases of a benchmark that base's own revision can run, as far as it was collected."""
-        return [case for case in (self.collection.cases if self.collection else ()) if benchmark_of(case) == function]
+        return [
+            case
+            for case in (self.collection.cases if self.collection else ())
+            if benchmark_of(case) == function
+        ]
 
 
 def read_base(
@@ -125,13 +132,15 @@ def read_base(
 ) -> tuple[BaseRevision | None, tuple[str, ...]]:
     """What base's revision has, read without importing, of which ``words`` select; and notes on it.
 
-    ``benchmarks`` is the folder that is measured. None if base has no revision of its own: then it is not known what
-    is new.
+    ``benchmarks`` is the folder that is measured. None if base has no revision of its own: then it is not
+    known what is new.
     """
     tree = sources.trees.get(Side.BASE)
     if tree is None:
         return None, ()
-    theirs = tree / (benchmarks.relative_to(sources.top) if benchmarks.is_relative_to(sources.top) else "benchmarks")
+    theirs = tree / (
+        benchmarks.relative_to(sources.top) if benchmarks.is_relative_to(sources.top) else "benchmarks"
+    )
     base, where = sources.checkouts[Side.BASE].label, theirs.relative_to(tree).as_posix()
 
     def choose(reading: BenchmarkFolder) -> BenchmarkFolder:
@@ -141,7 +150,9 @@ def read_base(
         for word in words:
             with suppress(UsageError):  # base has nothing by that name
                 more = select(reading, (word,))
-                found = replace(found, claims=found.claims + more.claims, problems=found.problems + more.problems)
+                found = replace(
+                    found, claims=found.claims + more.claims, problems=found.problems + more.problems
+                )
         return found
 
     before = compare_folders(theirs, benchmarks, choose)
@@ -159,7 +170,8 @@ def read_base(
 
 
 def compare_folders(theirs: Path, ours: Path, choose: Choose = lambda reading: reading) -> BaseRevision:
-    """What the folder of base's revision has, beside the folder ``ours`` that is measured; ``choose`` selects."""
+    """What the folder of base's revision has, beside the folder ``ours`` that is measured; ``choose``
+    selects."""
     try:
         reading = read(theirs)
     except NoBenchmarks:
@@ -208,15 +220,18 @@ def collect_cases(
 
 
 def _moved(before: BaseRevision, sources: BothSources, benchmarks: Path, choose: Choose) -> BaseRevision:
-    """What base has where it does not have this folder: the benchmarks elsewhere in it that head no longer has there.
+    """What base has where it does not have this folder: the benchmarks elsewhere in it that head no longer
+    has there.
 
-    Those that the folder has under the same name have moved there, in files that count as changed; the others are
-    missing.
+    Those that the folder has under the same name have moved there, in files that count as changed; the others
+    are missing.
     """
     left = _functions(sources.trees[Side.BASE], choose) - _functions(sources.trees[Side.HEAD])
     here = _functions(benchmarks)
     moved = {function: new for function in left for new in here if function.endswith(f"/{new}")}
-    return replace(before, chosen=frozenset(left - moved.keys()), changed=frozenset(map(_path, moved.values())))
+    return replace(
+        before, chosen=frozenset(left - moved.keys()), changed=frozenset(map(_path, moved.values()))
+    )
 
 
 def _functions(folder: Path, choose: Choose = lambda reading: reading) -> frozenset[str]:

@@ -44,7 +44,8 @@ UNITS = 14
 
 
 def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tuple[GateResult, Path]:
-    """Measure what the stored run measured, as often, and judge; gives the result and the folder of the samples.
+    """Measure what the stored run measured, as often, and judge; gives the result and the folder of the
+    samples.
 
     Raises UsageError, StoreError, NothingToCompare, WorkerError.
     """
@@ -76,7 +77,9 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
     with (
         monitor,
         WorkerPool(
-            WorkerSettings(sys.executable, settings.benchmarks, folder, settings.device, settings.data, width=2),
+            WorkerSettings(
+                sys.executable, settings.benchmarks, folder, settings.device, settings.data, width=2
+            ),
             begins=begins,
             ends=monitor.ends,
             tick=display.tick,
@@ -110,7 +113,11 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
     verdicts = BaselineGate(
         saved,
         CurrentCases(
-            replace(now, measurements=tuple(measurements)), found.cases, found.unavailable, found.skipped, found.failed
+            replace(now, measurements=tuple(measurements)),
+            found.cases,
+            found.unavailable,
+            found.skipped,
+            found.failed,
         ),
         chosen,
         _expected(saved, settings.select),
@@ -176,13 +183,18 @@ def refuse_other_device(saved: Run, now: Run) -> None:
     """Raises NothingToCompare if the stored run was measured on the other kind of device."""
     there, here = device_kind(saved), device_kind(now)
     if there != here:
-        raise NothingToCompare(f"the stored run was measured on {there}, and this would be on {here}: --device {there}")
+        raise NothingToCompare(
+            f"the stored run was measured on {there}, and this would be on {here}: --device {there}"
+        )
 
 
 def refuse_other_machine(saved: Mapping[str, object], now: Mapping[str, object]) -> None:
-    """Raises NothingToCompare if the environment of the stored run has another machine, driver, torch or flags."""
+    """Raises NothingToCompare if the environment of the stored run has another machine, driver, torch or
+    flags."""
     there, here = _identity(saved), _identity(now)
-    differing = [f"{name}: {there[name]} there, {here[name]} here" for name in here if there[name] != here[name]]
+    differing = [
+        f"{name}: {there[name]} there, {here[name]} here" for name in here if there[name] != here[name]
+    ]
     if differing:
         raise NothingToCompare(
             f"the stored run is from another environment ({'; '.join(differing)}); measure a run here with "

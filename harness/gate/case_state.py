@@ -1,4 +1,5 @@
-"""The state of a case on each side, and what follows where the two sides cannot be measured against each other."""
+"""The state of a case on each side, and what follows where the two sides cannot be measured against each
+other."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class CaseStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CaseState:
-    """A case on one side: its variants, those that cannot run there with the reason, or why it cannot be measured."""
+    """A case on one side: its variants, those that cannot run there with the reason, or why it cannot be
+    measured."""
 
     variants: tuple[str, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
@@ -36,8 +38,8 @@ class CaseState:
 class InBase:
     """What base's own revision has of a case or a variant.
 
-    ``had`` is whether it has it, or may have it: only what it does not have is new. ``ran`` is whether it can run it,
-    under its own file; ``unable`` why it cannot even there: then there is nothing to compare with.
+    ``had`` is whether it has it, or may have it: only what it does not have is new. ``ran`` is whether it can
+    run it, under its own file; ``unable`` why it cannot even there: then there is nothing to compare with.
     """
 
     had: bool = True
@@ -51,7 +53,8 @@ def settled(case: str, claim: Claim, variant: str, why: NotCompared, reason: str
 
 
 def gone(function: str) -> GateVerdict:
-    """The verdict on a benchmark (``path::function``) that base's own revision has and head's files do not."""
+    """The verdict on a benchmark (``path::function``) that base's own revision has and head's files do
+    not."""
     path, _, name = function.partition("::")
     return settled(function, Claim("", "", path, name), "", NotCompared.GONE)
 
@@ -107,7 +110,9 @@ def _not_measured_by_base(base: CaseState, before: InBase) -> tuple[NotCompared,
     return NotCompared.BASE_CANNOT_RUN, base.reason
 
 
-def variant_not_compared(variant: str, base: CaseState, head: CaseState, before: InBase) -> tuple[NotCompared, str]:
+def variant_not_compared(
+    variant: str, base: CaseState, head: CaseState, before: InBase
+) -> tuple[NotCompared, str]:
     """Why a variant that not both sides can run is not compared, with what a side reported."""
     if variant in head.variants:
         if before.unable:

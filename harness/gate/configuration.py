@@ -23,10 +23,10 @@ UNTRACKED_LIMIT = 2**30
 class Configuration:
     """What a pyproject.toml states.
 
-    ``under_test`` are import names; ``pins`` is a file of constraints, relative to ``file``'s folder, of which each
-    revision has its own; ``not_required`` are distributions that a side may lack although it requires them;
-    ``untracked_limit`` is how many bytes that git does not track head may be given a copy of. ``file`` is None where
-    there is none; then everything is at its default.
+    ``under_test`` are import names; ``pins`` is a file of constraints, relative to ``file``'s folder, of
+    which each revision has its own; ``not_required`` are distributions that a side may lack although it
+    requires them; ``untracked_limit`` is how many bytes that git does not track head may be given a copy of.
+    ``file`` is None where there is none; then everything is at its default.
     """
 
     under_test: tuple[str, ...] = ()
@@ -38,10 +38,11 @@ class Configuration:
 
 
 def configuration(folder: Path) -> Configuration:
-    """The ``[tool.harness]`` of the nearest pyproject.toml at or above ``folder`` that has one, in its repository.
+    """The ``[tool.harness]`` of the nearest pyproject.toml at or above ``folder`` that has one, in its
+    repository.
 
-    Files further down that belong to other tools do not count. If none has the table, the file is the nearest of a
-    project. Raises UsageError that names the file, the key and what may stand there.
+    Files further down that belong to other tools do not count. If none has the table, the file is the nearest
+    of a project. Raises UsageError that names the file, the key and what may stand there.
     """
     files = [place / FILE for place in _places(folder.resolve()) if (place / FILE).is_file()]
     projects = []
@@ -66,7 +67,8 @@ def _places(start: Path) -> Iterator[Path]:
 
 
 class _Table:
-    """The entries of a table; each method reads one kind of value and raises UsageError with the file and the key."""
+    """The entries of a table; each method reads one kind of value and raises UsageError with the file and the
+    key."""
 
     def __init__(self, file: Path, entries: Mapping[str, object]) -> None:
         self.file = file
@@ -85,7 +87,9 @@ class _Table:
         names = self.names("under-test", 'a list of import names (example: ["work"])')
         for name in names:
             if not all(part.isidentifier() and not iskeyword(part) for part in name.split(".")):
-                what = "a name that can be imported; write the name after import, not that of the distribution"
+                what = (
+                    "a name that can be imported; write the name after import, not that of the distribution"
+                )
                 raise self.error("under-test", name, what)
             if name.partition(".")[0] == "harness":
                 raise self.error("under-test", name, "under test: harness does the measuring, on both sides")
@@ -102,7 +106,11 @@ class _Table:
     def bytes(self, key: str, default: int) -> int:
         """A number of bytes: ``65536`` or ``"64 KiB"``."""
         found = self.entries.get(key, default)
-        match = re.fullmatch(r"(\d+)\s*(B|KiB|MiB|GiB)", found.strip(), re.ASCII) if isinstance(found, str) else None
+        match = (
+            re.fullmatch(r"(\d+)\s*(B|KiB|MiB|GiB)", found.strip(), re.ASCII)
+            if isinstance(found, str)
+            else None
+        )
         if match:
             return int(match[1]) * _SIZES[match[2]]
         if type(found) is not int or found < 0:

@@ -69,8 +69,11 @@ class Decision:
         self.settle(outcome, f"{ended.side}: {ended.error}")
 
     def take(self, unit: int, rounds: PairedRounds, seconds: float) -> Measurement:
-        """Keep a unit's pair of samples; in the measurement, base is the baseline and head its only variant."""
-        trials = tuple(_trial(name, side, rounds) for side, name in ((Side.BASE, BASELINE), (Side.HEAD, HEAD)))
+        """Keep a unit's pair of samples; in the measurement, base is the baseline and head its only
+        variant."""
+        trials = tuple(
+            _trial(name, side, rounds) for side, name in ((Side.BASE, BASELINE), (Side.HEAD, HEAD))
+        )
         measurement = Measurement(
             self.case, self.claim.name, unit, trials=trials, seconds=seconds, blocks=rounds.blocks
         )
@@ -88,7 +91,8 @@ class Decision:
 
     @property
     def least_seconds(self) -> float:
-        """Seconds that another unit of it takes at least, going by its last: with one block alone; 0 before any."""
+        """Seconds that another unit of it takes at least, going by its last: with one block alone; 0 before
+        any."""
         if not self.measurements:
             return 0.0
         last = self.measurements[-1]
@@ -136,14 +140,18 @@ class Decision:
         return read is not None and rule_exact(name, *read, thresholds).outcome is GateOutcome.REGRESSED
 
     def seconds_more(self, thresholds: GateThresholds) -> float:
-        """Seconds that the head's iteration takes more, by the same estimate as the decision; 0 if there is none."""
+        """Seconds that the head's iteration takes more, by the same estimate as the decision; 0 if there is
+        none."""
         if self.ruling is None:
             return 0.0
         base, head = levels(self._units(thresholds), self.ruling)
         return 0.0 if base is None or head is None else head - base
 
-    def verdicts(self, thresholds: GateThresholds, decisions: int, accepted: Container[str] = ()) -> list[GateVerdict]:
-        """The decision on its time, and one for each exact metric that was read; more of those ``accepted`` is so."""
+    def verdicts(
+        self, thresholds: GateThresholds, decisions: int, accepted: Container[str] = ()
+    ) -> list[GateVerdict]:
+        """The decision on its time, and one for each exact metric that was read; more of those ``accepted``
+        is so."""
         return [self._on_time(thresholds, decisions), *self._on_exact(thresholds, accepted)]
 
     def _on_time(self, thresholds: GateThresholds, decisions: int) -> GateVerdict:
@@ -160,7 +168,9 @@ class Decision:
             self.variant,
             SECONDS,
             self.outcome or GateOutcome.INCONCLUSIVE,
-            "; ".join(filter(None, (reason, self.outlook, *remarks(map(throttled_blocks, self.measurements))))),
+            "; ".join(
+                filter(None, (reason, self.outlook, *remarks(map(throttled_blocks, self.measurements))))
+            ),
             ruling.comparison if ruling else None,
             base,
             head,
@@ -185,7 +195,8 @@ class Decision:
 
 
 def judge(decisions: Collection[Decision], thresholds: GateThresholds) -> None:
-    """Judge those that are open, and again whenever one that regressed leaves the others its share of alpha."""
+    """Judge those that are open, and again whenever one that regressed leaves the others its share of
+    alpha."""
     before, regressed = -1, count_regressed(decisions)
     while before != regressed:
         for decision in decisions:
@@ -195,7 +206,8 @@ def judge(decisions: Collection[Decision], thresholds: GateThresholds) -> None:
 
 
 def least_of(decisions: Iterable[Decision]) -> float:
-    """Seconds that another unit takes of the one that takes least, of those that were measured; 0 without any."""
+    """Seconds that another unit takes of the one that takes least, of those that were measured; 0 without
+    any."""
     return min((decision.least_seconds for decision in decisions if decision.measurements), default=0.0)
 
 

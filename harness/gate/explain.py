@@ -1,4 +1,5 @@
-"""What differs where a gate found a regression: profiles on both sides, after all timing, compared with each other."""
+"""What differs where a gate found a regression: profiles on both sides, after all timing, compared with each
+other."""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ def explain(
     display: GateDisplay,
     random: Random,
 ) -> None:
-    """Profile a decision on both sides of a fresh pair that is at its case, and set what differs as its ``growth``.
+    """Profile a decision on both sides of a fresh pair that is at its case, and set what differs as its
+    ``growth``.
 
     ``display`` has the words for it.
     The sides take turns, in a random order each time; traces go to ``folder``. Raises SideLost, PassFailed.
@@ -108,7 +110,10 @@ def _trace(found: _Profile, runner: RemoteRunner, file: Path) -> None:
     draft = file.with_name(f"again-{file.name}")
     runner.profile(draft)
     trace, before = summarise(draft), found.trace
-    if before is not None and before.wall_seconds / before.iterations <= trace.wall_seconds / trace.iterations:
+    if (
+        before is not None
+        and before.wall_seconds / before.iterations <= trace.wall_seconds / trace.iterations
+    ):
         draft.unlink()
         return
     draft.replace(file)

@@ -1,6 +1,8 @@
-"""What a gate does beside its units, in pairs of processes that give none: counting launches, explaining regressions.
+"""What a gate does beside its units, in pairs of processes that give none: counting launches, explaining
+regressions.
 
-A profiler stays attached where it was used once and slows later launches, in which most of the difference may lie.
+A profiler stays attached where it was used once and slows later launches, in which most of the difference may
+lie.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ Work = Callable[[WorkerPair, Decision], None]
 class ExtraPasses:
     """Has a fresh pair do what gives no unit; an error there takes nothing from what was decided.
 
-    ``pair`` starts one for files, by its number, and ``plan`` has how it is to measure. Nothing begins once it is
-    ``late``. Each method gives its notes.
+    ``pair`` starts one for files, by its number, and ``plan`` has how it is to measure. Nothing begins once
+    it is ``late``. Each method gives its notes.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class ExtraPasses:
             return ["no time was left to count launches"]
         try:
             with self._started(chosen, COUNTING) as pair:
-                return [note for notes in self._visit(pair, chosen, "launches", _count, random) for note in notes]
+                return [
+                    note for notes in self._visit(pair, chosen, "launches", _count, random) for note in notes
+                ]
         except (SideLost, WorkerError, OSError) as error:
             return [f"launches could not be counted: {error}"]
 
@@ -95,7 +99,8 @@ class ExtraPasses:
     def _visit(
         self, pair: WorkerPair, chosen: Sequence[Decision], what: str, work: Work, random: Random
     ) -> Iterator[list[str]]:
-        """Do the work on each decision; for each case, a note on each that it was not possible for. Raises SideLost."""
+        """Do the work on each decision; for each case, a note on each that it was not possible for. Raises
+        SideLost."""
         of_case: dict[str, list[Decision]] = {}
         for decision in chosen:
             of_case.setdefault(decision.case, []).append(decision)

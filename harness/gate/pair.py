@@ -1,4 +1,5 @@
-"""A pair: the live processes of both sides, which go through the same cases together. One pair gives one unit.
+"""A pair: the live processes of both sides, which go through the same cases together. One pair gives one
+unit.
 
 Both run the same benchmark files; once they have been imported, only one of the two is ever awake.
 """
@@ -36,8 +37,8 @@ START_LIMIT = 180.0
 class SideCommand:
     """How to start the process of one side.
 
-    Of its ``variables``, ``shown`` are those that were requested. ``borrowed`` is the folder of packages that a foreign
-    interpreter borrows from ours.
+    Of its ``variables``, ``shown`` are those that were requested. ``borrowed`` is the folder of packages that
+    a foreign interpreter borrows from ours.
     """
 
     side: Side
@@ -52,7 +53,8 @@ class ConftestError(WorkerError):
 
 
 class SideLost(HarnessError):
-    """The process of a side is gone; the message has its last words, ``case`` what it was about to begin, if any."""
+    """The process of a side is gone; the message has its last words, ``case`` what it was about to begin, if
+    any."""
 
     def __init__(self, side: Side, reason: str, case: str = "") -> None:
         super().__init__(reason)
@@ -152,7 +154,8 @@ class WorkerPair:
         raise WorkerError(f"the {side} side did not import the benchmarks: {spent}; see {self._log[side]}")
 
     def begin(self, cases: Sequence[str], plan: SidePlan) -> dict[Side, SideInfo]:
-        """Send both sides the cases to go through, in that order; gives what they run on, if the plan requests it.
+        """Send both sides the cases to go through, in that order; gives what they run on, if the plan
+        requests it.
 
         Raises SideLost, and Refused where this machine cannot measure what was requested.
         """
@@ -186,7 +189,8 @@ class WorkerPair:
 
     @contextmanager
     def blame(self, side: Side, decision: Decision) -> Iterator[None]:
-        """Give this side the decision's time limit, and name it for what is raised inside: SideLost, PassFailed."""
+        """Give this side the decision's time limit, and name it for what is raised inside: SideLost,
+        PassFailed."""
         self.clients[side].timeout = decision.claim.time_limit
         try:
             yield
@@ -228,7 +232,8 @@ class WorkerPair:
             raise SideLost(side, str(error), case) from None
 
     def _without(self, side: Side, case: str) -> CaseState:
-        """The state of a case that a side does not list: its file skips itself or is broken there, or lacks it."""
+        """The state of a case that a side does not list: its file skips itself or is broken there, or lacks
+        it."""
         match self.collected[side].why_absent(case.partition("::")[0]):
             case Status.SKIPPED, reason:
                 return CaseState(status=CaseStatus.SKIPPED, reason=reason)

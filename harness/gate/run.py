@@ -28,17 +28,20 @@ EXPLAINING = 0.1
 """Share of the budget that is kept for profiles of what regressed, once anything looks as if it may have."""
 
 MOST_WARNED = 5
-"""Decisions that are not likely to be made, of which each has a line while the gate goes on; the report has all."""
+"""Decisions that are not likely to be made, of which each has a line while the gate goes on; the report has
+all."""
 
 Check = Callable[[Mapping[Side, SideInfo]], Sequence[str]]
 
 
-def gate(settings: GateSettings, folder: Path, screen: GateDisplay, check: Check = lambda _: ()) -> GateResult:
+def gate(
+    settings: GateSettings, folder: Path, screen: GateDisplay, check: Check = lambda _: ()
+) -> GateResult:
     """Run the gate and give its result; every pair of samples is in ``folder`` as soon as it is measured.
 
-    ``check`` receives what both sides report of themselves before anything is measured; what it raises ends the gate,
-    what it gives are notes. Raises WorkerError, StoreError. KeyboardInterrupt passes through when the processes are
-    gone, and carries the result so far as its first argument.
+    ``check`` receives what both sides report of themselves before anything is measured; what it raises ends
+    the gate, what it gives are notes. Raises WorkerError, StoreError. KeyboardInterrupt passes through when
+    the processes are gone, and carries the result so far as its first argument.
     """
     return _Gate(settings, folder, screen, check).run()
 
@@ -74,9 +77,12 @@ class _Gate:
 
     def run(self) -> GateResult:
         labels = self._settings.labels
-        writer = store.open_gate(self._folder, self._settings.claims, base=labels[Side.BASE], head=labels[Side.HEAD])
+        writer = store.open_gate(
+            self._folder, self._settings.claims, base=labels[Side.BASE], head=labels[Side.HEAD]
+        )
         try:
-            # Around all pairs: processes seen before the first starts, or after the last is gone, are not ours.
+            # Around all pairs: processes seen before the first starts, or after the last is gone, are not
+            # ours.
             with self._monitor:
                 self._state.before = self._before()
                 self._run_units(writer)
@@ -90,7 +96,9 @@ class _Gate:
         return self._result()
 
     def _run_units(self, writer: store.Writer) -> None:
-        while self._units < self._settings.thresholds.cap and (self._units == 0 or self._state.cases_wanted()):
+        while self._units < self._settings.thresholds.cap and (
+            self._units == 0 or self._state.cases_wanted()
+        ):
             if self._units and (self._idle or self._late(self._start_up + self._state.least_seconds())):
                 budget = duration(self._settings.seconds, exact=True)
                 self._notes.append(f"the time budget of {budget} was used up before everything was decided")
@@ -155,7 +163,9 @@ class _Gate:
             except SideLost as lost:
                 self._state.mark_lost(lost)
                 if not self._info:
-                    raise WorkerError(f"the {lost.side} side ended before it introduced itself: {lost}") from None
+                    raise WorkerError(
+                        f"the {lost.side} side ended before it introduced itself: {lost}"
+                    ) from None
         self._idle = self._put_off and self._state.progress() == before
         if self._units > 1 and self._state.progress() == before and not self._put_off:
             raise WorkerError(f"unit {self._units} measured nothing; see the logs in {self._folder}")
@@ -203,7 +213,11 @@ class _Gate:
 
     def _end_of_units(self) -> float:
         """When measuring ends: in time for profiles where there may be something to explain."""
-        kept = EXPLAINING * self._settings.seconds if self._state.suspects() and not self._settings.selftest else 0.0
+        kept = (
+            EXPLAINING * self._settings.seconds
+            if self._state.suspects() and not self._settings.selftest
+            else 0.0
+        )
         return self._end - kept
 
     def _introduced(self, info: Mapping[Side, SideInfo], writer: store.Writer) -> None:
@@ -223,7 +237,8 @@ class _Gate:
         random.shuffle(wanted)
         fresh = not any(decision.measurements for decision in wanted)
         if fresh:
-            # Correctness first: before anything is timed, each variant's result is checked against its side's baseline.
+            # Correctness first: before anything is timed, each variant's result is checked against its side's
+            # baseline.
             wanted.sort(key=lambda decision: decision.variant != BASELINE)
         for decision in wanted:
             if self._measured and self._late(decision.least_seconds or least_of(wanted)):

@@ -22,9 +22,9 @@ BUDGET = 1800.0
 class GateSettings:
     """What a gate compares, by which thresholds, and in what time.
 
-    ``labels`` are the names of the two sides for people, ``before`` what base's own revision has, None if it has no
-    revision of its own. ``seconds`` is the time budget; ``watch`` is how often a second the machine is monitored, 0 for
-    not at all; ``accepted`` are exact metrics of which more is accepted.
+    ``labels`` are the names of the two sides for people, ``before`` what base's own revision has, None if it
+    has no revision of its own. ``seconds`` is the time budget; ``watch`` is how often a second the machine is
+    monitored, 0 for not at all; ``accepted`` are exact metrics of which more is accepted.
     """
 
     benchmarks: Path

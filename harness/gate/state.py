@@ -9,7 +9,16 @@ from harness.gate.case_state import CaseState, InBase, case_not_compared, gone, 
 from harness.gate.decision import Decision, count_regressed, judge, least_of
 from harness.gate.pair import SideLost, WorkerPair
 from harness.judge.regression import GateThresholds, rule_for
-from harness.model import Claim, GateOutcome, GateVerdict, Measurement, NotCompared, Side, Status, benchmark_of
+from harness.model import (
+    Claim,
+    GateOutcome,
+    GateVerdict,
+    Measurement,
+    NotCompared,
+    Side,
+    Status,
+    benchmark_of,
+)
 from harness.plural import counted
 from harness.report.not_compared import not_compared_text
 
@@ -22,8 +31,8 @@ _STOPPED = (GateOutcome.WRONG, GateOutcome.FAILED, GateOutcome.TIMED_OUT)
 class GateState:
     """What a gate judges, and what it cannot.
 
-    ``before`` is what base's own revision has; None if base has no revision of its own, so that nothing can be new.
-    ``accepted`` are exact metrics of which more is accepted.
+    ``before`` is what base's own revision has; None if base has no revision of its own, so that nothing can
+    be new. ``accepted`` are exact metrics of which more is accepted.
     """
 
     def __init__(
@@ -59,7 +68,10 @@ class GateState:
         for function, claim in self._by_function.items():
             if function in found:
                 continue
-            status, reason = pair.collected[Side.HEAD].why_absent(claim.path) or (Status.FAILED, "it has no case")
+            status, reason = pair.collected[Side.HEAD].why_absent(claim.path) or (
+                Status.FAILED,
+                "it has no case",
+            )
             if status is not Status.SKIPPED:
                 why = NotCompared.HEAD_FAILED
             elif self.before is not None and self.before.cases(function):
@@ -79,7 +91,9 @@ class GateState:
         if case in self._seen:
             return
         base, head, before = states[Side.BASE], states[Side.HEAD], self.before
-        if why := case_not_compared(base, head, before.of_case(case, base) if before is not None else InBase()):
+        if why := case_not_compared(
+            base, head, before.of_case(case, base) if before is not None else InBase()
+        ):
             self._settle(case, *why)
             return
         self._seen.add(case)
@@ -90,14 +104,17 @@ class GateState:
                 self._decisions[case, variant] = Decision(case, claim, variant)
                 continue
             known = before.of_variant(case, variant, base) if before is not None else InBase()
-            self._settled.append(settled(case, claim, variant, *variant_not_compared(variant, base, head, known)))
+            self._settled.append(
+                settled(case, claim, variant, *variant_not_compared(variant, base, head, known))
+            )
 
     def _settle(self, case: str, why: NotCompared, reason: str = "") -> None:
         self._seen.add(case)
         self._settled.append(settled(case, self.claim_of(case), "", why, reason))
 
     def mark_lost(self, lost: SideLost) -> None:
-        """A process died: the case it was about to begin, if any, is lost; the others go on in the next unit."""
+        """A process died: the case it was about to begin, if any, is lost; the others go on in the next
+        unit."""
         reason = f"{lost.side}: {lost}"
         for decision in self.wanted():
             if decision.case == lost.case:
@@ -134,7 +151,11 @@ class GateState:
             for decision in self.decisions
             if case in (None, decision.case)
             if decision.open
-            or (self._selftest and len(decision.measurements) < SELFTEST_UNITS and decision.outcome not in _STOPPED)
+            or (
+                self._selftest
+                and len(decision.measurements) < SELFTEST_UNITS
+                and decision.outcome not in _STOPPED
+            )
         ]
 
     def unseen(self) -> list[str]:
@@ -146,13 +167,15 @@ class GateState:
         return sorted({*self.unseen(), *(decision.case for decision in self.wanted())})
 
     def files_wanted(self) -> list[str]:
-        """The files that the next pair must import, sorted: all of them until it is known what cases there are."""
+        """The files that the next pair must import, sorted: all of them until it is known what cases there
+        are."""
         if self._all is None:
             return sorted({claim.path for claim in self._by_function.values()})
         return sorted({self.claim_of(case).path for case in self.cases_wanted()})
 
     def least_seconds(self) -> float:
-        """Seconds of the cheapest measurement that another unit is for; 0 if one of them was not measured yet."""
+        """Seconds of the cheapest measurement that another unit is for; 0 if one of them was not measured
+        yet."""
         return 0.0 if self.unseen() else least_of(self.wanted())
 
     def early(self) -> dict[str, int]:

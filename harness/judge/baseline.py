@@ -1,7 +1,8 @@
-"""A stored run as the base of a gate: what was measured then beside what is here now, each case with its decision.
+"""A stored run as the base of a gate: what was measured then beside what is here now, each case with its
+decision.
 
-What keeps two runs from being compared (another device, other data, other inputs) is what `compare` goes by; what is
-missing, failed, new or not reached is judged as by a gate between revisions.
+What keeps two runs from being compared (another device, other data, other inputs) is what `compare` goes by;
+what is missing, failed, new or not reached is judged as by a gate between revisions.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _TROUBLES = {Status.WRONG: GateOutcome.WRONG, Status.TIMED_OUT: GateOutcome.TIME
 
 @dataclass(frozen=True, slots=True)
 class CurrentCases:
-    """What is here now: the variants of every case, those that cannot run, and why cases have nothing to measure."""
+    """What is here now: the variants of every case, those that cannot run, and why cases have nothing to
+    measure."""
 
     run: Run
     variants: Mapping[str, Sequence[str]]
@@ -41,8 +43,8 @@ class CurrentCases:
 class BaselineGate:
     """The decisions on this code against a stored run.
 
-    ``claims`` are those chosen here, by ``path::function``, and ``expected`` the functions of the stored run that the
-    same words choose.
+    ``claims`` are those chosen here, by ``path::function``, and ``expected`` the functions of the stored run
+    that the same words choose.
     """
 
     def __init__(
@@ -125,7 +127,10 @@ class BaselineGate:
                 else (GateOutcome.SKIPPED, why)
             )
         if variant and variant not in self._now.variants[case]:
-            return GateOutcome.MISSING, "the stored run has this variant, this code does not: gone or renamed?"
+            return (
+                GateOutcome.MISSING,
+                "the stored run has this variant, this code does not: gone or renamed?",
+            )
         return None
 
     def _untimed(self, cell: VariantRuns) -> tuple[GateOutcome, str]:
@@ -158,7 +163,15 @@ class BaselineGate:
                 exact = rule_exact(name, before, after, self._limits, self._accepted)
                 assert exact.outcome is not None  # one reading decides
                 yield GateVerdict(
-                    case, claim.name, variant, name, exact.outcome, exact.reason, exact.comparison, before, after
+                    case,
+                    claim.name,
+                    variant,
+                    name,
+                    exact.outcome,
+                    exact.reason,
+                    exact.comparison,
+                    before,
+                    after,
                 )
 
     def _claim(self, case: str) -> Claim:
@@ -169,7 +182,9 @@ class BaselineGate:
 
 def _cell(column: RunGroup, case: str, variant: str) -> VariantRuns:
     """The cell of a variant; a case that came to no variant has one that holds what is known of it."""
-    whole: tuple[Measurement, ...] = tuple(m for run in column.runs for m in run.measurements if m.case == case)
+    whole: tuple[Measurement, ...] = tuple(
+        m for run in column.runs for m in run.measurements if m.case == case
+    )
     found = column.cells.get((case, variant))
     if found is not None:
         return found

@@ -1,4 +1,5 @@
-"""Whether a level that was measured again and again has changed, and when: a test of the whole course, not its end.
+"""Whether a level that was measured again and again has changed, and when: a test of the whole course, not
+its end.
 
 Pettitt's rank test (Applied Statistics 28, 1979) asks whether any split of the course into before
 and after stands out; its null distribution depends on the length alone, since ranks know no unit.
@@ -27,7 +28,8 @@ SHORTEST = 5
 """Runs on either side of a change: fewer do not make a level."""
 
 FEWEST = 2 * SHORTEST + 1
-"""Runs below which nothing is tested: one more than two levels take, as the correlation of neighbours costs one."""
+"""Runs below which nothing is tested: one more than two levels take, as the correlation of neighbours costs
+one."""
 
 SIMULATED = 40
 """The longest course whose null distribution is simulated."""
@@ -36,8 +38,9 @@ _DRAWS = 20_000
 _SEED = 1979
 
 _FITTED = 3
-"""A step's two levels and its place were fitted to the same values, which makes neighbours look less alike than they
-are: Kendall's correction for one fitted mean, (n r + 1) / (n - 4), three times over. Simulations show that it suffices.
+"""A step's two levels and its place were fitted to the same values, which makes neighbours look less alike
+than they are: Kendall's correction for one fitted mean, (n r + 1) / (n - 4), three times over. Simulations
+show that it suffices.
 """
 
 _SMALLEST = 0.9
@@ -45,14 +48,16 @@ _SLACK = 1.5
 """The share of differences that count, and the deviations by which the estimate from them is raised."""
 
 _NOTICED = 0.5
-"""Deviations from which neighbours count as correlated: allowing for a correlation that is not there costs power."""
+"""Deviations from which neighbours count as correlated: allowing for a correlation that is not there costs
+power."""
 
 _LARGEST_CORRELATION = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class ChangePoints:
-    """The answer for one course: where parts begin, the p of the first split, the correlation of neighbours."""
+    """The answer for one course: where parts begin, the p of the first split, the correlation of
+    neighbours."""
 
     starts: tuple[int, ...]
     p: float
@@ -60,9 +65,11 @@ class ChangePoints:
 
 
 def changes(values: Numbers, alpha: float) -> ChangePoints:
-    """Where the level changed, each index the first of a new level; ``p`` and ``memory`` are of the whole course.
+    """Where the level changed, each index the first of a new level; ``p`` and ``memory`` are of the whole
+    course.
 
-    ``alpha`` is the chance of finding any change where there is none. Raises ValueError for values not finite.
+    ``alpha`` is the chance of finding any change where there is none. Raises ValueError for values not
+    finite.
     """
     data = np.asarray(values, dtype=np.float64)
     if not np.isfinite(data).all():
@@ -86,14 +93,16 @@ def split(data: Floats) -> tuple[int, float, float]:
     # two changes, up and down again, leave a correlation that the differences of neighbours do not show
     memory = min(correlation(data - step), correlation_of_differences(data))
     if memory > 0:
-        # what is left of each value once its neighbour's share is taken out; a step of the level is smaller in it
+        # what is left of each value once its neighbour's share is taken out; a step of the level is smaller
+        # in it
         statistic = pettitt(data[1:] - memory * data[:-1])[1]
         return place, p_value(data.size - 1, statistic), memory
     return place, p_value(data.size, statistic), 0.0
 
 
 def pettitt(data: Floats) -> tuple[int, float]:
-    """The first index after the split that stands out most, at least `SHORTEST` from either end, and the statistic K.
+    """The first index after the split that stands out most, at least `SHORTEST` from either end, and the
+    statistic K.
 
     K is the largest distance of any first part's ranks from what their number makes expected.
     """
@@ -131,8 +140,8 @@ def correlation_of_differences(data: Floats) -> float:
 def p_value(size: int, statistic: float) -> float:
     """The chance that an order of so many values stands out as much.
 
-    Simulated up to `SIMULATED` values, never 0, as one more draw might; beyond, the limit of a Brownian bridge, which
-    is a little too large.
+    Simulated up to `SIMULATED` values, never 0, as one more draw might; beyond, the limit of a Brownian
+    bridge, which is a little too large.
     """
     if size > SIMULATED:
         return float(kolmogorov(statistic * math.sqrt(3 / (size**3 + size**2))))

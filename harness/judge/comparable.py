@@ -29,7 +29,9 @@ def absent(case: str, there: RunGroup, missing: RunGroup) -> str:
     return f"only in {there.label}"
 
 
-def why_not_comparable(first: VariantRuns, second: VariantRuns, labels: tuple[str, str], *, loader: bool) -> str:
+def why_not_comparable(
+    first: VariantRuns, second: VariantRuns, labels: tuple[str, str], *, loader: bool
+) -> str:
     """What keeps two cells from being compared; empty where nothing does."""
     for cell, label in zip((first, second), labels, strict=True):
         if not cell.trials():
@@ -74,7 +76,9 @@ def device_kind(run: Run) -> str:
     typed = run.facts.get("command")
     words = [str(word) for word in typed] if isinstance(typed, list) else []
     for word, following in pairwise([*words, ""]):
-        chosen = following if word == "--device" else word.removeprefix("--device=") if "--device=" in word else ""
+        chosen = (
+            following if word == "--device" else word.removeprefix("--device=") if "--device=" in word else ""
+        )
         if chosen in ("cpu", "cuda"):
             return chosen
     software = run.environment.get("software")

@@ -1,10 +1,11 @@
-"""Two rows of numbers, one number a process: how far apart they lie, and which of many such differences are shown.
+"""Two rows of numbers, one number a process: how far apart they lie, and which of many such differences are
+shown.
 
-Rows of the same blocks are paired: the signed-rank test judges them. Rows of different runs are not: the machine drifts
-between runs and processes differ, so that a difference must lie beyond the margin *and* beyond the drift of either run
-(as for a gate against a stored run), by the rank-sum test. A comparison makes many such tests at once: Benjamini and
-Hochberg's rule keeps the expected share of false ones among the differences shown at `ALPHA`, and where nothing differs
-at all the chance of showing any.
+Rows of the same blocks are paired: the signed-rank test judges them. Rows of different runs are not: the
+machine drifts between runs and processes differ, so that a difference must lie beyond the margin *and* beyond
+the drift of either run (as for a gate against a stored run), by the rank-sum test. A comparison makes many
+such tests at once: Benjamini and Hochberg's rule keeps the expected share of false ones among the differences
+shown at `ALPHA`, and where nothing differs at all the chance of showing any.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ ALPHA = 0.05
 class RawDifference:
     """How far the second row lies from the first, before it is known how many such tests are made at once.
 
-    The comparison's interval includes the ``drift`` of the runs, a log ratio; its ``p`` is the two-sided p that the
-    difference is larger than the margin, 1 where there are too few numbers. An ``exact`` metric's is 0 or 1.
+    The comparison's interval includes the ``drift`` of the runs, a log ratio; its ``p`` is the two-sided p
+    that the difference is larger than the margin, 1 where there are too few numbers. An ``exact`` metric's is
+    0 or 1.
     """
 
     comparison: Comparison
@@ -51,7 +53,8 @@ def paired_shift(metric: str, ratios: Sequence[float], margin: float) -> RawDiff
 def unpaired_shift(
     metric: str, first: Sequence[float], second: Sequence[float], margin: float, *, drifts: bool = True
 ) -> RawDifference:
-    """From logs of two runs, one a process in the order measured; ratios within a run do not drift as levels do.
+    """From logs of two runs, one a process in the order measured; ratios within a run do not drift as levels
+    do.
 
     Raises ValueError for a row without numbers.
     """
@@ -61,7 +64,9 @@ def unpaired_shift(
         return RawDifference(Comparison(metric, counts[1], ratio, p=1.0, paired=False), counts, margin, 1.0)
     drifted = max(drift(first), drift(second)) if drifts else 0.0
     edge = math.log1p(margin) + drifted
-    p = min(1.0, 2 * min(rank_sum_p(first, second, edge, "greater"), rank_sum_p(first, second, -edge, "less")))
+    p = min(
+        1.0, 2 * min(rank_sum_p(first, second, edge, "greater"), rank_sum_p(first, second, -edge, "less"))
+    )
     low, high = rank_sum_interval(first, second, SHOWN) or (-math.inf, math.inf)
     found = Comparison(metric, counts[1], ratio, _exp(low - drifted), _exp(high + drifted), p=p, paired=False)
     return RawDifference(found, counts, margin, p, drifted)
@@ -83,7 +88,8 @@ def settle(shifts: Sequence[RawDifference], alpha: float = ALPHA) -> tuple[Diffe
 
 
 def shown_up_to(ps: Sequence[float], alpha: float) -> float:
-    """The largest p that Benjamini and Hochberg's step-up rule rejects (J. R. Stat. Soc. B 57, 1995); -1 for none."""
+    """The largest p that Benjamini and Hochberg's step-up rule rejects (J. R. Stat. Soc. B 57, 1995); -1 for
+    none."""
     ordered = np.sort(np.asarray(ps, dtype=np.float64))
     below = np.flatnonzero(ordered <= alpha * np.arange(1, ordered.size + 1) / max(1, ordered.size))
     return float(ordered[below[-1]]) if below.size else -1.0
@@ -97,7 +103,9 @@ def _settled(shift: RawDifference, limit: float) -> Difference:
         reason = "" if shift.p == 0 else f"within {percent(math.log1p(shift.margin))}"
     elif min(shift.counts) < FEWEST:
         differs = Differs.TOO_FEW
-        reason = f"{shift.counts[0]} and {shift.counts[1]} invocations; a difference needs {FEWEST} on both sides"
+        reason = (
+            f"{shift.counts[0]} and {shift.counts[1]} invocations; a difference needs {FEWEST} on both sides"
+        )
     elif shift.p <= limit:
         differs = direction
         reason = f"p {shift.p:.2g} beyond {_allowed(shift)}"

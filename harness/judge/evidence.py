@@ -1,4 +1,5 @@
-"""All evidence of one case, gathered in one pass over its measurements: units, readings, and what went wrong."""
+"""All evidence of one case, gathered in one pass over its measurements: units, readings, and what went
+wrong."""
 
 from __future__ import annotations
 
@@ -27,11 +28,11 @@ class Trouble:
 class VariantEvidence:
     """What is known of one variant by one metric, in the order of its invocations.
 
-    ``units`` are of a noisy metric, one an invocation; single readings of isolated passes stand in where no round has
-    the metric. ``readings`` are (baseline, variant) of an exact one, the latest last. ``troubles`` of isolated passes
-    count only where it was never measured otherwise. ``expect`` is the latest that a measurement states. ``measured``
-    says that it was measured beside the baseline at all, whatever the metric; ``throttled`` is the share of its blocks,
-    from 0 to 1, in which the GPU's clocks were held back.
+    ``units`` are of a noisy metric, one an invocation; single readings of isolated passes stand in where no
+    round has the metric. ``readings`` are (baseline, variant) of an exact one, the latest last. ``troubles``
+    of isolated passes count only where it was never measured otherwise. ``expect`` is the latest that a
+    measurement states. ``measured`` says that it was measured beside the baseline at all, whatever the
+    metric; ``throttled`` is the share of its blocks, from 0 to 1, in which the GPU's clocks were held back.
     """
 
     metric: str
@@ -49,8 +50,9 @@ class CaseEvidence:
     """What is known of one case by one metric.
 
     ``variants`` has those beside the baseline, in the order in which they first appear. ``troubles`` are the
-    baseline's, ``has_baseline`` says that any measurement has a trial of it; ``invocations`` counts the measurements
-    that are not isolated passes. ``unit_seconds`` is the mean wall time of one that gave a unit, 0 where none did.
+    baseline's, ``has_baseline`` says that any measurement has a trial of it; ``invocations`` counts the
+    measurements that are not isolated passes. ``unit_seconds`` is the mean wall time of one that gave a unit,
+    0 where none did.
     """
 
     case: str
@@ -62,9 +64,13 @@ class CaseEvidence:
 
 
 def case_evidence(
-    measurements: Iterable[Measurement], metric: str, keep: float = KEEP, variants: Sequence[str] | None = None
+    measurements: Iterable[Measurement],
+    metric: str,
+    keep: float = KEEP,
+    variants: Sequence[str] | None = None,
 ) -> CaseEvidence:
-    """The evidence of these measurements, of all variants or of those named; measurements of nothing have no case.
+    """The evidence of these measurements, of all variants or of those named; measurements of nothing have no
+    case.
 
     Raises ValueError for measurements of several cases.
     """
@@ -91,13 +97,16 @@ def case_evidence(
     )
 
 
-def evidence(measurements: Iterable[Measurement], variant: str, metric: str, keep: float = KEEP) -> VariantEvidence:
+def evidence(
+    measurements: Iterable[Measurement], variant: str, metric: str, keep: float = KEEP
+) -> VariantEvidence:
     """The evidence of one variant alone. Raises ValueError for measurements of several cases."""
     return case_evidence(measurements, metric, keep, (variant,)).variants[variant]
 
 
 def troubles(measurements: Iterable[Measurement], variant: str) -> tuple[Trouble, ...]:
-    """Why the variant, or the baseline, was not measured, by invocation; of isolated passes only if nothing else is."""
+    """Why the variant, or the baseline, was not measured, by invocation; of isolated passes only if nothing
+    else is."""
     found = _Gathered(variant)
     for measurement in in_order(measurements):
         found.trial_of(measurement)
@@ -145,7 +154,8 @@ class _Gathered:
     def trial_of(self, measurement: Measurement) -> Trial | None:
         """Its trial where it was measured; else why it was not is noted.
 
-        A trial answers for itself; the state of the whole measurement counts for variants that it has no trial of.
+        A trial answers for itself; the state of the whole measurement counts for variants that it has no
+        trial of.
         """
         trial = measurement.trial(self.variant)
         whole: Measurement | Trial = measurement if trial is None else trial
@@ -157,7 +167,9 @@ class _Gathered:
             self.expect, self._timed = trial.expect, True
         return trial
 
-    def take(self, measurement: Measurement, base: Trial | None, other: Trial | None, metric: str, keep: float) -> None:
+    def take(
+        self, measurement: Measurement, base: Trial | None, other: Trial | None, metric: str, keep: float
+    ) -> None:
         """Take in what a measurement shows of it beside the baseline."""
         if base is None or other is None:
             return
@@ -174,10 +186,16 @@ class _Gathered:
 
     def _take_alone(self, base: Trial, other: Trial, metric: str) -> None:
         one, two = (trial.solo.get(metric, trial.exact.get(metric)) for trial in (base, other))
-        if one is not None and two is not None and all(math.isfinite(value) and value >= 0 for value in (one, two)):
+        if (
+            one is not None
+            and two is not None
+            and all(math.isfinite(value) and value >= 0 for value in (one, two))
+        ):
             self.alone.append(unit_of_readings(one, two))
 
-    def _take_rounds(self, measurement: Measurement, pair: tuple[Trial, Trial], metric: str, keep: float) -> None:
+    def _take_rounds(
+        self, measurement: Measurement, pair: tuple[Trial, Trial], metric: str, keep: float
+    ) -> None:
         rows = [np.asarray(trial.samples.get(metric, ()), dtype=np.float64) for trial in pair]
         blocks = min(len(row) for row in rows)
         usable = np.logical_and.reduce([np.isfinite(row[:blocks]) & (row[:blocks] >= 0) for row in rows])
@@ -215,7 +233,8 @@ class _Gathered:
 
 
 def _single(trial: Trial, name: str) -> float | None:
-    """An exact metric's reading in one trial: its own, else the median of its rounds; None unless it is finite."""
+    """An exact metric's reading in one trial: its own, else the median of its rounds; None unless it is
+    finite."""
     reading = trial.exact.get(name, trial.solo.get(name))
     if reading is None and (samples := trial.samples.get(name)):
         reading = float(np.median(samples))

@@ -1,7 +1,7 @@
 """What is set side by side: columns of cells, whose axis is the run, the machine or the variant.
 
-A cell is one case done one way, as its processes measured it. Run against run, machine against machine and variant
-against baseline are the same comparison of two cells; only what a column collects differs.
+A cell is one case done one way, as its processes measured it. Run against run, machine against machine and
+variant against baseline are the same comparison of two cells; only what a column collects differs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class VariantRuns:
 
     def digests(self) -> Mapping[str, str]:
         """What the values of the case's parameters are, of the latest measurement that has them."""
-        return next((measurement.digests for measurement in reversed(self.measurements) if measurement.digests), {})
+        return next(
+            (measurement.digests for measurement in reversed(self.measurements) if measurement.digests), {}
+        )
 
 
 @dataclass(frozen=True, slots=True)

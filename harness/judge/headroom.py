@@ -1,8 +1,9 @@
-"""What a perfect loader would save, and what the loop's time is spent on: by differences of loops fed otherwise.
+"""What a perfect loader would save, and what the loop's time is spent on: by differences of loops fed
+otherwise.
 
-A batch that is already on the device leaves the step alone; batches from host memory add the copy; the real loader adds
-the preparing; files that are not in the page cache add the fetching. A loop costs more than its step by what the loader
-takes from it, be it waiting or cores.
+A batch that is already on the device leaves the step alone; batches from host memory add the copy; the real
+loader adds the preparing; files that are not in the page cache add the fetching. A loop costs more than its
+step by what the loader takes from it, be it waiting or cores.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ FEEDS = {
 def headroom(blocks: Sequence[Mapping[StepInput, float]], level: float = 0.05) -> Headroom:
     """The headroom of a loop with a warm page cache, and its parts, from blocks of seconds a sample by feed.
 
-    A feed that no block has is left out: its part belongs to the next one. Intervals are Student's, over blocks; they
-    have no bounds for a single block. Raises ValueError where warm or resident samples are missing.
+    A feed that no block has is left out: its part belongs to the next one. Intervals are Student's, over
+    blocks; they have no bounds for a single block. Raises ValueError where warm or resident samples are
+    missing.
     """
     fed = [feed for feed in StepInput if all(feed in block for block in blocks)]
     if not blocks or StepInput.WARM not in fed or StepInput.RESIDENT not in fed:
@@ -50,7 +52,9 @@ def headroom(blocks: Sequence[Mapping[StepInput, float]], level: float = 0.05) -
     middle, low, high = (float(-np.expm1(-value)) for value in _interval(ratios, level))
     warnings = []
     if StepInput.COLD not in fed:
-        warnings.append("nothing was read from a disk: the files stay in memory here, so fetching cannot be told apart")
+        warnings.append(
+            "nothing was read from a disk: the files stay in memory here, so fetching cannot be told apart"
+        )
     return Headroom(middle, low, high, tuple(parts), tuple(warnings))
 
 

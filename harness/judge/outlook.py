@@ -13,10 +13,11 @@ from harness.judge.units import Unit
 
 
 def clear(found: Sequence[Unit], by: Rule) -> bool:
-    """Whether the units lie so evenly far from what is tolerated that coarser ones would lie on the same side of it.
+    """Whether the units lie so evenly far from what is tolerated that coarser ones would lie on the same side
+    of it.
 
-    By distances alone, whichever the side: were head just as slow as is tolerated, the signs of later units would still
-    be as likely one way as the other, which is all that the signed-rank test requires.
+    By distances alone, whichever the side: were head just as slow as is tolerated, the signs of later units
+    would still be as likely one way as the other, which is all that the signed-rank test requires.
     """
     return len(found) >= by.passing_looks[0] and evenly_far(found, by)
 
@@ -39,9 +40,9 @@ EVEN = 0.5
 def noise(found: Sequence[Unit], by: Rule, tolerated: float) -> tuple[float, float] | None:
     """The deviation of one unit, and the smallest slow-down these units could tell from none, both as shares.
 
-    Smallest is what the test would call regressed with a chance of 95 % after `NOISE_UNITS` units of that deviation,
-    ``tolerated`` of it being allowed; by Student's t, of which the signed-rank test is worth 3/pi (Pitman's
-    efficiency). None for fewer than four units.
+    Smallest is what the test would call regressed with a chance of 95 % after `NOISE_UNITS` units of that
+    deviation, ``tolerated`` of it being allowed; by Student's t, of which the signed-rank test is worth 3/pi
+    (Pitman's efficiency). None for fewer than four units.
     """
     if len(found) < 4:
         return None
@@ -58,8 +59,8 @@ NOISE_UNITS = 22
 def needed(found: Sequence[Unit], by: Rule) -> int:
     """About how many units of this kind would decide, for the better or the worse; 0 for too few to estimate.
 
-    By the estimate and the deviation so far, with a chance of 80 %; Student's t stands for the signed-rank test, which
-    is worth 3/pi of it.
+    By the estimate and the deviation so far, with a chance of 80 %; Student's t stands for the signed-rank
+    test, which is worth 3/pi of it.
     """
     if len(found) < by.passing_looks[0]:
         return 0

@@ -1,9 +1,10 @@
 """A race of settings: who is clearly behind, who is level with the best, and which of those is the smallest.
 
-Samples of one repetition were taken at the same moment, so the machine's speed in it is taken out: log seconds are the
-sum of a setting's part and a repetition's part, fitted by least squares over the samples there are (a setting that was
-eliminated, or came later, has fewer). The residuals are the noise. After one repetition there are none, so the noise
-begins with what samples usually show, and the measured one takes over (a scaled inverse chi-squared prior).
+Samples of one repetition were taken at the same moment, so the machine's speed in it is taken out: log
+seconds are the sum of a setting's part and a repetition's part, fitted by least squares over the samples
+there are (a setting that was eliminated, or came later, has fewer). The residuals are the noise. After one
+repetition there are none, so the noise begins with what samples usually show, and the measured one takes over
+(a scaled inverse chi-squared prior).
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ Repetition = Mapping[str, float]
 class RaceRule:
     """When a setting leaves the race, and when it counts as level.
 
-    ``margin`` is the share by which a setting may be behind the best and still be as good: certainly beyond it, it is
-    eliminated. ``sure`` is the probability with which it must be within the margin to count as level: with little
-    evidence only the best does, with much all that the margin allows. ``level`` is the one-sided error of a single
-    decision. ``noise`` is the deviation of a sample until it is known better, worth ``weight`` samples: workers start
-    anew for each, and their place on the cores alone makes samples of seconds differ by 5 to 10 %.
+    ``margin`` is the share by which a setting may be behind the best and still be as good: certainly beyond
+    it, it is eliminated. ``sure`` is the probability with which it must be within the margin to count as
+    level: with little evidence only the best does, with much all that the margin allows. ``level`` is the
+    one-sided error of a single decision. ``noise`` is the deviation of a sample until it is known better,
+    worth ``weight`` samples: workers start anew for each, and their place on the cores alone makes samples of
+    seconds differ by 5 to 10 %.
     """
 
     margin: float = 0.03
@@ -39,10 +41,11 @@ class RaceRule:
 
 @dataclass(frozen=True, slots=True)
 class RacePlace:
-    """Where a setting stands: seconds against another's as a ratio, with bounds that each hold at the rule's level.
+    """Where a setting stands: seconds against another's as a ratio, with bounds that each hold at the rule's
+    level.
 
-    ``behind`` says that it is certainly behind by more than the margin, ``ahead`` that it may be ahead by more, and
-    ``within`` that it is behind by less, as sure as the rule requires.
+    ``behind`` says that it is certainly behind by more than the margin, ``ahead`` that it may be ahead by
+    more, and ``within`` that it is behind by less, as sure as the rule requires.
     """
 
     name: str
@@ -55,11 +58,14 @@ class RacePlace:
     within: bool
 
 
-def places(repetitions: Sequence[Repetition], rule: RaceRule, against: str | None = None) -> tuple[RacePlace, ...]:
-    """Where every setting stands after these repetitions, against the best or ``against`` another; the best first.
+def places(
+    repetitions: Sequence[Repetition], rule: RaceRule, against: str | None = None
+) -> tuple[RacePlace, ...]:
+    """Where every setting stands after these repetitions, against the best or ``against`` another; the best
+    first.
 
-    Raises ValueError where there are no samples, one that is not positive, settings that no chain of repetitions
-    connects, or where the other one did not run.
+    Raises ValueError where there are no samples, one that is not positive, settings that no chain of
+    repetitions connects, or where the other one did not run.
     """
     names = list(dict.fromkeys(name for repetition in repetitions for name in repetition))
     rows = [
@@ -97,7 +103,9 @@ def places(repetitions: Sequence[Repetition], rule: RaceRule, against: str | Non
         samples = sum(1 for setting, _, _ in rows if setting == index)
         beyond = log1p(rule.margin)
         within = distance + sure * error <= beyond
-        found.append(RacePlace(name, samples, exp(distance), exp(low), exp(high), low > beyond, low < -beyond, within))
+        found.append(
+            RacePlace(name, samples, exp(distance), exp(low), exp(high), low > beyond, low < -beyond, within)
+        )
     return tuple(sorted(found, key=lambda place: place.ratio))
 
 
@@ -107,5 +115,6 @@ def level(found: Sequence[RacePlace]) -> tuple[RacePlace, ...]:
 
 
 def saving(before: float, after: float) -> float:
-    """The share of the time that a change from ``before`` to ``after`` seconds saves; negative where it costs."""
+    """The share of the time that a change from ``before`` to ``after`` seconds saves; negative where it
+    costs."""
     return -expm1(log(after) - log(before))

@@ -1,10 +1,11 @@
 """The gate's rule: is head slower than base by more than can be tolerated? On numbers alone.
 
-D is the centre of log(head/base). *Regressed* is what the exact signed-rank test puts beyond the tolerated difference,
-at a level that holds for the whole suite: the suite's alpha is split over its decisions and, in each, over the looks;
-half goes to the first. What has regressed hands its share on to the others (Holm's procedure). *Unchanged* is what a
-trimmed (Yuen) t test puts below most of the target. What is neither when the looks run out is inconclusive, and never
-green. What is unchanged and shown to be faster by more than is tolerated is *improved*.
+D is the centre of log(head/base). *Regressed* is what the exact signed-rank test puts beyond the tolerated
+difference, at a level that holds for the whole suite: the suite's alpha is split over its decisions and, in
+each, over the looks; half goes to the first. What has regressed hands its share on to the others (Holm's
+procedure). *Unchanged* is what a trimmed (Yuen) t test puts below most of the target. What is neither when
+the looks run out is inconclusive, and never green. What is unchanged and shown to be faster by more than is
+tolerated is *improved*.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from harness.plural import counted
 class GateThresholds:
     """The gate's limits; every relative quantity is a share: 0.05 is 5 %.
 
-    ``target`` is the slow-down that must be caught, ``loader_target`` the one of data loaders; ``tolerated`` and
-    ``near`` are shares of it: a difference up to ``tolerated`` of the target is none, and what is shown to be below
-    ``near`` of it is unchanged. ``alpha`` is the chance of any false alarm in the whole suite, ``beta`` that of one
-    look to call a slow-down of ``near`` of the target unchanged. An exact metric has changed where it differs by more
-    than ``bytes_tolerance``; one in bytes must also differ by more than ``bytes_floor`` bytes.
-    Raises ValueError for what cannot work.
+    ``target`` is the slow-down that must be caught, ``loader_target`` the one of data loaders; ``tolerated``
+    and ``near`` are shares of it: a difference up to ``tolerated`` of the target is none, and what is shown
+    to be below ``near`` of it is unchanged. ``alpha`` is the chance of any false alarm in the whole suite,
+    ``beta`` that of one look to call a slow-down of ``near`` of the target unchanged. An exact metric has
+    changed where it differs by more than ``bytes_tolerance``; one in bytes must also differ by more than
+    ``bytes_floor`` bytes. Raises ValueError for what cannot work.
     """
 
     target: float = 0.05
@@ -104,15 +105,17 @@ class Rule:
 def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False, regressed: int = 0) -> Rule:
     """The rule of one among so many noisy decisions, of which others have ``regressed`` already.
 
-    n units reach a p of 2**-n and no less, so the first failing look comes as early as its level allows: before the
-    first that is stated in a small suite, after it in a large one. It has half of the decision's alpha, because an
-    earlier first look saves every regressed decision a unit, and the later ones share the other half.
+    n units reach a p of 2**-n and no less, so the first failing look comes as early as its level allows:
+    before the first that is stated in a small suite, after it in a large one. It has half of the decision's
+    alpha, because an earlier first look saves every regressed decision a unit, and the later ones share the
+    other half.
 
-    Each level is that of a suite of only those that have not regressed (Holm 1979, "A simple sequentially rejective
-    multiple test procedure"); looks stay where the whole suite has them. Levels only grow with what is regressed, at
-    every look, so that among any of the decisions the first false alarm would have had to pass a test that splits alpha
-    over at least those: the chance of one in the suite stays below alpha, also where a look is taken again with the
-    larger level. Raises ValueError for no decisions, and where all of them have regressed.
+    Each level is that of a suite of only those that have not regressed (Holm 1979, "A simple sequentially
+    rejective multiple test procedure"); looks stay where the whole suite has them. Levels only grow with what
+    is regressed, at every look, so that among any of the decisions the first false alarm would have had to
+    pass a test that splits alpha over at least those: the chance of one in the suite stays below alpha, also
+    where a look is taken again with the larger level. Raises ValueError for no decisions, and where all of
+    them have regressed.
     """
     if decisions < 1:
         raise ValueError("a suite without a decision has no rule")
@@ -139,7 +142,8 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
 
 
 APART = 3
-"""The fewest units between the first failing look and the next: fewer add hardly any evidence, and cost a share."""
+"""The fewest units between the first failing look and the next: fewer add hardly any evidence, and cost a
+share."""
 
 
 def _units_for(level: float) -> int:
@@ -172,7 +176,9 @@ def rule(found: Sequence[Unit], by: Rule) -> Ruling:
     judged, unsteady = gate_ratios(found, by)
     head = compared(SECONDS, judged, unsteady=unsteady)
     if len(found) >= by.looks[-1]:
-        reason = f"{percent(hodges_lehmann(judged))} after {len(found)} units: neither below nor beyond the target"
+        reason = (
+            f"{percent(hodges_lehmann(judged))} after {len(found)} units: neither below nor beyond the target"
+        )
         return Ruling(GateOutcome.INCONCLUSIVE, head, reason)
     return Ruling(None, head, f"{counted(len(found), 'unit')} so far; the next looks: {by.ahead(len(found))}")
 
@@ -198,7 +204,8 @@ def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling | None:
 
 
 def gate_ratios(found: Sequence[Unit], by: Rule) -> tuple[tuple[float, ...], bool]:
-    """The log ratios to go by, and whether they are those of the totals, as head or base stalls now and then."""
+    """The log ratios to go by, and whether they are those of the totals, as head or base stalls now and
+    then."""
     return judged_by(found, by.near, _STALLS)
 
 
@@ -207,7 +214,8 @@ _STALLS = 0.04
 
 
 def levels(found: Sequence[Unit], ruling: Ruling) -> tuple[float | None, float | None]:
-    """Seconds an iteration of base and head take, whose ratio is the ruling's; None where a side took none."""
+    """Seconds an iteration of base and head take, whose ratio is the ruling's; None where a side took
+    none."""
     head = ruling.comparison
     logs = [unit.levels()[int(head.unsteady)] for unit in found[: head.units]]
     known = [log for log in logs if math.isfinite(log)]
@@ -220,7 +228,8 @@ def levels(found: Sequence[Unit], ruling: Ruling) -> tuple[float | None, float |
 def rule_exact(
     name: str, base: float, head: float, thresholds: GateThresholds, accepted: Container[str] = ()
 ) -> Ruling:
-    """The ruling on an exact metric, lower being better: changed where it differs by more than tolerance and floor.
+    """The ruling on an exact metric, lower being better: changed where it differs by more than tolerance and
+    floor.
 
     A regression of a metric that is ``accepted`` beforehand is accepted.
     """

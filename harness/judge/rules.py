@@ -1,4 +1,5 @@
-"""The rules of a claim's verdict, on numbers alone: looks, margins, unsteadiness, and how much more would decide it."""
+"""The rules of a claim's verdict, on numbers alone: looks, margins, unsteadiness, and how much more would
+decide it."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ from harness.model import Expect, Outcome
 class Thresholds:
     """What a verdict requires; the margin is the claim's own.
 
-    ``alpha`` is two-sided and split evenly over the ``looks`` (numbers of units, ascending); ``keep`` is the share of
-    pairs a unit keeps, ``trim`` the share that the trimmed interval drops on each side. Raises ValueError for looks
-    that are not ascending or too early for the test to reject.
+    ``alpha`` is two-sided and split evenly over the ``looks`` (numbers of units, ascending); ``keep`` is the
+    share of pairs a unit keeps, ``trim`` the share that the trimmed interval drops on each side. Raises
+    ValueError for looks that are not ascending or too early for the test to reject.
     """
 
     looks: tuple[int, ...] = (7, 14, 28)
@@ -33,7 +34,9 @@ class Thresholds:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha is in (0, 1), not {self.alpha}")
         if 2.0 ** -self.looks[0] > self.per_look / 2:
-            raise ValueError(f"{self.looks[0]} units cannot reach p <= {self.per_look / 2:.3g}; look later or less")
+            raise ValueError(
+                f"{self.looks[0]} units cannot reach p <= {self.per_look / 2:.3g}; look later or less"
+            )
 
     @property
     def per_look(self) -> float:
@@ -58,8 +61,8 @@ class LookResult:
 def decide(found: Sequence[Unit], expect: Expect, margin: float, thresholds: Thresholds) -> LookResult:
     """The decision of the first look at which one falls; the units after it are not looked at.
 
-    ``margin`` is relative: 0.02 lets ratios from 1/1.02 to 1.02 count as no effect. Without a decision the result has
-    all units, those since the last look included.
+    ``margin`` is relative: 0.02 lets ratios from 1/1.02 to 1.02 count as no effect. Without a decision the
+    result has all units, those since the last look included.
     """
     p = None
     for look in thresholds.looks:
@@ -76,8 +79,8 @@ def decide(found: Sequence[Unit], expect: Expect, margin: float, thresholds: Thr
 def further(units: Sequence[float], margin: float, thresholds: Thresholds) -> tuple[int, str]:
     """About how many further units would decide it, 0 after the last look, and why it is open.
 
-    The estimate goes by the distance of the centre to the margin and the spread so far; past the last look, where no
-    decision can fall, it still estimates how many the effect would take, up to ten times as many.
+    The estimate goes by the distance of the centre to the margin and the spread so far; past the last look,
+    where no decision can fall, it still estimates how many the effect would take, up to ten times as many.
     """
     count, last = len(units), thresholds.looks[-1]
     if count < max(3, thresholds.looks[0]):
@@ -91,10 +94,16 @@ def further(units: Sequence[float], margin: float, thresholds: Thresholds) -> tu
             return look - count, f"{count} units leave it open ({effect}); the look at {look} should decide"
     far = 10 * last
     normal = float(ndtri(1 - thresholds.per_look / 2))
-    needed = math.ceil((normal * spread / distance) ** 2) if distance * math.sqrt(far) > normal * spread else far
+    needed = (
+        math.ceil((normal * spread / distance) ** 2) if distance * math.sqrt(far) > normal * spread else far
+    )
     at_margin = needed >= far
     needed = max(needed, last + 1)
-    why = f"the effect sits at the margin ({effect})" if at_margin else f"needs more than {last} units here ({effect})"
+    why = (
+        f"the effect sits at the margin ({effect})"
+        if at_margin
+        else f"needs more than {last} units here ({effect})"
+    )
     if not open_looks:
         return 0, f"{count} units did not decide it: {why}"
     return needed - count, f"{count} units leave it open: {why}"
@@ -111,7 +120,9 @@ def _look(found: Sequence[Unit], expect: Expect, margin: float, thresholds: Thre
     if beyond is not None:
         outcome = Outcome.HOLDS if expect is beyond else Outcome.FAILS
         effect = f"{percent(hodges_lehmann(judged))}, beyond the margin {margin:.3g}"
-        return LookResult(outcome, judged, unsteady, f"{effect}: p {min(above, below):.2g} at {len(judged)} units", p)
+        return LookResult(
+            outcome, judged, unsteady, f"{effect}: p {min(above, below):.2g} at {len(judged)} units", p
+        )
     low, high = trimmed_interval(judged, thresholds.per_look, thresholds.trim)
     if -edge < low and high < edge:
         outcome = Outcome.HOLDS if expect is Expect.SAME else Outcome.NO_EFFECT

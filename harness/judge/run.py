@@ -16,8 +16,8 @@ BAD = (Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
 """Verdicts after which ``bench`` and ``report`` exit with 3."""
 
 UNKNOWN = {False: 2.0, True: 30.0}
-"""Seconds to allow for an invocation of a case that was not reached, where none of its sort was; True is for loaders,
-which run whole epochs of every variant."""
+"""Seconds to allow for an invocation of a case that was not reached, where none of its sort was; True is for
+loaders, which run whole epochs of every variant."""
 
 
 def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]:
@@ -37,7 +37,8 @@ def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]
 
 
 def _typical_seconds(run: Run) -> dict[str, float]:
-    """What an invocation of a case of each claim is likely to take: the mean of the measured cases of its sort."""
+    """What an invocation of a case of each claim is likely to take: the mean of the measured cases of its
+    sort."""
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in run.measurements:
         by_case[measurement.case].append(measurement)
@@ -46,7 +47,9 @@ def _typical_seconds(run: Run) -> dict[str, float]:
     for case, measurements in by_case.items():
         if (seconds := seconds_per_unit(measurements)) and (function := benchmark_of(case)) in loaders:
             spent[loaders[function]].append(seconds)
-    typical = {sort: sum(seconds) / len(seconds) if seconds else UNKNOWN[sort] for sort, seconds in spent.items()}
+    typical = {
+        sort: sum(seconds) / len(seconds) if seconds else UNKNOWN[sort] for sort, seconds in spent.items()
+    }
     return {claim.name: typical[claim.loader] for claim in run.claims}
 
 
@@ -58,7 +61,8 @@ def judge_measurements(
     *,
     lost: str = "",
 ) -> tuple[Verdict, ...]:
-    """The same from its parts. A planned case without a measurement is lost for that reason; without one it is open."""
+    """The same from its parts. A planned case without a measurement is lost for that reason; without one it
+    is open."""
     limits = thresholds or Thresholds()
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in measurements:

@@ -1,4 +1,5 @@
-"""Columns side by side: the first against each of the others, cell by cell; what cannot be compared, and why."""
+"""Columns side by side: the first against each of the others, cell by cell; what cannot be compared, and
+why."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ _NEARLY_ALL = 0.8
 class ComparedCells:
     """Two cells compared by one metric.
 
-    ``levels`` are the metric's typical values, ``margin`` is the share that counts as no difference. ``verdicts`` are
-    those on the claim in either column's run, ``effect`` is how the variant's ratio to its baseline differs between
-    them; both only where columns are runs or machines.
+    ``levels`` are the metric's typical values, ``margin`` is the share that counts as no difference.
+    ``verdicts`` are those on the claim in either column's run, ``effect`` is how the variant's ratio to its
+    baseline differs between them; both only where columns are runs or machines.
     """
 
     case: str
@@ -117,7 +118,9 @@ def compare_runs(columns: Sequence[RunGroup], axis: Axis) -> RunComparison:
         )
         for each, difference in zip(pending, differences, strict=True)
     )
-    warnings = [warning for other in columns[1:] if (warning := _common(lines, columns[0].label, other.label))]
+    warnings = [
+        warning for other in columns[1:] if (warning := _common(lines, columns[0].label, other.label))
+    ]
     return RunComparison(axis, tuple(columns), lines, tuple(apart), tuple(warnings))
 
 
@@ -155,7 +158,9 @@ def _claim(first: RunGroup, second: RunGroup, case: str) -> Claim:
     return found or Claim("", "", path, function)
 
 
-def _shifts(one: VariantRuns, other: VariantRuns, claim: Claim) -> list[tuple[RawDifference, tuple[float, float]]]:
+def _shifts(
+    one: VariantRuns, other: VariantRuns, claim: Claim
+) -> list[tuple[RawDifference, tuple[float, float]]]:
     """By time and by the claim's own metric, as far as both cells have them."""
     found = []
     for name in dict.fromkeys((SECONDS, claim.metric)):
@@ -180,7 +185,9 @@ def _noisy(
     return unpaired_shift(name, first, second, margin), typical
 
 
-def _exact(one: VariantRuns, other: VariantRuns, name: str) -> tuple[RawDifference, tuple[float, float]] | None:
+def _exact(
+    one: VariantRuns, other: VariantRuns, name: str
+) -> tuple[RawDifference, tuple[float, float]] | None:
     readings = tuple(reading(cell, name) for cell in (one, other))
     if readings[0] is None or readings[1] is None:
         return None
@@ -188,13 +195,17 @@ def _exact(one: VariantRuns, other: VariantRuns, name: str) -> tuple[RawDifferen
 
 
 def _effect(one: VariantRuns, other: VariantRuns, claim: Claim) -> RawDifference | None:
-    """How the ratio to the baseline differs: what the machine did to both variants of a block is not in it."""
+    """How the ratio to the baseline differs: what the machine did to both variants of a block is not in
+    it."""
     if one.variant == BASELINE or is_exact(claim.metric):
         return None
     first, second = (
-        [unit.quiet for unit in evidence(cell.measurements, cell.variant, claim.metric).units] for cell in (one, other)
+        [unit.quiet for unit in evidence(cell.measurements, cell.variant, claim.metric).units]
+        for cell in (one, other)
     )
-    return unpaired_shift(claim.metric, first, second, claim.margin, drifts=False) if first and second else None
+    return (
+        unpaired_shift(claim.metric, first, second, claim.margin, drifts=False) if first and second else None
+    )
 
 
 def levels(cell: VariantRuns, name: str) -> list[float]:
@@ -223,7 +234,8 @@ def reading(cell: VariantRuns, name: str) -> float | None:
 
 
 def _pairs(one: VariantRuns, other: VariantRuns) -> list[Measurement]:
-    """Measurements with one cell's samples as the baseline and the other's beside it, where the blocks are the same."""
+    """Measurements with one cell's samples as the baseline and the other's beside it, where the blocks are
+    the same."""
     if len(one.runs) != 1 or one.runs[0].folder != other.runs[0].folder:
         return []
     there = {measurement.invocation: trial for measurement, trial in other.trials()}
@@ -256,7 +268,8 @@ def _judged(columns: Sequence[RunGroup]) -> Mapping[tuple[str, str, str], Verdic
 
 
 def _common(lines: Sequence[ComparedCells], first: str, second: str) -> str:
-    """A warning where most rows moved the same way by more than a per cent, which is rarely one change; else empty."""
+    """A warning where most rows moved the same way by more than a per cent, which is rarely one change; else
+    empty."""
     shifts = [
         math.log(found.ratio)
         for line in lines

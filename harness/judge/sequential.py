@@ -1,8 +1,8 @@
 """Two runs measured one after the other: the wider, honest error of a comparison without pairs.
 
-Fresh processes differ from each other, and the machine drifts between runs; no pairing cancels either. What is called
-regressed must therefore lie beyond the tolerated difference by more than the levels of either run drifted while it was
-measured, and what is called unchanged must stay below the target by as much.
+Fresh processes differ from each other, and the machine drifts between runs; no pairing cancels either. What
+is called regressed must therefore lie beyond the tolerated difference by more than the levels of either run
+drifted while it was measured, and what is called unchanged must stay below the target by as much.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def level(values: Sequence[float], keep: float = KEEP) -> float | None:
 
 
 def drift(levels: Sequence[float]) -> float:
-    """How far a run's own level moved while it was measured: the widest gap between the medians of its thirds."""
+    """How far a run's own level moved while it was measured: the widest gap between the medians of its
+    thirds."""
     if len(levels) < 3:
         return math.inf
     thirds = [float(np.median(part)) for part in np.array_split(np.asarray(levels, dtype=np.float64), 3)]
@@ -48,8 +49,8 @@ def drift(levels: Sequence[float]) -> float:
 def rule_unpaired(base: Sequence[float], head: Sequence[float], by: Rule) -> Ruling:
     """The ruling on two rows of levels (logs, one an invocation, in the order in which they were measured).
 
-    Exact rank-sum test beyond the tolerated difference; Yuen-Welch below the target; both with the drift of either run
-    on top. Anything else is inconclusive: paired units would decide it.
+    Exact rank-sum test beyond the tolerated difference; Yuen-Welch below the target; both with the drift of
+    either run on top. Anything else is inconclusive: paired units would decide it.
     """
     if min(len(base), len(head)) < FEWEST:
         ratio = math.exp(median_shift(base, head)) if base and head else 1.0

@@ -1,10 +1,12 @@
-"""Numbers from numbers: ratios of paired times, the exact signed-rank and rank-sum tests, a trimmed interval.
+"""Numbers from numbers: ratios of paired times, the exact signed-rank and rank-sum tests, a trimmed
+interval.
 
-Everything here takes sequences of floats and returns floats; what the numbers mean for a claim is decided elsewhere.
-Ratios are natural logarithms, so that twice as slow and twice as fast lie equally far from 0.
+Everything here takes sequences of floats and returns floats; what the numbers mean for a claim is decided
+elsewhere. Ratios are natural logarithms, so that twice as slow and twice as fast lie equally far from 0.
 
-SciPy has three of these: `wilcoxon` (exact), `mannwhitneyu` (exact) and `mstats.trimmed_mean_ci`. On the recorded
-samples their numbers agree with those here to 1e-12, which a test shows. They stay hand-written because
+SciPy has three of these: `wilcoxon` (exact), `mannwhitneyu` (exact) and `mstats.trimmed_mean_ci`. On the
+recorded samples their numbers agree with those here to 1e-12, which a test shows. They stay hand-written
+because
 
 - importing ``scipy.stats`` takes longer than importing all else that judges, and every report would pay for it;
 - the interval of a test has to be what the same test does not reject: SciPy gives neither test's exact interval, and
@@ -36,22 +38,25 @@ _SLACK = 1e-9  # 0.7 * 30 is 21.000000000000004 or 20.999... depending on how it
 def quiet_ratio(baseline: Numbers, variant: Numbers, keep: float = 0.7) -> float:
     """The typical log(variant/baseline) of pairs of equal index, from the quietest ``keep`` of the pairs.
 
-    Quiet are the pairs with the smallest product of the two times: the product treats both sides alike, so choosing by
-    it favours neither. Swapping the sides flips the sign and changes nothing else. Raises ValueError for sequences of
-    unequal or no length, for a time that is not positive and finite, and for ``keep`` outside (0, 1].
+    Quiet are the pairs with the smallest product of the two times: the product treats both sides alike, so
+    choosing by it favours neither. Swapping the sides flips the sign and changes nothing else. Raises
+    ValueError for sequences of unequal or no length, for a time that is not positive and finite, and for
+    ``keep`` outside (0, 1].
     """
     logs_base, logs_other = _quiet_logs(baseline, variant, keep)
     return _middle(logs_other - logs_base)
 
 
 def quiet_level(baseline: Numbers, variant: Numbers, keep: float = 0.7) -> float:
-    """The typical log of the geometric mean of a pair, from the pairs that `quiet_ratio` goes by. Raises as it does."""
+    """The typical log of the geometric mean of a pair, from the pairs that `quiet_ratio` goes by. Raises as
+    it does."""
     logs_base, logs_other = _quiet_logs(baseline, variant, keep)
     return _middle(logs_other + logs_base) / 2
 
 
 def total_ratio(baseline: Numbers, variant: Numbers) -> float:
-    """log of the variant's total over the baseline's, stalls and all. Raises ValueError as `quiet_ratio` does."""
+    """log of the variant's total over the baseline's, stalls and all. Raises ValueError as `quiet_ratio`
+    does."""
     base, other = _paired(baseline, variant)
     return float(np.log(other.sum()) - np.log(base.sum()))
 
@@ -59,10 +64,11 @@ def total_ratio(baseline: Numbers, variant: Numbers) -> float:
 def signed_rank_p(values: Numbers, shift: float, alternative: Side) -> float:
     """The exact one-sided p of the signed-rank test that the values' centre lies beyond ``shift``.
 
-    The statistic is the number of Walsh averages strictly beyond ``shift``, which is the usual sum of ranks where no
-    difference is zero and no two of opposite sign are equally large. Where that happens, the averages that fall on
-    ``shift`` count against the alternative: p is then at least as large as under any way of breaking the ties.
-    Raises ValueError for no values, a value or shift that is not finite, or another alternative.
+    The statistic is the number of Walsh averages strictly beyond ``shift``, which is the usual sum of ranks
+    where no difference is zero and no two of opposite sign are equally large. Where that happens, the
+    averages that fall on ``shift`` count against the alternative: p is then at least as large as under any
+    way of breaking the ties. Raises ValueError for no values, a value or shift that is not finite, or another
+    alternative.
     """
     data = _finite(values)
     if not np.isfinite(shift):
@@ -76,12 +82,14 @@ def signed_rank_p(values: Numbers, shift: float, alternative: Side) -> float:
 
 
 def hodges_lehmann(values: Numbers) -> float:
-    """The median of the Walsh averages: the centre that the signed-rank test estimates. Raises ValueError for none."""
+    """The median of the Walsh averages: the centre that the signed-rank test estimates. Raises ValueError for
+    none."""
     return _middle(_walsh(_finite(values)))
 
 
 def signed_rank_interval(values: Numbers, alpha: float) -> tuple[float, float] | None:
-    """The exact interval of the centre at level 1 - ``alpha``: every shift the two-sided test does not reject.
+    """The exact interval of the centre at level 1 - ``alpha``: every shift the two-sided test does not
+    reject.
 
     None where there are too few values for the level: n values can reach 2 * 2**-n and no less.
     Raises ValueError for no values, a value that is not finite, or ``alpha`` outside (0, 1).
@@ -96,11 +104,12 @@ def signed_rank_interval(values: Numbers, alpha: float) -> tuple[float, float] |
 
 
 def rank_sum_p(first: Numbers, second: Numbers, shift: float, alternative: Side) -> float:
-    """The exact one-sided p of the rank-sum test (Mann-Whitney) that ``second - first`` lies beyond ``shift``.
+    """The exact one-sided p of the rank-sum test (Mann-Whitney) that ``second - first`` lies beyond
+    ``shift``.
 
-    The statistic is the number of pairs whose difference lies strictly beyond ``shift``; pairs on it count against the
-    alternative. Past `EXACT_PAIRS` pairs the null distribution is the normal one.
-    Raises ValueError for no values, a value or shift that is not finite, or another alternative.
+    The statistic is the number of pairs whose difference lies strictly beyond ``shift``; pairs on it count
+    against the alternative. Past `EXACT_PAIRS` pairs the null distribution is the normal one. Raises
+    ValueError for no values, a value or shift that is not finite, or another alternative.
     """
     pairs = np.subtract.outer(_finite(second), _finite(first))
     if not np.isfinite(shift):
@@ -112,15 +121,16 @@ def rank_sum_p(first: Numbers, second: Numbers, shift: float, alternative: Side)
 
 
 def median_shift(first: Numbers, second: Numbers) -> float:
-    """The median of all differences second - first, which the rank-sum test estimates. Raises ValueError for none."""
+    """The median of all differences second - first, which the rank-sum test estimates. Raises ValueError for
+    none."""
     return _middle(np.subtract.outer(_finite(second), _finite(first)).ravel())
 
 
 def rank_sum_interval(first: Numbers, second: Numbers, alpha: float) -> tuple[float, float] | None:
     """The interval of that shift at level 1 - ``alpha``: every shift that the two-sided test does not reject.
 
-    None where there are too few values for the level. Raises ValueError as `rank_sum_p`, and for ``alpha`` outside
-    (0, 1).
+    None where there are too few values for the level. Raises ValueError as `rank_sum_p`, and for ``alpha``
+    outside (0, 1).
     """
     pairs = np.sort(np.subtract.outer(_finite(second), _finite(first)), axis=None)
     _level(alpha)
@@ -133,8 +143,8 @@ def rank_sum_interval(first: Numbers, second: Numbers, alpha: float) -> tuple[fl
 def trimmed_interval(values: Numbers, alpha: float, trim: float = 0.2) -> tuple[float, float]:
     """The interval at level 1 - ``alpha`` of the mean without the ``trim`` smallest and largest (Yuen).
 
-    Student's t with the winsorised deviation. Unbounded where too few values are left for a deviation.
-    Raises ValueError for no values, a value that is not finite, ``alpha`` outside (0, 1), ``trim`` outside [0, 0.5).
+    Student's t with the winsorised deviation. Unbounded where too few values are left for a deviation. Raises
+    ValueError for no values, a value that is not finite, ``alpha`` outside (0, 1), ``trim`` outside [0, 0.5).
     """
     data = np.sort(_finite(values))
     cut = int(trim * data.size + _SLACK)
@@ -144,12 +154,14 @@ def trimmed_interval(values: Numbers, alpha: float, trim: float = 0.2) -> tuple[
 
 
 def trimmed_upper(values: Numbers, beta: float, trim: float = 0.2) -> float:
-    """The one-sided upper bound at level 1 - ``beta`` of the trimmed mean (Yuen); raises as `trimmed_interval` does."""
+    """The one-sided upper bound at level 1 - ``beta`` of the trimmed mean (Yuen); raises as
+    `trimmed_interval` does."""
     return trimmed_interval(values, 2 * beta, trim)[1]
 
 
 def trimmed_spread(values: Numbers, trim: float = 0.2) -> float:
-    """The deviation of one value as a trimmed mean feels it: the winsorised deviation over the share that is kept."""
+    """The deviation of one value as a trimmed mean feels it: the winsorised deviation over the share that is
+    kept."""
     data = np.sort(_finite(values))
     if not 0 <= trim < 0.5:
         raise ValueError(f"the trimmed share is in [0, 0.5), not {trim}")
@@ -161,7 +173,8 @@ def trimmed_spread(values: Numbers, trim: float = 0.2) -> float:
 
 
 def half_width(spread: float, count: int, alpha: float, trim: float = 0.2) -> float:
-    """Half the width of the trimmed interval that ``count`` values of that spread give; infinite for too few."""
+    """Half the width of the trimmed interval that ``count`` values of that spread give; infinite for too
+    few."""
     _level(alpha)
     freedom = count - 2 * int(trim * count + _SLACK) - 1
     if freedom < 1:
@@ -237,8 +250,8 @@ def _null(count: int) -> Floats:
 def _rank_null(first: int, second: int) -> Floats:
     """P(U <= u) for u = 0 .. first * second: every interleaving of the two rows is equally likely.
 
-    The largest of all values is of the first row with a chance of first / (first + second), and then beats all of the
-    second row: Mann and Whitney's recursion.
+    The largest of all values is of the first row with a chance of first / (first + second), and then beats
+    all of the second row: Mann and Whitney's recursion.
     """
     size = first * second
     if size > EXACT_PAIRS:

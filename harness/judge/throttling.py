@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from harness.model import ClockEvent, Measurement, clock_events
 
 SLOWED = (
-    ClockEvent.HARDWARE_SLOWDOWN | ClockEvent.SOFTWARE_THERMAL | ClockEvent.HARDWARE_THERMAL | ClockEvent.POWER_BRAKE
+    ClockEvent.HARDWARE_SLOWDOWN
+    | ClockEvent.SOFTWARE_THERMAL
+    | ClockEvent.HARDWARE_THERMAL
+    | ClockEvent.POWER_BRAKE
 )
 """Reasons that make a block worthless: heat, a power supply at its end, and how the hardware answers both."""
 
 CAPPED = ClockEvent.SOFTWARE_POWER_CAP
-"""The board at its own power limit. It works like that under full load, so such blocks are noted, and count."""
+"""The board at its own power limit. It works like that under full load, so such blocks are noted, and count.
+"""
 
 MOST_LEFT_OUT = 0.25
-"""The share of an invocation's blocks that may be left out because they were slowed. Where it is more, the slow blocks
-are how this machine runs: what is left would be a choice of moments. All count then, and a warning says so."""
+"""The share of an invocation's blocks that may be left out because they were slowed. Where it is more, the
+slow blocks are how this machine runs: what is left would be a choice of moments. All count then, and a
+warning says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,13 @@ def remarks(found: Iterable[ThrottledBlocks]) -> tuple[str, ...]:
         warnings.append(f"left out: {out} of {total} blocks in which the GPU was throttled ({why})")
     if kept:
         share = f"{100 * throttled_share(invocations):.0f} %"
-        warnings.append(f"the GPU was throttled in {share} of the blocks ({why}): too many to leave out, so they count")
+        warnings.append(
+            f"the GPU was throttled in {share} of the blocks ({why}): too many to leave out, so they count"
+        )
     if capped:
-        warnings.append(f"the GPU was at its power limit in {100 * capped / total:.0f} % of the blocks; they count")
+        warnings.append(
+            f"the GPU was at its power limit in {100 * capped / total:.0f} % of the blocks; they count"
+        )
     return tuple(warnings)
 
 

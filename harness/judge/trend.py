@@ -1,4 +1,5 @@
-"""The course of every variant over many runs of one machine: the level of each run, and where the level changed."""
+"""The course of every variant over many runs of one machine: the level of each run, and where the level
+changed."""
 
 from __future__ import annotations
 
@@ -36,10 +37,11 @@ Series = tuple[str, str, str]
 
 @dataclass(slots=True)
 class TrendBuilder:
-    """Runs of one machine as they are read, one after the other and none kept: only what each adds to every course.
+    """Runs of one machine as they are read, one after the other and none kept: only what each adds to every
+    course.
 
-    ``effects`` takes the ratio of each variant to its baseline instead of its own level. ``wanted`` are claims'
-    names; none means all.
+    ``effects`` takes the ratio of each variant to its baseline instead of its own level. ``wanted`` are
+    claims' names; none means all.
     """
 
     effects: bool = False
@@ -83,7 +85,8 @@ class TrendBuilder:
         self._digests[case] = {**known, **now}
 
     def courses(self, alpha: float = ALPHA) -> tuple[Trend, ...]:
-        """Every course that any run has a level of; which changes are shown follows from all courses together."""
+        """Every course that any run has a level of; which changes are shown follows from all courses
+        together."""
         tested: dict[Series, tuple[list[int], list[float], float, float]] = {}
         for key in sorted(self._levels):
             runs = sorted(self._levels[key])
@@ -136,14 +139,20 @@ def _own(measurements: Iterable[Measurement], claim: Claim) -> dict[tuple[str, s
 
 
 def _ratios(measurements: Sequence[Measurement], variant: str, metric: str) -> list[float]:
-    """The typical log ratio of each process, as a verdict takes it, without the expensive rest of the evidence."""
+    """The typical log ratio of each process, as a verdict takes it, without the expensive rest of the
+    evidence."""
     found: list[float] = []
     for measurement in measurements:
         base, other = measurement.trial(BASELINE), measurement.trial(variant)
         if measurement.survey or base is None or other is None:
             continue
         rows = base.samples.get(metric, ()), other.samples.get(metric, ())
-        if rows[0] and len(rows[0]) == len(rows[1]) and min(map(min, rows)) > 0 and not measurement.clock_events:
+        if (
+            rows[0]
+            and len(rows[0]) == len(rows[1])
+            and min(map(min, rows)) > 0
+            and not measurement.clock_events
+        ):
             if base.status is other.status is Status.MEASURED:
                 found.append(quiet_ratio(*rows, KEEP))
         else:

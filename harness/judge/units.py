@@ -1,4 +1,5 @@
-"""A unit of evidence: what one invocation shows of a variant, as log ratios; and which of them a judge goes by."""
+"""A unit of evidence: what one invocation shows of a variant, as log ratios; and which of them a judge goes
+by."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ SECONDS = "seconds"
 """The metric that every measurement has: the time of one iteration."""
 
 UNBOUNDED = math.log(1e9)
-"""The largest log ratio, and that of something to nothing: a wait that vanished is a large effect, and finite."""
+"""The largest log ratio, and that of something to nothing: a wait that vanished is a large effect, and
+finite."""
 
 KEEP = 0.7
 """The share of pairs that a unit keeps, the quietest ones."""
@@ -34,10 +36,11 @@ SHOWN = 0.05
 class Unit:
     """One invocation's log ratios of a variant to its baseline.
 
-    ``quiet`` is the typical ratio and ``total`` that of the totals. ``nulls`` gives the gap between the two that the
-    baseline and the variant each show against themselves, every other round against its neighbour: identical code by
-    construction. Computing them is expensive, so it is left to a judge who suspects unsteadiness. ``levels`` gives the
-    logs of the geometric mean of both sides, typical and of the totals; nan where a side was 0.
+    ``quiet`` is the typical ratio and ``total`` that of the totals. ``nulls`` gives the gap between the two
+    that the baseline and the variant each show against themselves, every other round against its neighbour:
+    identical code by construction. Computing them is expensive, so it is left to a judge who suspects
+    unsteadiness. ``levels`` gives the logs of the geometric mean of both sides, typical and of the totals;
+    nan where a side was 0.
     """
 
     quiet: float
@@ -47,7 +50,8 @@ class Unit:
 
 
 def unit_of(base: Floats, other: Floats, keep: float) -> Unit:
-    """The unit of paired rounds, in the metric's unit. Where a round is 0 the totals are compared, `UNBOUNDED` at most.
+    """The unit of paired rounds, in the metric's unit. Where a round is 0 the totals are compared,
+    `UNBOUNDED` at most.
 
     Raises ValueError for rounds that are negative or not finite, and for none.
     """
@@ -79,10 +83,10 @@ def log_ratio(baseline: float, variant: float) -> float:
 def judged_by(found: Sequence[Unit], edge: float, alpha: float) -> tuple[tuple[float, ...], bool]:
     """The log ratios to judge by, and whether the variant is unsteady, so that they are those of the totals.
 
-    Unsteady is a variant whose totals depart from the typical ratio, at the two-sided level ``alpha``, by more than
-    ``edge`` (a log ratio) beyond what rounds of identical code show: those of each side among themselves, of which the
-    calmer side counts, since it is one side that stalls. They are half as many and lie further apart than pairs of a
-    block, which errs towards steady.
+    Unsteady is a variant whose totals depart from the typical ratio, at the two-sided level ``alpha``, by
+    more than ``edge`` (a log ratio) beyond what rounds of identical code show: those of each side among
+    themselves, of which the calmer side counts, since it is one side that stalls. They are half as many and
+    lie further apart than pairs of a block, which errs towards steady.
     """
     quiet = tuple(unit.quiet for unit in found)
     gap = signed_rank_interval([unit.total - unit.quiet for unit in found], alpha) if found else None
@@ -97,7 +101,8 @@ def judged_by(found: Sequence[Unit], edge: float, alpha: float) -> tuple[tuple[f
 
 
 def compared(metric: str, judged: Sequence[float], *, unsteady: bool, p: float | None = None) -> Comparison:
-    """The comparison that paired log ratios amount to: their centre and its exact interval at level 1 - `SHOWN`.
+    """The comparison that paired log ratios amount to: their centre and its exact interval at level 1 -
+    `SHOWN`.
 
     Raises ValueError for none.
     """
@@ -109,7 +114,8 @@ def compared(metric: str, judged: Sequence[float], *, unsteady: bool, p: float |
 
 
 def compared_readings(metric: str, base: float, other: float, warnings: tuple[str, ...] = ()) -> Comparison:
-    """The comparison of an exact metric's readings; infinite where only the baseline's is 0, and 1 where both are."""
+    """The comparison of an exact metric's readings; infinite where only the baseline's is 0, and 1 where both
+    are."""
     ratio = 1.0 if base == other else other / base if base else math.inf
     return Comparison(metric, 1, ratio, paired=True, warnings=warnings)
 

@@ -1,4 +1,5 @@
-"""A verdict for each variant of a case: what stood in the way first, then exact readings or units against the rules."""
+"""A verdict for each variant of a case: what stood in the way first, then exact readings or units against the
+rules."""
 
 from __future__ import annotations
 
@@ -34,10 +35,10 @@ def verdicts(
 ) -> tuple[Verdict, ...]:
     """One verdict a variant, from all measurements of one case.
 
-    ``lost`` is the reason why a planned measurement is absent: variants that the others have not decided are then
-    lost. Where no measurement names a variant the one verdict has the empty name, and ``case`` says which case it is.
-    An inconclusive verdict with ``more_units`` 0 is final: the last look is past. Raises ValueError for measurements
-    of several cases.
+    ``lost`` is the reason why a planned measurement is absent: variants that the others have not decided are
+    then lost. Where no measurement names a variant the one verdict has the empty name, and ``case`` says
+    which case it is. An inconclusive verdict with ``more_units`` 0 is final: the last look is past. Raises
+    ValueError for measurements of several cases.
     """
     found = case_evidence(measurements, claim.metric, thresholds.keep)
     judge = _Judge(claim, found.case or case, found, thresholds)
@@ -53,10 +54,11 @@ def comparison(
     thresholds: Thresholds = DEFAULT,
     margin: float = 0.02,
 ) -> Comparison | None:
-    """A variant beside the baseline by any metric, all units counted; None where no measurement has numbers of both.
+    """A variant beside the baseline by any metric, all units counted; None where no measurement has numbers
+    of both.
 
-    ``low`` and ``high`` are None under six units and for exact metrics. ``margin`` only says how far the totals may
-    depart from the typical ratio before the variant is called unsteady.
+    ``low`` and ``high`` are None under six units and for exact metrics. ``margin`` only says how far the
+    totals may depart from the typical ratio before the variant is called unsteady.
     """
     found = evidence(measurements, variant, metric, thresholds.keep)
     if is_exact(metric):
@@ -75,7 +77,9 @@ class _Judge:
 
     def verdict(self, variant: str, own: VariantEvidence, lost: str) -> Verdict:
         """The verdict on one variant: what stopped it, else what its numbers give, else that it is lost."""
-        judged = self._by_readings(variant, own) if is_exact(self.claim.metric) else self._by_units(variant, own)
+        judged = (
+            self._by_readings(variant, own) if is_exact(self.claim.metric) else self._by_units(variant, own)
+        )
         measured = judged.comparison
         stopped = self._stopped(own, measured)
         if stopped is not None:
@@ -96,8 +100,8 @@ class _Judge:
         first_look = self.thresholds.looks[0]
         if not self.found.case:
             return self._answer("", Outcome.INCONCLUSIVE, "not measured yet", more=first_look)
-        # Nothing is expected of a baseline alone, and so nothing is inconclusive. As many units as a first look takes
-        # let a later run or a gate judge it.
+        # Nothing is expected of a baseline alone, and so nothing is inconclusive. As many units as a first
+        # look takes let a later run or a gate judge it.
         units = self.found.invocations
         reason = f"a baseline alone: {counted(units, 'unit')} kept for compare and the gate"
         return self._answer("", Outcome.SKIPPED, reason, more=max(0, first_look - units))
@@ -146,7 +150,11 @@ class _Judge:
                     # the variant itself was not wrong: it has nothing to be compared with
                     what = Outcome.FAILED if outcome is Outcome.WRONG else outcome
                     return what, f"the baseline was {status}: {_reason(trouble)}{_after(measured)}"
-        return None if self.found.has_baseline else (Outcome.FAILED, "no measurement has a baseline to compare with")
+        return (
+            None
+            if self.found.has_baseline
+            else (Outcome.FAILED, "no measurement has a baseline to compare with")
+        )
 
 
 def _noisy(

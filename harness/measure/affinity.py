@@ -1,8 +1,9 @@
 """Give a process's threads cores of their own while it is measured.
 
-Threads that wait for each other by spinning (OpenMP's do) take turns by the time slice where two of them are on one
-core, and a round takes many times as long as it should. On a small machine the kernel puts them there now and then for
-some tenths of a second: in a fresh process, when a stopped one is continued, and beside a busy neighbour.
+Threads that wait for each other by spinning (OpenMP's do) take turns by the time slice where two of them are
+on one core, and a round takes many times as long as it should. On a small machine the kernel puts them there
+now and then for some tenths of a second: in a fresh process, when a stopped one is continued, and beside a
+busy neighbour.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ _CPUS = Path("/sys/devices/system/cpu")
 
 
 class CorePinning:
-    """Keeps the first thread of this process on one core and the others on the rest, in turn, from the first `settle`.
+    """Keeps the first thread of this process on one core and the others on the rest, in turn, from the first
+    `settle`.
 
-    Use as a context manager: afterwards every thread may run where it could before, those started meanwhile included.
-    ``team`` gives how many threads work together: up to the number of physical cores, none shares one with another.
-    ``turn`` is the number of the core to begin with: processes that take turns must all use the same, or a neighbour of
-    one core is the neighbour of one process for seconds. Does nothing if there is one core, or no such system calls.
+    Use as a context manager: afterwards every thread may run where it could before, those started meanwhile
+    included. ``team`` gives how many threads work together: up to the number of physical cores, none shares
+    one with another. ``turn`` is the number of the core to begin with: processes that take turns must all use
+    the same, or a neighbour of one core is the neighbour of one process for seconds. Does nothing if there is
+    one core, or no such system calls.
     """
 
     def __init__(self, team: Callable[[], int], turn: int = 0) -> None:
@@ -42,7 +45,8 @@ class CorePinning:
         self._masks.clear()
 
     def apply(self) -> None:
-        """Put threads that are new since the last time in their places; costs microseconds where there are none."""
+        """Put threads that are new since the last time in their places; costs microseconds where there are
+        none."""
         threads = _threads()
         if self._masks.keys() >= threads:
             return
@@ -83,7 +87,8 @@ def _move(thread: int, mask: set[int]) -> None:
 
 @cache
 def _cores(allowed: frozenset[int], team: int) -> Sequence[int]:
-    """The cores to use, at least two: one of each physical core, or all where the team is larger than that."""
+    """The cores to use, at least two: one of each physical core, or all where the team is larger than
+    that."""
     seen: set[int] = set()
     physical = []
     for core in sorted(allowed):

@@ -15,7 +15,8 @@ BLOCKS_TIMEOUT = 2.0
 """Seconds that a case's blocks may take at the least before a slow machine cuts them short."""
 
 STARTS = 3
-"""How often the blocks may start at most: again if rounds turn out shorter than `FULL_ROUND` of what was planned."""
+"""How often the blocks may start at most: again if rounds turn out shorter than `FULL_ROUND` of what was
+planned."""
 
 FULL_ROUND = 0.8
 """The share of a round's planned seconds below which it is far too short."""
@@ -49,7 +50,8 @@ def orders(names: Sequence[str], blocks: int, random: Random) -> list[list[str]]
 
 
 def symmetric_orders(pair: tuple[str, str], blocks: int, random: Random) -> list[tuple[str, str]]:
-    """An order of the two for every block, in random mirror pairs: AB BA or BA AB, so that neither is first more often.
+    """An order of the two for every block, in random mirror pairs: AB BA or BA AB, so that neither is first
+    more often.
 
     With an odd number of blocks the last one is random.
     """

@@ -29,23 +29,27 @@ class RoundSize:
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """A variant that has been run in: seconds of an iteration, typical and at its quickest, and whether it settled."""
+    """A variant that has been run in: seconds of an iteration, typical and at its quickest, and whether it
+    settled."""
 
     seconds: float
     quickest: float
     settled: bool
 
 
-def warm_up(runner: VariantRunner, first_seconds: float, limits: RoundLimits, now: Callable[[], float]) -> WarmUp:
+def warm_up(
+    runner: VariantRunner, first_seconds: float, limits: RoundLimits, now: Callable[[], float]
+) -> WarmUp:
     """Find the iterations that fill a round, and run such rounds until they no longer get faster.
 
-    Steady means that the median of the last three rounds is not more than ``limits.steady`` below that of the three
-    before. A variant that has not settled when ``limits.warmup_limit`` is used up is measured all the same,
-    with a warning.
+    Steady means that the median of the last three rounds is not more than ``limits.steady`` below that of the
+    three before. A variant that has not settled when ``limits.warmup_limit`` is used up is measured all the
+    same, with a warning.
 
-    A round that turns out too short starts the account again with more iterations: the round before it was delayed, by
-    a neighbour or by its own first-time cost, and did not show the work. For the same reason a long round counts only
-    if the call before it took about as long; two such doubts are followed up, not more.
+    A round that turns out too short starts the account again with more iterations: the round before it was
+    delayed, by a neighbour or by its own first-time cost, and did not show the work. For the same reason a
+    long round counts only if the call before it took about as long; two such doubts are followed up, not
+    more.
     """
     start = now()
     iterations = 1

@@ -39,9 +39,9 @@ OwnProcesses = Callable[[Claim, Sequence[str], ExitStack], Mapping[str, VariantR
 class MeasureOptions:
     """How one case is to be measured in this invocation.
 
-    ``variants`` are those still undecided (None: all); ``memory`` adds the pass that finds peak bytes, which is not
-    part of the measurement's seconds. ``own_processes`` starts processes for variants set apart. ``snapshots`` is the
-    run's folder if snapshots of the allocator are wanted.
+    ``variants`` are those still undecided (None: all); ``memory`` adds the pass that finds peak bytes, which
+    is not part of the measurement's seconds. ``own_processes`` starts processes for variants set apart.
+    ``snapshots`` is the run's folder if snapshots of the allocator are wanted.
     """
 
     device: torch.device
@@ -62,8 +62,8 @@ def seed_of(case: str) -> int:
 def measure(case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOptions) -> Measurement:
     """Measure one case. A failure is a status of the measurement, not an exception.
 
-    Where variants disagree because one of them changes what others read, that one is wrong, and the others are measured
-    again without it.
+    Where variants disagree because one of them changes what others read, that one is wrong, and the others
+    are measured again without it.
     """
     # Apart, variants share no process; a loader's epochs are too long to be tried in every order.
     if spec.anew is None or claim.apart or claim.loader:
@@ -110,7 +110,11 @@ def _without_blamed(
 
 
 def _measure_once(
-    case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOptions, changed: Callable[[], object] | None = None
+    case: str,
+    claim: Claim,
+    spec: BenchmarkSpec,
+    options: MeasureOptions,
+    changed: Callable[[], object] | None = None,
 ) -> Measurement:
     start = perf_counter()
     wanted = {
@@ -145,7 +149,9 @@ def _measure_once(
         )
 
     if BASELINE not in present:
-        return ended(Status.SKIPPED, next((t.reason for t in absent if t.variant == BASELINE), "no baseline"), absent)
+        return ended(
+            Status.SKIPPED, next((t.reason for t in absent if t.variant == BASELINE), "no baseline"), absent
+        )
     if len(present) == 1 and absent:
         return ended(Status.SKIPPED, "; ".join(dict.fromkeys(trial.reason for trial in absent)), absent)
     random = Random(options.seed ^ seed_of(case))
@@ -170,7 +176,9 @@ def _measure_once(
             )
     except BaselineFailed as failed:
         status = Status.TIMED_OUT if failed.status is Status.TIMED_OUT else Status.FAILED
-        return ended(failed.status, str(failed), [*_not_measured(present, spec, status, str(failed)), *absent])
+        return ended(
+            failed.status, str(failed), [*_not_measured(present, spec, status, str(failed)), *absent]
+        )
     except Exception as error:
         reason = logged(error)
         return ended(Status.FAILED, reason, [*_not_measured(present, spec, Status.FAILED, reason), *absent])
@@ -181,7 +189,9 @@ def _take_snapshot(folder: Path, case: str, runner: VariantRunner) -> None:
     runner.snapshot(snapshot_file(folder, case, runner.name))
 
 
-def _not_measured(present: Mapping[str, Variant], spec: BenchmarkSpec, status: Status, reason: str) -> list[Trial]:
+def _not_measured(
+    present: Mapping[str, Variant], spec: BenchmarkSpec, status: Status, reason: str
+) -> list[Trial]:
     """A trial with that status for every variant but the baseline; those that cannot run here have theirs."""
     return [Trial(name, status, reason, spec.expect[name]) for name in present if name != BASELINE]
 
@@ -211,10 +221,11 @@ def runners(
 
 
 def placement(claim: Claim, stack: ExitStack, turn: int = 0) -> Callable[[], object] | None:
-    """What puts this process's threads in their places until the stack closes, beginning with core number ``turn``.
+    """What puts this process's threads in their places until the stack closes, beginning with core number
+    ``turn``.
 
-    On a GPU, too: work that is bound by the host's launches would move over the cores. None where they are better
-    left alone: a loader's workers would inherit the places.
+    On a GPU, too: work that is bound by the host's launches would move over the cores. None where they are
+    better left alone: a loader's workers would inherit the places.
     """
     import torch
 

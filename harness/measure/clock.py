@@ -19,7 +19,8 @@ Iteration = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Elapsed:
-    """One timed region: its seconds in all, the host's share of them where it differs, and the last call's result."""
+    """One timed region: its seconds in all, the host's share of them where it differs, and the last call's
+    result."""
 
     seconds: float
     host_seconds: float | None = None
@@ -41,7 +42,8 @@ class Clock(Protocol):
 class HostClock:
     """``time.perf_counter`` around the calls: right for work that is done when the call returns.
 
-    ``settle`` waits for what the calls may have left under way, on a device for example; the wait counts as theirs.
+    ``settle`` waits for what the calls may have left under way, on a device for example; the wait counts as
+    theirs.
     """
 
     def __init__(self, settle: Callable[[], object] | None = None) -> None:
@@ -67,10 +69,10 @@ class HostClock:
 class CudaClock:
     """Two events around many calls and one synchronise at the end.
 
-    ``seconds`` is the device's time between the events, ``host_seconds`` the host's time until everything was launched;
-    where the host's is as long as the device's, the work is launch-bound. The round's start is queued right behind its
-    lead-in, so the device does not idle before the first kernel. Synchronising once a round, not once a call, keeps the
-    launch-ahead that real loops get.
+    ``seconds`` is the device's time between the events, ``host_seconds`` the host's time until everything was
+    launched; where the host's is as long as the device's, the work is launch-bound. The round's start is
+    queued right behind its lead-in, so the device does not idle before the first kernel. Synchronising once a
+    round, not once a call, keeps the launch-ahead that real loops get.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -124,7 +126,8 @@ class FakeClock:
 
 
 def clock_for(device: torch.device, *, synchronous: bool = False) -> Clock:
-    """The clock for work on ``device`` (a ``torch.device``); ``synchronous`` work (loaders) is timed on the host.
+    """The clock for work on ``device`` (a ``torch.device``); ``synchronous`` work (loaders) is timed on the
+    host.
 
     An epoch that ends on a GPU is over when its last copy and its last step are.
     """

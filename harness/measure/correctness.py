@@ -19,8 +19,9 @@ class WrongResult(HarnessError):
 class Agreement:
     """What the variants of a case must agree on.
 
-    ``same(expected, got)`` agrees by returning True or None, or a mapping of readings that are kept (errors against a
-    reference, say); it disagrees by returning False, a reading that is not finite, or raising AssertionError.
+    ``same(expected, got)`` agrees by returning True or None, or a mapping of readings that are kept (errors
+    against a reference, say); it disagrees by returning False, a reading that is not finite, or raising
+    AssertionError.
     """
 
     same: Same

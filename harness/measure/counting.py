@@ -1,7 +1,8 @@
-"""What a variant launches and the energy it uses: passes of their own, in a process that times nothing afterwards.
+"""What a variant launches and the energy it uses: passes of their own, in a process that times nothing
+afterwards.
 
-A profiler that was attached once makes later launches slower, and joules take seconds a variant: neither may come
-before a round, nor count in what a measurement costs.
+A profiler that was attached once makes later launches slower, and joules take seconds a variant: neither may
+come before a round, nor count in what a measurement costs.
 """
 
 from __future__ import annotations

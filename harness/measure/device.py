@@ -20,16 +20,18 @@ def chosen(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device: 'cuda' is not available: torch sees no CUDA device here; choose auto or cpu")
+        raise UsageError(
+            "--device: 'cuda' is not available: torch sees no CUDA device here; choose auto or cpu"
+        )
     return indexed(torch.device(name))
 
 
 def indexed(device: torch.device) -> torch.device:
     """The same ``torch.device`` with an index where it is a GPU: torch's current one where none is given.
 
-    Some of torch's functions refuse a CUDA device without an index (`torch.cuda.set_per_process_memory_fraction`), and
-    libraries that count GPUs themselves would take the first one. CUDA is not started for it: until it has been, the
-    current device is the first.
+    Some of torch's functions refuse a CUDA device without an index
+    (`torch.cuda.set_per_process_memory_fraction`), and libraries that count GPUs themselves would take the
+    first one. CUDA is not started for it: until it has been, the current device is the first.
     """
     import torch
 

@@ -1,4 +1,5 @@
-"""The isolated pass: one variant alone in a fresh process, for what processes with several cannot attribute."""
+"""The isolated pass: one variant alone in a fresh process, for what processes with several cannot
+attribute."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 SOURCE = "alone in a fresh process"
 
 
-def measure_isolated(case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOptions, name: str) -> Measurement:
+def measure_isolated(
+    case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOptions, name: str
+) -> Measurement:
     """Memory, CPU-seconds and leftovers of one variant; the process is to be thrown away afterwards."""
     start = perf_counter()
     status, reason = Status.MEASURED, ""
@@ -50,7 +53,9 @@ def measure_isolated(case: str, claim: Claim, spec: BenchmarkSpec, options: Meas
     )
 
 
-def _watch(runner: LocalRunner, device: torch.device) -> tuple[dict[str, float], dict[str, str], list[CaseWarning]]:
+def _watch(
+    runner: LocalRunner, device: torch.device
+) -> tuple[dict[str, float], dict[str, str], list[CaseWarning]]:
     """Run the variant's round with every probe around it; readings, their sources, and warnings."""
     from harness.probes import PROBES, ProbeSubject, ProcessTree
 
@@ -103,7 +108,8 @@ class _Probes:
             self._tried(probe, probe.stop)
 
     def read(self, moment: Literal["read", "after"], source: str, part: float) -> None:
-        """Collect readings; those that count work are divided by ``part``, the share of an iteration in the round."""
+        """Collect readings; those that count work are divided by ``part``, the share of an iteration in the
+        round."""
         for probe in list(self._alive):
             found: dict[str, ProbeReading] = {}
             self._tried(probe, partial(_collect, probe, moment, found))
@@ -127,7 +133,8 @@ def _collect(probe: Probe, moment: Literal["read", "after"], found: dict[str, Pr
 
 
 def _alone(runner: LocalRunner, device: torch.device) -> tuple[dict[str, float], dict[str, str]]:
-    """An epoch without the step, where the iteration offers that, right after the first one: its time, and the gap."""
+    """An epoch without the step, where the iteration offers that, right after the first one: its time, and
+    the gap."""
     from harness.measure.clock import clock_for
 
     alone: Callable[[], object] | None = getattr(runner.iteration, "alone", None)

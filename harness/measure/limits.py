@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 class RoundLimits:
     """What one case may cost in one invocation; seconds throughout.
 
-    Rounds last ``round_seconds`` or as long as the slowest variant's single iteration, up to ``longest_round``: rounds
-    of similar length see similar noise. ``share`` is for the blocks alone; the blocks are as many as fit it, within
-    ``fewest_blocks`` and ``most_blocks``.
+    Rounds last ``round_seconds`` or as long as the slowest variant's single iteration, up to
+    ``longest_round``: rounds of similar length see similar noise. ``share`` is for the blocks alone; the
+    blocks are as many as fit it, within ``fewest_blocks`` and ``most_blocks``.
     """
 
     share: float = 0.6
@@ -25,8 +25,8 @@ class RoundLimits:
     def apart(self) -> RoundLimits:
         """The same for variants in live processes.
 
-        Rounds are four times as long, for a turn costs a switch. Blocks are twice as many, for what they cost is little
-        beside starting the processes.
+        Rounds are four times as long, for a turn costs a switch. Blocks are twice as many, for what they cost
+        is little beside starting the processes.
         """
         return replace(
             self,

@@ -13,7 +13,8 @@ from harness.probes import ALLOCATOR, NoSnapshot
 
 
 class MemoryPass(Enum):
-    """What memory a measurement is to find out: none, the allocator's peaks, or what the variants' processes hold."""
+    """What memory a measurement is to find out: none, the allocator's peaks, or what the variants' processes
+    hold."""
 
     NOTHING = auto()
     ALLOCATOR = auto()
@@ -40,7 +41,8 @@ def read_memory(
 
 
 def note_reading(entry: VariantState, name: str, warnings: list[CaseWarning]) -> None:
-    """Keep a reading of a variant that is still in, if there is one; one that fails is a warning, no failure."""
+    """Keep a reading of a variant that is still in, if there is one; one that fails is a warning, no
+    failure."""
     if entry.status is not Status.MEASURED:
         return
     try:

@@ -1,4 +1,5 @@
-"""Paired rounds: one variant on both sides of a gate, in two live processes that take turns round by round."""
+"""Paired rounds: one variant on both sides of a gate, in two live processes that take turns round by
+round."""
 
 from __future__ import annotations
 
@@ -58,12 +59,14 @@ def paired_rounds(
     until: float = inf,
     at_least_one: bool = True,
 ) -> PairedRounds:
-    """Set both up, run them in, and let them take turns in a symmetric random schedule; both are left afterwards.
+    """Set both up, run them in, and let them take turns in a symmetric random schedule; both are left
+    afterwards.
 
-    The base's number of iterations counts for both sides: it is found here where ``iterations`` is 0. ``readings`` are
-    taken of both after their rounds. By ``until``, a moment of the clock, it is to be over: there are fewer blocks than
-    the limits allow where they would last longer, and readings that would take longer are left out. One block is
-    played in any case, or RoundsOutOfTime is raised where ``at_least_one`` is not set. Raises SideFailed.
+    The base's number of iterations counts for both sides: it is found here where ``iterations`` is 0.
+    ``readings`` are taken of both after their rounds. By ``until``, a moment of the clock, it is to be over:
+    there are fewer blocks than the limits allow where they would last longer, and readings that would take
+    longer are left out. One block is played in any case, or RoundsOutOfTime is raised where ``at_least_one``
+    is not set. Raises SideFailed.
     """
     sides: dict[Side, VariantRunner] = {Side.BASE: base, Side.HEAD: head}
     begun = now()
@@ -72,7 +75,8 @@ def paired_rounds(
         opened = now() - begun
         if not at_least_one and now() + opened >= until:
             raise RoundsOutOfTime
-        # Run in for one and a half times what opening took, and a block: long iterations do not fit, short ones do.
+        # Run in for one and a half times what opening took, and a block: long iterations do not fit, short
+        # ones do.
         hurried = now() + 2.5 * opened >= until
         paced = _run_in(sides, first[Side.BASE], limits, iterations, now, random, hurried=hurried)
         for starts_left in reversed(range(STARTS)):
@@ -89,7 +93,9 @@ def paired_rounds(
     finally:
         for side in random.sample(list(sides), 2):
             sides[side].teardown()
-    return PairedRounds(paced.iterations, {side: tuple(turns[side]) for side in Side}, first, read, tuple(moments))
+    return PairedRounds(
+        paced.iterations, {side: tuple(turns[side]) for side in Side}, first, read, tuple(moments)
+    )
 
 
 def _readings(side: Side, runner: VariantRunner, names: Sequence[str]) -> dict[str, Reading]:

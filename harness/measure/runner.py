@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from harness.probes.profile import ProfiledPass
 
 LONG_ITERATION = 0.1
-"""Seconds. A single iteration longer than this needs no lead-in (what a lead-in warms is warm within a millisecond of
-it) and is steady after one repetition: doubling every epoch of a loader would buy nothing."""
+"""Seconds. A single iteration longer than this needs no lead-in (what a lead-in warms is warm within a
+millisecond of it) and is steady after one repetition: doubling every epoch of a loader would buy nothing."""
 
 
 Reading = tuple[float, str]
@@ -82,7 +82,8 @@ class HasPid(Protocol):
 
 
 class VariantRunner(Protocol):
-    """A variant that is measured, in this process or another. Every call may raise whatever the variant raises."""
+    """A variant that is measured, in this process or another. Every call may raise whatever the variant
+    raises."""
 
     @property
     def name(self) -> str:
@@ -115,9 +116,12 @@ class VariantRunner(Protocol):
 
 
 def readings_of(result: object) -> Mapping[str, float]:
-    """The numbers an iteration's result carries about itself. Raises ValueError for one that is not finite."""
+    """The numbers an iteration's result carries about itself. Raises ValueError for one that is not
+    finite."""
     given = getattr(result, "readings", None)
-    readings = {str(name): float(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
+    readings = (
+        {str(name): float(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
+    )
     for name, value in readings.items():
         if not isfinite(value):
             raise ValueError(f"its reading {name} is {value}")
@@ -127,8 +131,8 @@ def readings_of(result: object) -> Mapping[str, float]:
 class LocalRunner:
     """A variant in this very process. CPU-seconds of ``tree`` are read around rounds where given.
 
-    ``rewarm`` seconds go before every round of iterations shorter than `LONG_ITERATION`: in a live process that was
-    stopped, caches fill again in milliseconds, whatever the length of a round. ``settle`` is called
+    ``rewarm`` seconds go before every round of iterations shorter than `LONG_ITERATION`: in a live process
+    that was stopped, caches fill again in milliseconds, whatever the length of a round. ``settle`` is called
     after every lead-in, which may have started threads: it puts them in their places.
     """
 
@@ -187,7 +191,8 @@ class LocalRunner:
             lap = self._clock.lap(iteration, iterations)
         self._latest = lap.seconds / iterations
         readings = {
-            name: value / self.part if name in SUMS else value for name, value in readings_of(lap.result).items()
+            name: value / self.part if name in SUMS else value
+            for name, value in readings_of(lap.result).items()
         }
         if self._tree:
             readings["cpu_seconds"] = (self._tree.cpu_seconds() - before) / iterations / self.part
@@ -199,7 +204,8 @@ class LocalRunner:
             iteration()
 
     def read(self, metric: str) -> Reading | None:
-        """The allocator's account, kernels by torch's own profile, energy by NVML, or memory of process and workers."""
+        """The allocator's account, kernels by torch's own profile, energy by NVML, or memory of process and
+        workers."""
         from harness import probes
 
         assert self.iteration is not None
@@ -246,7 +252,8 @@ class LocalRunner:
             return held_at_peak(self.iteration, self._device)
 
     def _footprint(self) -> Reading:
-        """This process and the workers that came with the variant; other variants live in this process too."""
+        """This process and the workers that came with the variant; other variants live in this process
+        too."""
         assert self._tree is not None
         workers = {member.pid for member in self._tree.members()[1:]} - self._others
         bytes_held, source = self._tree.memory_with(workers)

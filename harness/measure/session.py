@@ -29,10 +29,10 @@ from harness.model import BASELINE, CaseWarning, Expect, Status, Trial, WarningC
 class SessionOptions:
     """How a session measures.
 
-    ``now`` is the clock of limits and blocks, ``random`` draws all orders. ``memory`` is what is read of memory;
-    ``aside`` is entered around that pass, which is not part of what the measurement costs, and ``snapshot`` is called
-    with every runner in it. Where ``changed`` is given, the baseline is called once more when all have been called, and
-    ``changed`` is called if the result is another one.
+    ``now`` is the clock of limits and blocks, ``random`` draws all orders. ``memory`` is what is read of
+    memory; ``aside`` is entered around that pass, which is not part of what the measurement costs, and
+    ``snapshot`` is called with every runner in it. Where ``changed`` is given, the baseline is called once
+    more when all have been called, and ``changed`` is called if the result is another one.
     """
 
     limits: RoundLimits
@@ -55,9 +55,9 @@ def run_session(
 ) -> tuple[list[Trial], list[CaseWarning]]:
     """Measure one case. Returns the trials, in the order of the runners, and warnings.
 
-    A variant that disagrees, raises or runs out of time leaves the measurement; the others go on. ``blocks`` is filled
-    with the moments, by the clock of the options, from and to which each block lasted that counts. Raises
-    BaselineFailed.
+    A variant that disagrees, raises or runs out of time leaves the measurement; the others go on. ``blocks``
+    is filled with the moments, by the clock of the options, from and to which each block lasted that counts.
+    Raises BaselineFailed.
     """
     session = _Session(runners, options, [] if blocks is None else blocks)
     with ExitStack() as stack:
@@ -98,8 +98,8 @@ class _Session:
 
     def compare(self, agreement: Agreement, reference: Callable[[], object] | None) -> None:
         """Call every variant once, in random order, and check its result."""
-        # The first to be called may get the better memory, so that it is not always the baseline: results that come
-        # before the baseline's wait for it.
+        # The first to be called may get the better memory, so that it is not always the baseline: results
+        # that come before the baseline's wait for it.
         known = reference is not None
         if reference is not None:
             agreement.expected = reference()
@@ -170,7 +170,8 @@ class _Session:
                 hurried = self._play_blocks(alive, competing, paces, watchful=starts_left > 0)
                 if not hurried:
                     break
-                # Something delayed the warm-up, a neighbour for example, and the variant is quicker than it seemed.
+                # Something delayed the warm-up, a neighbour for example, and the variant is quicker than it
+                # seemed.
                 target = target_seconds([pace.seconds for pace in paces.values()], self._limits)
                 for name, seconds in hurried.items():
                     paces[name] = pace(WarmUp(seconds, seconds, settled=True), target, self._limits)
@@ -188,12 +189,13 @@ class _Session:
     ) -> dict[str, float]:
         """Run the blocks; variants that fail drop out.
 
-        A watchful start ends at the first block with a round far too short, and gives the seconds that an iteration of
-        each such variant really takes.
+        A watchful start ends at the first block with a round far too short, and gives the seconds that an
+        iteration of each such variant really takes.
         """
         block_seconds = sum(paces[name].round_seconds for name in competing)
         blocks = self._limits.blocks(block_seconds)
-        # Beside a busy neighbour rounds may take many times what warming up promised; enough blocks are then enough.
+        # Beside a busy neighbour rounds may take many times what warming up promised; enough blocks are then
+        # enough.
         timeout = self._now() + max(4 * blocks * block_seconds, BLOCKS_TIMEOUT)
         done = 0
         for state in alive.values():
@@ -215,7 +217,8 @@ class _Session:
             hurried = {
                 name: turn.seconds / paces[name].iterations
                 for name, turn in turns.items()
-                if turn.seconds < FULL_ROUND * self._limits.round_seconds and paces[name].iterations < MOST_ITERATIONS
+                if turn.seconds < FULL_ROUND * self._limits.round_seconds
+                and paces[name].iterations < MOST_ITERATIONS
             }
             if hurried and watchful:
                 return hurried

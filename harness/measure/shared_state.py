@@ -1,7 +1,8 @@
-"""Variants that disagree, tried again on fresh inputs, alone and behind others: one may change what others read.
+"""Variants that disagree, tried again on fresh inputs, alone and behind others: one may change what others
+read.
 
-Variants of a case share its inputs, and the order in which they run first is drawn. Where one writes into an input, the
-others see it from then on, and those that come later look wrong.
+Variants of a case share its inputs, and the order in which they run first is drawn. Where one writes into an
+input, the others see it from then on, and those that come later look wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ def innocent(spec: BenchmarkSpec, name: str) -> bool:
 
 
 def to_blame(spec: BenchmarkSpec, wrong: Sequence[str]) -> dict[str, str]:
-    """The variants that change what others read, with the reason, where some are ``wrong``; empty if none does.
+    """The variants that change what others read, with the reason, where some are ``wrong``; empty if none
+    does.
 
     Raises whatever calling the benchmark again raises.
     """

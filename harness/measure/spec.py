@@ -17,7 +17,8 @@ Anew = Callable[[Callable[["BenchmarkSpec"], object]], object]
 class BenchmarkSpec:
     """What a benchmark passed to compare: its variants, what they must agree on, the work of an iteration.
 
-    ``anew`` calls the benchmark again, so that it makes its inputs once more; None where that is not possible.
+    ``anew`` calls the benchmark again, so that it makes its inputs once more; None where that is not
+    possible.
     """
 
     variants: Mapping[str, Variant | Unavailable]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 Iteration = Callable[[], object]
 """One call of a variant's work. It returns its result, so that variants can be compared.
 
-A result with an attribute ``readings`` (a mapping from names to numbers) has them kept, one a block, beside the time.
+A result with an attribute ``readings`` (a mapping from names to numbers) has them kept, one a block, beside
+the time.
 """
 
 
@@ -17,8 +18,8 @@ A result with an attribute ``readings`` (a mapping from names to numbers) has th
 class Variant:
     """A way of doing the work; `variant` and `prepared` make one.
 
-    ``prepare`` sets it up, ``around`` is opened around each of its rounds, untimed. ``part`` is how much of the case's
-    work one iteration does: what an iteration takes is divided by it.
+    ``prepare`` sets it up, ``around`` is opened around each of its rounds, untimed. ``part`` is how much of
+    the case's work one iteration does: what an iteration takes is divided by it.
 
     Example::
 
@@ -54,10 +55,11 @@ def prepared(
 ) -> Variant:
     """A variant that needs setting up: ``factory(*args, **kwargs)`` gives its iteration.
 
-    The factory returns the callable, or is a context manager that yields it and tidies up behind it. It is called only
-    where the variant is measured: variants are set up in random order, and in their own process where they are apart.
-    ``around`` opens a context around each of its rounds, untimed. ``part`` is how much of the case's work one iteration
-    does, if not all of it. What the factory raises makes the variant fail, with that reason.
+    The factory returns the callable, or is a context manager that yields it and tidies up behind it. It is
+    called only where the variant is measured: variants are set up in random order, and in their own process
+    where they are apart. ``around`` opens a context around each of its rounds, untimed. ``part`` is how much
+    of the case's work one iteration does, if not all of it. What the factory raises makes the variant fail,
+    with that reason.
 
     Example::
 
@@ -81,7 +83,9 @@ def prepared(
     return Variant(prepare, around, part)
 
 
-def variant(iteration: Iteration, *, around: Callable[[], AbstractContextManager[object]] = nullcontext) -> Variant:
+def variant(
+    iteration: Iteration, *, around: Callable[[], AbstractContextManager[object]] = nullcontext
+) -> Variant:
     """A variant that needs no setting up; ``around`` opens a context around each of its rounds, untimed.
 
     Example::
@@ -99,4 +103,6 @@ def as_variant(given: Iteration | Variant | Unavailable) -> Variant | Unavailabl
         return given
     if callable(given):
         return variant(given)
-    raise TypeError(f"a variant is a callable, variant(...), prepared(...) or Unavailable(...), not {given!r}")
+    raise TypeError(
+        f"a variant is a callable, variant(...), prepared(...) or Unavailable(...), not {given!r}"
+    )

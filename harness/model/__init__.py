@@ -40,7 +40,15 @@ from harness.model.measurement import (
 )
 from harness.model.metrics import METRICS, QUANTITIES, Direction, Metric, MetricKind, metric
 from harness.model.run_end import EndReason, RunEnd
-from harness.model.telemetry import HOST, ClockEvent, OtherProcess, SensorReading, SensorSeries, Telemetry, clock_events
+from harness.model.telemetry import (
+    HOST,
+    ClockEvent,
+    OtherProcess,
+    SensorReading,
+    SensorSeries,
+    Telemetry,
+    clock_events,
+)
 from harness.model.trace import (
     ITERATION_MARK,
     TRACES,

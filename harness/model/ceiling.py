@@ -23,7 +23,8 @@ PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
 
 
 def gemm(precision: str) -> str:
-    """The name of the ceiling of matrix products in that arithmetic, one of `PRECISIONS`: operations a second."""
+    """The name of the ceiling of matrix products in that arithmetic, one of `PRECISIONS`: operations a
+    second."""
     return f"gemm_{precision}"
 
 
@@ -31,8 +32,8 @@ def gemm(precision: str) -> str:
 class Ceiling:
     """One rate that this machine reached and nothing is expected to beat.
 
-    ``unit`` is ``B/s``, ``FLOP/s`` or ``1/s``; ``detail`` says on what it was reached (a size, a decoder), ``device``
-    is ``cpu`` or ``cuda``. A name comes once for each size that was tried.
+    ``unit`` is ``B/s``, ``FLOP/s`` or ``1/s``; ``detail`` says on what it was reached (a size, a decoder),
+    ``device`` is ``cpu`` or ``cuda``. A name comes once for each size that was tried.
     """
 
     name: str

@@ -25,9 +25,10 @@ class Expect(StrEnum):
 class Claim:
     """The sentence a benchmark tests, and how it is to be judged.
 
-    ``margin`` is the relative effect that counts as none. ``needs`` names what the machine must have: ``"cuda"`` or
-    an importable module. ``apart`` gives each variant a live process of its own. ``loader`` marks epochs of a
-    data loader, which are expensive to measure. ``time_limit`` is for one case in one invocation, in seconds.
+    ``margin`` is the relative effect that counts as none. ``needs`` names what the machine must have:
+    ``"cuda"`` or an importable module. ``apart`` gives each variant a live process of its own. ``loader``
+    marks epochs of a data loader, which are expensive to measure. ``time_limit`` is for one case in one
+    invocation, in seconds.
     """
 
     name: str
@@ -47,9 +48,9 @@ class Claim:
 class Work:
     """What one iteration does, for rates and their shares of the machine's ceilings; 0 = not stated.
 
-    ``items`` are samples; ``bytes`` are those moved within the device's memory, or, for a loader, those copied to the
-    device; ``flops`` are floating-point operations, in the arithmetic that ``precision`` names by variant (float32
-    where it does not); ``decoded`` are image files decoded.
+    ``items`` are samples; ``bytes`` are those moved within the device's memory, or, for a loader, those
+    copied to the device; ``flops`` are floating-point operations, in the arithmetic that ``precision`` names
+    by variant (float32 where it does not); ``decoded`` are image files decoded.
     """
 
     items: float = 0.0

@@ -13,8 +13,8 @@ from harness.model.measurement import Status
 class Collected:
     """The cases that were found, and why files have none.
 
-    ``broken`` holds what could not be imported, ``skipped`` what skips itself as a whole; each maps a file, or a folder
-    for all of its files, relative to the folder of benchmarks, to the reason.
+    ``broken`` holds what could not be imported, ``skipped`` what skips itself as a whole; each maps a file,
+    or a folder for all of its files, relative to the folder of benchmarks, to the reason.
     """
 
     cases: tuple[str, ...] = ()

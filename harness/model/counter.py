@@ -1,4 +1,5 @@
-"""Counters that move in steps, energy above all: how long a step lasts, and differences over stretches long enough."""
+"""Counters that move in steps, energy above all: how long a step lasts, and differences over stretches long
+enough."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from itertools import pairwise
 from statistics import median
 
 STEPS = 50
-"""Steps of the counter that a stretch must contain. Either end is off by a step at most, so the difference by 4 % at
-the very worst and by 1 % as a rule."""
+"""Steps of the counter that a stretch must contain. Either end is off by a step at most, so the difference by
+4 % at the very worst and by 1 % as a rule."""
 
 FEWEST = 4
 """Changes of the counter that must have been seen before the length of its steps is known."""
@@ -17,10 +18,11 @@ FEWEST = 4
 
 @dataclass(frozen=True, slots=True)
 class CounterStep:
-    """What a counter moved by: ``amount`` in its unit over ``seconds``, None with the ``reason`` where it cannot say.
+    """What a counter moved by: ``amount`` in its unit over ``seconds``, None with the ``reason`` where it
+    cannot say.
 
-    ``start`` is the moment from which on it counts. ``tick`` is the length of its steps in seconds: as they were seen,
-    so never below the time between two readings.
+    ``start`` is the moment from which on it counts. ``tick`` is the length of its steps in seconds: as they
+    were seen, so never below the time between two readings.
     """
 
     amount: float | None
@@ -33,11 +35,13 @@ class CounterStep:
 def tick(moments: Sequence[float], values: Sequence[float]) -> float | None:
     """Seconds between two changes of a counter, the median; None where fewer than five changes were seen.
 
-    What is read more seldom than the counter moves changes at every reading: the time between readings is then an upper
-    bound, which is what the length of a stretch needs.
+    What is read more seldom than the counter moves changes at every reading: the time between readings is
+    then an upper bound, which is what the length of a stretch needs.
     """
     changes = [
-        moment for moment, (before, after) in zip(moments[1:], pairwise(values), strict=False) if after != before
+        moment
+        for moment, (before, after) in zip(moments[1:], pairwise(values), strict=False)
+        if after != before
     ]
     if len(changes) <= FEWEST:
         return None
@@ -45,14 +49,18 @@ def tick(moments: Sequence[float], values: Sequence[float]) -> float | None:
 
 
 def difference(moments: Sequence[float], values: Sequence[float], step: float | None = None) -> CounterStep:
-    """What the counter moved by from the first to the last of its changes among these readings, in order of time.
+    """What the counter moved by from the first to the last of its changes among these readings, in order of
+    time.
 
-    ``step`` is the tick where a longer record has shown it. From change to change neither end hides part of a step.
+    ``step`` is the tick where a longer record has shown it. From change to change neither end hides part of a
+    step.
     """
     if len(moments) < 2:
         return CounterStep(None, 0.0, step, "not resolvable: fewer than two readings")
     if any(after < before for before, after in pairwise(values)):
-        return CounterStep(None, 0.0, step, "not resolvable: the counter went backwards (the driver was reloaded?)")
+        return CounterStep(
+            None, 0.0, step, "not resolvable: the counter went backwards (the driver was reloaded?)"
+        )
     step = tick(moments, values) if step is None else step
     if step is None:
         return CounterStep(None, 0.0, None, f"not resolvable: the counter changed {FEWEST} times at most")
@@ -67,11 +75,14 @@ def difference(moments: Sequence[float], values: Sequence[float], step: float | 
 
 
 def integral(moments: Sequence[float], values: Sequence[float], start: float, end: float) -> float | None:
-    """The area under readings from ``start`` to ``end``, straight lines between them; None where they do not cover it.
+    """The area under readings from ``start`` to ``end``, straight lines between them; None where they do not
+    cover it.
 
     Up to a fiftieth of the stretch may be missing at either end: the nearest reading stands for it.
     """
-    inside = [(moment, value) for moment, value in zip(moments, values, strict=True) if start <= moment <= end]
+    inside = [
+        (moment, value) for moment, value in zip(moments, values, strict=True) if start <= moment <= end
+    ]
     slack = (end - start) / STEPS
     if len(inside) < 2 or inside[0][0] - start > slack or end - inside[-1][0] > slack:
         return None

@@ -1,4 +1,5 @@
-"""Differences: the same work measured twice, by two runs, machines or variants, and what changed over many runs."""
+"""Differences: the same work measured twice, by two runs, machines or variants, and what changed over many
+runs."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ class Differs(StrEnum):
 class Difference:
     """What follows for two sets of samples: whether a difference beyond the margin is shown.
 
-    ``counts`` are the processes on either side. ``drift`` is the share by which a run's own level moved while it was
-    measured, which the comparison's interval includes.
+    ``counts`` are the processes on either side. ``drift`` is the share by which a run's own level moved while
+    it was measured, which the comparison's interval includes.
     """
 
     comparison: Comparison
@@ -34,7 +35,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Runs between two changes of a level: indices from ``start`` up to ``stop``, the level and its 95 % interval.
+    """Runs between two changes of a level: indices from ``start`` up to ``stop``, the level and its 95 %
+    interval.
 
     ``low`` and ``high`` are None for fewer runs than an interval takes.
     """
@@ -50,8 +52,8 @@ class Segment:
 class Trend:
     """One metric of one variant over many runs: a level each (None where a run has none) and its segments.
 
-    ``changes`` compare the levels of neighbouring segments, the earlier one first. ``p`` is that of the first split
-    tested, ``memory`` the correlation between neighbouring runs that the test allowed for.
+    ``changes`` compare the levels of neighbouring segments, the earlier one first. ``p`` is that of the first
+    split tested, ``memory`` the correlation between neighbouring runs that the test allowed for.
     """
 
     case: str

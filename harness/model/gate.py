@@ -60,10 +60,10 @@ class NotCompared(Enum):
 class GateVerdict:
     """What the gate decided about one variant of one case and one metric.
 
-    ``comparison`` is head against base, None where nothing was measured; ``base`` and ``head`` are the readings of an
-    exact metric or the typical time of an iteration in seconds. ``variant`` is empty where the whole case is meant.
-    ``seconds`` is the wall time spent on it. ``spread`` is the deviation of one unit and ``resolvable`` the smallest
-    slow-down that can be resolved, both as shares; None for too few units.
+    ``comparison`` is head against base, None where nothing was measured; ``base`` and ``head`` are the
+    readings of an exact metric or the typical time of an iteration in seconds. ``variant`` is empty where the
+    whole case is meant. ``seconds`` is the wall time spent on it. ``spread`` is the deviation of one unit and
+    ``resolvable`` the smallest slow-down that can be resolved, both as shares; None for too few units.
     """
 
     case: str
@@ -91,7 +91,8 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class SideFacts:
-    """What one side of a gate was: what people call it, its interpreter, its variables, what it imported, and where.
+    """What one side of a gate was: what people call it, its interpreter, its variables, what it imported, and
+    where.
 
     ``environment`` is its fingerprint.
     """
@@ -109,8 +110,9 @@ class GateResult:
     """A gate from end to end: both sides, every verdict, and the exit status that follows.
 
     ``decisions`` counts the noisy metrics that were judged, over which ``alpha`` was split; ``target`` and
-    ``loader_target`` are the slow-downs to be caught, as shares. ``selftest`` marks identical code on both sides.
-    ``unchanged`` says that nothing under test differs between the sides, and why: then nothing was measured.
+    ``loader_target`` are the slow-downs to be caught, as shares. ``selftest`` marks identical code on both
+    sides. ``unchanged`` says that nothing under test differs between the sides, and why: then nothing was
+    measured.
     """
 
     base: SideFacts

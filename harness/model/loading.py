@@ -11,8 +11,9 @@ from enum import StrEnum
 class Setting:
     """How a loader is set up.
 
-    ``kind`` names the way of loading. ``workers`` are its processes, or its threads where it has threads instead;
-    ``prefetch`` is how many batches each worker, or a pipeline's queue, keeps ready (0 where nothing is).
+    ``kind`` names the way of loading. ``workers`` are its processes, or its threads where it has threads
+    instead; ``prefetch`` is how many batches each worker, or a pipeline's queue, keeps ready (0 where nothing
+    is).
     """
 
     kind: str
@@ -36,7 +37,8 @@ class Setting:
 
     @property
     def cost(self) -> tuple[int, int, bool]:
-        """What a smaller setting has less of, the most expensive first: workers, batches kept ready, pinned memory."""
+        """What a smaller setting has less of, the most expensive first: workers, batches kept ready, pinned
+        memory."""
         return self.workers, self.depth, self.pin
 
 
@@ -44,9 +46,9 @@ class Setting:
 class LoaderSample:
     """What a loader showed in a window of steady running.
 
-    ``seconds`` are per sample; ``readings`` are metrics of `harness.model`, per sample where they are seconds of work
-    (``cpu_seconds``), else as they are (``first_batch_seconds``). ``cut`` says that time was up before the window was
-    closed: then the start of the loader counts too, and it may be faster than this.
+    ``seconds`` are per sample; ``readings`` are metrics of `harness.model`, per sample where they are seconds
+    of work (``cpu_seconds``), else as they are (``first_batch_seconds``). ``cut`` says that time was up
+    before the window was closed: then the start of the loader counts too, and it may be faster than this.
     """
 
     seconds: float
@@ -94,7 +96,8 @@ class SampleStage:
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """What a perfect loader would save: a share of the loop's time with its 95 % interval, and the loop's parts."""
+    """What a perfect loader would save: a share of the loop's time with its 95 % interval, and the loop's
+    parts."""
 
     share: float
     low: float
@@ -107,10 +110,10 @@ class Headroom:
 class EpochCost:
     """A whole epoch of the answer, and what it costs to begin one.
 
-    ``samples`` are all there are in the data. ``gap`` is the wait between the last step of one epoch and the first
-    batch of the next, with workers that end with their epoch, ``persistent_gap`` with workers that live on; None where
-    there are no worker processes. ``seconds`` are those of an epoch that starts its workers. ``persistent`` says that
-    workers which live on save more of it than the margin.
+    ``samples`` are all there are in the data. ``gap`` is the wait between the last step of one epoch and the
+    first batch of the next, with workers that end with their epoch, ``persistent_gap`` with workers that live
+    on; None where there are no worker processes. ``seconds`` are those of an epoch that starts its workers.
+    ``persistent`` says that workers which live on save more of it than the margin.
     """
 
     samples: int
@@ -154,7 +157,8 @@ class Undone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Settings that this machine has no room for: by which limit (cores, memory, shared memory), in its numbers."""
+    """Settings that this machine has no room for: by which limit (cores, memory, shared memory), in its
+    numbers."""
 
     limit: str
     sentence: str
@@ -165,12 +169,11 @@ class LeftOut:
 class Ranked:
     """A setting after the race.
 
-    ``ratio`` is its seconds against the best's, with bounds. ``eliminated``: it is certainly slower than the best by
-    more than the margin; ``equivalent``: it is not likely to be slower by more than that. ``seconds`` are per image,
-    the median of its ``samples``, and so are the ``readings``; the best of each kind has more of them: of the loader
-    alone, and of epochs.
-    ``ceiling`` is its rate without a step as a share of what its kind decodes and transforms on one core, times the
-    cores; None where that was not measured.
+    ``ratio`` is its seconds against the best's, with bounds. ``eliminated``: it is certainly slower than the
+    best by more than the margin; ``equivalent``: it is not likely to be slower by more than that. ``seconds``
+    are per image, the median of its ``samples``, and so are the ``readings``; the best of each kind has more
+    of them: of the loader alone, and of epochs. ``ceiling`` is its rate without a step as a share of what its
+    kind decodes and transforms on one core, times the cores; None where that was not measured.
     """
 
     setting: Setting
@@ -193,14 +196,14 @@ GENERATED = "generated images"
 class Tuned:
     """What tuning a loader found.
 
-    ``answer`` is the smallest setting of the plateau, ``default`` the loader as torch makes it when nothing is said;
-    None where no lap of it was held. ``epoch`` is a whole epoch of the answer. ``failed`` and ``missing`` say why a
-    setting or a kind was out of the race. ``ceilings`` are samples a second: by kind on one core, ``decode`` for the
-    fastest decoder on one core, ``disk`` and ``copy`` for files from the disk and batches to the device; ``alone`` is
-    the answer's loader without the step.
-    ``grid`` counts the settings that there are in all, of which ``left_out`` had no room and are not counted;
-    ``undone`` are the parts for which there was no time within ``budget`` seconds, ``needs`` is the budget in seconds
-    that would have had it, and ``decide`` the command with such a budget.
+    ``answer`` is the smallest setting of the plateau, ``default`` the loader as torch makes it when nothing
+    is said; None where no lap of it was held. ``epoch`` is a whole epoch of the answer. ``failed`` and
+    ``missing`` say why a setting or a kind was out of the race. ``ceilings`` are samples a second: by kind on
+    one core, ``decode`` for the fastest decoder on one core, ``disk`` and ``copy`` for files from the disk
+    and batches to the device; ``alone`` is the answer's loader without the step. ``grid`` counts the settings
+    that there are in all, of which ``left_out`` had no room and are not counted; ``undone`` are the parts for
+    which there was no time within ``budget`` seconds, ``needs`` is the budget in seconds that would have had
+    it, and ``decide`` the command with such a budget.
     """
 
     data: str

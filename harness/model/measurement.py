@@ -37,10 +37,10 @@ class Status(StrEnum):
 class Trial:
     """One variant in one measurement.
 
-    ``samples`` maps a metric's name to one value a block, in block order; ``exact`` and ``solo`` hold single readings
-    (``solo``: from a pass with this variant alone in a fresh process); ``sources`` says where a reading comes from.
-    ``first_seconds`` is the very first call, ``warmup_seconds`` everything before the first timed round. Samples are SI
-    units per iteration: seconds, bytes, joules.
+    ``samples`` maps a metric's name to one value a block, in block order; ``exact`` and ``solo`` hold single
+    readings (``solo``: from a pass with this variant alone in a fresh process); ``sources`` says where a
+    reading comes from. ``first_seconds`` is the very first call, ``warmup_seconds`` everything before the
+    first timed round. Samples are SI units per iteration: seconds, bytes, joules.
 
     Example::
 
@@ -66,12 +66,13 @@ class Trial:
 class Measurement:
     """The samples of every metric for one case, all variants, one invocation.
 
-    ``case`` is ``<path under benchmarks>::<function>[<parameters>]``; ``seconds`` is the wall time spent on it,
-    set-up included. An isolated or counting pass has trials without samples, and ``survey`` set. ``blocks`` says when
-    each block took place, from and to, in seconds of the machine's monotonic clock; older records have none.
-    ``clock_events`` has a bit mask for each block: why a GPU's clocks were held back (ClockEvent). The measuring side
-    leaves it empty: it follows from the telemetry. ``digests`` distinguish the values of the case's parameters, by
-    their names: its own name may only count them. Values without a stable form have an empty one, older records none.
+    ``case`` is ``<path under benchmarks>::<function>[<parameters>]``; ``seconds`` is the wall time spent on
+    it, set-up included. An isolated or counting pass has trials without samples, and ``survey`` set.
+    ``blocks`` says when each block took place, from and to, in seconds of the machine's monotonic clock;
+    older records have none. ``clock_events`` has a bit mask for each block: why a GPU's clocks were held back
+    (ClockEvent). The measuring side leaves it empty: it follows from the telemetry. ``digests`` distinguish
+    the values of the case's parameters, by their names: its own name may only count them. Values without a
+    stable form have an empty one, older records none.
 
     Example::
 
@@ -105,14 +106,18 @@ class Measurement:
 
 
 def benchmark_of(case: str) -> str:
-    """The benchmark in a case's name: ``a.py::b[x-1]`` -> ``a.py::b``; a folder may have brackets in its name, too."""
+    """The benchmark in a case's name: ``a.py::b[x-1]`` -> ``a.py::b``; a folder may have brackets in its
+    name, too."""
     path, mark, rest = case.partition(_FILE)
     return f"{path}{mark}{rest.partition('[')[0]}" if mark else case.partition("[")[0]
 
 
 def other_parameters(one: Mapping[str, str], other: Mapping[str, str]) -> str:
-    """The names of the parameters whose digests say that the values differ; empty if none does, as far as is known."""
-    return ", ".join(name for name, digest in one.items() if digest and other.get(name) not in (None, "", digest))
+    """The names of the parameters whose digests say that the values differ; empty if none does, as far as is
+    known."""
+    return ", ".join(
+        name for name, digest in one.items() if digest and other.get(name) not in (None, "", digest)
+    )
 
 
 def counted_parameters(case: str, digests: Mapping[str, str]) -> str:

@@ -37,10 +37,18 @@ METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("seconds", "s", Direction.LOWER, MetricKind.NOISY, "time of one iteration"),
-        Metric("host_seconds", "s", Direction.LOWER, MetricKind.NOISY, "host time until the work was launched"),
-        Metric("peak_bytes", "B", Direction.LOWER, MetricKind.EXACT, "most bytes alive at once in one iteration"),
         Metric(
-            "reserved_bytes", "B", Direction.LOWER, MetricKind.EXACT, "most bytes the allocator held for one iteration"
+            "host_seconds", "s", Direction.LOWER, MetricKind.NOISY, "host time until the work was launched"
+        ),
+        Metric(
+            "peak_bytes", "B", Direction.LOWER, MetricKind.EXACT, "most bytes alive at once in one iteration"
+        ),
+        Metric(
+            "reserved_bytes",
+            "B",
+            Direction.LOWER,
+            MetricKind.EXACT,
+            "most bytes the allocator held for one iteration",
         ),
         Metric(
             "allocation_retries",
@@ -50,14 +58,34 @@ METRICS: Mapping[str, Metric] = {
             "allocations that had to wait for the pool to empty",
         ),
         Metric("ooms", "1", Direction.LOWER, MetricKind.EXACT, "allocations that found no memory"),
-        Metric("asked_bytes", "B", Direction.NONE, MetricKind.EXACT, "size of the allocation that found no memory"),
         Metric(
-            "free_bytes", "B", Direction.NONE, MetricKind.NOISY, "memory that was free when an allocation found none"
+            "asked_bytes",
+            "B",
+            Direction.NONE,
+            MetricKind.EXACT,
+            "size of the allocation that found no memory",
         ),
-        Metric("joules", "J", Direction.LOWER, MetricKind.NOISY, "energy of one iteration, the whole GPU board"),
-        Metric("launches", "1", Direction.LOWER, MetricKind.EXACT, "kernels that one iteration launches on a GPU"),
+        Metric(
+            "free_bytes",
+            "B",
+            Direction.NONE,
+            MetricKind.NOISY,
+            "memory that was free when an allocation found none",
+        ),
+        Metric(
+            "joules", "J", Direction.LOWER, MetricKind.NOISY, "energy of one iteration, the whole GPU board"
+        ),
+        Metric(
+            "launches", "1", Direction.LOWER, MetricKind.EXACT, "kernels that one iteration launches on a GPU"
+        ),
         Metric("wait_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time the loop waited for batches"),
-        Metric("copy_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time the loop's copies to the device took"),
+        Metric(
+            "copy_seconds",
+            "s",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "time the loop's copies to the device took",
+        ),
         Metric(
             "cpu_batches",
             "1",
@@ -66,27 +94,79 @@ METRICS: Mapping[str, Metric] = {
             "batches that a GPU's decoder refused, and the CPU took",
         ),
         Metric(
-            "damaged_refused", "1", Direction.NONE, MetricKind.EXACT, "damaged images, of four, that a decoder refused"
+            "damaged_refused",
+            "1",
+            Direction.NONE,
+            MetricKind.EXACT,
+            "damaged images, of four, that a decoder refused",
         ),
         Metric("wait_p50_seconds", "s", Direction.LOWER, MetricKind.NOISY, "median wait for one batch"),
-        Metric("wait_p99_seconds", "s", Direction.LOWER, MetricKind.NOISY, "99th percentile of the wait for one batch"),
-        Metric("first_batch_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time until the first batch of an epoch"),
-        Metric("start_up_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time from nothing until the first batch"),
-        Metric("epoch_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time of one epoch, of several in a row"),
-        Metric("epoch_gap_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time the loop waited between two epochs"),
         Metric(
-            "persistent_gap_seconds", "s", Direction.LOWER, MetricKind.NOISY, "the same gap with workers that live on"
+            "wait_p99_seconds",
+            "s",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "99th percentile of the wait for one batch",
         ),
         Metric(
-            "loader_seconds", "s", Direction.LOWER, MetricKind.NOISY, "one epoch of the loader alone, without a step"
+            "first_batch_seconds",
+            "s",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "time until the first batch of an epoch",
+        ),
+        Metric(
+            "start_up_seconds",
+            "s",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "time from nothing until the first batch",
+        ),
+        Metric(
+            "epoch_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time of one epoch, of several in a row"
+        ),
+        Metric(
+            "epoch_gap_seconds",
+            "s",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "time the loop waited between two epochs",
+        ),
+        Metric(
+            "persistent_gap_seconds",
+            "s",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "the same gap with workers that live on",
+        ),
+        Metric(
+            "loader_seconds",
+            "s",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "one epoch of the loader alone, without a step",
         ),
         Metric("cpu_seconds", "s", Direction.LOWER, MetricKind.NOISY, "CPU time of the process tree"),
-        Metric("pss_bytes", "B", Direction.LOWER, MetricKind.NOISY, "most proportional set size of the process tree"),
         Metric(
-            "uss_bytes", "B", Direction.LOWER, MetricKind.NOISY, "memory that would be free without the process tree"
+            "pss_bytes",
+            "B",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "most proportional set size of the process tree",
         ),
         Metric(
-            "voluntary_switches", "1", Direction.LOWER, MetricKind.NOISY, "times that threads gave up a core to wait"
+            "uss_bytes",
+            "B",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "memory that would be free without the process tree",
+        ),
+        Metric(
+            "voluntary_switches",
+            "1",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "times that threads gave up a core to wait",
         ),
         Metric(
             "involuntary_switches",
@@ -105,38 +185,73 @@ METRICS: Mapping[str, Metric] = {
             "memory of a process and its workers, shared pages once",
         ),
         Metric(
-            "shm_bytes", "B", Direction.LOWER, MetricKind.NOISY, "shared memory that workers hand their batches over in"
+            "shm_bytes",
+            "B",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "shared memory that workers hand their batches over in",
         ),
         Metric("disk_bytes", "B", Direction.LOWER, MetricKind.NOISY, "bytes that were fetched from disks"),
         Metric("pinned_bytes", "B", Direction.LOWER, MetricKind.NOISY, "page-locked host memory"),
-        Metric("device_bytes", "B", Direction.LOWER, MetricKind.NOISY, "device memory in use as NVML sees it"),
         Metric(
-            "gpu_share", "1", Direction.LOWER, MetricKind.NOISY, "share of the time any kernel ran, as NVML samples it"
+            "device_bytes", "B", Direction.LOWER, MetricKind.NOISY, "device memory in use as NVML sees it"
         ),
         Metric(
-            "threads_left", "1", Direction.LOWER, MetricKind.EXACT, "threads still alive after the variant was left"
+            "gpu_share",
+            "1",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "share of the time any kernel ran, as NVML samples it",
         ),
         Metric(
-            "processes_left", "1", Direction.LOWER, MetricKind.EXACT, "processes still alive after the variant was left"
+            "threads_left",
+            "1",
+            Direction.LOWER,
+            MetricKind.EXACT,
+            "threads still alive after the variant was left",
         ),
         Metric(
-            "max_relative_error", "1", Direction.LOWER, MetricKind.NOISY, "largest error, relative to the largest value"
+            "processes_left",
+            "1",
+            Direction.LOWER,
+            MetricKind.EXACT,
+            "processes still alive after the variant was left",
         ),
-        Metric("mean_relative_error", "1", Direction.LOWER, MetricKind.NOISY, "mean error, relative to the mean size"),
+        Metric(
+            "max_relative_error",
+            "1",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "largest error, relative to the largest value",
+        ),
+        Metric(
+            "mean_relative_error",
+            "1",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "mean error, relative to the mean size",
+        ),
     )
 }
-"""Every metric a record may carry; a benchmark's own readings may have other names and are kept without a direction."""
+"""Every metric a record may carry; a benchmark's own readings may have other names and are kept without a
+direction."""
 
 
 def _quantities(*rows: tuple[str, str, str]) -> Mapping[str, Metric]:
-    return {name: Metric(name, unit, Direction.NONE, MetricKind.NOISY, meaning) for name, unit, meaning in rows}
+    return {
+        name: Metric(name, unit, Direction.NONE, MetricKind.NOISY, meaning) for name, unit, meaning in rows
+    }
 
 
 QUANTITIES: Mapping[str, Metric] = _quantities(
     ("sm_clock_hertz", "Hz", "clock of the streaming multiprocessors"),
     ("memory_clock_hertz", "Hz", "clock of the device memory"),
     ("power_watts", "W", "power the whole board draws; averaged over a second by most drivers"),
-    ("energy_joules", "J", "energy since the driver was loaded, the whole board: only differences mean something"),
+    (
+        "energy_joules",
+        "J",
+        "energy since the driver was loaded, the whole board: only differences mean something",
+    ),
     ("temperature_celsius", "Cel", "temperature of the GPU"),
     ("utilisation", "1", "share of the driver's last sampling period in which any kernel ran"),
     ("memory_utilisation", "1", "share of that period in which device memory was read or written"),
@@ -151,7 +266,11 @@ QUANTITIES: Mapping[str, Metric] = _quantities(
     ("power_violation_seconds", "s", "time so far for which the power limit held the clocks back"),
     ("thermal_violation_seconds", "s", "time so far for which the temperature held the clocks back"),
     ("board_violation_seconds", "s", "time so far for which the board's limit held the clocks back"),
-    ("reliability_violation_seconds", "s", "time so far for which the limit for reliability held the clocks back"),
+    (
+        "reliability_violation_seconds",
+        "s",
+        "time so far for which the limit for reliability held the clocks back",
+    ),
     ("corrected_errors", "1", "memory errors corrected since the driver was loaded"),
     ("uncorrected_errors", "1", "memory errors not corrected since the driver was loaded"),
     ("load", "1", "processes that run or want to, averaged over a minute"),
@@ -159,13 +278,21 @@ QUANTITIES: Mapping[str, Metric] = _quantities(
     ("pressure_memory", "1", "share of that time in which some task waited for memory"),
     ("pressure_io", "1", "share of that time in which some task waited for input or output"),
     ("busy_cores", "1", "cores at work since the last reading, by any process"),
-    ("stolen_cores", "1", "cores that the host of this virtual machine gave to others since the last reading"),
+    (
+        "stolen_cores",
+        "1",
+        "cores that the host of this virtual machine gave to others since the last reading",
+    ),
     ("other_cores", "1", "cores that processes outside this run used while the case was measured"),
     ("available_bytes", "B", "memory that can be had without swapping"),
 )
-"""What telemetry may hold beside metrics. A file from a later version may hold others; they are kept as they are."""
+"""What telemetry may hold beside metrics. A file from a later version may hold others; they are kept as they
+are."""
 
 
 def metric(name: str) -> Metric:
-    """The metric or quantity of that name; an unknown name is a reading of the benchmark's own, without direction."""
-    return METRICS.get(name) or QUANTITIES.get(name) or Metric(name, "", Direction.NONE, MetricKind.NOISY, name)
+    """The metric or quantity of that name; an unknown name is a reading of the benchmark's own, without
+    direction."""
+    return (
+        METRICS.get(name) or QUANTITIES.get(name) or Metric(name, "", Direction.NONE, MetricKind.NOISY, name)
+    )

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 
 class EndReason(StrEnum):
-    """Why a run ended; what the time budget or an interrupt kept from being measured was not reached, not lost."""
+    """Why a run ended; what the time budget or an interrupt kept from being measured was not reached, not
+    lost."""
 
     ALL_DECIDED = "everything was decided"
     ALL_MEASURED = "every invocation that its profile allows was measured"

@@ -12,7 +12,8 @@ HOST = "host"
 
 
 class ClockEvent(IntFlag):
-    """Why a GPU's clocks are not what they could be; the bits of NVML's clocks-event (formerly throttle) reasons."""
+    """Why a GPU's clocks are not what they could be; the bits of NVML's clocks-event (formerly throttle)
+    reasons."""
 
     GPU_IDLE = 0x1
     APPLICATION_CLOCKS = 0x2
@@ -63,7 +64,8 @@ class SensorSeries:
 class OtherProcess:
     """A process on a GPU that is not one of the run's; ``when`` is before, during or after it.
 
-    ``pid`` 0 stands for memory in use that NVML ascribes to no process. ``bytes`` is None where NVML does not know.
+    ``pid`` 0 stands for memory in use that NVML ascribes to no process. ``bytes`` is None where NVML does not
+    know.
     """
 
     when: str
@@ -77,9 +79,10 @@ class OtherProcess:
 class Telemetry:
     """Everything that was seen of the machine during a run.
 
-    ``hertz`` is the rate asked for, ``start`` the moment that counts as the run's beginning, ``cost`` the watcher's own
-    CPU time as a share of one core (None where the run never said so). ``warnings`` has each thing that could not be
-    read, once. ``no_nvml`` is why NVML did not start, which is normal on a machine without a GPU.
+    ``hertz`` is the rate asked for, ``start`` the moment that counts as the run's beginning, ``cost`` the
+    watcher's own CPU time as a share of one core (None where the run never said so). ``warnings`` has each
+    thing that could not be read, once. ``no_nvml`` is why NVML did not start, which is normal on a machine
+    without a GPU.
     """
 
     hertz: float = 0.0

@@ -17,8 +17,8 @@ TRACES = "traces"
 class Spent:
     """What went to one operator or kernel, by its name.
 
-    ``seconds`` is its own time, without what it called; ``outer_calls`` and ``outer_seconds`` count the calls that no
-    other operator made, with everything inside them (of a kernel, all calls).
+    ``seconds`` is its own time, without what it called; ``outer_calls`` and ``outer_seconds`` count the calls
+    that no other operator made, with everything inside them (of a kernel, all calls).
     """
 
     name: str
@@ -32,9 +32,10 @@ class Spent:
 class FunctionTime:
     """Calls and own seconds of one Python function in one iteration, by a deterministic profiler.
 
-    ``name`` is qualified as in its source. ``file`` is relative to what it is imported from (``package/module.py``), so
-    that it is the same wherever the code lies; ``line`` is where the function begins. A built-in function has the file
-    and line of the Python function that called it, and that one's name as ``caller``, which is empty otherwise.
+    ``name`` is qualified as in its source. ``file`` is relative to what it is imported from
+    (``package/module.py``), so that it is the same wherever the code lies; ``line`` is where the function
+    begins. A built-in function has the file and line of the Python function that called it, and that one's
+    name as ``caller``, which is empty otherwise.
     """
 
     name: str
@@ -47,15 +48,17 @@ class FunctionTime:
 
 @dataclass(frozen=True, slots=True)
 class TraceSummary:
-    """Where the time of a trace's window went, in seconds of the whole window, which holds ``iterations`` iterations.
+    """Where the time of a trace's window went, in seconds of the whole window, which holds ``iterations``
+    iterations.
 
-    With a GPU in the trace (``gpu``) busy is the union of its kernels, copies and fills, and idle is split by what it
-    waited for; without one busy is the time inside operators on the main thread, and what remains is waiting for the
-    loader, or for the host: Python and whatever has no operator. The parts and ``busy_seconds`` add up to
-    ``wall_seconds``. ``kernel_seconds`` and ``copy_seconds`` are sums over all streams; ``overlap`` is the share of the
-    time in copies during which a kernel ran; ``tensor_core_share`` the share of the kernels' time in kernels whose
-    names say that they use tensor cores. ``copies`` are the GPU's copies and fills, ``calls`` the host's calls of the
-    GPU's library that synchronise or copy. All names come with the most expensive first.
+    With a GPU in the trace (``gpu``) busy is the union of its kernels, copies and fills, and idle is split by
+    what it waited for; without one busy is the time inside operators on the main thread, and what remains is
+    waiting for the loader, or for the host: Python and whatever has no operator. The parts and
+    ``busy_seconds`` add up to ``wall_seconds``. ``kernel_seconds`` and ``copy_seconds`` are sums over all
+    streams; ``overlap`` is the share of the time in copies during which a kernel ran; ``tensor_core_share``
+    the share of the kernels' time in kernels whose names say that they use tensor cores. ``copies`` are the
+    GPU's copies and fills, ``calls`` the host's calls of the GPU's library that synchronise or copy. All
+    names come with the most expensive first.
     """
 
     gpu: bool
@@ -82,9 +85,10 @@ class TraceSummary:
 class Traced:
     """The traced pass of one variant of one case.
 
-    ``file`` is relative to the run's folder, empty where no trace was kept; ``note`` says why. ``seconds`` and
-    ``traced_seconds`` are of one iteration without and with the profiler, measured beside each other; ``cause`` is one
-    sentence that names what the time goes to. ``summary`` is None where there is no trace, or none that can be read.
+    ``file`` is relative to the run's folder, empty where no trace was kept; ``note`` says why. ``seconds``
+    and ``traced_seconds`` are of one iteration without and with the profiler, measured beside each other;
+    ``cause`` is one sentence that names what the time goes to. ``summary`` is None where there is no trace,
+    or none that can be read.
     """
 
     case: str

@@ -28,14 +28,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two sets of samples side by side: the ratio of the second to the first, its 95 % interval, the evidence.
+    """Two sets of samples side by side: the ratio of the second to the first, its 95 % interval, the
+    evidence.
 
-    The first is the baseline of a claim, the base of a gate, the earlier run. ``low`` and ``high`` are None while there
-    are too few units for an interval, and for exact metrics. ``p`` is that of the judge's test for a difference beyond
-    what it tolerates, None where none was made; one-sided in a gate, which looks for slow-downs alone, else two-sided.
-    ``paired`` says that both were measured side by side, block by block. ``mean_ratio`` compares total times;
-    ``unsteady`` says that it departs from the typical ratio by more than identical code does, and that the judgement
-    went by total time. ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU's clocks were held back.
+    The first is the baseline of a claim, the base of a gate, the earlier run. ``low`` and ``high`` are None
+    while there are too few units for an interval, and for exact metrics. ``p`` is that of the judge's test
+    for a difference beyond what it tolerates, None where none was made; one-sided in a gate, which looks for
+    slow-downs alone, else two-sided. ``paired`` says that both were measured side by side, block by block.
+    ``mean_ratio`` compares total times; ``unsteady`` says that it departs from the typical ratio by more than
+    identical code does, and that the judgement went by total time. ``throttled`` is the share of the blocks,
+    from 0 to 1, in which the GPU's clocks were held back.
 
     Example::
 
@@ -61,8 +63,8 @@ class Comparison:
 class Verdict:
     """What follows for one variant of one case.
 
-    ``more_units`` estimates the further units that would decide it. Of a baseline alone, which has nothing to decide,
-    they are those that a later comparison needs.
+    ``more_units`` estimates the further units that would decide it. Of a baseline alone, which has nothing to
+    decide, they are those that a later comparison needs.
 
     Example::
 
@@ -82,4 +84,6 @@ class Verdict:
     @property
     def decided(self) -> bool:
         """Whether more evidence would change nothing."""
-        return self.outcome is not Outcome.INCONCLUSIVE and not (self.outcome is Outcome.SKIPPED and self.more_units)
+        return self.outcome is not Outcome.INCONCLUSIVE and not (
+            self.outcome is Outcome.SKIPPED and self.more_units
+        )

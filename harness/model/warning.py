@@ -23,9 +23,9 @@ class WarningCode(StrEnum):
 class CaseWarning:
     """A warning about one measurement.
 
-    ``subject`` names the variant it is about, and is empty for the whole case. ``quantity`` is the reading that is
-    missing, ``seconds`` the time after which a variant was not steady, ``detail`` the error, or a text that is only
-    carried.
+    ``subject`` names the variant it is about, and is empty for the whole case. ``quantity`` is the reading
+    that is missing, ``seconds`` the time after which a variant was not steady, ``detail`` the error, or a
+    text that is only carried.
     """
 
     code: WarningCode

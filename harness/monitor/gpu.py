@@ -17,7 +17,9 @@ from harness.probes.nvml import text
 
 Values = Mapping[str, float]
 
-GONE = frozenset({"NVMLError_GpuIsLost", "NVMLError_GpuNotFound", "NVMLError_ResetRequired", "NVMLError_Uninitialized"})
+GONE = frozenset(
+    {"NVMLError_GpuIsLost", "NVMLError_GpuNotFound", "NVMLError_ResetRequired", "NVMLError_Uninitialized"}
+)
 """After these there is nothing more to be had of this GPU."""
 
 NEVER = frozenset(
@@ -88,7 +90,9 @@ class Gpu:
 
     def clocks(self) -> Values:
         """The clock of the multiprocessors, and why it is not higher."""
-        found = self._ask("sm_clock_hertz", lambda n: 1e6 * n.nvmlDeviceGetClockInfo(self._board, n.NVML_CLOCK_SM))
+        found = self._ask(
+            "sm_clock_hertz", lambda n: 1e6 * n.nvmlDeviceGetClockInfo(self._board, n.NVML_CLOCK_SM)
+        )
         return {**found, **self._ask("throttle", self._events)}
 
     def power(self) -> Values:
@@ -128,7 +132,9 @@ class Gpu:
 
     def memory_clock(self) -> Values:
         """The clock of the device memory."""
-        return self._ask("memory_clock_hertz", lambda n: 1e6 * n.nvmlDeviceGetClockInfo(self._board, n.NVML_CLOCK_MEM))
+        return self._ask(
+            "memory_clock_hertz", lambda n: 1e6 * n.nvmlDeviceGetClockInfo(self._board, n.NVML_CLOCK_MEM)
+        )
 
     def link(self) -> Values:
         """The PCIe link as it is now: idle GPUs save power with a slower one, so only readings
@@ -216,13 +222,17 @@ class Gpu:
         """
         try:
             return float(
-                n.nvmlDeviceGetViolationStatus(self._board, getattr(n, f"NVML_PERF_POLICY_{policy}")).violationTime
+                n.nvmlDeviceGetViolationStatus(
+                    self._board, getattr(n, f"NVML_PERF_POLICY_{policy}")
+                ).violationTime
                 / 1e9
             )
         except Exception as error:
             if type(error).__name__ not in NEVER:
                 raise
-            (field,) = n.nvmlDeviceGetFieldValues(self._board, [getattr(n, f"NVML_FI_DEV_PERF_POLICY_{policy}")])
+            (field,) = n.nvmlDeviceGetFieldValues(
+                self._board, [getattr(n, f"NVML_FI_DEV_PERF_POLICY_{policy}")]
+            )
             if field.nvmlReturn:
                 raise error
             return float(field.value.ullVal) / 1e9

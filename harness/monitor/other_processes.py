@@ -101,7 +101,9 @@ class OtherProcesses:
         there = gpu.occupants() or []
         numbered = [occupant for occupant in there if 0 < occupant.pid <= LARGEST]
         if len(numbered) < len(there):
-            self._warn(f"{gpu.name}: NVML does not report the numbers of all processes on it: some may be others'")
+            self._warn(
+                f"{gpu.name}: NVML does not report the numbers of all processes on it: some may be others'"
+            )
         return numbered
 
     def _found(self, when: str, gpu: Gpu, pid: int, held: int | None) -> None:
@@ -109,7 +111,9 @@ class OtherProcesses:
         # A process of ours that has just ended stays on the driver's list for a moment.
         if key not in self._seen and not (pid and self._match and not self._alive(pid)):
             self._seen.add(key)
-            self._report(OtherProcess(when, gpu.name, pid, self._name(pid) if pid and self._match else "", held))
+            self._report(
+                OtherProcess(when, gpu.name, pid, self._name(pid) if pid and self._match else "", held)
+            )
 
 
 def _in_first_namespace() -> bool:

@@ -88,7 +88,12 @@ class Monitor:
             return self
         self._machine = HostSensors(self._warn, now=self._now)
         self._stack.callback(self._machine.close)
-        self._take([SensorReading(round(self._start, 4), HOST, name, v) for name, v in self._machine.before().items()])
+        self._take(
+            [
+                SensorReading(round(self._start, 4), HOST, name, v)
+                for name, v in self._machine.before().items()
+            ]
+        )
         self._open_gpus()
         for gpu in self._gpus.values():
             self._others.before(gpu)
@@ -130,7 +135,9 @@ class Monitor:
                 self._warn(f"NVML does not know {uuid}, which the run measures on")
         for seen in self.other_processes:
             if seen.when == "before":
-                self._note(f"{seen.device} is not this run's alone: {_described(seen)}; times beside it are off")
+                self._note(
+                    f"{seen.device} is not this run's alone: {_described(seen)}; times beside it are off"
+                )
         self._gpus = {name: gpu for name, gpu in self._gpus.items() if name in self._measured_on}
         self._keep(lambda writer: writer.devices(self._measured_on))
         self._sampler.replace(self._sources())
@@ -146,7 +153,11 @@ class Monitor:
 
     def ends(self, case: str, invocation: int) -> None:
         """The case in hand is over, one way or another."""
-        if self._sampler is None or self._usage is None or (case, invocation) != (self._case, self._invocation):
+        if (
+            self._sampler is None
+            or self._usage is None
+            or (case, invocation) != (self._case, self._invocation)
+        ):
             return
         # The last block lies between two readings as well.
         self._sampler.look(everything=True)
@@ -179,7 +190,8 @@ class Monitor:
         return ThrottleEvents(series, self._measured_on).annotate(measurement)
 
     def watched(self, environment: Mapping[str, Any], measurements: Iterable[Measurement]) -> Run:
-        """The run with what was seen of the machine, once the watch is over; why, where that cannot be read."""
+        """The run with what was seen of the machine, once the watch is over; why, where that cannot be
+        read."""
         try:
             seen = read_telemetry(self._folder / TELEMETRY_FILE, [])
         except (OSError, StoreError) as error:
@@ -253,4 +265,8 @@ class Monitor:
 
 def _described(seen: OtherProcess) -> str:
     size = "" if seen.bytes is None else f", {seen.bytes / 2**20:.0f} MiB"
-    return f"process {seen.pid} ({seen.name or 'its name is hidden'}{size})" if seen.pid else f"memory in use{size}"
+    return (
+        f"process {seen.pid} ({seen.name or 'its name is hidden'}{size})"
+        if seen.pid
+        else f"memory in use{size}"
+    )

@@ -124,7 +124,9 @@ class Sampler:
         with self._lock:
             found: list[SensorReading] = []
             moment = self._now()
-            due = self._sources if everything else [source for source in self._sources if source.due <= moment]
+            due = (
+                self._sources if everything else [source for source in self._sources if source.due <= moment]
+            )
             for source in due:
                 moment = self._now()
                 before = self._spent()
@@ -138,7 +140,10 @@ class Sampler:
                 source.due = moment + self._pause(source)
                 # To a tenth of a millisecond: a shorter stretch means nothing, and the files are
                 # half as long.
-                found += [SensorReading(round(moment, 4), source.device, name, value) for name, value in values.items()]
+                found += [
+                    SensorReading(round(moment, 4), source.device, name, value)
+                    for name, value in values.items()
+                ]
             self.samples += 1
             if self.samples % RECKON == 1:
                 self._most = fair_share(source.cost / self._wanted(source) for source in self._sources)

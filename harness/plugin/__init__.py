@@ -1,8 +1,9 @@
 """The pytest plug-in: benchmark files become tests, and the `compare` fixture measures them.
 
-Nothing here imports torch until a benchmark does. Three ways in: plain pytest (one invocation, times, no verdict; shown
-through pytest-benchmark where that is installed), a process driven by ``python -m harness`` (which sends it a
-plan over a channel; it records what it measures), and a process (one variant of one case, taking turns).
+Nothing here imports torch until a benchmark does. Three ways in: plain pytest (one invocation, times, no
+verdict; shown through pytest-benchmark where that is installed), a process driven by ``python -m harness``
+(which sends it a plan over a channel; it records what it measures), and a process (one variant of one case,
+taking turns).
 """
 
 from __future__ import annotations
@@ -52,9 +53,15 @@ SESSION = pytest.StashKey[Session]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Two options for people, one for our own processes."""
     group = parser.getgroup("tipbench", "benchmarks of PyTorch performance tips")
-    group.addoption("--harness-device", default="auto", choices=("auto", "cpu", "cuda"), help="where benchmarks run")
-    group.addoption("--harness-data", metavar="FOLDER", help="an ImageFolder to load instead of generated images")
-    group.addoption("--harness-root", help="the folder that cases are named relative to (default: benchmarks)")
+    group.addoption(
+        "--harness-device", default="auto", choices=("auto", "cpu", "cuda"), help="where benchmarks run"
+    )
+    group.addoption(
+        "--harness-data", metavar="FOLDER", help="an ImageFolder to load instead of generated images"
+    )
+    group.addoption(
+        "--harness-root", help="the folder that cases are named relative to (default: benchmarks)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -74,12 +81,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Collect a benchmark file in a folder that was named; pytest itself finds test files, and files named."""
+    """Collect a benchmark file in a folder that was named; pytest itself finds test files, and files
+    named."""
     return benchmark_file(file_path, parent)
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Of a benchmark file that pytest found itself, collect the benchmarks, and the tests where it may have some."""
+    """Of a benchmark file that pytest found itself, collect the benchmarks, and the tests where it may have
+    some."""
     if not fnmatch(module_path.name, PATTERN):
         return None
     file: BenchmarkFile = BenchmarkFile.from_parent(parent, path=module_path)
@@ -170,7 +179,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
-def compare_for(request: pytest.FixtureRequest, finished: Callable[[Measurement], None] | None = None) -> Compare:
+def compare_for(
+    request: pytest.FixtureRequest, finished: Callable[[Measurement], None] | None = None
+) -> Compare:
     """The fixture's value for the item that asks for it."""
     claim = claim_of(request.node)
     if claim is None and (problem := problem_of(request.node)):
@@ -195,7 +206,8 @@ def compare_for(request: pytest.FixtureRequest, finished: Callable[[Measurement]
 
 
 def _caller(item: pytest.Function) -> Callable[[Compare], object] | None:
-    """What calls an item's function with another `Compare` and what its fixtures gave it; None if it takes none."""
+    """What calls an item's function with another `Compare` and what its fixtures gave it; None if it takes
+    none."""
     names = inspect.signature(item.obj).parameters
     if "compare" not in names:
         return None

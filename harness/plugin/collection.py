@@ -19,7 +19,8 @@ from harness.model import Claim
 
 
 class BenchmarkFile(pytest.Module):
-    """A file of benchmarks: its functions start with ``bench_``. It has tests, too, where pytest's settings have it."""
+    """A file of benchmarks: its functions start with ``bench_``. It has tests, too, where pytest's settings
+    have it."""
 
     claims: dict[str, Claim]
     problems: dict[str, str]
@@ -36,14 +37,16 @@ class BenchmarkFile(pytest.Module):
         if name is None or config.getoption("importmode") != "prepend":
             module: ModuleType = super()._getobj()  # type: ignore[no-untyped-call]
             return module
-        # As pytest does with the folder of a test file; loader workers that are spawned import the file from the root.
+        # As pytest does with the folder of a test file; loader workers that are spawned import the file from
+        # the root.
         sys.path[0:0] = [str(self.path.parent), str(root)]
         module = _loaded(name, self.path)
         config.pluginmanager.consider_module(module)
         return module
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        """The file's cases. Its claims are read first: what cannot be read is the error of this file, or function."""
+        """The file's cases. Its claims are read first: what cannot be read is the error of this file, or
+        function."""
         parsed = parse(self.path, root_of(self.config, self.path))
         self.problems = {problem.function: problem.message for problem in parsed.problems}
         if "" in self.problems:
@@ -56,7 +59,8 @@ class BenchmarkFile(pytest.Module):
 
 
 def benchmark_file(path: Path, parent: pytest.Collector) -> BenchmarkFile | None:
-    """The collector of a benchmark file in a folder that the command line named, unless pytest finds the file itself.
+    """The collector of a benchmark file in a folder that the command line named, unless pytest finds the file
+    itself.
 
     A bare ``pytest`` in a repository's root runs its tests, not hours of benchmarks.
     """

@@ -1,7 +1,8 @@
 """What a case's parameters are: a digest of each value, for pytest's names of cases may only count them.
 
-``parametrize("shape", [(64, 64), (128, 128)])`` gives ``shape0`` and ``shape1``: after a value was put in front, the
-same names stand for other values. Digests are equal for equal values, in any process and on any machine.
+``parametrize("shape", [(64, 64), (128, 128)])`` gives ``shape0`` and ``shape1``: after a value was put in
+front, the same names stand for other values. Digests are equal for equal values, in any process and on any
+machine.
 """
 
 from __future__ import annotations

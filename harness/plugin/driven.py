@@ -83,8 +83,8 @@ class DrivenSession(Session):
 
     def choose(self, items: Mapping[str, Item]) -> list[Item]:
         """Report what is here, wait for the plan, and give its items in the order to run."""
-        # What was imported stays: collecting before every measurement need not look through it again. Done before
-        # it is reported: several processes start side by side.
+        # What was imported stays: collecting before every measurement need not look through it again. Done
+        # before it is reported: several processes start side by side.
         gc.collect()
         gc.freeze()
         # Triton reports what is frozen when the process ends as leaked, in the log that explains failures.
@@ -131,7 +131,9 @@ class DrivenSession(Session):
         if not isinstance(self._plan, VariantPlan | SidePlan):
             self._send(CaseBegins(case))
 
-    def measure(self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path) -> Measurement | None:
+    def measure(
+        self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path
+    ) -> Measurement | None:
         """Measure the case as the plan states.
 
         ``pytest.skip`` and the like pass through everything: the case then ends without a measurement.
@@ -242,7 +244,9 @@ class DrivenSession(Session):
         from harness.environment.packages import installed, packages
 
         environment = {**self._environment(), "packages": installed()}
-        self._send(SideInfo(environment, tuple(Package(**each) for each in packages(names)), unusable_gpu() or ""))
+        self._send(
+            SideInfo(environment, tuple(Package(**each) for each in packages(names)), unusable_gpu() or "")
+        )
 
     def _options(self, plan: RecordedPlan, case: str, target: str, root: Path) -> MeasureOptions:
         options, snapshots = CaseOptions(RoundLimits(), None, memory=False), None
@@ -285,7 +289,9 @@ class DrivenSession(Session):
 
 
 def _found(case: str, spec: BenchmarkSpec) -> CaseFound:
-    unavailable = {name: given.reason for name, given in spec.variants.items() if isinstance(given, Unavailable)}
+    unavailable = {
+        name: given.reason for name, given in spec.variants.items() if isinstance(given, Unavailable)
+    }
     return CaseFound(case, tuple(spec.variants), unavailable)
 
 

@@ -39,13 +39,16 @@ class CompareSession(Protocol):
         """Where to work."""
         ...
 
-    def measure(self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path) -> Measurement | None:
+    def measure(
+        self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path
+    ) -> Measurement | None:
         """Measure a case; None where the measurement goes elsewhere."""
         ...
 
 
 class SpecCollector:
-    """Stands in for a session: hands what a benchmark passes to compare to a function, and measures nothing."""
+    """Stands in for a session: hands what a benchmark passes to compare to a function, and measures
+    nothing."""
 
     def __init__(self, session: CompareSession, do: Callable[[BenchmarkSpec], object]) -> None:
         self._session = session
@@ -68,8 +71,8 @@ class SpecCollector:
 class Compare:
     """The value of the ``compare`` fixture: call it once, with the variants of a case.
 
-    ``device`` is where to work, ``data`` the user's image folder or None. The seed of torch is set before the benchmark
-    runs, the same for a case in every process.
+    ``device`` is where to work, ``data`` the user's image folder or None. The seed of torch is set before the
+    benchmark runs, the same for a case in every process.
 
     Example, a benchmark file::
 
@@ -137,7 +140,8 @@ class Compare:
         expect: str | Mapping[str, str] | None = None,
         **variants: Given,
     ) -> None:
-        """Measure the variants against the baseline; a baseline alone is timed for the gate and for ``compare``.
+        """Measure the variants against the baseline; a baseline alone is timed for the gate and for
+        ``compare``.
 
         Args:
             baseline: The reference: a callable that returns its result, `variant`, `prepared` or `Unavailable`.
@@ -153,15 +157,17 @@ class Compare:
                 the claim states.
             variants: The other ways of doing the work, by name.
 
-        Raises TypeError for what is not a variant and for a missing ``same``, ValueError for an expectation or a
-        precision of a variant that is not there, RuntimeError for a second call.
+        Raises TypeError for what is not a variant and for a missing ``same``, ValueError for an expectation
+        or a precision of a variant that is not there, RuntimeError for a second call.
         """
         if self._called:
             raise RuntimeError(f"{self.case} calls compare twice; write a second function or a parameter")
         self._called = True
         if same is None:
             if variants or reference is not None:
-                raise TypeError(f"{self.case} does not say when results agree: give same=, torch.equal for example")
+                raise TypeError(
+                    f"{self.case} does not say when results agree: give same=, torch.equal for example"
+                )
             same = _nothing_to_compare
         given = {name: self._variant(name, value) for name, value in {BASELINE: baseline, **variants}.items()}
         spec = BenchmarkSpec(
@@ -179,7 +185,9 @@ class Compare:
     def _anew(self, do: Callable[[BenchmarkSpec], object]) -> None:
         """Call the benchmark again with a `Compare` that hands over what it passes."""
         assert self._again is not None
-        self._again(Compare(self.case, self.claim, SpecCollector(self._session, do), self._target, self._root))
+        self._again(
+            Compare(self.case, self.claim, SpecCollector(self._session, do), self._target, self._root)
+        )
 
     def _variant(self, name: str, value: Given) -> Variant | Unavailable:
         """Raises TypeError that names what was given, and the keyword that may have been meant."""
@@ -187,7 +195,9 @@ class Compare:
             return as_variant(value)
         except TypeError as error:
             near = get_close_matches(name, KEYWORDS, 1)
-            others = f"did you mean {near[0]}={value!r}?" if near else f"other keywords are {', '.join(KEYWORDS)}"
+            others = (
+                f"did you mean {near[0]}={value!r}?" if near else f"other keywords are {', '.join(KEYWORDS)}"
+            )
             raise TypeError(f"{self.case}: compare({name}={value!r}): {error}; {others}") from None
 
     def _arithmetic(self, given: Mapping[str, object], precision: str | Mapping[str, str]) -> dict[str, str]:
@@ -203,7 +213,9 @@ class Compare:
             )
         return stated
 
-    def _expectations(self, given: Mapping[str, object], expect: str | Mapping[str, str] | None) -> dict[str, Expect]:
+    def _expectations(
+        self, given: Mapping[str, object], expect: str | Mapping[str, str] | None
+    ) -> dict[str, Expect]:
         if isinstance(expect, str):
             return dict.fromkeys(given, Expect(expect))
         stated = expect or {}

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 class Session:
     """What every session knows: the device and the data. Measures a case and returns the measurement."""
 
-    def __init__(self, device: str = "auto", data: Path | None = None, limits: RoundLimits | None = None) -> None:
+    def __init__(
+        self, device: str = "auto", data: Path | None = None, limits: RoundLimits | None = None
+    ) -> None:
         self._device_name = device
         self.data = data
         self._limits = limits or RoundLimits()
@@ -49,7 +51,8 @@ class Session:
         """A case is about to be set up."""
 
     def not_collected(self, place: str, *, skipped: bool, reason: str) -> None:
-        """A file or folder was skipped as a whole, or cannot be imported; in plain pytest its own report has it."""
+        """A file or folder was skipped as a whole, or cannot be imported; in plain pytest its own report has
+        it."""
 
     def raised(self, error: BaseException) -> None:
         """A benchmark, or the import of its file, raised that; in plain pytest its own report has it."""
@@ -57,7 +60,9 @@ class Session:
     def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
         """A case ended without a measurement; in plain pytest its own report has it."""
 
-    def measure(self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path) -> Measurement | None:
+    def measure(
+        self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path
+    ) -> Measurement | None:
         """Measure with the standard limits, or just once; a variant that is wrong or fails fails the test."""
         options = MeasureOptions(
             self.device(),

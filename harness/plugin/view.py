@@ -1,8 +1,9 @@
-"""The pytest-benchmark view: one entry for each variant, in its table and its JSON, by its public interface alone.
+"""The pytest-benchmark view: one entry for each variant, in its table and its JSON, by its public interface
+alone.
 
-pytest-benchmark times nothing here. The baseline's recorded rounds are replayed to it on a clock of ours, so that it
-writes the very numbers we measured; the other variants' entries are added by its hooks. It sees only finished
-measurements. Nothing is decided in this view: one session is one invocation.
+pytest-benchmark times nothing here. The baseline's recorded rounds are replayed to it on a clock of ours, so
+that it writes the very numbers we measured; the other variants' entries are added by its hooks. It sees only
+finished measurements. Nothing is decided in this view: one session is one invocation.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class View:
         self._measured: dict[str, tuple[Measurement, tuple[Trial, ...]]] = {}
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Give each benchmark a clock of its own; pytest-benchmark takes it from the marker before the test runs."""
+        """Give each benchmark a clock of its own; pytest-benchmark takes it from the marker before the test
+        runs."""
         if "compare" in getattr(item, "fixturenames", ()):
             if item.config.getoption("benchmark_compare_fail", None):
                 raise pytest.UsageError(
@@ -84,9 +86,16 @@ class View:
         benchmark.extra_info.update(_facts(measurement, baseline))
         benchmark.pedantic(replay.play, setup=replay.reset, rounds=len(rounds), iterations=1)
         others = [trial for trial in measurement.trials if trial.variant != BASELINE]
-        self._measured[benchmark.fullname] = (measurement, tuple(t for t in others if t.status is Status.MEASURED))
+        self._measured[benchmark.fullname] = (
+            measurement,
+            tuple(t for t in others if t.status is Status.MEASURED),
+        )
         fine = (Status.MEASURED, Status.SKIPPED)
-        bad = [f"{trial.variant} is {trial.status}: {trial.reason}" for trial in others if trial.status not in fine]
+        bad = [
+            f"{trial.variant} is {trial.status}: {trial.reason}"
+            for trial in others
+            if trial.status not in fine
+        ]
         if bad:
             pytest.fail("; ".join(bad), pytrace=False)
 

@@ -90,7 +90,9 @@ def _builtin(text: str) -> str:
 def _modules() -> Mapping[str, str]:
     """Names of modules by their files."""
     return {
-        str(file): name for name, module in list(sys.modules.items()) if (file := getattr(module, "__file__", None))
+        str(file): name
+        for name, module in list(sys.modules.items())
+        if (file := getattr(module, "__file__", None))
     }
 
 

@@ -45,7 +45,9 @@ def held(events: Iterable[Mapping[str, Any]], device: int) -> dict[str, int]:
         elif name == MARK and event.get("ph") == "X":
             start = event["ts"]
         elif event.get("cat") == "cpu_op" and event.get("ph") == "X":
-            spans.setdefault(event.get("tid"), []).append((event["ts"], event["ts"] + event["dur"], str(name)))
+            spans.setdefault(event.get("tid"), []).append(
+                (event["ts"], event["ts"] + event["dur"], str(name))
+            )
     if start is None:
         raise ValueError("torch's profile does not hold the call that was to be looked at")
     outermost = {thread: _outermost(own) for thread, own in spans.items()}

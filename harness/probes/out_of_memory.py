@@ -12,7 +12,9 @@ _UNITS = {"B": 1.0, **{name: 1024.0**power for power, name in enumerate(_NAMES)}
 _SIZE = r"([\d.]+) (bytes|KiB|MiB|GiB|TiB|PiB|EiB|B)"
 _REQUESTED = re.compile(rf"[Tt]ried to allocate {_SIZE}|Unable to allocate {_SIZE}")
 _FREE = re.compile(rf"of which {_SIZE} is free")
-_OUT = re.compile(r"out of memory|can't allocate memory|not enough memory|Unable to allocate|Cannot allocate memory")
+_OUT = re.compile(
+    r"out of memory|can't allocate memory|not enough memory|Unable to allocate|Cannot allocate memory"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,9 @@ def _cpu_peak(call: Callable[[], object]) -> int:
     return marked_peak(memory_events(call))
 
 
-def memory_events(call: Callable[[], object], settle: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
+def memory_events(
+    call: Callable[[], object], settle: Callable[[], object] = lambda: None
+) -> list[dict[str, Any]]:
     """A Chrome trace's events of two calls with every allocation, the second call marked with `MARK`."""
     # The profiler of torch.autograd rather than torch.profiler: both write the same memory events,
     # but the latter first looks for GPUs through CUPTI, which takes seconds.

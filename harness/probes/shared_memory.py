@@ -41,7 +41,11 @@ def shared_bytes(place: Path = SHARED_MEMORY, look: Look = os.statvfs) -> int | 
 
 @contextmanager
 def watch_shared(
-    before: int | None = None, *, interval: float = INTERVAL, place: Path = SHARED_MEMORY, look: Look = os.statvfs
+    before: int | None = None,
+    *,
+    interval: float = INTERVAL,
+    place: Path = SHARED_MEMORY,
+    look: Look = os.statvfs,
 ) -> Iterator[SharedWatch]:
     """Watch the file system at ``place`` from a thread, every ``interval`` seconds, once at least,
     until the end.

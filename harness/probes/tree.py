@@ -105,7 +105,9 @@ class ProcessTree:
         """
         now = self.alive()
         new = {member: threads for member, threads in now.items() if member not in before}
-        own = sum(threads - before.get(member, threads) for member, threads in now.items() if member == self._root)
+        own = sum(
+            threads - before.get(member, threads) for member, threads in now.items() if member == self._root
+        )
         return {"threads_left": float(max(0, own) + sum(new.values())), "processes_left": float(len(new))}
 
 
@@ -254,4 +256,6 @@ class LeftoversProbe(Probe):
 
     def after(self) -> ProbeReadings:
         """Count what is new."""
-        return {name: ProbeReading(count) for name, count in self.subject.tree.left_since(self._living).items()}
+        return {
+            name: ProbeReading(count) for name, count in self.subject.tree.left_since(self._living).items()
+        }

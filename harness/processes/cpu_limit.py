@@ -1,4 +1,5 @@
-"""How long a process may take until it is ready, by its own CPU time: a busy machine is not a reason to give it up."""
+"""How long a process may take until it is ready, by its own CPU time: a busy machine is not a reason to give
+it up."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from collections.abc import Callable
 import psutil
 
 IDLE = 0.5
-"""CPU-seconds in a whole allowance of wall time below which a process does nothing: even one of a hundred gets more."""
+"""CPU-seconds in a whole allowance of wall time below which a process does nothing: even one of a hundred
+gets more."""
 
 LONGEST = 10
 """Allowances of wall time that no process may exceed."""
@@ -17,7 +19,8 @@ LONGEST = 10
 class CpuLimit:
     """CPU-seconds that a process and what it started may use from now on; it is not to be stopped meanwhile.
 
-    A process that uses next to none for as many seconds of wall time has used its allowance up as well: it hangs.
+    A process that uses next to none for as many seconds of wall time has used its allowance up as well: it
+    hangs.
     """
 
     def __init__(

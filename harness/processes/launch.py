@@ -1,7 +1,8 @@
-"""Command lines of measuring processes: this interpreter or the user's own, always the same pytest, nothing of theirs.
+"""Command lines of measuring processes: this interpreter or the user's own, always the same pytest, nothing
+of theirs.
 
-A measuring process runs pytest with our plug-in and no other, with no configuration file, so that a repository's own
-settings (coverage, parallel runs) cannot reach into a measurement.
+A measuring process runs pytest with our plug-in and no other, with no configuration file, so that a
+repository's own settings (coverage, parallel runs) cannot reach into a measurement.
 """
 
 from __future__ import annotations
@@ -20,8 +21,18 @@ BACK_VARIABLE = "TIPBENCH_BACK"
 RUNNING_VARIABLE = "PYTEST_CURRENT_TEST"
 """Where pytest puts the name of the case that is running."""
 
-BORROWED = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "psutil", "nvidia-ml-py", "prefetch_generator")
-"""Distributions a foreign interpreter may borrow from ours, behind its own: pure Python, or built for any version."""
+BORROWED = (
+    "pytest",
+    "pluggy",
+    "iniconfig",
+    "packaging",
+    "pygments",
+    "psutil",
+    "nvidia-ml-py",
+    "prefetch_generator",
+)
+"""Distributions a foreign interpreter may borrow from ours, behind its own: pure Python, or built for any
+version."""
 
 _PATHS = (
     "import os, sys\n"
@@ -30,13 +41,15 @@ _PATHS = (
     # Last, so that a folder of theirs with a name of ours, or of what we import, does not take its place.
     "sys.path += [] if os.environ.get('PYTHONSAFEPATH') else [os.getcwd()]\n"
 )
-# Importing torch makes objects by the hundred thousand, and collections in between look through all of them again.
+# Importing torch makes objects by the hundred thousand, and collections in between look through all of them
+# again.
 _START = _PATHS + "import gc\ngc.disable()\nimport pytest\n"
 _BOOT = (
     _START
     + """
 class FromTheRoot:
-    # pytest looks for the files it is given from the root; in a whole path it would take brackets for parameters.
+    # pytest looks for the files it is given from the root; in a whole path it would take brackets for
+    # parameters.
     @pytest.hookimpl(tryfirst=True)
     def pytest_load_initial_conftests(self):
         os.chdir(here)
@@ -56,7 +69,8 @@ _PROBE = (
 
 
 _ABSENT = (
-    "import importlib.util as u, json, sys; print(json.dumps([n for n in sys.argv[1:] if u.find_spec(n) is None]))"
+    "import importlib.util as u, json, sys; "
+    "print(json.dumps([n for n in sys.argv[1:] if u.find_spec(n) is None]))"
 )
 
 
@@ -84,7 +98,8 @@ def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]
 
 
 def repository_of(folder: Path) -> Path:
-    """The repository that a folder is in, above which there is nothing to load: by git, else by a project's files."""
+    """The repository that a folder is in, above which there is nothing to load: by git, else by a project's
+    files."""
     places = (folder, *folder.parents)
     for names in ((".git",), ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini")):
         for place in places:
@@ -104,7 +119,8 @@ def ceilings_command(python: str) -> list[str]:
 
 
 def measuring_environment(borrowed: Path | None = None) -> dict[str, str]:
-    """The environment of a measuring process; ``borrowed`` is what `borrow_packages` made for a foreign interpreter."""
+    """The environment of a measuring process; ``borrowed`` is what `borrow_packages` made for a foreign
+    interpreter."""
     # Kineto would print lines about every profile; it reads its level when torch is imported.
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "KINETO_LOG_LEVEL": "99"}
     environment.pop("PYTEST_ADDOPTS", None)
@@ -126,7 +142,8 @@ def _installed(package: Path) -> bool:
 
 
 def check_interpreter(python: str, needed: Sequence[str] = (), *, option: str = "--python") -> str:
-    """The absolute path of an interpreter that can measure. Raises LaunchError with what is wrong and what to do.
+    """The absolute path of an interpreter that can measure. Raises LaunchError with what is wrong and what to
+    do.
 
     ``needed`` are modules that it must have beside torch; ``option`` is the one that named it.
     """
@@ -135,17 +152,23 @@ def check_interpreter(python: str, needed: Sequence[str] = (), *, option: str = 
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise LaunchError(f"{option} {python} is not a Python that starts: {why_silent(error)}") from error
     if tuple(version) < (3, 11):
-        raise LaunchError(f"{option} {python} is Python {version[0]}.{version[1]}; measuring needs 3.11 or later")
+        raise LaunchError(
+            f"{option} {python} is Python {version[0]}.{version[1]}; measuring needs 3.11 or later"
+        )
     if not has_torch:
         raise LaunchError(f"{option} {python} has no torch; install it there, or name another interpreter")
     if needed:
         try:
             absent = [str(name) for name in json.loads(printed(python, _ABSENT, *needed))]
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            raise LaunchError(f"{option} {python} cannot be asked for its modules: {why_silent(error)}") from error
+            raise LaunchError(
+                f"{option} {python} cannot be asked for its modules: {why_silent(error)}"
+            ) from error
         if absent:
             names = ", ".join(_DISTRIBUTIONS.get(name, name) for name in absent)
-            raise LaunchError(f"{option} {python} has no {names}; install it there, or name another interpreter")
+            raise LaunchError(
+                f"{option} {python} has no {names}; install it there, or name another interpreter"
+            )
     return str(executable)
 
 
@@ -178,18 +201,24 @@ def printed(python: str, script: str, *arguments: str) -> str:
         timeout=60,
         check=True,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONSAFEPATH": "1"},  # a folder called torch is not torch, a json.py is not json
+        env={
+            **os.environ,
+            "PYTHONSAFEPATH": "1",
+        },  # a folder called torch is not torch, a json.py is not json
     ).stdout
 
 
 def borrow_packages(folder: Path) -> Path:
-    """Make a folder of links through which a foreign interpreter finds this harness and, behind its own, our pytest."""
+    """Make a folder of links through which a foreign interpreter finds this harness and, behind its own, our
+    pytest."""
     front, back = folder / "front", folder / "back"
     front.mkdir(parents=True)
     back.mkdir()
     (front / "harness").symlink_to(Path(__file__).resolve().parents[1])
     for name in BORROWED:
-        for top in sorted({path.parts[0] for path in _files(name) if path.parts[0] not in ("..", "__pycache__")}):
+        for top in sorted(
+            {path.parts[0] for path in _files(name) if path.parts[0] not in ("..", "__pycache__")}
+        ):
             source = Path(str(metadata.distribution(name).locate_file(top)))
             if source.exists() and not (back / top).exists():
                 (back / top).symlink_to(source)

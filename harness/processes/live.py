@@ -1,8 +1,10 @@
-"""Live processes: in groups of their own, with a channel for JSON lines, stopped, continued and never left behind.
+"""Live processes: in groups of their own, with a channel for JSON lines, stopped, continued and never left
+behind.
 
-A process group is a child and all it forks (loader workers included), so that signals reach every one of them. A small
-guard process outlives us by a moment: when we die, whatever way, it kills the groups that are still there, and removes
-the folder in which we and they keep temporary files. Stopped processes would otherwise stay stopped for ever.
+A process group is a child and all it forks (loader workers included), so that signals reach every one of
+them. A small guard process outlives us by a moment: when we die, whatever way, it kills the groups that are
+still there, and removes the folder in which we and they keep temporary files. Stopped processes would
+otherwise stay stopped for ever.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ class Channel:
     def send(self, **message: object) -> None:
         """Send one message, of any length. Raises ChannelClosed.
 
-        What arrives meanwhile is kept: two ends that both write more than a pipe holds would wait for each other.
+        What arrives meanwhile is kept: two ends that both write more than a pipe holds would wait for each
+        other.
         """
         line = memoryview(json.dumps(message, separators=(",", ":")).encode() + b"\n")
         listening = [self._reading] if self._reading >= 0 else []
@@ -74,7 +77,8 @@ class Channel:
             raise ChannelClosed("the process at the other end reads no more") from error
 
     def receive(self, timeout: float | None = None) -> dict[str, object] | None:
-        """The next message; None after ``timeout`` seconds without one. Raises ChannelClosed at the other's end."""
+        """The next message; None after ``timeout`` seconds without one. Raises ChannelClosed at the other's
+        end."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while (end := self._buffer.find(b"\n")) < 0:
             if self._reading < 0:
@@ -107,7 +111,8 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _within() -> str | None:
-    """The folder of the process that started this one; None, which stands for the system's own, where there is none."""
+    """The folder of the process that started this one; None, which stands for the system's own, where there
+    is none."""
     folder = os.environ.get(TEMPORARY_VARIABLE)
     return folder if folder and Path(folder).is_dir() else None
 
@@ -115,8 +120,8 @@ def _within() -> str | None:
 class Reaper:
     """A process that kills the groups it watches as soon as we are gone, and removes our temporary files.
 
-    ``folder`` is for these files, of ours and of the processes we start; `close` removes it. Raises OSError where no
-    folder can be made.
+    ``folder`` is for these files, of ours and of the processes we start; `close` removes it. Raises OSError
+    where no folder can be made.
     """
 
     def __init__(self) -> None:
@@ -205,7 +210,8 @@ class LiveProcess:
         return self._status is not None
 
     def pause(self) -> None:
-        """Stop the whole group: idle workers and spinning threads take no time from the process whose turn it is."""
+        """Stop the whole group: idle workers and spinning threads take no time from the process whose turn it
+        is."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -245,5 +251,7 @@ def exit_reason(status: int) -> str:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
-    hint = {"SIGKILL": " (out of memory, or killed by hand)", "SIGSEGV": " (a crash in native code)"}.get(name, "")
+    hint = {"SIGKILL": " (out of memory, or killed by hand)", "SIGSEGV": " (a crash in native code)"}.get(
+        name, ""
+    )
     return f"its process was ended by {name}{hint}"

@@ -37,7 +37,8 @@ _SUMMARY = re.compile(
 
 
 def last_words(log: Path, *, killed: bool = False) -> str:
-    """The lines of a log with the error that ended its process, in one; the last that is not empty if there is none.
+    """The lines of a log with the error that ended its process, in one; the last that is not empty if there
+    is none.
 
     Where the process was ``killed`` by a signal no error ended it, and its last line is what it was about.
     """
@@ -60,7 +61,8 @@ def in_conftest(words: str) -> bool:
 
 
 def _place(lines: Sequence[str]) -> str:
-    """The last line of the user's own in the traceback that ends ``lines``; empty where everything is a package's."""
+    """The last line of the user's own in the traceback that ends ``lines``; empty where everything is a
+    package's."""
     begin = max((index for index, line in enumerate(lines) if line.strip() == _BEGIN), default=len(lines))
     frames = [match for line in lines[begin:] if (match := _FRAME.match(line))]
     own = [match for match in frames if is_theirs(match["file"])]
@@ -90,8 +92,11 @@ def informative(lines: Sequence[str]) -> str:
 
 
 def raised(lines: Sequence[str]) -> Sequence[str]:
-    """The lines of a printed traceback from the one on that names what was raised last; the last line without any."""
-    return next((lines[index:] for index in reversed(range(len(lines))) if _NAMED.match(lines[index])), lines[-1:])
+    """The lines of a printed traceback from the one on that names what was raised last; the last line without
+    any."""
+    return next(
+        (lines[index:] for index in reversed(range(len(lines))) if _NAMED.match(lines[index])), lines[-1:]
+    )
 
 
 def _end_of(log: Path) -> str:

@@ -1,8 +1,8 @@
 """Kill process groups, and remove a folder for temporary files, when the process that started this goes away.
 
-Run as a script with the folder for an argument and nothing but the standard library: it reads ``+group`` and ``-group``
-lines until its input ends, which happens however its parent dies. Then it kills the groups that are left and removes
-the folder if it is still there. SIGKILL reaches stopped processes too.
+Run as a script with the folder for an argument and nothing but the standard library: it reads ``+group`` and
+``-group`` lines until its input ends, which happens however its parent dies. Then it kills the groups that
+are left and removes the folder if it is still there. SIGKILL reaches stopped processes too.
 """
 
 import os
@@ -41,7 +41,8 @@ def remove(folder: str) -> None:
     for _ in range(ATTEMPTS):
         if not os.path.isdir(folder):  # noqa: PTH112
             return
-        # Only here: where the folder was removed in order, a process that waits for this one need not wait for imports.
+        # Only here: where the folder was removed in order, a process that waits for this one need not wait
+        # for imports.
         import shutil
 
         shutil.rmtree(folder, ignore_errors=True)

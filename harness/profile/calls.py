@@ -72,7 +72,11 @@ def _spent(
     dearest = np.argsort(-seconds, kind="stable")
     return tuple(
         Spent(
-            names[index], int(calls[index]), float(seconds[index]), int(outer_calls[index]), float(outer_seconds[index])
+            names[index],
+            int(calls[index]),
+            float(seconds[index]),
+            int(outer_calls[index]),
+            float(outer_seconds[index]),
         )
         for index in dearest.tolist()
         if calls[index]

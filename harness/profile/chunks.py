@@ -1,8 +1,9 @@
-"""A trace's events as pieces of JSON that each hold whole events, so that a file of any size needs little memory.
+"""A trace's events as pieces of JSON that each hold whole events, so that a file of any size needs little
+memory.
 
-A piece ends where a brace closes and, past a comma, another opens. That place may lie inside an event; but what comes
-before it, in brackets, is JSON only if it does not: JSON is read from left to right in one way only. So a piece that
-can be decoded ends at an event, and one that cannot is tried again with an earlier end.
+A piece ends where a brace closes and, past a comma, another opens. That place may lie inside an event; but
+what comes before it, in brackets, is JSON only if it does not: JSON is read from left to right in one way
+only. So a piece that can be decoded ends at an event, and one that cannot is tried again with an earlier end.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ LONGEST_EVENT = 64 << 20
 
 _ENDS_TRIED = 16
 _CLOSINGS_TRIED = 256
-"""Places near the end of a piece that are tried before it is made longer, and near the end of a file before it counts
-as damaged."""
+"""Places near the end of a piece that are tried before it is made longer, and near the end of a file before
+it counts as damaged."""
 
 _START = re.compile(rb'"traceEvents"\s*:\s*\[')
 _GZIP = b"\x1f\x8b"
@@ -55,8 +56,8 @@ class NotJson(HarnessError):
 class Pieces(Generic[Decoded]):
     """The events of one file, piece by piece.
 
-    ``decode`` turns an array of events into whatever is wanted of them and raises NotJson where it is no JSON;
-    ``check`` does so for the rest of the file. Raises TraceError, also for more than ``most_bytes``.
+    ``decode`` turns an array of events into whatever is wanted of them and raises NotJson where it is no
+    JSON; ``check`` does so for the rest of the file. Raises TraceError, also for more than ``most_bytes``.
     """
 
     def __init__(
@@ -147,7 +148,9 @@ class Pieces(Generic[Decoded]):
                     return self._decode(b"[" + buffer[:place] + b"]")
                 except NotJson:
                     continue
-        raise TraceError(f"{self._path} breaks off or is damaged: its list of events is not whole JSON; trace again")
+        raise TraceError(
+            f"{self._path} breaks off or is damaged: its list of events is not whole JSON; trace again"
+        )
 
     def _is_json(self, what: bytes) -> bool:
         try:
@@ -168,7 +171,8 @@ def _end_before(buffer: bytes, place: int) -> int:
 
 @contextmanager
 def opened(path: Path) -> Iterator[ByteSource]:
-    """The file, decompressed where it is gzip. Raises TraceError for whatever goes wrong until it is closed."""
+    """The file, decompressed where it is gzip. Raises TraceError for whatever goes wrong until it is
+    closed."""
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP

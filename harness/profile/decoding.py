@@ -19,9 +19,11 @@ Check = Callable[[bytes], object]
 
 
 def decoders(path: Path) -> tuple[Decode, Check]:
-    """What turns an array of events into objects with the fields that are looked at, and what checks any JSON.
+    """What turns an array of events into objects with the fields that are looked at, and what checks any
+    JSON.
 
-    Both raise NotJson for what is none; the first raises TraceError naming ``path`` for events of another form.
+    Both raise NotJson for what is none; the first raises TraceError naming ``path`` for events of another
+    form.
     """
     try:
         import msgspec

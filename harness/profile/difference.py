@@ -1,4 +1,5 @@
-"""Two summaries side by side: which operators, kernels, copies and calls one of them has more of, and which waits."""
+"""Two summaries side by side: which operators, kernels, copies and calls one of them has more of, and which
+waits."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from enum import StrEnum
 from harness.model import FunctionTime, Spent, TraceSummary
 
 NOTICEABLE = 0.02
-"""Share of the base's iteration that a change must have to be named. Where the number of calls differs it is enough
-that either side's calls have it: profiles are noisy in their times, not in their counts."""
+"""Share of the base's iteration that a change must have to be named. Where the number of calls differs it is
+enough that either side's calls have it: profiles are noisy in their times, not in their counts."""
 
 WORTH_NAMING = 0.2
 """Share of the time gained outside operators that a Python function must have to be named as its place."""
@@ -39,11 +40,12 @@ class ChangeOf(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProfileChange:
-    """What differs, per iteration: calls on either side (0 both where it is a part of the time), and their seconds.
+    """What differs, per iteration: calls on either side (0 both where it is a part of the time), and their
+    seconds.
 
-    The seconds of what is ``timed`` are a part of the iteration's time, and no two share any. Those of the rest, the
-    host's work beside a busy GPU, are not. ``function`` is the Python function in which most of the change is, where
-    that is known.
+    The seconds of what is ``timed`` are a part of the iteration's time, and no two share any. Those of the
+    rest, the host's work beside a busy GPU, are not. ``function`` is the Python function in which most of the
+    change is, where that is known.
     """
 
     name: str
@@ -78,10 +80,11 @@ class ProfileChange:
 
 @dataclass(frozen=True, slots=True)
 class FunctionChange:
-    """The Python function that gained most: where it is, its calls on either side, and its share of what was gained.
+    """The Python function that gained most: where it is, its calls on either side, and its share of what was
+    gained.
 
-    The share is of the seconds of all functions that take longer, or of the whole time outside operators, whichever
-    gained more.
+    The share is of the seconds of all functions that take longer, or of the whole time outside operators,
+    whichever gained more.
     """
 
     where: FunctionTime
@@ -104,10 +107,12 @@ class FunctionChange:
 def changes(
     base: TraceSummary, head: TraceSummary, functions: FunctionChange | None = None
 ) -> tuple[ProfileChange, ...]:
-    """Noticeable differences, the largest first: operators called by no other one, kernels, copies, idle time, calls.
+    """Noticeable differences, the largest first: operators called by no other one, kernels, copies, idle
+    time, calls.
 
-    Where those operators are called as often on both sides, and ones inside them are not, the operators' own times
-    count instead. With a GPU in both traces operators and calls of the host are there if their numbers differ.
+    Where those operators are called as often on both sides, and ones inside them are not, the operators' own
+    times count instead. With a GPU in both traces operators and calls of the host are there if their numbers
+    differ.
     """
     step = base.wall_seconds / base.iterations
     if step <= 0:
@@ -165,11 +170,16 @@ def _differ(base_calls: float, head_calls: float) -> bool:
 
 def _operators(base: TraceSummary, head: TraceSummary, step: float, *, timed: bool) -> list[ProfileChange]:
     if not timed:
-        # Beside a busy GPU the host's time is not the iteration's: a large part of the host's own work is enough.
+        # Beside a busy GPU the host's time is not the iteration's: a large part of the host's own work is
+        # enough.
         step = sum(spent.outer_seconds for spent in base.operators) / base.iterations
-    outer = list(_noticed(_paired(base, head, ChangeOf.OPERATOR, lambda s: s.operators, _outer, timed=timed), step))
+    outer = list(
+        _noticed(_paired(base, head, ChangeOf.OPERATOR, lambda s: s.operators, _outer, timed=timed), step)
+    )
     if not any(change.other_calls for change in outer):
-        inner = list(_noticed(_paired(base, head, ChangeOf.OPERATOR, lambda s: s.operators, _own, timed=timed), step))
+        inner = list(
+            _noticed(_paired(base, head, ChangeOf.OPERATOR, lambda s: s.operators, _own, timed=timed), step)
+        )
         if any(change.other_calls for change in inner):
             outer = inner
     return [change for change in outer if timed or change.other_calls]

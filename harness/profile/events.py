@@ -1,7 +1,9 @@
-"""The events of a trace that a summary needs, in columns: names, kinds, threads, starts, durations, correlations.
+"""The events of a trace that a summary needs, in columns: names, kinds, threads, starts, durations,
+correlations.
 
-Only the fields that are looked at are ever decoded, and events of other kinds (Python functions, flows, memory) are
-dropped as they are read: a trace is gigabytes of text, and what is kept of it is 40 bytes an event.
+Only the fields that are looked at are ever decoded, and events of other kinds (Python functions, flows,
+memory) are dropped as they are read: a trace is gigabytes of text, and what is kept of it is 40 bytes an
+event.
 """
 
 from __future__ import annotations
@@ -57,10 +59,11 @@ NONE = -1
 
 @dataclass(frozen=True, slots=True)
 class TraceEvents:
-    """Equal index means the same event. ``start`` and ``seconds`` are in seconds, from the first event that was kept.
+    """Equal index means the same event. ``start`` and ``seconds`` are in seconds, from the first event that
+    was kept.
 
-    ``name``, ``thread`` (of the host) and ``device`` are places in ``names``, ``threads`` and ``devices``, or -1;
-    ``correlation`` ties a call of the host to what it put on a device, -1 where there is none.
+    ``name``, ``thread`` (of the host) and ``device`` are places in ``names``, ``threads`` and ``devices``, or
+    -1; ``correlation`` ties a call of the host to what it put on a device, -1 where there is none.
     """
 
     names: tuple[str, ...]
@@ -97,13 +100,16 @@ class TraceEvents:
 
 
 def read(path: Path, most_bytes: int = MOST_BYTES, most_events: int = MOST_EVENTS) -> TraceEvents:
-    """The events of a Chrome trace, gzip or not. Raises TraceError naming the file, for what is larger, too."""
+    """The events of a Chrome trace, gzip or not. Raises TraceError naming the file, for what is larger,
+    too."""
     decode, check = decoders(path)
     table = _Table()
     for events in Pieces(path, decode, check, most_bytes):
         table.add(events)
         if table.count > most_events:
-            raise TraceError(f"{path} has more than the {most_events:,} events that are read: trace fewer iterations")
+            raise TraceError(
+                f"{path} has more than the {most_events:,} events that are read: trace fewer iterations"
+            )
     return table.events()
 
 
@@ -138,7 +144,9 @@ class _Table:
                 kind,
                 np.fromiter((names.setdefault(event.name, len(names)) for event in kept), np.int32, count),
                 np.fromiter(
-                    (threads.setdefault((event.pid, event.tid), len(threads)) for event in kept), np.int32, count
+                    (threads.setdefault((event.pid, event.tid), len(threads)) for event in kept),
+                    np.int32,
+                    count,
                 ),
                 np.fromiter(
                     (

@@ -1,7 +1,7 @@
 """What idle time waited for: the loader, the host, synchronisation, copies, or something else.
 
-Idle time of a GPU ends when something begins there. As long as the launch of that had not returned, nothing was queued,
-and what the host did shows why:
+Idle time of a GPU ends when something begins there. As long as the launch of that had not returned, nothing
+was queued, and what the host did shows why:
 
 1. it waited for the next batch: the loader;
 2. it was inside a call that copies, and may have to stage pageable memory: copies;
@@ -9,7 +9,8 @@ and what the host did shows why:
    that call the launches would have been queued while the GPU still worked;
 4. anything else, Python and operators: the host.
 
-Once it was queued the host had done its part: what is left is other, waiting for another stream or for the hardware.
+Once it was queued the host had done its part: what is left is other, waiting for another stream or for the
+hardware.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class HostTimes:
 def host_times(events: TraceEvents, window: TraceWindow, device: TraceEvents | None) -> HostTimes:
     """What the threads that drive the window did: the main one, and those that put work on the device.
 
-    Batches are waited for by the main thread; the waits of another one, such as a thread that prefetches, hold up
-    nothing by themselves.
+    Batches are waited for by the main thread; the waits of another one, such as a thread that prefetches,
+    hold up nothing by themselves.
     """
     main = events.thread == window.thread
     marks = (events.kind == EventKind.MARK) | (events.kind == EventKind.OPERATOR)
@@ -72,7 +73,8 @@ def host_times(events: TraceEvents, window: TraceWindow, device: TraceEvents | N
 
 
 def driving(events: TraceEvents, window: TraceWindow, device: TraceEvents) -> Mask:
-    """Which events are of the threads that drive the window: the main one, and those that put work on the device."""
+    """Which events are of the threads that drive the window: the main one, and those that put work on the
+    device."""
     puts = (events.kind == EventKind.CALL) & np.isin(events.correlation, device.correlation)
     mask: Mask = (events.thread == window.thread) | np.isin(events.thread, np.unique(events.thread[puts]))
     return mask
@@ -97,7 +99,9 @@ def idle_parts(
     left = without(left, host.sync)
     sync += length(intersection(left, empty[after_sync]))
     launching = length(intersection(left, empty[~after_sync & known]))
-    return IdleParts(loader, launching, sync, copies, max(0.0, length(idle) - loader - copies - sync - launching))
+    return IdleParts(
+        loader, launching, sync, copies, max(0.0, length(idle) - loader - copies - sync - launching)
+    )
 
 
 def host_idle(operating: Times, host: HostTimes, window: TraceWindow) -> tuple[IdleParts, float]:

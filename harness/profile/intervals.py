@@ -1,4 +1,5 @@
-"""Sets of time: sorted intervals that do not touch, as arrays of shape [n, 2] with starts and ends in seconds."""
+"""Sets of time: sorted intervals that do not touch, as arrays of shape [n, 2] with starts and ends in
+seconds."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ _TENSOR_CORES = re.compile(
     r"[his]884|[hcs]1688|16816|i8816|16832"
     # the instructions by name: mma.sync of half, integers and bits; Hopper's and Blackwell's
     r"|[hi]mma|gmma|tcgen05|(?<![a-z])umma"
-    # cuDNN's and cuBLAS's families: xmma, nvjet; CUTLASS's word for them; attention kernels that are made of them
+    # cuDNN's and cuBLAS's families: xmma, nvjet; CUTLASS's word for them; attention kernels that are made of
+    # them
     r"|xmma|nvjet|tensorop|flash_(fwd|bwd)|fmha"
     r"|first_layer_wgrad_kernel|dgrad_1x1_stride_2x2|conv2d_c1_k1",
     re.IGNORECASE,
@@ -21,6 +22,7 @@ _NONE = re.compile(r"simt|ffma|xmma\w*_f32f32_f32f32|fmha\w*_f32_", re.IGNORECAS
 def tensor_cores(name: str) -> bool:
     """Whether a kernel uses tensor cores, by its name.
 
-    Names are all that a trace has: a kernel that was compiled for one program (triton's) may use them under any name.
+    Names are all that a trace has: a kernel that was compiled for one program (triton's) may use them under
+    any name.
     """
     return _TENSOR_CORES.search(name) is not None and _NONE.search(name) is None

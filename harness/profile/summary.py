@@ -9,7 +9,15 @@ import numpy as np
 from harness.model import TraceSummary
 from harness.profile.calls import operators, totals
 from harness.profile.events import EventKind, TraceEvents, read
-from harness.profile.idle import HostTimes, driving, host_idle, host_times, idle_parts, is_copying, is_synchronisation
+from harness.profile.idle import (
+    HostTimes,
+    driving,
+    host_idle,
+    host_times,
+    idle_parts,
+    is_copying,
+    is_synchronisation,
+)
 from harness.profile.intervals import Times, intersection, length, union, within
 from harness.profile.kernels import tensor_cores
 from harness.profile.window import TraceWindow, window_of
@@ -24,7 +32,8 @@ def summarise(path: Path) -> TraceSummary:
 
 
 def summary(events: TraceEvents) -> TraceSummary:
-    """Summarise events within their window: the one our own pass marked, else the profiler's steps, else all of it.
+    """Summarise events within their window: the one our own pass marked, else the profiler's steps, else all
+    of it.
 
     Of several GPUs it is the busiest one that is looked at.
     """
@@ -76,13 +85,16 @@ def _of_device(events: TraceEvents, window: TraceWindow, everything: TraceEvents
         tensor_core_share=on_tensor_cores / own_seconds if own_seconds > 0 else None,
         operators=operators(events, window)[:MOST_NAMES],
         kernels=totals(kernels)[:MOST_NAMES],
-        copies=totals(device.chosen((device.kind == EventKind.COPY) | (device.kind == EventKind.FILL)))[:MOST_NAMES],
+        copies=totals(device.chosen((device.kind == EventKind.COPY) | (device.kind == EventKind.FILL)))[
+            :MOST_NAMES
+        ],
         calls=totals(_blocking(events, window, everything))[:MOST_NAMES],
     )
 
 
 def _blocking(events: TraceEvents, window: TraceWindow, device: TraceEvents) -> TraceEvents:
-    """The calls that synchronise or copy, of those that began within the window, on the threads that drive it."""
+    """The calls that synchronise or copy, of those that began within the window, on the threads that drive
+    it."""
     inside = (events.start >= window.low) & (events.start < window.high) & driving(events, window, device)
     named = events.like(lambda name: is_synchronisation(name) or is_copying(name))
     return events.chosen((events.kind == EventKind.CALL) & inside & named)

@@ -1,4 +1,5 @@
-"""The part of a trace that counts: from when to when, how many iterations are in it, and whose thread drives them."""
+"""The part of a trace that counts: from when to when, how many iterations are in it, and whose thread drives
+them."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _STEP = "ProfilerStep#"
 
 @dataclass(frozen=True, slots=True)
 class TraceWindow:
-    """From ``low`` to ``high``, in seconds of the trace; ``thread`` is the main thread's place in its threads."""
+    """From ``low`` to ``high``, in seconds of the trace; ``thread`` is the main thread's place in its
+    threads."""
 
     low: float
     high: float
@@ -23,7 +25,8 @@ class TraceWindow:
 
 
 def window_of(events: TraceEvents) -> TraceWindow:
-    """Our own marked window, else the span of the profiler's steps, else that of all events, as one iteration."""
+    """Our own marked window, else the span of the profiler's steps, else that of all events, as one
+    iteration."""
     marks = events.chosen(events.kind == EventKind.MARK)
     for prefix in (WINDOW_MARK, _STEP):
         own = marks.chosen(marks.named(prefix))

@@ -13,7 +13,8 @@ from harness.store import Run
 
 
 def ceilings_frame(run: Run) -> pd.DataFrame:
-    """One row a rate that this machine reached: ``name, device, detail, value, unit``; see `harness.model.ceiling`.
+    """One row a rate that this machine reached: ``name, device, detail, value, unit``; see
+    `harness.model.ceiling`.
 
     ``value`` is in ``unit`` (B/s, FLOP/s or 1/s); a name has a row for each size that was tried.
     """
@@ -24,12 +25,12 @@ def ceilings_frame(run: Run) -> pd.DataFrame:
 
 
 def rates_frame(run: Run) -> pd.DataFrame:
-    """One row a kind of work that a variant does: ``claim, case, parameters, variant, work, rate, unit, ceiling,
-    ceiling_value, share``.
+    """One row a kind of work that a variant does: ``claim, case, parameters, variant, work, rate, unit,
+    ceiling, ceiling_value, share``.
 
-    ``work`` is flops, bytes or decoded, ``rate`` the variant's in ``unit``; ``ceiling`` names what it is compared with,
-    ``ceiling_value`` is that rate (of all usable cores for decoding) and ``share`` what the variant reaches of it, both
-    NaN where the run has no such ceiling.
+    ``work`` is flops, bytes or decoded, ``rate`` the variant's in ``unit``; ``ceiling`` names what it is
+    compared with, ``ceiling_value`` is that rate (of all usable cores for decoding) and ``share`` what the
+    variant reaches of it, both NaN where the run has no such ceiling.
     """
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in run.measurements:
@@ -40,7 +41,9 @@ def rates_frame(run: Run) -> pd.DataFrame:
         claim = functions.get(benchmark_of(case))
         if claim is None:
             continue
-        for name in dict.fromkeys(t.variant for m in measurements for t in m.trials if measured(m, t.variant)):
+        for name in dict.fromkeys(
+            t.variant for m in measurements for t in m.trials if measured(m, t.variant)
+        ):
             rows += [
                 {
                     "claim": claim.name,
@@ -57,6 +60,20 @@ def rates_frame(run: Run) -> pd.DataFrame:
                 for found in shares(run, claim, measurements, name).values()
             ]
     words = ("claim", "case", "parameters", "variant", "work", "unit", "ceiling")
-    types = {**dict.fromkeys(words, "category"), **dict.fromkeys(("rate", "ceiling_value", "share"), "float64")}
-    columns = ["claim", "case", "parameters", "variant", "work", "rate", "unit", "ceiling", "ceiling_value", "share"]
+    types = {
+        **dict.fromkeys(words, "category"),
+        **dict.fromkeys(("rate", "ceiling_value", "share"), "float64"),
+    }
+    columns = [
+        "claim",
+        "case",
+        "parameters",
+        "variant",
+        "work",
+        "rate",
+        "unit",
+        "ceiling",
+        "ceiling_value",
+        "share",
+    ]
     return pd.DataFrame(rows, columns=columns).astype(types)

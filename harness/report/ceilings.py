@@ -39,7 +39,11 @@ def ceilings_line(ceilings: Sequence[Ceiling]) -> str:
     """The highest rates in a sentence, those of the GPU first; nothing where none was measured."""
     rates = []
     for device, place in PLACES.items():
-        for name, word in ((MEMORY_COPY, "copy"), *((gemm(each), each) for each in PRECISIONS), (DECODE, "decode")):
+        for name, word in (
+            (MEMORY_COPY, "copy"),
+            *((gemm(each), each) for each in PRECISIONS),
+            (DECODE, "decode"),
+        ):
             found = highest(ceilings, name, device)
             if found is not None:
                 rates.append(f"{place} {word} {rate(found)}")

@@ -1,6 +1,7 @@
 """A report as plain parts: headed tables of cells, lines above and notes below, before it has a form.
 
-Comparisons, trends and lists are documents; `render` writes any of them in each form, so that all say the same.
+Comparisons, trends and lists are documents; `render` writes any of them in each form, so that all say the
+same.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Lines under a heading; ``foreign`` is the part of the heading that comes from a record. ``below`` explains."""
+    """Lines under a heading; ``foreign`` is the part of the heading that comes from a record. ``below``
+    explains."""
 
     heading: str
     columns: tuple[Column, ...]
@@ -56,7 +58,8 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole report: a title, facts as label and line, warnings, tables, footnotes numbered from 1, a last line."""
+    """A whole report: a title, facts as label and line, warnings, tables, footnotes numbered from 1, a last
+    line."""
 
     title: str
     facts: Sequence[tuple[str, str]] = ()
@@ -79,7 +82,9 @@ class Notes:
 
     def of(self, *texts: str) -> tuple[int, ...]:
         """The numbers of these notes, each once."""
-        return tuple(dict.fromkeys(self._numbers.setdefault(text, len(self._numbers) + 1) for text in texts if text))
+        return tuple(
+            dict.fromkeys(self._numbers.setdefault(text, len(self._numbers) + 1) for text in texts if text)
+        )
 
     @property
     def texts(self) -> tuple[str, ...]:

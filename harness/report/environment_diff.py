@@ -23,7 +23,8 @@ def environment_diff(
 ) -> list[EnvironmentDifference]:
     """What differs between environments, apart from what stands ``without`` at their top.
 
-    An environment that was never read is left out of the question: it would differ in everything, which says nothing.
+    An environment that was never read is left out of the question: it would differ in everything, which says
+    nothing.
     """
     listed = [
         leaves({name: value for name, value in environment.items() if name not in without})

@@ -1,4 +1,5 @@
-"""Numbers and foreign text as people read them; plain ASCII, so that no terminal or log chokes on our own words."""
+"""Numbers and foreign text as people read them; plain ASCII, so that no terminal or log chokes on our own
+words."""
 
 from __future__ import annotations
 
@@ -19,14 +20,16 @@ _FASTER = frozenset({"seconds", "loader_seconds", "host_seconds"})
 
 
 def sanitize(text: object, longest: int = LONGEST) -> str:
-    """Text from a record on one line and without power: no control, escape, direction or surrogate characters."""
+    """Text from a record on one line and without power: no control, escape, direction or surrogate
+    characters."""
     words = " ".join(str(text)[: 4 * longest].split())
     safe = "".join(character for character in words if character.isprintable())
     return safe if len(safe) <= longest else f"{safe[: longest - 3]}..."
 
 
 def quantity(value: float, unit: str) -> str:
-    """Three digits and a scaled unit: ``1.23 ms``, ``12.0 MiB``; ``4.56 k`` where it is neither time nor bytes."""
+    """Three digits and a scaled unit: ``1.23 ms``, ``12.0 MiB``; ``4.56 k`` where it is neither time nor
+    bytes."""
     if not _finite(value):
         return "?"
     factor, name = scale_of(value, unit)
@@ -54,7 +57,9 @@ def step(before: float, after: float, unit: str) -> str:
     if _finite(before) and _finite(after) and sizes[0] > 0 and sizes[1] < 10 * sizes[0]:
         factor, name = scale_of(sizes[0], unit)
         whole = factor == 1.0 and unit != "s" and before == int(before) and after == int(after)
-        first, second = (f"{value / factor:.0f}" if whole else digits(value / factor) for value in (before, after))
+        first, second = (
+            f"{value / factor:.0f}" if whole else digits(value / factor) for value in (before, after)
+        )
         return f"{first} -> {second} {name}".rstrip()
     return arrow(quantity(before, unit), quantity(after, unit))
 
@@ -68,8 +73,8 @@ def arrow(before: str, after: str) -> str:
 def duration(seconds: float, *, exact: bool = False) -> str:
     """A stretch of time: ``40 s``, ``4 min``, ``4 min 40 s``, ``12 min``, ``1 h 30 min``.
 
-    To the second below ten minutes: 4 min 40 s beside a budget of 4 min is not 5 min. In whole minutes beyond, unless
-    it is to be ``exact``, as what somebody asked for is: ``27 min 30 s``.
+    To the second below ten minutes: 4 min 40 s beside a budget of 4 min is not 5 min. In whole minutes
+    beyond, unless it is to be ``exact``, as what somebody asked for is: ``27 min 30 s``.
     """
     if not _finite(seconds):
         return "very long"
@@ -81,7 +86,8 @@ def duration(seconds: float, *, exact: bool = False) -> str:
 
 
 def better(found: Comparison) -> bool | None:
-    """Whether the effect is an improvement; None where it may be none at all, or the metric has no direction."""
+    """Whether the effect is an improvement; None where it may be none at all, or the metric has no
+    direction."""
     direction = metric(found.metric).direction
     if direction is Direction.NONE or not _surely(found):
         return None
@@ -89,7 +95,8 @@ def better(found: Comparison) -> bool | None:
 
 
 def effect(found: Comparison) -> str:
-    """The ratio in words: ``-43.1 %, faster``, ``3.20x slower``; no word where the interval holds no effect."""
+    """The ratio in words: ``-43.1 %, faster``, ``3.20x slower``; no word where the interval holds no
+    effect."""
     ratio = found.ratio
     if ratio == 1:
         return "equal" if metric(found.metric).kind is MetricKind.EXACT else "+0.0 %"
@@ -103,7 +110,8 @@ def effect(found: Comparison) -> str:
 
 
 def interval(found: Comparison) -> str:
-    """The interval in the effect's own terms: ``-45.0 to -41.2 %``, ``3.10 to 3.31x``; nothing where there is none."""
+    """The interval in the effect's own terms: ``-45.0 to -41.2 %``, ``3.10 to 3.31x``; nothing where there is
+    none."""
     bounds = _bounds(found)
     if bounds is None or not 1 / _NOTHING < found.ratio < _NOTHING:
         return ""

@@ -29,8 +29,9 @@ Series = tuple[Measurement, Trial, str, tuple[float, ...]]
 def samples_frame(run: Run) -> pd.DataFrame:
     """Every sample of every round: ``case, claim, variant, invocation, block, metric, value``, one row each.
 
-    Names are categories, ``value`` is in the metric's SI unit per iteration; equal ``case``, ``invocation`` and
-    ``block`` mean measured next to each other. Single readings (exact, solo) are not samples and not in it.
+    Names are categories, ``value`` is in the metric's SI unit per iteration; equal ``case``, ``invocation``
+    and ``block`` mean measured next to each other. Single readings (exact, solo) are not samples and not in
+    it.
     """
     series = list(_series(run))
     lengths = np.fromiter((len(values) for *_, values in series), dtype=np.int64, count=len(series))
@@ -41,7 +42,9 @@ def samples_frame(run: Run) -> pd.DataFrame:
             "case": category((m.case for m, *_ in series), lengths),
             "claim": category((m.claim for m, *_ in series), lengths),
             "variant": category((trial.variant for _, trial, *_ in series), lengths),
-            "invocation": np.repeat(np.fromiter((m.invocation for m, *_ in series), np.int32, len(series)), lengths),
+            "invocation": np.repeat(
+                np.fromiter((m.invocation for m, *_ in series), np.int32, len(series)), lengths
+            ),
             "block": (np.arange(total) - np.repeat(starts, lengths)).astype(np.int32),
             "metric": category((name for *_, name, _ in series), lengths),
             "value": np.fromiter(chain.from_iterable(values for *_, values in series), np.float64, total),
@@ -50,7 +53,8 @@ def samples_frame(run: Run) -> pd.DataFrame:
 
 
 def verdicts_frame(run: Run) -> pd.DataFrame:
-    """Every verdict of a run, judged anew: one row a case and variant, ratios and intervals as variant/baseline.
+    """Every verdict of a run, judged anew: one row a case and variant, ratios and intervals as
+    variant/baseline.
 
     ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU was.
     """

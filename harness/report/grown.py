@@ -24,10 +24,11 @@ _KINDS = {ChangeOf.KERNEL: "kernel ", ChangeOf.COPY: "copy "}
 
 
 def difference(base: TraceSummary, head: TraceSummary) -> str:
-    """What the head's iteration has more of than the base's, or less of where it is shorter, the largest first.
+    """What the head's iteration has more of than the base's, or less of where it is shorter, the largest
+    first.
 
-    ``aten::linear runs 2x instead of 1x, +1.20 ms``; a sentence that says so where nothing stands out. No more seconds
-    are named than the profiles differ by.
+    ``aten::linear runs 2x instead of 1x, +1.20 ms``; a sentence that says so where nothing stands out. No
+    more seconds are named than the profiles differ by.
     """
     by = head.wall_seconds / head.iterations - base.wall_seconds / base.iterations
     if by >= 0:
@@ -43,18 +44,24 @@ def growth(
     base_functions: Sequence[FunctionTime] = (),
     head_functions: Sequence[FunctionTime] = (),
 ) -> str:
-    """What grew, of an iteration that was measured to take ``seconds`` more, whatever the profiles took as a whole.
+    """What grew, of an iteration that was measured to take ``seconds`` more, whatever the profiles took as a
+    whole.
 
-    Profiles are slower than what was measured, so the seconds named are never more than those. With ``functions`` of
-    both sides, the Python function in which most of the time outside operators was spent is named too.
+    Profiles are slower than what was measured, so the seconds named are never more than those. With
+    ``functions`` of both sides, the Python function in which most of the time outside operators was spent is
+    named too.
     """
-    return _sentence(changes(base, head, slowed(base_functions, head_functions)), max(0.0, seconds), shrunk=False)
+    return _sentence(
+        changes(base, head, slowed(base_functions, head_functions)), max(0.0, seconds), shrunk=False
+    )
 
 
 def memory_growth(base: Mapping[str, int], head: Mapping[str, int], more: float) -> str:
-    """Which operators hold more bytes when memory is at its peak, of ``more`` bytes in all; empty where none does."""
+    """Which operators hold more bytes when memory is at its peak, of ``more`` bytes in all; empty where none
+    does."""
     grown = sorted(
-        ((head[name] - base.get(name, 0), name) for name in head if head[name] > base.get(name, 0)), reverse=True
+        ((head[name] - base.get(name, 0), name) for name in head if head[name] > base.get(name, 0)),
+        reverse=True,
     )
     left, text = max(0.0, more), []
     for bytes_more, name in grown[:MOST_NAMED]:
@@ -139,7 +146,9 @@ def _where(found: FunctionChange) -> str:
     )  # fmt: skip
     most = "most of it" if found.share >= 0.5 else "the largest part of it"
     if found.other_calls:
-        return f"{most} in {name}, which runs {_times(found.head_calls)} instead of {_times(found.base_calls)}"
+        return (
+            f"{most} in {name}, which runs {_times(found.head_calls)} instead of {_times(found.base_calls)}"
+        )
     return f"{most} in {name}"
 
 

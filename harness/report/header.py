@@ -11,7 +11,8 @@ from harness.store import Run
 
 
 def header_lines(run: Run) -> Iterator[tuple[str, str]]:
-    """Run, machine, GPUs, software, revision: one label and line each. Nothing in a record can make this fail."""
+    """Run, machine, GPUs, software, revision: one label and line each. Nothing in a record can make this
+    fail."""
     yield "run", _joined(_when(run.facts.get("started")), _profile(run.facts))
     yield from machine_lines(run.environment)
 
@@ -34,7 +35,11 @@ def machine_lines(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     described = [_gpu(gpu) for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
     driver = _table(environment, "driver")
     if described:
-        shown = f"driver {_word(driver, 'version')} (CUDA {_word(driver, 'cuda')})" if driver else "driver unknown"
+        shown = (
+            f"driver {_word(driver, 'version')} (CUDA {_word(driver, 'cuda')})"
+            if driver
+            else "driver unknown"
+        )
         yield (
             "GPU",
             _joined(
@@ -49,7 +54,10 @@ def machine_lines(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "GPU", "none"
     software = _table(environment, "software")
     if software:
-        yield "software", _joined(*(_version(software, name) for name in ("torch", "cuda", "cudnn", "python", "dali")))
+        yield (
+            "software",
+            _joined(*(_version(software, name) for name in ("torch", "cuda", "cudnn", "python", "dali"))),
+        )
     revision = _revision(environment.get("git"))
     if revision:
         yield "git", revision
@@ -94,7 +102,9 @@ def _version(software: Mapping[str, Any], name: str) -> str:
 def _revision(git: object) -> str:
     if not isinstance(git, dict) or not git.get("revision"):
         return ""
-    return f"{sanitize(git['revision'])[:12]}{' and changes that are not committed' if git.get('dirty') else ''}"
+    return (
+        f"{sanitize(git['revision'])[:12]}{' and changes that are not committed' if git.get('dirty') else ''}"
+    )
 
 
 def _table(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

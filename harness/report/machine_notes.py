@@ -1,4 +1,5 @@
-"""What a reader must know of the machine during a run, in words: other processes, throttling, and a busy host."""
+"""What a reader must know of the machine during a run, in words: other processes, throttling, and a busy
+host."""
 
 from __future__ import annotations
 
@@ -50,7 +51,14 @@ def watch_remarks(run: Run) -> tuple[str, ...]:
     """Footnotes about the machine, most serious first; none for a quiet one."""
     return tuple(
         sanitize(line)
-        for line in (*_other_processes(run), *_heat(run), *_errors(run), *_link(run), *_host(run), *_unseen(run))
+        for line in (
+            *_other_processes(run),
+            *_heat(run),
+            *_errors(run),
+            *_link(run),
+            *_host(run),
+            *_unseen(run),
+        )
     )
 
 
@@ -105,7 +113,9 @@ def _link(run: Run) -> Iterator[str]:
     best = _values(run, measuring=False)
     for device in run.telemetry.devices:
         found = [max(seen.get(device, {}).get(f"pcie_{what}", [0.0])) for what in ("generation", "width")]
-        could = [max(best.get(device, {}).get(f"most_pcie_{what}", [0.0])) for what in ("generation", "width")]
+        could = [
+            max(best.get(device, {}).get(f"most_pcie_{what}", [0.0])) for what in ("generation", "width")
+        ]
         if all(found) and (found[0] < could[0] or found[1] < could[1]):
             yield (
                 f"the PCIe link of {device} was at generation {found[0]:.0f} "
@@ -129,7 +139,10 @@ def _taken(run: Run, cores: int) -> Iterator[str]:
     before = {
         each.quantity: each.values[0]
         for each in run.telemetry.series
-        if each.device == HOST and not each.case and each.moments[:1] and each.moments[0] <= run.telemetry.start + 1e-3
+        if each.device == HOST
+        and not each.case
+        and each.moments[:1]
+        and each.moments[0] <= run.telemetry.start + 1e-3
     }
     load, pressure = before.get("load", 0.0), before.get("pressure_cpu")
     # The load average is of a minute, in which something may have been installed: pressure is of ten seconds.

@@ -63,14 +63,22 @@ def next_command(run: Run, verdicts: Sequence[Verdict]) -> NextCommand:
         if verdict.claim in claims and verdict.outcome is not Outcome.SKIPPED
     }
     seconds = START_UP * max(again.values(), default=0)
-    expected = {verdict.case: verdict.more_seconds / verdict.more_units for verdict in verdicts if verdict.more_units}
+    expected = {
+        verdict.case: verdict.more_seconds / verdict.more_units for verdict in verdicts if verdict.more_units
+    }
     for case, units in again.items():
         known = seconds_per_unit([m for m in run.measurements if m.case == case])
         seconds += units * (known or expected.get(case, 0.0))
     if not near:
         return NextCommand("", 0, beyond)
     minutes = max(1, math.ceil(ALLOWANCE * seconds / 60))
-    words = ["--budget", f"{minutes}m", "--select", shlex.quote(sanitize(",".join(claims), 4000)), *_kept(run)]
+    words = [
+        "--budget",
+        f"{minutes}m",
+        "--select",
+        shlex.quote(sanitize(",".join(claims), 4000)),
+        *_kept(run),
+    ]
     return NextCommand(advised(f"bench {' '.join(words)}"), near, beyond)
 
 

@@ -1,8 +1,9 @@
-"""The screen while a run, a gate or a tuning goes on: one line at the foot of a terminal, plain lines in a pipe.
+"""The screen while a run, a gate or a tuning goes on: one line at the foot of a terminal, plain lines in a
+pipe.
 
-Everything happens inside the caller's calls, at most every so often: a thread that repaints would take its turns inside
-timed rounds. The rooms that measure know these classes by protocols of their own, and get from them the words for what
-they found.
+Everything happens inside the caller's calls, at most every so often: a thread that repaints would take its
+turns inside timed rounds. The rooms that measure know these classes by protocols of their own, and get from
+them the words for what they found.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ LONGEST_NOTE = 2000
 
 
 class StatusLine:
-    """A line at the foot of the terminal that shows ``line()``, repainted at most every ``refresh`` seconds by ``now``.
+    """A line at the foot of the terminal that shows ``line()``, repainted at most every ``refresh`` seconds
+    by ``now``.
 
-    ``on`` is False where nothing can be repainted (a pipe) and before `start`: lines are printed there instead.
+    ``on`` is False where nothing can be repainted (a pipe) and before `start`: lines are printed there
+    instead.
     """
 
     def __init__(
@@ -79,7 +82,9 @@ class StatusLine:
 class Progress:
     """What the three have in common. ``now`` stands in for the clock, ``refresh`` is in seconds."""
 
-    def __init__(self, console: Console, now: Callable[[], float] = time.monotonic, refresh: float = 1.0) -> None:
+    def __init__(
+        self, console: Console, now: Callable[[], float] = time.monotonic, refresh: float = 1.0
+    ) -> None:
         self._console = console
         self._now = now
         self._doing = ""
@@ -153,7 +158,9 @@ class BenchProgress(Progress):
         skipped = [verdict for verdict in verdicts if verdict.outcome is Outcome.SKIPPED]
         if skipped:
             names = ", ".join(dict.fromkeys(sanitize(verdict.claim) for verdict in skipped))
-            self._print(Text(f"skipped {len(skipped)} of {names}; the report says why", style=STYLES[Outcome.SKIPPED]))
+            self._print(
+                Text(f"skipped {len(skipped)} of {names}; the report says why", style=STYLES[Outcome.SKIPPED])
+            )
 
     def traced(self, traced: Traced) -> None:
         """Print what a traced pass showed."""
@@ -184,7 +191,9 @@ class BenchProgress(Progress):
 def _verdict(verdict: Verdict) -> Text:
     line = Text(f"{verdict.outcome:<12}", style=STYLES[verdict.outcome])
     case = parameters(verdict.case)
-    line.append("  ".join(sanitize(part) for part in (verdict.claim, case, verdict.variant) if part), style="default")
+    line.append(
+        "  ".join(sanitize(part) for part in (verdict.claim, case, verdict.variant) if part), style="default"
+    )
     found = verdict.comparison
     if found is not None:
         shown = interval(found)
@@ -239,7 +248,9 @@ class GateProgress(Progress):
     def _line(self) -> Text:
         passed = duration(self._now() - self._start)
         return Text(
-            " | ".join(filter(None, (passed, self._decided, sanitize(self._doing)))), overflow="ellipsis", no_wrap=True
+            " | ".join(filter(None, (passed, self._decided, sanitize(self._doing)))),
+            overflow="ellipsis",
+            no_wrap=True,
         )
 
 
@@ -272,4 +283,6 @@ class TuneProgress(Progress):
         self._region.paint()
 
     def _line(self) -> Text:
-        return Text(f"{duration(self._left)} left  {sanitize(self._doing)}", overflow="ellipsis", no_wrap=True)
+        return Text(
+            f"{duration(self._left)} left  {sanitize(self._doing)}", overflow="ellipsis", no_wrap=True
+        )

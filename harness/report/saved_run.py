@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class SavedRun:
     """A saved run, and what is in it as tidy pandas frames; `harness.load` gives one.
 
-    The first access to a frame makes it, later ones share it. Values are in SI units; ratios are variant/baseline.
+    The first access to a frame makes it, later ones share it. Values are in SI units; ratios are
+    variant/baseline.
 
     Example::
 
@@ -51,14 +52,16 @@ class SavedRun:
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
-        """Every verdict, judged anew: one row a case and variant, ratios and intervals as variant/baseline."""
+        """Every verdict, judged anew: one row a case and variant, ratios and intervals as
+        variant/baseline."""
         from harness.report.frames import verdicts_frame
 
         return verdicts_frame(self.run)
 
     @cached_property
     def telemetry(self) -> pd.DataFrame:
-        """What was seen of the machine: ``moment, device, metric, value, case, invocation``, one row a reading."""
+        """What was seen of the machine: ``moment, device, metric, value, case, invocation``, one row a
+        reading."""
         from harness.report.frames import telemetry_frame
 
         return telemetry_frame(self.run)
@@ -86,7 +89,8 @@ class SavedRun:
 
     @cached_property
     def trace(self) -> pd.DataFrame:
-        """Traced passes, one row each: where the time went, its parts, launches, and the cause as a sentence."""
+        """Traced passes, one row each: where the time went, its parts, launches, and the cause as a
+        sentence."""
         from harness.report.trace_frame import trace_frame
 
         return trace_frame(self.run)
@@ -113,7 +117,9 @@ class SavedRun:
         from harness.report.environment_diff import leaves
 
         found: dict[str, Any] = leaves(self.run.environment)
-        return pd.DataFrame({"name": list(found), "value": [None if v is None else str(v) for v in found.values()]})
+        return pd.DataFrame(
+            {"name": list(found), "value": [None if v is None else str(v) for v in found.values()]}
+        )
 
 
 def load(run: str | Path, results: Path = Path("results")) -> SavedRun:

@@ -1,4 +1,5 @@
-"""What the machine could tell apart when it was last tested with identical code: one line for every report of it."""
+"""What the machine could tell apart when it was last tested with identical code: one line for every report of
+it."""
 
 from __future__ import annotations
 
@@ -48,7 +49,11 @@ def _read(path: Path) -> GateResult | None:
 
 
 def _said(result: GateResult) -> str:
-    noisy = [verdict for verdict in result.verdicts if verdict.spread is not None and verdict.resolvable is not None]
+    noisy = [
+        verdict
+        for verdict in result.verdicts
+        if verdict.spread is not None and verdict.resolvable is not None
+    ]
     alarms = sum(verdict.outcome is GateOutcome.REGRESSED for verdict in result.verdicts)
     when = sanitize(result.started[:10])
     if not noisy:

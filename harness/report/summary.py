@@ -1,4 +1,5 @@
-"""Numbers of one variant of one case out of its measurements, for showing: medians, single readings, memory."""
+"""Numbers of one variant of one case out of its measurements, for showing: medians, single readings,
+memory."""
 
 from __future__ import annotations
 
@@ -49,12 +50,15 @@ def measured(measurement: Measurement, variant: str) -> Trial | None:
 
 
 def memory(measurements: Sequence[Measurement], variant: str) -> tuple[str, tuple[str, ...]]:
-    """Baseline -> variant and the sources, from the allocator's peak, else the solo passes, else the measurement."""
+    """Baseline -> variant and the sources, from the allocator's peak, else the solo passes, else the
+    measurement."""
     for name, label in _SIZES:
         base, other = single(measurements, BASELINE, name), single(measurements, variant, name)
         if base is not None and other is not None:
             meaning = metric(name).meaning
-            sources = dict.fromkeys(f"{meaning} ({source or 'source not recorded'})" for _, source in (base, other))
+            sources = dict.fromkeys(
+                f"{meaning} ({source or 'source not recorded'})" for _, source in (base, other)
+            )
             return label + step(base[0], other[0], "B"), tuple(sources)
     return "", ()
 

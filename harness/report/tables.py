@@ -1,4 +1,5 @@
-"""The tables behind the verdicts: what each variant did, baseline included, in the words of its kind of work."""
+"""The tables behind the verdicts: what each variant did, baseline included, in the words of its kind of
+work."""
 
 from __future__ import annotations
 
@@ -26,12 +27,13 @@ COLUMNS = {
         "FLOP/s", "of ceiling", "B/s", "of copying", "first call", "largest error", "mean error", "launches", "energy",
     ),
 }  # fmt: skip
-"""What `DetailRow.cells` holds, by the table's heading; ``left behind`` are threads and processes alive after the
-loader was left, errors are relative to the reference, launches are kernels of one iteration on a GPU. ``of
-ceiling`` is the share of the best matrix product in the variant's arithmetic as this machine's ceilings have it; in a
-run without them, of the highest rate of the same variant in any case of its claim. ``of copying`` is the share of the
-fastest copy within the device's memory (more than 100 % where caches help), ``of decoding`` of what all usable cores
-decode, ``of the bus`` of copies from page-locked memory to the device."""
+"""What `DetailRow.cells` holds, by the table's heading; ``left behind`` are threads and processes alive after
+the loader was left, errors are relative to the reference, launches are kernels of one iteration on a GPU.
+``of ceiling`` is the share of the best matrix product in the variant's arithmetic as this machine's ceilings
+have it; in a run without them, of the highest rate of the same variant in any case of its claim. ``of
+copying`` is the share of the fastest copy within the device's memory (more than 100 % where caches help),
+``of decoding`` of what all usable cores decode, ``of the bus`` of copies from page-locked memory to the
+device."""
 
 WIDEST_NAME = 24
 
@@ -47,7 +49,8 @@ class DetailRow:
 
 
 def detail_rows(run: Run, heading: str) -> list[DetailRow]:
-    """Every variant that was measured of the claims under that heading, by claim, case and the measurement's order."""
+    """Every variant that was measured of the claims under that heading, by claim, case and the measurement's
+    order."""
     loader = heading == LOADERS
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in run.measurements:
@@ -59,10 +62,13 @@ def detail_rows(run: Run, heading: str) -> list[DetailRow]:
         for case in (case for case in by_case if benchmark_of(case) == prefix):
             for name in {t.variant for m in by_case[case] for t in m.trials if measured(m, t.variant)}:
                 best[name] = max(best[name], _flops_rate(by_case[case], name))
-        for case in sorted(case for case in by_case if claim.loader is loader and benchmark_of(case) == prefix):
+        for case in sorted(
+            case for case in by_case if claim.loader is loader and benchmark_of(case) == prefix
+        ):
             measurements = by_case[case]
             names = dict.fromkeys(t.variant for m in measurements for t in m.trials if measured(m, t.variant))
-            # One source for all of a case: a solo pass and a process shared with others are not to be compared.
+            # One source for all of a case: a solo pass and a process shared with others are not to be
+            # compared.
             alone = all(typical(measurements, name, "pss_bytes") is not None for name in names)
             memory = "pss_bytes" if alone else "tree_bytes"
             for name in names:
@@ -73,12 +79,15 @@ def detail_rows(run: Run, heading: str) -> list[DetailRow]:
                     else _arithmetic_cells(measurements, name, best[name], reached)
                 )
                 if any(cell for column, cell in cells.items() if column != "first call"):
-                    rows.append(DetailRow(sanitize(claim.name), sanitize(parameters(case)), sanitize(name), cells))
+                    rows.append(
+                        DetailRow(sanitize(claim.name), sanitize(parameters(case)), sanitize(name), cells)
+                    )
     return rows
 
 
 def detail_widths(rows: Sequence[DetailRow], available: int) -> dict[str, int]:
-    """The columns that fit beside each other, with their widths: the variant, then what any row has a number for."""
+    """The columns that fit beside each other, with their widths: the variant, then what any row has a number
+    for."""
     widths = {"variant": max(len("variant"), *(min(len(row.variant), WIDEST_NAME) for row in rows))}
     for name in rows[0].cells:
         if widest := max(len(row.cells[name]) for row in rows):
@@ -98,7 +107,9 @@ def _arithmetic_cells(
 ) -> dict[str, str]:
     rate, launches = _flops_rate(measurements, name), typical(measurements, name, "launches")
     spent = typical(measurements, name, "joules")
-    firsts = [trial.first_seconds for m in measurements if (trial := measured(m, name)) and trial.first_seconds]
+    firsts = [
+        trial.first_seconds for m in measurements if (trial := measured(m, name)) and trial.first_seconds
+    ]
     errors = [typical(measurements, name, f"{which}_relative_error") for which in ("max", "mean")]
     of_ceiling = f"{100 * rate / best:.0f} % of best" if rate and best else ""
     if "flops" in reached and reached["flops"].ceiling is not None:

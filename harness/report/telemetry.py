@@ -1,4 +1,5 @@
-"""What the machine was doing, as pandas frames: readings, memory, energy, and the blocks that were throttled."""
+"""What the machine was doing, as pandas frames: readings, memory, energy, and the blocks that were
+throttled."""
 
 from __future__ import annotations
 
@@ -20,7 +21,10 @@ COUNTS = frozenset({"allocation_retries", "ooms"})
 """Readings about memory that are no bytes."""
 
 LEVELS = {
-    "used_bytes": ("device_bytes", "NVML, whole device, the most of all readings while the case was measured"),
+    "used_bytes": (
+        "device_bytes",
+        "NVML, whole device, the most of all readings while the case was measured",
+    ),
     "process_bytes": ("process_bytes", "NVML, this run's processes, the most while the case was measured"),
     "shm_bytes": ("shm_bytes", "/dev/shm, of all processes, the most while the case was measured"),
 }
@@ -34,8 +38,8 @@ _ENERGY = ("device", "case", "invocation", "seconds", "joules", "power_joules", 
 def telemetry_frame(run: Run) -> pd.DataFrame:
     """Every reading of the watch: ``moment, device, metric, value, case, invocation``, one row each.
 
-    ``moment`` is in seconds since the run began, ``device`` a GPU's UUID or ``host``, ``value`` in the quantity's SI
-    unit (`harness.model.QUANTITIES`). ``case`` and ``invocation`` are missing between cases.
+    ``moment`` is in seconds since the run began, ``device`` a GPU's UUID or ``host``, ``value`` in the
+    quantity's SI unit (`harness.model.QUANTITIES`). ``case`` and ``invocation`` are missing between cases.
     """
     series = run.telemetry.series
     lengths = np.fromiter((len(each.values) for each in series), dtype=np.int64, count=len(series))
@@ -61,8 +65,8 @@ def telemetry_frame(run: Run) -> pd.DataFrame:
 def memory_frame(run: Run) -> pd.DataFrame:
     """Every reading about memory: ``case, claim, variant, invocation, metric, value, source``, one row each.
 
-    Bytes as each source saw them: no two of them may be subtracted. ``variant`` is missing where a reading belongs to
-    no variant alone: all of a case's variants were alive in the same process.
+    Bytes as each source saw them: no two of them may be subtracted. ``variant`` is missing where a reading
+    belongs to no variant alone: all of a case's variants were alive in the same process.
     """
     rows = list(chain(_of_variants(run), _of_cases(run)))
     frame = pd.DataFrame(rows, columns=list(_MEMORY))
@@ -96,10 +100,12 @@ def _of_cases(run: Run) -> Iterator[tuple[Any, ...]]:
 
 
 def throttle_frame(run: Run) -> pd.DataFrame:
-    """How each measurement's blocks fared: ``case, claim, invocation, blocks, throttled, capped, left_out, reasons``.
+    """How each measurement's blocks fared: ``case, claim, invocation, blocks, throttled, capped, left_out,
+    reasons``.
 
-    ``throttled`` and ``capped`` are shares of the blocks: slowed down by heat or the power supply, and at the board's
-    own power limit. ``left_out`` is how many the verdicts did without. Measurements without readings have no row.
+    ``throttled`` and ``capped`` are shares of the blocks: slowed down by heat or the power supply, and at the
+    board's own power limit. ``left_out`` is how many the verdicts did without. Measurements without readings
+    have no row.
     """
     rows: list[tuple[Any, ...]] = []
     for each in run.measurements:
@@ -107,18 +113,25 @@ def throttle_frame(run: Run) -> pd.DataFrame:
         if found.blocks:
             shares = found.slowed / found.blocks, found.capped / found.blocks
             why = ", ".join(clock_events(found.reasons))
-            rows.append((each.case, each.claim, each.invocation, found.blocks, *shares, len(found.left_out), why))
-    types = {**dict.fromkeys(("case", "claim", "reasons"), "category"), "throttled": "float64", "capped": "float64"}
+            rows.append(
+                (each.case, each.claim, each.invocation, found.blocks, *shares, len(found.left_out), why)
+            )
+    types = {
+        **dict.fromkeys(("case", "claim", "reasons"), "category"),
+        "throttled": "float64",
+        "capped": "float64",
+    }
     whole = dict.fromkeys(("invocation", "blocks", "left_out"), "int64")
     return pd.DataFrame(rows, columns=list(_THROTTLE)).astype({**types, **whole})
 
 
 def energy_frame(run: Run) -> pd.DataFrame:
-    """Energy by each GPU's counter, for the run as a whole (``case`` missing) and for each case that took long enough.
+    """Energy by each GPU's counter, for the run as a whole (``case`` missing) and for each case that took
+    long enough.
 
-    ``device, case, invocation, seconds, joules, power_joules, tick_seconds, reason``: ``power_joules`` is the integral
-    of the power over the same ``seconds``, as a check. Where the counter's steps (``tick_seconds``) are too long for
-    the stretch, ``joules`` is missing and ``reason`` says so.
+    ``device, case, invocation, seconds, joules, power_joules, tick_seconds, reason``: ``power_joules`` is the
+    integral of the power over the same ``seconds``, as a check. Where the counter's steps (``tick_seconds``)
+    are too long for the stretch, ``joules`` is missing and ``reason`` says so.
     """
     energy, power = _by_device(run, "energy_joules"), _by_device(run, "power_watts")
     rows: list[tuple[Any, ...]] = []
@@ -126,16 +139,22 @@ def energy_frame(run: Run) -> pd.DataFrame:
         whole = _joined(parts)
         step = tick(*whole)
         watts = _joined(power.get(device, []))
-        stretches: list[tuple[str | None, int | None, tuple[list[float], list[float]]]] = [(None, None, whole)]
+        stretches: list[tuple[str | None, int | None, tuple[list[float], list[float]]]] = [
+            (None, None, whole)
+        ]
         stretches += [
-            (part.case, part.invocation, (list(part.moments), list(part.values))) for part in parts if part.case
+            (part.case, part.invocation, (list(part.moments), list(part.values)))
+            for part in parts
+            if part.case
         ]
         for case, invocation, (moments, values) in stretches:
             found = difference(moments, values, step)
             by_power = None
             if found.amount is not None:
                 by_power = integral(*watts, found.start, found.start + found.seconds)
-            rows.append((device, case, invocation, found.seconds, found.amount, by_power, found.tick, found.reason))
+            rows.append(
+                (device, case, invocation, found.seconds, found.amount, by_power, found.tick, found.reason)
+            )
     numbers = dict.fromkeys(("seconds", "joules", "power_joules", "tick_seconds"), "float64")
     names = dict.fromkeys(("device", "case"), "category")
     return pd.DataFrame(rows, columns=list(_ENERGY)).astype({**numbers, **names, "invocation": "Int32"})

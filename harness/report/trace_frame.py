@@ -24,11 +24,12 @@ BOUND = 0.5
 def trace_frame(run: Run) -> pd.DataFrame:
     """Every trace of a run, one row each, in the order they were taken.
 
-    ``case, claim, variant, invocation, file, file_bytes, gpu, iterations, launches``, the seconds of `NUMBERS` (of the
-    whole window, which holds ``iterations`` iterations; busy and idle parts add up to ``wall_seconds``), ``overlap``
-    and ``tensor_core_share`` as shares, ``bound`` (``compute``, ``memory`` or empty), ``seconds`` and
-    ``traced_seconds`` of one iteration without and with the profiler and ``slow_down`` their ratio, ``top_operator``
-    and ``top_kernel``, ``cause`` and ``difference`` (from the baseline's trace) as sentences, and a ``note``.
+    ``case, claim, variant, invocation, file, file_bytes, gpu, iterations, launches``, the seconds of
+    `NUMBERS` (of the whole window, which holds ``iterations`` iterations; busy and idle parts add up to
+    ``wall_seconds``), ``overlap`` and ``tensor_core_share`` as shares, ``bound`` (``compute``, ``memory`` or
+    empty), ``seconds`` and ``traced_seconds`` of one iteration without and with the profiler and
+    ``slow_down`` their ratio, ``top_operator`` and ``top_kernel``, ``cause`` and ``difference`` (from the
+    baseline's trace) as sentences, and a ``note``.
     """
     columns = [
         "case", "claim", "variant", "invocation", "file", "file_bytes", "gpu", "iterations", "launches", *NUMBERS,
@@ -40,7 +41,9 @@ def trace_frame(run: Run) -> pd.DataFrame:
         "file_bytes": "int64",
         "gpu": "boolean",
         **dict.fromkeys((*NUMBERS, "seconds", "traced_seconds", "slow_down"), "float64"),
-        **dict.fromkeys(("file", "bound", "top_operator", "top_kernel", "cause", "difference", "note"), "object"),
+        **dict.fromkeys(
+            ("file", "bound", "top_operator", "top_kernel", "cause", "difference", "note"), "object"
+        ),
     }
     return pd.DataFrame([_row(run, traced) for traced in run.traces], columns=columns).astype(types)
 
@@ -48,8 +51,8 @@ def trace_frame(run: Run) -> pd.DataFrame:
 def bound(run: Run, traced: Traced) -> str:
     """What a variant whose work is declared is held up by: ``compute``, ``memory``, or nothing that is known.
 
-    It is the ceiling that the work comes nearer to, where it reaches half of it at least: below that neither does, and
-    the idle time says more.
+    It is the ceiling that the work comes nearer to, where it reaches half of it at least: below that neither
+    does, and the idle time says more.
     """
     claim = next((claim for claim in run.claims if claim.name == traced.claim), None)
     if claim is None or claim.loader:
@@ -83,7 +86,9 @@ def _row(run: Run, traced: Traced) -> dict[str, object]:
     summary = traced.summary
     if summary is None:
         return row
-    base = next((each.summary for each in run.traces if (each.case, each.variant) == (traced.case, "baseline")), None)
+    base = next(
+        (each.summary for each in run.traces if (each.case, each.variant) == (traced.case, "baseline")), None
+    )
     return {
         **row,
         **{name: getattr(summary, name) for name in ("gpu", "iterations", "launches", *NUMBERS)},

@@ -1,4 +1,5 @@
-"""What one trace says, in sentences: where an iteration's time goes, and what a report tells of a traced variant."""
+"""What one trace says, in sentences: where an iteration's time goes, and what a report tells of a traced
+variant."""
 
 from __future__ import annotations
 
@@ -68,11 +69,14 @@ def _most(spent: Sequence[Spent], whole: float) -> str:
 
 
 def trace_notes(run: Run, case: str, variant: str) -> list[str]:
-    """Footnotes for a variant that was traced: the cause, what differs from the baseline, where the trace lies."""
+    """Footnotes for a variant that was traced: the cause, what differs from the baseline, where the trace
+    lies."""
     notes = []
     for traced in (each for each in run.traces if (each.case, each.variant) == (case, variant)):
         parts = [part for part in (cause_of(traced), traced.note) if part]
-        base = next((each.summary for each in run.traces if (each.case, each.variant) == (case, BASELINE)), None)
+        base = next(
+            (each.summary for each in run.traces if (each.case, each.variant) == (case, BASELINE)), None
+        )
         if traced.summary is not None and base is not None and variant != BASELINE:
             parts.append(f"against the baseline: {difference(base, traced.summary)}")
         where = sanitize(" ".join(part for part in (parameters(case), variant) if part), 60)
@@ -85,7 +89,11 @@ def described(traced: Traced) -> str:
     """A traced pass in one line, for the display of a run."""
     words = cause_of(traced) or traced.note
     slower = traced.slow_down
-    return f"{words} (the profiler made it {slower:.2g}x as long)" if slower is not None and slower > 1.1 else words
+    return (
+        f"{words} (the profiler made it {slower:.2g}x as long)"
+        if slower is not None and slower > 1.1
+        else words
+    )
 
 
 def _name(name: str) -> str:

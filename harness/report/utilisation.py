@@ -16,7 +16,8 @@ PLAIN = "fp32"
 
 @dataclass(frozen=True, slots=True)
 class Utilisation:
-    """The rate of one kind of work (a field of `Work`), and the ceiling it is compared with, if that was measured.
+    """The rate of one kind of work (a field of `Work`), and the ceiling it is compared with, if that was
+    measured.
 
     ``ceiling`` is that of all cores where the work is done by as many.
     """
@@ -33,7 +34,9 @@ class Utilisation:
         return self.rate / self.ceiling if self.ceiling else None
 
 
-def shares(run: Run, claim: Claim, measurements: Sequence[Measurement], variant: str) -> dict[str, Utilisation]:
+def shares(
+    run: Run, claim: Claim, measurements: Sequence[Measurement], variant: str
+) -> dict[str, Utilisation]:
     """By the kind of work that the case declares: flops, bytes, decoded. Empty where no time was measured."""
     seconds = typical(measurements, variant, "seconds")
     work = next((m.work for m in reversed(measurements) if m.work != Work()), None)

@@ -1,7 +1,7 @@
 """Append and read records: the only file that touches results/.
 
-A run is a folder. Each process writes one file of JSON lines in it: first a header, then a
-line for each thing that is finished, each with one write and one fsync, so that whatever dies costs at most what was in
+A run is a folder. Each process writes one file of JSON lines in it: first a header, then a line for each
+thing that is finished, each with one write and one fsync, so that whatever dies costs at most what was in
 flight. A torn last line is dropped with a warning; any other bad line is an error that names file and line.
 """
 
@@ -95,7 +95,9 @@ GATE = "gate"
 """The profile that a gate against a stored run writes in its run's record."""
 
 
-def open_invocation(folder: Path, name: str, *, environment: Mapping[str, Any], planned: Sequence[str]) -> Writer:
+def open_invocation(
+    folder: Path, name: str, *, environment: Mapping[str, Any], planned: Sequence[str]
+) -> Writer:
     """Start the record of one measuring process: the environment and what it plans to measure come first."""
     writer = Writer(folder / f"{name}.jsonl")
     writer.write("header", schema=SCHEMA, environment=environment, planned=list(planned))
@@ -130,7 +132,8 @@ def write_trace(writer: Writer, traced: Traced) -> None:
 
 
 def trace_name(case: str, variant: str) -> str:
-    """Where the trace of a variant goes, relative to its run's folder: a name any file system takes, and no path."""
+    """Where the trace of a variant goes, relative to its run's folder: a name any file system takes, and no
+    path."""
     whole = f"{case} {variant}"
     safe = re.sub(r"[^A-Za-z0-9._]+", "-", whole.replace(".py::", "-"))[-100:].strip("-.")
     return f"{TRACES}/{safe}-{crc32(whole.encode('utf-8', 'surrogatepass')):08x}.json.gz"
@@ -164,7 +167,9 @@ def _write_whole(path: Path, content: str) -> None:
         draft.write_text(content + "\n", encoding="utf-8")
         draft.replace(path)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; what was measured is kept beside it") from error
+        raise StoreError(
+            f"cannot write {path}: {error.strerror}; what was measured is kept beside it"
+        ) from error
 
 
 def result_files(results: Path) -> list[Path]:
@@ -173,7 +178,8 @@ def result_files(results: Path) -> list[Path]:
 
 
 def new_run_folder(results: Path, now: datetime) -> Path:
-    """Make a folder of its own for a run that starts ``now``; a second run in the same second gets another name."""
+    """Make a folder of its own for a run that starts ``now``; a second run in the same second gets another
+    name."""
     stamp = now.strftime("%Y-%m-%d_%H-%M-%S")
     for suffix in ("", *(f"-{count:02}" for count in range(2, 100))):
         folder = results / f"{stamp}{suffix}"
@@ -198,10 +204,11 @@ def run_folders(results: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Everything that was saved of a run; its measurements have the clock events of their blocks, if any were read.
+    """Everything that was saved of a run; its measurements have the clock events of their blocks, if any were
+    read.
 
-    ``planned`` has the cases its processes set out to measure; ``ended`` is why the run stopped. ``ceilings`` are what
-    this machine reaches at best, empty where that was not measured.
+    ``planned`` has the cases its processes set out to measure; ``ended`` is why the run stopped. ``ceilings``
+    are what this machine reaches at best, empty where that was not measured.
     """
 
     folder: Path
@@ -277,7 +284,8 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
 
 
 def read_measurements(path: Path) -> list[Measurement]:
-    """The finished measurements in one process's file, in the order they were written; none if there is no file."""
+    """The finished measurements in one process's file, in the order they were written; none if there is no
+    file."""
     if not path.is_file():
         return []
     return [measurement_in(line) for _, line in read_lines(path, []) if kind_of(line) == "measurement"]
@@ -308,7 +316,9 @@ def begun(folder: Path) -> bool:
     if any(path.name not in (RUN_FILE, TELEMETRY_FILE) for path in folder.glob("*.jsonl")):
         return True
     try:
-        return any(kind_of(line) not in ("run", "end") for _, line in islice(read_lines(folder / RUN_FILE, []), 3))
+        return any(
+            kind_of(line) not in ("run", "end") for _, line in islice(read_lines(folder / RUN_FILE, []), 3)
+        )
     except (OSError, StoreError, *NOT_OURS):  # it cannot be read, which the command that shows it reports
         return True
 

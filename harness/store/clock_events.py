@@ -16,7 +16,8 @@ REACH = 1.0
 
 
 class ThrottleEvents:
-    """Readings of what held a run's GPUs back, by moment. With several GPUs a reason counts that any of them had."""
+    """Readings of what held a run's GPUs back, by moment. With several GPUs a reason counts that any of them
+    had."""
 
     def __init__(self, series: Iterable[SensorSeries], devices: Sequence[str]) -> None:
         readings = sorted(
@@ -29,7 +30,8 @@ class ThrottleEvents:
         self._masks = [mask for _, mask in readings]
 
     def during(self, start: float, end: float) -> int:
-        """The reasons read from just before ``start`` to just after ``end``: a block lies between two readings."""
+        """The reasons read from just before ``start`` to just after ``end``: a block lies between two
+        readings."""
         first = bisect_right(self._moments, start) - 1
         last = bisect_left(self._moments, end)
         mask = 0
@@ -42,10 +44,13 @@ class ThrottleEvents:
         """The measurement with the clock events of its blocks; unchanged where nothing was read."""
         if not self._moments or not measurement.blocks:
             return measurement
-        return replace(measurement, clock_events=tuple(self.during(start, end) for start, end in measurement.blocks))
+        return replace(
+            measurement, clock_events=tuple(self.during(start, end) for start, end in measurement.blocks)
+        )
 
 
 def annotate(measurements: Iterable[Measurement], telemetry: Telemetry) -> tuple[Measurement, ...]:
-    """Measurements with the clock events of their blocks, from the readings of the GPUs that they were taken on."""
+    """Measurements with the clock events of their blocks, from the readings of the GPUs that they were taken
+    on."""
     events = ThrottleEvents(telemetry.series, telemetry.devices)
     return tuple(events.annotate(measurement) for measurement in measurements)

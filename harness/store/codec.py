@@ -1,6 +1,7 @@
 """One codec for what lies in files: frozen dataclasses as JSON and back, checked by their own types.
 
-Writing needs the standard library alone, for it happens in the processes that measure; reading is left to msgspec.
+Writing needs the standard library alone, for it happens in the processes that measure; reading is left to
+msgspec.
 """
 
 from __future__ import annotations
@@ -26,16 +27,20 @@ def to_json(noun: object) -> dict[str, Any]:
 def from_json(kind: type[T], document: object, *, stored: Mapping[type, object] | None = None) -> T:
     """The dataclass that `to_json` was given, from JSON text or from its values.
 
-    A field with a default may be missing, an unknown one may not be there; ``stored`` is as for `decode`. Raises
-    ValueError that names the field.
+    A field with a default may be missing, an unknown one may not be there; ``stored`` is as for `decode`.
+    Raises ValueError that names the field.
     """
-    record = json.loads(document, parse_constant=no_constant) if isinstance(document, str | bytes) else document
+    record = (
+        json.loads(document, parse_constant=no_constant) if isinstance(document, str | bytes) else document
+    )
     if not isinstance(record, dict):
         raise ValueError("the document is not an object")
     if "schema" not in record:
         raise ValueError("schema is missing")
     if record["schema"] != SCHEMA:
-        raise ValueError(f"schema {str(record['schema'])[:50]} is not {SCHEMA}, which is what this harness reads")
+        raise ValueError(
+            f"schema {str(record['schema'])[:50]} is not {SCHEMA}, which is what this harness reads"
+        )
     content = json.dumps({name: record[name] for name in record if name != "schema"})
     return decode(content, kind, stored=stored)
 
@@ -43,7 +48,8 @@ def from_json(kind: type[T], document: object, *, stored: Mapping[type, object] 
 def decode(content: str | bytes, kind: type[T], *also: str, stored: Mapping[type, object] | None = None) -> T:
     """A dataclass from a JSON object of its fields, beside which texts named by ``also`` may stand.
 
-    ``stored`` has types that lie in files in another form than the dataclass has, with that form. Raises ValueError.
+    ``stored`` has types that lie in files in another form than the dataclass has, with that form. Raises
+    ValueError.
     """
     from harness.store import typed  # msgspec cannot be borrowed by the interpreters that measure
 
@@ -52,7 +58,8 @@ def decode(content: str | bytes, kind: type[T], *also: str, stored: Mapping[type
 
 
 def key_of(field: Field[Any]) -> str:
-    """The key of a field in a file: the field's name, unless its metadata has a ``key``, which earlier builds wrote."""
+    """The key of a field in a file: the field's name, unless its metadata has a ``key``, which earlier builds
+    wrote."""
     return str(field.metadata.get("key", field.name))
 
 
@@ -62,7 +69,8 @@ def no_constant(name: str) -> float:
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """Any value in what JSON knows; None for what is not finite, and for what nests deeper than any environment."""
+    """Any value in what JSON knows; None for what is not finite, and for what nests deeper than any
+    environment."""
     found: Any = None
     match value:
         case str():

@@ -18,7 +18,8 @@ from harness.store.telemetry import read_telemetry
 
 
 def load_side(folder: Path, side: Side, *, telemetry: bool = True) -> Run:
-    """One side of a gate, as the run it would have been, with or without the telemetry, which is of both sides.
+    """One side of a gate, as the run it would have been, with or without the telemetry, which is of both
+    sides.
 
     Raises StoreError as `load` does.
     """

@@ -41,7 +41,8 @@ class StoreError(HarnessError):
 
 
 class Writer:
-    """One process's record file: opened once, appended to line by line, each line on the disk when `write` returns."""
+    """One process's record file: opened once, appended to line by line, each line on the disk when `write`
+    returns."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,11 +55,13 @@ class Writer:
             ) from error
 
     def write(self, kind: str, **content: Any) -> None:
-        """Append one record. Raises StoreError (disk full, say) with nothing but whole lines left in the file."""
+        """Append one record. Raises StoreError (disk full, say) with nothing but whole lines left in the
+        file."""
         self.write_all([{"record": kind, **content}])
 
     def write_all(self, records: Iterable[Record], *, lasting: bool = True) -> None:
-        """Append records in one write; ``lasting`` ones are on the disk on return. Raises StoreError, as `write`."""
+        """Append records in one write; ``lasting`` ones are on the disk on return. Raises StoreError, as
+        `write`."""
         text = b"".join(map(line_of, records))
         before = os.fstat(self._descriptor).st_size
         try:
@@ -69,7 +72,9 @@ class Writer:
                 os.fsync(self._descriptor)
         except OSError as error:
             os.ftruncate(self._descriptor, before)
-            raise StoreError(f"cannot write to {self.path}: {error.strerror}; what it already holds is kept") from error
+            raise StoreError(
+                f"cannot write to {self.path}: {error.strerror}; what it already holds is kept"
+            ) from error
 
     def close(self) -> None:
         """Close the file; writing afterwards is an error."""
@@ -77,7 +82,8 @@ class Writer:
 
 
 def line_of(record: Record) -> bytes:
-    """A record as its line: JSON on one line, with its checksum in the last field. Raises ValueError for NaN."""
+    """A record as its line: JSON on one line, with its checksum in the last field. Raises ValueError for
+    NaN."""
     body = json.dumps(record, allow_nan=False, separators=(",", ":")).encode()[:-1]
     return b"%b%b%08x%b\n" % (body, _BEFORE, crc32(body), _AFTER)
 
@@ -92,7 +98,9 @@ def read_lines(path: Path, warnings: list[str]) -> Iterator[tuple[int, bytes]]:
         while line := file.readline(LONGEST_LINE + 1):
             number += 1
             if len(line) > LONGEST_LINE:
-                raise StoreError(f"{path}:{number} is longer than {LONGEST_LINE >> 20} MiB: not a record of ours")
+                raise StoreError(
+                    f"{path}:{number} is longer than {LONGEST_LINE >> 20} MiB: not a record of ours"
+                )
             if not line.endswith(b"\n") and not _whole(line):
                 warnings.append(f"{path}:{number}: the last line is torn (its process was stopped); dropped")
                 return
@@ -144,4 +152,6 @@ def pair_of(line: bytes) -> str:
 
 def bad_line(path: Path, number: int, error: Exception) -> StoreError:
     """The error for a line that is not one of ours, naming file and line."""
-    return StoreError(f"{path}:{number} is not a record of ours ({str(error)[:300]}); remove that line or file")
+    return StoreError(
+        f"{path}:{number} is not a record of ours ({str(error)[:300]}); remove that line or file"
+    )

@@ -156,7 +156,8 @@ def _plain(file: str, parts: tuple[str, ...]) -> bool:
 
 
 def _warning(stated: object, trials: tuple[Trial, ...]) -> CaseWarning:
-    """A warning as it was written, or the text that earlier versions wrote, about the one variant that it names."""
+    """A warning as it was written, or the text that earlier versions wrote, about the one variant that it
+    names."""
     if isinstance(stated, StoredWarning):
         if stated.code in list(WarningCode):
             code = WarningCode(stated.code)

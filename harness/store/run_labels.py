@@ -1,7 +1,7 @@
 """Changes to saved runs: named, tagged, removed, kept as a baseline.
 
-A name and tags lie in a file of their own in the run's folder, so that a folder copied from another machine brings them
-along; nothing in a run depends on where it lies.
+A name and tags lie in a file of their own in the run's folder, so that a folder copied from another machine
+brings them along; nothing in a run depends on where it lies.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _NOT_LINES = ("telemetry",)
 """Files of records that are large and prove nothing of a level; a baseline does without them."""
 
 
-def label(entry: RunEntry, *, name: str | None = None, add: Iterable[str] = (), drop: Iterable[str] = ()) -> RunEntry:
+def label(
+    entry: RunEntry, *, name: str | None = None, add: Iterable[str] = (), drop: Iterable[str] = ()
+) -> RunEntry:
     """Name or tag a run; an empty name takes the name away. Raises StoreError."""
     tags = dict.fromkeys([*entry.tags, *add])
     for tag in drop:
@@ -40,7 +42,9 @@ def label(entry: RunEntry, *, name: str | None = None, add: Iterable[str] = (), 
     if changed.name and changed.name != entry.name:
         for other in run_entries(entry.folder.resolve().parent):
             if changed.name in (other.name, other.folder.name) and not _same(other.folder, entry.folder):
-                raise StoreError(f"{changed.name} is already what {other.folder} is called; take that name away first")
+                raise StoreError(
+                    f"{changed.name} is already what {other.folder} is called; take that name away first"
+                )
     _write(entry.folder / LABELS_FILE, {"name": changed.name, "tags": list(changed.tags)})
     return changed
 
@@ -49,13 +53,19 @@ def check_removable(entry: RunEntry, results: Path) -> Path:
     """The folder to remove. Raises StoreError for what is not a run's own folder directly in the results."""
     folder = entry.folder
     if folder.is_symlink():
-        raise StoreError(f"{folder} is a link, and is left alone: remove it, or the folder it points to, by hand")
+        raise StoreError(
+            f"{folder} is a link, and is left alone: remove it, or the folder it points to, by hand"
+        )
     if not is_run(folder):
         raise StoreError(f"{folder} is not a run of ours, and is left alone")
     if any((folder / name).is_symlink() for name in (RUN_FILE, GATE_FILE)):
-        raise StoreError(f"{folder} is not a run of ours: its records are links to elsewhere; it is left alone")
+        raise StoreError(
+            f"{folder} is not a run of ours: its records are links to elsewhere; it is left alone"
+        )
     if folder.resolve().parent != results.resolve():
-        raise StoreError(f"{folder} does not lie in {results}, and is left alone; name its folder with --results")
+        raise StoreError(
+            f"{folder} does not lie in {results}, and is left alone; name its folder with --results"
+        )
     return folder
 
 
@@ -69,7 +79,8 @@ def remove(entry: RunEntry, results: Path) -> None:
 
 
 def set_baseline(entry: RunEntry, results: Path) -> Path:
-    """Copy a run's records, without traces, logs and telemetry, to its machine's baseline; an older one is replaced.
+    """Copy a run's records, without traces, logs and telemetry, to its machine's baseline; an older one is
+    replaced.
 
     Raises StoreError, for a run without a finished measurement, too.
     """

@@ -30,7 +30,8 @@ _LARGEST_LABELS = 2**16
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """A saved run as a list shows it, from its first record alone; ``side`` where one side of a gate is meant."""
+    """A saved run as a list shows it, from its first record alone; ``side`` where one side of a gate is
+    meant."""
 
     folder: Path
     name: str = ""
@@ -59,7 +60,8 @@ class RunEntry:
 
 
 def run_entries(results: Path) -> list[RunEntry]:
-    """The runs and gates in a results folder, by when they started; what cannot be read is listed as broken."""
+    """The runs and gates in a results folder, by when they started; what cannot be read is listed as
+    broken."""
     if not results.is_dir():
         return []
     found = [_entry(folder) for folder in results.iterdir() if folder.is_dir() and is_run(folder)]
@@ -72,7 +74,8 @@ def is_run(folder: Path) -> bool:
 
 
 def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
-    """The run meant by a folder, a name, a unique beginning of either, ``latest``, ``latest~2`` or ``baseline``.
+    """The run meant by a folder, a name, a unique beginning of either, ``latest``, ``latest~2`` or
+    ``baseline``.
 
     ``@base`` or ``@head`` behind it means one side of a gate. With ``claims`` a tuning is never the latest.
     Raises StoreError naming what there is.
@@ -106,7 +109,9 @@ def open_entry(entry: RunEntry, *, telemetry: bool = True) -> Run:
     if entry.side is not None and not against_stored:
         return load_side(entry.folder, entry.side, telemetry=telemetry)
     if not (entry.folder / RUN_FILE).is_file():
-        raise StoreError(f"{entry.folder} is a gate; compare one side of it: {entry.label}@base or {entry.label}@head")
+        raise StoreError(
+            f"{entry.folder} is a gate; compare one side of it: {entry.label}@base or {entry.label}@head"
+        )
     return load(entry.folder, telemetry=telemetry)
 
 
@@ -156,9 +161,13 @@ def _baseline(machine: str, results: Path) -> RunEntry:
     kept = sorted(path for path in place.iterdir() if is_run(path)) if place.is_dir() else []
     fitting = [path for path in kept if path.name.startswith(machine)]
     if not fitting:
-        raise StoreError(f"no baseline {machine or ''} in {place}; keep one with: {advised('baseline set RUN')}")
+        raise StoreError(
+            f"no baseline {machine or ''} in {place}; keep one with: {advised('baseline set RUN')}"
+        )
     if len(fitting) > 1:
-        raise StoreError(f"there are baselines of {_some(path.name for path in fitting)}: name one, baseline/MACHINE")
+        raise StoreError(
+            f"there are baselines of {_some(path.name for path in fitting)}: name one, baseline/MACHINE"
+        )
     return replace(_entry(fitting[0]), name=f"baseline/{fitting[0].name}")
 
 
@@ -207,7 +216,11 @@ def _labels(folder: Path) -> tuple[str, tuple[str, ...]]:
     if not isinstance(found, dict):
         return "", ()
     name, tags = found.get("name"), found.get("tags")
-    fitting = [tag for tag in tags if isinstance(tag, str) and NAME.fullmatch(tag)] if isinstance(tags, list) else []
+    fitting = (
+        [tag for tag in tags if isinstance(tag, str) and NAME.fullmatch(tag)]
+        if isinstance(tags, list)
+        else []
+    )
     return (name if isinstance(name, str) and NAME.fullmatch(name) else ""), tuple(fitting)
 
 
@@ -215,7 +228,9 @@ def _moment(entry: RunEntry) -> str:
     """A key by which runs sort as they started; by the folder's name where the record has no start."""
     for text, form in ((entry.started, None), (entry.folder.name[:19], "%Y-%m-%d_%H-%M-%S")):
         try:
-            moment = datetime.fromisoformat(text) if form is None else datetime.strptime(text, form).astimezone()
+            moment = (
+                datetime.fromisoformat(text) if form is None else datetime.strptime(text, form).astimezone()
+            )
             return moment.astimezone(UTC).isoformat()
         except (ValueError, OverflowError, OSError):
             continue

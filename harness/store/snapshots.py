@@ -1,4 +1,5 @@
-"""Snapshots of a GPU's memory: a gzipped JSON file for each variant, in a folder of their own in the run's."""
+"""Snapshots of a GPU's memory: a gzipped JSON file for each variant, in a folder of their own in the
+run's."""
 
 from __future__ import annotations
 
@@ -16,9 +17,14 @@ SNAPSHOTS = "snapshots"
 
 
 def snapshot_file(folder: Path, case: str, variant: str) -> Path:
-    """Where a run keeps the memory snapshot of a variant; whatever a case is called, a plain name in that folder."""
+    """Where a run keeps the memory snapshot of a variant; whatever a case is called, a plain name in that
+    folder."""
     name = f"{case}-{variant}"
-    return folder / SNAPSHOTS / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[-120:]}-{crc32(name.encode()):08x}.json.gz"
+    return (
+        folder
+        / SNAPSHOTS
+        / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[-120:]}-{crc32(name.encode()):08x}.json.gz"
+    )
 
 
 def write_snapshot(path: Path, snapshot: Mapping[str, Any]) -> None:
@@ -30,4 +36,6 @@ def write_snapshot(path: Path, snapshot: Mapping[str, Any]) -> None:
             json.dump(snapshot, file, default=str)
         draft.replace(path)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; what was measured is kept beside it") from error
+        raise StoreError(
+            f"cannot write {path}: {error.strerror}; what was measured is kept beside it"
+        ) from error

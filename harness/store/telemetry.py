@@ -1,4 +1,5 @@
-"""The monitor's record: batches of readings as JSON lines, about one write a second, none of them waited for."""
+"""The monitor's record: batches of readings as JSON lines, about one write a second, none of them waited
+for."""
 
 from __future__ import annotations
 
@@ -33,8 +34,11 @@ class TelemetryWriter:
         self._write([{"record": "watch", "schema": SCHEMA, "hertz": hertz, "start": start}])
 
     def readings(self, batches: Iterable[tuple[str, int, list[SensorReading]]]) -> None:
-        """Append batches: the case and the invocation that were measured, and what was read. Raises StoreError."""
-        self._write([line for case, invocation, batch in batches for line in _lines_of(case, invocation, batch)])
+        """Append batches: the case and the invocation that were measured, and what was read. Raises
+        StoreError."""
+        self._write(
+            [line for case, invocation, batch in batches for line in _lines_of(case, invocation, batch)]
+        )
 
     def devices(self, names: Iterable[str]) -> None:
         """Append which GPUs the run measures on. Raises StoreError."""
@@ -54,7 +58,8 @@ class TelemetryWriter:
         self._write([{"record": "warning", "text": reason, "code": NO_NVML}])
 
     def end(self, cost: float) -> None:
-        """Append that the monitor has ended, and its CPU time as a share of one core; close. Raises StoreError."""
+        """Append that the monitor has ended, and its CPU time as a share of one core; close. Raises
+        StoreError."""
         try:
             self._write([{"record": "end", "cost": cost}])
         finally:
@@ -77,13 +82,20 @@ def _lines_of(case: str, invocation: int, batch: list[SensorReading]) -> Iterabl
         for name, (moments, values) in quantities.items():
             together.setdefault(tuple(moments), {})[name] = values
         series = [{"at": list(at), "values": found} for at, found in together.items()]
-        yield {"record": "telemetry", "device": device, "case": case, "invocation": invocation, "series": series}
+        yield {
+            "record": "telemetry",
+            "device": device,
+            "case": case,
+            "invocation": invocation,
+            "series": series,
+        }
 
 
 def read_telemetry(path: Path, warnings: list[str]) -> Telemetry:
     """What the monitor wrote; empty where there is no file.
 
-    Records and fields that a later version may have added are passed over. Raises StoreError for what is malformed.
+    Records and fields that a later version may have added are passed over. Raises StoreError for what is
+    malformed.
     """
     if not path.is_file():
         return Telemetry()
@@ -121,7 +133,12 @@ class _Found:
             case "telemetry":
                 for group in record["series"]:
                     for name, values in group["values"].items():
-                        key = (_text(record["device"]), _text(name), _text(record["case"]), int(record["invocation"]))
+                        key = (
+                            _text(record["device"]),
+                            _text(name),
+                            _text(record["case"]),
+                            int(record["invocation"]),
+                        )
                         self._add(key, group["at"], values)
             case "devices":
                 self._devices = tuple(map(_text, record["names"]))
@@ -137,7 +154,9 @@ class _Found:
                 self._other_processes[seen] = None
             case "warning":
                 text = _text(record["text"])
-                if record.get("code") == NO_NVML or ("code" not in record and text.startswith(_EARLIER_NO_NVML)):
+                if record.get("code") == NO_NVML or (
+                    "code" not in record and text.startswith(_EARLIER_NO_NVML)
+                ):
                     self._no_nvml = text
                 else:
                     self._warnings[text] = None

@@ -1,4 +1,5 @@
-"""Dataclasses from JSON by msgspec: every value is checked by its field's type, and unknown fields are refused.
+"""Dataclasses from JSON by msgspec: every value is checked by its field's type, and unknown fields are
+refused.
 
 For each dataclass there is a struct with the same fields: msgspec refuses unknown fields in structs alone.
 """
@@ -91,7 +92,8 @@ def head_of(line: bytes) -> Head:
 
 
 def loads(data: bytes) -> Any:
-    """The same by the standard library, which knows what msgspec does not. Raises ValueError, RecursionError."""
+    """The same by the standard library, which knows what msgspec does not. Raises ValueError,
+    RecursionError."""
     return json.loads(data.decode(), parse_constant=no_constant)
 
 
@@ -109,7 +111,9 @@ def _struct(kind: type, stored: Stored, also: tuple[str, ...] = ()) -> tuple[typ
     for each in fields(kind):
         hint, inner[each.name] = _typed(hints[each.name], stored)
         optional = each.default is not MISSING or each.default_factory is not MISSING
-        rows.append((each.name, hint | msgspec.UnsetType if optional else hint, msgspec.UNSET if optional else ...))
+        rows.append(
+            (each.name, hint | msgspec.UnsetType if optional else hint, msgspec.UNSET if optional else ...)
+        )
     struct = msgspec.defstruct(
         kind.__name__, [row if row[2] is not ... else row[:2] for row in rows], forbid_unknown_fields=True,
         kw_only=True, gc=False, rename={each.name: key_of(each) for each in fields(kind)},
@@ -127,7 +131,8 @@ def _struct(kind: type, stored: Stored, also: tuple[str, ...] = ()) -> tuple[typ
 
 
 def _typed(hint: Any, stored: Stored) -> tuple[Any, Build | None]:
-    """What msgspec is to read for a field of that type, and what makes the field of it; None where it is the field."""
+    """What msgspec is to read for a field of that type, and what makes the field of it; None where it is the
+    field."""
     for kind, form in stored:
         if hint is kind:
             return _typed(form, ())

@@ -28,7 +28,9 @@ class Budget:
     now: Callable[[], float] = time.monotonic
 
     @classmethod
-    def of(cls, seconds: float, start: float | None = None, now: Callable[[], float] = time.monotonic) -> Budget:
+    def of(
+        cls, seconds: float, start: float | None = None, now: Callable[[], float] = time.monotonic
+    ) -> Budget:
         """A budget of so many seconds, from ``start`` or from now on."""
         begin = now() if start is None else start
         return cls(begin, begin + seconds, now)

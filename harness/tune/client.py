@@ -1,7 +1,8 @@
-"""The asking end of the loader processes: they are started afresh for some repetitions, and stopped while idle.
+"""The asking end of the loader processes: they are started afresh for some repetitions, and stopped while
+idle.
 
-Kinds that fork and kinds with threads of their own live in separate processes: a fork takes no threads along, and a
-lock that one of them holds is never released. No reply is waited for longer than there is time.
+Kinds that fork and kinds with threads of their own live in separate processes: a fork takes no threads along,
+and a lock that one of them holds is never released. No reply is waited for longer than there is time.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ REQUEST_LIMIT = 600.0
 class LoaderWorkerError(HarnessError):
     """A loader process that cannot start, or a request that failed; the message is one line for people.
 
-    ``file`` is the image that cannot be decoded, if that is the reason. ``refused`` means that this machine lacks
-    what was requested, a device for instance.
+    ``file`` is the image that cannot be decoded, if that is the reason. ``refused`` means that this machine
+    lacks what was requested, a device for instance.
     """
 
     def __init__(self, reason: str, file: str | None = None, *, refused: bool = False) -> None:
@@ -47,9 +48,9 @@ class OutOfTime(LoaderWorkerError):
 class LoaderClient:
     """The loader processes of some repetitions. Use as a context manager: no process outlives it.
 
-    ``plan`` is the first message to each process. ``borrowed`` is what `borrow_packages` made for another interpreter.
-    ``left`` gives the seconds that there are; ``limit`` is how many of them one request may take. ``start_seconds``
-    is how long it took to start the last process; None before the first.
+    ``plan`` is the first message to each process. ``borrowed`` is what `borrow_packages` made for another
+    interpreter. ``left`` gives the seconds that there are; ``limit`` is how many of them one request may
+    take. ``start_seconds`` is how long it took to start the last process; None before the first.
     """
 
     def __init__(
@@ -79,8 +80,8 @@ class LoaderClient:
         self._stack.close()
 
     def begin(self, kinds: Iterable[str]) -> None:
-        """Start the processes that these kinds need and that do not run yet, side by side: importing torch takes
-        seconds.
+        """Start the processes that these kinds need and that do not run yet, side by side: importing torch
+        takes seconds.
 
         A process that cannot start raises nothing here; the next request to it does.
         """
@@ -91,7 +92,8 @@ class LoaderClient:
                 self._open(threads, process, at)
 
     def ask(self, request: Request[R]) -> R:
-        """The reply of the process that the request is for, started if it does not run. Raises LoaderWorkerError."""
+        """The reply of the process that the request is for, started if it does not run. Raises
+        LoaderWorkerError."""
         threads = isinstance(request, SettingRequest) and LOADER_KINDS[request.setting.kind].threads
         return self._send(threads, request)
 

@@ -1,4 +1,5 @@
-"""Finding out about the winners: how near they come to the cores' best, what the loop is made of, and epochs."""
+"""Finding out about the winners: how near they come to the cores' best, what the loop is made of, and
+epochs."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ from harness.tune.race_workers import RaceWorkers
 from harness.workers.codec import R, Request
 
 ALONE, LOOP = "tune::alone", "tune::loop"
-"""The monitor's case while loaders run without a step, and while the loop is taken apart; what runs is in brackets."""
+"""The monitor's case while loaders run without a step, and while the loop is taken apart; what runs is in
+brackets."""
 
 BLOCKS = 6
 """Times that the loop is taken apart."""
@@ -37,7 +39,8 @@ ROUNDS = 3
 """Times that a kind is compared with one core."""
 
 ONE_CORE, STAGES, CEILINGS = 3.0, 5.0, 5.0
-"""Seconds, at the most, that one core decodes, that its time is taken apart, and that files are read from the disk."""
+"""Seconds, at the most, that one core decodes, that its time is taken apart, and that files are read from the
+disk."""
 
 UNSURE = 1.1
 """How many times longer than the samples before a part may take that is of no use unfinished."""
@@ -52,9 +55,10 @@ EPOCHS = 2.0
 class Diagnoser:
     """Asks the loader processes of a race.
 
-    ``progress`` is called with what is being done, ``budget`` is what there is time for, and ``notes`` grow. ``took``
-    gives the seconds that a sample of a setting takes. Each sample is measured inside ``watched``, which is called with
-    the case and its number. Parts for which there is no time are left out, and are in ``undone``.
+    ``progress`` is called with what is being done, ``budget`` is what there is time for, and ``notes`` grow.
+    ``took`` gives the seconds that a sample of a setting takes. Each sample is measured inside ``watched``,
+    which is called with the case and its number. Parts for which there is no time are left out, and are in
+    ``undone``.
     """
 
     def __init__(
@@ -74,7 +78,9 @@ class Diagnoser:
         self._watched = watched
         self.undone: dict[Undone, None] = {}
 
-    def diagnose(self, answer: Setting, best: Sequence[Setting], cores: int, *, step: bool, copies: bool) -> Diagnosis:
+    def diagnose(
+        self, answer: Setting, best: Sequence[Setting], cores: int, *, step: bool, copies: bool
+    ) -> Diagnosis:
         """Everything about the answer and the ``best`` of each kind; what matters most comes first.
 
         The loop is taken apart if there is a ``step`` in it, with copies to a device if there are any.
@@ -114,7 +120,8 @@ class Diagnoser:
         return {} if found is None else found.rates
 
     def _ask(self, request: Request[R], part: Undone, failed: str, seconds: float = -1.0) -> R | None:
-        """The reply, if there is time for so many seconds of work; else the part is undone, or a note says why."""
+        """The reply, if there is time for so many seconds of work; else the part is undone, or a note says
+        why."""
         if seconds >= 0 and not self._room(seconds):
             self.undone[part] = None
             return None
@@ -128,8 +135,11 @@ class Diagnoser:
 
     # --- several requests ---------------------------------------------------------------------------------------------
 
-    def _against_one_core(self, best: Sequence[Setting], cores: int) -> tuple[dict[str, float], dict[str, LoaderAlone]]:
-        """What one core decodes and transforms, in samples a second by kind; what the best of each makes of all cores.
+    def _against_one_core(
+        self, best: Sequence[Setting], cores: int
+    ) -> tuple[dict[str, float], dict[str, LoaderAlone]]:
+        """What one core decodes and transforms, in samples a second by kind; what the best of each makes of
+        all cores.
 
         The two are measured in turns, as often as there is time for.
         """
@@ -143,7 +153,9 @@ class Diagnoser:
                     if not self._room(ONE_CORE + self._took(setting)):
                         break
                     self._progress(f"one core against {setting.kind}, {number + 1} of {ROUNDS}")
-                    one_core = self._workers.ask(MeasureOneCore(setting, seed=number, count=4, most_seconds=ONE_CORE))
+                    one_core = self._workers.ask(
+                        MeasureOneCore(setting, seed=number, count=4, most_seconds=ONE_CORE)
+                    )
                     with self._watched(f"{ALONE}[{setting.name}]", number + 1):
                         alone.append(self._sample(setting, StepInput.WARM, number, alone=True).seconds)
                     own.append(one_core.seconds)
@@ -176,7 +188,8 @@ class Diagnoser:
                 continue
             self._progress(f"looking at {setting.kind} alone, and between epochs")
             if pipeline:
-                # Memory that another pipeline's library keeps would be reused there, and not taken from the device.
+                # Memory that another pipeline's library keeps would be reused there, and not taken from the
+                # device.
                 self._workers.close()
             try:
                 measured = self._workers.ask(MeasureEpochs(setting, seed=0, persistent=False))
@@ -193,7 +206,8 @@ class Diagnoser:
         return found
 
     def _take_apart(self, answer: Setting, *, copies: bool) -> tuple[Headroom | None, float]:
-        """The loop fed with nothing, with copies, with the loader and with a cold cache, in blocks of random order.
+        """The loop fed with nothing, with copies, with the loader and with a cold cache, in blocks of random
+        order.
 
         Beside it the loader alone, in samples a second. Without ``copies`` to a device that part is left out.
         """
@@ -220,9 +234,13 @@ class Diagnoser:
                     with self._watched(f"{LOOP}[{step_input}]", number + 1):
                         sample = self._sample(answer, step_input, number, short=short)
                     block[step_input] = sample.seconds
-                    disk_bytes += sample.readings.get("disk_bytes", 0.0) if step_input is StepInput.COLD else 0.0
+                    disk_bytes += (
+                        sample.readings.get("disk_bytes", 0.0) if step_input is StepInput.COLD else 0.0
+                    )
                 with self._watched(f"{LOOP}[alone]", number + 1):
-                    rates.append(1 / self._sample(answer, StepInput.WARM, number, alone=True, short=short).seconds)
+                    rates.append(
+                        1 / self._sample(answer, StepInput.WARM, number, alone=True, short=short).seconds
+                    )
             except OutOfTime:
                 break
             except LoaderWorkerError as error:
@@ -236,16 +254,20 @@ class Diagnoser:
         if not disk_bytes:
             # Nothing was read from the disk: the cache was not cold.
             blocks = [
-                {each: seconds for each, seconds in block.items() if each is not StepInput.COLD} for block in blocks
+                {each: seconds for each, seconds in block.items() if each is not StepInput.COLD}
+                for block in blocks
             ]
         return headroom(blocks), median(rates)
 
     def _sample(
         self, setting: Setting, step_input: StepInput, seed: int, *, alone: bool = False, short: bool = False
     ) -> LoaderSample:
-        """A whole sample. Raises OutOfTime if there is only time for a part of one, and what the workers raise."""
+        """A whole sample. Raises OutOfTime if there is only time for a part of one, and what the workers
+        raise."""
         most = max(0.0, self._budget.left())
-        sample = self._workers.sample(setting, step_input, seed=seed, most_seconds=most, alone=alone, short=short)
+        sample = self._workers.sample(
+            setting, step_input, seed=seed, most_seconds=most, alone=alone, short=short
+        )
         if sample.cut:
             raise OutOfTime("time was up in the middle of a sample")
         return sample

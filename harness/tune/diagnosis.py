@@ -20,8 +20,8 @@ class LoaderAlone:
 class Diagnosis:
     """What was found out; what was not is empty, and a note says why.
 
-    ``alone`` and ``epochs`` (readings of short epochs) are by the names of settings; ``ceilings`` are samples a second;
-    ``samples`` is the number of images in an epoch.
+    ``alone`` and ``epochs`` (readings of short epochs) are by the names of settings; ``ceilings`` are samples
+    a second; ``samples`` is the number of images in an epoch.
     """
 
     headroom: Headroom | None = None
@@ -43,20 +43,26 @@ class Diagnosis:
         return replace(ranked, readings=readings, ceiling=alone.share if alone else None)
 
     def epoch_cost(self, answer: Ranked, margin: float) -> EpochCost | None:
-        """A whole epoch of the answer, and whether persistent workers are worth it; None if that is not known."""
+        """A whole epoch of the answer, and whether persistent workers are worth it; None if that is not
+        known."""
         readings = self.epochs.get(answer.setting.name)
         if readings is None or self.samples is None:
             return None
         gap, persistent = readings["epoch_gap_seconds"], readings.get("persistent_gap_seconds")
-        cost = EpochCost(self.samples, self.samples * answer.seconds + epoch_start(answer, gap), gap, persistent)
+        cost = EpochCost(
+            self.samples, self.samples * answer.seconds + epoch_start(answer, gap), gap, persistent
+        )
         return replace(cost, persistent=cost.gain > margin)
 
 
 def epoch_start(ranked: Ranked, gap: float) -> float:
-    """Seconds that an epoch takes beyond those of its samples, of a ``gap`` seconds long wait for its first batch.
+    """Seconds that an epoch takes beyond those of its samples, of a ``gap`` seconds long wait for its first
+    batch.
 
-    Nothing is ready then, and all workers begin at once. What the loop waits for a batch of each worker while it runs
-    steadily is already part of the samples' seconds.
+    Nothing is ready then, and all workers begin at once. What the loop waits for a batch of each worker while
+    it runs steadily is already part of the samples' seconds.
     """
-    usual = ranked.readings.get("wait_seconds", 0.0) * ranked.setting.batch_size * max(1, ranked.setting.workers)
+    usual = (
+        ranked.readings.get("wait_seconds", 0.0) * ranked.setting.batch_size * max(1, ranked.setting.workers)
+    )
     return max(0.0, gap - usual)

@@ -26,11 +26,13 @@ class NothingFits(UsageError):
         self.left_out = left_out
 
 
-def settings_grid(introduction: Introduction, settings: TuneSettings) -> tuple[SettingsGrid, tuple[LeftOut, ...]]:
+def settings_grid(
+    introduction: Introduction, settings: TuneSettings
+) -> tuple[SettingsGrid, tuple[LeftOut, ...]]:
     """The grid for this machine, and what it has no room for. Raises NothingFits.
 
-    Worker counts that were requested are bound by memory alone: more workers than the cores can feed are slow, not
-    wrong.
+    Worker counts that were requested are bound by memory alone: more workers than the cores can feed are
+    slow, not wrong.
     """
     cores = usable_cores()
     on_gpu = introduction.device == "cuda"
@@ -38,7 +40,9 @@ def settings_grid(introduction: Introduction, settings: TuneSettings) -> tuple[S
     counts = settings.workers or (0, *worker_counts(cores, int(on_gpu)))
     own = {kind: [count for count in counts if count or not LOADER_KINDS[kind].threads] for kind in kinds}
     if not any(own.values()):
-        raise UsageError(f"--workers: {', '.join(kinds)} needs at least one thread; name a count of 1 or more")
+        raise UsageError(
+            f"--workers: {', '.join(kinds)} needs at least one thread; name a count of 1 or more"
+        )
     machine = this_machine()
     refused: dict[tuple[str, str], dict[str, None]] = {}
 
@@ -48,7 +52,9 @@ def settings_grid(introduction: Introduction, settings: TuneSettings) -> tuple[S
             return False  # it would be the same loader once more
         if kind.threads:
             return True
-        cap = worker_cap(setting.batch_size * SAMPLE_VALUES * kind.value_bytes, setting.prefetch, machine=machine)
+        cap = worker_cap(
+            setting.batch_size * SAMPLE_VALUES * kind.value_bytes, setting.prefetch, machine=machine
+        )
         for limit in cap.limits:
             if setting.workers > limit.most and not (settings.workers and limit.name == "cores"):
                 refused.setdefault((limit.name, limit.sentence), {})[setting.name] = None

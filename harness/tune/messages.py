@@ -22,7 +22,8 @@ PLAIN = "dataloader"
 
 @dataclass(frozen=True, slots=True)
 class Introduction(Message):
-    """A loader process's environment, its device's type, its number of images, and the missing kinds with reasons."""
+    """A loader process's environment, its device's type, its number of images, and the missing kinds with
+    reasons."""
 
     environment: Mapping[str, object]
     device: str
@@ -91,7 +92,8 @@ class EpochsMeasured(Message):
 
 @dataclass(frozen=True, slots=True)
 class LoaderPlan(Request[Done]):
-    """What a loader process works on: a folder of images (None: generated ones), a device, a step, images to skip."""
+    """What a loader process works on: a folder of images (None: generated ones), a device, a step, images to
+    skip."""
 
     data: str | None
     device: str
@@ -113,7 +115,8 @@ class Introduce(Request[Introduction]):
 
 @dataclass(frozen=True, slots=True)
 class FindDamaged(Request[DamagedFound]):
-    """Which images cannot be decoded, with reasons; the search ends after so many seconds. They are left out."""
+    """Which images cannot be decoded, with reasons; the search ends after so many seconds. They are left
+    out."""
 
     seconds: float
 

@@ -9,9 +9,12 @@ from harness.judge.racing import level
 from harness.model import Claim, LoaderSample, Measurement, Ranked, Setting, Trial
 from harness.tune.race import Race
 
-CLAIM = Claim("tune", "The best loader setting for this data, this step and this machine.", "tune", "tune", loader=True)
+CLAIM = Claim(
+    "tune", "The best loader setting for this data, this step and this machine.", "tune", "tune", loader=True
+)
 RACE_CASE = "tune::race"
-"""The case of a repetition's record; the monitor's case of a sample has the setting's name behind it, in brackets."""
+"""The case of a repetition's record; the monitor's case of a sample has the setting's name behind it, in
+brackets."""
 
 
 def best_of_kinds(race: Race) -> list[Setting]:
@@ -31,7 +34,9 @@ def ranked_in(race: Race) -> tuple[Ranked, ...]:
         setting, samples = race.settings[place.name], race.results[place.name]
         seconds = race.median(setting)
         names = dict.fromkeys(name for sample in samples for name in sample.readings)
-        readings = {name: median(each.readings[name] for each in samples if name in each.readings) for name in names}
+        readings = {
+            name: median(each.readings[name] for each in samples if name in each.readings) for name in names
+        }
         ranked.append(
             Ranked(
                 setting, place.samples, place.ratio, place.low, place.high, place.eliminated, place.name in plateau,
@@ -41,14 +46,21 @@ def ranked_in(race: Race) -> tuple[Ranked, ...]:
     return tuple(ranked)
 
 
-def measurement(samples: Mapping[Setting, LoaderSample], repetition: int, start: float, end: float) -> Measurement:
+def measurement(
+    samples: Mapping[Setting, LoaderSample], repetition: int, start: float, end: float
+) -> Measurement:
     """A repetition as a record: a sample of every setting, one after the other, from ``start`` to ``end``."""
     trials = tuple(
         Trial(
             setting.name,
             iterations=1,
-            samples={"seconds": (sample.seconds,), **{name: (value,) for name, value in sample.readings.items()}},
+            samples={
+                "seconds": (sample.seconds,),
+                **{name: (value,) for name, value in sample.readings.items()},
+            },
         )
         for setting, sample in samples.items()
     )
-    return Measurement(RACE_CASE, CLAIM.name, repetition, trials=trials, seconds=end - start, blocks=((start, end),))
+    return Measurement(
+        RACE_CASE, CLAIM.name, repetition, trials=trials, seconds=end - start, blocks=((start, end),)
+    )

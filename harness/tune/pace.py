@@ -24,7 +24,8 @@ LONGER = 1.5
 
 
 class RacePace:
-    """The pace of a race within a budget. ``first_sample`` means that the very first sample is being measured."""
+    """The pace of a race within a budget. ``first_sample`` means that the very first sample is being
+    measured."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -64,7 +65,8 @@ class RacePace:
         return max(left, FIRST_SAMPLE) if self.first_sample else left
 
     def lasts(self, setting: Setting) -> float:
-        """Seconds that a sample of a setting takes: as the last one, longer with fewer workers, else the median."""
+        """Seconds that a sample of a setting takes: as the last one, longer with fewer workers, else the
+        median."""
         if (own := self._took.get(setting)) is not None:
             return own
         alike = [known for known in self._took if known.kind == setting.kind]

@@ -1,8 +1,9 @@
 """The race: which settings each repetition measures, which are added or eliminated, and when it is over.
 
-Kinds come first, each with as many workers as there are cores; then worker counts of the kinds that are not hopeless;
-then what is kept ready, for the settings that remain; page-locked memory and other batch sizes last. So most of the
-grid is never run. If time is short, fewer settings are added rather than each measured once: one sample says little.
+Kinds come first, each with as many workers as there are cores; then worker counts of the kinds that are not
+hopeless; then what is kept ready, for the settings that remain; page-locked memory and other batch sizes
+last. So most of the grid is never run. If time is short, fewer settings are added rather than each measured
+once: one sample says little.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ LEAST = 2
 """Samples that a setting has before it counts as known."""
 
 Measure = Callable[[Sequence[Setting]], Mapping[Setting, LoaderSample | str]]
-"""One repetition: a sample of each setting, or why there is none; settings for which no time was left are absent."""
+"""One repetition: a sample of each setting, or why there is none; settings for which no time was left are
+absent."""
 
 Room = Callable[[Sequence[Setting]], int]
 """How many of these settings, in this order, there is time to measure; called after the first repetition."""
@@ -43,7 +45,8 @@ Room = Callable[[Sequence[Setting]], int]
 
 @dataclass(frozen=True, slots=True)
 class SettingsGrid:
-    """The grid: kinds with their worker counts, what is kept ready per worker, pinned memory or not, batch sizes."""
+    """The grid: kinds with their worker counts, what is kept ready per worker, pinned memory or not, batch
+    sizes."""
 
     workers: Mapping[str, Sequence[int]]
     prefetch: Sequence[int] = PREFETCH
@@ -88,10 +91,16 @@ class Race:
         self._add(self._worker_counts())
         self._until(LEAST)
         self._tried = not self.skipped and all(setting.name in self.results for setting in self._remaining())
-        self._add(self._other(lambda setting: [replace(setting, prefetch=ahead) for ahead in self.axes.prefetch]))
+        self._add(
+            self._other(lambda setting: [replace(setting, prefetch=ahead) for ahead in self.axes.prefetch])
+        )
         self._add(self._other(lambda setting: [replace(setting, pin=pin) for pin in self.axes.pin]))
         self._until(1)
-        self._add(self._other(lambda setting: [replace(setting, batch_size=n) for n in self.axes.batch_sizes], few=1))
+        self._add(
+            self._other(
+                lambda setting: [replace(setting, batch_size=n) for n in self.axes.batch_sizes], few=1
+            )
+        )
         self._until(2)
         for _ in range(FINAL_REPETITIONS):
             if not self._undecided() or not self._repeat(self._remaining()[:FINALISTS]):
@@ -118,7 +127,11 @@ class Race:
 
     def wanted(self) -> list[Setting]:
         """The samples that are missing for an answer that is sure."""
-        few = [setting for setting in self._remaining() for _ in range(LEAST - len(self.results.get(setting.name, ())))]
+        few = [
+            setting
+            for setting in self._remaining()
+            for _ in range(LEAST - len(self.results.get(setting.name, ())))
+        ]
         finals = self._remaining()[:FINALISTS] * FINAL_REPETITIONS if self._undecided() else []
         return [*few, *self.skipped.values(), *self.skipped.values(), *finals]
 
@@ -139,29 +152,39 @@ class Race:
         """The kind with the worker count nearest to the number of cores."""
         fitting = [
             setting
-            for count in sorted(self.axes.workers[kind], key=lambda count: (abs(count - self.axes.cores), count))
+            for count in sorted(
+                self.axes.workers[kind], key=lambda count: (abs(count - self.axes.cores), count)
+            )
             if self.axes.fits(setting := self._typical(kind, count))
         ]
         return fitting[0] if fitting else None
 
     def _typical(self, kind: str, count: int) -> Setting:
-        return Setting(kind, count, self.axes.prefetch[0] if count else 0, self.axes.batch_sizes[0], self.axes.pin[0])
+        return Setting(
+            kind, count, self.axes.prefetch[0] if count else 0, self.axes.batch_sizes[0], self.axes.pin[0]
+        )
 
     def _worker_counts(self) -> list[Setting]:
         kept = {setting.kind for setting in self._remaining()}
         kinds = {kind: counts for kind, counts in self.axes.workers.items() if kind in kept}
-        near = [(abs(count - self.axes.cores), kind, count) for kind, counts in kinds.items() for count in counts]
+        near = [
+            (abs(count - self.axes.cores), kind, count) for kind, counts in kinds.items() for count in counts
+        ]
         return [self._typical(kind, count) for _, kind, count in sorted(near, key=lambda each: each[0])]
 
     def _other(self, values: Callable[[Setting], list[Setting]], few: int = FEW) -> list[Setting]:
         """The best few of the remaining settings, with other values of an axis."""
         best = self._remaining()[:few]
-        return [other for setting in best for other in values(setting) if setting.workers or not other.prefetch]
+        return [
+            other for setting in best for other in values(setting) if setting.workers or not other.prefetch
+        ]
 
     def _add(self, settings: Iterable[Setting]) -> None:
         """Add these settings, as many as there is time to know."""
         ahead = [
-            each for each in self._remaining() for _ in range(max(1, LEAST - len(self.results.get(each.name, ()))))
+            each
+            for each in self._remaining()
+            for _ in range(max(1, LEAST - len(self.results.get(each.name, ()))))
         ]
         for setting in settings:
             if setting.name in self.settings or not self.axes.fits(setting):
@@ -185,7 +208,9 @@ class Race:
         if answer is None:
             return False
         names = {setting.name for setting in self._remaining()}
-        return any(place.ahead for place in places(self.repetitions, self.rule, answer.name) if place.name in names)
+        return any(
+            place.ahead for place in places(self.repetitions, self.rule, answer.name) if place.name in names
+        )
 
     def _until(self, least: int) -> None:
         """Repeat until every remaining setting has so many samples at least; once whatever the time."""

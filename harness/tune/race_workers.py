@@ -24,20 +24,23 @@ BATCHES = 8
 """Batches in a window, at the least."""
 
 LEAST_SECONDS = 1.0
-"""Seconds that a window lasts at the least; starting workers and filling their queues takes longer than that."""
+"""Seconds that a window lasts at the least; starting workers and filling their queues takes longer than that.
+"""
 
 SLOWER = 3.0
 """A request that takes so many times longer than the longest sample so far is taken to hang."""
 
 LEFT_OUT = 0.1
-"""The share of images that may be left out because they cannot be decoded; with more, the data needs a look first."""
+"""The share of images that may be left out because they cannot be decoded; with more, the data needs a look
+first."""
 
 
 class RaceWorkers:
     """Use as a context manager: no process outlives it.
 
-    An image that cannot be decoded is no setting's fault: it is left out for all, and ``note`` is called. ``left``
-    gives the seconds that there are for a reply; ``borrowed`` is what `borrow_packages` made for a foreign interpreter.
+    An image that cannot be decoded is no setting's fault: it is left out for all, and ``note`` is called.
+    ``left`` gives the seconds that there are for a reply; ``borrowed`` is what `borrow_packages` made for a
+    foreign interpreter.
     """
 
     def __init__(
@@ -101,7 +104,8 @@ class RaceWorkers:
                 self.leave_out({error.file: str(error)})
 
     def leave_out(self, damaged: Mapping[str, str]) -> None:
-        """Leave out these images, for the reasons given, in open processes and in new ones. Raises WorkerError."""
+        """Leave out these images, for the reasons given, in open processes and in new ones. Raises
+        WorkerError."""
         if not damaged:
             return
         self._plan = replace(self._plan, without=(*self._plan.without, *damaged))
@@ -129,7 +133,8 @@ class RaceWorkers:
     def begin_repetition(self, settings: Iterable[Setting], left: float = inf) -> None:
         """Have processes ready for a repetition of these settings: new ones after `REPETITIONS_A_PROCESS`.
 
-        ``left`` is how many seconds there are for repetitions: if starting takes too much of it, nothing is replaced.
+        ``left`` is how many seconds there are for repetitions: if starting takes too much of it, nothing is
+        replaced.
         """
         if not self._repetitions_left and self.start_seconds <= STARTS * left:
             self.close()

@@ -23,8 +23,8 @@ while found[0] is not None and parts and not any(spec.origin for spec in found):
 if found[0] is None:
     print(name)
 """
-"""Prints the first part of a dotted name that cannot be found. It stops at the first module with code of its own, which
-may define where its parts are; a namespace package has none."""
+"""Prints the first part of a dotted name that cannot be found. It stops at the first module with code of its
+own, which may define where its parts are; a namespace package has none."""
 
 
 def check_module(module: str, python: str) -> None:

@@ -1,4 +1,5 @@
-"""Tuning from beginning to end: introduction, check of what kinds deliver, race, diagnosis, and the outcome."""
+"""Tuning from beginning to end: introduction, check of what kinds deliver, race, diagnosis, and the
+outcome."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ from harness.tune.settings import TuneSettings
 from harness.workers.collect import Refused, WorkerError
 
 EXAMINE = 0.05
-"""The share of the budget in which damaged images are looked for, and images that are stored in different ways."""
+"""The share of the budget in which damaged images are looked for, and images that are stored in different
+ways."""
 
 
 class TuneDisplay(Protocol):
@@ -54,8 +56,8 @@ class TuneDisplay(Protocol):
 
 
 def tune(settings: TuneSettings, folder: Path, display: TuneDisplay) -> Tuned:
-    """Tune, writing every sample to ``folder`` as soon as it is measured. Raises StoreError, WorkerError, and, before
-    any sample, Refused and UsageError.
+    """Tune, writing every sample to ``folder`` as soon as it is measured. Raises StoreError, WorkerError,
+    and, before any sample, Refused and UsageError.
 
     KeyboardInterrupt passes through when the processes are gone.
     """
@@ -94,7 +96,8 @@ class _Tuning:
             step=self._settings.step,
         )  # fmt: skip
         end = RunEnd(EndReason.INTERRUPTED)
-        # The monitor surrounds the processes: what runs before the first or after the last is not this tuning's.
+        # The monitor surrounds the processes: what runs before the first or after the last is not this
+        # tuning's.
         with self._monitor, self._workers:
             try:
                 found = self._tuned(writer)
@@ -185,8 +188,8 @@ class _Tuning:
     def _equal_kinds(self, axes: SettingsGrid) -> dict[str, Sequence[int]]:
         """The kinds that deliver what the plain loader does; the others are out before anything is timed.
 
-        One kind is checked whatever the time, the others as long as the set-up has some. The plain loader is what they
-        are compared with: without time it races unchecked.
+        One kind is checked whatever the time, the others as long as the set-up has some. The plain loader is
+        what they are compared with: without time it races unchecked.
         """
         kept: dict[str, Sequence[int]] = {}
         setup = self._budget.until(SETUP)
@@ -221,8 +224,11 @@ class _Tuning:
             raise WorkerError(reasons.pop() if len(reasons) == 1 else "; ".join(listed))
         return kept
 
-    def _measure(self, settings: Sequence[Setting], writer: store.Writer) -> dict[Setting, LoaderSample | str]:
-        """A repetition; settings for which no time is left are not in it, but one sample is always measured."""
+    def _measure(
+        self, settings: Sequence[Setting], writer: store.Writer
+    ) -> dict[Setting, LoaderSample | str]:
+        """A repetition; settings for which no time is left are not in it, but one sample is always
+        measured."""
         self._pace.first_sample = not self._pace.started
         self._workers.begin_repetition(settings, self._pace.race().left())
         self._repetition += 1
@@ -236,7 +242,9 @@ class _Tuning:
             most = self._pace.most(len(settings) - place - 1)
             try:
                 with self._monitor.measuring(f"{RACE_CASE}[{setting.name}]", self._repetition):
-                    sample = self._workers.sample(setting, StepInput.WARM, seed=self._repetition, most_seconds=most)
+                    sample = self._workers.sample(
+                        setting, StepInput.WARM, seed=self._repetition, most_seconds=most
+                    )
             except OutOfTime:
                 break
             except LoaderWorkerError as error:

@@ -1,4 +1,5 @@
-"""What lives in a loader process: samples of a loader, what it delivers and costs beside, and what none can beat."""
+"""What lives in a loader process: samples of a loader, what it delivers and costs beside, and what none can
+beat."""
 
 from __future__ import annotations
 
@@ -91,12 +92,15 @@ class LoaderWorker:
         """Where this runs, on how many images, and which kinds are missing."""
         from harness.environment import fingerprint, measured_on
 
-        missing = {name: reason for name, kind in LOADER_KINDS.items() if (reason := kind.missing(self.device))}
+        missing = {
+            name: reason for name, kind in LOADER_KINDS.items() if (reason := kind.missing(self.device))
+        }
         environment = {**fingerprint(), "device": measured_on(self.device)}
         return Introduction(environment, self.device.type, len(self.images), missing)
 
     def find_damaged(self, seconds: float) -> dict[str, str]:
-        """The images that cannot be decoded, with the reasons; they are left out. Takes so many seconds at most.
+        """The images that cannot be decoded, with the reasons; they are left out. Takes so many seconds at
+        most.
 
         Raises DataError if no others are left.
         """
@@ -121,7 +125,10 @@ class LoaderWorker:
         discard = setting.depth
         images = self._coming(setting, setting.batch_size * (2 * discard + 2 * count) + SPARE, request.seed)
         shared = shared_bytes()
-        with self._made(LOADER_KINDS[setting.kind], setting, images) as loader, closing(loader.with_timeout()) as given:
+        with (
+            self._made(LOADER_KINDS[setting.kind], setting, images) as loader,
+            closing(loader.with_timeout()) as given,
+        ):
             batches: Iterable[Batch] = given
             if step_input is StepInput.COLD:
                 self._in_cache = False
@@ -147,11 +154,14 @@ class LoaderWorker:
             return first_difference(wanted, loader.with_timeout(), lambda place: _about(images[place]))
 
     def one_core(self, request: MeasureOneCore) -> float:
-        """Seconds a sample that one core needs to decode and transform, without batches, queues or other processes."""
+        """Seconds a sample that one core needs to decode and transform, without batches, queues or other
+        processes."""
         setting, count, most_seconds = request.setting, request.count, request.most_seconds
         kind = LOADER_KINDS[setting.kind]
         if kind.dataset is None:
-            alone = Setting(setting.kind, 1 if kind.threads else 0, 1 if kind.threads else 0, setting.batch_size)
+            alone = Setting(
+                setting.kind, 1 if kind.threads else 0, 1 if kind.threads else 0, setting.batch_size
+            )
             images = self._coming(alone, alone.batch_size * 4 * count + SPARE, request.seed)
             with self._made(kind, alone, images) as loader, closing(loader.with_timeout()) as batches:
                 return steady(
@@ -159,8 +169,12 @@ class LoaderWorker:
                 ).seconds
         images = Repeated(self.images, setting.batch_size * count, request.seed)
         with one_thread():
-            finish = kind.finish(self.device) if kind.finish is not None and self.device.type == "cpu" else None
-            return one_core_seconds(kind.dataset(images, False), setting.batch_size, most_seconds, finish=finish)
+            finish = (
+                kind.finish(self.device) if kind.finish is not None and self.device.type == "cpu" else None
+            )
+            return one_core_seconds(
+                kind.dataset(images, False), setting.batch_size, most_seconds, finish=finish
+            )
 
     def stages(self, request: MeasureStages) -> tuple[SampleStage, ...]:
         """Where one core's time goes."""
@@ -170,14 +184,18 @@ class LoaderWorker:
 
     def at_fault(self, error: DataError) -> str | None:
         """The image that an error says cannot be decoded; None if it is about something else."""
-        named = (image.path for image in self.images if str(error).startswith(f"{image.path} cannot be decoded"))
+        named = (
+            image.path for image in self.images if str(error).startswith(f"{image.path} cannot be decoded")
+        )
         return next(named, None)
 
     def ceilings(self, request: MeasureCeilings) -> dict[str, float]:
         """Samples a second of what no loader can beat: reading from the disk, copying to the device."""
         self._in_cache = False
         found = {
-            "disk": disk_rate([image.path for image in self.images[:MOST_READ]], os.getpid(), request.most_seconds),
+            "disk": disk_rate(
+                [image.path for image in self.images[:MOST_READ]], os.getpid(), request.most_seconds
+            ),
             "copy": copy_rate(request.batch_size, self._sample_bytes, self.device),
         }
         return {name: rate for name, rate in found.items() if rate is not None}
@@ -187,7 +205,8 @@ class LoaderWorker:
         return len(scan(self.folder))
 
     def epochs(self, request: MeasureEpochs) -> dict[str, float]:
-        """What a loader costs beside the time of its batches; best measured in a process that ran nothing before."""
+        """What a loader costs beside the time of its batches; best measured in a process that ran nothing
+        before."""
         setting = request.setting
         kind = LOADER_KINDS[setting.kind]
 
@@ -199,10 +218,13 @@ class LoaderWorker:
             return loader
 
         batches = max(1, setting.workers)
-        return survey(make, batch_size=setting.batch_size, batches=batches, device=self.device, tree=self._tree)
+        return survey(
+            make, batch_size=setting.batch_size, batches=batches, device=self.device, tree=self._tree
+        )
 
     def _coming(self, setting: Setting, length: int, seed: int) -> Repeated:
-        """The images of a window, in the same random order for all kinds but those that have an order of their own."""
+        """The images of a window, in the same random order for all kinds but those that have an order of
+        their own."""
         return Repeated(self.images, length, 0 if LOADER_KINDS[setting.kind].ordered else seed)
 
     def _warm(self) -> None:
@@ -245,12 +267,15 @@ class LoaderWorker:
         return Meters(self._tree.cpu_seconds(), disk_bytes(member.pid for member in self._tree.members()))
 
     def _evicting(self, batches: Iterable[Batch], images: Sequence[Image]) -> Iterator[Batch]:
-        """Each file is evicted from the page cache once its sample is here: the next time round it is cold."""
+        """Each file is evicted from the page cache once its sample is here: the next time round it is
+        cold."""
         for batch in batches:
             evict({images[place].path for place in batch[2].tolist()})
             yield batch
 
-    def _made(self, kind: LoaderKind, setting: Setting, images: Sequence[Image], *, fixed: bool = False) -> Loader:
+    def _made(
+        self, kind: LoaderKind, setting: Setting, images: Sequence[Image], *, fixed: bool = False
+    ) -> Loader:
         return kind.make(LoaderRequest(setting, images, self.device, self.step, fixed))
 
 

@@ -33,8 +33,8 @@ from harness.workers.protocol import (
 class WorkerFailed(HarnessError):
     """What a variant in another process raised, or how that process ended.
 
-    ``readings`` are numbers that came with it; ``file`` is the one that is to blame, if any; ``refused`` is set where
-    this machine cannot do what was requested.
+    ``readings`` are numbers that came with it; ``file`` is the one that is to blame, if any; ``refused`` is
+    set where this machine cannot do what was requested.
     """
 
     def __init__(
@@ -54,7 +54,8 @@ class WorkerFailed(HarnessError):
 class WorkerClient:
     """A live process that runs only while it has a request to reply to.
 
-    ``place`` is where it may leave files, ``timeout`` the seconds that a reply may take, ``name`` is for messages.
+    ``place`` is where it may leave files, ``timeout`` the seconds that a reply may take, ``name`` is for
+    messages.
     """
 
     def __init__(self, name: str, process: LiveProcess, place: Path, timeout: float) -> None:
@@ -84,7 +85,9 @@ class WorkerClient:
             self._process.pause()
         expected = codec.reply_type(request)
         if not isinstance(reply, expected):
-            raise TypeError(f"{self.name} replied to {type(request).__name__} with {reply}, not {expected.__name__}")
+            raise TypeError(
+                f"{self.name} replied to {type(request).__name__} with {reply}, not {expected.__name__}"
+            )
         return reply
 
     def reply(self, limit: CpuLimit | None = None) -> codec.Message:
@@ -98,7 +101,9 @@ class WorkerClient:
                 reply = codec.receive(self._process.channel, self.timeout)
             else:
                 # Once more when it is spent: what was sent in time counts, however late we are ourselves.
-                while (reply := codec.receive(self._process.channel, 0.0 if spent else 0.5)) is None and not spent:
+                while (
+                    reply := codec.receive(self._process.channel, 0.0 if spent else 0.5)
+                ) is None and not spent:
                     spent = limit.spent()
         except ChannelClosed:
             raise WorkerFailed(self._last_words()) from None
@@ -177,7 +182,8 @@ class RemoteRunner:
         return found
 
     def read(self, metric: str) -> Reading | None:
-        """A reading taken there while the other processes are stopped; memory of its processes is read from outside."""
+        """A reading taken there while the other processes are stopped; memory of its processes is read from
+        outside."""
         if metric == "tree_bytes":
             return self._footprint()
         return self.client.request(RequestReading(self.name, metric)).reading

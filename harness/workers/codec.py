@@ -1,7 +1,8 @@
 """One codec for the messages between processes: frozen dataclasses, as JSON objects on a `Channel`.
 
-Both ends run the same build of this harness (a foreign interpreter imports it through `launch.borrow_packages`), so
-that the wire carries no version. It needs the standard library alone: compiled packages cannot be borrowed.
+Both ends run the same build of this harness (a foreign interpreter imports it through
+`launch.borrow_packages`), so that the wire carries no version. It needs the standard library alone: compiled
+packages cannot be borrowed.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from harness.processes.live import Channel, ChannelClosed
 class Message:
     """What one process sends another: each subclass is a frozen dataclass with slots.
 
-    Fields are JSON values, paths, enumerations, tuples, mappings from str, and dataclasses of these; a field of type
-    ``object``, or a mapping to it, arrives as JSON has it.
+    Fields are JSON values, paths, enumerations, tuples, mappings from str, and dataclasses of these; a field
+    of type ``object``, or a mapping to it, arrives as JSON has it.
     """
 
     __slots__ = ()
@@ -58,7 +59,8 @@ class FailureKind(StrEnum):
 class Failure(Message):
     """The error reply, to any request.
 
-    ``readings`` are numbers that belong to the failure (bytes that were missing), ``file`` is the one to blame.
+    ``readings`` are numbers that belong to the failure (bytes that were missing), ``file`` is the one to
+    blame.
     """
 
     reason: str
@@ -73,7 +75,8 @@ def send(channel: Channel, message: Message) -> None:
 
 
 def receive(channel: Channel, timeout: float | None = None) -> Message | None:
-    """The next message; None after ``timeout`` seconds without one. Raises ChannelClosed at the other's end."""
+    """The next message; None after ``timeout`` seconds without one. Raises ChannelClosed at the other's
+    end."""
     found = channel.receive(timeout)
     return None if found is None else decode(found)
 

@@ -47,7 +47,8 @@ class Collection:
                 del cases[case]
 
     def account_for(self, claims: Sequence[Claim]) -> None:
-        """Give every benchmark without a case its reason: what became of its file, or that pytest found none in it."""
+        """Give every benchmark without a case its reason: what became of its file, or that pytest found none
+        in it."""
         found = {benchmark_of(case) for case in self.answered}
         for claim in claims:
             function = f"{claim.path}::{claim.function}"

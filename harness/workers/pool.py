@@ -1,7 +1,7 @@
 """The worker pool: measuring processes, one at work at a time, each within its limits.
 
-A process is sent its plan only when its turn comes. One that hangs, dies or is killed costs the case in flight: the
-next process measures the others.
+A process is sent its plan only when its turn comes. One that hangs, dies or is killed costs the case in
+flight: the next process measures the others.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ BETWEEN_LIMIT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class CaseRequest:
-    """One case to measure: its claim, its limits, its variants (None: all), and whether to find peak memory."""
+    """One case to measure: its claim, its limits, its variants (None: all), and whether to find peak
+    memory."""
 
     claim: Claim
     limits: RoundLimits
@@ -55,8 +56,8 @@ class CaseRequest:
 class WorkerReport:
     """What came of one process: its measurements, and what became of a case that it did not finish.
 
-    ``error`` is set where the process could not go on for a reason that stops the whole run (a full disk); ``traced``
-    is what a traced pass took.
+    ``error`` is set where the process could not go on for a reason that stops the whole run (a full disk);
+    ``traced`` is what a traced pass took.
     """
 
     measurements: list[Measurement]
@@ -130,7 +131,9 @@ class WorkerPool:
         began = ""
         introduced = False
         try:
-            send(worker.process.channel, CollectPlan(tuple(cases), self._settings.device, self._settings.data))
+            send(
+                worker.process.channel, CollectPlan(tuple(cases), self._settings.device, self._settings.data)
+            )
             while True:
                 message, spent = self._spare.await_message(worker, CALL_LIMIT if began else START_LIMIT)
                 match message:
@@ -165,15 +168,16 @@ class WorkerPool:
     ) -> WorkerReport:
         """One invocation of these cases.
 
-        ``deadline`` (monotonic seconds) ends it whatever it is doing; ``ahead`` is how many invocations of these cases
-        are likely to come, so that as many processes may be started together.
+        ``deadline`` (monotonic seconds) ends it whatever it is doing; ``ahead`` is how many invocations of
+        these cases are likely to come, so that as many processes may be started together.
         """
         claims = {case: wanted.claim for case, wanted in cases.items()}
         plan = MeasurePlan(
             *self._common(claims),
             recording=self._recording(invocation),
             options={
-                case: CaseOptions(wanted.limits, wanted.variants, wanted.memory) for case, wanted in cases.items()
+                case: CaseOptions(wanted.limits, wanted.variants, wanted.memory)
+                for case, wanted in cases.items()
             },
             snapshots=self._settings.snapshots,
         )
@@ -182,9 +186,12 @@ class WorkerPool:
     def measure_isolated(
         self, invocation: int, case: str, claim: Claim, variant: str, *, deadline: float
     ) -> WorkerReport:
-        """An isolated pass of one variant, in a process that nothing else has touched and no other accompanies."""
+        """An isolated pass of one variant, in a process that nothing else has touched and no other
+        accompanies."""
         self._spare.close()
-        plan = IsolatedPlan(*self._common({case: claim}), recording=self._recording(invocation), variant=variant)
+        plan = IsolatedPlan(
+            *self._common({case: claim}), recording=self._recording(invocation), variant=variant
+        )
         return self._drive(invocation, {case: claim}, plan, deadline=deadline)
 
     def count(
@@ -196,7 +203,8 @@ class WorkerPool:
         *,
         deadline: float,
     ) -> WorkerReport:
-        """A pass that takes one reading of these variants, in a process of its own; ``limits`` are seconds by case."""
+        """A pass that takes one reading of these variants, in a process of its own; ``limits`` are seconds by
+        case."""
         self._spare.close()
         claims = {case: replace(claim, time_limit=limits[case]) for case, (claim, _) in cases.items()}
         variants = {case: names for case, (_, names) in cases.items()}
@@ -213,9 +221,13 @@ class WorkerPool:
         return self._drive(invocation, {case: claim}, plan, deadline=deadline)
 
     def _recording(self, invocation: int) -> Recording:
-        return Recording(self._settings.folder, _file_name(invocation), invocation, self._random.getrandbits(32))
+        return Recording(
+            self._settings.folder, _file_name(invocation), invocation, self._random.getrandbits(32)
+        )
 
-    def _common(self, claims: Mapping[str, Claim]) -> tuple[tuple[str, ...], str, Path | None, dict[str, str]]:
+    def _common(
+        self, claims: Mapping[str, Claim]
+    ) -> tuple[tuple[str, ...], str, Path | None, dict[str, str]]:
         """The fields of every plan."""
         names = {case: claim.name for case, claim in claims.items()}
         return tuple(claims), self._settings.device, self._settings.data, names

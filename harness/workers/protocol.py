@@ -1,8 +1,9 @@
-"""The messages between processes that measure and those that start them; `harness.workers.codec` carries them.
+"""The messages between processes that measure and those that start them; `harness.workers.codec` carries
+them.
 
-A measuring process imports its benchmarks, sends `Ready` and receives one `Plan`. It reports the events of each case
-while it goes through them. Processes that hold variants (`VariantPlan`, `SidePlan`) then answer requests about them,
-one after the other.
+A measuring process imports its benchmarks, sends `Ready` and receives one `Plan`. It reports the events of
+each case while it goes through them. Processes that hold variants (`VariantPlan`, `SidePlan`) then answer
+requests about them, one after the other.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from harness.workers.codec import Message, R, Request
 
 @dataclass(frozen=True, slots=True)
 class Plan(Message):
-    """What a process is to do with which of its cases, on which device (``auto``, ``cpu``, ``cuda``), with which data.
+    """What a process is to do with which of its cases, on which device (``auto``, ``cpu``, ``cuda``), with
+    which data.
 
-    ``claims`` has the names of the cases' claims among those of all files, which one process need not have read.
+    ``claims`` has the names of the cases' claims among those of all files, which one process need not have
+    read.
     """
 
     cases: tuple[str, ...]
@@ -40,7 +43,8 @@ class CollectPlan(Plan):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where the measurements of an invocation go: the file ``name`` in ``folder``, under this number; and its seed."""
+    """Where the measurements of an invocation go: the file ``name`` in ``folder``, under this number; and its
+    seed."""
 
     folder: Path
     name: str
@@ -151,7 +155,8 @@ class CaseBegins(Message):
 
 @dataclass(frozen=True, slots=True)
 class CaseFound(Message):
-    """The case reached its call of compare, with these variants; ``unavailable`` are those this machine cannot run."""
+    """The case reached its call of compare, with these variants; ``unavailable`` are those this machine
+    cannot run."""
 
     case: str
     variants: tuple[str, ...]
@@ -176,7 +181,8 @@ class CaseEnds(Message):
 
 @dataclass(frozen=True, slots=True)
 class CaseTraced(Message):
-    """The end of a traced pass: seconds per iteration without and with the profiler, or why there is no trace."""
+    """The end of a traced pass: seconds per iteration without and with the profiler, or why there is no
+    trace."""
 
     case: str
     seconds: float = 0.0

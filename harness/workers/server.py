@@ -27,10 +27,11 @@ def serve(
     *,
     keep_alive: bool = False,
 ) -> None:
-    """Reply to requests about these variants until `Stop` comes, or until one was torn down unless ``keep_alive``.
+    """Reply to requests about these variants until `Stop` comes, or until one was torn down unless
+    ``keep_alive``.
 
-    ``failure`` puts what was raised into one line. ``check`` is called with a variant's name and first result where the
-    request names no file for the result; it raises for one that disagrees.
+    ``failure`` puts what was raised into one line. ``check`` is called with a variant's name and first result
+    where the request names no file for the result; it raises for one that disagrees.
     """
     while True:
         request = must_receive(channel)
@@ -51,7 +52,9 @@ def serve(
 
 
 def _reply(
-    request: protocol.VariantRequest[Message], runner: LocalRunner, check: Callable[[str, object], object] | None
+    request: protocol.VariantRequest[Message],
+    runner: LocalRunner,
+    check: Callable[[str, object], object] | None,
 ) -> Message:
     match request:
         case protocol.RequestSetup():

@@ -1,4 +1,5 @@
-"""Measuring processes before their turn: a few import torch side by side, and wait, stopped, for their plans."""
+"""Measuring processes before their turn: a few import torch side by side, and wait, stopped, for their
+plans."""
 
 from __future__ import annotations
 
@@ -46,10 +47,11 @@ class SpareWorker:
 class WorkerSettings:
     """How measuring processes are started, and on what they work.
 
-    ``python`` is their interpreter, ``root`` the folder of benchmarks, ``folder`` where logs and records go, which
-    outlives the command if ``keeps_logs``. ``device`` is ``auto``, ``cpu`` or ``cuda``, ``data`` an image folder or
-    None; ``width`` is how many start side by side; ``snapshots`` asks for the allocator's. ``borrowed`` is what
-    `borrow_packages` made for a foreign interpreter, ``variables`` are added to the environment.
+    ``python`` is their interpreter, ``root`` the folder of benchmarks, ``folder`` where logs and records go,
+    which outlives the command if ``keeps_logs``. ``device`` is ``auto``, ``cpu`` or ``cuda``, ``data`` an
+    image folder or None; ``width`` is how many start side by side; ``snapshots`` asks for the allocator's.
+    ``borrowed`` is what `borrow_packages` made for a foreign interpreter, ``variables`` are added to the
+    environment.
     """
 
     python: str

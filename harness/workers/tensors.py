@@ -1,7 +1,7 @@
 """Results on their way from one live process to another: tensors and plain values, no pickled code.
 
-``torch.load(weights_only=True)`` reads them. A dataclass is written as its fields and the place of its class, and
-is put together again from that class at the other end.
+``torch.load(weights_only=True)`` reads them. A dataclass is written as its fields and the place of its class,
+and is put together again from that class at the other end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Live processes that take turns: one runs a round while the others are stopped.
 
-Each variant has a process of its own. Between turns its whole process group is stopped, workers and
-spinning OpenMP threads included; they would double the times of the process whose turn it is. A turn ends with the
+Each variant has a process of its own. Between turns its whole process group is stopped, workers and spinning
+OpenMP threads included; they would double the times of the process whose turn it is. A turn ends with the
 reply to one request, and on a GPU the process has synchronised before it replies (its clock did).
 """
 
@@ -36,7 +36,8 @@ class TakingTurns:
         watch: Callable[[int], TreeUsage] | None = None,
     ) -> None:
         self._launch = launch
-        # Equal in all processes of a set: the order of sets and dicts of strings must not be what differs between them.
+        # Equal in all processes of a set: the order of sets and dicts of strings must not be what differs
+        # between them.
         self._environment = {**environment, "PYTHONHASHSEED": str(int.from_bytes(os.urandom(2), "big"))}
         self._timeout = timeout
         self._watch = watch
@@ -58,7 +59,9 @@ class TakingTurns:
         self._started += 1
         # Not by the variant's name, which may hold what a path may not.
         place = self._guard.folder / f"variant-{self._started}"
-        process = LiveProcess(command, guard=self._guard, environment=self._environment, log=place.with_suffix(".log"))
+        process = LiveProcess(
+            command, guard=self._guard, environment=self._environment, log=place.with_suffix(".log")
+        )
         self._stack.callback(process.end)
         send(process.channel, plan)
         tree = self._watch(process.pid) if self._watch else None
@@ -76,7 +79,8 @@ class SoleRunner(RemoteRunner):
 
 
 def own_processes(launch: Launch) -> Callable[[Claim, Sequence[str], ExitStack], dict[str, RemoteRunner]]:
-    """What starts a process for each variant of a case; all of them end with the stack that they are entered into."""
+    """What starts a process for each variant of a case; all of them end with the stack that they are entered
+    into."""
 
     def start(claim: Claim, names: Sequence[str], stack: ExitStack) -> dict[str, RemoteRunner]:
         from harness.probes import ProcessTree
@@ -85,7 +89,8 @@ def own_processes(launch: Launch) -> Callable[[Claim, Sequence[str], ExitStack],
             TakingTurns(
                 launch,
                 environment=measuring_environment(),
-                # A process that hangs is to be ended before the whole case is, or it takes the others with it.
+                # A process that hangs is to be ended before the whole case is, or it takes the others with
+                # it.
                 timeout=claim.time_limit / 2,
                 watch=ProcessTree if claim.loader else None,
             )

@@ -1,4 +1,5 @@
-"""Whether a gate names what was changed: planted differences, profiled as a gate does, each named rightly or not.
+"""Whether a gate names what was changed: planted differences, profiled as a gate does, each named rightly or
+not.
 
 Usage: ``python scripts/explained [PAIR ...]``. One line for each; exit status 1 unless all are right.
 """
@@ -37,7 +38,8 @@ LIMITS = GateThresholds()
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A pair by its name, the kind of difference, and what its explanation must begin with (a regular expression)."""
+    """A pair by its name, the kind of difference, and what its explanation must begin with (a regular
+    expression)."""
 
     pair: str
     kind: str
@@ -54,9 +56,17 @@ PLANTED = (
     Planted("sums_joined", "fewer, longer calls", r"aten::sum runs 1x instead of 2x, \+"),
     Planted("products_joined", "fewer, longer calls", r"aten::matmul runs 1x instead of 2x, \+"),
     Planted("sorts_joined", "fewer, longer calls", r"aten::sort runs 1x instead of 4x, \+"),
-    Planted("erfinv_for_relu", "another operator", r"aten::erfinv runs 1x instead of 0x, \+.*; aten::relu runs 0x"),
-    Planted("sums_for_bmm", "another operator", r"aten::(mul|sum) runs 1x instead of 0x, \+.*aten::matmul runs 0x"),
-    Planted("gelu_by_hand", "another operator", r"aten::(erf|mul|div|add) runs [12]x instead of 0x, \+.*aten::gelu"),
+    Planted(
+        "erfinv_for_relu", "another operator", r"aten::erfinv runs 1x instead of 0x, \+.*; aten::relu runs 0x"
+    ),
+    Planted(
+        "sums_for_bmm", "another operator", r"aten::(mul|sum) runs 1x instead of 0x, \+.*aten::matmul runs 0x"
+    ),
+    Planted(
+        "gelu_by_hand",
+        "another operator",
+        r"aten::(erf|mul|div|add) runs [12]x instead of 0x, \+.*aten::gelu",
+    ),
     Planted("python_loop", "Python", OUTSIDE + r"bookkeeping\S* \(\S*bench_planted\.py:\d+\)"),
     Planted("python_json", "Python", OUTSIDE + r"JSONEncoder.* \(json/encoder\.py:\d+\)"),
     Planted("python_calls", "Python", OUTSIDE + r"(counted|noted\S*) \(\S+:\d+\)"),
@@ -66,15 +76,44 @@ PLANTED = (
     Planted("copy_double", "a copy", r"aten::to runs 1x instead of 0x, \+"),
     Planted("copy_numpy", "a copy", OUTSIDE + r"numpy\.ndarray\.copy, called by \S+ \(\S+:\d+\)"),
     Planted("wait_sleep", "a wait", OUTSIDE + r"time\.sleep, called by \S+ \(\S+:\d+\)"),
-    Planted("wait_thread", "a wait", OUTSIDE + r"_thread\.lock\.acquire, called by Condition\.wait \(threading\.py"),
-    Planted("wait_event", "a wait", OUTSIDE + r"_thread\.lock\.acquire, called by Condition\.wait \(threading\.py"),
-    Planted("memory_kept", "memory", r"aten::neg holds 6\.00 MiB at the peak instead of 1\.00 MiB, \+5", "peak_bytes"),
-    Planted("memory_out_of_place", "memory", r"aten::relu holds 1\.00 MiB at the peak instead of 0 B", "peak_bytes"),
-    Planted("memory_double", "memory", r"aten::(to|sqrt) holds 2\.00 MiB at the peak instead of", "peak_bytes"),
-    Planted("memory_pairs", "memory", r"aten::(sub|abs) holds 16\.0 MiB at the peak instead of 0 B", "peak_bytes"),
+    Planted(
+        "wait_thread",
+        "a wait",
+        OUTSIDE + r"_thread\.lock\.acquire, called by Condition\.wait \(threading\.py",
+    ),
+    Planted(
+        "wait_event", "a wait", OUTSIDE + r"_thread\.lock\.acquire, called by Condition\.wait \(threading\.py"
+    ),
+    Planted(
+        "memory_kept",
+        "memory",
+        r"aten::neg holds 6\.00 MiB at the peak instead of 1\.00 MiB, \+5",
+        "peak_bytes",
+    ),
+    Planted(
+        "memory_out_of_place",
+        "memory",
+        r"aten::relu holds 1\.00 MiB at the peak instead of 0 B",
+        "peak_bytes",
+    ),
+    Planted(
+        "memory_double", "memory", r"aten::(to|sqrt) holds 2\.00 MiB at the peak instead of", "peak_bytes"
+    ),
+    Planted(
+        "memory_pairs", "memory", r"aten::(sub|abs) holds 16\.0 MiB at the peak instead of 0 B", "peak_bytes"
+    ),
 )
 
-_SCALE = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30}
+_SCALE = {
+    "s": 1.0,
+    "ms": 1e-3,
+    "us": 1e-6,
+    "ns": 1e-9,
+    "B": 1.0,
+    "KiB": 2.0**10,
+    "MiB": 2.0**20,
+    "GiB": 2.0**30,
+}
 
 
 def main(names: Sequence[str]) -> int:

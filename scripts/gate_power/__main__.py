@@ -31,16 +31,26 @@ PAIRS = (10, 15, 20)
 
 def main() -> None:
     """Read the options, print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["recorded", "live", "together", "all"])
-    parser.add_argument("--suites", type=int, default=4000, help="suites of identical code drawn from the recording")
+    parser.add_argument(
+        "--suites", type=int, default=4000, help="suites of identical code drawn from the recording"
+    )
     parser.add_argument("--trials", type=int, default=500, help="decisions drawn per workload and condition")
     parser.add_argument("--known", type=int, default=2000, help="decisions simulated per noise and truth")
-    parser.add_argument("--pairs", type=int, default=0, help="use only the first so many pairs of each process")
+    parser.add_argument(
+        "--pairs", type=int, default=0, help="use only the first so many pairs of each process"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=int, default=3, help="live: times that each experiment is run")
-    parser.add_argument("--copies", type=int, default=2, help="live: cases of each of 10 kinds, two decisions each")
-    parser.add_argument("--neighbours", type=int, default=0, help="live: processes that keep a core busy meanwhile")
+    parser.add_argument(
+        "--copies", type=int, default=2, help="live: cases of each of 10 kinds, two decisions each"
+    )
+    parser.add_argument(
+        "--neighbours", type=int, default=0, help="live: processes that keep a core busy meanwhile"
+    )
     parser.add_argument("--only", help="live: only experiments with this in their name")
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -63,7 +73,9 @@ def show_recorded(console: Console, options: argparse.Namespace) -> None:
     turns = [recorded.theirs_paired(rival, workloads, options.suites, options.seed) for rival in RIVALS]
     collected, own = "others as their tools collect", "all on our paired samples"
     show.show_suites(console, f"Identical code, {collected}", drawn_suites, decisions, sequential)
-    show.show_alarms(console, f"Identical code: false alarms per benchmark, {collected}", identical, sequential)
+    show.show_alarms(
+        console, f"Identical code: false alarms per benchmark, {collected}", identical, sequential
+    )
     show.show_ours(console, found)
     show.show_workloads(console, found)
     fewer = {n: recorded.ours(workloads, options.trials // 2, n, options.seed) for n in PAIRS}

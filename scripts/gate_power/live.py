@@ -1,4 +1,5 @@
-"""The real command on a repository made for it, again and again: what it decides live, and what that costs."""
+"""The real command on a repository made for it, again and again: what it decides live, and what that
+costs."""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ class LiveDecision:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the command: its exit status, its wall time in seconds with start-up, and every decision."""
+    """One call of the command: its exit status, its wall time in seconds with start-up, and every
+    decision."""
 
     status: int
     wall: float
@@ -137,8 +139,8 @@ def count(calls: Sequence[Call]) -> Counted:
 def call(root: Path, options: Iterable[str]) -> Call:
     """Run one gate of the repository's working tree against its ``main``, and time it from outside.
 
-    Raises RuntimeError with the end of what the command printed where it could not run it, and ValueError where its
-    document is none or contradicts its exit status.
+    Raises RuntimeError with the end of what the command printed where it could not run it, and ValueError
+    where its document is none or contradicts its exit status.
     """
     file = root.parent / f"{root.name}.json"
     command = [sys.executable, "-m", "harness", "gate", "--base", "main", "--json", str(file), *options]
@@ -146,11 +148,15 @@ def call(root: Path, options: Iterable[str]) -> Call:
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=_environment())
     wall = time.perf_counter() - start
     if done.returncode not in CAN_BE_JUDGED or not file.exists():
-        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{(done.stdout + done.stderr)[-4000:]}")
+        raise RuntimeError(
+            f"{' '.join(command)}: exit {done.returncode}\n{(done.stdout + done.stderr)[-4000:]}"
+        )
     document = json.loads(file.read_text(encoding="utf-8"))
     file.unlink()
     if document.get("status") != done.returncode:
-        raise ValueError(f"the command exits with {done.returncode}, its document states {document.get('status')}")
+        raise ValueError(
+            f"the command exits with {done.returncode}, its document states {document.get('status')}"
+        )
     return Call(done.returncode, wall, decisions_of(document))
 
 

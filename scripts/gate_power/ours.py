@@ -1,7 +1,7 @@
 """Our gate on recorded processes: each is a unit, and units are drawn with replacement.
 
-Units are computed once per process. There are 36 of them a workload (18 with work injected): drawing again and again
-shows how the rule treats these, not what a 37th would have been.
+Units are computed once per process. There are 36 of them a workload (18 with work injected): drawing again
+and again shows how the rule treats these, not what a 37th would have been.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ class Pool:
     def slower(self, slowdown: float) -> Pool:
         """The same with all of head's samples multiplied; which pairs are the quiet ones stays as it is."""
         shift = float(np.log1p(slowdown))
-        return replace(self, units=tuple(replace(u, quiet=u.quiet + shift, total=u.total + shift) for u in self.units))
+        return replace(
+            self, units=tuple(replace(u, quiet=u.quiet + shift, total=u.total + shift) for u in self.units)
+        )
 
     def rule(self, thresholds: GateThresholds) -> Rule:
         """The gate's rule for this workload in a suite."""
@@ -115,7 +117,8 @@ def tally(pool: Pool, thresholds: GateThresholds, trials: int, random: np.random
 def suites(
     pools: Sequence[Pool], thresholds: GateThresholds, number: int, random: np.random.Generator
 ) -> Iterator[tuple[int, Tally]]:
-    """Suites of 40 decisions, their workloads drawn with replacement, too: the exit status and the decisions."""
+    """Suites of 40 decisions, their workloads drawn with replacement, too: the exit status and the
+    decisions."""
     rules = [pool.rule(thresholds) for pool in pools]
     for _ in range(number):
         chosen = random.integers(0, len(pools), SUITE)
@@ -124,12 +127,14 @@ def suites(
 
 
 def passed(outcome: GateOutcome) -> GateOutcome:
-    """The outcome, with what improved among what is unchanged: neither is slower, which is all that is counted."""
+    """The outcome, with what improved among what is unchanged: neither is slower, which is all that is
+    counted."""
     return GateOutcome.UNCHANGED if outcome is GateOutcome.IMPROVED else outcome
 
 
 def exit_status(drawn: Sequence[Drawn]) -> int:
     """What the command would exit with."""
     return status_of(
-        GateVerdict(f"case {number}", "recorded", "head", "seconds", one.outcome) for number, one in enumerate(drawn)
+        GateVerdict(f"case {number}", "recorded", "head", "seconds", one.outcome)
+        for number, one in enumerate(drawn)
     )

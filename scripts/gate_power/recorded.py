@@ -47,7 +47,8 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What our gate is to do: the target, the slow-down, and whether it was really executed or multiplied in."""
+    """What our gate is to do: the target, the slow-down, and whether it was really executed or multiplied
+    in."""
 
     target: float
     slowdown: float
@@ -88,7 +89,9 @@ def pool_for(workload: Workload, condition: Condition, pairs: int) -> Pool | Non
     return paired(workload, pairs).slower(condition.slowdown)
 
 
-def ours(workloads: Sequence[Workload], trials: int, pairs: int, seed: int) -> dict[Condition, dict[str, Tally]]:
+def ours(
+    workloads: Sequence[Workload], trials: int, pairs: int, seed: int
+) -> dict[Condition, dict[str, Tally]]:
     """Decisions of our gate under every condition, by workload."""
     found: dict[Condition, dict[str, Tally]] = {}
     for workload in workloads:
@@ -115,26 +118,33 @@ def our_suites(workloads: Sequence[Workload], number: int, pairs: int, seed: int
 
 
 def theirs(rival: Rival, workloads: Sequence[Workload], number: int, seed: int) -> Judged:
-    """A rule on samples collected as its tool collects them: every run of consecutive processes that is long enough.
+    """A rule on samples collected as its tool collects them: every run of consecutive processes that is long
+    enough.
 
-    Head's processes come right after base's, which is kinder than a whole suite in between. Slow-downs are scaled.
+    Head's processes come right after base's, which is kinder than a whole suite in between. Slow-downs are
+    scaled.
     """
     seconds = []
     alarms, found = {}, {slowdown: Count(0, 0) for slowdown in SLOWDOWNS}
     verdicts: list[list[bool]] = []
     for workload in workloads:
         pairs = [rival.sides(window) for window in windows(workload.alone, 2 * rival.processes)]
-        seconds += [] if workload.loader else [rival.rounds * sum(map(sum, (*base, *head))) for base, head in pairs]
+        seconds += (
+            [] if workload.loader else [rival.rounds * sum(map(sum, (*base, *head))) for base, head in pairs]
+        )
         verdicts.append(rival.decisions(pairs))
         alarms[workload.name] = Count.where(verdicts[-1])
         for slowdown in SLOWDOWNS if not workload.loader else ():
             scaled = [(base, slower(head, slowdown)) for base, head in pairs]
             found[slowdown] += Count.where(rival.decisions(scaled))
-    return Judged(rival.name, alarms, drawn_suites(verdicts, number, stream(seed, rival.name)), found, _mean(seconds))
+    return Judged(
+        rival.name, alarms, drawn_suites(verdicts, number, stream(seed, rival.name)), found, _mean(seconds)
+    )
 
 
 def theirs_paired(rival: Rival, workloads: Sequence[Workload], number: int, seed: int) -> Judged:
-    """A rule on the very samples of our gate: base and head from processes in which they took turns round by round.
+    """A rule on the very samples of our gate: base and head from processes in which they took turns round by
+    round.
 
     The slow-downs are those that were really executed.
     """
@@ -143,14 +153,18 @@ def theirs_paired(rival: Rival, workloads: Sequence[Workload], number: int, seed
     verdicts: list[list[bool]] = []
     for workload in workloads:
         pairs = _paired(rival, [(duet.base, duet.head) for duet in workload.duets])
-        seconds += [] if workload.loader else [rival.rounds * sum(map(sum, (*base, *head))) for base, head in pairs]
+        seconds += (
+            [] if workload.loader else [rival.rounds * sum(map(sum, (*base, *head))) for base, head in pairs]
+        )
         verdicts.append(rival.decisions(pairs))
         alarms[workload.name] = Count.where(verdicts[-1])
         for slowdown in found:
             rows = [(d.base, d.injected) for d in workload.duets if d.injected and d.slowdown == slowdown]
             if rows:
                 found[slowdown] += Count.where(rival.decisions(_paired(rival, rows)))
-    return Judged(rival.name, alarms, drawn_suites(verdicts, number, stream(seed, rival.name)), found, _mean(seconds))
+    return Judged(
+        rival.name, alarms, drawn_suites(verdicts, number, stream(seed, rival.name)), found, _mean(seconds)
+    )
 
 
 def drawn_suites(verdicts: Sequence[Sequence[bool]], number: int, random: np.random.Generator) -> Suites:

@@ -1,4 +1,5 @@
-"""A small git repository with a package under test, whose working tree really does some percent more than its base."""
+"""A small git repository with a package under test, whose working tree really does some percent more than its
+base."""
 
 from __future__ import annotations
 
@@ -191,7 +192,8 @@ class Repository:
 
 
 def slowed(slowdown: float) -> int:
-    """The steps of an iteration that does that share more. Raises ValueError where that is no whole number of steps."""
+    """The steps of an iteration that does that share more. Raises ValueError where that is no whole number of
+    steps."""
     steps = STEPS * (1 + slowdown)
     if abs(steps - round(steps)) > 1e-9:
         raise ValueError(f"{slowdown:+.2%} of {STEPS} steps is no whole number of steps")
@@ -199,7 +201,8 @@ def slowed(slowdown: float) -> int:
 
 
 def make_together(root: Path, slowdown: float, *, copies: int = 4) -> Path:
-    """A folder of benchmarks in the empty folder ``root``: base and head of each case are variants in one process."""
+    """A folder of benchmarks in the empty folder ``root``: base and head of each case are variants in one
+    process."""
     folder = root / "benchmarks"
     (folder / "work").mkdir(parents=True)
     (folder / "work" / "__init__.py").write_text(WORK.format(steps=STEPS), encoding="utf-8")
@@ -208,13 +211,16 @@ def make_together(root: Path, slowdown: float, *, copies: int = 4) -> Path:
     return folder
 
 
-def make(root: Path, slowdown: float, *, loader: bool = False, copies: int = 2, work: str = WORK) -> Repository:
-    """A repository in the empty folder ``root``, its head doing that share more steps: really, and in whole steps.
+def make(
+    root: Path, slowdown: float, *, loader: bool = False, copies: int = 2, work: str = WORK
+) -> Repository:
+    """A repository in the empty folder ``root``, its head doing that share more steps: really, and in whole
+    steps.
 
-    Without a slow-down head differs by a comment. ``copies`` are the cases of each of 10 kinds of work, or of 2 kinds
-    of loaders; each case has a baseline and a variant, and head's are judged against base's. ``work`` is the package
-    under test, with ``{steps}`` where the number of steps goes. Raises ValueError where the slow-down is no whole
-    number of steps.
+    Without a slow-down head differs by a comment. ``copies`` are the cases of each of 10 kinds of work, or of
+    2 kinds of loaders; each case has a baseline and a variant, and head's are judged against base's. ``work``
+    is the package under test, with ``{steps}`` where the number of steps goes. Raises ValueError where the
+    slow-down is no whole number of steps.
     """
     steps = slowed(slowdown)
     repository = Repository(root)

@@ -1,8 +1,8 @@
 """How other tools decide that head is slower than base.
 
-pytest-benchmark, asv and pyperf are called. benchstat, criterion and nvbench, which are not Python libraries, are
-restated: each names the source it follows. A side is a sequence of processes, each a sequence of samples in seconds.
-Only a slow-down counts, although several of these tools report a speed-up of identical code, too.
+pytest-benchmark, asv and pyperf are called. benchstat, criterion and nvbench, which are not Python libraries,
+are restated: each names the source it follows. A side is a sequence of processes, each a sequence of samples
+in seconds. Only a slow-down counts, although several of these tools report a speed-up of identical code, too.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def pytest_benchmark(base: Side, head: Side, field: str) -> bool:
 
 
 def asv_continuous(base: Side, head: Side) -> bool:
-    """What ``asv continuous`` marks as worse at its default factor of 1.1, samples kept, which is its default, too."""
+    """What ``asv continuous`` marks as worse at its default factor of 1.1, samples kept, which is its
+    default, too."""
     from asv.commands.compare import _is_result_better  # type: ignore[import-untyped]  # no public name
     from asv_runner.statistics import compute_stats  # type: ignore[import-untyped]
 
@@ -60,7 +61,8 @@ def pyperf_compare_to(base: Side, head: Side) -> bool:
 def pyperf_lists(pairs: Sequence[tuple[Side, Side]]) -> list[bool]:
     """``pyperf compare_to --group-by-speed`` for many pairs, one benchmark each of two files.
 
-    Raises RuntimeError with what the command printed where it fails, or prints something else than it used to.
+    Raises RuntimeError with what the command printed where it fails, or prints something else than it used
+    to.
     """
     found: list[bool] = []
     for start in range(0, len(pairs), _PYPERF_BATCH):
@@ -81,7 +83,10 @@ def _pyperf_batch(pairs: Sequence[tuple[Side, Side]]) -> list[bool]:
         for file, sides in zip(files, zip(*pairs, strict=True), strict=True):
             suite = pyperf.BenchmarkSuite(
                 pyperf.Benchmark(
-                    [pyperf.Run(list(process), metadata={"name": name}, collect_metadata=False) for process in side]
+                    [
+                        pyperf.Run(list(process), metadata={"name": name}, collect_metadata=False)
+                        for process in side
+                    ]
                 )
                 for name, side in zip(names, sides, strict=True)
             )
@@ -96,12 +101,15 @@ def _pyperf_batch(pairs: Sequence[tuple[Side, Side]]) -> list[bool]:
         raise RuntimeError(f"pyperf compare_to failed: {done.stderr or done.stdout}")
     slower = _listed(done.stdout, "Slower")
     if not slower <= set(names):
-        raise RuntimeError(f"pyperf compare_to lists what was not in its files: {sorted(slower - set(names))}")
+        raise RuntimeError(
+            f"pyperf compare_to lists what was not in its files: {sorted(slower - set(names))}"
+        )
     return [name in slower for name in names]
 
 
 def _listed(printed: str, title: str) -> set[str]:
-    """The names under a title such as ``Slower (3):``. Raises RuntimeError where there are not as many as it states."""
+    """The names under a title such as ``Slower (3):``. Raises RuntimeError where there are not as many as it
+    states."""
     names: set[str] = set()
     stated, inside = 0, False
     for line in printed.splitlines():
@@ -116,7 +124,8 @@ def _listed(printed: str, title: str) -> set[str]:
 
 
 def benchstat(base: Side, head: Side) -> bool:
-    """A larger median, and p <= .05 in a two-sided Mann-Whitney test: golang.org/x/perf/benchmath, AssumeNothing."""
+    """A larger median, and p <= .05 in a two-sided Mann-Whitney test: golang.org/x/perf/benchmath,
+    AssumeNothing."""
     before, after = flat(base), flat(head)
     ties = len({*before, *after}) < len(before) + len(after)
     p = mannwhitneyu(before, after, alternative="two-sided", method="asymptotic" if ties else "exact").pvalue
@@ -124,10 +133,12 @@ def benchstat(base: Side, head: Side) -> bool:
 
 
 def criterion(base: Side, head: Side, resamples: int = 2000) -> bool:
-    """Regressed by the letter of criterion.rs (src/analysis/compare.rs, src/report.rs) at its default thresholds.
+    """Regressed by the letter of criterion.rs (src/analysis/compare.rs, src/report.rs) at its default
+    thresholds.
 
-    Welch's t beyond what resampling from both sides together gives, two-sided p < .05; and the 95 % bootstrap interval
-    of mean(head) / mean(base) - 1 wholly above 1 %. It resamples 100,000 times, which changes no rate noticeably.
+    Welch's t beyond what resampling from both sides together gives, two-sided p < .05; and the 95 % bootstrap
+    interval of mean(head) / mean(base) - 1 wholly above 1 %. It resamples 100,000 times, which changes no
+    rate noticeably.
     """
     before, after = np.array(flat(base)), np.array(flat(head))
     random = np.random.default_rng(0)
@@ -159,7 +170,8 @@ def nvbench_noise(base: Side, head: Side) -> bool:
 
 
 def nvbench_gap(base: Side, head: Side) -> bool:
-    """SLOW by nvbench_compare_robust.py at its default thresholds: [min, q3] of the two apart by at least 0.5 %.
+    """SLOW by nvbench_compare_robust.py at its default thresholds: [min, q3] of the two apart by at least 0.5
+    %.
 
     It wants that confirmed in clock cycles, which samples in seconds cannot do; here a gap in time stands.
     """
@@ -172,8 +184,9 @@ def nvbench_gap(base: Side, head: Side) -> bool:
 class Rival:
     """A rule, and the samples that its tool would collect for it.
 
-    So many fresh ``processes`` a side, ``samples`` of each (0: all there are), every one the mean of ``rounds``
-    recorded ones. ``turns`` has base and head alternate as ABBA; otherwise head's processes follow base's.
+    So many fresh ``processes`` a side, ``samples`` of each (0: all there are), every one the mean of
+    ``rounds`` recorded ones. ``turns`` has base and head alternate as ABBA; otherwise head's processes follow
+    base's.
     """
 
     name: str
@@ -190,7 +203,9 @@ class Rival:
 
     def collected(self, process: Sequence[float]) -> tuple[float, ...]:
         """What the tool would have of a recorded process."""
-        means = [fmean(process[i : i + self.rounds]) for i in range(0, len(process) - self.rounds + 1, self.rounds)]
+        means = [
+            fmean(process[i : i + self.rounds]) for i in range(0, len(process) - self.rounds + 1, self.rounds)
+        ]
         return tuple(means[: self.samples or None])
 
     def sides(self, processes: Sequence[Sequence[float]]) -> tuple[Side, Side]:
@@ -215,5 +230,6 @@ RIVALS = (
     Rival("nvbench_compare", nvbench_noise),
     Rival("nvbench_compare_robust", nvbench_gap),
 )
-"""Rounds are about 5 ms. asv's samples are 10 ms, two rounds. Where a tool wants more of one process than the 30 rounds
-that were recorded (pyperf three values of 100 ms, criterion 100 samples, Go a second each) it gets what there is."""
+"""Rounds are about 5 ms. asv's samples are 10 ms, two rounds. Where a tool wants more of one process than the
+30 rounds that were recorded (pyperf three values of 100 ms, criterion 100 samples, Go a second each) it gets
+what there is."""

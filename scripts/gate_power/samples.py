@@ -17,7 +17,8 @@ Rounds = tuple[float, ...]
 class Duet:
     """One process in which base and head took turns round by round; equal index is the same block.
 
-    ``injected`` did the work of ``base`` and a really executed share ``slowdown`` on top; both are empty for loaders.
+    ``injected`` did the work of ``base`` and a really executed share ``slowdown`` on top; both are empty for
+    loaders.
     """
 
     base: Rounds
@@ -28,7 +29,8 @@ class Duet:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """All processes of one workload: those with taking turns, and those with one side, in the order they ran."""
+    """All processes of one workload: those with taking turns, and those with one side, in the order they
+    ran."""
 
     name: str
     duets: tuple[Duet, ...]
@@ -46,7 +48,9 @@ def read(file: Path = RECORDED) -> tuple[Workload, ...]:
         designs = json.load(text)["designs"]
     return tuple(
         Workload(
-            name, tuple(map(_duet, duets)), tuple(tuple(p["base"]) for p in designs["sequential_invocations"][name])
+            name,
+            tuple(map(_duet, duets)),
+            tuple(tuple(p["base"]) for p in designs["sequential_invocations"][name]),
         )
         for name, duets in designs["duet"].items()
     )
@@ -56,7 +60,9 @@ def _duet(process: Mapping[str, object]) -> Duet:
     slowdown = process.get("injected_slowdown", 0.0)
     if not isinstance(slowdown, float):
         raise ValueError(f"injected_slowdown is a share, not {slowdown!r}")
-    return Duet(_rounds(process["base"]), _rounds(process["head"]), _rounds(process.get("injected", ())), slowdown)
+    return Duet(
+        _rounds(process["base"]), _rounds(process["head"]), _rounds(process.get("injected", ())), slowdown
+    )
 
 
 def _rounds(found: object) -> Rounds:

@@ -15,10 +15,16 @@ from gate_power.simulated import Known
 from harness.model import GateOutcome
 
 
-def show_suites(console: Console, title: str, found: Suites, decisions: Tally, others: Iterable[Judged]) -> None:
+def show_suites(
+    console: Console, title: str, found: Suites, decisions: Tally, others: Iterable[Judged]
+) -> None:
     """Identical code: who cries wolf?"""
-    table = _table(title, "rule", "decisions with an alarm", f"suites of {SUITE} with an alarm", "suites that exit 0")
-    table.add_row("our gate", str(decisions.count(GateOutcome.REGRESSED)), str(found.alarmed), str(found.green))
+    table = _table(
+        title, "rule", "decisions with an alarm", f"suites of {SUITE} with an alarm", "suites that exit 0"
+    )
+    table.add_row(
+        "our gate", str(decisions.count(GateOutcome.REGRESSED)), str(found.alarmed), str(found.green)
+    )
     for judged in others:
         table.add_row(judged.name, str(judged.alarm), str(judged.suites.alarmed), judged.suites.green.short())
     console.print(table)

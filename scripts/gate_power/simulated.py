@@ -1,4 +1,5 @@
-"""Units drawn from known distributions around a known truth: what the gate's rule does with them, whatever machine."""
+"""Units drawn from known distributions around a known truth: what the gate's rule does with them, whatever
+machine."""
 
 from __future__ import annotations
 
@@ -18,9 +19,12 @@ NOISE: dict[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {
     "normal, 4 %": lambda random, n: random.normal(0, 0.04, n),
     "Student t2, 0.7 %": lambda random, n: 0.007 * random.standard_t(2, n),
     "Cauchy, 0.4 %": lambda random, n: 0.004 * random.standard_cauchy(n),
-    "0.8 %, a tenth 8 %": lambda random, n: random.normal(0, 0.008, n) * np.where(random.random(n) < 0.1, 10, 1),
+    "0.8 %, a tenth 8 %": lambda random, n: (
+        random.normal(0, 0.008, n) * np.where(random.random(n) < 0.1, 10, 1)
+    ),
 }
-"""Spreads of one unit's log ratio, about as recorded; 4 % is what a case looks like that cannot be decided."""
+"""Spreads of one unit's log ratio, about as recorded; 4 % is what a case looks like that cannot be decided.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ def simulate(thresholds: GateThresholds, trials: int, seed: int) -> Iterator[Kno
             yield Known(
                 noise,
                 f"{truth}, {np.expm1(centre):+.1%}",
-                Tally(tuple(_decision(centre + values(random, by.looks[-1]), thresholds) for _ in range(trials))),
+                Tally(
+                    tuple(_decision(centre + values(random, by.looks[-1]), thresholds) for _ in range(trials))
+                ),
             )
 
 

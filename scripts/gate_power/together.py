@@ -1,7 +1,7 @@
 """Base and head as two variants in one process, measured live by the harness and judged by the gate's rule.
 
-This is what the gate could do if both sides fitted into one process. They do not where builds differ; it is the
-yardstick for what taking turns between two processes costs.
+This is what the gate could do if both sides fitted into one process. They do not where builds differ; it is
+the yardstick for what taking turns between two processes costs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ LIMIT = 1800.0
 
 
 def run_together(experiment: Experiment, times: int, copies: int) -> Iterable[Call]:
-    """Run the experiment so often, each time from new processes; cases of each of 10 kinds, one decision each."""
+    """Run the experiment so often, each time from new processes; cases of each of 10 kinds, one decision
+    each."""
     with TemporaryDirectory(prefix="gate-power-") as scratch, ExitStack() as stack:
         benchmarks = make_together(Path(scratch), experiment.slowdown, copies=copies)
         stack.enter_context(_as_in_the_gate(benchmarks))
@@ -39,11 +40,14 @@ def run_together(experiment: Experiment, times: int, copies: int) -> Iterable[Ca
         for number in range(times):
             folder = Path(scratch) / f"run-{number}"
             folder.mkdir()
-            yield call_together(benchmarks, folder, GateThresholds(target=experiment.target or GateThresholds().target))
+            yield call_together(
+                benchmarks, folder, GateThresholds(target=experiment.target or GateThresholds().target)
+            )
 
 
 def call_together(benchmarks: Path, folder: Path, thresholds: GateThresholds) -> Call:
-    """Invocation after invocation of every case that is open, until all are decided; with the wall time of it all.
+    """Invocation after invocation of every case that is open, until all are decided; with the wall time of it
+    all.
 
     Raises RuntimeError where a measurement did not come to its end, and WorkerError.
     """

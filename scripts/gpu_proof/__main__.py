@@ -6,8 +6,8 @@ python scripts/gpu_proof all                     every part at its full length, 
 python scripts/gpu_proof clock ceilings          these
 python scripts/gpu_proof first --device cpu --quick    a rehearsal: what needs CUDA is skipped, with a line
 
-What is found goes to a folder: a JSON file for each part, and ``summary.md`` with all of them. The two commands pack
-all that the folder holds by then into ``gpu-proof.tar.gz`` beside it.
+What is found goes to a folder: a JSON file for each part, and ``summary.md`` with all of them. The two
+commands pack all that the folder holds by then into ``gpu-proof.tar.gz`` beside it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-# A folder that is run has its own modules on the path, not the package that they are in, nor the harness beside it,
-# nor what the claims share.
+# A folder that is run has its own modules on the path, not the package that they are in, nor the harness
+# beside it, nor what the claims share.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -144,12 +144,16 @@ def main() -> int:
         metavar="PART",
         help="first, second, all, or some of those above",
     )
-    parser.add_argument("--folder", type=Path, default=Path("results/gpu-proof"), help="where the findings go")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("results/gpu-proof"), help="where the findings go"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--quick", action="store_true", help="a rehearsal: shorter, and fewer decisions")
     parser.add_argument("--short", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--limit", type=float, default=600.0, help=argparse.SUPPRESS)
-    parser.add_argument("--select", action="append", default=[], metavar="NAME", help="bench: only these claims")
+    parser.add_argument(
+        "--select", action="append", default=[], metavar="NAME", help="bench: only these claims"
+    )
     options = parser.parse_args()
     # Kineto would print lines about every profile; it reads its level when torch is imported.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
@@ -178,7 +182,8 @@ def _command(name: str, options: argparse.Namespace) -> int:
 
 
 def _part_command(name: str, options: argparse.Namespace) -> list[str]:
-    """How to run one part in a process of its own: one's CUDA context would be a foreign process to the next."""
+    """How to run one part in a process of its own: one's CUDA context would be a foreign process to the
+    next."""
     words = [name, "--folder", str(options.folder), "--device", options.device]
     words += [f"--{flag}" for flag in ("quick", "short") if getattr(options, flag)]
     for chosen in options.select:

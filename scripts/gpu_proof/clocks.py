@@ -1,4 +1,5 @@
-"""The clock against others': cold against triton's, warm against torch's own Timer, alternately in one process."""
+"""The clock against others': cold against triton's, warm against torch's own Timer, alternately in one
+process."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ LAUNCH_BOUND = 0.95
 class Operation:
     """Something to time; ``launch_bound`` is what is known of it, None where it depends on the machine.
 
-    ``within`` is how far two clocks may be apart: products so large that a board reaches its power limit run at a lower
-    clock in a long burst than in a short one, and that is no clock's fault.
+    ``within`` is how far two clocks may be apart: products so large that a board reaches its power limit run
+    at a lower clock in a long burst than in a short one, and that is no clock's fault.
     """
 
     name: str
@@ -112,7 +113,11 @@ def cold_rival(part: Part, device: torch.device) -> Callable[[Callable[[], objec
 
 
 def _cold(
-    part: Part, operation: Operation, clock: Clock, rival: Callable[[Callable[[], object]], float], random: Random
+    part: Part,
+    operation: Operation,
+    clock: Clock,
+    rival: Callable[[Callable[[], object]], float],
+    random: Random,
 ) -> None:
     """Our timed regions of one call, the L2 cleared before each, against triton's median."""
     cleared = cache()
@@ -123,7 +128,8 @@ def _cold(
             if who:
                 regions = []
                 for _ in range(TURNS):
-                    # Still under way when the call is launched behind it: the device does not wait for the host.
+                    # Still under way when the call is launched behind it: the device does not wait for the
+                    # host.
                     cleared.zero_()
                     regions.append(clock.lap(operation.call, 1).seconds)
                 ours.append(median(regions))

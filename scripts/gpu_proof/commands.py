@@ -1,7 +1,8 @@
-"""The two commands of the proof: parts one after the other, each in a process of its own and in no more than its time.
+"""The two commands of the proof: parts one after the other, each in a process of its own and in no more than
+its time.
 
-Whatever ends a part (an exception, a crash, a process that hangs) ends that part alone. What it printed, its traceback
-included, goes to a file in the folder of the findings while it runs, and to the terminal.
+Whatever ends a part (an exception, a crash, a process that hangs) ends that part alone. What it printed, its
+traceback included, goes to a file in the folder of the findings while it runs, and to the terminal.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class Command:
 
 
 COMMANDS = {
-    "first": Command(330.0, {"facts": 100.0, "clock": 90.0, "traces": 40.0, "ceilings": 70.0, "watching": 120.0}),
+    "first": Command(
+        330.0, {"facts": 100.0, "clock": 90.0, "traces": 40.0, "ceilings": 70.0, "watching": 120.0}
+    ),
     "second": Command(330.0, {"gate": 210.0, "bench-few": 150.0}),
 }
 """Together twelve minutes; whatever hangs takes no more than its part."""
@@ -46,10 +49,11 @@ Words = Callable[[str, float], Sequence[str]]
 
 
 def hold(command: Command, folder: Path, device: str, words: Words, order: Sequence[str]) -> int:
-    """Hold its parts one after the other while time is left; what was found by then is packed, whatever happens.
+    """Hold its parts one after the other while time is left; what was found by then is packed, whatever
+    happens.
 
-    Gives the highest exit status of a part; 1 is that of one that did not come to its end. ``order`` is that of the
-    parts in the summary.
+    Gives the highest exit status of a part; 1 is that of one that did not come to its end. ``order`` is that
+    of the parts in the summary.
     """
     end = time.monotonic() + command.seconds
     status = 0
@@ -132,14 +136,18 @@ def _end(process: subprocess.Popen[str], copying: threading.Thread) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     copying.join(GRACE)
-    if process.stdout is not None and not copying.is_alive():  # a process in a session of its own may hold its end
+    if (
+        process.stdout is not None and not copying.is_alive()
+    ):  # a process in a session of its own may hold its end
         process.stdout.close()
 
 
 def _interrupted(process: subprocess.Popen[str]) -> None:
     """Have a part print where it is: all its threads at once, then by the traceback of an interrupt."""
     with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGUSR1)  # see `gpu_proof.__main__`: what waits in C answers to nothing else
+        process.send_signal(
+            signal.SIGUSR1
+        )  # see `gpu_proof.__main__`: what waits in C answers to nothing else
         os.killpg(process.pid, signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
         process.wait(GRACE)
@@ -151,7 +159,9 @@ def _copied(output: IO[str], log: IO[str]) -> None:
         for line in output:
             log.write(line)
             log.flush()
-            with suppress(OSError):  # the reader of the terminal's end may have left: the part must not wait for it
+            with suppress(
+                OSError
+            ):  # the reader of the terminal's end may have left: the part must not wait for it
                 print(line, end="", flush=True)
 
 

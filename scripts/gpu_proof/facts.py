@@ -25,7 +25,16 @@ from gpu_proof.running import environment
 from harness.measure.clock import clock_for
 
 CUDA = "cuda"
-WANTED_MODULES = ("pynvml", "msgspec", "hypothesis", "pytest_timeout", "triton", "nvidia.dali", "hta", "pandas")
+WANTED_MODULES = (
+    "pynvml",
+    "msgspec",
+    "hypothesis",
+    "pytest_timeout",
+    "triton",
+    "nvidia.dali",
+    "hta",
+    "pandas",
+)
 CATEGORIES = frozenset({"cpu_op", "cuda_runtime", "kernel", "gpu_memcpy", "user_annotation"})
 READING_SECONDS = 300e-6
 SIDE = 4096
@@ -107,7 +116,9 @@ def _by_uuid(part: Part, device: Any) -> None:
         handle = session.nvmlDeviceGetHandleByUUID(uuid)
         running = [each.pid for each in session.nvmlDeviceGetComputeRunningProcesses(handle)]
         version = session.nvmlSystemGetDriverVersion()
-    part.add("NVML finds the GPU by its UUID", "yes" if known else "no", goal="yes", reached=known, detail=version)
+    part.add(
+        "NVML finds the GPU by its UUID", "yes" if known else "no", goal="yes", reached=known, detail=version
+    )
     mine = os.getpid() in running
     part.add(
         "this process among those on the GPU", "yes" if mine else "no", goal="yes", reached=mine,
@@ -239,7 +250,8 @@ def _cold(part: Part, device: Any) -> None:
 
 
 def _after_profile(part: Part, device: Any) -> None:
-    """What a profiler that was attached once costs the launches after it: why they are counted in a pass of its own."""
+    """What a profiler that was attached once costs the launches after it: why they are counted in a pass of
+    its own."""
     from harness.probes.launches import launches
 
     one = torch.zeros(1, device=device)
@@ -270,7 +282,12 @@ def _twice(part: Part, device: Any) -> None:
 
     pairs = list(zip(step(), step(), strict=True))
     off = max(float((one - two).abs().max() / one.abs().max()) for one, two in pairs)
-    part.add("M1's gradients twice, off of the largest value", off, goal=f"below {TOLERANCE}", reached=off < TOLERANCE)
+    part.add(
+        "M1's gradients twice, off of the largest value",
+        off,
+        goal=f"below {TOLERANCE}",
+        reached=off < TOLERANCE,
+    )
 
 
 def _jpeg(part: Part, device: Any) -> None:
@@ -282,7 +299,9 @@ def _jpeg(part: Part, device: Any) -> None:
     wanted, got = DecodingAlone(PILLOW, contents)(), DecodingAlone(decode_jpeg(device), contents)()
     assert wanted is not None
     assert got is not None
-    off = torch.cat([(a.short() - b.short()).abs().flatten() for a, b in zip(wanted.images, got.images, strict=True)])
+    off = torch.cat(
+        [(a.short() - b.short()).abs().flatten() for a, b in zip(wanted.images, got.images, strict=True)]
+    )
     far = float((off > FAR_LEVELS).float().mean())
     part.add(
         f"values decoded more than {FAR_LEVELS} levels off", far, "of them", goal=f"below {FAR_SHARE}",

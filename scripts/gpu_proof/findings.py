@@ -37,7 +37,8 @@ class Finding:
 class Part:
     """A part of the proof with what it found; ``seconds`` is what it took.
 
-    Where it has a ``folder`` each finding is saved there at once: a part that is cut off has kept what it found.
+    Where it has a ``folder`` each finding is saved there at once: a part that is cut off has kept what it
+    found.
     """
 
     name: str
@@ -85,7 +86,8 @@ class Part:
 
 
 def attempt(part: Part, name: str, check: Callable[[], object]) -> None:
-    """Hold one check of a part. Whatever it raises is a missed goal, with its traceback printed, and ends no other."""
+    """Hold one check of a part. Whatever it raises is a missed goal, with its traceback printed, and ends no
+    other."""
     try:
         check()
     except Skipped as error:
@@ -140,7 +142,9 @@ def number(value: float | str | None) -> str:
 def summary(folder: Path, order: Sequence[str]) -> Path:
     """Write ``summary.md`` from the parts that are in the folder, in that order."""
     documents = [
-        json.loads(path.read_text(encoding="utf-8")) for name in order if (path := folder / f"{name}.json").exists()
+        json.loads(path.read_text(encoding="utf-8"))
+        for name in order
+        if (path := folder / f"{name}.json").exists()
     ]
     return _written(folder / "summary.md", "\n".join(_markdown(documents)))
 
@@ -157,7 +161,11 @@ def _markdown(documents: Iterable[Mapping[str, Any]]) -> Iterable[str]:
             found = f"{number(finding['value'])} {finding['unit']}".strip()
             mark = {True: "reached", False: "**missed**", None: ""}[finding["reached"]]
             outcome = f"skipped: {finding['skipped']}" if finding["skipped"] else mark
-            yield "| " + " | ".join(_cell(each) for each in (finding["name"], found, finding["goal"], outcome)) + " |"
+            yield (
+                "| "
+                + " | ".join(_cell(each) for each in (finding["name"], found, finding["goal"], outcome))
+                + " |"
+            )
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,5 @@
-"""The gate on a GPU: identical code must raise no alarm, three percent more work really done must be caught."""
+"""The gate on a GPU: identical code must raise no alarm, three percent more work really done must be
+caught."""
 
 from __future__ import annotations
 
@@ -116,7 +117,8 @@ GPU_BOUND = ("wide", "wide_product")
 """Kinds of work by what is waited for on a GPU: the host's launches, or the GPU itself."""
 
 QUICK = ("softmax", *GPU_BOUND)
-"""Kinds of the short gate: with a baseline and a variant each, six decisions, which can fall after 11 units."""
+"""Kinds of the short gate: with a baseline and a variant each, six decisions, which can fall after 11 units.
+"""
 
 
 LATER = 20.0
@@ -129,7 +131,8 @@ def work_of(kinds: Sequence[str] = (*HOST_BOUND, *GPU_BOUND)) -> str:
 
 
 def gate(part: Part, folder: Path, device: str, seconds: float) -> None:
-    """Both gates in little time: 3 % more work is caught in all of six decisions, and the same code raises no alarm.
+    """Both gates in little time: 3 % more work is caught in all of six decisions, and the same code raises no
+    alarm.
 
     One that breaks off is a missed goal, and the other runs all the same.
     """
@@ -156,7 +159,9 @@ def _short_same(part: Part, folder: Path, device: str, seconds: float) -> None:
     same = _gated(folder / "gate-short-same", device, seconds, 1, slowdown=0.0, target="5%", kinds=QUICK)
     outcomes = Counter(one.outcome for one in same.decisions)
     alarms = outcomes[GateOutcome.REGRESSED]
-    part.add("false alarms with the same code", alarms, goal="0", reached=alarms == 0, detail=_named(outcomes))
+    part.add(
+        "false alarms with the same code", alarms, goal="0", reached=alarms == 0, detail=_named(outcomes)
+    )
     _outcomes(part, same, "the same code: ")
 
 
@@ -168,12 +173,20 @@ def gate_identical(part: Part, folder: Path, device: str, seconds: float, copies
     part.add("decisions", len(found.decisions), goal="at least 20", reached=len(found.decisions) >= 20)
     part.add("false alarms", alarms, goal="0", reached=alarms == 0)
     share = (outcomes[GateOutcome.UNCHANGED] + outcomes[GateOutcome.IMPROVED]) / max(1, len(found.decisions))
-    part.add("called unchanged", share, "of them", goal="at least half", reached=share >= 0.5, detail=_named(outcomes))
+    part.add(
+        "called unchanged",
+        share,
+        "of them",
+        goal="at least half",
+        reached=share >= 0.5,
+        detail=_named(outcomes),
+    )
     _outcomes(part, found)
 
 
 def gate_slower(part: Part, folder: Path, device: str, seconds: float, copies: int) -> None:
-    """Head takes 103 steps where base takes 100, exactly: at a target of 3 % nearly all of it must be caught."""
+    """Head takes 103 steps where base takes 100, exactly: at a target of 3 % nearly all of it must be
+    caught."""
     found = _gated(folder / "gate-long-same", device, seconds, copies, slowdown=0.03, target="3%")
     outcomes = Counter(one.outcome for one in found.decisions)
     caught = outcomes[GateOutcome.REGRESSED] / max(1, len(found.decisions))
@@ -215,7 +228,16 @@ def _gated(
         root = Path(scratch) / "repository"
         root.mkdir()
         make(root, slowdown, copies=copies, work=work_of(kinds))
-        words = ["gate", "--base", "main", "--json", str(document), "--results", str(folder / "results"), "--every"]
+        words = [
+            "gate",
+            "--base",
+            "main",
+            "--json",
+            str(document),
+            "--results",
+            str(folder / "results"),
+            "--every",
+        ]
         words += ["--target", target, "--device", device, "--budget", f"{seconds:.0f}s"]
         print(f"  two live processes take turns on the {device}, for up to {seconds:.0f} s", flush=True)
         start = time.monotonic()
@@ -235,7 +257,9 @@ def _outcomes(part: Part, found: Call, words: str = "") -> None:
     """How each kind of work came out, and what it took."""
     part.add(f"{words}exit status", str(found.status))
     part.add(f"{words}wall time", found.wall, "s")
-    part.add(f"{words}units a decision", sum(one.units for one in found.decisions) / max(1, len(found.decisions)))
+    part.add(
+        f"{words}units a decision", sum(one.units for one in found.decisions) / max(1, len(found.decisions))
+    )
     kinds: dict[str, list[float]] = {}
     for one in found.decisions:
         if one.ratio is not None:

@@ -15,7 +15,8 @@ KNOWN = {
     "H200": {"memory_copy": 4.3e12, "gemm_bf16": 790e12},
     "H100": {"memory_copy": 2.9e12, "gemm_bf16": 700e12},
 }
-"""What others reach: copies with reading and writing counted, products of random numbers; the H100 with HBM3."""
+"""What others reach: copies with reading and writing counted, products of random numbers; the H100 with HBM3.
+"""
 
 SHARE = 0.9
 
@@ -33,12 +34,16 @@ def ceilings(part: Part, folder: Path, device: str) -> None:
         top = highest(found.ceilings, name, where)
         assert top is not None
         part.add(
-            f"{where}, {WORDS.get(name, name)} ({top.detail})", rate(top), detail={"value": top.value, "unit": top.unit}
+            f"{where}, {WORDS.get(name, name)} ({top.detail})",
+            rate(top),
+            detail={"value": top.value, "unit": top.unit},
         )
     for warning in found.warnings:
         # What a ceiling is missing for is a miss; other warnings of the measuring process are not.
         missing = warning.startswith("no ceiling of ")
-        part.add(warning, reached=False if missing else None, goal="every ceiling is measured" if missing else "")
+        part.add(
+            warning, reached=False if missing else None, goal="every ceiling is measured" if missing else ""
+        )
     if device != "cuda":
         part.skip("against what is known of the card", "needs CUDA")
         return

@@ -11,7 +11,8 @@ Answer = Callable[[], Any]
 
 
 def record(session: Any, handle: Any, samples: int, wait: Callable[[], object], about: str) -> dict[str, Any]:
-    """So many answers of every call, with ``wait`` after each round of them; what a GPU refuses is nought throughout.
+    """So many answers of every call, with ``wait`` after each round of them; what a GPU refuses is nought
+    throughout.
 
     The board's own UUID and place are left out: they identify the machine, and the tests have their own.
     """
@@ -22,7 +23,9 @@ def record(session: Any, handle: Any, samples: int, wait: Callable[[], object], 
             series[name].append(_answered(ask, otherwise))
         wait()
     memory = _answered(lambda: session.nvmlDeviceGetMemoryInfo(handle), None)
-    with_version = _answered(lambda: session.nvmlDeviceGetMemoryInfo(handle, version=session.nvmlMemory_v2), None)
+    with_version = _answered(
+        lambda: session.nvmlDeviceGetMemoryInfo(handle, version=session.nvmlMemory_v2), None
+    )
     most = [
         _answered(lambda: session.nvmlDeviceGetMaxPcieLinkGeneration(handle), 0),
         _answered(lambda: session.nvmlDeviceGetMaxPcieLinkWidth(handle), 0),
@@ -53,7 +56,10 @@ def _calls(n: Any, handle: Any) -> dict[str, tuple[Answer, Any]]:
         return [int(found.gpu), int(found.memory)]
 
     def link() -> list[int]:
-        return [int(n.nvmlDeviceGetCurrPcieLinkGeneration(handle)), int(n.nvmlDeviceGetCurrPcieLinkWidth(handle))]
+        return [
+            int(n.nvmlDeviceGetCurrPcieLinkGeneration(handle)),
+            int(n.nvmlDeviceGetCurrPcieLinkWidth(handle)),
+        ]
 
     def processes() -> list[list[int | None]]:
         # Numbers of processes are a machine's own: they are counted instead.

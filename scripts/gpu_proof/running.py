@@ -33,13 +33,15 @@ INTERRUPTED = 10.0
 
 
 def environment() -> dict[str, str]:
-    """Ours, with this checkout's harness in front, which need not be installed, and without what names a workflow."""
+    """Ours, with this checkout's harness in front, which need not be installed, and without what names a
+    workflow."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
     return {**ours, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), ours.get("PYTHONPATH", "")]))}
 
 
 def harness(words: Sequence[str], seconds: float, log: Path, folder: Path = ROOT) -> int:
-    """Run ``python -m harness`` in a folder, its output in a file; its exit status, 124 where it had to be ended."""
+    """Run ``python -m harness`` in a folder, its output in a file; its exit status, 124 where it had to be
+    ended."""
     return _logged([sys.executable, "-m", "harness", *words], seconds, log, folder)
 
 
@@ -50,7 +52,9 @@ def _logged(command: Sequence[str], seconds: float, log: Path, folder: Path = RO
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as file:
-        process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT
+        )
         try:
             return process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -70,7 +74,9 @@ def tail(log: Path, lines: int = 40) -> str:
 
 def tracebacks(folder: Path, most: int = 5) -> str:
     """The ends of the logs under a folder that hold a traceback, of so many processes at most."""
-    logs = [log for log in sorted(folder.rglob("*.log")) if "Traceback (most" in log.read_text(errors="replace")]
+    logs = [
+        log for log in sorted(folder.rglob("*.log")) if "Traceback (most" in log.read_text(errors="replace")
+    ]
     return "\n".join(f"{log.relative_to(folder)}:\n{tail(log)}" for log in logs[:most])
 
 
@@ -83,7 +89,8 @@ def bench(part: Part, folder: Path, device: str, seconds: float, select: Sequenc
 
 
 def _held(part: Part, folder: Path, words: Sequence[str], limit: float, log: Path) -> None:
-    """Run the claims, and note what came of it. Raises RuntimeError with what it printed where it left none."""
+    """Run the claims, and note what came of it. Raises RuntimeError with what it printed where it left
+    none."""
     before = set(run_folders(folder / RUNS))
     status = harness(words, limit, log)
     part.add("exit status", str(status), goal="0", reached=status == 0)
@@ -101,14 +108,22 @@ def _judged(part: Part, run: Run) -> None:
     for outcome in Outcome:
         if counts[outcome]:
             bad = outcome in BAD
-            part.add(f"verdicts: {outcome}", counts[outcome], goal="0" if bad else "", reached=False if bad else None)
+            part.add(
+                f"verdicts: {outcome}",
+                counts[outcome],
+                goal="0" if bad else "",
+                reached=False if bad else None,
+            )
     for verdict in verdicts:
         if verdict.outcome in (*BAD, Outcome.INCONCLUSIVE, Outcome.SKIPPED):
             name = f"{verdict.case} {verdict.variant}".strip()
             why = f": {verdict.reason}" if verdict.outcome in BAD and verdict.reason else ""
             part.add(name, f"{verdict.outcome}{why}", detail={"reason": verdict.reason})
     part.add(
-        "how it ended", run.ended.text or "it was not recorded", reached=bool(run.ended.text), goal="it ends by itself"
+        "how it ended",
+        run.ended.text or "it was not recorded",
+        reached=bool(run.ended.text),
+        goal="it ends by itself",
     )
     part.add("saved in", str(run.folder))
 
@@ -117,24 +132,37 @@ def bench_few(part: Part, folder: Path, device: str, seconds: float) -> None:
     """Hold a run of three claims that are bound by a GPU in different ways, of C2 the products alone."""
     chosen = few_benchmarks(folder / "benchmarks")
     words = ["bench", "--device", device, "--budget", f"{seconds:.0f}s", "--results", str(folder / RUNS)]
-    _held(part, folder, [*words, "--benchmarks", str(chosen)], seconds + FEW_LATER, folder / "bench-few-output.txt")
+    _held(
+        part,
+        folder,
+        [*words, "--benchmarks", str(chosen)],
+        seconds + FEW_LATER,
+        folder / "bench-few-output.txt",
+    )
 
 
 FEW_LATER = 15.0
 """The same for the short run, of which the part's own limit allows no more."""
 
 
-FEW = {"arithmetic/bench_bmm.py": "", "memory/bench_inplace.py": "", "arithmetic/bench_half_precision.py": "gemm"}
+FEW = {
+    "arithmetic/bench_bmm.py": "",
+    "memory/bench_inplace.py": "",
+    "arithmetic/bench_half_precision.py": "gemm",
+}
 """Files of the short run, and the only ``work`` of it that is measured; nothing: all."""
 
 
 def few_benchmarks(folder: Path) -> Path:
-    """Copy those files, with what they share, into a new folder. Raises ValueError where one is not as expected."""
+    """Copy those files, with what they share, into a new folder. Raises ValueError where one is not as
+    expected."""
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("conftest.py", *FEW):
         text = (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
         if FEW.get(name):
-            text, changed = re.subn(r'parametrize\("work", \[.*?\]\)', f'parametrize("work", ["{FEW[name]}"])', text)
+            text, changed = re.subn(
+                r'parametrize\("work", \[.*?\]\)', f'parametrize("work", ["{FEW[name]}"])', text
+            )
             if changed != 1:
                 raise ValueError(f"{name} has no parameter called work")
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +193,8 @@ def floor(part: Part, folder: Path) -> None:
 
 
 def noise_of(run: Run) -> dict[str, list[tuple[float, float]]]:
-    """The deviation of a unit and the smallest resolvable slow-down of every variant with units enough, by claim."""
+    """The deviation of a unit and the smallest resolvable slow-down of every variant with units enough, by
+    claim."""
     thresholds = GateThresholds()
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in run.measurements:

@@ -26,9 +26,13 @@ def traces(part: Part, folder: Path, device: str) -> None:
     part.add("iterations in the window", took.iterations)
     part.add("slow-down under the profiler", took.traced_seconds / took.seconds, "x")
     summary = summarise(file)
-    idle = {name: getattr(summary, f"idle_{name}_seconds") for name in ("loader", "host", "sync", "copy", "other")}
+    idle = {
+        name: getattr(summary, f"idle_{name}_seconds") for name in ("loader", "host", "sync", "copy", "other")
+    }
     off = abs(summary.busy_seconds + sum(idle.values()) - summary.wall_seconds) / summary.wall_seconds
-    part.add("busy and idle parts, off the wall's time", 100 * off, "%", goal="below 1 %", reached=off < WITHIN)
+    part.add(
+        "busy and idle parts, off the wall's time", 100 * off, "%", goal="below 1 %", reached=off < WITHIN
+    )
     part.add("busy", 100 * summary.busy_seconds / summary.wall_seconds, "%", detail=idle)
     part.add("size of the trace", file.stat().st_size / 1e6, "MB")
     if device != "cuda":
@@ -50,7 +54,8 @@ def traces(part: Part, folder: Path, device: str) -> None:
 
 
 def _step(device: torch.device) -> Callable[[], object]:
-    """A training step with copies to the device, a loss that is looked at now and then, and matrix products."""
+    """A training step with copies to the device, a loss that is looked at now and then, and matrix
+    products."""
     net = torch.nn.Sequential(
         torch.nn.Conv2d(3, 32, 3, padding=1), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(8), torch.nn.Flatten(),
         torch.nn.Linear(2048, 512), torch.nn.ReLU(), torch.nn.Linear(512, 10),

@@ -1,4 +1,5 @@
-"""The watch: what it costs, its numbers against nvidia-smi's, energy against power, and another process on the GPU."""
+"""The watch: what it costs, its numbers against nvidia-smi's, energy against power, and another process on
+the GPU."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ QUERY = {
     "pcie.link.gen.current": ("pcie_generation", 1.0, 0.0),
     "pcie.link.width.current": ("pcie_width", 1.0, 0.0),
 }
-"""nvidia-smi's words, ours, the factor between them, and how far apart two readings at nearly the same time may be."""
+"""nvidia-smi's words, ours, the factor between them, and how far apart two readings at nearly the same time
+may be."""
 
 
 def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
@@ -65,7 +67,12 @@ def watching(part: Part, folder: Path, device: str, *, quick: bool) -> None:
         attempt(part, "another process on the GPU", partial(_other_process, part, folder))
     attempt(part, "the watch's cost", partial(_cost, part, device, pairs=8 if quick else PAIRS))
     if device != "cuda":
-        for name in ("NVML against nvidia-smi", "energy against power", "another process on the GPU", "clock events"):
+        for name in (
+            "NVML against nvidia-smi",
+            "energy against power",
+            "another process on the GPU",
+            "clock events",
+        ):
             part.skip(name, "needs CUDA")
         return
     attempt(part, "NVML", partial(_by_nvml, part, folder, device))
@@ -91,11 +98,23 @@ def _by_nvml(part: Part, folder: Path, device: str) -> None:
 
 
 def _cost(part: Part, device: str, pairs: int) -> None:
-    """What `scripts/watch_cost.py` prints of rounds beside a watch that is on and off by turns, and of its own time."""
-    command = [sys.executable, str(ROOT / "scripts" / "watch_cost.py"), "--device", device, "--pairs", str(pairs)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=environment())
+    """What `scripts/watch_cost.py` prints of rounds beside a watch that is on and off by turns, and of its
+    own time."""
+    command = [
+        sys.executable,
+        str(ROOT / "scripts" / "watch_cost.py"),
+        "--device",
+        device,
+        "--pairs",
+        str(pairs),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=400, check=False, env=environment()
+    )
     if done.returncode:
-        raise RuntimeError(f"scripts/watch_cost.py: {(done.stderr.strip().splitlines() or ['exit status'])[-1]}")
+        raise RuntimeError(
+            f"scripts/watch_cost.py: {(done.stderr.strip().splitlines() or ['exit status'])[-1]}"
+        )
     changes, shares = costs(done.stdout)
     for change, low, high in changes:
         part.add(
@@ -104,11 +123,14 @@ def _cost(part: Part, device: str, pairs: int) -> None:
             reached=change < MOST_COST if pairs >= PAIRS else None, detail={"low": low, "high": high, "pairs": pairs},
         )  # fmt: skip
     for share in shares:
-        part.add("the watch's own time", share, "% of one core", goal="below 0.5 %", reached=share < MOST_COST)
+        part.add(
+            "the watch's own time", share, "% of one core", goal="below 0.5 %", reached=share < MOST_COST
+        )
 
 
 def costs(text: str) -> tuple[list[tuple[float, ...]], list[float]]:
-    """Percent by which rounds are longer, with bounds, and percent of a core, from `scripts/watch_cost.py`."""
+    """Percent by which rounds are longer, with bounds, and percent of a core, from
+    `scripts/watch_cost.py`."""
     changes = re.findall(r"round in quiet pairs with the watch: (\S+) % \((\S+) % to (\S+) %", text)
     shares = re.findall(r"the watch: (\S+) % of one core", text)
     return [tuple(map(float, each)) for each in changes], [float(share) for share in shares]
@@ -168,7 +190,9 @@ def _record(part: Part, session: Any, handle: Any, folder: Path, device: torch.d
 def joined(first: Any, second: Any) -> Any:
     """Two recordings as one after the other: lists are joined, the pair of what a link could be is not."""
     if isinstance(first, dict):
-        return {name: first[name] if name == "pcie_most" else joined(first[name], second[name]) for name in first}
+        return {
+            name: first[name] if name == "pcie_most" else joined(first[name], second[name]) for name in first
+        }
     return [*first, *second] if isinstance(first, list) else first
 
 
@@ -203,7 +227,12 @@ def _against_smi(part: Part, gpu: Gpu, uuid: str) -> None:
 
 
 def _smi(uuid: str) -> Mapping[str, float]:
-    command = ["nvidia-smi", f"--id={uuid}", f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader,nounits"]
+    command = [
+        "nvidia-smi",
+        f"--id={uuid}",
+        f"--query-gpu={','.join(QUERY)}",
+        "--format=csv,noheader,nounits",
+    ]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
     found = {}
     for name, cell in zip(QUERY, answer.strip().split(","), strict=True):
@@ -234,7 +263,8 @@ def _energy(part: Part, gpu: Gpu, seconds: float) -> None:
 
 
 def _events(part: Part, gpu: Gpu) -> None:
-    """What holds the clocks back under a full load, by the driver: a power cap is the throttling that is there."""
+    """What holds the clocks back under a full load, by the driver: a power cap is the throttling that is
+    there."""
     from harness.model.telemetry import clock_events
 
     seen = set()
@@ -271,7 +301,9 @@ def _other_process(part: Part, folder: Path) -> None:
     try:
         run = latest(folder / "beside-a-process")
     except Skipped:
-        raise RuntimeError(f"the bench left no run: exit status {status}\n{tail(folder / 'beside.txt')}") from None
+        raise RuntimeError(
+            f"the bench left no run: exit status {status}\n{tail(folder / 'beside.txt')}"
+        ) from None
     others: Any = run.telemetry.other_processes
     named = any(seen.pid == pid for seen in others)
     found = ", ".join(sorted({f"{seen.when}: {seen.pid} {seen.name}".strip() for seen in others}))

@@ -1,4 +1,5 @@
-"""A run from beginning to end with a pool by script, on a clock by script: the budget, the records, the verdicts."""
+"""A run from beginning to end with a pool by script, on a clock by script: the budget, the records, the
+verdicts."""
 
 from __future__ import annotations
 
@@ -125,13 +126,25 @@ class Pool:
         return self._end(invocation, [found], deadline)
 
     def count(
-        self, invocation: int, cases: Mapping[str, Any], reading: str, limits: Mapping[str, float], *, deadline: float
+        self,
+        invocation: int,
+        cases: Mapping[str, Any],
+        reading: str,
+        limits: Mapping[str, float],
+        *,
+        deadline: float,
     ) -> WorkerReport:
         """One pass that counts."""
         self.play.requests.append((reading, invocation, tuple(cases)))
         assert all(limits[case] > claim.time_limit for case, (claim, _) in cases.items())
         found = [
-            Measurement(case, case, invocation, trials=tuple(Trial(v, solo={reading: 1.0}) for v in names), survey=True)
+            Measurement(
+                case,
+                case,
+                invocation,
+                trials=tuple(Trial(v, solo={reading: 1.0}) for v in names),
+                survey=True,
+            )
             for case, (_, names) in cases.items()
         ]
         return self._end(invocation, found, deadline)
@@ -166,7 +179,9 @@ class Pool:
             done.append(measurement)
         given = WorkerReport(done, None, out_of_time=len(done) < len(found))
         report = self.play.report(invocation, given)
-        writer = store.open_invocation(self.folder, f"invocation-{invocation:03d}", environment={}, planned=[])
+        writer = store.open_invocation(
+            self.folder, f"invocation-{invocation:03d}", environment={}, planned=[]
+        )
         for measurement in report.measurements:
             store.write_measurement(writer, measurement)
         writer.close()
@@ -230,7 +245,9 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Play]]:
     made: list[Play] = []
     monkeypatch.setattr(cache, "kept", lambda question, environment: None)
     monkeypatch.setattr(
-        cache, "ceilings_of", lambda question, environment, log, tick, limit: MeasuredCeilings((), "", environment)
+        cache,
+        "ceilings_of",
+        lambda question, environment, log, tick, limit: MeasuredCeilings((), "", environment),
     )
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.now))
 
@@ -264,7 +281,8 @@ def outcomes(run: Run) -> dict[str, str]:
 
 
 def test_until_everything_is_decided(folder: Path, play: Callable[..., Play]) -> None:
-    """Cases are measured until their claims are decided, then the run ends and says so, long before its budget."""
+    """Cases are measured until their claims are decided, then the run ends and says so, long before its
+    budget."""
     one = play(called(A, B), ratios={"tip": 0.5})
     screen = Screen()
     found = run(folder, screen, select=("A", "B"), budget=3600.0)
@@ -334,8 +352,11 @@ def test_only_what_was_selected(folder: Path, play: Callable[..., Play]) -> None
 COPY = Ceiling("memory_copy", 2e10, "B/s")
 
 
-def test_ceilings_are_in_the_record(folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run measures the ceilings before anything else, by the interpreter and on the device it measures with.
+def test_ceilings_are_in_the_record(
+    folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run measures the ceilings before anything else, by the interpreter and on the device it measures
+    with.
 
     A busy machine may be slow at it: no more than a part of the budget is spent.
     """
@@ -362,8 +383,8 @@ def test_ceilings_are_in_the_record(folder: Path, play: Callable[..., Play], mon
 def test_a_short_budget_is_not_spent_on_ceilings(
     folder: Path, play: Callable[..., Play], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where they are not known yet and would take much of the budget, a note says how to measure them; else they are
-    taken from where they are kept."""
+    """Where they are not known yet and would take much of the budget, a note says how to measure them; else
+    they are taken from where they are kept."""
     play(called(A), ratios={"tip": 0.5})
     known = MeasuredCeilings((COPY,), "2026-01-02", {}, kept=True)
     monkeypatch.setattr(cache, "ceilings_of", lambda *_: known)
@@ -427,7 +448,8 @@ def test_the_screen_knows_what_is_left(folder: Path, play: Callable[..., Play]) 
 
 
 def test_what_ran_out_of_the_budget_is_not_lost(folder: Path, play: Callable[..., Play]) -> None:
-    """An invocation that the deadline ended stops the run; what it measured counts, what it did not is open."""
+    """An invocation that the deadline ended stops the run; what it measured counts, what it did not is
+    open."""
     one = play(called(A, B), seconds=1.0)
     one.report = lambda invocation, report: WorkerReport(report.measurements[:1], None, out_of_time=True)
     found = run(folder, select=("A", "B"))
@@ -538,14 +560,19 @@ def test_a_trace_that_is_too_large_is_summarised_and_not_kept(
 
 
 @pytest.mark.parametrize(("status", "word"), [(Status.TIMED_OUT, "timed out"), (Status.FAILED, "failed")])
-def test_unfinished_cases_are_recorded(folder: Path, play: Callable[..., Play], status: Status, word: str) -> None:
-    """A case that hung or died is on the disk with its reason, is a verdict at once, and is not measured again."""
+def test_unfinished_cases_are_recorded(
+    folder: Path, play: Callable[..., Play], status: Status, word: str
+) -> None:
+    """A case that hung or died is on the disk with its reason, is a verdict at once, and is not measured
+    again."""
     one = play(called(A, B), ratios={"tip": 0.5})
 
     def first_dies(invocation: int, report: WorkerReport) -> WorkerReport:
         if invocation > 1:
             return report
-        return WorkerReport(report.measurements[1:], Measurement(A, "A", 1, status, "its process ended by SIGKILL"))
+        return WorkerReport(
+            report.measurements[1:], Measurement(A, "A", 1, status, "its process ended by SIGKILL")
+        )
 
     one.report = first_dies
     screen = Screen()
@@ -558,7 +585,8 @@ def test_unfinished_cases_are_recorded(folder: Path, play: Callable[..., Play], 
 
 
 def test_what_the_collection_missed_is_recorded(folder: Path, play: Callable[..., Play]) -> None:
-    """Skipped and failed cases and files that cannot be imported have verdicts with reasons before measuring."""
+    """Skipped and failed cases and files that cannot be imported have verdicts with reasons before
+    measuring."""
     one = play(
         called(
             A,
@@ -583,8 +611,11 @@ def test_what_the_collection_missed_is_recorded(folder: Path, play: Callable[...
     assert one.requests
 
 
-def test_what_cannot_be_read_fails_and_the_others_are_measured(folder: Path, play: Callable[..., Play]) -> None:
-    """A broken file that is selected has a verdict with file and line; the claims of the others are measured."""
+def test_what_cannot_be_read_fails_and_the_others_are_measured(
+    folder: Path, play: Callable[..., Play]
+) -> None:
+    """A broken file that is selected has a verdict with file and line; the claims of the others are
+    measured."""
     (folder / "benchmarks" / "bench_z.py").write_text("x = 1\ndef (\n")
     one = play(called(A), ratios={"tip": 0.5})
     found = run(folder, select=("A", "z"))
@@ -634,16 +665,21 @@ def test_nothing_to_measure_is_a_run_too(folder: Path, play: Callable[..., Play]
 
 
 def test_an_error_of_the_pool_ends_the_run(folder: Path, play: Callable[..., Play]) -> None:
-    """An error in an invocation stops the run; what was measured is kept, and the record states why it ended."""
+    """An error in an invocation stops the run; what was measured is kept, and the record states why it
+    ended."""
     one = play(called(A), ratios={"tip": 0.5})
-    one.report = lambda invocation, report: report if invocation < 3 else WorkerReport([], None, error="no space left")
+    one.report = lambda invocation, report: (
+        report if invocation < 3 else WorkerReport([], None, error="no space left")
+    )
     with pytest.raises(WorkerError, match="no space left"):
         run(folder, select=("A",))
     assert saved(folder).ended.text == "stopped: no space left"
     assert len(saved(folder).measurements) == 2
 
 
-@pytest.mark.parametrize("error", [WorkerError("no torch"), StoreError("no space"), ZeroDivisionError("a bug")])
+@pytest.mark.parametrize(
+    "error", [WorkerError("no torch"), StoreError("no space"), ZeroDivisionError("a bug")]
+)
 def test_any_error_is_why_the_run_ended(folder: Path, play: Callable[..., Play], error: Exception) -> None:
     """Whatever goes wrong, a bug of ours included, is written as the end of the run and passed on."""
     one = play(called(A))

@@ -17,7 +17,9 @@ PLENTY = 1e6
 LOOKS = (7, 14, 28)
 
 
-def case_progress(name: str, *, loader: bool = False, metric: str = "seconds", apart: bool = False) -> CaseProgress:
+def case_progress(
+    name: str, *, loader: bool = False, metric: str = "seconds", apart: bool = False
+) -> CaseProgress:
     """A case that nothing is known of yet."""
     claim = Claim(name, "a tip", f"{name}.py", "bench", metric, margin=0.02, loader=loader, apart=apart)
     return CaseProgress(f"{name}.py::bench", claim, VARIANTS)
@@ -26,7 +28,8 @@ def case_progress(name: str, *, loader: bool = False, metric: str = "seconds", a
 def unit(
     of: CaseProgress, invocation: int, seconds: float = 1.0, status: Status = Status.MEASURED, **ratios: float
 ) -> Measurement:
-    """One invocation of a case; a variant's time is its ratio to the baseline's, or it failed where that is 0."""
+    """One invocation of a case; a variant's time is its ratio to the baseline's, or it failed where that is
+    0."""
     trials = [Trial(BASELINE, samples={"seconds": (1.0,) * 6}, exact={"peak_bytes": 8.0})]
     for name in VARIANTS[1:]:
         ratio = ratios.get(name, 0.5)
@@ -155,10 +158,16 @@ def test_no_step_starts_that_cannot_reach_its_look(
     if not isinstance(step, Invocation):
         return
     chosen = [made.cases[case] for case, _ in step.cases]
-    if all(not one.units for one in chosen) and start_up + sum(FIRST_GUESS[one.claim.loader] for one in chosen) <= left:
+    if (
+        all(not one.units for one in chosen)
+        and start_up + sum(FIRST_GUESS[one.claim.loader] for one in chosen) <= left
+    ):
         return  # an effect without a verdict, where there is time for no more
     to_look = {one.case: min(look for look in LOOKS if look > one.units) - one.units for one in chosen}
-    assert sum(to_look[one.case] * one.seconds for one in chosen) + max(to_look.values()) * start_up <= left + 1e-9
+    assert (
+        sum(to_look[one.case] * one.seconds for one in chosen) + max(to_look.values()) * start_up
+        <= left + 1e-9
+    )
 
 
 # --- who leaves -------------------------------------------------------------------------------------------------------
@@ -216,7 +225,8 @@ def test_the_last_look_is_the_last() -> None:
 
 
 def test_exact_claims_stay_for_their_times() -> None:
-    """A claim about memory is decided by its first reading, and stays, with all variants, for seven units of times."""
+    """A claim about memory is decided by its first reading, and stays, with all variants, for seven units of
+    times."""
     made = schedule(one := case_progress("M", metric="peak_bytes"))
     fallen = made.add([unit(one, 1)])
     assert {verdict.outcome for verdict in fallen} == {Outcome.HOLDS}
@@ -237,7 +247,8 @@ def test_exact_claims_that_failed_do_not_stay() -> None:
 
 
 def test_solos_come_last() -> None:
-    """While units fit they go on; with too little left for a look, solo passes are made as long as one fits."""
+    """While units fit they go on; with too little left for a look, solo passes are made as long as one
+    fits."""
     made = schedule(one := case_progress("L", loader=True), solo=True)
     assert isinstance(made.next(PLENTY), Invocation)
     made.add([open_unit(one, 1, seconds=100.0)])
@@ -282,13 +293,16 @@ def test_no_solos_but_of_loaders_together() -> None:
 
 
 def test_counting_comes_last_and_joules_last_of_all() -> None:
-    """When all is decided, launches of every case are counted at once, and then joules of what does arithmetic."""
+    """When all is decided, launches of every case are counted at once, and then joules of what does
+    arithmetic."""
     one, two, three = case_progress("C"), case_progress("D"), case_progress("E")
     made = Schedule([one, two, three], units=28, solo=False, counts=("launches", "joules"))
     made.start_up = {False: 0.0, True: 0.0}
     assert isinstance(made.next(PLENTY), Invocation)
     made.add([unit(of, 0) for of in (one, two)])
-    assert isinstance(made.next(PLENTY), Invocation)  # there is something to count, and nothing is decided yet
+    assert isinstance(
+        made.next(PLENTY), Invocation
+    )  # there is something to count, and nothing is decided yet
     decided = [unit(of, n) for of in (one, two) for n in range(1, 7)]
     decided = [replace(m, work=Work(flops=1e9)) if m.claim == "C" else m for m in decided]
     failed = [unit(three, n, status=Status.FAILED) for n in range(7)]
@@ -309,7 +323,8 @@ def test_a_pass_that_counts_is_no_price_of_a_unit() -> None:
 
 
 def test_as_much_is_counted_as_fits() -> None:
-    """Cases that do not fit are left for later, and nothing is counted twice; the time it took is learned from."""
+    """Cases that do not fit are left for later, and nothing is counted twice; the time it took is learned
+    from."""
     one, two = case_progress("C"), case_progress("D")
     made = Schedule([one, two], units=28, solo=False, counts=("joules",))
     made.start_up = {False: 1.0, True: 1.0}

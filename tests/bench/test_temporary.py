@@ -39,7 +39,8 @@ def refusal(**asked: Any) -> str:
 
 
 def test_a_folder_that_serves(seen: Seen) -> None:
-    """Room, files and a path short enough are no complaint; a file system that counts no files has enough of them."""
+    """Room, files and a path short enough are no complaint; a file system that counts no files has enough of
+    them."""
     seen(f_bavail=temporary.LEAST, f_frsize=1, f_files=0, f_favail=0)
     check_temporary(loaders=False)
 
@@ -73,7 +74,8 @@ def test_no_folder_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("extra", [0, 1])
 def test_a_path_too_long_for_the_sockets_of_workers(monkeypatch: pytest.MonkeyPatch, extra: int) -> None:
-    """The longest path that is let pass is the longest under which the sockets of Python's workers can be bound."""
+    """The longest path that is let pass is the longest under which the sockets of Python's workers can be
+    bound."""
     with tempfile.TemporaryDirectory(dir="/tmp") as root:  # short, unlike the folder of a test
         folder = Path(root) / "x".ljust(temporary.LONGEST - len(root) - 1 + extra, "x")
         socket = folder / "pymp-12345678" / "listener-12345678"
@@ -81,7 +83,9 @@ def test_a_path_too_long_for_the_sockets_of_workers(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(tempfile, "tempdir", str(folder))
         check_temporary(loaders=False)
         if extra:
-            assert f"{folder}, for temporary files, is a path of {temporary.LONGEST + 1} bytes" in refusal(loaders=True)
+            assert f"{folder}, for temporary files, is a path of {temporary.LONGEST + 1} bytes" in refusal(
+                loaders=True
+            )
             with pytest.raises(OSError, match="AF_UNIX path too long"):
                 Listener(str(socket))
         else:

@@ -1,4 +1,5 @@
-"""The compute claims on the CPU: their variants agree, a wrong one is caught, every iteration does the same work."""
+"""The compute claims on the CPU: their variants agree, a wrong one is caught, every iteration does the same
+work."""
 
 import importlib.util
 from contextlib import ExitStack
@@ -61,7 +62,9 @@ class FakeCompare:
     def agreement(self) -> Any:
         """The case's check, with the reference's or the baseline's result as what is expected."""
         reference = self.stated["reference"]
-        return Agreement(self.stated["same"], reference() if reference else calls(self.rivals["baseline"], 1)[0])
+        return Agreement(
+            self.stated["same"], reference() if reference else calls(self.rivals["baseline"], 1)[0]
+        )
 
 
 def calls(variant: Any, number: Any) -> Any:
@@ -146,7 +149,8 @@ def test_variants_agree_and_a_wrong_one_is_caught(function: Any, parameters: Any
 
 
 def test_gradients_may_be_summed_in_another_order() -> None:
-    """cuDNN's backward does so from call to call: what is off by a thousandth of a tensor's largest value agrees."""
+    """cuDNN's backward does so from call to call: what is off by a thousandth of a tensor's largest value
+    agrees."""
     compare = held(*case("inplace-resnet18-training"))
     torch.manual_seed(0)
     expected = [torch.randn(64, 64), 1e-6 * torch.randn(64)]

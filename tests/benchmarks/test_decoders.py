@@ -53,7 +53,10 @@ def test_a_wrong_decoder_is_caught(images: list[Image]) -> None:
     wanted = DecodingAlone(PILLOW, contents_of(images[:2]))()
     assert wanted is not None
     coarse = [image[:, ::2, ::2].repeat_interleave(2, 1).repeat_interleave(2, 2) for image in wanted.images]
-    cut = [image[:, : other.shape[1], : other.shape[2]] for image, other in zip(coarse, wanted.images, strict=True)]
+    cut = [
+        image[:, : other.shape[1], : other.shape[2]]
+        for image, other in zip(coarse, wanted.images, strict=True)
+    ]
     for other in (
         Decoded([image.flip(0) for image in wanted.images], wanted.refused),
         Decoded(cut, wanted.refused),
@@ -86,7 +89,9 @@ def test_a_warning_that_is_an_error_stops_no_decoder(images: list[Image]) -> Non
     assert asked == [("content",)] * 2
 
 
-SMOOTH = Pillow.fromarray(np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)).resize((50, 40))
+SMOOTH = Pillow.fromarray(np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)).resize(
+    (50, 40)
+)
 HALF = Pillow.linear_gradient("L").resize(SMOOTH.size)
 ODD = {
     "grey.jpg": SMOOTH.convert("L"),
@@ -132,7 +137,9 @@ def test_of_sixteen_bits_the_upper_eight_are_kept(name: str, tmp_path: Path) -> 
     """A 16-bit file is as bright as it was: nothing is clipped at 255 of 65535."""
     path = tmp_path / name
     values = np.stack([WIDE, WIDE[::-1], WIDE[:, ::-1]], axis=-1) if name == "colour.png" else WIDE
-    path.write_bytes(_png16(values) if name.endswith("png") else b"P5 50 40 65535\n" + values.astype(">u2").tobytes())
+    path.write_bytes(
+        _png16(values) if name.endswith("png") else b"P5 50 40 65535\n" + values.astype(">u2").tobytes()
+    )
     upper = torch.from_numpy((values >> 8).astype(np.uint8))
     wanted = upper.permute(2, 0, 1) if values.ndim == 3 else upper.expand(3, 40, 50)
     for pixels in (decoders.levels_of(decoders.with_pillow(str(path))), decoders.with_torchvision(str(path))):
@@ -140,9 +147,12 @@ def test_of_sixteen_bits_the_upper_eight_are_kept(name: str, tmp_path: Path) -> 
 
 
 def _png16(values: np.ndarray[Any, np.dtype[np.uint16]]) -> bytes:
-    """A PNG with 16 bits a channel, [height, width] grey or [height, width, 3], which Pillow does not write."""
+    """A PNG with 16 bits a channel, [height, width] grey or [height, width, 3], which Pillow does not
+    write."""
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    head = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, 2 if values.ndim == 3 else 0, 0, 0, 0)
+    head = struct.pack(
+        ">IIBBBBB", values.shape[1], values.shape[0], 16, 2 if values.ndim == 3 else 0, 0, 0, 0
+    )
     pieces = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     coded = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in pieces]
     return b"\x89PNG\r\n\x1a\n" + b"".join(coded)

@@ -1,4 +1,5 @@
-"""Epochs of different lengths: each loader's by its own depth, in about a second, and figures of equal work."""
+"""Epochs of different lengths: each loader's by its own depth, in about a second, and figures of equal
+work."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ CORES = 16
 @pytest.mark.parametrize("decoding", [0.001, 0.004, 0.01, 0.05])
 @pytest.mark.parametrize("workers", [0, 1, 2, 4, 8, 16])
 def test_no_epoch_takes_minutes(workers: int, decoding: float) -> None:
-    """With sixteen cores an epoch of any number of workers takes about a second, or four batches of each worker."""
+    """With sixteen cores an epoch of any number of workers takes about a second, or four batches of each
+    worker."""
     batch_seconds = 8 * decoding
     batches = own_batches(workers, batch_seconds, CORES)
     seconds = batches * batch_seconds / max(1, min(workers, CORES))
@@ -34,14 +36,16 @@ def test_no_epoch_takes_minutes(workers: int, decoding: float) -> None:
 
 
 def test_quick_samples_go_by_the_depth() -> None:
-    """Where samples cost next to nothing an epoch is twenty times what the loader keeps prepared, and no longer."""
+    """Where samples cost next to nothing an epoch is twenty times what the loader keeps prepared, and no
+    longer."""
     assert [own_batches(workers, 1e-6, CORES) for workers in (0, 1, 4, 16)] == [80, 80, 160, 640]
     # On two cores more workers are no quicker.
     assert own_batches(8, 0.1, 2) == own_batches(8, 0.05, 1) == 32
 
 
 def test_a_sample_is_timed_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first one pays for imports; the median leaves out one that was held up. Nothing is asked beyond the end."""
+    """The first one pays for imports; the median leaves out one that was held up. Nothing is asked beyond the
+    end."""
     clock = FakeClock()
     costs = [9.0, 0.25, 0.25, 5.0, 0.25, 0.5]
     monkeypatch.setattr(length, "perf_counter", lambda: clock.seconds)
@@ -81,7 +85,8 @@ class Result:
 
 
 def test_figures_are_of_the_whole_work() -> None:
-    """A variant whose iteration does a quarter of the work takes four times as long for it; percentiles stay."""
+    """A variant whose iteration does a quarter of the work takes four times as long for it; percentiles
+    stay."""
     clock = FakeClock()
 
     def iteration() -> Result:

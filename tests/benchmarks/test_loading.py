@@ -42,7 +42,9 @@ class FakeCompare:
 
     def __call__(self, *, baseline: Variant, same: Any, **given: Any) -> None:
         """As the real one, without a clock."""
-        self.kept = {name: given.pop(name) for name in ("items", "bytes", "decoded", "expect") if name in given}
+        self.kept = {
+            name: given.pop(name) for name in ("items", "bytes", "decoded", "expect") if name in given
+        }
         assert set(self.kept.get("expect") or {}) <= set(given)
         expected = None
         for name, variant in {"baseline": baseline, **given}.items():
@@ -121,7 +123,9 @@ def test_prefetch_factor(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 def test_prefetch_generator(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
     """The background thread agrees with the plain loader, and the side stream says what it lacks."""
     pytest.importorskip("prefetch_generator")
-    compare = _ask(_benchmark("bench_prefetch_generator", monkeypatch), workers=workers, **_chosen(inputs, "loop"))
+    compare = _ask(
+        _benchmark("bench_prefetch_generator", monkeypatch), workers=workers, **_chosen(inputs, "loop")
+    )
     assert compare.ran == ["baseline", "background"]
     assert "no CUDA" in compare.unavailable["side_stream"]
 
@@ -149,7 +153,8 @@ def test_dali(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_dali(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where DALI is not installed, every variant of it says so and how to get it, and the baseline still runs."""
+    """Where DALI is not installed, every variant of it says so and how to get it, and the baseline still
+    runs."""
     module = _benchmark("bench_dali", monkeypatch)
     monkeypatch.setattr(module, "missing", lambda: "NVIDIA DALI is not installed")
     monkeypatch.setattr(module, "usable_cores", lambda: 1)
@@ -159,7 +164,8 @@ def test_without_dali(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_decoders_alone(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every decoder on the CPU gives Pillow's bits and refuses what Pillow refuses; nvJPEG says what it lacks."""
+    """Every decoder on the CPU gives Pillow's bits and refuses what Pillow refuses; nvJPEG says what it
+    lacks."""
     module = _benchmark("bench_fast_decoders", monkeypatch)
     compare = _ask(module, work="decoding_alone", **_chosen(inputs, "loop"))
     assert compare.ran == ["baseline", "decode_jpeg", *([] if module.missing() else ["dali"])]
@@ -187,7 +193,8 @@ def test_without_fast_decoders(inputs: dict[str, Any], monkeypatch: pytest.Monke
 
 
 def test_uint8_to_device(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a CPU there is no bus, but both ways run, their pixels agree, and uint8 is a quarter of the bytes."""
+    """On a CPU there is no bus, but both ways run, their pixels agree, and uint8 is a quarter of the
+    bytes."""
     module = _benchmark("bench_uint8_to_device", monkeypatch)
     monkeypatch.setattr(module, "usable_cores", lambda: 1)
     compare = _ask(module, **_chosen(inputs, "loop"))
@@ -199,7 +206,8 @@ def test_uint8_to_device(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("work", ["fixed_alone", "augmented_alone", "augmented_in_a_loader"])
 def test_transforms_v2(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch, work: str) -> None:
-    """Transforms v2 prepare what v1 do: alike to a rounding on Pillow's images, to a level or so on tensors."""
+    """Transforms v2 prepare what v1 do: alike to a rounding on Pillow's images, to a level or so on
+    tensors."""
     module = _benchmark("bench_transforms_v2", monkeypatch)
     monkeypatch.setattr(module, "usable_cores", lambda: 1)
     compare = _ask(module, work=work, **_chosen(inputs, "loop"))
@@ -211,7 +219,8 @@ def test_transforms_v2(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize("cache", ["warm", "cold"])
 def test_packed_pixels(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch, cache: str) -> None:
-    """A memory map and both sorts of shards deliver the folder's pixels, and say what they fetched from the disk."""
+    """A memory map and both sorts of shards deliver the folder's pixels, and say what they fetched from the
+    disk."""
     module = _benchmark("bench_packed_pixels", monkeypatch)
     monkeypatch.setattr(module, "usable_cores", lambda: 1)
     compare = _ask(module, cache=cache, **_chosen(inputs, "loop"))
@@ -229,7 +238,10 @@ def test_without_webdataset(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "missing", lambda: "webdataset is not installed")
     monkeypatch.setattr(module, "usable_cores", lambda: 1)
     compare = _ask(module, cache="warm", **_chosen(inputs, "loop"))
-    assert compare.ran == ["baseline", "memmap"] and set(compare.unavailable) == {"pixel_shards", "jpeg_shards"}
+    assert compare.ran == ["baseline", "memmap"] and set(compare.unavailable) == {
+        "pixel_shards",
+        "jpeg_shards",
+    }
 
 
 def test_cold_files_need_a_disk(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
-"""Claims about options of loading and the work around it: variants agree on tiny data, planted faults are caught."""
+"""Claims about options of loading and the work around it: variants agree on tiny data, planted faults are
+caught."""
 
 from __future__ import annotations
 
@@ -58,7 +59,10 @@ VARIANTS = {
     "L17": ["one_thread", "all_threads", "out_of_order", "batch_fetch"],
 }
 
-pytestmark = [pytest.mark.filterwarnings("ignore:This DataLoader will create"), pytest.mark.usefixtures("one_thread")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:This DataLoader will create"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 
 class FakeCompare:
@@ -68,7 +72,13 @@ class FakeCompare:
     device = CPU
 
     def __call__(
-        self, *, same: Callable[..., object], items: float = 0, decoded: float = 0, expect: Any = None, **rivals: Any
+        self,
+        *,
+        same: Callable[..., object],
+        items: float = 0,
+        decoded: float = 0,
+        expect: Any = None,
+        **rivals: Any,
     ) -> None:
         """Keep what a benchmark hands over."""
         self.same, self.items, self.expect = same, items, expect or {}
@@ -76,7 +86,8 @@ class FakeCompare:
         assert set(self.expect) <= set(rivals)
 
     def result(self, name: str) -> Any:
-        """The result of the second iteration of a variant, which leaves nothing behind that the first did not."""
+        """The result of the second iteration of a variant, which leaves nothing behind that the first did
+        not."""
         variant = self.rivals[name]
         assert isinstance(variant, Variant)
         with variant.prepare() as iteration:
@@ -116,18 +127,29 @@ def _module(name: str) -> ModuleType:
 def _cases() -> list[Any]:
     found = []
     for claim, name in MODULES.items():
-        marks = [mark for mark in getattr(getattr(_module(name), name), "pytestmark", []) if mark.name == "parametrize"]
+        marks = [
+            mark
+            for mark in getattr(getattr(_module(name), name), "pytestmark", [])
+            if mark.name == "parametrize"
+        ]
         for values in product(*(mark.args[1] for mark in marks)):
             given = dict(zip([mark.args[0] for mark in marks], values, strict=True))
             found.append(pytest.param(claim, given, id="-".join([claim, *values])))
     return found
 
 
-def held(claim: str, given: dict[str, str], inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> FakeCompare:
+def held(
+    claim: str, given: dict[str, str], inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> FakeCompare:
     """The measurement of one case, on tiny data."""
     module = _module(MODULES[claim])
     function = getattr(module, module.__name__)
-    smaller = {"epoch_batches": lambda deepest: 3, "usable_cores": lambda: 1, "MILLION": 20_000, "SAMPLES": 128}
+    smaller = {
+        "epoch_batches": lambda deepest: 3,
+        "usable_cores": lambda: 1,
+        "MILLION": 20_000,
+        "SAMPLES": 128,
+    }
     for name, value in smaller.items():
         if hasattr(module, name):
             monkeypatch.setattr(module, name, value)
@@ -193,7 +215,9 @@ LOADERS = [
 ]
 
 
-@pytest.mark.parametrize(("claim", "given"), LOADERS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("claim", "given"), LOADERS, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_lost_sample_or_a_wrong_label_is_caught(
     claim: str, given: dict[str, str], inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +229,9 @@ def test_a_lost_sample_or_a_wrong_label_is_caught(
     for fault in (_one_less, _relabelled):
         spoilt: Any = fault(baseline)
         if isinstance(baseline, Epochs):
-            lengths = baseline.lengths if fault is _relabelled else (baseline.lengths[0] - 1, *baseline.lengths[1:])
+            lengths = (
+                baseline.lengths if fault is _relabelled else (baseline.lengths[0] - 1, *baseline.lengths[1:])
+            )
             spoilt = replace(spoilt, lengths=lengths)
         with pytest.raises(WrongResult):
             agreement.check(spoilt)
@@ -232,7 +258,9 @@ def test_another_crop_is_caught(
         return right(picture) - 1e-3
 
     for transform, agrees in ((right, True), (shifted, False), (twice, False)):
-        loader = PlainLoader(partial(Photographs, used, partial(_itself, transform)), batch_size=8, step=Checksummed())
+        loader = PlainLoader(
+            partial(Photographs, used, partial(_itself, transform)), batch_size=8, step=Checksummed()
+        )
         if agrees:
             agreement.check(loader())
         else:
@@ -241,7 +269,8 @@ def test_another_crop_is_caught(
 
 
 def test_a_sample_exchanged_between_epochs_is_caught() -> None:
-    """Lost in the first epoch and doubled in the second, a sample is missed, though the sum of both is right."""
+    """Lost in the first epoch and doubled in the second, a sample is missed, though the sum of both is
+    right."""
     ids = torch.tensor([0, 1, 2, 0, 1, 2])
     right = Epochs(ids, ids, lengths=(3, 3))
     same_epochs(right, replace(right, ids=ids.flip(0), labels=ids.flip(0)))
@@ -254,12 +283,17 @@ def test_a_sample_exchanged_between_epochs_is_caught() -> None:
 
 def _weighted(**options: Any) -> WeightedLoader:
     return WeightedLoader(
-        partial(Labels, 20_000, 4), weights=[1.0, 2.0, 3.0, 4.0], batch_size=512, collate_fn=as_it_is, **options
+        partial(Labels, 20_000, 4),
+        weights=[1.0, 2.0, 3.0, 4.0],
+        batch_size=512,
+        collate_fn=as_it_is,
+        **options,
     )
 
 
 def test_what_is_drawn_by_weight_matches_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shares follow the weights of the classes; with the weights ignored, each drawn once or at random, they do not."""
+    """Shares follow the weights of the classes; with the weights ignored, each drawn once or at random, they
+    do not."""
     expected = PlainLoader(partial(Labels, 20_000, 4), batch_size=512, collate_fn=as_it_is)()
     drawn = _weighted()()
     assert drawn.shares.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
@@ -270,7 +304,9 @@ def test_what_is_drawn_by_weight_matches_the_weights(monkeypatch: pytest.MonkeyP
     with pytest.raises(AssertionError, match="class 0 was drawn 5000 times, its weight gives 2000"):
         same_or_drawn(expected, once)
     monkeypatch.setattr(
-        sampling, "WeightedRandomSampler", lambda each, n, **options: WeightedRandomSampler([1.0] * n, n, **options)
+        sampling,
+        "WeightedRandomSampler",
+        lambda each, n, **options: WeightedRandomSampler([1.0] * n, n, **options),
     )
     with pytest.raises(AssertionError, match="class 0 was drawn"):
         same_or_drawn(expected, _weighted()())
@@ -320,7 +356,11 @@ def test_wrong_statistics_are_caught(files: list[Image]) -> None:
         return streamed([(part, labels[: len(part)], labels[: len(part)]) for part in images.split(5)])
 
     same_statistics(expected, stream(images))
-    for wrong, said in ((images[1:], "pixels of each channel"), (images.flip(1), "mean is"), (images // 2, "mean is")):
+    for wrong, said in (
+        (images[1:], "pixels of each channel"),
+        (images.flip(1), "mean is"),
+        (images // 2, "mean is"),
+    ):
         with pytest.raises(AssertionError, match=said):
             same_statistics(expected, stream(wrong))
     with pytest.raises(AssertionError, match="deviation is"):
@@ -328,8 +368,11 @@ def test_wrong_statistics_are_caught(files: list[Image]) -> None:
 
 
 @pytest.mark.parametrize("claim", ["L15", "L16"])
-def test_a_wrong_number_is_caught(claim: str, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """One value that is off in a converted picture or in one sample's output does not pass, nor another shape."""
+def test_a_wrong_number_is_caught(
+    claim: str, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One value that is off in a converted picture or in one sample's output does not pass, nor another
+    shape."""
     given = {"picture": "photograph"} if claim == "L15" else {}
     compare = held(claim, given, inputs, monkeypatch)
     baseline = compare.result("baseline")

@@ -1,4 +1,5 @@
-"""What claims about loading bring along: a DataLoader's options, epochs in a row, crops, preloading, whole batches."""
+"""What claims about loading bring along: a DataLoader's options, epochs in a row, crops, preloading, whole
+batches."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ class Numbers(Dataset[Any]):
 
 
 def test_workers_that_do_not_persist_end_with_their_epoch() -> None:
-    """Between epochs there is no worker, and each epoch delivers everything; persistent ones stay the same."""
+    """Between epochs there is no worker, and each epoch delivers everything; persistent ones stay the
+    same."""
     before = alive()
     with PlainLoader(Numbers, batch_size=4, workers=2, persistent=False) as loader:
         assert sorted(loader().ids.tolist()) == sorted(loader().ids.tolist()) == list(range(24))
@@ -84,7 +86,8 @@ def test_workers_that_do_not_persist_end_with_their_epoch() -> None:
 
 @pytest.mark.parametrize("persistent", [True, False])
 def test_an_epoch_that_breaks_off_leaves_nothing(persistent: bool) -> None:
-    """Closing shuts down the workers of an epoch that an error in the step ended, while that error is still alive."""
+    """Closing shuts down the workers of an epoch that an error in the step ended, while that error is still
+    alive."""
     before = alive()
 
     def step(images: Tensor, labels: Tensor) -> None:
@@ -141,7 +144,8 @@ def test_options_for_workers() -> None:
 
 
 def test_the_gap_between_epochs_by_a_fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gap runs from the last step to the next epoch's first batch: an epoch's end and the next one's start."""
+    """The gap runs from the last step to the next epoch's first batch: an epoch's end and the next one's
+    start."""
     now = 0.0
 
     class Scripted(PlainLoader):
@@ -225,7 +229,8 @@ def test_starting_up_includes_making_the_dataset(monkeypatch: pytest.MonkeyPatch
 
 
 def test_preloaded_pictures_are_decoded_once(files: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Preloading reads each file once, though it comes twice; afterwards samples are those of lazy decoding."""
+    """Preloading reads each file once, though it comes twice; afterwards samples are those of lazy
+    decoding."""
     opened: list[str] = []
     original = Pillow.open
 
@@ -265,7 +270,8 @@ def test_what_cannot_be_measured_is_named(tmp_path: Path) -> None:
 
 
 def test_digits_at_once_are_the_same(tiny: Path) -> None:
-    """A batch made by indexing has the values, labels and ids of one that was collated, also when they come again."""
+    """A batch made by indexing has the values, labels and ids of one that was collated, also when they come
+    again."""
     one_by_one = PlainLoader(partial(Digits, tiny, 70), batch_size=7)
     at_once = PlainLoader(partial(DigitBatches, tiny, 70), batch_size=7, collate_fn=as_it_is)
     for expected, got in zip(one_by_one.batches(), at_once.batches(), strict=True):

@@ -16,7 +16,14 @@ from rich.console import Console
 from harness import store
 from harness.ceilings import cache as module
 from harness.ceilings import compute, copying, serve, steady
-from harness.ceilings.cache import CeilingsError, CeilingsRequest, MeasuredCeilings, ceilings_of, kept, measured
+from harness.ceilings.cache import (
+    CeilingsError,
+    CeilingsRequest,
+    MeasuredCeilings,
+    ceilings_of,
+    kept,
+    measured,
+)
 from harness.ceilings.compute import launches, products
 from harness.ceilings.copying import bus_copies, memory_copies
 from harness.ceilings.decoding import IMAGES, decoding
@@ -56,7 +63,8 @@ class Seconds:
 
 
 def test_products_count_their_operations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A product of n x n matrices is 2 n^3 operations; each arithmetic and side comes once, on random numbers."""
+    """A product of n x n matrices is 2 n^3 operations; each arithmetic and side comes once, on random
+    numbers."""
     monkeypatch.setattr(compute, "SIDES", {"cpu": (16, 32)})
     found = list(products(CPU, Seconds(1e-3)))
     assert [(c.name, c.detail) for c in found] == [
@@ -70,7 +78,8 @@ def test_products_count_their_operations(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_product_that_would_take_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eight times the operations of one that takes 20 milliseconds are too many: the side before is the last."""
+    """Eight times the operations of one that takes 20 milliseconds are too many: the side before is the
+    last."""
     monkeypatch.setattr(compute, "SIDES", {"cpu": (16, 32, 64)})
     found = list(products(CPU, Seconds(1e-3, 0.02)))
     assert [c.detail for c in found] == ["16 x 16", "32 x 32", "16 x 16"]
@@ -100,9 +109,16 @@ def test_copies_count_bytes_read_and_written(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(copying, "WITHIN", {"cpu": (1,)})
     monkeypatch.setattr(copying, "OVER_THE_BUS", (2,))
     monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)
-    assert list(memory_copies(CPU, Seconds(1.0))) == [Ceiling("memory_copy", 2 * 2**20, "B/s", "1 MiB", "cpu")]
+    assert list(memory_copies(CPU, Seconds(1.0))) == [
+        Ceiling("memory_copy", 2 * 2**20, "B/s", "1 MiB", "cpu")
+    ]
     found = list(bus_copies(CPU, Seconds(1.0)))
-    assert [c.name for c in found] == ["to_device_pinned", "to_device_pageable", "to_host_pinned", "to_host_pageable"]
+    assert [c.name for c in found] == [
+        "to_device_pinned",
+        "to_device_pageable",
+        "to_host_pinned",
+        "to_host_pageable",
+    ]
     assert {(c.value, c.unit, c.detail) for c in found} == {(2.0 * 2**20, "B/s", "2 MiB")}
 
 
@@ -226,7 +242,8 @@ REQUEST = CeilingsRequest(sys.executable, "cpu")
 
 
 def test_measured_once_for_each_environment(process: Callable[..., None], tmp_path: Path) -> None:
-    """What was measured is taken from the cache until the environment is another one, or a refresh is requested."""
+    """What was measured is taken from the cache until the environment is another one, or a refresh is
+    requested."""
     process("measures")
     seen: list[Ceiling] = []
     first = measured(REQUEST, progress=seen.append)
@@ -250,8 +267,14 @@ def test_measured_once_for_each_environment(process: Callable[..., None], tmp_pa
     ],
 )
 def test_what_changes_a_rate_is_in_the_key(changed: dict[str, Any]) -> None:
-    """Threads, GPUs, cores, versions and variables are; the revision of the user's code and the memory are not."""
-    before: dict[str, Any] = {"machine_id": "m", "gpus": [], "flags": {"num_threads": 2}, "git": {"revision": "a"}}
+    """Threads, GPUs, cores, versions and variables are; the revision of the user's code and the memory are
+    not."""
+    before: dict[str, Any] = {
+        "machine_id": "m",
+        "gpus": [],
+        "flags": {"num_threads": 2},
+        "git": {"revision": "a"},
+    }
     assert REQUEST.key(before) != REQUEST.key({**before, **changed})
     assert REQUEST.key(before) == REQUEST.key({**before, "git": {"revision": "b"}})
     smaller, larger = ({**before, "machine": {"cores": 8, "memory_bytes": size}} for size in (2**35, 2**36))
@@ -263,7 +286,9 @@ def test_the_images_are_in_the_key() -> None:
     assert REQUEST.key({}) != CeilingsRequest(sys.executable, "cpu", Path("/images")).key({})
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"ceilings": []}', '{"measured": "x", "ceilings": [{"name": 3}]}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"ceilings": []}', '{"measured": "x", "ceilings": [{"name": 3}]}']
+)
 def test_a_cache_that_makes_no_sense_is_measured_again(process: Callable[..., None], content: str) -> None:
     """Torn or foreign files in the cache are ignored."""
     process("measures")
@@ -311,7 +336,9 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(
     assert measured(REQUEST).ceilings == (COPY,)
 
 
-def test_ceilings_without_a_home(process: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_ceilings_without_a_home(
+    process: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A user without a home directory has ceilings, too, and they are kept in the temporary folder."""
 
     def absent() -> Path:
@@ -356,7 +383,8 @@ sys.exit(serve.main())
 def test_a_real_process_measures_this_machine(
     process: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """From the process to the cache: every part of the CPU, in its own units, in an environment that is reported."""
+    """From the process to the cache: every part of the CPU, in its own units, in an environment that is
+    reported."""
     from PIL import Image
 
     (tmp_path / "images" / "a").mkdir(parents=True)
@@ -379,7 +407,11 @@ def test_the_command_prints_a_table(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A line for each name, the highest first and its other sizes behind it; as JSON on request."""
-    ceilings = (COPY, Ceiling("memory_copy", 1e10, "B/s", "256 MiB"), Ceiling("decode", 310.0, "1/s", "Pillow"))
+    ceilings = (
+        COPY,
+        Ceiling("memory_copy", 1e10, "B/s", "256 MiB"),
+        Ceiling("decode", 310.0, "1/s", "Pillow"),
+    )
     found = MeasuredCeilings(ceilings, "2026-01-02", {}, ("no ceiling of launches",), kept=True)
     monkeypatch.setattr(module, "measured", lambda *_, **__: found)
     assert main(["ceilings", "--json", str(tmp_path / "out.json")]) == 0
@@ -465,7 +497,9 @@ def run(folder: Path, ceilings: tuple[Ceiling, ...] = CEILINGS) -> Run:
     writer = store.open_run(folder, [CLAIM, LOADER], started="2026-01-02T03:04:05+00:00")
     if ceilings:
         store.write_ceilings(writer, ceilings, "2026-01-02T03:04:05+00:00")
-    inner = store.open_invocation(folder, "invocation-001", environment={"machine": {"usable_cores": 2}}, planned=[])
+    inner = store.open_invocation(
+        folder, "invocation-001", environment={"machine": {"usable_cores": 2}}, planned=[]
+    )
     for measurement in measurements:
         store.write_measurement(inner, measurement)
     for each in (writer, inner):
@@ -484,7 +518,8 @@ def test_ceilings_come_back_from_the_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"value": 0.0}, {"value": "x"}, {"value": float("1e999")}, {"unit": 3}, {"more": 1}, {"detail": None}]
+    "bad",
+    [{"value": 0.0}, {"value": "x"}, {"value": float("1e999")}, {"unit": 3}, {"more": 1}, {"detail": None}],
 )
 def test_a_bad_ceiling_is_an_error_with_its_line(tmp_path: Path, bad: dict[str, Any]) -> None:
     """Records that are not ours name their file and line."""
@@ -523,7 +558,8 @@ def test_work_on_a_gpu_has_the_gpus_ceilings(tmp_path: Path) -> None:
 
 
 def test_the_report_shows_shares_beside_rates(tmp_path: Path) -> None:
-    """The detail tables have them, the header has the ceilings; a run without has the share of its own best."""
+    """The detail tables have them, the header has the ceilings; a run without has the share of its own
+    best."""
     found = run(tmp_path)
     cells = {row.variant: row.cells for row in detail_rows(found, ARITHMETIC)}
     assert (cells["half"]["of ceiling"], cells["half"]["of copying"]) == ("50 % bf16", "20 %")
@@ -532,7 +568,10 @@ def test_the_report_shows_shares_beside_rates(tmp_path: Path) -> None:
     assert loading["workers"]["of decoding"] == "75 %"
     file = io.StringIO()
     show_run(found, Console(file=file, width=160))
-    assert "CPU copy 20.0 GB/s, CPU fp32 1.00 TFLOP/s, CPU bf16 4.00 TFLOP/s, CPU decode 200 /s" in file.getvalue()
+    assert (
+        "CPU copy 20.0 GB/s, CPU fp32 1.00 TFLOP/s, CPU bf16 4.00 TFLOP/s, CPU decode 200 /s"
+        in file.getvalue()
+    )
     without = run(tmp_path / "without", ())
     cells = {row.variant: row.cells for row in detail_rows(without, ARITHMETIC)}
     assert (cells["half"]["of ceiling"], cells["half"]["of copying"]) == ("100 % of best", "")
@@ -540,7 +579,8 @@ def test_the_report_shows_shares_beside_rates(tmp_path: Path) -> None:
 
 
 def test_frames_of_ceilings_and_rates(tmp_path: Path) -> None:
-    """Tidy: a row a ceiling, and a row a variant and kind of work with its share; empty frames keep their types."""
+    """Tidy: a row a ceiling, and a row a variant and kind of work with its share; empty frames keep their
+    types."""
     found = run(tmp_path)
     frame = ceilings_frame(found)
     assert list(frame.columns) == ["name", "device", "detail", "value", "unit"]

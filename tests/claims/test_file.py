@@ -78,7 +78,9 @@ def test_loaders_have_other_defaults(tmp_path: Path) -> None:
 def test_the_same_in_both_ways(tmp_path: Path) -> None:
     """What the decorator states at run time and what is read from the file is the same claim."""
     marked: Any = claim("C4", expect="same", needs=["cuda", "nvidia.dali"], loader=True)(lambda compare: None)
-    found = only(folder(tmp_path, x=stating('@claim("C4", expect="same", needs=["cuda", "nvidia.dali"], loader=True)')))
+    found = only(
+        folder(tmp_path, x=stating('@claim("C4", expect="same", needs=["cuda", "nvidia.dali"], loader=True)'))
+    )
     for name in ("name", "expect", "needs", "loader", "margin", "time_limit", "metric"):
         assert getattr(marked.claim, name) == getattr(found, name)
     assert found.needs == ("cuda", "nvidia.dali")
@@ -92,7 +94,9 @@ def test_no_decorator_is_a_claim_too(tmp_path: Path) -> None:
 
 def test_many_benchmarks_in_one_file(tmp_path: Path) -> None:
     """A file's benchmarks are claims of their own, in order; other functions, and methods, are none."""
-    text = f"{SOUND}def helper(): pass\ndef bench_other(compare): pass\nclass A:\n    def bench_no(self): pass\n"
+    text = (
+        f"{SOUND}def helper(): pass\ndef bench_other(compare): pass\nclass A:\n    def bench_no(self): pass\n"
+    )
     assert [found.name for found in read(folder(tmp_path, bmm=text)).claims] == ["C4", "other"]
 
 
@@ -110,13 +114,18 @@ def test_reading_imports_nothing(tmp_path: Path) -> None:
         "print(*[c.name for c in read(Path(sys.argv[1])).claims], 'torch' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, env=ENVIRONMENT
+        [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=ENVIRONMENT,
     )
     assert done.stdout == "C4 False\n"
 
 
 def test_our_own_claims_are_sound() -> None:
-    """The claims that come with the package read without complaint, each with a sentence and a name of its own."""
+    """The claims that come with the package read without complaint, each with a sentence and a name of its
+    own."""
     claims = read(ROOT / "benchmarks").claims
     assert len({found.name for found in claims}) == len(claims) >= 10
     assert all(found.sentence.endswith(".") for found in claims)
@@ -179,7 +188,8 @@ def test_the_decorator_refuses_the_same() -> None:
 
 
 def test_not_a_number_is_refused() -> None:
-    """A margin that is not a number cannot be written as a literal, and is refused where the decorator runs."""
+    """A margin that is not a number cannot be written as a literal, and is refused where the decorator
+    runs."""
     with pytest.raises(ClaimError, match="margin is nan"):
         claim("X", margin=float("nan"))(lambda compare: None)
 
@@ -210,9 +220,12 @@ def test_what_is_no_text(tmp_path: Path) -> None:
     ids=["byte-order mark", "latin-1", "carriage returns"],
 )
 def test_source_is_read_as_python_reads_it(tmp_path: Path, before: bytes) -> None:
-    """A byte-order mark or a declared encoding is no hindrance, and the sentence has the letters that were meant."""
+    """A byte-order mark or a declared encoding is no hindrance, and the sentence has the letters that were
+    meant."""
     encoding = "latin-1" if b"latin" in before else "utf-8"
-    (tmp_path / "bench_x.py").write_bytes(before + '"""Größer."""\ndef bench_x(compare): pass\n'.encode(encoding))
+    (tmp_path / "bench_x.py").write_bytes(
+        before + '"""Größer."""\ndef bench_x(compare): pass\n'.encode(encoding)
+    )
     assert only(tmp_path).sentence == "Größer."
 
 
@@ -281,7 +294,8 @@ def bench_f(compare): pass
 
 
 def test_what_is_meant_as_a_benchmark_and_has_another_form(tmp_path: Path) -> None:
-    """A benchmark that is assigned, and one with another name, are named with their lines; helpers and data are not."""
+    """A benchmark that is assigned, and one with another name, are named with their lines; helpers and data
+    are not."""
     found = parse(folder(tmp_path, x=MISNAMED) / "bench_x.py", tmp_path)
     assert [benchmark.claim.function for benchmark in found.benchmarks] == ["bench_f"]
     messages = {problem.function: problem.message for problem in found.problems}

@@ -1,4 +1,5 @@
-"""Folders of benchmarks: which files are read, what claims are called, and what trouble in one file leaves."""
+"""Folders of benchmarks: which files are read, what claims are called, and what trouble in one file
+leaves."""
 
 from __future__ import annotations
 
@@ -47,7 +48,16 @@ def test_in_the_order_of_paths(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "below",
-    [".ipynb_checkpoints", ".git/hooks", "build/lib", "dist", "my.egg-info", "node_modules/x", "venv", "__pycache__"],
+    [
+        ".ipynb_checkpoints",
+        ".git/hooks",
+        "build/lib",
+        "dist",
+        "my.egg-info",
+        "node_modules/x",
+        "venv",
+        "__pycache__",
+    ],
 )
 def test_folders_that_hold_copies_are_left_out(tmp_path: Path, below: str) -> None:
     """A copy that an editor, a build or a package manager made is no second benchmark."""
@@ -67,7 +77,9 @@ def test_environments_are_left_out(tmp_path: Path, mark: str) -> None:
 
 def test_the_folder_that_was_named_is_read(tmp_path: Path) -> None:
     """A folder called build is searched if it is the one that was asked for."""
-    assert names(folder(tmp_path / "build", bench_work=FORWARD)) == {"bench_work.py::bench_forward": "forward"}
+    assert names(folder(tmp_path / "build", bench_work=FORWARD)) == {
+        "bench_work.py::bench_forward": "forward"
+    }
 
 
 def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
@@ -80,13 +92,16 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("below", ["sub[1]", "a::b"])
 def test_a_path_that_pytest_cannot_be_given(tmp_path: Path, below: str) -> None:
-    """What pytest would take for parameters or a function's name is that file's problem, but not above the root."""
+    """What pytest would take for parameters or a function's name is that file's problem, but not above the
+    root."""
     root = folder(tmp_path / below, bench_a=FORWARD)
     folder(root / below, bench_b=FORWARD)
     found = read(root)
     assert [claim.path for claim in found.claims] == ["bench_a.py"]
     (problem,) = found.problems
-    assert "rename the folder or file" in problem.message and str(root / below / "bench_b.py") in problem.message
+    assert (
+        "rename the folder or file" in problem.message and str(root / below / "bench_b.py") in problem.message
+    )
 
 
 def test_nothing_there(tmp_path: Path) -> None:
@@ -96,7 +111,9 @@ def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(NoBenchmarks, match="is not a folder; name one with --benchmarks"):
         read(tmp_path / "none")
     folder(tmp_path, bench_suite="class Suite:\n    def time_a(self): pass\n")
-    with pytest.raises(NoBenchmarks, match=r"has a function called bench_\.\.\.; write def bench_something\(compare\)"):
+    with pytest.raises(
+        NoBenchmarks, match=r"has a function called bench_\.\.\.; write def bench_something\(compare\)"
+    ):
         read(tmp_path)
     folder(tmp_path, bench_suite="class Suite:\n    def bench_a(self, compare): pass\n")
     assert "Suite.bench_a is not measured: it is a method" in read(tmp_path).complaint()
@@ -107,7 +124,9 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def test_unstated_names_are_distinguished_by_file(tmp_path: Path) -> None:
     """Functions of one name in two files are two claims, called by file and function."""
-    root = folder(tmp_path, bench_net=FORWARD, bench_layer=FORWARD, bench_other="def bench_other(compare): pass\n")
+    root = folder(
+        tmp_path, bench_net=FORWARD, bench_layer=FORWARD, bench_other="def bench_other(compare): pass\n"
+    )
     assert names(root) == {
         "bench_layer.py::bench_forward": "layer.forward",
         "bench_net.py::bench_forward": "net.forward",
@@ -145,7 +164,10 @@ def test_a_name_stated_twice(tmp_path: Path) -> None:
 def test_what_is_not_selected_may_be_broken(tmp_path: Path) -> None:
     """A selection holds the problems that it names, and no others."""
     root = folder(
-        tmp_path, bench_good=stating("G"), bench_bad="def (", sub__bench_odd="@claim('O', speed=3)\n" + FORWARD
+        tmp_path,
+        bench_good=stating("G"),
+        bench_bad="def (",
+        sub__bench_odd="@claim('O', speed=3)\n" + FORWARD,
     )
     found = read(root)
     assert select(found, ()) == found
@@ -159,7 +181,9 @@ def test_what_is_not_selected_may_be_broken(tmp_path: Path) -> None:
 def test_a_name_that_may_be_in_a_broken_file(tmp_path: Path) -> None:
     """Where no claim has the name that was asked for, the files that cannot be read are named."""
     root = folder(tmp_path, bench_good=stating("G"), bench_bad="def (")
-    with pytest.raises(UsageError, match=r"no such claim; there are G; what cannot be read:\n.*bench_bad\.py:1"):
+    with pytest.raises(
+        UsageError, match=r"no such claim; there are G; what cannot be read:\n.*bench_bad\.py:1"
+    ):
         select(read(root), ("L1",))
 
 
@@ -200,7 +224,8 @@ def test_list_prints_no_control_characters(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_the_folder_where_none_is_named(tmp_path: Path) -> None:
-    """One that holds benchmarks, or ours where there is none; one without any is refused, with both ways out."""
+    """One that holds benchmarks, or ours where there is none; one without any is refused, with both ways
+    out."""
     here, shipped = tmp_path / "benchmarks", tmp_path / "shipped"
     assert chosen_folder(here, shipped) == shipped
     here.mkdir()

@@ -1,4 +1,5 @@
-"""Whole runs with real processes: what goes wrong costs only itself, and everything measured is kept and shown."""
+"""Whole runs with real processes: what goes wrong costs only itself, and everything measured is kept and
+shown."""
 
 from __future__ import annotations
 
@@ -137,7 +138,9 @@ def test_trouble_has_its_exit_status(trouble: tuple[subprocess.CompletedProcess[
     assert run.ended.text
 
 
-def test_good_cases_are_measured_beside_trouble(trouble: tuple[subprocess.CompletedProcess[str], Run]) -> None:
+def test_good_cases_are_measured_beside_trouble(
+    trouble: tuple[subprocess.CompletedProcess[str], Run],
+) -> None:
     """Two cases of the claim that works have samples for the variants that work, and for no others."""
     _, run = trouble
     measured = [m for m in run.measurements if m.claim == "good" and m.status is Status.MEASURED]
@@ -224,7 +227,10 @@ def test_ctrl_c_leaves_a_complete_report(tmp_path: Path) -> None:
         (["bench", "--select", "L99"], ["L99", "good"]),
         (["bench", "--budget", "soon"], ["soon", "5m"]),
         (["bench", "--budget", "3s"], ["too short", "20s"]),
-        (["gate", "--base-env", "A=1", "--watch", "often"], ["--watch: 'often' is not a rate", "0 to watch nothing"]),
+        (
+            ["gate", "--base-env", "A=1", "--watch", "often"],
+            ["--watch: 'often' is not a rate", "0 to watch nothing"],
+        ),
         (["selftest", "--watch", "often"], ["--watch: 'often' is not a rate", "0 to watch nothing"]),
         (["tune", "--watch", "often"], ["--watch: 'often' is not a rate", "0 to watch nothing"]),
         (["bench", "--data", "nowhere"], ["nowhere"]),

@@ -29,7 +29,10 @@ def test_without_options_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--json", "-", "--csv", "-"), "only one form can go to the standard output; name a file for the others"),
+        (
+            ("--json", "-", "--csv", "-"),
+            "only one form can go to the standard output; name a file for the others",
+        ),
         (("--html", "-"), "--html: this form does not go to the standard output; name a file"),
         (("--parquet", "-"), "--parquet: this form does not go to the standard output; name a file"),
         (
@@ -55,7 +58,8 @@ def test_a_form_that_does_not_exist_here(tmp_path: Path) -> None:
 def test_one_failure_does_not_keep_the_others_from_being_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Texts, files, the standard output and the summary are written; the first failure is raised afterwards."""
+    """Texts, files, the standard output and the summary are written; the first failure is raised
+    afterwards."""
     summary, page = tmp_path / "summary", tmp_path / "page.html"
     summary.write_text("before\n")
     monkeypatch.setenv(SUMMARY, str(summary))

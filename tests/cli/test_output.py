@@ -46,7 +46,9 @@ def test_a_pipe_without_a_stated_width(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_place_reads_the_width() -> None:
     """No command looks at COLUMNS by itself."""
     readers = [
-        path.name for path in (ROOT / "harness").rglob("*.py") if '"COLUMNS"' in path.read_text(encoding="utf-8")
+        path.name
+        for path in (ROOT / "harness").rglob("*.py")
+        if '"COLUMNS"' in path.read_text(encoding="utf-8")
     ]
     assert readers == ["output.py"]
 
@@ -72,7 +74,8 @@ def test_complaints_have_no_control_characters(capsys: pytest.CaptureFixture[str
 def test_advice_names_what_was_typed(
     monkeypatch: pytest.MonkeyPatch, started: str, nox: str, bench: str, runs: str
 ) -> None:
-    """Advice has the form in which the process was started: the module, the script, or our own nox sessions."""
+    """Advice has the form in which the process was started: the module, the script, or our own nox
+    sessions."""
     monkeypatch.setattr(sys, "argv", [started])
     monkeypatch.setenv(NOX_VARIABLE, nox)
     assert advised("bench --budget 5m") == bench
@@ -130,7 +133,9 @@ def test_no_advice_is_written_out() -> None:
     for path in (ROOT / "harness").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        texts = [
+            node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
         spelled = [
             node.value
             for node in texts
@@ -146,7 +151,8 @@ def test_no_advice_is_written_out() -> None:
 def test_a_fault_of_ours_is_no_regression(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    """An error that nothing caught has its traceback and exit status 2: 1 means that something became slower."""
+    """An error that nothing caught has its traceback and exit status 2: 1 means that something became
+    slower."""
 
     def broken(*_: object) -> int:
         raise KeyError("packages")
@@ -191,8 +197,16 @@ def test_what_a_command_raises_has_one_line_and_a_status(
     [
         (["bench", "--selct", "L1"], "python -m harness bench", "--selct; did you mean --select?"),
         (["gate", "--bse=HEAD"], "python -m harness gate", "--bse=HEAD; did you mean --base?"),
-        (["compare", "a", "b", "--qqq"], "python -m harness compare", "--qqq; python -m harness compare --help"),
-        (["baseline", "set", "latest", "--result", "x", "--yes"], "python -m harness baseline set", "--yes; "),
+        (
+            ["compare", "a", "b", "--qqq"],
+            "python -m harness compare",
+            "--qqq; python -m harness compare --help",
+        ),
+        (
+            ["baseline", "set", "latest", "--result", "x", "--yes"],
+            "python -m harness baseline set",
+            "--yes; ",
+        ),
         (["--verson"], "python -m harness", "--verson; did you mean --version?"),
     ],
 )

@@ -1,4 +1,5 @@
-"""The commands on saved runs as they are typed: exit status, one clear line for bad input, the same in every form."""
+"""The commands on saved runs as they are typed: exit status, one clear line for bad input, the same in every
+form."""
 
 from __future__ import annotations
 
@@ -30,12 +31,16 @@ HOSTILE = "a|b`c<img src=x>\x1b[31m\u202e\n# head @you"
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two runs of one machine; the second is 20 % slower in one variant. The working directory is above them."""
+    """Two runs of one machine; the second is 20 % slower in one variant. The working directory is above
+    them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "150")
     monkeypatch.delenv("NO_COLOR", raising=False)
     place = tmp_path / "results"
-    first = [*measurements_of(ONE, "m", 7, quick=0.5e-3, alike=1e-3), *measurements_of(TWO, "", 7, slack=2e-3)]
+    first = [
+        *measurements_of(ONE, "m", 7, quick=0.5e-3, alike=1e-3),
+        *measurements_of(TWO, "", 7, slack=2e-3),
+    ]
     second = [*measurements_of(ONE, "m", 7, salt=1, quick=0.6e-3, alike=1e-3)]
     newer = {**ENVIRONMENT, "software": {**ENVIRONMENT["software"], "torch": "2.15.0"}}
     save(place / "2026-01-01_10-00-00", [ONE, TWO], first, started="2026-01-01T10:00:00+00:00")
@@ -64,7 +69,11 @@ def test_bench_shows_its_own_run(tmp_path: Path, capsys: Captured, monkeypatch: 
     def measured(*_: object, began: Callable[[Path], None], **__: object) -> Path:
         own = save(place / "2026-01-01_10-00-00", [ONE], measurements_of(ONE, "m", 7, quick=0.5e-3))
         began(own)
-        save(place / "2026-01-02_10-00-00", [TWO], [Measurement("bench_b2.py::bench_b2", "B2", 0, Status.FAILED, "no")])
+        save(
+            place / "2026-01-02_10-00-00",
+            [TWO],
+            [Measurement("bench_b2.py::bench_b2", "B2", 0, Status.FAILED, "no")],
+        )
         return own
 
     monkeypatch.setattr("harness.bench.run.bench", measured)
@@ -147,7 +156,8 @@ def with_digests(measurements: list[Measurement], **digests: str) -> list[Measur
 
 
 def test_another_value_under_the_same_name_is_not_paired(tmp_path: Path, capsys: Captured) -> None:
-    """If a value was put in front, shape0 is another shape: compare and trend report that and pair nothing."""
+    """If a value was put in front, shape0 is another shape: compare and trend report that and pair
+    nothing."""
     place = tmp_path / "results"
     save(
         place / "1",
@@ -160,19 +170,23 @@ def test_another_value_under_the_same_name_is_not_paired(tmp_path: Path, capsys:
     save(place / "3", [ONE], measurements_of(ONE, "shape0", 7, salt=2, quick=60e-3), started="2026-01-03")
     status, out, err = ran(capsys, "compare", "1", "2", "--results", str(place))
     assert status == 3, out
-    assert "other parameters: shape has another value in 2 than in 1, under the same name" in " ".join(out.split())
+    assert "other parameters: shape has another value in 2 than in 1, under the same name" in " ".join(
+        out.split()
+    )
     assert "nothing in common" in err
     assert ran(capsys, "compare", "2", "3", "--results", str(place))[0] == 0
     status, out, _ = ran(capsys, "trend", "--results", str(place), "--json", "-")
     (quick,) = [course for course in json.loads(out)["courses"] if course["variant"] == "quick"]
     assert quick["levels"][0] is None
     assert (
-        "1 run of bench_a1.py::bench_a1[shape0]: other parameters" in ran(capsys, "trend", "--results", str(place))[1]
+        "1 run of bench_a1.py::bench_a1[shape0]: other parameters"
+        in ran(capsys, "trend", "--results", str(place))[1]
     )
 
 
 def test_what_is_known_by_position_alone_is_not_paired(tmp_path: Path, capsys: Captured) -> None:
-    """Objects that look alike have the same names whatever they are: they are not compared, and an id is requested."""
+    """Objects that look alike have the same names whatever they are: they are not compared, and an id is
+    requested."""
     place = tmp_path / "results"
     for number, quick in ((1, 1e-3), (2, 60e-3)):
         after = with_digests(measurements_of(ONE, "conf0", 7, salt=number, quick=quick), conf="")
@@ -271,9 +285,13 @@ def test_hostile_names_do_nothing(results: Path, tmp_path: Path, capsys: Capture
         for m in measurements_of(ONE, "", 7, quick=0.5e-3)
     ]  # fmt: skip
     for name in ("x", "y"):
-        save(results / name, [ONE], spoilt, environment={**ENVIRONMENT, "software": {"torch": name + HOSTILE}})
+        save(
+            results / name, [ONE], spoilt, environment={**ENVIRONMENT, "software": {"torch": name + HOSTILE}}
+        )
     page = tmp_path / "page.md"
-    status, out, _ = ran(capsys, "compare", "x", "y", "--markdown", str(page), "--junit", str(tmp_path / "j.xml"))
+    status, out, _ = ran(
+        capsys, "compare", "x", "y", "--markdown", str(page), "--junit", str(tmp_path / "j.xml")
+    )
     assert status == 0
     for text in (out, page.read_text()):
         assert not set(text) & {"\x1b", "\u202e", "\x9b", "\r"}
@@ -315,7 +333,8 @@ def test_colour_is_asked_for(results: Path, variables: dict[str, str], coloured:
 
 @pytest.fixture
 def many(results: Path) -> Path:
-    """Thirty runs of one machine, from the sixteenth with one variant a tenth longer; one run of another machine."""
+    """Thirty runs of one machine, from the sixteenth with one variant a tenth longer; one run of another
+    machine."""
     for day in range(30):
         slow = 0.55e-3 if day >= 15 else 0.5e-3
         save(
@@ -376,11 +395,14 @@ def test_trend_refuses(many: Path, capsys: Captured, arguments: list[str], statu
 
 
 def test_report_in_every_form(results: Path, tmp_path: Path, capsys: Captured) -> None:
-    """One run as Markdown, CSV, Parquet, JUnit, JSON and pytest-benchmark's JSON; the verdicts are the terminal's."""
+    """One run as Markdown, CSV, Parquet, JUnit, JSON and pytest-benchmark's JSON; the verdicts are the
+    terminal's."""
     pytest.importorskip("pyarrow")
     import pandas as pd
 
-    forms = {f: tmp_path / f"r.{f}" for f in ("markdown", "csv", "parquet", "junit", "json", "benchmark-json")}
+    forms = {
+        f: tmp_path / f"r.{f}" for f in ("markdown", "csv", "parquet", "junit", "json", "benchmark-json")
+    }
     arguments = [part for form, path in forms.items() for part in (f"--{form}", str(path))]
     status, out, _ = ran(capsys, "report", "2026-01-01", *arguments)
     assert status == 0
@@ -392,7 +414,9 @@ def test_report_in_every_form(results: Path, tmp_path: Path, capsys: Captured) -
     assert effect in forms["junit"].read_text()
     pd.testing.assert_frame_equal(
         pd.read_csv(forms["csv"]),
-        pd.read_parquet(forms["parquet"]).astype(dict.fromkeys(("case", "claim", "variant", "metric"), "str")),
+        pd.read_parquet(forms["parquet"]).astype(
+            dict.fromkeys(("case", "claim", "variant", "metric"), "str")
+        ),
         check_dtype=False,
     )
     entries = json.loads(forms["benchmark-json"].read_text())["benchmarks"]

@@ -38,8 +38,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Typed]:
-    """Types a command in this process: its exit status, its standard output and error. Samples are short here."""
+def typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Typed]:
+    """Types a command in this process: its exit status, its standard output and error. Samples are short
+    here."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(race_workers, "STARTS", 0.0)  # starting processes takes most of the time
     monkeypatch.setattr(race_workers, "LEAST_SECONDS", 0.05)
@@ -60,14 +63,20 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 @pytest.mark.timeout(600)
-def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_path: Path, typed: Typed) -> None:
+def test_an_answer_with_its_code_its_headspace_and_its_record(
+    folder: Path, tmp_path: Path, typed: Typed
+) -> None:
     """Two settings race in front of a step; everything is shown, saved, and shown again by ``report``.
 
     The image that is cut short is left out, and no setting has to answer for it.
     """
-    (tmp_path / "training.py").write_text("def step(images, labels):\n    return images[:, :, ::16, ::16].sum()\n")
+    (tmp_path / "training.py").write_text(
+        "def step(images, labels):\n    return images[:, :, ::16, ::16].sum()\n"
+    )
     options = ("--data", str(folder), "--batch-size", "4", "--kinds", "dataloader", "--workers", "0,1")
-    status, out, err = typed("tune", *options, "--step", "training:step", "--budget", "5m", "--json", "found.json")
+    status, out, err = typed(
+        "tune", *options, "--step", "training:step", "--budget", "5m", "--json", "found.json"
+    )
     assert status == 0, err
     assert "\nbest setting " in out
     assert "of 4 settings ran, " in out and "repetitions" in out
@@ -107,11 +116,17 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(folder: Path, tmp_
         (("--budget", "1s"), "--budget: 1s is too short"),
         (("--margin", "much"), "--margin: 'much' is not a share below 1 (examples: 3%, 0.03)"),
         (("--python", "no-python"), "--python no-python is not a Python that starts"),
-        (("--kinds", "dali,horse"), "--kinds: 'horse' is not a kind of loader (kinds: dataloader, tensors, uint8, "),
+        (
+            ("--kinds", "dali,horse"),
+            "--kinds: 'horse' is not a kind of loader (kinds: dataloader, tensors, uint8, ",
+        ),
         (("--step", "nonsense"), "--step: 'nonsense' is not a step (examples: none, 20ms, "),
         (("--step", "nowhere_at_all:step"), "--step: there is no module 'nowhere_at_all'"),
         (("--step", "broken:step"), "--step broken:step cannot be imported (ZeroDivisionError: "),
-        (("--json", "nowhere/found.json"), "--json: cannot write nowhere/found.json: No such file or directory"),
+        (
+            ("--json", "nowhere/found.json"),
+            "--json: cannot write nowhere/found.json: No such file or directory",
+        ),
     ],
 )
 def test_bad_input_is_one_line(arguments: tuple[str, ...], words: str, folder: Path, typed: Typed) -> None:
@@ -127,12 +142,18 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], words: str, folder: P
     assert imported or not Path("results").exists()
 
 
-def test_what_this_machine_lacks_leaves_no_run(folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A device that only a process with torch can miss is an error like any other; exit status 2, no run folder."""
+def test_what_this_machine_lacks_leaves_no_run(
+    folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that only a process with torch can miss is an error like any other; exit status 2, no run
+    folder."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     status, _, error = typed("tune", "--data", str(folder), "--device", "cuda", "--watch", "0")
     assert status == 2
-    assert error == "harness: --device: 'cuda' is not available: torch sees no CUDA device here; choose auto or cpu\n"
+    assert (
+        error
+        == "harness: --device: 'cuda' is not available: torch sees no CUDA device here; choose auto or cpu\n"
+    )
     assert list(Path("results").iterdir()) == []
 
 
@@ -153,8 +174,11 @@ def test_a_folder_without_images(files: tuple[str, ...], message: str, tmp_path:
 def test_without_a_finished_sample_there_is_no_answer(
     folder: Path, tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where every setting is out, as with a step that raises, the reasons are shown and saved; exit status 3."""
-    failed = dict.fromkeys(("dataloader-w0-b4", "dali"), "--step training:step raised ValueError: no such label")
+    """Where every setting is out, as with a step that raises, the reasons are shown and saved; exit status
+    3."""
+    failed = dict.fromkeys(
+        ("dataloader-w0-b4", "dali"), "--step training:step raised ValueError: no such label"
+    )
     nothing = Tuned("data", 24, "training:step", "cpu", 2, 0.03, (), None, None, failed=failed)
     monkeypatch.setattr("harness.tune.tune.tune", lambda *_: nothing)
     status, out, _ = typed("tune", "--data", str(folder), "--json", "found.json")
@@ -163,8 +187,11 @@ def test_without_a_finished_sample_there_is_no_answer(
     assert from_json(Tuned, json.loads(Path("found.json").read_text())) == nothing
 
 
-def test_another_interpreter_borrows_what_it_lacks(folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It finds this harness in front of everything, and what else its processes need behind its own packages."""
+def test_another_interpreter_borrows_what_it_lacks(
+    folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds this harness in front of everything, and what else its processes need behind its own
+    packages."""
     seen: list[Path] = []
 
     def tuned(settings: TuneSettings, *_: object) -> Tuned:
@@ -183,7 +210,9 @@ def test_an_interpreter_without_torchvision_is_refused_at_once(tmp_path: Path, t
     """What it lacks is named before anything runs; exit status 2, and no run is saved."""
     probed = json.dumps([[3, 12], True, "/elsewhere/python"])
     other = tmp_path / "python"
-    other.write_text(f"#!/bin/sh\nif [ $# -gt 2 ]; then echo '[\"torchvision\", \"PIL\"]'; else echo '{probed}'; fi\n")
+    other.write_text(
+        f"#!/bin/sh\nif [ $# -gt 2 ]; then echo '[\"torchvision\", \"PIL\"]'; else echo '{probed}'; fi\n"
+    )
     other.chmod(0o755)
     status, _, err = typed("tune", "--python", str(other))
     assert status == 2 and "has no torchvision, Pillow; install it there" in err

@@ -40,6 +40,8 @@ def test_oddities_of_a_folder_are_noted() -> None:
     assert empty.startswith(
         "1 class folder without images: zebra; classes keep the numbers that ImageFolder(allow_empty"
     )
-    assert hidden.startswith("hidden folders are not classes: .checkpoints, .trash; ImageFolder would number them too")
+    assert hidden.startswith(
+        "hidden folders are not classes: .checkpoints, .trash; ImageFolder would number them too"
+    )
     (many,) = noted(FolderOddities(tuple("abcdefg")))
     assert "a, b, c, d, e and 2 more" in many

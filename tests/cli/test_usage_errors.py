@@ -57,7 +57,9 @@ def ran(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
         (["--results", "benchmarks/bench_a.py"], "cannot make benchmarks/bench_a.py"),
     ],
 )
-def test_a_wrong_request_of_bench_is_said_alone(here: Path, capsys: Captured, arguments: list[str], what: str) -> None:
+def test_a_wrong_request_of_bench_is_said_alone(
+    here: Path, capsys: Captured, arguments: list[str], what: str
+) -> None:
     """Nothing about the machine comes before it."""
     status, out, err = ran(capsys, "bench", "--device", "cpu", *arguments)
     assert (status, out) == (2, "")
@@ -85,7 +87,10 @@ def test_every_command_says_of_data_that_is_not_there(here: Path, capsys: Captur
         (["tune", "--budget", "soon"], "--budget: 'soon' is not a duration (examples: 90s, 5m, 1h30m)"),
         (["gate", "--watch", "-2x"], "--watch: '-2x' is not a rate; looks a second are 0.1 to 1000, or 0 "),
         (["gate", "--target", "-3%"], "--target: '-3%' is not a share below 1 (examples: 3%, 0.03)"),
-        (["gate", "--loader-target", "5"], "--loader-target: '5' is not a share below 1 (examples: 3%, 0.03)"),
+        (
+            ["gate", "--loader-target", "5"],
+            "--loader-target: '5' is not a share below 1 (examples: 3%, 0.03)",
+        ),
         (["gate", "--base-env", "-K=V"], "--base-env: '-K=V' is not a variable (example: OMP_NUM_THREADS=1)"),
         (["gate", "--head-env", "-x"], "--head-env: '-x' is not a variable (example: OMP_NUM_THREADS=1)"),
         (["tune", "--margin", "-3%"], "--margin: '-3%' is not a share below 1 (examples: 3%, 0.03)"),
@@ -113,7 +118,10 @@ def test_a_value_that_begins_with_a_dash_is_a_value(
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["bench", "--budget"], "--budget: a value is missing (90s, 5m, 1h; default 10m (smoke 3m, thorough 1h))"),
+        (
+            ["bench", "--budget"],
+            "--budget: a value is missing (90s, 5m, 1h; default 10m (smoke 3m, thorough 1h))",
+        ),
         (["gate", "--json", "--every"], "--json: a value is missing before --every (also write JSON"),
         (["gate", "--json", "--evry"], "--json: a value is missing before --evry (also write JSON"),
         (
@@ -121,7 +129,10 @@ def test_a_value_that_begins_with_a_dash_is_a_value(
             "--target: a value is missing before -h (the slow-down to detect: 5%",
         ),
         (["bench", "--device"], "--device: a value is missing (auto, cpu, cuda)"),
-        (["gate", "--threads", "-1"], "argument --threads: '-1' is not a whole number from 1 (examples: 1, 8)"),
+        (
+            ["gate", "--threads", "-1"],
+            "argument --threads: '-1' is not a whole number from 1 (examples: 1, 8)",
+        ),
         (["selftest", "--threads", "many"], "argument --threads: 'many' is not a whole number from 1"),
         (["trend", "--last", "0"], "argument --last: '0' is not a whole number from 1"),
     ],
@@ -156,18 +167,24 @@ def test_words_behind_two_dashes_are_left_alone() -> None:
         ("trend", "--json"),
     ],
 )
-@pytest.mark.parametrize(("file", "why"), [("nowhere/x", "No such file or directory"), (".", "Is a directory")])
+@pytest.mark.parametrize(
+    ("file", "why"), [("nowhere/x", "No such file or directory"), (".", "Is a directory")]
+)
 def test_a_file_that_cannot_be_written_is_said_first(
     here: Path, capsys: Captured, command: str, option: str, file: str, why: str
 ) -> None:
     """Before anything is read or measured, with the option that named it."""
-    status, out, err = ran(capsys, command, *(["latest", "latest~1"] if command == "compare" else []), option, file)
+    status, out, err = ran(
+        capsys, command, *(["latest", "latest~1"] if command == "compare" else []), option, file
+    )
     assert (status, out) == (2, "")
     assert err == f"harness: {option}: cannot write {file}: {why}; name another file\n"
     assert not (here / "results").exists()
 
 
-def test_the_summary_of_a_workflow_is_tried_too(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_summary_of_a_workflow_is_tried_too(
+    here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A gate writes to it at its end."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(here / "nowhere" / "summary"))
     status, _, err = ran(capsys, "selftest")
@@ -176,7 +193,8 @@ def test_the_summary_of_a_workflow_is_tried_too(here: Path, capsys: Captured, mo
 
 
 def test_trying_a_file_leaves_everything_as_it_was(tmp_path: Path) -> None:
-    """What is there keeps its text and its time, what is not there is not made, a link keeps what it points to."""
+    """What is there keeps its text and its time, what is not there is not made, a link keeps what it points
+    to."""
     kept, absent, link = tmp_path / "kept", tmp_path / "absent", tmp_path / "link"
     kept.write_text("text")
     link.symlink_to(tmp_path / "target")
@@ -200,7 +218,9 @@ def test_results_that_cannot_be_made_are_said_first(here: Path, capsys: Captured
     """A folder in a file's place ends the command before anything is built."""
     status, out, err = ran(capsys, command, "--results", "benchmarks/bench_a.py/results")
     assert (status, out) == (2, "")
-    assert err.startswith("harness: --results: cannot write to benchmarks/bench_a.py/results: Not a directory")
+    assert err.startswith(
+        "harness: --results: cannot write to benchmarks/bench_a.py/results: Not a directory"
+    )
 
 
 # --- the module of a step ---------------------------------------------------------------------------------------------
@@ -209,8 +229,14 @@ def test_results_that_cannot_be_made_are_said_first(here: Path, capsys: Captured
 def test_a_module_that_is_not_there(here: Path) -> None:
     """It is known without importing: by its first part, or beneath packages without code of their own."""
     (here / "names" / "inner").mkdir(parents=True)
-    for module, missing in (("nomod", "nomod"), ("nomod.part", "nomod"), ("names.inner.nomod.x", "names.inner.nomod")):
-        with pytest.raises(UsageError, match=f"--step: there is no module '{missing}', neither in {here} nor "):
+    for module, missing in (
+        ("nomod", "nomod"),
+        ("nomod.part", "nomod"),
+        ("names.inner.nomod.x", "names.inner.nomod"),
+    ):
+        with pytest.raises(
+            UsageError, match=f"--step: there is no module '{missing}', neither in {here} nor "
+        ):
             check_module(module, sys.executable)
 
 
@@ -257,7 +283,9 @@ def pool(error: Exception) -> type:
     return Pool
 
 
-def test_bench_without_the_device_says_so_once(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_without_the_device_says_so_once(
+    here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The reason stands once, and no run folder is left."""
     monkeypatch.setattr("harness.bench.run.WorkerPool", pool(Refused(ABSENT)))
     status, out, err = ran(capsys, "bench", "--device", "cuda", "--watch", "0")
@@ -302,4 +330,7 @@ def test_a_gate_without_the_device_leaves_no_folder(
 def test_only_some_metrics_can_be_accepted(here: Path, capsys: Captured) -> None:
     """The message names them; time has a higher --target instead."""
     status, _, err = ran(capsys, "gate", "--accept", "seconds")
-    assert (status, err) == (2, "harness: --accept: 'seconds' cannot be accepted (allowed: memory, launches)\n")
+    assert (status, err) == (
+        2,
+        "harness: --accept: 'seconds' cannot be accepted (allowed: memory, launches)\n",
+    )

@@ -124,7 +124,8 @@ def test_flags_are_read_as_they_are_now() -> None:
 
 
 def test_only_torch_is_imported() -> None:
-    """Versions come from the installed packages' metadata: neither torchvision nor DALI is imported for them."""
+    """Versions come from the installed packages' metadata: neither torchvision nor DALI is imported for
+    them."""
     code = (
         "import sys; from harness.environment import fingerprint; assert 'torch' not in sys.modules; "
         "found = fingerprint(); print(found['software']['torchvision'], "
@@ -241,7 +242,10 @@ def test_the_machine_id_follows_the_machine(tmp_path: Path) -> None:
     assert here == machine_id(MACHINE | {"memory_bytes": 24 * 2**30}, gpus[::-1], root=tmp_path)
     assert len(here) == 12
     assert "abc" not in here
-    others = [machine_id(MACHINE | {"cpu": "B"}, gpus, root=tmp_path), machine_id(MACHINE, gpus[:1], root=tmp_path)]
+    others = [
+        machine_id(MACHINE | {"cpu": "B"}, gpus, root=tmp_path),
+        machine_id(MACHINE, gpus[:1], root=tmp_path),
+    ]
     (tmp_path / "etc/machine-id").write_text("abd")
     others.append(machine_id(MACHINE, gpus, root=tmp_path))
     assert len({here, *others}) == 4
@@ -251,7 +255,15 @@ def test_a_driver_too_old_is_named_with_its_remedy() -> None:
     """The message names the GPU, the driver, torch's CUDA and what to do."""
     reason = unusable_gpu(torch=fake_torch(), module=FakeNvml(), environ={})
     assert reason is not None
-    for word in ("NVIDIA H200", "535.104.05", "12.2", "2.14.1", "13.0", "update", "torch built for CUDA 12.2"):
+    for word in (
+        "NVIDIA H200",
+        "535.104.05",
+        "12.2",
+        "2.14.1",
+        "13.0",
+        "update",
+        "torch built for CUDA 12.2",
+    ):
         assert word in reason
 
 
@@ -263,7 +275,9 @@ def test_a_driver_too_old_is_named_with_its_remedy() -> None:
         pytest.param(fake_torch(), FakeNvml(gpus=()), {}, id="no GPU"),
         pytest.param(fake_torch(), FakeNvml(), {"CUDA_VISIBLE_DEVICES": ""}, id="hidden"),
         pytest.param(fake_torch(), FakeNvml(), {"CUDA_VISIBLE_DEVICES": "-1"}, id="hidden by -1"),
-        pytest.param(fake_torch(available=True, arches=("sm_75", "sm_90a")), FakeNvml(), {}, id="arch with a letter"),
+        pytest.param(
+            fake_torch(available=True, arches=("sm_75", "sm_90a")), FakeNvml(), {}, id="arch with a letter"
+        ),
         pytest.param(fake_torch(available=True, arches=()), FakeNvml(), {}, id="no arch list"),
     ],
 )
@@ -275,7 +289,9 @@ def test_nothing_is_wrong(torch: Any, nvml: FakeNvml, environ: dict[str, str]) -
 @pytest.mark.parametrize(
     ("torch", "nvml", "words"),
     [
-        pytest.param(fake_torch(build=None), FakeNvml(), ("built without CUDA", "CUDA build"), id="CPU build"),
+        pytest.param(
+            fake_torch(build=None), FakeNvml(), ("built without CUDA", "CUDA build"), id="CPU build"
+        ),
         pytest.param(
             fake_torch(refusal="CUDA unknown error. x"),
             FakeNvml(cuda=13010),

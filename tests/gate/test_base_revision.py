@@ -29,7 +29,9 @@ SAME = BaseRevision(frozenset({FUNCTION}), frozenset({FUNCTION}))
 """Base's revision has the benchmark, in the same file."""
 
 
-def changed(collection: Collection | None, *, functions: frozenset[str] = frozenset({FUNCTION})) -> BaseRevision:
+def changed(
+    collection: Collection | None, *, functions: frozenset[str] = frozenset({FUNCTION})
+) -> BaseRevision:
     """Base's revision has the benchmark in a file of other text, of which this was collected."""
     return BaseRevision(functions, functions, changed=frozenset({"a.py"}), collection=collection)
 
@@ -45,12 +47,18 @@ def barred(variant: str) -> Collection:
     return Collection(cases={ONE: (BASELINE, "tip")}, unavailable={ONE: {variant: "no kernel"}})
 
 
-def judged(before: BaseRevision | None, base: CaseState, head: CaseState, case: str = ONE) -> dict[str, GateVerdict]:
+def judged(
+    before: BaseRevision | None, base: CaseState, head: CaseState, case: str = ONE
+) -> dict[str, GateVerdict]:
     """The verdicts that follow from one case's two states without any number, by variant."""
     state = GateState([CLAIM], GateThresholds(), selftest=False)
     state.before = before
     state.enter(case, {Side.BASE: base, Side.HEAD: head})
-    return {verdict.variant: verdict for verdict in state.verdicts() if verdict.outcome is not GateOutcome.INCONCLUSIVE}
+    return {
+        verdict.variant: verdict
+        for verdict in state.verdicts()
+        if verdict.outcome is not GateOutcome.INCONCLUSIVE
+    }
 
 
 @pytest.mark.parametrize(
@@ -74,7 +82,11 @@ def judged(before: BaseRevision | None, base: CaseState, head: CaseState, case: 
         (changed(Collection(collected=Collected(skipped={"a.py": "no GPU"}))), SKIPS, GateOutcome.NEW),
         (changed(Collection(failed={ONE: "boom"})), SKIPS, GateOutcome.FAILED),
         (changed(None), SKIPS, GateOutcome.FAILED),
-        (changed(Collection(collected=Collected(broken={"a.py": "ImportError"}))), NOT_THERE, GateOutcome.MISSING),
+        (
+            changed(Collection(collected=Collected(broken={"a.py": "ImportError"}))),
+            NOT_THERE,
+            GateOutcome.MISSING,
+        ),
         (changed(Collection()), NOT_THERE, GateOutcome.MISSING),
         (changed(None), NOT_THERE, GateOutcome.MISSING),
         (changed(None), CANNOT, GateOutcome.FAILED),
@@ -94,12 +106,15 @@ def test_only_what_base_does_not_have_is_new(
 
 
 def test_what_base_skips_in_its_own_revision_is_no_regression() -> None:
-    """Head runs it now: it is new, with base's reason. Head skips it, too: it is skipped. Only head skips: missing."""
+    """Head runs it now: it is new, with base's reason. Head skips it, too: it is skipped. Only head skips:
+    missing."""
     found = judged(SAME, SKIPS, RUNS)[""]
     assert (found.outcome, found.reason) == (
         GateOutcome.NEW, "base's own revision skips it, too: could not import 'no_such_package'"
     )  # fmt: skip
-    assert judged(changed(Collection(skipped={ONE: "no GPU"})), SKIPS, SKIPS)[""].outcome is GateOutcome.SKIPPED
+    assert (
+        judged(changed(Collection(skipped={ONE: "no GPU"})), SKIPS, SKIPS)[""].outcome is GateOutcome.SKIPPED
+    )
     assert judged(changed(calls(one=(BASELINE,))), RUNS, SKIPS)[""].outcome is GateOutcome.MISSING
     assert judged(SAME, RUNS, SKIPS)[""].outcome is GateOutcome.MISSING
 
@@ -121,13 +136,19 @@ def test_a_file_that_base_cannot_import_names_the_error_and_the_remedy() -> None
         (None, CaseState((BASELINE,)), GateOutcome.MISSING),
         (None, CaseState((BASELINE,), {"tip": "no kernel"}), GateOutcome.FAILED),
         (changed(calls(one=(BASELINE, "tip"))), CaseState((BASELINE,)), GateOutcome.MISSING),
-        (changed(calls(one=(BASELINE, "tip"))), CaseState((BASELINE,), {"tip": "no kernel"}), GateOutcome.FAILED),
+        (
+            changed(calls(one=(BASELINE, "tip"))),
+            CaseState((BASELINE,), {"tip": "no kernel"}),
+            GateOutcome.FAILED,
+        ),
         (changed(calls(one=(BASELINE,))), CaseState((BASELINE,)), GateOutcome.NEW),
         (changed(calls(one=(BASELINE,))), CaseState((BASELINE,), {"tip": "no kernel"}), GateOutcome.NEW),
         (BaseRevision(), CaseState((BASELINE,)), GateOutcome.NEW),
     ],
 )
-def test_variants_go_by_the_same_rule(before: BaseRevision | None, base: CaseState, outcome: GateOutcome) -> None:
+def test_variants_go_by_the_same_rule(
+    before: BaseRevision | None, base: CaseState, outcome: GateOutcome
+) -> None:
     """A variant that only head runs is new where base's own revision does not have it."""
     assert judged(before, base, RUNS)["tip"].outcome is outcome
 
@@ -155,7 +176,11 @@ def test_what_head_drops_from_its_file_is_missing() -> None:
 
 @pytest.mark.parametrize(
     ("before", "outcome"),
-    [(SAME, GateOutcome.SKIPPED), (None, GateOutcome.SKIPPED), (changed(calls(one=(BASELINE,))), GateOutcome.MISSING)],
+    [
+        (SAME, GateOutcome.SKIPPED),
+        (None, GateOutcome.SKIPPED),
+        (changed(calls(one=(BASELINE,))), GateOutcome.MISSING),
+    ],
 )
 def test_a_file_that_head_skips_as_a_whole(before: BaseRevision | None, outcome: GateOutcome) -> None:
     """Skipped on both sides it hinders nothing, unless base's own revision, under its own file, runs it."""
@@ -193,7 +218,9 @@ def bench_{name}(compare, n):
 def test_the_folders_of_both_revisions(tmp_path: Path) -> None:
     """By the text of its files: which differ, which cannot be read, and what was selected."""
     same, old = SUITE.format(values=[1], name="same"), SUITE.format(values=[1], name="work")
-    theirs = written(tmp_path / "base", {"bench_same.py": same, "bench_work.py": old, "bench_torn.py": "def ("})
+    theirs = written(
+        tmp_path / "base", {"bench_same.py": same, "bench_work.py": old, "bench_torn.py": "def ("}
+    )
     ours = written(tmp_path / "head", {"bench_same.py": same, "bench_work.py": f"{old}\n"})
     before = compare_folders(theirs, ours, lambda reading: select(reading, ("work",)))
     assert before.functions == {"bench_same.py::bench_same", "bench_work.py::bench_work"}
@@ -211,7 +238,9 @@ def test_the_folders_of_both_revisions(tmp_path: Path) -> None:
 def test_cases_are_collected_from_bases_own_revision(tmp_path: Path) -> None:
     """A real process collects the changed file as base's own revision has it."""
     theirs = written(tmp_path / "base", {"bench_work.py": SUITE.format(values=[1, 2], name="work")})
-    ours = written(tmp_path / "head", {"bench_work.py": "from mypkg import work, fast\ndef bench_work(compare): ..."})
+    ours = written(
+        tmp_path / "head", {"bench_work.py": "from mypkg import work, fast\ndef bench_work(compare): ..."}
+    )
     claims = [Claim("work", "work", "bench_work.py", "bench_work")]
     command = SideCommand(Side.BASE, sys.executable, {})
     before = compare_folders(theirs, ours)

@@ -1,4 +1,5 @@
-"""A gate against a stored run: the same machine, as many invocations, and no green where something is missing."""
+"""A gate against a stored run: the same machine, as many invocations, and no green where something is
+missing."""
 
 from __future__ import annotations
 
@@ -57,7 +58,9 @@ HERE: dict[str, Any] = {
 }
 
 
-def measured(case: str, invocation: int, seconds: float, variants: tuple[str, ...] = (BASELINE, "tip")) -> Measurement:
+def measured(
+    case: str, invocation: int, seconds: float, variants: tuple[str, ...] = (BASELINE, "tip")
+) -> Measurement:
     """One invocation on a steady machine."""
     noise = random.Random(f"{case}{invocation}{seconds}")
     trials = tuple(
@@ -129,7 +132,9 @@ def gated(
     """The result of gating what is here now against the stored run."""
     monkeypatch.setattr(module, "WorkerPool", type("Now", (Fake,), {"cases": now}))
     more.setdefault("watch", 0.0)
-    settings = BaselineSettings(str(baseline), folder / "results", folder, claims, select, GateThresholds(), **more)
+    settings = BaselineSettings(
+        str(baseline), folder / "results", folder, claims, select, GateThresholds(), **more
+    )
     return compare_with_saved(settings, GateProgress(Console(quiet=True)))[0]
 
 
@@ -145,7 +150,9 @@ def test_what_is_slower_than_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(kept) == 1
 
 
-def test_what_is_gone_is_missing_and_what_came_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_gone_is_missing_and_what_came_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A renamed case is both, and never green."""
     result = gated(tmp_path, monkeypatch, {OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3}))
     assert {verdict.outcome for verdict in result.verdicts if verdict.case == CASE} == {GateOutcome.MISSING}
@@ -175,7 +182,11 @@ def test_what_cannot_be_measured_now_has_its_reason(tmp_path: Path, monkeypatch:
             "ValueError: no",
         ),
         ({"cases": {OTHER: (BASELINE, "tip")}, "skipped": {CASE: "no GPU"}}, GateOutcome.MISSING, "no GPU"),
-        ({"cases": {}, "collected": Collected(broken={"a.py": "ImportError: no x"})}, GateOutcome.FAILED, "no x"),
+        (
+            {"cases": {}, "collected": Collected(broken={"a.py": "ImportError: no x"})},
+            GateOutcome.FAILED,
+            "no x",
+        ),
         ({"cases": {OTHER: (BASELINE, "tip")}}, GateOutcome.MISSING, "gone or renamed?"),
     ):
         monkeypatch.setattr(Fake, "called", called)
@@ -222,7 +233,9 @@ def test_an_interrupt_judges_what_was_measured(tmp_path: Path, monkeypatch: pyte
     assert {each for each, _ in outcomes(result, CASE)} == {GateOutcome.UNCHANGED}
 
 
-def test_what_the_stored_run_could_not_measure_is_not_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_stored_run_could_not_measure_is_not_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It failed there, or was planned and never reached: what it took is unknown."""
     place = run(tmp_path, {OTHER: 1e-3})
     writer = store.Writer(place / "invocation-015.jsonl")
@@ -285,7 +298,9 @@ def test_more_memory_than_the_stored_run(tmp_path: Path, monkeypatch: pytest.Mon
 
     def peaking(case: str, invocation: int, seconds: float, peak: float) -> Measurement:
         found = measured(case, invocation, seconds)
-        return replace(found, trials=tuple(replace(trial, exact={"peak_bytes": peak}) for trial in found.trials))
+        return replace(
+            found, trials=tuple(replace(trial, exact={"peak_bytes": peak}) for trial in found.trials)
+        )
 
     place = run(tmp_path, {CASE: 1e-3})
     writer = store.Writer(place / "invocation-015.jsonl")
@@ -353,7 +368,9 @@ def test_trials_that_failed_have_no_level(tmp_path: Path, monkeypatch: pytest.Mo
     assert (found.outcome, found.reason) == (GateOutcome.FAILED, "this code: boom")
 
 
-def test_it_is_watched_and_says_what_a_reader_must_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_watched_and_says_what_a_reader_must_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Telemetry lies beside the records; throttling now and throttling then are both in the notes."""
     hot = int(ClockEvent.HARDWARE_THERMAL)
     monkeypatch.setattr(module, "Monitor", partial(Monitor, module=Replayed(events=[hot])))
@@ -364,7 +381,9 @@ def test_it_is_watched_and_says_what_a_reader_must_know(tmp_path: Path, monkeypa
     writer.readings([(CASE, 1, errors)])
     writer.end(0.0)
     result = gated(tmp_path, monkeypatch, {CASE: 1e-3}, baseline, watch=20.0)
-    assert any("the GPU was throttled in 100 % of all blocks (hardware thermal)" in note for note in result.notes)
+    assert any(
+        "the GPU was throttled in 100 % of all blocks (hardware thermal)" in note for note in result.notes
+    )
     assert any(note.startswith(f"the stored run: {UUID} had 2 memory errors") for note in result.notes)
     (kept,) = [folder for folder in store.run_folders(tmp_path / "results") if folder != baseline]
     seen = store.load(kept).telemetry

@@ -40,7 +40,12 @@ def test_everything_that_can_be_stated(tmp_path: Path) -> None:
         ("work", "company.tools"),
         PurePath("ci/constraints.txt"),
         GateThresholds(
-            target=0.03, loader_target=0.08, alpha=0.002, bytes_tolerance=0.0, bytes_floor=2**16, failing_looks=(12, 24)
+            target=0.03,
+            loader_target=0.08,
+            alpha=0.002,
+            bytes_tolerance=0.0,
+            bytes_floor=2**16,
+            failing_looks=(12, 24),
         ),
         ("opencv-python",),
         2**31,
@@ -49,7 +54,8 @@ def test_everything_that_can_be_stated(tmp_path: Path) -> None:
 
 
 def test_the_nearest_table_counts(tmp_path: Path) -> None:
-    """The first pyproject.toml on the way up that has the table is the one, with its thresholds and its folder."""
+    """The first pyproject.toml on the way up that has the table is the one, with its thresholds and its
+    folder."""
     outer = stating(tmp_path, "target = 0.03", 'under-test = ["work"]')
     inner = tmp_path / "a" / "benchmarks" / "deep"
     inner.mkdir(parents=True)
@@ -63,7 +69,8 @@ def test_the_nearest_table_counts(tmp_path: Path) -> None:
 
 
 def test_where_no_file_has_the_table(tmp_path: Path) -> None:
-    """It belongs into the nearest file of a project, else into the nearest; nothing outside the repository counts."""
+    """It belongs into the nearest file of a project, else into the nearest; nothing outside the repository
+    counts."""
     stating(tmp_path, "target = 0.03")
     top = tmp_path / "repository"
     inner = top / "benchmarks"
@@ -81,7 +88,8 @@ def test_where_no_file_has_the_table(tmp_path: Path) -> None:
     [('"8GiB"', 2**33), ('"500 MiB"', 500 * 2**20), ('"12 B"', 12), ("0", 0), ("4096", 4096)],
 )
 def test_sizes_as_people_write_them(tmp_path: Path, text: str, size: int) -> None:
-    """The limit of untracked files is a number of bytes, or one with a unit; a GiB where nothing is stated."""
+    """The limit of untracked files is a number of bytes, or one with a unit; a GiB where nothing is
+    stated."""
     stating(tmp_path, f"untracked-limit = {text}")
     assert configuration(tmp_path).untracked_limit == size
     assert Configuration().untracked_limit == 2**30
@@ -96,7 +104,10 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("targets = 0.03", "has no key 'targets' (allowed: under-test, pins, not-required, untracked-limit, target,"),
+        (
+            "targets = 0.03",
+            "has no key 'targets' (allowed: under-test, pins, not-required, untracked-limit, target,",
+        ),
         ("loader_target = 0.1", "has no key 'loader_target'"),
         ('under-test = "work"', "under-test: 'work' is not a list of import names"),
         ('under-test = ["my-package"]', "'my-package' is not a name that can be imported"),
@@ -136,7 +147,9 @@ def test_bad_keys_and_values(tmp_path: Path, line: str, words: str) -> None:
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["tool = 3\n", "[tool]\nharness = 3\n", "[[tool.harness]]\ntarget = 0.03\n"])
+@pytest.mark.parametrize(
+    "content", ["tool = 3\n", "[tool]\nharness = 3\n", "[[tool.harness]]\ntarget = 0.03\n"]
+)
 def test_tables_that_are_not_tables(tmp_path: Path, content: str) -> None:
     """A tool.harness that is not a table is an error; a tool that is not one is left alone."""
     (tmp_path / "pyproject.toml").write_text(content)
@@ -155,14 +168,17 @@ def test_bytes_that_are_not_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("3%", 0.03), (" 2.5 % ", 0.025), ("0.03", 0.03), (".1", 0.1), ("0", 0.0), ("99.9%", 0.999)]
+    ("text", "value"),
+    [("3%", 0.03), (" 2.5 % ", 0.025), ("0.03", 0.03), (".1", 0.1), ("0", 0.0), ("99.9%", 0.999)],
 )
 def test_shares_as_people_write_them(text: str, value: float) -> None:
     """Per cent and plain shares mean the same."""
     assert share(text) == pytest.approx(value, rel=1e-12)
 
 
-@pytest.mark.parametrize("text", ["", "%", "5", "100%", "1.0", "-3%", "3%%", "3 percent", "nan", "inf", "1e-2", "٣%"])
+@pytest.mark.parametrize(
+    "text", ["", "%", "5", "100%", "1.0", "-3%", "3%%", "3 percent", "nan", "inf", "1e-2", "٣%"]
+)
 def test_what_is_not_a_share(text: str) -> None:
     """What is not a number below 1, or could mean two things, is refused with an example."""
     with pytest.raises(UsageError, match=r"is not a share below 1 \(examples: 3%, 0\.03\)"):

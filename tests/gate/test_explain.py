@@ -28,7 +28,8 @@ MS = 1000.0
 
 
 class Runner:
-    """A side's variant: an iteration has an operator and Python beside it, both in milliseconds, a pass each."""
+    """A side's variant: an iteration has an operator and Python beside it, both in milliseconds, a pass
+    each."""
 
     def __init__(self, passes: list[tuple[float, float]], python: float, held: dict[str, int] | None) -> None:
         self._passes = passes
@@ -120,7 +121,12 @@ def explained(
     """The notes."""
     started: Any = lambda files, number: pair  # noqa: E731
     passes = ExtraPasses(
-        started, lambda _: SidePlan((), "cpu", None, core=0), GateThresholds(), folder, GateProgress(Console()), late
+        started,
+        lambda _: SidePlan((), "cpu", None, core=0),
+        GateThresholds(),
+        folder,
+        GateProgress(Console()),
+        late,
     )
     state: Any = SimpleNamespace(decisions=chosen)
     return passes.explain(state, 7, Random(1))
@@ -132,15 +138,21 @@ def test_the_quickest_pass_of_each_side_counts(tmp_path: Path) -> None:
     head = Runner([(2, 8), (2, 1), (5, 1)], 1e-3, None)
     found = regressed("a")
     assert explained(ScriptedPair(["a"], {Side.BASE: base, Side.HEAD: head}), [found], tmp_path) == []
-    assert found.growth["seconds"] == "code outside torch's operators +1.00 ms, most of it in step (model.py:7)"
+    assert (
+        found.growth["seconds"] == "code outside torch's operators +1.00 ms, most of it in step (model.py:7)"
+    )
     assert base.done == head.done == ["setup", "first call", *["profile"] * 3, "functions", "teardown"]
     assert len(list((tmp_path / "traces").iterdir())) == 2
 
 
 def test_memory_is_explained_where_it_was_read(tmp_path: Path) -> None:
-    """What is held at the peak is named; a side that does not know it leaves the trace's explanation as it is."""
+    """What is held at the peak is named; a side that does not know it leaves the trace's explanation as it
+    is."""
     exact = {"peak_bytes": (100.0, 300.0)}
-    for held, text in ((None, None), ({"aten::mm": 300}, "aten::mm holds 300 B at the peak instead of 100 B, +200 B")):
+    for held, text in (
+        (None, None),
+        ({"aten::mm": 300}, "aten::mm holds 300 B at the peak instead of 100 B, +200 B"),
+    ):
         base = Runner([(2, 0)] * 3, 0.0, {"aten::mm": 100})
         head = Runner([(3, 0)] * 3, 0.0, held)
         found = regressed("a", exact)

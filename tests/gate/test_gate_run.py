@@ -277,7 +277,9 @@ def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedGate:
     fork_for(monkeypatch)
     monkeypatch.setattr(pairing, "pytest_command", lambda *_: forked(SIDE))
     monkeypatch.setattr(pairing, "measuring_environment", lambda _: dict(ENVIRONMENT))
-    monkeypatch.setattr(module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=6, most_blocks=6))
+    monkeypatch.setattr(
+        module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=6, most_blocks=6)
+    )
     return ScriptedGate(tmp_path)
 
 
@@ -286,7 +288,9 @@ def units_of(verdict: GateVerdict) -> int:
     return verdict.comparison.units if verdict.comparison else 0
 
 
-def by(result: GateResult, case: str = "a.py::bench", variant: str = "tip", metric: str = "seconds") -> GateVerdict:
+def by(
+    result: GateResult, case: str = "a.py::bench", variant: str = "tip", metric: str = "seconds"
+) -> GateVerdict:
     """The one verdict on a variant."""
     (found,) = [v for v in result.verdicts if (v.case, v.variant, v.metric) == (case, variant, metric)]
     return found
@@ -296,7 +300,8 @@ A, B, C = (f"{letter}.py::bench" for letter in "abc")
 
 
 def test_identical_code_is_unchanged(scripted: ScriptedGate) -> None:
-    """Six units are enough for both variants; every pair of samples is on the disk, and no process is left."""
+    """Six units are enough for both variants; every pair of samples is on the disk, and no process is
+    left."""
     result = scripted.run({A: {}}, {A: {}})
     assert (result.status, result.units, result.decisions) == (0, 6, 2)
     assert {by(result, variant=name).outcome for name in (BASELINE, "tip")} == {GateOutcome.UNCHANGED}
@@ -306,7 +311,8 @@ def test_identical_code_is_unchanged(scripted: ScriptedGate) -> None:
 
 
 def test_a_slower_head_is_regressed(scripted: ScriptedGate) -> None:
-    """Six per cent more is caught at the first failing look, one that a suite of two decisions can reject at."""
+    """Six per cent more is caught at the first failing look, one that a suite of two decisions can reject
+    at."""
     result = scripted.run({A: {}}, {A: {"factor": 1.06}})
     found = by(result)
     compared = found.comparison
@@ -320,7 +326,8 @@ def test_a_slower_head_is_regressed(scripted: ScriptedGate) -> None:
 
 
 def test_a_baseline_alone_is_judged(scripted: ScriptedGate) -> None:
-    """A gate needs no variants: the benchmark of a package of one's own may have a baseline and nothing beside it."""
+    """A gate needs no variants: the benchmark of a package of one's own may have a baseline and nothing
+    beside it."""
     result = scripted.run({A: {"variants": ["baseline"]}}, {A: {"variants": ["baseline"], "factor": 1.05}})
     assert [(v.variant, v.outcome) for v in result.verdicts if v.metric == "seconds"] == [
         ("baseline", GateOutcome.REGRESSED)
@@ -349,7 +356,9 @@ def test_what_lies_between_is_never_green(scripted: ScriptedGate) -> None:
 def test_a_head_that_stalls_is_judged_on_its_totals(scripted: ScriptedGate) -> None:
     """One round in four twenty times as long: the typical round is unchanged, the time is not."""
     monkey = pytest.MonkeyPatch()
-    monkey.setattr(module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=24, most_blocks=24))
+    monkey.setattr(
+        module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=24, most_blocks=24)
+    )
     try:
         result = scripted.run({A: {}}, {A: {"stall": 0.25}})
     finally:
@@ -376,7 +385,9 @@ def test_more_memory_is_a_regression_of_its_own(scripted: ScriptedGate) -> None:
         GateOutcome.IMPROVED,
     )
     assert result.status == 1
-    accepted = scripted.run(base, head, claims=NAMED[:3], accepted=frozenset({"peak_bytes", "reserved_bytes"}))
+    accepted = scripted.run(
+        base, head, claims=NAMED[:3], accepted=frozenset({"peak_bytes", "reserved_bytes"})
+    )
     assert {by(accepted, B, metric=name).outcome for name in ACCEPTABLE["memory"]} == {GateOutcome.ACCEPTED}
     assert accepted.status == 0
 
@@ -408,7 +419,9 @@ def test_a_clear_case_gets_half_the_blocks() -> None:
     assert [effort_for(*one, clear=True).most_blocks for one in chosen] == [6, 20, 5]
 
 
-def test_units_are_coarser_from_when_the_case_is_clear(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_units_are_coarser_from_when_the_case_is_clear(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once every unit has shown the same, those that are still needed have fewer blocks."""
 
     def effort(*_: object, clear: bool) -> RoundLimits:
@@ -434,7 +447,9 @@ def test_missing_new_and_skipped(scripted: ScriptedGate) -> None:
     before = BaseRevision(frozenset({A}), frozenset({A}))
     gained = scripted.run({A: {}}, {A: {}, B: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3], before=before)
     assert by(gained, B, "").outcome is GateOutcome.NEW
-    lost = scripted.run({A: {}, B: {}, C: {"skipped": "no GPU"}}, {A: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3])
+    lost = scripted.run(
+        {A: {}, B: {}, C: {"skipped": "no GPU"}}, {A: {}, C: {"skipped": "no GPU"}}, claims=NAMED[:3]
+    )
     assert by(lost, B, "").outcome is GateOutcome.MISSING
     assert by(lost, C, "").outcome is GateOutcome.SKIPPED
     assert (gained.status, lost.status) == (0, 3)
@@ -444,7 +459,9 @@ def test_variants_may_come_and_go(scripted: ScriptedGate) -> None:
     """The same for single variants of a case."""
     base = {A: {"variants": ["baseline", "old"], "absent": {"gpu": "no GPU"}}}
     before = BaseRevision(frozenset({A}), frozenset({A}))
-    result = scripted.run(base, {A: {"variants": ["baseline", "new"], "absent": {"gpu": "no GPU"}}}, before=before)
+    result = scripted.run(
+        base, {A: {"variants": ["baseline", "new"], "absent": {"gpu": "no GPU"}}}, before=before
+    )
     outcomes = {variant: by(result, variant=variant).outcome for variant in ("baseline", "old", "new", "gpu")}
     assert outcomes == {
         "baseline": GateOutcome.UNCHANGED,
@@ -456,7 +473,8 @@ def test_variants_may_come_and_go(scripted: ScriptedGate) -> None:
 
 
 def test_a_benchmark_of_the_bases_revision_that_is_gone(scripted: ScriptedGate) -> None:
-    """Renaming everything is not the way past the gate; what base skips in a file of its own as well is new."""
+    """Renaming everything is not the way past the gate; what base skips in a file of its own as well is
+    new."""
     had = frozenset({A, "gone.py::bench"})
     before = BaseRevision(had, had)
     result = scripted.run({A: {"skipped": "old package"}}, {A: {}}, before=before)
@@ -469,11 +487,16 @@ def test_a_benchmark_of_the_bases_revision_that_is_gone(scripted: ScriptedGate) 
 
 
 def test_a_slower_benchmark_in_a_file_that_base_cannot_import(scripted: ScriptedGate) -> None:
-    """Head's file imports what base's package does not have: what base's revision has fails, whatever else is green."""
+    """Head's file imports what base's package does not have: what base's revision has fails, whatever else is
+    green."""
     broken = {"broken": {"a.py": "ImportError: cannot import name 'fast'"}}
     had = frozenset({A, B})
     result = scripted.run(
-        {B: {}}, {A: {"factor": 2.0}, B: {}}, claims=NAMED[:2], base_does=broken, before=BaseRevision(had, had)
+        {B: {}},
+        {A: {"factor": 2.0}, B: {}},
+        claims=NAMED[:2],
+        base_does=broken,
+        before=BaseRevision(had, had),
     )
     assert (by(result, A, "").outcome, by(result, B).outcome) == (GateOutcome.FAILED, GateOutcome.UNCHANGED)
     assert "cannot import name 'fast'" in by(result, A, "").reason
@@ -506,7 +529,8 @@ def test_a_wrong_head_has_no_time(scripted: ScriptedGate) -> None:
 @pytest.mark.parametrize("how", ["in a round", "raises", "on the way"])
 @pytest.mark.parametrize("side", list(Side))
 def test_what_dies_costs_its_own_case(scripted: ScriptedGate, side: Side, how: str) -> None:
-    """A side that is killed or raises fails the variant it was at; the other cases are measured by later units."""
+    """A side that is killed or raises fails the variant it was at; the other cases are measured by later
+    units."""
     sick: dict[str, Any] = {A: {"dies": how}, B: {}}
     well: dict[str, Any] = {A: {}, B: {}}
     result = scripted.run(*((sick, well) if side is Side.BASE else (well, sick)), claims=NAMED[:2])
@@ -532,7 +556,8 @@ def test_what_hangs_is_timed_out(scripted: ScriptedGate) -> None:
 
 @pytest.mark.parametrize("how", ["dies", "dies when introduced"])
 def test_a_base_that_does_not_start(scripted: ScriptedGate, how: str) -> None:
-    """There is no gate without two sides: one message with the side and its last words, and no process is left."""
+    """There is no gate without two sides: one message with the side and its last words, and no process is
+    left."""
     with pytest.raises(WorkerError, match="base side"):
         scripted.run({A: {}}, {A: {}}, base_does={"start": how})
     assert all(gone(pid) for pid in scripted.pids)
@@ -554,7 +579,8 @@ CONFTEST = {
     ],
 )  # fmt: skip
 def test_a_conftest_that_cannot_be_imported(scripted: ScriptedGate, base: Any, head: Any, words: str) -> None:
-    """What base alone cannot import has the remedy that a file of benchmarks has; head's own error has none."""
+    """What base alone cannot import has the remedy that a file of benchmarks has; head's own error has
+    none."""
     with pytest.raises(WorkerError, match=words):
         scripted.run({A: {}}, {A: {}}, base_does=base, head_does=head)
     assert all(gone(pid) for pid in scripted.pids)
@@ -562,12 +588,16 @@ def test_a_conftest_that_cannot_be_imported(scripted: ScriptedGate, base: Any, h
 
 def test_what_was_asked_for_cannot_be_measured_here(scripted: ScriptedGate) -> None:
     """A side that refuses, for a device that is not there, ends the gate with its reason."""
-    with pytest.raises(WorkerError, match=r"^--device cuda was asked for, and torch sees no CUDA device here$"):
+    with pytest.raises(
+        WorkerError, match=r"^--device cuda was asked for, and torch sees no CUDA device here$"
+    ):
         scripted.run({A: {}}, {A: {}}, base_does={"start": "refuses"}, head_does={"start": "refuses"})
     assert all(gone(pid) for pid in scripted.pids)
 
 
-def test_a_side_that_does_not_get_ready_is_given_up(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_side_that_does_not_get_ready_is_given_up(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It has its own CPU time to import the benchmarks, and the message states what became of it."""
     pids = scripted.folder / "pids"
 
@@ -576,14 +606,18 @@ def test_a_side_that_does_not_get_ready_is_given_up(scripted: ScriptedGate, monk
         return "it used 180 s of CPU time" if both_started else ""
 
     monkeypatch.setattr(pairing, "CpuLimit", lambda *_: SimpleNamespace(spent=spent))
-    with pytest.raises(WorkerError, match=r"did not import the benchmarks: it used 180 s of CPU time; see .*\.log"):
+    with pytest.raises(
+        WorkerError, match=r"did not import the benchmarks: it used 180 s of CPU time; see .*\.log"
+    ):
         scripted.run({A: {}}, {A: {}}, base_does={"start": "hangs"}, head_does={"start": "hangs"})
     assert all(gone(pid) for pid in scripted.pids)
 
 
 def test_a_file_that_head_cannot_import(scripted: ScriptedGate) -> None:
     """It fails with the reason, and is never green."""
-    result = scripted.run({A: {}}, {A: {}}, claims=NAMED[:2], head_does={"broken": {"b.py": "ImportError: no x"}})
+    result = scripted.run(
+        {A: {}}, {A: {}}, claims=NAMED[:2], head_does={"broken": {"b.py": "ImportError: no x"}}
+    )
     assert by(result, B, "").outcome is GateOutcome.FAILED
     assert "no x" in by(result, B, "").reason
     assert result.status == 3
@@ -600,7 +634,9 @@ def test_a_file_that_both_sides_skip(scripted: ScriptedGate) -> None:
 
 def test_a_file_that_head_alone_skips(scripted: ScriptedGate) -> None:
     """What base runs is missing on head, with head's reason."""
-    result = scripted.run({A: {}, B: {}}, {A: {}}, claims=NAMED[:2], head_does={"skipped": {"b.py": "no GPU"}})
+    result = scripted.run(
+        {A: {}, B: {}}, {A: {}}, claims=NAMED[:2], head_does={"skipped": {"b.py": "no GPU"}}
+    )
     found = by(result, B, "")
     assert (found.outcome, "no GPU" in found.reason) == (GateOutcome.MISSING, True)
     assert result.status == 3
@@ -653,9 +689,12 @@ def test_what_no_pair_reached_is_never_green() -> None:
 
 
 def test_the_screen_shows_when_the_first_decisions_can_fall(scripted: ScriptedGate) -> None:
-    """After the first unit it is known how many there are; what is not likely to be decided is shown early."""
+    """After the first unit it is known how many there are; what is not likely to be decided is shown
+    early."""
     scripted.run({A: {}}, {A: {}})
-    assert scripted.screen.notes == ["2 decisions: at the earliest unchanged at 6 units, regressed at 9 units"]
+    assert scripted.screen.notes == [
+        "2 decisions: at the earliest unchanged at 6 units, regressed at 9 units"
+    ]
 
 
 def test_a_budget_that_is_used_up(scripted: ScriptedGate) -> None:
@@ -666,8 +705,11 @@ def test_a_budget_that_is_used_up(scripted: ScriptedGate) -> None:
     assert by(result).outcome is GateOutcome.INCONCLUSIVE
 
 
-def hurried(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch, steps: Callable[[str, int], float]) -> None:
-    """Let the gate's clock jump ahead when it begins with a case, by what ``steps`` give for it and its unit."""
+def hurried(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch, steps: Callable[[str, int], float]
+) -> None:
+    """Let the gate's clock jump ahead when it begins with a case, by what ``steps`` give for it and its
+    unit."""
     passed = 0.0
 
     def begins(case: str, unit: int) -> None:
@@ -679,13 +721,16 @@ def hurried(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch, steps: Call
 
 
 def test_the_first_unit_ends_with_the_budget(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three cases of 1000 s in a budget of 1500 s: two are led to, and what was not measured is named and not green."""
+    """Three cases of 1000 s in a budget of 1500 s: two are led to, and what was not measured is named and not
+    green."""
     hurried(scripted, monkeypatch, lambda case, unit: 1000.0)
     cases: dict[str, dict[str, Any]] = {A: {}, B: {}, C: {}}
     result = scripted.run(cases, cases, claims=NAMED[:3], seconds=1500.0)
     led = scripted.order(Side.HEAD)
     assert (len(led), result.units, result.status) == (2, 1, 3)
-    unmeasured = {v.case for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason}
+    unmeasured = {
+        v.case for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason
+    }
     # The second is set up when the time is over: only the first was measured.
     assert unmeasured == set(cases) - {led[0]}
     assert {v.outcome for v in result.verdicts if v.case in unmeasured} == {GateOutcome.INCONCLUSIVE}
@@ -696,7 +741,9 @@ def test_a_unit_that_would_end_too_late_is_not_begun(
     scripted: ScriptedGate, started: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A unit whose start alone takes 1000 s, by the last, is none for the 500 s that are left."""
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * started["pairs"]))
+    monkeypatch.setattr(
+        module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * started["pairs"])
+    )
     result = scripted.run({A: {}}, {A: {}}, seconds=3500.0)
     assert (result.units, started["pairs"]) == (3, 3)
     assert units_of(by(result)) == 3
@@ -710,11 +757,15 @@ def test_the_least_that_a_unit_takes() -> None:
     blocks = ((1.0, 2.0), (2.0, 5.0), (5.0, 6.0))
     decision.measurements = [Measurement(A, "X", 1, seconds=9.0, blocks=blocks)]
     assert decision.least_seconds == 7.0
-    assert least_of([decision, Decision(A, CLAIM, BASELINE)]) == 7.0  # of one that was not measured nothing is known
+    assert (
+        least_of([decision, Decision(A, CLAIM, BASELINE)]) == 7.0
+    )  # of one that was not measured nothing is known
     assert least_of([Decision(A, CLAIM, BASELINE)]) == 0.0
 
 
-def test_a_measurement_that_does_not_fit_is_given_up(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_measurement_that_does_not_fit_is_given_up(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only the first measurement of a gate goes on in any case; what is given up was not measured."""
     requested: list[bool] = []
 
@@ -727,13 +778,18 @@ def test_a_measurement_that_does_not_fit_is_given_up(scripted: ScriptedGate, mon
     monkeypatch.setattr(module, "paired_rounds", measure)
     result = scripted.run({A: {}}, {A: {}})
     assert requested[:2] == [True, False]
-    given_up = [v for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason]
+    given_up = [
+        v for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason
+    ]
     assert [(v.variant, v.outcome) for v in given_up] == [("tip", GateOutcome.INCONCLUSIVE)]
     assert result.status == 3
 
 
-def test_an_interrupt_keeps_what_was_measured(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C between two cases: the result so far comes with it, samples are on the disk, processes are gone."""
+def test_an_interrupt_keeps_what_was_measured(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C between two cases: the result so far comes with it, samples are on the disk, processes are
+    gone."""
     begun = 0
 
     def begins(self: Quiet, case: str, unit: int) -> None:
@@ -781,8 +837,8 @@ with pair.WorkerPair(sides, folder, [], folder, 1):
 
 
 def test_launches_are_counted_where_nothing_is_timed(scripted: ScriptedGate) -> None:
-    """On a GPU both sides count once, after the first unit, in processes that give no samples: a profiler that was
-    attached slows what comes after it. More launches are a regression of their own."""
+    """On a GPU both sides count once, after the first unit, in processes that give no samples: a profiler
+    that was attached slows what comes after it. More launches are a regression of their own."""
     gpu = {"environment": {"device": {"type": "cuda"}}}
     result = scripted.run({A: {"launches": 4}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
     found = by(result, metric="launches")
@@ -817,7 +873,8 @@ def test_launches_that_cannot_be_counted_are_a_note(scripted: ScriptedGate) -> N
 
 
 def test_a_regression_is_explained_by_the_profiles(scripted: ScriptedGate) -> None:
-    """What regressed is profiled on either side, after all units; the reason names what grew, and no more than that."""
+    """What regressed is profiled on either side, after all units; the reason names what grew, and no more
+    than that."""
     slower = {"factor": 1.06, "linears": 2, "variants": ["tip"], "profile": "not Python"}
     result = scripted.run({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2])
     found = by(result)
@@ -858,9 +915,13 @@ def test_time_is_kept_for_profiles(
 
     monkeypatch.setattr(Decision, "judge", judged)
     # Every unit takes a hundred seconds, and no test waits for them.
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100 * started["pairs"]))
+    monkeypatch.setattr(
+        module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100 * started["pairs"])
+    )
     slower = {"factor": 1.06, "linears": 2, "variants": ["tip"]}
-    result = scripted.run({A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0)
+    result = scripted.run(
+        {A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0
+    )
     assert by(result).reason.startswith("aten::linear runs 2x instead of 1x, +")
     assert "the time budget of 27 min 30 s was used up before everything was decided" in result.notes
     assert not any("profile" in note for note in result.notes)
@@ -905,7 +966,9 @@ def test_a_profile_that_fails_takes_nothing(
     assert all(gone(pid) for pid in scripted.pids)
 
 
-def test_an_interrupted_profile_keeps_the_result(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_profile_keeps_the_result(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C while what regressed is profiled: it stays regressed."""
 
     def interrupted(*_: object, **__: object) -> None:
@@ -970,7 +1033,9 @@ def test_every_unit_of_every_case_is_watched(scripted: ScriptedGate, monkeypatch
     seen = read_telemetry(scripted.out / store.TELEMETRY_FILE, [])
     assert (seen.hertz, seen.devices) == (20.0, (UUID,))
     assert seen.cost is not None
-    seen_of = {(each.case, each.invocation) for each in seen.series if each.quantity == "power_watts" and each.case}
+    seen_of = {
+        (each.case, each.invocation) for each in seen.series if each.quantity == "power_watts" and each.case
+    }
     assert seen_of == {(case, unit) for case in (A, B) for unit in range(1, result.units + 1)}
     # the CPU time of both sides is this process tree's, and no other process's
     assert {each.case for each in seen.series if each.quantity == "cpu_seconds"} == {A, B}
@@ -989,15 +1054,22 @@ def test_a_gate_that_is_not_watched(scripted: ScriptedGate) -> None:
 
 
 def test_a_throttled_gate_notes_it(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All blocks throttled: too many to leave out, so they count, and each verdict and the whole result note it."""
+    """All blocks throttled: too many to leave out, so they count, and each verdict and the whole result note
+    it."""
     watched(monkeypatch, events=[int(ClockEvent.HARDWARE_THERMAL)])
     result = scripted.run({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
     assert (result.status, by(result).outcome) == (0, GateOutcome.UNCHANGED)
-    assert re.search(r"throttled in \d+ % of the blocks \(hardware thermal\): too many to leave", by(result).reason)
-    assert re.search(r"the GPU was throttled in \d+ % of all blocks \(hardware thermal\)", " ".join(result.notes))
+    assert re.search(
+        r"throttled in \d+ % of the blocks \(hardware thermal\): too many to leave", by(result).reason
+    )
+    assert re.search(
+        r"the GPU was throttled in \d+ % of all blocks \(hardware thermal\)", " ".join(result.notes)
+    )
 
 
-def test_a_gate_beside_another_process_notes_it(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_beside_another_process_notes_it(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another process on the GPU is in the result's notes, also where the gate is interrupted."""
     watched(monkeypatch, processes=[[[os.getppid(), 4096]]])
     result = scripted.run({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
@@ -1016,7 +1088,8 @@ def test_a_gate_beside_another_process_notes_it(scripted: ScriptedGate, monkeypa
 
 
 def test_two_gpus_are_both_watched(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sides that measure on different GPUs: neither is left out, and the one that NVML does not know is named."""
+    """Sides that measure on different GPUs: neither is left out, and the one that NVML does not know is
+    named."""
     watched(monkeypatch)
     other = {"environment": {"device": {"type": "cuda", "uuid": "GPU-other"}}}
     result = scripted.run({A: {}}, {A: {}}, watch=20.0, base_does=ON_GPU, head_does=other)
@@ -1036,14 +1109,18 @@ def test_throttled_blocks_do_not_decide() -> None:
         each = [1e-3 * (1 + random.gauss(0, 0.001)) for _ in range(12)]
         turns = {
             Side.BASE: tuple(Round(seconds) for seconds in each),
-            Side.HEAD: tuple(Round(seconds * (40 if block in slow else 1)) for block, seconds in enumerate(each)),
+            Side.HEAD: tuple(
+                Round(seconds * (40 if block in slow else 1)) for block, seconds in enumerate(each)
+            ),
         }
         moments = tuple((float(block), block + 0.5) for block in range(12))
         nothing: dict[Side, dict[str, tuple[float, str]]] = {side: {} for side in Side}
         decision.take(unit, PairedRounds(1, turns, dict.fromkeys(Side, 1e-3), nothing, moments), 1.0)
 
     def marked(given: Measurement) -> Measurement:
-        heated = tuple(int(ClockEvent.HARDWARE_THERMAL) * (block in slow) for block in range(len(given.blocks)))
+        heated = tuple(
+            int(ClockEvent.HARDWARE_THERMAL) * (block in slow) for block in range(len(given.blocks))
+        )
         return replace(given, clock_events=heated)
 
     without = replace(decision, measurements=list(decision.measurements))
@@ -1058,7 +1135,8 @@ def test_throttled_blocks_do_not_decide() -> None:
 
 
 def test_what_regressed_hands_its_share_of_alpha_on() -> None:
-    """Thirteen units, of which one is barely not beyond what is tolerated: enough where 39 others have regressed."""
+    """Thirteen units, of which one is barely not beyond what is tolerated: enough where 39 others have
+    regressed."""
     variants = tuple(f"tip {number:02}" for number in range(40))
     states = dict.fromkeys(Side, CaseState(variants))
     nothing: dict[Side, dict[str, Any]] = {side: {} for side in Side}
@@ -1075,5 +1153,7 @@ def test_what_regressed_hands_its_share_of_alpha_on() -> None:
         return state.count()[0]
 
     assert decided(hesitant=0) == 40
-    assert decided(hesitant=1) == 40  # the first to be looked at, and looked at again when the others have fallen
+    assert (
+        decided(hesitant=1) == 40
+    )  # the first to be looked at, and looked at again when the others have fallen
     assert decided(hesitant=40) == 0

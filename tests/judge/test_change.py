@@ -21,7 +21,8 @@ def defined(data: np.ndarray) -> list[float]:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("tied", [False, True])
 def test_the_statistic_is_pettitts(seed: int, tied: bool) -> None:
-    """Ranks give what the definition gives, ties included, at the split that stands out most away from the ends."""
+    """Ranks give what the definition gives, ties included, at the split that stands out most away from the
+    ends."""
     data = np.random.default_rng(seed).normal(size=24)
     data = np.round(data) if tied else data
     inner = defined(data)[SHORTEST - 1 : data.size - SHORTEST]
@@ -31,7 +32,8 @@ def test_the_statistic_is_pettitts(seed: int, tied: bool) -> None:
 
 
 def test_p_values_meet() -> None:
-    """Where simulation ends the limit takes over, a little more careful; and a perfect split is as rare as counted."""
+    """Where simulation ends the limit takes over, a little more careful; and a perfect split is as rare as
+    counted."""
     for share in (0.2, 0.25, 0.3):
         simulated, limit = (p_value(size, share * size * size / 2) for size in (SIMULATED, SIMULATED + 1))
         assert 0.001 < simulated <= 1.1 * limit
@@ -40,9 +42,12 @@ def test_p_values_meet() -> None:
     assert p_value(10, 25) == pytest.approx(2 / 252, rel=0.3)
 
 
-@pytest.mark.parametrize(("size", "correlated"), [(12, 0.0), (30, 0.0), (100, 0.0), (30, 0.3), (100, 0.3), (200, 0.6)])
+@pytest.mark.parametrize(
+    ("size", "correlated"), [(12, 0.0), (30, 0.0), (100, 0.0), (30, 0.3), (100, 0.3), (200, 0.6)]
+)
 def test_false_alarms_are_as_rare_as_promised(size: int, correlated: float) -> None:
-    """Courses without a change at the 5 % level: 5 % are found to change, at most 10 % where neighbours are alike."""
+    """Courses without a change at the 5 % level: 5 % are found to change, at most 10 % where neighbours are
+    alike."""
     random = np.random.default_rng(size)
     alarms = 0
     for _ in range(400):
@@ -93,7 +98,8 @@ def test_too_short_and_constant_courses() -> None:
 
 
 def test_recorded_noise_does_not_change() -> None:
-    """Runs of seven recorded processes each, in any order: identical code has no change at the level for its suite."""
+    """Runs of seven recorded processes each, in any order: identical code has no change at the level for its
+    suite."""
     random = np.random.default_rng(8)
     alarms = 0
     courses = 0

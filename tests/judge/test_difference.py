@@ -31,9 +31,16 @@ def row(seed: int, shift: float = 0.0, spread: float = 0.002, count: int = 14) -
 def test_a_steady_machine_can_tell() -> None:
     """Where neither run drifted a difference beyond the margin is shown, either way; one inside it is not."""
     slow, faster, same, inside = settle(
-        [unpaired_shift("seconds", row(1), row(n, shift), 0.02) for n, shift in enumerate((0.1, -0.1, 0.0, 0.015), 2)]
+        [
+            unpaired_shift("seconds", row(1), row(n, shift), 0.02)
+            for n, shift in enumerate((0.1, -0.1, 0.0, 0.015), 2)
+        ]
     )
-    assert [d.differs for d in (slow, faster, same, inside)] == [Differs.HIGHER, Differs.LOWER, *ALIKE[:1] * 2]
+    assert [d.differs for d in (slow, faster, same, inside)] == [
+        Differs.HIGHER,
+        Differs.LOWER,
+        *ALIKE[:1] * 2,
+    ]
     slower = slow.comparison
     assert slower.ratio == pytest.approx(1.1, abs=0.01)
     assert slower.low is not None
@@ -82,7 +89,8 @@ def test_the_rule_is_benjamini_and_hochbergs(seed: int) -> None:
 
 
 def runs_of_recorded_noise(length: int, gap: int) -> list[list[RawDifference]]:
-    """Pairs of runs of identical code: consecutive processes of every workload, the second run ``gap`` later."""
+    """Pairs of runs of identical code: consecutive processes of every workload, the second run ``gap``
+    later."""
     levels = {
         name: [level(process["base"]) for process in processes]
         for name, processes in recorded("sequential_invocations").items()
@@ -98,13 +106,15 @@ def runs_of_recorded_noise(length: int, gap: int) -> list[list[RawDifference]]:
 
 @pytest.mark.parametrize(("length", "gap"), [(7, 0), (7, 20), (14, 0), (14, 20), (28, 0)])
 def test_recorded_noise_shows_no_difference(length: int, gap: int) -> None:
-    """Identical code in runs one after the other, on a shared machine: no word but that no difference is shown."""
+    """Identical code in runs one after the other, on a shared machine: no word but that no difference is
+    shown."""
     for suite in runs_of_recorded_noise(length, gap):
         assert {found.differs for found in settle(suite)} == {Differs.NOT_SHOWN}
 
 
 def test_recorded_noise_with_a_real_difference() -> None:
-    """Half as much again is shown in most of the same runs: the caution has its price, and it is not everything."""
+    """Half as much again is shown in most of the same runs: the caution has its price, and it is not
+    everything."""
     shown = total = 0
     for start in range(0, 40, 4):
         suite = []
@@ -132,13 +142,18 @@ def test_simulated_suites_of_identical_code() -> None:
 
 
 def test_effects_of_identical_code_do_not_differ() -> None:
-    """Ratios within either run are compared without the allowance, and still show nothing where there is nothing."""
+    """Ratios within either run are compared without the allowance, and still show nothing where there is
+    nothing."""
     random = np.random.default_rng(12)
     alarms = 0
     for _ in range(100):
         suite = [
             unpaired_shift(
-                "seconds", list(random.normal(0, 0.05, 7)), list(random.normal(0, 0.05, 7)), 0.02, drifts=False
+                "seconds",
+                list(random.normal(0, 0.05, 7)),
+                list(random.normal(0, 0.05, 7)),
+                0.02,
+                drifts=False,
             )
             for _ in range(20)
         ]

@@ -9,11 +9,18 @@ from harness.judge.headroom import headroom, worth_a_look
 from harness.model import LoopPart, StepInput
 
 
-def blocks(number: int = 6, noise: float = 0.0, seed: int = 0, **parts: float) -> list[dict[StepInput, float]]:
+def blocks(
+    number: int = 6, noise: float = 0.0, seed: int = 0, **parts: float
+) -> list[dict[StepInput, float]]:
     """Loops whose parts are known, in milliseconds; each block runs at a speed of its own."""
     random = np.random.default_rng(seed)
     feeds = dict(zip(parts, np.cumsum([parts[name] for name in parts]), strict=True))
-    names = {"step": StepInput.RESIDENT, "copy": StepInput.CACHED, "prepare": StepInput.WARM, "fetch": StepInput.COLD}
+    names = {
+        "step": StepInput.RESIDENT,
+        "copy": StepInput.CACHED,
+        "prepare": StepInput.WARM,
+        "fetch": StepInput.COLD,
+    }
     return [
         {names[name]: float(1e-3 * total * np.exp(random.normal(0, noise))) for name, total in feeds.items()}
         for _ in range(number)

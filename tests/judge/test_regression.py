@@ -39,7 +39,9 @@ def units(values: Iterable[float]) -> list[Unit]:
     return [Unit(float(value), float(value)) for value in values]
 
 
-def outcomes(draw: Draw, centre: float, spread: float, *, count: int = 400, seed: int = 1) -> Counter[GateOutcome]:
+def outcomes(
+    draw: Draw, centre: float, spread: float, *, count: int = 400, seed: int = 1
+) -> Counter[GateOutcome]:
     """The outcomes of `count` decisions in a suite of 40, drawn with this centre (a ratio) and spread."""
     by = rule_for(GateThresholds(), 40)
     rng = np.random.default_rng(seed)
@@ -56,7 +58,8 @@ def outcomes(draw: Draw, centre: float, spread: float, *, count: int = 400, seed
 
 @pytest.mark.parametrize("decisions", [1, 2, 5, 15, 40, 41, 100, 400, 5_000, 100_000, 10**9])
 def test_the_first_failing_look_can_reject(decisions: int) -> None:
-    """Looks follow the suite's size: the first is the earliest at which units that all lie beyond reach the level."""
+    """Looks follow the suite's size: the first is the earliest at which units that all lie beyond reach the
+    level."""
     by = rule_for(GateThresholds(), decisions)
     assert sum(by.levels) * decisions == pytest.approx(0.01)
     assert len(by.levels) == len(by.failing_looks)
@@ -70,7 +73,8 @@ def test_the_first_failing_look_can_reject(decisions: int) -> None:
 
 @pytest.mark.parametrize("decisions", [2, 5, 40, 1000])
 def test_what_regressed_hands_its_alpha_on(decisions: int) -> None:
-    """Those left share the whole alpha; looks stay where they were, and no level is ever smaller than it was."""
+    """Those left share the whole alpha; looks stay where they were, and no level is ever smaller than it
+    was."""
     before = rule_for(GateThresholds(), decisions)
     for regressed in range(1, decisions):
         by = rule_for(GateThresholds(), decisions, regressed=regressed)
@@ -81,7 +85,8 @@ def test_what_regressed_hands_its_alpha_on(decisions: int) -> None:
 
 
 def test_one_unit_short_of_what_is_tolerated() -> None:
-    """Thirteen units must all lie beyond in a suite of 40; one that barely does not may where thirty have regressed."""
+    """Thirteen units must all lie beyond in a suite of 40; one that barely does not may where thirty have
+    regressed."""
     found = units(np.r_[0.0095, np.linspace(0.04, 0.06, 12)])
     assert rule(found, rule_for(GateThresholds(), 40)).outcome is None
     assert rule(found, rule_for(GateThresholds(), 40, regressed=30)).outcome is GateOutcome.REGRESSED
@@ -144,7 +149,8 @@ def test_the_failing_test_is_scipys(seed: int) -> None:
 
 
 def test_units_evenly_far_from_what_is_tolerated_are_clear() -> None:
-    """A slow-down or none that shows in every unit alike; not while there are few, and not when they scatter."""
+    """A slow-down or none that shows in every unit alike; not while there are few, and not when they
+    scatter."""
     by = rule_for(GateThresholds(), 40)
     assert clear(units([0.05, 0.045, 0.055, 0.05, 0.06, 0.05]), by)
     assert clear(units([0.0, 0.001, -0.001, 0.002, 0.0, 0.0]), by)
@@ -154,7 +160,8 @@ def test_units_evenly_far_from_what_is_tolerated_are_clear() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_whether_units_are_clear_says_nothing_of_their_side(seed: int) -> None:
-    """Mirrored at the tolerated difference, any of them, they are as clear as before: the test stays exact."""
+    """Mirrored at the tolerated difference, any of them, they are as clear as before: the test stays
+    exact."""
     by = rule_for(GateThresholds(), 40)
     rng = np.random.default_rng(seed)
     distances = rng.normal(0.04, 0.008, size=8)
@@ -182,7 +189,8 @@ def test_the_passing_bound_is_scipys(seed: int) -> None:
 
 @pytest.mark.parametrize("name", NOISE)
 def test_identical_code_is_never_regressed(name: str) -> None:
-    """At no difference, and at what is tolerated, hardly anything is called regressed, however heavy the tails."""
+    """At no difference, and at what is tolerated, hardly anything is called regressed, however heavy the
+    tails."""
     for centre in (0.0, 0.01):
         assert outcomes(NOISE[name], centre, 0.015)[GateOutcome.REGRESSED] <= 1
 
@@ -196,10 +204,13 @@ def test_the_target_is_caught_and_not_waved_through(name: str) -> None:
 
 
 def test_one_that_did_not_change_among_many_that_did() -> None:
-    """What 39 regressions hand on is no more than the suite's alpha: no false alarm in 99 of 100 such suites."""
+    """What 39 regressions hand on is no more than the suite's alpha: no false alarm in 99 of 100 such
+    suites."""
     by = rule_for(GateThresholds(), 40, regressed=39)
     rng = np.random.default_rng(5)
-    found = [rule(units(math.log(1.01) + 0.01 * rng.normal(size=by.looks[-1])), by).outcome for _ in range(2000)]
+    found = [
+        rule(units(math.log(1.01) + 0.01 * rng.normal(size=by.looks[-1])), by).outcome for _ in range(2000)
+    ]
     assert found.count(GateOutcome.REGRESSED) <= scipy_stats.binom.ppf(0.999, 2000, 0.01)
 
 
@@ -295,7 +306,8 @@ def test_what_could_be_resolved() -> None:
     aimed = GateThresholds(target=smallest, passing_looks=(50,))
     by = rule_for(aimed, 40)
     caught = sum(
-        rule(units(math.log1p(smallest) + rng.normal(0, spread, size=22)), by).outcome is GateOutcome.REGRESSED
+        rule(units(math.log1p(smallest) + rng.normal(0, spread, size=22)), by).outcome
+        is GateOutcome.REGRESSED
         for _ in range(300)
     )
     assert caught >= 250
@@ -324,13 +336,17 @@ KIB, MIB = 2**10, 2**20
     ],
 )
 def test_exact_metrics(name: str, before: float, after: float, outcome: GateOutcome) -> None:
-    """More than the tolerance, and for bytes more than the floor, is a change; so is something from nothing."""
+    """More than the tolerance, and for bytes more than the floor, is a change; so is something from
+    nothing."""
     assert rule_exact(name, before, after, GateThresholds()).outcome is outcome
 
 
 def test_a_floor_of_nothing() -> None:
     """A floor of zero makes every byte count."""
-    assert rule_exact("peak_bytes", 8 * KIB, 24 * KIB, GateThresholds(bytes_floor=0)).outcome is GateOutcome.REGRESSED
+    assert (
+        rule_exact("peak_bytes", 8 * KIB, 24 * KIB, GateThresholds(bytes_floor=0)).outcome
+        is GateOutcome.REGRESSED
+    )
 
 
 def test_an_improvement() -> None:
@@ -355,10 +371,14 @@ def test_the_next_looks_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("centre", "spread", "hopeless"), [(0.0, 0.01, False), (0.06, 0.01, False), (0.025, 0.05, True), (0.0, 0.2, True)]
+    ("centre", "spread", "hopeless"),
+    [(0.0, 0.01, False), (0.06, 0.01, False), (0.025, 0.05, True), (0.0, 0.2, True)],
 )
-def test_what_is_not_likely_to_be_decided_is_reported_early(centre: float, spread: float, hopeless: bool) -> None:
-    """Six units suffice to estimate how many are needed; above the maximum the reason advises what to do instead."""
+def test_what_is_not_likely_to_be_decided_is_reported_early(
+    centre: float, spread: float, hopeless: bool
+) -> None:
+    """Six units suffice to estimate how many are needed; above the maximum the reason advises what to do
+    instead."""
     limits = GateThresholds()
     by = rule_for(limits, 10)
     found = units(centre + spread * np.array([-1.2, -0.6, -0.2, 0.2, 0.6, 1.2]))
@@ -366,7 +386,8 @@ def test_what_is_not_likely_to_be_decided_is_reported_early(centre: float, sprea
     assert bool(advice) is hopeless is (needed(found, by) > by.looks[-1])
     if hopeless:
         advised = re.fullmatch(
-            r"needs about \d+ units here, and 50 are the most: a quieter machine(?:, or --target (\d+)%)?", advice
+            r"needs about \d+ units here, and 50 are the most: a quieter machine(?:, or --target (\d+)%)?",
+            advice,
         )
         assert advised
         assert advised[1] is None or int(advised[1]) <= 50  # larger ones guard nothing
@@ -399,7 +420,8 @@ def test_few_units_that_lie_evenly_far_off() -> None:
 
 def test_levels_go_by_the_same_estimate_as_the_change() -> None:
     """Head's level over base's is the ratio, also where the medians of all rounds would say the opposite."""
-    # Rounds drift from 1 to 3 within a unit, and head, 5 % slower, takes its slow half in the blocks that do not count.
+    # Rounds drift from 1 to 3 within a unit, and head, 5 % slower, takes its slow half in the blocks that do
+    # not count.
     base = [np.array([1.0] * 8 + [3.0] * 3) for _ in range(6)]
     head = [np.array([1.05] * 5 + [0.9] * 6) for _ in range(6)]
     measurements = [

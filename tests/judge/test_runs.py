@@ -37,7 +37,8 @@ def reasons(found: RunComparison) -> dict[tuple[str, str], str]:
 
 
 def test_run_against_run(tmp_path: Path) -> None:
-    """Each variant's own time in one run against the other, with both runs' verdicts and effects beside it."""
+    """Each variant's own time in one run against the other, with both runs' verdicts and effects beside
+    it."""
     first = stored(tmp_path / "a", *measurements_of(ONE, "m", 7, quick=0.5e-3))
     second = stored(tmp_path / "b", *measurements_of(ONE, "m", 7, salt=1, quick=0.6e-3))
     found = {line.variant: line for line in compared(first, second).lines}
@@ -58,7 +59,10 @@ def test_run_against_run(tmp_path: Path) -> None:
 
 def test_the_first_against_each_other(tmp_path: Path) -> None:
     """Three runs give two comparisons of every variant, all with the first."""
-    runs = [stored(tmp_path / name, *measurements_of(ONE, "", 7, salt=n, quick=0.5e-3)) for n, name in enumerate("abc")]
+    runs = [
+        stored(tmp_path / name, *measurements_of(ONE, "", 7, salt=n, quick=0.5e-3))
+        for n, name in enumerate("abc")
+    ]
     assert {line.columns for line in compared(*runs).lines} == {("a", "b"), ("a", "c")}
 
 
@@ -70,7 +74,9 @@ def test_variant_against_baseline(tmp_path: Path) -> None:
     assert found.paired
     ratios = {line.columns[1]: line.difference.comparison.ratio for line in found.lines}
     assert ratios == {
-        verdict.variant: pytest.approx(verdict.comparison.ratio) for verdict in judge(run) if verdict.comparison
+        verdict.variant: pytest.approx(verdict.comparison.ratio)
+        for verdict in judge(run)
+        if verdict.comparison
     }
     assert {line.columns[1]: line.difference.differs for line in found.lines} == {
         "quick": Differs.LOWER,
@@ -120,10 +126,13 @@ def test_what_is_in_one_run_only(tmp_path: Path) -> None:
 
 
 def test_what_was_planned_and_never_measured(tmp_path: Path) -> None:
-    """A case that the other run set out to measure and did not is distinguished from one that it does not know."""
+    """A case that the other run set out to measure and did not is distinguished from one that it does not
+    know."""
     first = stored(tmp_path / "a", *measurements_of(ONE, "m", 7))
     second = stored(tmp_path / "b", planned=[f"{CASE}[m]"])
-    assert reasons(compared(first, second)) == {(f"{CASE}[m]", BASELINE): "b planned it and never measured it"}
+    assert reasons(compared(first, second)) == {
+        (f"{CASE}[m]", BASELINE): "b planned it and never measured it"
+    }
 
 
 @pytest.mark.parametrize(
@@ -151,7 +160,9 @@ def test_other_devices(tmp_path: Path) -> None:
     gpu = {**ENVIRONMENT, "gpus": [{"name": "Some GPU"}]}
     first = stored(tmp_path / "a", *measurements_of(ONE, "", 7), environment=gpu)
     second = stored(tmp_path / "b", *measurements_of(ONE, "", 7))
-    third = stored(tmp_path / "c", *measurements_of(ONE, "", 7), environment=gpu, command=["bench", "--device", "cpu"])
+    third = stored(
+        tmp_path / "c", *measurements_of(ONE, "", 7), environment=gpu, command=["bench", "--device", "cpu"]
+    )
     assert reasons(compared(first, second)) == {(CASE, BASELINE): "other device: cuda in a, cpu in b"}
     assert reasons(compared(first, third)) == {(CASE, BASELINE): "other device: cuda in a, cpu in b"}
     assert reasons(compared(second, third)) == {}
@@ -173,7 +184,11 @@ def test_other_data(tmp_path: Path) -> None:
     generated = stored(tmp_path / "a", *measurements_of(loader, "", 7), claims=(loader,))
     flowers = stored(tmp_path / "b", *measurements_of(loader, "", 7), claims=(loader,), data="/data/flowers")
     copied = stored(
-        tmp_path / "c", *measurements_of(loader, "", 7), claims=(loader,), data="/mnt/flowers", environment=elsewhere
+        tmp_path / "c",
+        *measurements_of(loader, "", 7),
+        claims=(loader,),
+        data="/mnt/flowers",
+        environment=elsewhere,
     )
     assert list(reasons(compared(generated, flowers)).values()) == [
         "other data: generated images there, /data/flowers here"
@@ -225,7 +240,8 @@ def test_what_all_share_is_a_warning(tmp_path: Path) -> None:
         replace(
             m,
             trials=tuple(
-                replace(t, samples={"seconds": tuple(1.1 * s for s in t.samples["seconds"])}) for t in m.trials
+                replace(t, samples={"seconds": tuple(1.1 * s for s in t.samples["seconds"])})
+                for t in m.trials
             ),
         )
         for m in measurements_of(ONE, "", 7, names, salt=1)
@@ -241,12 +257,19 @@ def test_what_all_share_is_a_warning(tmp_path: Path) -> None:
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Path:
-    """A gate of nine units, its head a tenth slower in one variant, on a machine whose speed doubles half-way."""
+    """A gate of nine units, its head a tenth slower in one variant, on a machine whose speed doubles
+    half-way."""
     folder = tmp_path / "results" / "2026-01-05_10-00-00"
     writer = open_gate(folder, [ONE], base="old", head="new")
-    environments = {side: {**ENVIRONMENT, "software": {"torch": f"{side}, at first"}} for side in ("base", "head")}
+    environments = {
+        side: {**ENVIRONMENT, "software": {"torch": f"{side}, at first"}} for side in ("base", "head")
+    }
     writer.write(
-        "header", schema=1, environment=environments["head"], base_environment=environments["base"], planned=[]
+        "header",
+        schema=1,
+        environment=environments["head"],
+        base_environment=environments["base"],
+        planned=[],
     )
     for unit in range(1, 10):
         speed = 1.0 if unit < 5 else 0.5
@@ -258,7 +281,10 @@ def gate(tmp_path: Path) -> Path:
             write_pairing(writer, variant, Measurement(CASE, "A1", unit, trials=tuple(sides), seconds=1.0))
     writer.close()
     document = {
-        side: {"arm": side, "environment": {**ENVIRONMENT, "software": {"torch": side}}}  # codespell:ignore arm
+        side: {
+            "arm": side,  # codespell:ignore
+            "environment": {**ENVIRONMENT, "software": {"torch": side}},
+        }
         for side in ("base", "head")
     }
     (folder / "gate.json").write_text(json.dumps(document))
@@ -266,7 +292,8 @@ def gate(tmp_path: Path) -> Path:
 
 
 def test_the_sides_of_a_gate_are_paired(gate: Path) -> None:
-    """Base and head took turns block by block, so a machine that changed half-way takes nothing from the answer."""
+    """Base and head took turns block by block, so a machine that changed half-way takes nothing from the
+    answer."""
     sides = [(word, open_entry(find(f"{gate}@{word}", gate.parent))) for word in ("base", "head")]
     assert [run.environment["software"]["torch"] for _, run in sides] == ["base", "head"]
     found = compare_runs(columns(sides, Axis.RUN), Axis.RUN)

@@ -24,7 +24,8 @@ def run(seed: int, shift: float = 0.0, spread: float = 0.002, count: int = 14) -
 
 
 def test_a_steady_machine_can_tell() -> None:
-    """Where neither run drifted, a large slow-down is regressed, none is unchanged, and a speed-up improved."""
+    """Where neither run drifted, a large slow-down is regressed, none is unchanged, and a speed-up
+    improved."""
     assert rule_unpaired(run(1), run(2, 0.1), BY).outcome is GateOutcome.REGRESSED
     assert rule_unpaired(run(1), run(2), BY).outcome is GateOutcome.UNCHANGED
     assert rule_unpaired(run(1), run(2, -0.1), BY).outcome is GateOutcome.IMPROVED

@@ -80,7 +80,9 @@ def test_all_zero_says_nothing() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(-50, 50).map(float), min_size=7, max_size=30), st.sampled_from([0.05, 0.05 / 3, 0.3]))
+@given(
+    st.lists(st.integers(-50, 50).map(float), min_size=7, max_size=30), st.sampled_from([0.05, 0.05 / 3, 0.3])
+)
 def test_interval_is_what_the_test_does_not_reject(values: list[float], alpha: float) -> None:
     """The test keeps both ends of the interval and rejects just outside them."""
     interval = signed_rank_interval(values, alpha)
@@ -118,7 +120,9 @@ def test_trimmed_interval_is_scipys(count: int, trim: float) -> None:
 def test_untrimmed_interval_is_students() -> None:
     """Trimming nothing leaves Student's interval of the mean."""
     values = np.random.default_rng(1).normal(size=12)
-    assert trimmed_interval(values, 0.05, 0.0) == pytest.approx(tuple(ttest_1samp(values, 0).confidence_interval(0.95)))
+    assert trimmed_interval(values, 0.05, 0.0) == pytest.approx(
+        tuple(ttest_1samp(values, 0).confidence_interval(0.95))
+    )
 
 
 def test_trimmed_interval_of_too_few_is_unbounded() -> None:
@@ -129,7 +133,8 @@ def test_trimmed_interval_of_too_few_is_unbounded() -> None:
 @settings(max_examples=100, deadline=None)
 @given(times, st.floats(1e-3, 1e3), st.randoms(use_true_random=False))
 def test_quiet_ratio_is_symmetric(base: list[float], factor: float, random: object) -> None:
-    """A constant factor is found exactly, and where no pairs are equally quiet, swapping the sides flips the sign."""
+    """A constant factor is found exactly, and where no pairs are equally quiet, swapping the sides flips the
+    sign."""
     assert quiet_ratio(base, [factor * b for b in base]) == pytest.approx(math.log(factor), abs=1e-9)
     other = [b * random.uniform(0.5, 2) for b in base]  # type: ignore[attr-defined]
     assert quiet_ratio(base, other) == pytest.approx(-quiet_ratio(other, base), abs=1e-9)
@@ -152,7 +157,8 @@ def test_keep_rounds_up() -> None:
 
 
 def test_total_ratio_feels_every_stall() -> None:
-    """One round ten times as long among ten raises the total to 1.9 times and leaves the quiet ratio alone."""
+    """One round ten times as long among ten raises the total to 1.9 times and leaves the quiet ratio
+    alone."""
     base, stalling = [1.0] * 10, [1.0] * 9 + [10.0]
     assert total_ratio(base, stalling) == pytest.approx(math.log(1.9))
     assert quiet_ratio(base, stalling) == 0.0
@@ -170,7 +176,11 @@ def test_ratios_refuse_what_has_no_logarithm(bad: float) -> None:
 def test_statistics_refuse_nonsense() -> None:
     """No values, NaN and levels outside (0, 1) are errors."""
     for values in ([], [math.nan, 1.0], [math.inf]):
-        for call in (hodges_lehmann, lambda v: signed_rank_p(v, 0.0, "greater"), lambda v: trimmed_interval(v, 0.05)):
+        for call in (
+            hodges_lehmann,
+            lambda v: signed_rank_p(v, 0.0, "greater"),
+            lambda v: trimmed_interval(v, 0.05),
+        ):
             with pytest.raises(ValueError, match="values"):
                 call(values)
     with pytest.raises(ValueError, match="alternative"):
@@ -195,7 +205,8 @@ def test_rank_sum_is_mann_whitney(first: int, second: int) -> None:
 
 @pytest.mark.parametrize("workload", sorted(recorded("sequential_invocations")))
 def test_recorded_samples_give_scipys_numbers(workload: str) -> None:
-    """What is hand-written gives SciPy's numbers to 1e-12 on recorded processes: both tests, and the interval."""
+    """What is hand-written gives SciPy's numbers to 1e-12 on recorded processes: both tests, and the
+    interval."""
     levels = [level(process["base"]) or 0.0 for process in recorded("sequential_invocations")[workload]]
     for count in (6, 10, 20, 36):
         one, other = np.array(levels[:count]), np.array(levels[-count:])
@@ -224,12 +235,15 @@ def test_ties_count_against_the_alternative() -> None:
 
 
 def test_rank_sum_interval_is_what_the_test_does_not_reject() -> None:
-    """Just inside an end the two-sided test keeps the shift, just outside it rejects; too few values have no end."""
+    """Just inside an end the two-sided test keeps the shift, just outside it rejects; too few values have no
+    end."""
     random = np.random.default_rng(5)
     one, other = random.normal(size=8), random.normal(1.0, 1, size=9)
     low, high = rank_sum_interval(one, other, 0.05) or (0.0, 0.0)
     assert low < median_shift(one, other) < high
-    assert rank_sum_p(one, other, low - 1e-9, "greater") <= 0.025 < rank_sum_p(one, other, low + 1e-9, "greater")
+    assert (
+        rank_sum_p(one, other, low - 1e-9, "greater") <= 0.025 < rank_sum_p(one, other, low + 1e-9, "greater")
+    )
     assert rank_sum_p(one, other, high + 1e-9, "less") <= 0.025 < rank_sum_p(one, other, high - 1e-9, "less")
     assert rank_sum_interval([1.0, 2.0], [3.0, 4.0], 0.05) is None
 

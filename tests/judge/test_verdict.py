@@ -45,7 +45,9 @@ def measured(invocation: int, base: Rows, other: Rows, metric: str = "seconds", 
         Trial("baseline", samples={metric: tuple(base)}),
         Trial("tip", samples={metric: tuple(other)}, expect=stated.pop("expect", Expect.LOWER)),
     )
-    return Measurement("x.py::bench_x", "X1", invocation, trials=trials, seconds=stated.pop("seconds", 2.0), **stated)
+    return Measurement(
+        "x.py::bench_x", "X1", invocation, trials=trials, seconds=stated.pop("seconds", 2.0), **stated
+    )
 
 
 def of_units(logs: Rows, **stated: Any) -> list[Measurement]:
@@ -79,7 +81,8 @@ def recorded() -> dict[str, list[dict[str, Any]]]:
 
 
 def replayed(workload: str, side: str, slowdown: float | None = None) -> list[Measurement]:
-    """The recorded processes as measurements; with ``slowdown`` only those into which that much was injected."""
+    """The recorded processes as measurements; with ``slowdown`` only those into which that much was
+    injected."""
     chosen = [p for p in recorded()[workload] if slowdown is None or p["injected_slowdown"] == slowdown]
     return [measured(i, process["base"], process[side]) for i, process in enumerate(chosen)]
 
@@ -103,7 +106,8 @@ def simulated(noise: str, effect: float, expect: Expect, trials: int = 300) -> C
 
 @pytest.mark.parametrize("noise", NOISE)
 def test_no_effect_is_not_taken_for_one(noise: str) -> None:
-    """Without an effect at most 1 % of the verdicts say that there is one, and most say that there is none."""
+    """Without an effect at most 1 % of the verdicts say that there is one, and most say that there is
+    none."""
     seen = simulated(noise, 0.0, Expect.LOWER)
     assert seen[Outcome.HOLDS] + seen[Outcome.FAILS] <= 3
     assert seen[Outcome.NO_EFFECT] >= 240
@@ -111,7 +115,8 @@ def test_no_effect_is_not_taken_for_one(noise: str) -> None:
 
 @pytest.mark.parametrize("noise", NOISE)
 def test_an_effect_at_the_margin_stays_within_alpha(noise: str) -> None:
-    """An effect of exactly the margin is called beyond it in at most 2.5 %, and called none in at most 5 %."""
+    """An effect of exactly the margin is called beyond it in at most 2.5 %, and called none in at most 5
+    %."""
     seen = simulated(noise, REACHED, Expect.LOWER)
     assert seen[Outcome.FAILS] <= 0.025 * 300 + 5
     assert seen[Outcome.NO_EFFECT] <= 0.05 * 300 + 6
@@ -121,7 +126,8 @@ def test_an_effect_at_the_margin_stays_within_alpha(noise: str) -> None:
 @pytest.mark.parametrize("noise", NOISE)
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_five_percent_is_found(noise: str, sign: int) -> None:
-    """An effect of 5 % beside a margin of 2 % is decided the right way in nine of ten, the wrong way never."""
+    """An effect of 5 % beside a margin of 2 % is decided the right way in nine of ten, the wrong way
+    never."""
     seen = simulated(noise, sign * math.log(1.05), Expect.HIGHER)
     right, wrong = (Outcome.HOLDS, Outcome.FAILS) if sign > 0 else (Outcome.FAILS, Outcome.HOLDS)
     assert seen[right] >= 270
@@ -134,7 +140,8 @@ def test_five_percent_is_found(noise: str, sign: int) -> None:
 
 @pytest.mark.parametrize("workload", [*COMPUTE, "dataloader_epoch_2_workers"])
 def test_recorded_identical_code_shows_no_effect(workload: str) -> None:
-    """Identical code neither holds nor fails nor is unsteady, in any of 20 orders of the recorded processes."""
+    """Identical code neither holds nor fails nor is unsteady, in any of 20 orders of the recorded
+    processes."""
     claim = replace(CLAIM, margin=0.05) if workload.startswith("dataloader") else CLAIM
     pairs = replayed(workload, "head")
     rng = np.random.default_rng(3)
@@ -196,10 +203,16 @@ def test_units_skip_surveys_and_trouble() -> None:
 
 
 def test_a_metric_may_be_zero() -> None:
-    """A wait that vanishes is a large finite effect, none beside none is no effect, and a warning states it."""
-    rows = {"vanished": ([0.1] * 6, [0.0] * 6), "never": ([0.0] * 6, [0.0] * 6), "some": ([0.1] * 6, [0.0, 0.3] * 3)}
+    """A wait that vanishes is a large finite effect, none beside none is no effect, and a warning states
+    it."""
+    rows = {
+        "vanished": ([0.1] * 6, [0.0] * 6),
+        "never": ([0.0] * 6, [0.0] * 6),
+        "some": ([0.1] * 6, [0.0, 0.3] * 3),
+    }
     found = {
-        name: units([measured(0, *pair, metric="wait_seconds")], "tip", "wait_seconds") for name, pair in rows.items()
+        name: units([measured(0, *pair, metric="wait_seconds")], "tip", "wait_seconds")
+        for name, pair in rows.items()
     }
     assert found == {"vanished": (-UNBOUNDED,), "never": (0.0,), "some": (pytest.approx(math.log(1.5)),)}
     claim = replace(CLAIM, metric="wait_seconds")
@@ -235,7 +248,8 @@ def test_unusable_rounds_are_left_out_and_counted() -> None:
     ],
 )
 def test_outcomes(effect: float, expect: str, outcome: str) -> None:
-    """Beyond the margin a claim holds or fails by its sign; inside it has no effect, which is what `same` claims."""
+    """Beyond the margin a claim holds or fails by its sign; inside it has no effect, which is what `same`
+    claims."""
     logs = [effect + 0.001 * i for i in range(-3, 4)]
     assert one(of_units(logs, expect=Expect(expect))).outcome == outcome
 
@@ -356,7 +370,11 @@ def test_heavy_tails_on_both_sides_are_steady(tail: str) -> None:
     called = 0
     for _ in range(60):
         shape = (14, 2, 30)
-        factor = 1 + rng.pareto(1.5, shape) * 0.2 if tail == "pareto" else np.where(rng.random(shape) < 0.1, 10.0, 1.0)
+        factor = (
+            1 + rng.pareto(1.5, shape) * 0.2
+            if tail == "pareto"
+            else np.where(rng.random(shape) < 0.1, 10.0, 1.0)
+        )
         rows = 0.005 * factor * np.exp(rng.normal(0, 0.01, shape))
         found = comparison([measured(i, *pair) for i, pair in enumerate(rows)], "tip", "seconds")
         called += found is not None and found.unsteady
@@ -368,8 +386,14 @@ def _given(nulls: tuple[float, float]) -> tuple[float, float]:
 
 
 def test_the_null_is_subtracted() -> None:
-    """A gap that both sides show against themselves makes no variant unsteady; where one side is calm it does."""
-    for nulls, unsteady in (((0.1, 0.1), False), ((0.0, 0.1), True), ((0.1, 0.0), True), ((-0.1, -0.1), False)):
+    """A gap that both sides show against themselves makes no variant unsteady; where one side is calm it
+    does."""
+    for nulls, unsteady in (
+        ((0.1, 0.1), False),
+        ((0.0, 0.1), True),
+        ((0.1, 0.0), True),
+        ((-0.1, -0.1), False),
+    ):
         given = [Unit(0.0, 0.1 + 0.001 * i, partial(_given, nulls)) for i in range(7)]
         assert judged_by(given, REACHED, THRESHOLDS.per_look)[1] is unsteady
 
@@ -377,10 +401,16 @@ def test_the_null_is_subtracted() -> None:
 # Exact metrics
 
 
-def exact(invocation: int, base: float, other: float, metric: str = "peak_bytes", where: str = "exact") -> Measurement:
+def exact(
+    invocation: int, base: float, other: float, metric: str = "peak_bytes", where: str = "exact"
+) -> Measurement:
     """A measurement with single readings."""
-    trials = tuple(Trial(name, **{where: {metric: value}}) for name, value in (("baseline", base), ("tip", other)))  # type: ignore[arg-type]
-    return Measurement("x.py::bench_x", "X1", invocation, trials=trials, survey=where == "solo")
+    alone = where == "solo"
+    trials = tuple(
+        Trial(name, solo={metric: value}) if alone else Trial(name, exact={metric: value})
+        for name, value in (("baseline", base), ("tip", other))
+    )
+    return Measurement("x.py::bench_x", "X1", invocation, trials=trials, survey=alone)
 
 
 @pytest.mark.parametrize(
@@ -435,7 +465,10 @@ def test_skipped_only_where_never_measured() -> None:
     """A variant skipped everywhere is skipped; one that was also measured is judged."""
     skipped = stopped(0, Status.SKIPPED, "no such module")
     assert one([skipped]).outcome is Outcome.SKIPPED
-    assert one([skipped, *(replace(m, invocation=m.invocation + 1) for m in of_units([0.1] * 7))]).outcome == "fails"
+    assert (
+        one([skipped, *(replace(m, invocation=m.invocation + 1) for m in of_units([0.1] * 7))]).outcome
+        == "fails"
+    )
 
 
 def test_a_baseline_in_trouble_takes_its_variants_along() -> None:
@@ -448,7 +481,8 @@ def test_a_baseline_in_trouble_takes_its_variants_along() -> None:
 
 
 def test_a_whole_measurement_in_trouble() -> None:
-    """What kept a measurement from having trials is the verdict of the known variants, or of the nameless one."""
+    """What kept a measurement from having trials is the verdict of the known variants, or of the nameless
+    one."""
     late = Measurement("x.py::bench_x", "X1", 3, Status.TIMED_OUT, "over 60 s")
     assert one([*of_units([0.1] * 3), late]).outcome is Outcome.TIMED_OUT
     verdict = one([late])
@@ -479,7 +513,8 @@ def test_a_metric_without_values_asks_for_no_more() -> None:
 
 
 def test_a_baseline_alone_takes_a_look_of_units() -> None:
-    """Nothing is expected of it; it stays open for as many units as a first look takes, and is never inconclusive."""
+    """Nothing is expected of it; it stays open for as many units as a first look takes, and is never
+    inconclusive."""
     trial = Trial(BASELINE, samples={"seconds": (1.0,) * 8})
     units = [Measurement("x.py::bench_x", "X1", number, trials=(trial,)) for number in range(7)]
     (open_,), (done,) = verdicts(CLAIM, units[:6]), verdicts(CLAIM, units)

@@ -63,7 +63,8 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 
 def test_threads_get_places_and_their_masks_back(system: Callable[..., Threads]) -> None:
-    """The first thread gets the first core, the others the rest in turn; afterwards each may run where it could."""
+    """The first thread gets the first core, the others the rest in turn; afterwards each may run where it
+    could."""
     threads = system({0, 1, 2}, others=3)
     with CorePinning(lambda: 3) as placed:
         placed.apply()
@@ -72,7 +73,8 @@ def test_threads_get_places_and_their_masks_back(system: Callable[..., Threads])
 
 
 def test_a_thread_started_meanwhile_does_not_stay_with_the_first(system: Callable[..., Threads]) -> None:
-    """A new thread inherits the first one's place; it gets its own at the next settling and is let go with the rest."""
+    """A new thread inherits the first one's place; it gets its own at the next settling and is let go with
+    the rest."""
     threads = system({0, 1}, others=0)
     with CorePinning(lambda: 2) as placed:
         placed.apply()
@@ -85,7 +87,8 @@ def test_a_thread_started_meanwhile_does_not_stay_with_the_first(system: Callabl
 
 
 def test_a_team_does_not_share_physical_cores(system: Callable[..., Threads]) -> None:
-    """With two hardware threads a core, a team of as many as there are cores gets one each; a larger one gets all."""
+    """With two hardware threads a core, a team of as many as there are cores gets one each; a larger one gets
+    all."""
     threads = system(set(range(8)), others=4, siblings=lambda core: f"{core % 4},{core % 4 + 4}")
     with CorePinning(lambda: 4) as placed:
         placed.apply()
@@ -95,9 +98,14 @@ def test_a_team_does_not_share_physical_cores(system: Callable[..., Threads]) ->
         assert threads.places == [[0], [1], [2], [3], [4]]
 
 
-@pytest.mark.parametrize(("turn", "places"), [(0, [[0], [1], [2]]), (1, [[1], [2], [0]]), (5, [[2], [0], [1]])])
-def test_the_turn_says_where_to_begin(system: Callable[..., Threads], turn: int, places: list[list[int]]) -> None:
-    """Processes that take turns are given the same core, a single thread's too; another set of them another."""
+@pytest.mark.parametrize(
+    ("turn", "places"), [(0, [[0], [1], [2]]), (1, [[1], [2], [0]]), (5, [[2], [0], [1]])]
+)
+def test_the_turn_says_where_to_begin(
+    system: Callable[..., Threads], turn: int, places: list[list[int]]
+) -> None:
+    """Processes that take turns are given the same core, a single thread's too; another set of them
+    another."""
     threads = system({0, 1, 2}, others=2)
     with CorePinning(lambda: 1, turn) as placed:
         placed.apply()
@@ -112,7 +120,9 @@ def test_neighbouring_siblings_are_read(system: Callable[..., Threads]) -> None:
         assert threads.places == [[0], [2]]
 
 
-def test_settled_threads_are_not_moved_again(system: Callable[..., Threads], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settled_threads_are_not_moved_again(
+    system: Callable[..., Threads], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between rounds it costs no more than a look."""
     system({0, 1}, others=1)
     with CorePinning(lambda: 2) as placed:
@@ -122,7 +132,9 @@ def test_settled_threads_are_not_moved_again(system: Callable[..., Threads], mon
             placed.apply()
 
 
-def test_one_core_leaves_everything_alone(system: Callable[..., Threads], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_core_leaves_everything_alone(
+    system: Callable[..., Threads], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With one core, or without the system's calls, nothing is moved and nothing fails."""
     threads = system({5}, others=2)
     monkeypatch.setattr(os, "sched_setaffinity", lambda thread, mask: pytest.fail("moved"))
@@ -134,7 +146,9 @@ def test_one_core_leaves_everything_alone(system: Callable[..., Threads], monkey
     assert threads.places == [[5]] * 3
 
 
-def test_a_thread_that_has_ended_is_left_out(system: Callable[..., Threads], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_has_ended_is_left_out(
+    system: Callable[..., Threads], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Threads come and go between the list and the call."""
     threads = system({0, 1}, others=2)
     known = dict(threads.masks)

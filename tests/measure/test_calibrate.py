@@ -51,7 +51,8 @@ def run_in(
 
 @pytest.mark.parametrize("seconds", [3e-6, 2e-5, 3e-4, 2e-3, 5e-3, 7e-3, 0.05, 0.3])
 def test_constant_cost_is_found(seconds: float) -> None:
-    """A variant that always takes as long is warm at that time, settled, and its rounds last 5 ms or one iteration."""
+    """A variant that always takes as long is warm at that time, settled, and its rounds last 5 ms or one
+    iteration."""
     warm, runner = run_in(lambda n: seconds)
     assert warm.settled
     assert warm.seconds == pytest.approx(seconds)
@@ -82,7 +83,8 @@ def test_never_settling_is_measured_all_the_same() -> None:
 
 @pytest.mark.parametrize("held_up", [0.05, 0.15, 2.0])
 def test_one_slow_call_says_nothing(held_up: float) -> None:
-    """A second call that was delayed (autotuning, a neighbour) does not make an iteration of 10 us a long one."""
+    """A second call that was delayed (autotuning, a neighbour) does not make an iteration of 10 us a long
+    one."""
     warm, runner = run_in(lambda n: held_up if n == 1 else 1e-5)
     full = [each for each in runner.rounds if each[1] >= 0.8 * LIMITS.round_seconds][-6:]
     assert held_up > 1.0 or full == runner.rounds[-6:]
@@ -92,7 +94,8 @@ def test_one_slow_call_says_nothing(held_up: float) -> None:
 
 
 def test_two_start_up_calls_say_nothing() -> None:
-    """Compiling in the first call and autotuning in the second, both long: the iteration itself is still short."""
+    """Compiling in the first call and autotuning in the second, both long: the iteration itself is still
+    short."""
     warm, _ = run_in(lambda n: {0: 2.0, 1: 0.15}.get(n, 1e-4))
     assert warm.seconds == pytest.approx(1e-4, rel=0.01)
 
@@ -120,7 +123,8 @@ def test_pace_counts_by_the_quickest() -> None:
 
 
 def test_the_slowest_is_not_doubled() -> None:
-    """The variant whose iteration sets the common length runs once a round, though its quickest is a bit shorter."""
+    """The variant whose iteration sets the common length runs once a round, though its quickest is a bit
+    shorter."""
     assert pace(WarmUp(0.02, 0.0199, True), 0.02, LIMITS).iterations == 1
     assert pace(WarmUp(0.008, 0.0079, True), 0.02, LIMITS).iterations == 2
 

@@ -40,7 +40,9 @@ def taken(
     given = {name: as_variant(value) for name, value in handed.items()}
     stated = {**dict.fromkeys(given, Expect.LOWER), **(expect or {})}
     spec = BenchmarkSpec(given, lambda expected, got: expected == got, reference, Work(items=3.0), stated)
-    return measure(CASE, claim, spec, MeasureOptions(CPU, QUICK, options.pop("seed", 5), 9, memory=False, **options))
+    return measure(
+        CASE, claim, spec, MeasureOptions(CPU, QUICK, options.pop("seed", 5), 9, memory=False, **options)
+    )
 
 
 def states(measurement: Measurement) -> dict[str, Status]:
@@ -49,7 +51,8 @@ def states(measurement: Measurement) -> dict[str, Status]:
 
 
 def test_a_measurement_says_what_it_is_of() -> None:
-    """Case, claim, invocation, work and the variants' expectations are in it, in the order they were handed over."""
+    """Case, claim, invocation, work and the variants' expectations are in it, in the order they were handed
+    over."""
     found = taken({BASELINE: lambda: 1, "tip": lambda: 1, "trick": lambda: 1}, expect={"tip": Expect.HIGHER})
     assert (found.case, found.claim, found.invocation, found.work) == (CASE, "X", 9, Work(items=3.0))
     assert (found.status, found.title, found.survey) == (Status.MEASURED, "small", False)
@@ -82,7 +85,8 @@ def test_what_this_machine_lacks_is_skipped() -> None:
 
 @pytest.mark.parametrize("absent", [(BASELINE,), ("tip",), (BASELINE, "tip")])
 def test_without_a_pair_the_case_is_skipped(absent: tuple[str, ...]) -> None:
-    """Where the baseline or all others are unavailable nothing is called, and the case is skipped for that reason."""
+    """Where the baseline or all others are unavailable nothing is called, and the case is skipped for that
+    reason."""
     given = {name: Unavailable(f"no {name}") if name in absent else boom for name in (BASELINE, "tip")}
     found = taken(given)
     assert found.status is Status.SKIPPED
@@ -100,14 +104,16 @@ def test_a_baseline_alone_is_measured() -> None:
 def test_only_what_is_still_wanted() -> None:
     """Of the variants only the wanted ones are measured, and the baseline always."""
     found = taken(
-        {BASELINE: lambda: 1, "tip": boom, "trick": lambda: 1, "gone": Unavailable("no GPU")}, variants=("trick",)
+        {BASELINE: lambda: 1, "tip": boom, "trick": lambda: 1, "gone": Unavailable("no GPU")},
+        variants=("trick",),
     )
     assert states(found) == {BASELINE: Status.MEASURED, "trick": Status.MEASURED}
 
 
 @pytest.mark.parametrize("failing", ["baseline", "reference", "apart"])
 def test_what_fails_as_a_whole(failing: str) -> None:
-    """A baseline or reference that raises, or variants apart without processes, fail the case with the reason."""
+    """A baseline or reference that raises, or variants apart without processes, fail the case with the
+    reason."""
     claim = Claim("X", "a tip", "x.py", "bench_x", apart=failing == "apart")
     found = taken(
         {BASELINE: boom if failing == "baseline" else lambda: 1, "tip": lambda: 1, "gone": Unavailable("no")},

@@ -23,7 +23,8 @@ class Result:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What happened, readings of the host's clock included; each reading is a second later than the one before."""
+    """What happened, readings of the host's clock included; each reading is a second later than the one
+    before."""
     log: list[str] = []
 
     def perf_counter() -> float:
@@ -36,7 +37,8 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("iterations", [1, 2, 5])
 def test_the_host_clock_reads_around_the_calls(log: list[str], iterations: int) -> None:
-    """One reading before the first call, one after the last, none between; the last call's result comes along."""
+    """One reading before the first call, one after the last, none between; the last call's result comes
+    along."""
     results = iter(range(iterations))
 
     def work() -> int:
@@ -85,7 +87,8 @@ def torch(monkeypatch: pytest.MonkeyPatch, log: list[str]) -> tuple[Any, list[st
 
 
 def test_the_cuda_clock_records_around_the_calls(torch: tuple[Any, list[str]]) -> None:
-    """The events lie right around the calls, there is one wait, at the end, and the host's share stops before it."""
+    """The events lie right around the calls, there is one wait, at the end, and the host's share stops before
+    it."""
     _, log = torch
     timer = CudaClock(GPU)
     lap = timer.lap(lambda: log.append("work"), 3)

@@ -49,7 +49,9 @@ def test_an_index_does_not_start_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("session", ["auto", "cuda"])
-def test_a_side_of_a_gate_takes_its_share_of_the_memory(monkeypatch: pytest.MonkeyPatch, session: str) -> None:
+def test_a_side_of_a_gate_takes_its_share_of_the_memory(
+    monkeypatch: pytest.MonkeyPatch, session: str
+) -> None:
     """torch refuses to set a share on a device without an index; the session's device is accepted."""
     made = without_gpu(monkeypatch)
     with pytest.raises(ValueError, match="index"):

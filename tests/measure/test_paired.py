@@ -111,7 +111,8 @@ class Pair:
 
 
 def test_both_sides_do_the_same_number_of_iterations() -> None:
-    """The base's count is for both: a head twice as slow has rounds twice as long, not half as many iterations."""
+    """The base's count is for both: a head twice as slow has rounds twice as long, not half as many
+    iterations."""
     scripted = Pair(head=lambda n: 2e-3)
     found = scripted.run()
     assert len(found.turns[Side.BASE]) == len(found.turns[Side.HEAD]) == 16
@@ -122,7 +123,8 @@ def test_both_sides_do_the_same_number_of_iterations() -> None:
 
 @pytest.mark.parametrize("blocks", [6, 7, 16, 31])
 def test_the_schedule_is_symmetric_and_random(blocks: int) -> None:
-    """Neither side is first more often, over any two neighbouring blocks; the order differs from seed to seed."""
+    """Neither side is first more often, over any two neighbouring blocks; the order differs from seed to
+    seed."""
     seen = set()
     for seed in range(30):
         orders = symmetric_orders(("base", "head"), blocks, Random(seed))
@@ -144,8 +146,12 @@ def test_the_schedule_is_followed() -> None:
 
 
 def test_it_is_known_when_each_block_took_place() -> None:
-    """A stretch a block, one after the other, as long as its two rounds; those that were played again are gone."""
-    for scripted in (Pair(), Pair(base=lambda n: 8e-3 if n < 9 else 1e-3, head=lambda n: 8e-3 if n < 3 else 1e-3)):
+    """A stretch a block, one after the other, as long as its two rounds; those that were played again are
+    gone."""
+    for scripted in (
+        Pair(),
+        Pair(base=lambda n: 8e-3 if n < 9 else 1e-3, head=lambda n: 8e-3 if n < 3 else 1e-3),
+    ):
         found = scripted.run()
         assert len(found.blocks) == len(found.turns[Side.BASE])
         rounds = zip(*(found.turns[side] for side in Side), strict=True)
@@ -207,7 +213,8 @@ def test_what_would_not_be_over_in_time_is_given_up_where_it_may_be() -> None:
 
 
 def test_a_long_first_call_does_not_make_rounds_of_one_iteration() -> None:
-    """A compilation of 20 s is not what an iteration takes: the pace is looked for where time is short, too."""
+    """A compilation of 20 s is not what an iteration takes: the pace is looked for where time is short,
+    too."""
     scripted = Pair(base=lambda n: 1e-3, head=lambda n: 1e-3)
     scripted.base.first = scripted.head.first = 20.0
     found = scripted.run(until=40.0)
@@ -218,7 +225,8 @@ def test_a_long_first_call_does_not_make_rounds_of_one_iteration() -> None:
 @pytest.mark.parametrize("when", ["enter", "open", "round", "read"])
 @pytest.mark.parametrize("side", list(Side))
 def test_who_failed_is_named_and_both_are_left(side: Side, when: str) -> None:
-    """A side that raises ends the rounds under its own name; both sides are tidied up, in some order, once."""
+    """A side that raises ends the rounds under its own name; both sides are tidied up, in some order,
+    once."""
     scripted = Pair(raises=(when, "") if side is Side.BASE else ("", when))
     with pytest.raises(SideFailed, match="boom") as ended:
         scripted.run(readings=("peak_bytes",))

@@ -1,4 +1,5 @@
-"""A measurement: correctness first, then blocks in random order; only what fails leaves. All on a scripted clock."""
+"""A measurement: correctness first, then blocks in random order; only what fails leaves. All on a scripted
+clock."""
 
 from __future__ import annotations
 
@@ -150,7 +151,8 @@ class Counted(LocalRunner):
 
 
 def failing_at(stage: Stage, name: str, when: str) -> None:
-    """A variant that raises while it is set up, at its first call, while it warms up, or in the midst of the blocks."""
+    """A variant that raises while it is set up, at its first call, while it warms up, or in the midst of the
+    blocks."""
 
     def result(call: int) -> Result:
         if when == "first call" or (when == "warming up" and call == 9):
@@ -170,7 +172,9 @@ def test_costs_come_out_as_samples() -> None:
     trials = stage_of(baseline=1e-3, tip=3e-4, trick=0.04).run()
     for name, seconds in (("baseline", 1e-3), ("tip", 3e-4), ("trick", 0.04)):
         assert trials[name].status is Status.MEASURED
-        assert trials[name].samples["seconds"] == pytest.approx((seconds,) * len(trials[name].samples["seconds"]))
+        assert trials[name].samples["seconds"] == pytest.approx(
+            (seconds,) * len(trials[name].samples["seconds"])
+        )
     assert list(trials) == list(NAMES)
 
 
@@ -178,7 +182,9 @@ def test_a_block_keeps_what_happened_in_it() -> None:
     """Equal index is the same block: time that changes from block to block changes in all variants alike."""
     stage = Stage()
     for name in NAMES:
-        stage.add(name, lambda call: 0.2 if stage.clock.seconds < 5.0 else 0.2 * (1 + stage.clock.seconds // 1.0))
+        stage.add(
+            name, lambda call: 0.2 if stage.clock.seconds < 5.0 else 0.2 * (1 + stage.clock.seconds // 1.0)
+        )
     trials = stage.run()
     rows = [trials[name].samples["seconds"] for name in NAMES]
     for block in zip(*rows, strict=True):
@@ -211,7 +217,8 @@ def test_blocks_follow_the_share(share: float, blocks: int) -> None:
 
 
 def test_blocks_end_with_their_time_limit() -> None:
-    """A machine that gets a hundred times slower in the blocks is not followed to the thirtieth, but to the sixth."""
+    """A machine that gets a hundred times slower in the blocks is not followed to the thirtieth, but to the
+    sixth."""
     stage = Stage()
     for name in (BASELINE, "tip"):
         stage.add(name, lambda call: 1e-3 if call < 70 else 0.1)
@@ -220,7 +227,8 @@ def test_blocks_end_with_their_time_limit() -> None:
 
 
 def test_each_block_that_counts_has_its_moments() -> None:
-    """As many stretches as rounds of a variant, in order, each as long as the block's rounds and their lead-ins."""
+    """As many stretches as rounds of a variant, in order, each as long as the block's rounds and their
+    lead-ins."""
     stage = stage_of(baseline=1e-3, tip=2e-3)
     blocks: list[tuple[float, float]] = [(0.0, 0.0)]
     trials = stage.run(blocks=blocks)
@@ -254,7 +262,8 @@ def test_a_variant_ever_faster_is_measured_all_the_same() -> None:
 
 
 def test_warming_up_is_not_in_the_samples() -> None:
-    """A variant that gets faster over its first calls has only its final time in the samples, the rest is reported."""
+    """A variant that gets faster over its first calls has only its final time in the samples, the rest is
+    reported."""
     stage = stage_of(baseline=1e-3)
     stage.add("tip", lambda call: 0.5 if call == 0 else 1e-3 * max(1.0, 20 - call / 2))
     trial = stage.run()["tip"]
@@ -265,7 +274,8 @@ def test_warming_up_is_not_in_the_samples() -> None:
 
 
 def test_never_settling_is_reported() -> None:
-    """A variant that is still getting faster when the warm-up ends is measured, with a warning that names it."""
+    """A variant that is still getting faster when the warm-up ends is measured, with a warning that names
+    it."""
     stage = stage_of(baseline=1e-3)
     stage.add("tip", lambda call: 0.04 * 0.97**call)
     assert stage.run(limits=RoundLimits(share=0.0, warmup_limit=0.5))["tip"].status is Status.MEASURED
@@ -318,7 +328,9 @@ def test_host_seconds_are_per_iteration() -> None:
     for name in (BASELINE, "tip"):
         stage.add(name, 1e-3)
     trials = stage.run()
-    assert trials["tip"].samples["host_seconds"] == pytest.approx((2.5e-4,) * len(trials["tip"].samples["seconds"]))
+    assert trials["tip"].samples["host_seconds"] == pytest.approx(
+        (2.5e-4,) * len(trials["tip"].samples["seconds"])
+    )
 
 
 # --- order ------------------------------------------------------------------------------------------------------------
@@ -335,7 +347,8 @@ def test_set_up_in_random_order() -> None:
 
 
 def test_first_calls_in_random_order_and_all_of_them_checked() -> None:
-    """Over the seeds the variants are first called in each of their orders; a wrong one is found wherever it comes."""
+    """Over the seeds the variants are first called in each of their orders; a wrong one is found wherever it
+    comes."""
     seen: Counter[tuple[str, ...]] = Counter()
     for seed in range(80):
         stage = Stage()
@@ -373,7 +386,8 @@ def test_rounds_in_random_order() -> None:
 
 
 def test_around_is_open_in_lead_in_and_round_and_costs_nothing() -> None:
-    """A variant's context is open in its every call and in no other's, is opened once a round, and is not timed."""
+    """A variant's context is open in its every call and in no other's, is opened once a round, and is not
+    timed."""
     stage = Stage()
     opened: list[float] = []
     is_open: list[bool] = [False]
@@ -416,7 +430,8 @@ def test_lead_in_of_the_same_variant() -> None:
 
 @pytest.mark.parametrize(("cost", "again"), [(1e-3, 5), (0.2, 0)])
 def test_a_stopped_process_is_rewarmed(cost: float, again: int) -> None:
-    """Before each round in a live process the variant runs for a while, untimed; one as long as an epoch does not."""
+    """Before each round in a live process the variant runs for a while, untimed; one as long as an epoch does
+    not."""
     clock = FakeClock()
     calls: list[int] = []
 
@@ -500,7 +515,8 @@ def test_wrong_variants_are_never_timed() -> None:
 
 
 def test_a_dropped_variant_is_left_at_once() -> None:
-    """The workers of a variant that is out of the measurement do not go on working in the rounds of others."""
+    """The workers of a variant that is out of the measurement do not go on working in the rounds of
+    others."""
     stage = Stage()
     open_ones: list[set[str]] = []
 
@@ -650,7 +666,9 @@ def test_a_wrong_baseline_is_wrong() -> None:
 @pytest.mark.parametrize("answer", [True, None, {}, {"error": 0}])
 def test_agreeing(answer: Any) -> None:
     """True, None and readings agree."""
-    assert Agreement(lambda expected, got: answer).check(1) == ({"error": 0.0} if answer == {"error": 0} else {})
+    assert Agreement(lambda expected, got: answer).check(1) == (
+        {"error": 0.0} if answer == {"error": 0} else {}
+    )
 
 
 def test_disagreeing() -> None:
@@ -675,7 +693,8 @@ def test_an_error_that_is_no_number_disagrees(error: float) -> None:
 def test_a_workers_error_is_named_not_its_wrapping() -> None:
     """Of an error that carries a traceback of another process, the line that counts is the last."""
     wrapped = (
-        "Caught DataError in worker 0.\nTraceback (most recent call last):\n  File x\nDataError: a.jpg is broken\n"
+        "Caught DataError in worker 0.\nTraceback (most recent call last):\n"
+        "  File x\nDataError: a.jpg is broken\n"
     )
     assert failure(RuntimeError(wrapped)) == "DataError: a.jpg is broken"
     assert failure(ValueError("no\nsecond line")) == "ValueError: no"
@@ -696,7 +715,8 @@ class Weighed(LocalRunner):
 
 
 def test_memory_is_weighed_after_the_blocks() -> None:
-    """If requested, the peak of each measured variant is read; a probe that fails is a warning, not a failure."""
+    """If requested, the peak of each measured variant is read; a probe that fails is a warning, not a
+    failure."""
     stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
     stage.add("wrong", 0.2, lambda call: Result(2.0))
     for runner in stage.runners:
@@ -707,7 +727,9 @@ def test_memory_is_weighed_after_the_blocks() -> None:
     assert trials["trick"].status is Status.MEASURED
     assert trials["trick"].exact == {}
     assert trials["wrong"].exact == {}
-    assert stage.warnings == [CaseWarning(WarningCode.NO_READING, "trick", "RuntimeError: boom", "peak_bytes")]
+    assert stage.warnings == [
+        CaseWarning(WarningCode.NO_READING, "trick", "RuntimeError: boom", "peak_bytes")
+    ]
 
 
 class Accounted(LocalRunner):
@@ -727,19 +749,22 @@ class Accounted(LocalRunner):
 
 
 def test_the_whole_account_is_read_and_snapshots_where_asked_for(tmp_path: Path) -> None:
-    """All of the allocator's readings are kept; a snapshot is a file a variant, its failure a warning, none is none."""
+    """All of the allocator's readings are kept; a snapshot is a file a variant, its failure a warning, none
+    is none."""
     stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
     for runner in stage.runners:
         runner.__class__ = Accounted
-    trials = stage.run(memory=MemoryPass.ALLOCATOR, snapshot=lambda runner: runner.snapshot(tmp_path / runner.name))
+    trials = stage.run(
+        memory=MemoryPass.ALLOCATOR, snapshot=lambda runner: runner.snapshot(tmp_path / runner.name)
+    )
     assert set(trials["tip"].exact) == set(ALLOCATOR)
     assert [file.name for file in tmp_path.iterdir()] == [BASELINE]
     assert stage.warnings == [CaseWarning(WarningCode.NO_SNAPSHOT, "tip", "RuntimeError: boom")]
 
 
 def test_weighing_costs_a_measurement_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A measurement's seconds are the price of another unit, which has no memory pass; on a GPU launches and joules are
-    none of its readings, for a profiler that was attached slows the launches of the next case."""
+    """A measurement's seconds are the price of another unit, which has no memory pass; on a GPU launches and
+    joules are none of its readings, for a profiler that was attached slows the launches of the next case."""
     clock = FakeClock()
     read: list[str] = []
 
@@ -805,7 +830,9 @@ def test_a_pass_that_counts_is_a_survey(monkeypatch: pytest.MonkeyPatch) -> None
     assert found.trials[1].sources == {"launches": "launches of a profile, a pass of its own"}
     assert found.warnings == (CaseWarning(WarningCode.NO_READING, "trick", "RuntimeError: boom", "launches"),)
     # One after the other: what one holds is no burden to the next.
-    assert log == [f"{name} {does}" for name in (BASELINE, "tip", "trick") for does in ("enters", "runs", "leaves")]
+    assert log == [
+        f"{name} {does}" for name in (BASELINE, "tip", "trick") for does in ("enters", "runs", "leaves")
+    ]
 
 
 def test_one_pass_reads_all_of_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -830,7 +857,8 @@ def test_one_pass_reads_all_of_the_account(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_running_out_of_memory_is_a_result() -> None:
-    """The variant fails with what was requested and what was free, in words and in numbers; the others go on."""
+    """The variant fails with what was requested and what was free, in words and in numbers; the others go
+    on."""
     stage = stage_of(baseline=1e-3)
 
     def greedy(call: int) -> Any:
@@ -869,7 +897,8 @@ class Heavy(LocalRunner):
 
 
 def test_footprints_are_read_of_what_agrees() -> None:
-    """Loaders have the memory of their processes read after the first epoch; a failing probe fails nothing."""
+    """Loaders have the memory of their processes read after the first epoch; a failing probe fails
+    nothing."""
     stage = stage_of(baseline=0.2, tip=0.2, trick=0.2)
     stage.add("wrong", 0.2, lambda call: Result(2.0))
     for runner in stage.runners:
@@ -878,7 +907,9 @@ def test_footprints_are_read_of_what_agrees() -> None:
     assert trials["tip"].exact == {"tree_bytes": 8192.0}
     assert trials["trick"].status is Status.MEASURED
     assert trials["trick"].exact == trials["wrong"].exact == {}
-    assert stage.warnings == [CaseWarning(WarningCode.NO_READING, "trick", "RuntimeError: boom", "tree_bytes")]
+    assert stage.warnings == [
+        CaseWarning(WarningCode.NO_READING, "trick", "RuntimeError: boom", "tree_bytes")
+    ]
 
 
 # --- variants ---------------------------------------------------------------------------------------------------------

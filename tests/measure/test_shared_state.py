@@ -1,4 +1,5 @@
-"""Variants that share inputs: the one that changes what others read is named, in any order, and no other is."""
+"""Variants that share inputs: the one that changes what others read is named, in any order, and no other
+is."""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ def measured(make: Callable[[], Variants], seed: int, *, first: bool = True) -> 
 
 
 def test_the_variant_that_changes_what_others_read_is_named() -> None:
-    """In every order the variant to blame is wrong, with the reason, and the innocent variant has its times."""
+    """In every order the variant to blame is wrong, with the reason, and the innocent variant has its
+    times."""
     seen = [{trial.variant: trial for trial in measured(suite, seed).trials} for seed in SEEDS]
     assert all(list(trials) == [BASELINE, "inplace", "out"] for trials in seen)
     assert all(trials[name].status is Status.MEASURED for trials in seen for name in (BASELINE, "out"))
@@ -92,7 +94,8 @@ def test_the_variant_that_changes_what_others_read_is_named() -> None:
 
 
 def test_later_in_a_run_a_disagreement_is_tried_again() -> None:
-    """Also where a change that shows in no disagreement is not looked for: the innocent variant is never wrong."""
+    """Also where a change that shows in no disagreement is not looked for: the innocent variant is never
+    wrong."""
     for seed in SEEDS:
         trials = {trial.variant: trial for trial in measured(suite, seed, first=False).trials}
         assert trials["out"].status is Status.MEASURED
@@ -128,7 +131,9 @@ def test_a_baseline_that_changes_its_input() -> None:
     found = [measured(baseline_writes, seed) for seed in SEEDS]
     assert {one.status for one in found} <= {Status.WRONG, Status.MEASURED}
     (reason,) = {one.reason for one in found if one.status is Status.WRONG}
-    assert reason.startswith("the baseline is wrong: it changes what others read: behind it, tip has another result")
+    assert reason.startswith(
+        "the baseline is wrong: it changes what others read: behind it, tip has another result"
+    )
 
 
 def test_inputs_that_differ_from_call_to_call_blame_no_variant() -> None:

@@ -1,4 +1,5 @@
-"""Counters that move in steps: their tick from the readings, differences where they are long enough, areas."""
+"""Counters that move in steps: their tick from the readings, differences where they are long enough,
+areas."""
 
 from __future__ import annotations
 
@@ -12,15 +13,20 @@ from harness.probes.nvml import NvmlError
 from tests.support.replayed import UUID, Replayed
 
 
-def stepped(seconds: float, hertz: float, step: float, watts: float = 400.0) -> tuple[list[float], list[float]]:
+def stepped(
+    seconds: float, hertz: float, step: float, watts: float = 400.0
+) -> tuple[list[float], list[float]]:
     """Readings of a counter that moves every ``step`` seconds while ``watts`` are drawn."""
     moments = [index / hertz for index in range(round(seconds * hertz))]
     return moments, [watts * step * int(moment / step + 1e-9) for moment in moments]
 
 
-@pytest.mark.parametrize(("hertz", "step", "found"), [(20, 0.1, 0.1), (20, 0.02, 0.05), (100, 0.02, 0.02), (1, 0.1, 1)])
+@pytest.mark.parametrize(
+    ("hertz", "step", "found"), [(20, 0.1, 0.1), (20, 0.02, 0.05), (100, 0.02, 0.02), (1, 0.1, 1)]
+)
 def test_the_tick_is_found_in_the_readings(hertz: float, step: float, found: float) -> None:
-    """Changes of the counter are as far apart as its steps, or as the readings where those are further apart."""
+    """Changes of the counter are as far apart as its steps, or as the readings where those are further
+    apart."""
     assert tick(*stepped(20, hertz, step)) == pytest.approx(found)
 
 
@@ -88,7 +94,8 @@ def test_an_area_needs_readings_over_the_whole_stretch() -> None:
 
 
 class Board(Replayed):
-    """A board that draws 200 W, on a clock that moves with the calls; its counter moves every ``step`` seconds."""
+    """A board that draws 200 W, on a clock that moves with the calls; its counter moves every ``step``
+    seconds."""
 
     def __init__(self, step: float, watts: float = 200.0) -> None:
         super().__init__()

@@ -1,4 +1,5 @@
-"""A GPU as NVML sees it: every reading, every error in its place; on a GPU the same against the real library."""
+"""A GPU as NVML sees it: every reading, every error in its place; on a GPU the same against the real
+library."""
 
 from __future__ import annotations
 
@@ -48,11 +49,14 @@ def everything(gpu: Gpu) -> dict[str, float]:
 
 
 def test_readings_are_in_si_units_and_plausible(session: Any) -> None:
-    """Whatever a GPU tells has a known name and lies where such a quantity can lie; the essentials are there."""
+    """Whatever a GPU tells has a known name and lies where such a quantity can lie; the essentials are
+    there."""
     warnings: list[str] = []
     found = everything(Gpu(session, gpu_names(session)[0], warnings.append))
     assert set(found) <= set(QUANTITIES)
-    assert {"sm_clock_hertz", "throttle", "used_bytes", "utilisation", "temperature_celsius"} <= set(found), warnings
+    assert {"sm_clock_hertz", "throttle", "used_bytes", "utilisation", "temperature_celsius"} <= set(found), (
+        warnings
+    )
     assert 1e8 <= found["sm_clock_hertz"] < 1e10
     assert 0 <= found["utilisation"] <= 1
     assert 0 < found["temperature_celsius"] < 120
@@ -87,7 +91,8 @@ def test_an_unknown_gpu_is_not_another_one(session: Any) -> None:
 
 
 def test_recorded_readings_come_out_as_they_went_in() -> None:
-    """Megahertz, milliwatts, millijoules, per cent and nanoseconds become hertz, watts, joules, shares and seconds."""
+    """Megahertz, milliwatts, millijoules, per cent and nanoseconds become hertz, watts, joules, shares and
+    seconds."""
     module = Replayed()
     module.tick(170)
     warnings: list[str] = []
@@ -108,7 +113,8 @@ def test_recorded_readings_come_out_as_they_went_in() -> None:
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("call", sorted(CALLS))
 def test_any_error_of_any_call_costs_its_readings_alone(call: str, code: int) -> None:
-    """A call that fails, whatever the error, leaves the other readings and one warning; a lost GPU leaves nothing."""
+    """A call that fails, whatever the error, leaves the other readings and one warning; a lost GPU leaves
+    nothing."""
     warnings: list[str] = []
     gpu = Gpu(Replayed({call: code}), UUID, warnings.append)
     kind = type(pynvml.NVMLError(code)).__name__
@@ -120,7 +126,11 @@ def test_any_error_of_any_call_costs_its_readings_alone(call: str, code: int) ->
         assert len(warnings) == 1
     else:
         assert set(everything(Gpu(Replayed(), UUID, warnings.append))) - set(found) == CALLS[call]
-        assert len(warnings) == len(set(warnings)) == len(CALLS[call]) - (call == "nvmlDeviceGetUtilizationRates")
+        assert (
+            len(warnings)
+            == len(set(warnings))
+            == len(CALLS[call]) - (call == "nvmlDeviceGetUtilizationRates")
+        )
     assert all(kind in warning for warning in warnings)
 
 
@@ -135,7 +145,8 @@ def test_what_will_never_succeed_is_asked_once(code: int) -> None:
 
 
 def test_what_fails_at_times_is_asked_again() -> None:
-    """A time-out passes: the reading is back with the next call, after one warning; one that stays is given up."""
+    """A time-out passes: the reading is back with the next call, after one warning; one that stays is given
+    up."""
     warnings: list[str] = []
     module = Replayed({"nvmlDeviceGetPowerUsage": pynvml.NVML_ERROR_TIMEOUT})
     gpu = Gpu(module, UUID, warnings.append)
@@ -202,7 +213,8 @@ def test_a_gpu_that_is_lost_is_left_alone() -> None:
 
 
 def test_occupants_may_hide_their_memory() -> None:
-    """A process whose memory NVML does not report is still there; a list that is refused is not an empty one."""
+    """A process whose memory NVML does not report is still there; a list that is refused is not an empty
+    one."""
     module = Replayed(processes=[[[11, None], [12, 4096]]])
     assert Gpu(module, UUID, lambda _: None).occupants() == [Occupant(11, None), Occupant(12, 4096)]
     refused = dict.fromkeys(

@@ -1,4 +1,5 @@
-"""Every NVML function that is called, failing with every error there is: never fatal, and never without a reason."""
+"""Every NVML function that is called, failing with every error there is: never fatal, and never without a
+reason."""
 
 from __future__ import annotations
 
@@ -102,7 +103,8 @@ def test_what_answers_is_read_whole(whole: Seen) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_any_error_from_the_start(function: str, tmp_path: Path, whole: Seen) -> None:
-    """Whatever a function answers, the watch goes on with the rest; what is not read has a reason with its name."""
+    """Whatever a function answers, the watch goes on with the rest; what is not read has a reason with its
+    name."""
     for code in CODES:
         seen = watched(tmp_path / str(code), Replayed({function: code}))
         named = [warning for warning in seen.warnings if kind(code) in warning]
@@ -112,7 +114,8 @@ def test_any_error_from_the_start(function: str, tmp_path: Path, whole: Seen) ->
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_any_error_in_the_middle(function: str, tmp_path: Path, whole: Seen) -> None:
-    """The same where it answered before: a time-out, a driver that is reloaded, a board that falls off its bus."""
+    """The same where it answered before: a time-out, a driver that is reloaded, a board that falls off its
+    bus."""
     for code in (pynvml.NVML_ERROR_TIMEOUT, pynvml.NVML_ERROR_UNINITIALIZED, pynvml.NVML_ERROR_GPU_IS_LOST):
         seen = watched(tmp_path / str(code), Replayed(), {function: code})
         assert seen.of_host == whole.of_host
@@ -148,7 +151,8 @@ HOLLOW = SimpleNamespace(
 @pytest.mark.parametrize("answer", [None, HOLLOW, [HOLLOW]], ids=["none", "hollow", "hollow list"])
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_answers_without_content(function: str, answer: Any, tmp_path: Path, whole: Seen) -> None:
-    """None, or fields that are None, in the place of numbers: not fatal, and what is not read has a reason."""
+    """None, or fields that are None, in the place of numbers: not fatal, and what is not read has a
+    reason."""
     module = Replayed()
     module.__dict__[function] = lambda *_, **__: answer
     seen = watched(tmp_path / "run", module)
@@ -158,17 +162,21 @@ def test_answers_without_content(function: str, answer: Any, tmp_path: Path, who
 
 @pytest.mark.parametrize("code", CODES)
 def test_fields_that_come_with_an_error(code: int, tmp_path: Path, whole: Seen) -> None:
-    """A field may carry an error of its own; then there is no such counter, and the first refusal is the reason."""
+    """A field may carry an error of its own; then there is no such counter, and the first refusal is the
+    reason."""
     module = Replayed({"nvmlDeviceGetViolationStatus": pynvml.NVML_ERROR_DEPRECATED})
     module.__dict__["nvmlDeviceGetFieldValues"] = lambda *_: [SimpleNamespace(nvmlReturn=code)]
     seen = watched(tmp_path / "run", module)
-    assert {name for name in seen.lost(whole) if name.endswith("violation_seconds")} == seen.lost(whole) != set()
+    assert (
+        {name for name in seen.lost(whole) if name.endswith("violation_seconds")} == seen.lost(whole) != set()
+    )
     assert all("NVMLError_Deprecated" in warning for warning in seen.warnings)
 
 
 @pytest.mark.parametrize("number", [0, 2**22 + 1, 2**32 - 1])
 def test_process_numbers_that_no_process_has(number: int, tmp_path: Path) -> None:
-    """As virtual machines show them: no process is named, a warning says why, memory in use before counts as one."""
+    """As virtual machines show them: no process is named, a warning says why, memory in use before counts as
+    one."""
     memory = {**RECORDED["readings"]["memory"], "used": [2**34]}
     stage = Stage(tmp_path, Replayed(processes=[[[number, None]]], memory=memory))
     with stage.watch as watch:
@@ -176,7 +184,9 @@ def test_process_numbers_that_no_process_has(number: int, tmp_path: Path) -> Non
         stage.passes(1.2)
     seen = stage.seen()
     assert [(other.when, other.pid) for other in seen.other_processes] == [("before", 0)]
-    assert [warning for warning in seen.warnings if "does not report the numbers" in warning] == list(seen.warnings)
+    assert [warning for warning in seen.warnings if "does not report the numbers" in warning] == list(
+        seen.warnings
+    )
 
 
 # --- other readers of NVML --------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""The watch of a run: what it reads and writes, other processes on the GPU, and that nothing it meets ends a run."""
+"""The watch of a run: what it reads and writes, other processes on the GPU, and that nothing it meets ends a
+run."""
 
 from __future__ import annotations
 
@@ -115,7 +116,8 @@ def test_gpus_that_nothing_is_measured_on_are_left_alone(tmp_path: Path) -> None
 
 
 def test_what_is_measured_begins_and_ends(tmp_path: Path) -> None:
-    """As a context: whatever is raised inside, the case is over and the last block lies between two readings."""
+    """As a context: whatever is raised inside, the case is over and the last block lies between two
+    readings."""
     stage = Stage(tmp_path)
     with stage.watch as watch:
         with pytest.raises(RuntimeError, match="boom"), watch.measuring(CASE, 2):
@@ -187,7 +189,8 @@ def test_blocks_are_marked_as_the_report_will_mark_them(tmp_path: Path) -> None:
 
 
 def test_the_last_block_lies_between_two_readings(tmp_path: Path) -> None:
-    """Heat that came after the last look of the thread is seen at the end of the case, before its blocks are judged."""
+    """Heat that came after the last look of the thread is seen at the end of the case, before its blocks are
+    judged."""
     stage = Stage(tmp_path)
     with stage.watch as watch:
         watch.measures_on(ON_GPU)
@@ -297,7 +300,8 @@ class Street:
 
 
 def test_others_are_reported_before_during_and_after() -> None:
-    """Those that are there before, those that come and are not ours, those that are left: each once for each time."""
+    """Those that are there before, those that come and are not ours, those that are left: each once for each
+    time."""
     street = Street()
     street.on_gpu((50, 1024))
     street.others.before(street.gpu)
@@ -328,20 +332,29 @@ def test_a_process_of_ours_that_has_just_ended_is_not_another() -> None:
 
 
 def test_in_a_container_numbers_are_not_compared() -> None:
-    """Where NVML's process numbers are another namespace's, only one that was there before counts as another."""
+    """Where NVML's process numbers are another namespace's, only one that was there before counts as
+    another."""
     street = Street(match=False)
     street.on_gpu((50, None))
     street.others.before(street.gpu)
     street.on_gpu((50, None), (777, None))
     street.others.during(street.gpu)
-    assert [(seen.when, seen.pid, seen.name) for seen in street.reported] == [("before", 50, ""), ("during", 50, "")]
+    assert [(seen.when, seen.pid, seen.name) for seen in street.reported] == [
+        ("before", 50, ""),
+        ("during", 50, ""),
+    ]
     assert len(street.warnings) == 1
     assert "container" in street.warnings[0]
 
 
 @pytest.mark.parametrize(
     ("used", "older", "found"),
-    [(UNLISTED, False, False), (UNLISTED + 1, False, True), (DRIVERS // 4, True, False), (2 * DRIVERS, True, True)],
+    [
+        (UNLISTED, False, False),
+        (UNLISTED + 1, False, True),
+        (DRIVERS // 4, True, False),
+        (2 * DRIVERS, True, True),
+    ],
 )
 def test_memory_without_a_process_is_another_process(used: int, older: bool, found: bool) -> None:
     """More in use than an idle driver needs, and no process listed: there is one all the same."""

@@ -1,4 +1,5 @@
-"""Sampling: in step with the clock, no oftener than its cost allows, and what is read of host and process tree."""
+"""Sampling: in step with the clock, no oftener than its cost allows, and what is read of host and process
+tree."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from tests.support.living import PATIENCE, alive, since
 
 
 class Stage:
-    """A sampler on a clock by script; reading a source costs its stated seconds, of CPU time and of the clock's."""
+    """A sampler on a clock by script; reading a source costs its stated seconds, of CPU time and of the
+    clock's."""
 
     def __init__(
         self, hertz: float = 20.0, looks: int = 40, waking: float = 0.0, **sources: tuple[float, float]
@@ -61,7 +63,8 @@ class Stage:
 
 
 def test_samples_keep_step_with_the_clock() -> None:
-    """What a sample costs comes out of the wait for the next one: 40 samples at 20 a second end after 2 seconds."""
+    """What a sample costs comes out of the wait for the next one: 40 samples at 20 a second end after 2
+    seconds."""
     stage = Stage(quick=(0.0, 1e-5))
     stage.sampler.run()
     moments = stage.moments("quick")
@@ -78,7 +81,8 @@ def test_slow_sources_are_read_when_they_are_due() -> None:
 
 
 def test_expensive_sources_are_read_less_often() -> None:
-    """A driver that takes 2 ms an answer is asked so seldom that the watch stays within its share of a core."""
+    """A driver that takes 2 ms an answer is asked so seldom that the watch stays within its share of a
+    core."""
     stage = Stage(looks=2000, cheap=(0.0, 1e-5), expensive=(0.0, 2e-3))
     stage.sampler.run()
     assert len(stage.moments("cheap")) == 2000
@@ -95,9 +99,14 @@ def test_no_core_is_woken_for_nothing() -> None:
     assert all(taken for taken in stage.taken)
 
 
-@pytest.mark.parametrize(("hertz", "waking", "rate"), [(20, 1e-4, 20), (20, 1e-3, 4.4), (100, 1e-3, 22), (2, 1e-3, 2)])
-def test_where_waking_up_is_expensive_there_are_fewer_samples(hertz: float, waking: float, rate: float) -> None:
-    """What a look costs besides its readings counts: the share of a core is kept; higher rates get a larger one."""
+@pytest.mark.parametrize(
+    ("hertz", "waking", "rate"), [(20, 1e-4, 20), (20, 1e-3, 4.4), (100, 1e-3, 22), (2, 1e-3, 2)]
+)
+def test_where_waking_up_is_expensive_there_are_fewer_samples(
+    hertz: float, waking: float, rate: float
+) -> None:
+    """What a look costs besides its readings counts: the share of a core is kept; higher rates get a larger
+    one."""
     stage = Stage(hertz, looks=2000, waking=waking, quick=(0.0, 1e-5))
     stage.sampler.run()
     moments = stage.moments("quick")
@@ -150,7 +159,8 @@ def test_a_source_that_raises_is_read_no_more() -> None:
 
 
 def test_the_thread_ends_when_it_is_stopped() -> None:
-    """A real thread takes samples until the stop, and no thread is left; a second stop does nothing, a start does."""
+    """A real thread takes samples until the stop, and no thread is left; a second stop does nothing, a start
+    does."""
     sampled = threading.Event()
     before = alive()
     sampler = Sampler([Sensor(HOST, lambda: {"load": 1.0})], 1000.0, lambda _: sampled.set())
@@ -188,7 +198,8 @@ def test_a_thread_that_looks_seldom_ends_at_once() -> None:
     ],
 )
 def test_a_fair_share_takes_from_the_expensive(shares: list[float], most: float) -> None:
-    """A source that needs less than an equal part keeps it; the others share the rest, so that the total is kept."""
+    """A source that needs less than an equal part keeps it; the others share the rest, so that the total is
+    kept."""
     assert fair_share(shares, 0.003) == pytest.approx(most)
     assert sum(min(share, most) for share in shares) <= 0.003 + 1e-12
 
@@ -200,7 +211,9 @@ def test_shares_are_reckoned_before_long() -> None:
 
 # --- the host ---------------------------------------------------------------------------------------------------------
 
-PRESSURE = "some avg10=12.50 avg60=1.11 avg300=2.04 total={}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+PRESSURE = (
+    "some avg10=12.50 avg60=1.11 avg300=2.04 total={}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+)
 
 
 @pytest.fixture
@@ -218,7 +231,8 @@ def readings(machine: HostSensors) -> dict[str, float]:
 
 
 def test_pressure_is_the_share_of_the_time_since_the_last_reading(proc: Path) -> None:
-    """Half a second of waiting in one second is a pressure of one half; the first reading has nothing before it."""
+    """Half a second of waiting in one second is a pressure of one half; the first reading has nothing before
+    it."""
     clock = FakeClock()
     warnings: list[str] = []
     machine = HostSensors(warnings.append, proc=proc, now=clock.now)
@@ -261,7 +275,9 @@ def test_this_machine_tells_what_it_is_doing() -> None:
     assert "load" in QUANTITIES
 
 
-@pytest.mark.parametrize("text", [b"", b"full avg10=0", b"some avg10=x total=", b"some avg10=0.00 total=many"])
+@pytest.mark.parametrize(
+    "text", [b"", b"full avg10=0", b"some avg10=x total=", b"some avg10=0.00 total=many"]
+)
 def test_what_is_no_pressure_file_is_refused(text: bytes) -> None:
     """Anything but a pressure file raises ValueError."""
     with pytest.raises(ValueError, match=r"."):
@@ -324,7 +340,9 @@ def test_a_name_with_blanks_and_brackets_is_no_number(tmp_path: Path) -> None:
     folder = tmp_path / "77"
     (folder / "task" / "77").mkdir(parents=True)
     (folder / "task" / "77" / "children").write_text("")
-    (folder / "task" / "77" / "status").write_text("voluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t4\n")
+    (folder / "task" / "77" / "status").write_text(
+        "voluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t4\n"
+    )
     fields = "S 1 77 77 0 -1 4194560 11 12 13 14 200 100 50 50 20 0 1 0"
     (folder / "stat").write_text(f"77 (a b) c) 9) {fields}\n")
     tick = os.sysconf("SC_CLK_TCK")

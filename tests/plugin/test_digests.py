@@ -68,12 +68,18 @@ class Broken:
             torch.zeros(2, dtype=torch.bfloat16),
         ),
         (torch.tensor(1.0), torch.tensor(1.0), torch.tensor(2.0)),
-        (torch.rand(2, 2, generator=torch.manual_seed(0)).T, torch.rand(2, 2, generator=torch.manual_seed(0)).T, 0),
+        (
+            torch.rand(2, 2, generator=torch.manual_seed(0)).T,
+            torch.rand(2, 2, generator=torch.manual_seed(0)).T,
+            0,
+        ),
         (np.arange(2000.0), np.arange(2000.0), np.arange(2000.0) + 1e-9),
         (np.float64(1), np.float64(1), np.float32(1)),
         ([torch.ones(1)], [torch.ones(1)], [torch.zeros(1)]),
     ],
-    ids=lambda value: type(value).__name__,  # no address and no order of a set: two workers collect the same tests
+    ids=lambda value: (
+        type(value).__name__
+    ),  # no address and no order of a set: two workers collect the same tests
 )
 def test_values_are_distinguished(one: object, same: object, other: object) -> None:
     """Equal values have equal digests, and others have others."""
@@ -141,7 +147,8 @@ def test_only_what_both_know_can_differ() -> None:
 
 
 def test_what_is_known_by_its_position_alone() -> None:
-    """An object that looks the same as any other has only its number in the case's name; an id distinguishes it."""
+    """An object that looks the same as any other has only its number in the case's name; an id distinguishes
+    it."""
     assert counted_parameters("a.py::b[conf0-64]", {"conf": "", "size": "1"}) == "conf"
     assert counted_parameters("a.py::b[small-64]", {"conf": "", "size": "1"}) == ""
     assert counted_parameters("a.py::b[conf0]", {}) == ""  # an older record

@@ -93,7 +93,8 @@ def session_of(driver: Driver, device: str = "cpu") -> DrivenSession:
 
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Sessions:
-    """Makes sessions that work in an environment without facts, by a plan and what the driver sends after it."""
+    """Makes sessions that work in an environment without facts, by a plan and what the driver sends after
+    it."""
     monkeypatch.setattr(environment, "fingerprint", lambda: {"gpu": None})
     monkeypatch.setattr(environment, "unusable_gpu", lambda: None)
 
@@ -122,7 +123,9 @@ def measuring(recording: Recording) -> MeasurePlan:
 def spec_of(**variants: Any) -> BenchmarkSpec:
     """What a benchmark hands over; the baseline gives 1."""
     given = {BASELINE: as_variant(lambda: 1), **{name: as_variant(value) for name, value in variants.items()}}
-    return BenchmarkSpec(given, lambda expected, got: expected == got, None, Work(), dict.fromkeys(given, Expect.LOWER))
+    return BenchmarkSpec(
+        given, lambda expected, got: expected == got, None, Work(), dict.fromkeys(given, Expect.LOWER)
+    )
 
 
 def run(made: DrivenSession, **variants: Any) -> None:
@@ -137,7 +140,8 @@ def recorded(tmp_path: Path) -> list[Measurement]:
 
 
 def test_garbage_is_collected_again_once_all_is_imported(session: Sessions, measuring: MeasurePlan) -> None:
-    """It is not while benchmarks are imported; from then on it is, without a look through what was imported."""
+    """It is not while benchmarks are imported; from then on it is, without a look through what was
+    imported."""
     before = gc.get_freeze_count()
     imported = [[number] for number in range(1000)]
     gc.disable()
@@ -149,7 +153,9 @@ def test_garbage_is_collected_again_once_all_is_imported(session: Sessions, meas
     assert gc.get_freeze_count() >= before + len(imported)
 
 
-def test_a_measured_case_is_recorded_and_reported(session: Sessions, measuring: MeasurePlan, tmp_path: Path) -> None:
+def test_a_measured_case_is_recorded_and_reported(
+    session: Sessions, measuring: MeasurePlan, tmp_path: Path
+) -> None:
     """A measurement that went well is on the disk when its end is sent; nothing is added afterwards."""
     made, driver = session(measuring)
     run(made, tip=lambda: 1, gone=Unavailable("no GPU"))
@@ -167,8 +173,11 @@ def test_a_measured_case_is_recorded_and_reported(session: Sessions, measuring: 
 
 
 def test_a_pass_that_counts_is_recorded(session: Sessions, recording: Recording, tmp_path: Path) -> None:
-    """What was counted is a record of its own; so is what kept a case from being counted, which is no verdict on it."""
-    made, driver = session(CountPlan(*ON, recording=recording, reading="launches", variants={CASE: (BASELINE, "tip")}))
+    """What was counted is a record of its own; so is what kept a case from being counted, which is no verdict
+    on it."""
+    made, driver = session(
+        CountPlan(*ON, recording=recording, reading="launches", variants={CASE: (BASELINE, "tip")})
+    )
     run(made, tip=lambda: 1)
     (found,) = recorded(tmp_path)
     assert found.survey
@@ -176,9 +185,13 @@ def test_a_pass_that_counts_is_recorded(session: Sessions, recording: Recording,
     assert driver.events() == [CaseBegins, CaseEnds]
 
 
-def test_a_case_that_cannot_be_counted_is_no_trouble(session: Sessions, recording: Recording, tmp_path: Path) -> None:
+def test_a_case_that_cannot_be_counted_is_no_trouble(
+    session: Sessions, recording: Recording, tmp_path: Path
+) -> None:
     """The record of a case that failed on the way to being counted is that of a survey."""
-    made, _ = session(CountPlan(*ON, recording=recording, reading="launches", variants={CASE: (BASELINE, "tip")}))
+    made, _ = session(
+        CountPlan(*ON, recording=recording, reading="launches", variants={CASE: (BASELINE, "tip")})
+    )
     made.begin(CASE)
     made.without_measurement(CASE, CLAIM, skipped=False, reason="no such file")
     (found,) = recorded(tmp_path)
@@ -202,7 +215,8 @@ def test_a_case_without_a_measurement_is_recorded(
 def test_skipping_inside_a_variant_is_recorded(
     session: Sessions, measuring: MeasurePlan, tmp_path: Path, ends: Any
 ) -> None:
-    """`pytest.skip` in a variant's factory ends the measurement past every handler, and is recorded all the same."""
+    """`pytest.skip` in a variant's factory ends the measurement past every handler, and is recorded all the
+    same."""
     made, _ = session(measuring)
 
     def factory() -> Any:
@@ -218,7 +232,8 @@ def test_skipping_inside_a_variant_is_recorded(
 def test_a_full_disk_is_reported_and_ends_the_process(
     session: Sessions, measuring: MeasurePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cannot be written is reported over the channel, and the process ends instead of measuring for nothing."""
+    """What cannot be written is reported over the channel, and the process ends instead of measuring for
+    nothing."""
     made, driver = session(measuring)
 
     def full(writer: object, measurement: Measurement) -> None:
@@ -231,7 +246,8 @@ def test_a_full_disk_is_reported_and_ends_the_process(
 
 
 def test_a_side_with_one_variant_stays_until_it_is_stopped(session: Sessions) -> None:
-    """The driver sends it before the next case: received there, it would end that measurement before it began."""
+    """The driver sends it before the next case: received there, it would end that measurement before it
+    began."""
     asks = RequestSetup(BASELINE), RequestFirstCall(BASELINE), RequestTeardown(BASELINE)
     of_the_next_case = RequestSetup(BASELINE)
     made, driver = session(SidePlan(*ON, core=0), *asks, Stop(), of_the_next_case)
@@ -266,7 +282,8 @@ def test_collecting_measures_nothing(session: Sessions, tmp_path: Path) -> None:
 def test_an_isolated_pass_that_fails_early_stays_a_solo_pass(
     session: Sessions, recording: Recording, tmp_path: Path
 ) -> None:
-    """A failure before an isolated pass is recorded as one of that pass: it does not stop a case that is measured."""
+    """A failure before an isolated pass is recorded as one of that pass: it does not stop a case that is
+    measured."""
     made, _ = session(IsolatedPlan(*ON, recording=recording, variant="tip"))
     made.begin(CASE)
     made.without_measurement(CASE, CLAIM, skipped=False, reason="boom")
@@ -278,7 +295,8 @@ def test_an_isolated_pass_that_fails_early_stays_a_solo_pass(
 def test_an_isolated_pass_measures_one_variant(
     session: Sessions, recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An isolated pass has the readings of its variant alone, those after leaving early included, and no samples."""
+    """An isolated pass has the readings of its variant alone, those after leaving early included, and no
+    samples."""
     monkeypatch.setattr("harness.probes.pinned.pinned_peak", lambda: 0)
     made, _ = session(IsolatedPlan(*ON, recording=recording, variant="tip"))
     left: list[str] = []
@@ -300,7 +318,9 @@ def test_an_isolated_pass_measures_one_variant(
     assert left == ["early"]
 
 
-def test_a_traced_pass_traces_one_variant(session: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_traced_pass_traces_one_variant(
+    session: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its process reports what an iteration took without and with the profiler, and writes no record."""
     file = tmp_path / "traces" / "x.json.gz"
     asked_for: list[Path] = []
@@ -351,7 +371,8 @@ def test_a_process_serves_its_variant(session: Sessions, monkeypatch: pytest.Mon
 
 
 def test_what_ends_a_process_is_sent(session: Sessions) -> None:
-    """A process that skips or fails before or in its measurement sends it as an error, which ends its turn."""
+    """A process that skips or fails before or in its measurement sends it as an error, which ends its
+    turn."""
 
     def factory() -> Any:
         pytest.skip("the decoder needs a driver")
@@ -369,7 +390,9 @@ def test_order_is_random_by_the_seed(session: Sessions, tmp_path: Path) -> None:
     orders = set()
     for seed in range(20):
         recording = Recording(tmp_path, f"invocation-{seed}", 1, seed)
-        plan = MeasurePlan((*cases, "gone.py::bench"), "auto", None, recording=recording, options={}, snapshots=False)
+        plan = MeasurePlan(
+            (*cases, "gone.py::bench"), "auto", None, recording=recording, options={}, snapshots=False
+        )
         order = session_of(Driver(plan)).choose({case: case for case in cases})
         assert sorted(order) == sorted(cases)
         orders.add(tuple(order))
@@ -394,7 +417,9 @@ def test_failures_are_one_line() -> None:
 
 
 @pytest.mark.parametrize("plan", [VariantPlan(*ON, variant="tip"), SidePlan(*ON, core=1)])
-def test_threads_of_live_processes_are_placed_on_a_gpu_too(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
+def test_threads_of_live_processes_are_placed_on_a_gpu_too(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
     """Work that is bound by the host's launches would move over the cores."""
     placed: list[object] = []
 
@@ -443,4 +468,6 @@ def test_what_a_benchmark_raised_is_in_the_log_before_it_is_reported(
         collecting.send(SimpleNamespace(call=raised, skipped=skipped, nodeid="x.py"))  # type: ignore[arg-type]
     assert len(logged) == 2
     for words in logged:
-        assert ("Traceback (most recent call last)" in words and "illegal memory access" in words) is not skipped
+        assert (
+            "Traceback (most recent call last)" in words and "illegal memory access" in words
+        ) is not skipped

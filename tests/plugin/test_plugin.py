@@ -111,7 +111,9 @@ def test_the_table_shows_every_variant(measured: tuple[Path, subprocess.Complete
     assert "bench_good[48]:twice" in measured[1].stdout
 
 
-def test_pytest_benchmark_compare_reads_the_file(measured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_pytest_benchmark_compare_reads_the_file(
+    measured: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
     """pytest-benchmark's own command compares such a file."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest_benchmark", "compare", "out.json"],
@@ -149,7 +151,9 @@ def test_a_wrong_variant_fails_its_test_and_has_no_entry(tmp_path: Path) -> None
 
 def test_results_to_compare_need_a_rule() -> None:
     """Only a baseline alone goes without ``same``; with a variant the message has what to give."""
-    compare = Compare("bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), Session(), "x", Path())
+    compare = Compare(
+        "bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), Session(), "x", Path()
+    )
     with pytest.raises(TypeError, match=r"bench_x does not say when results agree: give same=, torch.equal"):
         compare(baseline=lambda: 0, tip=lambda: 0)
 
@@ -158,12 +162,17 @@ def test_results_to_compare_need_a_rule() -> None:
     ("given", "message"),
     [
         ({"byte": 12000}, r"compare\(byte=12000\): a variant is a callable.*; did you mean bytes=12000\?"),
-        ({"tip": 3}, r"compare\(tip=3\): .*; other keywords are same, reference, items, bytes, flops, decoded, "),
+        (
+            {"tip": 3},
+            r"compare\(tip=3\): .*; other keywords are same, reference, items, bytes, flops, decoded, ",
+        ),
     ],
 )
 def test_what_is_not_a_variant(given: dict[str, Any], message: str) -> None:
     """A keyword that is misspelt, or a value instead of a callable, is named with the ones there are."""
-    compare = Compare("bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), Session(), "x", Path())
+    compare = Compare(
+        "bench_x.py::bench_x", Claim("X", "a tip", "bench_x.py", "bench_x"), Session(), "x", Path()
+    )
     with pytest.raises(TypeError, match=message):
         compare(baseline=lambda: 0, same=all, **given)
     parameters = inspect.signature(Compare.__call__).parameters
@@ -181,7 +190,8 @@ def test_a_bare_pytest_does_not_collect_benchmarks(tmp_path: Path) -> None:
 
 
 def test_beside_other_workers_nothing_is_timed(tmp_path: Path) -> None:
-    """Under pytest-xdist, started by the repository's settings, each case is checked once, and that is printed."""
+    """Under pytest-xdist, started by the repository's settings, each case is checked once, and that is
+    printed."""
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "bench_good.py").write_text(BENCHMARK)
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -n 1\n")
@@ -194,7 +204,8 @@ def test_beside_other_workers_nothing_is_timed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("worker", [True, False])
 def test_effort_beside_other_workers(monkeypatch: pytest.MonkeyPatch, worker: bool) -> None:
-    """A worker, or what a test in one starts, plays one block without warming up; any other process measures."""
+    """A worker, or what a test in one starts, plays one block without warming up; any other process
+    measures."""
     options = SimpleNamespace(getoption=lambda name, default=None: default)
     monkeypatch.setattr(os, "environ", {"PYTEST_XDIST_WORKER": "gw0"} if worker else {})
     effort = plain(options)._limits  # type: ignore[arg-type]

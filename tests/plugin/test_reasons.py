@@ -65,7 +65,16 @@ def reasons(folder: Path, text: str, name: str = "test_it.py") -> list[str]:
 
     (folder / name).write_text(text)
     listener = Listener()
-    options = ["-q", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider", "--import-mode=importlib"]
+    options = [
+        "-q",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        str(folder),
+        "-p",
+        "no:cacheprovider",
+        "--import-mode=importlib",
+    ]
     pytest.main([*options, str(folder / name)], plugins=[listener])
     return listener.found
 
@@ -98,8 +107,11 @@ def bench_own(device):
 """
 
 
-def test_the_device_is_there_for_fixtures_of_any_scope(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A module's fixture may use it; a user's own of that name still wins, and a narrower one is named whole."""
+def test_the_device_is_there_for_fixtures_of_any_scope(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A module's fixture may use it; a user's own of that name still wins, and a narrower one is named
+    whole."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     assert reasons(tmp_path, SCOPES, "bench_scopes.py") == [f"bench_scopes.py:9: ValueError: {device}"]
     ours = SCOPES.replace("def net(device)", "def net()").replace("return device", "return 1")
@@ -109,7 +121,9 @@ def test_the_device_is_there_for_fixtures_of_any_scope(tmp_path: Path, capfd: py
     assert "def net(device)" in narrow
 
 
-def test_a_claim_that_cannot_be_read_under_plain_pytest(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_claim_that_cannot_be_read_under_plain_pytest(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """It fails its own benchmark, or its file, with the line; nothing internal fails."""
     text = "from harness import claim\nx = 'y'\n@claim(x)\ndef bench_x(compare):\n    pass\n"
     (found,) = reasons(tmp_path, text, "bench_claim.py")
@@ -118,10 +132,14 @@ def test_a_claim_that_cannot_be_read_under_plain_pytest(tmp_path: Path, capfd: p
     assert "bench_torn.py:3: it cannot be read as Python" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("same", [torch.equal, torch.testing.assert_close, lambda expected, got: expected is got])
+@pytest.mark.parametrize(
+    "same", [torch.equal, torch.testing.assert_close, lambda expected, got: expected is got]
+)
 def test_a_result_that_is_not_returned(same: Callable[..., object]) -> None:
     """Whatever compares it, the message states that a variant returns its result, and which did not."""
-    with pytest.raises((TypeError, WrongResult), match=r"^it returned None: a variant must return its result"):
+    with pytest.raises(
+        (TypeError, WrongResult), match=r"^it returned None: a variant must return its result"
+    ):
         Agreement(same, torch.ones(2)).check(None)
     with pytest.raises((TypeError, WrongResult), match=r"^the baseline returned None"):
         Agreement(same, None).check(torch.ones(2))

@@ -1,4 +1,5 @@
-"""What is read and set on a GPU, on stand-ins that behave as one does: clocks, copies, page-locked memory, energy."""
+"""What is read and set on a GPU, on stand-ins that behave as one does: clocks, copies, page-locked memory,
+energy."""
 
 from __future__ import annotations
 
@@ -227,7 +228,9 @@ class NvJpeg(DeviceDecodingLoader):
 
 @pytest.mark.skipif(decoders.missing() is not None, reason=str(decoders.missing()))
 @pytest.mark.parametrize(("refuses", "seconds"), [(False, 2.0), (True, 6.0)])
-def test_copies_of_what_the_cpu_decoded_are_counted_separately(clock: Clock, refuses: bool, seconds: float) -> None:
+def test_copies_of_what_the_cpu_decoded_are_counted_separately(
+    clock: Clock, refuses: bool, seconds: float
+) -> None:
     """Labels are copied, and two images where nvJPEG refused them."""
     loader = NvJpeg(FILES, transform=lambda: lambda image: image.float(), batch_size=2, workers=0, device=GPU)
     loader.refuses = refuses
@@ -245,7 +248,9 @@ class Ahead(SideStreamLoader):
         return [(torch.zeros(1, 3, 2, 2), torch.tensor([0]), torch.tensor([place])) for place in range(2)]
 
 
-def test_copies_on_a_side_stream_are_counted_separately(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_on_a_side_stream_are_counted_separately(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They do not block, and are no wait for a batch either way."""
     stream = SimpleNamespace(record_event=lambda: None, wait_event=lambda event: None)
     monkeypatch.setattr(torch.cuda, "Stream", lambda device: stream)
@@ -306,7 +311,8 @@ def _forget() -> Iterator[None]:
 def test_an_account_that_only_grows_is_not_used(
     monkeypatch: pytest.MonkeyPatch, grows: bool, active: bool, name: str, now: int
 ) -> None:
-    """The account that goes down again gives the bytes in use; where none does, what the allocator owns counts."""
+    """The account that goes down again gives the bytes in use; where none does, what the allocator owns
+    counts."""
     host = Host(monkeypatch, grows=grows, active=active)
     assert pinned.account() == pinned.account() == name
     assert host.pinned == (2 if active else 0)
@@ -326,7 +332,8 @@ def test_where_cuda_was_not_started_nothing_is_pinned(monkeypatch: pytest.Monkey
 
 
 class Board(Replayed):
-    """A board at 200 W whose counter moves every 20 ms, and calls of 5 us; waiting for the device takes 10."""
+    """A board at 200 W whose counter moves every 20 ms, and calls of 5 us; waiting for the device takes
+    10."""
 
     seconds = 0.0
     waits = 0
@@ -376,7 +383,8 @@ def test_a_slice_of_a_board_has_a_prefix_of_its_own(name: str, uuid: str, wanted
 
 
 def test_threads_have_cores_of_their_own_on_a_gpu_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is bound by the host's launches would wander over the cores; a loader's workers would inherit the places."""
+    """What is bound by the host's launches would wander over the cores; a loader's workers would inherit the
+    places."""
     placed: list[object] = []
     monkeypatch.setattr(case, "local", lambda *_, settle, **__: placed.append(settle))
     terms = case.MeasureOptions(GPU, RoundLimits(), seed=1, invocation=1)

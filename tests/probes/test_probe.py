@@ -1,4 +1,5 @@
-"""The list of probes: what a pass does with it, and that one which fails costs nothing but its own readings."""
+"""The list of probes: what a pass does with it, and that one which fails costs nothing but its own
+readings."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def test_a_probe_gives_its_own_metrics_alone(make: type[Probe]) -> None:
 
 
 def test_probes_are_called_in_order_and_never_in_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the variant is set up, around its round, while it is alive and once it is gone; the last stops first."""
+    """Before the variant is set up, around its round, while it is alive and once it is gone; the last stops
+    first."""
     seen: list[str] = []
 
     class First(Probe):
@@ -87,7 +89,10 @@ def test_probes_are_called_in_order_and_never_in_the_round(monkeypatch: pytest.M
     assert seen[:2] == ["before a", "before b"]
     assert set(seen[first + 1 : last]) == {"call"}
     assert seen[last:] == ["stop b", "stop a", "read a", "read b", "after a", "after b"]
-    assert (trial.solo["minor_faults"], trial.sources["minor_faults"]) == (3.0, "a file, alone in a fresh process")
+    assert (trial.solo["minor_faults"], trial.sources["minor_faults"]) == (
+        3.0,
+        "a file, alone in a fresh process",
+    )
 
 
 @pytest.mark.parametrize("moment", ["before", "start", "stop", "read", "after"])

@@ -92,13 +92,20 @@ def test_the_saved_tensors_of_a_graph_count(x: Any) -> None:
 
 
 def test_memory_events_are_taken_in_the_order_of_time() -> None:
-    """A trace may list events in any order; what came before the marked call, and other devices, do not count."""
+    """A trace may list events in any order; what came before the marked call, and other devices, do not
+    count."""
 
     def event(ts: Any, size: Any, device: Any = 0) -> Any:
         return {"name": "[memory]", "ts": ts, "args": {"Bytes": size, "Device Type": device}}
 
     mark = {"name": MARK, "ph": "X", "ts": 10.0, "dur": 5}
-    events = [event(13, 10), event(11, 40), event(12, -40), event(12, 1000, device=1), {"name": "aten::add", "ph": "X"}]
+    events = [
+        event(13, 10),
+        event(11, 40),
+        event(12, -40),
+        event(12, 1000, device=1),
+        {"name": "aten::add", "ph": "X"},
+    ]
     assert marked_peak([event(3, 500), *events, mark]) == 40
     assert marked_peak([mark, event(11, -5), event(12, 3)]) == 0
     assert marked_peak([mark]) == 0
@@ -107,7 +114,8 @@ def test_memory_events_are_taken_in_the_order_of_time() -> None:
 
 
 def test_replaced_gradients_count_once(x: Any) -> None:
-    """A step that drops the old gradients and makes new ones needs those, and the result of the forward pass."""
+    """A step that drops the old gradients and makes new ones needs those, and the result of the forward
+    pass."""
     leaf = x.requires_grad_()
 
     def step() -> None:
@@ -163,7 +171,8 @@ def test_allocations_belong_to_the_outermost_operator_of_their_thread() -> None:
 
 
 def test_python_functions_are_counted_with_who_called_them(x: Any) -> None:
-    """Functions with the file as it is imported; built-in ones by their callers; torch's are operators' business."""
+    """Functions with the file as it is imported; built-in ones by their callers; torch's are operators'
+    business."""
 
     def helper() -> Any:
         return None
@@ -189,7 +198,10 @@ def test_python_functions_are_counted_with_who_called_them(x: Any) -> None:
 def test_conversions_are_named_though_they_are_torchs(x: Any) -> None:
     """Lists become tensors, and tensors lists, outside operators."""
     numbers = x[:9].tolist()
-    found = {each.name for each in functions(lambda: (torch.tensor(numbers), x[:9].tolist(), torch.relu(x), x.relu()))}
+    found = {
+        each.name
+        for each in functions(lambda: (torch.tensor(numbers), x[:9].tolist(), torch.relu(x), x.relu()))
+    }
     assert {"torch.tensor", "torch.Tensor.tolist"} <= found
     assert not any("relu" in name for name in found)
 
@@ -253,7 +265,8 @@ def test_the_cuda_peak_is_the_allocators_above_the_start(cuda_memory: Any) -> No
 
 
 def test_the_pass_for_memory_reads_the_whole_account(cuda_memory: Any) -> None:
-    """Peaks are above the level at the start, counters are differences; page-locked memory is there where used."""
+    """Peaks are above the level at the start, counters are differences; page-locked memory is there where
+    used."""
     before, after = stats((100, 900), (200, 900), 3, 1), stats((100, 350), (200, 600), 5, 1)
     cuda_memory(before, after, {"active_bytes.current": 8}, {"active_bytes.peak": 40})
     found = allocations(lambda: None, GPU)
@@ -308,7 +321,8 @@ def test_real_shortages_on_the_host_are_recognised() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError("CUDA error: device-side assert triggered"), ValueError("sizes differ"), KeyError("x")]
+    "error",
+    [RuntimeError("CUDA error: device-side assert triggered"), ValueError("sizes differ"), KeyError("x")],
 )
 def test_other_errors_are_no_shortage(error: Any) -> None:
     """Errors that are not about memory report no shortage."""
@@ -329,7 +343,9 @@ def memory_history(monkeypatch: pytest.MonkeyPatch, cuda_memory: Any) -> Any:
     calls = cuda_memory({}, {})
     record = lambda enabled, **how: calls.append(("record", enabled))  # noqa: E731
     monkeypatch.setattr(torch.cuda.memory, "_record_memory_history", record)
-    monkeypatch.setattr(torch.cuda.memory, "_snapshot", lambda device: {"segments": [], "device_traces": [[(1, 2)]]})
+    monkeypatch.setattr(
+        torch.cuda.memory, "_snapshot", lambda device: {"segments": [], "device_traces": [[(1, 2)]]}
+    )
     return calls
 
 
@@ -357,7 +373,8 @@ def test_no_snapshot_says_why(monkeypatch: pytest.MonkeyPatch, memory_history: A
 
 @pytest.mark.gpu
 def test_the_allocators_account_on_a_gpu() -> None:
-    """The same call has the same account every time, to the byte; one result is its bytes, rounded up to 512."""
+    """The same call has the same account every time, to the byte; one result is its bytes, rounded up to
+    512."""
     y = torch.rand(2**22, device=GPU)
     first, again = (allocations(lambda: y + y, GPU) for _ in range(2))
     assert first == again
@@ -382,7 +399,9 @@ def test_a_shortage_on_a_gpu_is_a_result() -> None:
 def test_a_snapshot_on_a_gpu() -> None:
     """The call's own allocation is in the history, with a line of this file."""
     taken = json.loads(json.dumps(snapshot(lambda: torch.empty(2**20, device=GPU), GPU), default=str))
-    sizes = [event["size"] for events in taken["device_traces"] for event in events if event["action"] == "alloc"]
+    sizes = [
+        event["size"] for events in taken["device_traces"] for event in events if event["action"] == "alloc"
+    ]
     assert 4 * 2**20 in sizes
     assert "test_probes" in json.dumps(taken)
 
@@ -454,7 +473,8 @@ def test_what_is_left_is_new() -> None:
 
 
 def test_shared_pages_count_once() -> None:
-    """A parent and the child forked from it share 64 MiB: the tree's PSS holds them once, the sum of RSS twice."""
+    """A parent and the child forked from it share 64 MiB: the tree's PSS holds them once, the sum of RSS
+    twice."""
     code = """
 import os
 held = bytearray(64 << 20)
@@ -611,7 +631,9 @@ def test_cuda_uuids_are_spelt_as_nvml_spells_them() -> None:
     """torch leaves the prefix out; NVML needs it."""
 
     def facade(uuid: Any) -> Any:
-        return SimpleNamespace(cuda=SimpleNamespace(get_device_properties=lambda device: SimpleNamespace(uuid=uuid)))
+        return SimpleNamespace(
+            cuda=SimpleNamespace(get_device_properties=lambda device: SimpleNamespace(uuid=uuid))
+        )
 
     assert cuda_uuid(0, torch=facade("1234")) == "GPU-1234"
     assert cuda_uuid(0, torch=facade("MIG-1234")) == "MIG-1234"
@@ -636,8 +658,11 @@ def test_kernels_are_counted_and_nothing_else() -> None:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this system reports no PSS")  # noqa: PTH110
 def test_workers_named_count_by_what_they_hold_alone() -> None:
-    """A forked child that wrote its own 32 MiB adds about that, not its parent's pages; unnamed ones add nothing."""
-    script = "import sys; mine = bytearray(32 << 20); sys.stdout.write('x'); sys.stdout.flush(); sys.stdin.read()"
+    """A forked child that wrote its own 32 MiB adds about that, not its parent's pages; unnamed ones add
+    nothing."""
+    script = (
+        "import sys; mine = bytearray(32 << 20); sys.stdout.write('x'); sys.stdout.flush(); sys.stdin.read()"
+    )
     child = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert child.stdout is not None

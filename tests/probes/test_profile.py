@@ -47,7 +47,9 @@ def linears(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     ("each", "iterations"),
     [(2 * WINDOW_SECONDS, 1), (WINDOW_SECONDS / 3.1, 3), (1e-6, MOST_ITERATIONS), (0.0, MOST_ITERATIONS)],
 )
-def test_a_window_has_as_many_iterations_as_fit(each: float, iterations: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_has_as_many_iterations_as_fit(
+    each: float, iterations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At least one, and no more than a trace can hold; by a scripted clock."""
     now = 0.0
 
@@ -95,7 +97,8 @@ def test_the_summary_of_a_real_trace(linears: dict[int, Path]) -> None:
 
 
 def test_twice_the_work_is_named(linears: dict[int, Path]) -> None:
-    """Real profiles of one and two layers differ by the layer, and the explanation states how often it runs."""
+    """Real profiles of one and two layers differ by the layer, and the explanation states how often it
+    runs."""
     explanation = growth(summarise(linears[1]), summarise(linears[2]), 1e-4)
     assert explanation.startswith("aten::linear runs 2x instead of 1x")
 

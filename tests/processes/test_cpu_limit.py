@@ -46,7 +46,8 @@ class Scripted:
     ],
 )
 def test_what_an_allowance_is_spent_on(share: float, reason: str, after: float) -> None:
-    """A process that works is given its CPU time; one that hangs is given up after as many seconds of the clock."""
+    """A process that works is given its CPU time; one that hangs is given up after as many seconds of the
+    clock."""
     why, seconds = Scripted(share).spent_after(2_000)
     assert why == reason
     assert seconds == pytest.approx(after, abs=1)
@@ -103,12 +104,16 @@ def test_a_client_waits_as_long_as_its_process_may_take(
 
 def test_a_client_gives_up_what_has_used_its_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is ended, and the message has the reason."""
-    monkeypatch.setattr(module, "CpuLimit", lambda *_: SimpleNamespace(spent=lambda: "it did nothing for 180 s"))
+    monkeypatch.setattr(
+        module, "CpuLimit", lambda *_: SimpleNamespace(spent=lambda: "it did nothing for 180 s")
+    )
     done: list[str] = []
     process: Any = SimpleNamespace(
         pid=1, channel=SimpleNamespace(receive=lambda _: None), ended=False, resume=lambda: done.append("resume"),
         pause=lambda: done.append("pause"), end=lambda: done.append("end"),
     )  # fmt: skip
-    with pytest.raises(TimeoutError, match="no answer from head: it did nothing for 180 s; its process was ended"):
+    with pytest.raises(
+        TimeoutError, match="no answer from head: it did nothing for 180 s; its process was ended"
+    ):
         WorkerClient("head", process, Path("head"), 180.0).receive()
     assert done == ["resume", "end", "pause"]

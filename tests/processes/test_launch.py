@@ -1,4 +1,5 @@
-"""Command lines of measuring processes: the same pytest for everybody, and a clear word where there is none."""
+"""Command lines of measuring processes: the same pytest for everybody, and a clear word where there is
+none."""
 
 from __future__ import annotations
 
@@ -68,7 +69,10 @@ def test_the_probe_imports_no_torch() -> None:
     ("script", "expected"),
     [
         ("exit 1", "is not a Python that starts: it ended with status 1"),
-        ("echo no such option >&2; exit 2", "is not a Python that starts: it ended with status 2: no such option"),
+        (
+            "echo no such option >&2; exit 2",
+            "is not a Python that starts: it ended with status 2: no such option",
+        ),
         ("echo hello", "is not a Python that starts"),
         ("echo '[[3,12]]'", "is not a Python that starts"),
         ("echo '[[3, 10], true, \"x\"]'", "is Python 3.10; measuring needs 3.11"),
@@ -87,7 +91,9 @@ def test_an_interpreter_that_cannot(tmp_path: Path, script: str, expected: str) 
 def test_what_an_interpreter_lacks_is_named(tmp_path: Path) -> None:
     """Modules that are needed beside torch: those that are not there, by what to install for them."""
     known = json.dumps([[3, 12], True, "/elsewhere/python"])
-    named = interpreter(tmp_path, f"if [ $# -gt 2 ]; then exec {sys.executable} \"$@\"; else echo '{known}'; fi")
+    named = interpreter(
+        tmp_path, f"if [ $# -gt 2 ]; then exec {sys.executable} \"$@\"; else echo '{known}'; fi"
+    )
     assert check_interpreter(named, ("json", "pathlib")) == "/elsewhere/python"
     with pytest.raises(LaunchError, match=r"has no no_such_module, nor_this; install it there"):
         check_interpreter(named, ("json", "no_such_module", "nor_this"))
@@ -99,7 +105,9 @@ def test_an_interpreter_that_is_not_there() -> None:
         check_interpreter("/no/such/python")
 
 
-def test_nothing_of_the_repository_reaches_into_a_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_the_repository_reaches_into_a_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A repository's pytest settings, plug-ins and options are not those of a measuring process."""
     (tmp_path / "bench_x.py").write_text("def bench_x(): pass\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
@@ -112,7 +120,8 @@ def test_nothing_of_the_repository_reaches_into_a_measurement(tmp_path: Path, mo
 
 @pytest.mark.parametrize("name", ["[x] y", "a::b", "-x", "plain"])
 def test_a_folder_may_be_called_anything(tmp_path: Path, name: str) -> None:
-    """Brackets and colons above the benchmarks mean nothing to pytest, and files are opened from where one stands."""
+    """Brackets and colons above the benchmarks mean nothing to pytest, and files are opened from where one
+    stands."""
     root = tmp_path / name / "benchmarks"
     (root / "-sub").mkdir(parents=True)
     (tmp_path / "here.txt").write_text("here")
@@ -123,7 +132,8 @@ def test_a_folder_may_be_called_anything(tmp_path: Path, name: str) -> None:
 
 
 def test_the_case_that_runs_here_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable with the name of pytest's case may be longer than any that a process can be started with."""
+    """The variable with the name of pytest's case may be longer than any that a process can be started
+    with."""
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "x" * 200_000)
     assert "PYTEST_CURRENT_TEST" not in measuring_environment()
 
@@ -141,17 +151,22 @@ def test_the_environment_is_ours_otherwise(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_nothing_is_collected_while_benchmarks_are_imported() -> None:
-    """Collections would look through all that torch makes, again and again; who chooses the cases turns them on."""
+    """Collections would look through all that torch makes, again and again; who chooses the cases turns them
+    on."""
     script = launch._START + "\nprint(gc.isenabled())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
 def test_packages_borrowed_by_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A foreign interpreter sees our harness before its own packages, our pytest behind them, and nothing more."""
+    """A foreign interpreter sees our harness before its own packages, our pytest behind them, and nothing
+    more."""
     links = borrow_packages(tmp_path / "borrowed")
     environment = measuring_environment(links)
-    assert (environment[FRONT_VARIABLE], environment[BACK_VARIABLE]) == (str(links / "front"), str(links / "back"))
+    assert (environment[FRONT_VARIABLE], environment[BACK_VARIABLE]) == (
+        str(links / "front"),
+        str(links / "back"),
+    )
     assert [path.name for path in (links / "front").iterdir()] == ["harness"]
     assert (links / "front" / "harness").resolve() == ROOT / "harness"
     borrowed = {path.name for path in (links / "back").iterdir()}
@@ -171,7 +186,8 @@ def test_packages_borrowed_by_a_foreign_interpreter(tmp_path: Path, monkeypatch:
 
 
 def test_a_worker_borrows_what_its_session_borrowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that a borrowing session starts itself inherit its folders instead of a path to a checkout."""
+    """Processes that a borrowing session starts itself inherit its folders instead of a path to a
+    checkout."""
     monkeypatch.setenv(FRONT_VARIABLE, "/borrowed/front")
     monkeypatch.delenv("PYTHONPATH", raising=False)
     environment = measuring_environment()

@@ -1,4 +1,5 @@
-"""Live processes: groups that stop, go on and end together, and a guard that leaves none behind. All of them real."""
+"""Live processes: groups that stop, go on and end together, and a guard that leaves none behind. All of them
+real."""
 
 from __future__ import annotations
 
@@ -202,7 +203,8 @@ def test_ending_leaves_nothing(echo: LiveProcess, paused: bool) -> None:
 
 
 def test_ending_kills_the_orphans_of_a_dead_process(echo: LiveProcess) -> None:
-    """Where the process itself has gone, its children are killed all the same, and its own exit status is kept."""
+    """Where the process itself has gone, its children are killed all the same, and its own exit status is
+    kept."""
     child = answer(echo)["child"]
     echo.channel.send(exit=7)
     assert echo.wait(PATIENCE) == 7
@@ -211,7 +213,8 @@ def test_ending_kills_the_orphans_of_a_dead_process(echo: LiveProcess) -> None:
 
 
 def test_death_is_seen_though_workers_live(echo: LiveProcess, tmp_path: Path) -> None:
-    """A forked child does not keep the channel open: the death of its parent is known at once, not after a timeout."""
+    """A forked child does not keep the channel open: the death of its parent is known at once, not after a
+    timeout."""
     child = answer(echo)["child"]
     echo.channel.send(die=int(signal.SIGSEGV))
     with pytest.raises(ChannelClosed):
@@ -276,7 +279,8 @@ def test_nothing_outlives_the_coordinator(number: signal.Signals, tmp_path: Path
 
 
 def test_temporary_files_go_with_a_process_that_is_killed(guard: Reaper, echo: LiveProcess) -> None:
-    """What a killed process could not remove is in the guard's folder, which goes when the guard is let go."""
+    """What a killed process could not remove is in the guard's folder, which goes when the guard is let
+    go."""
     answer(echo)
     echo.end()
     assert len(list(guard.folder.iterdir())) == 1
@@ -298,7 +302,9 @@ def test_without_a_guard_temporary_files_are_where_the_system_keeps_them(
 
 def test_the_guard_forgets_a_released_group() -> None:
     """A group that was released is not killed when the guard ends; one that was not, is."""
-    sleepers = [subprocess.Popen(python("import signal; signal.pause()"), start_new_session=True) for _ in range(2)]
+    sleepers = [
+        subprocess.Popen(python("import signal; signal.pause()"), start_new_session=True) for _ in range(2)
+    ]
     guard = Reaper()
     try:
         for sleeper in sleepers:

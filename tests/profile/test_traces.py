@@ -47,10 +47,18 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("offset", [0.0, 4.2e12])
 @pytest.mark.usefixtures("library")
 def test_the_worked_example(tmp_path: Path, name: str, offset: float) -> None:
-    """Every part of a GPU's thousand microseconds is what was worked out by hand, wherever the clock stood."""
+    """Every part of a GPU's thousand microseconds is what was worked out by hand, wherever the clock
+    stood."""
     found = summarise(chrome.written(tmp_path, chrome.WORKED_EXAMPLE, name, offset))
     assert parts(found) == pytest.approx(
-        {"busy": 525, "idle_loader": 200, "idle_host": 20, "idle_sync": 170, "idle_copy": 40, "idle_other": 45},
+        {
+            "busy": 525,
+            "idle_loader": 200,
+            "idle_host": 20,
+            "idle_sync": 170,
+            "idle_copy": 40,
+            "idle_other": 45,
+        },
         abs=0.01,
     )
     assert (found.gpu, found.iterations, found.launches) == (True, 2, 4)
@@ -71,7 +79,8 @@ def test_kernels_and_operators_by_name(tmp_path: Path) -> None:
         ("ampere_sgemm", 1, 100),
     ]
     own = {
-        o.name: (o.calls, round(o.seconds / US), o.outer_calls, round(o.outer_seconds / US)) for o in found.operators
+        o.name: (o.calls, round(o.seconds / US), o.outer_calls, round(o.outer_seconds / US))
+        for o in found.operators
     }
     assert own == {"aten::addmm": (1, 16, 0, 0), "aten::linear": (1, 4, 1, 20)}
 
@@ -129,7 +138,8 @@ def test_operators_nest_by_thread(tmp_path: Path) -> None:
 
 
 def test_a_trace_without_a_gpu(tmp_path: Path) -> None:
-    """On the CPU busy is the time in operators on the main thread outside the loader's, the rest is the host's."""
+    """On the CPU busy is the time in operators on the main thread outside the loader's, the rest is the
+    host's."""
     events = [
         chrome.mark("tipbench: window", 0, 100),
         chrome.mark("tipbench: iteration", 0, 100),
@@ -150,8 +160,12 @@ def test_steps_of_the_profiler_are_a_window_too(tmp_path: Path) -> None:
     """A trace of the user's own loop counts from its first step to the end of the last, or as a whole."""
     steps = [chrome.mark(f"ProfilerStep#{n}", 100 * n, 100 * n + 90) for n in (1, 2, 3)]
     wait = chrome.mark("enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__", 100, 150)
-    prefetched = chrome.mark("enumerate(DataLoader)#_MultiProcessingDataLoaderIter.__next__", 200, 300, thread=2)
-    found = summarise(chrome.written(tmp_path, [*steps, wait, prefetched, chrome.operator("aten::mm", 0, 1000)]))
+    prefetched = chrome.mark(
+        "enumerate(DataLoader)#_MultiProcessingDataLoaderIter.__next__", 200, 300, thread=2
+    )
+    found = summarise(
+        chrome.written(tmp_path, [*steps, wait, prefetched, chrome.operator("aten::mm", 0, 1000)])
+    )
     assert (found.iterations, round(found.wall_seconds / US)) == (3, 290)
     assert found.idle_loader_seconds == pytest.approx(50 * US)
     bare = summarise(chrome.written(tmp_path, [chrome.operator("aten::mm", 50, 90)]))
@@ -186,8 +200,16 @@ def test_parts_add_up_whatever_happens(found: list[tuple[int, int, int]], data: 
     rows = []
     for start, lasts, kind in found:
         name = data.draw(st.sampled_from(["cudaLaunchKernel", "cudaMemcpyAsync", "cudaStreamSynchronize"]))
-        rows.append((start, lasts, (EventKind.KERNEL, EventKind.COPY, EventKind.CALL, EventKind.MARK)[kind], name))
-    names = ("cudaLaunchKernel", "cudaMemcpyAsync", "cudaStreamSynchronize", "tipbench: next", "tipbench: window")
+        rows.append(
+            (start, lasts, (EventKind.KERNEL, EventKind.COPY, EventKind.CALL, EventKind.MARK)[kind], name)
+        )
+    names = (
+        "cudaLaunchKernel",
+        "cudaMemcpyAsync",
+        "cudaStreamSynchronize",
+        "tipbench: next",
+        "tipbench: window",
+    )
     rows.append((5, 30, EventKind.MARK, "tipbench: window"))
     count = len(rows)
     kinds = np.array([row[2] for row in rows], np.int8)
@@ -197,7 +219,10 @@ def test_parts_add_up_whatever_happens(found: list[tuple[int, int, int]], data: 
         (0,),
         kinds,
         np.array(
-            [names.index("tipbench: next" if r[2] is EventKind.MARK and r[3] in names[:3] else r[3]) for r in rows]
+            [
+                names.index("tipbench: next" if r[2] is EventKind.MARK and r[3] in names[:3] else r[3])
+                for r in rows
+            ]
         ),
         np.zeros(count, np.int32),
         np.where(kinds >= EventKind.KERNEL, 0, -1).astype(np.int32),
@@ -300,7 +325,9 @@ def test_pieces_never_cut_an_event(tmp_path: Path, form: str) -> None:
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
     """What is read of a trace takes a fraction of its size: pieces, and columns of what counts."""
-    line = json.dumps(chrome.span("python_function", "f" * 200, 0, 1, **{"Python id": 1, "Python parent id": 2}))
+    line = json.dumps(
+        chrome.span("python_function", "f" * 200, 0, 1, **{"Python id": 1, "Python parent id": 2})
+    )
     kept = json.dumps(chrome.operator("aten::mm", 1, 2))
     path = tmp_path / "trace.json.gz"
     with gzip.open(path, "wt", compresslevel=1) as file:
@@ -338,7 +365,10 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         (b'{"traceEvents": [{"ph": "X", "ts": "early"}]}', "not a trace as torch writes them"),
         (b'{"traceEvents": [7]}', "not a trace as torch writes them"),
         (b'{"traceEvents": [{"ph": "X", "args": [1]}]}', "not a trace as torch writes them"),
-        (b'{"traceEvents": [{"args": {"correlation": 99999999999999999999}}]}', "not a trace as torch writes them"),
+        (
+            b'{"traceEvents": [{"args": {"correlation": 99999999999999999999}}]}',
+            "not a trace as torch writes them",
+        ),
         (b'{"traceEvents": ' + b"[" * 100000, "breaks off"),
         (b"\x1f\x8b but no gzip", "damaged"),
         (gzip.compress(chrome.document(chrome.WORKED_EXAMPLE))[:-40], "damaged"),
@@ -362,7 +392,8 @@ def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_what_is_too_large_is_refused(tmp_path: Path) -> None:
-    """A file that unpacks to more than the limit is refused before it is in memory, as is one of too many events."""
+    """A file that unpacks to more than the limit is refused before it is in memory, as is one of too many
+    events."""
     path = tmp_path / "bomb.json.gz"
     path.write_bytes(gzip.compress(b'{"traceEvents": [' + b" " * (30 << 20)))
     tracemalloc.start()

@@ -1,4 +1,5 @@
-"""A comparison as people see it: golden pages for the terminal and for Markdown, nothing lost at any width."""
+"""A comparison as people see it: golden pages for the terminal and for Markdown, nothing lost at any
+width."""
 
 from __future__ import annotations
 
@@ -73,7 +74,9 @@ def test_nothing_is_lost_at_any_width(document: Document, width: int) -> None:
 def test_long_pages_are_cut_and_counted() -> None:
     """A page of Markdown stays below its limit, and says how many rows are not on it."""
     lines = tuple(Row({"case": f"case {n} " + "x" * 80}, {}) for n in range(2000))
-    page = markdown(Document("t", tables=(Table("all", (Column("case", "case", foreign=True),), lines),)), 50_000)
+    page = markdown(
+        Document("t", tables=(Table("all", (Column("case", "case", foreign=True),), lines),)), 50_000
+    )
     assert len(page.encode()) <= 50_000
     assert "rows more are left out here" in page
 
@@ -95,7 +98,8 @@ def test_only_differences_are_shown() -> None:
 
 
 def test_sparks() -> None:
-    """A course as bars: lowest to highest, a blank where nothing is, flat where nothing moves, ASCII on demand."""
+    """A course as bars: lowest to highest, a blank where nothing is, flat where nothing moves, ASCII on
+    demand."""
     assert spark([1.0, 2.0, 4.0]) == "▁▅█"
     assert spark([1.0, None, 4.0], unicode=False) == "1 8"
     assert set(spark([1.0, 1.0001, 1.0])) <= {"▄", "▅"}

@@ -1,4 +1,5 @@
-"""The gate's report: every outcome in every form, foreign text without power, and the saved form back as it was."""
+"""The gate's report: every outcome in every form, foreign text without power, and the saved form back as it
+was."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ def cells(page: str) -> list[list[str]]:
             rows.append([])
         inside = token.type in ("th_open", "td_open") or (inside and token.type == "inline")
         if token.type == "inline" and inside:
-            rows[-1].append("".join(child.content for child in token.children or () if child.type != "html_inline"))
+            rows[-1].append(
+                "".join(child.content for child in token.children or () if child.type != "html_inline")
+            )
     return rows
 
 
@@ -58,16 +61,22 @@ def saved(judged: GateResult) -> Any:
 
 
 def test_what_stands_in_the_way_is_what_the_rule_says() -> None:
-    """The report's list of outcomes that never pass is the one that the exit status follows, and all have a heading."""
+    """The report's list of outcomes that never pass is the one that the exit status follows, and all have a
+    heading."""
     passed = verdict(GateOutcome.UNCHANGED)
-    assert {outcome for outcome in GateOutcome if status_of([passed, verdict(outcome)]) == 3} == set(NEVER_GREEN)
-    assert {heading(verdict(outcome, metric=name)) for outcome in GateOutcome for name in METRICS} == set(HEADINGS)
+    assert {outcome for outcome in GateOutcome if status_of([passed, verdict(outcome)]) == 3} == set(
+        NEVER_GREEN
+    )
+    assert {heading(verdict(outcome, metric=name)) for outcome in GateOutcome for name in METRICS} == set(
+        HEADINGS
+    )
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
 @pytest.mark.parametrize("every", [False, True])
 def test_every_outcome_on_the_terminal(width: int, every: bool) -> None:
-    """Each outcome's heading, benchmark and reason are there at every width; no line is too long but the last."""
+    """Each outcome's heading, benchmark and reason are there at every width; no line is too long but the
+    last."""
     lines = shown(EVERY, width, every=every).splitlines()
     assert all(len(line) <= width and line == line.rstrip() for line in lines[:-1])
     flat = " ".join(" ".join(lines).split())
@@ -83,7 +92,8 @@ def test_every_outcome_on_the_terminal(width: int, every: bool) -> None:
 
 
 def test_every_outcome_in_markdown() -> None:
-    """What regressed or cannot be judged is in the first table, regressed first, all the rest in the second."""
+    """What regressed or cannot be judged is in the first table, regressed first, all the rest in the
+    second."""
     rows = cells(gate.markdown(EVERY))
     assert {len(row) for row in rows} == {9}
     assert [row[3] for row in rows] == [
@@ -106,7 +116,8 @@ def test_every_outcome_in_annotations() -> None:
 
 
 def test_every_outcome_in_junit() -> None:
-    """Regressed is a failure, what cannot be judged an error, what was not compared skipped; the counts agree."""
+    """Regressed is a failure, what cannot be judged an error, what was not compared skipped; the counts
+    agree."""
     root = ET.fromstring(gate.junit(EVERY))
     found = {}
     for outcome, case in zip(GateOutcome, root.iter("testcase"), strict=True):
@@ -144,7 +155,9 @@ def test_every_outcome_survives_saving() -> None:
     ("outcome", "words"),
     [
         (
-            result(verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.SKIPPED)),
+            result(
+                verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.SKIPPED)
+            ),
             "nothing regressed: 2 unchanged, 1 skipped; exit 0",
         ),
         (
@@ -176,7 +189,10 @@ def test_every_outcome_survives_saving() -> None:
         ),
         (result(), "nothing was judged; exit 3"),
         (result(unchanged="a and b differ in README.md alone"), "nothing under test changed; exit 3"),
-        (result(unchanged="a and b differ in README.md alone", status=0), "nothing under test changed; exit 0"),
+        (
+            result(unchanged="a and b differ in README.md alone", status=0),
+            "nothing under test changed; exit 0",
+        ),
         (result(verdict(GateOutcome.UNCHANGED), status=130), "interrupted: 1 unchanged; exit 130"),
         (result(verdict(GateOutcome.UNCHANGED), status=2), "ended early: 1 unchanged; exit 2"),
         (
@@ -184,7 +200,10 @@ def test_every_outcome_survives_saving() -> None:
             "1 regressed (slower), 1 unchanged; exit 130",
         ),
         (result(verdict(GateOutcome.UNCHANGED), selftest=True), "no false alarm: 1 unchanged; exit 0"),
-        (result(verdict(GateOutcome.REGRESSED), selftest=True), "1 false alarm: 1 regressed (slower); exit 1"),
+        (
+            result(verdict(GateOutcome.REGRESSED), selftest=True),
+            "1 false alarm: 1 regressed (slower); exit 1",
+        ),
         (
             result(verdict(GateOutcome.REGRESSED), verdict(GateOutcome.REGRESSED), selftest=True),
             "2 false alarms: 2 regressed (slower); exit 1",
@@ -192,7 +211,8 @@ def test_every_outcome_survives_saving() -> None:
     ],
 )
 def test_outcome_in_one_line(outcome: GateResult, words: str) -> None:
-    """The last line of the terminal and the title of the Markdown say the outcome, the counts and the exit status."""
+    """The last line of the terminal and the title of the Markdown say the outcome, the counts and the exit
+    status."""
     assert headline(outcome) == words
     for width in (20, 80):
         assert shown(outcome, width).splitlines()[-1] == words
@@ -253,7 +273,9 @@ MARKDOWN = """\
 def test_markdown_page() -> None:
     """The whole page."""
     judged = result(
-        verdict(GateOutcome.UNCHANGED, "a.py::b[1]", "baseline"), verdict(GateOutcome.REGRESSED), notes=("a note",)
+        verdict(GateOutcome.UNCHANGED, "a.py::b[1]", "baseline"),
+        verdict(GateOutcome.REGRESSED),
+        notes=("a note",),
     )
     assert gate.markdown(judged) == MARKDOWN
 
@@ -267,7 +289,8 @@ def test_wide_terminal_has_the_reason_beside_its_row() -> None:
 
 
 def test_an_open_row_says_what_could_be_resolved() -> None:
-    """What cannot be judged has its interval and the smallest slow-down that can be resolved, nothing else."""
+    """What cannot be judged has its interval and the smallest slow-down that can be resolved, nothing
+    else."""
     judged = result(
         verdict(GateOutcome.INCONCLUSIVE, spread=0.02, resolvable=0.08),
         verdict(GateOutcome.REGRESSED, spread=0.01, resolvable=0.04),
@@ -276,19 +299,29 @@ def test_an_open_row_says_what_could_be_resolved() -> None:
         row = next(line for line in form.splitlines() if "pinned" in line and "inconclusive" in line)
         assert "+2.1 to +4.1 %" in row
         assert "8 %" in row
-        assert "4 %" not in next(line for line in form.splitlines() if "regressed" in line and "7.1" in line).replace(
-            "+6.1 to +8.1 %", ""
-        )
+        assert "4 %" not in next(
+            line for line in form.splitlines() if "regressed" in line and "7.1" in line
+        ).replace("+6.1 to +8.1 %", "")
 
 
 def test_a_claim_under_two_headings_names_its_metrics() -> None:
-    """Its time regressed and its memory is unchanged: both say which they are, and memory alone never says slower."""
+    """Its time regressed and its memory is unchanged: both say which they are, and memory alone never says
+    slower."""
     judged = result(
         verdict(GateOutcome.REGRESSED),
-        verdict(GateOutcome.UNCHANGED, metric="peak_bytes", ratio=1.0, low=None, high=None, base=1e6, head=1e6),
+        verdict(
+            GateOutcome.UNCHANGED, metric="peak_bytes", ratio=1.0, low=None, high=None, base=1e6, head=1e6
+        ),
         verdict(GateOutcome.IMPROVED, "a.py::b[2]"),
         verdict(
-            GateOutcome.REGRESSED, "a.py::b[2]", metric="peak_bytes", ratio=3.0, low=None, high=None, base=1e7, head=3e7
+            GateOutcome.REGRESSED,
+            "a.py::b[2]",
+            metric="peak_bytes",
+            ratio=3.0,
+            low=None,
+            high=None,
+            base=1e7,
+            head=3e7,
         ),
     )
     lines = shown(judged, 120).splitlines()
@@ -317,7 +350,8 @@ def test_one_unchanged_decision_has_one_change(metric: str, ratios: list[float],
 
 
 def test_bytes_that_hardly_changed_are_shown_as_bytes() -> None:
-    """A kilobyte that becomes two hundred is unchanged, and "+19900 %" beside that word reads as a contradiction."""
+    """A kilobyte that becomes two hundred is unchanged, and "+19900 %" beside that word reads as a
+    contradiction."""
     small: dict[str, Any] = {"metric": "peak_bytes", "low": None, "high": None}
     judged = result(
         verdict(GateOutcome.UNCHANGED, ratio=200.0, base=1024.0, head=204800.0, **small),
@@ -357,7 +391,8 @@ def test_output_that_is_not_unicode() -> None:
 
 
 def test_differences_that_matter() -> None:
-    """Revisions, warnings, compile caches and stated variables differ by design; all else is named with both values."""
+    """Revisions, warnings, compile caches and stated variables differ by design; all else is named with both
+    values."""
     found = {each.name: (each.base, each.head) for each in differences(EVERY)}
     assert found == {"software.torch": ("2.13.0", "2.14.1"), "variables.OMP_PROC_BIND": ("false", "true")}
     more = replace(BASE, environment={**ENVIRONMENT, "gpus": [{"name": "Other GPU"}], "new": 1})
@@ -376,7 +411,9 @@ def test_packages_that_differ_stand_on_top() -> None:
         for torch, einops, more in (("2.13.0", "0.5.0", {"aaa": "1"}), ("2.14.1", "0.6.0", {}))
     )
     judged = result(
-        verdict(GateOutcome.REGRESSED), base=replace(BASE, environment=base), head=replace(HEAD, environment=head)
+        verdict(GateOutcome.REGRESSED),
+        base=replace(BASE, environment=base),
+        head=replace(HEAD, environment=head),
     )
     assert [(each.name, each.base, each.head) for each in differences(judged)] == [
         ("software.torch", "2.13.0", "2.14.1"), ("packages.einops", "0.5.0", "0.6.0"), ("packages.aaa", "1", "absent"),
@@ -408,7 +445,8 @@ def test_environment_of_any_shape(environment: dict[str, Any]) -> None:
 
 
 def test_secrets_are_in_no_form() -> None:
-    """The value of a variable that is named like a secret appears nowhere; others that only sound like one do."""
+    """The value of a variable that is named like a secret appears nowhere; others that only sound like one
+    do."""
     stated = {"HF_TOKEN": "hush", "AWS_SECRET_ACCESS_KEY": "hush", "TOKENIZERS_PARALLELISM": "false"}
     judged = result(verdict(GateOutcome.UNCHANGED), head=replace(HEAD, variables=stated))
     for form in (shown(judged), gate.markdown(judged), gate.junit(judged), json.dumps(gate.document(judged))):
@@ -424,7 +462,20 @@ HOSTILE = (
     "http://e.vil www.e.vil &lt; ]]> <![CDATA[ --> </details> [red]m[/red] \x1b[31m\x07\x00\x9b2J\r\n::error::x\n"
     "::stop-commands::y\n\n# h\n\n| a |\n\u202egnp.exe\u2066 \u05d0\u05d1 \ud800 \ufffe %0A %25 , : "
 )
-NAMES = [HOSTILE, "x" * 10_000, "|" * 5000, "`", "\\", "\\|", "\u202e", "\n", " ", "</details>", "]]>", "::error::x"]
+NAMES = [
+    HOSTILE,
+    "x" * 10_000,
+    "|" * 5000,
+    "`",
+    "\\",
+    "\\|",
+    "\u202e",
+    "\n",
+    " ",
+    "</details>",
+    "]]>",
+    "::error::x",
+]
 
 
 def named(name: str) -> GateResult:
@@ -436,7 +487,12 @@ def named(name: str) -> GateResult:
     ]
     sides = [
         SideFacts(
-            side, name, name, {name: name}, (Package(name, name, name),), {"software": {"torch": name, name: side}}
+            side,
+            name,
+            name,
+            {name: name},
+            (Package(name, name, name),),
+            {"software": {"torch": name, name: side}},
         )
         for side in Side
     ]
@@ -493,7 +549,8 @@ def test_hostile_names_in_markdown(name: str) -> None:
 
 
 def outside_code(children: Sequence[Any]) -> str:
-    """The words of a line that stand in no code: there GitHub makes links of addresses and mentions of names."""
+    """The words of a line that stand in no code: there GitHub makes links of addresses and mentions of
+    names."""
     words, depth = [], 0
     for child in children:
         if child.type == "html_inline":
@@ -505,7 +562,8 @@ def outside_code(children: Sequence[Any]) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hostile_names_in_annotations(name: str) -> None:
-    """Each is one line that begins a command and has two properties at most; none names a file outside the folder."""
+    """Each is one line that begins a command and has two properties at most; none names a file outside the
+    folder."""
     for line in gate.annotations(named(name), "benchmarks"):
         assert powerless(line)
         assert "\n" not in line
@@ -555,12 +613,18 @@ def test_page_is_bounded() -> None:
     assert page.count("<details>") == page.count("</details>") == 3
     assert "How it was decided" in page
     assert (
-        len(gate.markdown(result(*[verdict(GateOutcome.REGRESSED, "x" * 300, "\u05d0" * 300)] * 3000)).encode()) < 2**20
+        len(
+            gate.markdown(
+                result(*[verdict(GateOutcome.REGRESSED, "x" * 300, "\u05d0" * 300)] * 3000)
+            ).encode()
+        )
+        < 2**20
     )
 
 
 def test_self_test_has_the_noise_of_each_benchmark() -> None:
-    """A self-test says that the code was identical, and the noise and what it resolves of all that is unchanged."""
+    """A self-test says that the code was identical, and the noise and what it resolves of all that is
+    unchanged."""
     judged = result(verdict(GateOutcome.UNCHANGED, spread=0.0084, resolvable=0.0213), selftest=True)
     assert "identical code on both sides" in shown(judged)
     assert "- identical code on both sides\n" in gate.markdown(judged)
@@ -603,7 +667,8 @@ def test_annotation_is_escaped() -> None:
     ],
 )
 def test_annotated_file(case: str, root: str, file: str) -> None:
-    """The benchmark's file is named relative to the repository; a path that is not below the folder is not named."""
+    """The benchmark's file is named relative to the repository; a path that is not below the folder is not
+    named."""
     (line,) = gate.annotations(result(verdict(GateOutcome.FAILED, case)), root)
     properties = line.removeprefix("::error ").partition("::")[0].split(",")
     assert properties[1:] == ([f"file={file}"] if file else [])
@@ -613,7 +678,8 @@ def test_no_annotation_where_nothing_is_wrong() -> None:
     """A gate that passes marks nothing."""
     assert (
         gate.annotations(
-            result(verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.NEW), verdict(GateOutcome.SKIPPED)), "benchmarks"
+            result(verdict(GateOutcome.UNCHANGED), verdict(GateOutcome.NEW), verdict(GateOutcome.SKIPPED)),
+            "benchmarks",
         )
         == []
     )
@@ -623,7 +689,8 @@ def test_no_annotation_where_nothing_is_wrong() -> None:
 
 
 def test_junit_names_times_and_properties() -> None:
-    """A test case is named by file and function, its parameters, variant and metric; the suite has the sides' facts."""
+    """A test case is named by file and function, its parameters, variant and metric; the suite has the sides'
+    facts."""
     whole = verdict(GateOutcome.FAILED, "a.py::b", "", metric="", seconds=nan)
     root = ET.fromstring(gate.junit(result(verdict(GateOutcome.REGRESSED), whole)))
     judged = [[case.get(name) for name in ("classname", "name", "time")] for case in root.iter("testcase")]
@@ -672,8 +739,11 @@ def test_saved_form_is_as_documented() -> None:
 
 
 def test_what_is_not_finite_is_none() -> None:
-    """No infinity and no NaN is saved, and the report of what was saved still says that something came from nothing."""
-    grown = verdict(GateOutcome.REGRESSED, metric="launches", ratio=inf, low=nan, high=-inf, base=0.0, head=3.0)
+    """No infinity and no NaN is saved, and the report of what was saved still says that something came from
+    nothing."""
+    grown = verdict(
+        GateOutcome.REGRESSED, metric="launches", ratio=inf, low=nan, high=-inf, base=0.0, head=3.0
+    )
     judged = result(grown, head=replace(HEAD, environment={"a": [nan, {"b": inf}]}))
     back = gate.result_from(saved(judged))
     assert back.verdicts[0].comparison == Comparison("launches", 14, inf)
@@ -751,8 +821,16 @@ GONE = object()
         (["head", "variables"], [], "Expected `object`, got `array` - at `$.head.variables`"),
         (["head", "variables", "A"], 1, "Expected `str`, got `int` - at `$.head.variables[...]`"),
         (["head", "environment"], 3, "Expected `object`, got `int` - at `$.head.environment`"),
-        (["head", "packages", 1, "digest"], None, "Expected `str`, got `null` - at `$.head.packages[1].digest`"),
-        (["head", "packages", 0, "extra"], "", "Object contains unknown field `extra` - at `$.head.packages[0]`"),
+        (
+            ["head", "packages", 1, "digest"],
+            None,
+            "Expected `str`, got `null` - at `$.head.packages[1].digest`",
+        ),
+        (
+            ["head", "packages", 0, "extra"],
+            "",
+            "Object contains unknown field `extra` - at `$.head.packages[0]`",
+        ),
     ],
 )
 def test_any_other_document_is_refused(path: Sequence[str | int], value: Any, words: str) -> None:
@@ -776,7 +854,9 @@ def test_environment_that_nests_without_end() -> None:
     for _ in range(100):
         deep = {"a": deep}
     judged = result(
-        verdict(GateOutcome.UNCHANGED), head=replace(HEAD, environment=deep), base=replace(BASE, environment=deep)
+        verdict(GateOutcome.UNCHANGED),
+        head=replace(HEAD, environment=deep),
+        base=replace(BASE, environment=deep),
     )
     assert len(json.dumps(gate.document(judged))) < 3000
     read = gate.result_from({**saved(EVERY), "head": {**saved(EVERY)["head"], "environment": deep}})
@@ -813,7 +893,8 @@ def facts(side: Side) -> st.SearchStrategy[SideFacts]:
     )  # fmt: skip
 
 
-# Without shrinking: a result has some eighty parts, and every smaller one has all its forms made again, for minutes.
+# Without shrinking: a result has some eighty parts, and every smaller one has all its forms made again, for
+# minutes.
 @settings(max_examples=100, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     st.builds(
@@ -823,7 +904,8 @@ def facts(side: Side) -> st.SearchStrategy[SideFacts]:
     )
 )  # fmt: skip
 def test_any_result_has_every_form(judged: GateResult) -> None:
-    """Whatever a result holds, no form fails, the saved one gives it back, XML parses, and tables keep their shape."""
+    """Whatever a result holds, no form fails, the saved one gives it back, XML parses, and tables keep their
+    shape."""
     assert gate.result_from(saved(judged)) == judged
     ET.fromstring(gate.junit(judged).encode())
     page = gate.markdown(judged)
@@ -841,7 +923,9 @@ def test_no_form_needs_the_measuring_side() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'pytest', 'pynvml', 'pandas', 'scipy')))"
     )
     assert (
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=PROCESS, timeout=PATIENCE, check=False).returncode
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=PROCESS, timeout=PATIENCE, check=False
+        ).returncode
         == 0
     )
 

@@ -1,4 +1,5 @@
-"""The five reports as people and their tools see them, each in every form, compared with files that are read in review.
+"""The five reports as people and their tools see them, each in every form, compared with files that are read
+in review.
 
 ``GOLDEN=write pytest tests/report/test_golden.py`` writes the files anew; what then differs is to be meant.
 """
@@ -110,7 +111,11 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("report", "form"),
-    [pytest.param(report, form, id=f"{report}.{form[1]}") for report, (_, forms) in REPORTS.items() for form in forms],
+    [
+        pytest.param(report, form, id=f"{report}.{form[1]}")
+        for report, (_, forms) in REPORTS.items()
+        for form in forms
+    ],
 )
 def test_report_is_golden(
     tmp_path: Path,
@@ -134,7 +139,9 @@ def test_report_is_golden(
 
 
 @pytest.mark.parametrize("width", [80, 120])
-@pytest.mark.parametrize(("name", "result"), [("gate-end", SMALL), ("gate-outcomes", EVERY)], ids=["end", "outcomes"])
+@pytest.mark.parametrize(
+    ("name", "result"), [("gate-end", SMALL), ("gate-outcomes", EVERY)], ids=["end", "outcomes"]
+)
 def test_end_of_a_gate_is_golden(name: str, result: GateResult, width: int) -> None:
     """What a gate itself prints at its end: unchanged and skipped ones are summed up."""
     file = io.StringIO()
@@ -154,7 +161,11 @@ def normalized(text: str, suffix: str) -> str:
     """The text with numbers of nine digits: the last ones are those of a library's build."""
     if suffix == "json":
         return json.dumps(json.loads(text, parse_float=_digits), indent=1) + "\n"
-    return re.sub(r"\d+\.\d{9,}(e-?\d+)?", lambda found: repr(_digits(found[0])), text) if suffix == "csv" else text
+    return (
+        re.sub(r"\d+\.\d{9,}(e-?\d+)?", lambda found: repr(_digits(found[0])), text)
+        if suffix == "csv"
+        else text
+    )
 
 
 def _digits(text: str) -> float:

@@ -1,4 +1,5 @@
-"""The page for notebooks: the README's code runs as it stands, and frames are made when they are asked for."""
+"""The page for notebooks: the README's code runs as it stands, and frames are made when they are asked
+for."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ ONE = claim("A1")
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two runs below the working directory; frames are printed as wide as a page, whatever terminal there is."""
+    """Two runs below the working directory; frames are printed as wide as a page, whatever terminal there
+    is."""
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
     for day, quick in ((1, 0.5e-3), (2, 0.6e-3)):
@@ -80,8 +82,15 @@ def test_what_cannot_be_loaded_is_said(results: Path) -> None:
 
 def test_importing_is_light() -> None:
     """`import harness` brings neither torch nor pandas nor NumPy, and loading a run makes no frame yet."""
-    code = "import sys, harness; sys.exit(any(n in sys.modules for n in ('torch', 'pandas', 'numpy', 'scipy')))"
-    assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=False, timeout=PATIENCE).returncode == 0
+    code = (
+        "import sys, harness; sys.exit(any(n in sys.modules for n in ('torch', 'pandas', 'numpy', 'scipy')))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], env=ENVIRONMENT, check=False, timeout=PATIENCE
+        ).returncode
+        == 0
+    )
 
 
 def test_comparing_is_light(results: Path) -> None:
@@ -93,6 +102,11 @@ def test_comparing_is_light(results: Path) -> None:
         "sys.exit(', '.join(bad) or 0)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=PATIENCE
+        [sys.executable, "-c", code],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr

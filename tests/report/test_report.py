@@ -99,7 +99,10 @@ def test_sentence_and_counts_once(tmp_path: Path) -> None:
     """A claim's sentence appears once, with how often each of its verdicts fell."""
     text = " ".join(shown(every_outcome(tmp_path), 200).split())
     assert text.count("The sentence of A1.") == 1
-    assert "1 holds, 1 fails, 1 no effect, 1 inconclusive, 1 wrong, 1 skipped, 1 failed, 1 timed out, 1 lost (" in text
+    assert (
+        "1 holds, 1 fails, 1 no effect, 1 inconclusive, 1 wrong, 1 skipped, 1 failed, 1 timed out, 1 lost ("
+        in text
+    )
     assert "Verdicts: 1 holds, 1 fails, 1 no effect, 1 inconclusive, 1 wrong, 2 skipped" in text
 
 
@@ -119,7 +122,8 @@ HOSTILE = "[red]x[/red][link=http://a]\x1b[31m\x1b]0;t\x07\n\r\x9b2J\u202ey\ud80
 
 
 def test_hostile_names_do_no_harm(tmp_path: Path) -> None:
-    """Markup stays as typed, and control characters, escapes and direction marks from records never come out."""
+    """Markup stays as typed, and control characters, escapes and direction marks from records never come
+    out."""
     bad = Claim(f"H{HOSTILE}", f"Sentence {HOSTILE}", "bench_h.py", "bench_h")
     warned = CaseWarning(WarningCode.OTHER, detail=f"warned {HOSTILE}")
     measurements = [
@@ -134,11 +138,15 @@ def test_hostile_names_do_no_harm(tmp_path: Path) -> None:
         "software": {"torch": HOSTILE},
         "git": {"revision": HOSTILE},
     }
-    run = saved(tmp_path, [bad], measurements, environment=environment, why=HOSTILE, command=["bench", HOSTILE])
+    run = saved(
+        tmp_path, [bad], measurements, environment=environment, why=HOSTILE, command=["bench", HOSTILE]
+    )
     for width in (80, 160):
         text = shown(run, width)
         assert "\x1b" not in text
-        assert not any((ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0 or c in "\u202e\ud800" for c in text)
+        assert not any(
+            (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0 or c in "\u202e\ud800" for c in text
+        )
         assert "[red]x[/red]" in "".join(text.split())
         assert "holds" in text
         assert "wrong" in text
@@ -154,8 +162,17 @@ def test_hostile_names_do_no_harm(tmp_path: Path) -> None:
 
 def test_environment_of_any_shape(tmp_path: Path) -> None:
     """An environment that is not what we write costs its lines in the header, not the report."""
-    environment = {"machine": 3, "gpus": [7, {"name": None}], "driver": [], "software": "x", "git": True, "warnings": 5}
-    run = saved(tmp_path, [claim("A1")], measurements_of(claim("A1"), "", 7, quick=0.5e-3), environment=environment)
+    environment = {
+        "machine": 3,
+        "gpus": [7, {"name": None}],
+        "driver": [],
+        "software": "x",
+        "git": True,
+        "warnings": 5,
+    }
+    run = saved(
+        tmp_path, [claim("A1")], measurements_of(claim("A1"), "", 7, quick=0.5e-3), environment=environment
+    )
     assert "holds" in shown(run)
 
 
@@ -228,14 +245,20 @@ def loader_run(folder: Path) -> Run:
         sources = {"pss_bytes": "smaps_rollup, alone in a fresh process"}
         measurements.append(
             Measurement(
-                case, "L1", n, work=Work(items=100), survey=True, trials=(Trial(name, solo=solo, sources=sources),)
+                case,
+                "L1",
+                n,
+                work=Work(items=100),
+                survey=True,
+                trials=(Trial(name, solo=solo, sources=sources),),
             )
         )
     return saved(folder, [loaders], measurements)
 
 
 def test_loaders_have_a_table_of_their_own(tmp_path: Path) -> None:
-    """Rate, waiting, first batch, CPU, memory and leftovers of every variant of a loader claim, baseline included."""
+    """Rate, waiting, first batch, CPU, memory and leftovers of every variant of a loader claim, baseline
+    included."""
     run = loader_run(tmp_path)
     for width in (80, 160):
         flat = " ".join(shown(run, width).replace("left behind: ", "").split())
@@ -246,7 +269,8 @@ def test_loaders_have_a_table_of_their_own(tmp_path: Path) -> None:
 
 
 def test_command_that_decides(tmp_path: Path) -> None:
-    """Open rows say their seconds; the footer has one command with their claims, a budget, and other options."""
+    """Open rows say their seconds; the footer has one command with their claims, a budget, and other
+    options."""
     one, two, odd = claim("A1"), claim("B2"), claim("C 3")
     measurements = [
         *measurements_of(one, "", 3, open=0.9e-3),
@@ -272,7 +296,10 @@ def test_cases_not_reached_are_to_be_run_again(tmp_path: Path) -> None:
     assert "python -m harness bench --budget 2m --select A1\n" in shown(run)
     assert "deciding it takes about 14 s" in shown(run)
     loaders = [claim("L1", loader=True), claim("L2", loader=True)]
-    measured = [*measurements_of(loaders[0], "", 1, costly=0.9e-3), *measurements_of(claim("A1"), "", 1, costly=0.9e-3)]
+    measured = [
+        *measurements_of(loaders[0], "", 1, costly=0.9e-3),
+        *measurements_of(claim("A1"), "", 1, costly=0.9e-3),
+    ]
     measured = [replace(measurement, seconds=6.0) for measurement in measured[:1]] + measured[1:]
     run = saved(tmp_path, [*loaders, claim("A1")], measured, planned=["bench_l2.py::bench_l2"], why=why)
     (row,) = [line for line in shown(run).splitlines() if "not reached" in line]
@@ -324,7 +351,9 @@ def test_expectation_of_a_variant_is_noted(tmp_path: Path) -> None:
         ((0.9, None, None, "seconds"), "-10.0 %", ""),
     ],
 )
-def test_effects_in_words(found: tuple[float, float | None, float | None, str], words: str, range_: str) -> None:
+def test_effects_in_words(
+    found: tuple[float, float | None, float | None, str], words: str, range_: str
+) -> None:
     """Ratios are percentages up to a factor of two and factors beyond, their intervals in the same terms."""
     ratio, low, high, metric = found
     compared = Comparison(metric, 7, ratio, low, high)
@@ -335,8 +364,19 @@ def test_quantities() -> None:
     """Quantities have three digits and the unit that suits them."""
     assert [quantity(value, "s") for value in (0, 1.234e-9, 9.9996e-4, 0.05, 1.5, 120)] == [
         "0 s", "1.23 ns", "1.00 ms", "50.0 ms", "1.50 s", "120 s"]  # fmt: skip
-    assert [quantity(value, "B") for value in (0, 17, 2**20, 3.5 * 2**30)] == ["0 B", "17 B", "1.00 MiB", "3.50 GiB"]
-    assert [quantity(value, "") for value in (0, 12, 3456, 2.5e6, float("nan"))] == ["0", "12", "3.46 k", "2.50 M", "?"]
+    assert [quantity(value, "B") for value in (0, 17, 2**20, 3.5 * 2**30)] == [
+        "0 B",
+        "17 B",
+        "1.00 MiB",
+        "3.50 GiB",
+    ]
+    assert [quantity(value, "") for value in (0, 12, 3456, 2.5e6, float("nan"))] == [
+        "0",
+        "12",
+        "3.46 k",
+        "2.50 M",
+        "?",
+    ]
     assert [duration(value) for value in (3.2, 89, 600, 5400, float("inf"))] == [
         "3 s", "89 s", "10 min", "1 h 30 min", "very long"]  # fmt: skip
     assert [duration(value) for value in (119.6, 240, 240.4, 280, 599.4, 599.6, 640)] == [
@@ -373,7 +413,8 @@ class Terminal(io.StringIO):
 
 
 def test_nothing_is_expected_of_a_baseline_alone(tmp_path: Path) -> None:
-    """After one unit of three it is neither inconclusive nor expected to be lower, and no command would decide it."""
+    """After one unit of three it is neither inconclusive nor expected to be lower, and no command would
+    decide it."""
     alone = claim("A1")
     page = shown(saved(tmp_path, [alone], measurements_of(alone, "", 1)))
     assert "a baseline alone: 1 unit kept for compare and the gate" in page
@@ -394,7 +435,10 @@ def test_live_repaints_once_a_second_at_most() -> None:
     assert before.count("3 decided, 4 open, 3 min 20 s left") == 1
     clock[0] += 1.0
     live.begins("a.py::b[c]", 2)
-    assert file.getvalue()[len(before) :].count("3 decided, 4 open, 3 min 20 s left  invocation 2: a.py::b[c]") == 1
+    assert (
+        file.getvalue()[len(before) :].count("3 decided, 4 open, 3 min 20 s left  invocation 2: a.py::b[c]")
+        == 1
+    )
     live.close()
     live.close()
     assert file.getvalue().endswith("\x1b[?25h") or "\x1b[?25h" in file.getvalue()
@@ -416,10 +460,14 @@ def test_live_in_a_pipe() -> None:
     lines = file.getvalue().splitlines()
     assert "\x1b" not in file.getvalue()
     assert "12 cases to measure, 3 skipped" in lines
-    assert [line for line in lines if "invocation" in line] == ["invocation 1: 0 decided, 12 open, 4 min 50 s left"]
+    assert [line for line in lines if "invocation" in line] == [
+        "invocation 1: 0 decided, 12 open, 4 min 50 s left"
+    ]
     assert "holds       C3  c  v  2.00x faster (1.96 to 2.04x)" in lines
     assert "failed      C3  d  v  ValueError: no" in lines
-    assert [line for line in lines if line.startswith("skipped")] == ["skipped 2 of C1, C2; the report says why"]
+    assert [line for line in lines if line.startswith("skipped")] == [
+        "skipped 2 of C1, C2; the report says why"
+    ]
 
 
 def test_frames_are_tidy(tmp_path: Path) -> None:

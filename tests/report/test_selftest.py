@@ -13,7 +13,9 @@ from harness.report.gate import document
 from harness.report.selftest import selftest_line, selftest_of
 
 
-def keep(results: Path, name: str, *, machine: str = "here", selftest: bool = True, alarm: bool = False) -> Path:
+def keep(
+    results: Path, name: str, *, machine: str = "here", selftest: bool = True, alarm: bool = False
+) -> Path:
     """A stored result with two decisions."""
     verdicts = tuple(
         GateVerdict(case, "A", "tip", "seconds", outcome, spread=spread, resolvable=2 * spread)
@@ -23,7 +25,9 @@ def keep(results: Path, name: str, *, machine: str = "here", selftest: bool = Tr
         )
     )
     sides = [SideFacts(side, "this code", environment={"machine_id": machine}) for side in Side]
-    result = GateResult(sides[0], sides[1], verdicts, 0, 2, 0.05, 0.1, 0.01, 10, 60.0, f"{name}T10:00:00", (), selftest)
+    result = GateResult(
+        sides[0], sides[1], verdicts, 0, 2, 0.05, 0.1, 0.01, 10, 60.0, f"{name}T10:00:00", (), selftest
+    )
     folder = results / f"{name}_10-00-00"
     folder.mkdir(parents=True)
     store.write_result(folder, json.dumps(document(result)))

@@ -37,7 +37,9 @@ def cpu(*operators: Spent, wall: float = 0.02, iterations: int = 2, **parts: flo
     """A trace of the CPU; busy is its outer operators' time."""
     busy = sum(each.outer_seconds for each in operators)
     idle: dict[str, Any] = {"idle_host_seconds": wall - busy - sum(parts.values()), **parts}
-    return replace(EMPTY, iterations=iterations, wall_seconds=wall, busy_seconds=busy, operators=operators, **idle)
+    return replace(
+        EMPTY, iterations=iterations, wall_seconds=wall, busy_seconds=busy, operators=operators, **idle
+    )
 
 
 # --- the cause --------------------------------------------------------------------------------------------------------
@@ -132,7 +134,10 @@ def test_kernels_and_waits_are_named() -> None:
     """On a GPU kernels say what grew; parts of the idle time are named as such."""
     base = replace(EMPTY, gpu=True, kernels=(spent("gemm", 2, 0.010),), idle_loader_seconds=0.004)
     head = replace(base, kernels=(spent("gemm", 4, 0.020),), idle_loader_seconds=0.010, wall_seconds=0.036)
-    assert difference(base, head) == "kernel gemm runs 2x instead of 1x, +5.00 ms; waiting for the loader +3.00 ms"
+    assert (
+        difference(base, head)
+        == "kernel gemm runs 2x instead of 1x, +5.00 ms; waiting for the loader +3.00 ms"
+    )
 
 
 def test_the_same_profiles_say_so() -> None:
@@ -170,7 +175,8 @@ def test_fewer_calls_that_take_longer_are_named() -> None:
 
 @pytest.mark.parametrize("change", [120e-6, 188e-6, 1e-3, 1.0])
 def test_no_more_is_named_than_was_measured(change: float) -> None:
-    """Profiles are slower than what was measured: what they blame adds up to the measured change at the most."""
+    """Profiles are slower than what was measured: what they blame adds up to the measured change at the
+    most."""
     base = cpu(spent("aten::mm", 2, 0.002), spent("aten::add", 2, 0.002))
     head = cpu(spent("aten::mm", 2, 0.00546), spent("aten::add", 2, 0.0025), wall=0.028)
     sentence = growth(base, head, change)
@@ -223,7 +229,8 @@ def took(name: str, calls: float, seconds: float, caller: str = "", line: int = 
     ],
 )  # fmt: skip
 def test_python_is_named_by_its_function(before: FunctionTime, after: FunctionTime, says: str) -> None:
-    """Time outside operators is Python's or a wait: the function that takes longer is named, and where it is."""
+    """Time outside operators is Python's or a wait: the function that takes longer is named, and where it
+    is."""
     base, head = cpu(spent("aten::mm", 2, 0.010)), cpu(spent("aten::mm", 2, 0.010), wall=0.0224)
     assert growth(base, head, 0.0012, [before], [after]) == f"code outside torch's operators +1.20 ms, {says}"
     assert growth(base, head, 0.0012) == "code outside torch's operators +1.20 ms"
@@ -274,15 +281,22 @@ def test_a_function_that_is_called_more_often_comes_before_noise() -> None:
 def test_what_a_gpu_does_more_of_is_named_with_the_operators() -> None:
     """Kernels have the time; the operators that launched them are named by their numbers alone."""
     base = gpu(kernels=(spent("gemm", 2, 0.010),), operators=(spent("aten::mm", 2, 2e-4),))
-    head = gpu(base, kernels=(spent("gemm", 4, 0.020),), operators=(spent("aten::mm", 4, 4e-4),), wall_seconds=0.030)
-    assert growth(base, head, 0.005) == "kernel gemm runs 2x instead of 1x, +5.00 ms; aten::mm runs 2x instead of 1x"
+    head = gpu(
+        base, kernels=(spent("gemm", 4, 0.020),), operators=(spent("aten::mm", 4, 4e-4),), wall_seconds=0.030
+    )
+    assert (
+        growth(base, head, 0.005)
+        == "kernel gemm runs 2x instead of 1x, +5.00 ms; aten::mm runs 2x instead of 1x"
+    )
 
 
 def test_a_copy_to_a_gpu_is_named() -> None:
     """Copies by their name, with the call that made them."""
     base = gpu(kernels=(spent("gemm", 2, 0.010),))
     name = "Memcpy HtoD (Pageable -> Device)"
-    head = gpu(base, copies=(spent(name, 2, 0.004),), calls=(spent("cudaMemcpyAsync", 2, 0.004),), wall_seconds=0.024)
+    head = gpu(
+        base, copies=(spent(name, 2, 0.004),), calls=(spent("cudaMemcpyAsync", 2, 0.004),), wall_seconds=0.024
+    )
     assert growth(base, head, 0.002) == (
         f"copy {name} runs 1x instead of 0x, +2.00 ms; cudaMemcpyAsync runs 1x instead of 0x"
     )
@@ -380,7 +394,9 @@ def test_foreign_records_are_refused(tmp_path: Path, field: str, value: Any) -> 
 
 def test_copies_and_calls_come_back_and_may_be_absent(tmp_path: Path) -> None:
     """Records of versions that did not know them are read as ones without any."""
-    copied = replace(SUMMARY, copies=(spent("Memcpy", 2, 0.1),), calls=(spent("cudaStreamSynchronize", 2, 0.1),))
+    copied = replace(
+        SUMMARY, copies=(spent("Memcpy", 2, 0.1),), calls=(spent("cudaStreamSynchronize", 2, 0.1),)
+    )
     assert traced_run(tmp_path / "new", replace(TRACED, summary=copied)).traces[0].summary == copied
     record = asdict(TRACED)
     del record["summary"]["copies"], record["summary"]["calls"]
@@ -396,13 +412,18 @@ def test_a_record_that_is_no_trace() -> None:
 
 def test_the_frame_has_a_row_a_trace(tmp_path: Path) -> None:
     """Columns as the docstring says, parts that add up, and the difference from the baseline's trace."""
-    frame = trace_frame(traced_run(tmp_path, OF_BASE, TRACED, Traced(CASE, "C1", "other", 3, note="no trace: x")))
+    frame = trace_frame(
+        traced_run(tmp_path, OF_BASE, TRACED, Traced(CASE, "C1", "other", 3, note="no trace: x"))
+    )
     assert list(frame["variant"]) == [BASELINE, "tip", "other"]
     tip = frame.iloc[1]
     assert tip["slow_down"] == pytest.approx(1.2)
     assert tip["top_operator"] == "aten::linear"
     assert tip["difference"].startswith("aten::linear runs 2x instead of 1x, +3.00 ms")
-    parts = frame[[name for name in frame.columns if name.startswith("idle_")]].sum(axis=1) + frame["busy_seconds"]
+    parts = (
+        frame[[name for name in frame.columns if name.startswith("idle_")]].sum(axis=1)
+        + frame["busy_seconds"]
+    )
     assert parts[:2].to_numpy() == pytest.approx(frame["wall_seconds"][:2].to_numpy())
     assert frame["wall_seconds"].isna().tolist() == [False, False, True]
     assert frame["note"][2] == "no trace: x"
@@ -411,10 +432,12 @@ def test_the_frame_has_a_row_a_trace(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flops", "moved", "says"), [(1.5e9, 1e6, "compute"), (1.5e8, 3.6e6, "memory"), (1e8, 1e5, ""), (0.0, 0.0, "")]
+    ("flops", "moved", "says"),
+    [(1.5e9, 1e6, "compute"), (1.5e8, 3.6e6, "memory"), (1e8, 1e5, ""), (0.0, 0.0, "")],
 )
 def test_bound_is_the_nearest_ceiling(tmp_path: Path, flops: float, moved: float, says: str) -> None:
-    """Work that reaches half of a measured ceiling is bound by it; what is not declared or measured is not known."""
+    """Work that reaches half of a measured ceiling is bound by it; what is not declared or measured is not
+    known."""
     run = traced_run(tmp_path, TRACED)
     work = Work(flops=flops, bytes=moved)
     ceilings = (Ceiling("gemm_fp32", 1e12, "FLOP/s"), Ceiling("memory_copy", 2e9, "B/s"))
@@ -430,7 +453,9 @@ def test_the_report_has_the_cause_as_a_footnote(tmp_path: Path) -> None:
     assert "against the baseline: aten::linear runs 2x instead of 1x, +3.00 ms" in sentence
 
 
-@pytest.mark.parametrize("case", ["a.py::b[x]", "../../a.py::b[../../x]", "\u2028.py::b[\x00\n]", "a" * 5000, "-"])
+@pytest.mark.parametrize(
+    "case", ["a.py::b[x]", "../../a.py::b[../../x]", "\u2028.py::b[\x00\n]", "a" * 5000, "-"]
+)
 def test_names_of_traces_are_plain(case: str) -> None:
     """Whatever a case is called, its trace lies in the folder of traces, under a name of its own."""
     name = trace_name(case, "tip")

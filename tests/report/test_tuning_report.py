@@ -1,4 +1,5 @@
-"""What tuning found, as people see it: the answer, its code, where the time goes, and every setting that ran."""
+"""What tuning found, as people see it: the answer, its code, where the time goes, and every setting that
+ran."""
 
 from __future__ import annotations
 
@@ -93,7 +94,8 @@ def test_every_setting_that_ran_has_its_row_and_every_other_its_reason() -> None
 
 
 def test_epochs_and_whether_workers_should_live_on() -> None:
-    """How long an epoch is and the wait between two, with the option in the code only where it is worth it."""
+    """How long an epoch is and the wait between two, with the option in the code only where it is worth
+    it."""
     text = shown(TUNED, 200)
     assert "an epoch of 4000 images takes 8.50 s; between two the loop waits 440 ms" in text
     assert "with persistent_workers=True 100 ms (that saves 4 % of an epoch)" in text
@@ -107,7 +109,8 @@ def test_epochs_and_whether_workers_should_live_on() -> None:
 
 
 def test_the_best_of_each_kind_by_itself() -> None:
-    """Alone and in the loop, its epochs, its memory, and what it left behind; settings nobody looked at have no row."""
+    """Alone and in the loop, its epochs, its memory, and what it left behind; settings nobody looked at have
+    no row."""
     text = shown(TUNED, 160)
     block = text[text.index("the best of each kind, looked at by itself") :].splitlines()[1:4]
     assert "epoch" in block[0] and "gap" in block[0] and "shared" in block[0] and "pinned" not in block[0]
@@ -124,7 +127,10 @@ def test_an_answer_says_how_sure_it_is() -> None:
     text = shown(TUNED, 200)
     assert text.startswith("best setting here: dataloader")
     assert "3 of 39 settings ran, 4 repetitions each, 4 repetitions of the answer" in text
-    assert "the fastest, dali-w2-p2-b64, is ahead: the answer is 1.0 % (-1.0 to +3.0 %) slower, and smaller" in text
+    assert (
+        "the fastest, dali-w2-p2-b64, is ahead: the answer is 1.0 % (-1.0 to +3.0 %) slower, and smaller"
+        in text
+    )
     assert "no time was left" not in text
     ahead = shown(replace(TUNED, answer=DALI), 200)
     assert "the next, dataloader-w2-p2-b64, is 1.0 % (-1.0 to +3.0 %) slower" in ahead
@@ -133,7 +139,8 @@ def test_an_answer_says_how_sure_it_is() -> None:
 
 
 def test_a_provisional_answer_is_called_so_with_what_would_decide_it() -> None:
-    """One lap each of a few settings is no best setting: it says so first, what is missing, and the one command."""
+    """One lap each of a few settings is no best setting: it says so first, what is missing, and the one
+    command."""
     single = tuple(replace(each, samples=1) for each in TUNED.ranked)
     found = replace(
         TUNED, ranked=single, certainty=Certainty.PROVISIONAL, needs=290.0, undone=(Undone.LOOP, Undone.KINDS),
@@ -152,14 +159,20 @@ def test_a_provisional_answer_is_called_so_with_what_would_decide_it() -> None:
 
 def test_settings_without_room_are_named_with_the_limit() -> None:
     """What did not run for want of memory is no secret."""
-    lost = LeftOut("shared memory", "64 MiB of 64 MiB free in /dev/shm", ("dataloader-w1-p2-b64", "tensors-w1-p2-b64"))
+    lost = LeftOut(
+        "shared memory", "64 MiB of 64 MiB free in /dev/shm", ("dataloader-w1-p2-b64", "tensors-w1-p2-b64")
+    )
     text = shown(replace(TUNED, left_out=(lost,)), 300)
-    assert "2 settings left out for want of shared memory (dataloader-w1-p2-b64, tensors-w1-p2-b64): 64 MiB" in text
+    assert (
+        "2 settings left out for want of shared memory (dataloader-w1-p2-b64, tensors-w1-p2-b64): 64 MiB"
+        in text
+    )
     assert "--shm-size=8g, or --ipc=host" in text
 
 
 def test_no_rate_is_a_share_of_what_does_not_bound_it() -> None:
-    """One core's decoder, the disk and the loader alone stand beside the loop's rate: it may well be faster."""
+    """One core's decoder, the disk and the loader alone stand beside the loop's rate: it may well be
+    faster."""
     text = shown(replace(TUNED, ceilings={"decode": 250.0, "alone": 600.0}), 200)
     assert "one core decodes with the fastest decoder here 250 samples/s; this loop takes 495" in text
     assert " of that" not in text

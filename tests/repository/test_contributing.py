@@ -1,4 +1,5 @@
-"""CONTRIBUTING.md, followed as it is written: each recipe is applied to a copy of the repository, its lines typed."""
+"""CONTRIBUTING.md, followed as it is written: each recipe is applied to a copy of the repository, its lines
+typed."""
 
 from __future__ import annotations
 
@@ -100,7 +101,8 @@ def test_there_are_four_recipes() -> None:
 
 @pytest.mark.parametrize("title", RECIPES)
 def test_a_recipe_works_as_it_is_written(title: str, repository: Path) -> None:
-    """The files are created, the diffs apply, every line that is typed ends well, and the linter has no complaint."""
+    """The files are created, the diffs apply, every line that is typed ends well, and the linter has no
+    complaint."""
     shown: dict[str, str] = {}
     created: list[Path] = []
     for block in blocks(title):
@@ -129,7 +131,9 @@ def test_a_recipe_works_as_it_is_written(title: str, repository: Path) -> None:
 
 def test_the_linter_likes_what_the_page_adds(repository: Path) -> None:
     """All recipes one after the other, linted as the repository is."""
-    linter = shutil.which("ruff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    linter = shutil.which(
+        "ruff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    )
     if linter is None:
         pytest.skip("ruff is not installed")
     added = (block.text for title in RECIPES for block in blocks(title) if block.language == "python")

@@ -35,12 +35,18 @@ def guard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reaper]:
 
 @pytest.mark.parametrize(
     ("ending", "status", "words"),
-    [("SystemExit(7)", 7, ""), ("SystemExit('why')", 1, ""), ("SystemExit", 0, ""), ("ValueError('boom')", 1, "boom")],
+    [
+        ("SystemExit(7)", 7, ""),
+        ("SystemExit('why')", 1, ""),
+        ("SystemExit", 0, ""),
+        ("ValueError('boom')", 1, "boom"),
+    ],
 )
 def test_a_child_gets_what_a_started_process_gets(
     guard: Reaper, tmp_path: Path, ending: str, status: int, words: str
 ) -> None:
-    """Arguments, environment, folder, a session, a log, its pipes and no other descriptor; its ending is its status."""
+    """Arguments, environment, folder, a session, a log, its pipes and no other descriptor; its ending is its
+    status."""
     script = SAYS.replace("{ending}", ending)
     process = LiveProcess(
         forked(script, "a", "b"), guard=guard, environment={"A": "1"}, log=tmp_path / "log", folder=tmp_path

@@ -1,4 +1,5 @@
-"""The house's rules of imports, read from the syntax tree of every module, imports inside functions included."""
+"""The house's rules of imports, read from the syntax tree of every module, imports inside functions
+included."""
 
 from __future__ import annotations
 
@@ -64,7 +65,8 @@ STANDARD_ONLY = (
     "store",
 )
 READS_RECORDS = "harness.store.typed"
-"""What reads records by msgspec: imported in functions alone, for measuring processes write records without it."""
+"""What reads records by msgspec: imported in functions alone, for measuring processes write records without
+it."""
 
 ONLY_HERE = {
     "pytest": {"plugin"},
@@ -132,7 +134,9 @@ def belongs(name: str, package: str) -> bool:
 
 def breaches(module: str, source: str, forbidden: frozenset[str]) -> list[str]:
     """What a module imports though it may not: itself anywhere, or through a module that comes along."""
-    direct = [f"{module} imports {name}" for name in imported(source) for bad in forbidden if belongs(name, bad)]
+    direct = [
+        f"{module} imports {name}" for name in imported(source) for bad in forbidden if belongs(name, bad)
+    ]
     along = [
         f"{module} brings along {other}, which imports {name}"
         for target in map(within, imported(source))
@@ -167,7 +171,10 @@ def test_imports_are_seen_wherever_they_hide() -> None:
         ("harness.measure.session", "import harness.bench.schedule"),
         ("harness.loading.loop.epoch", "def f():\n    import pandas as pd"),
         ("harness.report.format", "if False:\n    import torch.cuda"),
-        ("harness.report.format", "from harness.measure.clock import FakeClock\nfrom harness.workers import tensors"),
+        (
+            "harness.report.format",
+            "from harness.measure.clock import FakeClock\nfrom harness.workers import tensors",
+        ),
         ("harness.store", "import pytest"),
         ("harness.bench.run", "def f():\n    from torch import cuda"),
     ],
@@ -191,14 +198,20 @@ def test_the_two_sides_meet_only_in_files(name: str) -> None:
 
 
 def measuring(module: str, source: str) -> list[str]:
-    """What a report imports of the rooms that measure, but for the list of loader kinds, which needs no torch."""
+    """What a report imports of the rooms that measure, but for the list of loader kinds, which needs no
+    torch."""
     rooms = {"loading", "measure", "plugin", "probes", "workers"}
     found = {within(name) for name in imported(source)} - {DESCRIBED}
-    return [f"{module} imports {name}" for name in sorted(found) if part(module) == "report" and part(name) in rooms]
+    return [
+        f"{module} imports {name}"
+        for name in sorted(found)
+        if part(module) == "report" and part(name) in rooms
+    ]
 
 
 def test_reports_know_nothing_of_measuring_but_the_kinds_of_loaders() -> None:
-    """Reports are made of files, on machines that measure nothing; the code that they print is each kind's own."""
+    """Reports are made of files, on machines that measure nothing; the code that they print is each kind's
+    own."""
     assert [line for module, source in modules().items() for line in measuring(module, source)] == []
 
 
@@ -221,16 +234,22 @@ def upwards_inside(module: str, source: str) -> list[str]:
 @pytest.mark.parametrize("name", sorted(INSIDE))
 def test_imports_go_downwards_inside(name: str) -> None:
     """A part with parts of its own keeps the same order."""
-    assert {module.split(".")[2] for module in modules() if module.startswith(f"harness.{name}.")} == set(INSIDE[name])
+    assert {module.split(".")[2] for module in modules() if module.startswith(f"harness.{name}.")} == set(
+        INSIDE[name]
+    )
     inside = {module: source for module, source in modules().items() if part(module) == name}
     assert [line for module, source in inside.items() for line in upwards_inside(module, source)] == []
-    assert upwards_inside(f"harness.{name}.{INSIDE[name][0]}", f"import harness.{name}.{INSIDE[name][-1]}") != []
+    assert (
+        upwards_inside(f"harness.{name}.{INSIDE[name][0]}", f"import harness.{name}.{INSIDE[name][-1]}") != []
+    )
 
 
 def test_imports_go_downwards() -> None:
     """Each part imports from those below it."""
     assert {part(module) for module in modules()} - {""} == {name for names in ORDER for name in names}
-    assert [line for module, source in modules().items() if part(module) for line in upwards(module, source)] == []
+    assert [
+        line for module, source in modules().items() if part(module) for line in upwards(module, source)
+    ] == []
 
 
 def test_the_package_itself_is_light() -> None:
@@ -247,7 +266,9 @@ def test_the_lowest_parts_need_the_standard_library_only(name: str) -> None:
     for module, source in modules().items():
         if belongs(module, f"harness.{name}"):
             allowed = {"msgspec"} if module == READS_RECORDS else set()
-            assert {n.split(".")[0] for n in imported(source)} <= sys.stdlib_module_names | {"harness"} | allowed
+            assert {n.split(".")[0] for n in imported(source)} <= sys.stdlib_module_names | {
+                "harness"
+            } | allowed
             assert module == READS_RECORDS or READS_RECORDS not in imported(source, inside_functions=False)
 
 
@@ -255,7 +276,10 @@ def test_the_lowest_parts_need_the_standard_library_only(name: str) -> None:
 def test_packages_stay_where_they_belong(package: str) -> None:
     """pytest is known to the plug-in alone, pandas to reports, NVML to probes, and so on."""
     users = {
-        part(module) for module, source in modules().items() for name in imported(source) if belongs(name, package)
+        part(module)
+        for module, source in modules().items()
+        for name in imported(source)
+        if belongs(name, package)
     }
     assert users <= ONLY_HERE[package]
 
@@ -264,7 +288,8 @@ WORDLESS = ("bench", "gate", "monitor", "tune")
 """Rooms that get their display, and the words for what they found, from the command line."""
 
 WORDING = {"harness.report.format", "harness.report.not_compared"}
-"""What they may import of report: how a number with its unit is written, and texts that the records of a gate hold."""
+"""What they may import of report: how a number with its unit is written, and texts that the records of a gate
+hold."""
 
 
 @pytest.mark.parametrize("name", WORDLESS)
@@ -289,7 +314,9 @@ def test_only_the_outermost_parts_print() -> None:
     """Measuring, judging and storing print nothing."""
     for module, source in modules().items():
         calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-        printing = [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+        printing = [
+            call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"
+        ]
         assert not printing or part(module) in PRINTING, f"{module} prints in line {printing[0]}"
 
 

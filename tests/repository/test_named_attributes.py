@@ -1,8 +1,9 @@
-"""Every attribute of torch.cuda, torch.backends, pynvml, DALI and Triton that our code names is there to be named.
+"""Every attribute of torch.cuda, torch.backends, pynvml, DALI and Triton that our code names is there to be
+named.
 
-Code that needs a GPU does not run in these tests, so that a name that was misspelt, or is gone, would show on a GPU
-alone. Names are collected from the syntax trees and looked up in the installed packages; for the oldest torch that is
-supported, in a list of its own.
+Code that needs a GPU does not run in these tests, so that a name that was misspelt, or is gone, would show on
+a GPU alone. Names are collected from the syntax trees and looked up in the installed packages; for the oldest
+torch that is supported, in a list of its own.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ WATCHED = (
     "torch.version", "torch._C", "torch._utils", "triton",
 )  # fmt: skip
 OLDEST = ROOT / "tests" / "data" / "torch-2.11-names.json"
-"""What the modules that our code names hold in torch 2.11, by module. This file writes it when it is run by a Python
-with that torch: ``python tests/repository/test_named_attributes.py``."""
+"""What the modules that our code names hold in torch 2.11, by module. This file writes it when it is run by a
+Python with that torch: ``python tests/repository/test_named_attributes.py``."""
 
 GUARDED = {
     "torch.cuda.memory._record_memory_history": "harness/probes/snapshot.py",
@@ -137,7 +138,8 @@ def _dali_module(call: ast.Call) -> str:
 
 
 def of_nvml() -> dict[str, str]:
-    """What our code asks of NVML's bindings, by attribute or by a name in quotes, each with a file that does."""
+    """What our code asks of NVML's bindings, by attribute or by a name in quotes, each with a file that
+    does."""
     found: dict[str, str] = {}
     for file, tree in sources().items():
         for node in ast.walk(tree):
@@ -181,7 +183,12 @@ def test_the_oldest_torch_has_them_too() -> None:
     for name, file in watched().items():
         module = next((top for top in _prefixes(name) if top in held), "")
         rest = name.removeprefix(module).lstrip(".").partition(".")[0]
-        if name.startswith("torch.") and name not in held and rest not in held.get(module, []) and name not in GUARDED:
+        if (
+            name.startswith("torch.")
+            and name not in held
+            and rest not in held.get(module, [])
+            and name not in GUARDED
+        ):
             missing[name] = file
     assert missing == {}
 
@@ -197,7 +204,9 @@ def test_nvml_has_what_our_code_names() -> None:
     pynvml = pytest.importorskip("pynvml")
     names = of_nvml()
     assert {"nvmlDeviceGetTotalEnergyConsumption", "NVML_CLOCK_SM", "nvmlMemory_v2"} <= set(names)
-    assert {name: file for name, file in names.items() if not hasattr(pynvml, name) and name not in OLDER} == {}
+    assert {
+        name: file for name, file in names.items() if not hasattr(pynvml, name) and name not in OLDER
+    } == {}
 
 
 def test_dali_has_what_our_code_names() -> None:
@@ -210,7 +219,9 @@ def test_dali_has_what_our_code_names() -> None:
 
 def test_a_name_that_is_not_there_is_found() -> None:
     """Misspelt, or gone: through an import, an alias and a module that was asked for by name."""
-    tree = ast.parse("import torch\nfrom torch import cuda as c\ntorch.cuda.sinchronize()\nc.Stream().x\nc.Strem()")
+    tree = ast.parse(
+        "import torch\nfrom torch import cuda as c\ntorch.cuda.sinchronize()\nc.Stream().x\nc.Strem()"
+    )
     names = set(named(tree, imported(tree)))
     assert {name for name in names if not there(name)} == {"torch.cuda.sinchronize", "torch.cuda.Strem"}
     assert not there("nvidia.dali.no_such")
@@ -225,13 +236,16 @@ def _write() -> None:
     held: dict[str, list[str]] = {}
     for name in watched():
         for prefix in (name, *_prefixes(name)):
-            if not any(prefix == top or prefix.startswith(f"{top}.") for top in WATCHED if top.startswith("torch")):
+            if not any(
+                prefix == top or prefix.startswith(f"{top}.") for top in WATCHED if top.startswith("torch")
+            ):
                 continue
             try:
                 module = importlib.import_module(prefix)
             except ImportError:
                 continue
-            # Those of torch.backends hold flags as properties of their class, and functions in a module inside.
+            # Those of torch.backends hold flags as properties of their class, and functions in a module
+            # inside.
             every = {*dir(module), *dir(type(module)), *dir(getattr(module, "m", None))}
             held[prefix] = sorted(each for each in every if not each.startswith("__"))
     OLDEST.write_text(json.dumps(dict(sorted(held.items())), separators=(",", ":")) + "\n", encoding="utf-8")

@@ -133,7 +133,11 @@ def typed(tmp_path: Path) -> Callable[[str], subprocess.Popen[bytes]]:
     (tmp_path / "harness" / "__init__.py").touch()
     (tmp_path / "harness" / "__main__.py").write_text(COMMAND)
     (tmp_path / "noxfile.py").write_text(SESSIONS.format(noxfile=str(NOXFILE)))
-    environment = {**ENVIRONMENT, "PYTHONPATH": "", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = {
+        **ENVIRONMENT,
+        "PYTHONPATH": "",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
 
     def start(status: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -151,7 +155,8 @@ def test_a_real_nox_ends_with_it(typed: Callable[[str], subprocess.Popen[bytes]]
 
 
 def test_ctrl_c_under_a_real_nox(typed: Callable[[str], subprocess.Popen[bytes]], tmp_path: Path) -> None:
-    """The whole group gets the signal, as from a terminal: the command closes as it would without nox, status 130."""
+    """The whole group gets the signal, as from a terminal: the command closes as it would without nox, status
+    130."""
     process = typed("waits")
     assert until(lambda: (tmp_path / "ready").exists() or process.poll() is not None)
     os.killpg(process.pid, signal.SIGINT)

@@ -1,4 +1,5 @@
-"""The names that `harness` offers: they exist, are documented with examples that run, typed, and cheap to import."""
+"""The names that `harness` offers: they exist, are documented with examples that run, typed, and cheap to
+import."""
 
 from __future__ import annotations
 
@@ -73,7 +74,17 @@ def test_a_users_file_runs(text: str, tmp_path: Path) -> None:
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "bench_users.py").write_text(text)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "harness.plugin", "-p", "no:cacheprovider", "benchmarks"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "harness.plugin",
+            "-p",
+            "no:cacheprovider",
+            "benchmarks",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -105,9 +116,7 @@ def test_the_marker_is_not_ignored() -> None:
 
 def test_importing_the_package_is_cheap() -> None:
     """Neither torch nor anything else that has to be installed comes along."""
-    script = (
-        "import sys; before = set(sys.modules); import harness; print(*sorted({n.split('.')[0] for n in sys.modules}))"
-    )
+    script = "import sys; import harness; print(*sorted({n.split('.')[0] for n in sys.modules}))"
     done = subprocess.run(
         [sys.executable, "-S", "-E", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {script}"],
         capture_output=True,

@@ -15,13 +15,18 @@ from harness.cli.main import parser
 from harness.report.saved_run import SavedRun
 from tests.support.living import ROOT
 
-TEXTS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", ROOT / "examples" / "gate.yml")}
+TEXTS = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "examples" / "gate.yml")
+}
 
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
 def test_nothing_is_installed_from_an_index_that_does_not_have_it(name: str) -> None:
     """tipbench is installed from a folder or an address, and with parts that it has."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
     installed = re.findall(r"pip install .*tipbench.*", TEXTS[name])
     assert installed
     for command in installed:
@@ -76,10 +81,14 @@ def _unknown(source: str) -> Iterator[str]:
                 yield from (alias.name for alias in names if alias.name not in harness.__all__)
             case ast.Attribute(value=ast.Name(id="harness"), attr=name) if name not in harness.__all__:
                 yield f"harness.{name}"
-            case ast.Attribute(value=ast.Call() as call, attr=name) if ast.unparse(call.func) == "harness.load":
+            case ast.Attribute(value=ast.Call() as call, attr=name) if (
+                ast.unparse(call.func) == "harness.load"
+            ):
                 if not hasattr(SavedRun, name):
                     yield f"harness.load(...).{name}"
-            case ast.Attribute(value=ast.Name(id=run), attr=name) if run in runs and not hasattr(SavedRun, name):
+            case ast.Attribute(value=ast.Name(id=run), attr=name) if run in runs and not hasattr(
+                SavedRun, name
+            ):
                 yield f"{run}.{name}"
 
 

@@ -19,9 +19,13 @@ def test_every_planted_pair_is_expected_to_say_something() -> None:
     """The pairs of the benchmark are those of the proof, of seven kinds, twenty at least."""
     tree = ast.parse((ROOT / "scripts" / "explained" / proof.FILE).read_text(encoding="utf-8"))
     (pairs,) = (
-        node.value for node in tree.body if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict)
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict)
     )
-    assert [ast.literal_eval(key) for key in pairs.keys if key is not None] == [each.pair for each in proof.PLANTED]
+    assert [ast.literal_eval(key) for key in pairs.keys if key is not None] == [
+        each.pair for each in proof.PLANTED
+    ]
     assert len(proof.PLANTED) >= 20
     assert len({each.kind for each in proof.PLANTED}) == 7
 
@@ -30,7 +34,10 @@ def test_every_planted_pair_is_expected_to_say_something() -> None:
     ("explanation", "wrong"),
     [
         ("aten::neg holds 300 B at the peak instead of 100 B, +200 B", ""),
-        ("aten::neg holds 300 B at the peak instead of 100 B, +150 B; aten::add holds 60 B, +60 B", "names 210 B"),
+        (
+            "aten::neg holds 300 B at the peak instead of 100 B, +150 B; aten::add holds 60 B, +60 B",
+            "names 210 B",
+        ),
         ("aten::add holds 300 B at the peak instead of 100 B, +200 B", "does not begin"),
         ("", "does not begin"),
     ],

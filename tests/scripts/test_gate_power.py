@@ -1,4 +1,5 @@
-"""The proof's own parts: rules of others on samples made by hand, drawing, counting, and reading the command's word."""
+"""The proof's own parts: rules of others on samples made by hand, drawing, counting, and reading the
+command's word."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def test_a_clear_slowdown_is_found_by_every_rule(rival: Rival) -> None:
 
 @pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.name)
 def test_the_same_samples_and_faster_ones_raise_no_alarm(rival: Rival) -> None:
-    """The very same samples are no regression to any rule, nor are faster ones, though some call them significant."""
+    """The very same samples are no regression to any rule, nor are faster ones, though some call them
+    significant."""
     assert not regresses(rival, 1.0, seed=1)
     assert not regresses(rival, 0.8)
 
@@ -79,7 +81,8 @@ def test_a_rule_turns_at_its_threshold(name: str, below: float, above: float) ->
 
 @pytest.mark.parametrize("name", ["pyperf compare_to", "benchstat, -count=10", "nvbench_compare"])
 def test_a_rule_without_a_threshold_takes_any_certain_difference(name: str) -> None:
-    """Half a percent is a regression to a rule that asks for significance alone, or for more than the noise."""
+    """Half a percent is a regression to a rule that asks for significance alone, or for more than the
+    noise."""
     assert regresses(next(rival for rival in RIVALS if rival.name == name), 1.005)
 
 
@@ -101,7 +104,9 @@ def test_pyperf_keeps_decisions_apart() -> None:
 def test_pyperf_saying_something_else_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list that is shorter than its title states is an error, not a row of passes."""
     pytest.importorskip("pyperf")
-    done = subprocess.CompletedProcess([], 0, stdout="Slower (2):\n- decision-0: 1 ms -> 2 ms: 2x slower\n", stderr="")
+    done = subprocess.CompletedProcess(
+        [], 0, stdout="Slower (2):\n- decision-0: 1 ms -> 2 ms: 2x slower\n", stderr=""
+    )
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     with pytest.raises(RuntimeError, match=r"states Slower \(2\) and lists 1"):
         pyperf_lists([(steady(2, 3), steady(2, 3))])
@@ -120,7 +125,8 @@ def test_samples_are_collected_as_the_tool_collects_them() -> None:
 
 
 def test_the_recording_has_what_the_figures_are_about() -> None:
-    """Eight workloads of 36 duets and 72 processes alone; 2 and 5 % were really executed, not for the loader."""
+    """Eight workloads of 36 duets and 72 processes alone; 2 and 5 % were really executed, not for the
+    loader."""
     workloads = read()
     assert len(workloads) == 8
     assert [w.name for w in workloads if w.loader] == ["dataloader_epoch_2_workers"]
@@ -190,7 +196,9 @@ def test_drawing_depends_on_the_seed_alone() -> None:
 
 def test_units_are_drawn_with_replacement_and_paid_for() -> None:
     """Six units pass what is equal, four of them being too few; the seconds are those of the units used."""
-    drawn = draw(of(0.0, 1e-4, -1e-4, seconds=2.0), rule_for(GateThresholds(), SUITE), np.random.default_rng(1))
+    drawn = draw(
+        of(0.0, 1e-4, -1e-4, seconds=2.0), rule_for(GateThresholds(), SUITE), np.random.default_rng(1)
+    )
     assert drawn == Drawn(GateOutcome.UNCHANGED, 6, 12.0)
 
 
@@ -224,7 +232,9 @@ def test_suites_of_others_alarm_as_often_as_their_decisions() -> None:
 def test_what_others_say_is_counted_per_workload_and_slowdown() -> None:
     """A rule is asked about every run of processes; slow-downs are scaled, or those that were executed."""
     rival = Rival("max", lambda base, head: max(head[0]) > 1.04 * max(base[0]))
-    flat = Workload("flat", tuple(Duet((1.0,) * 4, (1.0,) * 4, (1.05,) * 4, 0.05) for _ in range(3)), ((1.0,) * 4,) * 5)
+    flat = Workload(
+        "flat", tuple(Duet((1.0,) * 4, (1.0,) * 4, (1.05,) * 4, 0.05) for _ in range(3)), ((1.0,) * 4,) * 5
+    )
     follow = recorded.theirs(rival, [flat], 10, 0)
     assert follow.alarms == {"flat": Count(0, 4)}
     assert follow.found == {0.02: Count(0, 4), 0.03: Count(0, 4), 0.05: Count(4, 4), 0.10: Count(4, 4)}
@@ -236,7 +246,13 @@ def test_what_others_say_is_counted_per_workload_and_slowdown() -> None:
 def test_conditions_say_what_was_executed_and_what_scaled() -> None:
     """2 and 5 % come from the recording, 3 and 10 % from multiplication, a loader is asked for 10 % alone."""
     asked = recorded.conditions(read()[0], GateThresholds())
-    assert {(c.slowdown, c.real) for c in asked} == {(0, True), (0.02, True), (0.03, False), (0.05, True), (0.1, False)}
+    assert {(c.slowdown, c.real) for c in asked} == {
+        (0, True),
+        (0.02, True),
+        (0.03, False),
+        (0.05, True),
+        (0.1, False),
+    }
     assert {c.target for c in recorded.conditions(read()[-1], GateThresholds())} == {0.10}
     assert str(asked[0]) == "identical code"
     assert [str(c) for c in asked[1:3]] == ["+2%, really executed", "+3%, scaled"]
@@ -245,7 +261,8 @@ def test_conditions_say_what_was_executed_and_what_scaled() -> None:
 def test_known_truths_are_distinguished() -> None:
     """Units without a difference pass, those at the target regress, whatever their noise."""
     found = {
-        (known.noise, known.truth.split(",")[0]): known.tally for known in simulated.simulate(GateThresholds(), 20, 0)
+        (known.noise, known.truth.split(",")[0]): known.tally
+        for known in simulated.simulate(GateThresholds(), 20, 0)
     }
     assert len(found) == 5 * 4
     assert found["normal, 4 %", "0"].count(GateOutcome.REGRESSED) == Count(0, 20)
@@ -260,7 +277,8 @@ def test_known_truths_are_distinguished() -> None:
 
 
 def test_bounds_are_exact() -> None:
-    """None of n leaves what n trials would miss with 2.5 %; half and half is symmetric; none of none bounds nothing."""
+    """None of n leaves what n trials would miss with 2.5 %; half and half is symmetric; none of none bounds
+    nothing."""
     low, high = Count(0, 40000).bounds
     assert low == 0.0
     assert high == pytest.approx(1 - 0.025 ** (1 / 40000))
@@ -296,20 +314,33 @@ def verdict(outcome: str = "unchanged", **stated: Any) -> dict[str, Any]:
 
 def answer(status: int, *verdicts: dict[str, Any]) -> dict[str, Any]:
     """A document as the command writes it."""
-    return {"schema": 1, "status": status, "seconds": 60.0, "decisions": len(verdicts), "verdicts": list(verdicts)}
+    return {
+        "schema": 1,
+        "status": status,
+        "seconds": 60.0,
+        "decisions": len(verdicts),
+        "verdicts": list(verdicts),
+    }
 
 
 def test_noisy_decisions_are_read_and_exact_ones_left_out() -> None:
     """Exact metrics need no proof; a case that is missing has no ratio, and is a decision all the same."""
     document = answer(
-        3, verdict(), verdict(metric="peak_bytes", units=0), verdict("missing", variant="", units=0, ratio=None)
+        3,
+        verdict(),
+        verdict(metric="peak_bytes", units=0),
+        verdict("missing", variant="", units=0, ratio=None),
     )
     found = live.decisions_of(document)
-    assert [(one.outcome, one.ratio) for one in found] == [(GateOutcome.UNCHANGED, 1.001), (GateOutcome.MISSING, None)]
+    assert [(one.outcome, one.ratio) for one in found] == [
+        (GateOutcome.UNCHANGED, 1.001),
+        (GateOutcome.MISSING, None),
+    ]
 
 
 @pytest.mark.parametrize(
-    "document", [{}, {"verdicts": 3}, {"verdicts": [3]}, answer(0, verdict("fine")), {"verdicts": [{"case": "a"}]}]
+    "document",
+    [{}, {"verdicts": 3}, {"verdicts": [3]}, answer(0, verdict("fine")), {"verdicts": [{"case": "a"}]}],
 )
 def test_what_is_no_document_is_refused(document: dict[str, Any]) -> None:
     """A document of another shape is a ValueError, never a suite without alarms."""
@@ -339,7 +370,9 @@ def test_calls_are_counted_by_suite_and_by_decision() -> None:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int, dict[str, Any] | None], list[list[str]]]:
+def command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[int, dict[str, Any] | None], list[list[str]]]:
     """Put a command in the gate's place that exits and writes as stated; gives how it was called."""
 
     def answering(returncode: int, document: dict[str, Any] | None) -> list[list[str]]:

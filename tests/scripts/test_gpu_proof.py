@@ -1,4 +1,5 @@
-"""The proof's own parts, as far as they go without a GPU: findings, the summary, what is skipped, a rehearsal."""
+"""The proof's own parts, as far as they go without a GPU: findings, the summary, what is skipped, a
+rehearsal."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ CPU = torch.device("cpu")
 
 
 def test_findings_are_kept_and_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Figures with their goals, in JSON and in a table; what was missed is marked, what was skipped says why."""
+    """Figures with their goals, in JSON and in a table; what was missed is marked, what was skipped says
+    why."""
     part = Part("clock", "cuda")
     part.add("a | b", 1.004, "x", goal="within 1%", reached=True)
     part.add("worse", 1.2, "x", goal="within 1%", reached=False)
@@ -120,7 +122,8 @@ def test_what_the_gate_must_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_short_gate_holds_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six decisions with 3 % more work, all of them caught, and six with the same code, none of which is an alarm."""
+    """Six decisions with 3 % more work, all of them caught, and six with the same code, none of which is an
+    alarm."""
     caught, quiet = [GateOutcome.REGRESSED] * 6, [GateOutcome.UNCHANGED] * 4 + [GateOutcome.INCONCLUSIVE] * 2
     for slower, same, missed in (
         (caught, quiet, []),
@@ -292,10 +295,18 @@ def test_nvidia_smis_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_recording_can_be_replayed() -> None:
-    """What is recorded of replayed answers is what they were; a refused call is nought, and no process is named."""
+    """What is recorded of replayed answers is what they were; a refused call is nought, and no process is
+    named."""
     session = Replayed()
     found = record(session, 7, 60, session.tick, "replayed")["readings"]
-    for name in ("power_milliwatts", "energy_millijoules", "sm_megahertz", "events", "temperature", "utilisation"):
+    for name in (
+        "power_milliwatts",
+        "energy_millijoules",
+        "sm_megahertz",
+        "events",
+        "temperature",
+        "utilisation",
+    ):
         assert found[name] == RECORDED["readings"][name][:60]
     assert found["memory"]["used"] == RECORDED["readings"]["memory"]["used"][:60]
     assert found["violations"]["0"] == RECORDED["readings"]["violations"]["0"][:60]
@@ -336,7 +347,15 @@ def test_a_rehearsal_may_miss_goals(
 @pytest.mark.parametrize("part", ["tests", "floor"])
 def test_a_part_that_cannot_be_held_is_skipped(tmp_path: Path, part: str) -> None:
     """The command itself: exit status 0, the reason in the file and in the summary."""
-    command = [sys.executable, str(ROOT / "scripts" / "gpu_proof"), part, "--device", "cpu", "--folder", str(tmp_path)]
+    command = [
+        sys.executable,
+        str(ROOT / "scripts" / "gpu_proof"),
+        part,
+        "--device",
+        "cpu",
+        "--folder",
+        str(tmp_path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=ENVIRONMENT, cwd=tmp_path)
     document = json.loads((tmp_path / f"{part}.json").read_text())
     assert document["status"] == SKIPPED
@@ -374,7 +393,10 @@ def test_the_short_bench_has_three_claims(tmp_path: Path) -> None:
     """Of C2 only the products, and what the files share."""
     folder = running.few_benchmarks(tmp_path / "few")
     assert sorted(claim.name for claim in read_claims(folder).claims) == ["C2", "C4", "M1"]
-    assert '@pytest.mark.parametrize("work", ["gemm"])' in (folder / "arithmetic/bench_half_precision.py").read_text()
+    assert (
+        '@pytest.mark.parametrize("work", ["gemm"])'
+        in (folder / "arithmetic/bench_half_precision.py").read_text()
+    )
     assert (folder / "conftest.py").exists()
 
 
@@ -479,7 +501,9 @@ import harness.profile.summary, harness.report.telemetry, harness.cli.main
     subprocess.run([sys.executable, "-c", code], check=True, env=ENVIRONMENT)
 
 
-def test_a_warning_is_a_miss_only_where_a_ceiling_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_is_a_miss_only_where_a_ceiling_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Other warnings of the measuring process are findings without a goal."""
     warnings = ("no ceiling of launches: RuntimeError: boom", "ceilings beside others: not kept")
     monkeypatch.setattr(reaching, "measured", lambda *_: MeasuredCeilings((), "", {}, warnings))
@@ -497,7 +521,9 @@ def test_large_products_may_be_further_apart() -> None:
     assert [finding.reached for finding in part.findings] == [True, False]
 
 
-def test_only_products_that_reach_the_power_limit_may_be_further_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_products_that_reach_the_power_limit_may_be_further_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """From a side of 2048 on; smaller ones, copies and small kernels agree within one per cent."""
 
     def there(*shape: object, **_: object) -> torch.Tensor:
@@ -516,7 +542,9 @@ def test_only_products_that_reach_the_power_limit_may_be_further_apart(monkeypat
 
 def test_triton_that_cannot_be_used_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it raises at its first use: without a C compiler it cannot make its helper."""
-    monkeypatch.setattr(clocks, "cache", lambda: (_ for _ in ()).throw(RuntimeError("Failed to find C compiler.")))
+    monkeypatch.setattr(
+        clocks, "cache", lambda: (_ for _ in ()).throw(RuntimeError("Failed to find C compiler."))
+    )
     part = Part("clock", "cuda")
     assert clocks.cold_rival(part, torch.device("cuda", 0)) is None
     assert "Failed to find C compiler" in part.findings[0].skipped
@@ -537,14 +565,18 @@ def test_one_check_of_the_watch_ends_no_other(
 
     session = SimpleNamespace(nvmlDeviceGetHandleByUUID=lambda uuid: 7)
     monkeypatch.setattr(watching, "_child", lambda *_: nullcontext(SimpleNamespace(pid=7)))
-    monkeypatch.setattr(watching, "harness", lambda words, seconds, log: log.write_text("the GPU is lost") and 2)
+    monkeypatch.setattr(
+        watching, "harness", lambda words, seconds, log: log.write_text("the GPU is lost") and 2
+    )
     monkeypatch.setattr(watching, "chosen", lambda _: torch.device("cuda", 0))
     monkeypatch.setattr(watching, "cuda_uuid", lambda _: "GPU-1")
     monkeypatch.setattr(watching, "nvml", lambda: nullcontext(session))
     monkeypatch.setattr(watching, "_load", lambda _: nullcontext())
     for name in ("_cost", "_record", "_against_smi", "_energy"):
         monkeypatch.setattr(watching, name, lacking)
-    monkeypatch.setattr(watching, "_events", lambda part, gpu: part.add("clock events under a full load", "none"))
+    monkeypatch.setattr(
+        watching, "_events", lambda part, gpu: part.add("clock events under a full load", "none")
+    )
     part = Part("watching", "cuda")
     watching.watching(part, tmp_path, "cuda", quick=True)
     assert [finding.name for finding in part.failures] == [

@@ -1,4 +1,5 @@
-"""The two commands of the proof on a GPU: parts that end in order, late, or by a crash, and what stays of them."""
+"""The two commands of the proof on a GPU: parts that end in order, late, or by a crash, and what stays of
+them."""
 
 from __future__ import annotations
 
@@ -49,7 +50,15 @@ def hold(tmp_path: Path) -> Callable[..., int]:
 
     def held(command: Command, scripts: Mapping[str, str]) -> int:
         def words(name: str, seconds: float) -> list[str]:
-            return [sys.executable, "-X", "faulthandler", "-c", PART + scripts[name], name, str(tmp_path / "findings")]
+            return [
+                sys.executable,
+                "-X",
+                "faulthandler",
+                "-c",
+                PART + scripts[name],
+                name,
+                str(tmp_path / "findings"),
+            ]
 
         return commands.hold(command, tmp_path / "findings", "cpu", words, list(proof.PARTS))
 
@@ -81,7 +90,9 @@ def test_a_part_s_own_budget_ends_before_its_limit(
         (gating, "gate"), (gating, "gate_slower"), (gating, "gate_identical"),
         (running, "bench"), (running, "bench_few"),
     ):  # fmt: skip
-        monkeypatch.setattr(module, function, lambda part, folder, device, seconds, *_: budgets.append(seconds))
+        monkeypatch.setattr(
+            module, function, lambda part, folder, device, seconds, *_: budgets.append(seconds)
+        )
     options = Namespace(folder=tmp_path, device="cuda", quick=False, short=True, limit=limit, select=[])
     proof.PARTS[name][0](Part(name, "cuda"), options)
     (budget,) = budgets
@@ -92,7 +103,8 @@ def test_a_part_s_own_budget_ends_before_its_limit(
 def test_a_part_that_hangs_is_ended_and_the_next_one_is_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hold: Callable[..., int]
 ) -> None:
-    """With all that it started; it keeps what it had found, and says where it was. What comes of all is packed."""
+    """With all that it started; it keeps what it had found, and says where it was. What comes of all is
+    packed."""
     monkeypatch.setattr(commands, "GRACE", 60.0)
     os.mkfifo(tmp_path / "child")
     hangs = f"""
@@ -130,7 +142,10 @@ while True:  # not signal.pause: a signal that comes just before it would be wai
     assert "Current thread" in said
     assert "KeyboardInterrupt" in said
     with tarfile.open(tmp_path / ARCHIVE) as archive:
-        names = {f"findings/{name}" for name in ("clock.json", "clock.txt", "floor.json", "floor.txt", "summary.md")}
+        names = {
+            f"findings/{name}"
+            for name in ("clock.json", "clock.txt", "floor.json", "floor.txt", "summary.md")
+        }
         assert names <= set(archive.getnames())
 
 
@@ -140,13 +155,23 @@ while True:  # not signal.pause: a signal that comes just before it would be wai
         ("raise SystemExit('no CUDA device')", "ended with exit status 1", "no CUDA device"),
         ("import torch_that_is_not_there", "ended with exit status 1", "ModuleNotFoundError"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "was ended by SIGKILL", "has begun"),
-        ("import faulthandler; faulthandler._sigabrt()", "was ended by SIGABRT", "Fatal Python error: Aborted"),
+        (
+            "import faulthandler; faulthandler._sigabrt()",
+            "was ended by SIGABRT",
+            "Fatal Python error: Aborted",
+        ),
     ],
 )
 def test_a_part_whose_process_ends_early_is_no_success(
-    tmp_path: Path, hold: Callable[..., int], capfd: pytest.CaptureFixture[str], ending: str, reason: str, said: str
+    tmp_path: Path,
+    hold: Callable[..., int],
+    capfd: pytest.CaptureFixture[str],
+    ending: str,
+    reason: str,
+    said: str,
 ) -> None:
-    """A crash says where it was, for want of memory nothing; the next part is held, and an older file is no finding."""
+    """A crash says where it was, for want of memory nothing; the next part is held, and an older file is no
+    finding."""
     Part("clock", "cuda", DONE).save(tmp_path / "findings")
     command = Command(600.0, {"clock": 300.0, "floor": 300.0})
     assert hold(command, {"clock": ending, "floor": IN_ORDER}) > 0
@@ -157,14 +182,18 @@ def test_a_part_whose_process_ends_early_is_no_success(
     assert said in capfd.readouterr().out
 
 
-def test_a_part_that_never_begins_has_found_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_part_that_never_begins_has_found_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """What an earlier proof found in its place does not stand for it."""
     Part("clock", "cuda", DONE).save(tmp_path / "findings")
 
     def words(name: str, seconds: float) -> list[str]:
         return [sys.executable, "-c", "import torch_that_is_not_there"]
 
-    assert commands.hold(Command(600.0, {"clock": 300.0}), tmp_path / "findings", "cpu", words, ["clock"]) == 1
+    assert (
+        commands.hold(Command(600.0, {"clock": 300.0}), tmp_path / "findings", "cpu", words, ["clock"]) == 1
+    )
     clock = documents(tmp_path)["clock"]
     assert (clock["status"], clock["device"]) == (FAILED, "cpu")
     assert clock["reason"] == "its process ended with exit status 1 before the part was over"

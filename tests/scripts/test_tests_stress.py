@@ -1,4 +1,5 @@
-"""The script that runs the suite again and again: which trials, in which order, and what it says of failures."""
+"""The script that runs the suite again and again: which trials, in which order, and what it says of
+failures."""
 
 from __future__ import annotations
 
@@ -23,7 +24,11 @@ import tests_stress
 from shuffled import shuffled
 from tests_stress import Condition, Result, Trial, left_running, main, plan, run, stress, summary, under
 
-NAMES = [(f"tests/test_{file}.py", f"tests/test_{file}.py::test_{number}") for file in "abcd" for number in range(9)]
+NAMES = [
+    (f"tests/test_{file}.py", f"tests/test_{file}.py::test_{number}")
+    for file in "abcd"
+    for number in range(9)
+]
 
 SUITE = """
 import os, subprocess, sys, tempfile
@@ -52,7 +57,8 @@ def order(names: list[tuple[str, str]], seed: int) -> list[str]:
 
 
 def test_the_order_is_the_seeds() -> None:
-    """Every test once, a file's tests together, the same for a seed whatever the order was, another for another."""
+    """Every test once, a file's tests together, the same for a seed whatever the order was, another for
+    another."""
     found = order(NAMES, 7)
     assert sorted(found) == sorted(name for _, name in NAMES)
     files = [name.partition("::")[0] for name in found]
@@ -69,8 +75,11 @@ def test_a_file_alone_has_the_order_that_it_has_among_others() -> None:
 
 
 def test_rounds_have_seeds_that_follow_each_other() -> None:
-    """A round is all conditions, all files together and each alone; the second of a seed is the first of the next."""
-    trials = list(plan(["a", "b"], rounds=2, seed=5, conditions=["one-core", "neighbours"], scopes=tests_stress.SCOPES))
+    """A round is all conditions, all files together and each alone; the second of a seed is the first of the
+    next."""
+    trials = list(
+        plan(["a", "b"], rounds=2, seed=5, conditions=["one-core", "neighbours"], scopes=tests_stress.SCOPES)
+    )
     assert len(trials) == 12
     assert trials[:4] == [
         Trial(1, 5, "one-core", "together", ("a", "b")),
@@ -85,10 +94,14 @@ def test_rounds_have_seeds_that_follow_each_other() -> None:
 
 def result(failed: dict[str, str], scope: str = "together", seed: int = 3) -> Result:
     """What became of a trial."""
-    return Result(Trial(1, seed, "one-core", scope, ("tests/test_a.py",)), int(bool(failed)), 1.5, 4, 1, failed)
+    return Result(
+        Trial(1, seed, "one-core", scope, ("tests/test_a.py",)), int(bool(failed)), 1.5, 4, 1, failed
+    )
 
 
-def test_a_summary_says_how_often_each_test_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_summary_says_how_often_each_test_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It is there after every trial; a failure is printed with what runs it again."""
     seen: list[int] = []
     outcomes = [result({}), result({"tests/test_a.py::test_x": "call: boom"}), result({}, "alone", 4)]
@@ -110,15 +123,22 @@ def test_a_summary_says_how_often_each_test_failed(tmp_path: Path, capsys: pytes
 
 
 def test_a_real_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What passes and fails is counted; a process and a folder that a test leaves are failures, and the former ends."""
+    """What passes and fails is counted; a process and a folder that a test leaves are failures, and the
+    former ends."""
     (tmp_path / "test_small.py").write_text(SUITE)
     (tmp_path / "test_broken.py").write_text("import surely_not_installed")
     monkeypatch.setattr(tests_stress, "ROOT", tmp_path)
     monkeypatch.setattr(tests_stress, "GRACE", 0.0)
     trial = Trial(1, 3, "two-cores", "alone", ("test_small.py", "test_broken.py"))
     found = run(trial, tmp_path / "log", tmp_path / "t")
-    assert (found.status != 0, found.passed, found.skipped) == (True, 0, 0)  # nothing is run where a file is broken
-    assert list(found.failed) == ["test_broken.py"] and "surely_not_installed" in found.failed["test_broken.py"]
+    assert (found.status != 0, found.passed, found.skipped) == (
+        True,
+        0,
+        0,
+    )  # nothing is run where a file is broken
+    assert (
+        list(found.failed) == ["test_broken.py"] and "surely_not_installed" in found.failed["test_broken.py"]
+    )
     (tmp_path / "t").rmdir()
     found = run(Trial(1, 3, "two-cores", "alone", ("test_small.py",)), tmp_path / "log", tmp_path / "t")
     assert (found.status, found.passed, found.skipped) == (1, 4, 1)
@@ -137,11 +157,14 @@ def test_a_pytest_that_dies_has_failed(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_conditions_end_with_their_trial() -> None:
-    """One core is one core for what is started inside, neighbours are busy meanwhile, and both are over afterwards."""
+    """One core is one core for what is started inside, neighbours are busy meanwhile, and both are over
+    afterwards."""
     before = os.sched_getaffinity(0)
     with under(Condition(1, neighbours=1)):
         ask = python("import os; print(len(os.sched_getaffinity(0)))")
-        assert subprocess.run(ask, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout == "1\n"
+        assert (
+            subprocess.run(ask, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout == "1\n"
+        )
     assert os.sched_getaffinity(0) == before
 
 
@@ -164,12 +187,24 @@ def test_the_exit_status(failed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(tests_stress, "run", performed)
     monkeypatch.setattr(tests_stress, "under", lambda _: nullcontext())
-    asked = ["--seed", "1", "--scopes", "alone", "--conditions", "one-core", "--logs", str(tmp_path / "logs"), "x.py"]
+    asked = [
+        "--seed",
+        "1",
+        "--scopes",
+        "alone",
+        "--conditions",
+        "one-core",
+        "--logs",
+        str(tmp_path / "logs"),
+        "x.py",
+    ]
     assert main(asked) == int(bool(failed))
     assert [path.name for path in (tmp_path / "logs").iterdir()] == (["1-one-core-x.log"] if failed else [])
 
 
-@pytest.mark.parametrize("wrong", [["--conditions", "three-cores"], ["--scopes", "apart"], ["--rounds", "many"]])
+@pytest.mark.parametrize(
+    "wrong", [["--conditions", "three-cores"], ["--scopes", "apart"], ["--rounds", "many"]]
+)
 def test_what_cannot_be_is_a_usage_error(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Exit status 2, with what is allowed."""
     with pytest.raises(SystemExit) as ended:

@@ -1,4 +1,5 @@
-"""What watching costs, by a script: slots by turns, a watch that lives in half of them, and where rounds belong."""
+"""What watching costs, by a script: slots by turns, a watch that lives in half of them, and where rounds
+belong."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def begun(monkeypatch: pytest.MonkeyPatch, first: list[bool], late: float = 0.0)
 
 
 def test_the_watch_wakes_in_its_own_slots_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At every twentieth of a second that it lives, in the middle between borders, and never while it is off."""
+    """At every twentieth of a second that it lives, in the middle between borders, and never while it is
+    off."""
     first = Random(3).choices([True, False], k=40)
     slots, night = begun(monkeypatch, first, late=1e-4)
     assert not slots.wait(0.025)
@@ -76,7 +78,8 @@ def test_time_with_the_watch_stands_still_without_it(monkeypatch: pytest.MonkeyP
 
 
 def test_rounds_are_put_to_their_slots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes one per cent longer beside the watch comes out so; rounds across a border count for neither slot."""
+    """What takes one per cent longer beside the watch comes out so; rounds across a border count for neither
+    slot."""
     first = [True, False, False, True]
     slots, _ = begun(monkeypatch, first)
     rounds = []

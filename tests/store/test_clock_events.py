@@ -1,4 +1,5 @@
-"""Clock events: what a run's readings say of each block is in its measurements as soon as the run is loaded."""
+"""Clock events: what a run's readings say of each block is in its measurements as soon as the run is
+loaded."""
 
 from __future__ import annotations
 
@@ -15,7 +16,10 @@ MEASURED = Measurement(
     "a.py::b",
     "A",
     1,
-    trials=(Trial(BASELINE, samples={"seconds": (1.0, 1.0)}), Trial(Side.HEAD, samples={"seconds": (1.0, 1.0)})),
+    trials=(
+        Trial(BASELINE, samples={"seconds": (1.0, 1.0)}),
+        Trial(Side.HEAD, samples={"seconds": (1.0, 1.0)}),
+    ),
     blocks=((10.0, 10.1), (10.2, 10.3)),
 )
 
@@ -24,7 +28,9 @@ def watched(folder: Path) -> None:
     """Readings of a GPU that was hot in the second block alone."""
     writer = store.TelemetryWriter(folder, hertz=20.0, start=9.0)
     masks = {10.0: 0, 10.05: 0, 10.15: 0, 10.25: HOT, 10.35: 0}
-    writer.readings([("a.py::b", 1, [SensorReading(at, UUID, "throttle", mask) for at, mask in masks.items()])])
+    writer.readings(
+        [("a.py::b", 1, [SensorReading(at, UUID, "throttle", mask) for at, mask in masks.items()])]
+    )
     writer.devices([UUID])
     writer.end(0.0)
 

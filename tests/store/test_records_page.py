@@ -48,7 +48,12 @@ def test_a_changed_line_is_refused(tmp_path: Path) -> None:
 
 def test_the_tables_name_the_fields() -> None:
     """Each table has the fields of its dataclass, in their order."""
-    assert [["record", *names(Measurement), CHECKSUM], names(Trial), names(Work), names(CaseWarning)] == TABLES
+    assert [
+        ["record", *names(Measurement), CHECKSUM],
+        names(Trial),
+        names(Work),
+        names(CaseWarning),
+    ] == TABLES
 
 
 def test_the_parts_of_the_line_have_all_their_fields() -> None:

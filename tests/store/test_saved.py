@@ -1,4 +1,5 @@
-"""Saved runs as a whole: found by what people type, named, removed only where they are ours, kept as baselines."""
+"""Saved runs as a whole: found by what people type, named, removed only where they are ours, kept as
+baselines."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def test_runs_are_found(results: Path) -> None:
     label(find("2026-01-02_10-00-00", results), name="before")
     assert names(find(results / "2026-01-01_10-00-00", results)) == ["2026-01-01_10-00-00"]
     assert (
-        names(find("before", results), find("bef", results), find("2026-01-02", results)) == ["2026-01-02_10-00-00"] * 3
+        names(find("before", results), find("bef", results), find("2026-01-02", results))
+        == ["2026-01-02_10-00-00"] * 3
     )
     assert names(find("latest", results)) == ["2026-02-01_10-00-00"]
     assert names(*(find(f"latest~{n}", results, claims=True) for n in (0, 1, 2))) == [
@@ -52,7 +54,10 @@ def test_runs_are_found(results: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("2026-01", "2026-01 may be 2026-01-01_10-00-00, 2026-01-02_10-00-00, 2026-01-03_10-00-00: type more of it"),
+        (
+            "2026-01",
+            "2026-01 may be 2026-01-01_10-00-00, 2026-01-02_10-00-00, 2026-01-03_10-00-00: type more of it",
+        ),
         ("nowhere", "no run is called 'nowhere'"),
         ("", "no run is called ''"),
         ("latest~9", " has 4 runs, the oldest is latest~3"),
@@ -81,11 +86,17 @@ def test_files_and_other_folders_are_no_runs(results: Path) -> None:
 
 def test_what_never_began_and_gates_are_never_the_latest(results: Path) -> None:
     """A run that has nothing but what it was asked for, and a gate of either kind, do not shift `latest`."""
-    failed = open_run(results / "2026-03-01_10-00-00", [ONE], profile="tune", started="2026-03-01T10:00:00+00:00")
+    failed = open_run(
+        results / "2026-03-01_10-00-00", [ONE], profile="tune", started="2026-03-01T10:00:00+00:00"
+    )
     failed.write("end", why="stopped: --kinds foo")
     failed.close()
     stored = save(
-        results / "2026-03-02_10-00-00", [ONE], measurements_of(ONE, "", 7), started="2026-03-02", profile=GATE
+        results / "2026-03-02_10-00-00",
+        [ONE],
+        measurements_of(ONE, "", 7),
+        started="2026-03-02",
+        profile=GATE,
     )
     open_gate(results / "2026-03-03_10-00-00", [ONE], base="old", head="new").close()
     assert names(find("latest", results)) == ["2026-02-01_10-00-00"]
@@ -125,7 +136,9 @@ def test_names_and_tags(results: Path) -> None:
     assert label(entry, name="").label == "2026-01-03_10-00-00"
 
 
-@pytest.mark.parametrize("name", ["a/b", "..", "-x", "latest", "latest~1", "baseline", "x" * 81, "a b", "\x1b[2J", "ü"])
+@pytest.mark.parametrize(
+    "name", ["a/b", "..", "-x", "latest", "latest~1", "baseline", "x" * 81, "a b", "\x1b[2J", "ü"]
+)
 def test_names_that_cannot_be(results: Path, name: str) -> None:
     """Names that are paths, options, other words of ours, or not plain are refused."""
     with pytest.raises(StoreError, match="cannot be a name"):
@@ -194,7 +207,8 @@ def test_only_runs_in_the_results_are_removed(results: Path, tmp_path: Path) -> 
 
 
 def test_a_baseline_is_small_and_whole(results: Path) -> None:
-    """The records are copied, traces, logs and telemetry are not; a second one takes the first one's place."""
+    """The records are copied, traces, logs and telemetry are not; a second one takes the first one's
+    place."""
     run = results / "2026-01-02_10-00-00"
     (run / "traces").mkdir()
     (run / "traces" / "a.json.gz").write_bytes(b"x" * 1000)
@@ -203,7 +217,10 @@ def test_a_baseline_is_small_and_whole(results: Path) -> None:
     place = set_baseline(find("2026-01-02", results), results)
     assert place == results / "baselines" / ENVIRONMENT["machine_id"]
     assert sorted(path.name for path in place.iterdir()) == ["invocation-001.jsonl", "labels.json", RUN_FILE]
-    assert open_entry(find("baseline", results)).measurements == open_entry(find("2026-01-02", results)).measurements
+    assert (
+        open_entry(find("baseline", results)).measurements
+        == open_entry(find("2026-01-02", results)).measurements
+    )
     again = set_baseline(find("2026-01-03", results), results)
     assert again == place
     assert open_entry(find("baseline/0123", results)).facts["started"].startswith("2026-01-03")
@@ -212,7 +229,12 @@ def test_a_baseline_is_small_and_whole(results: Path) -> None:
 @pytest.mark.parametrize("machine", ["../../etc", "", None, 5, "0123456789AB/.."])
 def test_a_baseline_of_no_machine(results: Path, machine: object) -> None:
     """A machine that is no machine's mark is no folder's name."""
-    save(results / "odd", [ONE], measurements_of(ONE, "", 7), environment={**ENVIRONMENT, "machine_id": machine})
+    save(
+        results / "odd",
+        [ONE],
+        measurements_of(ONE, "", 7),
+        environment={**ENVIRONMENT, "machine_id": machine},
+    )
     with pytest.raises(StoreError, match="does not name the machine"):
         set_baseline(find("odd", results), results)
     assert not (results / "baselines").exists()

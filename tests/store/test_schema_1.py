@@ -50,7 +50,8 @@ def test_an_earlier_run_loads() -> None:
 
 
 def test_an_earlier_run_is_judged_and_reported(shown: str) -> None:
-    """What the budget did not reach is inconclusive and not lost; a warning stands at the variant it is about alone."""
+    """What the budget did not reach is inconclusive and not lost; a warning stands at the variant it is about
+    alone."""
     found = {(verdict.case.partition("[")[2], verdict.variant): verdict for verdict in judge(load(EARLIER))}
     assert found["large]", ""].reason == "not reached: the time budget was used up"
     assert {verdict.outcome for verdict in found.values()} == {Outcome.INCONCLUSIVE, Outcome.SKIPPED}
@@ -87,11 +88,14 @@ def test_any_other_text_comes_back(text: str) -> None:
 
 
 def test_a_warning_of_a_later_version_is_kept() -> None:
-    """A code that this version does not know keeps its variant and its words; a text is about the variant it names."""
+    """A code that this version does not know keeps its variant and its words; a text is about the variant it
+    names."""
     trials = [asdict(Trial(name)) for name in ("baseline", "tip")]
     stated = {"code": "sun spots", "subject": "tip", "detail": "many", "quantity": "flares", "seconds": 0}
     record = {**asdict(Measurement("a.py::a", "A", 1)), "trials": trials}
-    found = measurement_in(json.dumps({**record, "warnings": [stated, "no joules of tip: boom", "hot"]}).encode())
+    found = measurement_in(
+        json.dumps({**record, "warnings": [stated, "no joules of tip: boom", "hot"]}).encode()
+    )
     assert found.warnings == (
         CaseWarning(WarningCode.OTHER, "tip", "sun spots: flares: many"),
         CaseWarning(WarningCode.OTHER, "tip", "no joules of tip: boom"),

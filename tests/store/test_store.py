@@ -38,7 +38,8 @@ HOSTILE = ("../../etc/x.py::f[/a b]", "v", "\x00", "a" * 400, "..", "ä/ö")
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_snapshots_stay_in_their_folder(tmp_path: Path, name: str) -> None:
-    """Whatever a case is called, its snapshot is a plain file in the run's folder, and another case's is another."""
+    """Whatever a case is called, its snapshot is a plain file in the run's folder, and another case's is
+    another."""
     path = store.snapshot_file(tmp_path, name, "tip")
     assert path.parent == tmp_path / store.SNAPSHOTS
     assert len(path.name) < 200
@@ -95,7 +96,9 @@ MEASUREMENT = Measurement(
 
 def all_differ_from_default(value: Any) -> bool:
     """Whether each field of the example is unlike its default: a field that is dropped cannot hide."""
-    return all(getattr(value, f.name) != f.default and getattr(value, f.name) not in ((), {}) for f in fields(value))
+    return all(
+        getattr(value, f.name) != f.default and getattr(value, f.name) not in ((), {}) for f in fields(value)
+    )
 
 
 @pytest.fixture
@@ -107,7 +110,9 @@ def run(tmp_path: Path) -> Path:
 
 def written(folder: Path, *measurements: Measurement, name: str = "invocation-001") -> Path:
     """A process's file with these measurements."""
-    writer = store.open_invocation(folder, name, environment={"gpu": None}, planned=[m.case for m in measurements])
+    writer = store.open_invocation(
+        folder, name, environment={"gpu": None}, planned=[m.case for m in measurements]
+    )
     for measurement in measurements:
         store.write_measurement(writer, measurement)
     writer.close()
@@ -117,7 +122,9 @@ def written(folder: Path, *measurements: Measurement, name: str = "invocation-00
 # --- there and back ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [CLAIM, TRIAL, MEASUREMENT, MEASUREMENT.work], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize(
+    "value", [CLAIM, TRIAL, MEASUREMENT, MEASUREMENT.work], ids=lambda v: type(v).__name__
+)
 def test_the_example_leaves_no_field_out(value: Any) -> None:
     """Each field of the records below says something, so that the round trip covers all of them."""
     assert all_differ_from_default(value)
@@ -279,19 +286,24 @@ def claimed(**content: Any) -> str:
         pytest.param(changed(invocation=2**40), id="invocation"),
         pytest.param(changed(work={"items": "1", "bytes": 0, "flops": 0}), id="items"),
         pytest.param(changed(trials=[{**asdict(TRIAL), "first_seconds": "1"}]), id="first_seconds"),
-        pytest.param(changed(trials=[{**asdict(TRIAL), "samples": {"seconds": [10**400]}}]), id="huge sample"),
+        pytest.param(
+            changed(trials=[{**asdict(TRIAL), "samples": {"seconds": [10**400]}}]), id="huge sample"
+        ),
         pytest.param('{"record": "header", "schema": 1, "environment": [], "planned": []}', id="environment"),
         pytest.param('{"record": "header", "schema": "1", "environment": {}, "planned": []}', id="schema"),
         pytest.param(
-            json.dumps({"record": "run", "schema": 1, "claims": [{**asdict(CLAIM), "margin": "x"}]}), id="margin"
+            json.dumps({"record": "run", "schema": 1, "claims": [{**asdict(CLAIM), "margin": "x"}]}),
+            id="margin",
         ),
         pytest.param(
-            json.dumps({"record": "run", "schema": 1, "claims": [{**asdict(CLAIM), "margin": -5}]}), id="below 0"
+            json.dumps({"record": "run", "schema": 1, "claims": [{**asdict(CLAIM), "margin": -5}]}),
+            id="below 0",
         ),
     ],
 )
 def test_any_other_bad_line_is_an_error(run: Path, line: str) -> None:
-    """A line in the middle that is no record of ours is an error with file and line, never half understood."""
+    """A line in the middle that is no record of ours is an error with file and line, never half
+    understood."""
     path = written(run, MEASUREMENT, MEASUREMENT)
     spoil(line)(path)
     with pytest.raises(StoreError) as caught:
@@ -313,7 +325,8 @@ def test_a_newer_schema_is_refused(run: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("place", ["3.0", "seconds", "crc32"])
 def test_a_changed_digit_is_an_error(run: Path, place: str) -> None:
-    """A line of which one byte was changed since it was written is refused by file and line, wherever that is."""
+    """A line of which one byte was changed since it was written is refused by file and line, wherever that
+    is."""
     path = written(run, MEASUREMENT)
     head, line = path.read_bytes().splitlines(keepends=True)
     at = line.rindex(place.encode())

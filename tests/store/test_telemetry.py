@@ -52,12 +52,16 @@ def written(folder: Path, *batches: tuple[str, int, list[SensorReading]], cost: 
     return folder / TELEMETRY_FILE
 
 
-def readings(device: str, quantity: str, values: Sequence[float], start: float = START) -> list[SensorReading]:
+def readings(
+    device: str, quantity: str, values: Sequence[float], start: float = START
+) -> list[SensorReading]:
     """Readings at 20 a second."""
     return [SensorReading(start + index / 20, device, quantity, value) for index, value in enumerate(values)]
 
 
-def series(device: str, quantity: str, values: Sequence[float], start: float = START, **of: Any) -> SensorSeries:
+def series(
+    device: str, quantity: str, values: Sequence[float], start: float = START, **of: Any
+) -> SensorSeries:
     """The same as they are loaded."""
     moments = tuple(start + index / 20 for index in range(len(values)))
     return SensorSeries(device, quantity, moments, tuple(values), **of)
@@ -67,7 +71,8 @@ def series(device: str, quantity: str, values: Sequence[float], start: float = S
 
 
 def test_everything_that_was_seen_comes_back(tmp_path: Path) -> None:
-    """Readings by device, quantity and case, other processes, warnings, devices and cost are loaded as written."""
+    """Readings by device, quantity and case, other processes, warnings, devices and cost are loaded as
+    written."""
     writer = TelemetryWriter(tmp_path, hertz=20.0, start=START)
     first = [*readings(UUID, "power_watts", [1.0, 2.0]), *readings(HOST, "load", [0.5])]
     writer.readings([("", 0, first), (CASE, 3, readings(UUID, "power_watts", [3.0], START + 1))])
@@ -108,7 +113,9 @@ def test_any_reading_comes_back(tmp_path_factory: pytest.TempPathFactory, rows: 
 
 def test_readings_taken_together_share_their_moments(tmp_path: Path) -> None:
     """A batch is a line a device, with each moment once: a run's file stays small."""
-    both = [reading for name in ("power_watts", "sm_clock_hertz") for reading in readings(UUID, name, [1.0] * 40)]
+    both = [
+        reading for name in ("power_watts", "sm_clock_hertz") for reading in readings(UUID, name, [1.0] * 40)
+    ]
     lines = written(tmp_path, ("", 0, both)).read_text().splitlines()
     record = json.loads(lines[1])
     assert len(lines) == 3
@@ -164,10 +171,14 @@ def test_a_bad_line_names_file_and_line(tmp_path: Path, line: str) -> None:
         read_telemetry(path, [])
 
 
-def test_a_file_without_end_takes_no_memory_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_end_takes_no_memory_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Readings past the most that are kept are counted and left out."""
     monkeypatch.setattr("harness.store.telemetry.MOST_READINGS", 30)
-    path = written(tmp_path, ("", 0, readings(HOST, "load", [1.0] * 25)), ("", 0, readings(HOST, "load", [2.0] * 25)))
+    path = written(
+        tmp_path, ("", 0, readings(HOST, "load", [1.0] * 25)), ("", 0, readings(HOST, "load", [2.0] * 25))
+    )
     warnings: list[str] = []
     assert len(read_telemetry(path, warnings).series[0].values) == 30
     assert ["20 readings" in warning for warning in warnings] == [True]
@@ -176,7 +187,9 @@ def test_a_file_without_end_takes_no_memory_without_end(tmp_path: Path, monkeypa
 # --- frames -----------------------------------------------------------------------------------------------------------
 
 
-def run_of(folder: Path, telemetry: Telemetry, measurements: Sequence[Measurement] = (), **environment: Any) -> Run:
+def run_of(
+    folder: Path, telemetry: Telemetry, measurements: Sequence[Measurement] = (), **environment: Any
+) -> Run:
     """A run with that telemetry."""
     return Run(folder, {}, (CLAIM,), environment, tuple(measurements), telemetry=telemetry)
 
@@ -209,11 +222,14 @@ def test_frames_of_a_run_that_was_not_watched_are_empty(tmp_path: Path) -> None:
         assert len(frame) == 0
         assert len(frame.columns) > 5
     full = run_of(tmp_path, Telemetry(20.0, START, (series(HOST, "load", [0.5]),)))
-    assert telemetry_frame(run).dtypes.astype(str).tolist() == telemetry_frame(full).dtypes.astype(str).tolist()
+    assert (
+        telemetry_frame(run).dtypes.astype(str).tolist() == telemetry_frame(full).dtypes.astype(str).tolist()
+    )
 
 
 def test_memory_comes_with_its_sources(tmp_path: Path) -> None:
-    """Bytes of every trial and pass, each with where it comes from; levels of the watch belong to no variant."""
+    """Bytes of every trial and pass, each with where it comes from; levels of the watch belong to no
+    variant."""
     trial = Trial(
         "tip",
         exact={"peak_bytes": 4096.0, "launches": 3.0, "allocation_retries": 1.0},
@@ -256,7 +272,8 @@ def recorded(**of: Any) -> Telemetry:
 
 
 def test_energy_of_a_run_agrees_with_its_power(tmp_path: Path) -> None:
-    """The counter's difference lies within 5 % of the integral of power over the same ten seconds and more."""
+    """The counter's difference lies within 5 % of the integral of power over the same ten seconds and
+    more."""
     frame = energy_frame(run_of(tmp_path, recorded(case=CASE, invocation=1)))
     assert len(frame) == 2
     assert frame["case"].isna().tolist() == [True, False]
@@ -285,7 +302,8 @@ def test_energy_of_a_short_case_is_not_resolvable(tmp_path: Path) -> None:
 
 
 def measured(invocation: int, hot: Sequence[int] = (), blocks: int = 8) -> Measurement:
-    """A measurement whose blocks last a tenth of a second each; the tip is slower by half in the ``hot`` ones."""
+    """A measurement whose blocks last a tenth of a second each; the tip is slower by half in the ``hot``
+    ones."""
     begin = START + 10 * invocation
     return Measurement(
         CASE,
@@ -293,7 +311,9 @@ def measured(invocation: int, hot: Sequence[int] = (), blocks: int = 8) -> Measu
         invocation,
         trials=(
             Trial(BASELINE, samples={"seconds": tuple(1e-3 * (1 + 1e-4 * block) for block in range(blocks))}),
-            Trial("tip", samples={"seconds": tuple(1.5e-3 if block in hot else 1e-3 for block in range(blocks))}),
+            Trial(
+                "tip", samples={"seconds": tuple(1.5e-3 if block in hot else 1e-3 for block in range(blocks))}
+            ),
         ),
         blocks=tuple((begin + block / 10, begin + (block + 1) / 10) for block in range(blocks)),
     )
@@ -311,23 +331,33 @@ def heated(count: int, hot: Sequence[int], mask: int = 0x40) -> Run:
     telemetry = Telemetry(20.0, START, tuple(found), devices=(UUID,))
     measurements = annotate((measured(invocation, hot) for invocation in range(1, count + 1)), telemetry)
     return Run(
-        Path(), {}, (CLAIM,), {"gpus": [{}]}, measurements, ended=RunEnd(EndReason.ALL_DECIDED), telemetry=telemetry
+        Path(),
+        {},
+        (CLAIM,),
+        {"gpus": [{}]},
+        measurements,
+        ended=RunEnd(EndReason.ALL_DECIDED),
+        telemetry=telemetry,
     )
 
 
 def test_throttled_blocks_are_left_out() -> None:
-    """One hot block in eight, half as fast: without it there is no effect, and the verdict says what was left out."""
+    """One hot block in eight, half as fast: without it there is no effect, and the verdict says what was left
+    out."""
     run = heated(7, hot=[7])
     (verdict,) = judge(run)
     assert verdict.comparison is not None
     assert verdict.comparison.ratio == pytest.approx(1, abs=1e-3)
     assert verdict.comparison.mean_ratio == pytest.approx(1, abs=1e-3)
     assert verdict.comparison.throttled > 0.1
-    assert any("left out" in warning and "hardware thermal" in warning for warning in verdict.comparison.warnings)
+    assert any(
+        "left out" in warning and "hardware thermal" in warning for warning in verdict.comparison.warnings
+    )
 
 
 def test_past_a_share_throttled_blocks_count_and_the_verdict_says_so() -> None:
-    """Six hot blocks in eight are how this machine runs: they count, with a warning in the row's footnotes."""
+    """Six hot blocks in eight are how this machine runs: they count, with a warning in the row's
+    footnotes."""
     run = heated(7, hot=[0, 1, 2, 3, 4, 5])
     (verdict,) = judge(run)
     assert verdict.comparison is not None
@@ -355,7 +385,8 @@ def test_frames_tell_the_throttled_share() -> None:
     run = heated(7, hot=[7])
     frame = throttle_frame(run)
     assert frame["blocks"].tolist() == [8] * 7
-    # a block lies between two readings: the neighbour's reading a few milliseconds later is the hot block's own
+    # a block lies between two readings: the neighbour's reading a few milliseconds later is the hot block's
+    # own
     assert (frame["throttled"] >= 1 / 8).all()
     assert (frame["reasons"] == "hardware thermal").all()
     assert verdicts_frame(run)["throttled"][0] == pytest.approx(frame["throttled"].mean())
@@ -372,7 +403,8 @@ def test_without_readings_of_its_gpu_nothing_is_marked(change: str) -> None:
         telemetry = replace(telemetry, devices=("GPU-other",))
     elif change == "no readings near":
         telemetry = replace(
-            telemetry, series=tuple(replace(s, moments=tuple(m - 3 for m in s.moments)) for s in telemetry.series)
+            telemetry,
+            series=tuple(replace(s, moments=tuple(m - 3 for m in s.moments)) for s in telemetry.series),
         )
     else:
         bare = tuple(replace(each, blocks=()) for each in bare)
@@ -446,7 +478,9 @@ def test_load_without_known_cores_is_no_remark(tmp_path: Path) -> None:
     """A run in which no process answered does not know its cores: its load is not set against one core."""
     run = run_of(tmp_path, Telemetry(20.0, START, (series(HOST, "load", [30.0], START),)))
     assert watch_remarks(run) == ()
-    assert "load 30.0 on 2 cores" in watch_remarks(replace(run, environment={"machine": {"usable_cores": 2}}))[0]
+    assert (
+        "load 30.0 on 2 cores" in watch_remarks(replace(run, environment={"machine": {"usable_cores": 2}}))[0]
+    )
 
 
 def test_other_processes_on_the_gpu_are_named(tmp_path: Path) -> None:

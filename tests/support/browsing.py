@@ -1,4 +1,5 @@
-"""A real browser for tests of pages: it opens files, says what they complained of and fetched, and what axe-core finds.
+"""A real browser for tests of pages: it opens files, says what they complained of and fetched, and what
+axe-core finds.
 
 Needs Chromium and ChromeDriver (``apt-get install chromium chromium-driver``) and Selenium.
 """
@@ -26,7 +27,8 @@ from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 needs_chromium = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs Chromium and ChromeDriver: apt-get install chromium chromium-driver"
+    not (CHROMIUM and DRIVER),
+    reason="needs Chromium and ChromeDriver: apt-get install chromium chromium-driver",
 )
 
 PATIENCE = 120.0
@@ -51,7 +53,9 @@ def chromium(profile: Path) -> Any:
     browser = webdriver.Chrome(service=Service(DRIVER), options=options)
     browser.set_script_timeout(PATIENCE)
     browser.set_page_load_timeout(PATIENCE)
-    browser.get("about:blank")  # the browser's own first page is not to be going on when the first one of ours is shown
+    browser.get(
+        "about:blank"
+    )  # the browser's own first page is not to be going on when the first one of ours is shown
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     return browser
@@ -68,14 +72,16 @@ def show(browser: Any, file: Path) -> Any:
 
 def complaints(browser: Any) -> list[str]:
     """Warnings and errors on the console."""
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] not in ("INFO", "DEBUG")]
+    return [
+        entry["message"] for entry in browser.get_log("browser") if entry["level"] not in ("INFO", "DEBUG")
+    ]
 
 
 def requests(browser: Any) -> list[str]:
     """The address of everything that the browser set out to fetch, from a file or from anybody.
 
-    Not what lies in the page itself, nor what the browser asks itself for, as for the cross of a search, nor what a
-    page of its own asks anybody for.
+    Not what lies in the page itself, nor what the browser asks itself for, as for the cross of a search, nor
+    what a page of its own asks anybody for.
     """
     events = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
     sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]

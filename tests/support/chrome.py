@@ -1,4 +1,5 @@
-"""Chrome traces by hand, in the form that Kineto writes: times in microseconds, one process, streams of one GPU."""
+"""Chrome traces by hand, in the form that Kineto writes: times in microseconds, one process, streams of one
+GPU."""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ def on_gpu(
     }  # fmt: skip
 
 
-def kernel(name: str, start: float, end: float, correlation: int, stream: int = STREAM, device: int = 0) -> Event:
+def kernel(
+    name: str, start: float, end: float, correlation: int, stream: int = STREAM, device: int = 0
+) -> Event:
     """A kernel."""
     return on_gpu("kernel", name, start, end, correlation, stream, device)
 
@@ -90,7 +93,8 @@ WORKED_EXAMPLE: list[Event] = [
     on_gpu("gpu_memcpy", "Memcpy HtoD (Pageable -> Device)", 440, 540, 2, stream=20),
     call("cudaLaunchKernel", 455, 460, 3),
     kernel("ampere_sgemm_128x64_nn", 500, 600, 3),
-    # The host comes out of a synchronisation 50 after the GPU ran dry, launches 50 later, the kernel begins 5 after.
+    # The host comes out of a synchronisation 50 after the GPU ran dry, launches 50 later, the kernel begins 5
+    # after.
     call("cudaStreamSynchronize", 580, 650),
     call("cudaLaunchKernel", 690, 700, 4),
     kernel("void at::native::reduce_kernel<512>", 705, 800, 4),

@@ -1,4 +1,5 @@
-"""Comparisons and trends to make pages and papers of: one with all that it can have to tell, one of hostile names."""
+"""Comparisons and trends to make pages and papers of: one with all that it can have to tell, one of hostile
+names."""
 
 from __future__ import annotations
 
@@ -23,7 +24,12 @@ def two_runs(folder: Path) -> RunComparison:
     """Slower, faster, alike, too few, exact, wandering environments, and rows that cannot be compared."""
     one, memory = claim("A1"), claim("M1", metric="peak_bytes")
     failing = [
-        Measurement(m.case, m.claim, m.invocation, trials=(m.trials[0], Trial("gone", Status.FAILED, "ValueError: no")))
+        Measurement(
+            m.case,
+            m.claim,
+            m.invocation,
+            trials=(m.trials[0], Trial("gone", Status.FAILED, "ValueError: no")),
+        )
         for m in measurements_of(one, "f", 7, gone=1e-3)
     ]
     first = [
@@ -42,7 +48,15 @@ def two_runs(folder: Path) -> RunComparison:
     newer = {**ENVIRONMENT, "software": {**ENVIRONMENT["software"], "torch": "2.15.0", "dali": "2.4"}}
     runs = [
         load(save(folder / "before", [one, memory], first)),
-        load(save(folder / "after", [one, memory], second, environment=newer, started="2026-01-03T03:04:05+00:00")),
+        load(
+            save(
+                folder / "after",
+                [one, memory],
+                second,
+                environment=newer,
+                started="2026-01-03T03:04:05+00:00",
+            )
+        ),
     ]
     return compare_runs(columns([("before", runs[0]), ("after", runs[1])], Axis.RUN), Axis.RUN)
 
@@ -57,7 +71,10 @@ def hostile_runs(folder: Path) -> RunComparison:
         first += measurements_of(of, clean, 7, {clean: 0.5e-3})
         second += measurements_of(of, clean, 7, {clean: 0.6e-3, f"{clean} too": 1e-3}, salt=1)
     other = {**ENVIRONMENT, "flags": {HOSTILE[0]: HOSTILE[1]}}
-    runs = [load(save(folder / "a", claims, first)), load(save(folder / "b", claims, second, environment=other))]
+    runs = [
+        load(save(folder / "a", claims, first)),
+        load(save(folder / "b", claims, second, environment=other)),
+    ]
     return compare_runs(columns([(HOSTILE[0], runs[0]), (HOSTILE[2], runs[1])], Axis.RUN), Axis.RUN)
 
 

@@ -1,7 +1,8 @@
-"""CUDA without a GPU: torch's own functions with their own checks of arguments, and answers where the driver would be.
+"""CUDA without a GPU: torch's own functions with their own checks of arguments, and answers where the driver
+would be.
 
-Only what needs a driver is replaced: the start of CUDA, and the calls into C. Everything that torch itself says of an
-argument (a device without an index, a wrong type) is said here as well.
+Only what needs a driver is replaced: the start of CUDA, and the calls into C. Everything that torch itself
+says of an argument (a device without an index, a wrong type) is said here as well.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import torch
 CURRENT = 0
 
 
-def without_gpu(monkeypatch: pytest.MonkeyPatch, **calls: Callable[..., Any]) -> list[tuple[str, tuple[Any, ...]]]:
+def without_gpu(
+    monkeypatch: pytest.MonkeyPatch, **calls: Callable[..., Any]
+) -> list[tuple[str, tuple[Any, ...]]]:
     """Let torch see a GPU; gives the list of calls into C, which grows as they are made.
 
     ``calls`` answers for functions of ``torch._C`` by name; others that are named with None give None.

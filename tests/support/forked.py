@@ -1,8 +1,8 @@
 """Processes that run a script without starting Python anew: children that the tests' own process forks.
 
-Starting Python and importing what a script needs takes most of the time of tests with many short processes. A forked
-child has all of it. It gets what a started process would get: its environment, folder, session, streams and pipes, and
-no other descriptor, no handler and no thread of the tests.
+Starting Python and importing what a script needs takes most of the time of tests with many short processes. A
+forked child has all of it. It gets what a started process would get: its environment, folder, session,
+streams and pipes, and no other descriptor, no handler and no thread of the tests.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Forked:
         self.pid = os.fork()
         if not self.pid:
             _run(lambda: _become(output, env, pass_fds, cwd), command[1], command[2:])
-        # The child closes it when it has a session of its own; before that there is no group that could be killed.
+        # The child closes it when it has a session of its own; before that there is no group that could be
+        # killed.
         os.close(keeps)
         os.read(in_session, 1)
         os.close(in_session)

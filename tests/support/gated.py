@@ -50,7 +50,9 @@ def verdict(outcome: GateOutcome, case: str = CASE, variant: str = "pinned", **m
         numbers |= {"units": 14, "ratio": ratio, "low": ratio - 0.01, "high": ratio + 0.01}
         numbers |= {"base": 1e-3, "head": 1e-3 * ratio, "seconds": 2.5}
     numbers |= more
-    compared = {name: numbers.pop(name) for name in ("units", "ratio", "low", "high", "unsteady") if name in numbers}
+    compared = {
+        name: numbers.pop(name) for name in ("units", "ratio", "low", "high", "unsteady") if name in numbers
+    }
     if compared.get("ratio") is not None:
         numbers["comparison"] = Comparison(numbers["metric"], compared.pop("units", 0), **compared)
     return GateVerdict(case, "M1", variant, outcome=outcome, **numbers)
@@ -65,7 +67,9 @@ def result(*verdicts: GateVerdict, **more: Any) -> GateResult:
     return GateResult(verdicts=verdicts, **{**stated, **more})
 
 
-EVERY = result(*(verdict(outcome, f"a/bench_{n}.py::bench[x-{n}]", f"v{n}") for n, outcome in enumerate(GateOutcome)))
+EVERY = result(
+    *(verdict(outcome, f"a/bench_{n}.py::bench[x-{n}]", f"v{n}") for n, outcome in enumerate(GateOutcome))
+)
 
 SMALL = result(
     verdict(GateOutcome.UNCHANGED, "a.py::b[1]", "baseline"),

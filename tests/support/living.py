@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 
 PATIENCE = 300.0
-"""Seconds after which a test gives up on a process: where the code is right nothing takes that long, on busy machines
-neither."""
+"""Seconds after which a test gives up on a process: where the code is right nothing takes that long, on busy
+machines neither."""
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -27,7 +27,8 @@ def python(script: str, *arguments: str) -> list[str]:
 
 
 def state(pid: int) -> str:
-    """The kernel's letter for a process: R, S, D, T (stopped), Z (dead, not reaped); nothing where it is gone."""
+    """The kernel's letter for a process: R, S, D, T (stopped), Z (dead, not reaped); nothing where it is
+    gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

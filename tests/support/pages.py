@@ -56,14 +56,17 @@ BESIDE = (CaseWarning(WarningCode.OTHER, "quick", "quick was measured beside a b
 
 def claim(name: str, **stated: Any) -> Claim:
     """A claim with a path of its own."""
-    return Claim(name, f"The sentence of {name}.", f"bench_{name.lower()}.py", f"bench_{name.lower()}", **stated)
+    return Claim(
+        name, f"The sentence of {name}.", f"bench_{name.lower()}.py", f"bench_{name.lower()}", **stated
+    )
 
 
 def measurements_of(
     of: Claim, title: str, count: int, variants: Mapping[str, float] = MappingProxyType({}), *,
     work: Work | None = None, **named: float,
 ) -> list[Measurement]:  # fmt: skip
-    """``count`` invocations of a case, by the seconds of its ``variants`` or keywords; those of loaders hold memory."""
+    """``count`` invocations of a case, by the seconds of its ``variants`` or keywords; those of loaders hold
+    memory."""
     seconds = {**variants, **named}
     case = f"{of.path}::{of.function}" + (f"[{title}]" if title else "")
     return [
@@ -86,12 +89,20 @@ def measurements_of(
 
 
 def saved(
-    folder: Path, claims: Sequence[Claim], measurements: Iterable[Measurement], why: str = "everything was decided"
+    folder: Path,
+    claims: Sequence[Claim],
+    measurements: Iterable[Measurement],
+    why: str = "everything was decided",
 ) -> Run:
     """A run that went through the store."""
     all_measurements = list(measurements)
     writer = open_run(
-        folder, claims, started="2026-01-02T03:04:05+00:00", budget=60.0, profile="standard", command=["bench"]
+        folder,
+        claims,
+        started="2026-01-02T03:04:05+00:00",
+        budget=60.0,
+        profile="standard",
+        command=["bench"],
     )
     cases = list(dict.fromkeys(m.case for m in all_measurements))
     inner = open_invocation(folder, "invocation-001", environment=ENVIRONMENT, planned=cases)

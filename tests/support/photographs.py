@@ -24,7 +24,9 @@ def photographs(root: Path, count: int = COUNT) -> list[Image]:
     for index in range(count):
         size = (300 + 7 * index, 270) if index % 2 else (268, 280 + 5 * index)
         blocks = Pillow.fromarray(random.integers(0, 256, (8, 10, 3), dtype=np.uint8))
-        smooth, sharp = (blocks.resize(size, how) for how in (Pillow.Resampling.BICUBIC, Pillow.Resampling.NEAREST))
+        smooth, sharp = (
+            blocks.resize(size, how) for how in (Pillow.Resampling.BICUBIC, Pillow.Resampling.NEAREST)
+        )
         path = root / f"class_{index % 3}" / f"{index:02d}.jpg"
         path.parent.mkdir(exist_ok=True)
         Pillow.blend(smooth, sharp, 0.4).save(path, quality=92)
@@ -33,7 +35,8 @@ def photographs(root: Path, count: int = COUNT) -> list[Image]:
 
 
 def ramp(path: Path) -> Path:
-    """A picture whose red tells a pixel's column and whose green its row, so that a crop tells where it was taken."""
+    """A picture whose red tells a pixel's column and whose green its row, so that a crop tells where it was
+    taken."""
     column, row = np.meshgrid(np.arange(256), np.arange(256))
     Pillow.fromarray(np.stack([column, row, 0 * row], axis=-1).astype(np.uint8)).save(path, quality=100)
     return path
@@ -46,7 +49,10 @@ def delivered(loader: Loader) -> list[tuple[Tensor, Tensor, Tensor]]:
 
 def by_id(batches: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
     """The images of an epoch in the order of their ids."""
-    images, ids = torch.cat([batch[0] for batch in batches]), torch.cat([batch[2].reshape(-1) for batch in batches])
+    images, ids = (
+        torch.cat([batch[0] for batch in batches]),
+        torch.cat([batch[2].reshape(-1) for batch in batches]),
+    )
     return images[ids.argsort()]
 
 

@@ -1,4 +1,5 @@
-"""NVML without a GPU: a module with pynvml's functions that replays recorded readings, and any error in their place."""
+"""NVML without a GPU: a module with pynvml's functions that replays recorded readings, and any error in their
+place."""
 
 # ruff: noqa: D102, N802, N815  (the functions are NVML's: their names, and what they do, are given)
 from __future__ import annotations
@@ -18,7 +19,11 @@ UUID: str = RECORDED["uuid"]
 PCI: str = RECORDED["pci"]
 
 CODES = sorted(
-    {value for name, value in vars(pynvml).items() if name.startswith("NVML_ERROR_") and isinstance(value, int)}
+    {
+        value
+        for name, value in vars(pynvml).items()
+        if name.startswith("NVML_ERROR_") and isinstance(value, int)
+    }
 )
 """Every error that the bindings know, by number."""
 
@@ -26,11 +31,14 @@ CODES = sorted(
 class Replayed:
     """In the place of ``pynvml``: same functions, same constants, same errors, recorded answers.
 
-    ``errors`` maps a function's name to the code that it fails with at every call; ``missing`` names functions that
-    these bindings do not have. ``at`` is the recorded moment: it moves on with `tick`, not with the calls.
+    ``errors`` maps a function's name to the code that it fails with at every call; ``missing`` names
+    functions that these bindings do not have. ``at`` is the recorded moment: it moves on with `tick`, not
+    with the calls.
     """
 
-    def __init__(self, errors: Mapping[str, int] | None = None, missing: tuple[str, ...] = (), **changed: Any) -> None:
+    def __init__(
+        self, errors: Mapping[str, int] | None = None, missing: tuple[str, ...] = (), **changed: Any
+    ) -> None:
         self.errors = dict(errors or {})
         self.missing = missing
         self.readings = {**RECORDED["readings"], **changed}
@@ -161,7 +169,9 @@ class Replayed:
     def nvmlDeviceGetFieldValues(self, handle: int, fields: list[int]) -> list[Any]:
         first = pynvml.NVML_FI_DEV_PERF_POLICY_POWER
         return [
-            SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(ullVal=self._now("violations", str(field - first))))
+            SimpleNamespace(
+                nvmlReturn=0, value=SimpleNamespace(ullVal=self._now("violations", str(field - first)))
+            )
             for field in fields
         ]
 

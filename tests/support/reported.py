@@ -46,7 +46,9 @@ def measurements_of(claim: Claim, title: str, count: int, **seconds: float) -> l
 
 def claim(name: str, **stated: Any) -> Claim:
     """A claim with a path of its own."""
-    return Claim(name, f"The sentence of {name}.", f"bench_{name.lower()}.py", f"bench_{name.lower()}", **stated)
+    return Claim(
+        name, f"The sentence of {name}.", f"bench_{name.lower()}.py", f"bench_{name.lower()}", **stated
+    )
 
 
 def saved(
@@ -61,7 +63,12 @@ def saved(
 ) -> Run:
     """A run that went through the store; without ``why`` it never ended."""
     writer = open_run(
-        folder, claims, started="2026-01-02T03:04:05+00:00", budget=60.0, profile="standard", command=list(command)
+        folder,
+        claims,
+        started="2026-01-02T03:04:05+00:00",
+        budget=60.0,
+        profile="standard",
+        command=list(command),
     )
     inner = open_invocation(
         folder,

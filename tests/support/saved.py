@@ -31,12 +31,16 @@ ENVIRONMENT: dict[str, Any] = {
 
 def claim(name: str, **stated: Any) -> Claim:
     """A claim with a path of its own."""
-    return Claim(name, f"The sentence of {name}.", f"bench_{name.lower()}.py", f"bench_{name.lower()}", **stated)
+    return Claim(
+        name, f"The sentence of {name}.", f"bench_{name.lower()}.py", f"bench_{name.lower()}", **stated
+    )
 
 
 def rounds(center: float, salt: int, spread: float = 0.002) -> tuple[float, ...]:
     """Eight rounds with a little noise that is the same every time, and another with another salt."""
-    return tuple(center * (1 + spread * (((7 * salt + 3 * block) * 2654435761 % 97) / 48 - 1)) for block in range(8))
+    return tuple(
+        center * (1 + spread * (((7 * salt + 3 * block) * 2654435761 % 97) / 48 - 1)) for block in range(8)
+    )
 
 
 def measurements_of(
@@ -49,7 +53,8 @@ def measurements_of(
     work: Work | None = None,
     **seconds: float,
 ) -> list[Measurement]:
-    """``count`` invocations of a case, by the seconds of its ``variants`` or keywords; the baseline takes 1 ms."""
+    """``count`` invocations of a case, by the seconds of its ``variants`` or keywords; the baseline takes 1
+    ms."""
     case = f"{of.path}::{of.function}" + (f"[{parameters}]" if parameters else "")
     levels = {BASELINE: 1e-3, **variants, **seconds}
     return [

@@ -20,7 +20,12 @@ DEFAULT = Setting("dataloader", 0, 0, 64)
 TWO = Setting("dataloader", 2, 2, 64)
 DALI = Setting("dali", 2, 2, 64)
 
-SURVEYED = {"epoch_gap_seconds": 0.44, "epoch_seconds": 8.5, "loader_seconds": 1.6e-3, "shm_bytes": 40 * 2.0**20}
+SURVEYED = {
+    "epoch_gap_seconds": 0.44,
+    "epoch_seconds": 8.5,
+    "loader_seconds": 1.6e-3,
+    "shm_bytes": 40 * 2.0**20,
+}
 
 
 def ranked(
@@ -53,7 +58,10 @@ TUNED = Tuned(
         0.4,
         0.35,
         0.45,
-        (LoopShare(LoopPart.STEP, 1.2e-3, 1.1e-3, 1.3e-3, 0.6), LoopShare(LoopPart.PREPARE, 8e-4, 7e-4, 9e-4, 0.4)),
+        (
+            LoopShare(LoopPart.STEP, 1.2e-3, 1.1e-3, 1.3e-3, 0.6),
+            LoopShare(LoopPart.PREPARE, 8e-4, 7e-4, 9e-4, 0.4),
+        ),
     ),
     epoch=EpochCost(4000, 8.5, 0.44, 0.1, persistent=True),
     stages=(SampleStage("read", 1e-4), SampleStage("decode", 3e-3), SampleStage("decode_fastest", 2e-3)),

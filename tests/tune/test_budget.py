@@ -1,4 +1,5 @@
-"""A tuning's budget on a clock by script: whatever the machine does, it ends in time, and says how sure it is."""
+"""A tuning's budget on a clock by script: whatever the machine does, it ends in time, and says how sure it
+is."""
 
 from __future__ import annotations
 
@@ -102,7 +103,9 @@ class Simulated(LoaderClient):
                 reply = messages.ImagesCounted(256)
             case messages.MeasureEpochs():
                 self._takes(5 * (machine.workers * request.setting.workers + machine.batch))
-                reply = messages.EpochsMeasured({"epoch_gap_seconds": 0.5, "threads_left": 0.0, "processes_left": 0.0})
+                reply = messages.EpochsMeasured(
+                    {"epoch_gap_seconds": 0.5, "threads_left": 0.0, "processes_left": 0.0}
+                )
             case _:
                 raise AssertionError(request)
         return reply
@@ -156,7 +159,8 @@ def test_a_tuning_keeps_its_budget(
 
 
 def test_more_time_finds_out_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a quiet machine half an hour is enough for everything, and the default five minutes for a sure answer."""
+    """On a quiet machine half an hour is enough for everything, and the default five minutes for a sure
+    answer."""
     runs = {}
     for seconds in (40.0, 300.0, 1800.0):
         folder = tmp_path / f"{seconds:g}"
@@ -188,7 +192,8 @@ def test_a_sample_of_one_setting_is_an_answer_whatever_it_takes(
 
 
 def test_limits_follow_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a step of twenty seconds samples are cut off, no setting fails for being slow, and the budget is kept."""
+    """With a step of twenty seconds samples are cut off, no setting fails for being slow, and the budget is
+    kept."""
     found, took = tuned(SLOW_STEP, 300.0, tmp_path, monkeypatch, "resnet50")
     assert took <= 1.0
     assert found.failed == {} and len(found.ranked) >= 3
@@ -197,7 +202,9 @@ def test_limits_follow_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_budget_that_is_over_before_anything_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If not even torch can be imported in time, the error says so, and what to do."""
-    with pytest.raises(WorkerError, match=r"budget of 20 s was used up before torch was imported.*larger --budget"):
+    with pytest.raises(
+        WorkerError, match=r"budget of 20 s was used up before torch was imported.*larger --budget"
+    ):
         tuned(Machine(start=30.0, batch=1.0), 20.0, tmp_path, monkeypatch)
 
 
@@ -212,7 +219,8 @@ def test_a_budget_has_shares() -> None:
 
 
 def test_the_answer_comes_before_its_diagnosis() -> None:
-    """The race takes the time of what follows it until two settings have been compared, or the one that there is."""
+    """The race takes the time of what follows it until two settings have been compared, or the one that there
+    is."""
     clock = FakeClock()
     pace = RacePace(Budget.of(100.0, now=clock.now))
     pace.begin(39)

@@ -56,7 +56,8 @@ def test_persistent_workers_are_worth_it_if_epochs_are_short(samples: int, persi
 
 
 def test_epochs_that_are_not_known() -> None:
-    """Without readings of epochs, or a count of images, nothing is claimed; without workers nothing is gained."""
+    """Without readings of epochs, or a count of images, nothing is claimed; without workers nothing is
+    gained."""
     epochs = {ANSWER.name: {"epoch_gap_seconds": 0.7}}
     assert Diagnosis(samples=10).epoch_cost(place(), 0.03) is None
     assert Diagnosis(epochs=epochs).epoch_cost(place(), 0.03) is None
@@ -96,7 +97,9 @@ class Answering:
     def begin_repetition(self, settings: Iterable[Setting], left: float) -> None:
         """As if there were new ones every time."""
 
-    def sample(self, setting: Setting, step_input: StepInput, *, alone: bool = False, **_: object) -> LoaderSample:
+    def sample(
+        self, setting: Setting, step_input: StepInput, *, alone: bool = False, **_: object
+    ) -> LoaderSample:
         """A sample that is twice as fast without a step."""
         if "sample" in self.wrong:
             raise self.wrong["sample"]
@@ -106,7 +109,9 @@ class Answering:
 KILLED = LoaderWorkerError("its process was killed")
 
 
-def found_of(workers: Answering, left: float = 60.0, step: bool = False) -> tuple[Diagnosis, list[str], list[Undone]]:
+def found_of(
+    workers: Answering, left: float = 60.0, step: bool = False
+) -> tuple[Diagnosis, list[str], list[Undone]]:
     """A diagnosis with so many seconds left, its notes, and what was not done."""
     notes: list[str] = []
     budget = Budget.of(left, now=lambda: 0.0)
@@ -116,10 +121,17 @@ def found_of(workers: Answering, left: float = 60.0, step: bool = False) -> tupl
 
 
 def test_findings_come_together() -> None:
-    """Rates of one core, shares of all, the loader alone, gaps with workers of both sorts, an epoch's length."""
+    """Rates of one core, shares of all, the loader alone, gaps with workers of both sorts, an epoch's
+    length."""
     found, notes, undone = found_of(Answering())
     assert notes == [] and undone == []
-    assert found.ceilings == {"dali": 50.0, "dataloader": 50.0, "tensors": 50.0, "disk": 1000.0, "decode": 200.0}
+    assert found.ceilings == {
+        "dali": 50.0,
+        "dataloader": 50.0,
+        "tensors": 50.0,
+        "disk": 1000.0,
+        "decode": 200.0,
+    }
     assert found.alone[ANSWER.name].share == pytest.approx(0.02 / 0.005 / 2)
     assert found.epochs[ANSWER.name]["epoch_gap_seconds"] == 0.7
     assert found.epochs[ANSWER.name]["persistent_gap_seconds"] == 0.2
@@ -131,7 +143,8 @@ def test_findings_come_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "request_name", ["MeasureOneCore", "MeasureStages", "MeasureCeilings", "CountImages", "MeasureEpochs", "sample"]
+    "request_name",
+    ["MeasureOneCore", "MeasureStages", "MeasureCeilings", "CountImages", "MeasureEpochs", "sample"],
 )
 def test_what_cannot_be_found_out_costs_nothing_else(request_name: str) -> None:
     """A process that dies over one request leaves a note, and the replies to the others."""
@@ -159,7 +172,8 @@ def test_what_cannot_be_found_out_costs_nothing_else(request_name: str) -> None:
     ],
 )
 def test_parts_that_no_longer_fit_are_left_out(left: float, undone: list[Undone]) -> None:
-    """Each takes what it takes by the samples of the race; what there is no time for is not begun, and is named."""
+    """Each takes what it takes by the samples of the race; what there is no time for is not begun, and is
+    named."""
     found, notes, missing = found_of(Answering(), left, step=True)
     assert missing == undone and notes == []
     assert (found.headroom is None) == (Undone.LOOP in undone)

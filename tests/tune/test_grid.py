@@ -24,7 +24,9 @@ def requested(*kinds: str, workers: tuple[int, ...] = ()) -> TuneSettings:
     return TuneSettings(None, "none", "auto", (64,), kinds, workers)
 
 
-def machine(monkeypatch: pytest.MonkeyPatch, *, cores: int = 2, memory: int = 8 * GIB, shared: int = 8 * GIB) -> None:
+def machine(
+    monkeypatch: pytest.MonkeyPatch, *, cores: int = 2, memory: int = 8 * GIB, shared: int = 8 * GIB
+) -> None:
     there = WorkerRoom(cores, FreeBytes(memory, 16 * GIB, "memory"), FreeBytes(shared, 16 * GIB, "/dev/shm"))
     monkeypatch.setattr(module, "this_machine", lambda: there)
     monkeypatch.setattr(module, "usable_cores", lambda: cores)
@@ -46,9 +48,9 @@ def test_the_grid_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_more_workers_than_cores_are_raced_if_they_are_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are slow, not wrong; by default they are left out."""
     machine(monkeypatch, cores=1)
-    assert {setting.workers for setting in settings_grid(HERE, requested("dataloader", workers=(16,)))[0].grid()} == {
-        16
-    }
+    assert {
+        setting.workers for setting in settings_grid(HERE, requested("dataloader", workers=(16,)))[0].grid()
+    } == {16}
     axes, left_out = settings_grid(HERE, requested("dataloader"))
     assert max(setting.workers for setting in axes.grid()) == 2
     assert [each.limit for each in left_out] == ["cores"] and "dataloader-w4-p2-b64" in left_out[0].settings
@@ -69,7 +71,8 @@ def test_more_workers_than_cores_are_raced_if_they_are_requested(monkeypatch: py
 def test_what_does_not_fit_is_named(
     room: dict[str, int], limit: str, named: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A /dev/shm, or a memory, too small for even one worker: which settings it costs, the numbers and the remedy."""
+    """A /dev/shm, or a memory, too small for even one worker: which settings it costs, the numbers and the
+    remedy."""
     machine(monkeypatch, **room)
     axes, left_out = settings_grid(HERE, requested("dataloader"))
     assert {setting.workers for setting in axes.grid()} == {0}

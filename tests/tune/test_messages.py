@@ -23,7 +23,10 @@ STAGES = (SampleStage("decode", 0.01), SampleStage("read", 0.001))
 
 PAIRS: list[tuple[Request[Any], Message]] = [
     (messages.LoaderPlan(None, "cpu", "none", ("a.jpg",)), Done()),
-    (messages.Introduce(), messages.Introduction({"device": {"type": "cpu"}}, "cpu", 24, {"dali": "not installed"})),
+    (
+        messages.Introduce(),
+        messages.Introduction({"device": {"type": "cpu"}}, "cpu", 24, {"dali": "not installed"}),
+    ),
     (messages.FindDamaged(3.0), messages.DamagedFound({"a.jpg": "it is empty"})),
     (messages.LeaveOut(("a.jpg", "b.jpg")), Done()),
     (messages.CountImages(), messages.ImagesCounted(24)),
@@ -64,8 +67,11 @@ def test_a_request_without_a_reply() -> None:
 
 
 def test_what_is_raised_is_a_failure_of_its_kind() -> None:
-    """A missing device is refused, a damaged image names its file, anything else has the type of its error."""
+    """A missing device is refused, a damaged image names its file, anything else has the type of its
+    error."""
     assert failed(UsageError("no such device"), None) == Failure("no such device", FailureKind.REFUSED)
-    assert failed(DataError("a.jpg cannot be decoded"), Deaf()) == Failure("a.jpg cannot be decoded", file="a.jpg")
+    assert failed(DataError("a.jpg cannot be decoded"), Deaf()) == Failure(
+        "a.jpg cannot be decoded", file="a.jpg"
+    )
     assert failed(DataError("no images"), None) == Failure("no images")
     assert "ZeroDivisionError" in failed(ZeroDivisionError("1 / 0"), None).reason

@@ -1,4 +1,5 @@
-"""The race of settings: their places, which are eliminated or added, and the answer, on samples with a known truth."""
+"""The race of settings: their places, which are eliminated or added, and the answer, on samples with a known
+truth."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def test_places_connect_settings_that_never_met() -> None:
 
 
 def test_places_against_another() -> None:
-    """A setting that may be ahead by more than the margin is marked, with the same bounds the other way round."""
+    """A setting that may be ahead by more than the margin is marked, with the same bounds the other way
+    round."""
     repetitions = [{"a": 1.0, "b": 1.1, "c": 1.101}] * 8
     best = {place.name: place for place in places(repetitions, RULE)}
     found = {place.name: place for place in places(repetitions, RULE, "b")}
@@ -59,7 +61,8 @@ def test_one_repetition_is_enough_for_a_setting_far_behind_only() -> None:
 
 
 def test_the_measured_noise_takes_over() -> None:
-    """Samples that hardly differ between repetitions make bounds tighter than the first guess, wild ones wider."""
+    """Samples that hardly differ between repetitions make bounds tighter than the first guess, wild ones
+    wider."""
     calm = places([{"a": 1.0, "b": 1.12}] * 8, RULE)[1]
     wild = places([{"a": 1.0, "b": 1.12 * exp(0.4 * (-1) ** number)} for number in range(8)], RULE)[1]
     assert calm.eliminated
@@ -185,7 +188,10 @@ def test_only_finalists_run_to_the_end() -> None:
 
     def measure(settings: Sequence[Setting]) -> Mapping[Setting, LoaderSample | str]:
         counts.append(len(settings))
-        return {each: LoaderSample(0.01 * exp(0.2 * (-1) ** (len(counts) + each.workers)), 64) for each in settings}
+        return {
+            each: LoaderSample(0.01 * exp(0.2 * (-1) ** (len(counts) + each.workers)), 64)
+            for each in settings
+        }
 
     Race(measure, AXES).run()
     assert counts[-FINAL_REPETITIONS:] == [FINALISTS] * FINAL_REPETITIONS
@@ -224,7 +230,8 @@ def test_a_race_in_which_everything_fails_has_no_answer() -> None:
 
 
 def test_time_ends_it_with_the_answer_so_far() -> None:
-    """Fewer settings are added, each with enough samples: four settings of one sample each would give no answer."""
+    """Fewer settings are added, each with enough samples: four settings of one sample each would give no
+    answer."""
     race, ran = racing(two_cores, AXES, most=8)
     assert len(ran) <= 8
     answer = race.answer()
@@ -268,7 +275,9 @@ def test_how_sure_an_answer_is() -> None:
 def test_an_answer_from_a_sample_that_was_cut_off_is_provisional() -> None:
     """Its start counted: its speed is not known."""
     axes = SettingsGrid({"dataloader": (1, 2)}, prefetch=(2,), cores=2)
-    race = Race(lambda settings: {each: LoaderSample(0.01 * each.workers, 64, cut=True) for each in settings}, axes)
+    race = Race(
+        lambda settings: {each: LoaderSample(0.01 * each.workers, 64, cut=True) for each in settings}, axes
+    )
     race.run()
     assert race.certainty() is Certainty.PROVISIONAL
 
@@ -282,7 +291,9 @@ def test_the_best_is_measured_first() -> None:
         ran.extend(some)
         return {each: LoaderSample(two_cores(each), 64) for each in some}
 
-    race = Race(measure, SettingsGrid({"tensors": (2,), "dataloader": (2,), "dali": (2,)}, prefetch=(2,), cores=2))
+    race = Race(
+        measure, SettingsGrid({"tensors": (2,), "dataloader": (2,), "dali": (2,)}, prefetch=(2,), cores=2)
+    )
     race.run()
     assert ran[3] == Setting("dali", 2, 2, 64)
     assert [len(race.results[each.name]) for each in (ran[3],)] == [LEAST]
@@ -324,7 +335,8 @@ def test_pinned_memory_and_batch_sizes_are_raced_where_there_are_several() -> No
 
 
 def test_repetitions_run_in_another_order_each_time() -> None:
-    """The same setting does not always come first: the disk, the clock and the neighbours change with time."""
+    """The same setting does not always come first: the disk, the clock and the neighbours change with
+    time."""
     orders = []
 
     def measure(settings: Sequence[Setting]) -> Mapping[Setting, LoaderSample | str]:

@@ -20,7 +20,8 @@ SETTING = Setting("dataloader", 0, 0, 64)
 
 
 class Torn:
-    """Processes that come across a damaged image, a different one each time, until all of them are left out."""
+    """Processes that come across a damaged image, a different one each time, until all of them are left
+    out."""
 
     opened: list[list[str]]
     damaged: list[str]
@@ -52,7 +53,9 @@ class Torn:
         return SampleMeasured(LoaderSample(1.0, 64))
 
 
-def torn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damaged: list[str]) -> tuple[RaceWorkers, list[str]]:
+def torn(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damaged: list[str]
+) -> tuple[RaceWorkers, list[str]]:
     notes: list[str] = []
     monkeypatch.setattr(race_workers, "LoaderClient", Torn)
     monkeypatch.setattr(Torn, "opened", [], raising=False)
@@ -76,7 +79,10 @@ def test_a_damaged_image_is_left_out_for_all(monkeypatch: pytest.MonkeyPatch, tm
 def test_too_many_damaged_images_end_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With more than a tenth of them the data needs a look first."""
     running, notes = torn(monkeypatch, tmp_path, [f"{number}.jpg" for number in range(9)])
-    with running, pytest.raises(WorkerError, match=r"5 of 40 images cannot be decoded, more than 10%: 4\.jpg cannot"):
+    with (
+        running,
+        pytest.raises(WorkerError, match=r"5 of 40 images cannot be decoded, more than 10%: 4\.jpg cannot"),
+    ):
         running.images = 40
         running.sample(SETTING, StepInput.WARM, seed=1)
     assert len(notes) == 4
@@ -101,8 +107,11 @@ def test_every_process_gets_the_borrowed_packages(monkeypatch: pytest.MonkeyPatc
             running.close()
 
 
-def test_processes_are_replaced_after_some_repetitions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Those that only answered requests are replaced first; then each runs two, unless it was closed before."""
+def test_processes_are_replaced_after_some_repetitions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Those that only answered requests are replaced first; then each runs two, unless it was closed
+    before."""
     running, _ = torn(monkeypatch, tmp_path, [])
     with running:
         running.client()
@@ -116,7 +125,9 @@ def test_processes_are_replaced_after_some_repetitions(monkeypatch: pytest.Monke
     assert len(Torn.opened) == 5
 
 
-def test_processes_run_on_if_starting_others_takes_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_processes_run_on_if_starting_others_takes_too_long(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Processes that take ten seconds to start are not replaced while only fifty are left."""
     running, _ = torn(monkeypatch, tmp_path, [])
     monkeypatch.setattr(Torn, "start_seconds", 10.0)

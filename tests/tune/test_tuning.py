@@ -57,7 +57,9 @@ class Scripted(LoaderClient):
             case messages.MeasureStages():
                 reply = messages.StagesMeasured(())
             case messages.MeasureEpochs():
-                reply = messages.EpochsMeasured({"epoch_gap_seconds": 0.1, "threads_left": 0.0, "processes_left": 0.0})
+                reply = messages.EpochsMeasured(
+                    {"epoch_gap_seconds": 0.1, "threads_left": 0.0, "processes_left": 0.0}
+                )
             case _:
                 raise AssertionError(request)
         return reply
@@ -71,11 +73,14 @@ def tuned(monkeypatch: pytest.MonkeyPatch, folder: Path, watch: float, **reading
     )
     grid = SettingsGrid({"dataloader": (0, 1)}, prefetch=(2,))
     monkeypatch.setattr(module, "settings_grid", lambda *_: (grid, ()))
-    return tune(TuneSettings(None, "20ms", "auto", (64,), budget=Budget.of(60.0), watch=watch), folder, Unseen())
+    return tune(
+        TuneSettings(None, "20ms", "auto", (64,), budget=Budget.of(60.0), watch=watch), folder, Unseen()
+    )
 
 
 def test_every_sample_is_monitored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Readings carry the setting and the repetition, or the part of the loop; those between samples carry neither."""
+    """Readings carry the setting and the repetition, or the part of the loop; those between samples carry
+    neither."""
     found = tuned(monkeypatch, tmp_path, 20.0)
     run = harness.load(tmp_path)
     seen = run.run.telemetry
@@ -87,7 +92,9 @@ def test_every_sample_is_monitored(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         for workers in (0, 1)
         for number in range(1, found.repetitions + 1)
     }
-    samples = {(case[: case.rindex("-w") + 4], number) for case, number in measured if case.startswith("tune::race")}
+    samples = {
+        (case[: case.rindex("-w") + 4], number) for case, number in measured if case.startswith("tune::race")
+    }
     assert samples <= race and len(samples) >= found.repetitions
     assert {number for _, number in samples} == set(range(1, found.repetitions + 1))
     assert {case for case, _ in measured} >= {
@@ -100,7 +107,8 @@ def test_every_sample_is_monitored(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_a_tuning_notes_what_disturbed_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Throttling and other processes on the GPU are notes; its record keeps when each repetition was measured."""
+    """Throttling and other processes on the GPU are notes; its record keeps when each repetition was
+    measured."""
     hot = int(ClockEvent.HARDWARE_THERMAL)
     found = tuned(monkeypatch, tmp_path, 20.0, events=[hot], processes=[[[1, 4096]]])
     notes = " ".join(found.notes)

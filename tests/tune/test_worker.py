@@ -23,7 +23,14 @@ from harness.loading.loop.step_option import step_from
 from harness.model import LoaderSample, Setting, StepInput
 from harness.tune import worker
 from harness.tune.client import LoaderClient, LoaderWorkerError
-from harness.tune.messages import CheckDelivery, CountImages, Introduce, LoaderPlan, MeasureOneCore, MeasureSample
+from harness.tune.messages import (
+    CheckDelivery,
+    CountImages,
+    Introduce,
+    LoaderPlan,
+    MeasureOneCore,
+    MeasureSample,
+)
 from harness.tune.worker import LoaderWorker
 from tests.support.living import gone, until
 
@@ -41,14 +48,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place.mkdir(exist_ok=True)
         coarse = torch.rand(1, 3, 9, 11, generator=generator)
         pixels = torch.nn.functional.interpolate(coarse, (280, 330), mode="bicubic").clamp(0, 1)[0]
-        Pillow.fromarray((255 * pixels).byte().permute(1, 2, 0).numpy()).save(place / f"{number:02}.jpg", quality=92)
+        Pillow.fromarray((255 * pixels).byte().permute(1, 2, 0).numpy()).save(
+            place / f"{number:02}.jpg", quality=92
+        )
     return root
 
 
 @pytest.fixture
 def client(folder: Path, tmp_path: Path) -> Iterator[LoaderClient]:
     """Processes on those images, with a step of a millisecond."""
-    with LoaderClient(sys.executable, LoaderPlan(str(folder), "cpu", "1ms"), tmp_path / "loaders.log") as opened:
+    with LoaderClient(
+        sys.executable, LoaderPlan(str(folder), "cpu", "1ms"), tmp_path / "loaders.log"
+    ) as opened:
         yield opened
 
 
@@ -113,8 +124,11 @@ def test_a_process_that_cannot_start_fails_the_next_request(tmp_path: Path) -> N
 
 
 @pytest.mark.timeout(600)
-def test_a_process_that_is_killed_is_reported_and_replaced_and_none_is_left(folder: Path, tmp_path: Path) -> None:
-    """The request in flight fails with how the process ended, the next starts another; all end with the client."""
+def test_a_process_that_is_killed_is_reported_and_replaced_and_none_is_left(
+    folder: Path, tmp_path: Path
+) -> None:
+    """The request in flight fails with how the process ended, the next starts another; all end with the
+    client."""
     with LoaderClient(sys.executable, LoaderPlan(str(folder), "cpu", "none"), tmp_path / "log") as opened:
         assert opened.ask(CountImages()).images == 30
         (client,) = opened._clients.values()
@@ -196,7 +210,10 @@ def test_every_kind_says_what_is_missing_here() -> None:
 def test_stages_add_up_on_any_clock(folder: Path) -> None:
     """Each stage gets the time between its marks; a clock that ticks once a look gives each the same."""
     ticks = iter(range(10**6))
-    found = {stage.name: stage.seconds for stage in stages(first_images(folder, 4), 2, now=lambda: float(next(ticks)))}
+    found = {
+        stage.name: stage.seconds
+        for stage in stages(first_images(folder, 4), 2, now=lambda: float(next(ticks)))
+    }
     assert found == {"read": 1.0, "decode": 1.0, "transform": 1.0, "collate": 0.5, "decode_fastest": 1.0}
 
 

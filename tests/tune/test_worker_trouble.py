@@ -1,4 +1,5 @@
-"""Loader processes in trouble: odd and damaged images, steps that raise, workers that die or hang; and readings."""
+"""Loader processes in trouble: odd and damaged images, steps that raise, workers that die or hang; and
+readings."""
 
 from __future__ import annotations
 
@@ -239,7 +240,11 @@ def test_epochs_of_a_real_loader(persistent: bool, tmp_path: Path, monkeypatch: 
     assert (found["threads_left"], found["processes_left"]) == (0.0, 0.0)
     assert set(found) <= set(METRICS)
     during = workers[: GAPS + 1]
-    assert all(len(each) == 1 for each in during) and len(set.union(*during)) == 1 if persistent else not any(during)
+    assert (
+        all(len(each) == 1 for each in during) and len(set.union(*during)) == 1
+        if persistent
+        else not any(during)
+    )
 
 
 class Counted(Loader):
@@ -268,7 +273,8 @@ class Counted(Loader):
 
 
 def test_a_survey_by_known_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The median gap without the first epoch's, what NVML saw above the level before, and what was left behind."""
+    """The median gap without the first epoch's, what NVML saw above the level before, and what was left
+    behind."""
     levels = iter([100, 350])
     monkeypatch.setattr(surveys, "_device_bytes", lambda device: next(levels))
     tree: Any = SimpleNamespace(left=0)
@@ -284,7 +290,12 @@ def test_a_survey_by_known_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
         return Counted(tree)
 
     found = survey(make, batch_size=64, batches=2, device=CPU, tree=tree)
-    assert found == {"epoch_gap_seconds": 3.0, "device_bytes": 250.0, "threads_left": 2.0, "processes_left": 1.0}
+    assert found == {
+        "epoch_gap_seconds": 3.0,
+        "device_bytes": 250.0,
+        "threads_left": 2.0,
+        "processes_left": 1.0,
+    }
     assert made[0] == (64, 128)
 
 

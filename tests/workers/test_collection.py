@@ -1,4 +1,5 @@
-"""What measuring processes find in a repository's benchmark files: real ones, before they measure anything."""
+"""What measuring processes find in a repository's benchmark files: real ones, before they measure
+anything."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ Collect = Callable[..., Collected]
 
 @pytest.fixture
 def collect(tmp_path: Path) -> Iterator[Collect]:
-    """Writes files below a repository's folder, and has a process collect some of its benchmarks from there."""
+    """Writes files below a repository's folder, and has a process collect some of its benchmarks from
+    there."""
     guard = Reaper()
 
     def collected(files: dict[str, str], *only: str, root: str = "benchmarks") -> Collected:
@@ -53,7 +55,8 @@ def collect(tmp_path: Path) -> Iterator[Collect]:
 
 
 def test_files_without_cases_have_their_reasons(collect: Collect) -> None:
-    """One that skips itself is skipped with pytest's reason, one that fails has file, line and what was raised."""
+    """One that skips itself is skipped with pytest's reason, one that fails has file, line and what was
+    raised."""
     found = collect(
         {
             "benchmarks/bench_good.py": BENCH.format("good"),
@@ -85,7 +88,8 @@ def test_why_a_file_has_no_case() -> None:
 
 
 def test_what_lies_beside_a_benchmark_can_be_imported(collect: Collect) -> None:
-    """From its own folder and from a package it is in, as plain pytest has it; two files may have one name."""
+    """From its own folder and from a package it is in, as plain pytest has it; two files may have one
+    name."""
     found = collect(
         {
             "benchmarks/common.py": "SIZE = 1\n",
@@ -122,16 +126,23 @@ def test_spawned_workers_find_a_benchmark_file(collect: Collect, file: str) -> N
         "    worker.start()\n    worker.join()\n"
         "    assert worker.exitcode == 0\n"
     )
-    files = {"benchmarks/one/bench_spawn.py": text, "benchmarks/pack/__init__.py": "", f"benchmarks/{file}": text}
+    files = {
+        "benchmarks/one/bench_spawn.py": text,
+        "benchmarks/pack/__init__.py": "",
+        f"benchmarks/{file}": text,
+    }
     if file == "bench_spawn.py":
         del files["benchmarks/one/bench_spawn.py"]
-    found = collect({name: f"{text}\n{BENCH.format('x')}" if text else "" for name, text in files.items()}, file)
+    found = collect(
+        {name: f"{text}\n{BENCH.format('x')}" if text else "" for name, text in files.items()}, file
+    )
     assert (found.cases, found.broken) == ((f"{file}::bench_x",), {})
 
 
 @pytest.mark.parametrize("name", ["harness", "pytest", "torch", "benchmarks"])
 def test_a_repository_has_a_package_of_our_name(collect: Collect, name: str) -> None:
-    """Our processes find their own first, whatever lies in the working folder and, for them, in front of the path.
+    """Our processes find their own first, whatever lies in the working folder and, for them, in front of the
+    path.
 
     A conftest.py in the repository's root puts that in front for what benchmarks import, as in plain pytest.
     """
@@ -145,7 +156,8 @@ def test_a_repository_has_a_package_of_our_name(collect: Collect, name: str) -> 
 
 
 def test_what_a_conftest_has_for_other_plug_ins(collect: Collect) -> None:
-    """Hooks of plug-ins that are not loaded are passed over; a conftest.py above the repository is not loaded."""
+    """Hooks of plug-ins that are not loaded are passed over; a conftest.py above the repository is not
+    loaded."""
     found = collect(
         {
             "conftest.py": "raise RuntimeError('above')\n",

@@ -1,4 +1,5 @@
-"""The worker pool: real processes that hang, die, exit or go on for ever cost the case in flight and nothing else."""
+"""The worker pool: real processes that hang, die, exit or go on for ever cost the case in flight and nothing
+else."""
 
 from __future__ import annotations
 
@@ -196,7 +197,8 @@ def test_everything_measured_is_reported(script: Started) -> None:
     ],
 )
 def test_trouble_costs_the_case_in_flight(script: Started, what: str, status: Status, reason: str) -> None:
-    """A case that dies or hangs is named with the reason; what was measured before it is kept, the rest is left."""
+    """A case that dies or hangs is named with the reason; what was measured before it is kept, the rest is
+    left."""
     one = script()
     if what == "hangs":
         one.gives_up_after((CaseBegins, "x.py::b"))
@@ -210,7 +212,8 @@ def test_trouble_costs_the_case_in_flight(script: Started, what: str, status: St
 
 
 def test_what_is_on_the_disk_counts(script: Started) -> None:
-    """A process that dies between a record and the news of it has measured that case: it is not unfinished too."""
+    """A process that dies between a record and the news of it has measured that case: it is not unfinished
+    too."""
     one = script()
     assert statuses(one.measure(one.does(a="dies behind its record"))) == {"a": Status.MEASURED}
 
@@ -230,13 +233,16 @@ def test_the_budget_ends_whatever_is_going_on(script: Started) -> None:
     waiting.receive = noted  # type: ignore[method-assign]
     claim = Claim("X", "a tip", "x.py", "bench", time_limit=PATIENCE)
     deadline = monotonic() + 0.3
-    report = one.pool.measure(1, {case: CaseRequest(claim, RoundLimits(), None, memory=False)}, deadline=deadline)
+    report = one.pool.measure(
+        1, {case: CaseRequest(claim, RoundLimits(), None, memory=False)}, deadline=deadline
+    )
     assert limits[-1] <= deadline
     assert (report.measurements, report.unfinished, report.out_of_time, report.error) == ([], None, True, "")
 
 
 def test_a_process_that_does_not_end_is_ended(script: Started) -> None:
-    """A process that hangs when its last case is over does not use up the budget: it is ended, its results count."""
+    """A process that hangs when its last case is over does not use up the budget: it is ended, its results
+    count."""
     one = script()
     one.gives_up_after((CaseEnds, "x.py::a"))
     report = one.measure(one.does(a="", end="hangs"))
@@ -279,12 +285,15 @@ def test_no_process_can_start(script: Started) -> None:
     """Where the import fails, the error has the exit status and the last words."""
     one = script()
     cases = one.does(a="", **{"import": "fails"})
-    with pytest.raises(WorkerError, match=r"exit status 4: conftest\.py: no torch \(see .*process-001\.log\)"):
+    with pytest.raises(
+        WorkerError, match=r"exit status 4: conftest\.py: no torch \(see .*process-001\.log\)"
+    ):
         one.measure(cases, ahead=3)
 
 
 def test_processes_wait_stopped_for_their_turn(script: Started) -> None:
-    """As many are started together as are wanted and allowed; those in waiting are stopped, and used one by one."""
+    """As many are started together as are wanted and allowed; those in waiting are stopped, and used one by
+    one."""
     one = script(width=3)
     cases = one.does(a="")
     pids = [one.measure(cases, ahead=5).measurements[0].seconds]
@@ -298,7 +307,8 @@ def test_processes_wait_stopped_for_their_turn(script: Started) -> None:
 
 
 def test_a_solo_pass_is_alone(script: Started) -> None:
-    """An isolated pass has a fresh process, none waits beside it, and what goes wrong in it does not stop its case."""
+    """An isolated pass has a fresh process, none waits beside it, and what goes wrong in it does not stop its
+    case."""
     one = script(width=2)
     cases = one.does(a="")
     one.measure(cases, ahead=2)
@@ -322,7 +332,11 @@ def test_a_pass_that_counts_is_alone(script: Started) -> None:
     one.does(a="dies")
     claim = Claim("X", "", "x.py", "bench")
     report = one.pool.count(
-        2, {cases[0]: (claim, ("baseline", "tip"))}, "joules", {cases[0]: 99.0}, deadline=monotonic() + PATIENCE
+        2,
+        {cases[0]: (claim, ("baseline", "tip"))},
+        "joules",
+        {cases[0]: 99.0},
+        deadline=monotonic() + PATIENCE,
     )
     assert gone(waiting)
     assert report.unfinished is not None
@@ -359,7 +373,9 @@ def test_collecting_names_everything(script: Started) -> None:
     assert called.cases == {"x.py::a": ("baseline", "tip", "gone")}
     assert called.unavailable == {"x.py::a": {"gone": "why"}}
     assert called.skipped == {"x.py::b": "needs a GPU"}
-    assert called.collected == Collected(("x.py::a", "x.py::b"), {"bad.py": "no module"}, {"gone.py": "no GPU"})
+    assert called.collected == Collected(
+        ("x.py::a", "x.py::b"), {"bad.py": "no module"}, {"gone.py": "no GPU"}
+    )
     assert called.failed == {}
     assert (called.environment, called.unusable_gpu) == ({"gpu": None}, "")
 
@@ -374,7 +390,8 @@ def test_collecting_names_everything(script: Started) -> None:
     ],
 )
 def test_trouble_while_collecting_costs_one_case(script: Started, what: str, reason: str) -> None:
-    """A case that dies, hangs or never calls its measurement is the only one that fails; the others are called."""
+    """A case that dies, hangs or never calls its measurement is the only one that fails; the others are
+    called."""
     one = script()
     one.does(a="", b=what, c="", d=what)
     if what == "hangs":
@@ -395,7 +412,8 @@ def test_a_collection_that_does_not_end(script: Started) -> None:
 
 
 def test_nothing_can_be_collected(script: Started) -> None:
-    """Where no process starts, or the device is missing, nothing can be measured: an error with the reason."""
+    """Where no process starts, or the device is missing, nothing can be measured: an error with the
+    reason."""
     one = script()
     one.does(a="", **{"import": "fails"})
     with pytest.raises(WorkerError, match="exit status 4"):
@@ -406,12 +424,15 @@ def test_nothing_can_be_collected(script: Started) -> None:
 
 
 def test_every_benchmark_is_accounted_for() -> None:
-    """A benchmark without a case has its file's reason, or that pytest found none; those with cases are left alone."""
+    """A benchmark without a case has its file's reason, or that pytest found none; those with cases are left
+    alone."""
     paths = ("in/a.py", "in/b.py", "c.py", "d.py", "e.py")
     claims = [Claim(path, "a tip", path, "bench") for path in paths]
     called = Collection(
         cases={"e.py::bench[1]": ("baseline",)},
-        collected=Collected(broken={"in": "no such fixture", "e.py": "not this one's"}, skipped={"c.py": "no GPU"}),
+        collected=Collected(
+            broken={"in": "no such fixture", "e.py": "not this one's"}, skipped={"c.py": "no GPU"}
+        ),
     )
     called.account_for(claims)
     assert called.failed == {

@@ -1,4 +1,5 @@
-"""Taking turns: processes that take turns, the others stopped, and none left behind. Real processes without torch."""
+"""Taking turns: processes that take turns, the others stopped, and none left behind. Real processes without
+torch."""
 
 from __future__ import annotations
 
@@ -135,7 +136,9 @@ def child_of(remote: RemoteRunner) -> int:
     return int(remote.run_round(1, 0).readings["child"])
 
 
-def test_idle_processes_are_stopped_during_another_ones_round(pair: tuple[Room, RemoteRunner, RemoteRunner]) -> None:
+def test_idle_processes_are_stopped_during_another_ones_round(
+    pair: tuple[Room, RemoteRunner, RemoteRunner],
+) -> None:
     """In every round the other process is stopped with its worker; between turns none runs."""
     made, base, head = pair
     children = {remote: child_of(remote) for remote in (base, head)}
@@ -156,7 +159,8 @@ def test_processes_share_a_hash_seed(pair: tuple[Room, RemoteRunner, RemoteRunne
 
 
 def test_no_collection_falls_into_a_round(pair: tuple[Room, RemoteRunner, RemoteRunner]) -> None:
-    """Garbage collection is off in the process, where the rounds are, not only in the process that gives turns."""
+    """Garbage collection is off in the process, where the rounds are, not only in the process that gives
+    turns."""
     assert pair[1].run_round(1, 0).readings["collecting"] == 0
 
 
@@ -190,7 +194,10 @@ def test_usage_is_read_from_outside(room: Rooms) -> None:
         remote = turns.start("base")
         remote.setup()
         assert remote.run_round(2, 1).readings["cpu_seconds"] == 2.0
-        assert remote.read("tree_bytes") == (4096.0, "a fake tree, after its first epoch, in a live process of its own")
+        assert remote.read("tree_bytes") == (
+            4096.0,
+            "a fake tree, after its first epoch, in a live process of its own",
+        )
     assert watched == [remote.pid]
 
 
@@ -203,7 +210,8 @@ def test_leaving_ends_in_order(pair: tuple[Room, RemoteRunner, RemoteRunner]) ->
 
 
 def test_no_process_outlives_its_turns(room: Rooms) -> None:
-    """Processes and workers are gone after the block, also when it ends in an error, whatever state they were in."""
+    """Processes and workers are gone after the block, also when it ends in an error, whatever state they were
+    in."""
     pids: list[int] = []
     with pytest.raises(KeyboardInterrupt), room().turns() as turns:
         for name in ("base", "head"):
@@ -217,7 +225,8 @@ def test_no_process_outlives_its_turns(room: Rooms) -> None:
 
 
 def test_a_process_that_dies_in_mid_turn(room: Rooms) -> None:
-    """The death of a process is an error with its last words, at once; its worker goes too, the other goes on."""
+    """The death of a process is an error with its last words, at once; its worker goes too, the other goes
+    on."""
     with room(head="die").turns() as turns:
         base, head = turns.start("base"), turns.start("head")
         base.setup()
@@ -233,7 +242,10 @@ def test_a_process_that_dies_in_mid_turn(room: Rooms) -> None:
 
 def test_a_process_that_is_never_ready(room: Rooms) -> None:
     """A process that ends before its measurement is an error with its exit status and last line."""
-    with room(base="never ready").turns() as turns, pytest.raises(WorkerFailed, match=r"status 3: ImportError"):
+    with (
+        room(base="never ready").turns() as turns,
+        pytest.raises(WorkerFailed, match=r"status 3: ImportError"),
+    ):
         turns.start("base").setup()
 
 
@@ -282,7 +294,9 @@ def test_a_session_of_processes(room: Rooms) -> None:
             reference=None,
             expect=dict.fromkeys(names, Expect.LOWER),
             options=SessionOptions(
-                RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=3, warmup_limit=0.0),
+                RoundLimits(
+                    share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=3, warmup_limit=0.0
+                ),
                 now=lambda: 0.0,
                 random=Random(1),
             ),
@@ -310,7 +324,8 @@ with Room(Path(sys.argv[1]), {{"head": "hang"}}).turns() as turns:
 
 
 def test_no_process_outlives_the_killed_coordinator(tmp_path: Path) -> None:
-    """kill -9 of the process that gives turns, in the middle of one: stopped and running processes end, workers too."""
+    """kill -9 of the process that gives turns, in the middle of one: stopped and running processes end,
+    workers too."""
     with subprocess.Popen(
         [sys.executable, "-c", COORDINATOR, str(tmp_path)], stdout=subprocess.PIPE, env=ENVIRONMENT
     ) as coordinator:
@@ -324,7 +339,8 @@ def test_no_process_outlives_the_killed_coordinator(tmp_path: Path) -> None:
 
 
 def test_one_process_that_hangs_leaves_time_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer's time limit is below the case's: the case's own would end all of its processes at the same moment."""
+    """An answer's time limit is below the case's: the case's own would end all of its processes at the same
+    moment."""
     given: dict[str, Any] = {}
 
     def taking_turns(launch: object, **more: Any) -> Any:
@@ -334,7 +350,9 @@ def test_one_process_that_hangs_leaves_time_for_the_others(monkeypatch: pytest.M
     monkeypatch.setattr(turns, "TakingTurns", taking_turns)
     claim = Claim("X", "a tip", "x.py", "bench_x", apart=True, time_limit=90.0)
     with pytest.raises(LookupError), ExitStack() as stack:
-        own_processes(lambda name: ([], VariantPlan((), "cpu", None, variant=name)))(claim, ("baseline", "tip"), stack)
+        own_processes(lambda name: ([], VariantPlan((), "cpu", None, variant=name)))(
+            claim, ("baseline", "tip"), stack
+        )
     assert 0 < given["timeout"] <= 45.0
     assert given["watch"] is None
 

@@ -42,7 +42,8 @@ print(json.dumps(found))
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An environment to be made in ``folder``; ``whose`` names its side in messages, ``variables`` are that side's."""
+    """An environment to be made in ``folder``; ``whose`` names its side in messages, ``variables`` are that
+    side's."""
 
     whose: str
     folder: Path
@@ -57,7 +58,8 @@ class Job:
 
 
 def uv(whose: str) -> list[str]:
-    """The command of uv: the module that is installed here, or the program on PATH. Raises LaunchError for neither."""
+    """The command of uv: the module that is installed here, or the program on PATH. Raises LaunchError for
+    neither."""
     if importlib.util.find_spec("uv") is not None:
         return [sys.executable, "-P", "-m", "uv"]
     if found := shutil.which("uv"):
@@ -74,7 +76,9 @@ def make_environment(job: Job) -> Path:
     Raises LaunchError.
     """
     made = job.folder / "env"
-    _run(job, [job.on.python, "-m", "venv", "--without-pip", str(made)], job.folder, "make an environment for")
+    _run(
+        job, [job.on.python, "-m", "venv", "--without-pip", str(made)], job.folder, "make an environment for"
+    )
     packages = next(made.glob("lib/python*/site-packages"), None)
     if packages is None:
         raise LaunchError(f"{job.on.python} made an environment without site-packages for {job.whose}")
@@ -85,15 +89,16 @@ def make_environment(job: Job) -> Path:
 def build(job: Job, project: Project, constraints: Path | None, besides: Collection[str] = ()) -> None:
     """Build a project and install it into the side's environment.
 
-    Without constraints nothing else is installed. With them, its dependencies are installed first, so that it is built
-    in the presence of what it runs with; all but the distributions ``besides``, which are there. Raises LaunchError
-    with the command and its errors.
+    Without constraints nothing else is installed. With them, its dependencies are installed first, so that it
+    is built in the presence of what it runs with; all but the distributions ``besides``, which are there.
+    Raises LaunchError with the command and its errors.
     """
     command = [*uv(job.whose), "pip", "install", "--python", job.python]
     # uv looks for the project's own settings of uv from the folder that it runs in.
     folder = project.folder if project.folder.is_dir() else project.folder.parent
     isolated = not satisfied(project.build_requirements, versions(job))
-    # Nothing is isolated where all that the build needs is there: extensions are built against the torch in use.
+    # Nothing is isolated where all that the build needs is there: extensions are built against the torch in
+    # use.
     how = [] if isolated else ["--no-build-isolation"]
     if constraints is None:
         how += ["--no-deps"]
@@ -101,7 +106,12 @@ def build(job: Job, project: Project, constraints: Path | None, besides: Collect
         how += ["--constraint", str(constraints)]
     else:
         if needed := [text for text in project.dependencies if named(text) not in besides]:
-            _run(job, [*command, "--constraint", str(constraints), *needed], folder, "install the dependencies of")
+            _run(
+                job,
+                [*command, "--constraint", str(constraints), *needed],
+                folder,
+                "install the dependencies of",
+            )
         how += ["--no-deps"]
     if not isolated and "--no-deps" in how:  # it needs nothing from a cache, and shall leave nothing there
         how += ["--no-cache"]

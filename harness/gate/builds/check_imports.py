@@ -20,11 +20,12 @@ def check_packages_and_benchmarks(
     claims: Sequence[Claim],
     benchmarks: Path,
 ) -> tuple[str, ...]:
-    """`check_packages` of base and head, whose NothingChanged stands only where the benchmarks are equal, too.
+    """`check_packages` of base and head, whose NothingChanged stands only where the benchmarks are equal,
+    too.
 
-    Raises BenchmarksRemoved where head lacks some of base's. Where the text of their files differs, cases or variants
-    may be missing, which only a gate that measures sees: then the answer is a note. ``claims`` are those of head's
-    folder ``benchmarks``.
+    Raises BenchmarksRemoved where head lacks some of base's. Where the text of their files differs, cases or
+    variants may be missing, which only a gate that measures sees: then the answer is a note. ``claims`` are
+    those of head's folder ``benchmarks``.
     """
     try:
         return check_packages(*prepared, *packages)
@@ -32,7 +33,9 @@ def check_packages_and_benchmarks(
         if before is not None and (removed := before.removed(claims)):
             raise BenchmarksRemoved(str(error), removed) from None
         if before is not None and (altered := before.altered(claims, benchmarks)):
-            shown = ", ".join(altered[:_SHOWN]) + (f" and {len(altered) - _SHOWN} more" if altered[_SHOWN:] else "")
+            shown = ", ".join(altered[:_SHOWN]) + (
+                f" and {len(altered) - _SHOWN} more" if altered[_SHOWN:] else ""
+            )
             return (f"{error}; measured all the same, because the benchmarks differ: {shown}",)
         raise
 
@@ -45,9 +48,10 @@ def check_packages(
 ) -> tuple[str, ...]:
     """Notes on packages that one side lacks, once it is sure that each side measures its own code.
 
-    ``base`` and ``head`` are the packages under test as the sides imported them, in the same order. Raises UsageError
-    for a package that neither side has, NothingToCompare for one that comes from outside its side, NothingChanged where
-    all of them are equal and nothing else differs either. Sides without a revision have nothing to check.
+    ``base`` and ``head`` are the packages under test as the sides imported them, in the same order. Raises
+    UsageError for a package that neither side has, NothingToCompare for one that comes from outside its side,
+    NothingChanged where all of them are equal and nothing else differs either. Sides without a revision have
+    nothing to check.
     """
     if prepared_base.tree is None or prepared_head.tree is None:
         return ()
@@ -89,7 +93,9 @@ def _remedy(head: SideEnv) -> str:
     named = "[tool.harness] under-test names what is imported, and"
     if head.project is None or Project(head.project).installable:
         return f"{named} installing the project must bring it"
-    return f"{named} it has to be in the project's folder or in src/, or the project must state a [build-system]"
+    return (
+        f"{named} it has to be in the project's folder or in src/, or the project must state a [build-system]"
+    )
 
 
 def _within(file: Path, home: Path) -> bool:

@@ -1,4 +1,5 @@
-"""Whether the disk has space for both sides' worktrees and for the copies in head, before anything is made."""
+"""Whether the disk has space for both sides' worktrees and for the copies in head, before anything is
+made."""
 
 from __future__ import annotations
 
@@ -29,10 +30,11 @@ _NOTICEABLE = 10 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How much is to be copied: ``count`` files of ``size`` bytes; ``largest`` is the folder most of them are in.
+    """How much is to be copied: ``count`` files of ``size`` bytes; ``largest`` is the folder most of them are
+    in.
 
-    ``largest`` is relative to the top, and the top itself where no folder has most of them; ``share`` are its bytes.
-    A file at the top that has most of them stands for a folder: then ``single``.
+    ``largest`` is relative to the top, and the top itself where no folder has most of them; ``share`` are its
+    bytes. A file at the top that has most of them stands for a folder: then ``single``.
     """
 
     size: int
@@ -43,7 +45,8 @@ class Amount:
 
 
 def amount(top: Path, changes: Iterable[PathChange]) -> Amount:
-    """How much of the working tree git does not track: files that are new, and repositories within this one."""
+    """How much of the working tree git does not track: files that are new, and repositories within this
+    one."""
     sizes: Counter[PurePath] = Counter()
     singles: set[PurePath] = set()
     total = count = 0
@@ -105,8 +108,14 @@ def check_space(
 
 
 def _described(untracked: Amount) -> str:
-    most = f", {quantity(untracked.share, 'B')} of it in {_example(untracked)}" if untracked.largest.parts else ""
-    return f"{quantity(untracked.size, 'B')} in {counted(untracked.count, 'file')} that git does not track{most}"
+    most = (
+        f", {quantity(untracked.share, 'B')} of it in {_example(untracked)}"
+        if untracked.largest.parts
+        else ""
+    )
+    return (
+        f"{quantity(untracked.size, 'B')} in {counted(untracked.count, 'file')} that git does not track{most}"
+    )
 
 
 def _example(untracked: Amount) -> str:

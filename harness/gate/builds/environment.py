@@ -1,4 +1,5 @@
-"""The environment of a side with a revision: everything that is under test, each part built from that revision."""
+"""The environment of a side with a revision: everything that is under test, each part built from that
+revision."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ from harness.processes.live import Reaper
 class BuiltEnv:
     """A side's environment: the side's label, its interpreter, and the folders that are imported from first.
 
-    ``pins`` is a digest of the constraints that it was installed under, ``siblings`` those of the projects that were
-    built with it, by name. ``missing`` is the message for what it requires and lacks; empty if it has all.
+    ``pins`` is a digest of the constraints that it was installed under, ``siblings`` those of the projects
+    that were built with it, by name. ``missing`` is the message for what it requires and lacks; empty if it
+    has all.
     """
 
     label: str
@@ -38,8 +40,8 @@ class BuiltEnv:
 def build_side(side: Side, sources: BothSources, home: Path, guard: Reaper) -> BuiltEnv:
     """Build a side into a folder of its own.
 
-    Raises UsageError for constraints or a sibling that are not there, and for code that cannot be run from where it
-    was built; LaunchError for what cannot be built.
+    Raises UsageError for constraints or a sibling that are not there, and for code that cannot be run from
+    where it was built; LaunchError for what cannot be built.
     """
     spec, on, configuration = sources.specs[side], sources.on[side], sources.configuration
     tree = sources.trees[side]
@@ -47,7 +49,9 @@ def build_side(side: Side, sources: BothSources, home: Path, guard: Reaper) -> B
     project = Project(tree / sources.below)
     label = ", ".join([sources.checkouts[side].label, *spec.label(on)])
     job = Job(f"{side}, {label}", home, on, spec.variables, guard)
-    family, outside = siblings(project, CheckedOut(tree, sources.top, job.whose), editable_in(on.sites, sources.top))
+    family, outside = siblings(
+        project, CheckedOut(tree, sources.top, job.whose), editable_in(on.sites, sources.top)
+    )
     packages = make_environment(job)
     parts = [(Project(one.folder), replace(job, whose=f"{one.name} for {job.whose}")) for one in family]
     parts.append((project, job))
@@ -86,7 +90,8 @@ def build_side(side: Side, sources: BothSources, home: Path, guard: Reaper) -> B
 
 
 def _check_executable(job: Job, packages: Path) -> Iterator[str]:
-    """A note if no code can be run from the side's folder. Raises UsageError if compiled code was built there."""
+    """A note if no code can be run from the side's folder. Raises UsageError if compiled code was built
+    there."""
     if executable(job.folder):
         return
     where = f"{job.folder.parent} is on a file system that is mounted noexec"

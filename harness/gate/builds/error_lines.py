@@ -25,7 +25,8 @@ _OF_ANY_FAILURE = re.compile(
 def error_lines(lines: Sequence[str]) -> list[str]:
     """The first errors with the lines around them, 15 at most; the last lines where none is an error.
 
-    The advice that tools add comes after the error and is often longer: the end of the output alone hides the error.
+    The advice that tools add comes after the error and is often longer: the end of the output alone hides the
+    error.
     """
     shown: dict[int, None] = {}
     for number, line in enumerate(lines):
@@ -37,6 +38,12 @@ def error_lines(lines: Sequence[str]) -> list[str]:
             if 0 <= near < len(lines) and (near <= number or lines[near - 1].strip()):
                 shown[near] = None
     if not shown:
-        return [line for line in lines if not _OF_ANY_FAILURE.search(line)][-_MOST_LINES:] or list(lines[-_MOST_LINES:])
-    chosen = [number for number in sorted(shown) if lines[number].strip() and not _OF_ANY_FAILURE.search(lines[number])]
+        return [line for line in lines if not _OF_ANY_FAILURE.search(line)][-_MOST_LINES:] or list(
+            lines[-_MOST_LINES:]
+        )
+    chosen = [
+        number
+        for number in sorted(shown)
+        if lines[number].strip() and not _OF_ANY_FAILURE.search(lines[number])
+    ]
     return [lines[number] for number in chosen[:_MOST_LINES]]

@@ -1,7 +1,7 @@
 """The start-up of a side's own interpreter: its own packages first, then those of the one it is built on.
 
-`install` puts the module below and a .pth file that imports it into an environment's site-packages, so that every
-process of the side, loader workers included, begins with it.
+`install` puts the module below and a .pth file that imports it into an environment's site-packages, so that
+every process of the side, loader workers included, begins with it.
 """
 
 from __future__ import annotations
@@ -86,10 +86,10 @@ def install(
 ) -> None:
     """Let an environment with these site-packages see the folders ``behind`` its own, .pth files included.
 
-    With ``under_test``, those packages come from the ``own`` folders or not at all, and other top-level modules from
-    there before anywhere else; ``last`` ends sys.path. ``moved`` are the user's checkout, the side's own and head's:
-    what PYTHONPATH or an editable install would import from the first comes from the second, where the third has it.
-    The harness is always this one. Replaces what was there before.
+    With ``under_test``, those packages come from the ``own`` folders or not at all, and other top-level
+    modules from there before anywhere else; ``last`` ends sys.path. ``moved`` are the user's checkout, the
+    side's own and head's: what PYTHONPATH or an editable install would import from the first comes from the
+    second, where the third has it. The harness is always this one. Replaces what was there before.
     """
     text = _MODULE.format(
         own=[str(folder) for folder in own],

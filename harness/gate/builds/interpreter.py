@@ -37,8 +37,8 @@ print(json.dumps([sys.executable, sys.prefix, list(sys.version_info[:3]), sites,
 class Interpreter:
     """A Python: what to start, the prefix of its environment, and where that keeps its packages.
 
-    ``compiled`` is whether torch was imported, or compiled, before: if not, its bytecode may have no place there.
-    ``markers`` are the values for requirements' markers.
+    ``compiled`` is whether torch was imported, or compiled, before: if not, its bytecode may have no place
+    there. ``markers`` are the values for requirements' markers.
     """
 
     python: str

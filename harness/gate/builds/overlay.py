@@ -20,7 +20,8 @@ _FICLONE = 0x40049409
 
 
 def files(top: Path, path: str) -> Iterator[str]:
-    """The files that a changed path stands for: itself, or what a repository at that place has and does not ignore."""
+    """The files that a changed path stands for: itself, or what a repository at that place has and does not
+    ignore."""
     source = top / path
     if not source.is_dir() or source.is_symlink():
         if os.path.lexists(source):
@@ -31,16 +32,22 @@ def files(top: Path, path: str) -> Iterator[str]:
             yield from files(top, f"{path}/{inner}")
 
 
-def without_ours(changes: Sequence[PathChange], results: PurePath | None, project: PurePath) -> list[PathChange]:
+def without_ours(
+    changes: Sequence[PathChange], results: PurePath | None, project: PurePath
+) -> list[PathChange]:
     """The changes but for results that git neither tracks nor ignores.
 
-    ``results`` is the folder of results and ``project`` that of the project, both relative to the top; a folder of
-    results that the project is in has other files, too, and only runs are left out of it.
+    ``results`` is the folder of results and ``project`` that of the project, both relative to the top; a
+    folder of results that the project is in has other files, too, and only runs are left out of it.
     """
     if results is None:
         return list(changes)
     mixed = project.is_relative_to(results)
-    return [change for change in changes if not (change.untracked and _ours(PurePath(change.path), results, mixed))]
+    return [
+        change
+        for change in changes
+        if not (change.untracked and _ours(PurePath(change.path), results, mixed))
+    ]
 
 
 def _ours(path: PurePath, results: PurePath, mixed: bool) -> bool:
@@ -53,7 +60,8 @@ def _ours(path: PurePath, results: PurePath, mixed: bool) -> bool:
 def overlay(top: Path, changes: Sequence[PathChange], tree: Path) -> None:
     """Bring a worktree of HEAD to what the working tree has of these paths."""
     paths = sorted(change.path for change in changes)
-    # What is gone first, folders before what is in them: a file may have become a folder, or the other way round.
+    # What is gone first, folders before what is in them: a file may have become a folder, or the other way
+    # round.
     for path in paths:
         if _inside(tree / path, tree):
             _remove(tree / path)
@@ -84,7 +92,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _clone(source: Path, target: Path) -> bool:
-    """Whether a file system made the copy by sharing blocks: never a hard link, which a build might write through."""
+    """Whether a file system made the copy by sharing blocks: never a hard link, which a build might write
+    through."""
     with suppress(OSError), source.open("rb") as old, target.open("wb") as new:
         fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
         return True

@@ -15,7 +15,14 @@ from harness.gate.builds.environment import BuiltEnv, build_side
 from harness.gate.builds.interpreter import interpreter
 from harness.gate.builds.overlay import overlay, without_ours
 from harness.gate.builds.repository import GitFailed, Repository
-from harness.gate.builds.side import BothSources, Checkout, NothingChanged, NothingToCompare, SideEnv, SideSpec
+from harness.gate.builds.side import (
+    BothSources,
+    Checkout,
+    NothingChanged,
+    NothingToCompare,
+    SideEnv,
+    SideSpec,
+)
 from harness.gate.builds.submodules import fill
 from harness.gate.builds.workdir import WorkDir, remove_stale, undisturbed
 from harness.gate.configuration import Configuration
@@ -34,8 +41,8 @@ _CACHES = {
 class Builder:
     """Makes sides ready. Use as a context manager: nothing it made outlives it.
 
-    ``note`` receives what it is doing. What earlier gates could not remove, because they were killed, is removed first.
-    Entering raises LaunchError where no temporary files can be kept.
+    ``note`` receives what it is doing. What earlier gates could not remove, because they were killed, is
+    removed first. Entering raises LaunchError where no temporary files can be kept.
     """
 
     def __init__(self, note: Callable[[str], None] = lambda _: None) -> None:
@@ -85,9 +92,9 @@ class Builder:
     ) -> BothSources:
         """Check out both sides; ``repository`` is any folder of the one whose revisions are named.
 
-        What git does not track of ``results``, the folder of results, is not part of head. Raises UsageError for
-        options that contradict each other, NothingToCompare for equal sides, LaunchError for an interpreter that cannot
-        measure and for a full disk.
+        What git does not track of ``results``, the folder of results, is not part of head. Raises UsageError
+        for options that contradict each other, NothingToCompare for equal sides, LaunchError for an
+        interpreter that cannot measure and for a full disk.
         """
         _refuse(base, head, configuration)
         specs = {Side.BASE: base, Side.HEAD: head}
@@ -112,9 +119,9 @@ class Builder:
     def build(self, sources: BothSources) -> tuple[SideEnv, SideEnv]:
         """Make both sides ready from what was checked out.
 
-        Raises UsageError for constraints that are not there, for what a side requires and its environment lacks, and
-        for code that cannot be run from where it was built; LaunchError for a revision that cannot be built and for a
-        full disk.
+        Raises UsageError for constraints that are not there, for what a side requires and its environment
+        lacks, and for code that cannot be run from where it was built; LaunchError for a revision that cannot
+        be built and for a full disk.
         """
         if not sources.checkouts:
             return self._as_it_is(Side.BASE, sources), self._as_it_is(Side.HEAD, sources)
@@ -125,7 +132,9 @@ class Builder:
                 parts[side] = build_side(side, sources, self._home(side), self._guard)
         if lacking := [one.missing for one in parts.values() if one.missing]:
             raise UsageError("\n".join(lacking))
-        return self._built(Side.BASE, sources, parts[Side.BASE]), self._built(Side.HEAD, sources, parts[Side.HEAD])
+        return self._built(Side.BASE, sources, parts[Side.BASE]), self._built(
+            Side.HEAD, sources, parts[Side.HEAD]
+        )
 
     @contextmanager
     def _full_disk_named(self) -> Iterator[None]:
@@ -148,7 +157,11 @@ class Builder:
         # Temporary files may be kept in the repository.
         changes = [one for one in changes if not (repository.top / one.path).is_relative_to(self.folder)]
         ours = results.resolve() if results is not None else None
-        where = ours.relative_to(repository.top) if ours is not None and ours.is_relative_to(repository.top) else None
+        where = (
+            ours.relative_to(repository.top)
+            if ours is not None and ours.is_relative_to(repository.top)
+            else None
+        )
         left = without_ours(changes, where, below)
         notes = []
         if len(left) < len(changes):
@@ -219,8 +232,8 @@ class Builder:
         on, variables = sources.on[side], sources.specs[side].variables
         cache = self._home(side) / "cache"
         found = {variable: str(cache / name) for variable, name in _CACHES.items()}
-        # Empty counts as unset. Where torch has no bytecode, and perhaps no place for it, it is kept here, or every
-        # process would compile torch again; where it has, the user's own settings count.
+        # Empty counts as unset. Where torch has no bytecode, and perhaps no place for it, it is kept here, or
+        # every process would compile torch again; where it has, the user's own settings count.
         kept = {"PYTHONPYCACHEPREFIX": str(cache / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
         found |= {name: os.environ.get(name, "") for name in kept} if on.compiled else kept
         found |= variables
@@ -233,7 +246,8 @@ class Builder:
         return found
 
     def _home(self, side: Side) -> Path:
-        # Both words are of equal length, and so are all paths: they get into programs, and move their memory about.
+        # Both words are of equal length, and so are all paths: they get into programs, and move their memory
+        # about.
         home = self.folder / side
         home.mkdir(exist_ok=True)
         return home

@@ -23,7 +23,8 @@ _NO_PACKAGE: tuple[tuple[tuple[str, ...], str, object], ...] = (
     (("hatch", "envs", "default"), "skip-install", True),
     (("hatch", "envs", "default"), "detached", True),
 )
-"""How each tool states, in [tool], that a project is not installed; all but hatch's state that it is not a package."""
+"""How each tool states, in [tool], that a project is not installed; all but hatch's state that it is not a
+package."""
 
 
 class Project:
@@ -38,7 +39,8 @@ class Project:
 
     @property
     def installable(self) -> bool:
-        """Whether it states how it is built, and not that it is not a package: else it is put on the path as it is."""
+        """Whether it states how it is built, and not that it is not a package: else it is put on the path as
+        it is."""
         if self.folder.is_file():  # a wheel or a source archive
             return True
         tools = table(self.stated, "tool")
@@ -91,12 +93,18 @@ def satisfied(requirements: Sequence[str], versions: Mapping[str, str]) -> bool:
         parsed = [Requirement(text) for text in requirements]
         wanted = {normal(one.name): one for one in parsed if one.marker is None or one.marker.evaluate()}
         for name, one in wanted.items():
-            if name not in versions or one.url or not one.specifier.contains(versions[name], prereleases=True):
+            if (
+                name not in versions
+                or one.url
+                or not one.specifier.contains(versions[name], prereleases=True)
+            ):
                 return False
     except (InvalidRequirement, InvalidVersion):
         return False  # the installer reports it better
     # Older setuptools make no wheel by themselves, and do not declare what they need for it.
-    alone = "setuptools" not in wanted or Requirement("setuptools>=70.1").specifier.contains(versions["setuptools"])
+    alone = "setuptools" not in wanted or Requirement("setuptools>=70.1").specifier.contains(
+        versions["setuptools"]
+    )
     return alone or "wheel" in versions
 
 

@@ -26,7 +26,8 @@ _LOCAL = (
     "GIT_GRAFT_FILE",
     "GIT_SHALLOW_FILE",
 )
-"""Variables that git sets for hooks; inherited, they would send every command to the hook's own repository."""
+"""Variables that git sets for hooks; inherited, they would send every command to the hook's own repository.
+"""
 
 
 _VARIABLES = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
@@ -47,7 +48,8 @@ def git(folder: Path, *words: str, index: Path | None = None) -> str:
 
     Raises GitFailed; UsageError where there is no git.
     """
-    # No hooks of the user's, no daemon that outlives us, no lock in the way of the user's own git, no questions.
+    # No hooks of the user's, no daemon that outlives us, no lock in the way of the user's own git, no
+    # questions.
     quiet = ("--no-optional-locks", "-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
     try:
         process = subprocess.Popen(
@@ -76,7 +78,9 @@ def git(folder: Path, *words: str, index: Path | None = None) -> str:
         process.wait()
         raise
     if process.returncode:
-        raise GitFailed(os.fsdecode(errors).strip() or f"git {words[0]} ended with status {process.returncode}")
+        raise GitFailed(
+            os.fsdecode(errors).strip() or f"git {words[0]} ended with status {process.returncode}"
+        )
     return os.fsdecode(output)
 
 
@@ -101,7 +105,8 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class PathChange:
-    """A path, relative to the top, at which the working tree differs from HEAD; untracked is what git has nothing of.
+    """A path, relative to the top, at which the working tree differs from HEAD; untracked is what git has
+    nothing of.
 
     A repository within the repository is one path.
     """
@@ -121,7 +126,8 @@ class CommitContents:
 class Repository:
     """A repository, ``top`` the first folder of its files.
 
-    ``kept`` is its git directory where that is not to be found by the folder: a submodule's, whose files may be gone.
+    ``kept`` is its git directory where that is not to be found by the folder: a submodule's, whose files may
+    be gone.
     """
 
     def __init__(self, top: Path, kept: Path | None = None) -> None:
@@ -143,7 +149,8 @@ class Repository:
             ) from error
 
     def revision(self, name: str, flag: str) -> Revision:
-        """The commit of that name; ``flag`` is the option that named it. Raises UsageError with what to do."""
+        """The commit of that name; ``flag`` is the option that named it. Raises UsageError with what to
+        do."""
         try:
             commit = self._git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
             tree = self._git("rev-parse", "--verify", f"{commit}^{{tree}}").strip()
@@ -177,10 +184,13 @@ class Repository:
             "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all",
             "--ignore-submodules=none",
         )  # fmt: skip
-        return [PathChange(entry[3:].rstrip("/"), entry.startswith("??")) for entry in listed.split("\0") if entry]
+        return [
+            PathChange(entry[3:].rstrip("/"), entry.startswith("??")) for entry in listed.split("\0") if entry
+        ]
 
     def files(self) -> list[str]:
-        """Every file that is tracked or new and not ignored, repositories in this one as one path. Raises GitFailed."""
+        """Every file that is tracked or new and not ignored, repositories in this one as one path. Raises
+        GitFailed."""
         listed = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         return list(dict.fromkeys(path.rstrip("/") for path in listed.split("\0") if path))
 
@@ -215,7 +225,9 @@ class Repository:
     def submodule_names(self, commit: str, path: str) -> list[str]:
         """What a commit calls the submodule at that path."""
         with suppress(GitFailed):
-            stated = self._git("config", f"--blob={commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
+            stated = self._git(
+                "config", f"--blob={commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$"
+            )
             pairs = (entry.partition("\n") for entry in stated.split("\0") if entry)
             return [key[len("submodule.") : -len(".path")] for key, _, value in pairs if value == path]
         return []
@@ -231,7 +243,8 @@ class Repository:
         self._git("worktree", "add", "--quiet", "--detach", str(tree), revision.commit)
 
     def fill(self, commit: str, index: Path) -> None:
-        """Write the files of a commit to the top, with ``index`` as a file for git's own use. Raises GitFailed."""
+        """Write the files of a commit to the top, with ``index`` as a file for git's own use. Raises
+        GitFailed."""
         try:
             git(
                 self.top, *self._where, "-c", "core.sparseCheckout=false", "read-tree", "--reset", "-u", commit,
@@ -241,7 +254,8 @@ class Repository:
             index.unlink(missing_ok=True)
 
     def forget(self, folder: Path) -> None:
-        """Remove the worktrees below a folder, and what git remembers of them; never raises for what is not there."""
+        """Remove the worktrees below a folder, and what git remembers of them; never raises for what is not
+        there."""
         for tree in self._worktrees(folder):
             try:
                 self._drop(tree)
@@ -251,8 +265,8 @@ class Repository:
                     self._drop(tree)
 
     def _drop(self, tree: Path) -> None:
-        # Forced twice: an interrupted checkout leaves its worktree locked. Pruning would forget the user's own, too,
-        # where they are on a disk that is not there at the moment.
+        # Forced twice: an interrupted checkout leaves its worktree locked. Pruning would forget the user's
+        # own, too, where they are on a disk that is not there at the moment.
         self._git("worktree", "remove", "--force", "--force", str(tree))
 
     def _worktrees(self, folder: Path) -> list[Path]:
@@ -260,5 +274,7 @@ class Repository:
             listed = self._git("worktree", "list", "--porcelain")
         except (GitFailed, UsageError):
             return []
-        words = [line.removeprefix("worktree ") for line in listed.splitlines() if line.startswith("worktree ")]
+        words = [
+            line.removeprefix("worktree ") for line in listed.splitlines() if line.startswith("worktree ")
+        ]
         return [tree for tree in map(Path, words) if tree.is_relative_to(folder)]

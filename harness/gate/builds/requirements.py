@@ -17,7 +17,8 @@ from harness.gate.builds.project import Project, normal
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """A requirement, as it can be handed to an installer, of the distribution ``by``; what is ``installed`` instead.
+    """A requirement, as it can be handed to an installer, of the distribution ``by``; what is ``installed``
+    instead.
 
     Nothing is installed where the distribution is missing.
     """
@@ -29,15 +30,20 @@ class Unmet:
 
 
 def stated(packages: Path, on_the_path: Iterable[Project]) -> list[tuple[str, str]]:
-    """The requirements of what was installed into a side's site-packages and of projects on its path, with whose.
+    """The requirements of what was installed into a side's site-packages and of projects on its path, with
+    whose.
 
     What only a build states of a project on the path is not known.
     """
     installed = [
-        (one.metadata["Name"], text) for one in distributions(path=[str(packages)]) for text in one.requires or ()
+        (one.metadata["Name"], text)
+        for one in distributions(path=[str(packages)])
+        for text in one.requires or ()
     ]
     return installed + [
-        (project.name or project.folder.name, text) for project in on_the_path for text in project.dependencies or ()
+        (project.name or project.folder.name, text)
+        for project in on_the_path
+        for text in project.dependencies or ()
     ]
 
 
@@ -68,7 +74,8 @@ def unmet(
 
 
 def missing(whose: str, python: str, lacks: Collection[Unmet], file: Path | None) -> str:
-    """The message on a side that lacks what it requires, with the remedies; ``file`` is the pyproject.toml."""
+    """The message on a side that lacks what it requires, with the remedies; ``file`` is the
+    pyproject.toml."""
     needs = ", ".join(f"{one.text} (for {one.by})" for one in lacks)
     install = f"uv pip install --python {shlex.quote(python)} {shlex.join(one.text for one in lacks)}"
     names = ", ".join(f'"{one.name}"' for one in lacks)

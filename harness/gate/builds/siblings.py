@@ -1,8 +1,8 @@
 """Projects of the same repository that the project under test depends on: each side has its own revision's.
 
-They are found by what the project states (paths in uv's, Poetry's and PDM's tables, file: URLs, Hatch's ``{root:uri}``,
-members of uv's workspace), and by what the environment has: a dependency that is installed there as an editable folder
-of the repository would else be the user's working tree on both sides.
+They are found by what the project states (paths in uv's, Poetry's and PDM's tables, file: URLs, Hatch's
+``{root:uri}``, members of uv's workspace), and by what the environment has: a dependency that is installed
+there as an editable folder of the repository would else be the user's working tree on both sides.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from harness.gate.builds.project import Project, normal, table
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """A distribution, ``name`` as the index spells it, and the folder (or wheel) in a tree that it is made from."""
+    """A distribution, ``name`` as the index spells it, and the folder (or wheel) in a tree that it is made
+    from."""
 
     name: str
     folder: Path
@@ -33,14 +34,16 @@ class Sibling:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """Where a revision is checked out: its ``tree``, the user's own checkout ``top``, and what people call the side."""
+    """Where a revision is checked out: its ``tree``, the user's own checkout ``top``, and what people call
+    the side."""
 
     tree: Path
     top: Path
     whose: str
 
     def inside(self, path: Path) -> Path | None:
-        """The place in the tree that a path means, one in the user's own checkout too; None for what is outside."""
+        """The place in the tree that a path means, one in the user's own checkout too; None for what is
+        outside."""
         path = Path(os.path.normpath(path))
         if path.is_relative_to(self.tree):
             return path
@@ -105,7 +108,9 @@ def _collect(
         found[name] = Sibling(name, inside)
 
 
-def _references(project: Project, place: CheckedOut, editable: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+def _references(
+    project: Project, place: CheckedOut, editable: Mapping[str, Path]
+) -> Iterator[tuple[str, Path]]:
     """The dependencies that are folders, by name."""
     root = _workspace(project, place)
     sources = dict(_sources(project, root, place))
@@ -199,7 +204,8 @@ def _patterns(workspace: Mapping[str, object], key: str) -> list[str]:
 
 
 def _filled(text: str, folder: Path) -> str:
-    """A requirement with the project's folder where a tool would put it: ``{root:parent:uri}``, ``${PROJECT_ROOT}``."""
+    """A requirement with the project's folder where a tool would put it: ``{root:parent:uri}``,
+    ``${PROJECT_ROOT}``."""
 
     def fill(match: re.Match[str]) -> str:
         place = folder

@@ -22,11 +22,13 @@ class NothingToCompare(HarnessError):
 
 
 class NothingChanged(NothingToCompare):
-    """Nothing that is under test differs between the two revisions; the message names what does, if anything."""
+    """Nothing that is under test differs between the two revisions; the message names what does, if
+    anything."""
 
 
 class BenchmarksRemoved(NothingToCompare):
-    """Nothing that is under test differs, and head lacks ``functions``, benchmarks of base's (``path::function``)."""
+    """Nothing that is under test differs, and head lacks ``functions``, benchmarks of base's
+    (``path::function``)."""
 
     def __init__(self, message: str, functions: Sequence[str]) -> None:
         super().__init__(message)
@@ -35,7 +37,8 @@ class BenchmarksRemoved(NothingToCompare):
 
 @dataclass(frozen=True, slots=True)
 class SideSpec:
-    """What is requested of a side: a revision, an interpreter, variables. A field left out means as it is here."""
+    """What is requested of a side: a revision, an interpreter, variables. A field left out means as it is
+    here."""
 
     rev: str | None = None
     python: str | None = None
@@ -71,9 +74,9 @@ class Checkout:
 class BothSources:
     """Both sides before they are built.
 
-    ``checkouts`` and ``trees``, the folders that they were made in, are empty if no revision was requested. ``top`` is
-    the first folder of the repository. ``below`` is where in a tree the project is: the folder of the pyproject.toml
-    in use. ``notes`` is what people should know of the checkouts.
+    ``checkouts`` and ``trees``, the folders that they were made in, are empty if no revision was requested.
+    ``top`` is the first folder of the repository. ``below`` is where in a tree the project is: the folder of
+    the pyproject.toml in use. ``notes`` is what people should know of the checkouts.
     """
 
     specs: Mapping[Side, SideSpec]
@@ -96,12 +99,13 @@ class BothSources:
 class SideEnv:
     """A side that can be measured.
 
-    ``label`` is for people. ``python`` is the interpreter to start; ``environment`` is added to a measuring process's
-    own. ``home`` has everything that was made for the side. A side with a revision has a ``tree``, its checkout, and
-    in it a ``project``, the folder of the pyproject.toml in use. ``borrows``: the interpreter is not ours and
-    needs `harness.processes.launch.borrow_packages`. ``interpreter`` is the prefix and version of the one that the
-    side is built on, ``shown`` the variables that were requested, ``pins`` a digest of the constraints that it was
-    installed under, ``siblings`` digests of the projects that were built with it, by name.
+    ``label`` is for people. ``python`` is the interpreter to start; ``environment`` is added to a measuring
+    process's own. ``home`` has everything that was made for the side. A side with a revision has a ``tree``,
+    its checkout, and in it a ``project``, the folder of the pyproject.toml in use. ``borrows``: the
+    interpreter is not ours and needs `harness.processes.launch.borrow_packages`. ``interpreter`` is the
+    prefix and version of the one that the side is built on, ``shown`` the variables that were requested,
+    ``pins`` a digest of the constraints that it was installed under, ``siblings`` digests of the projects
+    that were built with it, by name.
     """
 
     side: Side
@@ -146,4 +150,7 @@ _OURS = frozenset({"PYTHONHASHSEED", "PYTHONSAFEPATH", FRONT_VARIABLE, BACK_VARI
 
 def same_variables(base: Mapping[str, str], head: Mapping[str, str]) -> bool:
     """Whether processes with these added to our own environment would see no difference."""
-    return all(base.get(name, os.environ.get(name)) == head.get(name, os.environ.get(name)) for name in {*base, *head})
+    return all(
+        base.get(name, os.environ.get(name)) == head.get(name, os.environ.get(name))
+        for name in {*base, *head}
+    )

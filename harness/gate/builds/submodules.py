@@ -1,4 +1,5 @@
-"""Submodules of a worktree, made from the objects that are here: nothing is fetched, and what is not here is noted."""
+"""Submodules of a worktree, made from the objects that are here: nothing is fetched, and what is not here is
+noted."""
 
 from __future__ import annotations
 
@@ -9,12 +10,14 @@ from pathlib import Path, PurePath
 from harness.gate.builds.repository import GitFailed, Repository, git
 
 
-def fill(repository: Repository, commit: str, tree: Path, index: Path, leave: Collection[str] = ()) -> tuple[str, ...]:
+def fill(
+    repository: Repository, commit: str, tree: Path, index: Path, leave: Collection[str] = ()
+) -> tuple[str, ...]:
     """Check out the submodules of a commit in its worktree ``tree``, each at the commit that it records.
 
-    ``index`` is a file that git may use and that is removed, ``leave`` has the paths of those that are not wanted.
-    Gives a note for each that is not here: it was never initialised, or never fetched that far, or is damaged. Raises
-    GitFailed for the repository itself.
+    ``index`` is a file that git may use and that is removed, ``leave`` has the paths of those that are not
+    wanted. Gives a note for each that is not here: it was never initialised, or never fetched that far, or is
+    damaged. Raises GitFailed for the repository itself.
     """
     return tuple(_fill(repository, repository.top, commit, tree, index, leave, PurePath()))
 
@@ -54,7 +57,8 @@ def _fill(
 
 
 def _place(repository: Repository, checkout: Path, path: str, commit: str) -> Path | None:
-    """The git directory of a submodule: that of the user's checkout, or what git keeps of one that is gone."""
+    """The git directory of a submodule: that of the user's checkout, or what git keeps of one that is
+    gone."""
     if (checkout / ".git").exists():
         with suppress(GitFailed):
             return Path(git(checkout, "rev-parse", "--absolute-git-dir").rstrip("\n"))

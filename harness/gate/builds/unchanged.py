@@ -1,5 +1,5 @@
-"""Whether anything that is under test can have changed: known before the builds where only documents did, or where
-benchmarks were added."""
+"""Whether anything that is under test can have changed: known before the builds where only documents did, or
+where benchmarks were added."""
 
 from __future__ import annotations
 
@@ -25,17 +25,24 @@ _SHOWN = 3
 def refuse_documents_alone(sources: BothSources, benchmarks: Path) -> None:
     """Raises NothingChanged where the revisions differ in nothing that is under test.
 
-    These are texts outside of the packages under test that no build and no import reads, such as README.md, the
-    workflows of the repository's host, and benchmark files that head adds to the folder ``benchmarks``: base has
-    nothing to compare them with. One that head changes or drops is left to the builds: it may be missing in head.
-    Interpreters and variables that differ are something to compare. What git does not know is left to the builds.
+    These are texts outside of the packages under test that no build and no import reads, such as README.md,
+    the workflows of the repository's host, and benchmark files that head adds to the folder ``benchmarks``:
+    base has nothing to compare them with. One that head changes or drops is left to the builds: it may be
+    missing in head. Interpreters and variables that differ are something to compare. What git does not know
+    is left to the builds.
     """
     if not sources.checkouts or not sources.same_runtime:
         return
     base, head = sources.checkouts[Side.BASE], sources.checkouts[Side.HEAD]
     try:
         listed = git(
-            sources.top, "diff", "--name-only", "--no-renames", "-z", base.revision.commit, head.revision.commit
+            sources.top,
+            "diff",
+            "--name-only",
+            "--no-renames",
+            "-z",
+            base.revision.commit,
+            head.revision.commit,
         )
     except GitFailed:
         return
@@ -43,9 +50,13 @@ def refuse_documents_alone(sources: BothSources, benchmarks: Path) -> None:
     packages = {name.partition(".")[0] for name in sources.configuration.under_test}
     added = [path for path in paths if _is_added_benchmark(path, sources, benchmarks, packages)]
     if paths and all(path in added or is_document(path, packages) for path in paths):
-        shown = ", ".join(paths[:_SHOWN]) + (f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
+        shown = ", ".join(paths[:_SHOWN]) + (
+            f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+        )
         new = (
-            f"; {counted(len(added), 'benchmark file')} new in head: base has nothing to compare with" if added else ""
+            f"; {counted(len(added), 'benchmark file')} new in head: base has nothing to compare with"
+            if added
+            else ""
         )
         raise NothingChanged(f"{base.label} and {head.label} differ in {shown} alone{new}")
 
@@ -63,7 +74,8 @@ def _is_added_benchmark(path: str, sources: BothSources, benchmarks: Path, packa
 
 
 def is_document(path: str, packages: Collection[str]) -> bool:
-    """Whether a file is a text that no build and no import reads; what is inside a package may be its data."""
+    """Whether a file is a text that no build and no import reads; what is inside a package may be its
+    data."""
     parts = PurePosixPath(path).parts
     if any(part in packages for part in parts):
         return False
@@ -71,7 +83,8 @@ def is_document(path: str, packages: Collection[str]) -> bool:
 
 
 def version_files(base: Package, head: Package, trees: Collection[Path]) -> list[str]:
-    """The files in which two copies of a package differ, if all of them state a version and the build wrote them.
+    """The files in which two copies of a package differ, if all of them state a version and the build wrote
+    them.
 
     Empty where anything else differs. A file that git tracks in either tree was written by a person.
     """

@@ -1,4 +1,5 @@
-"""The temporary folder of a gate: one for each process, removed with it, or by a later gate if it was killed."""
+"""The temporary folder of a gate: one for each process, removed with it, or by a later gate if it was
+killed."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ def remove_stale() -> None:
 
 
 def _stale(folder: Path) -> bool:
-    """Ours by owner, and its process gone: by its number, and by its lock where the number is of another container."""
+    """Ours by owner, and its process gone: by its number, and by its lock where the number is of another
+    container."""
     named = re.match(rf"{PREFIX}(\d+)-", folder.name)
     if named is None or folder.is_symlink() or folder.stat().st_uid != os.getuid() or _alive(int(named[1])):
         return False
@@ -85,7 +87,8 @@ def _remove(folder: Path) -> None:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put off SIGINT and SIGTERM until what is inside is done: a second Ctrl-C must not stop the cleaning up."""
+    """Put off SIGINT and SIGTERM until what is inside is done: a second Ctrl-C must not stop the cleaning
+    up."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

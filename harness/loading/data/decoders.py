@@ -72,7 +72,9 @@ def with_torchvision(path: str, content: bytes | None = None) -> Tensor:
     from torchvision.io import ImageReadMode, decode_image
 
     try:
-        encoded = np.fromfile(path, np.uint8) if content is None else np.frombuffer(bytearray(content), np.uint8)
+        encoded = (
+            np.fromfile(path, np.uint8) if content is None else np.frombuffer(bytearray(content), np.uint8)
+        )
     except OSError as error:
         raise _undecodable(path, error) from error
     try:
@@ -83,7 +85,9 @@ def with_torchvision(path: str, content: bytes | None = None) -> Tensor:
         return levels_of(with_pillow(path, content))
     limit = 2 * (Pillow.MAX_IMAGE_PIXELS or 0)
     if 0 < limit < pixels.shape[1] * pixels.shape[2]:
-        raise _undecodable(path, ValueError(f"{pixels.shape[1] * pixels.shape[2]} pixels, above the limit of {limit}"))
+        raise _undecodable(
+            path, ValueError(f"{pixels.shape[1] * pixels.shape[2]} pixels, above the limit of {limit}")
+        )
     return pixels
 
 

@@ -35,7 +35,9 @@ class ExaminedFiles:
     damaged: dict[str, str] = field(default_factory=dict)
 
 
-def examine(images: Iterable[Image], seconds: float, now: Callable[[], float] = time.monotonic) -> ExaminedFiles:
+def examine(
+    images: Iterable[Image], seconds: float, now: Callable[[], float] = time.monotonic
+) -> ExaminedFiles:
     """Look for damaged files, for so many seconds at most; what there was no time for counts as sound."""
     end = now() + seconds
     damaged: dict[str, str] = {}

@@ -82,7 +82,9 @@ def class_names(path: Path) -> list[str]:
     remedy = f"name an existing folder, and {LAYOUT}"
     try:
         with os.scandir(path) as entries:
-            names = sorted(entry.name for entry in entries if not entry.name.startswith(HIDDEN) and entry.is_dir())
+            names = sorted(
+                entry.name for entry in entries if not entry.name.startswith(HIDDEN) and entry.is_dir()
+            )
     except FileNotFoundError:
         raise DataError(f"no image folder {path}: {remedy}") from None
     except NotADirectoryError:

@@ -28,7 +28,12 @@ UNEVEN_EVERY = 16
 QUALITY = 95
 
 # ImageNet's common sizes and roughly their shares: mostly 500 on the long side, three in four lying.
-_SIZES = ((500, 375),) * 8 + ((375, 500),) * 3 + ((500, 333),) * 4 + ((333, 500), (640, 480), (400, 300), (500, 500))
+_SIZES = (
+    ((500, 375),) * 8
+    + ((375, 500),) * 3
+    + ((500, 333),) * 4
+    + ((333, 500), (640, 480), (400, 300), (500, 500))
+)
 _FIELD = 1024
 
 
@@ -36,12 +41,16 @@ def jpeg_folder(count: int = JPEGS, seed: int = 0) -> Path:
     """A folder of ``count`` JPEGs in ImageFolder's layout, about 110 KB each; made on first use, in
     seconds.
     """
-    return made_once(f"jpeg-v{VERSION}-{count}-{seed}", lambda folder: _write_jpegs(folder, count, seed, uneven=False))
+    return made_once(
+        f"jpeg-v{VERSION}-{count}-{seed}", lambda folder: _write_jpegs(folder, count, seed, uneven=False)
+    )
 
 
 def uneven_folder(count: int = JPEGS, seed: int = 0) -> Path:
     """As `jpeg_folder`, but every 16th image has four times the pixels."""
-    return made_once(f"uneven-v{VERSION}-{count}-{seed}", lambda folder: _write_jpegs(folder, count, seed, uneven=True))
+    return made_once(
+        f"uneven-v{VERSION}-{count}-{seed}", lambda folder: _write_jpegs(folder, count, seed, uneven=True)
+    )
 
 
 def tiny_set(count: int = TINY, seed: int = 0) -> Path:
@@ -80,7 +89,9 @@ class Canvas:
         # 1/f in amplitude is 1/f^2 in power, the natural-image law; the fine field is flatter, like
         # grass or gravel.
         exponents = {"broad": 2.2, "smooth": 1.3, "fine": 0.5}
-        self._fields = {kind: [_field(random, exponent) for _ in range(3)] for kind, exponent in exponents.items()}
+        self._fields = {
+            kind: [_field(random, exponent) for _ in range(3)] for kind, exponent in exponents.items()
+        }
 
     def crop(self, kind: str, width: int, height: int, random: np.random.Generator) -> NDArray[Any]:
         """A random window [height, width] of a random field, turned at random; over all, mean 0 and

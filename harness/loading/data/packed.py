@@ -72,7 +72,9 @@ def packed(images: Sequence[Image]) -> Packed:
     decoded, or where the cache has no room.
     """
     paths = sorted({image.path for image in images})
-    folder = made_once(f"packed-v{VERSION}-{len(paths)}-{fingerprint(paths)}", lambda folder: _pack(paths, folder))
+    folder = made_once(
+        f"packed-v{VERSION}-{len(paths)}-{fingerprint(paths)}", lambda folder: _pack(paths, folder)
+    )
     return Packed(folder / "pixels", {path: row for row, path in enumerate(paths)})
 
 
@@ -89,7 +91,9 @@ def fingerprint(paths: Sequence[str], also: str = "") -> str:
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error}): remove or replace it") from error
         digest.update(
-            f"{Path(path).absolute()}\0{found.st_size}\0{found.st_mtime_ns}\0".encode(errors="surrogateescape")
+            f"{Path(path).absolute()}\0{found.st_size}\0{found.st_mtime_ns}\0".encode(
+                errors="surrogateescape"
+            )
         )
     return digest.hexdigest()[:16]
 
@@ -103,7 +107,9 @@ def pixels_of(paths: Sequence[str]) -> Iterator[NDArray[np.uint8]]:
     geometry = Compose([Resize(SIDE), CenterCrop(SIDE)])
     with ThreadPoolExecutor(usable_cores()) as threads:
         for start in range(0, len(paths), 64):
-            yield from threads.map(lambda path: np.asarray(geometry(with_pillow(path))), paths[start : start + 64])
+            yield from threads.map(
+                lambda path: np.asarray(geometry(with_pillow(path))), paths[start : start + 64]
+            )
 
 
 def check_room(folder: Path, wanted: int) -> None:

@@ -98,7 +98,9 @@ def scan(folder: Path) -> Paths:
         raise DataError(
             f"no images in the {len(classes)} sub-folders of {folder}: {LAYOUT} (suffixes {', '.join(SUFFIXES)})"
         )
-    return Paths(root, classes, listed, _starts(listed), np.repeat(np.arange(len(classes), dtype=np.int32), counts))
+    return Paths(
+        root, classes, listed, _starts(listed), np.repeat(np.arange(len(classes), dtype=np.int32), counts)
+    )
 
 
 def _starts(names: bytearray) -> NDArray[Any]:
@@ -141,4 +143,5 @@ def _folders(root: str, name: str) -> Iterator[tuple[str, list[str]]]:
 
 def _round(link: str) -> bool:
     """Whether a link leads to a folder that it is in."""
-    return f"{os.path.realpath(os.path.dirname(link))}{os.sep}".startswith(f"{os.path.realpath(link)}{os.sep}")  # noqa: PTH120
+    folder = os.path.realpath(os.path.dirname(link))  # noqa: PTH120
+    return f"{folder}{os.sep}".startswith(f"{os.path.realpath(link)}{os.sep}")

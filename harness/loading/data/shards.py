@@ -68,7 +68,9 @@ def sharded(images: Sequence[Image], *, pixels: bool = False, count: int = COUNT
     different = tuple(dict.fromkeys(images))
     count = min(count, len(different))
     labels = ",".join(str(image.label) for image in different)
-    state = packed.fingerprint([image.path for image in different], also=f"{PIXELS if pixels else ENCODED} {labels}")
+    state = packed.fingerprint(
+        [image.path for image in different], also=f"{PIXELS if pixels else ENCODED} {labels}"
+    )
     name = f"shards-v{VERSION}-{count}-{len(different)}-{state}"
     folder = made_once(name, lambda folder: _write(different, folder, count, pixels=pixels))
     return Shards(tuple(folder / f"{number:05d}.tar" for number in range(count)), different, pixels)
@@ -92,7 +94,9 @@ class ShardedPhotographs(IterableDataset[Sample]):
     ) -> None:
         different = shards.images
         if any(image != different[place % len(different)] for place, image in enumerate(images)):
-            raise ValueError("an epoch from shards has their images in the order they were written in, again and again")
+            raise ValueError(
+                "an epoch from shards has their images in the order they were written in, again and again"
+            )
         self.shards = shards
         self.samples = len(images)
         self.transform = transform()
@@ -120,7 +124,9 @@ class ShardedPhotographs(IterableDataset[Sample]):
         seen = 0
         remedy = f"remove {files[0].parent}, and it is made again"
         try:
-            for sample in library.WebDataset([str(file) for file in files], shardshuffle=False, empty_check=False):
+            for sample in library.WebDataset(
+                [str(file) for file in files], shardshuffle=False, empty_check=False
+            ):
                 seen += 1
                 yield sample
         except (tarfile.TarError, OSError) as error:
@@ -145,9 +151,14 @@ def _write(images: Sequence[Image], folder: Path, count: int, *, pixels: bool) -
         packed.check_room(folder, sum(Path(path).stat().st_size for path in paths))
         contents = (Path(path).read_bytes() for path in paths)
     with ExitStack() as stack:
-        files = [stack.enter_context(tarfile.open(folder / f"{number:05d}.tar", "w")) for number in range(count)]
+        files = [
+            stack.enter_context(tarfile.open(folder / f"{number:05d}.tar", "w")) for number in range(count)
+        ]
         for place, (image, content) in enumerate(zip(images, contents, strict=True)):
-            for suffix, data in ((PIXELS if pixels else ENCODED, content), (LABEL, str(image.label).encode())):
+            for suffix, data in (
+                (PIXELS if pixels else ENCODED, content),
+                (LABEL, str(image.label).encode()),
+            ):
                 entry = tarfile.TarInfo(f"{place:09d}.{suffix}")
                 entry.size = len(data)
                 files[place % count].addfile(entry, io.BytesIO(data))

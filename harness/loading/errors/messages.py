@@ -128,7 +128,9 @@ def _limit_met(error: Exception, text: str) -> LoaderError | None:
     if number == errno.ENOMEM or text.startswith("Caught MemoryError "):
         return LoaderError(f"a loader worker found no memory ({_memory()}): {REMEDY}")
     if number == errno.EAGAIN:
-        return LoaderError(f"no more processes may be started (ulimit -u, or the cgroup's pids.max): {REMEDY}")
+        return LoaderError(
+            f"no more processes may be started (ulimit -u, or the cgroup's pids.max): {REMEDY}"
+        )
     return None
 
 

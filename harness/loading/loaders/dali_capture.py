@@ -20,4 +20,6 @@ def _snippet(request: SnippetRequest) -> str:
     return dali_dynamic.code(request, capture=True)
 
 
-KIND = LoaderKind("dali_capture", LoaderWorkers.THREADS, _make, _snippet, extra="dali", missing=missing, queued=False)
+KIND = LoaderKind(
+    "dali_capture", LoaderWorkers.THREADS, _make, _snippet, extra="dali", missing=missing, queued=False
+)

@@ -59,7 +59,10 @@ class DynamicLoader(DaliLoader):
         if self.device_id is None:
             _without_gpu(ndd.Device)
         reader = ndd.readers.File(
-            files=self.paths, labels=list(range(len(self.paths))), pad_last_batch=True, max_batch_size=self.batch_size
+            files=self.paths,
+            labels=list(range(len(self.paths))),
+            pad_last_batch=True,
+            max_batch_size=self.batch_size,
         )
         return reader, ndd.EvalContext(num_threads=self.threads, device_id=self.device_id)
 
@@ -71,7 +74,9 @@ class DynamicLoader(DaliLoader):
             # Where operators run on this loader's threads; a loop that is captured is inside already.
             with nullcontext() if self.capture else context:
                 flip = None if self.fixed else ndd.random.coin_flip(batch_size=self.batch_size)
-                images = prepare(ndd, jpegs, decoder=self.decoder, fixed=self.fixed, flip=flip, float_type=ndd.float32)
+                images = prepare(
+                    ndd, jpegs, decoder=self.decoder, fixed=self.fixed, flip=flip, float_type=ndd.float32
+                )
                 outputs = images.torch(), ids.torch()
             yield outputs
 
@@ -115,4 +120,6 @@ def _snippet(request: SnippetRequest) -> str:
     return code(request, capture=False)
 
 
-KIND = LoaderKind("dali_dynamic", LoaderWorkers.THREADS, _make, _snippet, extra="dali", missing=missing, queued=False)
+KIND = LoaderKind(
+    "dali_dynamic", LoaderWorkers.THREADS, _make, _snippet, extra="dali", missing=missing, queued=False
+)

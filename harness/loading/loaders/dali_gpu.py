@@ -27,4 +27,6 @@ def _snippet(request: SnippetRequest) -> str:
     return dali.code(replace(request, on_gpu=True), "mixed")
 
 
-KIND = LoaderKind("dali_gpu", LoaderWorkers.THREADS, _make, _snippet, extra="dali", missing=_missing, default=True)
+KIND = LoaderKind(
+    "dali_gpu", LoaderWorkers.THREADS, _make, _snippet, extra="dali", missing=_missing, default=True
+)

@@ -113,7 +113,11 @@ class ProxyLoader(PlainLoader):
         def pipeline() -> Any:
             jpegs = fn.io.file.read(fn.external_source(name="images", no_copy=True))
             made = prepare(
-                fn, jpegs, decoder="mixed" if decoder == "gpu" else "cpu", fixed=fixed, flip=fn.random.coin_flip()
+                fn,
+                jpegs,
+                decoder="mixed" if decoder == "gpu" else "cpu",
+                fixed=fixed,
+                flip=fn.random.coin_flip(),
             )
             return made if on_cpu else made.gpu()
 
@@ -193,4 +197,6 @@ def _snippet(request: SnippetRequest) -> str:
     return _PROXY.substitute(request.facts, decoder="mixed" if request.on_gpu else "cpu")
 
 
-KIND = LoaderKind("dali_proxy", LoaderWorkers.THREADS, _make, _snippet, extra="dali", missing=missing, queued=False)
+KIND = LoaderKind(
+    "dali_proxy", LoaderWorkers.THREADS, _make, _snippet, extra="dali", missing=missing, queued=False
+)

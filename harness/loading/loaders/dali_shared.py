@@ -46,7 +46,9 @@ def module(name: str = "") -> Any:
     return importlib.import_module(".".join(("nvidia.dali", name)).rstrip("."))
 
 
-def prepare(fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any = None, float_type: Any = None) -> Any:
+def prepare(
+    fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any = None, float_type: Any = None
+) -> Any:
     """JPEG bytes to normalised float32 images, in the pipeline's words (``fn``) or dynamic mode's,
     which are the same.
 

@@ -134,7 +134,9 @@ class LoaderKind:
         """Whether workers are threads: the kind then needs a process in which nothing is forked."""
         return self.workers is LoaderWorkers.THREADS
 
-    def code(self, setting: Setting, *, folder: str = "", persistent: bool = False, device: str = "cpu") -> str:
+    def code(
+        self, setting: Setting, *, folder: str = "", persistent: bool = False, device: str = "cpu"
+    ) -> str:
         """Python that makes this loader of the images in ``folder``, or in one to be filled in; it
         runs as it is.
         """

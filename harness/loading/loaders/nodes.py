@@ -85,7 +85,9 @@ class NodesLoader(ThreadedLoader):
 
         nodes: Any = importlib.import_module("torchdata.nodes")
         places = nodes.SamplerWrapper(SequentialSampler(self.dataset))
-        samples = nodes.ParallelMapper(places, self.dataset.__getitem__, num_workers=self.threads, method="thread")
+        samples = nodes.ParallelMapper(
+            places, self.dataset.__getitem__, num_workers=self.threads, method="thread"
+        )
         collated = nodes.Mapper(nodes.Batcher(samples, self.batch_size, drop_last=False), default_collate)
         pinned = nodes.PinMemory(collated) if self.pin_memory else collated
         fetched = nodes.Prefetcher(pinned, self.ahead)

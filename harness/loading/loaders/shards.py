@@ -50,7 +50,9 @@ def _missing(_device: torch.device) -> str | None:
 def _dataset(images: Sequence[Image], fixed: bool) -> Any:
     from harness.loading.data import shards
 
-    return shards.ShardedPhotographs(shards.sharded(images), images, recipe.fixed if fixed else recipe.augmented)
+    return shards.ShardedPhotographs(
+        shards.sharded(images), images, recipe.fixed if fixed else recipe.augmented
+    )
 
 
 def _make(request: LoaderRequest) -> Loader:
@@ -58,7 +60,11 @@ def _make(request: LoaderRequest) -> Loader:
 
 
 def _snippet(request: SnippetRequest) -> str:
-    return snippets.dataloader(request, _SHARDS, shuffle=False)  # they are read in the order they were written in
+    return snippets.dataloader(
+        request, _SHARDS, shuffle=False
+    )  # they are read in the order they were written in
 
 
-KIND = LoaderKind("shards", LoaderWorkers.PROCESSES, _make, _snippet, extra="shards", missing=_missing, ordered=True)
+KIND = LoaderKind(
+    "shards", LoaderWorkers.PROCESSES, _make, _snippet, extra="shards", missing=_missing, ordered=True
+)

@@ -41,4 +41,6 @@ def _snippet(request: SnippetRequest) -> str:
     return snippets.dataloader(request, snippets.TENSORS)
 
 
-KIND = LoaderKind("tensors", LoaderWorkers.PROCESSES, _make, _snippet, missing=missing, default=True, dataset=dataset)
+KIND = LoaderKind(
+    "tensors", LoaderWorkers.PROCESSES, _make, _snippet, missing=missing, default=True, dataset=dataset
+)

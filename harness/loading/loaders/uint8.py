@@ -68,7 +68,9 @@ class Uint8Loader(CountedLoader):
 
         for images, labels, ids in super().batches():
             if images.dtype != torch.uint8:
-                raise TypeError(f"images come as {images.dtype}, not uint8: give the dataset a recipe without floats")
+                raise TypeError(
+                    f"images come as {images.dtype}, not uint8: give the dataset a recipe without floats"
+                )
             yield self._normalised(images), labels, ids
 
 

@@ -57,7 +57,9 @@ def run_epoch(
         return _run(batches, step, bound, copied)
 
 
-def _run(batches: Iterable[Batch], step: Step | None, limit: TimeLimit, copied: Callable[[], float] | None) -> Epoch:
+def _run(
+    batches: Iterable[Batch], step: Step | None, limit: TimeLimit, copied: Callable[[], float] | None
+) -> Epoch:
     import torch
 
     so_far = copied or (lambda: 0.0)

@@ -23,7 +23,11 @@ READ, DECODE, TRANSFORM, COLLATE = "read", "decode", "transform", "collate"
 
 
 def stages(
-    images: Sequence[Image], batch_size: int, most_seconds: float = inf, *, now: Callable[[], float] = perf_counter
+    images: Sequence[Image],
+    batch_size: int,
+    most_seconds: float = inf,
+    *,
+    now: Callable[[], float] = perf_counter,
 ) -> tuple[SampleStage, ...]:
     """Seconds a sample of each stage of the DataLoader's way, one after the other on this thread alone.
 

@@ -23,7 +23,9 @@ Make = Callable[[int, int], Loader]
 """From samples in a batch, and in an epoch, to a loader."""
 
 
-def survey(make: Make, *, batch_size: int, batches: int, device: torch.device, tree: ProcessTree) -> dict[str, float]:
+def survey(
+    make: Make, *, batch_size: int, batches: int, device: torch.device, tree: ProcessTree
+) -> dict[str, float]:
     """Readings of a loader alone, without a step, in epochs of so many ``batches``; ``tree`` is
     this process's.
 

@@ -103,7 +103,9 @@ def worker_cap(
         limits.append(Limit("memory", room.free, _fitting(usable, each), sentence))
     if (room := there.shared) is not None:
         each = batches * batch_bytes
-        sentence = f"{room}, where each worker keeps {counted(batches, 'batch', 'batches')} of {size(batch_bytes)}"
+        sentence = (
+            f"{room}, where each worker keeps {counted(batches, 'batch', 'batches')} of {size(batch_bytes)}"
+        )
         limits.append(Limit("shared memory", room.free, _fitting(room.free - batch_bytes, each), sentence))
     return WorkerCap(min(limit.most for limit in limits), tuple(limits))
 
@@ -133,7 +135,11 @@ def free_memory(*, proc: Path = Path("/proc"), mount: Path = Path("/sys/fs/cgrou
 
     Pages of files that a cgroup holds count as free: the kernel drops them before it kills a process.
     """
-    rooms = [room for folder in _memory_groups(proc / "self" / "cgroup", mount) if (room := _left(folder)) is not None]
+    rooms = [
+        room
+        for folder in _memory_groups(proc / "self" / "cgroup", mount)
+        if (room := _left(folder)) is not None
+    ]
     with suppress(OSError, ValueError, KeyError):
         info = _numbers(proc / "meminfo")
         rooms.append(FreeBytes(1024 * info["MemAvailable"], 1024 * info["MemTotal"], "memory"))

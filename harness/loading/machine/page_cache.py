@@ -26,7 +26,10 @@ def evict(paths: Iterable[str | Path]) -> None:
 
 
 def warm(
-    paths: Iterable[str | Path], most_bytes: int, seconds: float = inf, now: Callable[[], float] = time.monotonic
+    paths: Iterable[str | Path],
+    most_bytes: int,
+    seconds: float = inf,
+    now: Callable[[], float] = time.monotonic,
 ) -> None:
     """Read the files, so that the page cache has them: as many as fit into so many bytes, and so
     many seconds.

@@ -1,4 +1,5 @@
-"""A comparison in words, as a document: environments first, then rows by claim, then what cannot be compared."""
+"""A comparison in words, as a document: environments first, then rows by claim, then what cannot be
+compared."""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ def sequential() -> str:
 
 
 def comparison_document(found: RunComparison) -> Document:
-    """The whole comparison; its tables are those of `by_claim`, in that order, and of what cannot be compared."""
+    """The whole comparison; its tables are those of `by_claim`, in that order, and of what cannot be
+    compared."""
     notes = Notes()
     drift = _drift_note(found.lines)
     many = len(found.columns) > 2
@@ -108,7 +110,9 @@ def title(found: RunComparison) -> str:
 def closing(found: RunComparison) -> str:
     """The counts: ``3 slower, 1 faster, 40 no difference shown; 2 cannot be compared``."""
     words = Counter(word(line.difference) for line in found.lines)
-    found_ = ", ".join(f"{words[name]} {name}" for name in WORDS if words[name]) or "nothing could be compared"
+    found_ = (
+        ", ".join(f"{words[name]} {name}" for name in WORDS if words[name]) or "nothing could be compared"
+    )
     return f"{found_}; {len(found.incomparable)} cannot be compared" if found.incomparable else found_
 
 
@@ -128,7 +132,8 @@ def word(difference: Difference) -> str:
 
 
 def better(difference: Difference) -> bool | None:
-    """Whether a shown difference is an improvement; None where none is shown or the metric has no direction."""
+    """Whether a shown difference is an improvement; None where none is shown or the metric has no
+    direction."""
     direction = metric(difference.comparison.metric).direction
     if difference.differs in _NO_DIFFERENCE or direction is Direction.NONE:
         return None
@@ -158,7 +163,10 @@ def differences(found: RunComparison) -> list[EnvironmentDifference]:
     """In what the columns differ: what their runs were asked for, then their environments."""
     if found.axis is Axis.VARIANT:
         return []
-    asked = [EnvironmentDifference(name, tuple(_asked(column, name) for column in found.columns)) for name in _ASKED]
+    asked = [
+        EnvironmentDifference(name, tuple(_asked(column, name) for column in found.columns))
+        for name in _ASKED
+    ]
     environments = [column.runs[-1].environment for column in found.columns]
     return [each for each in asked if len(set(each.values)) > 1] + environment_diff(environments, _NOT_SHOWN)
 
@@ -178,7 +186,8 @@ def _differs(found: RunComparison) -> Iterable[tuple[str, str]]:
 def sentence(found: RunComparison, claim: str) -> str:
     """The claim in its own words; nothing where no run has it."""
     return next(
-        (sanitize(c.sentence) for column in found.columns for c in column.claims.values() if c.name == claim), ""
+        (sanitize(c.sentence) for column in found.columns for c in column.claims.values() if c.name == claim),
+        "",
     )
 
 
@@ -194,9 +203,13 @@ def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, drift: st
         "change": effect(found).partition(",")[0],
         "interval": interval(found),
         "levels": _levels(line),
-        "units": str(difference.counts[0]) if len(set(difference.counts)) == 1 else arrow(*map(str, difference.counts)),
+        "units": str(difference.counts[0])
+        if len(set(difference.counts)) == 1
+        else arrow(*map(str, difference.counts)),
         "memory": _memory(line),
-        "effect": arrow(*map(_effect_of, line.verdicts)) if any(line.verdicts) and line.variant != BASELINE else "",
+        "effect": arrow(*map(_effect_of, line.verdicts))
+        if any(line.verdicts) and line.variant != BASELINE
+        else "",
         "claims": _outcomes(line),
     }
     if is_exact(difference.comparison.metric):
@@ -209,7 +222,9 @@ def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, drift: st
     if difference.drift > _DRIFTED:
         remarks.append(drift)
     quiet = Tone.QUIET if difference.differs in _NO_DIFFERENCE else tone
-    return document.Row(cells, {"verdict": quiet, "change": tone}, notes.of(*(sanitize(remark) for remark in remarks)))
+    return document.Row(
+        cells, {"verdict": quiet, "change": tone}, notes.of(*(sanitize(remark) for remark in remarks))
+    )
 
 
 def _drift_note(lines: Sequence[ComparedCells]) -> str:
@@ -219,7 +234,9 @@ def _drift_note(lines: Sequence[ComparedCells]) -> str:
         return ""
     if len(shares) == 1:
         return f"a run drifted by {shares[0]:.1%} while it was measured"
-    return f"in {len(shares)} rows a run drifted while it was measured, by {shares[0]:.1%} to {shares[-1]:.1%}"
+    return (
+        f"in {len(shares)} rows a run drifted while it was measured, by {shares[0]:.1%} to {shares[-1]:.1%}"
+    )
 
 
 _DRIFTED = 0.05
@@ -230,7 +247,10 @@ def _names(line: ComparedCells | Incomparable, *, many: bool, axis: Axis) -> dic
     if axis is Axis.VARIANT:
         names = {"variant": sanitize(line.columns[1]), "against": sanitize(line.variant, _LABEL)}
     else:
-        names = {"variant": sanitize(line.variant), "against": sanitize(line.columns[1], _LABEL) if many else ""}
+        names = {
+            "variant": sanitize(line.variant),
+            "against": sanitize(line.columns[1], _LABEL) if many else "",
+        }
     return {"case": sanitize(parameters(line.case)), **names}
 
 

@@ -21,7 +21,9 @@ def records(found: RunComparison) -> list[dict[str, object]]:
 def _record(line: ComparedCells) -> dict[str, object]:
     difference, effect_ = line.difference, line.effect
     found = difference.comparison
-    effects = [verdict.comparison.ratio if verdict and verdict.comparison else None for verdict in line.verdicts]
+    effects = [
+        verdict.comparison.ratio if verdict and verdict.comparison else None for verdict in line.verdicts
+    ]
     if line.variant == BASELINE:
         effects = [None, None]
     return {
@@ -60,11 +62,14 @@ def document(found: RunComparison) -> dict[str, Any]:
         "kind": "comparison",
         "axis": str(found.axis),
         "columns": [
-            {"label": column.label, "runs": [run.folder.name for run in column.runs]} for column in found.columns
+            {"label": column.label, "runs": [run.folder.name for run in column.runs]}
+            for column in found.columns
         ],
         "environment": {
             each.name: list(each.values)
-            for each in environment_diff([column.runs[-1].environment for column in found.columns], ("warnings",))
+            for each in environment_diff(
+                [column.runs[-1].environment for column in found.columns], ("warnings",)
+            )
         },
         "lines": [plain(record) for record in records(found)],
         "apart": [plain(row) for row in found.incomparable],
@@ -78,7 +83,12 @@ def junit(found: RunComparison) -> str:
     entries = [_entry(line) for line in found.lines]
     entries += [
         xml.TestCase(
-            row.case, (row.variant, row.columns[1]), "not compared", sanitize(row.reason), "skipped", row.reason
+            row.case,
+            (row.variant, row.columns[1]),
+            "not compared",
+            sanitize(row.reason),
+            "skipped",
+            row.reason,
         )
         for row in found.incomparable
     ]
@@ -92,7 +102,13 @@ def _entry(line: ComparedCells) -> xml.TestCase:
     change = effect(compared)
     if interval(compared):
         change = f"{change} ({interval(compared)})"
-    tag = "failure" if better(difference) is False else "skipped" if difference.differs is Differs.TOO_FEW else ""
+    tag = (
+        "failure"
+        if better(difference) is False
+        else "skipped"
+        if difference.differs is Differs.TOO_FEW
+        else ""
+    )
     outcome = word(difference)
     return xml.TestCase(
         line.case,

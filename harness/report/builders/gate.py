@@ -34,7 +34,12 @@ HEADINGS = (
 """Headings in the order of a report."""
 
 TIME = "time"
-_METRICS = {"seconds": TIME, "peak_bytes": "peak memory", "reserved_bytes": "reserved memory", "launches": "launches"}
+_METRICS = {
+    "seconds": TIME,
+    "peak_bytes": "peak memory",
+    "reserved_bytes": "reserved memory",
+    "launches": "launches",
+}
 """What people call the metrics that a gate decides on."""
 
 _LONGEST_REASON = 600
@@ -43,7 +48,9 @@ _LONGEST_REASON = 600
 DIGEST = 12
 """Characters shown of a package's digest."""
 
-_OWN_CACHES = frozenset({"TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "CUDA_CACHE_PATH"})
+_OWN_CACHES = frozenset(
+    {"TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "CUDA_CACHE_PATH"}
+)
 _SECRET = re.compile(r"(KEY|TOKEN)S?(_|$)|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _EXPECTED = frozenset({"git", "warnings"})
 
@@ -142,7 +149,12 @@ def headline(result: GateResult) -> str:
     elif result.status == 0:
         lead = "no false alarm" if result.selftest else "nothing regressed"
     elif result.status == 3:
-        judged = set(found) & {GateOutcome.UNCHANGED, GateOutcome.IMPROVED, GateOutcome.ACCEPTED, *NEVER_GREEN}
+        judged = set(found) & {
+            GateOutcome.UNCHANGED,
+            GateOutcome.IMPROVED,
+            GateOutcome.ACCEPTED,
+            *NEVER_GREEN,
+        }
         lead = "cannot be judged" if judged else "nothing was judged"
     else:
         lead = "interrupted" if result.status == INTERRUPTED else "ended early"
@@ -161,7 +173,8 @@ def _counted(verdicts: Iterable[GateVerdict], outcome: GateOutcome, count: int) 
 
 
 def decided_by(result: GateResult) -> tuple[str, ...]:
-    """How it was decided: targets, the level and what it was split over, the evidence and the time it took."""
+    """How it was decided: targets, the level and what it was split over, the evidence and the time it
+    took."""
     return (
         f"target {share(result.target)} (loaders {share(result.loader_target)})",
         f"alpha {share(result.alpha)} over {counted(result.decisions, 'decision')}",
@@ -186,7 +199,8 @@ def variables(side: SideFacts) -> dict[str, str]:
 
 
 def differences(result: GateResult) -> list[DifferingValue]:
-    """What differs between the sides' environments beyond what has to: revisions, compile caches, stated variables.
+    """What differs between the sides' environments beyond what has to: revisions, compile caches, stated
+    variables.
 
     What only one side has comes last: an interpreter of another project may have a hundred packages more.
     """
@@ -198,18 +212,24 @@ def differences(result: GateResult) -> list[DifferingValue]:
     ]
     known = {each.name.removeprefix("software.") for each in found if each.name.startswith("software.")}
     once = [
-        each for each in found if not (each.name.startswith(_PACKAGE) and each.name.removeprefix(_PACKAGE) in known)
+        each
+        for each in found
+        if not (each.name.startswith(_PACKAGE) and each.name.removeprefix(_PACKAGE) in known)
     ]
-    return sorted(once, key=lambda each: each.name.startswith(_PACKAGE) and "absent" in (each.base, each.head))
+    return sorted(
+        once, key=lambda each: each.name.startswith(_PACKAGE) and "absent" in (each.base, each.head)
+    )
 
 
 _PACKAGE = "packages."
 
 
 def briefly(rows: Iterable[GateRow]) -> list[GateRow]:
-    """Rows without the noise, and with what could be resolved only where it is open: a self-test says both of all."""
+    """Rows without the noise, and with what could be resolved only where it is open: a self-test says both of
+    all."""
     return [
-        replace(row, noise="", resolves=row.resolves if row.outcome is GateOutcome.INCONCLUSIVE else "") for row in rows
+        replace(row, noise="", resolves=row.resolves if row.outcome is GateOutcome.INCONCLUSIVE else "")
+        for row in rows
     ]
 
 
@@ -218,7 +238,8 @@ def spread(verdicts: Sequence[GateVerdict]) -> str:
 
     Nothing where no verdict has a ratio.
 
-    Bytes are shown as such, ``up to 4.00 KiB more``: what is unchanged because it is small may be a large share.
+    Bytes are shown as such, ``up to 4.00 KiB more``: what is unchanged because it is small may be a large
+    share.
     """
     found = [verdict.comparison for verdict in verdicts if verdict.comparison is not None]
     ratios = [each.ratio for each in found if 0 < each.ratio < inf]
@@ -236,7 +257,9 @@ def spread(verdicts: Sequence[GateVerdict]) -> str:
 def _bytes(verdicts: Sequence[GateVerdict]) -> str:
     changes = [each.head - each.base for each in verdicts if each.base is not None and each.head is not None]
     ends = ((max(changes, default=0.0), "more"), (-min(changes, default=0.0), "less"))
-    return ", ".join(f"up to {quantity(most, 'B')} {word}" for most, word in ends if isfinite(most) and most > 0)
+    return ", ".join(
+        f"up to {quantity(most, 'B')} {word}" for most, word in ends if isfinite(most) and most > 0
+    )
 
 
 def _row(verdict: GateVerdict) -> GateRow:
@@ -272,9 +295,13 @@ def _readings(verdict: GateVerdict) -> str:
 
 def _side(side: SideFacts) -> SideText:
     lines = [("python", sanitize(side.python))] if side.python else []
-    lines += [("with", f"{sanitize(name, 100)}={sanitize(value, 100)}") for name, value in variables(side).items()]
+    lines += [
+        ("with", f"{sanitize(name, 100)}={sanitize(value, 100)}") for name, value in variables(side).items()
+    ]
     for package in side.packages:
-        where = f"{sanitize(package.digest)[:DIGEST]}  {sanitize(package.file)}" if package.file else "not there"
+        where = (
+            f"{sanitize(package.digest)[:DIGEST]}  {sanitize(package.file)}" if package.file else "not there"
+        )
         lines.append((sanitize(package.name, 100), where))
     return SideText(str(side.side), sanitize(side.label), tuple(lines))
 

@@ -1,4 +1,5 @@
-"""What a report of a run shows, as plain text by claim, case and variant; every output format starts from here."""
+"""What a report of a run shows, as plain text by claim, case and variant; every output format starts from
+here."""
 
 from __future__ import annotations
 
@@ -38,8 +39,8 @@ UNTOLD = (Outcome.HOLDS, Outcome.FAILS, Outcome.NO_EFFECT)
 class VerdictRow:
     """One line of a claim's table, every cell in words and empty where there is nothing to say.
 
-    ``better`` is None where the effect may be none; ``more`` is what would decide an open verdict; ``notes`` are
-    numbers of footnotes. ``verdict`` has the numbers that the words were made from.
+    ``better`` is None where the effect may be none; ``more`` is what would decide an open verdict; ``notes``
+    are numbers of footnotes. ``verdict`` has the numbers that the words were made from.
     """
 
     case: str
@@ -73,7 +74,8 @@ class ClaimSection:
 
 @dataclass(frozen=True, slots=True)
 class RunContent:
-    """A report before it has a form: sections, claims that were skipped as a whole, verdicts' counts, footnotes."""
+    """A report before it has a form: sections, claims that were skipped as a whole, verdicts' counts,
+    footnotes."""
 
     verdicts: tuple[Verdict, ...]
     sections: tuple[ClaimSection, ...]
@@ -104,7 +106,9 @@ def content(run: Run) -> RunContent:
             reasons = dict.fromkeys(_reason(verdict) for verdict in own)
             skipped.append((sanitize(claim.name), "; ".join(reasons)))
         else:
-            traces = {(v.case, v.variant): trace_notes(run, v.case, v.variant) for v in own} if run.traces else {}
+            traces = (
+                {(v.case, v.variant): trace_notes(run, v.case, v.variant) for v in own} if run.traces else {}
+            )
             sections.append(_section(claim, own, by_case, traces, notes))
     return RunContent(
         verdicts,
@@ -137,7 +141,9 @@ def _section(
     sources: dict[str, None] = {}
     for verdict in _joined(verdicts):
         measurements = by_case.get(verdict.case, [])
-        rows.append(_row(claim, verdict, measurements, traces.get((verdict.case, verdict.variant), ()), notes))
+        rows.append(
+            _row(claim, verdict, measurements, traces.get((verdict.case, verdict.variant), ()), notes)
+        )
         sources.update(dict.fromkeys(memory(measurements, verdict.variant)[1]))
     return ClaimSection(
         sanitize(claim.name),
@@ -160,7 +166,9 @@ def _joined(verdicts: Sequence[Verdict]) -> list[Verdict]:
             and verdict.outcome is Outcome.SKIPPED is last.outcome
             and (last.case, last.reason) == (verdict.case, verdict.reason)
         ):
-            shown[-1] = Verdict(last.case, last.claim, f"{last.variant}, {verdict.variant}", last.outcome, last.reason)
+            shown[-1] = Verdict(
+                last.case, last.claim, f"{last.variant}, {verdict.variant}", last.outcome, last.reason
+            )
         else:
             shown.append(verdict)
     return shown
@@ -168,7 +176,11 @@ def _joined(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 def _judged(claim: Claim) -> str:
     quantity_judged = metric(claim.metric)
-    wanted = {Direction.LOWER: ", lower is better", Direction.HIGHER: ", higher is better", Direction.NONE: ""}
+    wanted = {
+        Direction.LOWER: ", lower is better",
+        Direction.HIGHER: ", higher is better",
+        Direction.NONE: "",
+    }
     margin = f"{100 * claim.margin:.3g} %"
     expected = f"within {margin}" if claim.expect is Expect.SAME else f"{claim.expect} by more than {margin}"
     return f"{quantity_judged.meaning}{wanted[quantity_judged.direction]}; expected {expected}"
@@ -179,7 +191,9 @@ def _row(
 ) -> VerdictRow:
     found, name = verdict.comparison, verdict.variant
     case, variant = sanitize(parameters(verdict.case)), sanitize(name)
-    remarks = [warning_text(warning) for m in measurements for warning in m.warnings if _concerns(warning, name)]
+    remarks = [
+        warning_text(warning) for m in measurements for warning in m.warnings if _concerns(warning, name)
+    ]
     remarks += traces
     reason = _reason(verdict)
     if found is None:
@@ -225,7 +239,8 @@ def _expect(claim: Claim, verdict: Verdict, measurements: Sequence[Measurement])
 
 
 def _concerns(warning: CaseWarning, variant: str) -> bool:
-    """A warning about a variant belongs to its row; one about the baseline or the whole case, to every row."""
+    """A warning about a variant belongs to its row; one about the baseline or the whole case, to every
+    row."""
     return warning.subject in ("", BASELINE, variant)
 
 

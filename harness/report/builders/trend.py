@@ -1,4 +1,5 @@
-"""A trend over many runs in words, as a document: what changed and when first, then every course with its level now."""
+"""A trend over many runs in words, as a document: what changed and when first, then every course with its
+level now."""
 
 from __future__ import annotations
 
@@ -131,14 +132,20 @@ def _row(course: Trend, runs: Sequence[TrendRun], notes: Notes, *, effects: bool
     if len(there) < FEWEST:
         remarks.append(f"fewer than {FEWEST} runs: no change could be shown")
     if course.memory > 0:
-        remarks.append(f"neighbouring runs are alike (correlation {course.memory:.2f}), which was allowed for")
+        remarks.append(
+            f"neighbouring runs are alike (correlation {course.memory:.2f}), which was allowed for"
+        )
     tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[better(course)]
     return Row(cells, {"changed": tone}, notes.of(*remarks))
 
 
 def level_of(course: Trend, level: float, *, effects: bool) -> str:
     """A level of this course in words: a quantity, or the effect against the baseline."""
-    return effect(Comparison(course.metric, 0, level)) if effects else quantity(level, metric(course.metric).unit)
+    return (
+        effect(Comparison(course.metric, 0, level))
+        if effects
+        else quantity(level, metric(course.metric).unit)
+    )
 
 
 def interval_of(course: Trend, stretch: Segment, *, effects: bool) -> str:
@@ -146,14 +153,17 @@ def interval_of(course: Trend, stretch: Segment, *, effects: bool) -> str:
     if stretch.low is None or stretch.high is None:
         return ""
     if effects:
-        return f"{level_of(course, stretch.low, effects=True)} to {level_of(course, stretch.high, effects=True)}"
+        return (
+            f"{level_of(course, stretch.low, effects=True)} to {level_of(course, stretch.high, effects=True)}"
+        )
     # in the level's own unit, so that three digits of each can be compared
     scale, unit = scale_of(stretch.level, metric(course.metric).unit)
     return f"{digits(stretch.low / scale)} to {digits(stretch.high / scale)} {unit}".rstrip()
 
 
 def spark(levels: Sequence[float | None], *, unicode: bool = True) -> str:
-    """The course as a row of bars, lowest to highest level; a blank where there is none, neighbours put together."""
+    """The course as a row of bars, lowest to highest level; a blank where there is none, neighbours put
+    together."""
     signs = SPARKS if unicode else PLAIN_SPARKS
     width = min(WIDEST_SPARK, len(levels))
     grouped = []

@@ -1,4 +1,5 @@
-"""Figures of a report, drawn with Bokeh: forest plots, loader curves, telemetry over time, levels over runs.
+"""Figures of a report, drawn with Bokeh: forest plots, loader curves, telemetry over time, levels over
+runs.
 
 Bokeh because its whole browser side is one script of about 1 MB inside its wheel: a page needs no network and stays
 below 5 MB, and the script runs without ``eval``, under a policy that forbids everything else. (Plotly's script has

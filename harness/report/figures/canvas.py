@@ -138,7 +138,9 @@ def legend(plot: Plot, labels: Sequence[tuple[str, Sequence[GlyphRenderer[Any]]]
     """Explain in the lower right corner which glyphs each label stands for."""
     items = [LegendItem(label=value(label), renderers=list(drawn)) for label, drawn in labels]
     made = Legend(items=items, location="bottom_right", label_text_font_size=SMALL)
-    plot.add_layout(themed(made, background_fill_color="paper", label_text_color="ink", border_line_color="line"))
+    plot.add_layout(
+        themed(made, background_fill_color="paper", label_text_color="ink", border_line_color="line")
+    )
 
 
 def stacked(panels: Sequence[Plot]) -> Column:

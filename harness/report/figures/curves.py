@@ -37,7 +37,8 @@ _MEMORY = ("pss_bytes", "tree_bytes")
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A loader with this number of workers: items per second with their interval, memory in bytes; None if unknown."""
+    """A loader with this number of workers: items per second with their interval, memory in bytes; None if
+    unknown."""
 
     workers: int
     rate: float
@@ -56,7 +57,8 @@ class Curve:
 
 
 def run_curves(claims: Iterable[Claim], by_case: dict[str, list[Measurement]]) -> list[Figure]:
-    """A figure for each case whose variants are named by their number of workers, for example ``workers_4``."""
+    """A figure for each case whose variants are named by their number of workers, for example
+    ``workers_4``."""
     figures: list[Figure] = []
     for claim in claims:
         prefix = f"{claim.path}::{claim.function}"
@@ -73,18 +75,23 @@ def run_curves(claims: Iterable[Claim], by_case: dict[str, list[Measurement]]) -
 
 
 def tuned_curves(tuned: Tuned) -> list[Figure]:
-    """The settings that a tuning raced: a line for each kind, with its best setting at each number of workers."""
+    """The settings that a tuning raced: a line for each kind, with its best setting at each number of
+    workers."""
     best: dict[str, dict[int, Point]] = defaultdict(dict)
     for ranked in tuned.ranked:
         setting, rate = ranked.setting, 1 / ranked.seconds if ranked.seconds > 0 else 0.0
         if rate <= 0 or not math.isfinite(rate):
             continue
-        low, high = (rate * ranked.ratio / bound if bound > 0 else None for bound in (ranked.high, ranked.low))
+        low, high = (
+            rate * ranked.ratio / bound if bound > 0 else None for bound in (ranked.high, ranked.low)
+        )
         point = Point(setting.workers, rate, low, high, ranked.readings.get("pss_bytes"), setting.name)
         known = best[setting.kind].get(setting.workers)
         if known is None or known.rate < rate:
             best[setting.kind][setting.workers] = point
-    curves = [Curve(sanitize(kind, 40), tuple(points[n] for n in sorted(points))) for kind, points in best.items()]
+    curves = [
+        Curve(sanitize(kind, 40), tuple(points[n] for n in sorted(points))) for kind, points in best.items()
+    ]
     if not any(len(curve.points) > 1 for curve in curves):
         return []
     return [_figure("curve-tuned", "Settings that ran", "samples/s", curves[: len(LINES)], None)]
@@ -102,7 +109,9 @@ def _point(measurements: Sequence[Measurement], name: str, workers: int) -> Poin
     if not seconds or not math.isfinite(seconds):
         return None
     bounds = level_interval(measurements, name, "seconds")
-    memory = next((found for kind in _MEMORY if (found := typical(measurements, name, kind)) is not None), None)
+    memory = next(
+        (found for kind in _MEMORY if (found := typical(measurements, name, kind)) is not None), None
+    )
     low, high = (items / bounds[1], items / bounds[0]) if bounds else (None, None)
     return Point(workers, items / seconds, low, high, memory, sanitize(name))
 
@@ -125,7 +134,9 @@ def _figure(name: str, title: str, unit: str, curves: Sequence[Curve], level: Po
     if memories:
         panels.append(_panel(across, counts, 1.15 * max(memories), "B"))
         _draw_memory(panels[-1], curves)
-    caption = f"Top: {unit}; the band is the 95 % interval of the level." + (" Below: memory." if memories else "")
+    caption = f"Top: {unit}; the band is the 95 % interval of the level." + (
+        " Below: memory." if memories else ""
+    )
     if level:
         caption += f" Dashed: the baseline, {quantity(level.rate, '')} {unit}."
     numbers = Grid(
@@ -140,9 +151,15 @@ def _figure(name: str, title: str, unit: str, curves: Sequence[Curve], level: Po
 
 def _panel(across: Range1d, counts: Sequence[int], high: float, unit: str) -> Plot:
     plot = canvas(230 if unit != "B" else 150, across, span(0.0, high))
-    ticks(plot, "below", {count: counted(count, "worker") if len(counts) <= 5 else str(count) for count in counts})
+    ticks(
+        plot,
+        "below",
+        {count: counted(count, "worker") if len(counts) <= 5 else str(count) for count in counts},
+    )
     steps = _round_steps(high, 2.0 if unit == "B" else 10.0)
-    ticks(plot, "left", {step: quantity(step, unit if unit == "B" else "") if step else "0" for step in steps})
+    ticks(
+        plot, "left", {step: quantity(step, unit if unit == "B" else "") if step else "0" for step in steps}
+    )
     return plot
 
 
@@ -158,7 +175,9 @@ def _draw_level(plot: Plot, level: Point, counts: Sequence[int]) -> None:
 def _draw_rates(plot: Plot, curves: Sequence[Curve], unit: str) -> None:
     named = []
     for index, curve in enumerate(curves):
-        banded = [(p.workers, p.low, p.high) for p in curve.points if p.low is not None and p.high is not None]
+        banded = [
+            (p.workers, p.low, p.high) for p in curve.points if p.low is not None and p.high is not None
+        ]
         if len(banded) > 1:
             workers, lows, highs = zip(*banded, strict=True)
             band = VArea(x="x", y1="y1", y2="y2", fill_alpha=0.18)
@@ -178,7 +197,9 @@ def _draw_memory(plot: Plot, curves: Sequence[Curve]) -> None:
             hover(plot, drawn[1:], {"label": "", "memory": "memory"})
 
 
-def _draw_line(plot: Plot, points: Sequence[Point], heights: Sequence[float], index: int) -> list[GlyphRenderer[Any]]:
+def _draw_line(
+    plot: Plot, points: Sequence[Point], heights: Sequence[float], index: int
+) -> list[GlyphRenderer[Any]]:
     colour = LINES[index]
     data = source(
         x=[point.workers for point in points],

@@ -22,7 +22,15 @@ MOST_ROWS_DRAWN = 60
 """Rows of one figure: some browsers cannot show a taller canvas."""
 
 _EDGE = 1e4
-_SHAPES = {GOOD: "circle", BAD: "square", SAME: "diamond", OPEN: "circle", TROUBLE: "x", DIM: "circle", "": "circle"}
+_SHAPES = {
+    GOOD: "circle",
+    BAD: "square",
+    SAME: "diamond",
+    OPEN: "circle",
+    TROUBLE: "x",
+    DIM: "circle",
+    "": "circle",
+}
 _HOLLOW = (OPEN, DIM, "")
 _SPREAD = (1.0, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100, 300, 1000, 3000, 10000)
 _CLOSE = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -30,7 +38,8 @@ _CLOSE = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A ratio variant/baseline with its interval, if there is one, and its margin as a share; the rest in words."""
+    """A ratio variant/baseline with its interval, if there is one, and its margin as a share; the rest in
+    words."""
 
     label: str
     ratio: float
@@ -60,7 +69,8 @@ def forest(name: str, title: str, effects: Sequence[Effect], caption: str = "") 
 
 
 def on_two_scales(groups: Iterable[Sequence[Effect]], small: str, large: str) -> list[Figure]:
-    """Groups whose effects are all small in one figure, the others in a second one; each split if it is too tall.
+    """Groups whose effects are all small in one figure, the others in a second one; each split if it is too
+    tall.
 
     A figure for each group would show no more and take the browser a second longer.
     """
@@ -77,14 +87,18 @@ def in_pieces(title: str, effects: Sequence[Effect], first: int = 0) -> list[Fig
     """Forest plots of at most `MOST_ROWS_DRAWN` rows each, their names numbered from ``first``."""
     pieces = [effects[start : start + MOST_ROWS_DRAWN] for start in range(0, len(effects), MOST_ROWS_DRAWN)]
     drawn = (
-        forest(f"forest-{first + index}", title if len(pieces) == 1 else f"{title}, from {piece[0].label}", piece)
+        forest(
+            f"forest-{first + index}", title if len(pieces) == 1 else f"{title}, from {piece[0].label}", piece
+        )
         for index, piece in enumerate(pieces)
     )
     return [figure for figure in drawn if figure is not None]
 
 
 def _close(effect: Effect) -> bool:
-    return all(1 / 1.6 < value < 1.6 for value in (effect.ratio, effect.low, effect.high) if value is not None)
+    return all(
+        1 / 1.6 < value < 1.6 for value in (effect.ratio, effect.low, effect.high) if value is not None
+    )
 
 
 def _plot(effects: Sequence[Effect]) -> Plot:
@@ -102,7 +116,9 @@ def _plot(effects: Sequence[Effect]) -> Plot:
         own = [(y, effect) for y, effect in zip(at, effects, strict=True) if effect.tone == tone]
         _marks(plot, tone, own, (low, high))
     above = [y - 0.32 for y in at]
-    names = source(x=[low] * count, y=above, text=[sanitize(effect.label, LONGEST_LABEL) for effect in effects])
+    names = source(
+        x=[low] * count, y=above, text=[sanitize(effect.label, LONGEST_LABEL) for effect in effects]
+    )
     label(plot, names, "ink", "bottom", offset=(4, 0))
     changes = source(x=[high] * count, y=above, text=[effect.effect for effect in effects])
     label(plot, changes, "soft", "bottom", align="right", offset=(-4, 0))
@@ -129,14 +145,18 @@ def _marks(plot: Plot, tone: str, own: Sequence[tuple[float, Effect]], bounds: t
     drawn: list[DataRenderer] = [
         plot.add_glyph(data, themed(intervals, line_color=colour)),
         # undecided effects are hollow
-        plot.add_glyph(data, themed(dots, line_color=colour, fill_color="paper" if tone in _HOLLOW else colour)),
+        plot.add_glyph(
+            data, themed(dots, line_color=colour, fill_color="paper" if tone in _HOLLOW else colour)
+        ),
     ]
     labels = {"label": "", "outcome": "verdict", "effect": "effect", "interval": "95 %", "units": "units"}
     hover(plot, drawn, labels)
 
 
 def _bounds(effects: Sequence[Effect]) -> tuple[float, float]:
-    ends = [value for e in effects for value in (e.ratio, e.low, e.high) if value is not None and drawable(value)]
+    ends = [
+        value for e in effects for value in (e.ratio, e.low, e.high) if value is not None and drawable(value)
+    ]
     edge = 2 * max(math.log1p(effect.margin) for effect in effects)
     low, high = min(-edge, math.log(min(ends))), max(edge, math.log(max(ends)))
     room = 0.06 * (high - low)
@@ -168,5 +188,7 @@ def _tick_labels(low: float, high: float) -> dict[float, str]:
 
 def _description(title: str, effects: Sequence[Effect]) -> str:
     listed = "; ".join(f"{sanitize(e.label, 80)}: {e.outcome}, {e.effect}" for e in effects[:12])
-    number = "1 effect with its interval" if len(effects) == 1 else f"{len(effects)} effects with their intervals"
+    number = (
+        "1 effect with its interval" if len(effects) == 1 else f"{len(effects)} effects with their intervals"
+    )
     return f"{title}: {number}. {listed}{'; and more' if len(effects) > 12 else ''}."

@@ -1,4 +1,5 @@
-"""Telemetry of a run over time: memory, clocks, power and others, with throttling shaded and benchmarks marked."""
+"""Telemetry of a run over time: memory, clocks, power and others, with throttling shaded and benchmarks
+marked."""
 
 from __future__ import annotations
 
@@ -81,7 +82,9 @@ class _Panel:
         return self.heading if len(self.series) == 1 else f"{self.heading}: {names}"
 
 
-def _figure(name: str, device: str, own: pd.DataFrame, cases: Sequence[tuple[float, float, str]]) -> Figure | None:
+def _figure(
+    name: str, device: str, own: pd.DataFrame, cases: Sequence[tuple[float, float, str]]
+) -> Figure | None:
     series = dict(_series(own))
     throttled = _throttled(*series.pop(THROTTLE)) if THROTTLE in series else []
     panels = [
@@ -106,7 +109,9 @@ def _figure(name: str, device: str, own: pd.DataFrame, cases: Sequence[tuple[flo
     )  # fmt: skip
     caption = "Seconds since the run began. Strip: the benchmarks; point at it for their names. Drag to zoom."
     if throttled:
-        caption += f" Shaded: clocks held down, {duration(sum(high - low for low, high in throttled))} in all."
+        caption += (
+            f" Shaded: clocks held down, {duration(sum(high - low for low, high in throttled))} in all."
+        )
     headings = ", ".join(panel.heading for panel in panels)
     description = f"{device}: {headings} over {duration(stop - start)}. {caption}"
     return Figure(name, device, description, stacked(plots), caption, numbers, zoomable=True)
@@ -172,14 +177,18 @@ def _strip(across: Range1d, cases: Sequence[tuple[float, float, str]]) -> Plot:
             case=[sanitize(case) for *_, case in own],
         )
         quads = Quad(left="left", right="right", bottom=0.25, top=0.85, fill_alpha=0.55)
-        drawn = plot.add_glyph(data, themed(quads, fill_color="accent" if odd else "soft", line_color="paper"))
+        drawn = plot.add_glyph(
+            data, themed(quads, fill_color="accent" if odd else "soft", line_color="paper")
+        )
         hover(plot, [drawn], {"case": ""})
     return plot
 
 
 def _panel(across: Range1d, panel: _Panel, throttled: Sequence[tuple[float, float]], *, last: bool) -> Plot:
     values = np.concatenate([values for _, values in panel.series.values()])
-    low, high = (0.0, float(values.max())) if values.min() >= 0 else (float(values.min()), float(values.max()))
+    low, high = (
+        (0.0, float(values.max())) if values.min() >= 0 else (float(values.min()), float(values.max()))
+    )
     room = 0.4 * (high - low) or 1.0
     plot = canvas(PANEL + (22 if last else 0), across, span(low, high + room), below=last)
     zoomable(plot)

@@ -1,4 +1,5 @@
-"""Levels over many runs: a figure for each case, a panel for each variant, with its levels and their intervals."""
+"""Levels over many runs: a figure for each case, a panel for each variant, with its levels and their
+intervals."""
 
 from __future__ import annotations
 
@@ -66,9 +67,12 @@ def changed(trends: Iterable[Trend]) -> bool:
 def _figure(name: str, trends: Sequence[Trend], runs: Sequence[TrendRun], *, effects: bool) -> Figure:
     first = trends[0]
     meaning = "" if first.metric == "seconds" else metric(first.metric).meaning
-    title = sanitize(", ".join(filter(None, (" ".join((first.claim, parameters(first.case))).strip(), meaning))), 100)
+    title = sanitize(
+        ", ".join(filter(None, (" ".join((first.claim, parameters(first.case))).strip(), meaning))), 100
+    )
     series = [
-        _Series(trend, f"y{index}", *_scale(trend, effects=effects), effects) for index, trend in enumerate(trends)
+        _Series(trend, f"y{index}", *_scale(trend, effects=effects), effects)
+        for index, trend in enumerate(trends)
     ]
     data = source(
         x=np.arange(1, len(runs) + 1, dtype=np.int32),
@@ -108,7 +112,9 @@ def _description(trend: Trend, *, effects: bool) -> str:
     return f"{sanitize(trend.variant, 80)}: {levels}"
 
 
-def _panel(across: Range1d, data: ColumnDataSource, series: _Series, days: Mapping[float, str], *, last: bool) -> Plot:
+def _panel(
+    across: Range1d, data: ColumnDataSource, series: _Series, days: Mapping[float, str], *, last: bool
+) -> Plot:
     trend, factor, unit, column = series.trend, series.factor, series.unit, series.column
     low, high = _bounds(trend, factor)
     room = 0.35 * (high - low)
@@ -134,7 +140,9 @@ def _panel(across: Range1d, data: ColumnDataSource, series: _Series, days: Mappi
 
 def _bounds(trend: Trend, factor: float) -> tuple[float, float]:
     bounds = [value for each in trend.stretches for value in (each.low, each.high) if value is not None]
-    values = [value / factor for value in (*trend.levels, *bounds) if value is not None and math.isfinite(value)]
+    values = [
+        value / factor for value in (*trend.levels, *bounds) if value is not None and math.isfinite(value)
+    ]
     low, high = min(values), max(values)
     missing = max(0.0, _CALM * abs(high) - (high - low)) or (0.0 if high > low else 1.0)
     return low - missing / 2, high + missing / 2

@@ -1,4 +1,5 @@
-"""A run in pytest-benchmark's JSON: one entry a variant of a case, readable by ``pytest-benchmark compare``."""
+"""A run in pytest-benchmark's JSON: one entry a variant of a case, readable by ``pytest-benchmark
+compare``."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _SECONDS = "seconds"
 def benchmark_json(run: Run) -> dict[str, Any]:
     """The document. Statistics are over every timed round of every invocation, in seconds per iteration.
 
-    It has times and no verdict: rounds of one process are no independent evidence, and this format cannot say so.
+    It has times and no verdict: rounds of one process are no independent evidence, and this format cannot say
+    so.
     """
     git = run.environment.get("git")
     revision = git if isinstance(git, Mapping) else {}
@@ -35,7 +37,11 @@ def benchmark_json(run: Run) -> dict[str, Any]:
             "python_version": str(software.get("python", "")) if isinstance(software, Mapping) else "",
             "tipbench": __version__,
         },
-        "commit_info": {"id": str(revision.get("revision", "")), "dirty": bool(revision.get("dirty")), "time": None},
+        "commit_info": {
+            "id": str(revision.get("revision", "")),
+            "dirty": bool(revision.get("dirty")),
+            "time": None,
+        },
         "benchmarks": list(_entries(run.measurements)),
         "datetime": str(run.facts.get("started", "")),
         "version": "5.0.0",

@@ -38,7 +38,9 @@ def run_document(run: Run, content: RunContent) -> Document:
     """The report of a run as a document."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in content.counts) or "no verdict"
     facts = [*header_lines(run), ("selftest", selftest_of(run))]
-    facts.append(("ended", sanitize(run.ended.text) or "no end is recorded: the run was killed or is still running"))
+    facts.append(
+        ("ended", sanitize(run.ended.text) or "no end is recorded: the run was killed or is still running")
+    )
     tables = [_table(section) for section in content.sections]
     if content.skipped:
         rows = tuple(Row({"case": claim, "reason": reason}, {}) for claim, reason in content.skipped)

@@ -10,17 +10,23 @@ _LONGEST_PATH = 1000
 
 
 def annotations(result: GateResult, root: str) -> list[str]:
-    """One ``::error`` line for each verdict that regressed or cannot be judged; regressed first, for GitHub shows few.
+    """One ``::error`` line for each verdict that regressed or cannot be judged; regressed first, for GitHub
+    shows few.
 
-    ``root`` is the folder of the benchmarks relative to the repository. A path that leaves it is not named as a file.
+    ``root`` is the folder of the benchmarks relative to the repository. A path that leaves it is not named as
+    a file.
     """
     verdicts = [verdict for verdict in result.verdicts if verdict.outcome is GateOutcome.REGRESSED]
     verdicts += [verdict for verdict in result.verdicts if verdict.outcome in NEVER_GREEN]
-    return [_error(row, _file(root, verdict.case)) for verdict, row in zip(verdicts, rows(verdicts), strict=True)]
+    return [
+        _error(row, _file(root, verdict.case)) for verdict, row in zip(verdicts, rows(verdicts), strict=True)
+    ]
 
 
 def _error(row: GateRow, file: str) -> str:
-    what = " ".join(part for part in (row.case.partition("::")[2] or row.case, row.variant, row.metric) if part)
+    what = " ".join(
+        part for part in (row.case.partition("::")[2] or row.case, row.variant, row.metric) if part
+    )
     change = f"{row.change} ({row.interval})" if row.interval else row.change
     message = "\n".join(part for part in (f"{what}: {change or row.outcome}", row.reason) if part)
     properties = {"title": f"{row.outcome}: {what}", "file": file}

@@ -91,13 +91,25 @@ def _saved(verdict: GateVerdict) -> _SavedVerdict:
 
 def _verdict(saved: _SavedVerdict) -> GateVerdict:
     ratio, base, head = saved.ratio, saved.base, saved.head
-    if ratio is None and metric(saved.metric).kind is MetricKind.EXACT and base is not None and head is not None:
+    if (
+        ratio is None
+        and metric(saved.metric).kind is MetricKind.EXACT
+        and base is not None
+        and head is not None
+    ):
         # what is not finite is not saved: its readings still give it
         ratio = head / base if base else inf if head else 1.0
     found = None
     if ratio is not None:
         found = Comparison(
-            saved.metric, saved.units, ratio, saved.low, saved.high, saved.p, saved.paired, unsteady=saved.unsteady
+            saved.metric,
+            saved.units,
+            ratio,
+            saved.low,
+            saved.high,
+            saved.p,
+            saved.paired,
+            unsteady=saved.unsteady,
         )
     return GateVerdict(
         saved.case,

@@ -17,9 +17,12 @@ _TAGS = {
 
 
 def junit(result: GateResult) -> str:
-    """The document, to be written as UTF-8. Times are in seconds; a name keeps all its characters that XML can hold."""
+    """The document, to be written as UTF-8. Times are in seconds; a name keeps all its characters that XML
+    can hold."""
     entries = [_entry(*pair) for pair in zip(result.verdicts, rows(result.verdicts), strict=True)]
-    return document.junit("gate", entries, _properties(result), seconds=result.seconds, started=result.started)
+    return document.junit(
+        "gate", entries, _properties(result), seconds=result.seconds, started=result.started
+    )
 
 
 def _entry(verdict: GateVerdict, row: GateRow) -> document.TestCase:
@@ -53,4 +56,7 @@ def _side_facts(side: SideFacts) -> Iterator[tuple[str, str]]:
     for name, value in variables(side).items():
         yield f"{side.side}.variable.{name}", value
     for package in side.packages:
-        yield f"{side.side}.package.{package.name}", f"{package.digest} {package.file}" if package.file else "not there"
+        yield (
+            f"{side.side}.package.{package.name}",
+            f"{package.digest} {package.file}" if package.file else "not there",
+        )

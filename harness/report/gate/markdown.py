@@ -1,6 +1,7 @@
 """A gate as Markdown for a pull request or a workflow's summary.
 
-Whatever comes from elsewhere stands in code: no link, mention, image, HTML or table of its own can come of it.
+Whatever comes from elsewhere stands in code: no link, mention, image, HTML or table of its own can come of
+it.
 """
 
 from __future__ import annotations
@@ -8,10 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.model import GateOutcome, GateResult
-from harness.report.builders.gate import NEVER_GREEN, GateRow, briefly, decided_by, differences, headline, rows, sides
+from harness.report.builders.gate import (
+    NEVER_GREEN,
+    GateRow,
+    briefly,
+    decided_by,
+    differences,
+    headline,
+    rows,
+    sides,
+)
 from harness.report.render.markdown_escape import LONGEST, code, folded, left_out, line, listed, size, some
 
-_COLUMNS = ("benchmark", "variant", "metric", "verdict", "change", "95 % interval", "base -> head", "units", "reason")
+_COLUMNS = (
+    "benchmark",
+    "variant",
+    "metric",
+    "verdict",
+    "change",
+    "95 % interval",
+    "base -> head",
+    "units",
+    "reason",
+)
 _NOISE = ("noise", "resolves")
 
 
@@ -33,7 +53,10 @@ def markdown(result: GateResult, longest: int = LONGEST) -> str:
     rest = [row for outcome in GateOutcome if outcome not in attention for row in _rows(result, outcome)]
     others_table, _ = _table(rest, room, noise)
     counted = f"Everything else ({len(rest)})"
-    return "\n".join([title, "", *first, *(folded(counted, others_table) if rest else ()), *after]).rstrip() + "\n"
+    return (
+        "\n".join([title, "", *first, *(folded(counted, others_table) if rest else ()), *after]).rstrip()
+        + "\n"
+    )
 
 
 def _rows(result: GateResult, outcome: GateOutcome) -> list[GateRow]:
@@ -81,7 +104,9 @@ def _sides(result: GateResult) -> list[str]:
     for side in sides(result):
         lines.append(f"- {side.side}: {code(side.label)}")
         lines += some([f"  - {code(name)} {code(words)}".rstrip() for name, words in side.lines], "  - ")
-    lines += some([f"- differs: {code(d.name)} {code(d.base)} -> {code(d.head)}" for d in differences(result)], "- ")
+    lines += some(
+        [f"- differs: {code(d.name)} {code(d.base)} -> {code(d.head)}" for d in differences(result)], "- "
+    )
     return lines
 
 

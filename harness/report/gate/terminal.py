@@ -1,7 +1,8 @@
 """A gate on the terminal: readable at 80 columns and more, in colour or without, and in a pipe.
 
-What regressed comes first, then what cannot be judged; the last line says the outcome and the exit status. Foreign text
-is printed as plain text, and columns that do not fit move below their row, so that nothing is cut off.
+What regressed comes first, then what cannot be judged; the last line says the outcome and the exit status.
+Foreign text is printed as plain text, and columns that do not fit move below their row, so that nothing is
+cut off.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def show_gate(result: GateResult, console: Console, *, every: bool = False) -> N
     page = _GatePrinter(console)
     page.sides(result)
     groups = grouped(result.verdicts)
-    tables = [name for name in groups if name not in _LISTED and (every or result.selftest or name != "Unchanged")]
+    tables = [
+        name for name in groups if name not in _LISTED and (every or result.selftest or name != "Unchanged")
+    ]
     rows_of = {name: rows(own) if result.selftest else briefly(rows(own)) for name, own in groups.items()}
     layout = _fit([row for name in tables for row in rows_of[name]], page.room, _TITLES)
     for heading, verdicts in groups.items():
@@ -149,7 +152,8 @@ class _GatePrinter(ConsolePage):
         self.print(grid)
 
     def surroundings(self, result: GateResult) -> None:
-        """Where it was measured, and what each side imported from where, by which the answer can be checked."""
+        """Where it was measured, and what each side imported from where, by which the answer can be
+        checked."""
         grid = grid_of(2)
         for label, line in machine_lines(result.head.environment):
             if label != "git":
@@ -167,18 +171,25 @@ class _GatePrinter(ConsolePage):
         self.print("", self.text(words, "bold"))
 
     def table(self, shown: Sequence[GateRow], layout: _GateLayout) -> None:
-        """The rows below their benchmark, each with what did not fit, and its reason, beside it or on a line below."""
+        """The rows below their benchmark, each with what did not fit, and its reason, beside it or on a line
+        below."""
         left = self.room - sum(width + GAP for width in layout.widths.values())
         beside = left >= NARROWEST_REASON
         titles = [self.text(_TITLES[name], "dim") for name in layout.widths]
         widths = {**layout.widths, "reason": left} if beside else layout.widths
-        self.beside(list(widths.values()), [*titles, *([self.text("reason", "dim")] if beside else [])], INDENT)
+        self.beside(
+            list(widths.values()), [*titles, *([self.text("reason", "dim")] if beside else [])], INDENT
+        )
         for (claim, case), own in _together(((row.claim, row.case), row) for row in shown).items():
             self.print(self._case(claim, case))
             for row in own:
                 cells = [self._cell(row, name) for name in layout.widths]
-                self.beside(list(widths.values()), [*cells, *([self.text(row.reason)] if beside else [])], INDENT)
-                below = [f"{_TITLES[name]}: {_plain(row, name)}" for name in layout.below if _plain(row, name)]
+                self.beside(
+                    list(widths.values()), [*cells, *([self.text(row.reason)] if beside else [])], INDENT
+                )
+                below = [
+                    f"{_TITLES[name]}: {_plain(row, name)}" for name in layout.below if _plain(row, name)
+                ]
                 if below:
                     self.print(self.text(", ".join(below), "dim"), indent=INDENT + 2)
                 if row.reason and not beside:
@@ -186,7 +197,9 @@ class _GatePrinter(ConsolePage):
 
     def listed(self, shown: Sequence[GateRow]) -> None:
         """Benchmarks by name, variants that share one reason together."""
-        for (claim, case, reason), own in _together(((row.claim, row.case, row.reason), row) for row in shown).items():
+        for (claim, case, reason), own in _together(
+            ((row.claim, row.case, row.reason), row) for row in shown
+        ).items():
             names = dict.fromkeys(
                 " ".join(part for part in (row.variant, "" if row.metric == TIME else row.metric) if part)
                 for row in own

@@ -1,7 +1,7 @@
 """A saved run, gate, tuning, comparison or trend as one HTML file that opens anywhere, offline.
 
-`parts` are what a page is made of; each module ``..._page`` makes a page from one kind of result; `render` turns it
-into a file.
+`parts` are what a page is made of; each module ``..._page`` makes a page from one kind of result; `render`
+turns it into a file.
 """
 
 from __future__ import annotations

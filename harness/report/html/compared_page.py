@@ -1,4 +1,5 @@
-"""The page of a comparison: where the runs differ, every row, the changes drawn, and what cannot be compared."""
+"""The page of a comparison: where the runs differ, every row, the changes drawn, and what cannot be
+compared."""
 
 from __future__ import annotations
 
@@ -58,7 +59,10 @@ _IN_DETAILS = frozenset({"effect", "claims"})
 _SHOWN = tuple(column for column in COLUMNS if column.name not in _IN_DETAILS)
 _NUMERIC = frozenset({"change", "interval", "levels", "memory", "units"})
 _TONES = {"no difference shown": DIM, "too few invocations": OPEN, "same": SAME}
-_LABELS = {column.name: column.title for column in COLUMNS} | {"against": "against", "claims": "verdict on the claim"}
+_LABELS = {column.name: column.title for column in COLUMNS} | {
+    "against": "against",
+    "claims": "verdict on the claim",
+}
 _COLUMNS = (HtmlColumn("claim"), *(HtmlColumn(_LABELS[each.name], each.name in _NUMERIC) for each in _SHOWN))
 
 
@@ -92,13 +96,17 @@ def _sections(found: RunComparison, document: Document, compared: Compared) -> I
         _headlines([effects[id(line)] for line, _ in compared if better(line.difference) is not None]),
     )  # fmt: skip
     if rows:
-        yield Section("rows", "Every row", filtered_table("Every row of this comparison", _COLUMNS, rows, WORDS))
+        yield Section(
+            "rows", "Every row", filtered_table("Every row of this comparison", _COLUMNS, rows, WORDS)
+        )
         claims = ([effects[id(line)] for line in lines] for lines in by_claim(found).values())
         if figures := on_two_scales(claims, "Claims that changed little", "Claims that changed much"):
             yield Section("changes", "Changes", Figures(), tuple(figures), _AXIS)
     if found.incomparable:
         title = f"Cannot be compared ({len(found.incomparable)})"
-        yield Section("incomparable", title, Grids((_incomparable(document),), titled=False), intro=_INCOMPARABLE)
+        yield Section(
+            "incomparable", title, Grids((_incomparable(document),), titled=False), intro=_INCOMPARABLE
+        )
 
 
 _AXIS = (
@@ -120,7 +128,9 @@ def _differing(found: RunComparison) -> tuple[Grid, ...]:
 
 
 def _headlines(effects: Sequence[Effect]) -> tuple[Figure, ...]:
-    largest = sorted(effects, key=lambda effect: -abs(math.log(effect.ratio)) if drawable(effect.ratio) else -math.inf)
+    largest = sorted(
+        effects, key=lambda effect: -abs(math.log(effect.ratio)) if drawable(effect.ratio) else -math.inf
+    )
     drawn = forest("overview", "The largest differences", largest[:MOST_HEADLINES], _AXIS)
     return (drawn,) if drawn else ()
 
@@ -146,9 +156,15 @@ def _row(found: RunComparison, line: ComparedCells, row: Row) -> OpenableRow:
         ("case", sanitize(line.case)),
         ("metric", sanitize(metric(difference.comparison.metric).meaning)),
         ("verdict", ": ".join(filter(None, (word(difference), sanitize(difference.reason))))),
-        *((_LABELS[name], cells[name]) for name in ("change", "interval", "levels", "effect", "claims", "memory")),
+        *(
+            (_LABELS[name], cells[name])
+            for name in ("change", "interval", "levels", "effect", "claims", "memory")
+        ),
         ("invocations", cells["units"]),
-        ("measured", "side by side, block by block" if difference.comparison.paired else "one after the other"),
+        (
+            "measured",
+            "side by side, block by block" if difference.comparison.paired else "one after the other",
+        ),
         ("drift", _drift(line)),
     )
     return OpenableRow(
@@ -185,4 +201,6 @@ def _incomparable(document: Document) -> Grid:
     table = document.tables[-1]
     shown = [column for column in table.columns if any(row.cells.get(column.name) for row in table.lines)]
     head = tuple(column.title or "against" for column in shown)
-    return Grid(table.heading, head, tuple(tuple(row.cells[column.name] for column in shown) for row in table.lines))
+    return Grid(
+        table.heading, head, tuple(tuple(row.cells[column.name] for column in shown) for row in table.lines)
+    )

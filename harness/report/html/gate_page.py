@@ -82,7 +82,10 @@ def _sections(result: GateResult) -> Iterator[Section]:
     if result.verdicts:
         decisions = list(zip(result.verdicts, rows(result.verdicts), strict=True))
         table = filtered_table(
-            "Every decision of this gate", _COLUMNS, [_row(verdict, row) for verdict, row in decisions], _ORDER
+            "Every decision of this gate",
+            _COLUMNS,
+            [_row(verdict, row) for verdict, row in decisions],
+            _ORDER,
         )
         yield Section("verdicts", "Decisions", table)
         if figures := in_pieces("Head against base", _effects(result, decisions)):

@@ -1,4 +1,5 @@
-"""What a page is made of: sections in their order, each with its content and figures. The templates make HTML of it."""
+"""What a page is made of: sections in their order, each with its content and figures. The templates make HTML
+of it."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ class HtmlColumn:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A small table of text; its first column names the rows. ``links`` are addresses of the last column's cells.
+    """A small table of text; its first column names the rows. ``links`` are addresses of the last column's
+    cells.
 
     A ``folded`` grid is shown when its title is clicked.
     """
@@ -120,7 +122,8 @@ class FilteredTable:
 
 @dataclass(frozen=True, slots=True)
 class PageHead:
-    """The head of a comparison or a trend: counts of verdicts with their tones, warnings, remarks, small tables."""
+    """The head of a comparison or a trend: counts of verdicts with their tones, warnings, remarks, small
+    tables."""
 
     TEMPLATE: ClassVar[str] = "head.html"
     counts: tuple[Choice, ...]
@@ -133,8 +136,8 @@ class PageHead:
 class Figure:
     """A figure drawn with Bokeh; ``description`` is what it shows, for readers who cannot see it.
 
-    ``numbers`` are the values behind it, if no other table of the page has them. A ``zoomable`` figure gets a button
-    that resets its zoom.
+    ``numbers`` are the values behind it, if no other table of the page has them. A ``zoomable`` figure gets a
+    button that resets its zoom.
     """
 
     name: str
@@ -148,7 +151,8 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A section of figures alone: how many are drawn at once (the others when they are opened), and a remark below."""
+    """A section of figures alone: how many are drawn at once (the others when they are opened), and a remark
+    below."""
 
     TEMPLATE: ClassVar[str] = "figures.html"
     drawn: int | None = None
@@ -168,7 +172,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class HtmlPage:
-    """A whole page: a title, lines of facts, a prominent warning, sections, footnotes, and what it was made from."""
+    """A whole page: a title, lines of facts, a prominent warning, sections, footnotes, and what it was made
+    from."""
 
     title: str
     facts: Pairs
@@ -179,7 +184,9 @@ class HtmlPage:
     figures: tuple[Figure, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "figures", tuple(figure for each in self.sections for figure in each.figures))
+        object.__setattr__(
+            self, "figures", tuple(figure for each in self.sections for figure in each.figures)
+        )
 
 
 def verdict_cell(verdict: str, order: Sequence[str], tone: str, notes: tuple[int, ...] = ()) -> HtmlCell:
@@ -188,12 +195,15 @@ def verdict_cell(verdict: str, order: Sequence[str], tone: str, notes: tuple[int
 
 
 def counts(rows: Iterable[OpenableRow], order: Iterable[str]) -> tuple[Choice, ...]:
-    """How many rows have each verdict, in this order; its tone is that of its rows, or none if they differ."""
+    """How many rows have each verdict, in this order; its tone is that of its rows, or none if they
+    differ."""
     tones: dict[str, list[str]] = {}
     for row in rows:
         tones.setdefault(row.verdict, []).append(row.tone)
     return tuple(
-        Choice(name, len(own), own[0] if len(set(own)) == 1 else "") for name in order if (own := tones.get(name))
+        Choice(name, len(own), own[0] if len(set(own)) == 1 else "")
+        for name in order
+        if (own := tones.get(name))
     )
 
 

@@ -1,7 +1,7 @@
 """A page as one HTML file that needs nothing else: styles, scripts and figures are inside.
 
-Whatever comes from a record is data. Jinja escapes it; scripts get it packed as base64, which cannot end an element; a
-policy in the page runs only the two scripts whose digests it names, and allows no fetching.
+Whatever comes from a record is data. Jinja escapes it; scripts get it packed as base64, which cannot end an
+element; a policy in the page runs only the two scripts whose digests it names, and allows no fetching.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def html(page: HtmlPage) -> str:
-    """The whole file as text. Write it as UTF-8 with unchanged line ends: the policy has the scripts' digests."""
+    """The whole file as text. Write it as UTF-8 with unchanged line ends: the policy has the scripts'
+    digests."""
     scripts = [_script("page.js")]
     if page.figures:
         from harness.report.figures.embed import bokeh_script

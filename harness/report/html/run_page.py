@@ -96,4 +96,6 @@ def _traces(run: Run, page: Path | None) -> Iterator[Section]:
             yield Section("traces", "Traces", Grids((grid,), titled=False), intro=TRACES)
 
 
-TRACES = "One untimed pass of each, with a profiler attached. Open a trace in ui.perfetto.dev or chrome://tracing."
+TRACES = (
+    "One untimed pass of each, with a profiler attached. Open a trace in ui.perfetto.dev or chrome://tracing."
+)

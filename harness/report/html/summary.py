@@ -55,7 +55,8 @@ class ClaimGroup:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The head of a report: groups of claims, counts of verdicts, what was skipped, what would decide more."""
+    """The head of a report: groups of claims, counts of verdicts, what was skipped, what would decide
+    more."""
 
     TEMPLATE: ClassVar[str] = "summary.html"
     groups: tuple[ClaimGroup, ...]
@@ -72,7 +73,9 @@ def summary(judged: RunContent, open_: NextCommand, resolution: str) -> Summary:
     for section in judged.sections:
         title, row = _place(section)
         found.setdefault(title, []).append(_line(section, row))
-    groups = tuple(ClaimGroup(title, tone, tuple(found[title])) for title, tone in _GROUPS.items() if title in found)
+    groups = tuple(
+        ClaimGroup(title, tone, tuple(found[title])) for title, tone in _GROUPS.items() if title in found
+    )
     return Summary(groups, _choices(judged.counts), judged.skipped, judged.uncalled, open_, resolution)
 
 

@@ -18,11 +18,18 @@ _HEAD = (
     "claim", "case", "variant", "wall time", "busy", "overlap", "launches", "tensor cores", "bound by", "cause",
     "trace",
 )  # fmt: skip
-_IDLE = ("idle_loader_seconds", "idle_host_seconds", "idle_sync_seconds", "idle_copy_seconds", "idle_other_seconds")
+_IDLE = (
+    "idle_loader_seconds",
+    "idle_host_seconds",
+    "idle_sync_seconds",
+    "idle_copy_seconds",
+    "idle_other_seconds",
+)
 
 
 def trace_grid(frame: pd.DataFrame, folder: Path, page: Path | None) -> Grid | None:
-    """The rows of `harness.report.frames.trace_frame`; links lead from the page to the files in the run's folder."""
+    """The rows of `harness.report.frames.trace_frame`; links lead from the page to the files in the run's
+    folder."""
     rows, links = [], []
     for record in frame.to_dict("records"):
         values = {str(name): each for name, each in record.items()}

@@ -39,7 +39,9 @@ _NUMERIC = frozenset({"level", "interval", "runs"})
 _TITLES = tuple(HtmlColumn(column.title, column.name in _NUMERIC) for column in _SHOWN)
 
 
-def trend_page(trends: Sequence[Trend], runs: Sequence[TrendRun], document: Document, *, effects: bool) -> HtmlPage:
+def trend_page(
+    trends: Sequence[Trend], runs: Sequence[TrendRun], document: Document, *, effects: bool
+) -> HtmlPage:
     """The page of a trend, with the texts of its document."""
     pairs = [
         pair
@@ -50,23 +52,40 @@ def trend_page(trends: Sequence[Trend], runs: Sequence[TrendRun], document: Docu
         sanitize(document.title, 200),
         tuple(document.facts),
         tuple(
-            _sections([trend for trend, _ in pairs], [_row(*pair) for pair in pairs], runs, document, effects=effects)
+            _sections(
+                [trend for trend, _ in pairs],
+                [_row(*pair) for pair in pairs],
+                runs,
+                document,
+                effects=effects,
+            )
         ),
         tuple(document.footnotes),
     )
 
 
 def _sections(
-    trends: Sequence[Trend], rows: Sequence[OpenableRow], runs: Sequence[TrendRun], document: Document, *, effects: bool
+    trends: Sequence[Trend],
+    rows: Sequence[OpenableRow],
+    runs: Sequence[TrendRun],
+    document: Document,
+    *,
+    effects: bool,
 ) -> Iterator[Section]:
-    yield Section("glance", "At a glance", PageHead(counts(rows, _VERDICTS), tuple(document.warnings), (HOW,)))
+    yield Section(
+        "glance", "At a glance", PageHead(counts(rows, _VERDICTS), tuple(document.warnings), (HOW,))
+    )
     columns = (_TITLES[0], HtmlColumn("verdict"), *_TITLES[1:])
-    yield Section("trends", "Every case", filtered_table("Every case of this trend", columns, rows, _VERDICTS))
+    yield Section(
+        "trends", "Every case", filtered_table("Every case of this trend", columns, rows, _VERDICTS)
+    )
     figures = trend_figures(trends, runs, effects=effects)
     cases = {(trend.case, trend.metric) for trend in trends}
     changed = {(trend.case, trend.metric) for trend in trends if len(trend.stretches) > 1}
     left = len(cases) - len(figures)
-    remark = f"{counted(left, 'case')} more are in the table alone: this page would be too long." if left else ""
+    remark = (
+        f"{counted(left, 'case')} more are in the table alone: this page would be too long." if left else ""
+    )
     drawn = min(MOST_OPEN, len(changed) or 1, len(figures))
     yield Section("levels", "Over the runs", Figures(drawn, remark), tuple(figures), _LEVELS)
 

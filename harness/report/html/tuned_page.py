@@ -45,7 +45,8 @@ _TONES = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The best setting, how certain that is, what it gains and costs, its code, and advice on what is left to gain.
+    """The best setting, how certain that is, what it gains and costs, its code, and advice on what is left to
+    gain.
 
     ``tone`` is how it is shown: a provisional answer does not look like one that is decided.
     """
@@ -114,7 +115,10 @@ def _answer(tuned: Tuned, answer: Ranked) -> Answer:
 
 def _table(tuned: Tuned) -> FilteredTable:
     shown = {title: text for title, text in columns(tuned, _WIDEST).items() if title}
-    titles = (HtmlColumn("standing"), *(HtmlColumn(title, title not in ("kind", "pinned")) for title in shown))
+    titles = (
+        HtmlColumn("standing"),
+        *(HtmlColumn(title, title not in ("kind", "pinned")) for title in shown),
+    )
     rows = [_row(tuned, ranked, shown) for ranked in tuned.ranked]
     standings = dict.fromkeys(row.verdict for row in rows)
     return filtered_table("Every setting that ran", titles, rows, standings, "kind")

@@ -1,4 +1,5 @@
-"""The table of a run's verdicts, each row with everything known about it, and the forest plots of its claims."""
+"""The table of a run's verdicts, each row with everything known about it, and the forest plots of its
+claims."""
 
 from __future__ import annotations
 
@@ -140,7 +141,9 @@ def _grids(
         return ()
     grids = []
     pairs = [
-        (name, cells) for name, cells in details.get((section.claim, row.case), ()) if name in (BASELINE, row.variant)
+        (name, cells)
+        for name, cells in details.get((section.claim, row.case), ())
+        if name in (BASELINE, row.variant)
     ]
     columns = [name for name in (pairs[0][1] if pairs else ()) if any(cells.get(name) for _, cells in pairs)]
     if columns:

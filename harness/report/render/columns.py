@@ -8,9 +8,11 @@ GAP = 2
 """Blanks between two columns."""
 
 
-def beside(widths: Mapping[str, int], always: Sequence[str], others: Sequence[str], available: int) -> list[str]:
-    """The columns that stand beside each other in ``available`` characters: those that always do, and of the others,
-    the least expensive first, each that still fits."""
+def beside(
+    widths: Mapping[str, int], always: Sequence[str], others: Sequence[str], available: int
+) -> list[str]:
+    """The columns that stand beside each other in ``available`` characters: those that always do, and of the
+    others, the least expensive first, each that still fits."""
     chosen = [name for name in always if name in widths]
     for name in others:
         if name in widths and total([*chosen, name], widths) <= available:

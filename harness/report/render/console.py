@@ -25,8 +25,11 @@ class ConsolePage:
         return self._console.width
 
     def text(self, words: str, style: str = "") -> Text:
-        """Never markup, and only what the output can encode: a log in ASCII gets question marks, not an error."""
-        return Text(words.encode(self._console.encoding, "replace").decode(self._console.encoding), style=style)
+        """Never markup, and only what the output can encode: a log in ASCII gets question marks, not an
+        error."""
+        return Text(
+            words.encode(self._console.encoding, "replace").decode(self._console.encoding), style=style
+        )
 
     def beside(self, widths: Sequence[int], cells: Sequence[Text], indent: int) -> None:
         """Cells of these widths on a line, any more as wide as they are; what is wider is folded."""

@@ -16,10 +16,11 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 @dataclass(frozen=True, slots=True)
 class TestCase:
-    """A test case: the benchmark's case and what distinguishes its entries, the word of its verdict, the message.
+    """A test case: the benchmark's case and what distinguishes its entries, the word of its verdict, the
+    message.
 
-    ``tag`` is failure, error, skipped, or nothing for a success; ``reason`` is the whole text of which a message has
-    the first line.
+    ``tag`` is failure, error, skipped, or nothing for a success; ``reason`` is the whole text of which a
+    message has the first line.
     """
 
     case: str
@@ -32,9 +33,15 @@ class TestCase:
 
 
 def junit(
-    name: str, entries: Sequence[TestCase], properties: Iterable[tuple[str, str]], *, seconds: float, started: str
+    name: str,
+    entries: Sequence[TestCase],
+    properties: Iterable[tuple[str, str]],
+    *,
+    seconds: float,
+    started: str,
 ) -> str:
-    """The document, to be written as UTF-8. Times are in seconds; a name keeps all its characters that XML can hold."""
+    """The document, to be written as UTF-8. Times are in seconds; a name keeps all its characters that XML
+    can hold."""
     found = [entry.tag for entry in entries]
     tallies = {
         "tests": str(len(found)),
@@ -74,7 +81,9 @@ def _case(suite: ET.Element, entry: TestCase) -> None:
         ET.SubElement(case, "system-out").text = _legal(entry.message)
     else:
         message = f"{entry.outcome}: {entry.message}" if entry.message else entry.outcome
-        ET.SubElement(case, entry.tag, {"type": entry.outcome, "message": _legal(message)}).text = _legal(entry.reason)
+        ET.SubElement(case, entry.tag, {"type": entry.outcome, "message": _legal(message)}).text = _legal(
+            entry.reason
+        )
 
 
 def _legal(text: str) -> str:

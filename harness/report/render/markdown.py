@@ -1,4 +1,5 @@
-"""A document as Markdown for a pull request. Whatever comes from a record stands in code, where it can do nothing."""
+"""A document as Markdown for a pull request. Whatever comes from a record stands in code, where it can do
+nothing."""
 
 from __future__ import annotations
 
@@ -7,8 +8,13 @@ from harness.report.render.markdown_escape import LONGEST, code, folded, left_ou
 
 
 def markdown(document: Document, longest: int = LONGEST) -> str:
-    """The page; ``longest`` is in bytes of UTF-8. Rows that do not fit are counted instead, the last ones first."""
-    head = [f"## {prose(document.title)}", "", *listed([f"{label}: {prose(text)}" for label, text in document.facts])]
+    """The page; ``longest`` is in bytes of UTF-8. Rows that do not fit are counted instead, the last ones
+    first."""
+    head = [
+        f"## {prose(document.title)}",
+        "",
+        *listed([f"{label}: {prose(text)}" for label, text in document.facts]),
+    ]
     head += [f"> {warning}\n" for warning in map(prose, document.warnings)]
     tail = [f"\\[{number}\\] {prose(note)}  " for number, note in enumerate(document.footnotes, 1)]
     tail += ["", prose(document.closing)] if document.closing else []

@@ -20,7 +20,8 @@ _LONGEST_PROSE = 2000
 
 
 def prose(text: str) -> str:
-    """A sentence of ours that may hold foreign words: as it is where nothing in it means anything, else in code."""
+    """A sentence of ours that may hold foreign words: as it is where nothing in it means anything, else in
+    code."""
     return text if _PLAIN.fullmatch(text) and "www." not in text else code(text, _LONGEST_PROSE)
 
 

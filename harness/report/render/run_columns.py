@@ -1,4 +1,5 @@
-"""Which columns of the verdicts' table fit beside each other, and how wide they are; the rest goes below each row."""
+"""Which columns of the verdicts' table fit beside each other, and how wide they are; the rest goes below each
+row."""
 
 from __future__ import annotations
 
@@ -15,13 +16,21 @@ _TITLES = {
     "case": "case", "variant": "variant", "outcome": "verdict", "effect": "effect", "interval": "95 % interval",
     "baseline": "baseline", "time": "time", "memory": "memory", "units": "units", "more": "to decide", "notes": "",
 }  # fmt: skip
-_LABELS = {**_TITLES, "interval": "95 %:", "baseline": "baseline", "units": "units:", "more": "to decide:", "notes": ""}
+_LABELS = {
+    **_TITLES,
+    "interval": "95 %:",
+    "baseline": "baseline",
+    "units": "units:",
+    "more": "to decide:",
+    "notes": "",
+}
 _KEPT_LONGEST = ("interval", "notes", "more", "baseline", "memory", "time", "units")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Names of the columns beside each other with their widths, those below, titles and what is written below."""
+    """Names of the columns beside each other with their widths, those below, titles and what is written
+    below."""
 
     inline: tuple[str, ...]
     below: tuple[str, ...]
@@ -31,7 +40,8 @@ class Layout:
 
 
 def fit(rows: Sequence[VerdictRow], available: int) -> Layout:
-    """The layout of a report's rows in ``available`` characters; columns that are empty everywhere are left out."""
+    """The layout of a report's rows in ``available`` characters; columns that are empty everywhere are left
+    out."""
     wanted = {name: _widest(rows, name) for name in _TITLES}
     present = [name for name in _TITLES if wanted[name] or name in ("variant", "outcome")]
     widths = {name: max(wanted[name], len(_TITLES[name])) for name in present}

@@ -1,7 +1,7 @@
 """A finished run on the terminal: readable at 80 columns and more, in colour or without, and in a pipe.
 
-Whatever comes from a record is printed as plain text; columns that do not fit move to a line of their own below the
-row, so that nothing is cut off, the verdict least of all.
+Whatever comes from a record is printed as plain text; columns that do not fit move to a line of their own
+below the row, so that nothing is cut off, the verdict least of all.
 """
 
 from __future__ import annotations
@@ -46,13 +46,15 @@ INDENT = 2
 
 
 def show_run(run: Run, console: Console, content_: RunContent | None = None) -> None:
-    """Print the report of a run, judged anew unless its ``content`` is given; what was saved is not touched."""
+    """Print the report of a run, judged anew unless its ``content`` is given; what was saved is not
+    touched."""
     content_ = content_ or content(run)
     page = _RunPrinter(console)
     page.header(run)
     layout = fit([row for section in content_.sections for row in section.rows], console.width - INDENT)
     for section in content_.sections:
-        # one layout for all aligns the sections; where it leaves columns out, each had better use its own space
+        # one layout for all aligns the sections; where it leaves columns out, each had better use its own
+        # space
         page.section(section, fit(section.rows, console.width - INDENT) if layout.below else layout)
     for heading in (LOADERS, ARITHMETIC):
         page.details(heading, detail_rows(run, heading))

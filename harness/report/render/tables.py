@@ -40,6 +40,8 @@ def write_parquet(rows: Rows | pd.DataFrame, path: Path) -> None:
             f"--parquet needs pyarrow ({error}): pip install pyarrow, or write --csv instead"
         ) from None
     table = (
-        pa.Table.from_pylist([dict(row) for row in rows]) if isinstance(rows, Sequence) else pa.Table.from_pandas(rows)
+        pa.Table.from_pylist([dict(row) for row in rows])
+        if isinstance(rows, Sequence)
+        else pa.Table.from_pandas(rows)
     )
     pq.write_table(table, path)

@@ -1,6 +1,7 @@
 """A document on the terminal: readable at 80 columns and more, in colour or without, and in a pipe.
 
-Columns that do not fit beside each other move to a line of their own below the row, so that nothing is cut off.
+Columns that do not fit beside each other move to a line of their own below the row, so that nothing is cut
+off.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ _NOTES = "\0notes"
 
 
 def fit(table: Table, available: int) -> tuple[dict[str, int], list[Column]]:
-    """The widths of the columns beside each other, and the columns that go below each row; empty ones are left out."""
+    """The widths of the columns beside each other, and the columns that go below each row; empty ones are
+    left out."""
     widths: dict[str, int] = {}
     for column in table.columns:
         widest = max((len(line.cells.get(column.name, "")) for line in table.lines), default=0)

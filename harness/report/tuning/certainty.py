@@ -1,4 +1,5 @@
-"""How sure a tuning's answer is, in words: how much of the grid ran, what had no room, what there was no time for."""
+"""How sure a tuning's answer is, in words: how much of the grid ran, what had no room, what there was no time
+for."""
 
 from __future__ import annotations
 

@@ -27,14 +27,17 @@ NARROW = 2
 
 
 def of_an_epoch(page: ConsolePage, cost: EpochCost, margin: float) -> None:
-    """How long an epoch takes, how long the loop stands still between two, and whether workers should live on."""
+    """How long an epoch takes, how long the loop stands still between two, and whether workers should live
+    on."""
     text = f"an epoch of {counted(cost.samples, 'image')} takes {_long(cost.seconds)}"
     if cost.persistent_gap is None:
         text += f"; between two the loop waits {quantity(cost.gap, 's')}"
     else:
         gaps = f"{quantity(cost.gap, 's')}, with persistent_workers=True {quantity(cost.persistent_gap, 's')}"
         saved = f"{100 * cost.gain:.2g} % of an epoch"
-        judged = f"that saves {saved}" if cost.persistent else f"not worth it: {saved}, the margin is {margin:.0%}"
+        judged = (
+            f"that saves {saved}" if cost.persistent else f"not worth it: {saved}, the margin is {margin:.0%}"
+        )
         text += f"; between two the loop waits {gaps} ({judged})"
     page.print(page.text(""), page.text(text))
 
@@ -66,7 +69,10 @@ def of_kinds(page: ConsolePage, tuned: Tuned, *, wide: bool) -> Table | None:
 
 def _left(ranked: Ranked) -> str:
     """What was alive after an epoch that was left early."""
-    counts = {"thread": ranked.readings.get("threads_left", 0), "process": ranked.readings.get("processes_left", 0)}
+    counts = {
+        "thread": ranked.readings.get("threads_left", 0),
+        "process": ranked.readings.get("processes_left", 0),
+    }
     plural = {"thread": "threads", "process": "processes"}
     text = [f"{count:.0f} {name if count == 1 else plural[name]}" for name, count in counts.items() if count]
     return ", ".join(text) or "nothing"

@@ -1,4 +1,5 @@
-"""What tuning found, on the terminal: the answer and its code first, then why, then every setting that ran."""
+"""What tuning found, on the terminal: the answer and its code first, then why, then every setting that
+ran."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ CEILINGS = {
     "copy": "copies to the device allow",
     "alone": "the loader delivers without the step",
 }
-"""What else is known of rates. None of them bounds the loop: it has several cores, and files that are in memory."""
+"""What else is known of rates. None of them bounds the loop: it has several cores, and files that are in
+memory."""
 
 PARTS = {
     LoopPart.STEP: "the step itself",
@@ -62,7 +64,9 @@ def show_tuned(tuned: Tuned, console: Console) -> None:
     for note in tuned.notes:
         page.print(page.text(f"note: {sanitize(note)}", "yellow"))
     where = f"{counted(tuned.images, 'image')} of {sanitize(tuned.data)}, step {sanitize(tuned.step)}, {tuned.device}"
-    page.print(page.text(f"{where}; {counted(tuned.repetitions, 'repetition')} in {duration(tuned.seconds)}", "dim"))
+    page.print(
+        page.text(f"{where}; {counted(tuned.repetitions, 'repetition')} in {duration(tuned.seconds)}", "dim")
+    )
 
 
 def described(setting: Setting) -> str:
@@ -131,7 +135,8 @@ def parts(found: Headroom) -> list[tuple[str, str, str, str]]:
 
 
 def columns(tuned: Tuned, width: int) -> dict[str, Callable[[Ranked], str]]:
-    """Titles and what is below them; what all settings have in common has no column, nor has what does not fit."""
+    """Titles and what is below them; what all settings have in common has no column, nor has what does not
+    fit."""
     found: dict[str, Callable[[Ranked], str]] = {
         "kind": lambda ranked: ranked.setting.kind,
         "workers": lambda ranked: str(ranked.setting.workers),
@@ -163,7 +168,9 @@ def _answer(page: ConsolePage, tuned: Tuned, answer: Ranked) -> None:
 
 
 def _headroom(page: ConsolePage, found: Headroom) -> None:
-    page.print(page.text(""), page.text(advice(found), "bold"), page.text("where the loop's time goes, per sample"))
+    page.print(
+        page.text(""), page.text(advice(found), "bold"), page.text("where the loop's time goes, per sample")
+    )
     table = grid(4)
     for part, seconds, share, bounds in parts(found):
         table.add_row(page.text(part), page.text(seconds), page.text(share), page.text(bounds, "dim"))
@@ -177,7 +184,9 @@ def _one_core(page: ConsolePage, tuned: Tuned) -> None:
     if not work:
         return
     whole = sum(stage.seconds for stage in work)
-    text = ", ".join(f"{stage.name} {quantity(stage.seconds, 's')} ({stage.seconds / whole:.0%})" for stage in work)
+    text = ", ".join(
+        f"{stage.name} {quantity(stage.seconds, 's')} ({stage.seconds / whole:.0%})" for stage in work
+    )
     page.print(page.text(""), page.text(f"one sample on one core, the DataLoader's way: {text}"))
     answer = tuned.of(tuned.answer)
     rate = 1 / answer.seconds if answer else 0.0

@@ -59,7 +59,8 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
             wheel.writestr(name, text)
     return "parcel-1-py3-none-any.whl"
 """
-"""A build backend that lives in the project: it needs nothing, and does what the project has it do meanwhile."""
+"""A build backend that lives in the project: it needs nothing, and does what the project has it do meanwhile.
+"""
 
 BUILT = {
     "pyproject.toml": (
@@ -115,7 +116,8 @@ HERE = SideSpec()
 def prepare(
     made: Builder, repo: Repo, base: SideSpec = MAIN, head: SideSpec = HERE, **more: Any
 ) -> tuple[SideEnv, SideEnv]:
-    """Both sides, as a rule the committed state and the working tree, with the repository's own configuration."""
+    """Both sides, as a rule the committed state and the working tree, with the repository's own
+    configuration."""
     return made.prepare(base, head, repo.folder, replace(configuration(repo.folder), **more))
 
 
@@ -148,7 +150,8 @@ def imported(side: SideEnv, names: list[str], folder: Path) -> list[Package]:
 
 
 def test_each_side_imports_its_own_build(built: Repo, place: Path) -> None:
-    """A committed and an uncommitted state are built, and found whatever lies in the working folder or PYTHONPATH."""
+    """A committed and an uncommitted state are built, and found whatever lies in the working folder or
+    PYTHONPATH."""
     built.commit({"parcel/__init__.py": "STEPS = 105\n"})
     built.write({"parcel/__init__.py": "STEPS = 110\n", "parcel/part.py": ""})
     with Builder() as made:
@@ -161,7 +164,9 @@ def test_each_side_imports_its_own_build(built: Repo, place: Path) -> None:
             assert not side.borrows
             shadowed = replace(side, environment={**side.environment, "PYTHONPATH": str(built.folder)})
             for one in (side, shadowed):
-                printed = output_of(one, f"{SHOW}; import harness; print(harness.__file__); {FIND_TORCH}", built.folder)
+                printed = output_of(
+                    one, f"{SHOW}; import harness; print(harness.__file__); {FIND_TORCH}", built.folder
+                )
                 assert printed[0] == steps
                 assert Path(printed[1]).is_relative_to(side.home / "env")
                 assert printed[2] == str(ROOT / "harness" / "__init__.py")
@@ -178,7 +183,8 @@ def test_each_side_imports_its_own_build(built: Repo, place: Path) -> None:
 
 
 def test_what_is_no_project_is_put_on_the_path(tmp_path: Path) -> None:
-    """Without a build system everything in the checkout is imported from it, src included, and never from elsewhere."""
+    """Without a build system everything in the checkout is imported from it, src included, and never from
+    elsewhere."""
     stated = f'{PLAIN["pyproject.toml"]}[project]\nname = "parcel"\nversion = "1"\n'
     more = {"pyproject.toml": stated, "configs/a.yaml": "", "data/a.txt": "", "exp/__init__.py": ""}
     files = {
@@ -200,9 +206,11 @@ def test_what_is_no_project_is_put_on_the_path(tmp_path: Path) -> None:
 
 
 def test_a_sibling_is_each_sides_own(tmp_path: Path, foreign: str) -> None:
-    """A dependency that is a project of the repository is under test, too: neither side has the user's editable one."""
+    """A dependency that is a project of the repository is under test, too: neither side has the user's
+    editable one."""
     sibling = {
-        f"libs/sib/{name}".replace("parcel", "sib"): text.replace("parcel", "sib") for name, text in BUILT.items()
+        f"libs/sib/{name}".replace("parcel", "sib"): text.replace("parcel", "sib")
+        for name, text in BUILT.items()
     }
     stated = BUILT["pyproject.toml"].replace('version = "1"', 'version = "1"\ndependencies = ["sib", "flat"]')
     sources = '[tool.uv.sources]\nsib = {path = "libs/sib"}\nflat = {path = "libs/flat"}\n'
@@ -226,7 +234,9 @@ def test_a_sibling_is_each_sides_own(tmp_path: Path, foreign: str) -> None:
             printed = output_of(side, script, repo.folder)
             assert printed[0] == values
             assert Path(printed[1]).is_relative_to(side.home / "env")
-            assert "built from either side's own revision, too: sib (libs/sib), flat (libs/flat)" in side.notes
+            assert (
+                "built from either side's own revision, too: sib (libs/sib), flat (libs/flat)" in side.notes
+            )
         equal = imported(base, ["parcel"], repo.folder), imported(head, ["parcel"], repo.folder)
         assert equal[0][0].digest == equal[1][0].digest
         assert check_packages(base, head, *equal) == ()  # the siblings are what is compared
@@ -236,7 +246,8 @@ def test_a_sibling_is_each_sides_own(tmp_path: Path, foreign: str) -> None:
 
 
 def test_what_is_editable_in_the_repository_is_each_sides_own(plain: Repo, foreign: str) -> None:
-    """What an editable install or PYTHONPATH brings from the user's checkout is the side's; ignored files stay."""
+    """What an editable install or PYTHONPATH brings from the user's checkout is the side's; ignored files
+    stay."""
     plain.commit({"libs/by_path/one.py": "IT = 1\n", "libs/by_finder/two/__init__.py": "IT = 1\n"})
     plain.write({
         "libs/by_path/one.py": "IT = 2\n",
@@ -274,16 +285,20 @@ def test_python_itself_stays_where_it_is(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
     install(site, behind=[], under_test=["parcel"], own=[site], moved=(top, tmp_path / "base", head))
     script = (
-        f"import site, sys; sys.path.append({str(top / 'mine')!r}); site.addsitedir({str(site)!r}); print(sys.path)"
+        f"import site, sys; sys.path.append({str(top / 'mine')!r}); "
+        f"site.addsitedir({str(site)!r}); print(sys.path)"
     )
-    printed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    ).stdout
     assert str(standard) in printed
     assert str(tmp_path / "base" / standard.name) not in printed
     assert str(tmp_path / "base" / "mine") in printed
 
 
 def test_the_harness_is_always_this_one(tmp_path: Path) -> None:
-    """A revision that has a package of that name, for example this very project, is measured by the harness of head."""
+    """A revision that has a package of that name, for example this very project, is measured by the harness
+    of head."""
     repo = Repo(tmp_path / "a project", {**PLAIN, "harness/__init__.py": "raise RuntimeError\n"})
     repo.write({"parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
@@ -314,11 +329,17 @@ def test_a_real_backend_builds_without_isolation(tmp_path: Path, monkeypatch: py
 def test_measuring_processes_start_on_a_side(plain: Repo, tmp_path: Path) -> None:
     """Our pytest collects benchmarks in both sides; one that imports what base lacks is an error there.
 
-    That holds where a conftest.py puts the repository in front of the path; what lies beside a benchmark is found, too.
+    That holds where a conftest.py puts the repository in front of the path; what lies beside a benchmark is
+    found, too.
     """
     text = "from common import SIZE\nimport parcel.new\ndef bench_x(compare): ...\n"
     plain.write(
-        {"parcel/new.py": "", "conftest.py": "", "benchmarks/common.py": "SIZE = 1\n", "benchmarks/bench_x.py": text}
+        {
+            "parcel/new.py": "",
+            "conftest.py": "",
+            "benchmarks/common.py": "SIZE = 1\n",
+            "benchmarks/bench_x.py": text,
+        }
     )
     with Builder() as made:
         base, head = prepare(made, plain)
@@ -336,7 +357,8 @@ def test_measuring_processes_start_on_a_side(plain: Repo, tmp_path: Path) -> Non
 
 
 def test_paths_are_equally_long_and_caches_apart(plain: Repo) -> None:
-    """Whatever path of a side gets into a program is as long as the other's, and no compile cache is shared."""
+    """Whatever path of a side gets into a program is as long as the other's, and no compile cache is
+    shared."""
     plain.write({"parcel/part.py": ""})
     with Builder() as made:
         base, head = prepare(made, plain)
@@ -351,12 +373,17 @@ def test_paths_are_equally_long_and_caches_apart(plain: Repo) -> None:
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_bytecode_is_kept_where_torch_has_none(plain: Repo, monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
-    """Where torch is compiled its bytecode is read, as people wish; elsewhere each side makes and keeps its own."""
+def test_bytecode_is_kept_where_torch_has_none(
+    plain: Repo, monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    """Where torch is compiled its bytecode is read, as people wish; elsewhere each side makes and keeps its
+    own."""
     monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     real = interpreter.interpreter
-    monkeypatch.setattr(preparing, "interpreter", lambda named, side: replace(real(named, side), compiled=compiled))
+    monkeypatch.setattr(
+        preparing, "interpreter", lambda named, side: replace(real(named, side), compiled=compiled)
+    )
     plain.write({"parcel/part.py": ""})
     with Builder() as made:
         sides = prepare(made, plain)
@@ -390,7 +417,8 @@ def test_whether_torch_was_compiled(tmp_path: Path) -> None:
 
 
 def test_the_overlay_is_what_the_working_tree_holds(plain: Repo) -> None:
-    """Modified, deleted, moved, new, ignored, linked, executable: head's files are the working tree's, byte by byte."""
+    """Modified, deleted, moved, new, ignored, linked, executable: head's files are the working tree's, byte
+    by byte."""
     plain.commit({
         "gone.py": "1", "staged gone.py": "1", "moved.py": "moved\n" * 20, "was file": "1", "was folder/a": "1",
         "was folder/b": "1", "was link/a": "1", "mode.sh": "1", "tëxt ünd\nmore": "1",
@@ -401,7 +429,12 @@ def test_the_overlay_is_what_the_working_tree_holds(plain: Repo) -> None:
     plain.git("mv", "moved.py", "moved there.py")
     (top / "was file").unlink()
     plain.write(
-        {"was file/inside": "2", "parcel/__init__.py": "STEPS = 105\n", "new/deep/file": "2", "ignored/file": "2"}
+        {
+            "was file/inside": "2",
+            "parcel/__init__.py": "STEPS = 105\n",
+            "new/deep/file": "2",
+            "ignored/file": "2",
+        }
     )
     (top / "was folder/a").unlink()
     (top / "was folder/b").unlink()
@@ -446,7 +479,9 @@ def test_a_repository_within_the_repository(plain: Repo, tmp_path: Path) -> None
         assert not (head.tree / "inner" / ".git").exists()
 
 
-def test_submodules_come_along(plain: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+def test_submodules_come_along(
+    plain: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Path
+) -> None:
     """Each side has its submodules at its own commit, a changed one as it is in the working tree."""
     for name, value in {"COUNT": "1", "KEY_0": "protocol.file.allow", "VALUE_0": "always"}.items():
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
@@ -478,7 +513,9 @@ def test_a_project_below_the_top(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "a project", {f"one/{name}": text for name, text in PLAIN.items()})
     repo.write({"one/parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
-        base, head = made.prepare(SideSpec("main"), SideSpec(), repo.folder / "one", configuration(repo.folder / "one"))
+        base, head = made.prepare(
+            SideSpec("main"), SideSpec(), repo.folder / "one", configuration(repo.folder / "one")
+        )
         assert base.project == base.home / "tree" / "one"
         assert [output_of(side, SHOW, repo.folder / "one")[0] for side in (base, head)] == ["100", "105"]
 
@@ -486,7 +523,8 @@ def test_a_project_below_the_top(tmp_path: Path) -> None:
 def test_users_hooks_and_a_hooks_variables_play_no_part(
     plain: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A checkout runs none of the user's hooks; a gate that runs in a hook is about the repository that is named."""
+    """A checkout runs none of the user's hooks; a gate that runs in a hook is about the repository that is
+    named."""
     hook = plain.folder / ".git" / "hooks" / "post-checkout"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\ntouch {shlex.quote(str(tmp_path / 'hooked'))}\n")
@@ -502,7 +540,9 @@ def test_users_hooks_and_a_hooks_variables_play_no_part(
     assert not (tmp_path / "hooked").exists()
 
 
-def test_temporary_files_in_the_repository_are_no_change(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporary_files_in_the_repository_are_no_change(
+    plain: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A scratch folder inside the repository is not what makes head differ."""
     inside = plain.folder / "tmp"
     inside.mkdir()
@@ -512,7 +552,8 @@ def test_temporary_files_in_the_repository_are_no_change(plain: Repo, monkeypatc
 
 
 def test_results_in_the_repository_are_no_change(plain: Repo) -> None:
-    """Runs that were saved in the repository and that git does not ignore are no part of head, which is noted."""
+    """Runs that were saved in the repository and that git does not ignore are no part of head, which is
+    noted."""
     results = plain.folder / "results"
     plain.write({"results/2026-01-02_03-04-05/run.json": "{}"})
     with Builder() as made:
@@ -528,9 +569,12 @@ def test_results_in_the_repository_are_no_change(plain: Repo) -> None:
 
 
 def test_what_of_a_submodule_is_not_here_is_noted(plain: Repo, tmp_path: Path) -> None:
-    """A submodule that was never initialised leaves its folder empty on both sides, and each side has a note."""
+    """A submodule that was never initialised leaves its folder empty on both sides, and each side has a
+    note."""
     other = Repo(tmp_path / "other", {"file": "1"})
-    plain.write({".gitmodules": f'[submodule "sub"]\n\tpath = sub\n\turl = {other.folder}\n', "parcel/part.py": ""})
+    plain.write(
+        {".gitmodules": f'[submodule "sub"]\n\tpath = sub\n\turl = {other.folder}\n', "parcel/part.py": ""}
+    )
     plain.git("add", ".gitmodules")
     plain.git("update-index", "--add", "--cacheinfo", f"160000,{other.git('rev-parse', 'HEAD')},sub")
     plain.git("commit", "--quiet", "--message", "a submodule")
@@ -563,7 +607,9 @@ def test_a_build_that_fails(built: Repo, place: Path) -> None:
 def test_a_sides_variables_reach_its_build(built: Repo) -> None:
     """What is set for a side is set while it is built, and the other side's is not."""
     built.write(
-        {"during_build.py": "pathlib.Path('parcel/mark.py').write_text('IT = ' + repr(os.environ.get('MARK')))\n"}
+        {
+            "during_build.py": "pathlib.Path('parcel/mark.py').write_text('IT = ' + repr(os.environ.get('MARK')))\n"
+        }
     )
     built.commit({})
     with Builder() as made:
@@ -645,8 +691,11 @@ def make_wheel(folder: Path, name: str, version: str) -> None:
             wheel.writestr(path, text)
 
 
-def test_what_a_build_lacks_is_brought_for_it(built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the interpreter has not all that a build needs, it is built in isolation, and does not keep it."""
+def test_what_a_build_lacks_is_brought_for_it(
+    built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the interpreter has not all that a build needs, it is built in isolation, and does not keep
+    it."""
     make_wheel(offline(monkeypatch, tmp_path), "maker", "1")
     text = BUILT["pyproject.toml"].replace("requires = []", 'requires = ["maker"]')
     built.commit({"pyproject.toml": text, "during_build.py": "import maker\n"})
@@ -654,9 +703,9 @@ def test_what_a_build_lacks_is_brought_for_it(built: Repo, tmp_path: Path, monke
     with Builder() as made:
         for side, steps in zip(prepare(made, built), ("100", "105"), strict=True):
             assert output_of(side, SHOW, built.folder)[0] == steps
-            assert output_of(side, "from importlib.util import find_spec; print(find_spec('maker'))", built.folder) == [
-                "None"
-            ]
+            assert output_of(
+                side, "from importlib.util import find_spec; print(find_spec('maker'))", built.folder
+            ) == ["None"]
 
 
 def test_the_last_words_of_a_command(tmp_path: Path) -> None:
@@ -675,7 +724,8 @@ def test_the_last_words_of_a_command(tmp_path: Path) -> None:
 
 
 def test_what_a_side_requires_is_there(built: Repo) -> None:
-    """What the built distribution requires is looked for before anything is measured; another version is a note."""
+    """What the built distribution requires is looked for before anything is measured; another version is a
+    note."""
     needs = '["absent-thing>=1", "packaging<1", "old; python_version < \'3\'", "spared"]'
     built.commit({"backend.py": f"NEEDS = {needs}\n{BACKEND}"})
     built.write({"parcel/part.py": ""})
@@ -684,15 +734,21 @@ def test_what_a_side_requires_is_there(built: Repo) -> None:
     base, head = str(caught.value).splitlines()
     assert base.startswith("base, main (")
     assert head.startswith("head, working tree (")
-    assert "): not installed: absent-thing>=1 (for parcel). Install what is missing (uv pip install --python" in base
+    assert (
+        "): not installed: absent-thing>=1 (for parcel). Install what is missing (uv pip install --python"
+        in base
+    )
     with Builder() as made:
         base_side, _ = prepare(made, built, not_required=("spared", "absent_thing"))
         (note,) = base_side.notes
-        assert re.fullmatch(r"base, main \(\w+\): parcel requires packaging<1, and the environment has [\d.]+", note)
+        assert re.fullmatch(
+            r"base, main \(\w+\): parcel requires packaging<1, and the environment has [\d.]+", note
+        )
 
 
 def test_what_is_built_where_nothing_may_be_executed(built: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An extension under a TMPDIR that is mounted noexec cannot be loaded: an error before any unit, with a remedy."""
+    """An extension under a TMPDIR that is mounted noexec cannot be loaded: an error before any unit, with a
+    remedy."""
     monkeypatch.setattr(environment, "executable", lambda folder: False)
     built.write({"parcel/part.py": ""})
     with Builder() as made:
@@ -714,7 +770,8 @@ def test_what_is_built_where_nothing_may_be_executed(built: Repo, monkeypatch: p
 
 
 def test_each_revision_has_its_own_pins(built: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With pins stated a side has the dependencies that its own revision pins; changed pins can be compared."""
+    """With pins stated a side has the dependencies that its own revision pins; changed pins can be
+    compared."""
     wheels = offline(monkeypatch, tmp_path)
     for version in ("1", "2", "3"):
         make_wheel(wheels, "dep", version)
@@ -738,11 +795,15 @@ def test_each_revision_has_its_own_pins(built: Repo, tmp_path: Path, monkeypatch
     })  # fmt: skip
     built.write({"ci/pins.txt": "dep==1\n"})
     with Builder() as made:
-        assert [output_of(side, script, built.folder) for side in prepare(made, built)] == [["2 100"], ["1 100"]]
+        assert [output_of(side, script, built.folder) for side in prepare(made, built)] == [
+            ["2 100"],
+            ["1 100"],
+        ]
 
 
 def test_pins_that_one_side_lacks(built: Repo) -> None:
-    """A base from before there were pins is installed under head's, with a note; a head without them is an error."""
+    """A base from before there were pins is installed under head's, with a note; a head without them is an
+    error."""
     built.write({"pyproject.toml": f'{BUILT["pyproject.toml"]}pins = "pins.txt"\n'})
     with Builder() as made, pytest.raises(UsageError, match=r"pins: base has no file pins\.txt"):
         prepare(made, built)
@@ -765,7 +826,9 @@ def test_without_uv(built: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     built.write({"parcel/part.py": ""})
     with (
         Builder() as made,
-        pytest.raises(LaunchError, match=r'^uv, which builds base, main .*-m pip install uv, or .*"tipbench\[gate\]"$'),
+        pytest.raises(
+            LaunchError, match=r'^uv, which builds base, main .*-m pip install uv, or .*"tipbench\[gate\]"$'
+        ),
     ):
         prepare(made, built)
 
@@ -806,7 +869,9 @@ def test_uv_is_found_as_a_module_and_on_the_path(tmp_path: Path, monkeypatch: py
 def foreign(tmp_path: Path) -> str:
     """An interpreter of another environment, with something called torch in it."""
     folder = tmp_path / "foreign env"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, capture_output=True
+    )
     site = next(folder.glob("lib/python*/site-packages"))
     (site / "torch.py").write_text("IT = 'foreign'\n")
     return str(folder / "bin" / "python")
@@ -832,16 +897,24 @@ def test_a_revision_on_another_interpreter(plain: Repo, foreign: str) -> None:
         base, head = prepare(made, plain, SideSpec("main", python=foreign))
         assert base.borrows
         assert not head.borrows
-        assert output_of(base, "import torch, parcel; print(torch.IT, parcel.STEPS)", plain.folder) == ["foreign 100"]
+        assert output_of(base, "import torch, parcel; print(torch.IT, parcel.STEPS)", plain.folder) == [
+            "foreign 100"
+        ]
         equal = imported(base, ["parcel"], plain.folder), imported(head, ["parcel"], plain.folder)
         assert check_packages(base, head, *equal) == ()  # the interpreters are what is compared
 
 
 def test_an_interpreter_that_cannot_measure(tmp_path: Path) -> None:
     """The message names the flag that the interpreter was given by."""
-    with Builder() as made, pytest.raises(LaunchError, match=r"^--base-python /no/such/python is not a Python"):
+    with (
+        Builder() as made,
+        pytest.raises(LaunchError, match=r"^--base-python /no/such/python is not a Python"),
+    ):
         made.prepare(SideSpec(python="/no/such/python"), SideSpec(), tmp_path, Configuration())
-    with Builder() as made, pytest.raises(LaunchError, match=r"^--head-python /no/such/python is not a Python"):
+    with (
+        Builder() as made,
+        pytest.raises(LaunchError, match=r"^--head-python /no/such/python is not a Python"),
+    ):
         made.prepare(SideSpec(), SideSpec(python="/no/such/python"), tmp_path, Configuration())
 
 
@@ -862,7 +935,9 @@ def test_modules_where_one_stands_are_not_pythons(tmp_path: Path, monkeypatch: p
     file = tmp_path / "python"
     file.write_text("#!/bin/sh\necho first >&2; echo last >&2; exit 3\n")
     file.chmod(0o755)
-    with pytest.raises(LaunchError, match=r"does not report where its packages are: it ended with status 3: last$"):
+    with pytest.raises(
+        LaunchError, match=r"does not report where its packages are: it ended with status 3: last$"
+    ):
         interpreter._describe(str(file))
 
 
@@ -884,17 +959,23 @@ def test_variables_alone(tmp_path: Path) -> None:
 
 
 def test_a_path_of_the_users_own(plain: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A PYTHONPATH that is set for a side takes the place of the inherited one, behind the side's own folders."""
+    """A PYTHONPATH that is set for a side takes the place of the inherited one, behind the side's own
+    folders."""
     monkeypatch.setenv("PYTHONPATH", "/inherited")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "helper.py").write_text("IT = 1\n")
     with Builder() as made:
         base, head = prepare(made, plain, head=SideSpec(variables={"PYTHONPATH": str(tmp_path / "mine")}))
         assert base.environment["PYTHONPATH"].split(os.pathsep)[-2:] == [str(base.tree), "/inherited"]
-        assert head.environment["PYTHONPATH"].split(os.pathsep)[-2:] == [str(head.tree), str(tmp_path / "mine")]
+        assert head.environment["PYTHONPATH"].split(os.pathsep)[-2:] == [
+            str(head.tree),
+            str(tmp_path / "mine"),
+        ]
         assert output_of(head, "import helper, harness; print(helper.IT)", plain.folder) == ["1"]
     with Builder() as made:
-        _, head = made.prepare(SideSpec(), SideSpec(variables={"PYTHONPATH": "/mine"}), tmp_path, Configuration())
+        _, head = made.prepare(
+            SideSpec(), SideSpec(variables={"PYTHONPATH": "/mine"}), tmp_path, Configuration()
+        )
         assert head.environment["PYTHONPATH"] == f"{ROOT}{os.pathsep}/mine"
 
 
@@ -963,7 +1044,10 @@ def test_no_repository(tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     subprocess.run(["git", "init", "--quiet", "--bare", str(bare)], check=True)
     for folder in (tmp_path, bare):
-        with Builder() as made, pytest.raises(UsageError, match="is not in a git repository with files checked out"):
+        with (
+            Builder() as made,
+            pytest.raises(UsageError, match="is not in a git repository with files checked out"),
+        ):
             made.prepare(SideSpec("main"), SideSpec(), folder, stated)
 
 
@@ -993,7 +1077,10 @@ def test_no_package_is_named(plain: Repo) -> None:
 
 def test_a_head_without_a_base(plain: Repo) -> None:
     """A revision for head alone does not state what it is to be compared with."""
-    with Builder() as made, pytest.raises(UsageError, match="--head main needs a revision to be compared with"):
+    with (
+        Builder() as made,
+        pytest.raises(UsageError, match="--head main needs a revision to be compared with"),
+    ):
         prepare(made, plain, SideSpec(), SideSpec("main"))
 
 
@@ -1009,7 +1096,8 @@ def test_the_same_variables_on_both_sides(plain: Repo) -> None:
 
 
 def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equal files, the same interpreter under whatever name, and variables that are set anyway are no difference."""
+    """Equal files, the same interpreter under whatever name, and variables that are set anyway are no
+    difference."""
     monkeypatch.setenv("ALREADY", "1")
     sibling = str(Path(sys.executable).with_name(f"python{sys.version_info.major}"))
     for head in (SideSpec(), SideSpec(variables={"ALREADY": "1"}), SideSpec(python=sibling)):
@@ -1031,9 +1119,16 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("theirs", "known", "note"),
     [
-        ({}, set(), r"main \(\w{7}\) has no benchmarks in benchmarks: those of head that it cannot run are new"),
         (
-            {"benchmarks/test_speed.py": "def test_speed(benchmark): ...\n", "benchmarks/asv.conf.json": "{}"},
+            {},
+            set(),
+            r"main \(\w{7}\) has no benchmarks in benchmarks: those of head that it cannot run are new",
+        ),
+        (
+            {
+                "benchmarks/test_speed.py": "def test_speed(benchmark): ...\n",
+                "benchmarks/asv.conf.json": "{}",
+            },
             set(),
             r"main \(\w{7}\) has no benchmarks in benchmarks: those of head that it cannot run are new",
         ),
@@ -1048,7 +1143,10 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
             None,
         ),
         (
-            {"benchmarks/bench_a.py": "def bench_a(compare): ...\n", "benchmarks/bench_old.py": "print 'old'\n"},
+            {
+                "benchmarks/bench_a.py": "def bench_a(compare): ...\n",
+                "benchmarks/bench_old.py": "print 'old'\n",
+            },
             {"bench_a.py::bench_a"},
             r"cannot be read, so that nothing in it counts as new: benchmarks/bench_old.py:1: .* \(in main",
         ),
@@ -1058,7 +1156,8 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_which_benchmarks_base_has(
     tmp_path: Path, theirs: Mapping[str, str], known: set[str], note: str | None
 ) -> None:
-    """They are looked at before anything is built; a folder of another tool's benchmarks holds none of ours."""
+    """They are looked at before anything is built; a folder of another tool's benchmarks holds none of
+    ours."""
     repo = Repo(tmp_path / "a project", {**BUILT, "during_build.py": "raise RuntimeError", **theirs})
     repo.write({"benchmarks/bench_new.py": "def bench_new(compare): ...\n"})
     with Builder() as made:
@@ -1083,7 +1182,9 @@ def test_which_of_bases_benchmarks_were_selected(plain: Repo) -> None:
             found, notes = read_base(sources, folder, words)
             assert found is not None
             assert (found.chosen, len(found.functions), notes) == (chosen, 2, ())
-        as_it_is = made.check_out(SideSpec(), SideSpec(variables={"A": "1"}), plain.folder, configuration(plain.folder))
+        as_it_is = made.check_out(
+            SideSpec(), SideSpec(variables={"A": "1"}), plain.folder, configuration(plain.folder)
+        )
         assert read_base(as_it_is, folder) == (None, ())
 
 
@@ -1091,7 +1192,8 @@ def test_which_of_bases_benchmarks_were_selected(plain: Repo) -> None:
 
 
 def test_a_package_that_base_lacks(built: Repo) -> None:
-    """A new package is absent in base though folder, PYTHONPATH and head's checkout have it; that is noted."""
+    """A new package is absent in base though folder, PYTHONPATH and head's checkout have it; that is
+    noted."""
     built.write({"extra/__init__.py": "", "company/tools/__init__.py": "", "parcel/part.py": ""})
     names = ("parcel", "extra", "company.tools")
     with Builder() as made:
@@ -1114,7 +1216,8 @@ def test_a_package_that_base_lacks(built: Repo) -> None:
 
 
 def test_a_package_without_an_init_stays_with_its_side(plain: Repo) -> None:
-    """A folder that is a package without saying so is one folder in each side, even where sys.path changes later."""
+    """A folder that is a package without saying so is one folder in each side, even where sys.path changes
+    later."""
     (plain.folder / "parcel/__init__.py").unlink()
     plain.commit({"parcel/part.py": "STEPS = 100\n"})
     plain.write({"parcel/part.py": "STEPS = 105\n"})
@@ -1141,7 +1244,15 @@ def test_what_benchmarks_share_comes_from_head(built: Repo) -> None:
 def sides(tmp_path: Path) -> tuple[SideEnv, SideEnv]:
     """Two sides as they are once prepared."""
     made = [
-        SideEnv(side, side.upper(), "python", {}, tmp_path / side, tmp_path / side / "tree", tmp_path / side / "tree")
+        SideEnv(
+            side,
+            side.upper(),
+            "python",
+            {},
+            tmp_path / side,
+            tmp_path / side / "tree",
+            tmp_path / side / "tree",
+        )
         for side in Side
     ]
     return made[0], made[1]
@@ -1152,7 +1263,8 @@ def found(side: SideEnv, name: str, digest: str) -> Package:
 
 
 def test_equal_packages_are_nothing_to_compare(tmp_path: Path) -> None:
-    """All equal is nothing to compare, unless interpreter, pins or variables differ; one different one is enough."""
+    """All equal is nothing to compare, unless interpreter, pins or variables differ; one different one is
+    enough."""
     base, head = sides(tmp_path)
     equal = [found(base, "a", "1"), found(base, "b", "2")], [found(head, "a", "1"), found(head, "b", "2")]
     with pytest.raises(NothingToCompare, match=r"^a, b: identical on both sides, BASE and HEAD"):
@@ -1177,10 +1289,14 @@ def test_packages_that_are_absent(tmp_path: Path) -> None:
     """What neither side has is a mistake in the table; what one side lacks is noted."""
     base, head = sides(tmp_path)
     absent = [found(base, "a", "")], [found(head, "a", "")]
-    with pytest.raises(UsageError, match=r"neither side can import a; .* or the project must state a \[build-system\]"):
+    with pytest.raises(
+        UsageError, match=r"neither side can import a; .* or the project must state a \[build-system\]"
+    ):
         check_packages(base, head, *absent)
     (tmp_path / "setup.py").write_text("")
-    with pytest.raises(UsageError, match=r"neither side can import a; .* installing the project must bring it"):
+    with pytest.raises(
+        UsageError, match=r"neither side can import a; .* installing the project must bring it"
+    ):
         check_packages(base, replace(head, project=tmp_path), *absent)
     new = check_packages(base, head, [found(base, "a", "")], [found(head, "a", "1")])
     assert new == ("a is new: base has none",)
@@ -1267,7 +1383,8 @@ def start_build(built: Repo, request: pytest.FixtureRequest, tmp_path: Path) -> 
 
 
 def test_an_interrupt_leaves_nothing(built: Repo, place: Path, start_build: Start) -> None:
-    """Ended in the middle of a build: no build, worktree or scratch folder is left, and the interrupt is not lost."""
+    """Ended in the middle of a build: no build, worktree or scratch folder is left, and the interrupt is not
+    lost."""
     process, builder = start_build()
     assert len(built.worktrees) == 3
     process.send_signal(signal.SIGTERM)
@@ -1281,7 +1398,8 @@ def test_an_interrupt_leaves_nothing(built: Repo, place: Path, start_build: Star
 
 
 def test_what_a_kill_leaves_the_next_one_removes(built: Repo, place: Path, start_build: Start) -> None:
-    """A killed gate's build dies with it; its folder and worktrees stay as long as it lives and go with the next."""
+    """A killed gate's build dies with it; its folder and worktrees stay as long as it lives and go with the
+    next."""
     process, builder = start_build()
     remove_stale()
     assert len(built.worktrees) == 3
@@ -1338,7 +1456,8 @@ def test_only_what_is_surely_stale_is_removed(place: Path, monkeypatch: pytest.M
 
 
 def test_a_full_disk(plain: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no room for the sides, the message names where else they may be; what there is is removed."""
+    """Where there is no room for the sides, the message names where else they may be; what there is is
+    removed."""
     plain.write({"parcel/part.py": ""})
     full = OSError(28, "No space left on device")
 
@@ -1354,12 +1473,16 @@ def test_a_full_disk(plain: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) 
             prepare(made, plain)
     assert (len(plain.worktrees), list(place.iterdir())) == (1, [])
     monkeypatch.setattr(tempfile, "mkdtemp", refuse)
-    with pytest.raises(LaunchError, match=r"temporary files cannot be written: .*No space left.*TMPDIR"), Builder():
+    with (
+        pytest.raises(LaunchError, match=r"temporary files cannot be written: .*No space left.*TMPDIR"),
+        Builder(),
+    ):
         pass
 
 
 def test_damaged_worktrees_go_too(plain: Repo, place: Path) -> None:
-    """Locked or damaged worktrees are removed; the user's own, even one that is not there now, stays known."""
+    """Locked or damaged worktrees are removed; the user's own, even one that is not there now, stays
+    known."""
     plain.git("worktree", "add", "--quiet", "--detach", str(plain.folder.parent / "users"))
     (plain.folder.parent / "users").rename(plain.folder.parent / "elsewhere")
     plain.write({"parcel/part.py": ""})
@@ -1396,7 +1519,9 @@ def test_interrupts_wait_for_the_cleaning_up() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_an_interrupted_git_is_ended_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_git_is_ended_with_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What git started must not go on writing while its worktree is being removed."""
     marker = tmp_path / "child"
     program = tmp_path / "git"

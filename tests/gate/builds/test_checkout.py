@@ -1,4 +1,5 @@
-"""What a side's worktree is made of: submodules that are here, what git does not track, and how much that is."""
+"""What a side's worktree is made of: submodules that are here, what git does not track, and how much that
+is."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def untracked(*paths: str) -> list[PathChange]:
 # --- submodules -------------------------------------------------------------------------------------------------------
 
 
-def filled(repo: Repo, tmp_path: Path, commit: str = "HEAD", leave: tuple[str, ...] = ()) -> tuple[dict[str, str], Any]:
+def filled(
+    repo: Repo, tmp_path: Path, commit: str = "HEAD", leave: tuple[str, ...] = ()
+) -> tuple[dict[str, str], Any]:
     """The files of a worktree of that commit with its submodules, and the notes."""
     repository = Repository(repo.folder.resolve())
     tree = tmp_path / "tree"
@@ -57,7 +60,8 @@ def filled(repo: Repo, tmp_path: Path, commit: str = "HEAD", leave: tuple[str, .
 
 
 def test_submodules_are_made_from_what_is_here(repo: Repo, tmp_path: Path) -> None:
-    """Each commit has the submodules it records, nested ones too, when their sources are gone and no file is there."""
+    """Each commit has the submodules it records, nested ones too, when their sources are gone and no file is
+    there."""
     inner = Repo(tmp_path / "inner", {"deep": "1"})
     outer = Repo(tmp_path / "outer", {"file": "1"})
     outer.git("submodule", "--quiet", "add", str(inner.folder), "nested")
@@ -90,7 +94,8 @@ def test_submodules_are_made_from_what_is_here(repo: Repo, tmp_path: Path) -> No
 
 
 def test_submodules_that_are_not_here_are_noted(repo: Repo, tmp_path: Path) -> None:
-    """One that was never initialised, and a commit that was never fetched, are empty folders and one line each."""
+    """One that was never initialised, and a commit that was never fetched, are empty folders and one line
+    each."""
     other = Repo(tmp_path / "other", {"file": "1"})
     repo.git("submodule", "--quiet", "add", str(other.folder), "used")
     repo.git("submodule", "--quiet", "add", str(other.folder), "unused")
@@ -142,7 +147,9 @@ def test_a_submodules_name_leads_nowhere_else(repo: Repo, tmp_path: Path) -> Non
     repo.git("commit", "--quiet", "--message", "climb")
     found, notes = filled(repo, tmp_path)
     assert "sub/file" not in found
-    assert notes == ("submodule sub is empty: it was never initialised here (git submodule update --init sub)",)
+    assert notes == (
+        "submodule sub is empty: it was never initialised here (git submodule update --init sub)",
+    )
 
 
 def test_a_partial_clone_fetches_only_what_is_checked_out(repo: Repo, tmp_path: Path) -> None:
@@ -168,7 +175,8 @@ def test_a_partial_clone_fetches_only_what_is_checked_out(repo: Repo, tmp_path: 
 
 
 def test_a_repository_within_brings_what_it_does_not_ignore(repo: Repo, tmp_path: Path) -> None:
-    """Of a repository within this one its tracked and new files are copied, not what it ignores and no history."""
+    """Of a repository within this one its tracked and new files are copied, not what it ignores and no
+    history."""
     inner = Repo(repo.folder / "inner", {"file": "1", ".gitignore": "build/\n", "gone": "1"})
     inner.write({"new": "1", "build/large": "1"})
     (inner.folder / "gone").unlink()
@@ -192,16 +200,22 @@ def test_a_repository_within_brings_what_it_does_not_ignore(repo: Repo, tmp_path
     ],
 )
 def test_how_much_is_copied(repo: Repo, sizes: Mapping[str, int], largest: str, share: int) -> None:
-    """What git does not track is counted, and what has most of it is named: the innermost folder, or a file."""
-    repo.write({name: "x" * size for name, size in sizes.items()} | {"parcel.py": "22", "ignored/x": "x" * 99})
+    """What git does not track is counted, and what has most of it is named: the innermost folder, or a
+    file."""
+    repo.write(
+        {name: "x" * size for name, size in sizes.items()} | {"parcel.py": "22", "ignored/x": "x" * 99}
+    )
     found = disk_space.amount(repo.folder, Repository(repo.folder).changes())
-    assert found == disk_space.Amount(sum(sizes.values()), len(sizes), PurePath(largest), share, largest in sizes)
+    assert found == disk_space.Amount(
+        sum(sizes.values()), len(sizes), PurePath(largest), share, largest in sizes
+    )
 
 
 def test_copies_share_their_blocks_where_that_works(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file system shares blocks where it can; elsewhere the copy is a plain one; neither is a hard link."""
+    """The file system shares blocks where it can; elsewhere the copy is a plain one; neither is a hard
+    link."""
     requests: list[int] = []
 
     def clone(target: int, request: int, source: int) -> int:
@@ -241,13 +255,17 @@ def test_our_results_are_no_change(results: str | None, left: list[str]) -> None
     """What git does not track in the folder of results is left out, and what it tracks is not."""
     changes = untracked("data/a", "new.py", "results/2026-01-02_03-04-05/run.json", "results/notes")
     tracked = PathChange("results/baselines/run.json", untracked=False)
-    found = overlay.without_ours([*changes, tracked], PurePath(results) if results else None, PurePath("work"))
+    found = overlay.without_ours(
+        [*changes, tracked], PurePath(results) if results else None, PurePath("work")
+    )
     assert [change.path for change in found] == [*left, tracked.path]
 
 
 def test_results_beside_the_code() -> None:
     """Where results are saved in the folder of the project, only runs are ours."""
-    changes = untracked("new.py", "2026-01-02_03-04-05/run.json", "2026-01-02_03-04-05-02/gate.json", "2026-01-02/data")
+    changes = untracked(
+        "new.py", "2026-01-02_03-04-05/run.json", "2026-01-02_03-04-05-02/gate.json", "2026-01-02/data"
+    )
     for results, project in ((".", "."), (".", "work")):
         found = overlay.without_ours(changes, PurePath(results), PurePath(project))
         assert [change.path for change in found] == ["new.py", "2026-01-02/data"]
@@ -266,7 +284,9 @@ def checked(repo: Repo, folder: Path, configuration: Configuration) -> list[str]
     return notes
 
 
-def test_how_much_is_noted_before_copying(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_much_is_noted_before_copying(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What takes long is noted with its largest folder; beyond the limit it is refused with the remedies."""
     monkeypatch.setattr(overlay, "_clone", lambda source, target: False)
     (repo.folder / "runs").mkdir()

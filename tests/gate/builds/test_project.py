@@ -44,7 +44,8 @@ def test_what_can_be_installed(tmp_path: Path, files: Mapping[str, str], install
 
 
 def test_what_a_project_states(tmp_path: Path) -> None:
-    """Dependencies are known unless only a build states them; setuptools builds a project that names no backend."""
+    """Dependencies are known unless only a build states them; setuptools builds a project that names no
+    backend."""
     file = tmp_path / "pyproject.toml"
     file.write_text("[project]\nname = 'x'\ndependencies = ['a>=1']\n")
     assert Project(tmp_path).dependencies == ["a>=1"]
@@ -126,7 +127,10 @@ hint: This error likely indicates that `mk@1` depends on `torch`, but doesn't de
     [
         (
             FLAT,
-            ["[stderr]", "error: Multiple top-level packages discovered in a flat-layout: ['exp', 'data', 'mypkg']."],
+            [
+                "[stderr]",
+                "error: Multiple top-level packages discovered in a flat-layout: ['exp', 'data', 'mypkg'].",
+            ],
         ),
         (
             COMPILER,

@@ -11,7 +11,12 @@ from harness.gate.builds.project import Project
 from harness.gate.builds.requirements import Unmet, missing, other_version, stated, unmet
 from harness.model import Side
 
-MARKERS = {"python_version": "3.11", "python_full_version": "3.11.7", "sys_platform": "linux", "os_name": "posix"}
+MARKERS = {
+    "python_version": "3.11",
+    "python_full_version": "3.11.7",
+    "sys_platform": "linux",
+    "os_name": "posix",
+}
 VERSIONS = {"some-thing": "2.0", "early": "3.0rc1", "odd": "no version"}
 
 
@@ -37,12 +42,14 @@ VERSIONS = {"some-thing": "2.0", "early": "3.0rc1", "odd": "no version"}
     ],
 )
 def test_what_is_not_met(text: str, found: Unmet | None) -> None:
-    """Names are normalised; markers are the side's interpreter's; extras and what may be missing are left out."""
+    """Names are normalised; markers are the side's interpreter's; extras and what may be missing are left
+    out."""
     assert unmet([("parcel", text)], VERSIONS, MARKERS, ["Spared"]) == ([found] if found else [])
 
 
 def test_whose_requirements_count(tmp_path: Path) -> None:
-    """Those of what was installed for the side, and those of projects on its path that are known without a build."""
+    """Those of what was installed for the side, and those of projects on its path that are known without a
+    build."""
     info = tmp_path / "site" / "parcel-1.dist-info"
     info.mkdir(parents=True)
     needs = "Requires-Dist: numpy>=2\nRequires-Dist: rich; extra == 'cli'\n"

@@ -56,7 +56,17 @@ def found(
         "Core_Lib = {path = '../libs/core', develop = true}\n",
         f"{APP}dependencies = ['core-lib']\n[tool.poetry.dependencies]\ncore-lib = [{{path = '../libs/core'}}]\n",
     ],
-    ids=["uv", "uv-list", "uv-dynamic", "hatch-parent", "hatch", "pdm", "relative-url", "poetry", "poetry-project"],
+    ids=[
+        "uv",
+        "uv-list",
+        "uv-dynamic",
+        "hatch-parent",
+        "hatch",
+        "pdm",
+        "relative-url",
+        "poetry",
+        "poetry-project",
+    ],
 )
 def test_a_path_in_each_tools_words(place: CheckedOut, stated: str) -> None:
     """A dependency that is a folder of the repository is found in the tree of the side."""
@@ -65,7 +75,8 @@ def test_a_path_in_each_tools_words(place: CheckedOut, stated: str) -> None:
 
 
 def test_members_of_a_workspace(place: CheckedOut) -> None:
-    """A workspace's members are found by name; what they depend on comes before them, and only what is needed."""
+    """A workspace's members are found by name; what they depend on comes before them, and only what is
+    needed."""
     root = "[tool.uv.workspace]\nmembers = ['libs/*', 'app']\nexclude = ['libs/old']\n"
     root += "[tool.uv.sources]\ncore-lib = {workspace = true}\n"
     between = "[project]\nname = 'between'\ndependencies = ['core-lib', 'app']\n[build-system]\n"
@@ -86,7 +97,8 @@ def test_members_of_a_workspace(place: CheckedOut) -> None:
 
 
 def test_what_is_installed_as_an_editable_folder(place: CheckedOut, tmp_path: Path) -> None:
-    """A dependency that the environment has from the user's own checkout is built from the side's; others are not."""
+    """A dependency that the environment has from the user's own checkout is built from the side's; others are
+    not."""
     site = tmp_path / "site"
     for name, url, editable in (
         ("Core_Lib", (place.top / "libs" / "core").as_uri(), True),
@@ -96,7 +108,10 @@ def test_what_is_installed_as_an_editable_folder(place: CheckedOut, tmp_path: Pa
     ):
         info = site / f"{name}-1.dist-info"
         record = json.dumps({"url": url, "dir_info": {"editable": editable}})
-        write(info, {"METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", "direct_url.json": record})
+        write(
+            info,
+            {"METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", "direct_url.json": record},
+        )
     write(site / "damaged-1.dist-info", {"METADATA": "Name: damaged\n", "direct_url.json": "{"})
     write(site / "index-1.dist-info", {"METADATA": "Name: index\n"})
     installed = editable_in([str(site)], place.top)
@@ -110,7 +125,8 @@ def test_what_is_installed_as_an_editable_folder(place: CheckedOut, tmp_path: Pa
 
 
 def test_what_the_revision_lacks_is_refused(place: CheckedOut) -> None:
-    """A sibling that is not in the revision would be the user's own on one side: the message names it and its place."""
+    """A sibling that is not in the revision would be the user's own on one side: the message names it and its
+    place."""
     stated = f"{APP}dependencies = ['core-lib']\n[tool.uv.sources]\ncore-lib = {{path = '../libs/core'}}\n"
     write(place.tree, {"app/pyproject.toml": stated})
     with pytest.raises(UsageError) as caught:
@@ -121,12 +137,15 @@ def test_what_the_revision_lacks_is_refused(place: CheckedOut) -> None:
     )
     write(place.tree, {"app/pyproject.toml": stated.replace("{path = '../libs/core'}", "{workspace = true}")})
     write(place.tree, {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['app']\n"})
-    with pytest.raises(UsageError, match=r"no member of the workspace in .*/repo/pyproject.toml is called core-lib"):
+    with pytest.raises(
+        UsageError, match=r"no member of the workspace in .*/repo/pyproject.toml is called core-lib"
+    ):
         siblings(Project(place.tree / "app"), place, {})
 
 
 def test_what_is_outside_the_repository_is_noted(place: CheckedOut) -> None:
-    """Another repository has no revision of its own here: the same code is on both sides, and that is noted."""
+    """Another repository has no revision of its own here: the same code is on both sides, and that is
+    noted."""
     stated = f"{APP}dependencies = ['other']\n[tool.uv.sources]\nother = {{path = '../../other'}}\n"
     write(place.tree, {"app/pyproject.toml": stated})
     ones, notes = siblings(Project(place.tree / "app"), place, {})

@@ -50,10 +50,16 @@ class Repo:
     def git(self, *words: str) -> str:
         """What git prints here."""
         settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-        settings |= {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        settings |= {
+            f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
         command = ["git", "-C", str(self.folder), *words]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | settings
-        return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("GIT_")
+        } | settings
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, env=environment
+        ).stdout.strip()
 
     def write(self, files: dict[str, str]) -> None:
         """Change files without git."""
@@ -93,7 +99,8 @@ def test_documents_alone_are_known_before_anything_is_built(repo: Repo) -> None:
     """Committed or not: README.md is read by no import; code, and text inside a package, may be."""
     repo.commit({"README.md": "Two.\n"})
     assert re.fullmatch(
-        r"main~1 \(\w+\) and working tree \(\w+\) differ in README.md alone", refused(repo, SideSpec("main~1"))
+        r"main~1 \(\w+\) and working tree \(\w+\) differ in README.md alone",
+        refused(repo, SideSpec("main~1")),
     )
     repo.write({"docs/usage.rst": "", ".github/workflows/gate.yml": "", "LICENSE": "", "NOTES.md": ""})
     assert "LICENSE, NOTES.md and 2 more alone" in refused(repo, SideSpec("main~1"))
@@ -104,7 +111,8 @@ def test_documents_alone_are_known_before_anything_is_built(repo: Repo) -> None:
 
 
 def test_added_benchmarks_alone_are_known_before_anything_is_built(repo: Repo) -> None:
-    """Committed or not: base has nothing to compare a new file with. One that changed, or is gone, is looked into."""
+    """Committed or not: base has nothing to compare a new file with. One that changed, or is gone, is looked
+    into."""
     work = FILES["benchmarks/bench_work.py"]
     repo.write({"benchmarks/sub/bench_new.py": work, "README.md": "Two.\n"})
     assert refused(repo, SideSpec("main")).endswith(
@@ -137,7 +145,9 @@ def test_what_is_a_document(path: str, document: bool) -> None:
     assert is_document(path, {"parcel"}) is document
 
 
-def built(tmp_path: Path, version: str, more: str = "", tracked: tuple[str, ...] = ()) -> tuple[SideEnv, Package]:
+def built(
+    tmp_path: Path, version: str, more: str = "", tracked: tuple[str, ...] = ()
+) -> tuple[SideEnv, Package]:
     """A side as it is once it was built, with a version file that the build wrote."""
     side = Side.HEAD if version.startswith("2") else Side.BASE
     home = tmp_path / side
@@ -156,7 +166,9 @@ def built(tmp_path: Path, version: str, more: str = "", tracked: tuple[str, ...]
 def test_a_version_file_that_the_build_writes_is_named(tmp_path: Path) -> None:
     """Two builds of the same code differ in it, and in nothing that is under test."""
     (base, before), (head, after) = built(tmp_path, "1.0+abc"), built(tmp_path, "2.0+def")
-    with pytest.raises(NothingChanged, match=r"parcel: .* but for parcel/_version\.py, which the build writes"):
+    with pytest.raises(
+        NothingChanged, match=r"parcel: .* but for parcel/_version\.py, which the build writes"
+    ):
         check_packages(base, head, [before], [after])
 
 
@@ -212,7 +224,8 @@ def test_a_form_on_standard_output_stands_there_alone(
 def test_a_form_that_can_no_longer_be_written_costs_no_report(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A folder that went away while it was measured: the report is shown, the other forms are written, status 2."""
+    """A folder that went away while it was measured: the report is shown, the other forms are written, status
+    2."""
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     monkeypatch.setattr(forms, "check_writable", lambda *_: None)
     monkeypatch.chdir(repo.folder)
@@ -257,7 +270,9 @@ def test_identical_code_with_benchmarks_removed_is_never_green(
     form = tmp_path / "gate.json"
     assert main(typed(repo, form, unchanged_ok=True)) == 3
     found = json.loads(form.read_text())
-    assert [(each["case"], each["outcome"]) for each in found["verdicts"]] == [(each, "missing") for each in missing]
+    assert [(each["case"], each["outcome"]) for each in found["verdicts"]] == [
+        (each, "missing") for each in missing
+    ]
     assert (found["status"], found["unchanged"]) == (3, "")
     assert "parcel: identical on both sides" in "".join(found["notes"])
 
@@ -271,8 +286,11 @@ def test_identical_code_with_benchmarks_removed_is_never_green(
     ],
     ids=["text", "conftest", "added"],
 )
-def test_identical_code_with_benchmarks_changed_is_measured(tmp_path: Path, head: dict[str, str], differ: str) -> None:
-    """Reading does not show which cases a changed file lost; a file that only head has takes none from base."""
+def test_identical_code_with_benchmarks_changed_is_measured(
+    tmp_path: Path, head: dict[str, str], differ: str
+) -> None:
+    """Reading does not show which cases a changed file lost; a file that only head has takes none from
+    base."""
     (base, before), (after, _) = built(tmp_path, "1.0"), built(tmp_path, "2.0")
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     for folder, files in ((theirs, {"bench_work.py": WORK}), (ours, {"bench_work.py": WORK, **head})):
@@ -355,7 +373,9 @@ def test_annotations_name_files_as_the_repository_does(repo: Repo, tmp_path: Pat
     assert gating.from_repository(tmp_path / "elsewhere") == "elsewhere"
 
 
-def test_a_revision_is_one_of_the_repository_people_are_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_revision_is_one_of_the_repository_people_are_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where there is no folder of benchmarks, those that come with the harness are not gated."""
     shipped = Path(gate.__file__).resolve().parents[2] / "benchmarks"
     monkeypatch.chdir(tmp_path)

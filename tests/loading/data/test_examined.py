@@ -1,4 +1,5 @@
-"""The quick look at image files: damaged ones are found without decoding the others, and odd ones are compared."""
+"""The quick look at image files: damaged ones are found without decoding the others, and odd ones are
+compared."""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ def test_a_look_ends_when_its_time_does(tmp_path: Path) -> None:
 
 
 def test_a_sample_has_one_of_each_way_of_storing_images(tmp_path: Path) -> None:
-    """The one turned image among many, a grey one and a CMYK one are in it; the rest is spread over all of them."""
+    """The one turned image among many, a grey one and a CMYK one are in it; the rest is spread over all of
+    them."""
     images = saved(tmp_path, 60, turned=(58,))
     Pillow.effect_noise((30, 30), 60).save(images[31].path)
     NOISE.convert("CMYK").save(images[44].path)
@@ -89,7 +91,8 @@ def test_a_sample_has_one_of_each_way_of_storing_images(tmp_path: Path) -> None:
 
 
 def test_the_tag_is_read(tmp_path: Path) -> None:
-    """1 is how an image is stored that nobody needs to turn, and what a file is said to have that cannot be read."""
+    """1 is how an image is stored that nobody needs to turn, and what a file is said to have that cannot be
+    read."""
     images = saved(tmp_path, 2, turned=(1,))
     assert [orientation(image.path) for image in images] == [1, 6]
     assert orientation(str(tmp_path / "none.jpg")) == 1

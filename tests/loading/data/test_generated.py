@@ -32,7 +32,8 @@ def _bytes_per_pixel(path: Path) -> float:
 
 
 def test_jpegs_are_like_imagenet() -> None:
-    """Sizes are mixed, some upright, bytes per pixel near 0.6 with a spread, colour channels move together."""
+    """Sizes are mixed, some upright, bytes per pixel near 0.6 with a spread, colour channels move
+    together."""
     files = sorted(jpeg_folder(48).glob("class_*/*.jpg"))
     assert len(files) == 48
     ratios = [_bytes_per_pixel(file) for file in files]
@@ -54,7 +55,9 @@ def test_made_once_and_alike(cache: Path) -> None:
         patch.setenv("TIPBENCH_CACHE", str(cache / "other"))
         other = jpeg_folder(8)
     assert other != first
-    assert all((other / file.relative_to(first)).read_bytes() == file.read_bytes() for file in first.glob("*/*.jpg"))
+    assert all(
+        (other / file.relative_to(first)).read_bytes() == file.read_bytes() for file in first.glob("*/*.jpg")
+    )
     assert not list(cache.glob(".*"))
 
 
@@ -69,7 +72,8 @@ def test_uneven_every_sixteenth() -> None:
 
 
 def test_tiny_set() -> None:
-    """Tiny samples are 28 x 28 bytes with ten labels, and a digit looks more like itself than like another."""
+    """Tiny samples are 28 x 28 bytes with ten labels, and a digit looks more like itself than like
+    another."""
     with np.load(tiny_set(512)) as stored:
         images, labels = stored["images"], stored["labels"]
     assert images.shape == (512, 28, 28) and images.dtype == np.uint8
@@ -81,7 +85,8 @@ def test_tiny_set() -> None:
 
 
 def test_interrupted_making_leaves_nothing(cache: Path) -> None:
-    """A making that is interrupted leaves no folder of that name and no leftovers, and the next one succeeds."""
+    """A making that is interrupted leaves no folder of that name and no leftovers, and the next one
+    succeeds."""
 
     def interrupted(folder: Path) -> None:
         (folder / "half").write_text("made")
@@ -149,7 +154,9 @@ def test_a_user_without_a_home(homeless: Path) -> None:
     assert str(place) in cache_note() and "TIPBENCH_CACHE" in cache_note()
 
 
-def test_a_temporary_folder_that_somebody_else_made(homeless: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_temporary_folder_that_somebody_else_made(
+    homeless: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """A link under the name that could be known beforehand is not followed."""
     (homeless / f"tipbench-{os.getuid()}").symlink_to(tmp_path_factory.mktemp("elsewhere"))
     assert "is not a folder of this user" in cache_note()
@@ -179,7 +186,8 @@ def test_check_folder_is_cheap() -> None:
 
 
 def test_first_images(tmp_path: Path) -> None:
-    """Images are spread over the classes, small classes are made up for by others, and labels count all classes."""
+    """Images are spread over the classes, small classes are made up for by others, and labels count all
+    classes."""
     for name, count in (("a", 5), ("b", 1), ("c", 0), ("d", 5)):
         (tmp_path / name).mkdir()
         for index in range(count):

@@ -57,7 +57,8 @@ def test_pixels_are_those_that_decoding_gives(images: list[Image]) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_samples_are_those_of_the_folder(images: list[Image], workers: int) -> None:
-    """Ids, labels and, under the recipe with nothing random, pixels are those of the files, from workers too."""
+    """Ids, labels and, under the recipe with nothing random, pixels are those of the files, from workers
+    too."""
     given = [images[place % 6] for place in (3, 0, 5, 1, 4, 2, 2, 0)]
     datasets = [
         partial(Photographs, given, recipe.fixed_v2),
@@ -71,7 +72,8 @@ def test_samples_are_those_of_the_folder(images: list[Image], workers: int) -> N
 
 
 def test_made_once_and_anew_when_a_file_changes(images: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is made on first use alone, whatever the order of the images; a changed image is packed anew."""
+    """The file is made on first use alone, whatever the order of the images; a changed image is packed
+    anew."""
     first = packed(images)
     with monkeypatch.context() as patch:
         patch.setattr(module, "pixels_of", lambda paths: pytest.fail("packed again"))

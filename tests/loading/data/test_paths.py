@@ -1,4 +1,5 @@
-"""Very many paths kept small: the same files, labels and order as torchvision's ImageFolder, on odd trees too."""
+"""Very many paths kept small: the same files, labels and order as torchvision's ImageFolder, on odd trees
+too."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def _same(root: Path) -> Paths:
 
 
 def test_labels_are_image_folders(tmp_path: Path) -> None:
-    """Files of every suffix, in any case, below classes too, and names that sort oddly: all as in ImageFolder."""
+    """Files of every suffix, in any case, below classes too, and names that sort oddly: all as in
+    ImageFolder."""
     root = _tree(
         tmp_path,
         "b/2.jpg", "b/10.JPG", "b/1.jpeg", "b/x.PnG", "b/notes.txt", "b/jpg",
@@ -50,7 +52,8 @@ def test_labels_are_image_folders(tmp_path: Path) -> None:
 
 
 def test_hidden_files_and_folders_are_no_data(tmp_path: Path) -> None:
-    """Companions of files, folders of tools: neither images nor classes, at any depth, and no label moves for them."""
+    """Companions of files, folders of tools: neither images nor classes, at any depth, and no label moves for
+    them."""
     root = _tree(
         tmp_path,
         "cat/1.jpg", "cat/._1.jpg", "cat/.jpg", "cat/.trash/2.jpg", "cat/below/._3.jpg", "dog/4.jpg",
@@ -66,7 +69,8 @@ def test_hidden_files_and_folders_are_no_data(tmp_path: Path) -> None:
 
 
 def test_links_and_strange_files(tmp_path: Path) -> None:
-    """Links are followed, one that leads nowhere and a pipe are files by name, a folder is none whatever its name."""
+    """Links are followed, one that leads nowhere and a pipe are files by name, a folder is none whatever its
+    name."""
     root = _tree(tmp_path / "root", "a/1.jpg", "b/1.jpg")
     _tree(tmp_path / "elsewhere", "2.jpg", "below/3.jpg")
     (root / "a" / "linked").symlink_to(tmp_path / "elsewhere")
@@ -128,7 +132,8 @@ def test_no_folder(tmp_path: Path) -> None:
 
 
 def test_small_and_quick_to_pickle(tmp_path: Path) -> None:
-    """What is kept are the names, four bytes of place and four of label each; a pickle is no larger and comes back."""
+    """What is kept are the names, four bytes of place and four of label each; a pickle is no larger and comes
+    back."""
     found = scan(_tree(tmp_path, *(f"class_{n % 7}/{n:05}.jpg" for n in range(3000))))
     names = sum(len(f"class_0/{n:05}.jpg") + 1 for n in range(3000))
     assert found.nbytes == names + 4 * 3001 + 4 * 3000

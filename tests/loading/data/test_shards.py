@@ -1,4 +1,5 @@
-"""Tar shards: each image once an epoch whatever the number of workers, and errors where a shard is not whole."""
+"""Tar shards: each image once an epoch whatever the number of workers, and errors where a shard is not
+whole."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ def _loader(written: Shards, images: list[Image], workers: int = 0) -> PlainLoad
 
 @pytest.mark.parametrize(("workers", "pixels"), [(0, False), (1, True), (2, False), (3, True), (5, False)])
 def test_every_sample_once_whatever_the_workers(images: list[Image], workers: int, pixels: bool) -> None:
-    """Every epoch has each id once with its label, also with more workers than shards or shards of unequal length."""
+    """Every epoch has each id once with its label, also with more workers than shards or shards of unequal
+    length."""
     written = sharded(images[:22], pixels=pixels, count=4)
     with _loader(written, images[:22], workers) as loader:
         for _ in range(2):
@@ -58,7 +60,8 @@ def test_every_sample_once_whatever_the_workers(images: list[Image], workers: in
 
 
 def test_the_order_is_the_declared_one(images: list[Image]) -> None:
-    """One worker goes through the shards from front to back; two take turns, batch by batch, each with its last one."""
+    """One worker goes through the shards from front to back; two take turns, batch by batch, each with its
+    last one."""
     written = sharded(images, count=4)
     shard = [list(range(first, COUNT, 4)) for first in range(4)]
     with _loader(written, images) as alone, _loader(written, images, 2) as two:
@@ -73,7 +76,10 @@ def test_images_come_round_again(images: list[Image]) -> None:
     longer = [images[place % COUNT] for place in range(60)]
     written = sharded(longer, count=4)
     assert len(written.images) == COUNT
-    with _loader(written, longer, 2) as loader, PlainLoader(partial(Photographs, longer), batch_size=8) as plain:
+    with (
+        _loader(written, longer, 2) as loader,
+        PlainLoader(partial(Photographs, longer), batch_size=8) as plain,
+    ):
         same_samples(plain(), loader())
 
 
@@ -85,7 +91,8 @@ def test_another_order_is_refused(images: list[Image]) -> None:
 
 @pytest.mark.parametrize("pixels", [False, True])
 def test_pixels_are_those_of_the_folder(images: list[Image], pixels: bool) -> None:
-    """Under the recipe with nothing random, shards of files and of pixels give the folder's pixels bit for bit."""
+    """Under the recipe with nothing random, shards of files and of pixels give the folder's pixels bit for
+    bit."""
     plain = PlainLoader(partial(Photographs, images, recipe.fixed_v2), batch_size=5)
     with plain, _loader(sharded(images, pixels=pixels, count=4), images, 1) as loader:
         assert torch.equal(by_id(delivered(loader)), by_id(delivered(plain)))
@@ -100,7 +107,8 @@ def test_other_decoders_read_shards_too(images: list[Image]) -> None:
 
 
 def test_made_once_and_anew_for_other_labels(images: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shards are written on first use alone; images with other labels, or in another order, have their own."""
+    """Shards are written on first use alone; images with other labels, or in another order, have their
+    own."""
     first = sharded(images, count=4)
     with monkeypatch.context() as patch:
         patch.setattr(shards, "_write", lambda *_, **__: pytest.fail("written again"))
@@ -141,13 +149,17 @@ def test_a_damaged_shard_is_named(images: list[Image], damage: str, workers: int
                 archive.addfile(entry, io.BytesIO(data))
     else:
         victim.write_bytes(content[: len(content) // 2] if damage == "cut" else b"no archive" * 300)
-    with pytest.raises(DataError, match=rf"remove {victim.parent}"), _loader(written, images, workers) as loader:
+    with (
+        pytest.raises(DataError, match=rf"remove {victim.parent}"),
+        _loader(written, images, workers) as loader,
+    ):
         loader()
 
 
 @pytest.mark.usefixtures("own_cache")
 def test_a_damaged_image_is_named(images: list[Image], tmp_path: Path) -> None:
-    """An image that cannot be decoded is named by its file: from shards of files in the loop, else when written."""
+    """An image that cannot be decoded is named by its file: from shards of files in the loop, else when
+    written."""
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(Path(images[0].path).read_bytes()[:900])
     given = [*images[:4], Image(str(broken), 0)]

@@ -1,4 +1,5 @@
-"""DALI's loaders on the CPU, for real: the same samples, pixels, crops and errors as a DataLoader's, nothing left."""
+"""DALI's loaders on the CPU, for real: the same samples, pixels, crops and errors as a DataLoader's, nothing
+left."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Image]:
 def checkered(tmp_path: Path) -> list[Image]:
     """JPEGs with sharp edges, whose resized sides are well off a whole pixel and need smoothing.
 
-    Their long side's fraction is below a half: there Pillow, which cuts it off, and DALI, which rounds it, agree.
+    Their long side's fraction is below a half: there Pillow, which cuts it off, and DALI, which rounds it,
+    agree.
     """
     random = np.random.default_rng(0)
     made = []
@@ -87,7 +89,8 @@ def _native_threads() -> int:
 
 @pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE, PROXY])
 def test_every_sample_every_epoch(kind: Any, photographs: list[Image]) -> None:
-    """Every epoch delivers what a DataLoader's does, the short last batch included, also after an early break."""
+    """Every epoch delivers what a DataLoader's does, the short last batch included, also after an early
+    break."""
     expected = PlainLoader(partial(Photographs, photographs), batch_size=2)()
     with kind(photographs, batch_size=2, threads=2) as loader:
         for _ in range(3):
@@ -98,7 +101,8 @@ def test_every_sample_every_epoch(kind: Any, photographs: list[Image]) -> None:
 
 @pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE])
 def test_nothing_left(kind: Any, photographs: list[Image]) -> None:
-    """A closed loader leaves no thread: a second one leaves no more than the first, whose are the library's."""
+    """A closed loader leaves no thread: a second one leaves no more than the first, whose are the
+    library's."""
 
     def left() -> tuple[int, int, int]:
         return _native_threads(), threading.active_count(), len(psutil.Process().children())
@@ -118,7 +122,8 @@ def test_nothing_left(kind: Any, photographs: list[Image]) -> None:
 
 @pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE])
 def test_pixels_are_pillows(kind: Any, checkered: list[Image]) -> None:
-    """With nothing random, pixels are within a level or two of Pillow's, and batches have equal shapes and type."""
+    """With nothing random, pixels are within a level or two of Pillow's, and batches have equal shapes and
+    type."""
     kept = [Kept(), Kept()]
     PlainLoader(partial(Photographs, checkered, recipe.fixed), batch_size=4, step=kept[0])()
     with kind(checkered, batch_size=4, threads=2, fixed=True, step=kept[1]) as loader:
@@ -135,13 +140,17 @@ def test_crops_are_torchvisions(kind: Any, tmp_path: Path) -> None:
     """Areas, aspect ratios and flips of random crops are distributed as torchvision's are."""
     # Red is a pixel's column and green its row, so a crop shows where it was taken.
     column, row = np.meshgrid(np.arange(256), np.arange(256))
-    Pillow.fromarray(np.stack([column, row, 0 * row], axis=-1).astype(np.uint8)).save(tmp_path / "a.jpg", quality=100)
+    Pillow.fromarray(np.stack([column, row, 0 * row], axis=-1).astype(np.uint8)).save(
+        tmp_path / "a.jpg", quality=100
+    )
     images = [Image(str(tmp_path / "a.jpg"), 0)] * 320
     kept = [Kept(), Kept()]
     PlainLoader(partial(Photographs, images), batch_size=32, step=kept[0])()
     with kind(images, batch_size=32, threads=2, step=kept[1]) as loader:
         loader()
-    (area, ratio, flipped), (own_area, own_ratio, own_flipped) = (_crops(torch.cat(each.images)) for each in kept)
+    (area, ratio, flipped), (own_area, own_ratio, own_flipped) = (
+        _crops(torch.cat(each.images)) for each in kept
+    )
     for got, expected, tolerance in ((own_area, area, 0.09), (own_ratio.log(), ratio.log(), 0.07)):
         assert abs(got.mean() - expected.mean()) < tolerance
         assert abs(got.std() - expected.std()) < tolerance
@@ -150,7 +159,9 @@ def test_crops_are_torchvisions(kind: Any, tmp_path: Path) -> None:
 
 
 def _crops(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    levels = 255 * (images * torch.tensor(recipe.STD)[:, None, None] + torch.tensor(recipe.MEAN)[:, None, None])
+    levels = 255 * (
+        images * torch.tensor(recipe.STD)[:, None, None] + torch.tensor(recipe.MEAN)[:, None, None]
+    )
     across = (levels[:, 0, :, -1] - levels[:, 0, :, 0]).mean(dim=1)
     down = (levels[:, 1, -1, :] - levels[:, 1, 0, :]).mean(dim=1)
     return across.abs() * down / 256**2, across.abs() / down, across < 0
@@ -213,7 +224,8 @@ def test_a_dynamic_loader_for_the_cpu_opens_no_gpu(
 
 @pytest.mark.parametrize("frozen", [True, False])
 def test_what_was_set_aside_stays_so(frozen: bool) -> None:
-    """The proxy hides what is there from its workers' collector, and leaves what its process set aside before."""
+    """The proxy hides what is there from its workers' collector, and leaves what its process set aside
+    before."""
     before = gc.get_freeze_count() > len(gc.get_objects())
     gc.unfreeze()
     if frozen:

@@ -1,4 +1,5 @@
-"""Every kind of loader beside the plain one: the same samples, pixels and crops, and the same files refused."""
+"""Every kind of loader beside the plain one: the same samples, pixels and crops, and the same files
+refused."""
 
 from __future__ import annotations
 
@@ -53,7 +54,13 @@ def _dataset(images: list[Image], fixed: bool, sort: str = "v2", **options: Any)
 
 
 def _plain(
-    images: list[Image], fixed: bool, batch: int = BATCH, *, sort: str = "v1", workers: int = 0, **options: Any
+    images: list[Image],
+    fixed: bool,
+    batch: int = BATCH,
+    *,
+    sort: str = "v1",
+    workers: int = 0,
+    **options: Any,
 ) -> Loader:
     return PlainLoader(_dataset(images, fixed, sort, **options), batch_size=batch, workers=workers)
 
@@ -64,7 +71,9 @@ def _background(images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
 
 def _uint8(images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
     made = partial(recipe.fixed_v2 if fixed else recipe.augmented_v2, floats=False)
-    return Uint8Loader(partial(Photographs, images, made, decoders.with_torchvision), batch_size=batch, workers=2)
+    return Uint8Loader(
+        partial(Photographs, images, made, decoders.with_torchvision), batch_size=batch, workers=2
+    )
 
 
 def _device_decoding(images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
@@ -73,7 +82,9 @@ def _device_decoding(images: list[Image], fixed: bool, batch: int = BATCH) -> Lo
 
 
 def _threads(kind: Any, images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
-    made: Loader = kind(_dataset(images, fixed, decode=decoders.with_torchvision), batch_size=batch, threads=2)
+    made: Loader = kind(
+        _dataset(images, fixed, decode=decoders.with_torchvision), batch_size=batch, threads=2
+    )
     return made
 
 
@@ -98,7 +109,8 @@ def _kind(name: str, make: Any, most: float, mean: float, reason: str | None = N
 
 
 FAST: dict[str, Any] = {"sort": "v2", "decode": decoders.with_torchvision}
-# Each with the levels of 256 that a pixel may be off from transforms v1 on Pillow's images: at most, and in the mean.
+# Each with the levels of 256 that a pixel may be off from transforms v1 on Pillow's images: at most, and in
+# the mean.
 EXACT = [
     _kind("background", _background, 0, 0, background.missing()),
     _kind("v2", partial(_plain, sort="v2"), 1e-3, 1e-4),
@@ -142,7 +154,8 @@ def expected(images: list[Image]) -> list[tuple[Tensor, Tensor, Tensor]]:
 def test_same_samples_and_pixels(
     make: Make, most: float, mean: float, images: list[Image], expected: list[tuple[Tensor, Tensor, Tensor]]
 ) -> None:
-    """Every kind delivers each sample once with its label, in batches of equal form, and pixels within its bound."""
+    """Every kind delivers each sample once with its label, in batches of equal form, and pixels within its
+    bound."""
     with make(images, True) as loader:
         batches = delivered(loader)
         same_samples(_plain(images, True)(), loader())
@@ -177,8 +190,8 @@ def test_equal_seeds_give_equal_crops(sort: str, images: list[Image]) -> None:
 
 
 SAMPLES = 400
-# Kolmogorov's and Smirnov's distance of two samples of that size beyond which they come from one distribution with a
-# chance of 1 in 100,000: threads share their random numbers in no fixed order, and DALI seeds itself.
+# Kolmogorov's and Smirnov's distance of two samples of that size beyond which they come from one distribution
+# with a chance of 1 in 100,000: threads share their random numbers in no fixed order, and DALI seeds itself.
 FARTHEST = 2.47 * (2 / SAMPLES) ** 0.5
 
 
@@ -190,7 +203,11 @@ def _crops(make: Make, folder: Path) -> dict[str, Tensor]:
             pixels = levels(images)
             across = (pixels[:, 0, :, -1] - pixels[:, 0, :, 0]).mean(dim=1)
             down = (pixels[:, 1, -1, :] - pixels[:, 1, 0, :]).mean(dim=1)
-            crops = {"area": across.abs() * down / 256**2, "ratio": (across.abs() / down).log(), "flipped": across < 0}
+            crops = {
+                "area": across.abs() * down / 256**2,
+                "ratio": (across.abs() / down).log(),
+                "flipped": across < 0,
+            }
             for channel, name in enumerate(("red", "green")):
                 crops[f"mean of {name}"] = images[:, channel].mean(dim=(1, 2))
                 crops[f"deviation of {name}"] = images[:, channel].std(dim=(1, 2))
@@ -209,7 +226,8 @@ def plain_crops(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
 def test_random_crops_are_distributed_alike(
     make: Make, most: float, mean: float, plain_crops: dict[str, Tensor], images: list[Image], tmp_path: Path
 ) -> None:
-    """Areas, aspect ratios, flips, means and deviations of random crops have the plain loader's distributions."""
+    """Areas, aspect ratios, flips, means and deviations of random crops have the plain loader's
+    distributions."""
     crops = _crops(make, tmp_path)
     for name, values in crops.items():
         if name == "flipped":
@@ -234,7 +252,8 @@ def _victim(images: list[Image], damage: str, folder: Path) -> Path:
 def test_the_loop_hears_of_a_damaged_file(
     make: Make, most: float, mean: float, damage: str, images: list[Image], tmp_path: Path
 ) -> None:
-    """A damaged file ends the epoch with an error that names it, from a worker or a thread too, and leaves nothing."""
+    """A damaged file ends the epoch with an error that names it, from a worker or a thread too, and leaves
+    nothing."""
     before = alive()
     given = [*images[:7], Image(str(_victim(images, damage, tmp_path)), 0), *images[7:]]
     with pytest.raises(DataError, match=r"victim\.jpg cannot be decoded"), make(given, False) as loader:
@@ -243,8 +262,11 @@ def test_the_loop_hears_of_a_damaged_file(
 
 
 @pytest.mark.parametrize(("make", "most", "mean"), TENSORS[2:])
-def test_an_error_in_the_step_leaves_nothing(make: Make, most: float, mean: float, images: list[Image]) -> None:
-    """A step that fails half-way through an epoch leaves no thread and no process once the loader is closed."""
+def test_an_error_in_the_step_leaves_nothing(
+    make: Make, most: float, mean: float, images: list[Image]
+) -> None:
+    """A step that fails half-way through an epoch leaves no thread and no process once the loader is
+    closed."""
     before = alive()
 
     def step(images: Tensor, labels: Tensor) -> None:
@@ -272,14 +294,20 @@ def test_epochs_after_an_early_break(make: Make, most: float, mean: float, image
 
 def test_uint8_moves_a_quarter(images: list[Image]) -> None:
     """Epochs say how many bytes of images went to the device: as floats four times as many."""
-    with CountedLoader(_dataset(images, True), batch_size=BATCH) as floats, _uint8(images, True) as bytes_only:
+    with (
+        CountedLoader(_dataset(images, True), batch_size=BATCH) as floats,
+        _uint8(images, True) as bytes_only,
+    ):
         assert floats().readings["moved_bytes"] == 4 * COUNT * 3 * 224**2
         assert [bytes_only().readings["moved_bytes"] for _ in range(2)] == [COUNT * 3 * 224**2] * 2
 
 
 def test_floats_are_not_normalised_twice(images: list[Image]) -> None:
     """A dataset that normalises already is an error before the device, not a wrong picture."""
-    with pytest.raises(TypeError, match="without floats"), Uint8Loader(_dataset(images, True), batch_size=4) as loader:
+    with (
+        pytest.raises(TypeError, match="without floats"),
+        Uint8Loader(_dataset(images, True), batch_size=4) as loader,
+    ):
         loader()
 
 
@@ -300,7 +328,9 @@ def test_batches_that_a_gpu_refused_are_counted(images: list[Image], tmp_path: P
             assert [loader().readings["cpu_batches"] for _ in range(2)] == [refused] * 2
 
 
-def test_a_decoder_that_does_not_work_is_an_error(images: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_does_not_work_is_an_error(
+    images: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An nvJPEG that is not there, or does not start, must not become decoding on the CPU under its name."""
 
     def broken(contents: list[torch.Tensor], mode: object, device: object) -> list[torch.Tensor]:
@@ -312,7 +342,8 @@ def test_a_decoder_that_does_not_work_is_an_error(images: list[Image], monkeypat
 
 
 def test_what_a_decoder_makes_of_damage_is_a_reading(images: list[Image]) -> None:
-    """Decoders that refuse other damaged files than Pillow agree by their pixels; refusing a sound one is wrong."""
+    """Decoders that refuse other damaged files than Pillow agree by their pixels; refusing a sound one is
+    wrong."""
     pixels = [torch.zeros(3, 4, 4, dtype=torch.uint8)]
     pillow = Decoded(pixels, [True, True, True, True, False])
     assert same_levels(pillow, Decoded(pixels, [False, False, True, True, False]))["damaged_refused"] == 2.0
@@ -321,14 +352,18 @@ def test_what_a_decoder_makes_of_damage_is_a_reading(images: list[Image]) -> Non
 
 
 def test_epochs_say_what_came_from_the_disk(images: list[Image]) -> None:
-    """A forgotten file is read from the disk again, one in the page cache is not, mapped by live workers or not."""
+    """A forgotten file is read from the disk again, one in the page cache is not, mapped by live workers or
+    not."""
     pixels = packed(images)
     forgotten = EvictedFiles([pixels.file])
     if not forgotten.works():
         pytest.skip("files are kept in memory here")
     size = pixels.file.stat().st_size
     dataset = _dataset(images, True, decode=pixels)
-    with DiskLoader(dataset, batch_size=BATCH, workers=1) as warm, DiskLoader(dataset, batch_size=BATCH) as here:
+    with (
+        DiskLoader(dataset, batch_size=BATCH, workers=1) as warm,
+        DiskLoader(dataset, batch_size=BATCH) as here,
+    ):
         for loader in (warm, here):
             loader()
             # Not nothing: under pressure the kernel fetches even the code of this process again.
@@ -370,7 +405,8 @@ def test_no_kind_turns_images(make: Any, most: float, mean: float, tmp_path: Pat
 
 @pytest.mark.skipif(nodes.missing() is not None, reason=str(nodes.missing()))
 def test_nodes_leave_torchs_threads_as_they_were(images: list[Image]) -> None:
-    """A thread that is started after a nodes loader was closed computes on as many threads as one before it."""
+    """A thread that is started after a nodes loader was closed computes on as many threads as one before
+    it."""
     torch.set_num_threads(2)
     asked: list[int] = []
 

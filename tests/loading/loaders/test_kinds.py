@@ -1,4 +1,5 @@
-"""Every kind: it delivers what the plain loader does, names what it lacks, and its code runs as it is printed."""
+"""Every kind: it delivers what the plain loader does, names what it lacks, and its code runs as it is
+printed."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def made(name: str, images: list[Image], fixed: bool) -> Loader:
 
 @pytest.mark.parametrize("name", LOADER_KINDS)
 def test_what_a_kind_delivers(name: str, images: list[Image]) -> None:
-    """Under the recipe with nothing random: the same samples with the same labels, and pixels that are alike."""
+    """Under the recipe with nothing random: the same samples with the same labels, and pixels that are
+    alike."""
     with made("dataloader", images, True) as plain, made(name, images, True) as loader:
         assert first_difference(list(plain.batches()), loader.batches()) is None
 
@@ -65,7 +67,9 @@ def test_a_race_is_over_random_crops(name: str, images: list[Image]) -> None:
     with made(name, images, False) as loader:
         first, second = delivered(loader), delivered(loader)
     for epoch in (first, second):
-        assert sorted(number for _, _, ids in epoch for number in ids.reshape(-1).tolist()) == list(range(SOME))
+        assert sorted(number for _, _, ids in epoch for number in ids.reshape(-1).tolist()) == list(
+            range(SOME)
+        )
     pairs = zip(by_id(first), by_id(second), strict=True)
     assert not any(torch.equal(one, other) for one, other in pairs)
 
@@ -112,7 +116,9 @@ def test_every_file_with_a_kind_is_in_the_list() -> None:
 
 def test_extras_exist_and_come_with_all_loaders() -> None:
     """What a kind names can be installed, and the sessions of nox that run every kind install it."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
     together = re.findall(r"[\w-]+", extras["loaders"][0].partition("[")[2])
     for extra in {kind.extra for kind in KINDS if kind.extra}:
         assert extra in extras
@@ -129,7 +135,9 @@ from harness.model import Setting
 for kind in KINDS:
     print(kind.name, kind.workers.value, len(kind.code(Setting(kind.name, 2, 2, 4))) > 300)
 """
-    shown = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+    shown = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
     assert [line.split() for line in shown.stdout.splitlines()] == [
         [kind.name, "thread" if kind.threads else "worker", "True"] for kind in KINDS
     ]
@@ -140,7 +148,8 @@ for kind in KINDS:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five pictures in two classes, beside a class without any; one is stored to be turned when it is shown."""
+    """Five pictures in two classes, beside a class without any; one is stored to be turned when it is
+    shown."""
     root = tmp_path_factory.mktemp("pictures") / "my images"
     for number in range(5):
         place = root / f"class_{number % 2}"
@@ -171,7 +180,8 @@ def test_the_code_makes_that_very_loader(workers: int, pin: bool, persistent: bo
 def test_the_code_runs_as_it_is_printed(
     name: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With nothing added but the folder, it gives batches of the recipe's shape: all five samples, nothing turned.
+    """With nothing added but the folder, it gives batches of the recipe's shape: all five samples, nothing
+    turned.
 
     A snippet ends in ``loader``, in ``batches`` (an iterator, or a function that gives one), or in a loop.
     """

@@ -1,4 +1,5 @@
-"""Loaders in trouble: one line that names the worker, the limit or the file; nothing hangs, nothing is left behind."""
+"""Loaders in trouble: one line that names the worker, the limit or the file; nothing hangs, nothing is left
+behind."""
 
 from __future__ import annotations
 
@@ -101,7 +102,8 @@ class Faulty(Dataset[Any]):
 
 
 def the_worker_of(loader: Loader) -> BaseProcess:
-    """The one worker of a loader that has run an epoch; other tests and other loaders may have children here, too."""
+    """The one worker of a loader that has run an epoch; other tests and other loaders may have children here,
+    too."""
     (worker,) = loader._own
     return worker
 
@@ -166,7 +168,8 @@ def test_what_is_loaded_outside_an_epoch_is_explained_too() -> None:
 
 @pytest.mark.parametrize("place", ["before it is silenced", "while it is silenced"])
 def test_a_death_reported_while_the_loader_tidies_up(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch raises it wherever the main thread is: the loader tidies up all the same, and reports the cause."""
+    """torch raises it wherever the main thread is: the loader tidies up all the same, and reports the
+    cause."""
     news = [RuntimeError("DataLoader worker (pid 4711) is killed by signal: Killed. ")]
     original = signal.signal if place == "while it is silenced" else sigchld_blocked
 
@@ -196,12 +199,16 @@ def test_errors_of_the_step_stay_what_they_are() -> None:
     def step(images: Tensor, labels: Tensor) -> None:
         raise RuntimeError("CUDA error: out of memory\nCompile with TORCH_USE_CUDA_DSA")
 
-    with pytest.raises(RuntimeError, match=r"^CUDA error"), PlainLoader(Faulty, batch_size=2, step=step) as loader:
+    with (
+        pytest.raises(RuntimeError, match=r"^CUDA error"),
+        PlainLoader(Faulty, batch_size=2, step=step) as loader,
+    ):
         loader()
 
 
 def test_another_loaders_worker_dies() -> None:
-    """torch reports a dead worker to any running epoch: that epoch survives, and the worker's own loader fails."""
+    """torch reports a dead worker to any running epoch: that epoch survives, and the worker's own loader
+    fails."""
     victims: list[BaseProcess] = []
 
     def step(images: Tensor, labels: Tensor) -> None:
@@ -228,7 +235,8 @@ def test_another_loaders_worker_dies() -> None:
     ("number", "message"), [("SIGKILL", r"was killed \(SIGKILL\)"), ("SIGUSR1", "was ended by SIGUSR1")]
 )
 def test_a_batch_that_breaks_off(number: str, message: str) -> None:
-    """A worker that dies while its batch is fetched breaks a connection first: the error is how the worker ended."""
+    """A worker that dies while its batch is fetched breaks a connection first: the error is how the worker
+    ended."""
 
     before = set(multiprocessing.active_children())
 
@@ -249,7 +257,9 @@ def test_a_batch_that_breaks_off(number: str, message: str) -> None:
 
 def test_a_broken_connection_without_a_dead_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where all workers are alive a broken connection is raised as it is."""
-    monkeypatch.setattr("harness.loading.loop.loader.LAST_WAIT", 0.1)  # all of it is waited for: no worker ends
+    monkeypatch.setattr(
+        "harness.loading.loop.loader.LAST_WAIT", 0.1
+    )  # all of it is waited for: no worker ends
 
     def step(images: Tensor, labels: Tensor) -> None:
         raise ConnectionResetError(errno.ECONNRESET, "of the step's own")
@@ -262,7 +272,8 @@ def test_a_broken_connection_without_a_dead_worker(monkeypatch: pytest.MonkeyPat
 
 
 def test_news_of_a_death_do_not_disturb_the_tidying_up() -> None:
-    """A worker that dies while another loader is closed interrupts nothing, and torch reports it afterwards."""
+    """A worker that dies while another loader is closed interrupts nothing, and torch reports it
+    afterwards."""
     with PlainLoader(Faulty, batch_size=2, workers=1) as loader:
         loader()
         worker = the_worker_of(loader)
@@ -288,7 +299,9 @@ def test_the_other_variants_go_on() -> None:
     asked = BenchmarkSpec(handed, same_samples, None, Work(), dict.fromkeys(handed, Expect.LOWER))
     quick = RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=2, warmup_limit=0.0)
     claim = Claim("L", "A tip.", "l.py", "bench_l", loader=True)
-    found = measure("l.py::bench_l", claim, asked, MeasureOptions(torch.device("cpu"), quick, 5, 1, memory=False))
+    found = measure(
+        "l.py::bench_l", claim, asked, MeasureOptions(torch.device("cpu"), quick, 5, 1, memory=False)
+    )
     assert {trial.variant: trial.status for trial in found.trials} == {
         BASELINE: Status.MEASURED,
         "killed": Status.FAILED,
@@ -305,7 +318,11 @@ def test_the_other_variants_go_on() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
-        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated. "), LoaderError, "ended by SIGTERM"),
+        (
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated. "),
+            LoaderError,
+            "ended by SIGTERM",
+        ),
         (
             RuntimeError("DataLoader worker (pid(s) 7, 8) exited unexpectedly"),
             LoaderError,
@@ -326,7 +343,11 @@ def test_the_other_variants_go_on() -> None:
             LoaderError,
             "more files are open",
         ),
-        (ModuleNotFoundError("x", name="nvidia.dali"), LoaderError, "needs nvidia, .*pip install nvidia-dali-cuda120"),
+        (
+            ModuleNotFoundError("x", name="nvidia.dali"),
+            LoaderError,
+            "needs nvidia, .*pip install nvidia-dali-cuda120",
+        ),
         (ModuleNotFoundError("x", name="webdataset"), LoaderError, "pip install webdataset"),
     ],
 )
@@ -391,13 +412,16 @@ def hasten(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 @pytest.mark.parametrize("kind", [PLAIN, BACKGROUND])
 def test_a_worker_that_hangs(kind: type[PlainLoader], hasten: Callable[[], None]) -> None:
-    """A loader from which nothing comes is given up, its workers are ended, and the error states their number."""
+    """A loader from which nothing comes is given up, its workers are ended, and the error states their
+    number."""
 
     def step(images: Tensor, labels: Tensor) -> None:
         hasten()
 
     with (
-        pytest.raises(LoaderStalled, match=r"no batch came for 0\.1 s from 1 live worker, the loader hangs: look for"),
+        pytest.raises(
+            LoaderStalled, match=r"no batch came for 0\.1 s from 1 live worker, the loader hangs: look for"
+        ),
         kind(partial(Faulty, kind="hangs"), batch_size=2, workers=1, step=step) as loader,
     ):
         loader()
@@ -540,7 +564,8 @@ from harness.loading.loaders.dataloader import PlainLoader
 FILLING = Path("/dev/shm/filling")
 
 class Filled(PlainLoader):
-    # Is waited for when shared memory is full: on a busy machine, too, the stall is of the batch that found no room.
+    # Is waited for when shared memory is full: on a busy machine, too, the stall is of the batch that found
+    # no room.
     max_wait = 0.1
     def batches(self):
         batches = iter(self.host_batches())
@@ -574,10 +599,11 @@ for size, filled in (("8k", False), ("512k", False), ("4m", True), ("64m", False
 
 
 def test_shared_memory_too_small() -> None:
-    """A /dev/shm without room for a queue, for a batch, or for the labels that follow a batch is named, with its size.
+    """A /dev/shm without room for a queue, for a batch, or for the labels that follow a batch is named, with
+    its size.
 
-    torch does not report the last of these: the worker's queue drops the batch, and the loop would wait for ever.
-    Nothing is left of a loader that failed, and with room enough the next one works.
+    torch does not report the last of these: the worker's queue drops the batch, and the loop would wait for
+    ever. Nothing is left of a loader that failed, and with room enough the next one works.
     """
     if shutil.which("unshare") is None:
         pytest.skip("no unshare here")
@@ -586,7 +612,9 @@ def test_shared_memory_too_small() -> None:
     if subprocess.run([*enter, mount], capture_output=True, check=False).returncode:
         pytest.skip("no mount namespace may be made here")
     command = [*enter, f'{mount} && exec "$@"', "sh", sys.executable, "-c", SMALL]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=ENVIRONMENT)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=ENVIRONMENT
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith("8k LoaderError /dev/shm, 8 KiB in all, is full: use fewer workers")
@@ -605,7 +633,9 @@ READERS = [
 ]
 PIPELINES = [
     pytest.param(
-        kind, id=name, marks=pytest.mark.skipif(dali_shared.missing() is not None, reason=str(dali_shared.missing()))
+        kind,
+        id=name,
+        marks=pytest.mark.skipif(dali_shared.missing() is not None, reason=str(dali_shared.missing())),
     )
     for name, kind in (("pipeline", dali.PipelineLoader), ("dynamic", dali_dynamic.DynamicLoader))
 ]
@@ -632,7 +662,10 @@ def _photograph(path: Path, mode: str = "RGB") -> Image:
 def test_uncommon_images_are_loaded(tmp_path: Path, kind: Any) -> None:
     """CMYK, grey, palettes, transparency and 16 bits are images like others."""
     modes = {"CMYK": "jpg", "L": "jpg", "P": "png", "LA": "png", "RGBA": "png", "1": "png", "I;16": "png"}
-    images = [_photograph(tmp_path / f"{number}.{ending}", mode) for number, (mode, ending) in enumerate(modes.items())]
+    images = [
+        _photograph(tmp_path / f"{number}.{ending}", mode)
+        for number, (mode, ending) in enumerate(modes.items())
+    ]
     with _loader(kind, images) as loader:
         epoch = loader()
     assert sorted(epoch.ids.tolist()) == list(range(len(modes)))
@@ -700,13 +733,17 @@ def test_without_dali(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(dali, "module", absent)
     loader = dali.PipelineLoader([_photograph(tmp_path / "1.jpg")], batch_size=1, threads=1)
-    with pytest.raises(LoaderError, match="needs nvidia, which is not installed: pip install nvidia-dali"), loader:
+    with (
+        pytest.raises(LoaderError, match="needs nvidia, which is not installed: pip install nvidia-dali"),
+        loader,
+    ):
         loader()
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 def test_more_workers_than_cores() -> None:
-    """More workers than there are cores is slow, not wrong; the message states how many a machine can carry."""
+    """More workers than there are cores is slow, not wrong; the message states how many a machine can
+    carry."""
     workers = limits.PER_CORE * (os.cpu_count() or 1) + 1
     with PlainLoader(Faulty, batch_size=2, workers=workers) as loader:
         assert sorted(loader().ids.tolist()) == list(range(40))
@@ -751,9 +788,12 @@ def test_ending_seconds_by_a_fake_clock(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_solo_pass_of_a_loader() -> None:
-    """It reads the loader alone and in its loop, the gap between epochs and shared memory, all known metrics."""
+    """It reads the loader alone and in its loop, the gap between epochs and shared memory, all known
+    metrics."""
     variant = prepared(PlainLoader, Faulty, batch_size=8, workers=2, step=lambda images, labels: None)
-    asked = BenchmarkSpec({BASELINE: as_variant(variant)}, same_samples, None, Work(), {BASELINE: Expect.LOWER})
+    asked = BenchmarkSpec(
+        {BASELINE: as_variant(variant)}, same_samples, None, Work(), {BASELINE: Expect.LOWER}
+    )
     terms = MeasureOptions(torch.device("cpu"), RoundLimits(), 5, 1)
     found = passes.measure_isolated(
         "l.py::bench_l", Claim("L", "A tip.", "l.py", "bench_l", loader=True), asked, terms, BASELINE

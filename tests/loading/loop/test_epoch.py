@@ -164,16 +164,21 @@ def test_usable_after_an_early_break(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_error_reaches_the_loop(kind: Any) -> None:
-    """A sample that cannot be loaded ends the epoch with its error, from a worker or thread too, and leaves nothing."""
+    """A sample that cannot be loaded ends the epoch with its error, from a worker or thread too, and leaves
+    nothing."""
     before = alive()
-    with pytest.raises(DataError, match="file 13 is broken"), kind(partial(Numbers, 40, 13), batch_size=2) as loader:
+    with (
+        pytest.raises(DataError, match="file 13 is broken"),
+        kind(partial(Numbers, 40, 13), batch_size=2) as loader,
+    ):
         loader()
     assert since(before) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_error_in_the_step_leaves_nothing(kind: Any) -> None:
-    """A step that fails half-way through an epoch leaves no thread and no worker once the loader is closed."""
+    """A step that fails half-way through an epoch leaves no thread and no worker once the loader is
+    closed."""
     before = alive()
 
     def step(images: Tensor, labels: Tensor) -> None:
@@ -214,9 +219,18 @@ os._exit(0)
 
 
 def test_what_an_early_break_leaves() -> None:
-    """Left early three times, a DataLoader leaves nothing; a BackgroundGenerator leaves its threads and its workers."""
-    command = [sys.executable, "-c", LEAKS, str(ROOT / "tests" / "loading" / "loop"), str(ROOT / "benchmarks")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE, env=ENVIRONMENT)
+    """Left early three times, a DataLoader leaves nothing; a BackgroundGenerator leaves its threads and its
+    workers."""
+    command = [
+        sys.executable,
+        "-c",
+        LEAKS,
+        str(ROOT / "tests" / "loading" / "loop"),
+        str(ROOT / "benchmarks"),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=PATIENCE, env=ENVIRONMENT
+    )
     left = json.loads(done.stdout)
     assert left.pop("plain, two workers") == [0, 0]
     if missing() is None:
@@ -225,7 +239,8 @@ def test_what_an_early_break_leaves() -> None:
 
 @NEEDS_PACKAGE
 def test_closing_does_not_wait_for_what_was_left_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads of a loop that was left behind a BackgroundGenerator never end: to close the loader waits for its own."""
+    """Threads of a loop that was left behind a BackgroundGenerator never end: to close the loader waits for
+    its own."""
     joined: list[threading.Thread] = []
 
     class Left(threading.Thread):
@@ -259,7 +274,8 @@ def test_photographs(photographs: list[Image]) -> None:
 
 
 def test_labels_are_image_folders(photographs: list[Image]) -> None:
-    """Files and labels are those torchvision's ImageFolder finds; a small folder's images come round again."""
+    """Files and labels are those torchvision's ImageFolder finds; a small folder's images come round
+    again."""
     from torchvision.datasets import ImageFolder
 
     root = Path(photographs[0].path).parents[1]

@@ -27,7 +27,11 @@ def test_one_core_prepares_samples_and_finishes_batches() -> None:
         finished.append(len(batch))
         return batch
 
-    assert one_core_seconds(Dataset(), 4, finish=finish, now=clock.now) == pytest.approx((10 * 2.0 + 3 * 5.0) / 10)
+    assert one_core_seconds(Dataset(), 4, finish=finish, now=clock.now) == pytest.approx(
+        (10 * 2.0 + 3 * 5.0) / 10
+    )
     assert finished == [4, 4, 2]
     assert one_core_seconds(Dataset(), 4, now=clock.now) == pytest.approx(2.0)
-    assert one_core_seconds(Dataset(), 4, 5.0, finish=finish, now=clock.now) == pytest.approx((3 * 2.0 + 5.0) / 3)
+    assert one_core_seconds(Dataset(), 4, 5.0, finish=finish, now=clock.now) == pytest.approx(
+        (3 * 2.0 + 5.0) / 3
+    )

@@ -43,7 +43,9 @@ class Clock:
 def test_the_start_of_an_epoch_does_not_count() -> None:
     """Workers that start and queues that fill belong to the first batches, which are only discarded."""
     clock = Clock()
-    found = steady(clock.batches([9.0, 5.0, 1.0, 1.0, 1.0, 1.0]), clock.step(1.0), discard=2, count=4, now=clock.now)
+    found = steady(
+        clock.batches([9.0, 5.0, 1.0, 1.0, 1.0, 1.0]), clock.step(1.0), discard=2, count=4, now=clock.now
+    )
     assert found.seconds == pytest.approx(8.0 / 16)
     assert found.samples == 16
     assert found.readings["first_batch_seconds"] == 9.0

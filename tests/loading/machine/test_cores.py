@@ -22,7 +22,11 @@ def _kernel(root: Path, groups: str, files: dict[str, str]) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("groups", "files", "quota"),
     [
-        ("0::/a/b\n", {"cpu.max": "max 100000\n", "a/cpu.max": "150000 100000\n", "a/b/cpu.max": "max 100000\n"}, 1.5),
+        (
+            "0::/a/b\n",
+            {"cpu.max": "max 100000\n", "a/cpu.max": "150000 100000\n", "a/b/cpu.max": "max 100000\n"},
+            1.5,
+        ),
         ("0::/a/b\n", {"a/cpu.max": "800000 100000\n", "a/b/cpu.max": "50000 100000\n"}, 0.5),
         ("0::/../../outside\n", {"cpu.max": "200000 100000\n"}, 2.0),
         (

@@ -1,4 +1,5 @@
-"""How many workers a machine can carry: every limit by itself, the tightest one named, both versions of cgroups."""
+"""How many workers a machine can carry: every limit by itself, the tightest one named, both versions of
+cgroups."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def _proc(root: Path, groups: str = "", available: int | None = 8 * GIB) -> Path
     (proc / "self").mkdir(parents=True)
     (proc / "self" / "cgroup").write_text(groups)
     if available is not None:
-        (proc / "meminfo").write_text(f"MemTotal: {16 * GIB // 1024} kB\nMemAvailable:   {available // 1024} kB\n")
+        (proc / "meminfo").write_text(
+            f"MemTotal: {16 * GIB // 1024} kB\nMemAvailable:   {available // 1024} kB\n"
+        )
     return proc
 
 
@@ -70,7 +73,8 @@ def test_tightest_limit(machine: WorkerRoom, most: int | None, word: str) -> Non
 
 
 def test_what_is_kept_ready_counts() -> None:
-    """More batches ahead and larger workers leave room for fewer workers; the loop's own batch is not theirs."""
+    """More batches ahead and larger workers leave room for fewer workers; the loop's own batch is not
+    theirs."""
     machine = WorkerRoom(64, _room(2 * GIB), _room(100 * MIB))
 
     def most(name: str, **options: int) -> int:
@@ -134,7 +138,11 @@ def test_this_machine() -> None:
             id="v2, throttled before its end",
         ),
         pytest.param(
-            "0::/a\n", {"a/memory.max": f"{GIB}", "a/memory.current": f"{3 * GIB}"}, 0, GIB, id="v2, above its limit"
+            "0::/a\n",
+            {"a/memory.max": f"{GIB}", "a/memory.current": f"{3 * GIB}"},
+            0,
+            GIB,
+            id="v2, above its limit",
         ),
         pytest.param(
             "9:name=systemd:/\n4:memory:/job\n0::/\n",
@@ -159,12 +167,17 @@ def test_this_machine() -> None:
         ),
         pytest.param("0::/a\n", {"a/memory.max": f"{GIB}"}, 8 * GIB, 16 * GIB, id="usage not reported"),
         pytest.param(
-            "0::/a\n", {"a/memory.max": f"{64 * GIB}", "a/memory.current": "0"}, 8 * GIB, 16 * GIB, id="roomy cgroup"
+            "0::/a\n",
+            {"a/memory.max": f"{64 * GIB}", "a/memory.current": "0"},
+            8 * GIB,
+            16 * GIB,
+            id="roomy cgroup",
         ),
     ],
 )
 def test_free_memory(tmp_path: Path, groups: str, files: dict[str, str], free: int, total: int) -> None:
-    """The tightest of the machine and the cgroups counts; pages of files are free, and nonsense bounds nothing."""
+    """The tightest of the machine and the cgroups counts; pages of files are free, and nonsense bounds
+    nothing."""
     room = free_memory(proc=_proc(tmp_path, groups), mount=_mount(tmp_path, files))
     assert room is not None
     assert (room.free, room.total) == (free, total)
@@ -203,7 +216,9 @@ def test_sizes(count: int, text: str) -> None:
 def test_one_is_singular() -> None:
     """A queue of one batch, a worker, a core: each sentence counts as people do."""
     room = FreeBytes(2**30, 2**31, "memory")
-    sentences = {limit.name: limit.sentence for limit in worker_cap(2**20, 1, machine=WorkerRoom(1, room, room)).limits}
+    sentences = {
+        limit.name: limit.sentence for limit in worker_cap(2**20, 1, machine=WorkerRoom(1, room, room)).limits
+    }
     assert sentences["cores"] == "1 usable core, 2 workers each"
     assert sentences["shared memory"].endswith("where each worker keeps 1 batch of 1 MiB")
     assert sentences["memory"].endswith("and 2 batches")

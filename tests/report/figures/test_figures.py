@@ -34,7 +34,8 @@ def trended(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[Trend, ...]
 
 
 def test_loader_curves_have_bands_and_the_baseline(tmp_path: Path) -> None:
-    """Variants named by workers give a figure a case: rates with intervals, memory, and the baseline's level."""
+    """Variants named by workers give a figure a case: rates with intervals, memory, and the baseline's
+    level."""
     run = full_run(tmp_path)
     figures = run_curves(run.claims, cases_of(run))
     assert [figure.title for figure in figures] == ["L1 jpeg", "L1 tiny"]
@@ -64,7 +65,9 @@ def test_telemetry_has_a_figure_for_each_device() -> None:
 def test_extreme_effects_are_counted_and_not_drawn() -> None:
     """Ratios of zero, and those that are not finite, have no place on the axis; the caption counts them."""
     good = Effect("fine", 0.5, 0.4, 0.6, 0.02, "good", "holds", "2x", "")
-    none = [replace(good, ratio=ratio, low=None, high=None) for ratio in (float("inf"), float("nan"), 0.0, 1e9)]
+    none = [
+        replace(good, ratio=ratio, low=None, high=None) for ratio in (float("inf"), float("nan"), 0.0, 1e9)
+    ]
     drawn = forest("f", "t", [good, *none])
     assert drawn is not None and "4 not drawn" in drawn.caption
     assert forest("f", "t", none) is None

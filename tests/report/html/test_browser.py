@@ -1,4 +1,5 @@
-"""The HTML page in a real browser: it draws, sorts, filters, opens, changes theme, prints, and fetches nothing."""
+"""The HTML page in a real browser: it draws, sorts, filters, opens, changes theme, prints, and fetches
+nothing."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: Any, full: Path) -> Any:
-    """The browser with that page, all figures drawn, as it is when it is opened: whatever other tests did to it."""
+    """The browser with that page, all figures drawn, as it is when it is opened: whatever other tests did to
+    it."""
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     complaints(browser), requests(browser)  # those of other pages
     show(browser, full)
@@ -68,7 +70,8 @@ def page(browser: Any, full: Path) -> Any:
 
 
 def test_it_draws_and_fetches_nothing(page: Any, full: Path) -> None:
-    """Tab reaches the way past the head first; every figure has something in it; nothing but the file was fetched."""
+    """Tab reaches the way past the head first; every figure has something in it; nothing but the file was
+    fetched."""
     page.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
     assert page.switch_to.active_element.text == "Skip to the report"
     names = page.execute_script("return [...document.querySelectorAll('.drawing')].map((each) => each.id)")
@@ -78,7 +81,9 @@ def test_it_draws_and_fetches_nothing(page: Any, full: Path) -> None:
         assert len(colours) > 20, name
     assert complaints(page) == []
     assert {*requests(page)} <= {full.as_uri()}
-    assert page.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)") == []
+    assert (
+        page.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)") == []
+    )
 
 
 def test_columns_sort_both_ways_and_back(page: Any) -> None:
@@ -103,7 +108,8 @@ def test_columns_sort_both_ways_and_back(page: Any) -> None:
 
 
 def test_rows_are_filtered_and_searched(page: Any) -> None:
-    """Verdicts and claims narrow the table, words are searched in it, and a search without a match states that."""
+    """Verdicts and claims narrow the table, words are searched in it, and a search without a match states
+    that."""
     everything = len(rows(page, "claim"))
     for box in page.find_elements(By.CSS_SELECTOR, ".verdicts input"):
         if box.get_attribute("value") != "holds":

@@ -61,8 +61,11 @@ def quiet(browser: Any, file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["compared", "trend"])
-def test_a_page_is_whole_at_any_width_and_in_both_themes(browser: Any, files: dict[str, Path], name: str) -> None:
-    """Every figure is drawn; axe-core finds no serious fault with all rows open, dark, light and on a phone."""
+def test_a_page_is_whole_at_any_width_and_in_both_themes(
+    browser: Any, files: dict[str, Path], name: str
+) -> None:
+    """Every figure is drawn; axe-core finds no serious fault with all rows open, dark, light and on a
+    phone."""
     page = opened(browser, files[name])
     first = page.find_element(By.CSS_SELECTOR, ".drawing").get_attribute("id")
     light = picture(page, first)
@@ -83,7 +86,9 @@ def test_a_page_is_whole_at_any_width_and_in_both_themes(browser: Any, files: di
 def test_a_comparison_is_sorted_filtered_and_searched(browser: Any, files: dict[str, Path]) -> None:
     """Changes sort by ratio, verdicts narrow the table, words are searched in every cell and reason."""
     page = opened(browser, files["compared"])
-    next(button for button in page.find_elements(By.CSS_SELECTOR, "button.by") if button.text == "change").click()
+    next(
+        button for button in page.find_elements(By.CSS_SELECTOR, "button.by") if button.text == "change"
+    ).click()
     changes = rows(page, "change")
     assert changes[0] == "-10.0 %" and changes[-1] == "3.00x slower"
     for box in page.find_elements(By.CSS_SELECTOR, ".verdicts input"):
@@ -117,7 +122,8 @@ def test_a_trend_is_drawn_when_it_is_opened(browser: Any, files: dict[str, Path]
 
 
 def test_hostile_names_do_nothing(browser: Any, files: dict[str, Path]) -> None:
-    """They are shown as text, where the pointer is, too; nothing runs, nothing is fetched, nothing is too wide."""
+    """They are shown as text, where the pointer is, too; nothing runs, nothing is fetched, nothing is too
+    wide."""
     page = opened(browser, files["hostile"])
     title = page.title
     assert HOSTILE[0][:30] in " ".join(page.find_element(By.TAG_NAME, "main").text.split())

@@ -1,4 +1,5 @@
-"""The HTML page as a file: complete, self-contained, with the terminal's texts; names from records are only text."""
+"""The HTML page as a file: complete, self-contained, with the terminal's texts; names from records are only
+text."""
 
 from __future__ import annotations
 
@@ -64,7 +65,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Reader:
 
 
 def test_every_verdict_stands_in_the_page_in_the_report_s_own_words(tmp_path: Path, page: Reader) -> None:
-    """Each row's words, each claim's sentence, each footnote and each skipped claim's reason are in the page."""
+    """Each row's words, each claim's sentence, each footnote and each skipped claim's reason are in the
+    page."""
     judged = content(full_run(tmp_path))
     for section in judged.sections:
         assert section.sentence in page.text
@@ -83,7 +85,9 @@ def test_nothing_of_the_page_lies_elsewhere(page: Reader) -> None:
         assert not name.startswith("on"), (tag, name)
         if name in ("href", "src", "action", "data", "poster", "srcset", "formaction"):
             assert value.startswith(("#", "data:,", "./")), value
-    policy = next(value for tag, name, value in page.attributes if tag == "meta" and value.startswith("default-src"))
+    policy = next(
+        value for tag, name, value in page.attributes if tag == "meta" and value.startswith("default-src")
+    )
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe-eval" not in policy
     assert "script-src" in policy and "'unsafe-inline'" not in policy.split("style-src")[0]
@@ -94,16 +98,22 @@ def test_the_numbers_behind_the_figures_are_those_of_the_verdicts(tmp_path: Path
     run = full_run(tmp_path)
     made = run_page(run)
     judged = content(run)
-    found = next(row.verdict.comparison for row in judged.sections[0].rows if row.verdict and row.verdict.comparison)
+    found = next(
+        row.verdict.comparison for row in judged.sections[0].rows if row.verdict and row.verdict.comparison
+    )
     drawn = [
-        number for figure in made.figures for number in numbers(json_item(figure.drawing)) if "forest" in figure.name
+        number
+        for figure in made.figures
+        for number in numbers(json_item(figure.drawing))
+        if "forest" in figure.name
     ]
     assert found is not None
     assert found.ratio in drawn and found.low in drawn
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
-    """Names with HTML, quotes, ten thousand characters, direction marks or paths add no element and no attribute."""
+    """Names with HTML, quotes, ten thousand characters, direction marks or paths add no element and no
+    attribute."""
     text = html(run_page(hostile_run(tmp_path)))
     read = Reader(text)
     plain = Reader(html(run_page(full_run(tmp_path / "plain"))))
@@ -133,7 +143,8 @@ def test_data_cannot_leave_its_element(text: str) -> None:
 
 
 def test_a_row_opens_to_all_that_is_known_of_it(tmp_path: Path) -> None:
-    """The verdict's reason, the interval, the margin, every reading beside the baseline's, and the warnings."""
+    """The verdict's reason, the interval, the margin, every reading beside the baseline's, and the
+    warnings."""
     run = full_run(tmp_path)
     table = verdict_table(run, content(run))
     entry = next(row for row in table.rows if "quicker" in row.words and "small" in row.words)
@@ -275,7 +286,9 @@ def test_a_tuning_has_a_page(tmp_path: Path) -> None:
         for index, setting in enumerate(reversed(settings))
     )  # fmt: skip
     lost = LeftOut("shared memory", "64 MiB free", ("dataloader-w4-p2-b64",))
-    tuned = Tuned("/data/<b>", 10, "20ms", "cpu", 2, 0.03, ranked, settings[2], settings[0], grid=39, left_out=(lost,))
+    tuned = Tuned(
+        "/data/<b>", 10, "20ms", "cpu", 2, 0.03, ranked, settings[2], settings[0], grid=39, left_out=(lost,)
+    )
     writer = open_run(tmp_path, [], profile="tune")
     writer.write("end", why="done")
     writer.close()
@@ -296,7 +309,8 @@ def test_a_tuning_has_a_page(tmp_path: Path) -> None:
 def test_the_command_writes_the_page_beside_its_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``report --html FILE`` prints what it always prints, writes the file, and leaves the status as it was."""
+    """``report --html FILE`` prints what it always prints, writes the file, and leaves the status as it
+    was."""
     full_run(tmp_path / "run")
     monkeypatch.setenv("COLUMNS", "100")
     status = main(["report", str(tmp_path / "run"), "--html", str(tmp_path / "page.html")])
@@ -315,7 +329,9 @@ def test_a_run_is_judged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return judged(*arguments, **more)
 
     monkeypatch.setattr(run, "judge_measurements", counting)
-    forms = [part for form in ("html", "json", "junit", "markdown") for part in (f"--{form}", str(tmp_path / form))]
+    forms = [
+        part for form in ("html", "json", "junit", "markdown") for part in (f"--{form}", str(tmp_path / form))
+    ]
     assert main(["report", str(tmp_path / "run"), *forms]) == 3
     assert len(calls) == 1
 

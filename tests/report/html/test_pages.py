@@ -1,4 +1,5 @@
-"""The pages of comparisons and trends as files: the terminal's texts and numbers; names from records are only text."""
+"""The pages of comparisons and trends as files: the terminal's texts and numbers; names from records are only
+text."""
 
 from __future__ import annotations
 
@@ -48,9 +49,12 @@ def table_of(page: HtmlPage) -> FilteredTable:
 
 
 def test_a_table_counts_its_verdicts_and_drops_empty_columns() -> None:
-    """Verdicts come in the given order, groups as they appear; a verdict whose rows differ in tone has none."""
+    """Verdicts come in the given order, groups as they appear; a verdict whose rows differ in tone has
+    none."""
     rows = [
-        OpenableRow((HtmlCell(group), HtmlCell(), HtmlCell(verdict)), verdict, tone, group, (("why", "It Is"),))
+        OpenableRow(
+            (HtmlCell(group), HtmlCell(), HtmlCell(verdict)), verdict, tone, group, (("why", "It Is"),)
+        )
         for verdict, tone, group in (("more", "bad", "b"), ("same", "same", "a"), ("more", "good", "b"))
     ]
     table = filtered_table(
@@ -98,7 +102,8 @@ def test_what_differs_comes_first_and_what_cannot_be_compared_last(tmp_path: Pat
 
 
 def test_the_numbers_drawn_are_those_compared(tmp_path: Path) -> None:
-    """Ratios, bounds and margins of the forest plots are the comparison's own; the largest ones shown lead."""
+    """Ratios, bounds and margins of the forest plots are the comparison's own; the largest ones shown
+    lead."""
     found = two_runs(tmp_path)
     page = compared_page(found, comparison_document(found))
     drawn = {number for figure in page.figures for number in numbers(json_item(figure.drawing))}
@@ -133,7 +138,8 @@ def test_rows_sort_by_their_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", ["compare", "trend"])
 def test_hostile_names_are_text(tmp_path: Path, which: str) -> None:
-    """Names with HTML, quotes, ten thousand characters, direction marks or paths add no element and no attribute."""
+    """Names with HTML, quotes, ten thousand characters, direction marks or paths add no element and no
+    attribute."""
     if which == "compare":
         found = hostile_runs(tmp_path)
         text = html(compared_page(found, comparison_document(found)))
@@ -153,15 +159,24 @@ def test_hostile_names_are_text(tmp_path: Path, which: str) -> None:
 def test_the_command_writes_the_page_beside_what_it_prints(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``compare A B C --html FILE`` names what each row is against; with nothing in common there is a page, too."""
+    """``compare A B C --html FILE`` names what each row is against; with nothing in common there is a page,
+    too."""
     monkeypatch.setenv("COLUMNS", "100")
     two_runs(tmp_path)
     third = claim("A1")
     save(
-        tmp_path / "third", [third], measurements_of(third, "m", 7, salt=5, quick=0.5e-3), started="2026-01-04T00:00:00"
+        tmp_path / "third",
+        [third],
+        measurements_of(third, "m", 7, salt=5, quick=0.5e-3),
+        started="2026-01-04T00:00:00",
     )
     other = claim("X1")
-    save(tmp_path / "other", [other], measurements_of(other, "m", 7, quick=0.5e-3), started="2026-01-05T00:00:00")
+    save(
+        tmp_path / "other",
+        [other],
+        measurements_of(other, "m", 7, quick=0.5e-3),
+        started="2026-01-05T00:00:00",
+    )
     file = tmp_path / "page.html"
     before, after, last = (str(tmp_path / name) for name in ("before", "after", "third"))
     assert main(["compare", before, after, last, "--html", str(file)]) == 0
@@ -181,18 +196,24 @@ def test_the_command_writes_the_page_beside_what_it_prints(
 def test_equal_environments_are_stated(tmp_path: Path) -> None:
     """No empty table of differences: a sentence."""
     found = two_runs(tmp_path)
-    same = replace(found, columns=tuple(replace(column, runs=found.columns[0].runs) for column in found.columns))
+    same = replace(
+        found, columns=tuple(replace(column, runs=found.columns[0].runs) for column in found.columns)
+    )
     text = Reader(html(compared_page(same, comparison_document(same)))).text
     assert "environments is the same" in text and "In which the runs differ" not in text
     by_variant = replace(same, axis=Axis.VARIANT)
-    assert "environments is the same" not in Reader(html(compared_page(by_variant, comparison_document(same)))).text
+    assert (
+        "environments is the same"
+        not in Reader(html(compared_page(by_variant, comparison_document(same)))).text
+    )
 
 
 # --- trends -----------------------------------------------------------------------------------------------------------
 
 
 def test_every_word_of_the_trend_is_in_the_page(trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> None:
-    """Each cell of each trend except its sketch, which figures show; what changed on the machine, and when."""
+    """Each cell of each trend except its sketch, which figures show; what changed on the machine, and
+    when."""
     made, runs = trended
     document = trend_document(made, runs)
     page = trend_page(made, runs, document, effects=False)
@@ -243,7 +264,8 @@ def test_a_page_that_would_be_too_long_says_what_it_leaves_out(
 
 
 def test_a_trend_of_200_cases_would_fit_into_a_page() -> None:
-    """Three variants each, 200 runs: a tenth of them are all drawn, and ten times their size stays below 5 MB."""
+    """Three variants each, 200 runs: a tenth of them are all drawn, and ten times their size stays below 5
+    MB."""
     spread = [1e-3 * (1 + 0.01 * math.sin(run * 12.9898)) for run in range(200)]
     made = [
         Trend(f"bench_c.py::bench_c[size-{case}-float32]", "C1", variant, "seconds", tuple(spread),
