@@ -132,7 +132,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types strictly."""
-    session.install(*PINNED, "-e", ".", "--group", "types")
+    session.install(*PINNED, "-e", ".", "--group", "tests", "--group", "types")
     session.run("mypy")
 
 

@@ -139,7 +139,7 @@ def test_the_linter_likes_what_the_page_adds(repository: Path) -> None:
     added = (block.text for title in RECIPES for block in blocks(title) if block.language == "python")
     files = [create(repository, text) for text in added]
     for options in (["check"], ["format", "--check"]):
-        command = [linter, *options, "--no-cache", *files]
+        command = [linter, *options, "--no-cache", *map(str, files)]
         done = subprocess.run(command, cwd=repository, capture_output=True, check=False)
         assert done.returncode == 0, done.stdout.decode()
 

@@ -54,7 +54,9 @@ def test_a_child_gets_what_a_started_process_gets(
     said = process.channel.receive(PATIENCE)
     assert said is not None
     assert said["arguments"] == ["a", "b"]
-    assert said["environment"]["A"] == "1" and "PATH" not in said["environment"]
+    environment = said["environment"]
+    assert isinstance(environment, dict)
+    assert environment["A"] == "1" and "PATH" not in environment
     assert (said["folder"], said["session"], said["pid"]) == (str(tmp_path), process.pid, process.pid)
     assert said["descriptors"] == 6  # three streams, two pipes, and the folder that is listed
     assert said["standard"] == ""
