@@ -6,9 +6,12 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.probes.peak import MARK, memory_events
+
+if TYPE_CHECKING:
+    import torch
 
 CPU, CUDA = 0, 1
 """Torch's numbers for the types of devices, as memory events have them."""
@@ -18,7 +21,7 @@ NO_OPERATOR = "code outside torch's operators"
 Span = tuple[float, float, str]
 
 
-def held_at_peak(call: Callable[[], object], device: Any) -> dict[str, int]:
+def held_at_peak(call: Callable[[], object], device: torch.device) -> dict[str, int]:
     """Bytes alive at the peak of one ``call`` by the outermost operator that allocated them, the most first.
 
     The call is made twice and the second one is looked at; what lived before it is left out. ``device`` is a

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.processes.live import temporary_folder
+
+if TYPE_CHECKING:
+    import torch
 
 SOURCE = "kernels in torch's CUDA profile"
 
 
-def launches(call: Callable[[], object], device: Any) -> tuple[int, str]:
+def launches(call: Callable[[], object], device: torch.device) -> tuple[int, str]:
     """Kernels that one ``call`` launches on ``device`` (a CUDA ``torch.device``), and where the
     number comes from.
 

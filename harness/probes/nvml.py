@@ -10,10 +10,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.probes.probe import Probe, ProbeReading, ProbeReadings
+
+if TYPE_CHECKING:
+    import torch
 
 _SLICE = re.compile(r"\bMIG\b")
 """What the name of a slice has in it, such as ``NVIDIA H200 MIG 1g.18gb``."""
@@ -59,12 +62,12 @@ def is_absent(error: BaseException) -> bool:
     return isinstance(error, NvmlAbsent) or type(error).__name__ == "NVMLError_LibraryNotFound"
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """NVML's strings: bytes in old bindings, str in new ones."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def cuda_uuid(device: Any, *, torch: Any = None) -> str:
+def cuda_uuid(device: torch.device | int | None, *, torch: Any = None) -> str:
     """The UUID of a CUDA device as NVML spells it, such as ``GPU-8f2b...``; starts CUDA in this process."""
     if torch is None:
         import torch

@@ -7,10 +7,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.probes.pinned import account
 from harness.processes.live import temporary_folder
+
+if TYPE_CHECKING:
+    import torch
 
 CPU_SOURCE = "torch CPU profile"
 CUDA_SOURCE = "torch CUDA allocator"
@@ -23,7 +26,7 @@ Reading = tuple[float, str]
 MARK = "tipbench: the call whose memory counts"
 
 
-def peak_bytes(call: Callable[[], object], device: Any) -> tuple[int, str]:
+def peak_bytes(call: Callable[[], object], device: torch.device) -> tuple[int, str]:
     """Most bytes alive at once during one ``call``, above the level at its start, and where the
     number comes from.
 
@@ -42,7 +45,7 @@ def peak_bytes(call: Callable[[], object], device: Any) -> tuple[int, str]:
     raise ValueError(f"no peak memory on {kind}: the probe knows cpu and cuda")
 
 
-def allocations(call: Callable[[], object], device: Any) -> dict[str, Reading]:
+def allocations(call: Callable[[], object], device: torch.device) -> dict[str, Reading]:
     """Those of `ALLOCATOR` that one ``call`` has on this device, each with its source; raises as
     `peak_bytes` does.
 
@@ -70,7 +73,7 @@ def allocations(call: Callable[[], object], device: Any) -> dict[str, Reading]:
 Stats = Mapping[str, Any]
 
 
-def _watched(call: Callable[[], object], device: Any) -> tuple[Stats, Stats, Stats, Stats]:
+def _watched(call: Callable[[], object], device: torch.device) -> tuple[Stats, Stats, Stats, Stats]:
     """The allocators' accounts before and after a call whose peaks start anew."""
     import torch
 
@@ -92,7 +95,7 @@ def _more(before: Stats, after: Stats, name: str) -> float:
     return float(after.get(name, 0)) - float(before.get(name, 0))
 
 
-def _cuda_peak(call: Callable[[], object], device: Any) -> int:
+def _cuda_peak(call: Callable[[], object], device: torch.device) -> int:
     before, _, after, _ = _watched(call, device)
     return int(_above(before, after, "allocated_bytes.all"))
 

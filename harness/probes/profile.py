@@ -11,11 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.model import ITERATION_MARK, WAIT_MARK, WINDOW_MARK
 from harness.probes.waits import marking
 from harness.processes.live import temporary_folder
+
+if TYPE_CHECKING:
+    import torch
 
 WINDOW_SECONDS = 0.05
 """Seconds that the window is to last: enough iterations to be typical, few enough for a small file."""
@@ -37,7 +40,7 @@ class ProfiledPass:
     traced_seconds: float
 
 
-def profile(call: Callable[[], object], device: Any, file: Path) -> ProfiledPass:
+def profile(call: Callable[[], object], device: torch.device, file: Path) -> ProfiledPass:
     """Trace a window of calls into ``file`` (gzip, in the Chrome format that Perfetto opens).
 
     Three windows of equally many calls: the profiler waits in the first, which gives the time

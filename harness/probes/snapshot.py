@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_EVENTS = 100_000
 """Allocations and frees that are kept; the latest where a call makes more."""
@@ -15,7 +18,7 @@ class NoSnapshot(HarnessError):
     """This torch, or this device, keeps no history of its memory; the message names it."""
 
 
-def snapshot(call: Callable[[], object], device: Any) -> dict[str, Any]:
+def snapshot(call: Callable[[], object], device: torch.device) -> dict[str, Any]:
     """Segments, blocks and the events of one ``call``, as ``torch.cuda.memory._snapshot`` gives
     them: plain data.
 

@@ -104,7 +104,7 @@ def open_invocation(
     return writer
 
 
-def open_run(folder: Path, claims: Sequence[Claim], **facts: Any) -> Writer:
+def open_run(folder: Path, claims: Sequence[Claim], **facts: object) -> Writer:
     """Start the record of a run: what was requested, and the claims it is about."""
     writer = Writer(folder / RUN_FILE)
     writer.write("run", schema=SCHEMA, claims=[asdict(claim) for claim in claims], **facts)
@@ -121,7 +121,7 @@ def write_ceilings(writer: Writer, ceilings: Sequence[Ceiling], measured: str) -
     writer.write("ceilings", ceilings=[asdict(ceiling) for ceiling in ceilings], measured=measured)
 
 
-def write_end(writer: Writer, end: RunEnd, **facts: Any) -> None:
+def write_end(writer: Writer, end: RunEnd, **facts: object) -> None:
     """Append why the run ended: its last record."""
     writer.write("end", why=end_text(end), **facts)
 
@@ -139,7 +139,7 @@ def trace_name(case: str, variant: str) -> str:
     return f"{TRACES}/{safe}-{crc32(whole.encode('utf-8', 'surrogatepass')):08x}.json.gz"
 
 
-def open_gate(folder: Path, claims: Sequence[Claim], **facts: Any) -> Writer:
+def open_gate(folder: Path, claims: Sequence[Claim], **facts: object) -> Writer:
     """Start the record of a gate."""
     writer = Writer(folder / GATE_FILE)
     writer.write("gate", schema=SCHEMA, claims=[asdict(claim) for claim in claims], **facts)

@@ -68,7 +68,7 @@ def no_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number")
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: object, depth: int = 0) -> Any:
     """Any value in what JSON knows; None for what is not finite, and for what nests deeper than any
     environment."""
     found: Any = None

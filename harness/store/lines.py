@@ -54,7 +54,7 @@ class Writer:
                 f"cannot write {path}: {error.strerror}; choose a folder you may write to with --results FOLDER"
             ) from error
 
-    def write(self, kind: str, **content: Any) -> None:
+    def write(self, kind: str, **content: object) -> None:
         """Append one record. Raises StoreError (disk full, say) with nothing but whole lines left in the
         file."""
         self.write_all([{"record": kind, **content}])
