@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from harness.claims.file import ClaimError, claim
+from harness.claims.claim import ClaimError, claim
 from harness.errors import HarnessError
 from harness.measure.variant import Unavailable, Variant, prepared, variant
 from harness.model import Comparison, Measurement, Outcome, Status, Trial, Verdict

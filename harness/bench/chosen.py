@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.bench.settings import Settings, left_out, select
-from harness.claims.file import ClaimError
+from harness.claims.claim import ClaimError
 from harness.claims.folder import BenchmarkFolder, Problem, read
 from harness.model import Claim
 

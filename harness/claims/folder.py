@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from harness.claims.file import PATTERN, PREFIX, Benchmark, ClaimError, Parsed, Problem, parse
+from harness.claims.claim import ClaimError
+from harness.claims.file import PATTERN, PREFIX, Benchmark, Parsed, Problem, parse
 from harness.model import Claim
 
 __all__ = ["BenchmarkFolder", "NoBenchmarks", "Problem", "chosen_folder", "files", "read"]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness.bench.settings import check_data, hertz, left_out, seconds, select, words
 from harness.bench.temporary import check_temporary
-from harness.claims.file import ClaimError
+from harness.claims.claim import ClaimError
 from harness.claims.folder import read
 from harness.cli import output
 from harness.cli.forms import Forms

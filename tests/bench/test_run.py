@@ -22,7 +22,7 @@ from harness.bench.run import GRACE, UnusableGpu, bench
 from harness.bench.settings import Settings
 from harness.ceilings import cache
 from harness.ceilings.cache import CeilingsError, CeilingsRequest, MeasuredCeilings
-from harness.claims.file import ClaimError
+from harness.claims.claim import ClaimError
 from harness.errors import UsageError
 from harness.judge.run import judge
 from harness.measure.clock import FakeClock

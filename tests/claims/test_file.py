@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.claims.file import ClaimError, claim, parse, read_file
+from harness.claims.claim import ClaimError, claim
+from harness.claims.file import parse, read_file
 from harness.claims.folder import read
 from harness.model import Claim, Expect
 from tests.support.living import ENVIRONMENT, ROOT

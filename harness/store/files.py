@@ -1,0 +1,58 @@
+"""Where records are: the names of files and folders under ``results/``."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from zlib import crc32
+
+from harness.model import TRACES
+from harness.store.lines import StoreError
+
+RUN_FILE = "run.jsonl"
+GATE_FILE = "gate.jsonl"
+RESULT_FILE = "gate.json"
+TUNED_FILE = "tune.json"
+TUNE = "tune"
+"""The profile that a tuning writes in its run's record."""
+GATE = "gate"
+"""The profile that a gate against a stored run writes in its run's record."""
+
+
+def trace_name(case: str, variant: str) -> str:
+    """Where the trace of a variant goes, relative to its run's folder: a name any file system takes, and no
+    path."""
+    whole = f"{case} {variant}"
+    safe = re.sub(r"[^A-Za-z0-9._]+", "-", whole.replace(".py::", "-"))[-100:].strip("-.")
+    return f"{TRACES}/{safe}-{crc32(whole.encode('utf-8', 'surrogatepass')):08x}.json.gz"
+
+
+def new_run_folder(results: Path, now: datetime) -> Path:
+    """Make a folder of its own for a run that starts ``now``; a second run in the same second gets another
+    name."""
+    stamp = now.strftime("%Y-%m-%d_%H-%M-%S")
+    for suffix in ("", *(f"-{count:02}" for count in range(2, 100))):
+        folder = results / f"{stamp}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StoreError(
+                f"cannot make {folder}: {error.strerror}; choose a folder you may write to with --results FOLDER"
+            ) from error
+        return folder
+    raise StoreError(f"cannot make a new folder in {results}: a hundred runs started in one second")
+
+
+def run_folders(results: Path) -> list[Path]:
+    """The runs in a results folder, oldest first."""
+    if not results.is_dir():
+        return []
+    return sorted(path.parent for path in results.glob(f"*/{RUN_FILE}"))
+
+
+def result_files(results: Path) -> list[Path]:
+    """The results of gates in a results folder, oldest first."""
+    return sorted(results.glob(f"*/{RESULT_FILE}")) if results.is_dir() else []

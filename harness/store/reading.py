@@ -1,0 +1,151 @@
+"""Read what processes wrote: a whole run, or the beginning of one file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from harness.model import Ceiling, Claim, Measurement, RunEnd, Telemetry, Traced
+from harness.store.clock_events import annotate
+from harness.store.files import RUN_FILE
+from harness.store.lines import NOT_OURS, Record, StoreError, bad_line, kind_of, read_lines, record_in
+from harness.store.records import (
+    ceilings_in,
+    claims_in,
+    end_from,
+    first_record,
+    mapping,
+    measurement_in,
+    trace_in,
+)
+from harness.store.telemetry import TELEMETRY_FILE, read_telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that was saved of a run; its measurements have the clock events of their blocks, if any were
+    read.
+
+    ``planned`` has the cases its processes set out to measure; ``ended`` is why the run stopped. ``ceilings``
+    are what this machine reaches at best, empty where that was not measured.
+    """
+
+    folder: Path
+    facts: Mapping[str, Any]
+    claims: tuple[Claim, ...]
+    environment: Mapping[str, Any]
+    measurements: tuple[Measurement, ...]
+    planned: tuple[str, ...] = ()
+    ended: RunEnd = field(default_factory=RunEnd)
+    warnings: tuple[str, ...] = field(default=())
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    ceilings: tuple[Ceiling, ...] = ()
+    traces: tuple[Traced, ...] = ()
+
+
+def load(folder: Path, *, telemetry: bool = True) -> Run:
+    """Read a run's folder. Raises StoreError naming file and line for anything that is not what a run writes.
+
+    Without ``telemetry`` its file, which may be many times as long as all others, is not read.
+    """
+    if not (folder / RUN_FILE).is_file():
+        raise StoreError(f"{folder} is not a run: it has no {RUN_FILE}; name a folder under results/")
+    facts: Record = {}
+    claims: tuple[Claim, ...] = ()
+    environment: Mapping[str, Any] = {}
+    measurements: list[Measurement] = []
+    planned: dict[str, None] = {}
+    ended = RunEnd()
+    ceilings: tuple[Ceiling, ...] = ()
+    warnings: list[str] = []
+    watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
+    traces: list[Traced] = []
+    for path in sorted(filter(Path.is_file, folder.glob("*.jsonl")), key=_reading_order):
+        if path.name == TELEMETRY_FILE:
+            continue
+        for number, line in read_lines(path, warnings):
+            try:
+                match kind_of(line):
+                    case "measurement":
+                        measurements.append(measurement_in(line))
+                    case "trace":
+                        traces.append(trace_in(line))
+                    case "ceilings":
+                        ceilings = ceilings_in(line)
+                    case "run":
+                        facts = first_record(path, number, line)
+                        claims = claims_in(facts.pop("claims"))
+                    case "header":
+                        header = first_record(path, number, line)
+                        stated = mapping(header["environment"], "environment")
+                        environment = environment or stated
+                        planned.update(dict.fromkeys(map(str, header["planned"])))
+                    case "end":
+                        ended = end_from(record_in(line)["why"])
+                    case kind:
+                        raise ValueError(f"unknown record {kind[:50]!r}")
+            except NOT_OURS as error:
+                raise bad_line(path, number, error) from error
+    measurements.sort(key=lambda measurement: measurement.invocation)
+    return Run(
+        folder,
+        facts,
+        claims,
+        environment,
+        annotate(measurements, watched),
+        tuple(planned),
+        ended,
+        tuple(warnings),
+        watched,
+        ceilings,
+        tuple(traces),
+    )
+
+
+def read_measurements(path: Path) -> list[Measurement]:
+    """The finished measurements in one process's file, in the order they were written; none if there is no
+    file."""
+    if not path.is_file():
+        return []
+    return [measurement_in(line) for _, line in read_lines(path, []) if kind_of(line) == "measurement"]
+
+
+def read_header(path: Path) -> Record:
+    """The first line of one process's file, or an empty record where it wrote none."""
+    if not path.is_file():
+        return {}
+    return next((record_in(line) for _, line in read_lines(path, []) if kind_of(line) == "header"), {})
+
+
+def read_run_record(path: Path) -> Record:
+    """The first line of a run or a gate, or an empty record where it wrote none. Raises StoreError."""
+    try:
+        for number, line in read_lines(path, []):
+            try:
+                return record_in(line)
+            except NOT_OURS as error:
+                raise bad_line(path, number, error) from error
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    return {}
+
+
+def begun(folder: Path) -> bool:
+    """Whether a run came as far as its first process: until then it has nothing but what it was asked for."""
+    if any(path.name not in (RUN_FILE, TELEMETRY_FILE) for path in folder.glob("*.jsonl")):
+        return True
+    try:
+        return any(
+            kind_of(line) not in ("run", "end") for _, line in islice(read_lines(folder / RUN_FILE, []), 3)
+        )
+    except (OSError, StoreError, *NOT_OURS):  # it cannot be read, which the command that shows it reports
+        return True
+
+
+def _reading_order(path: Path) -> tuple[bool, list[object]]:
+    numbers = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.stem)]
+    return path.name != RUN_FILE, numbers

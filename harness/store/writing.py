@@ -1,0 +1,82 @@
+"""Append records to the file of one process, and keep results whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.model import SCHEMA, Ceiling, Claim, Measurement, RunEnd, Traced
+from harness.store.files import GATE_FILE, RESULT_FILE, RUN_FILE, TUNED_FILE
+from harness.store.lines import StoreError, Writer
+from harness.store.records import end_text
+
+
+def open_invocation(
+    folder: Path, name: str, *, environment: Mapping[str, Any], planned: Sequence[str]
+) -> Writer:
+    """Start the record of one measuring process: the environment and what it plans to measure come first."""
+    writer = Writer(folder / f"{name}.jsonl")
+    writer.write("header", schema=SCHEMA, environment=environment, planned=list(planned))
+    return writer
+
+
+def open_run(folder: Path, claims: Sequence[Claim], **facts: object) -> Writer:
+    """Start the record of a run: what was requested, and the claims it is about."""
+    writer = Writer(folder / RUN_FILE)
+    writer.write("run", schema=SCHEMA, claims=[asdict(claim) for claim in claims], **facts)
+    return writer
+
+
+def write_measurement(writer: Writer, measurement: Measurement) -> None:
+    """Append a finished measurement."""
+    writer.write("measurement", **asdict(measurement))
+
+
+def write_ceilings(writer: Writer, ceilings: Sequence[Ceiling], measured: str) -> None:
+    """Append what this machine reaches at best, and when (an ISO date) it was measured."""
+    writer.write("ceilings", ceilings=[asdict(ceiling) for ceiling in ceilings], measured=measured)
+
+
+def write_end(writer: Writer, end: RunEnd, **facts: object) -> None:
+    """Append why the run ended: its last record."""
+    writer.write("end", why=end_text(end), **facts)
+
+
+def write_trace(writer: Writer, traced: Traced) -> None:
+    """Append what a traced pass showed."""
+    writer.write("trace", **asdict(traced))
+
+
+def open_gate(folder: Path, claims: Sequence[Claim], **facts: object) -> Writer:
+    """Start the record of a gate."""
+    writer = Writer(folder / GATE_FILE)
+    writer.write("gate", schema=SCHEMA, claims=[asdict(claim) for claim in claims], **facts)
+    return writer
+
+
+def write_pairing(writer: Writer, variant: str, measurement: Measurement) -> None:
+    """Append what a unit showed of one variant: base's samples in the baseline's place, beside head's."""
+    writer.write("pairing", of=variant, **asdict(measurement))
+
+
+def write_result(folder: Path, content: str) -> None:
+    """Keep a gate's result beside its samples, whole or not at all. Raises StoreError."""
+    _write_whole(folder / RESULT_FILE, content)
+
+
+def write_tuned(folder: Path, content: str) -> None:
+    """Keep what a tuning found beside its samples, whole or not at all. Raises StoreError."""
+    _write_whole(folder / TUNED_FILE, content)
+
+
+def _write_whole(path: Path, content: str) -> None:
+    try:
+        draft = path.with_suffix(".part")
+        draft.write_text(content + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror}; what was measured is kept beside it"
+        ) from error
