@@ -27,6 +27,7 @@ from tests.support import pages
 from tests.support.compared import thirty_runs, two_runs
 from tests.support.gated import EVERY, SMALL
 from tests.support.living import ROOT
+from tests.support.saved import claim
 from tests.support.tuned import TUNED
 
 GOLDEN = ROOT / "tests" / "data" / "golden"
@@ -47,7 +48,7 @@ def run(results: Path) -> list[str]:
 def gate(results: Path) -> list[str]:
     """A gate with every heading."""
     folder = results / "gate"
-    open_gate(folder, [pages.claim("M1")], base="base", head="head").close()
+    open_gate(folder, [claim("M1")], base="base", head="head").close()
     (folder / RESULT_FILE).write_text(json.dumps(document(SMALL)), encoding="utf-8")
     return ["report", "gate"]
 

@@ -33,7 +33,8 @@ from harness.report.progress import BenchProgress
 from harness.report.render.run_terminal import show_run
 from harness.store import Run, load, open_run
 from tests.support.living import PATIENCE
-from tests.support.reported import ENVIRONMENT, claim, measurements_of, rounds, saved, shown, trial
+from tests.support.reported import ENVIRONMENT, measurements_of, rounds, saved, shown, trial
+from tests.support.saved import claim
 
 
 def every_outcome(folder: Path) -> Run:

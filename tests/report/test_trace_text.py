@@ -19,7 +19,8 @@ from harness.report.trace_frame import trace_frame
 from harness.report.trace_text import cause
 from harness.store import Run, StoreError, trace_name
 from harness.store.codec import decode
-from tests.support.reported import claim, measurements_of, saved, shown
+from tests.support.reported import measurements_of, saved, shown
+from tests.support.saved import claim
 
 EMPTY = TraceSummary(
     gpu=False, iterations=2, wall_seconds=0.02, busy_seconds=0.0, idle_loader_seconds=0.0, idle_host_seconds=0.0,

@@ -13,6 +13,8 @@ import pandas as pd
 
 from harness.model import BASELINE, CaseWarning, Claim, Expect, Measurement, Status, Trial, WarningCode, Work
 from harness.store import Run, load, open_invocation, open_run, write_measurement
+from tests.support.reported import rounds
+from tests.support.saved import claim
 
 ENVIRONMENT = {
     "machine_id": "0123",
@@ -40,10 +42,8 @@ HOSTILE = (
 
 WORKERS = (1, 2, 4)
 
-
-def rounds(center: float, invocation: int) -> tuple[float, ...]:
-    """Eight rounds with a little deterministic noise that differs between invocations."""
-    return tuple(center * (1 + 0.004 * ((7 * invocation + 3 * block) % 5 - 2)) for block in range(8))
+SPREAD = 0.004
+"""How much the rounds of an invocation differ."""
 
 
 def wandering(invocation: int, variant: int) -> float:
@@ -52,13 +52,6 @@ def wandering(invocation: int, variant: int) -> float:
 
 
 BESIDE = (CaseWarning(WarningCode.OTHER, "quick", "quick was measured beside a busy neighbour"),)
-
-
-def claim(name: str, **stated: Any) -> Claim:
-    """A claim with a path of its own."""
-    return Claim(
-        name, f"The sentence of {name}.", f"bench_{name.lower()}.py", f"bench_{name.lower()}", **stated
-    )
 
 
 def measurements_of(
@@ -74,7 +67,7 @@ def measurements_of(
             case, of.name, n, seconds=2.0, work=work or Work(flops=1e9),
             trials=tuple(
                 Trial(
-                    name, samples={"seconds": rounds(value * wandering(n, index), n)}, first_seconds=0.1,
+                    name, samples={"seconds": rounds(value * wandering(n, index), n, SPREAD)}, first_seconds=0.1,
                     expect=of.expect,
                     solo={"pss_bytes": (2.0 + index) * 2**27} if of.loader else {},
                     sources={"pss_bytes": "smaps_rollup"} if of.loader else {},
@@ -136,7 +129,7 @@ def full_run(folder: Path) -> Run:
             *measurements_of(memory, "relu", 7, in_place=1e-3),
             *measurements_of(same, "", 14, alike=1.0005e-3),
             Measurement(f"{case}[t]", troubled.name, 1, trials=(
-                Trial(BASELINE, samples={"seconds": rounds(1e-3, 1)}),
+                Trial(BASELINE, samples={"seconds": rounds(1e-3, 1, SPREAD)}),
                 Trial("off", Status.WRONG, "4 of 9 values differ"),
                 Trial("broken", Status.FAILED, "ValueError: no"),
                 Trial("slow", Status.TIMED_OUT, "not finished after 60 s"),

@@ -24,9 +24,9 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 
-def rounds(center: float, invocation: int) -> tuple[float, ...]:
+def rounds(center: float, invocation: int, spread: float = 0.002) -> tuple[float, ...]:
     """Eight rounds with a little deterministic noise that differs between invocations."""
-    return tuple(center * (1 + 0.002 * ((7 * invocation + 3 * block) % 5 - 2)) for block in range(8))
+    return tuple(center * (1 + spread * ((7 * invocation + 3 * block) % 5 - 2)) for block in range(8))
 
 
 def trial(name: str, seconds: float, invocation: int, **more: Any) -> Trial:
@@ -42,13 +42,6 @@ def measurements_of(claim: Claim, title: str, count: int, **seconds: float) -> l
                     trials=tuple(trial(name, value, n) for name, value in {BASELINE: 1e-3, **seconds}.items()))
         for n in range(1, count + 1)
     ]  # fmt: skip
-
-
-def claim(name: str, **stated: Any) -> Claim:
-    """A claim with a path of its own."""
-    return Claim(
-        name, f"The sentence of {name}.", f"bench_{name.lower()}.py", f"bench_{name.lower()}", **stated
-    )
 
 
 def saved(

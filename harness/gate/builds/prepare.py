@@ -71,17 +71,6 @@ class Builder:
         """The temporary folder; what is put into it is removed with it."""
         return self._scratch.folder
 
-    def prepare(
-        self,
-        base: SideSpec,
-        head: SideSpec,
-        repository: Path,
-        configuration: Configuration,
-        results: Path | None = None,
-    ) -> tuple[SideEnv, SideEnv]:
-        """Make both sides ready: `check_out`, then `build`."""
-        return self.build(self.check_out(base, head, repository, configuration, results))
-
     def check_out(
         self,
         base: SideSpec,

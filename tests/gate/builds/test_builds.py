@@ -113,12 +113,19 @@ MAIN = SideSpec("main")
 HERE = SideSpec()
 
 
+def both(
+    made: Builder, base: SideSpec, head: SideSpec, folder: Path, stated: Configuration
+) -> tuple[SideEnv, SideEnv]:
+    """Both sides, checked out and built."""
+    return made.build(made.check_out(base, head, folder, stated))
+
+
 def prepare(
     made: Builder, repo: Repo, base: SideSpec = MAIN, head: SideSpec = HERE, **more: Any
 ) -> tuple[SideEnv, SideEnv]:
     """Both sides, as a rule the committed state and the working tree, with the repository's own
     configuration."""
-    return made.prepare(base, head, repo.folder, replace(configuration(repo.folder), **more))
+    return both(made, base, head, repo.folder, replace(configuration(repo.folder), **more))
 
 
 def output_of(side: SideEnv, script: str, folder: Path) -> list[str]:
@@ -513,8 +520,8 @@ def test_a_project_below_the_top(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "a project", {f"one/{name}": text for name, text in PLAIN.items()})
     repo.write({"one/parcel/__init__.py": "STEPS = 105\n"})
     with Builder() as made:
-        base, head = made.prepare(
-            SideSpec("main"), SideSpec(), repo.folder / "one", configuration(repo.folder / "one")
+        base, head = both(
+            made, SideSpec("main"), SideSpec(), repo.folder / "one", configuration(repo.folder / "one")
         )
         assert base.project == base.home / "tree" / "one"
         assert [output_of(side, SHOW, repo.folder / "one")[0] for side in (base, head)] == ["100", "105"]
@@ -880,7 +887,7 @@ def foreign(tmp_path: Path) -> str:
 def test_another_interpreter(tmp_path: Path, foreign: str) -> None:
     """Without a revision an interpreter is taken as it is; one that is not ours borrows our pytest."""
     with Builder() as made:
-        base, head = made.prepare(SideSpec(python=foreign), SideSpec(), tmp_path, Configuration())
+        base, head = both(made, SideSpec(python=foreign), SideSpec(), tmp_path, Configuration())
         assert (base.python, head.python) == (foreign, sys.executable)
         assert (base.borrows, head.borrows) == (True, False)
         assert base.label.startswith(f"{foreign} (3.")
@@ -910,12 +917,12 @@ def test_an_interpreter_that_cannot_measure(tmp_path: Path) -> None:
         Builder() as made,
         pytest.raises(LaunchError, match=r"^--base-python /no/such/python is not a Python"),
     ):
-        made.prepare(SideSpec(python="/no/such/python"), SideSpec(), tmp_path, Configuration())
+        both(made, SideSpec(python="/no/such/python"), SideSpec(), tmp_path, Configuration())
     with (
         Builder() as made,
         pytest.raises(LaunchError, match=r"^--head-python /no/such/python is not a Python"),
     ):
-        made.prepare(SideSpec(), SideSpec(python="/no/such/python"), tmp_path, Configuration())
+        both(made, SideSpec(), SideSpec(python="/no/such/python"), tmp_path, Configuration())
 
 
 def test_an_interpreter_that_says_nothing(tmp_path: Path) -> None:
@@ -944,7 +951,8 @@ def test_modules_where_one_stands_are_not_pythons(tmp_path: Path, monkeypatch: p
 def test_variables_alone(tmp_path: Path) -> None:
     """Sides may differ in variables only; those are added last, and shown."""
     with Builder() as made:
-        base, head = made.prepare(
+        base, head = both(
+            made,
             SideSpec(variables={"OMP_NUM_THREADS": "1"}),
             SideSpec(variables={"TRITON_CACHE_DIR": "/mine"}),
             tmp_path,
@@ -973,8 +981,8 @@ def test_a_path_of_the_users_own(plain: Repo, monkeypatch: pytest.MonkeyPatch, t
         ]
         assert output_of(head, "import helper, harness; print(helper.IT)", plain.folder) == ["1"]
     with Builder() as made:
-        _, head = made.prepare(
-            SideSpec(), SideSpec(variables={"PYTHONPATH": "/mine"}), tmp_path, Configuration()
+        _, head = both(
+            made, SideSpec(), SideSpec(variables={"PYTHONPATH": "/mine"}), tmp_path, Configuration()
         )
         assert head.environment["PYTHONPATH"] == f"{ROOT}{os.pathsep}/mine"
 
@@ -1048,14 +1056,14 @@ def test_no_repository(tmp_path: Path) -> None:
             Builder() as made,
             pytest.raises(UsageError, match="is not in a git repository with files checked out"),
         ):
-            made.prepare(SideSpec("main"), SideSpec(), folder, stated)
+            both(made, SideSpec("main"), SideSpec(), folder, stated)
 
 
 def test_no_commit_yet(tmp_path: Path) -> None:
     """A repository without a commit has no revision of any name."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path / "new")], check=True)
     with Builder() as made, pytest.raises(UsageError, match="--base HEAD: no such revision"):
-        made.prepare(SideSpec("HEAD"), SideSpec(), tmp_path / "new", Configuration(under_test=("parcel",)))
+        both(made, SideSpec("HEAD"), SideSpec(), tmp_path / "new", Configuration(under_test=("parcel",)))
 
 
 def test_no_git(plain: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1357,7 +1365,7 @@ def interrupt(*_):
 signal.signal(signal.SIGTERM, interrupt)
 repository = Path(sys.argv[1])
 with Builder() as builder:
-    builder.prepare(SideSpec("main"), SideSpec(), repository, configuration(repository))
+    builder.build(builder.check_out(SideSpec("main"), SideSpec(), repository, configuration(repository)))
 """
 
 

@@ -49,13 +49,13 @@ from tests.support.living import ENVIRONMENT, ROOT
 from tests.support.pages import (
     HOSTILE,
     Reader,
-    claim,
     full_run,
     hostile_run,
     measurements_of,
     numbers,
     saved,
 )
+from tests.support.saved import claim
 
 
 @pytest.fixture(scope="module")
