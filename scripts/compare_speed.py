@@ -93,6 +93,10 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200, help="default 200: one million samples")
     options = parser.parse_args()
+    if options.runs < 4:
+        parser.error(
+            f"--runs: {options.runs} is too few: a quarter of the runs is one of the trends (at least 4)"
+        )
     with TemporaryDirectory(prefix="tipbench-speed-") as scratch:
         results = Path(scratch) / "results"
         os.chdir(scratch)
