@@ -4,6 +4,7 @@ pytest."""
 import os
 import re
 import sys
+from pathlib import Path
 
 import nox
 from nox.command import CommandFailed
@@ -43,6 +44,18 @@ def _run(session: nox.Session, *words: str, env: dict[str, str] | None = None) -
         if status is None:  # it was never started
             raise
         sys.exit(status if status >= 0 else 128 - status)
+
+
+def _bytecode(session: nox.Session) -> dict[str, str]:
+    """Variables with which Python keeps bytecode in the session's own environment.
+
+    The tests start about a thousand processes. Where ``PYTHONDONTWRITEBYTECODE`` is set, each of them would
+    compile this project again.
+    """
+    return {
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(Path(session.virtualenv.location, "bytecode")),
+    }
 
 
 @nox.session(reuse_venv=True)
@@ -110,14 +123,14 @@ def tests(session: nox.Session) -> None:
     # Two at a time: most tests wait for processes that they start. A file's tests stay together, with what
     # they share. Files come in the order of tests/conftest.py, the longest first.
     side_by_side = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-    session.run("pytest", *side_by_side, *session.posargs)
+    session.run("pytest", *side_by_side, *session.posargs, env=_bytecode(session))
 
 
 @nox.session(reuse_venv=True)
 def tests_stress(session: nox.Session) -> None:
     """The tests in random order, each file alone and all together, on one core and beside busy neighbours."""
     session.install(*PINNED, "-e", LOADERS, "--group", "tests")
-    session.run("python", "scripts/tests_stress.py", *session.posargs)
+    session.run("python", "scripts/tests_stress.py", *session.posargs, env=_bytecode(session))
 
 
 @nox.session
