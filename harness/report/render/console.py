@@ -57,8 +57,12 @@ class ConsolePage:
 
     def _lines(self, each: RenderableType, indent: int) -> list[list[Segment]]:
         if isinstance(each, Text) and indent + each.cell_len <= self.width and "\n" not in each.plain:
-            # one line as it is, which most are; laying it out takes rich three times as long
-            return [[Segment(" " * indent), *each.render(self._console)]]
+            # one line as it is, which most are; laying it out takes rich three times as long; a text without
+            # spans is rendered without its own style
+            segments = Segment.apply_style(
+                each.render(self._console), self._console.get_style(each.style, default="")
+            )
+            return [[Segment(" " * indent), *segments]]
         return self._console.render_lines(Padding(each, (0, 0, 0, indent)), pad=False)
 
 
