@@ -16,6 +16,7 @@ class Tone(Enum):
 
     PLAIN = "plain"
     GOOD = "good"
+    SAME = "same"
     BAD = "bad"
     OPEN = "open"
     QUIET = "quiet"
@@ -59,7 +60,10 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Document:
     """A whole report: a title, facts as label and line, warnings, tables, footnotes numbered from 1, a last
-    line."""
+    line.
+
+    ``tone`` is the title's. ``code`` is text to paste, which stands below the title line by line.
+    """
 
     title: str
     facts: Sequence[tuple[str, str]] = ()
@@ -67,6 +71,8 @@ class Document:
     tables: Sequence[Table] = ()
     footnotes: Sequence[str] = ()
     closing: str = ""
+    code: str = ""
+    tone: Tone = Tone.PLAIN
 
 
 def marks(notes: Sequence[int]) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from harness.report.builders.comparison import comparison_document
 from harness.report.builders.trend import spark
-from harness.report.document import Column, Document, Row, Table
+from harness.report.document import Column, Document, Row, Table, Tone
 from harness.report.environment_diff import environment_diff
 from harness.report.render.markdown import markdown
 from harness.report.render.terminal import show_document
@@ -105,3 +105,34 @@ def test_sparks() -> None:
     assert set(spark([1.0, 1.0001, 1.0])) <= {"▄", "▅"}
     assert spark([None, None]) == ""
     assert len(spark([1.0] * 500)) == 40
+
+
+def test_code_to_paste_keeps_its_lines() -> None:
+    """It stands below the title: indented on a terminal, and in Markdown in a fence that nothing in it
+    ends."""
+    paper = Document("found", (("speed", "3 a second"),), code="folder = '```'\n\nloader = [\n    1,\n]")
+    assert shown(paper, 40).splitlines()[:7] == [
+        "found",
+        "",
+        "    folder = '```'",
+        "",
+        "    loader = [",
+        "        1,",
+        "    ]",
+    ]
+    page = markdown(paper)
+    assert page.startswith(
+        "## found\n\n````\nfolder = '```'\n\nloader = [\n    1,\n]\n````\n\n- speed: 3 a second\n"
+    )
+
+
+def test_a_title_repeats_its_tone_in_colour() -> None:
+    """A title without one is bold alone."""
+
+    def first(paper: Document) -> str:
+        file = io.StringIO()
+        show_document(paper, Console(file=file, width=40, force_terminal=True, color_system="standard"))
+        return file.getvalue().splitlines()[0]
+
+    assert first(Document("found")) == "\x1b[1mfound\x1b[0m"
+    assert first(Document("found", tone=Tone.OPEN)) == "\x1b[1;33mfound\x1b[0m"

@@ -4,7 +4,17 @@ nothing."""
 from __future__ import annotations
 
 from harness.report.document import Document, Table, marks
-from harness.report.render.markdown_escape import LONGEST, code, folded, left_out, line, listed, prose, size
+from harness.report.render.markdown_escape import (
+    LONGEST,
+    code,
+    fenced,
+    folded,
+    left_out,
+    line,
+    listed,
+    prose,
+    size,
+)
 
 
 def markdown(document: Document, longest: int = LONGEST) -> str:
@@ -13,6 +23,7 @@ def markdown(document: Document, longest: int = LONGEST) -> str:
     head = [
         f"## {prose(document.title)}",
         "",
+        *(fenced(document.code) if document.code else []),
         *listed([f"{label}: {prose(text)}" for label, text in document.facts]),
     ]
     head += [f"> {warning}\n" for warning in map(prose, document.warnings)]

@@ -35,6 +35,12 @@ def code(text: str, longest: int = LONGEST_WORDS) -> str:
     return f"<code>{''.join(safe)}</code>"
 
 
+def fenced(text: str) -> list[str]:
+    """A block of code as it is, in a fence longer than any row of backticks in it, which could end it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return [fence, *text.split("\n"), fence, ""]
+
+
 def line(cells: Iterable[str]) -> str:
     """A line of a table."""
     return f"| {' | '.join(cells)} |"

@@ -18,19 +18,25 @@ from harness.report.render.console import ConsolePage, grid
 STYLES = {
     Tone.PLAIN: "",
     Tone.GOOD: "green",
+    Tone.SAME: "cyan",
     Tone.BAD: "red",
     Tone.OPEN: "yellow",
     Tone.QUIET: "dim",
 }
 
 INDENT = 2
+CODE_INDENT = 4
 NARROWEST = 8
 
 
 def show_document(document: Document, console: Console) -> None:
     """Print a document."""
     page = _DocumentPrinter(console)
-    page.print(page.text(document.title, "bold"))
+    page.print(page.text(document.title, f"bold {STYLES[document.tone]}".rstrip()))
+    if document.code:
+        page.print("")
+        page.print(page.text(document.code), indent=CODE_INDENT)
+        page.print("")
     if document.facts:
         facts = grid(2)
         for label, line in document.facts:
