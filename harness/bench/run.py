@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness import store
 from harness.bench.chosen import chosen_claims, stand_in
@@ -51,7 +51,7 @@ class BenchDisplay(Protocol):
     """What a run reports while it goes on."""
 
     def collecting(self) -> None: ...  # noqa: D102
-    def collected(self, environment: dict[str, Any], cases: int, skipped: int) -> None: ...  # noqa: D102
+    def collected(self, environment: Mapping[str, object], cases: int, skipped: int) -> None: ...  # noqa: D102
     def begins(self, case: str, invocation: int) -> None: ...  # noqa: D102
     def decided(self, verdicts: list[Verdict]) -> None: ...  # noqa: D102
     def traced(self, traced: Traced) -> None: ...  # noqa: D102

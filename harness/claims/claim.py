@@ -86,14 +86,14 @@ def claim(
     return mark
 
 
-def claim_from(name: str, stated: Mapping[str, Any], *, sentence: str, path: str, function: str) -> Claim:
+def claim_from(name: str, stated: Mapping[str, object], *, sentence: str, path: str, function: str) -> Claim:
     """The claim with the defaults for what is not stated. Raises ClaimError for a value that is not allowed."""
     unknown = set(stated) - _STATED
     if unknown:
         raise ClaimError(
             f"claim {name!r} states {', '.join(sorted(unknown))}; may state {', '.join(sorted(_STATED))}"
         )
-    values = dict(stated)
+    values: dict[str, Any] = dict(stated)
     if not (isinstance(name, str) and name):
         raise ClaimError(f"a claim's name is a text, not {name!r}")
     if "metric" in values and values["metric"] not in list(METRICS):

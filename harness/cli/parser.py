@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -17,7 +17,9 @@ class Parser(argparse.ArgumentParser):
     argparse would take it for an option and not mention the value.
     """
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+    def parse_known_args(
+        self, args: Iterable[str] | None = None, namespace: object = None
+    ) -> tuple[Any, list[str]]:
         """As argparse does, but anything unknown is an error here."""
         found, unknown = super().parse_known_args(
             self._joined(sys.argv[1:] if args is None else args), namespace
@@ -26,7 +28,7 @@ class Parser(argparse.ArgumentParser):
             self._refuse(unknown)
         return found, unknown
 
-    def _joined(self, words: Sequence[str]) -> list[str]:
+    def _joined(self, words: Iterable[str]) -> list[str]:
         """The words, with ``=`` between an option and a value that begins with a dash."""
         known = {name: action for action in self._actions for name in action.option_strings}
         joined: list[str] = []

@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from harness.environment.gpus import list_gpus, measured_on, unusable_gpu
@@ -28,8 +29,8 @@ __all__ = ["fingerprint", "machine_id", "measured_on", "unusable_gpu"]
 
 def fingerprint(
     *,
-    torch: Any = None,
-    module: Any = None,
+    torch: ModuleType | None = None,
+    module: object = None,
     directory: Path | None = None,
     environ: Mapping[str, str] = os.environ,
     root: Path = Path("/"),
@@ -61,7 +62,9 @@ def fingerprint(
     }
 
 
-def machine_id(machine: Mapping[str, Any], gpus: list[dict[str, Any]], *, root: Path = Path("/")) -> str:
+def machine_id(
+    machine: Mapping[str, object], gpus: Iterable[Mapping[str, object]], *, root: Path = Path("/")
+) -> str:
     """Twelve hexadecimal digits: equal for the same machine, and no way back to its name.
 
     From the system's machine-id (the host name where there is none), the CPU, the cores and the GPUs' UUIDs.

@@ -6,13 +6,18 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from harness.probes.nvml import NvmlError, cuda_uuid, is_absent, nvml, text, uuid_of
+from harness.probes.nvml import Nvml, NvmlError, cuda_uuid, is_absent, nvml, text, uuid_of
+
+if TYPE_CHECKING:
+    import torch
 
 
 def unusable_gpu(
-    *, torch: Any = None, module: Any = None, environ: Mapping[str, str] = os.environ
+    *, torch: ModuleType | None = None, module: object = None, environ: Mapping[str, str] = os.environ
 ) -> str | None:
     """Why torch cannot use a GPU that NVML sees, with the driver, torch's CUDA and the remedy; None if all is
     well.
@@ -25,8 +30,7 @@ def unusable_gpu(
     gpus, driver = list_gpus(None, module, [])
     if not gpus:
         return None
-    if torch is None:
-        import torch
+    torch = torch or import_module("torch")
     trouble = _trouble(torch, gpus, driver)
     if trouble is None:
         return None
@@ -35,7 +39,7 @@ def unusable_gpu(
     return f"{mine} cannot use the {theirs}: {trouble}"
 
 
-def measured_on(device: Any) -> dict[str, str]:
+def measured_on(device: torch.device) -> dict[str, str]:
     """The type of a ``torch.device``, and a GPU's UUID, so that the monitor looks at the same GPU."""
     found: dict[str, str] = {"type": device.type}
     if device.type == "cuda":
@@ -44,7 +48,7 @@ def measured_on(device: Any) -> dict[str, str]:
     return found
 
 
-def _trouble(torch: Any, gpus: list[dict[str, Any]], driver: Mapping[str, str]) -> str | None:
+def _trouble(torch: ModuleType, gpus: list[dict[str, Any]], driver: Mapping[str, str]) -> str | None:
     build = torch.version.cuda
     if build is None:
         return "this torch is built without CUDA; install a CUDA build of torch"
@@ -67,7 +71,7 @@ def _trouble(torch: Any, gpus: list[dict[str, Any]], driver: Mapping[str, str]) 
     return None
 
 
-def _refusal(torch: Any) -> str:
+def _refusal(torch: ModuleType) -> str:
     try:
         torch.cuda.init()
     except Exception as error:
@@ -79,7 +83,9 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
-def list_gpus(torch: Any, module: Any, warnings: list[str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def list_gpus(
+    torch: ModuleType | None, module: object, warnings: list[str]
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Every GPU that NVML sees, or else torch, and the driver. What stays unknown is added to ``warnings``.
 
     ``module`` stands in for ``pynvml`` where given; ``torch`` None asks NVML alone.
@@ -105,7 +111,7 @@ def list_gpus(torch: Any, module: Any, warnings: list[str]) -> tuple[list[dict[s
     return [_by_torch(torch, index) for index in range(torch.cuda.device_count())], {}
 
 
-def _described(session: Any, handle: Any) -> dict[str, Any]:
+def _described(session: Nvml, handle: object) -> dict[str, Any]:
     major, minor = session.nvmlDeviceGetCudaComputeCapability(handle)
     memory = None
     with suppress(Exception):  # a GPU that shares the host's memory has none of its own
@@ -118,7 +124,7 @@ def _described(session: Any, handle: Any) -> dict[str, Any]:
     }
 
 
-def _by_torch(torch: Any, index: int) -> dict[str, Any]:
+def _by_torch(torch: ModuleType, index: int) -> dict[str, Any]:
     # This starts CUDA in the process, which asking NVML does not.
     seen = torch.cuda.get_device_properties(index)
     return {

@@ -6,9 +6,13 @@ import platform
 import re
 import subprocess
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 DISTRIBUTIONS = ("torchvision", "triton", "numpy", "prefetch_generator", "pytest", "pytest-benchmark")
 DALI_WHEELS = ("nvidia-dali-cuda130", "nvidia-dali-cuda120", "nvidia-dali-cuda110")
@@ -17,7 +21,7 @@ _VARIABLES = re.compile(
     r"OMP_|KMP_|GOMP_|MKL_|OPENBLAS_|CUDA_|CUBLAS_|CUDNN_|NCCL_|PYTORCH_|NVIDIA_|TORCH|DALI_|MALLOC_|LD_PRELOAD$"
 )
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-_FLAGS: Mapping[str, Callable[[Any], Any]] = {
+_FLAGS: Mapping[str, Callable[[ModuleType], object]] = {
     "tf32_matmul": lambda torch: torch.backends.cuda.matmul.allow_tf32,
     "tf32_cudnn": lambda torch: torch.backends.cudnn.allow_tf32,
     "fp32_precision_matmul": lambda torch: torch.backends.cuda.matmul.fp32_precision,
@@ -39,15 +43,16 @@ _FLAGS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def versions(torch: Any) -> dict[str, str | None]:
+def versions(torch: ModuleType | None) -> dict[str, str | None]:
     """Versions by name, None for what is absent; only ``torch`` itself is ever imported. ``torch`` may be
     None."""
+    stated: Any = torch  # where it is None, nothing below can be read
     found: dict[str, str | None] = {
         "python": platform.python_version(),
-        "torch": _asked(lambda: str(torch.__version__)),
-        "cuda": _asked(lambda: torch.version.cuda),
-        "cudnn": _asked(lambda: str(torch.backends.cudnn.version() or "") or None),
-        "nccl": _asked(lambda: ".".join(str(part) for part in torch.cuda.nccl.version())),
+        "torch": _asked(lambda: str(stated.__version__), None),
+        "cuda": _asked(lambda: stated.version.cuda, None),
+        "cudnn": _asked(lambda: str(stated.backends.cudnn.version() or "") or None, None),
+        "nccl": _asked(lambda: ".".join(str(part) for part in stated.cuda.nccl.version()), None),
     }
     found |= {name: _version(name) for name in DISTRIBUTIONS}
     wheel = next((name for name in DALI_WHEELS if _version(name)), None)
@@ -61,15 +66,16 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def flags(torch: Any) -> dict[str, Any]:
+def flags(torch: ModuleType | None) -> dict[str, object]:
     """Torch's settings that change speed or results; ``"unreadable"`` where torch cannot read it."""
     if torch is None:
         return {}
+    unreadable: object = "unreadable"
     # It refuses the old TF32 names once the new ones were set: that, too, is a state worth recording.
-    return {name: _asked(lambda read=read: read(torch), "unreadable") for name, read in _FLAGS.items()}
+    return {name: _asked(partial(read, torch), unreadable) for name, read in _FLAGS.items()}
 
 
-def _asked(read: Callable[..., Any], otherwise: Any = None) -> Any:
+def _asked(read: Callable[[], T], otherwise: T) -> T:
     try:
         return read()
     except Exception:
@@ -83,7 +89,7 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def git(directory: Path) -> dict[str, Any] | None:
+def git(directory: Path) -> dict[str, object] | None:
     """The revision checked out there and whether the files differ from it; None without git or a
     repository."""
     try:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 from harness.monitor.source import SELDOM, SLOW, Sensor
-from harness.probes.nvml import text
+from harness.probes.nvml import Nvml, text
 
+T = TypeVar("T")
 Values = Mapping[str, float]
 
 GONE = frozenset(
@@ -59,7 +60,7 @@ class Gpu:
     there is no such GPU.
     """
 
-    def __init__(self, session: Any, name: str, warn: Callable[[str], None]) -> None:
+    def __init__(self, session: Nvml, name: str, warn: Callable[[str], None]) -> None:
         self._nvml = session
         by_uuid = name.startswith(("GPU-", "MIG-"))
         find = session.nvmlDeviceGetHandleByUUID if by_uuid else session.nvmlDeviceGetHandleByPciBusId
@@ -110,7 +111,7 @@ class Gpu:
     def utilisation(self) -> Values:
         """Shares of the driver's last sampling period in which kernels ran and memory was used."""
 
-        def rates(n: Any) -> Values:
+        def rates(n: Nvml) -> Values:
             found = n.nvmlDeviceGetUtilizationRates(self._board)
             return {"utilisation": found.gpu / 100, "memory_utilisation": found.memory / 100}
 
@@ -119,7 +120,7 @@ class Gpu:
     def temperature(self) -> Values:
         """Degrees of the GPU."""
 
-        def degrees(n: Any) -> float:
+        def degrees(n: Nvml) -> float:
             if hasattr(n, "nvmlDeviceGetTemperatureV"):
                 try:
                     return float(n.nvmlDeviceGetTemperatureV(self._board, n.NVML_TEMPERATURE_GPU))
@@ -162,7 +163,7 @@ class Gpu:
     def errors(self) -> Values:
         """Memory errors since the driver was loaded; nothing on boards without error correction."""
 
-        def count(kind: str) -> Callable[[Any], float]:
+        def count(kind: str) -> Callable[[Nvml], float]:
             return lambda n: n.nvmlDeviceGetTotalEccErrors(
                 self._board, getattr(n, f"NVML_MEMORY_ERROR_TYPE_{kind}"), n.NVML_VOLATILE_ECC
             )
@@ -186,11 +187,11 @@ class Gpu:
                 found[pid] = held if known is None else max(known, held or 0)
         return [Occupant(pid, held) for pid, held in found.items()] if listed_any else None
 
-    def _listed(self, what: str, n: Any) -> list[tuple[int, int | None]]:
+    def _listed(self, what: str, n: Nvml) -> list[tuple[int, int | None]]:
         listed = getattr(n, what)(self._handle)
         return [(int(process.pid), getattr(process, "usedGpuMemory", None)) for process in listed]
 
-    def _memory(self, n: Any) -> Values:
+    def _memory(self, n: Nvml) -> Values:
         if self._memory_version is not None:
             try:
                 found = n.nvmlDeviceGetMemoryInfo(self._handle, version=self._memory_version)
@@ -202,7 +203,7 @@ class Gpu:
                 return {"used_bytes": float(found.used), "driver_bytes": float(found.reserved)}
         return {"used_bytes": float(n.nvmlDeviceGetMemoryInfo(self._handle).used)}
 
-    def _events(self, n: Any) -> float:
+    def _events(self, n: Nvml) -> float:
         """By the present name of the call, or by the one it had before driver 535."""
         read = getattr(n, "nvmlDeviceGetCurrentClocksEventReasons", None)
         if read is not None:
@@ -213,7 +214,7 @@ class Gpu:
                     raise
         return float(n.nvmlDeviceGetCurrentClocksThrottleReasons(self._board))
 
-    def _violation(self, policy: str, n: Any) -> float:
+    def _violation(self, policy: str, n: Nvml) -> float:
         """By the call, or by the field of the same counter where the call has been removed; both in
         nanoseconds.
 
@@ -237,14 +238,14 @@ class Gpu:
                 raise error
             return float(field.value.ullVal) / 1e9
 
-    def _ask(self, name: str, read: Callable[[Any], float]) -> Values:
+    def _ask(self, name: str, read: Callable[[Nvml], float]) -> Values:
         value = self._try(name, lambda n: float(read(n)))
         return {} if value is None else {name: value}
 
-    def _ask_many(self, name: str, read: Callable[[Any], Values]) -> Values:
+    def _ask_many(self, name: str, read: Callable[[Nvml], Values]) -> Values:
         return self._try(name, read) or {}
 
-    def _try(self, name: str, read: Callable[[Any], Any]) -> Any:
+    def _try(self, name: str, read: Callable[[Nvml], T]) -> T | None:
         """What the call gives, or None where it fails: whether it is made again depends on how."""
         if self.gone or name in self._dropped:
             return None

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -129,7 +128,7 @@ def recent_share(file: bytes) -> float:
     return float(found[1]) / 100
 
 
-def busy_seconds(times: Any = None) -> float:
+def busy_seconds(times: object = None) -> float:
     """Seconds that the machine's cores have worked so far, all together, in steps of a clock tick
     (10 ms a core).
 

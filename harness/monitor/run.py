@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from harness.model import HOST, Measurement, OtherProcess, SensorReading, SensorSeries, Telemetry
 from harness.monitor.gpu import Gpu
@@ -46,7 +45,7 @@ class Monitor:
         hertz: float,
         *,
         note: Callable[[str], object] = lambda _: None,
-        module: Any = None,
+        module: object = None,
         now: Callable[[], float] = time.monotonic,
         busy: Callable[[], float] = busy_seconds,
         used: Callable[[], ProcessUsage] = lambda: process_usage(os.getpid()),
@@ -121,7 +120,7 @@ class Monitor:
         """Who else was seen so far on the GPUs that the run measures on."""
         return tuple(seen for seen in self._seen if seen.device in self._measured_on)
 
-    def measures_on(self, *environments: Mapping[str, Any]) -> None:
+    def measures_on(self, *environments: Mapping[str, object]) -> None:
         """Leave the GPUs alone that nothing is measured on; ``environments`` are what the measuring
         processes reported.
         """
@@ -189,7 +188,7 @@ class Monitor:
         series = [SensorSeries(device, "throttle", (moment,), (value,)) for moment, device, value in near]
         return ThrottleEvents(series, self._measured_on).annotate(measurement)
 
-    def watched(self, environment: Mapping[str, Any], measurements: Iterable[Measurement]) -> Run:
+    def watched(self, environment: Mapping[str, object], measurements: Iterable[Measurement]) -> Run:
         """The run with what was seen of the machine, once the watch is over; why, where that cannot be
         read."""
         try:

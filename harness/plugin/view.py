@@ -8,7 +8,8 @@ finished measurements. Nothing is decided in this view: one session is one invoc
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TypedDict
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -16,6 +17,26 @@ from pytest_benchmark.stats import Stats
 
 from harness.model import BASELINE, Measurement, Status, Trial
 from harness.plugin.fixture import Compare
+
+
+class EntryNames(TypedDict):
+    """What an entry of pytest-benchmark's is called, without and with its file."""
+
+    name: str
+    fullname: str
+
+
+class PytestBenchmarkEntry(EntryNames):
+    """A benchmark in pytest-benchmark's JSON, as far as it is read or written here."""
+
+    stats: dict[str, object]
+    extra_info: dict[str, object]
+
+
+class PytestBenchmarkFile(TypedDict):
+    """pytest-benchmark's JSON, as far as it is read or written here."""
+
+    benchmarks: list[PytestBenchmarkEntry]
 
 
 class Replay:
@@ -99,30 +120,31 @@ class View:
         if bad:
             pytest.fail("; ".join(bad), pytrace=False)
 
-    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
+    def pytest_benchmark_update_json(self, output_json: PytestBenchmarkFile) -> None:
         """Add an entry for each variant behind its baseline's."""
         with_data = any("data" in entry["stats"] for entry in output_json["benchmarks"])
-        entries: list[dict[str, Any]] = []
+        entries: list[PytestBenchmarkEntry] = []
         for entry in output_json["benchmarks"]:
             entries.append(entry)
             measurement, trials = self._measured.get(entry["fullname"], (None, ()))
             for trial in trials:
                 assert measurement is not None
                 stats = _stats(trial)
-                shown = {**stats.as_dict(), "iterations": 1}
+                shown: dict[str, object] = {**stats.as_dict(), "iterations": 1}
                 if with_data:
                     shown["data"] = list(stats.data)
                 facts = _facts(measurement, trial)
-                entries.append({**entry, **_names(entry, trial), "extra_info": facts, "stats": shown})
+                names = _names(entry, trial)
+                entries.append({**entry, **names, "extra_info": facts, "stats": shown})
         output_json["benchmarks"] = entries
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_benchmark_group_stats(self, benchmarks: list[Any]) -> None:
+    def pytest_benchmark_group_stats(self, benchmarks: list[dict[str, object]]) -> None:
         """Add a row for each variant to the table; grouping comes after us."""
         for row in list(benchmarks):
             if row.get("path"):
                 continue  # a row of an older file that is compared with
-            measurement, trials = self._measured.get(row["fullname"], (None, ()))
+            measurement, trials = self._measured.get(str(row["fullname"]), (None, ()))
             for trial in trials:
                 assert measurement is not None
                 facts = {"extra_info": _facts(measurement, trial), "iterations": 1}
@@ -136,11 +158,12 @@ def _stats(trial: Trial) -> Stats:
     return stats
 
 
-def _names(entry: dict[str, Any], trial: Trial) -> dict[str, str]:
-    return {name: f"{entry[name]}:{trial.variant}" for name in ("name", "fullname")}
+def _names(entry: Mapping[str, object], trial: Trial) -> EntryNames:
+    name, fullname = (f"{entry[key]}:{trial.variant}" for key in ("name", "fullname"))
+    return {"name": name, "fullname": fullname}
 
 
-def _facts(measurement: Measurement, trial: Trial) -> dict[str, Any]:
+def _facts(measurement: Measurement, trial: Trial) -> dict[str, object]:
     """What the entry has beside its times: seconds are per iteration, rounds hold ``iterations`` of them."""
     return {
         "claim": measurement.claim,

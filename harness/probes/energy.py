@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from harness.model.counter import STEPS, tick
 from harness.probes.nvml import NvmlError, cuda_uuid, nvml
@@ -31,7 +30,7 @@ def joules(
     uuid: str,
     settle: Callable[[], object],
     *,
-    module: Any = None,
+    module: object = None,
     now: Callable[[], float] = time.perf_counter,
 ) -> tuple[float, str]:
     """Joules of one ``call`` on the GPU of that UUID, over at least three seconds of calls, and the source.
@@ -81,7 +80,7 @@ def counter_steps(read: Callable[[], float], now: Callable[[], float]) -> tuple[
     return step, values[-1], moments[-1]
 
 
-def gpu_share(uuid: str, *, module: Any = None) -> tuple[float, str]:
+def gpu_share(uuid: str, *, module: object = None) -> tuple[float, str]:
     """The share of the time, from 0 to 1, in which the GPU of that UUID ran anything lately. Raises
     NvmlError.
     """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.probes.peak import MARK, memory_events
+from harness.probes.peak import MARK, TraceEvent, memory_events
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +34,7 @@ def held_at_peak(call: Callable[[], object], device: torch.device) -> dict[str, 
     return held(memory_events(call, lambda: torch.cuda.synchronize(device)), CUDA)
 
 
-def held(events: Iterable[Mapping[str, Any]], device: int) -> dict[str, int]:
+def held(events: Iterable[TraceEvent], device: int) -> dict[str, int]:
     """The same from the events of a Chrome trace, of one type of device. Raises ValueError where
     nothing is marked.
     """

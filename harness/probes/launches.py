@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from harness.probes.peak import TraceEvent
 from harness.processes.live import temporary_folder
 
 if TYPE_CHECKING:
@@ -34,6 +35,6 @@ def launches(call: Callable[[], object], device: torch.device) -> tuple[int, str
         return kernels(json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]), SOURCE
 
 
-def kernels(events: Iterable[Mapping[str, Any]]) -> int:
+def kernels(events: Iterable[TraceEvent]) -> int:
     """The number of kernels among a chrome trace's events."""
     return sum(1 for event in events if event.get("cat") == "kernel")

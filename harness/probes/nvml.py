@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from harness.errors import HarnessError
 from harness.probes.probe import Probe, ProbeReading, ProbeReadings
@@ -24,6 +25,15 @@ _SLICE = re.compile(r"\bMIG\b")
 DEVICE_SOURCE = "NVML, whole device"
 
 
+class Nvml(Protocol):
+    """NVML's bindings in Python (``pynvml``), or what stands in for them.
+
+    It states no function: old bindings and old drivers lack some, and each caller provides for that.
+    """
+
+    def __getattr__(self, name: str) -> Any: ...
+
+
 class NvmlError(HarnessError):
     """NVML cannot be used; the message gives the reason."""
 
@@ -33,7 +43,7 @@ class NvmlAbsent(NvmlError):
 
 
 @contextmanager
-def nvml(module: Any = None) -> Iterator[Any]:
+def nvml(module: object = None) -> Iterator[Nvml]:
     """An initialised NVML; shut down again on leaving. Raises NvmlError, NvmlAbsent where there is none.
 
     ``module`` stands in for ``pynvml`` where given.
@@ -43,16 +53,17 @@ def nvml(module: Any = None) -> Iterator[Any]:
             module = import_module("pynvml")
         except ImportError as error:
             raise NvmlAbsent("pynvml is not installed (pip install nvidia-ml-py)") from error
+    session = cast(Nvml, module)
     try:
-        module.nvmlInit()
+        session.nvmlInit()
     except Exception as error:
         kind = NvmlAbsent if is_absent(error) else NvmlError
         raise kind(f"NVML does not start: {type(error).__name__}") from error
     try:
-        yield module
+        yield session
     finally:
         with suppress(Exception):
-            module.nvmlShutdown()
+            session.nvmlShutdown()
 
 
 def is_absent(error: BaseException) -> bool:
@@ -67,14 +78,12 @@ def text(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def cuda_uuid(device: torch.device | int | None, *, torch: Any = None) -> str:
+def cuda_uuid(device: torch.device | int | None, *, torch: ModuleType | None = None) -> str:
     """The UUID of a CUDA device as NVML spells it, such as ``GPU-8f2b...``; starts CUDA in this process."""
-    if torch is None:
-        import torch
-    return uuid_of(torch.cuda.get_device_properties(device))
+    return uuid_of((torch or import_module("torch")).cuda.get_device_properties(device))
 
 
-def uuid_of(properties: Any) -> str:
+def uuid_of(properties: object) -> str:
     """The UUID in torch's properties of a device, as NVML spells it: a slice of a board (MIG) has a
     prefix of its own.
     """
@@ -84,7 +93,7 @@ def uuid_of(properties: Any) -> str:
     return f"MIG-{uuid}" if _SLICE.search(str(getattr(properties, "name", ""))) else f"GPU-{uuid}"
 
 
-def gpu_names(session: Any, warn: Callable[[str], object] = lambda _: None) -> list[str]:
+def gpu_names(session: Nvml, warn: Callable[[str], object] = lambda _: None) -> list[str]:
     """The UUIDs of all GPUs that an open NVML sees; those that cannot be read are left out, with a
     call of ``warn``.
     """
@@ -97,7 +106,7 @@ def gpu_names(session: Any, warn: Callable[[str], object] = lambda _: None) -> l
     return found
 
 
-def device_bytes(uuid: str, *, module: Any = None) -> tuple[int | None, str]:
+def device_bytes(uuid: str, *, module: object = None) -> tuple[int | None, str]:
     """Bytes in use on the GPU of that UUID, by all processes, and the source; None and the reason
     where NVML cannot report them.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from harness.probes.pinned import account
 from harness.processes.live import temporary_folder
@@ -72,6 +72,23 @@ def allocations(call: Callable[[], object], device: torch.device) -> dict[str, R
 
 Stats = Mapping[str, Any]
 
+TraceArguments = TypedDict(
+    "TraceArguments", {"Device Type": int, "Bytes": int | str, "Addr": int | str}, total=False
+)
+"""What torch's profiler adds to an event of the allocators."""
+
+
+class TraceEvent(TypedDict, total=False):
+    """An event of a Chrome trace, as far as it is read here; ``ts`` and ``dur`` are microseconds."""
+
+    name: str
+    cat: str
+    ph: str
+    ts: float
+    dur: float
+    tid: object
+    args: TraceArguments
+
 
 def _watched(call: Callable[[], object], device: torch.device) -> tuple[Stats, Stats, Stats, Stats]:
     """The allocators' accounts before and after a call whose peaks start anew."""
@@ -106,7 +123,7 @@ def _cpu_peak(call: Callable[[], object]) -> int:
 
 def memory_events(
     call: Callable[[], object], settle: Callable[[], object] = lambda: None
-) -> list[dict[str, Any]]:
+) -> list[TraceEvent]:
     """A Chrome trace's events of two calls with every allocation, the second call marked with `MARK`."""
     # The profiler of torch.autograd rather than torch.profiler: both write the same memory events,
     # but the latter first looks for GPUs through CUPTI, which takes seconds.
@@ -124,11 +141,11 @@ def memory_events(
     with temporary_folder() as folder:
         trace = Path(folder) / "trace.json"
         seen.export_chrome_trace(str(trace))
-        events: list[dict[str, Any]] = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
+        events: list[TraceEvent] = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
     return events
 
 
-def marked_peak(events: Iterable[Mapping[str, Any]]) -> int:
+def marked_peak(events: Iterable[TraceEvent]) -> int:
     """The peak of a chrome trace's ``[memory]`` events within the marked call, in bytes above the
     level at its start.
 

@@ -14,7 +14,30 @@ from typing import Annotated, Any
 
 from harness.profile.chunks import NotJson, TraceError
 
-Decode = Callable[[bytes], Sequence[Any]]
+
+@dataclass(frozen=True, slots=True)
+class EventArguments:
+    """What is read of an event's own arguments."""
+
+    correlation: int | None
+    device: int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedEvent:
+    """What is read of an event; ``ts`` and ``dur`` are microseconds. msgspec's events have the same fields."""
+
+    ph: str
+    cat: str | None
+    name: str
+    pid: int | float | str | None
+    tid: int | float | str | None
+    ts: float | None
+    dur: float | None
+    args: EventArguments | None
+
+
+Decode = Callable[[bytes], Sequence[DecodedEvent]]
 Check = Callable[[bytes], object]
 
 
@@ -52,7 +75,7 @@ def decoders(path: Path) -> tuple[Decode, Check]:
     events = msgspec.json.Decoder(list[event])  # type: ignore[valid-type]
     anything = msgspec.json.Decoder()
 
-    def decode(what: bytes) -> Sequence[Any]:
+    def decode(what: bytes) -> Sequence[DecodedEvent]:
         try:
             return events.decode(what)
         except msgspec.ValidationError as error:
@@ -69,24 +92,6 @@ def decoders(path: Path) -> tuple[Decode, Check]:
     return decode, check
 
 
-@dataclass(frozen=True, slots=True)
-class _Arguments:
-    correlation: int | None
-    device: int | str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    ph: str
-    cat: str | None
-    name: str
-    pid: int | float | str | None
-    tid: int | float | str | None
-    ts: float | None
-    dur: float | None
-    args: _Arguments | None
-
-
 def plain_decoders(path: Path) -> tuple[Decode, Check]:
     """The same by the standard library."""
 
@@ -96,7 +101,7 @@ def plain_decoders(path: Path) -> tuple[Decode, Check]:
         except (ValueError, RecursionError) as error:
             raise NotJson from error
 
-    def decode(what: bytes) -> Sequence[Any]:
+    def decode(what: bytes) -> Sequence[DecodedEvent]:
         found = check(what)
         try:
             return [_event(each) for each in found]
@@ -114,17 +119,17 @@ def _no_number(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
-def _event(given: object) -> _Event:
+def _event(given: object) -> DecodedEvent:
     if not isinstance(given, dict):
         raise _Odd("an event is not an object")
     arguments = _field(given, "args", dict)
     read = None
     if arguments is not None:
-        read = _Arguments(_field(arguments, "correlation", int), _field(arguments, "device", int, str))
+        read = EventArguments(_field(arguments, "correlation", int), _field(arguments, "device", int, str))
         if read.correlation is not None and not -(2**63) <= read.correlation < 2**63:
             raise _Odd("correlation is not a number of 64 bits")
     start, seconds = _field(given, "ts", int, float), _field(given, "dur", int, float)
-    return _Event(
+    return DecodedEvent(
         _stated(given, "ph"),
         _field(given, "cat", str),
         _stated(given, "name"),

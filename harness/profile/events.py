@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.profile.chunks import MOST_BYTES, Pieces, TraceError
-from harness.profile.decoding import decoders
+from harness.profile.decoding import DecodedEvent, EventArguments, decoders
 from harness.profile.intervals import Times
 
 MOST_EVENTS = 20_000_000
@@ -123,7 +123,7 @@ class _Table:
         self._devices: dict[object, int] = {}
         self._columns: list[tuple[npt.NDArray[Any], ...]] = []
 
-    def add(self, events: Sequence[Any]) -> None:
+    def add(self, events: Sequence[DecodedEvent]) -> None:
         kinds: dict[str | None, int] = dict(KINDS.items())
         for event in events:
             if event.cat not in kinds:
@@ -180,9 +180,9 @@ class _Table:
         )  # fmt: skip
 
 
-def _device(event: Any) -> object:
+def _device(event: DecodedEvent) -> object:
     return event.pid if event.args is None or event.args.device is None else event.args.device
 
 
-def _correlation(arguments: Any) -> int:
+def _correlation(arguments: EventArguments | None) -> int:
     return NONE if arguments is None or arguments.correlation is None else arguments.correlation

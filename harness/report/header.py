@@ -17,7 +17,7 @@ def header_lines(run: Run) -> Iterator[tuple[str, str]]:
     yield from machine_lines(run.environment)
 
 
-def machine_lines(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def machine_lines(environment: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """The same of an environment alone."""
     machine = _table(environment, "machine")
     if machine:

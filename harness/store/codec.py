@@ -57,7 +57,7 @@ def decode(content: str | bytes, kind: type[T], *also: str, stored: Mapping[type
     return typed.decode(data, kind, also, tuple((stored or {}).items()))
 
 
-def key_of(field: Field[Any]) -> str:
+def key_of(field: Field[object]) -> str:
     """The key of a field in a file: the field's name, unless its metadata has a ``key``, which earlier builds
     wrote."""
     return str(field.metadata.get("key", field.name))

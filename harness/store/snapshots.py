@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 from harness.store.lines import StoreError
@@ -27,7 +26,7 @@ def snapshot_file(folder: Path, case: str, variant: str) -> Path:
     )
 
 
-def write_snapshot(path: Path, snapshot: Mapping[str, Any]) -> None:
+def write_snapshot(path: Path, snapshot: Mapping[str, object]) -> None:
     """Keep a memory snapshot as gzipped JSON, whole or not at all. Raises StoreError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -119,7 +119,7 @@ def _struct(kind: type, stored: Stored, also: tuple[str, ...] = ()) -> tuple[typ
         kw_only=True, gc=False, rename={each.name: key_of(each) for each in fields(kind)},
     )  # fmt: skip
 
-    def build(found: Any) -> Any:
+    def build(found: object) -> Any:
         content = {}
         for name, build_it in inner.items():
             value = getattr(found, name)

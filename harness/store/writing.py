@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from harness.model import SCHEMA, Ceiling, Claim, Measurement, RunEnd, Traced
 from harness.store.files import GATE_FILE, RESULT_FILE, RUN_FILE, TUNED_FILE
@@ -14,7 +13,7 @@ from harness.store.records import end_text
 
 
 def open_invocation(
-    folder: Path, name: str, *, environment: Mapping[str, Any], planned: Sequence[str]
+    folder: Path, name: str, *, environment: Mapping[str, object], planned: Sequence[str]
 ) -> Writer:
     """Start the record of one measuring process: the environment and what it plans to measure come first."""
     writer = Writer(folder / f"{name}.jsonl")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any
 
 from harness.errors import UsageError
 from harness.loading.data.folder import DataError
@@ -17,7 +16,7 @@ from harness.workers.codec import Failure, FailureKind, Message, Request
 from harness.workers.protocol import Done
 
 
-def answer(worker: LoaderWorker, request: Request[Any]) -> Message:
+def answer(worker: LoaderWorker, request: Message) -> Message:
     """The reply to one request. Raises whatever the loader raises."""
     found: Message
     match request:

@@ -200,7 +200,7 @@ class Screen:
     def collecting(self) -> None:
         """Cases are collected."""
 
-    def collected(self, environment: dict[str, Any], cases: int, skipped: int) -> None:
+    def collected(self, environment: Mapping[str, object], cases: int, skipped: int) -> None:
         """Cases were collected."""
         self.planned = (cases, skipped)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -80,7 +80,7 @@ def fake_torch(
     available: bool = False,
     arches: Sequence[str] = ("sm_75", "sm_90", "compute_120"),
     refusal: str = "no device. More.",
-) -> SimpleNamespace:
+) -> ModuleType:
     """A torch that reports these facts of CUDA and no others; its flags cannot be read."""
 
     def init() -> None:
@@ -94,7 +94,9 @@ def fake_torch(
         device_count=lambda: 1,
         get_device_properties=lambda index: properties,
     )
-    return SimpleNamespace(__version__="2.14.1", version=SimpleNamespace(cuda=build), cuda=cuda)
+    fake = ModuleType("torch")
+    vars(fake).update(__version__="2.14.1", version=SimpleNamespace(cuda=build), cuda=cuda)
+    return fake
 
 
 ABSENT = FakeNvml(driver=None)
@@ -315,7 +317,9 @@ def test_other_reasons_are_named_too(torch: Any, nvml: FakeNvml, words: tuple[st
 
 def test_what_a_process_measures_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU by its UUID, the CPU by its name; where torch does not know it, the GPU has none."""
-    cpu, cuda = SimpleNamespace(type="cpu"), SimpleNamespace(type="cuda")
+    import torch
+
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
     monkeypatch.setattr(gpus, "cuda_uuid", lambda device: f"GPU-of-{device.type}")
     assert measured_on(cpu) == {"type": "cpu"}
     assert measured_on(cuda) == {"type": "cuda", "uuid": "GPU-of-cuda"}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from harness.loading.data import decoders
 from harness.loading.data.folder import Image
@@ -257,7 +258,7 @@ def test_copies_on_a_side_stream_are_counted_separately(
     monkeypatch.setattr(torch.cuda, "stream", lambda given: nullcontext())
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
     monkeypatch.setattr(Tensor, "record_stream", lambda tensor, given: None)
-    loader = Ahead(list, batch_size=1, workers=0, device=GPU)
+    loader = Ahead(Dataset, batch_size=1, workers=0, device=GPU)
     assert [int(ids) for _, _, ids in loader.batches()] == [0, 1]
     assert loader.copied_seconds == clock.seconds == 8.0
 
@@ -378,7 +379,7 @@ def test_a_short_call_is_not_charged_for_the_waiting() -> None:
 def test_a_slice_of_a_board_has_a_prefix_of_its_own(name: str, uuid: str, wanted: str) -> None:
     """Otherwise NVML does not find it."""
     seen = SimpleNamespace(name=name, uuid=uuid)
-    torch_module = SimpleNamespace(cuda=SimpleNamespace(get_device_properties=lambda device: seen))
+    torch_module: Any = SimpleNamespace(cuda=SimpleNamespace(get_device_properties=lambda device: seen))
     assert uuid_of(seen) == cuda_uuid(None, torch=torch_module) == wanted
 
 

@@ -36,7 +36,7 @@ from harness.probes.energy import gpu_share
 from harness.probes.functions import functions
 from harness.probes.held import CUDA, NO_OPERATOR, held, held_at_peak
 from harness.probes.launches import kernels
-from harness.probes.peak import CPU_SOURCE, CUDA_SOURCE, MARK, marked_peak
+from harness.probes.peak import CPU_SOURCE, CUDA_SOURCE, MARK, TraceEvent, marked_peak
 from harness.probes.tree import PSS, TOGETHER
 from tests.support.living import PATIENCE, alive, since
 
@@ -95,11 +95,11 @@ def test_memory_events_are_taken_in_the_order_of_time() -> None:
     """A trace may list events in any order; what came before the marked call, and other devices, do not
     count."""
 
-    def event(ts: Any, size: Any, device: Any = 0) -> Any:
+    def event(ts: float, size: int, device: int = 0) -> TraceEvent:
         return {"name": "[memory]", "ts": ts, "args": {"Bytes": size, "Device Type": device}}
 
-    mark = {"name": MARK, "ph": "X", "ts": 10.0, "dur": 5}
-    events = [
+    mark: TraceEvent = {"name": MARK, "ph": "X", "ts": 10.0, "dur": 5}
+    events: list[TraceEvent] = [
         event(13, 10),
         event(11, 40),
         event(12, -40),
@@ -631,9 +631,8 @@ def test_cuda_uuids_are_spelt_as_nvml_spells_them() -> None:
     """torch leaves the prefix out; NVML needs it."""
 
     def facade(uuid: Any) -> Any:
-        return SimpleNamespace(
-            cuda=SimpleNamespace(get_device_properties=lambda device: SimpleNamespace(uuid=uuid))
-        )
+        properties = SimpleNamespace(uuid=uuid)
+        return SimpleNamespace(cuda=SimpleNamespace(get_device_properties=lambda device: properties))
 
     assert cuda_uuid(0, torch=facade("1234")) == "GPU-1234"
     assert cuda_uuid(0, torch=facade("MIG-1234")) == "MIG-1234"
@@ -646,7 +645,7 @@ def test_readings_are_plain_numbers(x: Any) -> None:
 
 def test_kernels_are_counted_and_nothing_else() -> None:
     """Launches are a trace's kernels: not the calls that launch them, not copies."""
-    events = [
+    events: list[TraceEvent] = [
         {"name": "gemm", "cat": "kernel", "ph": "X"},
         {"name": "cudaLaunchKernel", "cat": "cuda_runtime", "ph": "X"},
         {"name": "Memcpy HtoD", "cat": "gpu_memcpy", "ph": "X"},

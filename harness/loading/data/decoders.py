@@ -10,7 +10,7 @@ import io
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -23,13 +23,14 @@ Decode = Callable[[str], Any]
 """From a path to what a recipe takes: a PIL image, or a uint8 tensor [3, height, width]."""
 
 Decoded = TypeVar("Decoded")
+P = ParamSpec("P")
 
 _FILTERS = threading.Lock()
 """Held while warning filters are changed: they belong to the process, and loaders decode in several
 threads."""
 
 
-def despite_warnings(decode: Callable[..., Decoded], *arguments: Any, **options: Any) -> Decoded:
+def despite_warnings(decode: Callable[P, Decoded], *arguments: P.args, **options: P.kwargs) -> Decoded:
     """What a decoder of torchvision's returns, also where warnings are errors.
 
     Since 0.29 each of its decoders announces at every call that it will be removed. Where that is

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from harness.loading.data.folder import HIDDEN, LAYOUT, SUFFIXES, DataError, Ima
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Places: TypeAlias = NDArray[np.uint32] | NDArray[np.int64]
 
 _LIKELY = (".jpg", ".JPEG", ".jpeg", ".png")
 """Suffixes that are looked for first, before a name is put in small letters for all."""
@@ -35,7 +37,7 @@ class Paths(Sequence[Image]):
     """
 
     def __init__(
-        self, root: str, classes: Sequence[str], names: bytearray, starts: NDArray[Any], labels: NDArray[Any]
+        self, root: str, classes: Sequence[str], names: bytearray, starts: Places, labels: NDArray[np.int32]
     ) -> None:
         self.root = root
         self.classes = tuple(classes)
@@ -103,7 +105,7 @@ def scan(folder: Path) -> Paths:
     )
 
 
-def _starts(names: bytearray) -> NDArray[Any]:
+def _starts(names: bytearray) -> Places:
     """Where each name starts, and where one more would; a window at a time: what is freed need not
     be given back.
     """

@@ -90,7 +90,7 @@ class ShardedPhotographs(IterableDataset[Sample]):
         shards: Shards,
         images: Sequence[Image],
         transform: Callable[[], recipe.Transform] = recipe.augmented,
-        decode: Callable[[str, bytes], Any] = decoders.with_pillow,
+        decode: Callable[[str, bytes], object] = decoders.with_pillow,
     ) -> None:
         different = shards.images
         if any(image != different[place % len(different)] for place, image in enumerate(images)):

@@ -60,7 +60,7 @@ class TimeLimit:
             # None stands for a handler that was not set from Python, which cannot be put back.
             signal.signal(signal.SIGALRM, signal.SIG_DFL if self._before is None else self._before)
 
-    def over(self, call: Callable[..., Result], *arguments: Any) -> Result:
+    def over(self, call: Callable[..., Result], *arguments: object) -> Result:
         """What the call returns. Raises LoaderStalled, and whatever the call raises."""
         if not self._set:
             return call(*arguments)

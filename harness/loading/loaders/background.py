@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from harness.loading.loaders import snippets
-from harness.loading.loaders.dataloader import PlainLoader, dataset, feeders
+from harness.loading.loaders.dataloader import PlainLoader, PlainOptions, dataset, feeders
 from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 from harness.loading.loop.epoch import Batch
 from harness.loading.loop.loader import Loader, take_some
 
 if TYPE_CHECKING:
     import torch
+    from torch.utils.data import Dataset
 
 _AFTER = """
 from prefetch_generator import BackgroundGenerator
@@ -36,8 +37,10 @@ class BackgroundLoader(PlainLoader):
     ``ahead`` is how many batches the thread keeps ready; the package's own default is 1.
     """
 
-    def __init__(self, *arguments: Any, ahead: int = 1, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(
+        self, dataset: Callable[[], Dataset[object]], *, ahead: int = 1, **options: Unpack[PlainOptions]
+    ) -> None:
+        super().__init__(dataset, **options)
         self.ahead = ahead
         self._feeding: Generator[Batch, None, None] | None = None
         self._left = False

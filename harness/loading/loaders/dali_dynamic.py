@@ -12,8 +12,10 @@ from harness.loading.loaders.dali_shared import DaliLoader, missing, module, pre
 from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
+    from harness.loading.loop.epoch import Step
     from harness.loading.loop.loader import Loader
 
 _DYNAMIC = Template("""\
@@ -50,8 +52,27 @@ class DynamicLoader(DaliLoader):
     the scenes.
     """
 
-    def __init__(self, images: Sequence[Image], *, capture: bool = False, **options: Any) -> None:
-        super().__init__(images, **options)
+    def __init__(
+        self,
+        images: Sequence[Image],
+        *,
+        batch_size: int,
+        threads: int,
+        capture: bool = False,
+        decoder: str = "cpu",
+        fixed: bool = False,
+        device: torch.device | str = "cpu",
+        step: Step | None = None,
+    ) -> None:
+        super().__init__(
+            images,
+            batch_size=batch_size,
+            threads=threads,
+            decoder=decoder,
+            fixed=fixed,
+            device=device,
+            step=step,
+        )
         self.capture = capture
 
     def _build(self) -> Any:
@@ -81,7 +102,7 @@ class DynamicLoader(DaliLoader):
             yield outputs
 
 
-def _without_gpu(device: Any) -> None:
+def _without_gpu(device: type) -> None:
     """Let DALI's dynamic mode work in this process as it does where there is no GPU; ``device`` is
     its class of them.
 
@@ -90,7 +111,7 @@ def _without_gpu(device: Any) -> None:
     ``with Device("cpu")``.
     """
     if hasattr(device, "_default_device_type"):
-        device._default_device_type = staticmethod(lambda: "cpu")
+        setattr(device, "_default_device_type", staticmethod(lambda: "cpu"))  # noqa: B010  (DALI's own class)
 
 
 def make(request: LoaderRequest, *, capture: bool) -> Loader:

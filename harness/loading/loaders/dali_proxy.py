@@ -61,14 +61,14 @@ LOOK_UP = 0.25
 class _Named:
     """Files by name: the sample's image is a promise that the proxy makes of the file's name."""
 
-    def __init__(self, images: Sequence[Image], proxy: Any) -> None:
+    def __init__(self, images: Sequence[Image], proxy: Callable[[object], object]) -> None:
         self.images = images
         self.proxy = proxy
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, place: int) -> tuple[Any, int, int]:
+    def __getitem__(self, place: int) -> tuple[object, int, int]:
         import numpy as np
 
         path, label = self.images[place]
@@ -169,7 +169,7 @@ class ProxyLoader(PlainLoader):
             gc.collect()
 
 
-def prompt(server: Any) -> Any:
+def prompt(server: type) -> type:
     """That class of servers, with a thread that does not wait for five seconds before it sees that
     it is to end.
     """

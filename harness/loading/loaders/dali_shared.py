@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from harness.loading.data import recipe
@@ -41,17 +42,24 @@ def missing(_device: torch.device | None = None) -> str | None:
     return None
 
 
-def module(name: str = "") -> Any:
+def module(name: str = "") -> ModuleType:
     """A module of DALI, untyped: type checks must not depend on whether DALI is installed."""
     return importlib.import_module(".".join(("nvidia.dali", name)).rstrip("."))
 
 
 def prepare(
-    fn: Any, jpegs: Any, *, decoder: str, fixed: bool = False, flip: Any = None, float_type: Any = None
+    fn: ModuleType,
+    jpegs: object,
+    *,
+    decoder: str,
+    fixed: bool = False,
+    flip: object = None,
+    float_type: object = None,
 ) -> Any:
     """JPEG bytes to normalised float32 images, in the pipeline's words (``fn``) or dynamic mode's,
     which are the same.
 
+    ``jpegs`` and ``flip`` are outputs of DALI's operators, ``float_type`` is one of its types.
     ``fixed`` is the recipe with nothing random, in which case ``flip`` is not used.
     """
     types = module("types")
@@ -73,7 +81,7 @@ def prepare(
     return fn.crop_mirror_normalize(images, dtype=float_type or types.FLOAT, **NORMALISED, **shape)
 
 
-def _middle(fn: Any, jpegs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _middle(fn: ModuleType, jpegs: object) -> tuple[dict[str, Any], dict[str, Any]]:
     """What to resize to and where to crop, in arguments of DALI's, so that torchvision's pixels come out.
 
     torchvision drops the fraction of a pixel of the longer side where DALI would round it, and of

@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from harness.loading.data import recipe
 from harness.loading.data.folder import Image
@@ -19,6 +19,26 @@ from harness.loading.loop.loader import Loader, take_some
 if TYPE_CHECKING:
     import torch
     from torch.utils.data import Dataset, Sampler
+
+
+class PlainOptions(TypedDict, total=False):
+    """The keywords of `PlainLoader`, for those who pass them on."""
+
+    batch_size: Required[int]
+    workers: int
+    prefetch_factor: int | None
+    pin_memory: bool
+    non_blocking: bool
+    persistent: bool
+    shuffle: bool
+    sampler: Callable[[Dataset[object]], Sampler[int]] | None
+    in_order: bool
+    collate_fn: Callable[..., object] | None
+    worker_init_fn: Callable[[int], object] | None
+    multiprocessing_context: str | None
+    timeout: float
+    device: torch.device | str
+    step: Step | None
 
 
 class PlainLoader(Loader):
@@ -34,7 +54,7 @@ class PlainLoader(Loader):
 
     def __init__(
         self,
-        dataset: Callable[[], Dataset[Any]],
+        dataset: Callable[[], Dataset[object]],
         *,
         batch_size: int,
         workers: int = 0,
@@ -43,9 +63,9 @@ class PlainLoader(Loader):
         non_blocking: bool = False,
         persistent: bool = True,
         shuffle: bool = False,
-        sampler: Callable[[Dataset[Any]], Sampler[int]] | None = None,
+        sampler: Callable[[Dataset[object]], Sampler[int]] | None = None,
         in_order: bool = True,
-        collate_fn: Callable[[Any], Any] | None = None,
+        collate_fn: Callable[..., object] | None = None,
         worker_init_fn: Callable[[int], object] | None = None,
         multiprocessing_context: str | None = None,
         timeout: float = 0.0,

@@ -15,6 +15,8 @@ from harness.model import Setting
 if TYPE_CHECKING:
     import torch
 
+    from harness.loading.loaders.dataloader import PlainOptions
+    from harness.loading.loaders.threaded import ThreadedOptions
     from harness.loading.loop.epoch import Step
     from harness.loading.loop.loader import Loader
 
@@ -47,7 +49,7 @@ class LoaderRequest:
         return "gpu" if self.device.type == "cuda" else "cpu"
 
     @property
-    def for_processes(self) -> dict[str, Any]:
+    def for_processes(self) -> PlainOptions:
         """The setting as options of `dataloader.PlainLoader`."""
         return {
             "batch_size": self.setting.batch_size,
@@ -60,7 +62,7 @@ class LoaderRequest:
         }
 
     @property
-    def for_threads(self) -> dict[str, Any]:
+    def for_threads(self) -> ThreadedOptions:
         """The setting as options of `threaded.ThreadedLoader`."""
         return {
             "batch_size": self.setting.batch_size,

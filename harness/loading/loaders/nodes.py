@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from functools import partial
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -45,11 +45,9 @@ def missing(_device: torch.device | None = None) -> str | None:
 class NodesLoader(ThreadedLoader):
     """Threads of torchdata's nodes, which are reset by each epoch; their threads end with it."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._chain: list[Any] = []
-        self._others_threads: set[threading.Thread] = set()
-        self._torch_threads = 0
+    _chain: Sequence[Any] = ()
+    _others_threads: Set[threading.Thread] = frozenset()
+    _torch_threads = 0
 
     def batches(self) -> Iterator[Batch]:
         """One epoch's batches on the device."""
@@ -65,7 +63,7 @@ class NodesLoader(ThreadedLoader):
         """Stop the threads, which look up every tenth of a second, and join them."""
         import torch
 
-        chain, self._chain = self._chain, []
+        chain, self._chain = self._chain, ()
         for node in chain:
             # Nodes stop their threads when the last reference to them goes, which a traceback may
             # hold for long.

@@ -7,16 +7,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from harness.loading.loaders import snippets
-from harness.loading.loaders.dataloader import PlainLoader, dataset
+from harness.loading.loaders.dataloader import PlainLoader, PlainOptions, dataset
 from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 from harness.loading.loop.epoch import Batch
 from harness.loading.loop.loader import Loader, take_some
 
 if TYPE_CHECKING:
     import torch
+    from torch.utils.data import Dataset
 
 _AFTER = """
 
@@ -47,10 +48,11 @@ batches = copied_ahead(loader, torch.device("cuda"))  # one epoch"""
 class SideStreamLoader(PlainLoader):
     """A DataLoader with pinned memory whose batches are copied one ahead on a side stream."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, dataset: Callable[[], Dataset[object]], **options: Unpack[PlainOptions]) -> None:
         # A copy from pageable memory blocks the host, whatever stream it is on: there would be
         # nothing to overlap.
-        super().__init__(*arguments, **{**options, "pin_memory": True, "non_blocking": True})
+        options["pin_memory"] = options["non_blocking"] = True
+        super().__init__(dataset, **options)
 
     def batches(self) -> Iterable[Batch]:
         """One epoch's batches on the device, each copied while the one before is used."""

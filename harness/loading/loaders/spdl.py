@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from functools import partial
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.loading.loaders import snippets, tensors
 from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import torch
 
     from harness.loading.loop.loader import Loader
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 _SPDL = Template("""
 from spdl.pipeline import PipelineBuilder
@@ -50,12 +53,7 @@ class SpdlLoader(ThreadedLoader):
     Each epoch has its own pipeline: one that lived on would begin the next epoch in another variant's round.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        from torch.utils.data import default_collate
-
-        self._live: Any = None
-        self._collate = default_collate
+    _live: Any = None
 
     def batches(self) -> Iterator[Batch]:
         """One epoch's batches on the device."""
@@ -85,19 +83,21 @@ class SpdlLoader(ThreadedLoader):
             yield batch
 
     def _batch(self, samples: list[Any]) -> Batch:
+        from torch.utils.data import default_collate
+
         for sample in samples:
             if isinstance(sample, Exception):
                 raise sample
-        images, labels, ids = self._collate(samples)
+        images, labels, ids = default_collate(samples)
         return (images.pin_memory(), labels.pin_memory(), ids) if self.pin_memory else (images, labels, ids)
 
 
-def _error_as_result(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _error_as_result(work: Callable[[T], U]) -> Callable[[T], U | Exception]:
     """The work, with what it raises as its result: a pipeline only logs that, and goes on without
     the sample.
     """
 
-    def wrapped(item: Any) -> Any:
+    def wrapped(item: T) -> U | Exception:
         try:
             return work(item)
         except Exception as error:

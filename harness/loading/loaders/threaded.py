@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from harness.loading.loop.epoch import Step
 from harness.loading.loop.loader import Loader
@@ -11,6 +11,18 @@ from harness.loading.loop.loader import Loader
 if TYPE_CHECKING:
     import torch
     from torch.utils.data import Dataset
+
+
+class ThreadedOptions(TypedDict, total=False):
+    """The keywords of `ThreadedLoader`, for those who pass them on."""
+
+    batch_size: Required[int]
+    threads: Required[int]
+    ahead: int
+    pin_memory: bool
+    non_blocking: bool
+    device: torch.device | str
+    step: Step | None
 
 
 class ThreadedLoader(Loader):
@@ -22,7 +34,7 @@ class ThreadedLoader(Loader):
 
     def __init__(
         self,
-        dataset: Callable[[], Dataset[Any]],
+        dataset: Callable[[], Dataset[object]],
         *,
         batch_size: int,
         threads: int,

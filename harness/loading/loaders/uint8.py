@@ -4,9 +4,9 @@ the copy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from harness.loading.data import recipe
@@ -18,6 +18,8 @@ from harness.loading.loaders.tensors import missing
 from harness.loading.loop.epoch import Batch, Epoch
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from harness.loading.loop.loader import Loader
 
 _UINT8 = f"""\
@@ -34,9 +36,7 @@ to_float = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize({snip
 class CountedLoader(PlainLoader):
     """A DataLoader whose epochs report how many bytes of images went to the device (``moved_bytes``)."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._moved = 0
+    _moved = 0
 
     def host_batches(self) -> Iterable[Batch]:
         """The live DataLoader's batches, counted."""
@@ -58,9 +58,9 @@ class Uint8Loader(CountedLoader):
     are not uint8.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._normalised = recipe.normaliser(self.device)
+    @cached_property
+    def _normalised(self) -> Callable[[Tensor], Tensor]:
+        return recipe.normaliser(self.device)
 
     def batches(self) -> Iterator[Batch]:
         """One epoch's batches on the device, in float32."""

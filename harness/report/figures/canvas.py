@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from bokeh.models import (
     Toolbar,
 )
 from bokeh.models.annotations import Legend, LegendItem
+from bokeh.models.glyph import Glyph
 from bokeh.models.renderers import DataRenderer, GlyphRenderer
 
 COLOURS = {
@@ -134,7 +135,7 @@ def zoomable(plot: Plot) -> None:
     plot.toolbar.active_drag = zoom
 
 
-def legend(plot: Plot, labels: Sequence[tuple[str, Sequence[GlyphRenderer[Any]]]]) -> None:
+def legend(plot: Plot, labels: Sequence[tuple[str, Sequence[GlyphRenderer[Glyph]]]]) -> None:
     """Explain in the lower right corner which glyphs each label stands for."""
     items = [LegendItem(label=value(label), renderers=list(drawn)) for label, drawn in labels]
     made = Legend(items=items, location="bottom_right", label_text_font_size=SMALL)

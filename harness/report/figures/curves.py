@@ -7,9 +7,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bokeh.models import Line, Plot, Range1d, Scatter, VArea
+from bokeh.models.glyph import Glyph
 from bokeh.models.renderers import GlyphRenderer
 
 from harness.model import BASELINE, Claim, Measurement, Tuned, benchmark_of, parameters
@@ -199,7 +199,7 @@ def _draw_memory(plot: Plot, curves: Sequence[Curve]) -> None:
 
 def _draw_line(
     plot: Plot, points: Sequence[Point], heights: Sequence[float], index: int
-) -> list[GlyphRenderer[Any]]:
+) -> list[GlyphRenderer[Glyph]]:
     colour = LINES[index]
     data = source(
         x=[point.workers for point in points],
