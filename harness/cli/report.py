@@ -144,12 +144,15 @@ def _gate(entry: RunEntry, forms: Forms) -> int:
 
 
 def _tuning(run: Run, forms: Forms) -> int:
-    from harness.report.tuning import show_tuned
+    from harness.report.builders.tuning import tuning_document
+    from harness.report.render.markdown import markdown
+    from harness.report.render.terminal import show_document
+    from harness.store.codec import to_json
 
     tuned = tuned_in(run)
-    forms.refuse_except("a tuning", ("json", "html"))
-    show_tuned(tuned, forms.console())
-    from harness.store.codec import to_json
+    forms.refuse_except("a tuning", ("markdown", "json", "html"))
+    document = tuning_document(tuned)
+    show_document(document, forms.console())
 
     def page(path: Path) -> None:
         from harness.report.html import save_page
@@ -158,7 +161,9 @@ def _tuning(run: Run, forms: Forms) -> int:
 
         save_page(tuned_page(tuned, run.environment, selftest_of(run), run.folder.name), path)
 
-    forms.write({"json": lambda: as_json(to_json(tuned))}, {"html": page})
+    forms.write(
+        {"json": lambda: as_json(to_json(tuned)), "markdown": lambda: markdown(document)}, {"html": page}
+    )
     return status_of(tuned)
 
 

@@ -65,7 +65,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--python", metavar="PATH", help="tune for the torch of this interpreter; default: this one"
     )
     add_results(parser)
-    add_forms(parser, "json")
+    add_forms(parser, "markdown", "json")
     add_watch(parser)
 
 
@@ -77,8 +77,10 @@ def run(options: argparse.Namespace) -> int:
     from harness.loading.data.folder import DataError, FolderOddities, oddities
     from harness.processes.launch import borrow_packages
     from harness.processes.live import temporary_folder
+    from harness.report.builders.tuning import tuning_document
     from harness.report.progress import TuneProgress
-    from harness.report.tuning import show_tuned
+    from harness.report.render.markdown import markdown
+    from harness.report.render.terminal import show_document
     from harness.store import new_run_folder, write_tuned
     from harness.store.codec import to_json
     from harness.workers.collect import Refused, WorkerError
@@ -113,15 +115,16 @@ def run(options: argparse.Namespace) -> int:
     tuned = replace(tuned, notes=(*notes, *tuned.notes), decide=decide)
     content = as_json(to_json(tuned))
     write_tuned(folder, content)
-    show_tuned(tuned, console)
+    document = tuning_document(tuned)
+    show_document(document, console)
     console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
-    forms.write({"json": lambda: content})
+    forms.write({"json": lambda: content, "markdown": lambda: markdown(document)})
     return status_of(tuned)
 
 
 def _tuned(settings: TuneSettings, folder: Path, display: TuneDisplay) -> Tuned:
     """Tune; a folder in which nothing was measured is removed."""
-    from harness.report.tuning.certainty import no_room
+    from harness.report.builders.tuning_words import no_room
     from harness.tune.grid import NothingFits
     from harness.tune.tune import tune
     from harness.workers.collect import Refused

@@ -19,12 +19,12 @@ from rich.text import Text
 from harness.model import FunctionTime, LeftOut, Outcome, Traced, TraceSummary, Verdict, parameters
 from harness.plural import counted
 from harness.report import grown
+from harness.report.builders.tuning_words import no_room
 from harness.report.format import duration, effect, interval, sanitize
 from harness.report.header import machine_lines
 from harness.report.machine_notes import watch_remarks
 from harness.report.render.run_terminal import STYLES
 from harness.report.trace_text import described
-from harness.report.tuning.certainty import no_room
 from harness.store import Run
 
 LONGEST_NOTE = 2000

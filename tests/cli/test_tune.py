@@ -82,7 +82,7 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(
     assert "of 4 settings ran, " in out and "repetitions" in out
     assert "loader = DataLoader(" in out
     assert "the step itself" in out
-    assert "an epoch of 24 images takes" in out and "the best of each kind, looked at by itself" in out
+    assert "an epoch of 24 images takes" in out and "The best of each kind, looked at by itself" in out
     tuned = from_json(Tuned, json.loads((tmp_path / "found.json").read_text()))
     assert {ranked.setting.workers for ranked in tuned.ranked} <= {0, 1}
     assert tuned.answer in [ranked.setting for ranked in tuned.ranked]

@@ -88,13 +88,13 @@ REPORTS: dict[str, tuple[Callable[[Path], list[str]], tuple[Form, ...]]] = {
     "gate": (gate, (*TERMINALS, MARKDOWN, JSON, JUNIT)),
     "comparison": (comparison, (*TERMINALS, MARKDOWN, JSON, JUNIT, CSV)),
     "trend": (trend, (*TERMINALS, MARKDOWN, JSON, CSV)),
-    "tuning": (tuning, (*TERMINALS, JSON)),
+    "tuning": (tuning, (*TERMINALS, MARKDOWN, JSON)),
     "earlier-run": (earlier("report", "2026-11-29_22-14-53"), (*TERMINALS, MARKDOWN, JSON, JUNIT)),
     "earlier-gate": (earlier("report", "2026-11-29_22-17-50"), (*TERMINALS, MARKDOWN, JSON, JUNIT)),
     "earlier-selftest": (earlier("report", "2026-11-29_22-15-04"), (*TERMINALS, MARKDOWN, JSON, JUNIT)),
     "earlier-comparison": (earlier("compare", "baseline", "latest"), (*TERMINALS, MARKDOWN, JSON, JUNIT)),
     "earlier-trend": (earlier("trend"), (*TERMINALS, MARKDOWN, JSON)),
-    "earlier-tuning": (earlier("report", "2026-11-29_22-15-52"), (*TERMINALS, JSON)),
+    "earlier-tuning": (earlier("report", "2026-11-29_22-15-52"), (*TERMINALS, MARKDOWN, JSON)),
     "earlier-runs": (earlier("runs"), TERMINALS),
 }  # fmt: skip
 """Each report by name: what makes it, from an empty folder of results, and the forms it has."""

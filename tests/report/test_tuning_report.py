@@ -18,16 +18,17 @@ from harness.model import (
     Tuned,
     Undone,
 )
+from harness.report.builders.tuning import described, tuning_document
 from harness.report.progress import TuneProgress
-from harness.report.tuning import show_tuned
-from harness.report.tuning.terminal import described
+from harness.report.render.markdown import markdown
+from harness.report.render.terminal import show_document
 from harness.store.codec import from_json, to_json
 from tests.support.tuned import DALI, TUNED, TWO, ranked
 
 
 def shown(tuned: Tuned, width: int = 120) -> str:
     out = io.StringIO()
-    show_tuned(tuned, Console(file=out, width=width))
+    show_document(tuning_document(tuned), Console(file=out, width=width))
     return out.getvalue()
 
 
@@ -85,12 +86,12 @@ def test_a_headspace_inside_the_noise_says_leave_it_alone() -> None:
 def test_every_setting_that_ran_has_its_row_and_every_other_its_reason() -> None:
     """Who is as good, who is behind, who is out, and what this machine has not got."""
     text = shown(TUNED)
-    table = text.partition("the best of each kind")[0]
+    table = text.partition("The best of each kind")[0]
     rows = [line for line in table.splitlines() if line.startswith(("  dali ", "  dataloader "))]
     assert [row.split()[-1] for row in rows] == ["good", "best", "behind"]
     assert [row.split()[0:2] for row in rows] == [["dali", "2"], ["dataloader", "2"], ["dataloader", "0"]]
-    assert "out of the race: background: its worker was killed" in text
-    assert "not here: dali_gpu: decodes on a GPU" in text
+    assert "  out of the race  background  its worker was killed" in text
+    assert "  not here         dali_gpu    decodes on a GPU" in text
 
 
 def test_epochs_and_whether_workers_should_live_on() -> None:
@@ -112,12 +113,12 @@ def test_the_best_of_each_kind_by_itself() -> None:
     """Alone and in the loop, its epochs, its memory, and what it left behind; settings nobody looked at have
     no row."""
     text = shown(TUNED, 160)
-    block = text[text.index("the best of each kind, looked at by itself") :].splitlines()[1:4]
+    block = text[text.index("The best of each kind, looked at by itself") :].splitlines()[1:4]
     assert "epoch" in block[0] and "gap" in block[0] and "shared" in block[0] and "pinned" not in block[0]
     assert block[1].split()[0] == "dali" and "2 threads, 1 process" in block[1]
     assert block[2].split()[:4] == ["dataloader", "625/s", "495/s", "8.50"] and "40.0 MiB" in block[2]
     assert block[2].rstrip().endswith("nothing")
-    assert "40.0 MiB" not in shown(TUNED, 80)
+    assert "shared: 40.0 MiB" in shown(TUNED, 80)
     bare = replace(TUNED, ranked=(ranked(TWO, 2.02e-3),))
     assert "looked at by itself" not in shown(bare)
 
@@ -153,7 +154,9 @@ def test_a_provisional_answer_is_called_so_with_what_would_decide_it() -> None:
     assert "no time was left for where the loop's time goes, checking every kind of loader" in text
     assert "what decides, in 4 min 50 s: python -m harness tune --budget 5m" in text
     out = io.StringIO()
-    show_tuned(found, Console(file=out, width=120, force_terminal=True, color_system="standard"))
+    show_document(
+        tuning_document(found), Console(file=out, width=120, force_terminal=True, color_system="standard")
+    )
     assert "\x1b[1;33m" in out.getvalue().splitlines()[0] and "32m" not in out.getvalue().splitlines()[0]
 
 
@@ -198,6 +201,21 @@ def test_foreign_text_has_no_power() -> None:
     text = shown(replace(TUNED, data="/x/[bold]\x1b[31mred\x07", failed={"[red]": "a\x1b[2J"}))
     assert "\x1b" not in text
     assert "[bold]" in text
+
+
+def test_markdown_has_the_code_in_a_fence_and_every_setting() -> None:
+    """The form for pull requests says what the terminal does; names from records stand in code."""
+    page = markdown(tuning_document(TUNED))
+    assert page.startswith("## best setting here: dataloader, 2 workers")
+    assert "\n    num_workers=2,\n" in page.partition("```")[2].partition("```")[0]
+    assert page.count("| `dataloader` | 2 |") == 1
+    assert "| not here | `dali_gpu` | `decodes on a GPU: no CUDA here` |" in page
+
+
+def test_a_saved_result_without_a_time_has_no_rate() -> None:
+    """Zero seconds a sample, as a damaged file may hold, are no rate, and no error."""
+    text = shown(replace(TUNED, ranked=tuple(replace(each, seconds=0.0) for each in TUNED.ranked)))
+    assert "? samples/s in the loop" in text
 
 
 def test_the_document_goes_there_and_back() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.loading.machine.limits import FreeBytes, WorkerRoom
-from harness.report.tuning.certainty import no_room
+from harness.report.builders.tuning_words import no_room
 from harness.tune import grid as module
 from harness.tune.grid import NothingFits, settings_grid
 from harness.tune.messages import Introduction

@@ -299,7 +299,7 @@ def test_a_tuning_has_a_page(tmp_path: Path) -> None:
         assert words in read.text
     assert len(read.data) == 1
     for words in (
-        "Provisional answer, not decided",
+        "provisional answer, not decided",
         "3 of 39 settings ran, 4 repetitions each",
         "left out for want of",
     ):

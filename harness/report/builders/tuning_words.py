@@ -1,0 +1,124 @@
+"""What is known of the answer of a tuning, in words: what it gains and costs, how certain it is, what had no room
+or no time."""
+
+from __future__ import annotations
+
+from harness.model import EpochCost, LeftOut, Ranked, Tuned, Undone
+from harness.plural import counted
+from harness.report.format import digits, duration, quantity
+
+REMEDIES = {
+    "shared memory": "enlarge it (docker run --shm-size=8g, or --ipc=host) or take a smaller --batch-size",
+    "memory": "take a smaller --batch-size, or free some memory",
+    "cores": "name them with --workers to race them all the same",
+}
+"""What to do about a limit."""
+
+UNDONE = {
+    Undone.KINDS: "checking every kind of loader",
+    Undone.LOOP: "where the loop's time goes",
+    Undone.EPOCHS: "the wait between epochs",
+    Undone.STAGES: "the time of one core",
+    Undone.CORES: "loaders against one core",
+    Undone.CEILINGS: "rates of the disk and of the copy",
+    Undone.OTHERS: "the other kinds by themselves",
+}
+"""What a part of a tuning is about."""
+
+
+def gains(tuned: Tuned, answer: Ranked) -> str:
+    """The answer's rate, and how that compares with the default's."""
+    speed = f"{rate(answer.seconds)} samples/s{' in the loop' if tuned.step != 'none' else ''}"
+    default = tuned.of(tuned.default)
+    if default is None or default.setting == answer.setting or answer.seconds <= 0:
+        return speed
+    return f"{speed}; {digits(default.seconds / answer.seconds)}x what the default of 0 workers gives"
+
+
+def costs(answer: Ranked) -> str:
+    """What the answer costs, as far as it was read; empty where nothing was."""
+    had = answer.readings
+    return "; ".join(
+        sentence.format(quantity(had[name], unit))
+        for name, unit, sentence in (
+            ("pss_bytes", "B", "{} of memory (PSS)"),
+            ("cpu_seconds", "s", "{} of CPU a sample"),
+            ("first_batch_seconds", "s", "first batch after {}"),
+        )
+        if name in had
+    )
+
+
+def rate(seconds: float) -> str:
+    """Samples a second at so many seconds each; ``?`` where a saved file has none."""
+    return digits(1 / seconds) if seconds > 0 else "?"
+
+
+def coverage(tuned: Tuned) -> str:
+    """How many of the settings ran, how often, and the answer how often: one line."""
+    laps = [ranked.samples for ranked in tuned.ranked]
+    often = f"{min(laps)}" if min(laps) == max(laps) else f"{min(laps)} to {max(laps)}"
+    answer = tuned.of(tuned.answer)
+    own = f", {counted(answer.samples, 'repetition')} of the answer" if answer is not None else ""
+    ran = f"{len(laps)} of {counted(tuned.grid, 'setting')}" if tuned.grid else counted(len(laps), "setting")
+    return f"{ran} ran, {often} repetition{'s' * (often != '1')} each{own}"
+
+
+def against_the_next(tuned: Tuned, answer: Ranked) -> str:
+    """How the answer stands against the fastest other setting, with the interval; empty where none ran."""
+    other = next((ranked for ranked in tuned.ranked if ranked.setting != answer.setting), None)
+    if other is None:
+        return ""
+    if answer.ratio <= 1:
+        return f"the next, {other.setting.name}, is {slower(other)} ({bounds(other)}) slower"
+    behind = f"{slower(answer)} ({bounds(answer)}) slower"
+    return f"the fastest, {other.setting.name}, is ahead: the answer is {behind}, and smaller"
+
+
+def slower(ranked: Ranked) -> str:
+    """How far a setting is behind the fastest: ``4.1 %``, ``2.50x``."""
+    return f"{digits(ranked.ratio)}x" if ranked.ratio >= 2 else f"{100 * (ranked.ratio - 1):.1f} %"
+
+
+def bounds(ranked: Ranked) -> str:
+    """The interval of that, in the same terms: ``-3.0 to +12.0 %``, ``2.40 to 2.61x``."""
+    if ranked.ratio >= 2:
+        return f"{digits(ranked.low)} to {digits(ranked.high)}x"
+    return f"{100 * (ranked.low - 1):+.1f} to {100 * (ranked.high - 1):+.1f} %"
+
+
+def no_time(tuned: Tuned) -> str:
+    """Which parts of the tuning the budget left out; empty where it left out none."""
+    return f"no time was left for {', '.join(UNDONE[part] for part in tuned.undone)}" if tuned.undone else ""
+
+
+def no_room(left_out: LeftOut) -> str:
+    """Which settings did not run, by which limit, and what to do: one line."""
+    names = ", ".join(left_out.settings[:6])
+    more = f" and {len(left_out.settings) - 6} more" if len(left_out.settings) > 6 else ""
+    return (
+        f"{counted(len(left_out.settings), 'setting')} left out for want of {left_out.limit} ({names}{more}): "
+        f"{left_out.sentence}; to race them, {REMEDIES.get(left_out.limit, 'take fewer workers')}"
+    )
+
+
+def of_an_epoch(cost: EpochCost, margin: float) -> str:
+    """How long an epoch takes, how long the loop stands still between two, and whether workers should live on."""
+    long = duration(cost.seconds) if cost.seconds >= 10 else quantity(cost.seconds, "s")
+    text = f"an epoch of {counted(cost.samples, 'image')} takes {long}; between two the loop waits"
+    if cost.persistent_gap is None:
+        return f"{text} {quantity(cost.gap, 's')}"
+    saved = f"{100 * cost.gain:.2g} % of an epoch"
+    judged = (
+        f"that saves {saved}" if cost.persistent else f"not worth it: {saved}, the margin is {margin:.0%}"
+    )
+    gaps = f"{quantity(cost.gap, 's')}, with persistent_workers=True {quantity(cost.persistent_gap, 's')}"
+    return f"{text} {gaps} ({judged})"
+
+
+def left_behind(ranked: Ranked) -> str:
+    """What was alive after an epoch that was left early."""
+    threads, processes = (int(ranked.readings.get(f"{name}_left", 0)) for name in ("threads", "processes"))
+    found = [counted(threads, "thread")] if threads else []
+    found += [counted(processes, "process", "processes")] if processes else []
+    return ", ".join(found) or "nothing"
