@@ -135,10 +135,9 @@ class WorkerPair:
             self.clients[side] = WorkerClient(str(side), process, place, START_LIMIT)
 
     def _ready(self, side: Side, process: LiveProcess) -> Ready:
-        allowance = CpuLimit(process.pid, START_LIMIT)
+        allowance, spent = CpuLimit(process.pid, START_LIMIT), ""
         try:
             while True:
-                spent = allowance.spent()
                 # Once more when it is spent: what was sent in time counts, however late we are ourselves.
                 message = receive(process.channel, 0.0 if spent else 0.5)
                 if isinstance(message, Ready):
@@ -146,6 +145,7 @@ class WorkerPair:
                 if spent:
                     break
                 self._tick()
+                spent = allowance.spent()
         except ChannelClosed:
             status, log = process.end(), self._log[side]
             words = last_words(log, killed=status < 0)

@@ -20,7 +20,8 @@ class CpuLimit:
     """CPU-seconds that a process and what it started may use from now on; it is not to be stopped meanwhile.
 
     A process that uses next to none for as many seconds of wall time has used its allowance up as well: it
-    hangs.
+    hangs. Reading CPU time looks through all processes of the machine, so that the first check takes the first
+    reading: a process that answers before it costs none, and what it used until then is not counted.
     """
 
     def __init__(
@@ -36,11 +37,14 @@ class CpuLimit:
         self._now = now
         self._used = used or cpu_seconds
         self._start = self._since = now()
-        self._first = self._last = self._used(pid)
+        self._first: float | None = None
+        self._last = 0.0
 
     def spent(self) -> str:
         """Why it is used up, in words; empty as long as it is not."""
         now, used = self._now(), self._used(self._pid)
+        if self._first is None:
+            self._first = self._last = used
         if used - self._first >= self._seconds:
             return f"it used {self._seconds:g} s of CPU time"
         if used - self._last >= IDLE:

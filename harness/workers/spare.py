@@ -133,14 +133,14 @@ class SpareWorkers:
 
         Raises ChannelClosed.
         """
-        allowance = CpuLimit(worker.process.pid, seconds)
+        allowance, spent = CpuLimit(worker.process.pid, seconds), ""
         while True:
-            spent = allowance.spent()
             # When it is spent, too: what was sent in time counts, however late we are ourselves.
             message = receive(worker.process.channel, 0.0 if spent else 1.0)
             if message is not None or spent:
                 return message, spent
             self._tick()
+            spent = allowance.spent()
 
     def close(self) -> None:
         """End the processes that wait."""

@@ -67,6 +67,23 @@ def test_a_process_that_paused_for_long_is_not_given_up_when_it_goes_on() -> Non
     assert seconds == pytest.approx(340, abs=2)
 
 
+def test_only_checks_read_cpu_time() -> None:
+    """Setting an allowance costs no reading; from the first check on, what is used counts."""
+    read: list[int] = []
+    cpu = 500.0
+
+    def used(pid: int) -> float:
+        read.append(pid)
+        return cpu
+
+    allowance = CpuLimit(7, 100.0, now=lambda: 0.0, used=used)
+    assert read == []
+    assert allowance.spent() == ""
+    cpu = 600.0
+    assert allowance.spent() == "it used 100 s of CPU time"
+    assert read == [7, 7]
+
+
 def test_cpu_time_is_the_processs_own() -> None:
     """It grows with its work; a process that is gone has none."""
     before = cpu_seconds(os.getpid())
