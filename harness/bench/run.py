@@ -14,7 +14,9 @@ from typing import Protocol
 
 from harness import store
 from harness.bench.chosen import chosen_claims, stand_in
-from harness.bench.schedule import COUNT_GUESS, CaseProgress, Schedule
+from harness.bench.plan import CaseProgress
+from harness.bench.prices import COUNT_GUESS
+from harness.bench.schedule import Schedule
 from harness.bench.settings import PROFILES, Settings, select
 from harness.bench.steps import Steps
 from harness.bench.temporary import check_temporary
@@ -33,6 +35,7 @@ from harness.model import (
     benchmark_of,
 )
 from harness.monitor.run import Monitor
+from harness.probes.peak import MEMORY
 from harness.processes import launch
 from harness.processes.live import Reaper
 from harness.workers.collect import Collection, Refused, WorkerError
@@ -211,10 +214,10 @@ class _Bench:
             solo=self._profile.solo,
             traces=self._traces.missing,
             trace_share=self._traces.share,
-            counts=tuple(COUNT_GUESS) if self._profile.asides and on_gpu else (),
+            counts=tuple(COUNT_GUESS) if self._profile.asides and on_gpu else (MEMORY,),
         )
         # Several processes import side by side; their first invocation waits for all of them.
-        self._schedule.start_up[False] = pool.import_seconds / self._width + 0.5
+        self._schedule.prices.start_up[False] = pool.import_seconds / self._width + 0.5
         steps = Steps(
             pool, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.traced
         )
@@ -230,7 +233,7 @@ class _Bench:
                 raise WorkerError(report.error)
             if report.out_of_time:
                 return EndReason.BUDGET_USED
-        if self._schedule.open_count():
+        if self._schedule.open():
             return EndReason.BUDGET_USED
         open_verdicts = any(not v.decided for s in self._schedule.cases.values() for v in s.verdicts)
         return EndReason.ALL_MEASURED if open_verdicts else EndReason.ALL_DECIDED
@@ -277,4 +280,4 @@ class _Bench:
     def _tick(self) -> None:
         cases = self._schedule.cases.values()
         decided = sum(1 for s in cases for v in s.verdicts if v.decided)
-        self._screen.tick(max(0.0, self._end - time.monotonic()), decided, self._schedule.open_count())
+        self._screen.tick(max(0.0, self._end - time.monotonic()), decided, len(self._schedule.open()))

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import store
-from harness.bench.schedule import CountingPass, Invocation, IsolatedPass, Schedule, TracedPass
+from harness.bench.plan import CountingPass, Invocation, IsolatedPass, Step, TracedPass
+from harness.bench.schedule import Schedule
 from harness.bench.settings import PROFILES, Settings, effort
 from harness.bench.traces import Traces, taken
 from harness.model import Traced
@@ -38,9 +39,7 @@ class Steps:
         self._last = deadline
         self._report = report
 
-    def take(
-        self, step: Invocation | TracedPass | IsolatedPass | CountingPass, number: int, writer: store.Writer
-    ) -> WorkerReport:
+    def take(self, step: Step, number: int, writer: store.Writer) -> WorkerReport:
         """Have a step measured, as the invocation of this number."""
         match step:
             case TracedPass():
@@ -52,29 +51,24 @@ class Steps:
             case Invocation():
                 return self._measure(step, number)
 
-    def learn(
-        self,
-        step: Invocation | TracedPass | IsolatedPass | CountingPass,
-        report: WorkerReport,
-        seconds: float,
-    ) -> None:
+    def learn(self, step: Step, report: WorkerReport, seconds: float) -> None:
         """Estimates for the schedule: what starting a process costs, what a solo pass costs."""
         if isinstance(step, TracedPass):
             self._schedule.traced(seconds)
             return
         if isinstance(step, IsolatedPass):
-            self._schedule.solo_seconds = seconds
+            self._schedule.prices.solo = seconds
             # A pass that failed is not tried again.
             self._schedule.cases[step.case].solos.add(step.variant)
             return
         if isinstance(step, CountingPass):
-            self._schedule.count_seconds[step.reading] = seconds / step.variants
+            self._schedule.prices.count[step.reading] = seconds / step.variants
             return
-        loader = any(self._schedule.cases[case].claim.loader for case, _ in step.cases)
-        if not loader and any(self._schedule.cases[case].units <= 1 for case, _ in step.cases):
-            return  # the memory pass took some of the time, which no later invocation will take
+        cases = [self._schedule.cases[case] for case, _ in step.cases]
+        if any(progress.weighs and progress.units <= 1 for progress in cases):
+            return  # weighing took some of the time, which no later invocation will take
         over = seconds - sum(m.seconds for m in report.measurements)
-        self._schedule.start_up[loader] = 0.5 * self._schedule.start_up[loader] + 0.5 * max(0.0, over)
+        self._schedule.prices.started(cases[0].claim.loader, over)
 
     def _measure(self, step: Invocation, number: int) -> WorkerReport:
         progress = {case: self._schedule.cases[case] for case, _ in step.cases}
@@ -85,7 +79,10 @@ class Steps:
                     self._profile, self._settings.seconds, self._compute, loader=progress[case].claim.loader
                 ),
                 variants,
-                not progress[case].units,
+                # Bytes are weighed when the case has its verdict, unless that is about them. What a loader's
+                # processes hold is read in passing: no pass of its own, and no part of its price.
+                memory=not progress[case].units and (progress[case].claim.loader or progress[case].weighs),
+                first=not progress[case].units,
             )
             for case, variants in step.cases
         }
@@ -102,7 +99,7 @@ class Steps:
 
     def _count(self, step: CountingPass, number: int) -> WorkerReport:
         claims = {case: self._schedule.cases[case].claim for case, _ in step.cases}
-        each = 2 * self._schedule.count_seconds[step.reading]
+        each = 2 * self._schedule.prices.count[step.reading]
         limits = {case: claims[case].time_limit + each * len(names) for case, names in step.cases}
         cases = {case: (claims[case], names) for case, names in step.cases}
         return self._pool.count(number, cases, step.reading, limits, deadline=self._last)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from harness import store
-from harness.bench.schedule import CaseProgress, TracedPass
+from harness.bench.plan import CaseProgress, TracedPass
 from harness.model import BASELINE, Claim, Outcome, Status, Traced, Verdict
 from harness.profile.chunks import TraceError
 from harness.profile.summary import summarise

@@ -158,7 +158,11 @@ def _measure(
             # One reading of the allocator's peaks is enough: they are exact.
             plan = {
                 case: CaseRequest(
-                    claim, effort(PROFILES["standard"], 600.0, compute, loader=claim.loader), None, unit == 1
+                    claim,
+                    effort(PROFILES["standard"], 600.0, compute, loader=claim.loader),
+                    None,
+                    memory=unit == 1,
+                    first=unit == 1,
                 )
                 for case, claim in wanted.items()
             }

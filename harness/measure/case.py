@@ -40,7 +40,8 @@ class MeasureOptions:
     """How one case is to be measured in this invocation.
 
     ``variants`` are those still undecided (None: all); ``memory`` adds the pass that finds peak bytes, which
-    is not part of the measurement's seconds. ``own_processes`` starts processes for variants set apart.
+    is not part of the measurement's seconds. ``first`` says that the case was not measured before: what once
+    in a run is enough for is looked for. ``own_processes`` starts processes for variants set apart.
     ``snapshots`` is the run's folder if snapshots of the allocator are wanted.
     """
 
@@ -50,6 +51,7 @@ class MeasureOptions:
     invocation: int
     variants: Sequence[str] | None = None
     memory: bool = True
+    first: bool = True
     own_processes: OwnProcesses | None = None
     snapshots: Path | None = None
 
@@ -70,7 +72,7 @@ def measure(case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOption
         return _measure_once(case, claim, spec, options)
     changed: list[str] = []
     # Once in a run is enough for what no disagreement shows.
-    note_change = partial(changed.extend, spec.variants) if options.memory else None
+    note_change = partial(changed.extend, spec.variants) if options.first else None
     found = _measure_once(case, claim, spec, options, note_change)
     wrong = [trial.variant for trial in found.trials if trial.status is Status.WRONG]
     wrong += [BASELINE] if found.status is Status.WRONG else []
@@ -166,8 +168,8 @@ def _measure_once(
                     now=monotonic,  # other processes' clock too: the monitor assigns what it saw to blocks
                     random=random,
                     memory=memory if options.memory else MemoryPass.NOTHING,
-                    aside=_noting(aside),
-                    snapshot=partial(_take_snapshot, options.snapshots, case) if options.snapshots else None,
+                    aside=partial(_noting, aside),
+                    snapshot=partial(take_snapshot, options.snapshots, case) if options.snapshots else None,
                     changed=changed,
                 ),
                 reference=spec.reference,
@@ -185,7 +187,8 @@ def _measure_once(
     return ended(Status.MEASURED, "", [*trials, *absent], warnings)
 
 
-def _take_snapshot(folder: Path, case: str, runner: VariantRunner) -> None:
+def take_snapshot(folder: Path, case: str, runner: VariantRunner) -> None:
+    """A snapshot of this variant's allocations into the run's folder. Raises NoSnapshot."""
     runner.snapshot(snapshot_file(folder, case, runner.name))
 
 

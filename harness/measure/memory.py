@@ -32,12 +32,19 @@ def read_memory(
         for name in ALLOCATOR:
             note_reading(entry, name, warnings)
         if snapshot is not None and entry.status is Status.MEASURED:
-            try:
-                snapshot(entry.runner)
-            except NoSnapshot:
-                continue  # reported once for the run, not for every variant
-            except Exception as error:
-                warnings.append(CaseWarning(WarningCode.NO_SNAPSHOT, entry.runner.name, failure(error)))
+            keep_snapshot(entry.runner, snapshot, warnings)
+
+
+def keep_snapshot(
+    runner: VariantRunner, snapshot: Callable[[VariantRunner], object], warnings: list[CaseWarning]
+) -> None:
+    """Take a snapshot of a variant; one that fails is a warning, and none on a device without is nothing."""
+    try:
+        snapshot(runner)
+    except NoSnapshot:
+        pass  # reported once for the run, not for every variant
+    except Exception as error:
+        warnings.append(CaseWarning(WarningCode.NO_SNAPSHOT, runner.name, failure(error)))
 
 
 def note_reading(entry: VariantState, name: str, warnings: list[CaseWarning]) -> None:

@@ -30,7 +30,7 @@ class SessionOptions:
     """How a session measures.
 
     ``now`` is the clock of limits and blocks, ``random`` draws all orders. ``memory`` is what is read of
-    memory; ``aside`` is entered around that pass, which is not part of what the measurement costs, and
+    memory; what ``aside`` makes is entered around that, which is no part of what the measurement costs, and
     ``snapshot`` is called with every runner in it. Where ``changed`` is given, the baseline is called once
     more when all have been called, and ``changed`` is called if the result is another one.
     """
@@ -39,7 +39,7 @@ class SessionOptions:
     now: Callable[[], float]
     random: Random
     memory: MemoryPass = MemoryPass.NOTHING
-    aside: AbstractContextManager[object] | None = None
+    aside: Callable[[], AbstractContextManager[object]] = nullcontext
     snapshot: Callable[[VariantRunner], object] | None = None
     changed: Callable[[], object] | None = None
 
@@ -68,7 +68,7 @@ def run_session(
         session.warm_up()
         session.measure()
         if options.memory is MemoryPass.ALLOCATOR:
-            with options.aside or nullcontext():
+            with options.aside():
                 read_memory(session.states, session.warnings, snapshot=options.snapshot)
     return [state.trial(expect[name]) for name, state in session.states.items()], session.warnings
 
@@ -118,7 +118,8 @@ class _Session:
                 self._check(*waiting.pop(), agreement)
             del result
             if self._options.memory is MemoryPass.PROCESSES:
-                note_reading(state, "tree_bytes", self.warnings)
+                with self._options.aside():
+                    note_reading(state, "tree_bytes", self.warnings)
         changed, baseline = self._options.changed, self.states[BASELINE]
         if changed is not None and len(self.states) > 1 and baseline.status is Status.MEASURED:
             try:

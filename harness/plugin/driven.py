@@ -252,6 +252,7 @@ class DrivenSession(Session):
         options, snapshots = CaseOptions(RoundLimits(), None, memory=False), None
         if isinstance(plan, CountPlan):
             options = replace(options, variants=plan.variants[case])
+            snapshots = plan.recording.folder if plan.snapshots else None
         elif isinstance(plan, MeasurePlan):
             options, snapshots = plan.options[case], plan.recording.folder if plan.snapshots else None
         return MeasureOptions(
@@ -261,6 +262,7 @@ class DrivenSession(Session):
             invocation=plan.recording.invocation,
             variants=options.variants,
             memory=options.memory,
+            first=options.first,
             snapshots=snapshots,
             own_processes=own_processes(launch(self, case, target, root)),
         )

@@ -22,6 +22,9 @@ PINNED_SOURCE = "torch's allocator of page-locked memory, which rounds up to pow
 ALLOCATOR = ("peak_bytes", "reserved_bytes", "allocation_retries", "ooms", "pinned_bytes")
 """What the pass for memory reads; on the CPU there is the first alone."""
 
+MEMORY = ALLOCATOR[0]
+"""The reading that stands for all of them: one pass reads them together."""
+
 Reading = tuple[float, str]
 MARK = "tipbench: the call whose memory counts"
 

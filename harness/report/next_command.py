@@ -13,10 +13,8 @@ from harness.model import Outcome, Verdict
 from harness.program import advised
 from harness.report.builders.run import within_reach
 from harness.report.format import sanitize
+from harness.report.unreached import START_UP
 from harness.store import Run
-
-START_UP = 5.0
-"""Seconds to allow for starting a process, for each invocation: no record says what it took."""
 
 FIRST_LOOK = Thresholds().looks[0]
 

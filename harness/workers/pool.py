@@ -43,13 +43,16 @@ BETWEEN_LIMIT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class CaseRequest:
-    """One case to measure: its claim, its limits, its variants (None: all), and whether to find peak
-    memory."""
+    """One case to measure: its claim, its limits, its variants (None: all), and whether to find peak memory.
+
+    ``first`` says that the case was not measured before.
+    """
 
     claim: Claim
     limits: RoundLimits
     variants: tuple[str, ...] | None
     memory: bool
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,7 @@ class WorkerPool:
             *self._common(claims),
             recording=self._recording(invocation),
             options={
-                case: CaseOptions(wanted.limits, wanted.variants, wanted.memory)
+                case: CaseOptions(wanted.limits, wanted.variants, wanted.memory, wanted.first)
                 for case, wanted in cases.items()
             },
             snapshots=self._settings.snapshots,
@@ -209,7 +212,13 @@ class WorkerPool:
         claims = {case: replace(claim, time_limit=limits[case]) for case, (claim, _) in cases.items()}
         variants = {case: names for case, (_, names) in cases.items()}
         recording = self._recording(invocation)
-        plan = CountPlan(*self._common(claims), recording=recording, reading=reading, variants=variants)
+        plan = CountPlan(
+            *self._common(claims),
+            recording=recording,
+            reading=reading,
+            variants=variants,
+            snapshots=self._settings.snapshots,
+        )
         return self._drive(invocation, claims, plan, deadline=deadline)
 
     def trace(

@@ -61,11 +61,15 @@ class RecordedPlan(Plan):
 
 @dataclass(frozen=True, slots=True)
 class CaseOptions:
-    """How one case is measured: its limits, its variants (None: all), and whether peak memory is found."""
+    """How one case is measured: its limits, its variants (None: all), and whether peak memory is found.
+
+    ``first`` says that the case was not measured before.
+    """
 
     limits: RoundLimits
     variants: tuple[str, ...] | None
     memory: bool
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +89,11 @@ class IsolatedPlan(RecordedPlan):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountPlan(RecordedPlan):
-    """Take one reading of these variants of each case."""
+    """Take one reading of these variants of each case; ``snapshots`` asks for the allocator's."""
 
     reading: str
     variants: Mapping[str, tuple[str, ...]]
+    snapshots: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

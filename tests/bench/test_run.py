@@ -24,6 +24,7 @@ from harness.ceilings import cache
 from harness.ceilings.cache import CeilingsError, CeilingsRequest, MeasuredCeilings
 from harness.claims.claim import ClaimError
 from harness.errors import UsageError
+from harness.judge import Thresholds
 from harness.judge.run import judge
 from harness.measure.clock import FakeClock
 from harness.model import (
@@ -65,6 +66,7 @@ A, A2, B, SB, L = (
 )
 
 
+FIRST_LOOK = Thresholds().looks[0]
 TRACE = gzip.compress(chrome.document(chrome.WORKED_EXAMPLE))
 
 
@@ -82,6 +84,7 @@ class Play:
     files: list[str] = field(default_factory=list)
     left: int = 0
     trace: bytes | None = TRACE
+    asked: list[tuple[str, CaseRequest]] = field(default_factory=list)
 
     def pool(self, settings: WorkerSettings, **more: Any) -> Pool:
         """In the place of the pool's class."""
@@ -113,6 +116,7 @@ class Pool:
     ) -> WorkerReport:
         """Measure every case, or be ended at the deadline."""
         self.play.requests.append(("measure", invocation, tuple(cases)))
+        self.play.asked += cases.items()
         found = [self._measured(case, invocation, request.variants) for case, request in cases.items()]
         return self._end(invocation, found, deadline)
 
@@ -287,13 +291,30 @@ def test_until_everything_is_decided(folder: Path, play: Callable[..., Play]) ->
     screen = Screen()
     found = run(folder, screen, select=("A", "B"), budget=3600.0)
     assert found.ended.text == "everything was decided"
-    assert [kind for kind, _, _ in one.requests] == ["measure"] * 7
+    assert [kind for kind, _, _ in one.requests] == ["measure"] * FIRST_LOOK + ["peak_bytes"]
     assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
     assert {(v.case, v.outcome) for v in screen.fallen} == {(A, Outcome.HOLDS), (B, Outcome.HOLDS)}
     assert len(screen.fallen) == 2
-    assert [m.invocation for m in found.measurements if m.case == A] == [1, 2, 3, 4, 5, 6, 7]
+    assert [m.invocation for m in found.measurements if m.case == A and not m.survey] == list(
+        range(1, FIRST_LOOK + 1)
+    )
     assert found.facts["budget"] == 3600.0
     assert (found.planned, found.environment) == ((A, B), {"gpu": None})
+
+
+def test_what_is_read_in_a_unit(folder: Path, play: Callable[..., Play]) -> None:
+    """Memory is read in a unit only where the verdict is about bytes, or in passing, of a loader's processes; what
+    once in a run is enough for is looked for in the first."""
+    (folder / "benchmarks" / "bench_m.py").write_text(
+        '@claim("M", metric="peak_bytes")\ndef bench_m(compare): pass\n'
+    )
+    memory = "bench_m.py::bench_m"
+    one = play(called(A, L, memory), ratios={"tip": 0.5})
+    run(folder, select=("A", "L", "M"), budget=3600.0)
+    assert {case: (request.memory, request.first) for case, request in one.asked[:3]} == {
+        A: (False, True), L: (True, True), memory: (True, True),
+    }  # fmt: skip
+    assert not any(request.memory or request.first for _, request in one.asked[3:])
 
 
 def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> None:
@@ -301,15 +322,15 @@ def test_loaders_have_solo_passes(folder: Path, play: Callable[..., Play]) -> No
     one = play(called(L), ratios={"tip": 0.5})
     found = run(folder, select=("L",), budget=3600.0)
     assert one.requests == [
-        *(("measure", invocation, (L,)) for invocation in range(1, 8)),
-        ("solo", 8, (L, BASELINE)),
-        ("solo", 9, (L, "tip")),
+        *(("measure", invocation, (L,)) for invocation in range(1, FIRST_LOOK + 1)),
+        ("solo", FIRST_LOOK + 1, (L, BASELINE)),
+        ("solo", FIRST_LOOK + 2, (L, "tip")),
     ]
     assert outcomes(found) == {f"{L} tip": "holds"}
 
 
 def test_on_a_gpu_launches_are_counted_when_all_is_decided(folder: Path, play: Callable[..., Play]) -> None:
-    """Then joules; no unit waits for either, and the smoke profile has neither."""
+    """After memory, and before joules; no unit waits for either, and the smoke profile has neither."""
     collection = called(A, B)
     collection.environment = {**collection.environment, "device": {"type": "cuda"}}
     one = play(collection, ratios={"tip": 0.5})
@@ -317,25 +338,30 @@ def test_on_a_gpu_launches_are_counted_when_all_is_decided(folder: Path, play: C
         report, measurements=[replace(m, work=Work(flops=1.0)) for m in report.measurements]
     )
     found = run(folder, select=("A", "B"), budget=3600.0)
-    counted = [("launches", 8, (A, B)), ("joules", 9, (A, B))]
-    assert one.requests == [*(("measure", invocation, (A, B)) for invocation in range(1, 8)), *counted]
+    readings = ("peak_bytes", "launches", "joules")
+    counted = [(reading, FIRST_LOOK + n, (A, B)) for n, reading in enumerate(readings, start=1)]
+    assert one.requests == [
+        *(("measure", invocation, (A, B)) for invocation in range(1, FIRST_LOOK + 1)),
+        *counted,
+    ]
     assert found.ended.text == "everything was decided"
     surveys = {m.invocation: m.trials[1].solo for m in found.measurements if m.survey and m.case == A}
-    assert surveys == {8: {"launches": 1.0}, 9: {"joules": 1.0}}
+    assert list(surveys.values()) == [{reading: 1.0} for reading in readings]
     assert outcomes(found) == {f"{A} tip": "holds", f"{B} tip": "holds"}
     again = play(collection, ratios={"tip": 0.5})
     run(folder, select=("A", "B"), budget=3600.0, profile="smoke")
-    assert [kind for kind, _, _ in again.requests] == ["measure"]
+    assert [kind for kind, _, _ in again.requests] == ["measure", "peak_bytes"]
 
 
 def test_smoke_measures_everything_once(folder: Path, play: Callable[..., Play]) -> None:
-    """The smoke profile is one invocation of each kind, no solo pass, and no ceilings: they take longer."""
+    """The smoke profile is one invocation of each kind and the memory of arithmetic, no solo pass, and no
+    ceilings: they take longer."""
     one = play(called(A, L))
     screen = Screen()
     found = run(folder, screen, select=("A", "L"), profile="smoke")
     assert any("too much for this run" in note for note in screen.notes)
-    assert one.requests == [("measure", 1, (A,)), ("measure", 2, (L,))]
-    assert len(found.measurements) == 2
+    assert one.requests == [("measure", 1, (A,)), ("measure", 2, (L,)), ("peak_bytes", 3, (A,))]
+    assert len(found.measurements) == 3
     assert set(outcomes(found).values()) == {"inconclusive"}
 
 
@@ -472,7 +498,8 @@ def test_a_claim_that_fails_is_traced(folder: Path, play: Callable[..., Play]) -
     found = run(folder, select=("A", "B"), budget=3600.0)
     assert found.ended.text == "everything was decided"
     assert sorted(traced(one)) == [(A, BASELINE), (A, "tip"), (B, BASELINE), (B, "tip")]
-    assert [kind for kind, _, _ in one.requests] == ["measure"] * 7 + ["trace"] * 4
+    expected = ["measure"] * FIRST_LOOK + ["trace"] * 4 + ["peak_bytes"]
+    assert [kind for kind, _, _ in one.requests] == expected
     tip = next(each for each in found.traces if (each.case, each.variant) == (A, "tip"))
     assert tip.summary is not None
     assert (tip.claim, tip.slow_down, tip.summary.launches) == ("A", 2.0, 4)

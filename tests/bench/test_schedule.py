@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.bench.schedule import FIRST_GUESS, CaseProgress, CountingPass, Invocation, IsolatedPass, Schedule
+from harness.bench.order import CARD
+from harness.bench.plan import CaseProgress, CountingPass, Invocation, IsolatedPass
+from harness.bench.prices import FIRST_GUESS
+from harness.bench.schedule import Schedule
 from harness.bench.settings import PROFILES
-from harness.model import BASELINE, Claim, Measurement, Outcome, Status, Trial, Work
+from harness.claims.folder import read
+from harness.judge import Thresholds
+from harness.model import (
+    BASELINE,
+    Claim,
+    Comparison,
+    Measurement,
+    Outcome,
+    Status,
+    Trial,
+    Verdict,
+    Work,
+)
+from tests.support.living import ROOT
+from tests.support.scheduled import Known, ScriptedRun
 
 VARIANTS = (BASELINE, "tip", "trick")
 PLENTY = 1e6
-LOOKS = (7, 14, 28)
+LOOKS = Thresholds().looks
+GUESS = {loader: len(VARIANTS) * seconds for loader, seconds in FIRST_GUESS.items()}
 
 
 def case_progress(
@@ -50,7 +70,7 @@ def survey(of: CaseProgress, variant: str, status: Status = Status.MEASURED) -> 
 def schedule(*progress: CaseProgress, units: int = 28, solo: bool = False) -> Schedule:
     """A schedule whose processes start in no time, which keeps sums simple."""
     made = Schedule(progress, units=units, solo=solo)
-    made.start_up = {False: 0.0, True: 0.0}
+    made.prices.start_up = {False: 0.0, True: 0.0}
     return made
 
 
@@ -68,15 +88,110 @@ def names(step: object) -> list[str]:
 # --- order ------------------------------------------------------------------------------------------------------------
 
 
-def test_compute_comes_before_loaders() -> None:
-    """As long as a case without a loader is open and affordable, no loader is measured."""
-    made = schedule(loader := case_progress("L", loader=True), compute := case_progress("C"))
-    assert names(made.next(PLENTY)) == ["C"]
-    made.add([unit(compute, n) for n in range(6)])
-    assert names(made.next(PLENTY)) == ["C"]
-    made.add([unit(compute, 7)])
-    assert names(made.next(PLENTY)) == ["L"]
-    assert loader.units == 0
+def test_every_case_has_a_first_unit_before_any_has_a_second() -> None:
+    """Where the budget holds one of each and more: those of the card first, loaders in processes of their own."""
+    given = {name: case_progress(name, loader=name[0] == "L") for name in ("C9", "L9", "C2", "L1")}
+    made = schedule(*given.values())
+    for expected in ("C2", "L1", "C9", "L9"):
+        assert names(made.next(PLENTY)) == [expected]
+        made.add([open_unit(given[expected], 1)])
+    assert [len(made.cases[each.case].measurements) for each in given.values()] == [1] * 4
+
+
+def test_claims_of_the_card_come_first_then_the_nearest_verdict() -> None:
+    """Of two cases the one of the card goes first although it costs more; of others the cheaper one does."""
+    given = [case_progress(name) for name in ("X1", "X2", "C4")]
+    made = schedule(*given)
+    made.add([open_unit(each, 1, seconds) for each, seconds in zip(given, (2.0, 1.0, 3.0), strict=True)])
+    assert names(made.next(PLENTY)) == ["C4", "X2", "X1"]
+    left = (LOOKS[0] - 1) * 3.0
+    assert names(made.next(left)) == ["C4"]
+    assert names(made.next(left - 0.1)) == ["X2"]
+
+
+def test_each_claim_of_the_card_has_a_case_before_any_has_two() -> None:
+    """The cheapest case of each that has no verdict yet goes first; expensive ones of the card have no precedence."""
+    prices = {"L1[a]": 5.0, "L1[b]": 4.0, "L3[a]": 9.0, "X": 1.0}
+    given = [case_progress(name, loader=True) for name in prices]
+    for each, name in zip(given, prices, strict=True):
+        each.claim = replace(each.claim, name=name.partition("[")[0])
+    made = schedule(*given)
+    made.add([open_unit(each, 1, price) for each, price in zip(given, prices.values(), strict=True)])
+    first_look = LOOKS[0] - 1
+    assert names(made.next(PLENTY)) == ["L1[b]", "L3[a]", "L1[a]", "X"]
+    assert names(made.next(first_look * 14.0)) == ["L1[b]", "L3[a]", "X"]
+
+
+def test_the_card_names_claims_that_exist() -> None:
+    """A claim that was renamed would lose its place without a word."""
+    there = {claim.name for claim in read(ROOT / "benchmarks").claims}
+    assert there.issuperset(CARD)
+
+
+def test_a_short_budget_goes_to_verdicts() -> None:
+    """Where first units of every case would take most of what is left, what can be decided is, card first; the
+    rest have a first unit with what that leaves."""
+    card, other = case_progress("C2"), case_progress("X")
+    late = [case_progress(f"L{n}", loader=True) for n in range(6, 10)]
+    made = schedule(card, other, *late)
+    left = LOOKS[0] * GUESS[False] + GUESS[True]
+    assert names(made.next(left)) == ["C2"]
+    made.add([unit(card, n, seconds=GUESS[False]) for n in range(LOOKS[0])])
+    assert names(made.next(1.5 * GUESS[True])) == ["X"]
+    made.add([open_unit(other, 1, seconds=GUESS[False])])
+    assert names(made.next(GUESS[True])) == ["L6"]
+    assert made.unreached() == (4, 4 * GUESS[True])
+
+
+def foreseen(of: CaseProgress, **more_units: int) -> None:
+    """The case has so many units, and its variants are open for so many more."""
+    found = Comparison("seconds", units=of.units, ratio=1.1)
+    of.verdicts = tuple(
+        Verdict(of.case, of.claim.name, name, Outcome.INCONCLUSIVE, "", found, more)
+        for name, more in more_units.items()
+    )
+
+
+def test_what_no_look_will_decide_comes_last() -> None:
+    """A case whose effect sits at the margin waits for all others, however cheap it is."""
+    stuck, slow = case_progress("C2"), case_progress("X")
+    made = schedule(stuck, slow)
+    made.add([open_unit(stuck, n, 0.1) for n in range(LOOKS[0])])
+    made.add([open_unit(slow, 1, seconds=20.0)])
+    foreseen(stuck, tip=1000, trick=LOOKS[-1])
+    assert names(made.next(PLENTY)) == ["X", "C2"]
+
+
+def test_variants_that_can_be_decided_go_on_alone() -> None:
+    """Seconds are spent on what a look will decide; what is out of reach goes on when that is done."""
+    made = schedule(one := case_progress("A"))
+    made.add([open_unit(one, n) for n in range(LOOKS[0])])
+    foreseen(one, tip=LOOKS[1] - LOOKS[0], trick=1000)
+    assert made.next(PLENTY) == Invocation(((one.case, ("tip",)),))
+    foreseen(one, tip=2000, trick=1000)
+    assert made.next(PLENTY) == Invocation(((one.case, ("tip", "trick")),))
+
+
+def test_seconds_for_each_verdict_decide_how_far_one_looks() -> None:
+    """Three variants that fall together at a later look are worth more than one that falls sooner."""
+    near, many = case_progress("X"), case_progress("Y")
+    made = schedule(near, many)
+    made.add([open_unit(each, 1, seconds=3.0) for each in (near, many)])
+    foreseen(near, tip=6, trick=1000)
+    foreseen(many, tip=7, trick=7)
+    assert names(made.next(PLENTY)) == ["Y", "X"]
+    foreseen(many, tip=9, trick=9)
+    assert names(made.next(PLENTY)) == ["X", "Y"]
+
+
+def test_the_price_of_a_case_goes_by_the_variants_it_still_has() -> None:
+    """A unit of one of two variants costs two thirds; kinds that were measured tell what others cost."""
+    known, fresh = case_progress("A"), case_progress("B")
+    made = schedule(known, fresh, case_progress("L", loader=True))
+    made.add([unit(known, 1, seconds=6.0)])
+    assert made.prices.unit(known, 2) == pytest.approx(4.0)
+    assert made.prices.unit(fresh, 3) == pytest.approx(6.0)
+    assert made.prices.unit(made.cases["L.py::bench"], 3) == GUESS[True]
 
 
 def test_every_loader_has_a_unit_before_any_has_two() -> None:
@@ -93,7 +208,7 @@ def test_every_loader_has_a_unit_before_any_has_two() -> None:
 def test_first_units_as_many_as_fit() -> None:
     """Of the loaders' first units as many are started as fit what is left."""
     made = schedule(*(case_progress(name, loader=True) for name in "ABC"))
-    guess = FIRST_GUESS[True]
+    guess = GUESS[True]
     assert names(made.next(2.5 * guess)) == ["A", "B"]
     assert made.next(0.5 * guess) is None
 
@@ -102,7 +217,7 @@ def test_first_units_as_many_as_fit() -> None:
 def test_too_little_time_for_a_verdict(loader: bool) -> None:
     """Where no case can reach a look, those not yet measured get a first unit, compute before loaders."""
     made = schedule(one := case_progress("A", loader=loader), case_progress("B", loader=loader))
-    guess = FIRST_GUESS[loader]
+    guess = GUESS[loader]
     assert names(made.next(2.5 * guess)) == ["A", "B"]
     assert names(made.next(1.5 * guess)) == ["A"]
     made.add([open_unit(one, 1, seconds=guess)])
@@ -125,7 +240,7 @@ def test_those_nearest_to_their_look_are_seen_through(loader: bool) -> None:
 def test_starting_processes_counts() -> None:
     """The seconds that processes need to start are part of the price, once for all cases of an invocation."""
     made = schedule(one := case_progress("A"), other := case_progress("B"))
-    made.start_up = {False: 2.0, True: 0.0}
+    made.prices.start_up = {False: 2.0, True: 0.0}
     made.add([open_unit(one, 1), open_unit(other, 1)])
     assert names(made.next(12.0 + 12.0)) == ["A", "B"]
     assert names(made.next(6.0 + 12.0)) == ["A"]
@@ -146,7 +261,7 @@ def test_no_step_starts_that_cannot_reach_its_look(
     """Whatever is chosen beyond a first unit could be measured up to its next look within what is left."""
     progress = [case_progress(str(index), loader=loader) for index, (loader, _, _) in enumerate(cases)]
     made = schedule(*progress)
-    made.start_up = {False: start_up, True: start_up}
+    made.prices.start_up = {False: start_up, True: start_up}
     for one, (_, units, seconds) in zip(progress, cases, strict=True):
         one.measurements = [open_unit(one, n, seconds) for n in range(units)]
         made.add(one.measurements[:0])
@@ -157,17 +272,19 @@ def test_no_step_starts_that_cannot_reach_its_look(
     step = made.next(left)
     if not isinstance(step, Invocation):
         return
-    chosen = [made.cases[case] for case, _ in step.cases]
+    priced = [
+        (made.cases[case], made.prices.unit(made.cases[case], 3 if names is None else 1 + len(names)))
+        for case, names in step.cases
+    ]
+    assert len({one.claim.loader for one, _ in priced}) == 1
     if (
-        all(not one.units for one in chosen)
-        and start_up + sum(FIRST_GUESS[one.claim.loader] for one in chosen) <= left
+        all(not one.units for one, _ in priced)
+        and start_up + sum(price for _, price in priced) <= left + 1e-9
     ):
         return  # an effect without a verdict, where there is time for no more
-    to_look = {one.case: min(look for look in LOOKS if look > one.units) - one.units for one in chosen}
-    assert (
-        sum(to_look[one.case] * one.seconds for one in chosen) + max(to_look.values()) * start_up
-        <= left + 1e-9
-    )
+    to_look = [min(look for look in LOOKS if look > one.units) - one.units for one, _ in priced]
+    spent = sum(look * price for look, (_, price) in zip(to_look, priced, strict=True))
+    assert spent + max(to_look) * start_up <= left + 1e-9
 
 
 # --- who leaves -------------------------------------------------------------------------------------------------------
@@ -195,10 +312,10 @@ def test_decided_cases_leave() -> None:
     made = schedule(one := case_progress("A"), other := case_progress("B"))
     made.add([unit(one, n) for n in range(7)])
     assert names(made.next(PLENTY)) == ["B"]
-    assert made.open_count() == 1
+    assert len(made.open()) == 1
     made.add([unit(other, n) for n in range(7)])
     assert made.next(PLENTY) is None
-    assert made.open_count() == 0
+    assert len(made.open()) == 0
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.TIMED_OUT, Status.SKIPPED, Status.WRONG])
@@ -252,7 +369,7 @@ def test_solos_come_last() -> None:
     made = schedule(one := case_progress("L", loader=True), solo=True)
     assert isinstance(made.next(PLENTY), Invocation)
     made.add([open_unit(one, 1, seconds=100.0)])
-    made.solo_seconds = 12.0
+    made.prices.solo = 12.0
     assert isinstance(made.next(PLENTY), Invocation)
     for variant in VARIANTS:
         assert made.next(12.5) == IsolatedPass(one.case, variant)
@@ -297,7 +414,7 @@ def test_counting_comes_last_and_joules_last_of_all() -> None:
     arithmetic."""
     one, two, three = case_progress("C"), case_progress("D"), case_progress("E")
     made = Schedule([one, two, three], units=28, solo=False, counts=("launches", "joules"))
-    made.start_up = {False: 0.0, True: 0.0}
+    made.prices.start_up = {False: 0.0, True: 0.0}
     assert isinstance(made.next(PLENTY), Invocation)
     made.add([unit(of, 0) for of in (one, two)])
     assert isinstance(
@@ -318,7 +435,7 @@ def test_a_pass_that_counts_is_no_price_of_a_unit() -> None:
     made = schedule(one)
     made.add([open_unit(one, n, seconds=0.5) for n in range(7)])
     made.add([replace(survey(one, "tip"), seconds=50.0)])
-    assert one.seconds == 0.5
+    assert made.prices.unit(one, len(VARIANTS)) == pytest.approx(0.5)
     assert names(made.next(3.5)) == ["C"]
 
 
@@ -327,14 +444,46 @@ def test_as_much_is_counted_as_fits() -> None:
     from."""
     one, two = case_progress("C"), case_progress("D")
     made = Schedule([one, two], units=28, solo=False, counts=("joules",))
-    made.start_up = {False: 1.0, True: 1.0}
+    made.prices.start_up = {False: 1.0, True: 1.0}
     made.add([replace(unit(of, n), work=Work(flops=1e9)) for of in (one, two) for n in range(7)])
-    made.count_seconds["joules"] = 5.0
+    made.prices.count["joules"] = 5.0
     assert made.next(15.9) is None
     assert made.next(16.0) == CountingPass("joules", ((one.case, VARIANTS),))
-    made.count_seconds["joules"] = 4.0
+    made.prices.count["joules"] = 4.0
     assert made.next(12.9) is None
     assert made.next(13.0) == CountingPass("joules", ((two.case, VARIANTS),))
+    assert made.next(PLENTY) is None
+
+
+def test_nothing_is_weighed_before_its_case_has_a_verdict() -> None:
+    """While a unit of anything fits, no memory is read, nothing is counted and nothing runs alone."""
+    given = [case_progress("C"), case_progress("L", loader=True)]
+    made = Schedule(given, units=28, solo=True, counts=("peak_bytes", "launches"))
+    made.prices.start_up = {False: 0.0, True: 0.0}
+    for each in given:
+        for n in range(LOOKS[0]):
+            assert isinstance(made.next(PLENTY), Invocation)
+            made.add([unit(each, n)])
+    assert isinstance(made.next(PLENTY), IsolatedPass)
+
+
+def test_what_is_decided_is_weighed_before_what_is_open() -> None:
+    """Where too little is left for another look, passes go to cases with a verdict first."""
+    open_, decided = case_progress("C"), case_progress("D")
+    made = Schedule([open_, decided], units=28, solo=False, counts=("peak_bytes",))
+    made.prices.start_up = {False: 0.0, True: 0.0}
+    made.add([open_unit(open_, 1, seconds=50.0), *(unit(decided, n) for n in range(LOOKS[0]))])
+    each = len(VARIANTS) * made.prices.count["peak_bytes"]
+    assert made.next(1.5 * each) == CountingPass("peak_bytes", ((decided.case, VARIANTS),))
+
+
+def test_a_claim_about_bytes_is_weighed_by_its_first_unit_alone() -> None:
+    """Its reading is its verdict; no pass takes it again."""
+    made = Schedule(
+        [one := case_progress("M", metric="peak_bytes")], units=28, solo=False, counts=("peak_bytes",)
+    )
+    made.add([unit(one, n) for n in range(LOOKS[0])])
+    assert one.weighs
     assert made.next(PLENTY) is None
 
 
@@ -344,6 +493,79 @@ def test_nothing_is_counted_on_a_cpu_or_of_loaders(counts: tuple[str, ...], load
     made = Schedule([one := case_progress("C", loader=loader)], units=28, solo=False, counts=counts)
     made.add([unit(one, n) for n in range(7)])
     assert made.next(PLENTY) is None
+
+
+# --- whole runs on a clock by script ------------------------------------------------------------------------
+
+
+def cookbook(scale: float = 1.0) -> list[Known]:
+    """As many cases as the cookbook has on a machine without a GPU, arithmetic and loaders."""
+    arithmetic = {"C2": 3, "C4": 2, "C5": 2, "L15": 2, "L16": 1}
+    loaders = {**{f"L{n}": 2 for n in (6, 7, 9, 11, 12, 13, 14, 17)}, "L1": 3, "L3": 2, "L4": 2, "L5": 1}
+    known = [Known("M1", str(n), seconds=0.2, metric="peak_bytes") for n in range(8)]
+    known += [
+        Known(name, str(n), seconds=0.3 * scale, effects=(-0.4, 0.3))
+        for name, count in arithmetic.items()
+        for n in range(count)
+    ]
+    known += [
+        Known(name, str(n), loader=True, seconds=1.2 * scale, effects=(-0.6, 0.4))
+        for name, count in loaders.items()
+        for n in range(count)
+    ]
+    return known
+
+
+def scripted(known: Sequence[Known], **more: Any) -> ScriptedRun:
+    """A run of these cases by the standard profile."""
+    made = Schedule([each.progress() for each in known], units=28, solo=True, counts=("peak_bytes",))
+    return ScriptedRun(made, known, **more)
+
+
+def test_ten_minutes_reach_every_case() -> None:
+    """Every case has its first unit in the first third, whatever the card says, and none is left without."""
+    played = scripted(cookbook())
+    taken = list(played.play(600.0))
+    assert played.schedule.unreached() == (0, 0.0)
+    first: dict[str, float] = {}
+    for one in taken:
+        if isinstance(one.step, Invocation):
+            for case, _ in one.step.cases:
+                first.setdefault(case, one.end)
+    assert max(first.values()) < 200.0
+    assert played.now <= 600.0
+
+
+def test_the_card_is_decided_first() -> None:
+    """Where not everything can be decided, what is left open is not the card's: each of its claims has verdicts."""
+    played = scripted(cookbook())
+    assert [one for one in played.play(600.0) if one.decided]
+    open_ = {progress.claim.name for progress in played.schedule.open() if progress.undecided()}
+    assert open_
+    assert not open_ & set(CARD)
+
+
+def test_two_minutes_decide_what_they_can() -> None:
+    """A budget that cannot hold a unit of every case has verdicts all the same, those of the card above all, and
+    says what the rest would take."""
+    played = scripted(cookbook())
+    fallen = [verdict for one in played.play(120.0) for verdict in one.decided]
+    assert {"C2", "C4", "C5", "M1"} <= {verdict.claim for verdict in fallen}
+    assert len(fallen) >= 20
+    cases, seconds = played.schedule.unreached()
+    assert cases > 0
+    assert seconds >= cases * 0.3
+    assert played.now <= 120.0
+
+
+def test_what_weighing_takes_is_no_units_price() -> None:
+    """A first unit that is weighed for half a minute promises the next unit for its own seconds."""
+    known = [Known("M1", effects=(-0.5,), metric="peak_bytes", seconds=0.5)]
+    played = scripted(known, weighing=30.0)
+    taken = list(played.play(600.0))
+    assert [one.end - one.begin for one in taken[:2]] == [pytest.approx(35.0), pytest.approx(5.0)]
+    assert played.schedule.prices.unit(next(iter(played.schedule.cases.values())), 2) == pytest.approx(1.0)
+    assert sum(isinstance(one.step, Invocation) for one in taken) == LOOKS[0]
 
 
 # --- the shortest run, and nothing ------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def spec_of(make: Callable[[], Variants], *, again: bool = True) -> BenchmarkSpe
 
 def measured(make: Callable[[], Variants], seed: int, *, first: bool = True) -> Measurement:
     """The measurement of that benchmark, in the order that the seed draws; ``first`` in its run."""
-    options = MeasureOptions(device_of("cpu"), QUICK, seed, 1, memory=first)
+    options = MeasureOptions(device_of("cpu"), QUICK, seed, 1, memory=False, first=first)
     return measure("x.py::bench_x", CLAIM, spec_of(make), options)
 
 
@@ -162,7 +162,9 @@ def test_what_cannot_be_tried_again_is_as_it_was() -> None:
 
     given = {name: as_variant(value) for name, value in wrong_suite().items()}
     ask = BenchmarkSpec(given, lambda x, y: x == y, None, Work(), dict.fromkeys(given, Expect.LOWER), anew)
-    found = measure("x.py::bench_x", CLAIM, ask, MeasureOptions(device_of("cpu"), QUICK, 1, 1, memory=False))
+    found = measure(
+        "x.py::bench_x", CLAIM, ask, MeasureOptions(device_of("cpu"), QUICK, 1, 1, memory=False, first=False)
+    )
     assert {trial.variant: trial.status for trial in found.trials}["wrong"] is Status.WRONG
     assert CaseWarning(WarningCode.NOT_RETRIED, detail="OSError: no more inputs") in found.warnings
 

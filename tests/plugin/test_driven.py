@@ -185,6 +185,21 @@ def test_a_pass_that_counts_is_recorded(session: Sessions, recording: Recording,
     assert driver.events() == [CaseBegins, CaseEnds]
 
 
+def test_a_pass_for_memory_reads_all_that_the_allocator_has(
+    session: Sessions, recording: Recording, tmp_path: Path
+) -> None:
+    """On the CPU that is the peak alone; it is a reading that repeating does not change, with its source."""
+    made, _ = session(
+        CountPlan(*ON, recording=recording, reading="peak_bytes", variants={CASE: (BASELINE, "tip")})
+    )
+    run(made, tip=lambda: 1)
+    (found,) = recorded(tmp_path)
+    assert found.survey
+    for trial in found.trials:
+        assert (set(trial.exact), trial.solo) == ({"peak_bytes"}, {})
+        assert "a pass of its own" in trial.sources["peak_bytes"]
+
+
 def test_a_case_that_cannot_be_counted_is_no_trouble(
     session: Sessions, recording: Recording, tmp_path: Path
 ) -> None:

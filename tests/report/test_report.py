@@ -17,9 +17,11 @@ from harness.model import (
     CaseWarning,
     Claim,
     Comparison,
+    EndReason,
     Expect,
     Measurement,
     Outcome,
+    RunEnd,
     Status,
     Trial,
     Verdict,
@@ -31,6 +33,7 @@ from harness.report.format import duration, effect, interval, quantity, sanitize
 from harness.report.next_command import next_command
 from harness.report.progress import BenchProgress
 from harness.report.render.run_terminal import show_run
+from harness.report.unreached import unreached_note
 from harness.store import Run, load, open_run
 from tests.support.living import PATIENCE
 from tests.support.reported import ENVIRONMENT, measurements_of, rounds, saved, shown, trial
@@ -305,6 +308,10 @@ def test_cases_not_reached_are_to_be_run_again(tmp_path: Path) -> None:
     run = saved(tmp_path, [*loaders, claim("A1")], measured, planned=["bench_l2.py::bench_l2"], why=why)
     (row,) = [line for line in shown(run).splitlines() if "not reached" in line]
     assert "deciding it takes about 42 s" in row
+    note = "1 of 3 cases has no unit: the budget was too short; one unit of each takes about 11 s"
+    assert note in " ".join(shown(run).split())
+    assert note in content(run).footnotes
+    assert not unreached_note(replace(run, ended=RunEnd(EndReason.INTERRUPTED)), judge(run))
 
 
 def test_out_of_reach_is_not_promised(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from harness.report.format import better, duration, effect, interval, quantity, 
 from harness.report.machine_notes import watch_remarks
 from harness.report.summary import measured, memory, typical
 from harness.report.trace_text import trace_notes
+from harness.report.unreached import unreached_note
 from harness.report.warning_text import warning_text
 from harness.store import Run
 
@@ -115,7 +116,12 @@ def content(run: Run) -> RunContent:
         tuple(sections),
         tuple(skipped),
         tuple(uncalled),
-        (*notes.texts, *map(sanitize, _general_warnings(run)), *watch_remarks(run)),
+        (
+            *notes.texts,
+            *filter(None, (unreached_note(run, verdicts),)),
+            *map(sanitize, _general_warnings(run)),
+            *watch_remarks(run),
+        ),
     )
 
 
