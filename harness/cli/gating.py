@@ -26,7 +26,7 @@ from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK
 from harness.gate.builds.side import BenchmarksRemoved, NothingChanged, NothingToCompare
 from harness.gate.case_state import gone
 from harness.gate.configuration import Configuration, configuration, option_share
-from harness.gate.run import gate
+from harness.gate.run import GateInterrupted, gate
 from harness.gate.settings import BUDGET, GateSettings
 from harness.judge.regression import GateThresholds, status_of
 from harness.loading.machine.cores import usable_cores
@@ -124,10 +124,8 @@ def run_gate(
         missing = tuple(map(gone, error.functions))
         result = unchanged("", settings.labels, request)
         result = replace(result, verdicts=missing, status=status_of(missing), notes=(str(error),))
-    except KeyboardInterrupt as interrupt:
-        if not interrupt.args or not isinstance(interrupt.args[0], GateResult):
-            raise
-        result = replace(interrupt.args[0], status=INTERRUPTED)
+    except GateInterrupted as interrupt:
+        result = replace(interrupt.result, status=INTERRUPTED)
     return finish(replace(result, started=now.isoformat(timespec="seconds")), folder, request)
 
 

@@ -21,7 +21,7 @@ from harness.model import Collected, Side, Status
 from harness.processes.cpu_limit import CpuLimit
 from harness.processes.launch import measuring_environment, pytest_command
 from harness.processes.live import ChannelClosed, LiveProcess, Reaper, exit_reason
-from harness.processes.logs import in_conftest, last_words
+from harness.processes.logs import last_words
 from harness.profile.chunks import TraceError
 from harness.report.not_compared import ONE_FILE
 from harness.workers.client import RemoteRunner, WorkerClient, WorkerFailed
@@ -150,7 +150,7 @@ class WorkerPair:
             status, log = process.end(), self._log[side]
             words = last_words(log, killed=status < 0)
             why = f"the {side} side cannot measure: {exit_reason(status)}: {words} (see {log})"
-            raise (ConftestError if in_conftest(words) else WorkerError)(why) from None
+            raise (ConftestError if words.in_conftest else WorkerError)(why) from None
         raise WorkerError(f"the {side} side did not import the benchmarks: {spent}; see {self._log[side]}")
 
     def begin(self, cases: Sequence[str], plan: SidePlan) -> dict[Side, SideInfo]:

@@ -34,14 +34,22 @@ all."""
 Check = Callable[[Mapping[Side, SideInfo]], Sequence[str]]
 
 
+class GateInterrupted(KeyboardInterrupt):
+    """The user interrupted a gate; ``result`` is what was decided by then."""
+
+    def __init__(self, result: GateResult) -> None:
+        super().__init__("the gate was interrupted")
+        self.result = result
+
+
 def gate(
     settings: GateSettings, folder: Path, screen: GateDisplay, check: Check = lambda _: ()
 ) -> GateResult:
     """Run the gate and give its result; every pair of samples is in ``folder`` as soon as it is measured.
 
     ``check`` receives what both sides report of themselves before anything is measured; what it raises ends
-    the gate, what it gives are notes. Raises WorkerError, StoreError. KeyboardInterrupt passes through when
-    the processes are gone, and carries the result so far as its first argument.
+    the gate, what it gives are notes. Raises WorkerError, StoreError, and GateInterrupted when the processes
+    are gone.
     """
     return _Gate(settings, folder, screen, check).run()
 
@@ -90,7 +98,7 @@ class _Gate:
                     self._notes += self._extra.explain(self._state, self._units + 1, self._fresh_random())
         except KeyboardInterrupt:
             self._notes.append("interrupted: what was not decided by then is inconclusive")
-            raise KeyboardInterrupt(self._result()) from None
+            raise GateInterrupted(self._result()) from None
         finally:
             writer.close()
         return self._result()

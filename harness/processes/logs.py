@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sysconfig
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 LONGEST = 500
@@ -36,7 +37,19 @@ _SUMMARY = re.compile(
 )
 
 
-def last_words(log: Path, *, killed: bool = False) -> str:
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """What a process printed at its end, in one line, and whether it is about a conftest.py that could not be
+    imported."""
+
+    line: str
+    in_conftest: bool = False
+
+    def __str__(self) -> str:
+        return self.line
+
+
+def last_words(log: Path, *, killed: bool = False) -> LastWords:
     """The lines of a log with the error that ended its process, in one; the last that is not empty if there
     is none.
 
@@ -45,19 +58,16 @@ def last_words(log: Path, *, killed: bool = False) -> str:
     lines = [line.rstrip() for line in _end_of(log).splitlines() if line.strip()]
     lines = [line for line in lines if not _SUMMARY.fullmatch(line.strip())]
     if not lines:
-        return "it printed nothing"
+        return LastWords("it printed nothing")
     plain = [_MARGIN.sub("", line, count=1) for line in lines]
     named = next((index for index in reversed(range(len(plain))) if _NAMED.match(plain[index])), None)
     if killed or named is None:
-        return plain[-1].strip()[:LONGEST]
+        line = plain[-1].strip()
+        return LastWords(line[:LONGEST], _CONFTEST.match(line) is not None)
     words = informative(plain[named:])
     conftest = next((match[0] for line in plain[:named] if (match := _CONFTEST.match(line))), "")
-    return f"{conftest or _place(plain[:named])}: {words}".removeprefix(": ")[:LONGEST]
-
-
-def in_conftest(words: str) -> bool:
-    """Whether `last_words` are about a conftest.py that could not be imported."""
-    return _CONFTEST.match(words) is not None
+    line = f"{conftest or _place(plain[:named])}: {words}".removeprefix(": ")[:LONGEST]
+    return LastWords(line, bool(conftest))
 
 
 def _place(lines: Sequence[str]) -> str:

@@ -183,11 +183,8 @@ class LoaderWorker:
             return stages(images, request.batch_size, request.most_seconds)
 
     def at_fault(self, error: DataError) -> str | None:
-        """The image that an error says cannot be decoded; None if it is about something else."""
-        named = (
-            image.path for image in self.images if str(error).startswith(f"{image.path} cannot be decoded")
-        )
-        return next(named, None)
+        """The image that an error blames; None if it is about something else."""
+        return next((image.path for image in self.images if image.path == error.file), None)
 
     def ceilings(self, request: MeasureCeilings) -> dict[str, float]:
         """Samples a second of what no loader can beat: reading from the disk, copying to the device."""

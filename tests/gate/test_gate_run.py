@@ -32,7 +32,7 @@ from harness.gate.decision import Decision, least_of
 from harness.gate.explain import worst
 from harness.gate.limits import effort_for, in_time
 from harness.gate.pair import SideCommand, WorkerPair
-from harness.gate.run import gate
+from harness.gate.run import GateInterrupted, gate
 from harness.gate.settings import GateSettings
 from harness.gate.state import GateState
 from harness.judge.regression import GateThresholds, Ruling
@@ -799,9 +799,9 @@ def test_an_interrupt_keeps_what_was_measured(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Quiet, "begins", begins)
-    with pytest.raises(KeyboardInterrupt) as interrupt:
+    with pytest.raises(GateInterrupted) as interrupt:
         scripted.run({A: {}}, {A: {}})
-    (result,) = interrupt.value.args
+    result = interrupt.value.result
     assert (result.status, by(result).outcome) == (3, GateOutcome.INCONCLUSIVE)
     assert (scripted.out / store.GATE_FILE).read_text().count('"pairing"') == 6
     assert all(gone(pid) for pid in scripted.pids)
@@ -975,9 +975,9 @@ def test_an_interrupted_profile_keeps_the_result(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(extra_passes, "explain", interrupted)
-    with pytest.raises(KeyboardInterrupt) as interrupt:
+    with pytest.raises(GateInterrupted) as interrupt:
         scripted.run({A: {}}, {A: {"factor": 1.06}})
-    (result,) = interrupt.value.args
+    result = interrupt.value.result
     assert by(result).outcome is GateOutcome.REGRESSED
 
 
@@ -1080,9 +1080,9 @@ def test_a_gate_beside_another_process_notes_it(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "paired_rounds", interrupted)
-    with pytest.raises(KeyboardInterrupt) as interrupt:
+    with pytest.raises(GateInterrupted) as interrupt:
         scripted.run({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
-    (result,) = interrupt.value.args
+    result = interrupt.value.result
     assert any("was not this run's alone" in note for note in result.notes)
     assert read_telemetry(scripted.out / store.TELEMETRY_FILE, []).cost is not None
 

@@ -71,18 +71,19 @@ FAILED bench_x.py::bench_x - RuntimeError: no room left
 def test_the_line_with_the_error(tmp_path: Path, text: str, words: str) -> None:
     """It stands for the end of a process, and not the summary behind it."""
     (tmp_path / "log").write_text(text)
-    assert last_words(tmp_path / "log") == words
+    found = last_words(tmp_path / "log")
+    assert (found.line, found.in_conftest) == (words, text == CONFTEST)
 
 
 def test_what_was_killed_has_its_last_line(tmp_path: Path) -> None:
     """An error that it had survived before is not why it ended."""
     (tmp_path / "log").write_text("RuntimeError: long ago\nabout to die\n")
-    assert last_words(tmp_path / "log", killed=True) == "about to die"
-    assert last_words(tmp_path / "absent") == "it printed nothing"
+    assert last_words(tmp_path / "log", killed=True).line == "about to die"
+    assert last_words(tmp_path / "absent").line == "it printed nothing"
 
 
 def test_words_are_bounded(tmp_path: Path) -> None:
     """A log of any length gives a line of bounded length, from its end."""
     (tmp_path / "log").write_text("x" * 10**6 + "\nValueError: " + "y" * 10**4)
-    assert last_words(tmp_path / "log").startswith("ValueError: yyy")
-    assert len(last_words(tmp_path / "log")) <= 500
+    assert last_words(tmp_path / "log").line.startswith("ValueError: yyy")
+    assert len(last_words(tmp_path / "log").line) <= 500

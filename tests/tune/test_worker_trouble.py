@@ -127,7 +127,8 @@ def test_a_damaged_image_is_named_as_the_one_at_fault(damage: str, setting: Sett
     with pytest.raises(DataError, match=r"victim\.jpg cannot be decoded") as caught:
         sample(opened, setting)
     assert opened.at_fault(caught.value) == str(victim)
-    assert opened.at_fault(DataError("another.jpg cannot be decoded (it is empty)")) is None
+    assert opened.at_fault(DataError("another image is damaged", "another.jpg")) is None
+    assert opened.at_fault(DataError(f"{victim} cannot be decoded (it is empty)")) is None
     assert sample(opened_in(tmp_path, str(victim)), HERE).samples == 12
 
 

@@ -84,11 +84,11 @@ class Digits(Dataset[Sample]):
         return self.transform(Pillow.fromarray(self.images[index])), self.labels[index], place
 
 
-def broken_file(paths: Sequence[str]) -> str | None:
+def broken_file(paths: Sequence[str]) -> DataError | None:
     """The error of `decoded` for the first file that it cannot decode; None where all can be."""
     for path in dict.fromkeys(paths):
         try:
             decoded(path)
         except DataError as error:
-            return str(error)
+            return error
     return None

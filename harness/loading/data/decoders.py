@@ -111,4 +111,5 @@ def levels_of(image: Pillow.Image | Tensor) -> Tensor:
 
 
 def _undecodable(path: str, error: Exception) -> DataError:
-    return DataError(f"{path} cannot be decoded ({str(error) or type(error).__name__}): remove or replace it")
+    why = str(error) or type(error).__name__
+    return DataError(f"{path} cannot be decoded ({why}): remove or replace it", path)

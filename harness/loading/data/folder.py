@@ -8,7 +8,9 @@ numbered as torchvision's ImageFolder does.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +29,28 @@ LAYOUT = "arrange it as FOLDER/CLASS/IMAGE.jpg"
 
 
 class DataError(HarnessError):
-    """Input that cannot be used; the message names what, where and what to do."""
+    """Input that cannot be used; the message names what, where and what to do.
+
+    ``file`` is the one file that is to blame, where the others can be used. It stands in a note, too: torch
+    carries what a worker raises over as a printed traceback, in which `file_at_fault` finds it.
+    """
+
+    def __init__(self, message: str, file: str | None = None) -> None:
+        super().__init__(message)
+        self.file = file
+        if file is not None:
+            self.add_note(f"{_FILE}{json.dumps(file)}")
+
+
+_FILE = "file at fault: "
+_NOTE = re.compile(rf'^{_FILE}(".*")$', re.MULTILINE)
+
+
+def file_at_fault(traceback: str) -> tuple[str | None, str]:
+    """The file in the note of a `DataError` in a printed traceback, if there is one, and the text without the
+    note."""
+    noted = _NOTE.search(traceback)
+    return (json.loads(noted[1]), _NOTE.sub("", traceback)) if noted else (None, traceback)
 
 
 class Image(NamedTuple):

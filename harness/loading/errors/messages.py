@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping
 
 from harness.errors import HarnessError
-from harness.loading.data.folder import DataError
+from harness.loading.data.folder import DataError, file_at_fault
 from harness.loading.errors.timeout import LoaderStalled
 from harness.loading.machine.limits import REMEDY, free_memory, free_shared, size
 
@@ -160,14 +160,15 @@ def _from_worker(text: str) -> Exception | None:
     caught = _CAUGHT.search(text)
     if caught is None:
         return None
+    file, text = file_at_fault(text)
     # The message begins where the traceback ends: in the last line that starts with the error's
     # name, qualified or not.
     _, found, message = text.rpartition(f"\n{caught['kind']}: ")
     if not found and (qualified := list(re.finditer(rf"^[\w.]+\.{caught['kind']}: ", text, re.MULTILINE))):
         message = text[qualified[-1].end() :]
     message = " ".join(message.split())
-    if caught["kind"] == "DataError":
-        return DataError(message)
+    if caught["kind"] == DataError.__name__:
+        return DataError(message, file)
     frames = list(_FRAME.finditer(text))
     own = [frame for frame in frames if "/torch/" not in frame["file"]] or frames
     place = f" (in {own[-1]['name']}, {own[-1]['file']}, line {own[-1]['line']})" if own else ""

@@ -10,7 +10,7 @@ from functools import partial
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from harness.loading.data.folder import DataError, Image
+from harness.loading.data.folder import Image
 from harness.loading.loaders.dali_shared import missing, module, prepare
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
@@ -156,8 +156,8 @@ class ProxyLoader(PlainLoader):
         except RuntimeError as error:
             from harness.loading.data.dataset import broken_file
 
-            if (reason := broken_file(self.paths)) is not None:
-                raise DataError(reason) from error
+            if (broken := broken_file(self.paths)) is not None:
+                raise broken from error
             raise
 
     def close(self) -> None:

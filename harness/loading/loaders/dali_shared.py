@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from harness.loading.data import recipe
-from harness.loading.data.folder import DataError, Image
+from harness.loading.data.folder import Image
 from harness.loading.loop.epoch import Batch, Step
 from harness.loading.loop.loader import Loader
 
@@ -173,8 +173,8 @@ class DaliLoader(Loader):
                 yield *there, ids
                 del there
         except RuntimeError as error:
-            if (reason := broken_file(self.paths)) is not None:
-                raise DataError(reason) from error
+            if (broken := broken_file(self.paths)) is not None:
+                raise broken from error
             raise
         self._midway = False
 

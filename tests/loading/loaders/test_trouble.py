@@ -23,6 +23,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 from torch import Tensor
+from torch._utils import ExceptionWrapper
 from torch.utils.data import Dataset
 from torch.utils.data import dataloader as torchs
 
@@ -358,6 +359,24 @@ def test_explained(error: Exception, kind: type[Exception], message: str) -> Non
     assert all(part in str(result) for part in message.split(".*")) and "\n" not in str(result)
 
 
+@pytest.mark.parametrize("file", ["a.jpg", 'a "b" ü.jpg', "a\nb.jpg", "a\udcff.jpg", None])
+def test_the_file_at_fault_comes_over_from_a_worker(file: str | None) -> None:
+    """torch carries an error's class and printed traceback over; the file is the same, the message as it was."""
+    try:
+        try:
+            raise OSError("it is empty")
+        except OSError as error:
+            raise DataError("it cannot be decoded (it is empty): remove it", file) from error
+    except DataError:
+        carried = ExceptionWrapper(where="in DataLoader worker process 0")
+    with pytest.raises(DataError) as caught:
+        carried.reraise()
+    assert caught.value.file is None
+    found = explained(caught.value)
+    assert isinstance(found, DataError)
+    assert (str(found), found.file) == ("it cannot be decoded (it is empty): remove it", file)
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -558,6 +577,7 @@ import os, subprocess, sys, time
 from functools import partial
 from pathlib import Path
 import torch
+from torch._utils import ExceptionWrapper
 from torch.utils.data import Dataset
 from harness.loading.loaders.dataloader import PlainLoader
 
