@@ -21,7 +21,8 @@ from harness.bench.settings import PROFILES, Settings, select
 from harness.bench.steps import Steps
 from harness.bench.temporary import check_temporary
 from harness.bench.traces import Traces
-from harness.ceilings.cache import CeilingsRequest, affordable
+from harness.ceilings.budgeted import affordable
+from harness.ceilings.cache import CeilingsRequest
 from harness.claims.folder import BenchmarkFolder
 from harness.errors import HarnessError
 from harness.model import (

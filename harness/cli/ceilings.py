@@ -33,7 +33,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the table; the status is 3 if nothing could be measured. Raises HarnessError."""
     from harness.bench.temporary import check_temporary
-    from harness.ceilings.cache import CeilingsRequest, measured
+    from harness.ceilings.cache import CeilingsRequest
+    from harness.ceilings.client import measured
     from harness.loading.data.cache import cache_note
     from harness.processes.launch import borrow_packages, check_interpreter
     from harness.processes.live import Reaper

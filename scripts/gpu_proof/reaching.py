@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gpu_proof.findings import Part, Skipped
-from harness.ceilings.cache import CeilingsError, CeilingsRequest, measured
+from harness.ceilings.cache import CeilingsRequest
+from harness.ceilings.client import CeilingsError, measured
 from harness.model import highest
 from harness.report.ceilings import WORDS, rate
 

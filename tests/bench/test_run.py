@@ -20,8 +20,9 @@ from harness import store
 from harness.bench import run as module
 from harness.bench.run import GRACE, UnusableGpu, bench
 from harness.bench.settings import Settings
-from harness.ceilings import cache
-from harness.ceilings.cache import CeilingsError, CeilingsRequest, MeasuredCeilings
+from harness.ceilings import budgeted
+from harness.ceilings.cache import CeilingsRequest, MeasuredCeilings
+from harness.ceilings.client import CeilingsError
 from harness.claims.claim import ClaimError
 from harness.errors import UsageError
 from harness.judge import Thresholds
@@ -247,11 +248,11 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Play]]:
     """Makes a play; the pool that is entered has to be left."""
     clock = FakeClock()
     made: list[Play] = []
-    monkeypatch.setattr(cache, "kept", lambda question, environment: None)
+    monkeypatch.setattr(budgeted, "kept", lambda question, environment: None)
     monkeypatch.setattr(
-        cache,
-        "ceilings_of",
-        lambda question, environment, log, tick, limit: MeasuredCeilings((), "", environment),
+        budgeted,
+        "measured",
+        lambda question, log, tick, limit: MeasuredCeilings((), "", {}),
     )
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.now))
 
@@ -389,13 +390,11 @@ def test_ceilings_are_in_the_record(
     play(called(A), ratios={"tip": 0.5})
     requests: list[tuple[CeilingsRequest, float]] = []
 
-    def ceilings_of(
-        question: CeilingsRequest, environment: Mapping[str, Any], log: Path, tick: Any, limit: float
-    ) -> MeasuredCeilings:
+    def measured(question: CeilingsRequest, log: Path, tick: Any, *, limit: float) -> MeasuredCeilings:
         requests.append((question, limit))
-        return MeasuredCeilings((COPY,), "2026-01-02", environment, ("no ceiling of decoding",))
+        return MeasuredCeilings((COPY,), "2026-01-02", {}, ("no ceiling of decoding",))
 
-    monkeypatch.setattr(cache, "ceilings_of", ceilings_of)
+    monkeypatch.setattr(budgeted, "measured", measured)
     screen = Screen()
     found = run(folder, screen, select=("A",), device="cpu", budget=120.0)
     assert found.ceilings == (COPY,)
@@ -413,11 +412,11 @@ def test_a_short_budget_is_not_spent_on_ceilings(
     they are taken from where they are kept."""
     play(called(A), ratios={"tip": 0.5})
     known = MeasuredCeilings((COPY,), "2026-01-02", {}, kept=True)
-    monkeypatch.setattr(cache, "ceilings_of", lambda *_: known)
+    monkeypatch.setattr(budgeted, "measured", lambda *_, limit: known)
     screen = Screen()
     assert run(folder, screen, select=("A",), budget=60.0).ceilings == ()
     assert any("python -m harness ceilings" in note for note in screen.notes)
-    monkeypatch.setattr(cache, "kept", lambda *_: known)
+    monkeypatch.setattr(budgeted, "kept", lambda *_: known)
     play(called(A), ratios={"tip": 0.5})
     screen = Screen()
     settings = Settings(folder / "benchmarks", folder / "others", select=("A",), budget=60.0)
@@ -431,10 +430,10 @@ def test_a_run_without_ceilings_is_a_run(
     """Ceilings that cannot be measured are a note; the verdicts fall all the same."""
     play(called(A), ratios={"tip": 0.5})
 
-    def fails(*_: Any) -> MeasuredCeilings:
+    def fails(*_: Any, limit: float) -> MeasuredCeilings:
         raise CeilingsError("its process ended with exit status 1")
 
-    monkeypatch.setattr(cache, "ceilings_of", fails)
+    monkeypatch.setattr(budgeted, "measured", fails)
     screen = Screen()
     assert outcomes(run(folder, screen, select=("A",))) == {f"{A} tip": "holds"}
     assert "no ceilings: its process ended with exit status 1" in screen.notes

@@ -14,16 +14,11 @@ import torch
 from rich.console import Console
 
 from harness import store
-from harness.ceilings import cache as module
-from harness.ceilings import compute, copying, serve, steady
-from harness.ceilings.cache import (
-    CeilingsError,
-    CeilingsRequest,
-    MeasuredCeilings,
-    ceilings_of,
-    kept,
-    measured,
-)
+from harness.ceilings import budgeted, compute, copying, serve, steady
+from harness.ceilings import client as module
+from harness.ceilings.budgeted import affordable
+from harness.ceilings.cache import CeilingsRequest, MeasuredCeilings, kept
+from harness.ceilings.client import CeilingsError, CeilingsOutOfTime, measured
 from harness.ceilings.compute import launches, products
 from harness.ceilings.copying import bus_copies, memory_copies
 from harness.ceilings.decoding import IMAGES, decoding
@@ -251,7 +246,8 @@ def test_measured_once_for_each_environment(process: Callable[..., None], tmp_pa
     again = measured(REQUEST, refresh=False, progress=seen.append)
     assert (again.ceilings, again.measured, again.kept, len(seen)) == ((COPY,), first.measured, True, 1)
     assert not measured(REQUEST).kept
-    assert ceilings_of(REQUEST, {"machine_id": "m1", "gpus": []}, tmp_path / "log").kept
+    taken = affordable(REQUEST, {"machine_id": "m1", "gpus": []}, 1.0, tmp_path / "log")
+    assert taken is not None and taken.kept
     process("measures", "m2")
     assert not measured(REQUEST, refresh=False).kept
 
@@ -319,12 +315,27 @@ def test_what_was_measured_beside_others_is_not_kept(
     assert kept(REQUEST, found.environment) is None
 
 
-def test_measuring_ends_with_its_limit(process: Callable[..., None]) -> None:
+def test_measuring_ends_with_its_limit(
+    process: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A machine that is too busy for it costs a run no more than a part of its time; the command is named."""
     process("measures")
-    with pytest.raises(CeilingsError, match=r"more than their 15 % of the run's time.*ceilings"):
+    with pytest.raises(CeilingsOutOfTime, match="not measured in time"):
         measured(REQUEST, limit=0.0)
-    assert kept(REQUEST, {"machine_id": "m1", "gpus": []}) is None
+    limits: list[float] = []
+
+    def too_slow(*given: Any, limit: float) -> MeasuredCeilings:
+        limits.append(limit)
+        return measured(*given, limit=0.0)
+
+    monkeypatch.setattr(budgeted, "measured", too_slow)
+    notes: list[str] = []
+    environment = {"machine_id": "m1", "gpus": []}
+    assert affordable(REQUEST, environment, 200.0, tmp_path / "log", note=notes.append) is None
+    assert limits == [pytest.approx(30.0)]
+    assert "took more than their 15 % of the run's time" in notes[-1]
+    assert notes[-1].endswith("measure them once with python -m harness ceilings")
+    assert kept(REQUEST, environment) is None
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_else(
