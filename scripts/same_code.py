@@ -20,7 +20,8 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.bench.run import bench
-from harness.bench.settings import Settings, seconds
+from harness.bench.settings import Settings
+from harness.cli.values import seconds
 from harness.judge.run import judge
 from harness.loading.machine.cores import usable_cores
 from harness.model import Outcome

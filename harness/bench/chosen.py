@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.bench.settings import Settings, left_out, select
+from harness.bench.settings import Settings
 from harness.claims.claim import ClaimError
 from harness.claims.folder import BenchmarkFolder, Problem, read
+from harness.claims.selection import left_out, select
 from harness.model import Claim
 
 

@@ -17,13 +17,14 @@ from harness.bench.chosen import chosen_claims, stand_in
 from harness.bench.plan import CaseProgress
 from harness.bench.prices import COUNT_GUESS
 from harness.bench.schedule import Schedule
-from harness.bench.settings import PROFILES, Settings, select
+from harness.bench.settings import PROFILES, Settings
 from harness.bench.steps import Steps
 from harness.bench.temporary import check_temporary
 from harness.bench.traces import Traces
 from harness.ceilings.budgeted import affordable
 from harness.ceilings.cache import CeilingsRequest
 from harness.claims.folder import BenchmarkFolder
+from harness.claims.selection import select
 from harness.errors import HarnessError
 from harness.model import (
     SCHEMA,

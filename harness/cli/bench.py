@@ -6,10 +6,11 @@ import argparse
 import time
 from pathlib import Path
 
-from harness.bench.settings import Settings, check_data, hertz, seconds, words
+from harness.bench.settings import Settings
 from harness.cli import list as listing
 from harness.cli.options import add_claims, add_watch, benchmarks_folder, data_folder
 from harness.cli.output import complain, console, interrupt_on_sigterm
+from harness.cli.values import check_data, hertz, seconds, words
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.store import RUN_FILE, StoreError
 

@@ -8,10 +8,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.bench.settings import check_data
 from harness.cli.forms import Forms, add_forms, as_json
 from harness.cli.options import add_device, add_python, data_folder
 from harness.cli.output import console
+from harness.cli.values import check_data
 from harness.exit_status import CANNOT_JUDGE, OK
 from harness.model import Ceiling
 

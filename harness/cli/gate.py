@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.bench.settings import words
 from harness.cli.options import RUN, add_claims, add_gating
+from harness.cli.values import words
 from harness.errors import UsageError
 
 if TYPE_CHECKING:

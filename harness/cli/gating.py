@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.bench.settings import check_data, hertz, left_out, seconds, select, words
 from harness.bench.temporary import check_temporary
 from harness.claims.claim import ClaimError
 from harness.claims.folder import read
+from harness.claims.selection import left_out, select
 from harness.cli import output
 from harness.cli.forms import Forms
 from harness.cli.options import benchmarks_folder, data_folder
+from harness.cli.values import check_data, hertz, seconds, words
 from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK
 from harness.gate.builds.side import BenchmarksRemoved, NothingChanged, NothingToCompare

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.bench.settings import Settings, check_data, left_out, select, words
+from harness.bench.settings import Settings
 from harness.claims.folder import read
+from harness.claims.selection import left_out, select
 from harness.cli.options import add_claims, benchmarks_folder, data_folder
 from harness.cli.output import LONGEST, complain, print_line
+from harness.cli.values import check_data, words
 from harness.exit_status import CANNOT_JUDGE, OK, TOOL_ERROR
 from harness.report.format import sanitize
 

@@ -16,10 +16,10 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.bench.settings import check_data, hertz, seconds
 from harness.cli.forms import Forms, add_forms, as_json
 from harness.cli.options import add_device, add_results, add_watch, data_folder
 from harness.cli.output import complain, interrupt_on_sigterm
+from harness.cli.values import check_data, hertz, seconds, whole_numbers
 from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK
 from harness.model import Certainty, Tuned
@@ -196,8 +196,8 @@ def settings_from(options: argparse.Namespace, start: float) -> tuple[TuneSettin
         step = step_form(options.step)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    batch_sizes = _numbers(options.batch_size, "--batch-size", 1)
-    workers = _numbers(options.workers, "--workers", 0) if options.workers else ()
+    batch_sizes = whole_numbers(options.batch_size, "--batch-size", 1)
+    workers = whole_numbers(options.workers, "--workers", 0) if options.workers else ()
     budget = Budget.of(seconds(options.budget) if options.budget else BUDGET, start)
     watch = hertz(options.watch)
     margin = option_share("--margin", options.margin) if options.margin else RaceRule().margin
@@ -220,15 +220,3 @@ def settings_from(options: argparse.Namespace, start: float) -> tuple[TuneSettin
         watch=watch,
     )
     return settings, forms
-
-
-def _numbers(text: str, option: str, least: int) -> tuple[int, ...]:
-    try:
-        found = tuple(dict.fromkeys(int(word) for word in text.split(",")))
-    except ValueError:
-        found = ()
-    if not found or min(found) < least:
-        raise UsageError(
-            f"{option}: {text!r} is not a list of whole numbers from {least} (examples: 64; 32,64)"
-        )
-    return found

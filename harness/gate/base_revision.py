@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.bench.settings import select
 from harness.claims.file import PATTERN
 from harness.claims.folder import BenchmarkFolder, NoBenchmarks, files, read
+from harness.claims.selection import select
 from harness.errors import UsageError
 from harness.gate.builds.side import BothSources
 from harness.gate.case_state import CaseState, CaseStatus, InBase

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import store
-from harness.bench.settings import PROFILES, effort, select
+from harness.bench.settings import PROFILES, effort
 from harness.claims.folder import BenchmarkFolder
+from harness.claims.selection import select
 from harness.errors import UsageError
 from harness.exit_status import INTERRUPTED
 from harness.gate.builds.side import NothingToCompare

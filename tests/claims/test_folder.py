@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench.settings import select
 from harness.claims.folder import NoBenchmarks, chosen_folder, read
+from harness.claims.selection import select
 from harness.cli.main import main
 from harness.errors import UsageError
 

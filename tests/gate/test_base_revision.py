@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from harness.bench.settings import select
+from harness.claims.selection import select
 from harness.gate.base_revision import BaseRevision, collect_cases, compare_folders
 from harness.gate.case_state import CaseState, CaseStatus, settled
 from harness.gate.pair import SideCommand

@@ -384,14 +384,3 @@ def test_this_process_and_its_children_are_ours(tmp_path: Path) -> None:
     assert others.during(gpu) == {"process_bytes": 4096.0}
     others.after([gpu])
     assert reported == []
-
-
-def test_rates_are_checked() -> None:
-    """The error of a value that is not a rate says what to type instead."""
-    from harness.bench.settings import hertz
-    from harness.errors import UsageError
-
-    assert (hertz("20"), hertz("0"), hertz("0.5")) == (20.0, 0.0, 0.5)
-    for typed in ("fast", "-1", "nan", "inf", "5000", "0.01"):
-        with pytest.raises(UsageError, match="--watch"):
-            hertz(typed)
