@@ -17,7 +17,7 @@ from harness.gate.pair import SideCommand, SideLost, WorkerPair
 from harness.gate.settings import GateDisplay, GateSettings
 from harness.gate.state import GateState
 from harness.judge.regression import status_of
-from harness.measure.paired import RoundsOutOfTime, SideFailed, paired_rounds
+from harness.measure.paired import PairSettings, RoundsOutOfTime, SideFailed, paired_rounds
 from harness.model import BASELINE, SCHEMA, GateResult, Side, SideFacts
 from harness.monitor.run import Monitor
 from harness.report.format import duration
@@ -266,13 +266,15 @@ class _Gate:
             rounds = paired_rounds(
                 pair.runner(Side.BASE, decision.variant),
                 pair.runner(Side.HEAD, decision.variant),
-                limits=effort_for(claim, target, clear=decision.clear),
-                iterations=decision.iterations,
-                readings=EXACT if fresh and not claim.loader else (),
+                PairSettings(
+                    effort_for(claim, target, clear=decision.clear),
+                    decision.iterations,
+                    EXACT if fresh and not claim.loader else (),
+                    until=self._end_of_units(),
+                    at_least_one=self._measured == 1,
+                ),
                 now=time.monotonic,  # the monitor's clock: it records what happened in which block
                 random=random,
-                until=self._end_of_units(),
-                at_least_one=self._measured == 1,
             )
         except RoundsOutOfTime:
             self._put_off = True

@@ -34,6 +34,23 @@ class RoundsOutOfTime(HarnessError):
 
 
 @dataclass(frozen=True, slots=True)
+class PairSettings:
+    """How a pair is measured.
+
+    ``iterations`` of a round are found on the base where they are 0, and count for both sides. ``readings``
+    are taken of both after their rounds. By ``until``, a moment of the clock, it is to be over: there are
+    fewer blocks than the ``limits`` allow where they would last longer, and readings that would take longer
+    are left out. One block is played in any case, unless ``at_least_one`` is not set.
+    """
+
+    limits: RoundLimits
+    iterations: int = 0
+    readings: tuple[str, ...] = ()
+    until: float = inf
+    at_least_one: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class PairedRounds:
     """What both sides showed: the iterations of a round, the same for both, and a turn a block.
 
@@ -50,45 +67,39 @@ class PairedRounds:
 def paired_rounds(
     base: VariantRunner,
     head: VariantRunner,
+    settings: PairSettings,
     *,
-    limits: RoundLimits,
-    iterations: int,
-    readings: Sequence[str] = (),
     now: Callable[[], float],
     random: Random,
-    until: float = inf,
-    at_least_one: bool = True,
 ) -> PairedRounds:
     """Set both up, run them in, and let them take turns in a symmetric random schedule; both are left
     afterwards.
 
-    The base's number of iterations counts for both sides: it is found here where ``iterations`` is 0.
-    ``readings`` are taken of both after their rounds. By ``until``, a moment of the clock, it is to be over:
-    there are fewer blocks than the limits allow where they would last longer, and readings that would take
-    longer are left out. One block is played in any case, or RoundsOutOfTime is raised where ``at_least_one``
-    is not set. Raises SideFailed.
+    ``now`` is the clock, in seconds. Raises SideFailed; RoundsOutOfTime where no block would end in time and
+    none has to be played.
     """
     sides: dict[Side, VariantRunner] = {Side.BASE: base, Side.HEAD: head}
+    limits, until = settings.limits, settings.until
     begun = now()
     try:
         first = _open(sides, random)
         opened = now() - begun
-        if not at_least_one and now() + opened >= until:
+        if not settings.at_least_one and now() + opened >= until:
             raise RoundsOutOfTime
         # Run in for one and a half times what opening took, and a block: long iterations do not fit, short
         # ones do.
         hurried = now() + 2.5 * opened >= until
-        paced = _run_in(sides, first[Side.BASE], limits, iterations, now, random, hurried=hurried)
+        paced = _run_in(sides, first[Side.BASE], settings, now, random, hurried=hurried)
         for starts_left in reversed(range(STARTS)):
-            turns, moments = _blocks(sides, paced, limits, now, random, until)
+            turns, moments = _blocks(sides, paced, settings, now, random)
             seconds = min(turn.seconds for turn in turns[Side.BASE])
             if seconds >= FULL_ROUND * limits.round_seconds or not starts_left or now() >= until:
                 break
             # The base was delayed while its pace was found; what it really takes is known now.
             each = seconds / paced.iterations
             paced = _pace(WarmUp(each, each, settled=True), limits)
-        if now() + opened >= until:
-            readings = ()  # each takes an iteration
+        # Each reading takes an iteration.
+        readings = settings.readings if now() + opened < until else ()
         read = {side: _readings(side, sides[side], readings) for side in random.sample(list(sides), 2)}
     finally:
         for side in random.sample(list(sides), 2):
@@ -122,13 +133,13 @@ def _open(sides: Mapping[Side, VariantRunner], random: Random) -> dict[Side, flo
 def _run_in(
     sides: Mapping[Side, VariantRunner],
     first_seconds: float,
-    limits: RoundLimits,
-    iterations: int,
+    settings: PairSettings,
     now: Callable[[], float],
     random: Random,
     *,
     hurried: bool,
 ) -> RoundSize:
+    iterations, limits = settings.iterations, settings.limits
     if iterations and first_seconds >= LONG_ITERATION:
         # An epoch has just been run to its end on either side: another would only cost as much as a round.
         return RoundSize(iterations, 0, first_seconds)
@@ -161,23 +172,23 @@ def _pace(warm: WarmUp, limits: RoundLimits) -> RoundSize:
 def _blocks(
     sides: Mapping[Side, VariantRunner],
     paced: RoundSize,
-    limits: RoundLimits,
+    settings: PairSettings,
     now: Callable[[], float],
     random: Random,
-    until: float,
 ) -> tuple[dict[Side, list[Round]], list[tuple[float, float]]]:
     """Each side's turns, and when their blocks took place."""
     turns: dict[Side, list[Round]] = {side: [] for side in sides}
     moments: list[tuple[float, float]] = []
     runners = {str(side): runner for side, runner in sides.items()}
     paces = dict.fromkeys(runners, paced)
+    limits = settings.limits
     blocks = limits.blocks(2 * paced.round_seconds)
     timeout = now() + max(8 * blocks * paced.round_seconds, BLOCKS_TIMEOUT)
     for done, order in enumerate(symmetric_orders((Side.BASE, Side.HEAD), blocks, random)):
         if done >= limits.fewest_blocks and now() > timeout:
             break
         start = now()
-        if done and start + max(end - begin for begin, end in moments) >= until:
+        if done and start + max(end - begin for begin, end in moments) >= settings.until:
             break
         try:
             for name, turn in play(runners, paces, order).items():

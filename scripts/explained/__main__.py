@@ -23,7 +23,7 @@ from harness.gate.explain import explain
 from harness.gate.limits import effort_for
 from harness.gate.pair import SideCommand, WorkerPair
 from harness.judge.regression import GateThresholds
-from harness.measure.paired import paired_rounds
+from harness.measure.paired import PairSettings, paired_rounds
 from harness.model import Claim, Side
 from harness.report.format import quantity
 from harness.report.progress import GateProgress
@@ -154,10 +154,9 @@ def _explained(chosen: Sequence[Planted], folder: Path) -> list[Decision]:
                     raise SystemExit(f"{case}: {side}: {state.reason}")
             decision = decisions[case]
             rounds = paired_rounds(
-                *(pair.runner(side, decision.variant) for side in (Side.BASE, Side.HEAD)),
-                limits=effort_for(CLAIM, LIMITS.target),
-                iterations=0,
-                readings=EXACT,
+                pair.runner(Side.BASE, decision.variant),
+                pair.runner(Side.HEAD, decision.variant),
+                PairSettings(effort_for(CLAIM, LIMITS.target), readings=EXACT),
                 now=time.monotonic,
                 random=random,
             )

@@ -37,7 +37,7 @@ from harness.gate.settings import GateSettings
 from harness.gate.state import GateState
 from harness.judge.regression import GateThresholds, Ruling
 from harness.measure.limits import RoundLimits
-from harness.measure.paired import PairedRounds, RoundsOutOfTime, paired_rounds
+from harness.measure.paired import PairedRounds, PairSettings, RoundsOutOfTime, paired_rounds
 from harness.measure.runner import Round
 from harness.model import (
     BASELINE,
@@ -769,11 +769,11 @@ def test_a_measurement_that_does_not_fit_is_given_up(
     """Only the first measurement of a gate goes on in any case; what is given up was not measured."""
     requested: list[bool] = []
 
-    def measure(*sides: Any, at_least_one: bool, **more: Any) -> PairedRounds:
-        requested.append(at_least_one)
-        if not at_least_one:
+    def measure(base: Any, head: Any, settings: PairSettings, **more: Any) -> PairedRounds:
+        requested.append(settings.at_least_one)
+        if not settings.at_least_one:
             raise RoundsOutOfTime
-        return paired_rounds(*sides, at_least_one=at_least_one, **more)
+        return paired_rounds(base, head, settings, **more)
 
     monkeypatch.setattr(module, "paired_rounds", measure)
     result = scripted.run({A: {}}, {A: {}})

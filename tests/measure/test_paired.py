@@ -13,7 +13,14 @@ import pytest
 from harness.measure.blocks import symmetric_orders
 from harness.measure.clock import FakeClock
 from harness.measure.limits import RoundLimits
-from harness.measure.paired import WARM_ROUNDS, PairedRounds, RoundsOutOfTime, SideFailed, paired_rounds
+from harness.measure.paired import (
+    WARM_ROUNDS,
+    PairedRounds,
+    PairSettings,
+    RoundsOutOfTime,
+    SideFailed,
+    paired_rounds,
+)
 from harness.measure.runner import Reading, Round
 from harness.model import Side
 
@@ -96,13 +103,9 @@ class Pair:
         return paired_rounds(
             self.base,
             self.head,
-            limits=LIMITS,
-            iterations=iterations,
-            readings=readings,
+            PairSettings(LIMITS, iterations, readings, until, at_least_one),
             now=self.clock.now,
             random=Random(seed),
-            until=until,
-            at_least_one=at_least_one,
         )
 
     def rounds(self, count: int) -> list[str]:
