@@ -14,7 +14,8 @@ from time import perf_counter
 from rich.console import Console
 
 from harness.model import BASELINE, Claim, Measurement, Trial
-from harness.report.render.run_terminal import show_run
+from harness.report.builders.run import run_document
+from harness.report.render.terminal import show_document
 from harness.store import load, open_invocation, open_run, write_measurement
 
 CASES, VARIANTS, BLOCKS, INVOCATIONS = 60, 4, 30, 28
@@ -69,8 +70,8 @@ def main() -> None:
         print(f"{len(frame)} rows, {frame.memory_usage(deep=True).sum() / 2**20:.1f} MiB")
         with timed("verdicts_frame (judges)"):
             verdicts_frame(run)
-        with timed("show_run (judges)"):
-            show_run(run, Console(file=io.StringIO(), width=120))
+        with timed("show a run (judges)"):
+            show_document(run_document(run), Console(file=io.StringIO(), width=120))
 
 
 if __name__ == "__main__":

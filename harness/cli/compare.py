@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _write(forms: Forms, found: RunComparison, document: Document) -> None:
     from harness.report.builders import comparison_records as records
+    from harness.report.render.junit import junit
     from harness.report.render.markdown import markdown
     from harness.report.render.tables import csv_of, write_parquet
 
@@ -82,7 +83,7 @@ def _write(forms: Forms, found: RunComparison, document: Document) -> None:
         {
             "markdown": lambda: markdown(document),
             "csv": lambda: csv_of(records.records(found)),
-            "junit": lambda: records.junit(found),
+            "junit": lambda: junit(records.results(found)),
             "json": lambda: as_json(records.document(found)),
         },
         {"parquet": lambda path: write_parquet(records.records(found), path), "html": page},

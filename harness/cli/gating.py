@@ -32,8 +32,13 @@ from harness.gate.settings import BUDGET, GateSettings
 from harness.judge.regression import GateThresholds, status_of
 from harness.loading.machine.cores import usable_cores
 from harness.model import Claim, GateResult, Side, SideFacts
-from harness.report import gate as report
+from harness.report.builders import gate_records as records
+from harness.report.builders.gate import gate_document
 from harness.report.progress import GateProgress
+from harness.report.render.annotations import annotation_lines
+from harness.report.render.junit import junit
+from harness.report.render.markdown import markdown
+from harness.report.render.terminal import show_document
 from harness.report.selftest import selftest_line
 from harness.store import new_run_folder, write_result
 from harness.workers.collect import Refused
@@ -137,21 +142,22 @@ def finish(result: GateResult, folder: Path | None, request: GateRequest) -> int
     not be written, after the others are and the report is shown.
     """
     console = request.forms.console()
-    content = json.dumps(report.document(result), indent=1, allow_nan=False)
+    results = records.results(result)
+    content = json.dumps(records.document(result), indent=1, allow_nan=False)
     if folder is not None:
         write_result(folder, content)
     try:
         request.forms.write(
             {
                 "json": lambda: content,
-                "junit": lambda: report.junit(result),
-                "markdown": lambda: report.markdown(result),
+                "junit": lambda: junit(results),
+                "markdown": lambda: markdown(gate_document(result, every=True)),
             }
         )
     finally:
         # A disk that is full by now must not cost the report, too.
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            for line in report.annotations(result, from_repository(request.benchmarks)):
+            for line in annotation_lines(results, from_repository(request.benchmarks)):
                 print(line)
         if folder is not None:
             console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
@@ -159,7 +165,7 @@ def finish(result: GateResult, folder: Path | None, request: GateRequest) -> int
             tested := selftest_line(request.results, result.head.environment.get("machine_id"))
         ):
             console.print(f"selftest of this machine, {tested}", highlight=False, soft_wrap=True)
-        report.show_gate(result, console, every=request.every)
+        show_document(gate_document(result, every=request.every), console)
     return result.status
 
 

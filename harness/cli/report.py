@@ -22,7 +22,8 @@ from harness.store.runs import RunEntry, find, open_entry
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.report.builders.run import RunContent
+    from harness.report.builders.run_content import RunContent
+    from harness.report.document import Document
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
     found = open_entry(entry)
     if found.facts.get("profile") == TUNE:
         return _tuning(found, forms)
-    status, content = _show(found, forms.console())
-    write_run_forms(found, content, forms)
+    status, content, document = _show(found, forms.console())
+    _write(found, content, document, forms)
     return status
 
 
@@ -61,29 +62,34 @@ def show(folder: Path, screen: Console, *, explained: bool = False) -> int:
     return _show(run, screen)[0]
 
 
-def _show(run: Run, screen: Console) -> tuple[int, RunContent]:
-    """Judge a run and print it: the status, and the content for every other form."""
+def _show(run: Run, screen: Console) -> tuple[int, RunContent, Document]:
+    """Judge a run and print it: the status, and what the other forms are made of."""
     from harness.judge.run import BAD
-    from harness.report.builders.run import content
-    from harness.report.render.run_terminal import show_run
+    from harness.report.builders.run import run_document
+    from harness.report.builders.run_content import content
+    from harness.report.render.terminal import show_document
 
     judged = content(run)
-    show_run(run, screen, judged)
+    document = run_document(run, judged)
+    show_document(document, screen)
     if not any(measurement.status is Status.MEASURED for measurement in run.measurements):
         complain(f"{run.folder} holds no finished measurement: {_why_empty(run)}")
-        return (OK if _all_skipped(run) else CANNOT_JUDGE), judged
-    return (CANNOT_JUDGE if any(verdict.outcome in BAD for verdict in judged.verdicts) else OK), judged
+        return (OK if _all_skipped(run) else CANNOT_JUDGE), judged, document
+    bad = any(verdict.outcome in BAD for verdict in judged.verdicts)
+    return (CANNOT_JUDGE if bad else OK), judged, document
 
 
-def write_run_forms(run: Run, judged: RunContent, forms: Forms) -> None:
-    """Write the requested forms of a run, from its content. Raises StoreError."""
+def _write(run: Run, judged: RunContent, document: Document, forms: Forms) -> None:
+    """Write the requested forms of a run. Raises StoreError."""
     if not forms.paths:
         return
-    from harness.report.forms.benchmark import benchmark_json
-    from harness.report.forms.document import document
-    from harness.report.forms.junit import junit
-    from harness.report.forms.markdown import markdown
+    from harness.report.builders import run_records as records
+    from harness.report.builders.benchmark_records import benchmark_json
+    from harness.report.render.junit import junit
+    from harness.report.render.markdown import markdown
     from harness.report.render.tables import write_parquet
+
+    results = records.results(run, judged.verdicts)
 
     def frame_csv() -> str:
         from harness.report.frames import samples_frame
@@ -103,33 +109,38 @@ def write_run_forms(run: Run, judged: RunContent, forms: Forms) -> None:
 
     forms.write(
         {
-            "markdown": lambda: markdown(run, judged),
+            "markdown": lambda: markdown(document),
             "csv": frame_csv,
-            "junit": lambda: junit(run, judged.verdicts),
+            "junit": lambda: junit(results),
             "benchmark-json": lambda: as_json(benchmark_json(run)),
-            "json": lambda: as_json(document(run, judged)),
+            "json": lambda: as_json(records.document(run, judged)),
         },
         {"parquet": frame_parquet, "html": page},
     )
 
 
 def _gate(entry: RunEntry, forms: Forms) -> int:
-    from harness.report import gate
+    from harness.report.builders import gate_records as records
+    from harness.report.builders.gate import gate_document
+    from harness.report.render.junit import junit
+    from harness.report.render.markdown import markdown
+    from harness.report.render.terminal import show_document
 
     file = entry.folder / RESULT_FILE
     try:
-        result = gate.result_from(json.loads(file.read_text(encoding="utf-8")))
+        result = records.result_from(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise StoreError(
             f"the gate in {entry.folder} did not come to its end: it has no {RESULT_FILE}"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{file} is not a result of a gate ({error}); gate again") from error
-    gate.show_gate(result, forms.console(), every=True)
+    document = gate_document(result, every=True)
+    show_document(document, forms.console())
     texts = {
-        "markdown": lambda: gate.markdown(result),
-        "junit": lambda: gate.junit(result),
-        "json": lambda: as_json(gate.document(result)),
+        "markdown": lambda: markdown(document),
+        "junit": lambda: junit(records.results(result)),
+        "json": lambda: as_json(records.document(result)),
     }
     forms.refuse_except("a gate", {*texts, "html"})
 

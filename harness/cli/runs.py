@@ -38,10 +38,10 @@ def run(options: argparse.Namespace) -> int:
     kept = sorted(path.name for path in place.iterdir() if is_run(path)) if place.is_dir() else []
     rows = [_row(entry) for entry in wanted]
     facts = [("baselines", sanitize(", ".join(kept)))] if kept else []
-    closing = "" if rows else no_runs(options.results, ())
+    outcome = "" if rows else no_runs(options.results, ())
     tables = [Table("", _COLUMNS, tuple(rows))] if rows else []
     title = f"{kinds(wanted)} in {sanitize(options.results)}"
-    show_document(Document(title, facts, (), tables, (), closing), console())
+    show_document(Document(title, facts, tables=tables, outcome=outcome), console())
     return OK
 
 

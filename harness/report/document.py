@@ -1,14 +1,18 @@
-"""A report as plain parts: headed tables of cells, lines above and notes below, before it has a form.
-
-Comparisons, trends and lists are documents; `render` writes any of them in each form, so that all say the
+"""A report as plain parts, before it has a form; `render` writes any of them in each form, so that all say the
 same.
+
+People read a `Document`: headed tables of cells, with facts above and notes below. Programs that run tests read
+`CaseResults`: one result a verdict.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
+
+Fact = tuple[str, str]
+"""A label and a line. Neighbours with the same label are read as one fact of several lines."""
 
 
 class Tone(Enum):
@@ -16,9 +20,10 @@ class Tone(Enum):
 
     PLAIN = "plain"
     GOOD = "good"
-    SAME = "same"
     BAD = "bad"
     OPEN = "open"
+    SAME = "same"
+    BROKEN = "broken"
     QUIET = "quiet"
 
 
@@ -26,13 +31,20 @@ class Tone(Enum):
 class Column:
     """A column of a table: the name its cells go by, its title, whether it is foreign text.
 
-    ``rank`` says which columns leave first where room is short: the largest; 0 never does.
+    ``rank`` says which columns stay the longest where room is short: the smallest; 0 never leaves. Where lines
+    have little room, an ``above`` column heads the rows that share its cell, and ``prose`` takes what is left of
+    a line or a line of its own. Verdicts stand out where they are good, bad or broken. ``notes`` are numbers of
+    footnotes about all its cells.
     """
 
     name: str
     title: str
     foreign: bool = False
     rank: int = 0
+    above: bool = False
+    prose: bool = False
+    verdict: bool = False
+    notes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Table:
     """Lines under a heading; ``foreign`` is the part of the heading that comes from a record. ``below``
-    explains."""
+    explains. ``folded`` is what a page opens on demand."""
 
     heading: str
     columns: tuple[Column, ...]
@@ -56,23 +68,69 @@ class Table:
     below: str = ""
     folded: bool = False
 
+    @property
+    def shown(self) -> list[Column]:
+        """The columns in which any row has a cell."""
+        return [column for column in self.columns if any(row.cells.get(column.name) for row in self.lines)]
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole report: a title, facts as label and line, warnings, tables, footnotes numbered from 1, a last
-    line.
+    """A whole report: a title, facts, warnings, tables, footnotes numbered from 1, further facts as details,
+    and the outcome.
 
-    ``tone`` is the title's. ``code`` is text to paste, which stands below the title line by line.
+    ``tone`` is that of the outcome, or of the title where there is no outcome. ``code`` is text to paste, which
+    stands below the title line by line. ``closing`` are lines about what to type next, and where the records are.
     """
 
     title: str
-    facts: Sequence[tuple[str, str]] = ()
+    facts: Sequence[Fact] = ()
     warnings: Sequence[str] = ()
     tables: Sequence[Table] = ()
     footnotes: Sequence[str] = ()
-    closing: str = ""
-    code: str = ""
+    details: Sequence[Fact] = ()
+    outcome: str = ""
     tone: Tone = Tone.PLAIN
+    closing: Sequence[str] = ()
+    code: str = ""
+
+
+class CheckState(StrEnum):
+    """How a case went, for programs that run tests."""
+
+    PASSED = "passed"
+    FAILURE = "failure"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """A verdict as the result of a test: the benchmark's case, what distinguishes its results, the verdict's word
+    and a message.
+
+    ``reason`` is the whole text of which a message has the first line; ``seconds`` is what measuring took.
+    """
+
+    case: str
+    words: Sequence[str]
+    outcome: str
+    message: str = ""
+    state: CheckState = CheckState.PASSED
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResults:
+    """A result for each verdict of a command, what else is known of it as names and values, its seconds and its
+    start in ISO 8601."""
+
+    name: str
+    cases: Sequence[CaseResult]
+    properties: Sequence[tuple[str, str]]
+    seconds: float = 0.0
+    started: str = ""
 
 
 def marks(notes: Sequence[int]) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from harness.report.format import sanitize
 
 _ABSENT = object()
+_MOST = 20
+"""Differences that a report lists: more would bury the verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ def environment_diff(
             shown = tuple(_value(each.get(name, _ABSENT)) if each else "?" for each in listed)
             found.append(EnvironmentDifference(sanitize(name, 100), shown))
     return found
+
+
+def difference_facts(found: Sequence[EnvironmentDifference]) -> list[tuple[str, str]]:
+    """The first differences as facts of a report, and how many there are more."""
+    facts = [("differs", f"{each.name}: {' -> '.join(each.values)}") for each in found[:_MOST]]
+    return [*facts, ("differs", f"and in {len(found) - _MOST} more")] if len(found) > _MOST else facts
 
 
 def leaves(environment: Mapping[str, object]) -> dict[str, object]:

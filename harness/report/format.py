@@ -85,6 +85,11 @@ def duration(seconds: float, *, exact: bool = False) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
+def share(value: float) -> str:
+    """A share as a percentage: 0.05 -> ``5 %``."""
+    return f"{100 * value:.3g} %"
+
+
 def better(found: Comparison) -> bool | None:
     """Whether the effect is an improvement; None where it may be none at all, or the metric has no
     direction."""

@@ -11,7 +11,7 @@ from harness.judge import Thresholds
 from harness.judge.evidence import seconds_per_unit
 from harness.model import Outcome, Verdict
 from harness.program import advised
-from harness.report.builders.run import within_reach
+from harness.report.builders.run_content import within_reach
 from harness.report.format import sanitize
 from harness.report.unreached import START_UP
 from harness.store import Run

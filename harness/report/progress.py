@@ -19,11 +19,12 @@ from rich.text import Text
 from harness.model import FunctionTime, LeftOut, Outcome, Traced, TraceSummary, Verdict, parameters
 from harness.plural import counted
 from harness.report import grown
+from harness.report.builders.run import TONES
 from harness.report.builders.tuning_words import no_room
 from harness.report.format import duration, effect, interval, sanitize
 from harness.report.header import machine_lines
 from harness.report.machine_notes import watch_remarks
-from harness.report.render.run_terminal import STYLES
+from harness.report.render.terminal import STYLES
 from harness.report.trace_text import described
 from harness.store import Run
 
@@ -159,7 +160,10 @@ class BenchProgress(Progress):
         if skipped:
             names = ", ".join(dict.fromkeys(sanitize(verdict.claim) for verdict in skipped))
             self._print(
-                Text(f"skipped {len(skipped)} of {names}; the report says why", style=STYLES[Outcome.SKIPPED])
+                Text(
+                    f"skipped {len(skipped)} of {names}; the report says why",
+                    style=STYLES[TONES[Outcome.SKIPPED]],
+                )
             )
 
     def traced(self, traced: Traced) -> None:
@@ -189,7 +193,7 @@ class BenchProgress(Progress):
 
 
 def _verdict(verdict: Verdict) -> Text:
-    line = Text(f"{verdict.outcome:<12}", style=STYLES[verdict.outcome])
+    line = Text(f"{verdict.outcome:<12}", style=STYLES[TONES[verdict.outcome]])
     case = parameters(verdict.case)
     line.append(
         "  ".join(sanitize(part) for part in (verdict.claim, case, verdict.variant) if part), style="default"

@@ -11,8 +11,8 @@ from typing import Any
 from harness.model import GateOutcome, GateResult
 from harness.plural import counted
 from harness.program import advised
+from harness.report.builders.gate_records import result_from
 from harness.report.format import sanitize
-from harness.report.gate.document import result_from
 from harness.store import Run, result_files
 
 LARGEST = 64 * 2**20

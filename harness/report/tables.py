@@ -11,7 +11,6 @@ from statistics import median
 from harness.model import Measurement, benchmark_of, parameters
 from harness.plural import counted
 from harness.report.format import quantity, sanitize
-from harness.report.render.columns import beside
 from harness.report.summary import measured, typical
 from harness.report.utilisation import Utilisation, shares
 from harness.store import Run
@@ -34,8 +33,6 @@ have it; in a run without them, of the highest rate of the same variant in any c
 copying`` is the share of the fastest copy within the device's memory (more than 100 % where caches help),
 ``of decoding`` of what all usable cores decode, ``of the bus`` of copies from page-locked memory to the
 device."""
-
-WIDEST_NAME = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +80,6 @@ def detail_rows(run: Run, heading: str) -> list[DetailRow]:
                         DetailRow(sanitize(claim.name), sanitize(parameters(case)), sanitize(name), cells)
                     )
     return rows
-
-
-def detail_widths(rows: Sequence[DetailRow], available: int) -> dict[str, int]:
-    """The columns that fit beside each other, with their widths: the variant, then what any row has a number
-    for."""
-    widths = {"variant": max(len("variant"), *(min(len(row.variant), WIDEST_NAME) for row in rows))}
-    for name in rows[0].cells:
-        if widest := max(len(row.cells[name]) for row in rows):
-            widths[name] = max(widest, len(name))
-    chosen = beside(widths, ["variant"], list(widths)[1:], available)
-    return {name: widths[name] for name in chosen}
 
 
 def _flops_rate(measurements: Sequence[Measurement], name: str) -> float:

@@ -28,9 +28,10 @@ from harness.cli.main import main
 from harness.loading.data.cache import cache_root
 from harness.measure.clock import FakeClock
 from harness.model import BASELINE, Ceiling, Claim, Measurement, Trial, Work, highest
+from harness.report.builders.run import run_document
 from harness.report.ceiling_frames import ceilings_frame, rates_frame
 from harness.report.ceilings import ceilings_line, rate, show_ceilings
-from harness.report.render.run_terminal import show_run
+from harness.report.render.terminal import show_document
 from harness.report.tables import ARITHMETIC, LOADERS, detail_rows
 from harness.report.utilisation import shares
 from harness.store import Run, StoreError
@@ -578,7 +579,7 @@ def test_the_report_shows_shares_beside_rates(tmp_path: Path) -> None:
     loading = {row.variant: row.cells for row in detail_rows(found, LOADERS)}
     assert loading["workers"]["of decoding"] == "75 %"
     file = io.StringIO()
-    show_run(found, Console(file=file, width=160))
+    show_document(run_document(found), Console(file=file, width=160))
     assert (
         "CPU copy 20.0 GB/s, CPU fp32 1.00 TFLOP/s, CPU bf16 4.00 TFLOP/s, CPU decode 200 /s"
         in file.getvalue()

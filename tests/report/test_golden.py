@@ -20,7 +20,9 @@ from rich.console import Console
 
 from harness.cli.main import main
 from harness.model import GateResult
-from harness.report.gate import document, show_gate
+from harness.report.builders.gate import gate_document
+from harness.report.builders.gate_records import document
+from harness.report.render.terminal import show_document
 from harness.store import RESULT_FILE, TUNE, TUNED_FILE, open_gate, open_run
 from harness.store.codec import to_json
 from tests.support import pages
@@ -146,7 +148,7 @@ def test_report_is_golden(
 def test_end_of_a_gate_is_golden(name: str, result: GateResult, width: int) -> None:
     """What a gate itself prints at its end: unchanged and skipped ones are summed up."""
     file = io.StringIO()
-    show_gate(result, Console(file=file, width=width))
+    show_document(gate_document(result), Console(file=file, width=width))
     compare_with(GOLDEN / f"{name}.{width}.txt", file.getvalue())
 
 

@@ -28,11 +28,12 @@ from harness.model import (
     WarningCode,
     Work,
 )
-from harness.report.builders.run import content
+from harness.report.builders.run import run_document
+from harness.report.builders.run_content import content
 from harness.report.format import duration, effect, interval, quantity, sanitize, step
 from harness.report.next_command import next_command
 from harness.report.progress import BenchProgress
-from harness.report.render.run_terminal import show_run
+from harness.report.render.terminal import show_document
 from harness.report.unreached import unreached_note
 from harness.store import Run, load, open_run
 from tests.support.living import PATIENCE
@@ -68,8 +69,9 @@ def test_every_outcome_appears_in_words(tmp_path: Path, width: int) -> None:
     text = shown(run, width)
     lines = text.splitlines()
     assert "\x1b" not in text
-    # A path is for copying: it stands on a line, however long.
-    assert all((len(line) <= width or str(tmp_path) in line) and line == line.rstrip() for line in lines)
+    # Commands, paths and the outcome stand on a line, however long.
+    assert all(line == line.rstrip() for line in lines)
+    assert all(len(line) <= width for line in lines[: lines.index("", -7)])
     for variant, outcome in {
         "quick": "holds",
         "slack": "fails",
@@ -89,7 +91,7 @@ def test_every_outcome_appears_in_words(tmp_path: Path, width: int) -> None:
         "ValueError: no",
         "not finished after 60 s",
         "planned, and no process ever finished it",
-        "B2 skipped no CUDA device here",
+        "B2 no CUDA device here",
     ):
         assert reason in flat
     assert "2.00x faster" in flat
@@ -107,7 +109,7 @@ def test_sentence_and_counts_once(tmp_path: Path) -> None:
         "1 holds, 1 fails, 1 no effect, 1 inconclusive, 1 wrong, 1 skipped, 1 failed, 1 timed out, 1 lost ("
         in text
     )
-    assert "Verdicts: 1 holds, 1 fails, 1 no effect, 1 inconclusive, 1 wrong, 2 skipped" in text
+    assert "1 holds, 1 fails, 1 no effect, 1 inconclusive, 1 wrong, 2 skipped" in text
 
 
 def test_colour_only_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +187,7 @@ def test_output_that_is_not_unicode(tmp_path: Path) -> None:
     run = saved(tmp_path, [claim("A1")], measurements_of(claim("A1"), "größe", 7, quick=0.5e-3))
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding="ascii") as file:
-        show_run(run, Console(file=file, width=80))
+        show_document(run_document(run), Console(file=file, width=80))
         file.flush()
         assert b"gr??e" in raw.getvalue()
 
@@ -512,7 +514,7 @@ def test_frames_of_nothing(tmp_path: Path) -> None:
 def test_terminal_path_imports_no_pandas_and_no_torch() -> None:
     """Showing a run costs neither pandas nor torch."""
     code = (
-        "import sys, harness.report.render.run_terminal, harness.report.progress; "
+        "import sys, harness.report.builders.run, harness.report.render.terminal, harness.report.progress; "
         "sys.exit(any(name in sys.modules for name in ('pandas', 'torch', 'pytest', 'pynvml')))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE, check=False).returncode == 0

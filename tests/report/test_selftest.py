@@ -9,7 +9,7 @@ import pytest
 
 from harness import store
 from harness.model import GateOutcome, GateResult, GateVerdict, Side, SideFacts
-from harness.report.gate import document
+from harness.report.builders.gate_records import document
 from harness.report.selftest import selftest_line, selftest_of
 
 

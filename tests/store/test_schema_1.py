@@ -13,7 +13,8 @@ from harness.judge.group import Axis, columns
 from harness.judge.run import judge
 from harness.judge.runs import compare_runs
 from harness.model import CaseWarning, EndReason, Measurement, Outcome, RunEnd, Trial, WarningCode
-from harness.report.render.run_terminal import show_run
+from harness.report.builders.run import run_document
+from harness.report.render.terminal import show_document
 from harness.store import load
 from harness.store.records import end_from, end_text, measurement_in
 from tests.support.living import ROOT
@@ -33,7 +34,7 @@ TEXTS = {
 def shown() -> str:
     """The report of the earlier run."""
     file = io.StringIO()
-    show_run(load(EARLIER), Console(file=file, width=120))
+    show_document(run_document(load(EARLIER)), Console(file=file, width=120))
     return file.getvalue()
 
 

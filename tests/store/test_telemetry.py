@@ -30,7 +30,7 @@ from harness.model import (
     Trial,
     metric,
 )
-from harness.report.builders.run import content
+from harness.report.builders.run_content import content
 from harness.report.frames import energy_frame, memory_frame, telemetry_frame, throttle_frame, verdicts_frame
 from harness.report.machine_notes import watch_remarks, watched_line
 from harness.store import TELEMETRY_FILE, Run, StoreError, TelemetryWriter

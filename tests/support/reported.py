@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from harness.model import BASELINE, Claim, Measurement, Trial
-from harness.report.render.run_terminal import show_run
+from harness.report.builders.run import run_document
+from harness.report.render.terminal import show_document
 from harness.store import Run, load, open_invocation, open_run, write_measurement
 
 ENVIRONMENT = {
@@ -81,5 +82,5 @@ def saved(
 def shown(run: Run, width: int = 100, **more: Any) -> str:
     """What the report prints into a pipe."""
     file = io.StringIO()
-    show_run(run, Console(file=file, width=width, **more))
+    show_document(run_document(run), Console(file=file, width=width, **more))
     return file.getvalue()

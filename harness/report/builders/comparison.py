@@ -4,7 +4,7 @@ compared."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.judge.evidence import is_exact
 from harness.judge.group import Axis
@@ -14,12 +14,11 @@ from harness.model import BASELINE, Difference, Differs, Direction, Verdict, met
 from harness.program import advised
 from harness.report import document
 from harness.report.document import Column, Document, Notes, Table, Tone
-from harness.report.environment_diff import EnvironmentDifference, environment_diff
+from harness.report.environment_diff import EnvironmentDifference, difference_facts, environment_diff
 from harness.report.format import arrow, effect, interval, sanitize, step
 from harness.report.header import header_lines
 from harness.report.summary import single
 
-_MOST_DIFFERING = 40
 _LABEL = 60
 _NOT_SHOWN = frozenset({"warnings"})
 _ASKED = ("profile", "data", "step")
@@ -44,7 +43,7 @@ _APART = (
     Column("case", "case", foreign=True),
     Column("variant", "variant", foreign=True),
     Column("against", "", foreign=True),
-    Column("reason", "why", foreign=True),
+    Column("reason", "why", foreign=True, prose=True),
 )
 
 _NO_DIFFERENCE = (Differs.NOT_SHOWN, Differs.TOO_FEW)
@@ -83,11 +82,11 @@ def comparison_document(found: RunComparison) -> Document:
         warnings.insert(0, sequential())
     return Document(
         title(found),
-        (*measured_runs(found), *_differs(found)),
+        (*measured_runs(found), *difference_facts(differences(found))),
         tuple(sanitize(warning, 1000) for warning in warnings),
         tuple(tables),
         notes.texts,
-        closing(found),
+        outcome=closing(found),
     )
 
 
@@ -173,14 +172,6 @@ def differences(found: RunComparison) -> list[EnvironmentDifference]:
 
 def _asked(column: Measured, name: str) -> str:
     return ", ".join(dict.fromkeys(sanitize(run.facts.get(name) or "none", 80) for run in column.runs))
-
-
-def _differs(found: RunComparison) -> Iterable[tuple[str, str]]:
-    found_ = differences(found)
-    for difference in found_[:_MOST_DIFFERING]:
-        yield "differs", f"{difference.name}: {' -> '.join(difference.values)}"
-    if len(found_) > _MOST_DIFFERING:
-        yield "differs", f"and in {len(found_) - _MOST_DIFFERING} more"
 
 
 def sentence(found: RunComparison, claim: str) -> str:

@@ -1,4 +1,4 @@
-"""A comparison as numbers: rows for CSV and Parquet, a JSON document, entries of JUnit."""
+"""A comparison as numbers: rows for CSV and Parquet, a JSON document, results for programs that run tests."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from harness.judge.runs import ComparedCells, RunComparison
 from harness.model import BASELINE, SCHEMA, Differs, parameters
 from harness.report.builders.comparison import better, closing, word
+from harness.report.document import CaseResult, CaseResults, CheckState
 from harness.report.environment_diff import environment_diff
 from harness.report.format import effect, interval, sanitize
-from harness.report.render import junit as xml
 from harness.store.codec import plain
 
 
@@ -78,43 +78,43 @@ def document(found: RunComparison) -> dict[str, Any]:
     }
 
 
-def junit(found: RunComparison) -> str:
-    """A test case a line: what is shown to be worse is a failure, what cannot be compared is skipped."""
+def results(found: RunComparison) -> CaseResults:
+    """A result for each line: what is shown to be worse is a failure, what cannot be compared is skipped."""
     entries = [_entry(line) for line in found.lines]
     entries += [
-        xml.TestCase(
+        CaseResult(
             row.case,
             (row.variant, row.columns[1]),
             "not compared",
             sanitize(row.reason),
-            "skipped",
+            CheckState.SKIPPED,
             row.reason,
         )
         for row in found.incomparable
     ]
     labels = [(f"column.{index}", column.label) for index, column in enumerate(found.columns)]
-    return xml.junit("compare", entries, [("outcome", closing(found)), *labels], seconds=0.0, started="")
+    return CaseResults("compare", entries, [("outcome", closing(found)), *labels])
 
 
-def _entry(line: ComparedCells) -> xml.TestCase:
+def _entry(line: ComparedCells) -> CaseResult:
     difference = line.difference
     compared = difference.comparison
     change = effect(compared)
     if interval(compared):
         change = f"{change} ({interval(compared)})"
-    tag = (
-        "failure"
+    state = (
+        CheckState.FAILURE
         if better(difference) is False
-        else "skipped"
+        else CheckState.SKIPPED
         if difference.differs is Differs.TOO_FEW
-        else ""
+        else CheckState.PASSED
     )
     outcome = word(difference)
-    return xml.TestCase(
+    return CaseResult(
         line.case,
         (line.variant, compared.metric, line.columns[1]),
         outcome,
-        change if tag else f"{outcome}: {change}",
-        tag,
+        f"{outcome}: {change}" if state is CheckState.PASSED else change,
+        state,
         difference.reason,
     )

@@ -1,132 +1,155 @@
-"""What the report of a gate shows, as plain words by verdict and by side; every form starts from here."""
+"""A gate as a document: what regressed comes first, then what cannot be judged; the outcome has the exit
+status."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from math import inf, isfinite
 
 from harness.exit_status import INTERRUPTED
-from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, MetricKind, SideFacts, metric
+from harness.model import GateOutcome, GateResult, GateVerdict
 from harness.plural import counted
-from harness.report.environment_diff import environment_diff
-from harness.report.format import better, duration, effect, interval, quantity, sanitize, step
-
-NEVER_GREEN = (
-    GateOutcome.INCONCLUSIVE,
-    GateOutcome.WRONG,
-    GateOutcome.FAILED,
-    GateOutcome.TIMED_OUT,
-    GateOutcome.MISSING,
+from harness.report.builders.gate_rows import (
+    NEVER_GREEN,
+    TIME,
+    GateRow,
+    briefly,
+    grouped,
+    heading,
+    rows,
+    spread,
 )
-"""Outcomes that could not be judged and so cannot pass."""
+from harness.report.builders.gate_sides import differences, sides
+from harness.report.document import Column, Document, Row, Table, Tone
+from harness.report.environment_diff import difference_facts
+from harness.report.format import duration, sanitize, share
+from harness.report.header import machine_lines
 
-_WORSE = {"s": "Slower", "B": "More memory", "1": "More launches"}
-_BETTER = {"s": "Faster", "B": "Less memory", "1": "Fewer launches"}
-"""Headings of what changed, by the unit of the metric."""
-
-HEADINGS = (
-    *_WORSE.values(), "Regressed", "Cannot be judged", "Missing", *_BETTER.values(), "Improved", "Accepted",
-    "Unchanged", "New", "Skipped",
-)  # fmt: skip
-"""Headings in the order of a report."""
-
-TIME = "time"
-_METRICS = {
-    "seconds": TIME,
-    "peak_bytes": "peak memory",
-    "reserved_bytes": "reserved memory",
-    "launches": "launches",
+_TONES = {
+    GateOutcome.REGRESSED: Tone.BAD,
+    GateOutcome.IMPROVED: Tone.GOOD,
+    GateOutcome.UNCHANGED: Tone.PLAIN,
+    GateOutcome.INCONCLUSIVE: Tone.OPEN,
+    GateOutcome.MISSING: Tone.OPEN,
+    GateOutcome.NEW: Tone.SAME,
+    GateOutcome.WRONG: Tone.BROKEN,
+    GateOutcome.FAILED: Tone.BROKEN,
+    GateOutcome.TIMED_OUT: Tone.BROKEN,
+    GateOutcome.SKIPPED: Tone.QUIET,
+    GateOutcome.ACCEPTED: Tone.SAME,
 }
-"""What people call the metrics that a gate decides on."""
 
-_LONGEST_REASON = 600
-"""Characters of a reason: an error of Python with its paths, and what to do about it."""
-
-DIGEST = 12
-"""Characters shown of a package's digest."""
-
-_OWN_CACHES = frozenset(
-    {"TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "CUDA_CACHE_PATH"}
+_BENCHMARK = (
+    Column("claim", "claim", foreign=True, above=True),
+    Column("case", "benchmark", foreign=True, above=True),
+    Column("variant", "variant", foreign=True),
 )
-_SECRET = re.compile(r"(KEY|TOKEN)S?(_|$)|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
-_EXPECTED = frozenset({"git", "warnings"})
+_REASON = Column("reason", "reason", foreign=True, prose=True)
+_COLUMNS = (
+    *_BENCHMARK,
+    Column("metric", "metric", foreign=True),
+    Column("outcome", "verdict", verdict=True),
+    Column("change", "change", rank=1),
+    Column("interval", "95 % interval", rank=4),
+    Column("readings", "base -> head", rank=6),
+    Column("units", "units", rank=5),
+    Column("noise", "noise", rank=2),
+    Column("resolves", "resolves", rank=3),
+    _REASON,
+)
+_LISTED = (*_BENCHMARK, _REASON)
+_SUMMED = (
+    Column("claim", "claim", foreign=True),
+    Column("metric", "metric", foreign=True),
+    Column("count", "decisions"),
+    Column("change", "change", rank=1),
+    _REASON,
+)
+
+_FOLDED = ("Unchanged", "New", "Skipped")
+"""Headings that a page opens on demand: what passed, and what was not compared."""
 
 
-@dataclass(frozen=True, slots=True)
-class GateRow:
-    """One verdict, every cell on one line, without power, and empty where there is nothing to say.
+def gate_document(result: GateResult, *, every: bool = False) -> Document:
+    """The whole gate; ``every`` has the rows of what is unchanged or skipped, too.
 
-    ``change`` is head against base, ``better`` None where it may be nothing; ``readings`` are base -> head.
-    ``noise`` is the deviation of one unit, ``resolves`` the smallest slow-down that can be resolved.
+    A self-test always has the rows of what is unchanged, with the noise of each and what it resolves.
     """
-
-    claim: str
-    case: str
-    variant: str
-    metric: str
-    outcome: GateOutcome
-    change: str
-    better: bool | None
-    interval: str
-    readings: str
-    units: str
-    noise: str
-    resolves: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SideText:
-    """A side in words; ``lines`` are pairs of a label and the words."""
-
-    side: str
-    label: str
-    lines: tuple[tuple[str, str], ...]
+    facts = [(side.side, side.label) for side in sides(result)]
+    facts += difference_facts(differences(result))
+    details = [fact for fact in machine_lines(result.head.environment) if fact[0] != "git"]
+    details += [(side.side, f"{name} {words}") for side in sides(result) for name, words in side.lines]
+    if result.selftest:
+        facts.append(("self-test", "identical code on both sides"))
+    if not result.unchanged:
+        details.append(("decided by", "; ".join(decided_by(result))))
+    return Document(
+        "Self-test" if result.selftest else "Gate",
+        facts,
+        tables=[
+            Table(f"{name} ({len(own)})", *_lines(name, own, result, every=every), folded=name in _FOLDED)
+            for name, own in grouped(result.verdicts).items()
+        ],
+        footnotes=[sanitize(note, 1000) for note in (result.unchanged, *result.notes) if note],
+        details=details,
+        outcome=headline(result),
+        tone={0: Tone.GOOD, 1: Tone.BAD}.get(result.status, Tone.OPEN),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class DifferingValue:
-    """Something in which the sides' environments differ: its dotted name, and the value on each side."""
-
-    name: str
-    base: str
-    head: str
-
-
-def heading(verdict: GateVerdict) -> str:
-    """The heading that a verdict stands under, which says what changed."""
-    unit = metric(verdict.metric).unit
-    match verdict.outcome:
-        case GateOutcome.REGRESSED:
-            return _WORSE.get(unit, "Regressed")
-        case GateOutcome.IMPROVED:
-            return _BETTER.get(unit, "Improved")
-        case GateOutcome.MISSING:
-            return "Missing"
-        case outcome if outcome in NEVER_GREEN:
-            return "Cannot be judged"
-    return str(verdict.outcome).capitalize()
+def _lines(
+    heading: str, verdicts: Sequence[GateVerdict], result: GateResult, *, every: bool
+) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
+    """The columns and rows that suit a heading."""
+    found = rows(verdicts)
+    if heading == "Skipped" and not every:
+        return _SUMMED, _summed([(row.claim, "", row.reason) for row in found], verdicts)
+    if heading in ("Missing", "New", "Skipped"):
+        return _LISTED, _listed(found)
+    if heading == "Unchanged" and not (every or result.selftest):
+        alike = [(row.claim, row.metric, "") for row in found]
+        return _SUMMED, _summed(alike, verdicts, change=True)
+    by_benchmark: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in found if result.selftest else briefly(found):
+        cells = {column.name: str(getattr(row, column.name)) for column in _COLUMNS}
+        change = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[row.better]
+        tones = {"outcome": _TONES[row.outcome], "change": change}
+        by_benchmark[row.claim, row.case].append(Row(cells, tones))
+    return _COLUMNS, tuple(row for own in by_benchmark.values() for row in own)
 
 
-def metric_name(name: str) -> str:
-    """What people call a metric."""
-    return _METRICS.get(name) or sanitize(name)
+def _listed(found: Iterable[GateRow]) -> tuple[Row, ...]:
+    """Benchmarks by name, variants that share one reason together."""
+    names: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
+    for row in found:
+        words = (row.variant, "" if row.metric == TIME else row.metric)
+        names[row.claim, row.case, row.reason][" ".join(filter(None, words))] = None
+    return tuple(
+        Row({"claim": claim, "case": case, "variant": ", ".join(filter(None, own)), "reason": reason}, {})
+        for (claim, case, reason), own in names.items()
+    )
 
 
-def grouped(verdicts: Iterable[GateVerdict]) -> dict[str, list[GateVerdict]]:
-    """The verdicts by their headings, in the order of a report; a heading without any is left out."""
-    found: dict[str, list[GateVerdict]] = {name: [] for name in HEADINGS}
-    for verdict in verdicts:
-        found[heading(verdict)].append(verdict)
-    return {name: own for name, own in found.items() if own}
-
-
-def rows(verdicts: Iterable[GateVerdict], *outcomes: GateOutcome) -> list[GateRow]:
-    """The verdicts with one of these outcomes, or all, in words and in the order they came."""
-    return [_row(verdict) for verdict in verdicts if not outcomes or verdict.outcome in outcomes]
+def _summed(
+    alike: Sequence[tuple[str, str, str]], verdicts: Sequence[GateVerdict], *, change: bool = False
+) -> tuple[Row, ...]:
+    """One row for all verdicts with the same claim, metric and reason: how many there are, and their change."""
+    found: dict[tuple[str, str, str], list[GateVerdict]] = defaultdict(list)
+    for key, verdict in zip(alike, verdicts, strict=True):
+        found[key].append(verdict)
+    return tuple(
+        Row(
+            {
+                "claim": claim,
+                "metric": metric,
+                "count": str(len(own)),
+                "change": spread(own) if change else "",
+                "reason": reason,
+            },
+            {},
+        )
+        for (claim, metric, reason), own in found.items()
+    )
 
 
 def counts(verdicts: Iterable[GateVerdict]) -> tuple[tuple[GateOutcome, int], ...]:
@@ -181,130 +204,3 @@ def decided_by(result: GateResult) -> tuple[str, ...]:
         counted(result.units, "unit"),
         sanitize(duration(result.seconds), 40),
     )
-
-
-def share(value: float) -> str:
-    """A share as a percentage: 0.05 -> ``5 %``."""
-    return f"{100 * value:.3g} %"
-
-
-def sides(result: GateResult) -> tuple[SideText, SideText]:
-    """Both sides in words, base first."""
-    return _side(result.base), _side(result.head)
-
-
-def variables(side: SideFacts) -> dict[str, str]:
-    """The variables of a side; the value of one that is named like a secret is not shown anywhere."""
-    return {name: "(hidden)" if _SECRET.search(name) else value for name, value in side.variables.items()}
-
-
-def differences(result: GateResult) -> list[DifferingValue]:
-    """What differs between the sides' environments beyond what has to: revisions, compile caches, stated
-    variables.
-
-    What only one side has comes last: an interpreter of another project may have a hundred packages more.
-    """
-    stated = {*result.base.variables, *result.head.variables, *_OWN_CACHES}
-    found = [
-        DifferingValue(each.name, *each.values)
-        for each in environment_diff([result.base.environment, result.head.environment], _EXPECTED)
-        if not (each.name.startswith("variables.") and each.name.removeprefix("variables.") in stated)
-    ]
-    known = {each.name.removeprefix("software.") for each in found if each.name.startswith("software.")}
-    once = [
-        each
-        for each in found
-        if not (each.name.startswith(_PACKAGE) and each.name.removeprefix(_PACKAGE) in known)
-    ]
-    return sorted(
-        once, key=lambda each: each.name.startswith(_PACKAGE) and "absent" in (each.base, each.head)
-    )
-
-
-_PACKAGE = "packages."
-
-
-def briefly(rows: Iterable[GateRow]) -> list[GateRow]:
-    """Rows without the noise, and with what could be resolved only where it is open: a self-test says both of
-    all."""
-    return [
-        replace(row, noise="", resolves=row.resolves if row.outcome is GateOutcome.INCONCLUSIVE else "")
-        for row in rows
-    ]
-
-
-def spread(verdicts: Sequence[GateVerdict]) -> str:
-    """The smallest and the largest change: ``changes -0.8 to +1.1 %``, one alone: ``change +0.4 %``.
-
-    Nothing where no verdict has a ratio.
-
-    Bytes are shown as such, ``up to 4.00 KiB more``: what is unchanged because it is small may be a large
-    share.
-    """
-    found = [verdict.comparison for verdict in verdicts if verdict.comparison is not None]
-    ratios = [each.ratio for each in found if 0 < each.ratio < inf]
-    if not ratios:
-        return ""
-    if all(metric(verdict.metric).kind is MetricKind.EXACT for verdict in verdicts) and set(ratios) == {1.0}:
-        return "equal"
-    if all(metric(verdict.metric).unit == "B" for verdict in verdicts):
-        return _bytes(verdicts)
-    if len(ratios) == 1:
-        return f"change {effect(Comparison(verdicts[0].metric, 0, ratios[0]))}"
-    return f"changes {interval(Comparison('seconds', 0, 1.0, min(ratios), max(ratios)))}"
-
-
-def _bytes(verdicts: Sequence[GateVerdict]) -> str:
-    changes = [each.head - each.base for each in verdicts if each.base is not None and each.head is not None]
-    ends = ((max(changes, default=0.0), "more"), (-min(changes, default=0.0), "less"))
-    return ", ".join(
-        f"up to {quantity(most, 'B')} {word}" for most, word in ends if isfinite(most) and most > 0
-    )
-
-
-def _row(verdict: GateVerdict) -> GateRow:
-    found = verdict.comparison
-    reason = sanitize(verdict.reason, _LONGEST_REASON)
-    if found is not None and found.unsteady:
-        reason = f"{reason}{'; ' if reason else ''}unsteady: judged by total time"
-    return GateRow(
-        sanitize(verdict.claim),
-        sanitize(verdict.case),
-        sanitize(verdict.variant),
-        metric_name(verdict.metric),
-        verdict.outcome,
-        effect(found) if found else "",
-        better(found) if found else None,
-        sanitize(interval(found), 60) if found else "",
-        _readings(verdict),
-        str(found.units) if found and found.units else "",
-        _perhaps(verdict.spread),
-        _perhaps(verdict.resolvable),
-        reason,
-    )
-
-
-def _readings(verdict: GateVerdict) -> str:
-    if verdict.base is None or verdict.head is None:
-        return ""
-    stated = metric(verdict.metric)
-    # a noisy metric's are the time of an iteration, whatever the metric is
-    unit = stated.unit if stated.kind is MetricKind.EXACT else "s"
-    return sanitize(step(verdict.base, verdict.head, unit), 80)
-
-
-def _side(side: SideFacts) -> SideText:
-    lines = [("python", sanitize(side.python))] if side.python else []
-    lines += [
-        ("with", f"{sanitize(name, 100)}={sanitize(value, 100)}") for name, value in variables(side).items()
-    ]
-    for package in side.packages:
-        where = (
-            f"{sanitize(package.digest)[:DIGEST]}  {sanitize(package.file)}" if package.file else "not there"
-        )
-        lines.append((sanitize(package.name, 100), where))
-    return SideText(str(side.side), sanitize(side.label), tuple(lines))
-
-
-def _perhaps(value: float | None) -> str:
-    return "" if value is None or not isfinite(value) else sanitize(share(value), 40)

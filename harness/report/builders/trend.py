@@ -72,7 +72,7 @@ def trend_document(
         (),
         tuple(tables),
         notes.texts,
-        f"{changed} of {counted(len(courses), 'course')} changed",
+        outcome=f"{changed} of {counted(len(courses), 'course')} changed",
     )
 
 

@@ -133,7 +133,7 @@ def tuning_document(tuned: Tuned) -> Document:
         tuple((label, sanitize(words, 2000)) for label, words in _facts(tuned, answer) if words),
         tuple(sanitize(words, 2000) for words in (*map(no_room, tuned.left_out), *notes)),
         tuple(table for table in tables if table.lines),
-        closing=sanitize(_decides(tuned), 2000) if answer is not None else "",
+        closing=[sanitize(words, 2000) for words in (_decides(tuned),) if words and answer is not None],
         code=code(tuned, answer) if answer is not None else "",
         tone=tone,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.model import GateOutcome, GateResult, GateVerdict, parameters
-from harness.report.builders.gate import GateRow, decided_by, differences, headline, rows, sides
+from harness.report.builders.gate import decided_by, headline
+from harness.report.builders.gate_rows import GateRow, rows
+from harness.report.builders.gate_sides import differences, sides
 from harness.report.figures.forest import Effect, in_pieces
 from harness.report.format import sanitize
 from harness.report.header import machine_lines
@@ -91,7 +93,7 @@ def _sections(result: GateResult) -> Iterator[Section]:
         if figures := in_pieces("Head against base", _effects(result, decisions)):
             yield Section("effects", "Changes", Figures(), tuple(figures), _AXIS)
     grids = [Grid(f"{side.side}: {side.label}", ("", ""), side.lines) for side in sides(result) if side.lines]
-    if differing := tuple((each.name, each.base, each.head) for each in differences(result)):
+    if differing := tuple((each.name, *each.values) for each in differences(result)):
         grids.append(Grid("In which the environments differ", ("", "base", "head"), differing))
     yield Section("sides", "The two sides", Grids(tuple(grids)))
 

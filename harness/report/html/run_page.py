@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.report.builders.run import RunContent, content
+from harness.report.builders.run_content import RunContent, content
 from harness.report.ceilings import ceilings_line
 from harness.report.figures.curves import run_curves
 from harness.report.figures.forest import forest

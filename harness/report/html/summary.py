@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.model import Outcome
-from harness.report.builders.run import UNTOLD, ClaimSection, RunContent, VerdictRow
+from harness.report.builders.run_content import UNTOLD, ClaimSection, RunContent, VerdictRow
 from harness.report.figures.forest import Effect, drawable
 from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE, Choice
 from harness.report.next_command import NextCommand

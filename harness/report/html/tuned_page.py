@@ -85,7 +85,7 @@ def _sections(
 
 
 def _answer(tuned: Tuned, document: Document) -> Answer:
-    facts = (*document.facts, *with_text(("next", document.closing)))
+    facts = (*document.facts, *(("next", line) for line in document.closing))
     grids = tuple(_grid(table) for table in (loop_table(tuned), kinds_table(tuned)) if table.lines)
     return Answer(document.title, document.tone.value, facts, document.code, grids)
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from harness.model import BASELINE, Measurement, Outcome, metric
-from harness.report.builders.run import ClaimSection, RunContent, VerdictRow
+from harness.report.builders.run_content import ClaimSection, RunContent, VerdictRow
 from harness.report.figures.forest import drawable, on_two_scales
 from harness.report.format import digits, quantity, sanitize
 from harness.report.html.parts import (

@@ -1,126 +1,129 @@
 """A document on the terminal: readable at 80 columns and more, in colour or without, and in a pipe.
 
-Columns that do not fit beside each other move to a line of their own below the row, so that nothing is cut
-off.
+Whatever comes from a record is printed as plain text. Columns that do not fit beside each other move to a line
+of their own below the row, so that nothing is cut off. The outcome comes last, where a terminal ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from harness.report.document import Column, Document, Row, Table, Tone, marks
-from harness.report.render.columns import GAP
+from harness.report.document import Column, Document, Fact, Row, Table, Tone, marks
+from harness.report.render.columns import GAP, NARROWEST_PROSE, NOTES, ColumnLayout, fit, titled
 from harness.report.render.console import ConsolePage, grid
 
 STYLES = {
     Tone.PLAIN: "",
-    Tone.GOOD: "green",
+    Tone.GOOD: "bold green",
     Tone.SAME: "cyan",
-    Tone.BAD: "red",
+    Tone.BAD: "bold red",
     Tone.OPEN: "yellow",
+    Tone.BROKEN: "bold magenta",
     Tone.QUIET: "dim",
 }
+"""Colours repeat what the words state; nothing is shown by colour alone."""
 
 INDENT = 2
 CODE_INDENT = 4
-NARROWEST = 8
 
 
 def show_document(document: Document, console: Console) -> None:
     """Print a document."""
     page = _DocumentPrinter(console)
-    page.print(page.text(document.title, f"bold {STYLES[document.tone]}".rstrip()))
+    page.print(page.text(document.title, "bold" if document.outcome else f"bold {STYLES[document.tone]}"))
     if document.code:
         page.print("")
         page.print(page.text(document.code), indent=CODE_INDENT)
         page.print("")
-    if document.facts:
-        facts = grid(2)
-        for label, line in document.facts:
-            facts.add_row(page.text(label, "dim"), page.text(line))
-        page.print(facts)
+    page.facts(document.facts)
     for warning in document.warnings:
         page.print(page.text(warning, "yellow"))
     for table in document.tables:
         page.table(table)
     if document.footnotes:
-        notes = grid(2)
-        for number, note in enumerate(document.footnotes, 1):
-            notes.add_row(page.text(f"[{number}]", "dim"), page.text(note, "dim"))
-        page.print("", notes)
-    if document.closing:
-        page.print("", page.text(document.closing, "bold"))
+        page.print("")
+        page.facts([(f"[{number}]", note) for number, note in enumerate(document.footnotes, 1)])
+    if document.details:
+        page.print("")
+        page.facts(document.details)
+    if document.outcome:
+        page.print("")
+        page.unbroken(document.outcome, STYLES[document.tone] or "bold")
+    elif document.closing:
+        page.print("")
+    for line in document.closing:
+        page.unbroken(line)
 
 
 class _DocumentPrinter(ConsolePage):
     """The parts of a document."""
 
+    def facts(self, facts: Sequence[Fact]) -> None:
+        """Labels and lines; a label that repeats the one before is left out."""
+        if not facts:
+            return
+        lines = grid(2)
+        before = ""
+        for label, line in facts:
+            lines.add_row(self.text("" if label == before else label, "dim"), self.text(line))
+            before = label
+        self.print(lines)
+
+    def unbroken(self, words: str, style: str = "") -> None:
+        """One line however long: a command that is broken over lines cannot be copied."""
+        self._console.print(self.text(words, style), highlight=False, soft_wrap=True)
+
     def table(self, table: Table) -> None:
-        heading = Text("  ").join(
-            part for part in (self.text(table.heading, "bold"), self.text(table.foreign, "bold")) if part
-        )
-        self.print("", heading)
+        """A heading, what explains it, titles and rows."""
+        parts = [self.text(part, "bold") for part in (table.heading, table.foreign) if part]
+        self.print("", *([Text("  ").join(parts)] if parts else []))
         if table.below:
             self.print(self.text(table.below, "dim"), indent=INDENT)
-        inline, below = fit(table, self.width - INDENT)
-        titles = [self.text(column.title, "dim") for column in table.columns if column.name in inline]
-        if any(titles):
-            self.beside(list(inline.values()), titles, INDENT)
-        for line in table.lines:
-            self._line(line, inline, below)
+        layout = fit(table, self.width - INDENT)
+        titles = [self.text(titled(column), "dim") for column in layout.inline]
+        if any(titles) and not all(column.prose for column in layout.inline):
+            self.beside(list(layout.inline.values()), titles, INDENT)
+        before = [""] * len(layout.above)
+        for row in table.lines:
+            heads = [row.cells.get(column.name, "") for column in layout.above]
+            if heads != before:
+                self.print(Text("  ").join(self.text(head, "bold blue") for head in heads if head))
+                before = heads
+            self._row(row, layout)
 
-    def _line(self, line: Row, inline: Mapping[str, int], below: Sequence[Column]) -> None:
-        self.beside(list(inline.values()), [self._cell(line, name) for name in inline], INDENT)
-        under = [
-            f"{column.title}: {line.cells[column.name]}" if column.title else line.cells[column.name]
+    def _row(self, row: Row, layout: ColumnLayout) -> None:
+        widths = list(layout.inline.values())
+        cells = [self._cell(row, column) for column in layout.inline]
+        while len(cells) > 1 and not cells[-1]:
+            cells.pop()
+        below = [column for column in layout.below if self._words(row, column)]
+        if below and below[-1].prose and len(cells) < len(widths):
+            # a row without numbers: its reason stands where they would
+            words = self._cell(row, below[-1])
+            room = self.width - INDENT - sum(width + GAP for width in widths[: len(cells)])
+            if room >= min(NARROWEST_PROSE, len(words)):
+                widths[len(cells) :] = [room]
+                cells.append(words)
+                below.pop()
+        self.beside(widths[: len(cells)], cells, INDENT)
+        labelled = [
+            f"{titled(column)}: {self._words(row, column)}" if column.title else self._words(row, column)
             for column in below
-            if line.cells.get(column.name)
+            if not column.prose
         ]
-        if _NOTES not in inline and line.notes:
-            under.append(marks(line.notes))
-        if under:
-            self.print(self.text(", ".join(under), "dim"), indent=INDENT + 2)
+        if labelled:
+            self.print(self.text(", ".join(labelled), "dim"), indent=INDENT + 2)
+        for column in below:
+            if column.prose:
+                self.print(self._cell(row, column), indent=INDENT + 2)
 
-    def _cell(self, line: Row, name: str) -> Text:
-        if name == _NOTES:
-            return self.text(marks(line.notes), "dim")
-        return self.text(line.cells.get(name, ""), STYLES[line.tones.get(name, Tone.PLAIN)])
+    def _words(self, row: Row, column: Column) -> str:
+        return marks(row.notes) if column is NOTES else row.cells.get(column.name, "")
 
-
-_NOTES = "\0notes"
-
-
-def fit(table: Table, available: int) -> tuple[dict[str, int], list[Column]]:
-    """The widths of the columns beside each other, and the columns that go below each row; empty ones are
-    left out."""
-    widths: dict[str, int] = {}
-    for column in table.columns:
-        widest = max((len(line.cells.get(column.name, "")) for line in table.lines), default=0)
-        if widest:
-            widths[column.name] = max(widest, len(column.title))
-    kept = [column for column in table.columns if column.name in widths]
-    foreign = [column for column in kept if column.foreign and column.rank == 0]
-    for column in foreign:
-        widths[column.name] = min(widths[column.name], max(14, available // 4))
-    noted = max((len(marks(line.notes)) for line in table.lines), default=0)
-    below: list[Column] = []
-    while _total(kept, widths) > available and any(column.rank for column in kept):
-        dearest = max(kept, key=lambda column: column.rank)
-        kept.remove(dearest)
-        below.append(dearest)
-    over = _total(kept, widths) - available
-    for column in foreign:
-        cut = min(max(0, over), max(0, widths[column.name] - NARROWEST))
-        widths[column.name] -= cut
-        over -= cut
-    inline = {column.name: widths[column.name] for column in kept}
-    if noted and _total(kept, widths) + GAP + noted <= available:
-        inline[_NOTES] = noted
-    return inline, [column for column in table.columns if column in below]
-
-
-def _total(columns: Sequence[Column], widths: Mapping[str, int]) -> int:
-    return sum(widths[column.name] + GAP for column in columns) - GAP
+    def _cell(self, row: Row, column: Column) -> Text:
+        if column is NOTES:
+            return self.text(marks(row.notes), "dim")
+        return self.text(self._words(row, column), STYLES[row.tones.get(column.name, Tone.PLAIN)])

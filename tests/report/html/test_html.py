@@ -34,9 +34,9 @@ from harness.model import (
     SideFacts,
     Tuned,
 )
-from harness.report.builders.run import content
+from harness.report.builders.gate_records import document
+from harness.report.builders.run_content import content
 from harness.report.format import sanitize
-from harness.report.gate import document
 from harness.report.html.machine import environment_grid
 from harness.report.html.parts import Grid, Grids, HtmlPage, Section
 from harness.report.html.render import html, packed

@@ -85,7 +85,7 @@ def test_every_word_of_the_paper_is_in_the_page(tmp_path: Path) -> None:
         *(line for label, line in document.facts if label != "differs"),
     ):
         assert words in read.text
-    for count in document.closing.partition(";")[0].split(", "):
+    for count in document.outcome.partition(";")[0].split(", "):
         assert count in read.text
 
 

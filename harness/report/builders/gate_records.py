@@ -1,14 +1,26 @@
-"""A gate's result as plain JSON values and back: the saved form, and what ``--json`` writes."""
+"""A gate as data: the saved form, which ``--json`` writes, and back; and results for programs that run tests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, cast
 
-from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, MetricKind, Side, metric
-from harness.report.builders.gate import variables
+from harness.model import (
+    Comparison,
+    GateOutcome,
+    GateResult,
+    GateVerdict,
+    MetricKind,
+    Side,
+    SideFacts,
+    metric,
+)
+from harness.report.builders.gate import headline
+from harness.report.builders.gate_rows import NEVER_GREEN, GateRow, rows
+from harness.report.builders.gate_sides import variables
+from harness.report.document import CaseResult, CaseResults, CheckState
 from harness.store.codec import from_json, plain, to_json
 
 
@@ -125,3 +137,54 @@ def _verdict(saved: _SavedVerdict) -> GateVerdict:
         saved.spread,
         saved.resolvable,
     )
+
+
+_STATES = {
+    GateOutcome.REGRESSED: CheckState.FAILURE,
+    **dict.fromkeys(NEVER_GREEN, CheckState.ERROR),
+    **dict.fromkeys((GateOutcome.NEW, GateOutcome.SKIPPED), CheckState.SKIPPED),
+}
+"""How a case went; *new* was compared with nothing, which is no success."""
+
+
+def results(result: GateResult) -> CaseResults:
+    """A result for each verdict."""
+    found = [_result(*pair) for pair in zip(result.verdicts, rows(result.verdicts), strict=True)]
+    return CaseResults("gate", found, tuple(_properties(result)), result.seconds, result.started)
+
+
+def _result(verdict: GateVerdict, row: GateRow) -> CaseResult:
+    change = f"{row.change} ({row.interval})" if row.interval else row.change
+    return CaseResult(
+        verdict.case,
+        (verdict.variant, verdict.metric),
+        str(verdict.outcome),
+        "; ".join(part for part in (change, row.readings, row.reason) if part),
+        _STATES.get(verdict.outcome, CheckState.PASSED),
+        verdict.reason,
+        verdict.seconds,
+    )
+
+
+def _properties(result: GateResult) -> Iterator[tuple[str, str]]:
+    yield "outcome", headline(result)
+    yield "status", str(result.status)
+    yield "target", str(result.target)
+    yield "loader_target", str(result.loader_target)
+    yield "alpha", str(result.alpha)
+    yield "decisions", str(result.decisions)
+    yield from _side_facts(result.base)
+    yield from _side_facts(result.head)
+
+
+def _side_facts(side: SideFacts) -> Iterator[tuple[str, str]]:
+    yield f"{side.side}.label", side.label
+    if side.python:
+        yield f"{side.side}.python", side.python
+    for name, value in variables(side).items():
+        yield f"{side.side}.variable.{name}", value
+    for package in side.packages:
+        yield (
+            f"{side.side}.package.{package.name}",
+            f"{package.digest} {package.file}" if package.file else "not there",
+        )
