@@ -10,6 +10,9 @@ from harness.model import Comparison, Direction, MetricKind, metric
 LONGEST = 300
 """Characters shown of any text from a record: a name of a megabyte would bury the report."""
 
+EQUAL = "equal"
+"""The word for a ratio of 1."""
+
 _NOTHING = 1e6
 """A ratio beyond which one of the two was nothing, and a factor says less than that."""
 
@@ -104,14 +107,27 @@ def effect(found: Comparison) -> str:
     effect."""
     ratio = found.ratio
     if ratio == 1:
-        return "equal" if metric(found.metric).kind is MetricKind.EXACT else "+0.0 %"
-    down, up = ("faster", "slower") if found.metric in _FASTER else ("less", "more")
+        return EQUAL if metric(found.metric).kind is MetricKind.EXACT else "+0.0 %"
+    down, up = _words(found)
     if ratio >= _NOTHING or ratio <= 1 / _NOTHING:
         return "from none" if ratio > 1 else "to none"
     if _by_factor(ratio):
         return f"{digits(max(ratio, 1 / ratio))}x {down if ratio < 1 else up}"
     word = (f", {down}" if ratio < 1 else f", {up}") if _surely(found) else ""
     return f"{_percent(ratio)} %{word}"
+
+
+def change(found: Comparison) -> str:
+    """The ratio as a clause, whatever the interval: ``2.8x faster``, ``12.3 % more``; ``equal`` for none."""
+    ratio = found.ratio
+    if not 1 / _NOTHING < ratio < _NOTHING:
+        return effect(found)
+    down, up = _words(found)
+    if _by_factor(ratio):
+        times = max(ratio, 1 / ratio)
+        return f"{times:.{1 if times < 9.95 else 0}f}x {down if ratio < 1 else up}"
+    size = _percent(ratio).lstrip("+-")
+    return f"{size} % {down if ratio < 1 else up}" if size != "0.0" else EQUAL
 
 
 def interval(found: Comparison) -> str:
@@ -126,6 +142,11 @@ def interval(found: Comparison) -> str:
             low, high = 1 / high, 1 / low
         return f"{digits(low)} to {digits(high)}x"
     return f"{_percent(low)} to {_percent(high)} %"
+
+
+def _words(found: Comparison) -> tuple[str, str]:
+    """What a smaller ratio is, and a larger one."""
+    return ("faster", "slower") if found.metric in _FASTER else ("less", "more")
 
 
 def _finite(value: float) -> bool:

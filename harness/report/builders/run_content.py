@@ -26,6 +26,7 @@ from harness.plural import counted
 from harness.report.document import Notes
 from harness.report.format import better, duration, effect, interval, quantity, sanitize
 from harness.report.machine_notes import watch_remarks
+from harness.report.so_far import so_far
 from harness.report.summary import measured, memory, typical
 from harness.report.trace_text import trace_notes
 from harness.report.unreached import unreached_note
@@ -219,7 +220,7 @@ def _row(
     seconds = typical(measurements, BASELINE, "seconds")
     aim, near = found.units + verdict.more_units, within_reach(verdict)
     return VerdictRow(
-        case, variant, verdict.outcome, "" if near else reason,
+        case, variant, verdict.outcome, so_far(verdict, claim.margin) if near else reason,
         effect=effect(found),
         better=better(found),
         interval=interval(found),

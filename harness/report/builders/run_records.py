@@ -11,6 +11,7 @@ from harness.report.builders.run_content import RunContent
 from harness.report.document import CaseResult, CaseResults, CheckState
 from harness.report.format import effect, interval, sanitize
 from harness.report.header import header_lines
+from harness.report.so_far import so_far
 from harness.store import Run
 from harness.store.codec import to_json
 
@@ -75,11 +76,12 @@ def _result(verdict: Verdict, seconds: float) -> CaseResult:
         change = f"{change} ({interval(found)})"
     state = _STATES.get(verdict.outcome, CheckState.PASSED)
     word = str(verdict.outcome) if state is CheckState.PASSED else ""
+    known = so_far(verdict)
     return CaseResult(
         verdict.case,
         (verdict.variant,),
         str(verdict.outcome),
-        "; ".join(part for part in (word, change, sanitize(verdict.reason)) if part),
+        known or "; ".join(part for part in (word, change, sanitize(verdict.reason)) if part),
         state,
         verdict.reason,
         seconds,

@@ -147,7 +147,7 @@ def _line(section: ClaimSection, row: VerdictRow | None) -> ClaimLine:
         section.claim,
         section.sentence,
         counts,
-        row.effect or row.reason,
+        row.reason if row.outcome is Outcome.INCONCLUSIVE and row.reason else row.effect or row.reason,
         tone_of(row),
         ", ".join(filter(None, (row.case, row.variant))),
         ", ".join(sure),
