@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median_low
 
-from harness.model import BASELINE, METRICS, Claim, Measurement, MetricKind, Status, Verdict
+from harness.model import BASELINE, METRICS, Activity, Claim, Measurement, MetricKind, Status, Verdict
+
+LATEST = 3
+"""Units by which the price of the next one goes."""
 
 
 @dataclass(slots=True)
@@ -27,12 +31,17 @@ class CaseProgress:
 
     @property
     def variant_seconds(self) -> float | None:
-        """What one variant of the latest unit took; None before the first. Passes that weigh do not count."""
-        for measurement in reversed(self.measurements):
-            if not measurement.survey and measurement.status is Status.MEASURED:
-                took_part = sum(1 for trial in measurement.trials if trial.status is not Status.SKIPPED)
-                return measurement.seconds / max(1, took_part)
-        return None
+        """What one variant of a unit takes: the median of the latest, for one may stall; None before the first.
+
+        Passes that weigh do not count.
+        """
+        spent = [
+            measurement.seconds
+            / max(1, sum(1 for trial in measurement.trials if trial.status is not Status.SKIPPED))
+            for measurement in self.measurements
+            if not measurement.survey and measurement.status is Status.MEASURED
+        ]
+        return median_low(spent[-LATEST:]) if spent else None
 
     @property
     def stopped(self) -> bool:
@@ -112,6 +121,17 @@ class TracedPass:
 
 
 Step = Invocation | TracedPass | IsolatedPass | CountingPass
+
+
+def activity_of(step: Step) -> Activity:
+    """What a process does with the cases of a step."""
+    match step:
+        case Invocation():
+            return Activity.ROUNDS
+        case TracedPass():
+            return Activity.TRACING
+        case IsolatedPass() | CountingPass():
+            return Activity.WEIGHING
 
 
 def rivals(variants: Sequence[str]) -> int:

@@ -14,7 +14,8 @@ from typing import Protocol
 
 from harness import store
 from harness.bench.chosen import chosen_claims, stand_in
-from harness.bench.plan import CaseProgress
+from harness.bench.ending import Ending
+from harness.bench.plan import CaseProgress, activity_of
 from harness.bench.prices import COUNT_GUESS
 from harness.bench.schedule import Schedule
 from harness.bench.settings import PROFILES, Settings
@@ -28,10 +29,12 @@ from harness.claims.selection import select
 from harness.errors import HarnessError
 from harness.model import (
     SCHEMA,
+    Activity,
     Claim,
     EndReason,
     Outcome,
     RunEnd,
+    RunState,
     Traced,
     Verdict,
     benchmark_of,
@@ -57,11 +60,12 @@ class BenchDisplay(Protocol):
 
     def collecting(self) -> None: ...  # noqa: D102
     def collected(self, environment: Mapping[str, object], cases: int, skipped: int) -> None: ...  # noqa: D102
-    def begins(self, case: str, invocation: int) -> None: ...  # noqa: D102
+    def prepares(self) -> None: ...  # noqa: D102
+    def begins(self, case: str, activity: Activity) -> None: ...  # noqa: D102
     def decided(self, verdicts: list[Verdict]) -> None: ...  # noqa: D102
     def traced(self, traced: Traced) -> None: ...  # noqa: D102
     def note(self, text: str) -> None: ...  # noqa: D102
-    def tick(self, left_seconds: float, decided: int, open: int) -> None: ...  # noqa: A002, D102
+    def tick(self, state: RunState) -> None: ...  # noqa: D102
 
 
 def bench(
@@ -121,12 +125,15 @@ class _Bench:
         self._claims = [*chosen.claims, *self._unread]
         self._by_function = {f"{claim.path}::{claim.function}": claim for claim in self._claims}
         self._folder = folder
+        self._start = start
         self._end = start + settings.seconds
         self._last = start + settings.seconds * (1 + GRACE)
         self._width = width
         self._pointed = False
         self._traces = Traces(traced, surprises=self._profile.asides)
         self._schedule = Schedule([], units=1, solo=False)
+        self._ending = Ending(self._schedule, self._end)
+        self._activity = Activity.COLLECTING
         self._watch = Monitor(folder, settings.watch, note=screen.note)
 
     def measure(self, python: str, command: Sequence[str]) -> Path:
@@ -163,7 +170,7 @@ class _Bench:
                             borrowed=borrowed,
                         ),
                         begins=self._begins,
-                        ends=self._watch.ends,
+                        ends=self._ends,
                         tick=self._tick,
                     )
                 )
@@ -220,6 +227,7 @@ class _Bench:
         )
         # Several processes import side by side; their first invocation waits for all of them.
         self._schedule.prices.start_up[False] = pool.import_seconds / self._width + 0.5
+        self._ending = Ending(self._schedule, self._end)
         steps = Steps(
             pool, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.traced
         )
@@ -227,6 +235,9 @@ class _Bench:
         while (step := self._schedule.next(self._end - time.monotonic())) is not None:
             begin = time.monotonic()
             number += 1
+            self._ending.step(step, begin)
+            self._activity = activity_of(step)
+            self._screen.prepares()
             report = steps.take(step, number, writer)
             self._take_in(report, writer)
             steps.learn(step, report, time.monotonic() - begin)
@@ -242,7 +253,11 @@ class _Bench:
 
     def _begins(self, case: str, invocation: int) -> None:
         self._watch.begins(case, invocation)
-        self._screen.begins(case, invocation)
+        self._screen.begins(case, self._activity)
+
+    def _ends(self, case: str, invocation: int) -> None:
+        self._watch.ends(case, invocation)
+        self._ending.case_ended(case, time.monotonic())
 
     def _progress(self, case: str, variants: tuple[str, ...], found: Collection) -> CaseProgress:
         absent = found.unavailable.get(case, {})
@@ -282,4 +297,13 @@ class _Bench:
     def _tick(self) -> None:
         cases = self._schedule.cases.values()
         decided = sum(1 for s in cases for v in s.verdicts if v.decided)
-        self._screen.tick(max(0.0, self._end - time.monotonic()), decided, len(self._schedule.open()))
+        now = time.monotonic()
+        self._screen.tick(
+            RunState(
+                seconds=now - self._start,
+                left=max(0.0, self._end - now),
+                ends=self._ending.moment(now) - now,
+                decided=decided,
+                open=len(self._schedule.open()),
+            )
+        )

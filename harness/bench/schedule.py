@@ -13,7 +13,7 @@ which cost a process each, then the passes that count: memory, launches, and las
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harness.bench.order import CARD, Prospect, ordered, prospect
 from harness.bench.plan import CaseProgress, CountingPass, Invocation, IsolatedPass, Step, TracedPass
@@ -52,7 +52,7 @@ class Schedule:
         self._traces = traces
         self._trace_share = trace_share
         self._for_traces: float | None = None
-        self._units = units
+        self.most_units = units
         self._solo = solo
         self._counts = counts
 
@@ -93,23 +93,49 @@ class Schedule:
 
     def open(self) -> list[CaseProgress]:
         """Cases that are still to be measured, by what is known of them."""
-        return [progress for progress in self.cases.values() if self._is_open(progress)]
+        return [progress for progress in self.cases.values() if self.is_open(progress)]
 
     def unreached(self) -> tuple[int, float]:
         """Cases that have no unit yet, and the seconds that one unit of each would take."""
         fresh = self._fresh()
-        return len(fresh), sum(map(self._first_price, fresh)) + self._starts(
+        return len(fresh), sum(map(self._first_price, fresh)) + self.starts(
             {progress.claim.loader: 1 for progress in fresh}
         )
+
+    def starts(self, units: Mapping[bool, int]) -> float:
+        """Seconds to start as many processes as these units take, with loaders and without, one process a unit."""
+        return sum(count * self.prices.start_up[loader] for loader, count in units.items())
+
+    def passes_seconds(self) -> float:
+        """What traced, isolated and counting passes take that are still to come, also those of open cases."""
+        seconds = len(self._traces(self.cases.values())) * self.prices.trace
+        going = [progress for progress in self.cases.values() if not progress.stopped]
+        if self._solo:
+            alone = sum(
+                len(set(progress.measured() or progress.variants) - progress.solos)
+                for progress in going
+                if progress.claim.loader
+            )
+            seconds += alone * self.prices.solo
+        for reading in self._counts:
+            variants = sum(
+                len(progress.measured() or progress.variants)
+                for progress in going
+                if self._to_count(progress, reading)
+            )
+            seconds += (
+                (self.prices.start_up[False] + self.prices.count[reading] * variants) if variants else 0.0
+            )
+        return seconds
 
     def _measurable(self, left: float) -> list[Prospect]:
         """What one process is to measure now: cases of one kind, loaders or not, one unit each."""
         looks = self.thresholds.looks
-        open_ = [prospect(each, self.prices, looks, self._units) for each in self.open()]
+        open_ = [prospect(each, self.prices, looks, self.most_units) for each in self.open()]
         order = ordered(open_, self.cases.values(), left)
         fresh = [one for one in order if not one.progress.units]
         needed = self.unreached()[1]
-        if fresh and needed <= (BREADTH if self._units > 1 else 1.0) * left:
+        if fresh and needed <= (BREADTH if self.most_units > 1 else 1.0) * left:
             return _one_process(fresh, apart_from_card=True)
         if chosen := self._fitting(order, left):
             return _one_process(chosen)
@@ -118,8 +144,9 @@ class Schedule:
         nearest = [self._to_next_look(one) for one in order if one.progress.units]
         return _one_process(self._fitting(sorted(nearest, key=lambda one: one.seconds), left))
 
-    def _is_open(self, progress: CaseProgress) -> bool:
-        if progress.stopped or progress.units >= self._units:
+    def is_open(self, progress: CaseProgress) -> bool:
+        """Whether the case is still to be measured, by what is known of it."""
+        if progress.stopped or progress.units >= self.most_units:
             return False
         if not progress.units:
             return True
@@ -134,10 +161,6 @@ class Schedule:
     def _first_price(self, progress: CaseProgress) -> float:
         return self.prices.unit(progress, len(progress.variants))
 
-    def _starts(self, units: dict[bool, int]) -> float:
-        """Seconds to start as many processes as these units of each kind take, one process a unit."""
-        return sum(count * self.prices.start_up[loader] for loader, count in units.items())
-
     def _fitting(self, order: Iterable[Prospect], left: float) -> list[Prospect]:
         """In this order the cases that can all come to what they promise in ``left`` seconds."""
         chosen: list[Prospect] = []
@@ -146,7 +169,7 @@ class Schedule:
         for one in order:
             loader = one.progress.claim.loader
             longer = {**longest, loader: max(longest.get(loader, 0), one.units)}
-            if spent + one.seconds + self._starts(longer) <= left:
+            if spent + one.seconds + self.starts(longer) <= left:
                 spent, longest = spent + one.seconds, longer
                 chosen.append(one)
         return chosen
@@ -162,7 +185,7 @@ class Schedule:
         """The same variants, seen as far as their next look alone: it may decide more than is expected."""
         units = one.progress.units
         ahead = min(
-            [look - units for look in (*self.thresholds.looks, self._units) if look > units], default=1
+            [look - units for look in (*self.thresholds.looks, self.most_units) if look > units], default=1
         )
         return Prospect(one.progress, ahead, ahead * one.seconds / one.units, one.verdicts, one.variants)
 
@@ -175,7 +198,7 @@ class Schedule:
         if left < self.prices.solo:
             return None
         # What is decided first: nothing of a case is weighed before its verdict if another has one.
-        for progress in sorted(self.cases.values(), key=self._is_open):
+        for progress in sorted(self.cases.values(), key=self.is_open):
             if progress.units and not progress.stopped and (missing := self._missing_solos(progress)):
                 return IsolatedPass(progress.case, missing[0])
         return None
@@ -186,8 +209,8 @@ class Schedule:
         for reading in self._counts:
             chosen: list[tuple[str, tuple[str, ...]]] = []
             spent = self.prices.start_up[False]
-            for progress in sorted(self.cases.values(), key=self._is_open):
-                if not self._to_count(progress, reading):
+            for progress in sorted(self.cases.values(), key=self.is_open):
+                if not progress.units or not self._to_count(progress, reading):
                     continue
                 spent += self.prices.count[reading] * len(progress.measured())
                 if spent > left:
@@ -200,7 +223,7 @@ class Schedule:
         return None
 
     def _to_count(self, progress: CaseProgress, reading: str) -> bool:
-        if not progress.units or progress.stopped or progress.claim.loader or reading in progress.counted:
+        if progress.stopped or progress.claim.loader or reading in progress.counted:
             return False
         return not (
             (reading == "joules" and not progress.computes) or (reading == MEMORY and progress.weighs)

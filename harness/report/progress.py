@@ -16,7 +16,18 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from harness.model import FunctionTime, LeftOut, Outcome, Traced, TraceSummary, Verdict, parameters
+from harness.model import (
+    Activity,
+    FunctionTime,
+    LeftOut,
+    Outcome,
+    RunState,
+    Traced,
+    TraceSummary,
+    Verdict,
+    benchmark_of,
+    parameters,
+)
 from harness.plural import counted
 from harness.report import grown
 from harness.report.builders.run import TONES
@@ -29,6 +40,9 @@ from harness.report.trace_text import described
 from harness.store import Run
 
 LONGEST_NOTE = 2000
+
+BETWEEN_LINES = 10.0
+"""Seconds from one plain line to the next, where no line can be repainted."""
 
 
 class StatusLine:
@@ -124,17 +138,18 @@ class BenchProgress(Progress):
 
     def __init__(self, console: Console, budget: float, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__(console, now)
-        self._left = budget
-        self._decided = self._open = 0
+        self._budget = budget
+        self._state = RunState(0.0, budget, budget, 0, 0)
+        self._seen = self._printed = now()
         self._doing = "starting"
-        self._invocation = -1
 
     def collecting(self) -> None:
         """The benchmarks are being imported and their cases collected."""
         self._doing = "collecting cases (importing torch)"
         self._region.start()
         if not self._region.on:
-            self._state_line(f"{self._doing}; budget {duration(self._left, exact=True)}")
+            self._state_line(f"{self._doing}; budget {duration(self._budget, exact=True)}")
+            self._printed = self._now()
 
     def collected(self, environment: Mapping[str, object], cases: int, skipped: int) -> None:
         """The cases were collected, on this machine."""
@@ -142,14 +157,15 @@ class BenchProgress(Progress):
             self._state_line(f"{label:<8}  {line}")
         self._state_line(f"{counted(cases, 'case')} to measure, {skipped} skipped")
 
-    def begins(self, case: str, invocation: int) -> None:
+    def prepares(self) -> None:
+        """A process is got ready for what comes next."""
+        self._doing = "starting a process"
+        self._show()
+
+    def begins(self, case: str, activity: Activity) -> None:
         """A process begins with a case."""
-        self._doing = f"invocation {invocation}: {sanitize(case)}"
-        if invocation != self._invocation:
-            self._invocation = invocation
-            if not self._region.on:
-                self._state_line(f"invocation {invocation}: {self._state()}")
-        self._region.paint()
+        self._doing = f"{_DOING.get(activity, activity)} {_short(case)}"
+        self._show()
 
     def decided(self, verdicts: Sequence[Verdict]) -> None:
         """Print verdicts that have just been reached, a line each; those skipped share one."""
@@ -174,22 +190,47 @@ class BenchProgress(Progress):
         """Print something that the user should know now."""
         self._print(Text(sanitize(text, LONGEST_NOTE), style="yellow"))
 
-    def tick(self, left_seconds: float, decided: int, open: int) -> None:  # noqa: A002
+    def tick(self, state: RunState) -> None:
         """Where the run stands; call it as often as is convenient."""
-        self._left, self._decided, self._open = left_seconds, decided, open
-        self._region.paint()
+        self._state, self._seen = state, self._now()
+        self._show()
 
-    def _state(self) -> str:
-        return f"{self._decided} decided, {self._open} open, {duration(self._left)} left"
+    def _show(self) -> None:
+        """Repaint the line; where there is none, print one now and then, so that a log shows that it goes on."""
+        if self._region.on:
+            self._region.paint()
+        elif self._now() - self._printed >= BETWEEN_LINES:
+            self._printed = self._now()
+            passed = duration(self._state.seconds + self._printed - self._seen, exact=True)
+            self._state_line(f"{passed}: {_counts(self._state)}, ends in {self._ends()}; {self._doing}")
+
+    def _ends(self) -> str:
+        """How long it is likely to go on, from now."""
+        return duration(max(0.0, self._state.ends - (self._now() - self._seen)), exact=True)
 
     def _line(self) -> Text:
-        # the state comes first: a long name is cut off at the end, what is left is not
+        # Of fixed width, so that nothing jumps; the name that changes comes last, and is cut off at the end.
         line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(self._state(), style="bold")
+        line.append(f"{_counts(self._state, 3)}, ends in {self._ends():>11}", style="bold")
         return line.append(f"  {self._doing}", style="dim")
 
     def _state_line(self, words: str) -> None:
         self._print(Text(words, style="dim"))
+
+
+_DOING = {Activity.ROUNDS: "measuring"}
+"""The word for what a process does with a case, where it is not that of the activity."""
+
+
+def _counts(state: RunState, width: int = 0) -> str:
+    return f"{state.decided:>{width}} decided, {state.open:>{width}} open"
+
+
+def _short(case: str) -> str:
+    """A case by its benchmark and parameters: ``a.py::bench_copy[x]`` -> ``copy[x]``."""
+    safe = sanitize(case)
+    path = benchmark_of(safe).rpartition("::")[0]
+    return safe.removeprefix(f"{path}::").removeprefix("bench_")
 
 
 def _verdict(verdict: Verdict) -> Text:

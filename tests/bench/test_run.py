@@ -30,10 +30,12 @@ from harness.judge.run import judge
 from harness.measure.clock import FakeClock
 from harness.model import (
     BASELINE,
+    Activity,
     Ceiling,
     Collected,
     Measurement,
     Outcome,
+    RunState,
     Status,
     Telemetry,
     Traced,
@@ -199,6 +201,7 @@ class Screen:
 
     fallen: list[Verdict] = field(default_factory=list)
     left: list[float] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
     planned: tuple[int, int] = (0, 0)
     notes: list[str] = field(default_factory=list)
 
@@ -209,7 +212,10 @@ class Screen:
         """Cases were collected."""
         self.planned = (cases, skipped)
 
-    def begins(self, case: str, invocation: int) -> None:
+    def prepares(self) -> None:
+        """A process is got ready."""
+
+    def begins(self, case: str, activity: Activity) -> None:
         """A case begins."""
 
     def decided(self, verdicts: list[Verdict]) -> None:
@@ -223,9 +229,10 @@ class Screen:
         """A note is shown."""
         self.notes.append(text)
 
-    def tick(self, left_seconds: float, decided: int, open: int) -> None:  # noqa: A002 - the protocol's word
+    def tick(self, state: RunState) -> None:
         """Time passes."""
-        self.left.append(left_seconds)
+        self.left.append(state.left)
+        self.ends.append(state.seconds + state.ends)
 
 
 def called(*cases: str, **more: Any) -> Collection:
@@ -469,6 +476,7 @@ def test_the_screen_knows_what_is_left(folder: Path, play: Callable[..., Play]) 
     run(folder, screen, select=("A",), budget=100.0)
     assert screen.left == sorted(screen.left, reverse=True)
     assert screen.left[-1] >= 0.0
+    assert all(0.0 <= moment <= 100.0 * (1 + GRACE) for moment in screen.ends)
     assert screen.planned == (1, 0)
 
 

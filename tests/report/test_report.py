@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from rich.console import Console
 from harness.judge.run import judge
 from harness.model import (
     BASELINE,
+    Activity,
     CaseWarning,
     Claim,
     Comparison,
@@ -22,6 +24,7 @@ from harness.model import (
     Measurement,
     Outcome,
     RunEnd,
+    RunState,
     Status,
     Trial,
     Verdict,
@@ -158,7 +161,7 @@ def test_hostile_names_do_no_harm(tmp_path: Path) -> None:
         assert "wrong" in text
     file = io.StringIO()
     live = BenchProgress(Console(file=file, width=100), 60.0)
-    live.begins(f"a::b[{HOSTILE}]", 1)
+    live.begins(f"a::b[{HOSTILE}]", Activity.ROUNDS)
     live.decided(list(judge(run)))
     live.note(HOSTILE)
     assert "\x1b" not in file.getvalue()
@@ -440,29 +443,58 @@ def test_live_repaints_once_a_second_at_most() -> None:
     live = BenchProgress(console, 300.0, now=lambda: clock[0])
     live.collecting()
     for _ in range(1000):
-        live.tick(200.0, 3, 4)
+        live.tick(RunState(100.0, 300.0, 200.0, 3, 4))
     before = file.getvalue()
-    assert before.count("3 decided, 4 open, 3 min 20 s left") == 1
+    assert before.count("  3 decided,   4 open, ends in  3 min 20 s  collecting") == 1
     clock[0] += 1.0
-    live.begins("a.py::b[c]", 2)
-    assert (
-        file.getvalue()[len(before) :].count("3 decided, 4 open, 3 min 20 s left  invocation 2: a.py::b[c]")
-        == 1
-    )
+    live.begins("a.py::bench_b[c]", Activity.ROUNDS)
+    painted = file.getvalue()[len(before) :]
+    assert painted.count("  3 decided,   4 open, ends in  3 min 19 s  measuring b[c]") == 1
     live.close()
     live.close()
     assert file.getvalue().endswith("\x1b[?25h") or "\x1b[?25h" in file.getvalue()
 
 
+def test_live_is_steady_at_eighty_columns() -> None:
+    """Numbers of any length stand at the same place, on one line, and a long name is cut off at its end."""
+    clock = [0.0]
+    painted: list[str] = []
+    for state in (
+        RunState(1.0, 3599.0, 3599.0, 0, 145),
+        RunState(100.0, 500.0, 61.0, 9, 12),
+        RunState(599.0, 1.0, 0.4, 107, 0),
+    ):
+        file = Terminal()
+        console = Console(
+            file=file, width=80, force_terminal=True, color_system=None, _environ={"TERM": "xterm"}
+        )
+        live = BenchProgress(console, 3600.0, now=lambda: clock[0])
+        live.begins(f"loading/bench_workers.py::bench_workers[{'x' * 90}]", Activity.ROUNDS)
+        live.tick(state)
+        live.collecting()
+        live.begins(f"loading/bench_workers.py::bench_workers[{'x' * 90}]", Activity.ROUNDS)
+        clock[0] += 2.0
+        live.begins(f"loading/bench_workers.py::bench_workers[{'x' * 90}]", Activity.ROUNDS)
+        live.close()
+        parts = re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", file.getvalue())
+        line = [part for part in parts if "workers" in part][-1]
+        painted.append(line)
+    assert {len(line) for line in painted} == {80}
+    for word in (" decided,", " open,", " ends in ", "measuring workers[xxx"):
+        assert len({line.index(word) for line in painted}) == 1
+    assert all(line.endswith("\u2026") for line in painted)
+
+
 def test_live_in_a_pipe() -> None:
-    """In a pipe there are whole lines only: each invocation once, each verdict, never a repaint."""
-    file = io.StringIO()
-    live = BenchProgress(Console(file=file, width=60), 300.0)
+    """In a pipe there are whole lines only: where it stands every ten seconds, each verdict, never a repaint."""
+    file, clock = io.StringIO(), [0.0]
+    live = BenchProgress(Console(file=file, width=60), 300.0, now=lambda: clock[0])
     live.collecting()
     live.collected(ENVIRONMENT, 12, 3)
-    live.tick(290.0, 0, 12)
-    for case in ("a", "b", "c"):
-        live.begins(case, 1)
+    for second in range(25):
+        clock[0] = float(second)
+        live.tick(RunState(second, 300.0 - second, 280.0 - second, second // 8, 12))
+        live.begins(f"x/a.py::bench_copy[{second}]", Activity.WEIGHING)
     gone = [Verdict("a.py::b", f"C{n}", "v", Outcome.SKIPPED, "no GPU") for n in (1, 2)]
     fallen = Verdict("a.py::b[c]", "C3", "v", Outcome.HOLDS, "", Comparison("seconds", 7, 0.5, 0.49, 0.51))
     live.decided([*gone, fallen, Verdict("a.py::b[d]", "C3", "v", Outcome.FAILED, "ValueError: no")])
@@ -470,8 +502,9 @@ def test_live_in_a_pipe() -> None:
     lines = file.getvalue().splitlines()
     assert "\x1b" not in file.getvalue()
     assert "12 cases to measure, 3 skipped" in lines
-    assert [line for line in lines if "invocation" in line] == [
-        "invocation 1: 0 decided, 12 open, 4 min 50 s left"
+    assert [line for line in lines if "ends in" in line] == [
+        "10 s: 1 decided, 12 open, ends in 4 min 30 s; weighing copy[9]",
+        "20 s: 2 decided, 12 open, ends in 4 min 20 s; weighing copy[19]",
     ]
     assert "holds       C3  c  v  2.00x faster (1.96 to 2.04x)" in lines
     assert "failed      C3  d  v  ValueError: no" in lines

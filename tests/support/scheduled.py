@@ -70,6 +70,7 @@ class ScriptedRun:
         *,
         start_up: float = 4.0,
         weighing: float = 0.0,
+        ended: Callable[[str, float], object] = lambda *_: None,
         seed: int = 1,
     ) -> None:
         self.schedule = schedule
@@ -77,6 +78,7 @@ class ScriptedRun:
         self._known = {each.name: each for each in known}
         self._start_up = start_up
         self._weighing = weighing
+        self._ended = ended
         self._random = Random(seed)
 
     def play(
@@ -112,6 +114,7 @@ class ScriptedRun:
         each = known.lengths[units % len(known.lengths)] if known.lengths else known.seconds
         seconds = each * len(there)
         self.now += seconds + (self._weighing if not units else 0.0)
+        self._ended(case, self.now)
         trials = [Trial(BASELINE, samples={"seconds": (1.0,) * 6}, exact={"peak_bytes": 8.0})]
         for name, effect in zip(known.variants[1:], known.effects, strict=True):
             if name in there:
