@@ -9,22 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 
 Fact = tuple[str, str]
 """A label and a line. Neighbours with the same label are read as one fact of several lines."""
 
 
-class Tone(Enum):
-    """What a cell's colour repeats; its words state it already."""
+class Tone(StrEnum):
+    """What a cell's colour repeats; its words state it already. The values are the classes of a page's style."""
 
-    PLAIN = "plain"
+    PLAIN = ""
     GOOD = "good"
     BAD = "bad"
-    OPEN = "open"
     SAME = "same"
-    BROKEN = "broken"
-    QUIET = "quiet"
+    OPEN = "open"
+    TROUBLE = "trouble"
+    DIM = "dim"
+
+
+IMPROVED = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}
+"""The tone of a change, by whether it is an improvement."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from harness.model import (
 )
 from harness.plural import counted
 from harness.report import grown
-from harness.report.builders.run import TONES
+from harness.report.builders.run_content import TONES
 from harness.report.builders.tuning_words import no_room
 from harness.report.format import duration, effect, interval, sanitize
 from harness.report.header import machine_lines

@@ -34,7 +34,7 @@ FULL = {
 ROWS = (
     Row(FULL, {"word": Tone.BAD}, (1,)),
     Row({"claim": "A", "case": "x", "variant": "two", "word": "fine", "wide": "", "narrow": "8"}, {}),
-    Row({"claim": "A", "case": "y", "variant": "none", "word": "broken", "why": "no numbers"}, {"word": Tone.BROKEN}),
+    Row({"claim": "A", "case": "y", "variant": "none", "word": "broken", "why": "no numbers"}, {"word": Tone.TROUBLE}),
 )  # fmt: skip
 TABLE = Table("Heading (3)", COLUMNS, ROWS, foreign="[red]", below="explained")
 WHOLE = Document(

@@ -13,7 +13,7 @@ from harness.judge.runs import ComparedCells, Incomparable, RunComparison
 from harness.model import BASELINE, Difference, Differs, Direction, Verdict, metric, parameters
 from harness.program import advised
 from harness.report import document
-from harness.report.document import Column, Document, Notes, Table, Tone
+from harness.report.document import IMPROVED, Column, Document, Notes, Table, Tone
 from harness.report.environment_diff import EnvironmentDifference, difference_facts, environment_diff
 from harness.report.format import arrow, effect, interval, sanitize, step
 from harness.report.header import header_lines
@@ -186,7 +186,7 @@ def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, drift: st
     difference = line.difference
     found = difference.comparison
     improved = better(difference)
-    tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[improved]
+    tone = IMPROVED[improved]
     cells = {
         **_names(line, many=many, axis=axis),
         "metric": "" if found.metric == "seconds" else sanitize(found.metric, 60),
@@ -212,7 +212,7 @@ def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, drift: st
         )
     if difference.drift > _DRIFTED:
         remarks.append(drift)
-    quiet = Tone.QUIET if difference.differs in _NO_DIFFERENCE else tone
+    quiet = Tone.DIM if difference.differs in _NO_DIFFERENCE else tone
     return document.Row(
         cells, {"verdict": quiet, "change": tone}, notes.of(*(sanitize(remark) for remark in remarks))
     )

@@ -12,6 +12,7 @@ from harness.plural import counted
 from harness.report.builders.gate_rows import (
     NEVER_GREEN,
     TIME,
+    TONES,
     GateRow,
     briefly,
     grouped,
@@ -20,24 +21,10 @@ from harness.report.builders.gate_rows import (
     spread,
 )
 from harness.report.builders.gate_sides import differences, sides
-from harness.report.document import Column, Document, Row, Table, Tone
+from harness.report.document import IMPROVED, Column, Document, Row, Table, Tone
 from harness.report.environment_diff import difference_facts
 from harness.report.format import duration, sanitize, share
 from harness.report.header import machine_lines
-
-_TONES = {
-    GateOutcome.REGRESSED: Tone.BAD,
-    GateOutcome.IMPROVED: Tone.GOOD,
-    GateOutcome.UNCHANGED: Tone.PLAIN,
-    GateOutcome.INCONCLUSIVE: Tone.OPEN,
-    GateOutcome.MISSING: Tone.OPEN,
-    GateOutcome.NEW: Tone.SAME,
-    GateOutcome.WRONG: Tone.BROKEN,
-    GateOutcome.FAILED: Tone.BROKEN,
-    GateOutcome.TIMED_OUT: Tone.BROKEN,
-    GateOutcome.SKIPPED: Tone.QUIET,
-    GateOutcome.ACCEPTED: Tone.SAME,
-}
 
 _BENCHMARK = (
     Column("claim", "claim", foreign=True, above=True),
@@ -112,8 +99,7 @@ def _lines(
     by_benchmark: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in found if result.selftest else briefly(found):
         cells = {column.name: str(getattr(row, column.name)) for column in _COLUMNS}
-        change = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[row.better]
-        tones = {"outcome": _TONES[row.outcome], "change": change}
+        tones = {"outcome": TONES[row.outcome], "change": IMPROVED[row.better]}
         by_benchmark[row.claim, row.case].append(Row(cells, tones))
     return _COLUMNS, tuple(row for own in by_benchmark.values() for row in own)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 
 from harness.model import Comparison, GateOutcome, GateVerdict, MetricKind, metric
+from harness.report.document import Tone
 from harness.report.format import better, effect, interval, quantity, sanitize, share, step
 
 NEVER_GREEN = (
@@ -27,6 +28,21 @@ HEADINGS = (
     "Unchanged", "New", "Skipped",
 )  # fmt: skip
 """Headings in the order of a report."""
+
+TONES = {
+    GateOutcome.REGRESSED: Tone.BAD,
+    GateOutcome.IMPROVED: Tone.GOOD,
+    GateOutcome.UNCHANGED: Tone.SAME,
+    GateOutcome.INCONCLUSIVE: Tone.OPEN,
+    GateOutcome.MISSING: Tone.TROUBLE,
+    GateOutcome.NEW: Tone.SAME,
+    GateOutcome.WRONG: Tone.TROUBLE,
+    GateOutcome.FAILED: Tone.TROUBLE,
+    GateOutcome.TIMED_OUT: Tone.TROUBLE,
+    GateOutcome.SKIPPED: Tone.DIM,
+    GateOutcome.ACCEPTED: Tone.SAME,
+}
+"""The tone of each decision; its word stands beside it."""
 
 TIME = "time"
 _METRICS = {

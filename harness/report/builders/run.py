@@ -8,9 +8,9 @@ from pathlib import Path
 
 from harness.model import Outcome
 from harness.plural import counted
-from harness.report.builders.run_content import ClaimSection, RunContent, VerdictRow, content
+from harness.report.builders.run_content import TONES, ClaimSection, RunContent, VerdictRow, content
 from harness.report.ceilings import ceilings_line
-from harness.report.document import Column, Document, Fact, Row, Table, Tone
+from harness.report.document import IMPROVED, Column, Document, Fact, Row, Table, Tone
 from harness.report.format import sanitize
 from harness.report.header import header_lines
 from harness.report.machine_notes import watched_line
@@ -18,18 +18,6 @@ from harness.report.next_command import next_command
 from harness.report.selftest import selftest_of
 from harness.report.tables import ARITHMETIC, COLUMNS, LOADERS, detail_rows
 from harness.store import Run
-
-TONES = {
-    Outcome.HOLDS: Tone.GOOD,
-    Outcome.FAILS: Tone.BAD,
-    Outcome.NO_EFFECT: Tone.SAME,
-    Outcome.INCONCLUSIVE: Tone.OPEN,
-    Outcome.WRONG: Tone.BROKEN,
-    Outcome.SKIPPED: Tone.QUIET,
-    Outcome.FAILED: Tone.BROKEN,
-    Outcome.TIMED_OUT: Tone.BROKEN,
-    Outcome.LOST: Tone.BROKEN,
-}
 
 _COLUMNS = (
     Column("case", "case", foreign=True),
@@ -113,8 +101,7 @@ def _claim(section: ClaimSection) -> Table:
 
 def _row(row: VerdictRow) -> Row:
     cells = {column.name: str(getattr(row, column.name)) for column in _COLUMNS}
-    effect = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[row.better]
-    return Row(cells, {"outcome": TONES[row.outcome], "effect": effect}, row.notes)
+    return Row(cells, {"outcome": TONES[row.outcome], "effect": IMPROVED[row.better]}, row.notes)
 
 
 def _details(run: Run, heading: str) -> Table:

@@ -23,7 +23,7 @@ from harness.model import (
     parameters,
 )
 from harness.plural import counted
-from harness.report.document import Notes
+from harness.report.document import Notes, Tone
 from harness.report.format import better, duration, effect, interval, quantity, sanitize
 from harness.report.machine_notes import watch_remarks
 from harness.report.so_far import so_far
@@ -32,6 +32,19 @@ from harness.report.trace_text import trace_notes
 from harness.report.unreached import unreached_note
 from harness.report.warning_text import warning_text
 from harness.store import Run
+
+TONES = {
+    Outcome.HOLDS: Tone.GOOD,
+    Outcome.FAILS: Tone.BAD,
+    Outcome.NO_EFFECT: Tone.SAME,
+    Outcome.INCONCLUSIVE: Tone.OPEN,
+    Outcome.WRONG: Tone.TROUBLE,
+    Outcome.SKIPPED: Tone.DIM,
+    Outcome.FAILED: Tone.TROUBLE,
+    Outcome.TIMED_OUT: Tone.TROUBLE,
+    Outcome.LOST: Tone.TROUBLE,
+}
+"""The tone of each verdict; its word stands beside it."""
 
 UNTOLD = (Outcome.HOLDS, Outcome.FAILS, Outcome.NO_EFFECT)
 """Outcomes whose numbers are their reason; all others give it in words."""

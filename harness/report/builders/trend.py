@@ -12,7 +12,7 @@ from statistics import median
 from harness.judge.change import FEWEST
 from harness.model import Comparison, Direction, Segment, Trend, metric, parameters
 from harness.plural import counted
-from harness.report.document import Column, Document, Notes, Row, Table, Tone
+from harness.report.document import IMPROVED, Column, Document, Notes, Row, Table
 from harness.report.environment_diff import environment_diff
 from harness.report.format import digits, effect, quantity, sanitize, scale_of
 from harness.report.header import machine_lines
@@ -135,8 +135,7 @@ def _row(course: Trend, runs: Sequence[TrendRun], notes: Notes, *, effects: bool
         remarks.append(
             f"neighbouring runs are alike (correlation {course.memory:.2f}), which was allowed for"
         )
-    tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}[better(course)]
-    return Row(cells, {"changed": tone}, notes.of(*remarks))
+    return Row(cells, {"changed": IMPROVED[better(course)]}, notes.of(*remarks))
 
 
 def level_of(course: Trend, level: float, *, effects: bool) -> str:

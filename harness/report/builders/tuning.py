@@ -177,7 +177,7 @@ def loop_table(tuned: Tuned) -> Table:
                 "share": f"{100 * part.share:.1f} %",
                 "interval": f"{quantity(part.low, 's')} to {quantity(part.high, 's')}",
             },
-            {"interval": Tone.QUIET},
+            {"interval": Tone.DIM},
         )
         for part in parts
     )

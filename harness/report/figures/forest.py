@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from bokeh.models import HBar, Plot, Scatter, Segment
 from bokeh.models.renderers import DataRenderer
 
+from harness.report.document import Tone
 from harness.report.figures.canvas import canvas, hover, label, source, span, themed, ticks
 from harness.report.format import sanitize
-from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE, Figure
+from harness.report.html.parts import Figure
 
 ROW = 42
 """Height of a row in pixels: its label, and its interval below."""
@@ -23,15 +24,15 @@ MOST_ROWS_DRAWN = 60
 
 _EDGE = 1e4
 _SHAPES = {
-    GOOD: "circle",
-    BAD: "square",
-    SAME: "diamond",
-    OPEN: "circle",
-    TROUBLE: "x",
-    DIM: "circle",
+    Tone.GOOD: "circle",
+    Tone.BAD: "square",
+    Tone.SAME: "diamond",
+    Tone.OPEN: "circle",
+    Tone.TROUBLE: "x",
+    Tone.DIM: "circle",
     "": "circle",
 }
-_HOLLOW = (OPEN, DIM, "")
+_HOLLOW = (Tone.OPEN, Tone.DIM, "")
 _SPREAD = (1.0, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100, 300, 1000, 3000, 10000)
 _CLOSE = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
@@ -139,7 +140,7 @@ def _marks(plot: Plot, tone: str, own: Sequence[tuple[float, Effect]], bounds: t
         interval=[effect.interval or "none yet" for effect in effects],
         units=[effect.units for effect in effects],
     )
-    colour = tone or DIM
+    colour = tone or Tone.DIM
     intervals = Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=2.5)
     dots = Scatter(x="x", y="y", size=9, marker=_SHAPES[tone])
     drawn: list[DataRenderer] = [

@@ -13,9 +13,10 @@ from bokeh.models import ColumnDataSource, Line, Plot, Range1d, Scatter, VArea
 
 from harness.model import Trend, metric, parameters
 from harness.report.builders.trend import TrendRun, better, interval_of, level_of, when
+from harness.report.document import Tone
 from harness.report.figures.canvas import canvas, hover, label, source, span, stacked, themed, ticks
 from harness.report.format import digits, sanitize, scale_of
-from harness.report.html.parts import BAD, GOOD, Figure, Grid
+from harness.report.html.parts import Figure, Grid
 
 MOST_PANELS = 600
 """Of all figures together: 200 cases of three variants, some 4 MB of a page with 200 runs."""
@@ -30,7 +31,7 @@ _MOST_DECIMALS = 8
 _LABELLED = (1 / 6, 1 / 2, 5 / 6)
 """Where along the axis runs are named: far enough from its ends for a date."""
 
-_TONES = {True: GOOD, False: BAD, None: "ink"}
+_TONES = {True: Tone.GOOD, False: Tone.BAD, None: "ink"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,10 @@ from harness.report.builders.comparison import (
     sequential,
     word,
 )
-from harness.report.document import Document, Row
+from harness.report.document import IMPROVED, Document, Row, Tone
 from harness.report.figures.forest import Effect, drawable, forest, on_two_scales
 from harness.report.format import sanitize
 from harness.report.html.parts import (
-    BETTER,
-    DIM,
-    OPEN,
-    SAME,
     Figure,
     Figures,
     Grid,
@@ -58,7 +54,7 @@ _IN_DETAILS = frozenset({"effect", "claims"})
 
 _SHOWN = tuple(column for column in COLUMNS if column.name not in _IN_DETAILS)
 _NUMERIC = frozenset({"change", "interval", "levels", "memory", "units"})
-_TONES = {"no difference shown": DIM, "too few invocations": OPEN, "same": SAME}
+_TONES = {"no difference shown": Tone.DIM, "too few invocations": Tone.OPEN, "same": Tone.SAME}
 _LABELS = {column.name: column.title for column in COLUMNS} | {
     "against": "against",
     "claims": "verdict on the claim",
@@ -118,7 +114,7 @@ _INCOMPARABLE = "These rows are in no count and no figure above."
 
 
 def _tone(line: ComparedCells) -> str:
-    return _TONES.get(word(line.difference), BETTER[better(line.difference)])
+    return _TONES.get(word(line.difference), IMPROVED[better(line.difference)])
 
 
 def _differing(found: RunComparison) -> tuple[Grid, ...]:
@@ -192,7 +188,7 @@ def _cells(line: ComparedCells, row: Row) -> tuple[HtmlCell, ...]:
         if column.name == "verdict":
             cells.append(verdict_cell(text, WORDS, _tone(line), row.notes))
         else:
-            tone = BETTER[better(difference)] if column.name == "change" else ""
+            tone = IMPROVED[better(difference)] if column.name == "change" else ""
             cells.append(HtmlCell(text, keys.get(column.name) if text else None, tone))
     return tuple(cells)
 

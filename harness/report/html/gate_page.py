@@ -6,19 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from harness.model import GateOutcome, GateResult, GateVerdict, parameters
 from harness.report.builders.gate import decided_by, headline
-from harness.report.builders.gate_rows import GateRow, rows
+from harness.report.builders.gate_rows import TONES, GateRow, rows
 from harness.report.builders.gate_sides import differences, sides
+from harness.report.document import IMPROVED
 from harness.report.figures.forest import Effect, in_pieces
 from harness.report.format import sanitize
 from harness.report.header import machine_lines
 from harness.report.html.parts import (
-    BAD,
-    BETTER,
-    DIM,
-    GOOD,
-    OPEN,
-    SAME,
-    TROUBLE,
     Figures,
     Grid,
     Grids,
@@ -31,21 +25,6 @@ from harness.report.html.parts import (
     verdict_cell,
     with_text,
 )
-
-TONES = {
-    GateOutcome.REGRESSED: BAD,
-    GateOutcome.IMPROVED: GOOD,
-    GateOutcome.UNCHANGED: GOOD,
-    GateOutcome.INCONCLUSIVE: OPEN,
-    GateOutcome.MISSING: TROUBLE,
-    GateOutcome.NEW: SAME,
-    GateOutcome.WRONG: TROUBLE,
-    GateOutcome.FAILED: TROUBLE,
-    GateOutcome.TIMED_OUT: TROUBLE,
-    GateOutcome.SKIPPED: DIM,
-    GateOutcome.ACCEPTED: SAME,
-}
-"""The tone each decision is shown in; its word stands beside it."""
 
 _COLUMNS = (
     HtmlColumn("claim"),
@@ -112,7 +91,7 @@ def _row(verdict: GateVerdict, row: GateRow) -> OpenableRow:
         HtmlCell(row.variant),
         HtmlCell(row.metric),
         verdict_cell(str(row.outcome), _ORDER, tone),
-        HtmlCell(row.change, found.ratio if found else None, BETTER[row.better]),
+        HtmlCell(row.change, found.ratio if found else None, IMPROVED[row.better]),
         HtmlCell(row.interval, found.low if found else None),
         HtmlCell(row.readings, verdict.head),
         HtmlCell(row.units, found.units if found else 0),

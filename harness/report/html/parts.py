@@ -8,17 +8,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from harness.report.document import Tone
+
 if TYPE_CHECKING:
     from bokeh.models import LayoutDOM
 
-GOOD, BAD, SAME, OPEN, TROUBLE, DIM = "good", "bad", "same", "open", "trouble", "dim"
-"""Tones: a colour and a sign that repeat what the text states."""
-
-SIGNS = {GOOD: "\u2713", BAD: "\u2717", SAME: "\u2248", OPEN: "?", TROUBLE: "!", DIM: "\u2013", "": ""}
+SIGNS = {
+    Tone.GOOD: "\u2713",
+    Tone.BAD: "\u2717",
+    Tone.SAME: "\u2248",
+    Tone.OPEN: "?",
+    Tone.TROUBLE: "!",
+    Tone.DIM: "\u2013",
+    Tone.PLAIN: "",
+}
 """A sign for each tone, so that nothing depends on colour alone."""
-
-BETTER = {True: GOOD, False: BAD, None: ""}
-"""The tone of a change, by whether it is an improvement."""
 
 Pairs = tuple[tuple[str, str], ...]
 """Labels, each with its text."""

@@ -8,23 +8,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.model import Outcome
-from harness.report.builders.run_content import UNTOLD, ClaimSection, RunContent, VerdictRow
+from harness.report.builders.run_content import TONES, UNTOLD, ClaimSection, RunContent, VerdictRow
+from harness.report.document import Tone
 from harness.report.figures.forest import Effect, drawable
-from harness.report.html.parts import BAD, DIM, GOOD, OPEN, SAME, TROUBLE, Choice
+from harness.report.html.parts import Choice
 from harness.report.next_command import NextCommand
-
-TONES = {
-    Outcome.HOLDS: GOOD,
-    Outcome.FAILS: BAD,
-    Outcome.NO_EFFECT: SAME,
-    Outcome.INCONCLUSIVE: OPEN,
-    Outcome.WRONG: TROUBLE,
-    Outcome.SKIPPED: DIM,
-    Outcome.FAILED: TROUBLE,
-    Outcome.TIMED_OUT: TROUBLE,
-    Outcome.LOST: TROUBLE,
-}
-"""The tone each verdict is shown in; its word stands beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +96,14 @@ def tone_of(row: VerdictRow) -> str:
 
 _WORTH, _COSTS, _NONE = "Worth doing here", "Costs you here", "Makes no difference here"
 _UNSURE, _UNJUDGED, _OTHERWISE = "Not settled", "Could not be judged", "Settled, neither better nor worse"
-_GROUPS = {_WORTH: GOOD, _COSTS: BAD, _NONE: SAME, _OTHERWISE: SAME, _UNSURE: OPEN, _UNJUDGED: TROUBLE}
+_GROUPS = {
+    _WORTH: Tone.GOOD,
+    _COSTS: Tone.BAD,
+    _NONE: Tone.SAME,
+    _OTHERWISE: Tone.SAME,
+    _UNSURE: Tone.OPEN,
+    _UNJUDGED: Tone.TROUBLE,
+}
 
 
 def _place(section: ClaimSection) -> tuple[str, VerdictRow | None]:

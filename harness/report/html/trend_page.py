@@ -9,13 +9,10 @@ from harness.judge.change import FEWEST
 from harness.model import Trend, metric
 from harness.plural import counted
 from harness.report.builders.trend import COLUMNS, HOW, TrendRun, better, grouped
-from harness.report.document import Document, Row
+from harness.report.document import IMPROVED, Document, Row, Tone
 from harness.report.figures.trends import trend_figures
 from harness.report.format import sanitize
 from harness.report.html.parts import (
-    BETTER,
-    DIM,
-    OPEN,
     Figures,
     HtmlCell,
     HtmlColumn,
@@ -106,7 +103,7 @@ def _verdict(trend: Trend) -> str:
 
 def _row(trend: Trend, row: Row) -> OpenableRow:
     verdict = _verdict(trend)
-    tone = {_STEADY: DIM, _SHORT: OPEN}.get(verdict, BETTER[better(trend)])
+    tone = {_STEADY: Tone.DIM, _SHORT: Tone.OPEN}.get(verdict, IMPROVED[better(trend)])
     now, cells = trend.stretches[-1], row.cells
     keys = {"level": now.level, "interval": now.low, "runs": float(cells["runs"])}
     if len(trend.stretches) > 1:

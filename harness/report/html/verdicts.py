@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from harness.model import BASELINE, Measurement, Outcome, metric
-from harness.report.builders.run_content import ClaimSection, RunContent, VerdictRow
+from harness.report.builders.run_content import TONES, ClaimSection, RunContent, VerdictRow
+from harness.report.document import IMPROVED
 from harness.report.figures.forest import drawable, on_two_scales
 from harness.report.format import digits, quantity, sanitize
 from harness.report.html.parts import (
-    BETTER,
     Figure,
     FilteredTable,
     Grid,
@@ -23,7 +23,7 @@ from harness.report.html.parts import (
     verdict_cell,
     with_text,
 )
-from harness.report.html.summary import TONES, effect_of
+from harness.report.html.summary import effect_of
 from harness.report.summary import measured, memory_growth, typical
 from harness.report.tables import ARITHMETIC, LOADERS, detail_rows
 from harness.store import Run
@@ -113,7 +113,7 @@ def _cells(
     found = verdict.comparison if verdict is not None else None
     ratio = math.log(found.ratio) if found is not None and drawable(found.ratio) else None
     base = typical(measurements, BASELINE, "seconds") if row.baseline else None
-    better = BETTER[row.better] if row.outcome in (Outcome.HOLDS, Outcome.FAILS) else ""
+    better = IMPROVED[row.better] if row.outcome in (Outcome.HOLDS, Outcome.FAILS) else ""
     grown = memory_growth(measurements, verdict.variant) if verdict is not None and row.memory else None
     return (
         HtmlCell(section.claim, index),

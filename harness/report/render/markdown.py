@@ -18,7 +18,7 @@ from harness.report.render.markdown_escape import (
     size,
 )
 
-_LOUD = (Tone.GOOD, Tone.BAD, Tone.BROKEN)
+_LOUD = (Tone.GOOD, Tone.BAD, Tone.TROUBLE)
 
 
 def markdown(document: Document, longest: int = LONGEST) -> str:

@@ -21,8 +21,8 @@ STYLES = {
     Tone.SAME: "cyan",
     Tone.BAD: "bold red",
     Tone.OPEN: "yellow",
-    Tone.BROKEN: "bold magenta",
-    Tone.QUIET: "dim",
+    Tone.TROUBLE: "bold magenta",
+    Tone.DIM: "dim",
 }
 """Colours repeat what the words state; nothing is shown by colour alone."""
 
