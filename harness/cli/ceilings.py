@@ -38,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
     from harness.loading.data.cache import cache_note
     from harness.processes.launch import borrow_packages, check_interpreter
     from harness.processes.live import Reaper
-    from harness.report.ceilings import rate, show_ceilings
+    from harness.report.ceilings import ceilings_document, rate
+    from harness.report.render.terminal import show_document
 
     forms = Forms.of(options)
     progress = console(sys.stderr)
@@ -61,5 +62,5 @@ def run(options: argparse.Namespace) -> int:
     forms.write({"json": lambda: as_json(content)})
     when = f"measured {found.measured}" + ("; --refresh measures again" if found.kept else "")
     notes = [note for note in (*found.warnings, cache_note(), when) if note]
-    show_ceilings(found.ceilings, notes, forms.console())
+    show_document(ceilings_document(found.ceilings, notes), forms.console())
     return OK if found.ceilings else CANNOT_JUDGE

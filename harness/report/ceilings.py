@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
-
 from harness.model import Ceiling, highest
 from harness.model.ceiling import (
     DECODE,
@@ -19,8 +17,8 @@ from harness.model.ceiling import (
     TO_HOST_PINNED,
     gemm,
 )
+from harness.report.document import Column, Document, Row, Table
 from harness.report.format import quantity, sanitize
-from harness.report.render.console import ConsolePage, grid
 
 WORDS = {
     MEMORY_COPY: "copy in memory, read and written",
@@ -33,6 +31,13 @@ WORDS = {
     DECODE: "decoding on one core",
 }
 PLACES = {"cuda": "GPU", "cpu": "CPU"}
+
+_COLUMNS = (
+    Column("place", "of"),
+    Column("name", "ceiling"),
+    Column("rate", "rate"),
+    Column("detail", "at", prose=True),
+)
 
 
 def ceilings_line(ceilings: Sequence[Ceiling]) -> str:
@@ -57,22 +62,21 @@ def rate(ceiling: Ceiling) -> str:
     return f"{number} {sanitize(scale + unit, 20)}/s"
 
 
-def show_ceilings(ceilings: Iterable[Ceiling], notes: Sequence[str], console: Console) -> None:
-    """The table, the highest of each name first and its other sizes behind it, and notes below."""
-    page = ConsolePage(console)
+def ceilings_document(ceilings: Iterable[Ceiling], notes: Sequence[str]) -> Document:
+    """The highest rate of each name with the size that reached it, and the rates of other sizes behind it."""
     by_name: dict[tuple[str, str], list[Ceiling]] = defaultdict(list)
     for ceiling in ceilings:
         by_name[ceiling.device, ceiling.name].append(ceiling)
-    table = grid(4)
+    rows = []
     for (device, name), found in by_name.items():
         best = max(found, key=lambda ceiling: ceiling.value)
         others = ", ".join(f"{sanitize(each.detail, 60)}: {rate(each)}" for each in found if each is not best)
-        table.add_row(
-            page.text(PLACES.get(device, sanitize(device, 20)), "dim"),
-            page.text(WORDS.get(name, sanitize(name, 60))),
-            page.text(rate(best), "bold"),
-            page.text(sanitize(best.detail, 60) + (f" ({others})" if others else ""), "dim"),
-        )
-    page.print(table)
-    for note in notes:
-        page.print(page.text(sanitize(note), "dim"))
+        cells = {
+            "place": PLACES.get(device, sanitize(device, 20)),
+            "name": WORDS.get(name, sanitize(name, 60)),
+            "rate": rate(best),
+            "detail": sanitize(best.detail, 60) + (f" ({others})" if others else ""),
+        }
+        rows.append(Row(cells, {}))
+    table = Table("", _COLUMNS, tuple(rows))
+    return Document("Ceilings", tables=[table], footnotes=[sanitize(note) for note in notes])

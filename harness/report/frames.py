@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.judge.run import judge
 from harness.model import Measurement, Trial, parameters
-from harness.report.columns import category
+from harness.report.categories import category
 from harness.report.telemetry import energy_frame, memory_frame, telemetry_frame, throttle_frame
 from harness.store import Run
 

@@ -14,7 +14,7 @@ import pandas as pd
 from harness.judge.throttling import throttled_blocks
 from harness.model import SensorSeries, clock_events, metric
 from harness.model.counter import difference, integral, tick
-from harness.report.columns import category
+from harness.report.categories import category
 from harness.store import Run
 
 COUNTS = frozenset({"allocation_retries", "ooms"})

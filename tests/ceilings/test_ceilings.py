@@ -29,10 +29,10 @@ from harness.loading.data.cache import cache_root
 from harness.measure.clock import FakeClock
 from harness.model import BASELINE, Ceiling, Claim, Measurement, Trial, Work, highest
 from harness.report.builders.run import run_document
+from harness.report.builders.run_details import ARITHMETIC, LOADERS, detail_rows
 from harness.report.ceiling_frames import ceilings_frame, rates_frame
-from harness.report.ceilings import ceilings_line, rate, show_ceilings
+from harness.report.ceilings import ceilings_document, ceilings_line, rate
 from harness.report.render.terminal import show_document
-from harness.report.tables import ARITHMETIC, LOADERS, detail_rows
 from harness.report.utilisation import shares
 from harness.store import Run, StoreError
 from tests.support.living import ENVIRONMENT, python
@@ -475,7 +475,7 @@ def test_hostile_ceilings_are_sanitized() -> None:
     """Names and details from a record have no power over a terminal."""
     bad = Ceiling("x\x1b[31m[red]", 1.0, "\x1b[2J/s", "d\x07\u202e", "cpu\x1b")
     file = io.StringIO()
-    show_ceilings([bad], ["note\x1b[31m"], Console(file=file, width=120))
+    show_document(ceilings_document([bad], ["note\x1b[31m"]), Console(file=file, width=120))
     assert "\x1b" not in file.getvalue()
     assert "\u202e" not in file.getvalue()
     assert "[red]" in file.getvalue()

@@ -32,7 +32,7 @@ FULL = {
     "why": "because",
 }
 ROWS = (
-    Row(FULL, {"word": Tone.BAD}, (1,)),
+    Row(FULL, {"word": Tone.BAD, "narrow": Tone.GOOD}, (1,)),
     Row({"claim": "A", "case": "x", "variant": "two", "word": "fine", "wide": "", "narrow": "8"}, {}),
     Row({"claim": "A", "case": "y", "variant": "none", "word": "broken", "why": "no numbers"}, {"word": Tone.TROUBLE}),
 )  # fmt: skip

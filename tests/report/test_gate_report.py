@@ -345,6 +345,8 @@ def test_colour_only_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     assert "\x1b" not in shown(EVERY)
     assert "\x1b[1;31mregressed" in shown(EVERY, force_terminal=True)
+    assert "\x1b[1;31m1 regressed (slower), " in shown(EVERY, force_terminal=True)
+    assert "\x1b[1;32mnothing regressed" in shown(result(verdict(GateOutcome.UNCHANGED)), force_terminal=True)
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[1;31m" not in shown(EVERY, force_terminal=True)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.model import Outcome
 from harness.plural import counted
 from harness.report.builders.run_content import TONES, ClaimSection, RunContent, VerdictRow, content
+from harness.report.builders.run_details import ARITHMETIC, COLUMNS, LOADERS, detail_rows
 from harness.report.ceilings import ceilings_line
 from harness.report.document import IMPROVED, Column, Document, Fact, Row, Table, Tone
 from harness.report.format import sanitize
@@ -16,7 +17,6 @@ from harness.report.header import header_lines
 from harness.report.machine_notes import watched_line
 from harness.report.next_command import next_command
 from harness.report.selftest import selftest_of
-from harness.report.tables import ARITHMETIC, COLUMNS, LOADERS, detail_rows
 from harness.store import Run
 
 _COLUMNS = (

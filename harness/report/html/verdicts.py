@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.model import BASELINE, Measurement, Outcome, metric
 from harness.report.builders.run_content import TONES, ClaimSection, RunContent, VerdictRow
+from harness.report.builders.run_details import ARITHMETIC, LOADERS, detail_rows
 from harness.report.document import IMPROVED
 from harness.report.figures.forest import drawable, on_two_scales
 from harness.report.format import digits, quantity, sanitize
@@ -25,7 +26,6 @@ from harness.report.html.parts import (
 )
 from harness.report.html.summary import effect_of
 from harness.report.summary import measured, memory_growth, typical
-from harness.report.tables import ARITHMETIC, LOADERS, detail_rows
 from harness.store import Run
 
 Cases = Mapping[str, Sequence[Measurement]]
