@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli import output
+from harness.cli.parser import written_file
 from harness.store import StoreError
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def add_forms(parser: argparse.ArgumentParser, *names: str) -> None:
     """Add an option for each of these forms."""
     for name in names:
         stdout = "" if name in FILES_ONLY else "; - for standard output"
-        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write {FORMS[name]}{stdout}")
+        parser.add_argument(
+            f"--{name}", type=written_file, metavar="FILE", help=f"also write {FORMS[name]}{stdout}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

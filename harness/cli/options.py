@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.claims.folder import chosen_folder
 from harness.cli.forms import add_forms
-from harness.cli.parser import positive
+from harness.cli.parser import positive, written_folder
 
 RUN = "a folder, a name, the beginning of either, latest, latest~1 or baseline"
 
@@ -60,7 +60,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     """Add the folder of saved runs."""
     parser.add_argument(
         "--results",
-        type=Path,
+        type=written_folder,
         default=Path("results"),
         metavar="FOLDER",
         help="the folder of saved runs; default: results",

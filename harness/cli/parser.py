@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 
@@ -70,3 +71,24 @@ def positive(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and (found := int(text)) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 (examples: 1, 8)")
     return found
+
+
+def written_file(text: str) -> Path:
+    """A file to write, or ``-``. Raises ArgumentTypeError for any other path that begins with a dash: most
+    likely it is an option."""
+    if text != "-":
+        _refuse_like_an_option(text, "file", "-, or a path that does not")
+    return Path(text)
+
+
+def written_folder(text: str) -> Path:
+    """A folder to write in. Raises ArgumentTypeError for one that begins with a dash, as `written_file` does."""
+    _refuse_like_an_option(text, "folder", "a path that does not")
+    return Path(text)
+
+
+def _refuse_like_an_option(text: str, kind: str, allowed: str) -> None:
+    if text.startswith("-"):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} begins with a dash, as options do (allowed: {allowed}; for a {kind} of this name: ./{text})"
+        )

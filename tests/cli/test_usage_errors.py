@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 
 from harness.bench.run import UnusableGpu
 from harness.cli import gating
-from harness.cli.forms import check_writable
-from harness.cli.main import main, parser
+from harness.cli.forms import FORMS, check_writable
+from harness.cli.main import COMMANDS, main, parser
+from harness.cli.parser import written_file, written_folder
 from harness.errors import UsageError
 from harness.loading.loop.step_forms import step_form
 from harness.store import StoreError, open_run
@@ -103,7 +105,6 @@ def test_every_command_says_of_data_that_is_not_there(here: Path, capsys: Captur
         (["list", "--select", "-x"], "--select -x: no such claim"),
         (["ceilings", "--data", "-x"], "--data: no image folder -x"),
         (["selftest", "--python", "-x"], "--python -x is not a Python that starts"),
-        (["report", "--results", "-x"], "no runs in -x"),
     ],
 )
 def test_a_value_that_begins_with_a_dash_is_a_value(
@@ -334,3 +335,44 @@ def test_only_some_metrics_can_be_accepted(here: Path, capsys: Captured) -> None
         2,
         "harness: --accept: 'seconds' cannot be accepted (allowed: memory, launches)\n",
     )
+
+
+# --- paths to write ---------------------------------------------------------------------------------------------------
+
+
+def options_of(name: str) -> list[argparse.Action]:
+    """The options of a command, and of its own commands."""
+    actions = list(parser([name])._actions)
+    for action in actions:
+        if isinstance(action, argparse._SubParsersAction) and {*action.choices} & {name, "set"}:
+            actions += [
+                each for key in {*action.choices} & {name, "set"} for each in action.choices[key]._actions
+            ]
+    return [action for action in actions if action.option_strings]
+
+
+WRITING = [
+    (name, action.option_strings[-1])
+    for name in COMMANDS
+    for action in options_of(name)
+    if action.type in (written_file, written_folder)
+]
+
+
+def test_every_path_is_read_or_checked() -> None:
+    """Options that take a path as it is are those that are only read from."""
+    plain = {each.option_strings[-1] for name in COMMANDS for each in options_of(name) if each.type is Path}
+    assert plain == {"--data", "--benchmarks"}
+    assert {option for _, option in WRITING} == {"--results", *(f"--{form}" for form in FORMS)}
+
+
+@pytest.mark.parametrize(("name", "option"), WRITING)
+def test_a_path_like_an_option_is_not_written(name: str, option: str, here: Path, capsys: Captured) -> None:
+    """A word with a dash at its front is a misspelt option: the message has the path for a file of that name."""
+    before = sorted(here.iterdir())
+    for words in ([option, "-x"], [f"{option}=--select"]):
+        status, out, error = ran(capsys, name, *(("set", "run") if name == "baseline" else ()), *words)
+        value = words[-1].rpartition("=")[2]
+        assert (status, out) == (2, "")
+        assert f"argument {option}: '{value}' begins with a dash" in error and f": ./{value})" in error
+    assert sorted(here.iterdir()) == before
