@@ -37,12 +37,8 @@ def _show(entry: RunEntry, screen: Console) -> int:
     from harness.report.render.terminal import show_document
 
     if entry.gate and entry.side is None:
-        facts = [
-            (
-                "gate",
-                f"one side of it can be compared: {sanitize(entry.label)}@base, {sanitize(entry.label)}@head",
-            )
-        ]
+        sides = ", ".join(f"{sanitize(entry.label)}@{side}" for side in entry.sides)
+        facts = [("gate", f"one side of it can be compared: {sides}")]
         show_document(Document(sanitize(entry.label), [*facts, *_place(entry)]), screen)
         return OK
     run = open_entry(entry)

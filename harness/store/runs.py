@@ -15,7 +15,18 @@ from typing import Any
 from harness.model import Side
 from harness.plural import counted
 from harness.program import advised
-from harness.store import GATE, GATE_FILE, RUN_FILE, TUNE, Run, StoreError, begun, load, read_run_record
+from harness.store import (
+    GATE,
+    GATE_FILE,
+    RESULT_FILE,
+    RUN_FILE,
+    TUNE,
+    Run,
+    StoreError,
+    begun,
+    load,
+    read_run_record,
+)
 from harness.store.gates import load_side
 
 LABELS_FILE = "labels.json"
@@ -51,6 +62,11 @@ class RunEntry:
     def kind(self) -> str:
         """What it is: a run, a tuning or a gate."""
         return "gate" if self.gate else "tuning" if self.profile == TUNE else "run"
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides of a gate whose samples are in its folder: those of a saved run are in its own."""
+        return (Side.HEAD,) if (self.folder / RUN_FILE).is_file() else (Side.BASE, Side.HEAD)
 
     @property
     def label(self) -> str:
@@ -103,10 +119,9 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
 
 def open_entry(entry: RunEntry, *, telemetry: bool = True) -> Run:
     """Everything that was saved of it, with or without its telemetry. Raises StoreError."""
-    against_stored = entry.gate and (entry.folder / RUN_FILE).is_file()
-    if against_stored and entry.side is Side.BASE:
+    if entry.side is not None and entry.side not in entry.sides:
         raise StoreError(f"{entry.folder} has a stored run as its base: name that run instead")
-    if entry.side is not None and not against_stored:
+    if entry.side is not None and Side.BASE in entry.sides:
         return load_side(entry.folder, entry.side, telemetry=telemetry)
     if not (entry.folder / RUN_FILE).is_file():
         raise StoreError(
@@ -189,7 +204,8 @@ def _entry(folder: Path) -> RunEntry:
     gate = not (folder / RUN_FILE).is_file()
     try:
         record = read_run_record(folder / (GATE_FILE if gate else RUN_FILE))
-        gate = gate or record.get("profile") == GATE
+        # Gates against a saved run were once recorded with a run's profile; their result is a gate's.
+        gate = gate or record.get("profile") == GATE or (folder / RESULT_FILE).is_file()
     except StoreError as error:
         return RunEntry(folder, name, tags, gate=gate, broken=str(error))
     started = record.get("started")

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,13 +21,14 @@ from harness.cli.main import main
 from harness.cli.output import console
 from harness.cli.report import show
 from harness.model import Measurement, Status, Trial
-from harness.store import RUN_FILE
+from harness.store import RESULT_FILE, RUN_FILE
 from tests.support.living import ENVIRONMENT as PROCESS
-from tests.support.living import PATIENCE
+from tests.support.living import PATIENCE, ROOT
 from tests.support.saved import ENVIRONMENT, claim, measurements_of, save
 
 ONE, TWO = claim("A1"), claim("B2")
 HOSTILE = "a|b`c<img src=x>\x1b[31m\u202e\n# head @you"
+SAVED = ROOT / "tests" / "data" / "saved"
 
 
 @pytest.fixture
@@ -571,6 +573,32 @@ def test_managing_runs(results: Path, capsys: Captured) -> None:
     status, out, _ = ran(capsys, "rm", "after", "--yes")
     assert (status, "removed" in out) == (0, True)
     assert not (results / "2026-01-02_10-00-00").exists()
+
+
+@pytest.mark.parametrize("profile", ["standard", "gate"])
+def test_a_gate_against_a_saved_run_is_a_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured, profile: str
+) -> None:
+    """Its report has the verdicts and their exit status, and its samples are those of its head; a run's
+    profile, as earlier builds recorded it, changes nothing."""
+    monkeypatch.chdir(tmp_path)
+    name = "2026-11-29_22-17-50"
+    shutil.copytree(SAVED, "results")
+    record = Path("results", name, RUN_FILE)
+    assert '"profile":"standard"' in record.read_text()
+    record.write_text(record.read_text().replace('"profile":"standard"', f'"profile":"{profile}"', 1))
+    status, out, _ = ran(capsys, "report", name)
+    assert (status, "cannot be judged: 2 inconclusive; exit 3" in out) == (3, True)
+    assert "base  stored run baseline/0123456789ab\n" in out
+    assert "provisional answer" in ran(capsys, "report")[1]  # of the tuning: a gate is not the latest run
+    assert f"can be compared: {name}@head\n" in ran(capsys, "show", name)[1]
+    assert ran(capsys, "compare", "baseline", f"{name}@head")[0] == 0
+    status, _, error = ran(capsys, "compare", "baseline", f"{name}@base")
+    assert (status, "has a stored run as its base: name that run instead" in error) == (2, True)
+    Path("results", name, RESULT_FILE).unlink()
+    if profile == "gate":
+        status, _, error = ran(capsys, "report", name)
+        assert (status, f"did not come to its end: it has no {RESULT_FILE}" in error) == (2, True)
 
 
 def test_listing_claims_is_as_it_was(results: Path, capsys: Captured) -> None:

@@ -35,6 +35,8 @@ from tests.support.tuned import TUNED
 GOLDEN = ROOT / "tests" / "data" / "golden"
 SAVED = ROOT / "tests" / "data" / "saved"
 """Runs, a baseline, a gate, a self-test and a tuning, as an earlier build (d3e48e8) wrote them."""
+GATE = "2026-11-29_22-17-50"
+"""A gate against a saved run among them."""
 
 Form = tuple[str, str]
 TERMINALS: tuple[Form, ...] = (("80", "80.txt"), ("120", "120.txt"))
@@ -92,9 +94,9 @@ REPORTS: dict[str, tuple[Callable[[Path], list[str]], tuple[Form, ...]]] = {
     "trend": (trend, (*TERMINALS, MARKDOWN, JSON, CSV)),
     "tuning": (tuning, (*TERMINALS, MARKDOWN, JSON)),
     "earlier-run": (earlier("report", "2026-11-29_22-14-53"), (*TERMINALS, MARKDOWN, JSON, JUNIT)),
-    "earlier-gate": (earlier("report", "2026-11-29_22-17-50"), (*TERMINALS, MARKDOWN, JSON, JUNIT)),
+    "earlier-gate": (earlier("report", GATE), (*TERMINALS, MARKDOWN, JSON, JUNIT)),
     "earlier-selftest": (earlier("report", "2026-11-29_22-15-04"), (*TERMINALS, MARKDOWN, JSON, JUNIT)),
-    "earlier-comparison": (earlier("compare", "baseline", "latest"), (*TERMINALS, MARKDOWN, JSON, JUNIT)),
+    "earlier-comparison": (earlier("compare", "baseline", f"{GATE}@head"), (*TERMINALS, MARKDOWN, JSON, JUNIT)),
     "earlier-trend": (earlier("trend"), (*TERMINALS, MARKDOWN, JSON)),
     "earlier-tuning": (earlier("report", "2026-11-29_22-15-52"), (*TERMINALS, MARKDOWN, JSON)),
     "earlier-runs": (earlier("runs"), TERMINALS),
