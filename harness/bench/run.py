@@ -21,6 +21,7 @@ from harness.bench.schedule import Schedule
 from harness.bench.settings import PROFILES, Settings
 from harness.bench.steps import Steps
 from harness.bench.temporary import check_temporary
+from harness.bench.timeline import TimelineRecorder
 from harness.bench.traces import Traces
 from harness.ceilings.budgeted import affordable
 from harness.ceilings.cache import CeilingsRequest
@@ -29,12 +30,14 @@ from harness.claims.selection import select
 from harness.errors import HarnessError
 from harness.model import (
     SCHEMA,
+    THE_RUN,
     Activity,
     Claim,
     EndReason,
     Outcome,
     RunEnd,
     RunState,
+    Span,
     Traced,
     Verdict,
     benchmark_of,
@@ -154,6 +157,8 @@ class _Bench:
                 # Around the pool: a process that is there before it starts, or after it ended, is not this
                 # run's.
                 stack.enter_context(self._watch)
+                timeline = TimelineRecorder(self._folder, self._start, self._screen.note)
+                stack.callback(lambda: timeline.end(time.monotonic()))
                 borrowed = None
                 if self._settings.python:
                     borrowed = launch.borrow_packages(stack.enter_context(Reaper()).folder / "borrowed")
@@ -172,10 +177,11 @@ class _Bench:
                         begins=self._begins,
                         ends=self._ends,
                         tick=self._tick,
+                        spans=timeline.add,
                     )
                 )
                 question = CeilingsRequest(python, self._settings.device, self._settings.data, borrowed)
-                end = RunEnd(self._measure_cases(pool, writer, question))
+                end = RunEnd(self._measure_cases(pool, writer, question, timeline))
         except Exception as error:
             ours = isinstance(error, WorkerError | store.StoreError | UnusableGpu)
             end = RunEnd(EndReason.STOPPED, str(error) if ours else repr(error))
@@ -188,7 +194,9 @@ class _Bench:
             self._screen.note("no memory snapshots: torch keeps a history of memory on CUDA devices only")
         return self._folder
 
-    def _measure_cases(self, pool: WorkerPool, writer: store.Writer, question: CeilingsRequest) -> EndReason:
+    def _measure_cases(
+        self, pool: WorkerPool, writer: store.Writer, question: CeilingsRequest, timeline: TimelineRecorder
+    ) -> EndReason:
         self._screen.collecting()
         found = pool.collect(sorted({claim.path for claim in self._readable}))
         found.keep(self._by_function)
@@ -205,6 +213,7 @@ class _Bench:
         self._settle_absent(found, writer)
         if found.unusable_gpu and self._settings.device != "cpu":
             raise UnusableGpu(found.unusable_gpu)
+        begin = time.monotonic()
         ceilings = affordable(
             question,
             found.environment,
@@ -213,6 +222,7 @@ class _Bench:
             tick=self._tick,
             note=self._screen.note,
         )
+        timeline.add(Span(THE_RUN, Activity.CEILINGS, begin, time.monotonic()))
         if ceilings is not None:
             store.write_ceilings(writer, ceilings.ceilings, ceilings.measured)
         on_gpu = found.environment.get("device", {}).get("type") == "cuda"
@@ -239,6 +249,7 @@ class _Bench:
             self._activity = activity_of(step)
             self._screen.prepares()
             report = steps.take(step, number, writer)
+            timeline.measured(report.measurements)
             self._take_in(report, writer)
             steps.learn(step, report, time.monotonic() - begin)
             self._tick()

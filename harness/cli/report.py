@@ -30,6 +30,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = "Show a saved run: the latest by default."
     parser.add_argument("run", nargs="?", default="latest", metavar="RUN", help=RUN)
+    parser.add_argument(
+        "--timeline", action="store_true",
+        help="show where the run's time went instead: shares by activity, and what each process did",
+    )  # fmt: skip
     add_results(parser)
     add_forms(parser, *FORMS)
 
@@ -39,13 +43,37 @@ def run(options: argparse.Namespace) -> int:
     forms = Forms.of(options)
     entry = find(options.run, options.results)
     if entry.gate and entry.side is None:
+        if options.timeline:
+            raise _no_timeline(entry, "a gate")
         return _gate(entry, forms)
     found = open_entry(entry)
     if found.facts.get("profile") == TUNE:
+        if options.timeline:
+            raise _no_timeline(entry, "a tuning")
         return _tuning(found, forms)
+    if options.timeline:
+        return _timeline(found, forms)
     status, content, document = _show(found, forms.console())
     _write(found, content, document, forms)
     return status
+
+
+def _timeline(run: Run, forms: Forms) -> int:
+    from harness.report.builders.timeline import timeline_document
+    from harness.report.render.markdown import markdown
+    from harness.report.render.terminal import show_document
+
+    forms.refuse_except("a timeline", ("markdown",))
+    document = timeline_document(run)
+    show_document(document, forms.console())
+    forms.write({"markdown": lambda: markdown(document)})
+    return OK
+
+
+def _no_timeline(entry: RunEntry, what: str) -> StoreError:
+    return StoreError(
+        f"--timeline: {entry.folder} is {what}; only a run has a timeline: name one ({advised('runs')})"
+    )
 
 
 def show(folder: Path, screen: Console, *, explained: bool = False) -> int:

@@ -23,6 +23,7 @@ from harness.store.reading import Run, begun, load, read_header, read_measuremen
 from harness.store.records import ceiling_from
 from harness.store.snapshots import SNAPSHOTS, snapshot_file, write_snapshot
 from harness.store.telemetry import TELEMETRY_FILE, TelemetryWriter
+from harness.store.timeline import TIMELINE_FILE, TimelineWriter
 from harness.store.writing import (
     open_gate,
     open_invocation,
@@ -44,12 +45,14 @@ __all__ = [
     "RUN_FILE",
     "SNAPSHOTS",
     "TELEMETRY_FILE",
+    "TIMELINE_FILE",
     "TUNE",
     "TUNED_FILE",
     "Record",
     "Run",
     "StoreError",
     "TelemetryWriter",
+    "TimelineWriter",
     "Writer",
     "begun",
     "ceiling_from",

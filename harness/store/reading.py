@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from harness.model import Ceiling, Claim, Measurement, RunEnd, Telemetry, Traced
+from harness.model import Ceiling, Claim, Measurement, RunEnd, Telemetry, Timeline, Traced
 from harness.store.clock_events import annotate
 from harness.store.files import RUN_FILE
 from harness.store.lines import NOT_OURS, Record, StoreError, bad_line, kind_of, read_lines, record_in
@@ -23,6 +23,10 @@ from harness.store.records import (
     trace_in,
 )
 from harness.store.telemetry import TELEMETRY_FILE, read_telemetry
+from harness.store.timeline import TIMELINE_FILE, read_timeline
+
+_BESIDE = (TELEMETRY_FILE, TIMELINE_FILE)
+"""Files with records of their own: what the machine and the processes did, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Run:
     telemetry: Telemetry = field(default_factory=Telemetry)
     ceilings: tuple[Ceiling, ...] = ()
     traces: tuple[Traced, ...] = ()
+    timeline: Timeline = field(default_factory=Timeline)
 
 
 def load(folder: Path, *, telemetry: bool = True) -> Run:
@@ -63,9 +68,10 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
     ceilings: tuple[Ceiling, ...] = ()
     warnings: list[str] = []
     watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
+    timeline = read_timeline(folder / TIMELINE_FILE, warnings)
     traces: list[Traced] = []
     for path in sorted(filter(Path.is_file, folder.glob("*.jsonl")), key=_reading_order):
-        if path.name == TELEMETRY_FILE:
+        if path.name in _BESIDE:
             continue
         for number, line in read_lines(path, warnings):
             try:
@@ -103,6 +109,7 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
         watched,
         ceilings,
         tuple(traces),
+        timeline,
     )
 
 
@@ -136,7 +143,7 @@ def read_run_record(path: Path) -> Record:
 
 def begun(folder: Path) -> bool:
     """Whether a run came as far as its first process: until then it has nothing but what it was asked for."""
-    if any(path.name not in (RUN_FILE, TELEMETRY_FILE) for path in folder.glob("*.jsonl")):
+    if any(path.name not in (RUN_FILE, *_BESIDE) for path in folder.glob("*.jsonl")):
         return True
     try:
         return any(

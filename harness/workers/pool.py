@@ -13,7 +13,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from harness.measure.limits import RoundLimits
-from harness.model import Claim, Measurement, Status
+from harness.model import Activity, Claim, Measurement, Span, Status
 from harness.processes.live import ChannelClosed, exit_reason
 from harness.store import read_measurements
 from harness.workers.codec import Failure, send
@@ -70,15 +70,38 @@ class WorkerReport:
     traced: CaseTraced | None = None
 
 
+_ACTIVITIES: Mapping[type[Plan], Activity] = {
+    MeasurePlan: Activity.ROUNDS,
+    IsolatedPlan: Activity.WEIGHING,
+    CountPlan: Activity.WEIGHING,
+    TracePlan: Activity.TRACING,
+}
+"""What a process does with its cases."""
+
+
 @dataclass(slots=True)
 class _Progress:
-    """How far a process has come through its cases: the case in flight, and since when that or none is."""
+    """How far a process has come through its cases: the case in flight, and since when that or none is.
 
+    ``spans`` is called with what is over: what it did with a case (``activity``), or getting ready for one.
+    """
+
+    process: int
+    invocation: int
+    activity: Activity
+    spans: Callable[[Span], object]
     case: str | None = None
     since: float = field(default_factory=time.monotonic)
 
     def moves(self, case: str | None) -> None:
+        self._over(self.case or case or "", Activity.SET_UP if self.case is None else self.activity)
         self.case, self.since = case, time.monotonic()
+
+    def ends(self) -> None:
+        self._over(self.case or "", Activity.ENDING if self.case is None else self.activity)
+
+    def _over(self, case: str, activity: Activity) -> None:
+        self.spans(Span(self.process, activity, self.since, time.monotonic(), case, self.invocation))
 
     @property
     def seconds(self) -> float:
@@ -88,7 +111,8 @@ class _Progress:
 class WorkerPool:
     """Starts, drives and ends measuring processes. Use as a context manager: none outlives it.
 
-    ``begins`` and ``ends`` are called with a case and its invocation, ``tick`` about once a second.
+    ``begins`` and ``ends`` are called with a case and its invocation, ``tick`` about once a second, ``spans``
+    with what a process did, when it has done it; a case that was measured counts as rounds from beginning to end.
     """
 
     def __init__(
@@ -98,9 +122,11 @@ class WorkerPool:
         begins: Callable[[str, int], None] = lambda *_: None,
         ends: Callable[[str, int], None] = lambda *_: None,
         tick: Callable[[], None] = lambda: None,
+        spans: Callable[[Span], object] = lambda _: None,
     ) -> None:
         self._settings = settings
-        self._spare = SpareWorkers(settings, tick)
+        self._spans = spans
+        self._spare = SpareWorkers(settings, tick, spans)
         self._begins = begins
         self._ends = ends
         self.import_seconds = 0.0
@@ -132,6 +158,7 @@ class WorkerPool:
     def _call(self, worker: SpareWorker, cases: Sequence[str], found: Collection) -> bool:
         """Call these cases; whether one of them kept the others from being called. Raises WorkerError."""
         began = ""
+        begin = time.monotonic()
         introduced = False
         try:
             send(
@@ -155,6 +182,7 @@ class WorkerPool:
             status = worker.process.wait(10.0)
         finally:
             ended = worker.process.end()
+            self._spans(Span(worker.number, Activity.COLLECTING, begin, time.monotonic()))
         status = ended if status is None else status
         if not introduced:
             raise WorkerError(f"no process can measure: {worker.ending(status)}")
@@ -246,7 +274,7 @@ class WorkerPool:
     ) -> WorkerReport:
         worker = self._spare.acquire(frozenset(claim.path for claim in claims.values()), ahead)
         process = worker.process
-        at = _Progress()
+        at = _Progress(worker.number, invocation, _ACTIVITIES[type(plan)], self._spans)
         out_of_time, error = False, ""
         unfinished: Measurement | None = None
         traced: CaseTraced | None = None
@@ -283,6 +311,7 @@ class WorkerPool:
                 unfinished = ended(at.case, Status.FAILED, why)
         finally:
             status = process.end()
+            at.ends()
             if at.case is not None:
                 self._ends(at.case, invocation)
         found = read_measurements(self._settings.folder / f"{_file_name(invocation)}.jsonl")

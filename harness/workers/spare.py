@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import SystemRandom
 
-from harness.model import Collected
+from harness.model import Activity, Collected, Span
 from harness.processes.cpu_limit import CpuLimit
 from harness.processes.launch import measuring_environment, pytest_command
 from harness.processes.live import ChannelClosed, LiveProcess, Reaper, exit_reason
@@ -17,6 +17,11 @@ from harness.processes.logs import last_words
 from harness.workers.codec import Message, receive
 from harness.workers.collect import WorkerError
 from harness.workers.protocol import Ready
+
+
+def _unseen(_: Span) -> None:
+    """What a process did is of no interest."""
+
 
 START_LIMIT = 180.0
 """CPU-seconds a process may take to import the benchmarks."""
@@ -26,13 +31,14 @@ START_LIMIT = 180.0
 class SpareWorker:
     """A measuring process, the benchmark files that it imports, and the log of what it prints.
 
-    ``kept`` is whether the log outlives the command.
+    ``kept`` is whether the log outlives the command; ``number`` is that of the log.
     """
 
     process: LiveProcess
     files: frozenset[str]
     log: Path
     kept: bool = True
+    number: int = 0
 
     def ending(self, status: int) -> str:
         """Why it ended with that exit status, as far as its log shows."""
@@ -69,12 +75,16 @@ class WorkerSettings:
 class SpareWorkers:
     """Starts as many processes at a time as the settings say, and ends those that were not taken.
 
-    Use as a context manager.
+    Use as a context manager. ``spans`` is called with what a process did, when it has done it.
     """
 
-    def __init__(self, settings: WorkerSettings, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: WorkerSettings, tick: Callable[[], None], spans: Callable[[Span], object] = _unseen
+    ) -> None:
         self._settings = settings
         self._tick = tick
+        self._spans = spans
+        self._since: dict[int, float] = {}
         self._waiting: list[SpareWorker] = []
         self._started = 0
         self._random = SystemRandom()
@@ -99,7 +109,7 @@ class SpareWorkers:
         """
         for index, worker in enumerate(self._waiting):
             if files <= worker.files:
-                return self._waiting.pop(index)
+                return self._taken(self._waiting.pop(index))
         self.close()
         count = max(1, min(self._settings.width, ahead))
         started = [self._launch(files, self._started + 1 + index) for index in range(count)]
@@ -113,7 +123,18 @@ class SpareWorkers:
                 raise
             worker.process.pause()
             self._waiting.append(worker)
-        return self._waiting.pop(0)
+        return self._taken(self._waiting.pop(0))
+
+    def _taken(self, worker: SpareWorker) -> SpareWorker:
+        """It waits no longer."""
+        self._span(worker, Activity.WAITING)
+        return worker
+
+    def _span(self, worker: SpareWorker, activity: Activity) -> None:
+        """What it did since it was last looked at."""
+        now = time.monotonic()
+        begin, self._since[worker.process.pid] = self._since.get(worker.process.pid, now), now
+        self._spans(Span(worker.number, activity, begin, now))
 
     def receive(self, worker: SpareWorker, limit: float) -> Message | None:
         """The next message before ``limit`` (monotonic seconds); the screen is kept up to date once a second.
@@ -145,6 +166,7 @@ class SpareWorkers:
     def close(self) -> None:
         """End the processes that wait."""
         for worker in self._waiting:
+            self._span(worker, Activity.WAITING)
             worker.process.end()
         self._waiting.clear()
 
@@ -158,13 +180,15 @@ class SpareWorkers:
         log = settings.folder / f"process-{number:03d}.log"
         targets = [str(settings.root / file) for file in sorted(files)]
         seed = {"PYTHONHASHSEED": str(self._random.getrandbits(32))}
+        begin = time.monotonic()
         process = LiveProcess(
             pytest_command(settings.python, settings.root, targets),
             guard=self._guard,
             environment={**measuring_environment(settings.borrowed), **settings.variables, **seed},
             log=log,
         )
-        return SpareWorker(process, files, log, settings.keeps_logs)
+        self._since[process.pid] = begin
+        return SpareWorker(process, files, log, settings.keeps_logs, number)
 
     def _ready(self, worker: SpareWorker) -> Collected:
         try:
@@ -175,4 +199,5 @@ class SpareWorkers:
             worker.process.end()
             raise WorkerError(f"a process did not import the benchmarks: {spent}{worker.where()}")
         assert isinstance(message, Ready), message
+        self._span(worker, Activity.IMPORT)
         return message.collected

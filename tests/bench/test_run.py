@@ -36,6 +36,7 @@ from harness.model import (
     Measurement,
     Outcome,
     RunState,
+    Span,
     Status,
     Telemetry,
     Traced,
@@ -88,9 +89,11 @@ class Play:
     left: int = 0
     trace: bytes | None = TRACE
     asked: list[tuple[str, CaseRequest]] = field(default_factory=list)
+    spans: Callable[[Span], object] = lambda _: None
 
     def pool(self, settings: WorkerSettings, **more: Any) -> Pool:
         """In the place of the pool's class."""
+        self.spans = more["spans"]
         return Pool(self, settings.folder)
 
 
@@ -173,7 +176,11 @@ class Pool:
             for name in self.play.called.cases[case]
             if name == BASELINE or variants is None or name in variants
         ]
-        return Measurement(case, case, invocation, trials=tuple(trials), seconds=self.play.seconds)
+        now = self.play.clock.now()
+        blocks = ((now + 0.5 * self.play.seconds, now + 0.75 * self.play.seconds),)
+        return Measurement(
+            case, case, invocation, trials=tuple(trials), seconds=self.play.seconds, blocks=blocks
+        )
 
     def _end(self, invocation: int, found: list[Measurement], deadline: float) -> WorkerReport:
         self.play.deadlines.append(deadline)
@@ -182,7 +189,11 @@ class Pool:
             if self.play.clock.now() + self.play.seconds > deadline:
                 self.play.clock.seconds = deadline
                 break
+            begin = self.play.clock.now()
             self.play.clock.advance(self.play.seconds)
+            doing = Activity.WEIGHING if measurement.survey else Activity.ROUNDS
+            end = self.play.clock.now()
+            self.play.spans(Span(invocation, doing, begin, end, measurement.case, invocation))
             done.append(measurement)
         given = WorkerReport(done, None, out_of_time=len(done) < len(found))
         report = self.play.report(invocation, given)
@@ -772,6 +783,23 @@ def test_bad_requests_make_no_run(folder: Path) -> None:
     with pytest.raises(LaunchError, match="is not a Python that starts"):
         run(folder, python="/no/such/python")
     assert store.run_folders(folder / "results") == []
+
+
+# --- timeline ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_records_its_timeline(folder: Path, play: Callable[..., Play]) -> None:
+    """From its beginning to its end: what processes did, measured cases stage by stage, passes as they are."""
+    one = play(called(A), ratios={"tip": 0.5}, seconds=4.0)
+    found = run(folder, select=("A",), budget=3600.0).timeline
+    assert (found.start, found.end) == (0.0, one.clock.now())
+    first = [span for span in found.spans if span.invocation == 1]
+    assert [(span.activity, span.seconds) for span in first] == [
+        (Activity.SET_UP, 2.0),
+        (Activity.ROUNDS, 1.0),
+        (Activity.ENDING, 1.0),
+    ]
+    assert [span.activity for span in found.spans if span.invocation == FIRST_LOOK + 1] == [Activity.WEIGHING]
 
 
 # --- watched ----------------------------------------------------------------------------------------------------------

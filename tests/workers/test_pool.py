@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import select
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from harness.measure.limits import RoundLimits
-from harness.model import Claim, Collected, Status
+from harness.model import Activity, Claim, Collected, Span, Status
 from harness.workers import spare
 from harness.workers.codec import Message
 from harness.workers.collect import NO_CASE, Collection, WorkerError
@@ -88,11 +89,13 @@ class Script:
         self.folder = folder
         self.began: list[str] = []
         self.ended: list[str] = []
+        self.spans: list[Span] = []
         self.invocations = 0
         self.pool = WorkerPool(
             WorkerSettings("python", folder, folder, "cpu", None, width=width),
             begins=lambda case, invocation: self.began.append(case),
             ends=lambda case, invocation: self.ended.append(case),
+            spans=self.spans.append,
         )
 
     def does(self, **by_name: str) -> list[str]:
@@ -304,6 +307,49 @@ def test_processes_wait_stopped_for_their_turn(script: Started) -> None:
     pids += [one.measure(cases, ahead=5).measurements[0].seconds for _ in range(2)]
     assert len(one.pids()) == 3
     assert sorted(pids) == sorted(map(float, one.pids()))
+
+
+def test_what_processes_do_is_reported_as_spans(script: Started) -> None:
+    """Two import side by side; one is measured while the other waits; a case in flight ends with its process."""
+    made = script(width=2)
+    cases = made.does(a="", b="dies")
+    made.measure(cases[:1], ahead=2)
+    made.measure(cases[1:], ahead=1)
+    found = [(span.process, span.activity, span.case, span.invocation) for span in made.spans]
+    assert found == [
+        (1, Activity.IMPORT, "", 0),
+        (2, Activity.IMPORT, "", 0),
+        (1, Activity.WAITING, "", 0),
+        (1, Activity.SET_UP, "x.py::a", 1),
+        (1, Activity.ROUNDS, "x.py::a", 1),
+        (1, Activity.ENDING, "", 1),
+        (2, Activity.WAITING, "", 0),
+        (2, Activity.SET_UP, "x.py::b", 2),
+        (2, Activity.ROUNDS, "x.py::b", 2),
+    ]
+    for one in (1, 2):
+        own = [span for span in made.spans if span.process == one]
+        assert all(span.begin <= span.end for span in own)
+        assert all(before.end <= after.begin for before, after in pairwise(own))
+
+
+def test_passes_and_collecting_are_spans_of_their_own(script: Started) -> None:
+    """What is weighed and traced is told from what is measured."""
+    made = script()
+    (case,) = made.does(a="")
+    made.pool.collect(["x.py"])
+    made.pool.measure_isolated(
+        1, case, Claim("X", "a tip", "x.py", "bench"), "tip", deadline=monotonic() + PATIENCE
+    )
+    assert [
+        span.activity for span in made.spans if span.activity not in (Activity.SET_UP, Activity.WAITING)
+    ] == [
+        Activity.IMPORT,
+        Activity.COLLECTING,
+        Activity.IMPORT,
+        Activity.WEIGHING,
+        Activity.ENDING,
+    ]
 
 
 def test_a_solo_pass_is_alone(script: Started) -> None:

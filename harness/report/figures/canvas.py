@@ -135,12 +135,17 @@ def zoomable(plot: Plot) -> None:
     plot.toolbar.active_drag = zoom
 
 
-def legend(plot: Plot, labels: Sequence[tuple[str, Sequence[GlyphRenderer[Glyph]]]]) -> None:
-    """Explain in the lower right corner which glyphs each label stands for."""
+def legend(
+    plot: Plot, labels: Sequence[tuple[str, Sequence[GlyphRenderer[Glyph]]]], *, above: int = 0
+) -> None:
+    """Explain which glyphs each label stands for: in the lower right corner, or in so many columns ``above``."""
     items = [LegendItem(label=value(label), renderers=list(drawn)) for label, drawn in labels]
     made = Legend(items=items, location="bottom_right", label_text_font_size=SMALL)
+    if above:
+        made.update(ncols=above, location="left")
     plot.add_layout(
-        themed(made, background_fill_color="paper", label_text_color="ink", border_line_color="line")
+        themed(made, background_fill_color="paper", label_text_color="ink", border_line_color="line"),
+        "above" if above else "center",
     )
 
 

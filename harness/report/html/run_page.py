@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.report.builders.run_content import RunContent, content
 from harness.report.ceilings import ceilings_line
+from harness.report.figures.activities import activities
 from harness.report.figures.curves import run_curves
 from harness.report.figures.forest import forest
 from harness.report.figures.timeline import timelines
@@ -58,6 +59,8 @@ def _sections(run: Run, judged: RunContent, page: Path | None) -> Iterator[Secti
             yield Section("effects", "Effects", Figures(), tuple(drawn), _AXIS)
     if any(claim.loader for claim in run.claims) and (curves := run_curves(run.claims, cases_of(run))):
         yield Section("curves", "Loaders by workers", Figures(), tuple(curves))
+    if figure := activities(run.timeline):
+        yield Section("timeline", "Where the time went", Figures(), (figure,))
     yield from _telemetry(run)
     yield from _traces(run, page)
     if run.ceilings:
