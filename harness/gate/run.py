@@ -13,12 +13,12 @@ from harness.gate.base_revision import BaseRevision, collect_cases
 from harness.gate.decision import EXACT, Decision, least_of
 from harness.gate.extra_passes import ExtraPasses
 from harness.gate.limits import effort_for, in_time
-from harness.gate.pair import SideCommand, SideLost, WorkerPair
+from harness.gate.pair import SideLost, WorkerPair
+from harness.gate.result import gate_result
 from harness.gate.settings import GateDisplay, GateSettings
 from harness.gate.state import GateState
-from harness.judge.regression import status_of
 from harness.measure.paired import PairSettings, RoundsOutOfTime, SideFailed, paired_rounds
-from harness.model import BASELINE, SCHEMA, GateResult, Side, SideFacts
+from harness.model import BASELINE, SCHEMA, GateResult, Side
 from harness.monitor.run import Monitor
 from harness.report.format import duration
 from harness.workers.collect import WorkerError
@@ -288,32 +288,13 @@ class _Gate:
             store.write_pairing(writer, decision.variant, measurement)
 
     def _result(self) -> GateResult:
-        verdicts = self._state.verdicts()
         head = self._info.get(Side.HEAD)
         monitored = self._monitor.watched(head.environment if head else {}, self._state.measurements())
-        limits = self._settings.thresholds
-        return GateResult(
-            base=self._facts(self._settings.sides[0]),
-            head=self._facts(self._settings.sides[1]),
-            verdicts=tuple(verdicts),
-            status=status_of(verdicts),
-            decisions=len(self._state.decisions),
-            target=limits.target,
-            loader_target=limits.loader_target,
-            alpha=limits.alpha,
+        return gate_result(
+            self._settings,
+            self._info,
+            self._state,
             units=self._units,
             seconds=time.monotonic() - self._start,
             notes=tuple(dict.fromkeys([*self._notes, *self._screen.remarks(monitored)])),
-            selftest=self._settings.selftest,
-        )
-
-    def _facts(self, command: SideCommand) -> SideFacts:
-        info = self._info.get(command.side)
-        return SideFacts(
-            command.side,
-            self._settings.labels[command.side],
-            command.python,
-            dict(command.shown),
-            info.packages if info else (),
-            dict(info.environment) if info else {},
         )
