@@ -7,7 +7,7 @@ import gc
 import os
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import pytest
 
 from harness import store
-from harness.measure.case import MeasureOptions, local, measure, placement
-from harness.measure.correctness import Agreement, WrongResult
+from harness.measure.case import MeasureOptions, measure
 from harness.measure.counting import count
 from harness.measure.failure import logged
 from harness.measure.isolated import measure_isolated
 from harness.measure.limits import RoundLimits
-from harness.measure.shared_state import innocent
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.traced import traced
-from harness.measure.variant import Unavailable, Variant
-from harness.model import BASELINE, Claim, Collected, Measurement, Package, Status
+from harness.measure.variant import Unavailable
+from harness.model import Claim, Collected, Measurement, Package, Status
 from harness.plugin.digests import digests
+from harness.plugin.served import serve_side, serve_variant
 from harness.plugin.session import Session, launch
 from harness.processes.live import Channel
 from harness.workers.codec import Failure, FailureKind, Message, must_receive, send
@@ -50,9 +49,7 @@ from harness.workers.protocol import (
     SidePlan,
     TracePlan,
     VariantPlan,
-    VariantReady,
 )
-from harness.workers.server import REWARM, REWARM_PAIR, serve
 from harness.workers.turns import own_processes
 
 if TYPE_CHECKING:
@@ -143,10 +140,10 @@ class DrivenSession(Session):
             case CollectPlan():
                 self._send(_found(case, spec))
             case VariantPlan(variant=name):
-                self._serve_variant(claim, spec, name)
+                serve_variant(self._channel, claim, spec, name, self.device())
             case SidePlan() as plan:
                 self._send(_found(case, spec))
-                self._serve_side(claim, spec, plan.core)
+                serve_side(self._channel, claim, spec, self.device(), plan.core)
             case IsolatedPlan(variant=name) as plan:
                 self._keep(measure_isolated(case, claim, spec, self._options(plan, case, target, root), name))
             case CountPlan(reading=reading) as plan:
@@ -187,48 +184,6 @@ class DrivenSession(Session):
     def _named(self, case: str, claim: Claim) -> Claim:
         """The claim under the name that it has among those of all files, which the driver has read."""
         return replace(claim, name=self._plan.claims.get(case, claim.name))
-
-    def _serve_variant(self, claim: Claim, spec: BenchmarkSpec, name: str) -> None:
-        given = spec.variants[name]
-        assert isinstance(given, Variant)
-        with ExitStack() as stack:
-            settle = placement(claim, stack)
-            runner = local(name, given, claim, self.device(), rewarm=REWARM, settle=settle)
-            self._send(VariantReady())
-            serve(self._channel, {name: runner}, logged)
-
-    def _serve_side(self, claim: Claim, spec: BenchmarkSpec, core: int) -> None:
-        """Reply to requests about every variant, as one side of a gate, until `Stop` comes.
-
-        A first result is checked against this side's own baseline, where that was called before.
-        """
-        present = {name: given for name, given in spec.variants.items() if isinstance(given, Variant)}
-        agreement = Agreement(spec.same)
-        comparable = spec.reference is not None
-        if spec.reference is not None:
-            agreement.expected = spec.reference()
-
-        def check(name: str, result: object) -> None:
-            nonlocal comparable
-            if name == BASELINE and spec.reference is None:
-                agreement.expected, comparable = result, True
-            elif comparable:
-                try:
-                    agreement.check(result)
-                except WrongResult:
-                    if spec.anew is None or claim.apart or claim.loader or not innocent(spec, name):
-                        raise
-
-        with ExitStack() as stack:
-            settle = placement(claim, stack, core)
-            runners = {
-                name: local(name, given, claim, self.device(), rewarm=REWARM_PAIR, settle=settle)
-                for name, given in present.items()
-            }
-            for runner in runners.values():
-                stack.callback(runner.teardown)
-            # Also where there is a single variant: the driver of both sides sends it to the next case.
-            serve(self._channel, runners, logged, check, keep_alive=True)
 
     def _trace(self, case: str, claim: Claim, spec: BenchmarkSpec, name: str, file: Path) -> None:
         try:

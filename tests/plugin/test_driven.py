@@ -17,7 +17,7 @@ from harness.measure.limits import RoundLimits
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Unavailable, as_variant, prepared
 from harness.model import BASELINE, Claim, Collected, Expect, Measurement, Status, Work
-from harness.plugin import driven
+from harness.plugin import driven, served
 from harness.plugin.driven import DrivenSession
 from harness.probes.profile import ProfiledPass
 from harness.processes.live import ChannelClosed
@@ -31,24 +31,26 @@ from harness.workers.protocol import (
     CaseTraced,
     CollectPlan,
     CountPlan,
-    Done,
     EnvironmentFound,
     IsolatedPlan,
     MeasurePlan,
     Plan,
     Ready,
     Recording,
+    SideInfo,
+    SidePlan,
+    TracePlan,
+    VariantPlan,
+    VariantReady,
+)
+from harness.workers.variant_requests import (
+    Done,
     RequestFirstCall,
     RequestRound,
     RequestSetup,
     RequestTeardown,
     RoundDone,
-    SideInfo,
-    SidePlan,
     Stop,
-    TracePlan,
-    VariantPlan,
-    VariantReady,
 )
 from tests.support.devices import device_of
 
@@ -374,7 +376,7 @@ def test_a_traced_pass_that_fails_has_a_reason(session: Sessions, tmp_path: Path
 
 def test_a_process_serves_its_variant(session: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process replies for its own variant, reports what it raises, and ends after the teardown."""
-    monkeypatch.setattr(driven, "REWARM", 0.0)
+    monkeypatch.setattr(served, "REWARM", 0.0)
     requests = RequestSetup("tip"), RequestRound("tip", 2, 1), RequestTeardown("tip")
     made, driver = session(VariantPlan(*ON, variant="tip"), *requests)
     calls: list[int] = []
@@ -442,8 +444,8 @@ def test_threads_of_live_processes_are_placed_on_a_gpu_too(
         placed.append(settle)
         return SimpleNamespace(teardown=lambda: None)
 
-    monkeypatch.setattr(driven, "local", local)
-    monkeypatch.setattr(driven, "serve", lambda *_, **__: None)
+    monkeypatch.setattr(served, "local", local)
+    monkeypatch.setattr(served, "serve", lambda *_, **__: None)
     monkeypatch.setattr(driven, "share_device", lambda _: None)
     made = session_of(Driver(plan), "cuda")
     made.choose({CASE: "the item"})
