@@ -27,7 +27,8 @@ from harness.report.not_compared import ONE_FILE
 from harness.workers.client import RemoteRunner, WorkerClient, WorkerFailed
 from harness.workers.codec import Message, receive
 from harness.workers.collect import Refused, WorkerError
-from harness.workers.protocol import CaseAbsent, CaseFound, Ready, RequestFirstCall, SideInfo, SidePlan, Stop
+from harness.workers.protocol import CaseAbsent, CaseFound, Ready, SideInfo, SidePlan
+from harness.workers.variant_requests import RequestFirstCall, Stop
 
 START_LIMIT = 180.0
 """CPU-seconds a process may take to import the benchmarks, and to reach a case's call of compare."""

@@ -12,7 +12,7 @@ from typing import Generic
 
 from harness.model import LoaderSample, SampleStage, Setting, StepInput
 from harness.workers.codec import Message, R, Request
-from harness.workers.protocol import Done
+from harness.workers.variant_requests import Done
 
 PLAIN = "dataloader"
 """The kind of loader that the others are compared with."""

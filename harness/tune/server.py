@@ -13,7 +13,7 @@ from harness.tune import messages
 from harness.tune.worker import LoaderWorker
 from harness.workers import codec
 from harness.workers.codec import Failure, FailureKind, Message, Request
-from harness.workers.protocol import Done
+from harness.workers.variant_requests import Done
 
 
 def answer(worker: LoaderWorker, request: Message) -> Message:

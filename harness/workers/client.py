@@ -17,7 +17,7 @@ from harness.processes.live import ChannelClosed, LiveProcess, exit_reason
 from harness.processes.logs import last_words
 from harness.workers import codec, tensors
 from harness.workers.codec import Failure, FailureKind, R, Request
-from harness.workers.protocol import (
+from harness.workers.variant_requests import (
     FindFunctions,
     FindHeldBytes,
     RequestFirstCall,

@@ -9,7 +9,7 @@ from harness.measure.correctness import WrongResult
 from harness.measure.runner import LocalRunner
 from harness.probes import NoSnapshot, out_of_memory
 from harness.processes.live import Channel
-from harness.workers import protocol, tensors
+from harness.workers import tensors, variant_requests
 from harness.workers.codec import Failure, FailureKind, Message, must_receive, send
 
 REWARM = 0.005
@@ -35,9 +35,9 @@ def serve(
     """
     while True:
         request = must_receive(channel)
-        if isinstance(request, protocol.Stop):
+        if isinstance(request, variant_requests.Stop):
             return
-        if not isinstance(request, protocol.VariantRequest):
+        if not isinstance(request, variant_requests.VariantRequest):
             raise TypeError(f"not a request about a variant: {request}")
         try:
             reply = _reply(request, runners[request.variant], check)
@@ -47,53 +47,53 @@ def serve(
             short = out_of_memory(error)
             reply = Failure(failure(error), readings=short.readings if short else {})
         send(channel, reply)
-        if isinstance(request, protocol.RequestTeardown) and not keep_alive:
+        if isinstance(request, variant_requests.RequestTeardown) and not keep_alive:
             return
 
 
 def _reply(
-    request: protocol.VariantRequest[Message],
+    request: variant_requests.VariantRequest[Message],
     runner: LocalRunner,
     check: Callable[[str, object], object] | None,
 ) -> Message:
     match request:
-        case protocol.RequestSetup():
+        case variant_requests.RequestSetup():
             runner.setup()
             # Collections would fall into rounds, and the process that gives turns can only stop its own.
             gc.collect()
             gc.disable()
-        case protocol.RequestFirstCall(path=path):
+        case variant_requests.RequestFirstCall(path=path):
             seconds, result = runner.first_call()
             if path is not None:
                 tensors.save(result, path)
             elif check is not None:
                 check(runner.name, result)
-            return protocol.FirstCallDone(seconds)
-        case protocol.RequestRound(iterations=iterations, lead=lead):
-            return protocol.RoundDone(runner.run_round(iterations, lead))
-        case protocol.RequestReading(metric=metric):
-            return protocol.ReadingTaken(runner.read(metric))
-        case protocol.RequestTeardown():
+            return variant_requests.FirstCallDone(seconds)
+        case variant_requests.RequestRound(iterations=iterations, lead=lead):
+            return variant_requests.RoundDone(runner.run_round(iterations, lead))
+        case variant_requests.RequestReading(metric=metric):
+            return variant_requests.ReadingTaken(runner.read(metric))
+        case variant_requests.RequestTeardown():
             runner.teardown()
         case _:
             return _examined(request, runner)
-    return protocol.Done()
+    return variant_requests.Done()
 
 
-def _examined(request: protocol.VariantRequest[Message], runner: LocalRunner) -> Message:
+def _examined(request: variant_requests.VariantRequest[Message], runner: LocalRunner) -> Message:
     """What an untimed pass of its own finds: allocations, a trace, Python functions."""
     match request:
-        case protocol.RequestSnapshot(path=path):
+        case variant_requests.RequestSnapshot(path=path):
             try:
                 runner.snapshot(path)
             except NoSnapshot as absent:
-                return protocol.SnapshotDone(str(absent))
-            return protocol.SnapshotDone()
-        case protocol.RequestProfile(path=path):
+                return variant_requests.SnapshotDone(str(absent))
+            return variant_requests.SnapshotDone()
+        case variant_requests.RequestProfile(path=path):
             runner.profile(path)
-            return protocol.Done()
-        case protocol.FindFunctions():
-            return protocol.FunctionsFound(runner.functions())
-        case protocol.FindHeldBytes():
-            return protocol.HeldBytesFound(runner.held_at_peak())
+            return variant_requests.Done()
+        case variant_requests.FindFunctions():
+            return variant_requests.FunctionsFound(runner.functions())
+        case variant_requests.FindHeldBytes():
+            return variant_requests.HeldBytesFound(runner.held_at_peak())
     raise TypeError(f"not a request that is known here: {request}")

@@ -13,7 +13,7 @@ from harness.processes.cpu_limit import LONGEST, CpuLimit, cpu_seconds
 from harness.workers import client as module
 from harness.workers.client import WorkerClient
 from harness.workers.codec import Message, encode
-from harness.workers.protocol import Done
+from harness.workers.variant_requests import Done
 
 
 class Scripted:

@@ -15,7 +15,7 @@ from harness.tune import messages
 from harness.tune.server import answer, failed
 from harness.tune.worker import LoaderWorker
 from harness.workers.codec import Failure, FailureKind, Message, Request, decode, encode, reply_type
-from harness.workers.protocol import Done
+from harness.workers.variant_requests import Done
 
 SETTING = Setting("dali", 2, 4, 64, True)
 SAMPLE = LoaderSample(0.01, 64, {"pss_bytes": 1e9}, True)

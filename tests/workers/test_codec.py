@@ -13,22 +13,17 @@ from harness.measure.limits import RoundLimits
 from harness.measure.runner import Round
 from harness.model import Collected, FunctionTime, Package, Status
 from harness.processes.live import ChannelClosed
-from harness.workers import protocol
+from harness.workers import protocol, variant_requests
 from harness.workers.codec import Failure, FailureKind, Message, Request, decode, encode, reply_type
-from harness.workers.protocol import (
-    CaseAbsent,
-    CaseOptions,
+from harness.workers.protocol import CaseAbsent, CaseOptions, MeasurePlan, Ready, Recording, SideInfo
+from harness.workers.variant_requests import (
     Done,
     FunctionsFound,
-    MeasurePlan,
     ReadingTaken,
-    Ready,
-    Recording,
     RequestFirstCall,
     RequestRound,
     RequestSetup,
     RoundDone,
-    SideInfo,
 )
 
 SENT = [
@@ -79,7 +74,8 @@ def test_a_request_states_its_reply() -> None:
 
 def test_every_message_is_frozen_and_documented() -> None:
     """The protocol is its dataclasses: each is frozen, has slots and a docstring."""
-    messages = [kind for kind in vars(protocol).values() if isinstance(kind, type) and is_dataclass(kind)]
+    known = {**vars(protocol), **vars(variant_requests)}.values()
+    messages = [kind for kind in known if isinstance(kind, type) and is_dataclass(kind)]
     assert len(messages) > 20
     for kind in messages:
         assert kind.__dataclass_params__.frozen, kind  # type: ignore[attr-defined]
