@@ -136,7 +136,10 @@ class Schedule:
         fresh = [one for one in order if not one.progress.units]
         needed = self.unreached()[1]
         if fresh and needed <= (BREADTH if self.most_units > 1 else 1.0) * left:
-            return _one_process(fresh, apart_from_card=True)
+            # Spare processes have imported what cases of one kind need: kinds do not take turns.
+            return _one_process(
+                sorted(fresh, key=lambda one: one.progress.claim.loader), apart_from_card=True
+            )
         if chosen := self._fitting(order, left):
             return _one_process(chosen)
         if chosen := self._first_units(fresh, left):

@@ -91,7 +91,10 @@ class Steps:
             min(look for look in (*looks, 10**6) if look > s.units) - s.units for s in progress.values()
         )
         ahead = min(ahead, max(1, self._profile.units - max(s.units for s in progress.values())))
-        return self._pool.measure(number, cases, deadline=self._last, ahead=ahead)
+        # What any open case of that kind needs: a spare process serves whichever of them comes next.
+        loaders = {one.claim.loader for one in progress.values()}
+        files = {one.claim.path for one in self._schedule.open() if one.claim.loader in loaders}
+        return self._pool.measure(number, cases, deadline=self._last, ahead=ahead, files=sorted(files))
 
     def _solo(self, step: IsolatedPass, number: int) -> WorkerReport:
         claim = self._schedule.cases[step.case].claim

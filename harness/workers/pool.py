@@ -7,7 +7,7 @@ flight: the next process measures the others.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import SystemRandom
@@ -195,12 +195,19 @@ class WorkerPool:
         return False
 
     def measure(
-        self, invocation: int, cases: Mapping[str, CaseRequest], *, deadline: float, ahead: int = 1
+        self,
+        invocation: int,
+        cases: Mapping[str, CaseRequest],
+        *,
+        deadline: float,
+        ahead: int = 1,
+        files: Iterable[str] = (),
     ) -> WorkerReport:
         """One invocation of these cases.
 
-        ``deadline`` (monotonic seconds) ends it whatever it is doing; ``ahead`` is how many invocations of
-        these cases are likely to come, so that as many processes may be started together.
+        ``deadline`` (monotonic seconds) ends it whatever it is doing. ``ahead`` is how many invocations are
+        likely to come that need no file beside those of these cases and ``files``, so that as many processes
+        may be started together, each of which serves any of them.
         """
         claims = {case: wanted.claim for case, wanted in cases.items()}
         plan = MeasurePlan(
@@ -212,7 +219,7 @@ class WorkerPool:
             },
             snapshots=self._settings.snapshots,
         )
-        return self._drive(invocation, claims, plan, deadline=deadline, ahead=ahead)
+        return self._drive(invocation, claims, plan, deadline=deadline, ahead=ahead, files=files)
 
     def measure_isolated(
         self, invocation: int, case: str, claim: Claim, variant: str, *, deadline: float
@@ -270,9 +277,17 @@ class WorkerPool:
         return tuple(claims), self._settings.device, self._settings.data, names
 
     def _drive(
-        self, invocation: int, claims: Mapping[str, Claim], plan: Plan, *, deadline: float, ahead: int = 1
+        self,
+        invocation: int,
+        claims: Mapping[str, Claim],
+        plan: Plan,
+        *,
+        deadline: float,
+        ahead: int = 1,
+        files: Iterable[str] = (),
     ) -> WorkerReport:
-        worker = self._spare.acquire(frozenset(claim.path for claim in claims.values()), ahead)
+        needed = frozenset(claim.path for claim in claims.values())
+        worker = self._spare.acquire(needed, ahead, needed | frozenset(files))
         process = worker.process
         at = _Progress(worker.number, invocation, _ACTIVITIES[type(plan)], self._spans)
         out_of_time, error = False, ""

@@ -102,17 +102,18 @@ class SpareWorkers:
         worker = self._launch(files, 0)
         return worker, self._ready(worker)
 
-    def acquire(self, files: frozenset[str], ahead: int) -> SpareWorker:
+    def acquire(self, files: frozenset[str], ahead: int, also: frozenset[str] = frozenset()) -> SpareWorker:
         """A process that has imported these files, stopped; started now, with others, where none is waiting.
 
-        ``ahead`` is how many are likely to be taken. Raises WorkerError.
+        ``ahead`` is how many are likely to be taken; those that are started import ``also`` what later ones
+        need. Raises WorkerError.
         """
         for index, worker in enumerate(self._waiting):
             if files <= worker.files:
                 return self._taken(self._waiting.pop(index))
         self.close()
         count = max(1, min(self._settings.width, ahead))
-        started = [self._launch(files, self._started + 1 + index) for index in range(count)]
+        started = [self._launch(files | also, self._started + 1 + index) for index in range(count)]
         self._started += count
         for worker in started:
             try:

@@ -118,7 +118,13 @@ class Pool:
         return self.play.called
 
     def measure(
-        self, invocation: int, cases: Mapping[str, CaseRequest], *, deadline: float, ahead: int = 1
+        self,
+        invocation: int,
+        cases: Mapping[str, CaseRequest],
+        *,
+        deadline: float,
+        ahead: int = 1,
+        files: Sequence[str] = (),
     ) -> WorkerReport:
         """Measure every case, or be ended at the deadline."""
         self.play.requests.append(("measure", invocation, tuple(cases)))

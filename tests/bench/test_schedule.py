@@ -89,10 +89,11 @@ def names(step: object) -> list[str]:
 
 
 def test_every_case_has_a_first_unit_before_any_has_a_second() -> None:
-    """Where the budget holds one of each and more: those of the card first, loaders in processes of their own."""
+    """Where the budget holds one of each and more: loaders after the others, in processes of their own, and of
+    either kind those of the card first."""
     given = {name: case_progress(name, loader=name[0] == "L") for name in ("C9", "L9", "C2", "L1")}
     made = schedule(*given.values())
-    for expected in ("C2", "L1", "C9", "L9"):
+    for expected in ("C2", "C9", "L1", "L9"):
         assert names(made.next(PLENTY)) == [expected]
         made.add([open_unit(given[expected], 1)])
     assert [len(made.cases[each.case].measurements) for each in given.values()] == [1] * 4

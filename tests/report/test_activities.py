@@ -106,6 +106,6 @@ def test_the_page_has_the_picture(tmp_path: Path) -> None:
 
 
 def test_every_activity_has_its_looks_and_its_meaning() -> None:
-    """No two look alike, and none is told by colour alone."""
+    """No two look alike, and none is known by its colour alone."""
     assert set(LOOKS) == set(MEANING) == set(Activity)
     assert len(set(LOOKS.values())) == len(LOOKS)

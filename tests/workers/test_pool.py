@@ -309,6 +309,17 @@ def test_processes_wait_stopped_for_their_turn(script: Started) -> None:
     assert sorted(pids) == sorted(map(float, one.pids()))
 
 
+def test_a_spare_process_serves_cases_of_other_files(script: Started) -> None:
+    """Those that are started import what later invocations need, so that none is started in vain."""
+    one = script(width=2)
+    (a,) = one.does(a="")
+    claims = [Claim(name, "a tip", f"{name}.py", "bench", time_limit=PATIENCE) for name in ("x", "y")]
+    for number, claim in enumerate(claims, start=1):
+        request = {a: CaseRequest(claim, RoundLimits(), None, memory=False)}
+        one.pool.measure(number, request, deadline=monotonic() + PATIENCE, ahead=2, files=["x.py", "y.py"])
+    assert len(one.pids()) == 2
+
+
 def test_what_processes_do_is_reported_as_spans(script: Started) -> None:
     """Two import side by side; one is measured while the other waits; a case in flight ends with its process."""
     made = script(width=2)
@@ -334,7 +345,7 @@ def test_what_processes_do_is_reported_as_spans(script: Started) -> None:
 
 
 def test_passes_and_collecting_are_spans_of_their_own(script: Started) -> None:
-    """What is weighed and traced is told from what is measured."""
+    """What is weighed is not mistaken for what is measured."""
     made = script()
     (case,) = made.does(a="")
     made.pool.collect(["x.py"])

@@ -26,7 +26,7 @@ LOOKS: Mapping[Activity, tuple[str, str]] = {
     Activity.ENDING: ("bad", "x"),
     Activity.WAITING: ("line", " "),
 }
-"""The colour and the hatching of each activity: colours repeat, and none is told by colour alone."""
+"""The colour and the hatching of each activity: colours repeat, and none is known by its colour alone."""
 
 ROW, FOOT = 22, 100
 COLUMNS = 5
