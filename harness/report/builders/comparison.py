@@ -78,7 +78,7 @@ def comparison_document(found: RunComparison) -> Document:
     if found.incomparable:
         tables.append(_separate(found, many=many))
     warnings = list(found.warnings)
-    if found.lines and not found.paired:
+    if one_after_the_other(found):
         warnings.insert(0, sequential())
     return Document(
         title(found),
@@ -88,6 +88,11 @@ def comparison_document(found: RunComparison) -> Document:
         notes.texts,
         outcome=closing(found),
     )
+
+
+def one_after_the_other(found: RunComparison) -> bool:
+    """Whether what is compared was measured by runs that did not take turns."""
+    return bool(found.lines) and not found.paired
 
 
 def by_claim(found: RunComparison) -> Mapping[str, Sequence[ComparedCells]]:
@@ -139,6 +144,15 @@ def better(difference: Difference) -> bool | None:
     return (difference.differs is Differs.LOWER) is (direction is Direction.LOWER)
 
 
+def tone(difference: Difference) -> Tone:
+    """The tone of the verdict's word."""
+    if difference.differs is Differs.TOO_FEW:
+        return Tone.OPEN
+    if difference.differs is Differs.NOT_SHOWN:
+        return Tone.SAME if is_exact(difference.comparison.metric) else Tone.DIM
+    return IMPROVED[better(difference)]
+
+
 def measured_runs(found: RunComparison) -> Sequence[tuple[str, str]]:
     """The runs that are compared, when and where each was measured."""
     runs = {}
@@ -185,8 +199,6 @@ def sentence(found: RunComparison, claim: str) -> str:
 def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, drift: str) -> document.Row:
     difference = line.difference
     found = difference.comparison
-    improved = better(difference)
-    tone = IMPROVED[improved]
     cells = {
         **_names(line, many=many, axis=axis),
         "metric": "" if found.metric == "seconds" else sanitize(found.metric, 60),
@@ -212,10 +224,8 @@ def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, drift: st
         )
     if difference.drift > _DRIFTED:
         remarks.append(drift)
-    quiet = Tone.DIM if difference.differs in _NO_DIFFERENCE else tone
-    return document.Row(
-        cells, {"verdict": quiet, "change": tone}, notes.of(*(sanitize(remark) for remark in remarks))
-    )
+    tones = {"verdict": tone(difference), "change": IMPROVED[better(difference)]}
+    return document.Row(cells, tones, notes.of(*(sanitize(remark) for remark in remarks)))
 
 
 def _drift_note(lines: Sequence[ComparedCells]) -> str:

@@ -17,11 +17,13 @@ from harness.report.builders.comparison import (
     differences,
     measured_runs,
     memory,
+    one_after_the_other,
     sentence,
     sequential,
+    tone,
     word,
 )
-from harness.report.document import IMPROVED, Document, Row, Tone
+from harness.report.document import IMPROVED, Document, Row
 from harness.report.figures.forest import Effect, drawable, forest, on_two_scales
 from harness.report.format import sanitize
 from harness.report.html.parts import (
@@ -54,7 +56,6 @@ _IN_DETAILS = frozenset({"effect", "claims"})
 
 _SHOWN = tuple(column for column in COLUMNS if column.name not in _IN_DETAILS)
 _NUMERIC = frozenset({"change", "interval", "levels", "memory", "units"})
-_TONES = {"no difference shown": Tone.DIM, "too few invocations": Tone.OPEN, "same": Tone.SAME}
 _LABELS = {column.name: column.title for column in COLUMNS} | {
     "against": "against",
     "claims": "verdict on the claim",
@@ -81,14 +82,12 @@ def compared_page(found: RunComparison, document: Document) -> HtmlPage:
 def _sections(found: RunComparison, document: Document, compared: Compared) -> Iterator[Section]:
     effects = {id(line): _effect(line, row) for line, row in compared}
     rows = [_row(found, line, row) for line, row in compared]
-    general = sequential()
-    warnings = tuple(warning for warning in document.warnings if warning != general)
-    remarks = [general] if len(warnings) < len(document.warnings) else []
+    general = [sequential()] if one_after_the_other(found) else []
     known = found.axis is not Axis.VARIANT and all(column.runs[-1].environment for column in found.columns)
-    remarks += [_ALIKE] if known and not differences(found) else []
+    remarks = [*general, *([_ALIKE] if known and not differences(found) else [])]
     yield Section(
         "glance", "At a glance",
-        PageHead(counts(rows, WORDS), warnings, tuple(remarks), _differing(found)),
+        PageHead(counts(rows, WORDS), tuple(document.warnings[len(general):]), tuple(remarks), _differing(found)),
         _headlines([effects[id(line)] for line, _ in compared if better(line.difference) is not None]),
     )  # fmt: skip
     if rows:
@@ -113,10 +112,6 @@ _ALIKE = "What was recorded of the runs' environments is the same."
 _INCOMPARABLE = "These rows are in no count and no figure above."
 
 
-def _tone(line: ComparedCells) -> str:
-    return _TONES.get(word(line.difference), IMPROVED[better(line.difference)])
-
-
 def _differing(found: RunComparison) -> tuple[Grid, ...]:
     rows = tuple((each.name, *each.values) for each in differences(found))
     labels = tuple(sanitize(column.label, 60) for column in found.columns)
@@ -135,7 +130,7 @@ def _effect(line: ComparedCells, row: Row) -> Effect:
     difference, found = line.difference, line.difference.comparison
     label = " ".join(filter(None, (line.claim, *_names(row), row.cells["metric"])))
     return Effect(
-        label, found.ratio, found.low, found.high, line.margin, _tone(line), word(difference),
+        label, found.ratio, found.low, found.high, line.margin, tone(line.difference), word(difference),
         row.cells["change"], row.cells["interval"], row.cells["units"],
     )  # fmt: skip
 
@@ -164,7 +159,12 @@ def _row(found: RunComparison, line: ComparedCells, row: Row) -> OpenableRow:
         ("drift", _drift(line)),
     )
     return OpenableRow(
-        _cells(line, row), word(difference), _tone(line), sanitize(line.claim), details, tuple(row.notes)
+        _cells(line, row),
+        word(difference),
+        tone(line.difference),
+        sanitize(line.claim),
+        details,
+        tuple(row.notes),
     )
 
 
@@ -186,16 +186,16 @@ def _cells(line: ComparedCells, row: Row) -> tuple[HtmlCell, ...]:
     for column in _SHOWN:
         text = row.cells[column.name]
         if column.name == "verdict":
-            cells.append(verdict_cell(text, WORDS, _tone(line), row.notes))
+            cells.append(verdict_cell(text, WORDS, tone(line.difference), row.notes))
         else:
-            tone = IMPROVED[better(difference)] if column.name == "change" else ""
-            cells.append(HtmlCell(text, keys.get(column.name) if text else None, tone))
+            change = IMPROVED[better(difference)] if column.name == "change" else ""
+            cells.append(HtmlCell(text, keys.get(column.name) if text else None, change))
     return tuple(cells)
 
 
 def _incomparable(document: Document) -> Grid:
     table = document.tables[-1]
-    shown = [column for column in table.columns if any(row.cells.get(column.name) for row in table.lines)]
+    shown = table.shown
     head = tuple(column.title or "against" for column in shown)
     return Grid(
         table.heading, head, tuple(tuple(row.cells[column.name] for column in shown) for row in table.lines)

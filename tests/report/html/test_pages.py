@@ -129,7 +129,9 @@ def test_rows_sort_by_their_numbers(tmp_path: Path) -> None:
     assert "against baseline" not in titles
     by_verdict = sorted(table.rows, key=lambda row: row.cells[titles.index("verdict")].key or 0)
     assert [row.verdict for row in by_verdict][:2] == ["slower", "faster"]
-    assert {choice.name: choice.tone for choice in table.verdicts}["slower"] == "bad"
+    assert {choice.name: choice.tone for choice in table.verdicts} == {
+        "slower": "bad", "faster": "good", "no difference shown": "dim", "too few invocations": "open", "same": "same",
+    }  # fmt: skip
     slow = by_verdict[0]
     assert dict(slow.details)["verdict on the claim"] == "holds -> fails"
     assert dict(slow.details)["verdict"].startswith("slower: p ")
