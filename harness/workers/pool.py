@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import SystemRandom
 
@@ -18,6 +18,7 @@ from harness.processes.live import ChannelClosed, exit_reason
 from harness.store import read_measurements
 from harness.workers.codec import Failure, send
 from harness.workers.collect import Collection, WorkerError
+from harness.workers.progress import ACTIVITIES, WorkerProgress
 from harness.workers.protocol import (
     CaseBegins,
     CaseEnds,
@@ -68,44 +69,6 @@ class WorkerReport:
     out_of_time: bool = False
     error: str = ""
     traced: CaseTraced | None = None
-
-
-_ACTIVITIES: Mapping[type[Plan], Activity] = {
-    MeasurePlan: Activity.ROUNDS,
-    IsolatedPlan: Activity.WEIGHING,
-    CountPlan: Activity.WEIGHING,
-    TracePlan: Activity.TRACING,
-}
-"""What a process does with its cases."""
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far a process has come through its cases: the case in flight, and since when that or none is.
-
-    ``spans`` is called with what is over: what it did with a case (``activity``), or getting ready for one.
-    """
-
-    process: int
-    invocation: int
-    activity: Activity
-    spans: Callable[[Span], object]
-    case: str | None = None
-    since: float = field(default_factory=time.monotonic)
-
-    def moves(self, case: str | None) -> None:
-        self._over(self.case or case or "", Activity.SET_UP if self.case is None else self.activity)
-        self.case, self.since = case, time.monotonic()
-
-    def ends(self) -> None:
-        self._over(self.case or "", Activity.ENDING if self.case is None else self.activity)
-
-    def _over(self, case: str, activity: Activity) -> None:
-        self.spans(Span(self.process, activity, self.since, time.monotonic(), case, self.invocation))
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.since
 
 
 class WorkerPool:
@@ -289,7 +252,7 @@ class WorkerPool:
         needed = frozenset(claim.path for claim in claims.values())
         worker = self._spare.acquire(needed, ahead, needed | frozenset(files))
         process = worker.process
-        at = _Progress(worker.number, invocation, _ACTIVITIES[type(plan)], self._spans)
+        at = WorkerProgress(worker.number, invocation, ACTIVITIES[type(plan)], self._spans)
         out_of_time, error = False, ""
         unfinished: Measurement | None = None
         traced: CaseTraced | None = None
