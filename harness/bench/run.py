@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from harness import store
 from harness.bench.chosen import chosen_claims, stand_in
@@ -18,7 +17,7 @@ from harness.bench.ending import Ending
 from harness.bench.plan import CaseProgress, activity_of
 from harness.bench.prices import COUNT_GUESS
 from harness.bench.schedule import Schedule
-from harness.bench.settings import PROFILES, Settings
+from harness.bench.settings import PROFILES, BenchDisplay, Settings
 from harness.bench.steps import Steps
 from harness.bench.temporary import check_temporary
 from harness.bench.timeline import TimelineRecorder
@@ -38,7 +37,6 @@ from harness.model import (
     RunEnd,
     RunState,
     Span,
-    Traced,
     Verdict,
     benchmark_of,
 )
@@ -56,19 +54,6 @@ GRACE = 0.06
 
 class UnusableGpu(HarnessError):
     """NVML sees a GPU that torch cannot use; the message has the remedy."""
-
-
-class BenchDisplay(Protocol):
-    """What a run reports while it goes on."""
-
-    def collecting(self) -> None: ...  # noqa: D102
-    def collected(self, environment: Mapping[str, object], cases: int, skipped: int) -> None: ...  # noqa: D102
-    def prepares(self) -> None: ...  # noqa: D102
-    def begins(self, case: str, activity: Activity) -> None: ...  # noqa: D102
-    def decided(self, verdicts: list[Verdict]) -> None: ...  # noqa: D102
-    def traced(self, traced: Traced) -> None: ...  # noqa: D102
-    def note(self, text: str) -> None: ...  # noqa: D102
-    def tick(self, state: RunState) -> None: ...  # noqa: D102
 
 
 def bench(

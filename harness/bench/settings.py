@@ -1,11 +1,14 @@
-"""What was requested of a run, and how the profiles differ."""
+"""What was requested of a run, what it reports, and how the profiles differ."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from harness.measure.limits import RoundLimits
+from harness.model import Activity, RunState, Traced, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,19 @@ class Settings:
     def seconds(self) -> float:
         """The time budget in seconds."""
         return PROFILES[self.profile].budget if self.budget is None else self.budget
+
+
+class BenchDisplay(Protocol):
+    """What a run reports while it goes on."""
+
+    def collecting(self) -> None: ...  # noqa: D102
+    def collected(self, environment: Mapping[str, object], cases: int, skipped: int) -> None: ...  # noqa: D102
+    def prepares(self) -> None: ...  # noqa: D102
+    def begins(self, case: str, activity: Activity) -> None: ...  # noqa: D102
+    def decided(self, verdicts: list[Verdict]) -> None: ...  # noqa: D102
+    def traced(self, traced: Traced) -> None: ...  # noqa: D102
+    def note(self, text: str) -> None: ...  # noqa: D102
+    def tick(self, state: RunState) -> None: ...  # noqa: D102
 
 
 def effort(profile: Thoroughness, budget: float, cases: int, *, loader: bool) -> RoundLimits:
