@@ -11,9 +11,16 @@ from harness.bench.schedule import Schedule
 NEAR = 3.0
 """Margins from which on an effect is clear: the first look will decide it, as far as is known."""
 
-SURPLUS = {False: 3.0, True: 0.2}
-"""Units that a case is expected to need beyond its first look, until the run has shown more; by whether all its
-effects are clear."""
+SURPLUS = {True: {False: 0.1, True: 0.1}, False: {False: 4.0, True: 12.0}}
+"""Units that a case is expected to need beyond its first look, until the run has shown more: by whether all its
+effects are clear, and whether it has a loader. Resampled from recorded units, effects within the margin included.
+"""
+
+TRUSTED = 5
+"""Units from which on a case's own outlook counts for more than what cases like it need."""
+
+WEIGHT = 4
+"""Cases that this expectation counts for beside those of the run."""
 
 
 def expected_seconds(schedule: Schedule, left: float) -> float:
@@ -24,10 +31,14 @@ def expected_seconds(schedule: Schedule, left: float) -> float:
     """
     starts = {False: 0, True: 0}
     seconds = 0.0
-    surplus = {clear: _surplus(schedule, clear=clear) for clear in SURPLUS}
+    surplus = {
+        (clear, loader): _surplus(schedule, clear=clear, loader=loader)
+        for clear in SURPLUS
+        for loader in SURPLUS[clear]
+    }
     for progress in schedule.open():
-        units, variants = _to_come(schedule, progress, surplus[_clear(progress)])
         loader = progress.claim.loader
+        units, variants = _to_come(schedule, progress, surplus[_clear(progress), loader])
         seconds += units * schedule.prices.unit(progress, variants)
         starts[loader] = max(starts[loader], round(units))
     seconds += schedule.starts(starts)
@@ -44,24 +55,28 @@ def _to_come(schedule: Schedule, progress: CaseProgress, surplus: float) -> tupl
         beyond = min(most, first + surplus) - progress.units
         names = len(progress.undecided()) + 1 if progress.units else len(progress.variants)
         return max(0.0, beyond), names
-    reach = progress.within_reach(most)
-    if reach and len(reach) == len(progress.undecided()):
-        return max(reach.values()), 1 + len(reach)
-    return most - progress.units, 1 + len(progress.undecided())
+    reach, open_ = progress.within_reach(most), progress.undecided()
+    outlook = max(reach.values()) if len(reach) == len(open_) else most - progress.units
+    # The spread of few units promises little: the outlook counts for more with each.
+    trusted = progress.units / (progress.units + TRUSTED)
+    usual = min(most, max(progress.units + 1, first + surplus)) - progress.units
+    return trusted * outlook + (1 - trusted) * usual, 1 + len(open_)
 
 
-def _surplus(schedule: Schedule, *, clear: bool) -> float:
+def _surplus(schedule: Schedule, *, clear: bool, loader: bool) -> float:
     """Units beyond the first look until all is decided: the mean of cases like that, as far as they are known."""
     first = schedule.thresholds.looks[0]
     known = [
-        progress.units + (_to_come(schedule, progress, 0.0)[0] if schedule.is_open(progress) else 0.0) - first
+        progress.units
+        + (_to_come(schedule, progress, SURPLUS[clear][loader])[0] if schedule.is_open(progress) else 0.0)
+        - first
         for progress in schedule.cases.values()
         if progress.units >= first
         and not progress.exact
         and not progress.stopped
-        and _clear(progress) is clear
+        and (_clear(progress), progress.claim.loader) == (clear, loader)
     ]
-    return mean([*known, SURPLUS[clear]])
+    return mean([*known, *[SURPLUS[clear][loader]] * WEIGHT])
 
 
 def _clear(progress: CaseProgress) -> bool:
