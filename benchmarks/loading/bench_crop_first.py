@@ -8,7 +8,8 @@ from harness import claim, prepared
 from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_pixels
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.rounds import in_windows
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from support.checksum import Checksummed
 from support.crop import crop_first, crop_last
@@ -19,13 +20,16 @@ from support.crop import crop_first, crop_last
 def bench_crop_first(compare, images, loop, cut_from):
     workers = min(4, usable_cores())
     batch_size = 8
-    samples = batch_size * epoch_batches(2 * workers)
+    samples = batch_size * window_batches(workers)
     files = epoch_images(images, samples)
     options = {"batch_size": batch_size, "workers": workers, **loop, "step": Checksummed(loop["step"])}
 
     def loader(recipe):
         return prepared(
-            PlainLoader, partial(Photographs, files, partial(recipe, cut_from == "resized")), **options
+            in_windows,
+            PlainLoader,
+            partial(Photographs, files, partial(recipe, cut_from == "resized")),
+            **options,
         )
 
     compare(

@@ -10,7 +10,8 @@ from harness.loading.loaders.dali_proxy import ProxyLoader
 from harness.loading.loaders.dali_shared import missing
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.rounds import in_windows
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 
 
@@ -18,7 +19,7 @@ from harness.loading.machine.cores import usable_cores
 def bench_dali(compare, images, loop):
     cores = usable_cores()
     batch_size = 8
-    samples = batch_size * epoch_batches(2 * cores)
+    samples = batch_size * window_batches(cores)
     files = epoch_images(images, samples)
     on_gpu = compare.device.type == "cuda"
     reason = missing()
@@ -27,12 +28,12 @@ def bench_dali(compare, images, loop):
         if reason or (decoder == "gpu" and not on_gpu):
             return Unavailable(reason or "decodes on a GPU: no CUDA here")
         shared = {"batch_size": batch_size, "threads": cores, "device": compare.device, "step": loop["step"]}
-        return prepared(loader, files, decoder=decoder, **shared, **options)
+        return prepared(in_windows, loader, files, decoder=decoder, **shared, **options)
 
     best = "gpu" if on_gpu else "cpu"
     dataset = partial(Photographs, files)
     compare(
-        baseline=prepared(PlainLoader, dataset, batch_size=batch_size, workers=cores, **loop),
+        baseline=prepared(in_windows, PlainLoader, dataset, batch_size=batch_size, workers=cores, **loop),
         pipeline=dali(PipelineLoader, "cpu"),
         mixed=dali(PipelineLoader, "gpu"),
         dynamic=dali(DynamicLoader, best),

@@ -3,7 +3,7 @@ image."""
 
 from harness import claim, prepared
 from harness.loading.data.dataset import epoch_images
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from support.statistics import same_statistics, streaming, two_passes
 
@@ -12,7 +12,7 @@ from support.statistics import same_statistics, streaming, two_passes
 def bench_dataset_statistics(compare, images):
     workers = min(4, usable_cores())
     batch_size = 4
-    samples = batch_size * epoch_batches(2 * workers)
+    samples = batch_size * 3 * window_batches(workers)
     files = epoch_images(images, samples)
     compare(
         baseline=lambda: two_passes(files),

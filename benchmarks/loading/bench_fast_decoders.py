@@ -11,7 +11,8 @@ from harness.loading.loaders.dali import PipelineLoader
 from harness.loading.loaders.dali_shared import missing
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.rounds import in_windows
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from support.decoding import PILLOW, DecodingAlone, contents_of, dali, decode_jpeg, same_levels
 from support.device_decoding import DeviceDecodingLoader
@@ -34,18 +35,22 @@ def bench_fast_decoders(compare, images, loop, work):
         }
         same, items = same_levels, len(contents)
     else:
-        cores, items, same = usable_cores(), 8 * epoch_batches(2 * usable_cores()), same_samples
+        cores, items, same = usable_cores(), 8 * window_batches(usable_cores()), same_samples
         files = epoch_images(images, items)
         dataset = partial(Photographs, files, recipe.augmented_v2)
         options = {"batch_size": 8, "workers": cores, **loop}
         pipeline = {"batch_size": 8, "threads": cores, "device": compare.device, "step": loop["step"]}
-        baseline = prepared(PlainLoader, dataset, **options)
+        baseline = prepared(in_windows, PlainLoader, dataset, **options)
         variants = {
             "decode_jpeg": partial(
-                prepared, PlainLoader, partial(dataset, decode=decoders.with_torchvision), **options
+                prepared,
+                in_windows,
+                PlainLoader,
+                partial(dataset, decode=decoders.with_torchvision),
+                **options,
             ),
-            "dali": partial(prepared, PipelineLoader, files, **pipeline),
-            "nvjpeg": partial(prepared, DeviceDecodingLoader, files, **options),
+            "dali": partial(prepared, in_windows, PipelineLoader, files, **pipeline),
+            "nvjpeg": partial(prepared, in_windows, DeviceDecodingLoader, files, **options),
         }
     chosen = {
         name: Unavailable(reason) if (reason := reasons[name]) else make() for name, make in variants.items()

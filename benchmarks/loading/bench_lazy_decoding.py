@@ -12,7 +12,8 @@ from harness.loading.data import recipe
 from harness.loading.data.dataset import Photographs
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_pixels
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.rounds import in_windows
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from support.checksum import Checksummed
 from support.preload import Preloaded, StartUp, bounded_epoch
@@ -23,13 +24,13 @@ from support.preload import Preloaded, StartUp, bounded_epoch
 def bench_lazy_decoding(compare, images, loop, phase):
     workers = min(4, usable_cores())
     batch_size = 8
-    samples = batch_size * epoch_batches(2 * workers)
+    samples = batch_size * window_batches(workers)
     files = bounded_epoch(images, samples)
     options = {"batch_size": batch_size, "workers": workers, **loop, "step": Checksummed(loop["step"])}
 
     def loader(dataset):
         made = partial(PlainLoader, partial(dataset, files, recipe.fixed), **options)
-        return prepared(StartUp, made) if phase == "start_up" else prepared(made)
+        return prepared(StartUp, made) if phase == "start_up" else prepared(in_windows, made)
 
     compare(
         baseline=loader(Photographs),

@@ -12,8 +12,10 @@ import torch
 from harness import claim, prepared
 from harness.loading.data.dataset import Digits, Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loop.rounds import in_windows
+from harness.loading.loop.window import EPOCH_BATCHES, window_batches
 from harness.loading.machine.cores import usable_cores, worker_counts
-from support.length import own_batches, same_beginnings, sample_seconds
+from support.length import same_beginnings
 
 
 @claim("L1", expect="lower", loader=True)
@@ -25,7 +27,7 @@ def bench_num_workers(compare, images, tiny, loop, work):
     # Sending a batch to another process costs about the same for 2 photographs as for 8: fewer would be no
     # one's batch.
     batch_size = 8 if jpegs else 64
-    stated = 80 * batch_size  # what times are of, whatever the length of an epoch
+    stated = EPOCH_BATCHES * batch_size  # what times are of, whatever the length of an epoch
     files = epoch_images(images, stated)
 
     def dataset(samples):
@@ -35,14 +37,13 @@ def bench_num_workers(compare, images, tiny, loop, work):
             else Digits(tiny, samples)
         )
 
-    batch_seconds = batch_size * sample_seconds(dataset(stated))
-    samples = {count: batch_size * own_batches(count, batch_seconds, cores) for count in counts}
+    samples = {count: batch_size * window_batches(count) for count in counts}
     step = None if work == "tiny_alone" else loop["step"]
 
     def loader(workers):
         own = samples[workers]
         options = {**loop, "workers": workers, "step": step, "batch_size": batch_size}
-        return prepared(PlainLoader, partial(dataset, own), part=own / stated, **options)
+        return prepared(in_windows, PlainLoader, partial(dataset, own), part=own / stated, **options)
 
     compare(
         baseline=loader(0),

@@ -15,7 +15,7 @@ from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.data.packed import packed
 from harness.loading.data.shards import ShardedPhotographs, missing, sharded
 from harness.loading.loop.epoch import same_pixels
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from support.checksum import Checksummed
 from support.disk import DiskLoader, EvictedFiles
@@ -25,7 +25,8 @@ from support.disk import DiskLoader, EvictedFiles
 @pytest.mark.parametrize("cache", ["warm", "cold"])
 def bench_packed_pixels(compare, images, loop, cache):
     workers = usable_cores()
-    batches = epoch_batches(2 * workers)
+    # Whole epochs: a shard is read from front to back.
+    batches = 3 * window_batches(workers)
     # Each image once in an epoch: one that comes round again would not be cold any more.
     files = list(dict.fromkeys(epoch_images(images, 8 * batches)))
     pixels = packed(files)

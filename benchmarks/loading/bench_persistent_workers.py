@@ -8,13 +8,18 @@ import pytest
 from harness import claim, prepared
 from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from support.epochs_in_a_row import Successive, same_epochs
 from support.whole_batches import DigitBatches, as_it_is
 
-# How workers are started, how many epochs make an iteration, and the size of a batch.
-CASES = {"short_fork": ("fork", 4, 64), "short_spawn": ("spawn", 1, 64), "long_fork": ("fork", 1, 12)}
+# How workers are started, how many epochs make an iteration, the size of a batch, and how many times the batches
+# that a window would have make an epoch.
+CASES = {
+    "short_fork": ("fork", 4, 64, 1),
+    "short_spawn": ("spawn", 1, 64, 1),
+    "long_fork": ("fork", 1, 12, 6),
+}
 
 
 def in_a_row(epochs, *arguments, **options):
@@ -24,10 +29,10 @@ def in_a_row(epochs, *arguments, **options):
 @claim("L8", expect="lower", loader=True)
 @pytest.mark.parametrize("epoch", list(CASES))
 def bench_persistent_workers(compare, images, tiny, loop, epoch):
-    start, epochs, batch_size = CASES[epoch]
+    start, epochs, batch_size, turns = CASES[epoch]
     # A spawned worker imports torch anew, for seconds: one is enough.
     workers = 1 if start == "spawn" else min(4, usable_cores())
-    samples = batch_size * epoch_batches(2 * workers)
+    samples = batch_size * turns * window_batches(workers)
     photographs = partial(Photographs, epoch_images(images, samples))
     dataset = photographs if epoch == "long_fork" else partial(DigitBatches, tiny, samples)
     collate = {} if epoch == "long_fork" else {"collate_fn": as_it_is}

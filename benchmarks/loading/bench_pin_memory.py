@@ -9,7 +9,8 @@ from harness.loading.data import recipe
 from harness.loading.data.dataset import Digits, Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_pixels
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.rounds import in_windows
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 
 
@@ -18,7 +19,7 @@ from harness.loading.machine.cores import usable_cores
 def bench_pin_memory(compare, images, tiny, train_step, samples):
     workers = min(4, usable_cores())
     batch_size, sample_bytes = (8, 4 * 3 * recipe.SIZE**2) if samples == "jpeg" else (64, 4 * 28**2)
-    count = batch_size * epoch_batches(2 * workers)
+    count = batch_size * window_batches(workers)
     # Nothing random in the recipe: the pixels that reach the device must add up to the same number for all.
     photographs = partial(Photographs, epoch_images(images, count), recipe.fixed)
     dataset = photographs if samples == "jpeg" else partial(Digits, tiny, count)
@@ -28,7 +29,7 @@ def bench_pin_memory(compare, images, tiny, train_step, samples):
         return pixels.double().sum()
 
     options = {"batch_size": batch_size, "workers": workers, "device": compare.device, "step": step}
-    loader = partial(prepared, PlainLoader, dataset, **options)
+    loader = partial(prepared, in_windows, PlainLoader, dataset, **options)
     pinned = "lower" if samples == "jpeg" else "higher"
     compare(
         baseline=loader(),

@@ -11,10 +11,10 @@ import pytest
 from harness import claim, prepared
 from harness.loading.data.dataset import Digits
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.loader import epoch_batches
 from support.sampling import Labels, ShuffledLoader, WeightedLoader, same_or_drawn
 from support.whole_batches import as_it_is
 
+TINY = 64 * 80
 MILLION = 1_000_000
 WEIGHTS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
 
@@ -24,7 +24,7 @@ WEIGHTS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
 def bench_samplers(compare, tiny, samples):
     # No workers: samplers run in the process that trains, and their time is the question.
     batch_size = 64 if samples == "tiny" else 1024
-    count = batch_size * epoch_batches(1) if samples == "tiny" else MILLION
+    count = TINY if samples == "tiny" else MILLION
     dataset = partial(Digits, tiny, count) if samples == "tiny" else partial(Labels, count)
     options = {"batch_size": batch_size, "collate_fn": None if samples == "tiny" else as_it_is}
     compare(

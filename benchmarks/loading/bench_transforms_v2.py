@@ -10,7 +10,8 @@ from harness.loading.data import decoders, recipe
 from harness.loading.data.dataset import Photographs, decoded, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.rounds import in_windows
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from harness.loading.machine.threads import one_thread
 
@@ -48,9 +49,9 @@ def bench_transforms_v2(compare, images, loop, work):
         )
         return
     cores = usable_cores()
-    samples = 8 * epoch_batches(2 * cores)
+    samples = 8 * window_batches(cores)
     dataset = partial(Photographs, epoch_images(images, samples))
-    loader = partial(prepared, PlainLoader, batch_size=8, workers=cores, **loop)
+    loader = partial(prepared, in_windows, PlainLoader, batch_size=8, workers=cores, **loop)
     reason = decoders.missing()
     fast = partial(dataset, v2, decode=decoders.with_torchvision)
     compare(

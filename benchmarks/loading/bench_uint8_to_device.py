@@ -7,7 +7,8 @@ from harness.loading.data import recipe
 from harness.loading.data.dataset import Photographs, decoded, epoch_images
 from harness.loading.loaders.uint8 import CountedLoader, Uint8Loader
 from harness.loading.loop.epoch import same_samples
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.rounds import in_windows
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from support.checksum import STRIDE, Checksummed
 
@@ -17,7 +18,7 @@ MOST = 1e-5  # that a normalised pixel may be off
 @claim("L10", expect="lower", loader=True, needs="cuda")
 def bench_uint8_to_device(compare, images, loop):
     workers = min(4, usable_cores())
-    samples = 32 * epoch_batches(2 * workers)
+    samples = 32 * window_batches(workers)
     files = epoch_images(images, samples)
     bytes_only = partial(recipe.fixed_v2, floats=False)
     options = {"batch_size": 32, "workers": workers, **loop, "step": Checksummed(loop["step"])}
@@ -35,8 +36,8 @@ def bench_uint8_to_device(compare, images, loop):
         return {"max_difference": float(off.abs().max())}
 
     compare(
-        baseline=prepared(CountedLoader, partial(Photographs, files, recipe.fixed_v2), **options),
-        uint8=prepared(Uint8Loader, partial(Photographs, files, bytes_only), **options),
+        baseline=prepared(in_windows, CountedLoader, partial(Photographs, files, recipe.fixed_v2), **options),
+        uint8=prepared(in_windows, Uint8Loader, partial(Photographs, files, bytes_only), **options),
         same=same,
         items=samples,
         decoded=samples,

@@ -11,7 +11,8 @@ from harness import Unavailable, claim, prepared
 from harness.loading.data.dataset import Digits, Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
-from harness.loading.loop.loader import epoch_batches
+from harness.loading.loop.rounds import in_windows
+from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from harness.loading.machine.threads import use_threads
 from support.whole_batches import DigitBatches, PhotographBatches, as_it_is
@@ -22,10 +23,10 @@ from support.whole_batches import DigitBatches, PhotographBatches, as_it_is
 def bench_worker_details(compare, uneven, tiny, loop, samples):
     cores, large = usable_cores(), samples == "photographs"
     workers, batch_size = max(2, min(4, cores)), 2 if large else 64
-    count = batch_size * epoch_batches(2 * workers)
+    count = batch_size * window_batches(workers)
     source = (epoch_images(compare.data or uneven, count),) if large else (tiny, count)
     one_by_one, at_once = (Photographs, PhotographBatches) if large else (Digits, DigitBatches)
-    loader = partial(prepared, PlainLoader, batch_size=batch_size, workers=workers, **loop)
+    loader = partial(prepared, in_windows, PlainLoader, batch_size=batch_size, workers=workers, **loop)
     dataset = partial(one_by_one, *source)
     # Spawned: where its parent has used OpenMP threads, a forked process that starts some of its own hangs.
     spawned = partial(loader, dataset, multiprocessing_context="spawn")

@@ -6,8 +6,7 @@ The GPU's way was written without one.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from torch.utils.data import Dataset
 from harness.loading.data import decoders, recipe
 from harness.loading.data.folder import DataError, Image
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.epoch import Batch, Epoch
+from harness.loading.loop.epoch import Batch
 from harness.loading.loop.loader import take_some
 
 Encoded = tuple[tuple[Tensor, Sequence[int]], Tensor, Tensor]
@@ -97,11 +96,9 @@ class DeviceDecodingLoader(PlainLoader):
                 there = labels.to(self.device, non_blocking=self.non_blocking)
             yield images, there, ids
 
-    def __call__(self) -> Epoch:
-        """Run one epoch."""
-        before = self._refused
-        epoch = super().__call__()
-        return replace(epoch, readings={**epoch.readings, "cpu_batches": float(self._refused - before)})
+    def counters(self) -> Mapping[str, float]:
+        """Batches decoded on the CPU so far, and what the plain loader counts."""
+        return {**super().counters(), "cpu_batches": float(self._refused)}
 
     def _decode(self, contents: list[Tensor]) -> list[Tensor]:
         from torchvision.io import ImageReadMode, decode_jpeg

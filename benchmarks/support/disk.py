@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +75,9 @@ class DiskLoader(PlainLoader):
         """Run one epoch."""
         if self.forgotten:
             self.forgotten.begin()
-        before = self._fetched()
-        epoch = super().__call__()
-        return replace(epoch, readings={**epoch.readings, "disk_bytes": float(self._fetched() - before)})
+        return super().__call__()
 
-    def _fetched(self) -> int:
-        return disk_bytes(member.pid for member in self._tree.members())
+    def counters(self) -> Mapping[str, float]:
+        """Bytes that were fetched so far, and what the plain loader counts."""
+        fetched = disk_bytes(member.pid for member in self._tree.members())
+        return {**super().counters(), "disk_bytes": float(fetched)}

@@ -28,7 +28,7 @@ from harness.workers.client import RemoteRunner, WorkerClient, WorkerFailed
 from harness.workers.codec import Message, receive
 from harness.workers.collect import Refused, WorkerError
 from harness.workers.protocol import CaseAbsent, CaseFound, Ready, SideInfo, SidePlan
-from harness.workers.variant_requests import RequestFirstCall, Stop
+from harness.workers.variant_requests import Stop
 
 START_LIMIT = 180.0
 """CPU-seconds a process may take to import the benchmarks, and to reach a case's call of compare."""
@@ -248,4 +248,4 @@ class GateRunner(RemoteRunner):
 
     def first_call(self) -> tuple[float, object]:
         """The first iteration there."""
-        return self.client.request(RequestFirstCall(self.name)).seconds, None
+        return self._call_first(None), None

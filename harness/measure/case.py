@@ -158,13 +158,14 @@ def _measure_once(
         return ended(Status.SKIPPED, "; ".join(dict.fromkeys(trial.reason for trial in absent)), absent)
     random = Random(options.seed ^ seed_of(case))
     memory = MemoryPass.PROCESSES if claim.loader else MemoryPass.ALLOCATOR
+    limits = options.limits.loader() if claim.loader else options.limits
     try:
         with ExitStack() as stack:
             trials, warnings = run_session(
                 runners(claim, present, options, stack, random),
                 Agreement(spec.same),
                 SessionOptions(
-                    limits=options.limits.apart() if claim.apart else options.limits,
+                    limits=limits.apart() if claim.apart else limits,
                     now=monotonic,  # other processes' clock too: the monitor assigns what it saw to blocks
                     random=random,
                     memory=memory if options.memory else MemoryPass.NOTHING,

@@ -63,12 +63,17 @@ def _watch(
     probes = _Probes([make(subject) for make in PROBES])
     probes.call("before")
     runner.setup()
-    runner.first_call()
+    _, first = runner.first_call()
     leave_early: Callable[[], object] | None = getattr(runner.iteration, "leave_early", None)
     readings, sources = _alone(runner, device)
+    if runner.window_seconds and (wait := readings_of(first).get("first_batch_seconds")) is not None:
+        # Windows have no first batch.
+        readings["first_batch_seconds"] = wait
+        sources["first_batch_seconds"] = f"its first epoch, {SOURCE}"
     probes.call("start")
     try:
-        turn = runner.run_round(1, 0)
+        # Not a window: what probes count would include its lead-in.
+        turn = runner.run_iterations(1, 0)
     finally:
         probes.stop()
     probes.read("read", SOURCE, turn.part)

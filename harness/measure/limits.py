@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+LOADER_BLOCKS = 3
+"""Blocks of loaders in a unit, at the least: a unit is off by its process as much as by its rounds."""
+
 
 @dataclass(frozen=True, slots=True)
 class RoundLimits:
@@ -35,6 +38,10 @@ class RoundLimits:
             longest_round=4 * self.longest_round,
             most_blocks=2 * self.most_blocks,
         )
+
+    def loader(self) -> RoundLimits:
+        """The same for loaders, whose rounds are long: three blocks are enough for a unit."""
+        return replace(self, fewest_blocks=min(LOADER_BLOCKS, self.fewest_blocks))
 
     def blocks(self, block_seconds: float) -> int:
         """How many blocks of that length fit the share."""

@@ -139,6 +139,9 @@ def _run_in(
     *,
     hurried: bool,
 ) -> RoundSize:
+    if planned := sides[Side.BASE].window_seconds:
+        # Each window has a lead-in of its own, and an epoch has just been run on either side.
+        return RoundSize(1, 0, planned)
     iterations, limits = settings.iterations, settings.limits
     if iterations and first_seconds >= LONG_ITERATION:
         # An epoch has just been run to its end on either side: another would only cost as much as a round.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.measure.clock import Clock, Iteration
 from harness.measure.variant import Variant
+from harness.model import WarningCode
 from harness.probes.peak import ALLOCATOR
 from harness.store import write_snapshot
 
@@ -40,12 +41,14 @@ class Round:
     """One round of a runner: seconds in all, the host's share where it differs, the result's own readings.
 
     ``part`` is how much of the case's work an iteration did. Readings are of the whole work already.
+    ``warnings`` are about this round.
     """
 
     seconds: float
     host_seconds: float | None = None
     readings: Mapping[str, float] = field(default_factory=dict)
     part: float = 1.0
+    warnings: tuple[WarningCode, ...] = ()
 
     def each(self, iterations: int) -> float:
         """Seconds that the case's work takes, where the round was that many iterations."""
@@ -54,6 +57,20 @@ class Round:
     def host_each(self, iterations: int) -> float:
         """The host's share of it; 0 where there is none."""
         return (self.host_seconds or 0.0) / iterations / self.part
+
+
+@runtime_checkable
+class InWindows(Protocol):
+    """What an iteration has that finds its own rounds: windows of steady running, after a lead-in of its own."""
+
+    @property
+    def window_seconds(self) -> float:
+        """About how long a round takes, lead-in included; known after the first call."""
+        ...
+
+    def window(self, cpu_seconds: Callable[[], float]) -> Round:
+        """A round of one iteration, whose ``part`` is how many iterations' work it did."""
+        ...
 
 
 class TreeUsage(Protocol):
@@ -88,6 +105,12 @@ class VariantRunner(Protocol):
     @property
     def name(self) -> str:
         """The variant's name."""
+        ...
+
+    @property
+    def window_seconds(self) -> float:
+        """Seconds of a round that is a window of steady running, which needs neither calibration nor warm-up;
+        0 for rounds of iterations. Known after the first call."""
         ...
 
     def setup(self) -> None:
@@ -176,8 +199,26 @@ class LocalRunner:
             self._latest = self._clock.now() - start
         return self._latest, result
 
+    @property
+    def window_seconds(self) -> float:
+        """What the iteration states."""
+        return self.iteration.window_seconds if isinstance(self.iteration, InWindows) else 0.0
+
     def run_round(self, iterations: int, lead: int) -> Round:
-        """A round here."""
+        """A round here: a window, where the iteration has such."""
+        if not isinstance(self.iteration, InWindows):
+            return self.run_iterations(iterations, lead)
+        with self._variant.around():
+            found = self.iteration.window(self._tree.cpu_seconds if self._tree else lambda: 0.0)
+        readings = {
+            name: value / self.part if name in SUMS or name == "cpu_seconds" else value
+            for name, value in found.readings.items()
+            if self._tree or name != "cpu_seconds"
+        }
+        return replace(found, part=found.part * self.part, readings=readings)
+
+    def run_iterations(self, iterations: int, lead: int) -> Round:
+        """A round of calls, also where the iteration has windows."""
         iteration = self.iteration
         assert iteration is not None
         with self._variant.around():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from random import Random
@@ -22,7 +22,7 @@ from harness.measure.limits import RoundLimits
 from harness.measure.memory import MemoryPass, note_reading, read_memory
 from harness.measure.runner import VariantRunner
 from harness.measure.state import VariantState, still_in
-from harness.model import BASELINE, CaseWarning, Expect, Status, Trial, WarningCode
+from harness.model import BASELINE, UNSTEADY, CaseWarning, Expect, Status, Trial, WarningCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,10 @@ class _Session:
         warm: dict[str, WarmUp] = {}
         for state in self._still_in():
             start = self._now()
+            if planned := state.runner.window_seconds:
+                # Every window has a lead-in of its own, and the first call was an epoch.
+                state.pace, state.warmup_seconds = RoundSize(1, 0, planned), state.first_seconds
+                continue
             try:
                 found = warm_up(state.runner, state.first_seconds, self._limits, self._now)
             except Exception as error:
@@ -178,7 +182,18 @@ class _Session:
                     paces[name] = pace(WarmUp(seconds, seconds, settled=True), target, self._limits)
         for name, state in alive.items():
             state.pace = paces[name]
+        self._note_rounds(alive.values())
         self._still_in()
+
+    def _note_rounds(self, states: Iterable[VariantState]) -> None:
+        """What rounds warn of, once for each variant."""
+        for state in states:
+            codes = [code for turn in state.turns for code in turn.warnings]
+            if state.turns and state.runner.window_seconds:
+                each = [turn.each(1) for turn in state.turns]
+                codes += [WarningCode.UNSTEADY_WINDOWS] if max(each) > UNSTEADY * min(each) else []
+            name = state.runner.name
+            self.warnings += [CaseWarning(code, name) for code in dict.fromkeys(codes)]
 
     def _play_blocks(
         self,

@@ -61,7 +61,7 @@ from harness.model.trace import (
     TraceSummary,
 )
 from harness.model.verdict import Comparison, Outcome, Verdict
-from harness.model.warning import CaseWarning, WarningCode
+from harness.model.warning import UNSTEADY, CaseWarning, WarningCode
 
 __all__ = [
     "BASELINE",
@@ -75,6 +75,7 @@ __all__ = [
     "SCHEMA",
     "THE_RUN",
     "TRACES",
+    "UNSTEADY",
     "WAIT_MARK",
     "WINDOW_MARK",
     "Activity",

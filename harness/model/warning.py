@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+UNSTEADY = 1.5
+"""A loader whose slowest window takes so many times longer than its quickest does not run steadily."""
+
 
 class WarningCode(StrEnum):
     """What a warning is about."""
@@ -15,6 +18,11 @@ class WarningCode(StrEnum):
     NOT_STEADY = "not steady"
     NOT_RETRIED = "not retried"
     NOT_WATCHED = "not watched"
+    FEW_BATCHES = "short epochs"
+    WINDOW_CUT = "window cut"
+    CLOCK_WENT_BACK = "clock jumped"
+    STILL_WORKING = "still working"
+    UNSTEADY_WINDOWS = "unsteady windows"
     OTHER = "other"
     """The detail has the whole text: of an earlier version, or of a code that this version does not know."""
 

@@ -154,6 +154,12 @@ class RemoteRunner:
         self.name = name
         self.client = client
         self._tree = tree
+        self._window_seconds = 0.0
+
+    @property
+    def window_seconds(self) -> float:
+        """What the variant states there."""
+        return self._window_seconds
 
     @property
     def pid(self) -> int:
@@ -167,17 +173,26 @@ class RemoteRunner:
     def first_call(self) -> tuple[float, object]:
         """The first iteration there; its result comes here as a file of tensors."""
         path = self.client.place.with_suffix(".pt")
-        seconds = self.client.request(RequestFirstCall(self.name, path)).seconds
+        seconds = self._call_first(path)
         result = tensors.load(path)
         path.unlink()
         return seconds, result
 
+    def _call_first(self, path: Path | None) -> float:
+        done = self.client.request(RequestFirstCall(self.name, path))
+        self._window_seconds = done.window_seconds
+        return done.seconds
+
     def run_round(self, iterations: int, lead: int) -> Round:
-        """A round there; what the process tree spent on it is read from outside, before and after."""
-        before = self._tree.cpu_seconds() if self._tree else 0.0
+        """A round there; what the process tree spent on it is read from outside, before and after.
+
+        A window's is read there: its lead-in is none of it.
+        """
+        tree = None if self._window_seconds else self._tree
+        before = tree.cpu_seconds() if tree else 0.0
         found = self.client.request(RequestRound(self.name, iterations, lead)).round
-        if self._tree:
-            spent = max(0.0, self._tree.cpu_seconds() - before) / (iterations + lead) / found.part
+        if tree:
+            spent = max(0.0, tree.cpu_seconds() - before) / (iterations + lead) / found.part
             found = replace(found, readings={**found.readings, "cpu_seconds": spent})
         return found
 

@@ -68,7 +68,7 @@ def _reply(
                 tensors.save(result, path)
             elif check is not None:
                 check(runner.name, result)
-            return variant_requests.FirstCallDone(seconds)
+            return variant_requests.FirstCallDone(seconds, runner.window_seconds)
         case variant_requests.RequestRound(iterations=iterations, lead=lead):
             return variant_requests.RoundDone(runner.run_round(iterations, lead))
         case variant_requests.RequestReading(metric=metric):

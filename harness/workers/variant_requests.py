@@ -24,9 +24,13 @@ class Done(Message):
 
 @dataclass(frozen=True, slots=True)
 class FirstCallDone(Message):
-    """What the first call took; its result is in the file that the request named."""
+    """What the first call took; its result is in the file that the request named.
+
+    ``window_seconds`` is about how long a round takes that is a window; 0 for rounds of iterations.
+    """
 
     seconds: float
+    window_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

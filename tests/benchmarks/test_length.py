@@ -1,8 +1,9 @@
-"""Epochs of different lengths: each loader's by its own depth, in about a second, and figures of equal
+"""Epochs of different lengths, each by its loader's own depth: they agree where both go, and figures are of equal
 work."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -15,47 +16,8 @@ from harness.measure.clock import FakeClock
 from harness.measure.runner import LocalRunner, Round
 from harness.measure.state import VariantState
 from harness.measure.variant import prepared
-from harness.model import Expect
-from support import length
-from support.length import own_batches, same_beginnings, sample_seconds
-
-CORES = 16
-
-
-@pytest.mark.parametrize("decoding", [0.001, 0.004, 0.01, 0.05])
-@pytest.mark.parametrize("workers", [0, 1, 2, 4, 8, 16])
-def test_no_epoch_takes_minutes(workers: int, decoding: float) -> None:
-    """With sixteen cores an epoch of any number of workers takes about a second, or four batches of each
-    worker."""
-    batch_seconds = 8 * decoding
-    batches = own_batches(workers, batch_seconds, CORES)
-    seconds = batches * batch_seconds / max(1, min(workers, CORES))
-    assert seconds <= max(1.0 + batch_seconds, 4 * batch_seconds)
-    assert batches % max(1, workers) == 0
-    assert batches >= 4 * max(1, workers)
-
-
-def test_quick_samples_go_by_the_depth() -> None:
-    """Where samples cost next to nothing an epoch is twenty times what the loader keeps prepared, and no
-    longer."""
-    assert [own_batches(workers, 1e-6, CORES) for workers in (0, 1, 4, 16)] == [80, 80, 160, 640]
-    # On two cores more workers are no quicker.
-    assert own_batches(8, 0.1, 2) == own_batches(8, 0.05, 1) == 32
-
-
-def test_a_sample_is_timed_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first one pays for imports; the median leaves out one that was held up. Nothing is asked beyond the
-    end."""
-    clock = FakeClock()
-    costs = [9.0, 0.25, 0.25, 5.0, 0.25, 0.5]
-    monkeypatch.setattr(length, "perf_counter", lambda: clock.seconds)
-
-    class Costly(list[float]):
-        def __getitem__(self, place: int) -> None:  # type: ignore[override]
-            clock.advance(costs[place])
-
-    assert sample_seconds(Costly(costs)) == 0.25
-    assert sample_seconds(Costly(costs[:1])) == 0.0
+from harness.model import Expect, WarningCode
+from support.length import same_beginnings
 
 
 def epoch(samples: int, **changed: Any) -> Epoch:
@@ -101,3 +63,34 @@ def test_figures_are_of_the_whole_work() -> None:
     assert entry.trial(Expect.LOWER).samples == {
         "seconds": (4.0,), "wait_seconds": (2.0,), "wait_p50_seconds": (0.01,),
     }  # fmt: skip
+
+
+def test_figures_of_a_window_are_of_the_whole_work() -> None:
+    """A window of one and a half epochs, each of them a quarter of the work: seconds and sums are of all of it."""
+
+    class InWindows:
+        window_seconds = 0.5
+
+        def __call__(self) -> Result:
+            return Result()
+
+        def window(self, cpu_seconds: Callable[[], float]) -> Round:
+            sums = {"wait_seconds": 2.0, "wait_p50_seconds": 0.01, "cpu_seconds": cpu_seconds()}
+            return Round(3.0, None, sums, 1.5, (WarningCode.WINDOW_CUT,))
+
+    class Tree:
+        def cpu_seconds(self) -> float:
+            return 4.0
+
+    made = prepared(InWindows, part=0.25)
+    turns = []
+    for tree in (None, Tree()):
+        runner = LocalRunner("tip", made, FakeClock(), torch.device("cpu"), tree=tree)  # type: ignore[arg-type]
+        assert runner.window_seconds == 0.0
+        runner.setup()
+        assert runner.window_seconds == 0.5
+        turns.append(runner.run_round(7, 3))
+    readings = {"wait_seconds": 8.0, "wait_p50_seconds": 0.01}
+    assert turns[0] == Round(3.0, None, readings, 0.375, (WarningCode.WINDOW_CUT,))
+    assert turns[1].readings == {**readings, "cpu_seconds": 16.0}
+    assert turns[1].each(1) == 8.0

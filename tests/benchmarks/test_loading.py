@@ -81,7 +81,8 @@ def _benchmark(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "epoch_batches", lambda deepest: 5, raising=False)
+    monkeypatch.setattr(module, "epoch_batches", lambda depth: 5, raising=False)
+    monkeypatch.setattr(module, "window_batches", lambda workers: 5, raising=False)
     return module
 
 
@@ -103,11 +104,11 @@ def test_num_workers(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch, wo
     """
     module = _benchmark("bench_num_workers", monkeypatch)
     monkeypatch.setattr(module, "usable_cores", lambda: 2)
-    monkeypatch.setattr(module, "own_batches", lambda workers, seconds, cores: 4 * max(1, workers))
+    monkeypatch.setattr(module, "window_batches", lambda workers: 4 * max(1, workers))
     compare = _ask(module, work=work, **_chosen(inputs, "tiny", "loop"))
     assert compare.ran == ["baseline", "workers_1", "workers_2", "workers_4"]
     batches = {"baseline": 4, "workers_1": 4, "workers_2": 8, "workers_4": 16}
-    assert {name: 80 * part for name, part in compare.parts.items()} == pytest.approx(batches)
+    assert {name: 8 * part for name, part in compare.parts.items()} == pytest.approx(batches)
 
 
 @pytest.mark.parametrize("cost", ["even", "uneven"])
@@ -117,6 +118,17 @@ def test_prefetch_factor(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     compare = _ask(module, cost=cost, **_chosen(inputs, "uneven", "loop"))
     assert compare.ran == ["baseline", "factor_1", "factor_4", "factor_8"]
     assert compare.kept["expect"] == {"factor_1": "higher"}
+
+
+def test_prefetch_factors_have_epochs_of_their_own(
+    inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each epoch goes by what its own loader keeps ready, and times are of equal work."""
+    module = _benchmark("bench_prefetch_factor", monkeypatch)
+    monkeypatch.setattr(module, "epoch_batches", lambda depth: 2 * depth)
+    compare = _ask(module, cost="even", **_chosen(inputs, "uneven", "loop"))
+    assert compare.parts == {"baseline": 2.0, "factor_1": 1.0, "factor_4": 4.0, "factor_8": 8.0}
+    assert compare.kept["items"] == compare.kept["decoded"] == 4
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -145,7 +145,8 @@ def held(
     module = _module(MODULES[claim])
     function = getattr(module, module.__name__)
     smaller = {
-        "epoch_batches": lambda deepest: 3,
+        "window_batches": lambda workers: 3,
+        "TINY": 3 * 64,
         "usable_cores": lambda: 1,
         "MILLION": 20_000,
         "SAMPLES": 128,
@@ -154,7 +155,7 @@ def held(
         if hasattr(module, name):
             monkeypatch.setattr(module, name, value)
     if claim == "L8":  # a spawned worker imports torch for seconds
-        monkeypatch.setitem(module.CASES, "short_spawn", ("fork", 2, 64))
+        monkeypatch.setitem(module.CASES, "short_spawn", ("fork", 2, 64, 1))
     compare = FakeCompare()
     wanted = set(function.__code__.co_varnames[: function.__code__.co_argcount])
     torch.manual_seed(0)

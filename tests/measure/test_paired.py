@@ -38,6 +38,7 @@ class ScriptedRunner:
     raises: str = ""
     first: float = 0.0
     rounds: list[tuple[int, int]] = field(default_factory=list)
+    window_seconds: float = 0.0
 
     def _do(self, what: str) -> None:
         self.log.append((what, self.name))
@@ -111,6 +112,16 @@ class Pair:
     def rounds(self, count: int) -> list[str]:
         """Who went round, in the last blocks."""
         return [name for what, name in self.log if what == "round"][-2 * count :]
+
+
+def test_windows_need_no_run_in() -> None:
+    """Each has a lead-in of its own: the first rounds are those of the first block."""
+    scripted = Pair(base=lambda n: 0.4, head=lambda n: 0.4)
+    for side in (scripted.base, scripted.head):
+        side.window_seconds = 0.5
+    found = scripted.run()
+    assert len(scripted.base.rounds) == len(found.turns[Side.BASE]) == 6
+    assert set(scripted.base.rounds) == {(1, 0)} and found.iterations == 1
 
 
 def test_both_sides_do_the_same_number_of_iterations() -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise, permutations
 from pathlib import Path
 from random import Random
@@ -280,6 +281,64 @@ def test_never_settling_is_reported() -> None:
     stage.add("tip", lambda call: 0.04 * 0.97**call)
     assert stage.run(limits=RoundLimits(share=0.0, warmup_limit=0.5))["tip"].status is Status.MEASURED
     assert CaseWarning(WarningCode.NOT_STEADY, "tip", seconds=0.5) in stage.warnings
+
+
+class Windowed:
+    """An iteration whose rounds are windows: the n-th takes so long, and has these warnings."""
+
+    def __init__(
+        self, stage: Stage, name: str, seconds: Callable[[int], float], warnings: tuple[WarningCode, ...]
+    ) -> None:
+        self.stage, self.name, self.seconds, self.warnings = stage, name, seconds, warnings
+        self.window_seconds = 0.5
+        self.rounds = 0
+
+    def __call__(self) -> Result:
+        """The first call."""
+        self.stage.clock.advance(0.9)
+        self.stage.log.append(("call", self.name))
+        return Result(1.0)
+
+    def window(self, cpu_seconds: Callable[[], float]) -> Round:
+        """A round."""
+        self.stage.log.append(("window", self.name))
+        self.stage.clock.advance(self.seconds(self.rounds))
+        self.rounds += 1
+        return Round(self.seconds(self.rounds - 1), None, {"wait_seconds": 0.25}, 2.0, self.warnings)
+
+
+def windows_of(*warnings: WarningCode, slow: float = 0.4) -> Stage:
+    """Two variants in windows, the second of which is slow once, and warns."""
+    stage = Stage()
+    for name, given, seconds in (
+        (BASELINE, (), lambda number: 0.4),
+        ("tip", warnings, lambda number: slow if number == 1 else 0.2),
+    ):
+        made = prepared(partial(Windowed, stage, name, seconds, given))
+        stage.runners.append(LocalRunner(name, made, stage.clock, device_of("cpu")))
+    return stage
+
+
+def test_windows_are_neither_calibrated_nor_warmed_up() -> None:
+    """After the first call come the blocks at once, three for a loader; a sample is of one iteration's work."""
+    stage = windows_of()
+    trials = stage.run(limits=RoundLimits(share=0.0).loader())
+    assert stage.of("call") == stage.of("call")[:2] and sorted(stage.of("call")) == [BASELINE, "tip"]
+    assert Counter(stage.of("window")) == {BASELINE: 3, "tip": 3}
+    assert trials[BASELINE].samples == {"seconds": (0.2,) * 3, "wait_seconds": (0.25,) * 3}
+    assert trials["tip"].samples["seconds"] == (0.1, 0.2, 0.1)
+    assert trials["tip"].first_seconds == trials["tip"].warmup_seconds == pytest.approx(0.9)
+
+
+def test_what_windows_warn_of_is_said_once() -> None:
+    """Each warning of its rounds once for the variant, and one for windows that are far from alike."""
+    stage = windows_of(WarningCode.WINDOW_CUT, WarningCode.STILL_WORKING, slow=0.29)
+    stage.run(limits=RoundLimits(share=0.0).loader())
+    codes = (WarningCode.WINDOW_CUT, WarningCode.STILL_WORKING)
+    assert stage.warnings == [CaseWarning(code, "tip") for code in codes]
+    stage = windows_of(slow=0.31)
+    stage.run(limits=RoundLimits(share=0.0).loader())
+    assert stage.warnings == [CaseWarning(WarningCode.UNSTEADY_WINDOWS, "tip")]
 
 
 def test_readings_are_kept_block_by_block() -> None:

@@ -18,8 +18,9 @@ import pytest
 
 from harness.measure.correctness import Agreement
 from harness.measure.limits import RoundLimits
+from harness.measure.runner import Round
 from harness.measure.session import SessionOptions, run_session
-from harness.model import Claim, Expect, Status
+from harness.model import Claim, Expect, Status, WarningCode
 from harness.processes.live import Reaper
 from harness.workers import tensors, turns
 from harness.workers.client import RemoteRunner, WorkerFailed
@@ -33,7 +34,8 @@ import gc, json, os, signal, sys
 from pathlib import Path
 from harness.measure.clock import HostClock
 from harness.workers import tensors
-from harness.measure.runner import LocalRunner
+from harness.measure.runner import LocalRunner, Round
+from harness.model import WarningCode
 from harness.measure.failure import failure
 from harness.workers.server import serve
 from harness.measure.variant import prepared
@@ -57,8 +59,17 @@ class Result:
                          "collecting": gc.isenabled(), "rivals": len(rivals),
                          "idle": sum(state(pid) == "T" for pid in rivals)}
 
+class Windowed:
+    window_seconds = 0.5
+    def __call__(self):
+        return Result(0)
+    def window(self, cpu_seconds):
+        return Round(3.0, None, {"wait_seconds": 1.5}, 1.5, (WarningCode.WINDOW_CUT,))
+
 calls = 0
 def factory():
+    if plan["does"] == "windows":
+        return Windowed()
     child = os.fork()
     if not child:
         while True: signal.pause()
@@ -199,6 +210,26 @@ def test_usage_is_read_from_outside(room: Rooms) -> None:
             "a fake tree, after its first epoch, in a live process of its own",
         )
     assert watched == [remote.pid]
+
+
+def test_windows_of_another_process(room: Rooms) -> None:
+    """How long they take is known from the first call on; what is read from outside is none of theirs."""
+
+    class Tree:
+        def __init__(self, pid: int) -> None:
+            pass
+
+        def cpu_seconds(self) -> float:
+            raise AssertionError("a lead-in would count")
+
+    with room(watch=Tree, base="windows").turns() as turns:
+        remote = turns.start("base")
+        remote.setup()
+        assert remote.window_seconds == 0.0
+        remote.first_call()
+        assert remote.window_seconds == 0.5
+        found = remote.run_round(1, 0)
+        assert found == Round(3.0, None, {"wait_seconds": 1.5}, 1.5, (WarningCode.WINDOW_CUT,))
 
 
 def test_leaving_ends_in_order(pair: tuple[Room, RemoteRunner, RemoteRunner]) -> None:

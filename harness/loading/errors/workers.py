@@ -1,21 +1,28 @@
-"""Worker processes from the outside: how they ended, ending them, and torch's news of their death
-kept back.
+"""Worker processes from the outside: how they ended, stopping and ending them, and torch's news of their
+death kept back.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import process as processes
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from harness.loading.errors.messages import dead_worker
 
 LAST_WAIT = 5.0
 """Seconds that a killed worker gets to be gone."""
+
+
+STOPPING = 1.0
+"""Seconds that a process gets to be seen stopped: one that waits for a disk stops when the disk answers."""
 
 
 @contextmanager
@@ -78,3 +85,36 @@ def end(workers: Iterable[BaseProcess]) -> None:
         process.kill()
     for process in ending:
         process.join(LAST_WAIT)
+
+
+def stop(workers: Iterable[BaseProcess]) -> None:
+    """Stop processes where they are, and wait until the kernel shows that they are."""
+    waited_for = [process.pid for process in workers if _signal(process, signal.SIGSTOP)]
+    until = time.monotonic() + STOPPING
+    while time.monotonic() < until and any(_runs(pid) for pid in waited_for if pid is not None):
+        time.sleep(1e-3)
+
+
+def go_on(workers: Iterable[BaseProcess]) -> None:
+    """Let stopped processes go on; others do so anyway."""
+    for process in workers:
+        _signal(process, signal.SIGCONT)
+
+
+def _signal(process: BaseProcess, number: signal.Signals) -> bool:
+    """Whether there was a living process to send it to."""
+    if process.pid is None or not process.is_alive():
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, number)
+        return True
+    return False
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process has neither stopped nor ended; False where the kernel does not show it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "TtZX"

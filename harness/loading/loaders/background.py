@@ -45,6 +45,11 @@ class BackgroundLoader(PlainLoader):
         self._feeding: Generator[Batch, None, None] | None = None
         self._left = False
 
+    @property
+    def depth(self) -> int:
+        """The workers' batches, those of the thread's queue, and the one in its hands."""
+        return super().depth + self.ahead + 1
+
     def batches(self) -> Iterable[Batch]:
         """One epoch's batches on the device, fetched ahead by a thread that is joined at the end."""
         self._feeding = self._drained()

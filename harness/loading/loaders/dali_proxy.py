@@ -125,6 +125,11 @@ class ProxyLoader(PlainLoader):
         dataset: Callable[[], Any] = partial(_Named, images, self._server.proxy)
         super().__init__(dataset, batch_size=batch_size, workers=workers, device=where, step=step)
 
+    @property
+    def depth(self) -> int:
+        """The batches that workers have promised, and as many that the server's pipeline holds."""
+        return 2 * super().depth
+
     def host_batches(self) -> Iterable[Batch]:
         """The live DataLoader's batches, promises kept."""
         return self._kept(super().host_batches())

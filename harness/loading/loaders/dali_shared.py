@@ -143,6 +143,16 @@ class DaliLoader(Loader):
         """The GPU DALI works on; None keeps it on the CPU, where it needs no driver."""
         return None if self.device.type == "cpu" else self.device.index
 
+    @property
+    def depth(self) -> int:
+        """Batches that a pipeline keeps ready, and the one that it works on."""
+        return self.ahead + 1
+
+    def endless(self) -> Iterator[Batch]:
+        """One epoch after the other: a pipeline prepares the next one's batches before this one ends."""
+        while True:
+            yield from self.batches()
+
     @abstractmethod
     def _build(self) -> Any:
         """What lives across epochs."""

@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from harness.loading.data import recipe
@@ -82,16 +83,50 @@ class PlainLoader(Loader):
             "num_workers": workers,
             "prefetch_factor": prefetch_factor if workers else None,
             "pin_memory": pin_memory,
-            "shuffle": shuffle,
-            "sampler": sampler(self.dataset) if sampler is not None else None,
+            "sampler": None,
             "in_order": in_order,
             "collate_fn": collate_fn,
             "worker_init_fn": worker_init_fn,
             "multiprocessing_context": multiprocessing_context if workers else None,
             "timeout": timeout if workers else 0.0,
         }
+        self._places = self._chosen(sampler, shuffle=shuffle)
+        if self._places is not None:
+            self.options["sampler"] = self._places
         self._live: _Followed | None = None
         self._others_threads: set[threading.Thread] = set()
+
+    def _chosen(
+        self, sampler: Callable[[Dataset[object]], Sampler[int]] | None, *, shuffle: bool
+    ) -> _Places | None:
+        """The places of samples, in their order; None for a dataset that has an order of its own."""
+        from torch.utils.data import IterableDataset, RandomSampler, SequentialSampler
+
+        if isinstance(self.dataset, IterableDataset):
+            return None
+        if sampler is not None:
+            return _Places(sampler(self.dataset))
+        sized: Any = self.dataset
+        return _Places(RandomSampler(sized) if shuffle else SequentialSampler(sized))
+
+    @property
+    def depth(self) -> int:
+        """Batches that the workers keep ready; none without workers."""
+        return self.workers * (self.options["prefetch_factor"] or 2)
+
+    def endless(self) -> Iterator[Batch] | None:
+        """The same workers' batches, places chosen again and again."""
+        return None if self._places is None else self._unending(self._places)
+
+    def _unending(self, places: _Places) -> Iterator[Batch]:
+        # DataLoader asks for the places of an epoch when it begins, which is when the first batch is asked for.
+        places.endless = True
+        try:
+            batches = iter(self.batches())
+            yield next(batches)
+        finally:
+            places.endless = False
+        yield from batches
 
     def host_batches(self) -> Iterable[Batch]:
         """The live DataLoader: batches as workers deliver them, in host memory."""
@@ -131,6 +166,21 @@ class PlainLoader(Loader):
             shutdown()
         if self.workers:
             _let_end(self._others_threads)
+
+
+class _Places:
+    """A sampler of places, whose next epoch has no end where ``endless`` is set."""
+
+    def __init__(self, sampler: Sampler[int]) -> None:
+        self.sampler = sampler
+        self.endless = False
+
+    def __len__(self) -> int:
+        return len(self.sampler)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[int]:
+        # Both in C: a layer of Python around each place would be paid in what samplers are compared for.
+        return chain.from_iterable(repeat(self.sampler)) if self.endless else iter(self.sampler)
 
 
 class _Followed:

@@ -54,6 +54,11 @@ class SideStreamLoader(PlainLoader):
         options["pin_memory"] = options["non_blocking"] = True
         super().__init__(dataset, **options)
 
+    @property
+    def depth(self) -> int:
+        """The workers' batches and the one whose copy is under way."""
+        return super().depth + 1
+
     def batches(self) -> Iterable[Batch]:
         """One epoch's batches on the device, each copied while the one before is used."""
         return copied_ahead(self.host_batches(), self.device, self.copying)

@@ -51,3 +51,8 @@ class ThreadedLoader(Loader):
         self.ahead = ahead
         self.pin_memory = pin_memory
         self.non_blocking = non_blocking
+
+    @property
+    def depth(self) -> int:
+        """Batches that are kept ready, and the one that the threads work on."""
+        return self.ahead + 1

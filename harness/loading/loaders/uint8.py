@@ -4,8 +4,7 @@ the copy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from harness.loading.loaders import snippets
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 from harness.loading.loaders.tensors import missing
-from harness.loading.loop.epoch import Batch, Epoch
+from harness.loading.loop.epoch import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,11 +43,9 @@ class CountedLoader(PlainLoader):
             self._moved += batch[0].nbytes
             yield batch
 
-    def __call__(self) -> Epoch:
-        """Run one epoch."""
-        before = self._moved
-        epoch = super().__call__()
-        return replace(epoch, readings={**epoch.readings, "moved_bytes": float(self._moved - before)})
+    def counters(self) -> Mapping[str, float]:
+        """Bytes of images so far, and what the plain loader counts."""
+        return {**super().counters(), "moved_bytes": float(self._moved)}
 
 
 class Uint8Loader(CountedLoader):

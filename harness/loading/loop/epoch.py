@@ -29,7 +29,8 @@ class Epoch:
 
     ``ids`` and ``labels`` are int64 [samples], in the order of arrival; ``total`` is the sum of
     what the steps returned; ``readings`` are metrics of `harness.model`, in seconds.
-    ``ending_seconds`` passed between the last step and the news that the epoch was over.
+    ``ending_seconds`` passed between the last step and the news that the epoch was over; ``batches`` is how
+    many came.
     """
 
     ids: Tensor
@@ -37,6 +38,7 @@ class Epoch:
     total: float = 0.0
     readings: Mapping[str, float] = field(default_factory=dict)
     ending_seconds: float = field(default=0.0, kw_only=True)
+    batches: int = field(default=0, kw_only=True)
 
 
 def run_epoch(
@@ -90,7 +92,9 @@ def _run(
     if copied is not None:
         readings["copy_seconds"] = so_far() - first
     total = float(torch.stack(totals).double().sum()) if totals else 0.0
-    return Epoch(_joined(ids), _joined(labels), total, readings, ending_seconds=waits[-1])
+    return Epoch(
+        _joined(ids), _joined(labels), total, readings, ending_seconds=waits[-1], batches=len(waits) - 1
+    )
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import active_children
@@ -11,23 +11,28 @@ from multiprocessing.process import BaseProcess
 from time import perf_counter
 from traceback import clear_frames
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from harness.loading.errors.messages import dead_worker, died, explained, stalled
 from harness.loading.errors.timeout import MAX_WAIT, LoaderStalled, TimeLimit
-from harness.loading.errors.workers import await_one, dead_workers, end, sigchld_blocked
+from harness.loading.errors.workers import await_one, dead_workers, end, go_on, sigchld_blocked, stop
 from harness.loading.loop.epoch import Batch, Epoch, Step, run_epoch
 from harness.measure.device import indexed
 
 if TYPE_CHECKING:
     import torch
 
+Found = TypeVar("Found")
+
 EARLY = 3
 """Batches taken before a loader is left early."""
 
-DEPTHS = 20
-"""An epoch is at least this many times what the deepest loader keeps prepared, so that queues
-cannot hide the work."""
+DEPTHS = 10
+"""A whole epoch that is timed is at least this many times what its loader keeps prepared, so that queues cannot
+hide the work."""
+
+LEAST_BATCHES = 160
+"""Batches of such an epoch at the least: its beginning, when the loop waits for the first one, is less than 2 %."""
 
 LAST_WAIT = 10.0
 """Seconds in which a worker that broke a connection off is seen to be dead, if it is, on a busy
@@ -62,9 +67,38 @@ class Loader(ABC):
     def close(self) -> None:
         """Shut workers down and join threads; afterwards nothing is left. Closing twice is fine."""
 
+    @property
+    def depth(self) -> int:
+        """Batches that are kept ready at most: so many of an epoch may have been prepared before they are
+        asked for."""
+        return 2
+
+    def endless(self) -> Iterator[Batch] | None:
+        """Batches on the device without an end: the epoch's again and again, workers at work throughout.
+
+        None where there is no more than an epoch at a time.
+        """
+        return None
+
+    def counters(self) -> Mapping[str, float]:
+        """Readings that only grow, as they are so far; a round has the difference of both its ends."""
+        return {} if self.copied is None else {"copy_seconds": self.copied_seconds}
+
     def __call__(self) -> Epoch:
         """Run one epoch."""
-        return self._run(self.step)
+        before = self.counters()
+        epoch = self._run(self.step)
+        grown = {name: value - before[name] for name, value in self.counters().items()}
+        return replace(epoch, readings={**grown, **epoch.readings})
+
+    def pause(self) -> None:
+        """Stop the worker processes as they are, in the middle of their work: the rounds of other loaders
+        are theirs alone."""
+        stop(self._own)
+
+    def resume(self) -> None:
+        """Let stopped worker processes go on."""
+        go_on(self._own)
 
     def alone(self) -> Epoch:
         """Run one epoch without the step; right after another one, with the gap between the two
@@ -137,6 +171,16 @@ class Loader(ABC):
         take_some(self.batches())
 
     def _run(self, step: Step | None) -> Epoch:
+        epoch = self.guarded(lambda limit: run_epoch(self.batches(), step, limit, copied=self.copied))
+        self._ending = epoch.ending_seconds
+        return epoch
+
+    def guarded(self, work: Callable[[TimeLimit], Found]) -> Found:
+        """What ``work`` gives, which runs this loader with each wait within the limit it is given.
+
+        Raises DataError, LoaderError or LoaderStalled with a message of one line. The work is done again
+        where another loader's worker is reported as dead in it, and must be able to start anew.
+        """
         others = set(active_children()) - self._own
         self._dead = dead_workers().keys()
         unrelated = {process.pid for process in others} | self._dead - {process.pid for process in self._own}
@@ -144,16 +188,13 @@ class Loader(ABC):
         try:
             while True:
                 try:
-                    epoch = run_epoch(self.batches(), step, limit, copied=self.copied)
+                    return work(limit)
                 except RuntimeError as error:
                     # torch reports a dead worker wherever the main thread happens to be. The loader
                     # that it belongs to fails in its own epoch; this epoch is run again.
                     if dead_worker(error) not in unrelated:
                         raise
                     unrelated.discard(dead_worker(error))
-                else:
-                    self._ending = epoch.ending_seconds
-                    return epoch
         except Exception as error:
             with sigchld_blocked():
                 better = _explained(error, self._dead)
@@ -200,6 +241,7 @@ class Loader(ABC):
         with sigchld_blocked():
             better = _explained(error, self._dead) if isinstance(error, Exception) else None
             _let_go(error)
+            self.resume()
             try:
                 self.close()
             finally:
@@ -236,6 +278,7 @@ def take_some(batches: Iterable[Batch], count: int = EARLY) -> None:
             break
 
 
-def epoch_batches(deepest: int) -> int:
-    """Batches in an epoch that is fair to a loader keeping ``deepest`` batches prepared; at least 80."""
-    return max(80, DEPTHS * deepest)
+def epoch_batches(depth: int) -> int:
+    """Batches of a whole epoch that is timed, of a loader that keeps ``depth`` batches prepared: by its own depth,
+    not by that of the deepest loader of a case."""
+    return max(LEAST_BATCHES, DEPTHS * depth)

@@ -39,6 +39,7 @@ from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop import loader as loop_module
 from harness.loading.loop.epoch import Batch, run_epoch, same_samples
 from harness.loading.loop.loader import Loader
+from harness.loading.loop.rounds import in_windows
 from harness.loading.machine import limits
 from harness.measure import isolated as passes
 from harness.measure.case import MeasureOptions, measure
@@ -291,11 +292,15 @@ def test_the_other_variants_go_on() -> None:
     def variant(**options: Any) -> Any:
         return prepared(PlainLoader, partial(Faulty, **options), batch_size=4, workers=2)
 
+    def in_a_window(**options: Any) -> Any:
+        return prepared(in_windows, PlainLoader, partial(Faulty, **options), batch_size=4, workers=2)
+
     handed = {
         BASELINE: variant(),
         "killed": variant(kind="SIGKILL"),
         "broken": variant(kind="raises"),
         "fine": variant(),
+        "windows": in_a_window(),
     }
     asked = BenchmarkSpec(handed, same_samples, None, Work(), dict.fromkeys(handed, Expect.LOWER))
     quick = RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=2, warmup_limit=0.0)
@@ -308,6 +313,7 @@ def test_the_other_variants_go_on() -> None:
         "killed": Status.FAILED,
         "broken": Status.FAILED,
         "fine": Status.MEASURED,
+        "windows": Status.MEASURED,
     }
     reasons = {trial.variant: trial.reason for trial in found.trials}
     assert "was killed (SIGKILL)" in reasons["killed"] and "no such label: 7" in reasons["broken"]
@@ -823,6 +829,24 @@ def test_a_solo_pass_of_a_loader() -> None:
     assert {"seconds", "loader_seconds", "epoch_gap_seconds", "shm_bytes", "pss_bytes"} <= set(trial.solo)
     assert set(trial.solo) <= set(METRICS) and set(trial.solo) == set(trial.sources)
     assert "without the step" in trial.sources["loader_seconds"] and "/dev/shm" in trial.sources["shm_bytes"]
+    assert (trial.solo["threads_left"], trial.solo["processes_left"]) == (0.0, 0.0)
+    assert "first_batch_seconds" not in trial.solo
+
+
+def test_a_solo_pass_of_a_loader_in_windows() -> None:
+    """Whole epochs, so that nothing of a lead-in is counted; windows have no first batch, which is read here."""
+    variant = prepared(in_windows, PlainLoader, Faulty, batch_size=8, workers=1)
+    asked = BenchmarkSpec(
+        {BASELINE: as_variant(variant)}, same_samples, None, Work(), {BASELINE: Expect.LOWER}
+    )
+    terms = MeasureOptions(torch.device("cpu"), RoundLimits(), 5, 1)
+    found = passes.measure_isolated(
+        "l.py::bench_l", Claim("L", "A tip.", "l.py", "bench_l", loader=True), asked, terms, BASELINE
+    )
+    (trial,) = found.trials
+    assert trial.status is Status.MEASURED, trial.reason
+    assert {"seconds", "loader_seconds", "epoch_gap_seconds", "first_batch_seconds"} <= set(trial.solo)
+    assert "its first epoch" in trial.sources["first_batch_seconds"]
     assert (trial.solo["threads_left"], trial.solo["processes_left"]) == (0.0, 0.0)
 
 

@@ -11,7 +11,7 @@ import torch
 from harness.loading.data.folder import DataError, Image
 from harness.loading.data.repeated import Repeated
 from harness.loading.loop.epoch import Batch, Step
-from harness.loading.loop.window import Meters, steady
+from harness.loading.loop.window import TURNS, ClockWentBack, Meters, steady, window_batches
 from harness.loading.machine.page_cache import disk_bytes, evict
 
 
@@ -129,6 +129,40 @@ def test_too_few_images_are_an_error_that_says_what_to_do(there: int) -> None:
     clock = Clock()
     with pytest.raises(DataError, match="more images, or a smaller --batch-size"):
         steady(clock.batches([1.0] * there), None, discard=2, count=4, now=clock.now)
+
+
+def test_a_window_that_lasts_too_long_is_closed() -> None:
+    """After the batch under way, in the middle of the batches asked for."""
+    clock = Clock()
+    found = steady(
+        clock.batches([1.0] * 40),
+        None,
+        discard=1,
+        count=8,
+        least_seconds=7.5,
+        longest_seconds=4.5,
+        now=clock.now,
+    )
+    assert found.samples == 5 * 4 and not found.cut
+    assert found.seconds == pytest.approx(1.0 / 4)
+
+
+@pytest.mark.parametrize("at", [0, 4])
+def test_a_clock_that_goes_back_is_seen(at: int) -> None:
+    """Before and in the window: no time is made of it."""
+    clock = Clock()
+    costs = [-9.0 if number == at else 1.0 for number in range(40)]
+    with pytest.raises(ClockWentBack, match="measure again"):
+        steady(clock.batches(costs), None, discard=2, count=4, now=clock.now)
+
+
+def test_the_small_epoch_goes_by_a_loaders_own_workers() -> None:
+    """Some turns of every worker, equally many of each, and the same images equally often for all."""
+    batches = {workers: window_batches(workers) for workers in range(65)}
+    assert [batches[workers] for workers in (0, 1, 2, 4, 16)] == [8, 8, 8, 16, 48]
+    for workers, found in batches.items():
+        assert found % max(1, workers) == 0 and found % batches[0] == 0
+        assert found >= TURNS * workers
 
 
 def test_images_come_round_again_in_a_random_order() -> None:
