@@ -25,10 +25,10 @@ from harness.cli.values import check_data, hertz, seconds, words
 from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK
 from harness.gate.builds.side import BenchmarksRemoved, NothingChanged, NothingToCompare
-from harness.gate.case_state import gone
 from harness.gate.configuration import Configuration, configuration, option_share
 from harness.gate.run import GateInterrupted, gate
 from harness.gate.settings import BUDGET, GateSettings
+from harness.judge.gate_verdicts import gone
 from harness.judge.regression import GateThresholds, status_of
 from harness.loading.machine.cores import usable_cores
 from harness.model import Claim, GateResult, Side, SideFacts

@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from harness.model import Claim, GateOutcome, GateVerdict, NotCompared
-from harness.report.not_compared import not_compared_text
-
-SECONDS = "seconds"
+from harness.model import NotCompared, Uncompared
 
 
 class CaseStatus(Enum):
@@ -47,82 +44,47 @@ class InBase:
     unable: str = ""
 
 
-def settled(case: str, claim: Claim, variant: str, why: NotCompared, reason: str = "") -> GateVerdict:
-    """The verdict on what cannot be measured on both sides."""
-    return GateVerdict(case, claim.name, variant, SECONDS, OUTCOMES[why], not_compared_text(why, reason))
-
-
-def gone(function: str) -> GateVerdict:
-    """The verdict on a benchmark (``path::function``) that base's own revision has and head's files do
-    not."""
-    path, _, name = function.partition("::")
-    return settled(function, Claim("", "", path, name), "", NotCompared.GONE)
-
-
-OUTCOMES: Mapping[NotCompared, GateOutcome] = {
-    NotCompared.SKIPPED: GateOutcome.SKIPPED,
-    NotCompared.FILE_SKIPPED: GateOutcome.SKIPPED,
-    NotCompared.GONE: GateOutcome.MISSING,
-    NotCompared.HEAD_SKIPS: GateOutcome.MISSING,
-    NotCompared.HEAD_CANNOT_RUN: GateOutcome.MISSING,
-    NotCompared.CASE_NOT_UNDER_HEADS_FILE: GateOutcome.MISSING,
-    NotCompared.VARIANT_NOT_UNDER_HEADS_FILE: GateOutcome.MISSING,
-    NotCompared.HEAD_FAILED: GateOutcome.FAILED,
-    NotCompared.BASE_CANNOT_IMPORT: GateOutcome.FAILED,
-    NotCompared.BASE_CANNOT_RUN: GateOutcome.FAILED,
-    NotCompared.SIDE_LOST: GateOutcome.FAILED,
-    NotCompared.NEW_CASE: GateOutcome.NEW,
-    NotCompared.NEW_VARIANT: GateOutcome.NEW,
-    NotCompared.SKIPPED_IN_BASE: GateOutcome.NEW,
-    NotCompared.NOT_REACHED: GateOutcome.INCONCLUSIVE,
-    NotCompared.NOT_MEASURED: GateOutcome.INCONCLUSIVE,
-}
-"""The outcome that follows."""
-
-
-def case_not_compared(base: CaseState, head: CaseState, before: InBase) -> tuple[NotCompared, str] | None:
-    """Why a whole case is not compared, with what a side reported; None if both sides can measure it."""
+def case_not_compared(base: CaseState, head: CaseState, before: InBase) -> Uncompared | None:
+    """Why a whole case is not compared; None if both sides can measure it."""
     match base.status, head.status:
         case CaseStatus.READY, CaseStatus.READY:
             return None
         case CaseStatus.SKIPPED | CaseStatus.MISSING, CaseStatus.SKIPPED if not before.ran:
-            return NotCompared.SKIPPED, head.reason
+            return Uncompared(NotCompared.SKIPPED, head.reason)
         case _, CaseStatus.SKIPPED:
-            return NotCompared.HEAD_SKIPS, head.reason
+            return Uncompared(NotCompared.HEAD_SKIPS, head.reason)
         case _, CaseStatus.MISSING:
-            return NotCompared.GONE, ""
+            return Uncompared(NotCompared.GONE)
         case _, CaseStatus.FAILED | CaseStatus.BROKEN:
-            return NotCompared.HEAD_FAILED, head.reason
+            return Uncompared(NotCompared.HEAD_FAILED, head.reason)
     return _not_measured_by_base(base, before)
 
 
-def _not_measured_by_base(base: CaseState, before: InBase) -> tuple[NotCompared, str]:
+def _not_measured_by_base(base: CaseState, before: InBase) -> Uncompared:
     """The same where head can measure the case."""
     if before.unable:
-        return NotCompared.SKIPPED_IN_BASE, before.unable
+        return Uncompared(NotCompared.SKIPPED_IN_BASE, before.unable)
     if not before.had:
-        return NotCompared.NEW_CASE, base.reason
+        return Uncompared(NotCompared.NEW_CASE, base.reason)
     match base.status:
         case CaseStatus.MISSING:
-            return NotCompared.CASE_NOT_UNDER_HEADS_FILE, ""
+            return Uncompared(NotCompared.CASE_NOT_UNDER_HEADS_FILE)
         case CaseStatus.BROKEN:
-            return NotCompared.BASE_CANNOT_IMPORT, base.reason
-    return NotCompared.BASE_CANNOT_RUN, base.reason
+            return Uncompared(NotCompared.BASE_CANNOT_IMPORT, base.reason)
+    return Uncompared(NotCompared.BASE_CANNOT_RUN, base.reason)
 
 
-def variant_not_compared(
-    variant: str, base: CaseState, head: CaseState, before: InBase
-) -> tuple[NotCompared, str]:
-    """Why a variant that not both sides can run is not compared, with what a side reported."""
+def variant_not_compared(variant: str, base: CaseState, head: CaseState, before: InBase) -> Uncompared:
+    """Why a variant that not both sides can run is not compared."""
     if variant in head.variants:
         if before.unable:
-            return NotCompared.SKIPPED_IN_BASE, before.unable
+            return Uncompared(NotCompared.SKIPPED_IN_BASE, before.unable)
         if not before.had:
-            return NotCompared.NEW_VARIANT, ""
+            return Uncompared(NotCompared.NEW_VARIANT)
         if variant in base.absent:
-            return NotCompared.BASE_CANNOT_RUN, base.absent[variant]
-        return NotCompared.VARIANT_NOT_UNDER_HEADS_FILE, ""
+            return Uncompared(NotCompared.BASE_CANNOT_RUN, base.absent[variant])
+        return Uncompared(NotCompared.VARIANT_NOT_UNDER_HEADS_FILE)
     if variant in base.variants or before.ran:
         reason = head.absent.get(variant, "")
-        return (NotCompared.HEAD_CANNOT_RUN, reason) if reason else (NotCompared.GONE, "")
-    return NotCompared.SKIPPED, head.absent.get(variant) or base.absent.get(variant, "")
+        return Uncompared(NotCompared.HEAD_CANNOT_RUN, reason) if reason else Uncompared(NotCompared.GONE)
+    return Uncompared(NotCompared.SKIPPED, head.absent.get(variant) or base.absent.get(variant, ""))

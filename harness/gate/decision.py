@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from harness.gate.case_state import SECONDS
 from harness.judge.evidence import evidence
+from harness.judge.gate_verdicts import EXACT, exact_verdicts
 from harness.judge.outlook import clear, evenly_far, noise, outlook
 from harness.judge.regression import GateThresholds, Ruling, levels, rule, rule_exact, rule_for
 from harness.judge.throttling import remarks, throttled_blocks
-from harness.judge.units import Unit
+from harness.judge.units import SECONDS, Unit
 from harness.measure.correctness import WrongResult
 from harness.measure.paired import PairedRounds, SideFailed
-from harness.model import BASELINE, Claim, GateOutcome, GateVerdict, Measurement, NotCompared, Side, Trial
-from harness.report.not_compared import not_compared_text
+from harness.model import (
+    BASELINE,
+    Claim,
+    GateOutcome,
+    GateOutlook,
+    GateReason,
+    GateVerdict,
+    Measurement,
+    NotCompared,
+    Side,
+    SideStopped,
+    Trial,
+    Uncompared,
+)
 
 HEAD = str(Side.HEAD)
 
-EXACT = ("peak_bytes", "reserved_bytes")
-"""Metrics that one reading settles, taken right after rounds, where the machine has them."""
-
 LAUNCHES = "launches"
-"""The same of kernels, counted in processes of their own."""
+"""The exact metric that is counted in processes of its own."""
 
 
 @dataclass(slots=True)
 class Decision:
     """One variant of one case on its way to a decision; once it is ``clear``, coarser units suffice.
 
-    ``even``: its few units lie evenly far from what is tolerated; ``outlook`` why it is not likely to be
+    ``even``: its few units lie evenly far from what is tolerated; ``outlook``: why it is not likely to be
     decided; ``growth`` has what grew by metric that regressed, where profiles were taken.
     """
 
@@ -41,9 +50,9 @@ class Decision:
     ruling: Ruling | None = None
     clear: bool = False
     even: bool = False
-    outlook: str = ""
+    outlook: GateOutlook | None = None
     outcome: GateOutcome | None = None
-    reason: str = ""
+    reason: GateReason | None = None
     seconds: float = 0.0
     exact: dict[str, tuple[float, float]] = field(default_factory=dict)
     growth: dict[str, str] = field(default_factory=dict)
@@ -53,7 +62,7 @@ class Decision:
         """Whether more units may decide it."""
         return self.outcome is None
 
-    def settle(self, outcome: GateOutcome, reason: str) -> None:
+    def settle(self, outcome: GateOutcome, reason: GateReason) -> None:
         """Decide it, for a reason that no number will change."""
         self.outcome, self.reason = outcome, reason
 
@@ -66,7 +75,7 @@ class Decision:
                 outcome = GateOutcome.TIMED_OUT
             case _:
                 outcome = GateOutcome.FAILED
-        self.settle(outcome, f"{ended.side}: {ended.error}")
+        self.settle(outcome, SideStopped(ended.side, str(ended.error)))
 
     def take(self, unit: int, rounds: PairedRounds, seconds: float) -> Measurement:
         """Keep a unit's pair of samples; in the measurement, base is the baseline and head its only
@@ -113,7 +122,7 @@ class Decision:
         self.clear = clear(units, by) and not self.ruling.comparison.unsteady
         self.even = evenly_far(units, by)
         undecided = self.ruling.outcome in (None, GateOutcome.INCONCLUSIVE)
-        self.outlook = outlook(units, by, thresholds, loader=self.claim.loader) if undecided else ""
+        self.outlook = outlook(units, by, thresholds, loader=self.claim.loader) if undecided else None
         if self.ruling.outcome is not None:
             self.settle(self.ruling.outcome, self.ruling.reason)
 
@@ -137,7 +146,7 @@ class Decision:
 
     def _grew(self, name: str, thresholds: GateThresholds) -> bool:
         read = self.exact.get(name)
-        return read is not None and rule_exact(name, *read, thresholds).outcome is GateOutcome.REGRESSED
+        return read is not None and rule_exact(name, *read, thresholds)[0] is GateOutcome.REGRESSED
 
     def seconds_more(self, thresholds: GateThresholds) -> float:
         """Seconds that the head's iteration takes more, by the same estimate as the decision; 0 if there is
@@ -152,12 +161,21 @@ class Decision:
     ) -> list[GateVerdict]:
         """The decision on its time, and one for each exact metric that was read; more of those ``accepted``
         is so."""
-        return [self._on_time(thresholds, decisions), *self._on_exact(thresholds, accepted)]
+        own = (self.case, self.claim.name, self.variant)
+        found = [
+            self._on_time(thresholds, decisions),
+            *exact_verdicts(*own, self.exact, thresholds, accepted),
+        ]
+        return [
+            replace(verdict, growth=self.growth.get(verdict.metric, ""))
+            if verdict.outcome is GateOutcome.REGRESSED
+            else verdict
+            for verdict in found
+        ]
 
     def _on_time(self, thresholds: GateThresholds, decisions: int) -> GateVerdict:
         ruling = self.ruling
-        reason = self.reason or (ruling.reason if ruling else not_compared_text(NotCompared.NOT_REACHED))
-        reason = self._explained(SECONDS, reason, self.outcome)
+        unreached = Uncompared(NotCompared.NOT_REACHED)
         units = self._units(thresholds)
         by = rule_for(thresholds, decisions, loader=self.claim.loader)
         spread, resolvable = noise(units, by, thresholds.tolerated) or (None, None)
@@ -168,30 +186,16 @@ class Decision:
             self.variant,
             SECONDS,
             self.outcome or GateOutcome.INCONCLUSIVE,
-            "; ".join(
-                filter(None, (reason, self.outlook, *remarks(map(throttled_blocks, self.measurements))))
-            ),
+            self.reason or (ruling.reason if ruling else unreached),
             ruling.comparison if ruling else None,
             base,
             head,
             seconds=self.seconds,
             spread=spread,
             resolvable=resolvable,
+            outlook=self.outlook,
+            remarks=remarks(map(throttled_blocks, self.measurements)),
         )
-
-    def _explained(self, name: str, reason: str, outcome: GateOutcome | None) -> str:
-        grown = self.growth.get(name, "") if outcome is GateOutcome.REGRESSED else ""
-        return f"{grown} ({reason})" if grown and reason else grown or reason
-
-    def _on_exact(self, thresholds: GateThresholds, accepted: Container[str]) -> list[GateVerdict]:
-        found = []
-        for name, (before, after) in self.exact.items():
-            ruling = rule_exact(name, before, after, thresholds, accepted)
-            assert ruling.outcome is not None  # one reading decides
-            reason = self._explained(name, ruling.reason, ruling.outcome)
-            key = (self.case, self.claim.name, self.variant, name)
-            found.append(GateVerdict(*key, ruling.outcome, reason, ruling.comparison, before, after))
-        return found
 
 
 def judge(decisions: Collection[Decision], thresholds: GateThresholds) -> None:

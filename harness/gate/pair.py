@@ -23,7 +23,7 @@ from harness.processes.launch import measuring_environment, pytest_command
 from harness.processes.live import ChannelClosed, LiveProcess, Reaper, exit_reason
 from harness.processes.logs import last_words
 from harness.profile.chunks import TraceError
-from harness.report.not_compared import ONE_FILE
+from harness.report.gate_reason import ONE_FILE
 from harness.workers.client import RemoteRunner, WorkerClient, WorkerFailed
 from harness.workers.codec import Message, receive
 from harness.workers.collect import Refused, WorkerError

@@ -10,13 +10,14 @@ from random import Random, SystemRandom
 
 from harness import store
 from harness.gate.base_revision import BaseRevision, collect_cases
-from harness.gate.decision import EXACT, Decision, least_of
+from harness.gate.decision import Decision, least_of
 from harness.gate.extra_passes import ExtraPasses
 from harness.gate.limits import effort_for, in_time
 from harness.gate.pair import SideLost, WorkerPair
 from harness.gate.result import gate_result
 from harness.gate.settings import GateDisplay, GateSettings
 from harness.gate.state import GateState
+from harness.judge.gate_verdicts import EXACT
 from harness.measure.paired import PairSettings, RoundsOutOfTime, SideFailed, paired_rounds
 from harness.model import BASELINE, SCHEMA, GateResult, Side
 from harness.monitor.run import Monitor
@@ -132,13 +133,13 @@ class _Gate:
 
     def _show_outlook(self) -> None:
         """Show when the first decisions can be made, and early which of them are not likely to be."""
-        if self._units == 1 and (looks := self._state.first_looks()):
-            self._screen.note(looks)
+        if self._units == 1 and (looks := self._state.first_looks()) is not None:
+            self._screen.first_looks(len(self._state.decisions), looks)
         for decision in self._state.wanted():
             name = decision.case, decision.variant
-            if decision.outlook and name not in self._warned:
+            if decision.outlook is not None and name not in self._warned:
                 if len(self._warned) < MOST_WARNED:
-                    self._screen.note(" ".join(filter(None, (*name, decision.outlook))))
+                    self._screen.unlikely(*name, decision.outlook)
                 self._warned.add(name)
 
     def _before(self) -> BaseRevision | None:

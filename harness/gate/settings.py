@@ -11,7 +11,7 @@ from harness.bench.settings import WATCH
 from harness.gate.base_revision import BaseRevision
 from harness.gate.pair import SideCommand
 from harness.judge.regression import GateThresholds
-from harness.model import Claim, FunctionTime, Side, TraceSummary
+from harness.model import Claim, FunctionTime, GateOutlook, LooksAhead, Side, TraceSummary
 from harness.store import Run
 
 BUDGET = 1800.0
@@ -69,6 +69,8 @@ class GateDisplay(Protocol):
     def begins(self, case: str, unit: int) -> None: ...  # noqa: D102
     def unit(self, number: int, decided: int, decisions: int, regressed: int, seconds: float) -> None: ...  # noqa: D102
     def tick(self) -> None: ...  # noqa: D102
+    def first_looks(self, decisions: int, ahead: LooksAhead) -> None: ...  # noqa: D102
+    def unlikely(self, case: str, variant: str, outlook: GateOutlook) -> None: ...  # noqa: D102
     def remarks(self, run: Run) -> Sequence[str]: ...  # noqa: D102
     def memory_growth(self, base: Mapping[str, int], head: Mapping[str, int], more: float) -> str: ...  # noqa: D102
     def growth(  # noqa: D102

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 
 from harness.gate.base_revision import BaseRevision
-from harness.gate.case_state import CaseState, InBase, case_not_compared, gone, settled, variant_not_compared
+from harness.gate.case_state import CaseState, InBase, case_not_compared, variant_not_compared
 from harness.gate.decision import Decision, count_regressed, judge, least_of
 from harness.gate.pair import SideLost, WorkerPair
+from harness.judge.gate_verdicts import gone, settled
 from harness.judge.regression import GateThresholds, rule_for
+from harness.judge.units import SECONDS
 from harness.model import (
     Claim,
     GateOutcome,
     GateVerdict,
+    LooksAhead,
     Measurement,
     NotCompared,
     Side,
+    SideStopped,
     Status,
+    Uncompared,
     benchmark_of,
 )
-from harness.plural import counted
-from harness.report.not_compared import not_compared_text
 
 SELFTEST_UNITS = 10
 """Units a selftest takes of every decision, whatever was decided before: a noise floor needs some."""
@@ -78,12 +81,12 @@ class GateState:
                 why = NotCompared.HEAD_SKIPS
             else:  # as a whole on both sides, or it would have cases on one
                 why = NotCompared.FILE_SKIPPED
-            self._settled.append(settled(function, claim, "", why, reason))
+            self._settled.append(settled(function, claim.name, "", Uncompared(why, reason)))
         if self.before is not None:
             self._settled += map(gone, self.before.removed(tuple(self._by_function.values())))
             for function in self._by_function.keys() & found:
                 for case in set(self.before.cases(function)) - set(cases):
-                    self._settle(case, NotCompared.GONE)
+                    self._settle(case, Uncompared(NotCompared.GONE))
         self._all = [case for case in cases if benchmark_of(case) in self._by_function]
 
     def enter(self, case: str, states: Mapping[Side, CaseState]) -> None:
@@ -94,7 +97,7 @@ class GateState:
         if why := case_not_compared(
             base, head, before.of_case(case, base) if before is not None else InBase()
         ):
-            self._settle(case, *why)
+            self._settle(case, why)
             return
         self._seen.add(case)
         claim = self.claim_of(case)
@@ -104,30 +107,31 @@ class GateState:
                 self._decisions[case, variant] = Decision(case, claim, variant)
                 continue
             known = before.of_variant(case, variant, base) if before is not None else InBase()
-            self._settled.append(
-                settled(case, claim, variant, *variant_not_compared(variant, base, head, known))
-            )
+            reason = variant_not_compared(variant, base, head, known)
+            self._settled.append(settled(case, claim.name, variant, reason))
 
-    def _settle(self, case: str, why: NotCompared, reason: str = "") -> None:
+    def _settle(self, case: str, reason: Uncompared) -> None:
         self._seen.add(case)
-        self._settled.append(settled(case, self.claim_of(case), "", why, reason))
+        self._settled.append(settled(case, self.claim_of(case).name, "", reason))
 
     def mark_lost(self, lost: SideLost) -> None:
         """A process died: the case it was about to begin, if any, is lost; the others go on in the next
         unit."""
-        reason = f"{lost.side}: {lost}"
+        reason = SideStopped(lost.side, str(lost))
         for decision in self.wanted():
             if decision.case == lost.case:
                 decision.settle(GateOutcome.FAILED, reason)
         if lost.case and lost.case not in self._seen:
-            self._settle(lost.case, NotCompared.SIDE_LOST, reason)
+            self._seen.add(lost.case)
+            name = self.claim_of(lost.case).name
+            self._settled.append(GateVerdict(lost.case, name, "", SECONDS, GateOutcome.FAILED, reason))
 
     def out_of_time(self) -> None:
         """The budget ended: give what was not measured before that reason."""
         self._unreached = NotCompared.NOT_MEASURED
         for decision in self.wanted():
             if decision.open and not decision.measurements:
-                decision.reason = not_compared_text(NotCompared.NOT_MEASURED)
+                decision.reason = Uncompared(NotCompared.NOT_MEASURED)
 
     def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
         """Note which of that unit's blocks were throttled."""
@@ -194,12 +198,9 @@ class GateState:
         """All decisions, open or not."""
         return list(self._decisions.values())
 
-    def first_looks(self) -> str:
+    def first_looks(self) -> LooksAhead | None:
         """How many units the first decisions take, once it is known how many there are."""
-        if not self._decisions:
-            return ""
-        by = rule_for(self._thresholds, len(self._decisions))
-        return f"{counted(len(self._decisions), 'decision')}: at the earliest {by.ahead(0)}"
+        return rule_for(self._thresholds, len(self._decisions)).ahead(0) if self._decisions else None
 
     def suspects(self) -> bool:
         """Whether anything regressed, or looks so far as if it may."""
@@ -222,7 +223,9 @@ class GateState:
     def verdicts(self) -> list[GateVerdict]:
         """Every verdict, those of no case first, then case by case."""
         verdicts = [*self._settled]
-        verdicts += [settled(case, self.claim_of(case), "", self._unreached) for case in self.unseen()]
+        verdicts += [
+            settled(case, self.claim_of(case).name, "", Uncompared(self._unreached)) for case in self.unseen()
+        ]
         for decision in self.decisions:
             verdicts += decision.verdicts(self._thresholds, len(self._decisions), self._accepted)
         order = {case: index for index, case in enumerate(sorted({*self._seen, *self.unseen()}))}

@@ -14,16 +14,25 @@ from statistics import median
 
 from harness.judge.comparable import why_not_comparable
 from harness.judge.evidence import troubles
+from harness.judge.gate_verdicts import EXACT, exact_verdicts, settled
 from harness.judge.group import Axis, RunGroup, VariantRuns, columns
-from harness.judge.regression import GateThresholds, rule_exact, rule_for
+from harness.judge.regression import GateThresholds, rule_for
 from harness.judge.runs import levels, reading
 from harness.judge.sequential import rule_unpaired
 from harness.judge.units import SECONDS
-from harness.model import Claim, GateOutcome, GateVerdict, Measurement, Status, benchmark_of
+from harness.model import (
+    Claim,
+    GateOutcome,
+    GateVerdict,
+    Measurement,
+    NotCompared,
+    Side,
+    SideStopped,
+    Status,
+    Uncompared,
+    benchmark_of,
+)
 from harness.store import Run
-
-EXACT = ("peak_bytes", "reserved_bytes")
-"""Metrics that both runs have a reading of, where the machine has them."""
 
 _TROUBLES = {Status.WRONG: GateOutcome.WRONG, Status.TIMED_OUT: GateOutcome.TIMED_OUT}
 
@@ -69,11 +78,14 @@ class BaselineGate:
         found: list[GateVerdict] = []
         compared: list[tuple[str, str]] = []
         for case, variant in pairs:
-            settled = self._settled(case, variant)
-            if settled is None:
-                compared.append((case, variant))
+            reason = self._not_compared(case, variant)
+            stopped = self._stopped(case, variant) if reason is None else None
+            if reason is not None:
+                found.append(settled(case, self._claim(case).name, variant, reason))
+            elif stopped is not None:
+                found.append(GateVerdict(case, self._claim(case).name, variant, SECONDS, *stopped))
             else:
-                found.append(GateVerdict(case, self._claim(case).name, variant, SECONDS, *settled))
+                compared.append((case, variant))
         for key in compared:
             found += self._judged(*key, len(compared))
         return sorted(found, key=lambda verdict: (verdict.case, verdict.variant))
@@ -87,57 +99,45 @@ class BaselineGate:
         before = [variant for of, variant in self._before.cells if of == case]
         return list(dict.fromkeys([*self._now.variants.get(case, ()), *before])) or [""]
 
-    def _settled(self, case: str, variant: str) -> tuple[GateOutcome, str] | None:
-        """What becomes of a variant that cannot be compared; None where it can."""
+    def _not_compared(self, case: str, variant: str) -> Uncompared | None:
+        """Why a variant cannot be compared; None where it can, or where it was not timed."""
         one = _cell(self._before, case, variant)
         had = bool(one.trials())
-        gone = self._gone(case, variant, had=had)
-        if gone is not None:
+        if (gone := self._gone(case, variant, had=had)) is not None:
             return gone
         if case not in self._before.cases:
-            return GateOutcome.NEW, "the stored run does not have it"
+            return _uncompared(NotCompared.NEW_CASE)
         if not one.measurements and any(of == case for of, _ in self._before.cells):
-            return GateOutcome.NEW, "the stored run does not have this variant"
+            return _uncompared(NotCompared.NEW_VARIANT)
         if not had:
-            why = _trouble(one) or "never reached"
-            return GateOutcome.FAILED, f"the stored run did not measure what this code runs: {why}"
+            return _uncompared(NotCompared.BASE_CANNOT_RUN, _trouble(one) or "never reached")
         other = _cell(self._after, case, variant)
         if not other.trials():
-            return self._untimed(other)
+            return None if troubles(other.measurements, variant) else _uncompared(NotCompared.NOT_REACHED)
         labels = (self._before.label, self._after.label)
         hindered = why_not_comparable(one, other, labels, loader=self._claim(case).loader)
-        return (GateOutcome.FAILED, f"cannot be compared: {hindered}") if hindered else None
+        return _uncompared(NotCompared.OTHER_TASK, hindered) if hindered else None
 
-    def _gone(self, case: str, variant: str, *, had: bool) -> tuple[GateOutcome, str] | None:
-        """What becomes of a variant that this code has nothing to measure of; None where it has."""
+    def _gone(self, case: str, variant: str, *, had: bool) -> Uncompared | None:
+        """Why this code has nothing to measure of a variant; None where it has."""
         if why := _of(self._now.failed, case):
-            return GateOutcome.FAILED, f"this code: {why}"
+            return _uncompared(NotCompared.HEAD_FAILED, why)
         if case not in self._now.variants:
             if why := _of(self._now.skipped, case):
-                return (
-                    (GateOutcome.MISSING, f"this code skips what the stored run measured: {why}")
-                    if had
-                    else (GateOutcome.SKIPPED, why)
-                )
-            return GateOutcome.MISSING, "the stored run has it, this code does not: gone or renamed?"
+                return _uncompared(NotCompared.HEAD_SKIPS if had else NotCompared.SKIPPED, why)
+            return _uncompared(NotCompared.GONE)
         if why := self._now.unavailable.get(case, {}).get(variant, ""):
-            return (
-                (GateOutcome.MISSING, f"this code cannot run what the stored run measured: {why}")
-                if had
-                else (GateOutcome.SKIPPED, why)
-            )
-        if variant and variant not in self._now.variants[case]:
-            return (
-                GateOutcome.MISSING,
-                "the stored run has this variant, this code does not: gone or renamed?",
-            )
-        return None
+            return _uncompared(NotCompared.HEAD_CANNOT_RUN if had else NotCompared.SKIPPED, why)
+        return _uncompared(NotCompared.GONE) if variant and variant not in self._now.variants[case] else None
 
-    def _untimed(self, cell: VariantRuns) -> tuple[GateOutcome, str]:
-        found = troubles(cell.measurements, cell.variant)
-        if found:
-            return _TROUBLES.get(found[-1].status, GateOutcome.FAILED), f"this code: {found[-1].reason}"
-        return GateOutcome.INCONCLUSIVE, "not reached"
+    def _stopped(self, case: str, variant: str) -> tuple[GateOutcome, SideStopped] | None:
+        """How measuring a variant failed now; None where it was measured."""
+        cell = _cell(self._after, case, variant)
+        found = () if cell.trials() else troubles(cell.measurements, variant)
+        if not found:
+            return None
+        outcome = _TROUBLES.get(found[-1].status, GateOutcome.FAILED)
+        return outcome, SideStopped(Side.HEAD, found[-1].reason, stored=True)
 
     def _judged(self, case: str, variant: str, decisions: int) -> Iterator[GateVerdict]:
         claim = self._claim(case)
@@ -157,27 +157,22 @@ class BaselineGate:
             head=typical * ruling.comparison.ratio if typical is not None else None,
             seconds=sum(measurement.seconds for measurement in cells[1].measurements),
         )
-        for name in EXACT:
-            before, after = (reading(cell, name) for cell in cells)
-            if before is not None and after is not None:
-                exact = rule_exact(name, before, after, self._limits, self._accepted)
-                assert exact.outcome is not None  # one reading decides
-                yield GateVerdict(
-                    case,
-                    claim.name,
-                    variant,
-                    name,
-                    exact.outcome,
-                    exact.reason,
-                    exact.comparison,
-                    before,
-                    after,
-                )
+        pairs = {name: tuple(reading(cell, name) for cell in cells) for name in EXACT}
+        both = {
+            name: (before, after)
+            for name, (before, after) in pairs.items()
+            if before is not None and after is not None
+        }
+        yield from exact_verdicts(case, claim.name, variant, both, self._limits, self._accepted)
 
     def _claim(self, case: str) -> Claim:
         function = benchmark_of(case)
         path, _, name = function.partition("::")
         return self._claims.get(function) or self._before.claims.get(function) or Claim("", "", path, name)
+
+
+def _uncompared(why: NotCompared, detail: str = "") -> Uncompared:
+    return Uncompared(why, detail, stored=True)
 
 
 def _cell(column: RunGroup, case: str, variant: str) -> VariantRuns:

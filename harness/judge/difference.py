@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.judge.rules import percent
 from harness.judge.sequential import FEWEST, drift
 from harness.judge.stats import median_shift, rank_sum_interval, rank_sum_p, signed_rank_p
 from harness.judge.units import SHOWN, compared, log_ratio
 from harness.model import Comparison, Difference, Differs
+from harness.plural import percent
 
 ALPHA = 0.05
 """The expected share of false ones among the differences shown."""

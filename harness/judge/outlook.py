@@ -10,6 +10,7 @@ from scipy.special import ndtri, stdtrit
 from harness.judge.regression import GateThresholds, Rule, gate_ratios
 from harness.judge.stats import hodges_lehmann, trimmed_spread
 from harness.judge.units import Unit
+from harness.model import GateOutlook
 
 
 def clear(found: Sequence[Unit], by: Rule) -> bool:
@@ -81,20 +82,19 @@ FOREVER = 10_000
 """The largest number of units that is stated."""
 
 
-def outlook(found: Sequence[Unit], by: Rule, thresholds: GateThresholds, *, loader: bool) -> str:
-    """An early warning about a decision that is not likely to be made; empty where it is."""
+def outlook(
+    found: Sequence[Unit], by: Rule, thresholds: GateThresholds, *, loader: bool
+) -> GateOutlook | None:
+    """Why a decision is not likely to be made; None where it is."""
     units = needed(found, by)
     most = by.looks[-1]
     if units <= most:
-        return ""
+        return None
     target = thresholds.loader_target if loader else thresholds.target
     resolves = noise(found, by, thresholds.tolerated)
     larger = max(2 * target, resolves[1] if resolves else 0.0)
-    about = f"about {units}" if units < FOREVER else f"more than {FOREVER}"
-    warning = f"needs {about} units here, and {most} are the most: a quieter machine"
-    if larger > LARGEST_TARGET:
-        return warning
-    return f"{warning}, or {'--loader-target' if loader else '--target'} {math.ceil(100 * larger)}%"
+    advised = None if larger > LARGEST_TARGET else larger
+    return GateOutlook(units, most, units >= FOREVER, advised, loader)
 
 
 LARGEST_TARGET = 0.5

@@ -15,11 +15,20 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.judge.rules import percent
 from harness.judge.stats import hodges_lehmann, signed_rank_interval, signed_rank_p, trimmed_upper
 from harness.judge.units import KEEP, SECONDS, SHOWN, Unit, compared, compared_readings, judged_by
-from harness.model import Comparison, GateOutcome, GateVerdict, metric
-from harness.plural import counted
+from harness.model import (
+    BelowTarget,
+    BeyondTolerated,
+    Comparison,
+    GateOutcome,
+    GateReason,
+    GateVerdict,
+    LooksAhead,
+    NeitherShown,
+    StillOpen,
+    metric,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +101,10 @@ class Rule:
         """All numbers of units at which something may be decided."""
         return tuple(sorted({*self.failing_looks, *self.passing_looks}))
 
-    def ahead(self, units: int) -> str:
-        """What the next looks may decide after so many units: ``unchanged at 8 units, regressed at 14``."""
-        kinds = (("unchanged", self.passing_looks), ("regressed", self.failing_looks))
-        following = [(word, next((look for look in looks if look > units), None)) for word, looks in kinds]
-        looks = {word: look for word, look in following if look is not None}
-        if len(looks) == 2 and len(set(looks.values())) == 1:
-            return f"unchanged or regressed at {looks['regressed']} units"
-        return ", ".join(f"{word} at {look} units" for word, look in looks.items())
+    def ahead(self, units: int) -> LooksAhead:
+        """The next looks after so many units."""
+        kinds = (self.passing_looks, self.failing_looks)
+        return LooksAhead(*(next((look for look in looks if look > units), None) for looks in kinds))
 
 
 def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False, regressed: int = 0) -> Rule:
@@ -157,7 +162,7 @@ class Ruling:
 
     outcome: GateOutcome | None
     comparison: Comparison
-    reason: str
+    reason: GateReason
 
 
 def rule(found: Sequence[Unit], by: Rule) -> Ruling:
@@ -176,11 +181,8 @@ def rule(found: Sequence[Unit], by: Rule) -> Ruling:
     judged, unsteady = gate_ratios(found, by)
     head = compared(SECONDS, judged, unsteady=unsteady)
     if len(found) >= by.looks[-1]:
-        reason = (
-            f"{percent(hodges_lehmann(judged))} after {len(found)} units: neither below nor beyond the target"
-        )
-        return Ruling(GateOutcome.INCONCLUSIVE, head, reason)
-    return Ruling(None, head, f"{counted(len(found), 'unit')} so far; the next looks: {by.ahead(len(found))}")
+        return Ruling(GateOutcome.INCONCLUSIVE, head, NeitherShown(hodges_lehmann(judged), len(found)))
+    return Ruling(None, head, StillOpen(len(found), by.ahead(len(found))))
 
 
 def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling | None:
@@ -189,16 +191,16 @@ def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling | None:
     if look in by.failing_looks:
         p, level = signed_rank_p(judged, by.tolerated, "greater"), by.levels[by.failing_looks.index(look)]
         if p <= level:
-            reason = f"{percent(hodges_lehmann(judged))}, p {p:.2g} at {look} units (needs {level:.2g})"
-            return Ruling(GateOutcome.REGRESSED, compared(SECONDS, judged, unsteady=unsteady, p=p), reason)
+            shown = BeyondTolerated(hodges_lehmann(judged), p, level, look)
+            return Ruling(GateOutcome.REGRESSED, compared(SECONDS, judged, unsteady=unsteady, p=p), shown)
     if look in by.passing_looks:
         upper = trimmed_upper(judged, by.beta, by.trim)
         if upper < by.near:
-            reason = f"{percent(hodges_lehmann(judged))}, at most {percent(upper)} at {look} units"
             interval = signed_rank_interval(judged, SHOWN)
             # what was improved costs nothing where it is wrong, and so goes by the interval that is shown
             faster = interval is not None and interval[1] < -by.tolerated
             outcome = GateOutcome.IMPROVED if faster else GateOutcome.UNCHANGED
+            reason = BelowTarget(hodges_lehmann(judged), upper, look)
             return Ruling(outcome, compared(SECONDS, judged, unsteady=unsteady), reason)
     return None
 
@@ -227,21 +229,20 @@ def levels(found: Sequence[Unit], ruling: Ruling) -> tuple[float | None, float |
 
 def rule_exact(
     name: str, base: float, head: float, thresholds: GateThresholds, accepted: Container[str] = ()
-) -> Ruling:
-    """The ruling on an exact metric, lower being better: changed where it differs by more than tolerance and
+) -> tuple[GateOutcome, Comparison]:
+    """The outcome of an exact metric, lower being better: changed where it differs by more than tolerance and
     floor.
 
     A regression of a metric that is ``accepted`` beforehand is accepted.
     """
-    unit = metric(name).unit
-    floor = thresholds.bytes_floor if unit == "B" else 0
+    floor = thresholds.bytes_floor if metric(name).unit == "B" else 0
     if max(base, head) <= min(base, head) * (1 + thresholds.bytes_tolerance) or abs(head - base) <= floor:
         outcome = GateOutcome.UNCHANGED
     elif head < base:
         outcome = GateOutcome.IMPROVED
     else:
         outcome = GateOutcome.ACCEPTED if name in accepted else GateOutcome.REGRESSED
-    return Ruling(outcome, compared_readings(name, base, head), f"{base:.15g} -> {head:.15g} {unit}")
+    return outcome, compared_readings(name, base, head)
 
 
 def status_of(verdicts: Iterable[GateVerdict]) -> int:

@@ -12,6 +12,7 @@ from scipy.special import ndtri
 from harness.judge.stats import half_width, hodges_lehmann, signed_rank_p, trimmed_interval, trimmed_spread
 from harness.judge.units import KEEP, Unit, judged_by
 from harness.model import Expect, Outcome
+from harness.plural import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +130,3 @@ def _look(found: Sequence[Unit], expect: Expect, margin: float, thresholds: Thre
         effect = f"{percent(low)} to {percent(high)}, inside the margin {margin:.3g}"
         return LookResult(outcome, judged, unsteady, f"{effect}, at {len(judged)} units", p)
     return LookResult(None, judged, unsteady, p=p)
-
-
-def percent(log: float) -> str:
-    """A log ratio as a percentage, ``+5.1 %``; past a factor of two as a factor, ``3.2x``."""
-    ratio = math.exp(log)
-    return f"{ratio:.3g}x" if ratio >= 2 or ratio <= 0.5 else f"{100 * (ratio - 1):+.2f} %"

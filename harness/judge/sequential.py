@@ -14,10 +14,9 @@ from statistics import median
 import numpy as np
 
 from harness.judge.regression import Rule, Ruling
-from harness.judge.rules import percent
 from harness.judge.stats import median_shift, rank_sum_p
 from harness.judge.units import KEEP, SECONDS
-from harness.model import Comparison, GateOutcome
+from harness.model import BeyondDrift, Comparison, GateOutcome, LostInDrift, TooFewInvocations, WithinDrift
 
 FEWEST = 6
 """Invocations on either side, below which nothing is decided."""
@@ -54,8 +53,8 @@ def rule_unpaired(base: Sequence[float], head: Sequence[float], by: Rule) -> Rul
     """
     if min(len(base), len(head)) < FEWEST:
         ratio = math.exp(median_shift(base, head)) if base and head else 1.0
-        reason = f"{len(base)} and {len(head)} invocations; a decision needs {FEWEST} on both sides"
-        return Ruling(GateOutcome.INCONCLUSIVE, Comparison(SECONDS, len(head), ratio, paired=False), reason)
+        few = TooFewInvocations(len(base), len(head), FEWEST)
+        return Ruling(GateOutcome.INCONCLUSIVE, Comparison(SECONDS, len(head), ratio, paired=False), few)
     # most commands need no test of SciPy's: its statistics take longer to import than all else that judges
     from scipy.stats import ttest_ind
 
@@ -63,17 +62,11 @@ def rule_unpaired(base: Sequence[float], head: Sequence[float], by: Rule) -> Rul
     p = rank_sum_p(base, head, by.tolerated + drifted, "greater")
     low, high = math.exp(shift - drifted), math.exp(shift + drifted)
     found = Comparison(SECONDS, len(head), math.exp(shift), low, high, p=p, paired=False)
-    effect = percent(shift)
     if p <= by.levels[-1]:
-        reason = f"{effect}, p {p:.2g} beyond the drift of the runs ({percent(drifted)})"
-        return Ruling(GateOutcome.REGRESSED, found, reason)
+        return Ruling(GateOutcome.REGRESSED, found, BeyondDrift(shift, p, drifted))
     raised = np.asarray(head) - by.near + drifted
     below = float(ttest_ind(raised, base, trim=by.trim, alternative="less", equal_var=False).pvalue)
     if below <= by.beta:
         outcome = GateOutcome.IMPROVED if shift + drifted < -by.tolerated else GateOutcome.UNCHANGED
-        return Ruling(outcome, found, f"{effect}; the runs drifted by {percent(drifted)}")
-    reason = (
-        f"{effect}, and unpaired runs drifted by {percent(drifted)}: cannot judge; about {by.failing_looks[0]} paired "
-        "units would (gate --base)"
-    )
-    return Ruling(GateOutcome.INCONCLUSIVE, found, reason)
+        return Ruling(outcome, found, WithinDrift(shift, drifted))
+    return Ruling(GateOutcome.INCONCLUSIVE, found, LostInDrift(shift, drifted, by.failing_looks[0]))

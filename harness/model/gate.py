@@ -1,19 +1,14 @@
-"""The gate's nouns: sides, their packages, and the verdict on each decision."""
+"""The gate's nouns: what its sides were, and the verdict on each decision."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
 
+from harness.model.gate_reason import GateOutlook, GateReason
+from harness.model.side import Side
 from harness.model.verdict import Comparison
-
-
-class Side(StrEnum):
-    """The two sides of a gate."""
-
-    BASE = "base"
-    HEAD = "head"
 
 
 class GateOutcome(StrEnum):
@@ -35,35 +30,16 @@ class GateOutcome(StrEnum):
     ACCEPTED = "accepted"
 
 
-class NotCompared(Enum):
-    """Why a case or a variant is not compared."""
-
-    SKIPPED = auto()
-    FILE_SKIPPED = auto()
-    GONE = auto()
-    HEAD_SKIPS = auto()
-    HEAD_CANNOT_RUN = auto()
-    CASE_NOT_UNDER_HEADS_FILE = auto()
-    VARIANT_NOT_UNDER_HEADS_FILE = auto()
-    HEAD_FAILED = auto()
-    BASE_CANNOT_IMPORT = auto()
-    BASE_CANNOT_RUN = auto()
-    SIDE_LOST = auto()
-    NEW_CASE = auto()
-    NEW_VARIANT = auto()
-    SKIPPED_IN_BASE = auto()
-    NOT_REACHED = auto()
-    NOT_MEASURED = auto()
-
-
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
     """What the gate decided about one variant of one case and one metric.
 
-    ``comparison`` is head against base, None where nothing was measured; ``base`` and ``head`` are the
-    readings of an exact metric or the typical time of an iteration in seconds. ``variant`` is empty where the
-    whole case is meant. ``seconds`` is the wall time spent on it. ``spread`` is the deviation of one unit and
-    ``resolvable`` the smallest slow-down that can be resolved, both as shares; None for too few units.
+    ``reason`` is None where the readings of an exact metric are the reason. ``comparison`` is head against
+    base, None where nothing was measured; ``base`` and ``head`` are the readings of an exact metric or the
+    typical time of an iteration in seconds. ``variant`` is empty where the whole case is meant. ``seconds`` is
+    the wall time spent on it. ``spread`` is the deviation of one unit and ``resolvable`` the smallest slow-down
+    that can be resolved, both as shares; None for too few units. ``growth`` is what the report said of profiles
+    of a regression, ``outlook`` why it is not likely to be decided, ``remarks`` are on throttled blocks.
     """
 
     case: str
@@ -71,13 +47,16 @@ class GateVerdict:
     variant: str
     metric: str
     outcome: GateOutcome
-    reason: str = ""
+    reason: GateReason | None = None
     comparison: Comparison | None = None
     base: float | None = None
     head: float | None = None
     seconds: float = 0.0
     spread: float | None = None
     resolvable: float | None = None
+    growth: str = ""
+    outlook: GateOutlook | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

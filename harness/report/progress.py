@@ -19,7 +19,9 @@ from rich.text import Text
 from harness.model import (
     Activity,
     FunctionTime,
+    GateOutlook,
     LeftOut,
+    LooksAhead,
     Outcome,
     RunState,
     Traced,
@@ -33,6 +35,7 @@ from harness.report import grown
 from harness.report.builders.run_content import TONES
 from harness.report.builders.tuning_words import no_room
 from harness.report.format import duration, effect, interval, sanitize
+from harness.report.gate_reason import looks_text, outlook_text
 from harness.report.header import machine_lines
 from harness.report.machine_notes import watch_remarks
 from harness.report.render.terminal import STYLES
@@ -274,6 +277,14 @@ class GateProgress(Progress):
     def tick(self) -> None:
         """Time passes."""
         self._region.paint()
+
+    def first_looks(self, decisions: int, ahead: LooksAhead) -> None:
+        """Print when the first decisions can be made."""
+        self.note(f"{counted(decisions, 'decision')}: at the earliest {looks_text(ahead)}")
+
+    def unlikely(self, case: str, variant: str, outlook: GateOutlook) -> None:
+        """Print that a decision is not likely to be made."""
+        self.note(" ".join(filter(None, (case, variant, outlook_text(outlook)))))
 
     def growth(
         self,

@@ -18,10 +18,11 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from harness.gate.case_state import CaseStatus
-from harness.gate.decision import EXACT, Decision
+from harness.gate.decision import Decision
 from harness.gate.explain import explain
 from harness.gate.limits import effort_for
 from harness.gate.pair import SideCommand, WorkerPair
+from harness.judge.gate_verdicts import EXACT
 from harness.judge.regression import GateThresholds
 from harness.measure.paired import PairSettings, paired_rounds
 from harness.model import Claim, Side

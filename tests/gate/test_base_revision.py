@@ -10,11 +10,13 @@ import pytest
 
 from harness.claims.selection import select
 from harness.gate.base_revision import BaseRevision, collect_cases, compare_folders
-from harness.gate.case_state import CaseState, CaseStatus, settled
+from harness.gate.case_state import CaseState, CaseStatus
 from harness.gate.pair import SideCommand
 from harness.gate.state import GateState
+from harness.judge.gate_verdicts import settled
 from harness.judge.regression import GateThresholds, status_of
-from harness.model import BASELINE, Claim, Collected, GateOutcome, GateVerdict, NotCompared, Side
+from harness.model import BASELINE, Claim, Collected, GateOutcome, GateVerdict, NotCompared, Side, Uncompared
+from harness.report.gate_reason import reason_text
 from harness.workers.collect import Collection
 
 CLAIM = Claim("X", "a tip", "a.py", "bench")
@@ -109,7 +111,7 @@ def test_what_base_skips_in_its_own_revision_is_no_regression() -> None:
     """Head runs it now: it is new, with base's reason. Head skips it, too: it is skipped. Only head skips:
     missing."""
     found = judged(SAME, SKIPS, RUNS)[""]
-    assert (found.outcome, found.reason) == (
+    assert (found.outcome, reason_text(found)) == (
         GateOutcome.NEW, "base's own revision skips it, too: could not import 'no_such_package'"
     )  # fmt: skip
     assert (
@@ -121,7 +123,7 @@ def test_what_base_skips_in_its_own_revision_is_no_regression() -> None:
 
 def test_a_file_that_base_cannot_import_names_the_error_and_the_remedy() -> None:
     """The reason has Python's own message and what to change in the file."""
-    reason = judged(SAME, CANNOT, RUNS)[""].reason
+    reason = reason_text(judged(SAME, CANNOT, RUNS)[""])
     assert "cannot import name 'fast' from 'mypkg'" in reason
     assert "import what only head has inside the benchmark or fixture that needs it" in reason
 
@@ -159,7 +161,10 @@ def test_what_head_drops_from_its_file_is_missing() -> None:
     short = CaseState((BASELINE,))
     assert judged(before, short, short)["tip"].outcome is GateOutcome.MISSING
     skipped = judged(before, SKIPS, SKIPS)[""]
-    assert (skipped.outcome, "head skips what base runs" in skipped.reason) == (GateOutcome.MISSING, True)
+    assert (skipped.outcome, "head skips what base runs" in reason_text(skipped)) == (
+        GateOutcome.MISSING,
+        True,
+    )
     assert judged(SAME, SKIPS, SKIPS)[""].outcome is GateOutcome.SKIPPED
 
     class Listed:
@@ -251,8 +256,8 @@ def test_cases_are_collected_from_bases_own_revision(tmp_path: Path) -> None:
 
 def test_every_reason_not_to_compare_has_an_outcome_and_a_text() -> None:
     """A reason without one of them would end the gate at the report; only what is new or skipped is green."""
-    verdicts = {why: settled(ONE, CLAIM, "", why, "reported") for why in NotCompared}
-    assert all(verdict.reason for verdict in verdicts.values())
+    verdicts = {why: settled(ONE, CLAIM.name, "", Uncompared(why, "reported")) for why in NotCompared}
+    assert all(reason_text(verdict) for verdict in verdicts.values())
     others = [GateVerdict(TWO, "X", "", "seconds", GateOutcome.UNCHANGED)]
     green = {why for why, verdict in verdicts.items() if status_of([verdict, *others]) == 0}
     assert green == {

@@ -38,6 +38,7 @@ from harness.model import (
     Work,
 )
 from harness.monitor.run import Monitor
+from harness.report.gate_reason import reason_text
 from harness.report.progress import GateProgress
 from harness.store import runs
 from harness.workers.collect import Collection
@@ -169,7 +170,7 @@ def test_a_new_case_is_listed_and_hinders_nothing(tmp_path: Path, monkeypatch: p
 
 def outcomes(result: GateResult, case: str) -> set[tuple[GateOutcome, str]]:
     """What became of a case, and why."""
-    return {(verdict.outcome, verdict.reason) for verdict in result.verdicts if verdict.case == case}
+    return {(verdict.outcome, reason_text(verdict)) for verdict in result.verdicts if verdict.case == case}
 
 
 def test_what_cannot_be_measured_now_has_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +206,7 @@ def test_a_variant_that_cannot_run_now_is_missing(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr(Fake, "called", called)
         result = gated(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
         (found,) = [verdict for verdict in result.verdicts if verdict.variant == "tip"]
-        assert (found.outcome, words in found.reason) == (GateOutcome.MISSING, True)
+        assert (found.outcome, words in reason_text(found)) == (GateOutcome.MISSING, True)
 
 
 def test_what_the_budget_kept_from_being_measured_was_not_reached(
@@ -365,7 +366,7 @@ def test_trials_that_failed_have_no_level(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(Fake, "measure", failing)
     result = gated(tmp_path, monkeypatch, {CASE: 1e-3}, baseline)
     (found,) = [verdict for verdict in result.verdicts if verdict.variant == "tip"]
-    assert (found.outcome, found.reason) == (GateOutcome.FAILED, "this code: boom")
+    assert (found.outcome, reason_text(found)) == (GateOutcome.FAILED, "this code: boom")
 
 
 def test_it_is_watched_and_says_what_a_reader_must_know(

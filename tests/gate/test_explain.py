@@ -17,7 +17,7 @@ from harness.gate.decision import Decision
 from harness.gate.extra_passes import ExtraPasses
 from harness.gate.pair import WorkerPair
 from harness.judge.regression import GateThresholds, Ruling
-from harness.model import Claim, Comparison, FunctionTime, GateOutcome, Side
+from harness.model import Claim, Comparison, FunctionTime, GateOutcome, ReasonText, Side
 from harness.report.progress import GateProgress
 from harness.workers.client import WorkerFailed
 from harness.workers.protocol import SidePlan
@@ -105,7 +105,7 @@ class ScriptedPair:
 
 def regressed(case: str, exact: dict[str, tuple[float, float]] | None = None) -> Decision:
     """A variant that takes a millisecond more."""
-    ruling = Ruling(GateOutcome.REGRESSED, Comparison("seconds", 13, 1.5), "")
+    ruling = Ruling(GateOutcome.REGRESSED, Comparison("seconds", 13, 1.5), ReasonText(""))
     return Decision(case, CLAIM, "tip", ruling=ruling, outcome=GateOutcome.REGRESSED, exact=exact or {})
 
 

@@ -49,10 +49,12 @@ from harness.model import (
     GateResult,
     GateVerdict,
     Measurement,
+    ReasonText,
     Side,
 )
 from harness.monitor.run import Monitor
 from harness.report.format import quantity
+from harness.report.gate_reason import reason_text
 from harness.report.progress import GateProgress
 from harness.store.telemetry import read_telemetry
 from harness.workers.client import RemoteRunner
@@ -213,6 +215,8 @@ class Quiet:
         """Nothing."""
 
     remarks = GateProgress.remarks
+    first_looks = GateProgress.first_looks
+    unlikely = GateProgress.unlikely
     growth = GateProgress.growth
     memory_growth = GateProgress.memory_growth
 
@@ -499,7 +503,7 @@ def test_a_slower_benchmark_in_a_file_that_base_cannot_import(scripted: Scripted
         before=BaseRevision(had, had),
     )
     assert (by(result, A, "").outcome, by(result, B).outcome) == (GateOutcome.FAILED, GateOutcome.UNCHANGED)
-    assert "cannot import name 'fast'" in by(result, A, "").reason
+    assert "cannot import name 'fast'" in reason_text(by(result, A, ""))
     assert result.status == 3
 
 
@@ -521,7 +525,7 @@ def test_a_wrong_head_has_no_time(scripted: ScriptedGate) -> None:
     result = scripted.run({A: {}}, {A: {"wrong": "tip"}})
     found = by(result)
     assert (found.outcome, found.comparison) == (GateOutcome.WRONG, None)
-    assert "head" in found.reason
+    assert "head" in reason_text(found)
     assert by(result, variant=BASELINE).outcome is GateOutcome.UNCHANGED
     assert result.status == 3
 
@@ -536,7 +540,7 @@ def test_what_dies_costs_its_own_case(scripted: ScriptedGate, side: Side, how: s
     result = scripted.run(*((sick, well) if side is Side.BASE else (well, sick)), claims=NAMED[:2])
     failed = [v for v in result.verdicts if v.outcome is GateOutcome.FAILED]
     assert failed
-    assert all(v.case == A and str(side) in v.reason for v in failed)
+    assert all(v.case == A and str(side) in reason_text(v) for v in failed)
     assert {by(result, B, name).outcome for name in (BASELINE, "tip")} == {GateOutcome.UNCHANGED}
     assert result.status == 3
     assert all(gone(pid) for pid in scripted.pids)
@@ -619,7 +623,7 @@ def test_a_file_that_head_cannot_import(scripted: ScriptedGate) -> None:
         {A: {}}, {A: {}}, claims=NAMED[:2], head_does={"broken": {"b.py": "ImportError: no x"}}
     )
     assert by(result, B, "").outcome is GateOutcome.FAILED
-    assert "no x" in by(result, B, "").reason
+    assert "no x" in reason_text(by(result, B, ""))
     assert result.status == 3
 
 
@@ -628,7 +632,7 @@ def test_a_file_that_both_sides_skip(scripted: ScriptedGate) -> None:
     skips = {"skipped": {"b.py": "no GPU"}}
     result = scripted.run({A: {}}, {A: {}}, claims=NAMED[:2], base_does=skips, head_does=skips)
     found = by(result, B, "")
-    assert (found.outcome, "no GPU" in found.reason) == (GateOutcome.SKIPPED, True)
+    assert (found.outcome, "no GPU" in reason_text(found)) == (GateOutcome.SKIPPED, True)
     assert result.status != 3 or by(result, A).outcome is GateOutcome.INCONCLUSIVE
 
 
@@ -638,7 +642,7 @@ def test_a_file_that_head_alone_skips(scripted: ScriptedGate) -> None:
         {A: {}, B: {}}, {A: {}}, claims=NAMED[:2], head_does={"skipped": {"b.py": "no GPU"}}
     )
     found = by(result, B, "")
-    assert (found.outcome, "no GPU" in found.reason) == (GateOutcome.MISSING, True)
+    assert (found.outcome, "no GPU" in reason_text(found)) == (GateOutcome.MISSING, True)
     assert result.status == 3
 
 
@@ -684,7 +688,7 @@ def test_what_no_pair_reached_is_never_green() -> None:
 
     state.collect(Listed())  # type: ignore[arg-type]
     state.enter(A, {side: CaseState(("baseline",)) for side in Side})
-    found = {verdict.case: (verdict.outcome, verdict.reason) for verdict in state.verdicts()}
+    found = {verdict.case: (verdict.outcome, reason_text(verdict)) for verdict in state.verdicts()}
     assert found[B] == (GateOutcome.INCONCLUSIVE, "not reached")
 
 
@@ -729,7 +733,9 @@ def test_the_first_unit_ends_with_the_budget(scripted: ScriptedGate, monkeypatch
     led = scripted.order(Side.HEAD)
     assert (len(led), result.units, result.status) == (2, 1, 3)
     unmeasured = {
-        v.case for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason
+        v.case
+        for v in result.verdicts
+        if v.metric == "seconds" and "the budget ended before it" in reason_text(v)
     }
     # The second is set up when the time is over: only the first was measured.
     assert unmeasured == set(cases) - {led[0]}
@@ -779,7 +785,7 @@ def test_a_measurement_that_does_not_fit_is_given_up(
     result = scripted.run({A: {}}, {A: {}})
     assert requested[:2] == [True, False]
     given_up = [
-        v for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in v.reason
+        v for v in result.verdicts if v.metric == "seconds" and "the budget ended before it" in reason_text(v)
     ]
     assert [(v.variant, v.outcome) for v in given_up] == [("tip", GateOutcome.INCONCLUSIVE)]
     assert result.status == 3
@@ -882,8 +888,8 @@ def test_a_regression_is_explained_by_the_profiles(scripted: ScriptedGate) -> No
     assert found.base is not None
     more = quantity(found.base * (found.comparison.ratio - 1), "s")
     # The profiles report 300 us, of which the measured change is a fifth.
-    assert found.reason.startswith(f"aten::linear runs 2x instead of 1x, +{more} (")
-    assert by(result, B).reason.find("linear") < 0
+    assert reason_text(found).startswith(f"aten::linear runs 2x instead of 1x, +{more} (")
+    assert reason_text(by(result, B)).find("linear") < 0
     assert result.notes == ()
     traces = sorted(path.name for path in (scripted.out / "traces").iterdir())
     assert len(traces) == 2
@@ -899,8 +905,10 @@ def test_more_memory_is_explained_by_operator(scripted: ScriptedGate) -> None:
     result = scripted.run({A: {"peak": 8 << 20, **tip}}, {A: {"peak": 24 << 20, **tip}})
     (found,) = [each for each in result.verdicts if (each.metric, each.variant) == ("peak_bytes", "tip")]
     assert found.outcome is GateOutcome.REGRESSED
-    assert found.reason.startswith("aten::linear holds 24.0 MiB at the peak instead of 8.00 MiB, +16.0 MiB (")
-    assert by(result).reason.find("linear") < 0
+    assert reason_text(found).startswith(
+        "aten::linear holds 24.0 MiB at the peak instead of 8.00 MiB, +16.0 MiB ("
+    )
+    assert reason_text(by(result)).find("linear") < 0
 
 
 def test_time_is_kept_for_profiles(
@@ -922,7 +930,7 @@ def test_time_is_kept_for_profiles(
     result = scripted.run(
         {A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0
     )
-    assert by(result).reason.startswith("aten::linear runs 2x instead of 1x, +")
+    assert reason_text(by(result)).startswith("aten::linear runs 2x instead of 1x, +")
     assert "the time budget of 27 min 30 s was used up before everything was decided" in result.notes
     assert not any("profile" in note for note in result.notes)
 
@@ -931,7 +939,7 @@ def test_the_worst_variant_of_a_case_is_profiled() -> None:
     """Five cases, the worst first, each by the variant that slowed down most."""
 
     def regressed(case: str, variant: str, ratio: float) -> Decision:
-        ruling = Ruling(GateOutcome.REGRESSED, Comparison("seconds", 13, ratio), "")
+        ruling = Ruling(GateOutcome.REGRESSED, Comparison("seconds", 13, ratio), ReasonText(""))
         return Decision(case, CLAIM, variant, ruling=ruling, outcome=GateOutcome.REGRESSED)
 
     found = [regressed("b", "z", 1.4)]
@@ -960,8 +968,8 @@ def test_a_profile_that_fails_takes_nothing(
     claims = [Claim("X", "a tip", "a.py", "bench", time_limit=PATIENCE)]
     result = scripted.run({A: {}}, {A: {"factor": 1.06, "profile": how}}, claims=claims)
     assert (result.status, by(result).outcome) == (1, GateOutcome.REGRESSED)
-    assert by(result).reason
-    assert "linear" not in by(result).reason
+    assert reason_text(by(result))
+    assert "linear" not in reason_text(by(result))
     assert words in " ".join(result.notes)
     assert all(gone(pid) for pid in scripted.pids)
 
@@ -1060,7 +1068,7 @@ def test_a_throttled_gate_notes_it(scripted: ScriptedGate, monkeypatch: pytest.M
     result = scripted.run({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
     assert (result.status, by(result).outcome) == (0, GateOutcome.UNCHANGED)
     assert re.search(
-        r"throttled in \d+ % of the blocks \(hardware thermal\): too many to leave", by(result).reason
+        r"throttled in \d+ % of the blocks \(hardware thermal\): too many to leave", reason_text(by(result))
     )
     assert re.search(
         r"the GPU was throttled in \d+ % of all blocks \(hardware thermal\)", " ".join(result.notes)
@@ -1131,7 +1139,9 @@ def test_throttled_blocks_do_not_decide() -> None:
     decision.judge(GateThresholds(), 1)
     (verdict,) = decision.verdicts(GateThresholds(), 1)
     assert verdict.outcome is GateOutcome.UNCHANGED
-    assert "left out: 28 of 168 blocks in which the GPU was throttled (hardware thermal)" in verdict.reason
+    assert "left out: 28 of 168 blocks in which the GPU was throttled (hardware thermal)" in reason_text(
+        verdict
+    )
 
 
 def test_what_regressed_hands_its_share_of_alpha_on() -> None:

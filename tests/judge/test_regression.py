@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -20,7 +19,16 @@ from harness.judge.outlook import clear, evenly_far, needed, noise, outlook
 from harness.judge.regression import GateThresholds, Ruling, levels, rule, rule_exact, rule_for, status_of
 from harness.judge.stats import quiet_ratio, trimmed_upper
 from harness.judge.units import Unit
-from harness.model import BASELINE, Comparison, GateOutcome, GateVerdict, Measurement, Trial
+from harness.model import (
+    BASELINE,
+    Comparison,
+    GateOutcome,
+    GateVerdict,
+    LooksAhead,
+    Measurement,
+    StillOpen,
+    Trial,
+)
 from tests.support.living import ROOT
 
 RECORDED = ROOT / "tests" / "data" / "quiet.json.gz"
@@ -338,15 +346,13 @@ KIB, MIB = 2**10, 2**20
 def test_exact_metrics(name: str, before: float, after: float, outcome: GateOutcome) -> None:
     """More than the tolerance, and for bytes more than the floor, is a change; so is something from
     nothing."""
-    assert rule_exact(name, before, after, GateThresholds()).outcome is outcome
+    assert rule_exact(name, before, after, GateThresholds())[0] is outcome
 
 
 def test_a_floor_of_nothing() -> None:
     """A floor of zero makes every byte count."""
-    assert (
-        rule_exact("peak_bytes", 8 * KIB, 24 * KIB, GateThresholds(bytes_floor=0)).outcome
-        is GateOutcome.REGRESSED
-    )
+    outcome, _ = rule_exact("peak_bytes", 8 * KIB, 24 * KIB, GateThresholds(bytes_floor=0))
+    assert outcome is GateOutcome.REGRESSED
 
 
 def test_an_improvement() -> None:
@@ -363,11 +369,11 @@ def test_an_improvement() -> None:
 def test_the_next_looks_are_named() -> None:
     """From the start: how many units the first decision needs, and what it may be."""
     by = rule_for(GateThresholds(), 4)
-    assert by.ahead(0) == "unchanged at 6 units, regressed at 10 units"
-    assert by.ahead(6) == "unchanged at 8 units, regressed at 10 units"
-    assert by.ahead(49) == "unchanged or regressed at 50 units"
-    assert by.ahead(50) == ""
-    assert rule(units(np.zeros(4)), by).reason == f"4 units so far; the next looks: {by.ahead(4)}"
+    assert by.ahead(0) == LooksAhead(unchanged=6, regressed=10)
+    assert by.ahead(6) == LooksAhead(unchanged=8, regressed=10)
+    assert by.ahead(49) == LooksAhead(unchanged=50, regressed=50)
+    assert by.ahead(50) == LooksAhead(None, None)
+    assert rule(units(np.zeros(4)), by).reason == StillOpen(4, by.ahead(4))
 
 
 @pytest.mark.parametrize(
@@ -377,24 +383,22 @@ def test_the_next_looks_are_named() -> None:
 def test_what_is_not_likely_to_be_decided_is_reported_early(
     centre: float, spread: float, hopeless: bool
 ) -> None:
-    """Six units suffice to estimate how many are needed; above the maximum the reason advises what to do
-    instead."""
+    """Six units suffice to estimate how many are needed; above the maximum a larger target is advised, if it
+    guards anything."""
     limits = GateThresholds()
     by = rule_for(limits, 10)
     found = units(centre + spread * np.array([-1.2, -0.6, -0.2, 0.2, 0.6, 1.2]))
     advice = outlook(found, by, limits, loader=False)
-    assert bool(advice) is hopeless is (needed(found, by) > by.looks[-1])
-    if hopeless:
-        advised = re.fullmatch(
-            r"needs about \d+ units here, and 50 are the most: a quieter machine(?:, or --target (\d+)%)?",
-            advice,
-        )
-        assert advised
-        assert advised[1] is None or int(advised[1]) <= 50  # larger ones guard nothing
+    assert (advice is not None) is hopeless is (needed(found, by) > by.looks[-1])
+    if advice is not None:
+        assert (advice.units, advice.most, advice.more) == (needed(found, by), 50, False)
+        assert advice.target is None or limits.target < advice.target <= 0.5
+        assert not advice.loader
         wider = units(2 * np.array([unit.quiet for unit in found]))
         loaders = outlook(wider, rule_for(limits, 10, loader=True), limits, loader=True)
-        assert ("--loader-target" in loaders) is (spread < 0.1)
-    assert outlook(found[:5], by, limits, loader=False) == ""
+        assert loaders is not None and loaders.loader
+        assert (loaders.target is not None) is (spread < 0.1)
+    assert outlook(found[:5], by, limits, loader=False) is None
 
 
 def test_the_units_needed_are_about_right() -> None:
@@ -431,7 +435,7 @@ def test_levels_go_by_the_same_estimate_as_the_change() -> None:
         for number, (one, other) in enumerate(zip(base, head, strict=True))
     ]  # fmt: skip
     found = evidence(measurements, "head", "seconds").units
-    typical = Ruling(None, Comparison("seconds", 6, math.exp(found[0].quiet)), "")
+    typical = Ruling(None, Comparison("seconds", 6, math.exp(found[0].quiet)), StillOpen(6, LooksAhead(8, 9)))
     before, after = levels(found, typical)
     assert before is not None
     assert after is not None

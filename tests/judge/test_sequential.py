@@ -11,7 +11,7 @@ import pytest
 
 from harness.judge.regression import GateThresholds, rule_for
 from harness.judge.sequential import drift, level, rule_unpaired
-from harness.model import GateOutcome
+from harness.model import GateOutcome, LostInDrift
 from tests.support.living import ROOT
 
 BY = rule_for(GateThresholds(), 4)
@@ -36,7 +36,8 @@ def test_a_machine_that_drifts_cannot() -> None:
     drifting = [value + 0.1 * index / 14 for index, value in enumerate(run(1))]
     ruling = rule_unpaired(drifting, run(2, 0.1), BY)
     assert ruling.outcome is GateOutcome.INCONCLUSIVE
-    assert f"{BY.failing_looks[0]} paired units" in ruling.reason
+    assert isinstance(ruling.reason, LostInDrift)
+    assert ruling.reason.units == BY.failing_looks[0]
     assert rule_unpaired(run(1), drifting, BY).outcome is GateOutcome.INCONCLUSIVE
 
 

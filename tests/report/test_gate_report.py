@@ -21,7 +21,16 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from harness.judge.regression import status_of
-from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, Package, Side, SideFacts
+from harness.model import (
+    Comparison,
+    GateOutcome,
+    GateResult,
+    GateVerdict,
+    Package,
+    ReasonText,
+    Side,
+    SideFacts,
+)
 from harness.report.builders.gate import gate_document, headline
 from harness.report.builders.gate_records import document, result_from, results
 from harness.report.builders.gate_rows import HEADINGS, NEVER_GREEN, heading
@@ -835,6 +844,7 @@ def test_environment_that_nests_without_end() -> None:
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 PERHAPS = st.none() | NUMBERS
+REASONS = st.text(min_size=1).map(ReasonText)
 
 
 def verdicts_of(metric: str) -> st.SearchStrategy[GateVerdict]:
@@ -842,7 +852,7 @@ def verdicts_of(metric: str) -> st.SearchStrategy[GateVerdict]:
     compared = st.builds(Comparison, st.just(metric), st.integers(0, 99), NUMBERS, PERHAPS, PERHAPS, PERHAPS,
                          st.booleans(), unsteady=st.booleans())  # fmt: skip
     outcome = st.sampled_from(list(GateOutcome))
-    named = st.text(), st.text(), st.text(), st.just(metric), outcome, st.text()
+    named = st.text(), st.text(), st.text(), st.just(metric), outcome, REASONS
     times = NUMBERS, PERHAPS, PERHAPS
     return st.builds(GateVerdict, *named, compared, PERHAPS, PERHAPS, *times) | st.builds(
         GateVerdict, *named, st.none(), st.none(), st.none(), *times

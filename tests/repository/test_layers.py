@@ -287,9 +287,9 @@ def test_packages_stay_where_they_belong(package: str) -> None:
 WORDLESS = ("bench", "gate", "monitor", "tune")
 """Rooms that get their display, and the words for what they found, from the command line."""
 
-WORDING = {"harness.report.format", "harness.report.not_compared"}
-"""What they may import of report: how a number with its unit is written, and texts that the records of a gate
-hold."""
+WORDING = {"harness.report.format", "harness.report.gate_reason"}
+"""What they may import of report: how a number with its unit is written, and what is advised where a gate
+cannot begin."""
 
 
 @pytest.mark.parametrize("name", WORDLESS)

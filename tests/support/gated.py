@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from harness.judge.regression import status_of
-from harness.model import Comparison, GateOutcome, GateResult, GateVerdict, Package, Side, SideFacts
+from harness.model import (
+    Comparison,
+    GateOutcome,
+    GateResult,
+    GateVerdict,
+    Package,
+    ReasonText,
+    Side,
+    SideFacts,
+)
 
 ENVIRONMENT = {
     "machine": {"cpu": "Some CPU", "cores": 8, "usable_cores": 2},
@@ -50,6 +59,8 @@ def verdict(outcome: GateOutcome, case: str = CASE, variant: str = "pinned", **m
         numbers |= {"units": 14, "ratio": ratio, "low": ratio - 0.01, "high": ratio + 0.01}
         numbers |= {"base": 1e-3, "head": 1e-3 * ratio, "seconds": 2.5}
     numbers |= more
+    if text := numbers.pop("reason"):
+        numbers["reason"] = ReasonText(text)
     compared = {
         name: numbers.pop(name) for name in ("units", "ratio", "low", "high", "unsteady") if name in numbers
     }

@@ -13,6 +13,7 @@ from harness.model import (
     GateResult,
     GateVerdict,
     MetricKind,
+    ReasonText,
     Side,
     SideFacts,
     metric,
@@ -21,6 +22,7 @@ from harness.report.builders.gate import headline
 from harness.report.builders.gate_rows import NEVER_GREEN, GateRow, rows
 from harness.report.builders.gate_sides import variables
 from harness.report.document import CaseResult, CaseResults, CheckState
+from harness.report.gate_reason import reason_text
 from harness.store.codec import from_json, plain, to_json
 
 
@@ -80,7 +82,7 @@ def _saved(verdict: GateVerdict) -> _SavedVerdict:
         verdict.variant,
         verdict.metric,
         verdict.outcome,
-        verdict.reason,
+        reason_text(verdict),
         base=verdict.base,
         head=verdict.head,
         seconds=verdict.seconds,
@@ -129,7 +131,7 @@ def _verdict(saved: _SavedVerdict) -> GateVerdict:
         saved.variant,
         saved.metric,
         saved.outcome,
-        saved.reason,
+        ReasonText(saved.reason) if saved.reason else None,
         found,
         base,
         head,
@@ -161,7 +163,7 @@ def _result(verdict: GateVerdict, row: GateRow) -> CaseResult:
         str(verdict.outcome),
         "; ".join(part for part in (change, row.readings, row.reason) if part),
         _STATES.get(verdict.outcome, CheckState.PASSED),
-        verdict.reason,
+        reason_text(verdict),
         verdict.seconds,
     )
 

@@ -9,6 +9,7 @@ from math import inf, isfinite
 from harness.model import Comparison, GateOutcome, GateVerdict, MetricKind, metric
 from harness.report.document import Tone
 from harness.report.format import better, effect, interval, quantity, sanitize, share, step
+from harness.report.gate_reason import reason_text
 
 NEVER_GREEN = (
     GateOutcome.INCONCLUSIVE,
@@ -153,7 +154,7 @@ def _bytes(verdicts: Sequence[GateVerdict]) -> str:
 
 def _row(verdict: GateVerdict) -> GateRow:
     found = verdict.comparison
-    reason = sanitize(verdict.reason, _LONGEST_REASON)
+    reason = sanitize(reason_text(verdict), _LONGEST_REASON)
     if found is not None and found.unsteady:
         reason = f"{reason}{'; ' if reason else ''}unsteady: judged by total time"
     return GateRow(

@@ -1,0 +1,131 @@
+"""Why a gate decided what it did, in words."""
+
+from __future__ import annotations
+
+import math
+
+from harness.model import (
+    BelowTarget,
+    BeyondDrift,
+    BeyondTolerated,
+    GateOutcome,
+    GateOutlook,
+    GateReason,
+    GateVerdict,
+    LooksAhead,
+    LostInDrift,
+    MetricKind,
+    NeitherShown,
+    NotCompared,
+    ReasonText,
+    Side,
+    SideStopped,
+    StillOpen,
+    TooFewInvocations,
+    Uncompared,
+    WithinDrift,
+    metric,
+)
+from harness.plural import counted, percent
+
+ONE_FILE = (
+    "both sides measure head's files: import what only head has inside the benchmark or fixture that needs it, or give "
+    "that benchmark a file"
+)
+"""What to do where base cannot measure what it has."""
+
+_NOT_IN_FILE = f"{{base}}'s revision has this {{}}, and not under {{head}}'s file; {ONE_FILE}"
+
+_UNCOMPARED = {
+    NotCompared.SKIPPED: "{detail}",
+    NotCompared.FILE_SKIPPED: "{head}: {detail}",
+    NotCompared.GONE: "{base} has it, {head} does not: gone or renamed?",
+    NotCompared.HEAD_SKIPS: "{head} skips what {base} {ran}: {detail}",
+    NotCompared.HEAD_CANNOT_RUN: "{head} cannot run what {base} {ran}: {detail}",
+    NotCompared.CASE_NOT_UNDER_HEADS_FILE: _NOT_IN_FILE.replace("{}", "case"),
+    NotCompared.VARIANT_NOT_UNDER_HEADS_FILE: _NOT_IN_FILE.replace("{}", "variant"),
+    NotCompared.HEAD_FAILED: "{head}: {detail}",
+    NotCompared.BASE_CANNOT_IMPORT: f"{{base}} cannot import this file: {{detail}}; {ONE_FILE}",
+    NotCompared.BASE_CANNOT_RUN: "{base} {did_not_run} what {head} runs: {detail}",
+    NotCompared.NEW_CASE: "{base}: {detail}",
+    NotCompared.NEW_VARIANT: "{base} does not have this variant",
+    NotCompared.SKIPPED_IN_BASE: "{base}'s own revision skips it, too: {detail}",
+    NotCompared.OTHER_TASK: "cannot be compared: {detail}",
+    NotCompared.NOT_REACHED: "not reached",
+    NotCompared.NOT_MEASURED: "not measured: the budget ended before it",
+}
+_NAMES = {Side.BASE: "base", Side.HEAD: "head"}
+_NAMES_OF_STORED = {Side.BASE: "the stored run", Side.HEAD: "this code"}
+
+
+def reason_text(verdict: GateVerdict) -> str:
+    """The whole reason of a verdict: what grew, what was shown, and what a reader must know of it."""
+    shown = gate_reason_text(verdict.reason) if verdict.reason is not None else _readings(verdict)
+    if verdict.growth:
+        shown = f"{verdict.growth} ({shown})" if shown else verdict.growth
+    outlook = outlook_text(verdict.outlook) if verdict.outlook is not None else ""
+    return "; ".join(filter(None, (shown, outlook, *verdict.remarks)))
+
+
+def gate_reason_text(reason: GateReason) -> str:
+    """A reason alone."""
+    match reason:
+        case Uncompared(why, detail, stored):
+            names = _NAMES_OF_STORED if stored else _NAMES
+            text = _UNCOMPARED[why].format(
+                base=names[Side.BASE],
+                head=names[Side.HEAD],
+                ran="measured" if stored else "runs",
+                did_not_run="did not measure" if stored else "cannot run",
+                detail=detail,
+            )
+        case SideStopped(side, error, stored):
+            text = f"{(_NAMES_OF_STORED if stored else _NAMES)[side]}: {error}"
+        case StillOpen(units, ahead):
+            text = f"{counted(units, 'unit')} so far; the next looks: {looks_text(ahead)}"
+        case BeyondTolerated(shift, p, level, units):
+            text = f"{percent(shift)}, p {p:.2g} at {units} units (needs {level:.2g})"
+        case BelowTarget(shift, most, units):
+            text = f"{percent(shift)}, at most {percent(most)} at {units} units"
+        case NeitherShown(shift, units):
+            text = f"{percent(shift)} after {units} units: neither below nor beyond the target"
+        case TooFewInvocations(base, head, needed):
+            text = f"{base} and {head} invocations; a decision needs {needed} on both sides"
+        case BeyondDrift(shift, p, drift):
+            text = f"{percent(shift)}, p {p:.2g} beyond the drift of the runs ({percent(drift)})"
+        case WithinDrift(shift, drift):
+            text = f"{percent(shift)}; the runs drifted by {percent(drift)}"
+        case LostInDrift(shift, drift, units):
+            text = (
+                f"{percent(shift)}, and unpaired runs drifted by {percent(drift)}: cannot judge; about {units} paired "
+                "units would (gate --base)"
+            )
+        case ReasonText(text):
+            pass
+    return text
+
+
+def looks_text(ahead: LooksAhead) -> str:
+    """What the next looks may decide: ``unchanged at 8 units, regressed at 14 units``."""
+    if ahead.unchanged == ahead.regressed is not None:
+        return f"unchanged or regressed at {ahead.regressed} units"
+    looks = ((GateOutcome.UNCHANGED, ahead.unchanged), (GateOutcome.REGRESSED, ahead.regressed))
+    return ", ".join(f"{outcome} at {look} units" for outcome, look in looks if look is not None)
+
+
+def outlook_text(outlook: GateOutlook) -> str:
+    """Why a decision is not likely to be made, and what would change that."""
+    about = f"{'more than' if outlook.more else 'about'} {outlook.units}"
+    warning = f"needs {about} units here, and {outlook.most} are the most: a quieter machine"
+    if outlook.target is None:
+        return warning
+    option = "--loader-target" if outlook.loader else "--target"
+    return f"{warning}, or {option} {math.ceil(100 * outlook.target)}%"
+
+
+def _readings(verdict: GateVerdict) -> str:
+    """Both readings of an exact metric; an empty text for any other verdict."""
+    stated = metric(verdict.metric)
+    if stated.kind is not MetricKind.EXACT or verdict.base is None or verdict.head is None:
+        return ""
+    return f"{verdict.base:.15g} -> {verdict.head:.15g} {stated.unit}"
