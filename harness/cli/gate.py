@@ -73,7 +73,7 @@ def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
     from harness.gate.builds.unchanged import refuse_documents_alone
     from harness.gate.pair import SideCommand
     from harness.gate.settings import GateSettings
-    from harness.model import Side
+    from harness.model import GateNote, Side, text_notes
     from harness.processes.launch import borrow_packages
     from harness.processes.live import Reaper
 
@@ -100,7 +100,7 @@ def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
     # Before anything is built: what is wrong with them is known early.
     before, found = read_base(sources, request.benchmarks, request.select)
     prepared = builder.build(sources)
-    notes = [*found, *dict.fromkeys(note for side in prepared for note in side.notes)]
+    notes = [*found, *text_notes(dict.fromkeys(note for side in prepared for note in side.notes))]
     borrowed = None
     if any(side.borrows for side in prepared):
         borrowed = borrow_packages(stack.enter_context(Reaper()).folder / "borrowed")
@@ -129,13 +129,13 @@ def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
         accepted=accepted,
     )
 
-    def check(sides: Mapping[Side, SideInfo]) -> Sequence[str]:
+    def check(sides: Mapping[Side, SideInfo]) -> Sequence[GateNote]:
         if settings.under_test:
             packages = sides[Side.BASE].packages, sides[Side.HEAD].packages
             own = check_packages_and_benchmarks(
                 prepared, packages, before, request.claims, request.benchmarks
             )
-            return [*notes, *own]
+            return [*notes, *text_notes(own)]
         return [*notes, *gating.check_machines(sides)]
 
     return gating.run_gate(request, settings, check)

@@ -31,7 +31,7 @@ from harness.gate.settings import BUDGET, GateSettings
 from harness.judge.gate_verdicts import gone
 from harness.judge.regression import GateThresholds, status_of
 from harness.loading.machine.cores import usable_cores
-from harness.model import Claim, GateResult, Side, SideFacts
+from harness.model import Claim, GateNote, GateResult, Side, SideFacts, text_notes
 from harness.report.builders import gate_records as records
 from harness.report.builders.gate import gate_document
 from harness.report.progress import GateProgress
@@ -112,7 +112,9 @@ def guarded(work: Callable[[ExitStack], int]) -> int:
 
 
 def run_gate(
-    request: GateRequest, settings: GateSettings, check: Callable[[Mapping[Side, SideInfo]], Sequence[str]]
+    request: GateRequest,
+    settings: GateSettings,
+    check: Callable[[Mapping[Side, SideInfo]], Sequence[GateNote]],
 ) -> int:
     """Measure both sides and finish. ``check`` gets what they run on, and gives notes or raises."""
     now = datetime.now(UTC).astimezone()
@@ -129,7 +131,7 @@ def run_gate(
     except BenchmarksRemoved as error:
         missing = tuple(map(gone, error.functions))
         result = unchanged("", settings.labels, request)
-        result = replace(result, verdicts=missing, status=status_of(missing), notes=(str(error),))
+        result = replace(result, verdicts=missing, status=status_of(missing), notes=text_notes([str(error)]))
     except GateInterrupted as interrupt:
         result = replace(interrupt.result, status=INTERRUPTED)
     return finish(replace(result, started=now.isoformat(timespec="seconds")), folder, request)
@@ -186,7 +188,7 @@ def unchanged(why: str, labels: Mapping[Side, str], request: GateRequest) -> Gat
     )
 
 
-def check_machines(sides: Mapping[Side, SideInfo]) -> Sequence[str]:
+def check_machines(sides: Mapping[Side, SideInfo]) -> Sequence[GateNote]:
     """Raises NothingToCompare if the two sides run on GPUs of different kinds."""
     base, head = (
         ", ".join(gpu["name"] for gpu in sides[side].environment["gpus"]) or "no GPU" for side in Side

@@ -19,7 +19,7 @@ from harness.errors import UsageError
 from harness.gate.builds.side import BothSources
 from harness.gate.case_state import CaseState, CaseStatus, InBase
 from harness.gate.pair import SideCommand
-from harness.model import Claim, Side, Status, benchmark_of
+from harness.model import Claim, GateNote, NoteCode, Side, Status, benchmark_of
 from harness.workers.collect import Collection
 from harness.workers.pool import WorkerPool
 from harness.workers.spare import WorkerSettings
@@ -129,7 +129,7 @@ class BaseRevision:
 
 def read_base(
     sources: BothSources, benchmarks: Path, words: tuple[str, ...] = ()
-) -> tuple[BaseRevision | None, tuple[str, ...]]:
+) -> tuple[BaseRevision | None, tuple[GateNote, ...]]:
     """What base's revision has, read without importing, of which ``words`` select; and notes on it.
 
     ``benchmarks`` is the folder that is measured. None if base has no revision of its own: then it is not
@@ -158,14 +158,12 @@ def read_base(
     before = compare_folders(theirs, benchmarks, choose)
     if before.unreadable:
         return before, tuple(
-            "a file of base's benchmarks cannot be read, so that nothing in it counts as new: "
-            f"{reason.replace(f'{tree}/', '')} (in {base})"
+            GateNote(NoteCode.BASE_FILE_UNREADABLE, base, reason.replace(f"{tree}/", ""))
             for reason in before.unreadable.values()
         )
     if not before.functions:
-        return _moved(before, sources, benchmarks, choose), (
-            f"{base} has no benchmarks in {where}: those of head that it cannot run are new",
-        )
+        note = GateNote(NoteCode.BASE_WITHOUT_BENCHMARKS, base, where)
+        return _moved(before, sources, benchmarks, choose), (note,)
     return before, ()
 
 

@@ -26,12 +26,15 @@ from harness.model import (
     SCHEMA,
     Claim,
     EndReason,
+    GateNote,
     GateResult,
     Measurement,
+    NoteCode,
     RunEnd,
     Side,
     SideFacts,
     benchmark_of,
+    text_notes,
 )
 from harness.monitor.run import Monitor
 from harness.program import advised
@@ -67,7 +70,7 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
         "started": started.isoformat(timespec="seconds"),
     }
     writer = store.open_run(folder, list(settings.claims), **facts)
-    notes = [f"the stored run: {remark}" for remark in display.remarks(saved)]
+    notes = [GateNote(NoteCode.STORED_RUN, detail=remark) for remark in display.remarks(saved)]
     measurements: list[Measurement] = []
     monitor = Monitor(folder, settings.watch, note=display.note)
 
@@ -103,12 +106,12 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
                 store.write_measurement(writer, report.unfinished)
                 measurements.append(report.unfinished)
             if report.error:
-                notes.append(report.error)
+                notes.append(GateNote(NoteCode.TEXT, detail=report.error))
             display.unit(unit, 0, len(wanted), 0, time.monotonic() - start)
 
         end = _measure(pool, wanted, goal, start + settings.seconds, take)
     if end is not EndReason.ALL_MEASURED:
-        notes.append(f"{end}: what was not measured by then was not reached")
+        notes.append(GateNote(NoteCode.ENDED_EARLY, end=end))
     store.write_end(writer, RunEnd(end))
     writer.close()
     verdicts = BaselineGate(
@@ -137,7 +140,7 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
         units=max((measurement.invocation for measurement in measurements), default=0),
         seconds=time.monotonic() - start,
         started=started.isoformat(timespec="seconds"),
-        notes=(*notes, *display.remarks(monitor.watched(found.environment, measurements))),
+        notes=(*notes, *text_notes(display.remarks(monitor.watched(found.environment, measurements)))),
     )
     return result, folder
 

@@ -18,8 +18,7 @@ from harness.gate.pair import PassFailed, SideLost, WorkerPair
 from harness.gate.settings import GateDisplay
 from harness.gate.state import GateState
 from harness.judge.regression import GateThresholds
-from harness.model import Side
-from harness.plural import counted
+from harness.model import GateNote, NoteCode, Side
 from harness.workers.collect import WorkerError
 from harness.workers.protocol import SidePlan
 
@@ -52,22 +51,21 @@ class ExtraPasses:
         self._display = display
         self._late = late
 
-    def count(self, state: GateState, random: Random) -> list[str]:
+    def count(self, state: GateState, random: Random) -> list[GateNote]:
         """Count the launches of what the first unit measured on a GPU."""
         chosen = [one for one in state.decisions if one.measurements and not one.claim.loader]
         if not chosen:
             return []
         if self._late():
-            return ["no time was left to count launches"]
+            return [GateNote(NoteCode.NO_TIME_TO_COUNT)]
         try:
             with self._started(chosen, COUNTING) as pair:
-                return [
-                    note for notes in self._visit(pair, chosen, "launches", _count, random) for note in notes
-                ]
+                visits = self._visit(pair, chosen, NoteCode.NO_LAUNCHES_OF, _count, random)
+                return [note for notes in visits for note in notes]
         except (SideLost, WorkerError, OSError) as error:
-            return [f"launches could not be counted: {error}"]
+            return [GateNote(NoteCode.LAUNCHES_NOT_COUNTED, detail=str(error))]
 
-    def explain(self, state: GateState, number: int, random: Random) -> list[str]:
+    def explain(self, state: GateState, number: int, random: Random) -> list[GateNote]:
         """Profile the worst regressions."""
         limits, decisions = self._thresholds, state.decisions
         regressed = worst(
@@ -76,30 +74,31 @@ class ExtraPasses:
         if not regressed:
             return []
         if self._late():
-            return ["no time was left to profile what regressed"]
-        found: list[str] = []
+            return [GateNote(NoteCode.NO_TIME_TO_PROFILE)]
+        found: list[GateNote] = []
 
         def profile(pair: WorkerPair, decision: Decision) -> None:
             explain(pair, decision, self._folder, self._thresholds, self._display, random)
 
         try:
             with self._started(regressed, number) as pair:
-                for done, notes in enumerate(self._visit(pair, regressed, "profile", profile, random), 1):
+                visits = self._visit(pair, regressed, NoteCode.NO_PROFILE_OF, profile, random)
+                for done, notes in enumerate(visits, 1):
                     found += notes
                     if self._late() and done < len(regressed):
-                        left = counted(len(regressed) - done, "other regression")
-                        return [*found, f"no time was left to profile {left}"]
+                        left = len(regressed) - done
+                        return [*found, GateNote(NoteCode.NO_TIME_TO_PROFILE, count=left)]
         except (SideLost, WorkerError, OSError) as error:
-            found.append(f"what regressed could not be profiled: {error}")
+            found.append(GateNote(NoteCode.NOT_PROFILED, detail=str(error)))
         return found
 
     def _started(self, chosen: Sequence[Decision], number: int) -> AbstractContextManager[WorkerPair]:
         return self._pair(sorted({decision.claim.path for decision in chosen}), number)
 
     def _visit(
-        self, pair: WorkerPair, chosen: Sequence[Decision], what: str, work: Work, random: Random
-    ) -> Iterator[list[str]]:
-        """Do the work on each decision; for each case, a note on each that it was not possible for. Raises
+        self, pair: WorkerPair, chosen: Sequence[Decision], failed: NoteCode, work: Work, random: Random
+    ) -> Iterator[list[GateNote]]:
+        """Do the work on each decision; for each case, a note on each for which it ``failed``. Raises
         SideLost."""
         of_case: dict[str, list[Decision]] = {}
         for decision in chosen:
@@ -113,7 +112,7 @@ class ExtraPasses:
                         raise PassFailed("it was not there again")
                     work(pair, decision)
                 except PassFailed as error:
-                    notes.append(f"no {what} of {case} {decision.variant}: {error}")
+                    notes.append(GateNote(failed, f"{case} {decision.variant}", str(error)))
             yield notes
 
 

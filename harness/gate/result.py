@@ -8,7 +8,7 @@ from harness.gate.pair import SideCommand
 from harness.gate.settings import GateSettings
 from harness.gate.state import GateState
 from harness.judge.regression import status_of
-from harness.model import GateResult, Side, SideFacts
+from harness.model import GateNote, GateResult, Side, SideFacts
 from harness.workers.protocol import SideInfo
 
 
@@ -19,7 +19,7 @@ def gate_result(
     *,
     units: int,
     seconds: float,
-    notes: tuple[str, ...],
+    notes: tuple[GateNote, ...],
 ) -> GateResult:
     """The result after so many ``units`` and ``seconds``; a side without ``info`` never introduced itself."""
     verdicts = state.verdicts()

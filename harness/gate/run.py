@@ -19,9 +19,8 @@ from harness.gate.settings import GateDisplay, GateSettings
 from harness.gate.state import GateState
 from harness.judge.gate_verdicts import EXACT
 from harness.measure.paired import PairSettings, RoundsOutOfTime, SideFailed, paired_rounds
-from harness.model import BASELINE, SCHEMA, GateResult, Side
+from harness.model import BASELINE, SCHEMA, GateNote, GateResult, NoteCode, Side, text_notes
 from harness.monitor.run import Monitor
-from harness.report.format import duration
 from harness.workers.collect import WorkerError
 from harness.workers.protocol import SideInfo, SidePlan
 
@@ -32,7 +31,7 @@ MOST_WARNED = 5
 """Decisions that are not likely to be made, of which each has a line while the gate goes on; the report has
 all."""
 
-Check = Callable[[Mapping[Side, SideInfo]], Sequence[str]]
+Check = Callable[[Mapping[Side, SideInfo]], Sequence[GateNote]]
 
 
 class GateInterrupted(KeyboardInterrupt):
@@ -64,7 +63,7 @@ class _Gate:
         self._screen = screen
         self._check = check
         self._info: dict[Side, SideInfo] = {}
-        self._notes: list[str] = []
+        self._notes: list[GateNote] = []
         self._units = 0
         self._unit_seconds = 0.0
         self._warned: set[tuple[str, str]] = set()
@@ -98,7 +97,7 @@ class _Gate:
                 if not self._settings.selftest:
                     self._notes += self._extra.explain(self._state, self._units + 1, self._fresh_random())
         except KeyboardInterrupt:
-            self._notes.append("interrupted: what was not decided by then is inconclusive")
+            self._notes.append(GateNote(NoteCode.INTERRUPTED))
             raise GateInterrupted(self._result()) from None
         finally:
             writer.close()
@@ -109,8 +108,7 @@ class _Gate:
             self._units == 0 or self._state.cases_wanted()
         ):
             if self._units and (self._idle or self._late(self._start_up + self._state.least_seconds())):
-                budget = duration(self._settings.seconds, exact=True)
-                self._notes.append(f"the time budget of {budget} was used up before everything was decided")
+                self._notes.append(GateNote(NoteCode.BUDGET_USED, seconds=self._settings.seconds))
                 self._state.out_of_time()
                 break
             self._units += 1
@@ -158,7 +156,7 @@ class _Gate:
                 tick=self._screen.tick,
             )
         except WorkerError as error:
-            self._notes.append(f"the cases of base's own revision could not be collected: {error}")
+            self._notes.append(GateNote(NoteCode.BASE_NOT_COLLECTED, detail=str(error)))
             return before
 
     def _unit(self, writer: store.Writer) -> None:
@@ -297,5 +295,5 @@ class _Gate:
             self._state,
             units=self._units,
             seconds=time.monotonic() - self._start,
-            notes=tuple(dict.fromkeys([*self._notes, *self._screen.remarks(monitored)])),
+            notes=tuple(dict.fromkeys([*self._notes, *text_notes(self._screen.remarks(monitored))])),
         )

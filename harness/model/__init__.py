@@ -11,6 +11,7 @@ from harness.model.claim import LARGEST_MARGIN, LONGEST_TIME_LIMIT, Claim, Expec
 from harness.model.collected import Collected
 from harness.model.difference import Difference, Differs, Segment, Trend
 from harness.model.gate import GateOutcome, GateResult, GateVerdict, Package, SideFacts
+from harness.model.gate_note import GateNote, NoteCode, text_notes
 from harness.model.gate_reason import (
     BelowTarget,
     BeyondDrift,
@@ -114,6 +115,7 @@ __all__ = [
     "EpochCost",
     "Expect",
     "FunctionTime",
+    "GateNote",
     "GateOutcome",
     "GateOutlook",
     "GateReason",
@@ -131,6 +133,7 @@ __all__ = [
     "MetricKind",
     "NeitherShown",
     "NotCompared",
+    "NoteCode",
     "OtherProcess",
     "Outcome",
     "Package",
@@ -172,4 +175,5 @@ __all__ = [
     "metric",
     "other_parameters",
     "parameters",
+    "text_notes",
 ]

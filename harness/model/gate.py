@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from harness.model.gate_note import GateNote
 from harness.model.gate_reason import GateOutlook, GateReason
 from harness.model.side import Side
 from harness.model.verdict import Comparison
@@ -105,6 +106,6 @@ class GateResult:
     units: int
     seconds: float
     started: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[GateNote, ...] = ()
     selftest: bool = False
     unchanged: str = ""

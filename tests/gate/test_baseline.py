@@ -38,6 +38,7 @@ from harness.model import (
     Work,
 )
 from harness.monitor.run import Monitor
+from harness.report.gate_notes import notes_text
 from harness.report.gate_reason import reason_text
 from harness.report.progress import GateProgress
 from harness.store import runs
@@ -216,7 +217,7 @@ def test_what_the_budget_kept_from_being_measured_was_not_reached(
     monkeypatch.setattr(Fake, "reached", 1)
     result = gated(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3, OTHER: 1e-3}))
     assert outcomes(result, OTHER) == {(GateOutcome.INCONCLUSIVE, "not reached")}
-    assert "the time budget was used up: what was not measured by then was not reached" in result.notes
+    assert "the time budget was used up: what was not measured by then was not reached" in notes_text(result)
 
 
 def test_an_interrupt_judges_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,9 +384,10 @@ def test_it_is_watched_and_says_what_a_reader_must_know(
     writer.end(0.0)
     result = gated(tmp_path, monkeypatch, {CASE: 1e-3}, baseline, watch=20.0)
     assert any(
-        "the GPU was throttled in 100 % of all blocks (hardware thermal)" in note for note in result.notes
+        "the GPU was throttled in 100 % of all blocks (hardware thermal)" in note
+        for note in notes_text(result)
     )
-    assert any(note.startswith(f"the stored run: {UUID} had 2 memory errors") for note in result.notes)
+    assert any(note.startswith(f"the stored run: {UUID} had 2 memory errors") for note in notes_text(result))
     (kept,) = [folder for folder in store.run_folders(tmp_path / "results") if folder != baseline]
     seen = store.load(kept).telemetry
     assert {each.invocation for each in seen.series if each.case == CASE} == set(range(1, 15))

@@ -18,6 +18,7 @@ from harness.gate.extra_passes import ExtraPasses
 from harness.gate.pair import WorkerPair
 from harness.judge.regression import GateThresholds, Ruling
 from harness.model import Claim, Comparison, FunctionTime, GateOutcome, ReasonText, Side
+from harness.report.gate_notes import note_text
 from harness.report.progress import GateProgress
 from harness.workers.client import WorkerFailed
 from harness.workers.protocol import SidePlan
@@ -129,7 +130,7 @@ def explained(
         late,
     )
     state: Any = SimpleNamespace(decisions=chosen)
-    return passes.explain(state, 7, Random(1))
+    return [note_text(note) for note in passes.explain(state, 7, Random(1))]
 
 
 def test_the_quickest_pass_of_each_side_counts(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -45,15 +45,18 @@ from harness.model import (
     ClockEvent,
     Collected,
     Comparison,
+    GateNote,
     GateOutcome,
     GateResult,
     GateVerdict,
     Measurement,
     ReasonText,
     Side,
+    text_notes,
 )
 from harness.monitor.run import Monitor
 from harness.report.format import quantity
+from harness.report.gate_notes import notes_text
 from harness.report.gate_reason import reason_text
 from harness.report.progress import GateProgress
 from harness.store.telemetry import read_telemetry
@@ -229,7 +232,7 @@ class ScriptedGate:
         self.out = folder / "out"
         self.out.mkdir()
         self.screen = Quiet()
-        self.check: Callable[[Mapping[Side, SideInfo]], list[str]] = lambda _: []
+        self.check: Callable[[Mapping[Side, SideInfo]], Sequence[GateNote]] = lambda _: ()
 
     def run(self, base: Mapping[str, Any], head: Mapping[str, Any], **more: Any) -> GateResult:
         """Both sides' cases by name; ``start`` and ``broken`` where a side's process itself misbehaves."""
@@ -517,7 +520,7 @@ def test_a_base_that_cannot_be_asked(scripted: ScriptedGate, monkeypatch: pytest
     before = BaseRevision(frozenset({A, B}), frozenset({A, B}), changed=frozenset({"b.py"}))
     result = scripted.run({A: {}}, {A: {}, B: {}}, claims=NAMED[:2], before=before)
     assert (by(result, B, "").outcome, result.status) == (GateOutcome.MISSING, 3)
-    assert any("could not be collected" in note for note in result.notes)
+    assert any("could not be collected" in note for note in notes_text(result))
 
 
 def test_a_wrong_head_has_no_time(scripted: ScriptedGate) -> None:
@@ -650,17 +653,17 @@ def test_what_the_check_gives(scripted: ScriptedGate) -> None:
     """What both sides report is checked before anything is measured; notes are kept, errors end the gate."""
     seen: list[Mapping[Side, SideInfo]] = []
 
-    def check(infos: Mapping[Side, SideInfo]) -> list[str]:
+    def check(infos: Mapping[Side, SideInfo]) -> Sequence[GateNote]:
         seen.append(infos)
-        return ["a note"]
+        return text_notes(["a note"])
 
     scripted.check = check
     result = scripted.run({A: {}}, {A: {}}, under_test=("mypackage",))
-    assert result.notes == ("a note",)
+    assert result.notes == text_notes(["a note"])
     assert result.head.packages[0].file == "/head/mypackage.py"
     assert seen[0][Side.BASE].packages[0].digest == "base"
 
-    def object_to(infos: Mapping[Side, SideInfo]) -> list[str]:
+    def object_to(infos: Mapping[Side, SideInfo]) -> Sequence[GateNote]:
         raise ValueError("the same package on both sides")
 
     scripted.check = object_to
@@ -705,7 +708,7 @@ def test_a_budget_that_is_used_up(scripted: ScriptedGate) -> None:
     """One unit is always measured; what is open then is inconclusive, and the note has the reason."""
     result = scripted.run({A: {}}, {A: {}}, seconds=0.0)
     assert (result.units, result.status) == (1, 3)
-    assert "budget" in result.notes[0]
+    assert "budget" in notes_text(result)[0]
     assert by(result).outcome is GateOutcome.INCONCLUSIVE
 
 
@@ -740,7 +743,7 @@ def test_the_first_unit_ends_with_the_budget(scripted: ScriptedGate, monkeypatch
     # The second is set up when the time is over: only the first was measured.
     assert unmeasured == set(cases) - {led[0]}
     assert {v.outcome for v in result.verdicts if v.case in unmeasured} == {GateOutcome.INCONCLUSIVE}
-    assert "the time budget of 25 min was used up before everything was decided" in result.notes
+    assert "the time budget of 25 min was used up before everything was decided" in notes_text(result)
 
 
 def test_a_unit_that_would_end_too_late_is_not_begun(
@@ -753,7 +756,7 @@ def test_a_unit_that_would_end_too_late_is_not_begun(
     result = scripted.run({A: {}}, {A: {}}, seconds=3500.0)
     assert (result.units, started["pairs"]) == (3, 3)
     assert units_of(by(result)) == 3
-    assert "the time budget of 58 min 20 s was used up before everything was decided" in result.notes
+    assert "the time budget of 58 min 20 s was used up before everything was decided" in notes_text(result)
 
 
 def test_the_least_that_a_unit_takes() -> None:
@@ -869,10 +872,12 @@ def test_launches_that_cannot_be_counted_are_a_note(scripted: ScriptedGate) -> N
     gpu = {"environment": {"device": {"type": "cuda"}}}
     result = scripted.run({A: {"launches": "raises"}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
     assert by(result).outcome is GateOutcome.UNCHANGED
-    assert any(f"no launches of {A} tip: base: RuntimeError: no profiler" in note for note in result.notes)
+    assert any(
+        f"no launches of {A} tip: base: RuntimeError: no profiler" in note for note in notes_text(result)
+    )
     lost = scripted.run({A: {"launches": "dies"}}, {A: {"launches": 6}}, base_does=gpu, head_does=gpu)
     assert by(lost).outcome is GateOutcome.UNCHANGED
-    assert any("launches could not be counted" in note for note in lost.notes)
+    assert any("launches could not be counted" in note for note in notes_text(lost))
 
 
 # --- what differs -----------------------------------------------------------------------------------------------------
@@ -931,8 +936,8 @@ def test_time_is_kept_for_profiles(
         {A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0
     )
     assert reason_text(by(result)).startswith("aten::linear runs 2x instead of 1x, +")
-    assert "the time budget of 27 min 30 s was used up before everything was decided" in result.notes
-    assert not any("profile" in note for note in result.notes)
+    assert "the time budget of 27 min 30 s was used up before everything was decided" in notes_text(result)
+    assert not any("profile" in note for note in notes_text(result))
 
 
 def test_the_worst_variant_of_a_case_is_profiled() -> None:
@@ -970,7 +975,7 @@ def test_a_profile_that_fails_takes_nothing(
     assert (result.status, by(result).outcome) == (1, GateOutcome.REGRESSED)
     assert reason_text(by(result))
     assert "linear" not in reason_text(by(result))
-    assert words in " ".join(result.notes)
+    assert words in " ".join(notes_text(result))
     assert all(gone(pid) for pid in scripted.pids)
 
 
@@ -1050,7 +1055,7 @@ def test_every_unit_of_every_case_is_watched(scripted: ScriptedGate, monkeypatch
     for side in Side:
         frame = harness.load(f"{scripted.out}@{side}").telemetry
         assert set(frame.case.dropna()) == {A, B}
-    assert not [note for note in result.notes if "GPU" in note]
+    assert not [note for note in notes_text(result) if "GPU" in note]
 
 
 def test_a_gate_that_is_not_watched(scripted: ScriptedGate) -> None:
@@ -1071,7 +1076,7 @@ def test_a_throttled_gate_notes_it(scripted: ScriptedGate, monkeypatch: pytest.M
         r"throttled in \d+ % of the blocks \(hardware thermal\): too many to leave", reason_text(by(result))
     )
     assert re.search(
-        r"the GPU was throttled in \d+ % of all blocks \(hardware thermal\)", " ".join(result.notes)
+        r"the GPU was throttled in \d+ % of all blocks \(hardware thermal\)", " ".join(notes_text(result))
     )
 
 
@@ -1081,7 +1086,9 @@ def test_a_gate_beside_another_process_notes_it(
     """Another process on the GPU is in the result's notes, also where the gate is interrupted."""
     watched(monkeypatch, processes=[[[os.getppid(), 4096]]])
     result = scripted.run({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
-    assert any(f"{UUID} was not this run's alone: process {os.getppid()}" in note for note in result.notes)
+    assert any(
+        f"{UUID} was not this run's alone: process {os.getppid()}" in note for note in notes_text(result)
+    )
     (scripted.out / store.TELEMETRY_FILE).unlink()
 
     def interrupted(*_: object, **__: object) -> None:
@@ -1091,7 +1098,7 @@ def test_a_gate_beside_another_process_notes_it(
     with pytest.raises(GateInterrupted) as interrupt:
         scripted.run({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
     result = interrupt.value.result
-    assert any("was not this run's alone" in note for note in result.notes)
+    assert any("was not this run's alone" in note for note in notes_text(result))
     assert read_telemetry(scripted.out / store.TELEMETRY_FILE, []).cost is not None
 
 
@@ -1105,7 +1112,7 @@ def test_two_gpus_are_both_watched(scripted: ScriptedGate, monkeypatch: pytest.M
     assert sorted(seen.devices) == sorted([UUID, "GPU-other"])
     assert any(each.device == UUID and each.case == A for each in seen.series)
     assert any("GPU-other" in warning for warning in seen.warnings)
-    assert any("not watched: NVML does not know GPU-other" in note for note in result.notes)
+    assert any("not watched: NVML does not know GPU-other" in note for note in notes_text(result))
 
 
 def test_throttled_blocks_do_not_decide() -> None:

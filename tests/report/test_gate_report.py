@@ -30,6 +30,7 @@ from harness.model import (
     ReasonText,
     Side,
     SideFacts,
+    text_notes,
 )
 from harness.report.builders.gate import gate_document, headline
 from harness.report.builders.gate_records import document, result_from, results
@@ -479,7 +480,7 @@ def named(name: str) -> GateResult:
         )
         for side in Side
     ]
-    return result(*verdicts, base=sides[0], head=sides[1], notes=(name,), started=name)
+    return result(*verdicts, base=sides[0], head=sides[1], notes=text_notes([name]), started=name)
 
 
 def powerless(text: str) -> bool:
@@ -879,7 +880,7 @@ def facts(side: Side) -> st.SearchStrategy[SideFacts]:
     st.builds(
         GateResult, facts(Side.BASE), facts(Side.HEAD), st.lists(VERDICTS, max_size=4).map(tuple),
         st.integers(0, 255), st.integers(0, 99), NUMBERS, NUMBERS, NUMBERS, st.integers(0, 99), NUMBERS, st.text(),
-        st.lists(st.text(), max_size=2).map(tuple), st.booleans(),
+        st.lists(st.text(), max_size=2).map(text_notes), st.booleans(),
     )
 )  # fmt: skip
 def test_any_result_has_every_form(judged: GateResult) -> None:

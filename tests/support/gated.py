@@ -14,6 +14,7 @@ from harness.model import (
     ReasonText,
     Side,
     SideFacts,
+    text_notes,
 )
 
 ENVIRONMENT = {
@@ -105,5 +106,5 @@ SMALL = result(
     verdict(GateOutcome.NEW, "new.py::b", "two", reason="on head only"),
     verdict(GateOutcome.SKIPPED, "c.py::b[1]", "x", reason="no GPU"),
     verdict(GateOutcome.SKIPPED, "c.py::b[2]", "x", reason="no GPU"),
-    notes=("self-test of 2026-01-01: noise floor 0.8 %",),
+    notes=text_notes(["self-test of 2026-01-01: noise floor 0.8 %"]),
 )

@@ -24,6 +24,7 @@ from harness.report.builders.gate_sides import differences, sides
 from harness.report.document import IMPROVED, Column, Document, Row, Table, Tone
 from harness.report.environment_diff import difference_facts
 from harness.report.format import duration, sanitize, share
+from harness.report.gate_notes import notes_text
 from harness.report.header import machine_lines
 
 _BENCHMARK = (
@@ -77,7 +78,7 @@ def gate_document(result: GateResult, *, every: bool = False) -> Document:
             Table(f"{name} ({len(own)})", *_lines(name, own, result, every=every), folded=name in _FOLDED)
             for name, own in grouped(result.verdicts).items()
         ],
-        footnotes=[sanitize(note, 1000) for note in (result.unchanged, *result.notes) if note],
+        footnotes=[sanitize(note, 1000) for note in notes_text(result)],
         details=details,
         outcome=headline(result),
         tone={0: Tone.GOOD, 1: Tone.BAD}.get(result.status, Tone.OPEN),

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from harness.model import (
     Comparison,
+    GateNote,
     GateOutcome,
     GateResult,
     GateVerdict,
@@ -17,11 +18,13 @@ from harness.model import (
     Side,
     SideFacts,
     metric,
+    text_notes,
 )
 from harness.report.builders.gate import headline
 from harness.report.builders.gate_rows import NEVER_GREEN, GateRow, rows
 from harness.report.builders.gate_sides import variables
 from harness.report.document import CaseResult, CaseResults, CheckState
+from harness.report.gate_notes import note_text
 from harness.report.gate_reason import reason_text
 from harness.store.codec import from_json, plain, to_json
 
@@ -55,7 +58,8 @@ def document(result: GateResult) -> dict[str, Any]:
 
     Values of variables that are named like a secret are left out: such files are uploaded.
     """
-    found = to_json(replace(result, verdicts=()))
+    found = to_json(replace(result, verdicts=(), notes=()))
+    found["notes"] = [plain(note_text(note)) for note in result.notes]
     found["verdicts"] = [plain(_saved(verdict)) for verdict in result.verdicts]
     for name, side in (("base", result.base), ("head", result.head)):
         found[name]["variables"] = variables(side)
@@ -64,8 +68,9 @@ def document(result: GateResult) -> dict[str, Any]:
 
 def result_from(document: object) -> GateResult:
     """The result that `document` wrote. Raises ValueError that names the field for anything else."""
-    found = from_json(GateResult, document, stored={GateVerdict: _SavedVerdict})
-    found = replace(found, verdicts=tuple(map(_verdict, cast(Iterable[_SavedVerdict], found.verdicts))))
+    found = from_json(GateResult, document, stored={GateVerdict: _SavedVerdict, GateNote: str})
+    verdicts = tuple(map(_verdict, cast(Iterable[_SavedVerdict], found.verdicts)))
+    found = replace(found, verdicts=verdicts, notes=text_notes(cast(Iterable[str], found.notes)))
     if found.status > 255:
         raise ValueError(f"status {found.status} is not an exit status")
     for facts, side in ((found.base, Side.BASE), (found.head, Side.HEAD)):

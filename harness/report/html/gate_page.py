@@ -11,6 +11,7 @@ from harness.report.builders.gate_sides import differences, sides
 from harness.report.document import IMPROVED
 from harness.report.figures.forest import Effect, in_pieces
 from harness.report.format import sanitize
+from harness.report.gate_notes import notes_text
 from harness.report.header import machine_lines
 from harness.report.html.parts import (
     Figures,
@@ -54,7 +55,7 @@ def gate_page(result: GateResult, name: str = "") -> HtmlPage:
         f"{'Selftest' if result.selftest else 'Gate'}: {headline(result)}",
         facts,
         tuple(_sections(result)),
-        tuple(sanitize(note) for note in (result.unchanged, *result.notes) if note),
+        tuple(map(sanitize, notes_text(result))),
         source=sanitize(name, 200),
     )
 
