@@ -96,7 +96,7 @@ KINDS = (
 OUT = (
     Column("state", ""),
     Column("what", "", foreign=True, rank=1),
-    Column("why", "", foreign=True, rank=2),
+    Column("why", "", foreign=True, prose=True),
 )
 
 

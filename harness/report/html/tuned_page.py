@@ -91,9 +91,8 @@ def _answer(tuned: Tuned, document: Document) -> Answer:
 
 
 def _grid(table: Table) -> Grid:
-    shown = [column for column in table.columns if any(row.cells.get(column.name) for row in table.lines)]
-    rows = (tuple(row.cells.get(column.name, "") for column in shown) for row in table.lines)
-    return Grid(table.heading, tuple(column.title for column in shown), tuple(rows))
+    rows = (tuple(row.cells.get(column.name, "") for column in table.shown) for row in table.lines)
+    return Grid(table.heading, tuple(column.title for column in table.shown), tuple(rows))
 
 
 def _filtered(tuned: Tuned, table: Table) -> FilteredTable:
