@@ -7,8 +7,8 @@ by the spread so far. A shorter budget goes to verdicts in that order at once; w
 units of the rest, for an effect without a verdict is better than nothing.
 
 Nothing is traced or weighed while anything can still be measured: traced passes come next, in time that is
-kept for them (those that were requested, and those that explain a surprising verdict), then isolated passes,
-which cost a process each, then the passes that count: memory, launches, and last of all joules.
+kept for them (those that were requested, and those that explain a surprising verdict), then one for memory, then
+isolated passes, which cost a process each, then the passes that count: launches, and last of all joules.
 """
 
 from __future__ import annotations
@@ -84,7 +84,13 @@ class Schedule:
             return Invocation(tuple((one.progress.case, one.variants) for one in chosen))
         if traces and left >= self.prices.trace:
             return traces[0]
-        return self._next_solo(left) or self._next_count(left)
+        # One process weighs all cases without a loader; an isolated pass takes a process for each variant.
+        others = [reading for reading in self._counts if reading != MEMORY]
+        return (
+            self._next_count(left, [reading for reading in self._counts if reading == MEMORY])
+            or self._next_solo(left)
+            or self._next_count(left, others)
+        )
 
     def traced(self, seconds: float) -> None:
         """A traced pass took that long."""
@@ -206,10 +212,10 @@ class Schedule:
                 return IsolatedPass(progress.case, missing[0])
         return None
 
-    def _next_count(self, left: float) -> CountingPass | None:
+    def _next_count(self, left: float, readings: Iterable[str]) -> CountingPass | None:
         """As many cases as fit, of the first reading that any of them is still without; none is tried
         twice."""
-        for reading in self._counts:
+        for reading in readings:
             chosen: list[tuple[str, tuple[str, ...]]] = []
             spent = self.prices.start_up[False]
             for progress in sorted(self.cases.values(), key=self.is_open):

@@ -465,7 +465,11 @@ def test_nothing_is_weighed_before_its_case_has_a_verdict() -> None:
         for n in range(LOOKS[0]):
             assert isinstance(made.next(PLENTY), Invocation)
             made.add([unit(each, n)])
-    assert isinstance(made.next(PLENTY), IsolatedPass)
+    assert made.next(PLENTY) == CountingPass("peak_bytes", ((given[0].case, VARIANTS),))
+    for variant in VARIANTS:
+        assert made.next(PLENTY) == IsolatedPass(given[1].case, variant)
+        made.add([survey(given[1], variant)])
+    assert made.next(PLENTY) == CountingPass("launches", ((given[0].case, VARIANTS),))
 
 
 def test_what_is_decided_is_weighed_before_what_is_open() -> None:
