@@ -17,21 +17,27 @@ PAUSE = 2e-3
 """Seconds between two looks."""
 
 BUSY = 0.1
-"""The share of a core that idle threads use at most, this one's looking included."""
+"""The share of a core that idle threads use at most."""
+
+
+def others_cpu() -> float:
+    """CPU-seconds that all threads of this process but the one that asks have used so far: looking at many
+    threads costs more than they use while they rest."""
+    return time.process_time() - time.thread_time()
 
 
 def await_idle(
     seconds: float,
     *,
     working: Callable[[], int] | None = None,
-    cpu: Callable[[], float] = time.process_time,
+    cpu: Callable[[], float] = others_cpu,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> bool:
     """Whether the other threads of this process became idle within so many seconds.
 
     A thread works where the kernel has it ready to run or waiting for a disk (``working`` counts those), and
-    where the process's CPU time grows: one that waits for Python's lock is neither.
+    where their CPU time grows: one that waits for Python's lock is neither.
     """
     count = working or working_threads
     end, quiet = now() + seconds, 0

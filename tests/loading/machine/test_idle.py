@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from harness.loading.machine.idle import BUSY, LOOKS, PAUSE, await_idle, working_threads
+from harness.loading.machine.idle import BUSY, LOOKS, PAUSE, await_idle, others_cpu, working_threads
 
 
 class Threads:
@@ -55,6 +56,14 @@ def test_one_look_is_not_enough() -> None:
         1.0, working=lambda: next(looks), cpu=threads.cpu, now=threads.now, sleep=threads.sleep
     )
     assert not found
+
+
+def test_what_looking_costs_is_not_counted() -> None:
+    """The thread that asks may look at hundreds of others, and does not find itself at work."""
+    before, own = others_cpu(), time.thread_time()
+    while time.thread_time() < own + 0.05:
+        working_threads()
+    assert others_cpu() - before < 0.025
 
 
 def test_threads_are_counted_by_what_the_kernel_shows(tmp_path: Path) -> None:
