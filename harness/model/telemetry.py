@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntFlag
+from enum import IntFlag, StrEnum
 from typing import NamedTuple
 
 HOST = "host"
@@ -60,15 +60,23 @@ class SensorSeries:
     invocation: int = 0
 
 
+class SeenWhen(StrEnum):
+    """When another process was seen: before, during or after a run."""
+
+    BEFORE = "before"
+    DURING = "during"
+    AFTER = "after"
+
+
 @dataclass(frozen=True, slots=True)
 class OtherProcess:
-    """A process on a GPU that is not one of the run's; ``when`` is before, during or after it.
+    """A process on a GPU that is not one of the run's.
 
     ``pid`` 0 stands for memory in use that NVML ascribes to no process. ``bytes`` is None where NVML does not
     know.
     """
 
-    when: str
+    when: SeenWhen
     device: str
     pid: int
     name: str = ""

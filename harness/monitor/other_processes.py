@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.model import OtherProcess
+from harness.model import OtherProcess, SeenWhen
 from harness.monitor.gpu import Gpu, Occupant
 from harness.probes.process_usage import descendants
 
@@ -52,7 +52,7 @@ class OtherProcesses:
         self._alive = alive
         self._name = name or _name
         self._known: frozenset[int] = frozenset()
-        self._seen: set[tuple[str, str, int]] = set()
+        self._seen: set[tuple[SeenWhen, str, int]] = set()
 
     def before(self, gpu: Gpu) -> None:
         """All processes on the GPU before a run starts any are others; so is memory that no process
@@ -60,12 +60,12 @@ class OtherProcesses:
         """
         there = self._numbered(gpu)
         for occupant in there:
-            self._found("before", gpu, occupant.pid, occupant.bytes)
+            self._found(SeenWhen.BEFORE, gpu, occupant.pid, occupant.bytes)
         memory = gpu.memory()
         # Where the driver does not report what it keeps for itself, that counts as used.
         idle = UNLISTED if "driver_bytes" in memory else DRIVERS
         if not there and memory.get("used_bytes", 0.0) > idle:
-            self._found("before", gpu, 0, int(memory["used_bytes"]))
+            self._found(SeenWhen.BEFORE, gpu, 0, int(memory["used_bytes"]))
 
     def during(self, gpu: Gpu) -> Mapping[str, float]:
         """Look at the processes on the GPU; gives the bytes of this run's own, where NVML reports them."""
@@ -76,8 +76,8 @@ class OtherProcesses:
         for occupant in there:
             if occupant.pid in self._known:
                 held.append(occupant.bytes)
-            elif self._match or ("before", gpu.name, occupant.pid) in self._seen:
-                self._found("during", gpu, occupant.pid, occupant.bytes)
+            elif self._match or (SeenWhen.BEFORE, gpu.name, occupant.pid) in self._seen:
+                self._found(SeenWhen.DURING, gpu, occupant.pid, occupant.bytes)
             else:
                 self._warn(
                     f"{gpu.name}: NVML's process numbers are not this container's: a process that came during the run "
@@ -92,7 +92,7 @@ class OtherProcesses:
         for gpu in gpus:
             for occupant in self._numbered(gpu):
                 if occupant.pid not in self._known:
-                    self._found("after", gpu, occupant.pid, occupant.bytes)
+                    self._found(SeenWhen.AFTER, gpu, occupant.pid, occupant.bytes)
 
     def _numbered(self, gpu: Gpu) -> list[Occupant]:
         """The processes on the GPU whose numbers NVML reports; in a virtual machine some are not
@@ -106,7 +106,7 @@ class OtherProcesses:
             )
         return numbered
 
-    def _found(self, when: str, gpu: Gpu, pid: int, held: int | None) -> None:
+    def _found(self, when: SeenWhen, gpu: Gpu, pid: int, held: int | None) -> None:
         key = (when, gpu.name, pid)
         # A process of ours that has just ended stays on the driver's list for a moment.
         if key not in self._seen and not (pid and self._match and not self._alive(pid)):

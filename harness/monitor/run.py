@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from harness.model import HOST, Measurement, OtherProcess, SensorReading, SensorSeries, Telemetry
+from harness.model import HOST, Measurement, OtherProcess, SeenWhen, SensorReading, SensorSeries, Telemetry
 from harness.monitor.gpu import Gpu
 from harness.monitor.host import HostSensors, busy_seconds
 from harness.monitor.other_processes import OtherProcesses
@@ -133,7 +133,7 @@ class Monitor:
             if uuid not in self._gpus:
                 self._warn(f"NVML does not know {uuid}, which the run measures on")
         for seen in self.other_processes:
-            if seen.when == "before":
+            if seen.when is SeenWhen.BEFORE:
                 self._note(
                     f"{seen.device} is not this run's alone: {_described(seen)}; times beside it are off"
                 )

@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from harness.model import SCHEMA, OtherProcess, SensorReading, SensorSeries, Telemetry
+from harness.model import SCHEMA, OtherProcess, SeenWhen, SensorReading, SensorSeries, Telemetry
 from harness.store.lines import NOT_OURS, Record, Writer, bad_line, read_lines, record_in
 
 TELEMETRY_FILE = "telemetry.jsonl"
@@ -145,7 +145,7 @@ class _Found:
             case "stranger":  # codespell:ignore stranger
                 held = record["bytes"]
                 seen = OtherProcess(
-                    _text(record["when"]),
+                    SeenWhen(record["when"]),
                     _text(record["device"]),
                     int(record["pid"]),
                     _text(record["name"]),

@@ -23,6 +23,7 @@ from harness.model import (
     Measurement,
     OtherProcess,
     RunEnd,
+    SeenWhen,
     SensorReading,
     SensorSeries,
     Status,
@@ -77,7 +78,7 @@ def test_everything_that_was_seen_comes_back(tmp_path: Path) -> None:
     first = [*readings(UUID, "power_watts", [1.0, 2.0]), *readings(HOST, "load", [0.5])]
     writer.readings([("", 0, first), (CASE, 3, readings(UUID, "power_watts", [3.0], START + 1))])
     writer.readings([(CASE, 3, readings(UUID, "power_watts", [4.0], START + 2))])
-    other = OtherProcess("before", UUID, 99, "other", 4096)
+    other = OtherProcess(SeenWhen.BEFORE, UUID, 99, "other", 4096)
     writer.other_process(other)
     writer.other_process(replace(other, bytes=None))
     writer.warning("no energy_joules")
@@ -158,6 +159,7 @@ def test_what_later_versions_add_is_passed_over(tmp_path: Path) -> None:
         '{"record":"telemetry","device":3,"case":"","invocation":0,"series":[{"at":[1],"values":{"load":[1]}}]}',
         '{"record":"telemetry","device":"host"}',
         '{"record":"stranger","when":"before","device":"x","pid":"many","name":"","bytes":null}',  # codespell:ignore
+        '{"record":"stranger","when":"later","device":"x","pid":1,"name":"","bytes":null}',  # codespell:ignore
         '{"record":"watch","schema":999,"hertz":20,"start":0}',
         '{"watch":1}',
         "not json",
@@ -486,10 +488,10 @@ def test_load_without_known_cores_is_no_remark(tmp_path: Path) -> None:
 def test_other_processes_on_the_gpu_are_named(tmp_path: Path) -> None:
     """A run beside another process says so, with its name and memory; one on another GPU is left out."""
     others = (
-        OtherProcess("before", UUID, 99, "other\x1b[2J", 512 * 2**20),
-        OtherProcess("during", UUID, 99, "other\x1b[2J", 600 * 2**20),
-        OtherProcess("before", UUID, 0, "", 2**30),
-        OtherProcess("during", "GPU-elsewhere", 5, "elsewhere"),
+        OtherProcess(SeenWhen.BEFORE, UUID, 99, "other\x1b[2J", 512 * 2**20),
+        OtherProcess(SeenWhen.DURING, UUID, 99, "other\x1b[2J", 600 * 2**20),
+        OtherProcess(SeenWhen.BEFORE, UUID, 0, "", 2**30),
+        OtherProcess(SeenWhen.DURING, "GPU-elsewhere", 5, "elsewhere"),
     )
     notes = remarks(tmp_path, other_processes=others)
     assert "process 99 (other[2J) with 600 MiB before and during the run" in notes
