@@ -37,6 +37,8 @@ class Ending:
         elif isinstance(step, CountingPass):
             self._prices = {case: prices.count[step.reading] * len(names) for case, names in step.cases}
             self._ahead = prices.start_up[False]
+            # The schedule takes a pass for made once it has asked for it.
+            self._expected = min(self._end, self._expected + self._ahead + sum(self._prices.values()))
 
     def case_ended(self, case: str, now: float) -> None:
         """A case of the step is over."""

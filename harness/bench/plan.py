@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median_low
 
+from harness.judge.evidence import CaseEvidence
 from harness.model import BASELINE, METRICS, Activity, Claim, Measurement, MetricKind, Status, Verdict
 
 LATEST = 3
@@ -23,6 +24,7 @@ class CaseProgress:
     solos: set[str] = field(default_factory=set)
     counted: set[str] = field(default_factory=set)
     verdicts: tuple[Verdict, ...] = ()
+    evidence: CaseEvidence | None = None
 
     @property
     def units(self) -> int:

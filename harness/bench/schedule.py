@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from harness.bench.order import CARD, Prospect, ordered, prospect
 from harness.bench.plan import CaseProgress, CountingPass, Invocation, IsolatedPass, Step, TracedPass
 from harness.bench.prices import Prices
+from harness.judge.evidence import case_evidence
 from harness.judge.rules import Thresholds
-from harness.judge.verdict import verdicts
+from harness.judge.run import judge_together
 from harness.model import Measurement, Outcome, Verdict
 from harness.probes.peak import MEMORY
 
@@ -57,7 +58,10 @@ class Schedule:
         self._counts = counts
 
     def add(self, measurements: Iterable[Measurement]) -> list[Verdict]:
-        """Take in what was measured; return the verdicts that are now decided."""
+        """Take in what was measured; return the verdicts that are now decided.
+
+        All cases are judged again: each is a prior to the others.
+        """
         touched: dict[str, CaseProgress] = {}
         for measurement in measurements:
             progress = self.cases[measurement.case]
@@ -65,13 +69,17 @@ class Schedule:
             if measurement.survey:
                 progress.solos.update(trial.variant for trial in measurement.trials)
             touched[progress.case] = progress
-        decided: list[Verdict] = []
         for progress in touched.values():
-            before = {v.variant for v in progress.verdicts if v.decided}
-            progress.verdicts = verdicts(
-                progress.claim, progress.measurements, self.thresholds, case=progress.case
+            progress.evidence = case_evidence(
+                progress.measurements, progress.claim.metric, self.thresholds.keep
             )
-            decided += [v for v in progress.verdicts if v.decided and v.variant not in before]
+        known = {p.case: (p.claim, p.evidence) for p in self.cases.values() if p.evidence is not None}
+        decided: list[Verdict] = []
+        for case, found in judge_together(known, self.thresholds).items():
+            progress = self.cases[case]
+            before = {v.variant for v in progress.verdicts if v.decided}
+            progress.verdicts = found
+            decided += [v for v in found if v.decided and v.variant not in before]
         return decided
 
     def next(self, left: float) -> Step | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 from harness.judge.stats import hodges_lehmann, signed_rank_interval, signed_rank_p, trimmed_upper
@@ -208,7 +209,7 @@ def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling | None:
 def gate_ratios(found: Sequence[Unit], by: Rule) -> tuple[tuple[float, ...], bool]:
     """The log ratios to go by, and whether they are those of the totals, as head or base stalls now and
     then."""
-    return judged_by(found, by.near, _STALLS)
+    return judged_by(found, by.near, partial(signed_rank_interval, alpha=_STALLS))
 
 
 _STALLS = 0.04

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
-from harness.judge.evidence import seconds_per_unit
+from harness.judge.evidence import CaseEvidence, case_evidence, seconds_per_unit
+from harness.judge.moderated import prior_of, spread_of
 from harness.judge.rules import Thresholds
-from harness.judge.verdict import verdicts
+from harness.judge.verdict import verdicts_on
 from harness.model import Claim, Measurement, Outcome, Verdict, benchmark_of
 from harness.store import Run
 
@@ -69,9 +71,49 @@ def judge_measurements(
         by_case[measurement.case].append(measurement)
     of_claim = {f"{claim.path}::{claim.function}": claim for claim in claims}
     cases = dict.fromkeys([*planned, *by_case])
-    found: list[Verdict] = []
-    for function, claim in of_claim.items():
-        for case in sorted(case for case in cases if benchmark_of(case) == function):
-            known = by_case.get(case, [])
-            found += verdicts(claim, known, limits, case=case, lost="" if known else lost)
-    return tuple(found)
+    judged = {
+        case: (claim, case_evidence(by_case.get(case, ()), claim.metric, limits.keep))
+        for function, claim in of_claim.items()
+        for case in sorted(case for case in cases if benchmark_of(case) == function)
+    }
+    found = judge_together(judged, limits, lost={case: lost for case in judged if case not in by_case})
+    return tuple(verdict for own in found.values() for verdict in own)
+
+
+def judge_together(
+    cases: Mapping[str, tuple[Claim, CaseEvidence]],
+    thresholds: Thresholds,
+    *,
+    lost: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, tuple[Verdict, ...]]:
+    """The verdicts of each case of a run, in the order given; ``lost`` has the reasons why cases are absent.
+
+    The prior of a case are the spreads of the other cases of its sort: of the same metric, with a loader or
+    without. As they get more units it may change what a look decides, so all cases are judged again when one
+    has new evidence.
+    """
+    spreads = {
+        case: [
+            own
+            for variant in found.variants.values()
+            if len(variant.units) >= thresholds.looks[0]
+            and (own := spread_of([unit.quiet for unit in variant.units])) is not None
+        ]
+        for case, (_, found) in cases.items()
+    }
+    return {
+        case: verdicts_on(
+            claim,
+            found,
+            thresholds,
+            case=case,
+            lost=lost.get(case, ""),
+            prior=prior_of(
+                spread
+                for other, (others, _) in cases.items()
+                if other != case and (others.metric, others.loader) == (claim.metric, claim.loader)
+                for spread in spreads[other]
+            ),
+        )
+        for case, (claim, found) in cases.items()
+    }

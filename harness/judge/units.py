@@ -58,8 +58,8 @@ def unit_of(base: Floats, other: Floats, keep: float) -> Unit:
     if (base == 0).any() or (other == 0).any():
         return unit_of_readings(float(base.sum()), float(other.sum()))
     return Unit(
-        _bounded(quiet_ratio(base, other, keep)),
-        _bounded(total_ratio(base, other)),
+        bounded(quiet_ratio(base, other, keep)),
+        bounded(total_ratio(base, other)),
         partial(_null_gaps, base, other, keep),
         partial(_levels, base, other, keep),
     )
@@ -77,23 +77,27 @@ def log_ratio(baseline: float, variant: float) -> float:
         return 0.0
     if baseline <= 0 or variant <= 0:
         return UNBOUNDED if variant > baseline else -UNBOUNDED
-    return _bounded(math.log(variant) - math.log(baseline))
+    return bounded(math.log(variant) - math.log(baseline))
 
 
-def judged_by(found: Sequence[Unit], edge: float, alpha: float) -> tuple[tuple[float, ...], bool]:
+Interval = Callable[[Sequence[float]], tuple[float, float] | None]
+"""The interval of the centre of some log ratios, at the judge's level; None for too few."""
+
+
+def judged_by(found: Sequence[Unit], edge: float, interval: Interval) -> tuple[tuple[float, ...], bool]:
     """The log ratios to judge by, and whether the variant is unsteady, so that they are those of the totals.
 
-    Unsteady is a variant whose totals depart from the typical ratio, at the two-sided level ``alpha``, by
-    more than ``edge`` (a log ratio) beyond what rounds of identical code show: those of each side among
+    Unsteady is a variant whose totals depart from the typical ratio, by the ``interval`` of the gap, by more
+    than ``edge`` (a log ratio) beyond what rounds of identical code show: those of each side among
     themselves, of which the calmer side counts, since it is one side that stalls. They are half as many and
     lie further apart than pairs of a block, which errs towards steady.
     """
     quiet = tuple(unit.quiet for unit in found)
-    gap = signed_rank_interval([unit.total - unit.quiet for unit in found], alpha) if found else None
+    gap = interval([unit.total - unit.quiet for unit in found]) if found else None
     if gap is None or not (gap[0] > edge or gap[1] < -edge):
         return quiet, False
     own = [unit.nulls() for unit in found]
-    nulls = [signed_rank_interval([pair[side] for pair in own], alpha) for side in (0, 1)]
+    nulls = [interval([pair[side] for pair in own]) for side in (0, 1)]
     beyond = edge + min(max(-low, high) for low, high in filter(None, nulls))
     if gap[0] > beyond or gap[1] < -beyond:
         return tuple(unit.total for unit in found), True
@@ -120,7 +124,8 @@ def compared_readings(metric: str, base: float, other: float, warnings: tuple[st
     return Comparison(metric, 1, ratio, paired=True, warnings=warnings)
 
 
-def _bounded(log: float) -> float:
+def bounded(log: float) -> float:
+    """A log ratio within `UNBOUNDED` either way."""
     return max(-UNBOUNDED, min(UNBOUNDED, log))
 
 
@@ -137,4 +142,4 @@ def _null_gap(rounds: Floats, keep: float) -> float:
     if len(odd) == 0:
         return 0.0
     even = even[: len(odd)]
-    return _bounded(total_ratio(even, odd) - quiet_ratio(even, odd, keep))
+    return bounded(total_ratio(even, odd) - quiet_ratio(even, odd, keep))

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.judge.evidence import CaseEvidence, Trouble, VariantEvidence, case_evidence, evidence, is_exact
-from harness.judge.rules import Thresholds, decide, further
-from harness.judge.stats import hodges_lehmann
-from harness.judge.units import compared, compared_readings, judged_by, log_ratio
-from harness.model import Claim, Comparison, Expect, Measurement, Outcome, Status, Verdict, metric
+from harness.judge.moderated import NO_PRIOR, Centre, Prior, centre_of
+from harness.judge.rules import LookResult, Thresholds, decide, further, judged_centre
+from harness.judge.units import SHOWN, bounded, compared_readings, log_ratio
+from harness.model import Basis, Claim, Comparison, Expect, Measurement, Outcome, Status, Verdict, metric
 from harness.plural import counted
 
 _OUTCOMES = {
@@ -32,16 +32,31 @@ def verdicts(
     *,
     case: str = "",
     lost: str = "",
+    prior: Prior = NO_PRIOR,
 ) -> tuple[Verdict, ...]:
-    """One verdict a variant, from all measurements of one case.
+    """One verdict a variant, from all measurements of one case, judged by itself.
 
-    ``lost`` is the reason why a planned measurement is absent: variants that the others have not decided are
-    then lost. Where no measurement names a variant the one verdict has the empty name, and ``case`` says
-    which case it is. An inconclusive verdict with ``more_units`` 0 is final: the last look is past. Raises
-    ValueError for measurements of several cases.
+    A run's cases are judged together (`harness.judge.run`): each is ``prior`` to the others. ``lost`` is the
+    reason why a planned measurement is absent: variants that the others have not decided are then lost. Where
+    no measurement names a variant the one verdict has the empty name, and ``case`` says which case it is. An
+    inconclusive verdict with ``more_units`` 0 is final: the last look is past. Raises ValueError for
+    measurements of several cases.
     """
     found = case_evidence(measurements, claim.metric, thresholds.keep)
-    judge = _Judge(claim, found.case or case, found, thresholds)
+    return verdicts_on(claim, found, thresholds, case=case, lost=lost, prior=prior)
+
+
+def verdicts_on(
+    claim: Claim,
+    found: CaseEvidence,
+    thresholds: Thresholds = DEFAULT,
+    *,
+    case: str = "",
+    lost: str = "",
+    prior: Prior = NO_PRIOR,
+) -> tuple[Verdict, ...]:
+    """The same from evidence that was gathered before."""
+    judge = _Judge(claim, found.case or case, found, thresholds, prior)
     if not found.variants:
         return (judge.without_variants(lost),)
     return tuple(judge.verdict(name, own, lost) for name, own in found.variants.items())
@@ -57,13 +72,13 @@ def comparison(
     """A variant beside the baseline by any metric, all units counted; None where no measurement has numbers
     of both.
 
-    ``low`` and ``high`` are None under six units and for exact metrics. ``margin`` only says how far the
+    ``low`` and ``high`` are None before the first look and for exact metrics. ``margin`` only says how far the
     totals may depart from the typical ratio before the variant is called unsteady.
     """
     found = evidence(measurements, variant, metric, thresholds.keep)
     if is_exact(metric):
         return _exact(found)
-    return _noisy(found, *judged_by(found.units, math.log1p(margin), thresholds.per_look))
+    return _noisy(found, *judged_centre(found.units, margin, thresholds), thresholds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,7 @@ class _Judge:
     case: str
     found: CaseEvidence
     thresholds: Thresholds
+    prior: Prior
 
     def verdict(self, variant: str, own: VariantEvidence, lost: str) -> Verdict:
         """The verdict on one variant: what stopped it, else what its numbers give, else that it is lost."""
@@ -107,21 +123,28 @@ class _Judge:
         return self._answer("", Outcome.SKIPPED, reason, more=max(0, first_look - units))
 
     def _answer(
-        self, variant: str, outcome: Outcome, reason: str, found: Comparison | None = None, more: int = 0
+        self,
+        variant: str,
+        outcome: Outcome,
+        reason: str,
+        found: Comparison | None = None,
+        more: int = 0,
+        basis: Basis | None = None,
     ) -> Verdict:
         seconds = more * self.found.unit_seconds
-        return Verdict(self.case, self.claim.name, variant, outcome, reason, found, more, seconds)
+        return Verdict(self.case, self.claim.name, variant, outcome, reason, found, more, seconds, basis)
 
     def _by_units(self, variant: str, own: VariantEvidence) -> Verdict:
         margin = self.claim.margin
-        decision = decide(own.units, own.expect or self.claim.expect, margin, self.thresholds)
-        found = _noisy(own, decision.units, decision.unsteady, decision.p)
+        decision = decide(own.units, own.expect or self.claim.expect, margin, self.thresholds, self.prior)
+        found = _noisy(own, decision.centre, decision.unsteady, self.thresholds, decision.p)
+        basis = _basis(decision)
         if decision.outcome is not None:
-            return self._answer(variant, decision.outcome, decision.reason, found)
+            return self._answer(variant, decision.outcome, decision.reason, found, basis=basis)
         if not own.units and own.measured:
             return self._answer(variant, Outcome.INCONCLUSIVE, f"no round holds a usable {own.metric}")
-        more, reason = further(decision.units, margin, self.thresholds)
-        return self._answer(variant, Outcome.INCONCLUSIVE, reason, found, more)
+        more, reason = further(decision, margin, self.thresholds)
+        return self._answer(variant, Outcome.INCONCLUSIVE, reason, found, more, basis)
 
     def _by_readings(self, variant: str, own: VariantEvidence) -> Verdict:
         if not own.readings:
@@ -158,17 +181,44 @@ class _Judge:
 
 
 def _noisy(
-    found: VariantEvidence, judged: Sequence[float], unsteady: bool, p: float | None = None
+    found: VariantEvidence,
+    centre: Centre | None,
+    unsteady: bool,
+    thresholds: Thresholds,
+    p: float | None = None,
 ) -> Comparison | None:
     """The comparison by the units that were judged; None where there are none."""
-    if not judged:
+    if centre is None:
         return None
-    total = hodges_lehmann([unit.total for unit in found.units[: len(judged)]])
-    return replace(
-        compared(found.metric, judged, unsteady=unsteady, p=p),
+    low, high = centre.interval(SHOWN)
+    shown = centre.units >= thresholds.looks[0]
+    total = centre_of([unit.total for unit in found.units[: centre.units]]).mean
+    return Comparison(
+        found.metric,
+        centre.units,
+        math.exp(centre.mean),
+        math.exp(bounded(low)) if shown else None,
+        math.exp(bounded(high)) if shown else None,
+        p=p,
         mean_ratio=math.exp(total),
+        unsteady=unsteady,
         warnings=found.warnings,
         throttled=found.throttled,
+    )
+
+
+def _basis(decision: LookResult) -> Basis | None:
+    """What the interval went by; None for fewer than two units, which have no spread."""
+    centre = decision.centre
+    if centre is None or centre.own is None:
+        return None
+    return Basis(
+        math.sqrt(centre.own.variance),
+        math.sqrt(centre.prior.variance),
+        centre.trusted,
+        centre.freedom,
+        centre.deviation,
+        decision.level,
     )
 
 

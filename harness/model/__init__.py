@@ -80,7 +80,7 @@ from harness.model.trace import (
     Traced,
     TraceSummary,
 )
-from harness.model.verdict import Comparison, Outcome, Verdict
+from harness.model.verdict import Basis, Comparison, Outcome, Verdict
 from harness.model.warning import UNSTEADY, CaseWarning, WarningCode
 
 __all__ = [
@@ -99,6 +99,7 @@ __all__ = [
     "WAIT_MARK",
     "WINDOW_MARK",
     "Activity",
+    "Basis",
     "BelowTarget",
     "BeyondDrift",
     "BeyondTolerated",

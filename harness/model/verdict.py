@@ -60,11 +60,30 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What the interval of a verdict went by: moderated t.
+
+    ``spread`` is the deviation of one unit (a log ratio) among its own, ``prior`` the one that other cases of
+    the run predict, 0 where there are too few of them. ``trusted`` are the degrees of freedom that the
+    prior counts for, ``freedom`` those in all, ``moderated`` is the deviation that follows. ``level`` is
+    the two-sided level of the latest look, of the first one before it.
+    """
+
+    spread: float
+    prior: float
+    trusted: float
+    freedom: float
+    moderated: float
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What follows for one variant of one case.
 
-    ``more_units`` estimates the further units that would decide it. Of a baseline alone, which has nothing to
-    decide, they are those that a later comparison needs.
+    ``basis`` is None for exact metrics and fewer than two units. ``more_units`` estimates the further units that
+    would decide it. Of a baseline alone, which has nothing to decide, they are those that a later comparison
+    needs.
 
     Example::
 
@@ -80,6 +99,7 @@ class Verdict:
     comparison: Comparison | None = None
     more_units: int = 0
     more_seconds: float = 0.0
+    basis: Basis | None = None
 
     @property
     def decided(self) -> bool:

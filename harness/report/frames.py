@@ -52,11 +52,16 @@ def samples_frame(run: Run) -> pd.DataFrame:
     )
 
 
+_BASIS = ("spread", "prior_spread", "prior_freedom", "freedom", "level")
+
+
 def verdicts_frame(run: Run) -> pd.DataFrame:
     """Every verdict of a run, judged anew: one row a case and variant, ratios and intervals as
     variant/baseline.
 
-    ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU was.
+    ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU was. ``spread`` is the deviation of one
+    unit, ``prior_spread`` the one that other cases predict, ``prior_freedom`` the degrees of freedom that this
+    counts for, ``freedom`` those in all, ``level`` the two-sided level of the look.
     """
     rows = [
         {
@@ -75,14 +80,21 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
             "throttled": found.throttled if found else 0.0,
             "more_units": verdict.more_units,
             "more_seconds": verdict.more_seconds,
+            "spread": basis.spread if basis else None,
+            "prior_spread": basis.prior if basis and basis.trusted else None,
+            "prior_freedom": basis.trusted if basis else None,
+            "freedom": basis.freedom if basis else None,
+            "level": basis.level if basis else None,
             "reason": verdict.reason,
         }
         for verdict in judge(run)
-        for found in (verdict.comparison,)
+        for found, basis in ((verdict.comparison, verdict.basis),)
     ]
     types = {
         **dict.fromkeys(("claim", "case", "parameters", "variant", "verdict", "metric"), "category"),
-        **dict.fromkeys(("ratio", "low", "high", "mean_ratio", "more_seconds", "throttled"), "float64"),
+        **dict.fromkeys(
+            ("ratio", "low", "high", "mean_ratio", "more_seconds", "throttled", *_BASIS), "float64"
+        ),
         **dict.fromkeys(("units", "more_units"), "int64"),
         "unsteady": "bool",
     }
@@ -102,6 +114,7 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
         "throttled",
         "more_units",
         "more_seconds",
+        *_BASIS,
         "reason",
     ]
     return pd.DataFrame(rows, columns=columns).astype(types)

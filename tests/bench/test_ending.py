@@ -15,7 +15,7 @@ from tests.support.scheduled import Known, ScriptedRun
 STAGES = 3.0
 """How many times as long as its rounds a unit of arithmetic takes, with set-up and warm-up."""
 
-CASES = 6
+CASES = 10
 """Cases that each recorded workload stands for, each beginning with another of its units."""
 
 

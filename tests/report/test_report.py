@@ -57,7 +57,7 @@ def every_outcome(folder: Path) -> Run:
     ))  # fmt: skip
     measurements = [
         *measurements_of(one, "m", 14, quick=0.5e-3, slack=1.5e-3, alike=1.0e-3),
-        *measurements_of(one, "n", 3, open=0.9e-3),
+        *measurements_of(one, "n", 2, open=0.9e-3),
         troubled,
         Measurement(f"{two.path}::{two.function}", two.name, 0, Status.SKIPPED, "no CUDA device here"),
     ]
@@ -282,17 +282,17 @@ def test_command_that_decides(tmp_path: Path) -> None:
     options."""
     one, two, odd = claim("A1"), claim("B2"), claim("C 3")
     measurements = [
-        *measurements_of(one, "", 3, open=0.9e-3),
+        *measurements_of(one, "", 2, open=0.9e-3),
         *measurements_of(two, "", 7, quick=0.5e-3),
-        *measurements_of(odd, "", 3, open=0.9e-3),
+        *measurements_of(odd, "", 2, open=0.9e-3),
     ]
     command = ["bench", "--budget", "1m", "--select=B2", "--profile", "smoke", "--device", "cpu"]
     run = saved(tmp_path, [one, two, odd], measurements, command=command)
     text = shown(run, 80)
-    # 2 cases x 7 units x 2 s, and 7 starts of 5 s: 63 s, a quarter more, to the next minute
-    assert "python -m harness bench --budget 2m --select 'A1,C 3' --device cpu\n" in text
-    assert "8 s more" in text
-    assert "3 of 7" in text
+    # 2 cases x 3 units x 2 s, and 3 starts of 5 s: 27 s, a quarter more, to the next minute
+    assert "python -m harness bench --budget 1m --select 'A1,C 3' --device cpu\n" in text
+    assert "2 s more" in text
+    assert "2 of 3" in text
     assert "To decide 2 more verdicts" in text
 
 
@@ -301,9 +301,9 @@ def test_cases_not_reached_are_to_be_run_again(tmp_path: Path) -> None:
     why = "the time budget was used up"
     (tmp_path / "nothing").mkdir()
     run = saved(tmp_path / "nothing", [claim("A1")], [], planned=["bench_a1.py::bench_a1"], why=why)
-    # 7 units x 2 s and 7 starts of 5 s, a quarter more
-    assert "python -m harness bench --budget 2m --select A1\n" in shown(run)
-    assert "deciding it takes about 14 s" in shown(run)
+    # 3 units x 2 s and 3 starts of 5 s, a quarter more
+    assert "python -m harness bench --budget 1m --select A1\n" in shown(run)
+    assert "deciding it takes about 6 s" in shown(run)
     loaders = [claim("L1", loader=True), claim("L2", loader=True)]
     measured = [
         *measurements_of(loaders[0], "", 1, costly=0.9e-3),
@@ -312,7 +312,7 @@ def test_cases_not_reached_are_to_be_run_again(tmp_path: Path) -> None:
     measured = [replace(measurement, seconds=6.0) for measurement in measured[:1]] + measured[1:]
     run = saved(tmp_path, [*loaders, claim("A1")], measured, planned=["bench_l2.py::bench_l2"], why=why)
     (row,) = [line for line in shown(run).splitlines() if "not reached" in line]
-    assert "deciding it takes about 42 s" in row
+    assert "deciding it takes about 18 s" in row
     note = "1 of 3 cases has no unit: the budget was too short; one unit of each takes about 11 s"
     assert note in " ".join(shown(run).split())
     assert note in content(run).footnotes

@@ -24,7 +24,7 @@ from harness.model import (
 )
 from harness.plural import counted
 from harness.report.document import Notes, Tone
-from harness.report.format import better, duration, effect, interval, quantity, sanitize
+from harness.report.format import basis, better, duration, effect, interval, quantity, sanitize
 from harness.report.machine_notes import watch_remarks
 from harness.report.so_far import so_far
 from harness.report.summary import measured, memory, typical
@@ -250,7 +250,7 @@ def _row(
 def _reason(verdict: Verdict) -> str:
     if verdict.outcome in UNTOLD:
         return ""
-    return sanitize(verdict.reason)
+    return "; ".join(part for part in (sanitize(verdict.reason), basis(verdict.basis)) if part)
 
 
 def _expect(claim: Claim, verdict: Verdict, measurements: Sequence[Measurement]) -> Expect:

@@ -9,7 +9,7 @@ from typing import Any
 from harness.model import Claim, Outcome, Verdict
 from harness.report.builders.run_content import RunContent
 from harness.report.document import CaseResult, CaseResults, CheckState
-from harness.report.format import effect, interval, sanitize
+from harness.report.format import basis, effect, interval, sanitize
 from harness.report.header import header_lines
 from harness.report.so_far import so_far
 from harness.store import Run
@@ -75,14 +75,15 @@ def _result(verdict: Verdict, seconds: float) -> CaseResult:
     if found and interval(found):
         change = f"{change} ({interval(found)})"
     state = _STATES.get(verdict.outcome, CheckState.PASSED)
+    went_by = basis(verdict.basis)
     word = str(verdict.outcome) if state is CheckState.PASSED else ""
     known = so_far(verdict)
     return CaseResult(
         verdict.case,
         (verdict.variant,),
         str(verdict.outcome),
-        known or "; ".join(part for part in (word, change, sanitize(verdict.reason)) if part),
+        known or "; ".join(part for part in (word, change, sanitize(verdict.reason), went_by) if part),
         state,
-        verdict.reason,
+        "; ".join(part for part in (verdict.reason, went_by) if part),
         seconds,
     )

@@ -12,7 +12,7 @@ from harness.report.builders.run_content import TONES, ClaimSection, RunContent,
 from harness.report.builders.run_details import ARITHMETIC, LOADERS, detail_rows
 from harness.report.document import IMPROVED
 from harness.report.figures.forest import drawable, on_two_scales
-from harness.report.format import digits, quantity, sanitize
+from harness.report.format import basis, digits, quantity, sanitize
 from harness.report.html.parts import (
     Figure,
     FilteredTable,
@@ -98,6 +98,7 @@ def _row(
             ("95 % interval", row.interval),
             ("total times", _mean(found.mean_ratio) if found is not None else ""),
             ("units of evidence", row.units),
+            ("judged from", basis(verdict.basis) if verdict is not None and not row.reason else ""),
             ("would decide it", row.more),
             ("memory", row.memory),
         ),

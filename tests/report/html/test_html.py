@@ -151,7 +151,8 @@ def test_a_row_opens_to_all_that_is_known_of_it(tmp_path: Path) -> None:
     entry = next(row for row in table.rows if "quicker" in row.words and "small" in row.words)
     facts = dict(entry.details)
     assert "beyond the margin" in facts["verdict"]
-    assert facts["units of evidence"] == "7"
+    assert facts["units of evidence"] == "3"
+    assert "other cases: 0.93 %, 2.0 degrees of freedom" in facts["judged from"]
     assert "expected lower by more than 2 %" in facts["judged by"]
     assert any(row[0] == "time of one iteration" for row in entry.grids[-1].rows)
     warned = next(row for row in table.rows if row.words.startswith("a1") and " quick " in row.words)
