@@ -164,6 +164,13 @@ def gate_power(session: nox.Session) -> None:
 
 
 @nox.session(reuse_venv=True)
+def verdict_power(session: nox.Session) -> None:
+    """The proof of verdicts on claims: errors and power on recorded units, beside the rule that came before."""
+    session.install(*PINNED, "-e", ".", "--group", "proof")
+    session.run("python", "scripts/verdict_power", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
 def explained(session: nox.Session) -> None:
     """Whether the gate names what was changed: planted differences, each profiled and named rightly or
     not."""
