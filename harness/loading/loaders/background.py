@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 from harness.loading.loaders import snippets
-from harness.loading.loaders.dataloader import PlainLoader, PlainOptions, dataset, feeders
+from harness.loading.loaders.dataloader import PlainLoader, PlainOptions, dataset
 from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 from harness.loading.loop.epoch import Batch
 from harness.loading.loop.loader import Loader, take_some
@@ -89,11 +89,8 @@ class BackgroundLoader(PlainLoader):
         """Break as users of the tip do: nothing drains the thread, and nothing frees what it references."""
         from prefetch_generator import BackgroundGenerator
 
-        before = feeders()
         ahead = BackgroundGenerator(iter(self.users_batches()), max_prefetch=self.ahead)
         take_some(self.moved(ahead, non_blocking=self.non_blocking))
-        # These stay for good: to close the loader is not to wait for them.
-        self._others_threads |= feeders() - before
 
 
 def _make(request: LoaderRequest) -> Loader:

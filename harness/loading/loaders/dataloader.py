@@ -94,7 +94,7 @@ class PlainLoader(Loader):
         if self._places is not None:
             self.options["sampler"] = self._places
         self._live: _Followed | None = None
-        self._others_threads: set[threading.Thread] = set()
+        self._feeders: set[threading.Thread] = set()
 
     def _chosen(
         self, sampler: Callable[[Dataset[object]], Sampler[int]] | None, *, shuffle: bool
@@ -131,8 +131,7 @@ class PlainLoader(Loader):
     def host_batches(self) -> Iterable[Batch]:
         """The live DataLoader: batches as workers deliver them, in host memory."""
         if self._live is None:
-            self._others_threads = feeders()
-            self._live = _Followed(self._dataloader(persistent_workers=self.persistent))
+            self._live = _Followed(self._dataloader(persistent_workers=self.persistent), self._feeders)
         return self._live
 
     def users_batches(self) -> Iterable[Batch]:
@@ -152,7 +151,7 @@ class PlainLoader(Loader):
         """Break out of a user's loop, not of the persistent one, whose idle workers are no leak."""
         before = feeders()
         take_some(self.moved(self.users_batches(), non_blocking=self.non_blocking))
-        _let_end(before)
+        _let_end(feeders() - before)
 
     def close(self) -> None:
         """Shut the workers down and wait for them."""
@@ -163,9 +162,13 @@ class PlainLoader(Loader):
         # say) refers to it.
         shutdown = getattr(live.latest(), "_shutdown_workers", None)
         if shutdown is not None:
+            # A queue that nothing was put into gets its thread with the news that its worker is to end.
+            before = feeders()
             shutdown()
-        if self.workers:
-            _let_end(self._others_threads)
+            self._feeders |= feeders() - before
+        # Not those of other loaders, which may go on for long.
+        _let_end(self._feeders)
+        self._feeders.clear()
 
 
 class _Places:
@@ -184,14 +187,18 @@ class _Places:
 
 
 class _Followed:
-    """A DataLoader and the iterator that it made last, as long as there is one."""
+    """A DataLoader and the iterator that it made last, as long as there is one; threads that its epochs start to
+    feed workers are added to ``own``."""
 
-    def __init__(self, loader: Iterable[Batch]) -> None:
+    def __init__(self, loader: Iterable[Batch], own: set[threading.Thread]) -> None:
         self.loader = loader
+        self.own = own
         self.latest: Callable[[], Any] = lambda: None
 
     def __iter__(self) -> Iterator[Batch]:
+        before = feeders()
         iterator = iter(self.loader)
+        self.own |= feeders() - before
         self.latest = weakref.ref(iterator)
         return iterator
 
@@ -201,11 +208,11 @@ def feeders() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name == "QueueFeederThread"}
 
 
-def _let_end(before: set[threading.Thread], seconds: float = 5.0) -> None:
+def _let_end(closed: set[threading.Thread], seconds: float = 5.0) -> None:
     # A closed queue's feeder thread ends by itself, a moment later; a count of threads right after
     # closing must not include it.
     end = time.monotonic() + seconds
-    for thread in feeders() - before:
+    for thread in closed:
         thread.join(max(0.0, end - time.monotonic()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count, islice
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset, IterableDataset
 
-from harness.loading.loaders.dataloader import PlainLoader
+from harness.loading.loaders.dataloader import PlainLoader, feeders
 from harness.loading.loop import rounds
 from harness.loading.loop.epoch import Batch
 from harness.loading.loop.loader import Loader
@@ -300,6 +301,28 @@ def test_a_whole_epoch_after_windows_is_whole(monkeypatch: pytest.MonkeyPatch) -
             assert sorted(run().ids.tolist()) == list(range(16))
         made.window(lambda: 0.0)
         made.leave_early()
+
+
+def test_closing_a_loader_waits_for_its_own_threads_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that feed the workers of another loader go on, and are not joined."""
+    joined: list[threading.Thread] = []
+    waits = threading.Thread.join
+
+    def join(thread: threading.Thread, timeout: float | None = None) -> None:
+        joined.append(thread)
+        waits(thread, timeout)
+
+    (one, _), (other, _) = counting(), counting()
+    with other:
+        with one:
+            one()
+            before = feeders()
+            other()
+            others = feeders() - before
+            assert len(others) == 2
+            monkeypatch.setattr(threading.Thread, "join", join)
+        assert joined and not others & set(joined)
+        assert all(thread.is_alive() for thread in others)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
