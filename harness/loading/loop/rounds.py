@@ -77,6 +77,8 @@ class SteadyRounds:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # An epoch that is let go joins its workers; stopped ones would be waited for in vain.
+        self.loader.resume()
         self._batches = None
         self.loader.__exit__(kind, error, trace)
 
@@ -134,13 +136,6 @@ class SteadyRounds:
         if self._whole_epochs:
             warnings.append(WarningCode.FEW_BATCHES)
         return replace(found, warnings=(*found.warnings, *warnings))
-
-    def _known(self) -> _Shape:
-        if self._shape is None:
-            raise RuntimeError(
-                "a loader has no rounds before its first epoch has shown how long one is: call it"
-            )
-        return self._shape
 
     def _abandon(self) -> None:
         """Do without the epoch that is under way, if any; the next one begins with idle workers."""

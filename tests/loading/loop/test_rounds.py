@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data import Dataset, IterableDataset, dataloader
 
 from harness.loading.loaders.dataloader import PlainLoader, feeders
 from harness.loading.loop import rounds
@@ -287,6 +287,27 @@ def test_the_worker_of_each_loader_is_its_own(monkeypatch: pytest.MonkeyPatch) -
             one.window(lambda: 0.0)
         assert other.window(lambda: 0.0).seconds > 0
         assert len(other.loader._own) == 2
+
+
+def test_stopped_workers_go_on_before_they_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing lets them go on first: torch waits for each worker of an epoch that is let go."""
+    monkeypatch.setattr(rounds, "LEAST_SECONDS", 0.01)
+    running = dataloader._MultiProcessingDataLoaderIter
+    joins = running._shutdown_workers
+    states: list[str] = []
+
+    def shut_down(self: Any) -> None:
+        states.extend(state(worker.pid) for worker in self._workers if worker.is_alive())
+        joins(self)
+
+    monkeypatch.setattr(running, "_shutdown_workers", shut_down)
+    made, _ = counting(persistent=False)
+    with made:
+        made()
+        made.window(lambda: 0.0)
+        states.clear()
+    assert len(states) == 2
+    assert "T" not in states
 
 
 def test_a_whole_epoch_after_windows_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
