@@ -68,6 +68,7 @@ class SteadyRounds:
         self._shape: _Shape | None = None
         self._batches: Iterator[Batch] | None = None
         self._ends = False
+        self._taken = 0
         self._whole_epochs = False
 
     def __enter__(self) -> Self:
@@ -168,6 +169,7 @@ class SteadyRounds:
             return Meters(cpu_seconds())
 
         def work(limit: TimeLimit) -> LoaderSample:
+            self._taken = 0
             try:
                 with limit:
                     return steady(
@@ -185,7 +187,8 @@ class SteadyRounds:
         sums = {name: sample.readings[name] * shape.samples for name in ("wait_seconds", "cpu_seconds")}
         opened, closed = counters[-2:]
         grown = {name: (value - opened[name]) / part for name, value in closed.items()}
-        cut = least and sample.samples % shape.samples
+        # By batches: where the last of an epoch is short, those of an epoch without an end are not.
+        cut = least and (self._taken - loader.depth) % count
         warnings = (WarningCode.WINDOW_CUT,) if cut else ()
         return Round(sample.seconds * sample.samples, None, {**kept, **sums, **grown}, part, warnings)
 
@@ -200,6 +203,7 @@ class SteadyRounds:
         self._begin()  # anew, where another loader's dead worker broke off the last attempt
         batches = self._batches
         while (batch := limit.over(next, batches, None)) is not None:
+            self._taken += 1
             yield batch
             # An image batch kept until the next one arrives would be a second batch in memory.
             del batch

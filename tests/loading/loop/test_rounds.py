@@ -189,6 +189,17 @@ def test_a_step_much_longer_than_a_window_closes_it() -> None:
     assert found.warnings == (WarningCode.WINDOW_CUT,)
 
 
+def test_a_short_last_batch_is_no_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of three samples is a batch of its own; without an end every batch is whole, and no window is cut."""
+    monkeypatch.setattr(rounds, "LEAST_SECONDS", 0.0)
+    begun = multiprocessing.Value("i", 0)
+    with in_windows(PlainLoader, partial(Counting, begun, samples=3, cost=1), batch_size=2) as made:
+        made()
+        found = made.window(lambda: 0.0)
+    assert WarningCode.WINDOW_CUT not in found.warnings
+    assert found.part == 4 / 3
+
+
 def test_a_clock_that_goes_back_costs_the_round() -> None:
     """It is measured again, with a warning; a clock that does it again is an error."""
 
