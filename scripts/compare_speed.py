@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from unittest.mock import patch
 
+from harness.cli.parser import positive
 from harness.model import BASELINE, Claim, EndReason, Measurement, RunEnd, Trial
 from harness.store import new_run_folder, open_invocation, open_run, write_end, write_measurement
 
@@ -91,7 +92,7 @@ def show(what: str, *arguments: str, repeats: int = 5) -> None:
 def main() -> None:
     """Write the runs, then time the commands."""
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=200, help="default 200: one million samples")
+    parser.add_argument("--runs", type=positive, default=200, help="default 200: one million samples")
     options = parser.parse_args()
     if options.runs < 4:
         parser.error(

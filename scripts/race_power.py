@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
+from harness.cli.parser import positive
 from harness.judge.racing import RacePlace, RaceRule, Repetition, level, places
 from harness.loading.loaders import LOADER_KINDS
 from harness.model import LoaderSample, Setting, StepInput
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("--prefetch", default="2,1,4")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--step", default="none")
-    parser.add_argument("--races", type=int, default=10)
+    parser.add_argument("--races", type=positive, default=10)
     parser.add_argument(
         "--grid",
         type=int,
@@ -98,7 +99,7 @@ def main() -> None:
         help="repetitions of the grid; its time is scaled to eight",
     )
     parser.add_argument(
-        "--final", type=int, default=40, help="repetitions of the final among answers and foremost"
+        "--final", type=positive, default=40, help="repetitions of the final among answers and foremost"
     )
     parser.add_argument("--keep", type=Path, help="write every sample to this JSON file")
     parser.add_argument("--cores", type=int, default=2)

@@ -33,6 +33,8 @@ from uuid import uuid4
 
 import psutil
 
+from harness.cli.parser import positive
+
 ROOT = Path(__file__).resolve().parents[1]
 MARK = "TIPBENCH_STRESS_RUN"
 """The environment variable that all processes of one pytest share."""
@@ -246,7 +248,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=1, help="how many rounds (default: 1)")
+    parser.add_argument("--rounds", type=positive, default=1, help="how many rounds (default: 1)")
     parser.add_argument(
         "--seed", type=int, help="of the first round (default: a random one, which is printed)"
     )

@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.cli.parser import positive
 from harness.judge.stats import Floats, trimmed_interval
 from harness.judge.units import KEEP
 from harness.measure.device import chosen
@@ -214,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pairs", type=int, default=375)
+    parser.add_argument("--pairs", type=positive, default=375)
     parser.add_argument("--slot", type=float, default=0.2, help="seconds of rounds with or without the watch")
     parser.add_argument("--hertz", type=float, default=20.0)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")

@@ -23,6 +23,7 @@ from gate_power import live, recorded, show, simulated
 from gate_power.rivals import RIVALS
 from gate_power.samples import read
 from gate_power.together import run_together
+from harness.cli.parser import positive
 from harness.judge.regression import GateThresholds
 
 PAIRS = (10, 15, 20)
@@ -36,17 +37,21 @@ def main() -> None:
     )
     parser.add_argument("what", choices=["recorded", "live", "together", "all"])
     parser.add_argument(
-        "--suites", type=int, default=4000, help="suites of identical code drawn from the recording"
+        "--suites", type=positive, default=4000, help="suites of identical code drawn from the recording"
     )
-    parser.add_argument("--trials", type=int, default=500, help="decisions drawn per workload and condition")
-    parser.add_argument("--known", type=int, default=2000, help="decisions simulated per noise and truth")
+    parser.add_argument(
+        "--trials", type=positive, default=500, help="decisions drawn per workload and condition"
+    )
+    parser.add_argument(
+        "--known", type=positive, default=2000, help="decisions simulated per noise and truth"
+    )
     parser.add_argument(
         "--pairs", type=int, default=0, help="use only the first so many pairs of each process"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--runs", type=int, default=3, help="live: times that each experiment is run")
+    parser.add_argument("--runs", type=positive, default=3, help="live: times that each experiment is run")
     parser.add_argument(
-        "--copies", type=int, default=2, help="live: cases of each of 10 kinds, two decisions each"
+        "--copies", type=positive, default=2, help="live: cases of each of 10 kinds, two decisions each"
     )
     parser.add_argument(
         "--neighbours", type=int, default=0, help="live: processes that keep a core busy meanwhile"

@@ -16,6 +16,7 @@ from rich.table import Table
 # A folder that is run has its own modules on the path, not the package that they are in.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from harness.cli.parser import positive
 from harness.model import Outcome
 from verdict_power.pools import RECORDINGS, Pool, read
 from verdict_power.rules import RULES, tallies
@@ -33,8 +34,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=["recorded"], nargs="?", default="recorded")
-    parser.add_argument("--trials", type=int, default=1500, help="decisions with the effect at the margin")
-    parser.add_argument("--found", type=int, default=150, help="decisions with each other effect")
+    parser.add_argument(
+        "--trials", type=positive, default=1500, help="decisions with the effect at the margin"
+    )
+    parser.add_argument("--found", type=positive, default=150, help="decisions with each other effect")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 170)

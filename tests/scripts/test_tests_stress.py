@@ -203,7 +203,7 @@ def test_the_exit_status(failed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--conditions", "three-cores"], ["--scopes", "apart"], ["--rounds", "many"]]
+    "wrong", [["--conditions", "three-cores"], ["--scopes", "apart"], ["--rounds", "many"], ["--rounds", "0"]]
 )
 def test_what_cannot_be_is_a_usage_error(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Exit status 2, with what is allowed."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
 from rich.console import Console
-from verdict_power.__main__ import show
+from verdict_power.__main__ import main, show
 from verdict_power.pools import RECORDINGS, Pool, prior_beside, read, units_of
 from verdict_power.rules import exact, moderated, tallies
 
@@ -83,3 +84,15 @@ def test_tables_name_what_is_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> 
     assert text.getvalue().count("signed rank") == 2
     monkeypatch.setattr("verdict_power.__main__.LIMIT", -1.0)
     assert show(console, "made up", pools, trials=8, found=2, seed=0) == ["far (made up)", "fine (made up)"]
+
+
+@pytest.mark.parametrize("option", ["--trials", "--found"])
+def test_no_draws_are_no_proof(
+    option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A proof that draws nothing would always succeed."""
+    monkeypatch.setattr(sys, "argv", ["verdict_power", option, "0"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert f"{option}: '0' is not a whole number from 1" in capsys.readouterr().err
