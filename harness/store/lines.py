@@ -152,6 +152,5 @@ def pair_of(line: bytes) -> str:
 
 def bad_line(path: Path, number: int, error: Exception) -> StoreError:
     """The error for a line that is not one of ours, naming file and line."""
-    return StoreError(
-        f"{path}:{number} is not a record of ours ({str(error)[:300]}); remove that line or file"
-    )
+    reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+    return StoreError(f"{path}:{number} is not a record of ours ({reason[:300]}); remove that line or file")

@@ -60,3 +60,12 @@ def test_what_is_malformed_names_file_and_line(tmp_path: Path, changed: dict[str
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(StoreError, match=r"timeline\.jsonl:2"):
         read_timeline(path, [])
+
+
+def test_what_a_line_lacks_is_named(tmp_path: Path) -> None:
+    """An object that is not a record is an error that says what it has not."""
+    path = tmp_path / TIMELINE_FILE
+    first = {"record": "timeline", "schema": 1, "start": 0.0}
+    path.write_text(f'{json.dumps(first)}\n{{"x": 1}}\n', encoding="utf-8")
+    with pytest.raises(StoreError, match=r":2 is not a record of ours \(it has no 'record'\)"):
+        read_timeline(path, [])
