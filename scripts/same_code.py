@@ -21,11 +21,12 @@ from rich.console import Console
 
 from harness.bench.run import bench
 from harness.bench.settings import Settings
+from harness.cli.parser import positive
 from harness.cli.values import seconds
 from harness.judge.run import judge
 from harness.loading.machine.cores import usable_cores
 from harness.model import Outcome
-from harness.report.progress import BenchProgress
+from harness.report.progress.bench import BenchProgress
 from harness.store import load
 
 COMPUTE = '''"""Identical code is equally fast."""
@@ -156,7 +157,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--measurements", type=int, default=200, help="compute measurements; eight kinds, so a multiple of 8"
+        "--measurements",
+        type=positive,
+        default=200,
+        help="compute measurements; eight kinds, so a multiple of 8",
     )
     parser.add_argument("--budget", default="40m")
     parser.add_argument("--keep", type=Path, help="keep the run in this folder")

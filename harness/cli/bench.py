@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.cli.report import show
     from harness.loading.data.cache import cache_note
     from harness.loading.machine.cores import usable_cores
-    from harness.report.progress import BenchProgress
+    from harness.report.progress.bench import BenchProgress
     from harness.workers.collect import WorkerError
 
     interrupt_on_sigterm()

@@ -145,7 +145,7 @@ def _against_saved(request: GateRequest, baseline: str, accepted: frozenset[str]
     from harness.cli.gating import finish
     from harness.gate.baseline import compare_with_saved
     from harness.gate.settings import BaselineSettings
-    from harness.report.progress import GateProgress
+    from harness.report.progress.gate import GateProgress
 
     settings = BaselineSettings(
         baseline,

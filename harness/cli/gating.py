@@ -34,7 +34,7 @@ from harness.loading.machine.cores import usable_cores
 from harness.model import Claim, GateNote, GateResult, Side, SideFacts, text_notes
 from harness.report.builders import gate_records as records
 from harness.report.builders.gate import gate_document
-from harness.report.progress import GateProgress
+from harness.report.progress.gate import GateProgress
 from harness.report.render.annotations import annotation_lines
 from harness.report.render.junit import junit
 from harness.report.render.markdown import markdown

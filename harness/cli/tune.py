@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.processes.launch import borrow_packages
     from harness.processes.live import temporary_folder
     from harness.report.builders.tuning import tuning_document
-    from harness.report.progress import TuneProgress
+    from harness.report.progress.tune import TuneProgress
     from harness.report.render.markdown import markdown
     from harness.report.render.terminal import show_document
     from harness.store import new_run_folder, write_tuned

@@ -27,7 +27,7 @@ from harness.judge.regression import GateThresholds
 from harness.measure.paired import PairSettings, paired_rounds
 from harness.model import Claim, Side
 from harness.report.format import quantity
-from harness.report.progress import GateProgress
+from harness.report.progress.gate import GateProgress
 from harness.workers.protocol import SidePlan
 
 HERE = Path(__file__).resolve().parent

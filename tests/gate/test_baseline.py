@@ -40,7 +40,7 @@ from harness.model import (
 from harness.monitor.run import Monitor
 from harness.report.gate_notes import notes_text
 from harness.report.gate_reason import reason_text
-from harness.report.progress import GateProgress
+from harness.report.progress.gate import GateProgress
 from harness.store import runs
 from harness.workers.collect import Collection
 from harness.workers.pool import WorkerReport

@@ -19,7 +19,7 @@ from harness.gate.pair import WorkerPair
 from harness.judge.regression import GateThresholds, Ruling
 from harness.model import Claim, Comparison, FunctionTime, GateOutcome, ReasonText, Side
 from harness.report.gate_notes import note_text
-from harness.report.progress import GateProgress
+from harness.report.progress.gate import GateProgress
 from harness.workers.client import WorkerFailed
 from harness.workers.protocol import SidePlan
 from tests.support import chrome

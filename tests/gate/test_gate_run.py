@@ -58,7 +58,7 @@ from harness.monitor.run import Monitor
 from harness.report.format import quantity
 from harness.report.gate_notes import notes_text
 from harness.report.gate_reason import reason_text
-from harness.report.progress import GateProgress
+from harness.report.progress.gate import GateProgress
 from harness.store.telemetry import read_telemetry
 from harness.workers.client import RemoteRunner
 from harness.workers.collect import WorkerError

@@ -35,7 +35,7 @@ from harness.report.builders.run import run_document
 from harness.report.builders.run_content import content
 from harness.report.format import duration, effect, interval, quantity, sanitize, step
 from harness.report.next_command import next_command
-from harness.report.progress import BenchProgress
+from harness.report.progress.bench import BenchProgress
 from harness.report.render.terminal import show_document
 from harness.report.unreached import unreached_note
 from harness.store import Run, load, open_run
@@ -547,7 +547,7 @@ def test_frames_of_nothing(tmp_path: Path) -> None:
 def test_terminal_path_imports_no_pandas_and_no_torch() -> None:
     """Showing a run costs neither pandas nor torch."""
     code = (
-        "import sys, harness.report.builders.run, harness.report.render.terminal, harness.report.progress; "
+        "import sys, harness.report.builders.run, harness.report.render.terminal, harness.report.progress.bench; "
         "sys.exit(any(name in sys.modules for name in ('pandas', 'torch', 'pytest', 'pynvml')))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE, check=False).returncode == 0

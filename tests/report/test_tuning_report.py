@@ -19,7 +19,7 @@ from harness.model import (
     Undone,
 )
 from harness.report.builders.tuning import described, tuning_document
-from harness.report.progress import TuneProgress
+from harness.report.progress.tune import TuneProgress
 from harness.report.render.markdown import markdown
 from harness.report.render.terminal import show_document
 from harness.store.codec import from_json, to_json
