@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import os
 import traceback
@@ -84,8 +83,6 @@ class DrivenSession(Session):
         # before it is reported: several processes start side by side.
         gc.collect()
         gc.freeze()
-        # Triton reports what is frozen when the process ends as leaked, in the log that explains failures.
-        atexit.register(gc.unfreeze)
         gc.enable()
         self._send(Ready(Collected(tuple(items), self._broken, self._skipped)))
         plan = must_receive(self._channel)

@@ -43,7 +43,28 @@ _PATHS = (
 )
 # Importing torch makes objects by the hundred thousand, and collections in between look through all of them
 # again.
-_START = _PATHS + "import gc\ngc.disable()\nimport pytest\n"
+_START = (
+    _PATHS
+    + """
+import atexit, gc
+gc.disable()
+ended = []
+
+def leave():
+    # Python would free what torch brought object by object, which takes most of a second, and Triton would
+    # report what is frozen as leaked.
+    if ended:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(ended[0])
+
+# First in, last out: what others registered is done by then.
+atexit.register(leave)
+import pytest
+"""
+)
 _BOOT = (
     _START
     + """
@@ -56,7 +77,8 @@ class FromTheRoot:
 
 here = os.getcwd()
 os.chdir(sys.argv[1])
-sys.exit(pytest.main(sys.argv[2:], plugins=[FromTheRoot()]))
+ended.append(int(pytest.main(sys.argv[2:], plugins=[FromTheRoot()])))
+sys.exit(ended[0])
 """
 )
 _LOADERS = _PATHS + "from harness.tune.server import main\nsys.exit(main())"

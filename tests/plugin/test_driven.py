@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -414,16 +413,6 @@ def test_order_is_random_by_the_seed(session: Sessions, tmp_path: Path) -> None:
         assert sorted(order) == sorted(cases)
         orders.add(tuple(order))
     assert len(orders) > 10
-
-
-def test_what_is_frozen_is_released_at_exit(
-    session: Sessions, measuring: MeasurePlan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Triton reports objects that are still frozen at exit as leaked, in the log that explains failures."""
-    at_exit: list[object] = []
-    monkeypatch.setattr(atexit, "register", at_exit.append)
-    session(measuring)
-    assert at_exit == [gc.unfreeze]
 
 
 def test_failures_are_one_line() -> None:

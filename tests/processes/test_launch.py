@@ -158,6 +158,27 @@ def test_nothing_is_collected_while_benchmarks_are_imported() -> None:
     assert done.stdout == "False\n"
 
 
+def test_a_process_ends_at_once_when_what_was_registered_is_done(tmp_path: Path) -> None:
+    """What a benchmark registered for the end is done, and its output kept; nothing is freed after that, which
+    takes most of a second where torch is loaded."""
+    (tmp_path / "bench_end.py").write_text(
+        "import atexit, os\n"
+        "class Held:\n"
+        "    def __del__(self, write=os.write):\n"
+        "        write(1, b'freed')\n"
+        "held = Held()\n"
+        "atexit.register(print, 'registered', end=' ')\n"
+        "def bench_end():\n"
+        "    pass\n"
+    )
+    command = launch.pytest_command(sys.executable, tmp_path, [str(tmp_path / "bench_end.py")])
+    done = subprocess.run(
+        [*command, "--collect-only"], env=measuring_environment(), cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split()[-1] == b"registered", done.stdout
+
+
 def test_packages_borrowed_by_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A foreign interpreter sees our harness before its own packages, our pytest behind them, and nothing
     more."""
