@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.measure.limits import RoundLimits
+from harness.measure.limits import LOADER_SHARE, RoundLimits
 from harness.model import Activity, RunState, Traced, Verdict
 
 
@@ -73,10 +73,10 @@ class BenchDisplay(Protocol):
 def effort(profile: Thoroughness, budget: float, cases: int, *, loader: bool) -> RoundLimits:
     """The effort of one case in one invocation, so that all of them are through many looks within the budget.
 
-    About 30 % of the budget goes to the blocks of ten invocations of the cases without a loader; loaders
-    always get the fewest blocks, because an epoch is long.
+    About 30 % of the budget goes to the blocks of ten invocations of the cases without a loader; loaders get
+    the fewest blocks where an iteration is an epoch, which is long.
     """
     if loader:
-        return RoundLimits(share=0.0)
+        return RoundLimits(share=LOADER_SHARE, most_blocks=profile.most_blocks)
     share = 0.3 * budget / (10 * max(1, cases))
     return RoundLimits(share=share, most_blocks=profile.most_blocks)

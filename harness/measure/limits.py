@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 LOADER_BLOCKS = 3
 """Blocks of loaders in a unit, at the least: a unit is off by its process as much as by its rounds."""
 
+LOADER_SHARE = 0.5
+"""Seconds that blocks of loaders may take where more than `LOADER_BLOCKS` of them fit: some iterations are
+shorter than an epoch."""
+
 
 @dataclass(frozen=True, slots=True)
 class RoundLimits:
@@ -14,7 +18,8 @@ class RoundLimits:
 
     Rounds last ``round_seconds`` or as long as the slowest variant's single iteration, up to
     ``longest_round``: rounds of similar length see similar noise. ``share`` is for the blocks alone; the
-    blocks are as many as fit it, within ``fewest_blocks`` and ``most_blocks``.
+    blocks are as many as fit it, within ``fewest_blocks`` and ``most_blocks``. ``first_call_warms`` says that a
+    first call of a long iteration has warmed the variant up.
     """
 
     share: float = 0.6
@@ -24,6 +29,7 @@ class RoundLimits:
     most_blocks: int = 30
     warmup_limit: float = 1.0
     steady: float = 0.02
+    first_call_warms: bool = False
 
     def apart(self) -> RoundLimits:
         """The same for variants in live processes.
@@ -40,8 +46,9 @@ class RoundLimits:
         )
 
     def loader(self) -> RoundLimits:
-        """The same for loaders, whose rounds are long: three blocks are enough for a unit."""
-        return replace(self, fewest_blocks=min(LOADER_BLOCKS, self.fewest_blocks))
+        """The same for loaders, whose rounds are long: three blocks are enough for a unit, and the first epoch
+        has started the workers and filled the caches that the next ones find."""
+        return replace(self, fewest_blocks=min(LOADER_BLOCKS, self.fewest_blocks), first_call_warms=True)
 
     def blocks(self, block_seconds: float) -> int:
         """How many blocks of that length fit the share."""

@@ -106,6 +106,15 @@ def test_long_iterations_are_repeated_once() -> None:
     assert runner.calls == 2
 
 
+def test_an_epoch_warms_up_the_next() -> None:
+    """A loader's first epoch has started its workers: it is not repeated, unless it was shorter than an epoch
+    is."""
+    warm, runner = run_in(lambda n: 1.2 if n == 0 else 1.0, LIMITS.loader())
+    assert (runner.calls, warm.seconds, warm.settled) == (1, 1.2, True)
+    _, runner = run_in(lambda n: 0.02, LIMITS.loader())
+    assert runner.calls > 1
+
+
 def test_quick_effort_takes_one_lap() -> None:
     """Limits of nothing (does it run at all?) are one round of one iteration."""
     effort = RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0)
