@@ -7,33 +7,27 @@ import pytest
 from harness import claim, prepared
 from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.loaders.dataloader import PlainLoader
-from harness.loading.loop.loader import epoch_batches
-from support.length import same_beginnings
+from harness.loading.loop.epoch import same_samples
+from harness.loading.loop.rounds import in_windows
 
 WORKERS = 2
+SAMPLES = 64
+"""Images of an epoch: of the uneven ones, four large ones are among them."""
 
 
 @claim("L3", expect="lower", loader=True)
 @pytest.mark.parametrize("cost", ["even", "uneven"])
 def bench_prefetch_factor(compare, images, uneven, loop, cost):
     # Batches of one: a batch of many evens its samples' costs out, and with them what prefetching is for.
-    samples = {factor: epoch_batches(factor * WORKERS) for factor in (1, 2, 4, 8)}
-    stated = min(samples.values())
-    files = epoch_images(images if cost == "even" else uneven, stated)
-
-    def loader(factor):
-        own = samples[factor]
-        dataset = partial(Photographs, [files[place % stated] for place in range(own)])
-        options = {**loop, "batch_size": 1, "workers": WORKERS, "prefetch_factor": factor}
-        return prepared(PlainLoader, dataset, part=own / stated, **options)
-
+    dataset = partial(Photographs, epoch_images(images if cost == "even" else uneven, SAMPLES))
+    loader = partial(prepared, in_windows, PlainLoader, dataset, batch_size=1, workers=WORKERS, **loop)
     compare(
-        baseline=loader(2),
-        factor_1=loader(1),
-        factor_4=loader(4),
-        factor_8=loader(8),
-        same=partial(same_beginnings, lengths=set(samples.values())),
-        items=stated,
-        decoded=stated,
+        baseline=loader(prefetch_factor=2),
+        factor_1=loader(prefetch_factor=1),
+        factor_4=loader(prefetch_factor=4),
+        factor_8=loader(prefetch_factor=8),
+        same=same_samples,
+        items=SAMPLES,
+        decoded=SAMPLES,
         expect={"factor_1": "higher"},
     )

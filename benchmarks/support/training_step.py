@@ -8,6 +8,9 @@ from torch import Tensor, nn
 COARSE = 14
 """Side of the picture that the linear classifier sees, in pixels."""
 
+RATE = 1e-3
+"""The learning rate."""
+
 
 class TrainingStep:
     """One SGD step on a batch; returns the loss, detached.
@@ -20,7 +23,7 @@ class TrainingStep:
     def __init__(self, device: torch.device, classes: int = 1000) -> None:
         self.device = device
         self.classes = classes
-        self._trained: dict[int, tuple[nn.Module, torch.optim.Optimizer]] = {}
+        self._trained: dict[int, nn.Module] = {}
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         """Step on images [n, channels, height, width] and labels [n], both on the device."""
@@ -37,17 +40,20 @@ class TrainingStep:
             torch.set_num_threads(threads)
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        model, optimizer = self._model(images.shape[1])
-        optimizer.zero_grad()
+        model = self._model(images.shape[1])
         loss = nn.functional.cross_entropy(model(images), labels)
         loss.backward()
-        optimizer.step()
+        # Plain SGD by hand: the first optimizer of torch.optim imports torch's compiler, which takes a second.
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.grad is not None:
+                    parameter.add_(parameter.grad, alpha=-RATE)
+                    parameter.grad = None
         return loss.detach()
 
-    def _model(self, channels: int) -> tuple[nn.Module, torch.optim.Optimizer]:
+    def _model(self, channels: int) -> nn.Module:
         if channels not in self._trained:
-            model = self._made(channels).to(self.device)
-            self._trained[channels] = (model, torch.optim.SGD(model.parameters(), lr=1e-3))
+            self._trained[channels] = self._made(channels).to(self.device)
         return self._trained[channels]
 
     def _made(self, channels: int) -> nn.Module:

@@ -49,9 +49,9 @@ def warm_up(
     A round that turns out too short starts the account again with more iterations: the round before it was
     delayed, by a neighbour or by its own first-time cost, and did not show the work. For the same reason a
     long round counts only if the call before it took about as long; two such doubts are followed up, not
-    more. Where the limits say that a long first call is enough, it is.
+    more. An epoch that is long is enough.
     """
-    if limits.first_call_warms and first_seconds >= LONG_ITERATION:
+    if limits.epochs and first_seconds >= LONG_ITERATION:
         return WarmUp(first_seconds, first_seconds, settled=True)
     start = now()
     iterations = 1

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 LOADER_BLOCKS = 3
 """Blocks of loaders in a unit, at the least: a unit is off by its process as much as by its rounds."""
 
-LOADER_SHARE = 0.5
-"""Seconds that blocks of loaders may take where more than `LOADER_BLOCKS` of them fit: some iterations are
-shorter than an epoch."""
+LOADER_SHARE = 3.0
+"""Seconds that the blocks of a loader's unit may take where more than `LOADER_BLOCKS` of them fit: of windows
+they do, of whole epochs often not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,9 @@ class RoundLimits:
 
     Rounds last ``round_seconds`` or as long as the slowest variant's single iteration, up to
     ``longest_round``: rounds of similar length see similar noise. ``share`` is for the blocks alone; the
-    blocks are as many as fit it, within ``fewest_blocks`` and ``most_blocks``. ``first_call_warms`` says that a
-    first call of a long iteration has warmed the variant up.
+    blocks are as many as fit it, within ``fewest_blocks`` and ``most_blocks``. ``epochs`` says that iterations are
+    a loader's epochs: how long a round is, is not for us to choose, and a first one that is long has warmed the
+    variant up.
     """
 
     share: float = 0.6
@@ -29,17 +30,17 @@ class RoundLimits:
     most_blocks: int = 30
     warmup_limit: float = 1.0
     steady: float = 0.02
-    first_call_warms: bool = False
+    epochs: bool = False
 
     def apart(self) -> RoundLimits:
         """The same for variants in live processes.
 
-        Rounds are four times as long, for a turn costs a switch. Blocks are twice as many, for what they cost
-        is little beside starting the processes.
+        Rounds are four times as long, for a turn costs a switch, unless they are a loader's. Blocks are twice as
+        many, for what they cost is little beside starting the processes.
         """
         return replace(
             self,
-            share=4 * self.share,
+            share=(2 if self.epochs else 4) * self.share,
             round_seconds=4 * self.round_seconds,
             longest_round=4 * self.longest_round,
             most_blocks=2 * self.most_blocks,
@@ -48,7 +49,7 @@ class RoundLimits:
     def loader(self) -> RoundLimits:
         """The same for loaders, whose rounds are long: three blocks are enough for a unit, and the first epoch
         has started the workers and filled the caches that the next ones find."""
-        return replace(self, fewest_blocks=min(LOADER_BLOCKS, self.fewest_blocks), first_call_warms=True)
+        return replace(self, fewest_blocks=min(LOADER_BLOCKS, self.fewest_blocks), epochs=True)
 
     def blocks(self, block_seconds: float) -> int:
         """How many blocks of that length fit the share."""

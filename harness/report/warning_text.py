@@ -15,8 +15,8 @@ _TEXTS = {
     WarningCode.WINDOW_CUT: "{0.subject} takes so long for a batch that its windows were closed within an epoch",
     WarningCode.CLOCK_WENT_BACK: "the clock went back in a round of {0.subject}, which was measured again",
     WarningCode.STILL_WORKING: "{0.subject} went on working after its rounds: the others' may be slower for it",
-    WarningCode.UNSTEADY_WINDOWS: "{0.subject} did not run steadily: one of its windows was over "
-    f"{UNSTEADY:g} times slower than another",
+    WarningCode.UNSTEADY_WINDOWS: "{0.subject} did not run steadily: some of its windows were over "
+    f"{UNSTEADY:g} times slower than others",
     WarningCode.NOT_WATCHED: "{0.detail}",
     WarningCode.OTHER: "{0.detail}",
 }

@@ -81,7 +81,7 @@ def _benchmark(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "epoch_batches", lambda depth: 5, raising=False)
+    monkeypatch.setattr(module, "SAMPLES", 5, raising=False)
     monkeypatch.setattr(module, "window_batches", lambda workers: 5, raising=False)
     return module
 
@@ -118,17 +118,6 @@ def test_prefetch_factor(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     compare = _ask(module, cost=cost, **_chosen(inputs, "uneven", "loop"))
     assert compare.ran == ["baseline", "factor_1", "factor_4", "factor_8"]
     assert compare.kept["expect"] == {"factor_1": "higher"}
-
-
-def test_prefetch_factors_have_epochs_of_their_own(
-    inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each epoch goes by what its own loader keeps ready, and times are of equal work."""
-    module = _benchmark("bench_prefetch_factor", monkeypatch)
-    monkeypatch.setattr(module, "epoch_batches", lambda depth: 2 * depth)
-    compare = _ask(module, cost="even", **_chosen(inputs, "uneven", "loop"))
-    assert compare.parts == {"baseline": 2.0, "factor_1": 1.0, "factor_4": 4.0, "factor_8": 8.0}
-    assert compare.kept["items"] == compare.kept["decoded"] == 4
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -341,6 +341,13 @@ def test_what_windows_warn_of_is_said_once() -> None:
     assert stage.warnings == [CaseWarning(WarningCode.UNSTEADY_WINDOWS, "tip")]
 
 
+def test_one_window_in_four_may_be_slow() -> None:
+    """A neighbour of a moment makes no variant unsteady; with few windows, one says so."""
+    stage = windows_of(slow=0.5)
+    stage.run(limits=RoundLimits(share=0.0, fewest_blocks=4, most_blocks=4))
+    assert not stage.warnings
+
+
 def test_readings_are_kept_block_by_block() -> None:
     """A result's own readings are kept for the last iteration of each round."""
     stage = stage_of(baseline=0.2)

@@ -27,13 +27,6 @@ Found = TypeVar("Found")
 EARLY = 3
 """Batches taken before a loader is left early."""
 
-DEPTHS = 10
-"""A whole epoch that is timed is at least this many times what its loader keeps prepared, so that queues cannot
-hide the work."""
-
-LEAST_BATCHES = 160
-"""Batches of such an epoch at the least: its beginning, when the loop waits for the first one, is less than 2 %."""
-
 LAST_WAIT = 10.0
 """Seconds in which a worker that broke a connection off is seen to be dead, if it is, on a busy
 machine too."""
@@ -276,9 +269,3 @@ def take_some(batches: Iterable[Batch], count: int = EARLY) -> None:
     for number, _ in enumerate(batches, start=1):
         if number == count:
             break
-
-
-def epoch_batches(depth: int) -> int:
-    """Batches of a whole epoch that is timed, of a loader that keeps ``depth`` batches prepared: by its own depth,
-    not by that of the deepest loader of a case."""
-    return max(LEAST_BATCHES, DEPTHS * depth)

@@ -161,10 +161,10 @@ def test_a_window_closes_while_all_workers_are_at_work(batches: int) -> None:
 
 def test_epochs_too_short_for_a_window_are_timed_whole() -> None:
     """What the loader delivers is measured all the same, and the round says how."""
-    with steadily(Scripted(lambda number: 0.04, endless=False, batches=5)) as made:
+    with steadily(Scripted(lambda number: 0.012, endless=False, batches=5)) as made:
         found = round_of(made)
     assert found.warnings == (WarningCode.FEW_BATCHES,)
-    assert found.part == 2 and found.each(1) == pytest.approx(0.2, abs=0.05)
+    assert found.part == 2 and found.each(1) == pytest.approx(0.06, abs=0.02)
 
 
 def test_workers_that_finish_early_do_not_end_the_measurement() -> None:
