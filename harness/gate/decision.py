@@ -129,7 +129,8 @@ class Decision:
     def units_ahead(self, thresholds: GateThresholds, decisions: int) -> int:
         """Units until the next look at which it may be decided."""
         by, there = rule_for(thresholds, decisions, loader=self.claim.loader), len(self.measurements)
-        return min((look - there for look in by.looks if look > there), default=0)
+        looks = (*by.failing_looks, *by.passing_looks)
+        return min((look - there for look in looks if look > there), default=0)
 
     def slower(self, thresholds: GateThresholds) -> bool:
         """Whether its time regressed, or the number of its launches."""

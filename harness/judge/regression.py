@@ -2,10 +2,11 @@
 
 D is the centre of log(head/base). *Regressed* is what the exact signed-rank test puts beyond the tolerated
 difference, at a level that holds for the whole suite: the suite's alpha is split over its decisions and, in
-each, over the looks; half goes to the first. What has regressed hands its share on to the others (Holm's
-procedure). *Unchanged* is what a trimmed (Yuen) t test puts below most of the target. What is neither when
-the looks run out is inconclusive, and never green. What is unchanged and shown to be faster by more than is
-tolerated is *improved*.
+each, over the looks; half goes to the first. What is clearly slower is called so earlier, by a t test against
+a slow-down far beyond the target, at a level that the first look cannot use. What has regressed hands its share
+on to the others (Holm's procedure). *Unchanged* is what a trimmed (Yuen) t test puts below most of the target.
+What is neither when the looks run out is inconclusive, and never green. What is unchanged and shown to be faster
+by more than is tolerated is *improved*.
 """
 
 from __future__ import annotations
@@ -16,11 +17,18 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from harness.judge.stats import hodges_lehmann, signed_rank_interval, signed_rank_p, trimmed_upper
+from harness.judge.stats import (
+    hodges_lehmann,
+    signed_rank_interval,
+    signed_rank_p,
+    student_p,
+    trimmed_upper,
+)
 from harness.judge.units import KEEP, SECONDS, SHOWN, Unit, compared, compared_readings, judged_by
 from harness.model import (
     BelowTarget,
     BeyondTolerated,
+    ClearlySlower,
     Comparison,
     GateOutcome,
     GateReason,
@@ -41,7 +49,9 @@ class GateThresholds:
     to be below ``near`` of it is unchanged. ``alpha`` is the chance of any false alarm in the whole suite,
     ``beta`` that of one look to call a slow-down of ``near`` of the target unchanged. An exact metric has
     changed where it differs by more than ``bytes_tolerance``; one in bytes must also differ by more than
-    ``bytes_floor`` bytes. Raises ValueError for what cannot work.
+    ``bytes_floor`` bytes. Few units suffice for what is shown to be slower by more than ``clear``, where units are
+    taken to vary by ``spread`` at the least: three that happen to agree say little about how far others lie.
+    Raises ValueError for what cannot work.
     """
 
     target: float = 0.05
@@ -52,13 +62,18 @@ class GateThresholds:
     beta: float = 0.01
     failing_looks: tuple[int, ...] = (14, 18, 22, 30, 50)
     passing_looks: tuple[int, ...] = (6, 8, 10, 14, 20, 30, 50)
+    clear: float = 0.25
+    clear_looks: tuple[int, ...] = (3, 4, 5)
+    spread: float = 0.05
     keep: float = KEEP
     trim: float = 0.2
     bytes_tolerance: float = 0.01
     bytes_floor: int = 2**20
 
     def __post_init__(self) -> None:
-        for name in ("target", "loader_target", "tolerated", "near", "alpha", "beta", "keep"):
+        for name in (
+            "target", "loader_target", "tolerated", "near", "alpha", "beta", "clear", "spread", "keep"
+        ):  # fmt: skip
             value = getattr(self, name)
             if not 0 < value < 1:
                 raise ValueError(f"{name} is a share between 0 and 1, not {value}")
@@ -70,7 +85,7 @@ class GateThresholds:
             raise ValueError(f"bytes_tolerance is a share in [0, 1), not {self.bytes_tolerance}")
         if self.bytes_floor < 0:
             raise ValueError(f"bytes_floor is a number of bytes from 0 up, not {self.bytes_floor}")
-        for name in ("failing_looks", "passing_looks"):
+        for name in ("failing_looks", "passing_looks", "clear_looks"):
             looks = getattr(self, name)
             if not looks or list(looks) != sorted(set(looks)) or looks[0] < 1:
                 raise ValueError(f"{name} are ascending numbers of units, not {looks}")
@@ -85,7 +100,8 @@ class GateThresholds:
 class Rule:
     """The thresholds as they apply to one decision of a suite: looks and levels are settled.
 
-    ``levels`` are the one-sided p at which the failing looks reject, one a look.
+    ``levels`` are the one-sided p at which the failing looks reject, one a look; ``clear_level`` is that of each
+    look at what is clearly slower.
     """
 
     target: float
@@ -96,11 +112,15 @@ class Rule:
     failing_looks: tuple[int, ...]
     passing_looks: tuple[int, ...]
     trim: float
+    clear: float
+    clear_level: float
+    clear_looks: tuple[int, ...]
+    spread: float
 
     @property
     def looks(self) -> tuple[int, ...]:
         """All numbers of units at which something may be decided."""
-        return tuple(sorted({*self.failing_looks, *self.passing_looks}))
+        return tuple(sorted({*self.clear_looks, *self.failing_looks, *self.passing_looks}))
 
     def ahead(self, units: int) -> LooksAhead:
         """The next looks after so many units."""
@@ -114,7 +134,8 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
     n units reach a p of 2**-n and no less, so the first failing look comes as early as its level allows:
     before the first that is stated in a small suite, after it in a large one. It has half of the decision's
     alpha, because an earlier first look saves every regressed decision a unit, and the later ones share the
-    other half.
+    other half. What the first look's half is more than its 2**-n goes to looks before it, which know Student's t
+    and a clear slow-down alone; at least `FOR_CLEAR` of the half does.
 
     Each level is that of a suite of only those that have not regressed (Holm 1979, "A simple sequentially
     rejective multiple test procedure"); looks stay where the whole suite has them. Levels only grow with what
@@ -129,12 +150,16 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
         raise ValueError(f"{regressed} of {decisions} decisions regressed leave none to rule on")
     target = thresholds.loader_target if loader else thresholds.target
     share, alpha = thresholds.alpha / decisions, thresholds.alpha / (decisions - regressed)
-    first = _units_for(share / 2)
+    first = _units_for((1 - FOR_CLEAR) * share / 2)
     later = tuple(look for look in thresholds.failing_looks if look >= first + APART)
-    looks: tuple[int, ...] = (max(_units_for(share), thresholds.failing_looks[-1]),)
-    levels: tuple[float, ...] = (alpha,)
     if later:
-        looks, levels = (first, *later), (alpha / 2, *[alpha / 2 / len(later)] * len(later))
+        spare = share / 2 - 2.0**-first
+        looks: tuple[int, ...] = (first, *later)
+        levels: tuple[float, ...] = (alpha / 2 - spare, *[alpha / 2 / len(later)] * len(later))
+    else:
+        spare = FOR_CLEAR * share
+        looks, levels = (max(_units_for(share - spare), thresholds.failing_looks[-1]),), (alpha - spare,)
+    early = tuple(look for look in thresholds.clear_looks if look < looks[0])
     return Rule(
         math.log1p(target),
         math.log1p(thresholds.tolerated * target),
@@ -144,8 +169,15 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
         looks,
         thresholds.passing_looks,
         thresholds.trim,
+        math.log1p(max(thresholds.clear, target)),
+        spare / max(1, len(early)),
+        early,
+        thresholds.spread,
     )
 
+
+FOR_CLEAR = 0.02
+"""The least share of a first look's level that goes to the looks at what is clearly slower."""
 
 APART = 3
 """The fewest units between the first failing look and the next: fewer add hardly any evidence, and cost a
@@ -189,6 +221,11 @@ def rule(found: Sequence[Unit], by: Rule) -> Ruling:
 def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling | None:
     """The ruling of a look that decides; None where it leaves the decision open."""
     judged, unsteady = gate_ratios(found, by)
+    if look in by.clear_looks:
+        p = student_p(judged, by.clear, by.spread)
+        if p <= by.clear_level:
+            far = ClearlySlower(hodges_lehmann(judged), p, by.clear_level, look)
+            return Ruling(GateOutcome.REGRESSED, compared(SECONDS, judged, unsteady=unsteady, p=p), far)
     if look in by.failing_looks:
         p, level = signed_rank_p(judged, by.tolerated, "greater"), by.levels[by.failing_looks.index(look)]
         if p <= level:

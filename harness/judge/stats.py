@@ -26,7 +26,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 Numbers = Sequence[float] | Floats
@@ -157,6 +157,17 @@ def trimmed_upper(values: Numbers, beta: float, trim: float = 0.2) -> float:
     """The one-sided upper bound at level 1 - ``beta`` of the trimmed mean (Yuen); raises as
     `trimmed_interval` does."""
     return trimmed_interval(values, 2 * beta, trim)[1]
+
+
+def student_p(values: Numbers, above: float, spread: float) -> float:
+    """The one-sided p of Student's t that the values' mean lies beyond ``above``, their deviation being taken for
+    ``spread`` where it is smaller; 1 for fewer than two values. Raises ValueError for a value that is not
+    finite."""
+    data = _finite(values)
+    if data.size < 2:
+        return 1.0
+    error = max(float(data.std(ddof=1)), spread) / np.sqrt(data.size)
+    return float(stdtr(data.size - 1, (above - data.mean()) / error))
 
 
 def trimmed_spread(values: Numbers, trim: float = 0.2) -> float:

@@ -77,6 +77,16 @@ class BeyondTolerated:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearlySlower:
+    """Student's t puts it beyond a slow-down that is clear: ``p`` is at most the ``level`` of that look."""
+
+    shift: float
+    p: float
+    level: float
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class BelowTarget:
     """The trimmed t test puts it below most of the target: ``most`` is its upper bound, a log ratio."""
 
@@ -140,6 +150,7 @@ GateReason = (
     | SideStopped
     | StillOpen
     | BeyondTolerated
+    | ClearlySlower
     | BelowTarget
     | NeitherShown
     | TooFewInvocations

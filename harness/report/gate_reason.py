@@ -8,6 +8,7 @@ from harness.model import (
     BelowTarget,
     BeyondDrift,
     BeyondTolerated,
+    ClearlySlower,
     GateOutcome,
     GateOutlook,
     GateReason,
@@ -85,6 +86,8 @@ def gate_reason_text(reason: GateReason) -> str:
             text = f"{counted(units, 'unit')} so far; the next looks: {looks_text(ahead)}"
         case BeyondTolerated(shift, p, level, units):
             text = f"{percent(shift)}, p {p:.2g} at {units} units (needs {level:.2g})"
+        case ClearlySlower(shift, p, level, units):
+            text = f"{percent(shift)}, clearly slower: p {p:.2g} at {units} units (needs {level:.2g})"
         case BelowTarget(shift, most, units):
             text = f"{percent(shift)}, at most {percent(most)} at {units} units"
         case NeitherShown(shift, units):

@@ -16,7 +16,16 @@ from scipy import stats as scipy_stats
 
 from harness.judge.evidence import evidence
 from harness.judge.outlook import clear, evenly_far, needed, noise, outlook
-from harness.judge.regression import GateThresholds, Ruling, levels, rule, rule_exact, rule_for, status_of
+from harness.judge.regression import (
+    GateThresholds,
+    Rule,
+    Ruling,
+    levels,
+    rule,
+    rule_exact,
+    rule_for,
+    status_of,
+)
 from harness.judge.stats import quiet_ratio, trimmed_upper
 from harness.judge.units import Unit
 from harness.model import (
@@ -61,6 +70,11 @@ def outcomes(
     return counts
 
 
+def spent(by: Rule) -> float:
+    """The alpha of all looks of a decision together."""
+    return sum(by.levels) + by.clear_level * len(by.clear_looks)
+
+
 # --- looks and levels -------------------------------------------------------------------------------------------------
 
 
@@ -69,7 +83,8 @@ def test_the_first_failing_look_can_reject(decisions: int) -> None:
     """Looks follow the suite's size: the first is the earliest at which units that all lie beyond reach the
     level."""
     by = rule_for(GateThresholds(), decisions)
-    assert sum(by.levels) * decisions == pytest.approx(0.01)
+    assert spent(by) * decisions == pytest.approx(0.01)
+    assert by.clear_level * len(by.clear_looks) >= 0.01 / decisions / 2 * 0.0199
     assert len(by.levels) == len(by.failing_looks)
     assert 2.0 ** -by.failing_looks[0] <= by.levels[0]
     assert list(by.failing_looks) == sorted(set(by.failing_looks))
@@ -87,7 +102,8 @@ def test_what_regressed_hands_its_alpha_on(decisions: int) -> None:
     for regressed in range(1, decisions):
         by = rule_for(GateThresholds(), decisions, regressed=regressed)
         assert by.looks == before.looks
-        assert sum(by.levels) * (decisions - regressed) == pytest.approx(0.01)
+        assert spent(by) * (decisions - regressed) == pytest.approx(0.01)
+        assert by.clear_level == before.clear_level
         assert all(late > early for late, early in zip(by.levels, before.levels, strict=True))
         before = by
 
@@ -104,7 +120,9 @@ def test_a_suite_of_forty() -> None:
     """Half of the alpha for the first look makes that the 13th; a loader has a target of its own."""
     by, loader = rule_for(GateThresholds(), 40), rule_for(GateThresholds(), 40, loader=True)
     assert by.failing_looks == (13, 18, 22, 30, 50)
-    assert by.levels == pytest.approx((1.25e-4, *[1.25e-4 / 4] * 4))
+    assert by.levels == pytest.approx((2.0**-13, *[1.25e-4 / 4] * 4))
+    assert by.clear_looks == (3, 4, 5)
+    assert by.clear_level == pytest.approx((1.25e-4 - 2.0**-13) / 3)
     assert loader.failing_looks == by.failing_looks
     assert by.tolerated == pytest.approx(math.log(1.01))
     assert by.near == pytest.approx(math.log(1.04))
@@ -121,6 +139,9 @@ def test_a_suite_of_forty() -> None:
         {"bytes_tolerance": -0.1},
         {"failing_looks": (20, 14)},
         {"passing_looks": ()},
+        {"clear": 0.0},
+        {"clear_looks": (4, 3)},
+        {"spread": 0.0},
     ],
 )
 def test_thresholds_that_cannot_work(stated: dict[str, object]) -> None:
@@ -151,6 +172,50 @@ def test_the_failing_test_is_scipys(seed: int) -> None:
     p = scipy_stats.wilcoxon(values - by.tolerated, alternative="greater", method="exact").pvalue
     outcome = rule(units(values), by).outcome
     assert (outcome is GateOutcome.REGRESSED) == (p <= by.levels[0])
+
+
+# --- what is clearly slower -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("decisions", "ratio", "needed"),
+    [(1, 17.0, 3), (1, 2.0, 4), (1, 1.6, 5), (40, 17.0, 4), (40, 2.0, 13), (40, 1.2, 13)],
+)
+def test_what_is_clearly_slower_does_not_wait(decisions: int, ratio: float, needed: int) -> None:
+    """Alone, twice as slow is decided after four units, not eight; in a suite, where a level is a fraction of
+    that, only what is many times as slow."""
+    by = rule_for(GateThresholds(), decisions)
+    found = units(math.log(ratio) + 0.01 * np.array([1, -1, 0.5, -0.5, 0.2] * 10))
+    fell = next(count for count in range(1, 51) if rule(found[:count], by).outcome is not None)
+    assert (fell, rule(found, by).outcome) == (needed, GateOutcome.REGRESSED)
+
+
+def test_units_that_happen_to_agree_are_not_clear() -> None:
+    """Three equal ones vary by 5 % as far as anybody knows, and those beyond a larger target are not beyond
+    it clearly."""
+    by = rule_for(GateThresholds(), 1)
+    assert rule(units([0.7] * 3), by).outcome is None
+    assert rule(units([0.7] * 3), replace(by, spread=1e-6)).outcome is GateOutcome.REGRESSED
+    assert rule_for(GateThresholds(target=0.5), 1).clear == math.log(1.5)
+
+
+@pytest.mark.parametrize("decisions", [1, 40])
+@pytest.mark.parametrize("name", NOISE)
+def test_no_suite_of_identical_code_is_clearly_slower(name: str, decisions: int) -> None:
+    """None of 10,000, of one decision or of forty, also where a unit is off by 15 %, and far more now and then."""
+    by = rule_for(GateThresholds(), decisions)
+    rng = np.random.default_rng(7)
+    alarms = 0
+    for _ in range(10):
+        # A ratio of more than e**9 is no ratio of times.
+        drawn = np.clip(0.15 * NOISE[name](rng, 1000 * decisions * 5), -9, 9).reshape(-1, 5)
+        for look in by.clear_looks:
+            seen = drawn[:, :look]
+            # No level is reached by a mean that is less than five of its errors beyond.
+            beyond = seen.mean(axis=1) - by.clear > 5 * seen.std(axis=1, ddof=1) / math.sqrt(look)
+            for found in seen[beyond]:
+                alarms += rule(units(found), by).outcome is GateOutcome.REGRESSED
+    assert alarms == 0
 
 
 # --- how fine units must be -------------------------------------------------------------------------------------------

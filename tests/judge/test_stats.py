@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, mstats, ttest_1samp, wilcoxon
+from scipy.stats import t as student_t
 
 from harness.judge.sequential import level
 from harness.judge.stats import (
@@ -21,6 +22,7 @@ from harness.judge.stats import (
     rank_sum_p,
     signed_rank_interval,
     signed_rank_p,
+    student_p,
     total_ratio,
     trimmed_interval,
 )
@@ -255,3 +257,15 @@ def test_rank_sum_of_nothing(bad: tuple[list[float], list[float]]) -> None:
         rank_sum_p(*bad, 0.0, "greater")
     with pytest.raises(ValueError, match="values"):
         median_shift(*bad)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_student_is_scipys(seed: int) -> None:
+    """SciPy's p where the values vary by more than is taken for granted; never less than that of the spread given."""
+    values = np.random.default_rng(seed).normal(0.3, 0.1, size=5)
+    p = float(ttest_1samp(values, 0.2, alternative="greater").pvalue)
+    assert student_p(values, 0.2, 1e-6) == pytest.approx(p)
+    assert student_p(values, 0.2, 10.0) > max(p, 0.4)
+    assert student_p(values[:1], 0.2, 0.1) == 1.0
+    alike = [0.5] * 4
+    assert student_p(alike, 0.2, 0.1) == pytest.approx(float(student_t.sf(0.3 / 0.05, 3)))

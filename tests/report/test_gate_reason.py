@@ -11,6 +11,7 @@ from harness.model import (
     BelowTarget,
     BeyondDrift,
     BeyondTolerated,
+    ClearlySlower,
     GateOutcome,
     GateOutlook,
     GateReason,
@@ -46,6 +47,10 @@ WORDS: list[tuple[GateReason, str]] = [
     (
         StillOpen(4, LooksAhead(6, 10)),
         "4 units so far; the next looks: unchanged at 6 units, regressed at 10 units",
+    ),
+    (
+        ClearlySlower(math.log(2), 2e-5, 0.0004, 4),
+        "2x, clearly slower: p 2e-05 at 4 units (needs 0.0004)",
     ),
     (BeyondTolerated(SLOWER, 0.00012, 0.0005, 14), "+7.00 %, p 0.00012 at 14 units (needs 0.0005)"),
     (BelowTarget(math.log(1.001), math.log(1.012), 6), "+0.10 %, at most +1.20 % at 6 units"),
