@@ -62,7 +62,7 @@ class GateThresholds:
     beta: float = 0.01
     failing_looks: tuple[int, ...] = (14, 18, 22, 30, 50)
     passing_looks: tuple[int, ...] = (6, 8, 10, 14, 20, 30, 50)
-    clear: float = 0.25
+    clear: float = 0.5
     clear_looks: tuple[int, ...] = (3, 4, 5)
     spread: float = 0.05
     keep: float = KEEP
@@ -176,6 +176,9 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
     )
 
 
+SPREAD_KNOWN = 2
+"""Degrees of freedom that the least spread of units counts for: as much as other cases do beside a claim's."""
+
 FOR_CLEAR = 0.02
 """The least share of a first look's level that goes to the looks at what is clearly slower."""
 
@@ -222,7 +225,7 @@ def _look(found: Sequence[Unit], by: Rule, look: int) -> Ruling | None:
     """The ruling of a look that decides; None where it leaves the decision open."""
     judged, unsteady = gate_ratios(found, by)
     if look in by.clear_looks:
-        p = student_p(judged, by.clear, by.spread)
+        p = student_p(judged, by.clear, by.spread, SPREAD_KNOWN)
         if p <= by.clear_level:
             far = ClearlySlower(hodges_lehmann(judged), p, by.clear_level, look)
             return Ruling(GateOutcome.REGRESSED, compared(SECONDS, judged, unsteady=unsteady, p=p), far)

@@ -159,15 +159,20 @@ def trimmed_upper(values: Numbers, beta: float, trim: float = 0.2) -> float:
     return trimmed_interval(values, 2 * beta, trim)[1]
 
 
-def student_p(values: Numbers, above: float, spread: float) -> float:
-    """The one-sided p of Student's t that the values' mean lies beyond ``above``, their deviation being taken for
-    ``spread`` where it is smaller; 1 for fewer than two values. Raises ValueError for a value that is not
-    finite."""
+def student_p(values: Numbers, above: float, spread: float, known: int = 0) -> float:
+    """The one-sided p of Student's t that the values' mean lies beyond ``above``.
+
+    Their deviation is taken for ``spread`` where it is smaller, and that counts beside it for ``known`` degrees of
+    freedom (as in moderated t, Smyth 2004). 1 for fewer than two values. Raises ValueError for a value that is not
+    finite.
+    """
     data = _finite(values)
     if data.size < 2:
         return 1.0
-    error = max(float(data.std(ddof=1)), spread) / np.sqrt(data.size)
-    return float(stdtr(data.size - 1, (above - data.mean()) / error))
+    own = data.size - 1
+    variance = (own * float(data.var(ddof=1)) + known * spread**2) / (own + known)
+    error = np.sqrt(max(variance, spread**2) / data.size)
+    return float(stdtr(own + known, (above - data.mean()) / error))
 
 
 def trimmed_spread(values: Numbers, trim: float = 0.2) -> float:

@@ -700,7 +700,7 @@ def test_the_screen_shows_when_the_first_decisions_can_fall(scripted: ScriptedGa
     early."""
     scripted.run({A: {}}, {A: {}})
     assert scripted.screen.notes == [
-        "2 decisions: at the earliest unchanged at 6 units, regressed at 9 units"
+        "2 decisions: at the earliest unchanged at 6 units, regressed at 9 units; what is clearly slower, sooner"
     ]
 
 

@@ -269,3 +269,7 @@ def test_student_is_scipys(seed: int) -> None:
     assert student_p(values[:1], 0.2, 0.1) == 1.0
     alike = [0.5] * 4
     assert student_p(alike, 0.2, 0.1) == pytest.approx(float(student_t.sf(0.3 / 0.05, 3)))
+    assert student_p(alike, 0.2, 0.1, 2) == pytest.approx(float(student_t.sf(0.3 / 0.05, 5)))
+    # By hand: three values vary by 0.2, another 0.1 is known with two degrees of freedom.
+    error = math.sqrt((2 * 0.04 + 2 * 0.01) / 4 / 3)
+    assert student_p([0.3, 0.5, 0.7], 0.2, 0.1, 2) == pytest.approx(float(student_t.sf(0.3 / error, 4)))

@@ -45,7 +45,9 @@ class GateProgress(Progress):
 
     def first_looks(self, decisions: int, ahead: LooksAhead) -> None:
         """Print when the first decisions can be made."""
-        self.note(f"{counted(decisions, 'decision')}: at the earliest {looks_text(ahead)}")
+        self.note(
+            f"{counted(decisions, 'decision')}: at the earliest {looks_text(ahead)}; what is clearly slower, sooner"
+        )
 
     def unlikely(self, case: str, variant: str, outlook: GateOutlook) -> None:
         """Print that a decision is not likely to be made."""
