@@ -67,8 +67,14 @@ def test_runs_are_found(results: Path) -> None:
         ("a\0b", "no run is called"),
     ],
 )
-def test_what_is_not_found_is_an_error(results: Path, word: str, message: str) -> None:
+def test_what_is_not_found_is_an_error(
+    results: Path, word: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A word that means no run, or several, is an error that lists what there is."""
+    # Paths are relative to the working folder, beside which there may be anything.
+    elsewhere = results.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
     with pytest.raises(StoreError) as caught:
         find(word, results)
     assert message in str(caught.value)
