@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# torch 2.14.1, torchvision 0.29.1.
+# torch 2.14.1, torchvision 0.29.1. Seen on 2026-11-30, Python 3.11.7, Linux x86-64, also with torch 2.15.0.
 # Behaviour: the first optimizer of a process, torch.optim.SGD as well, imports torch's compiler (torch._dynamo and
 # torch._inductor with sympy), although nothing is compiled. A forward and a backward pass do not. Importing
 # torchvision does so at once. In a benchmark the second or so that this takes falls into the first step of whichever
 # variant happens to train without torchvision.
-# Seen on 2026-11-30, Python 3.11.7, also with torch 2.15.0: 893 modules in 1.1 s; both passes False, an optimizer True,
-# import torchvision True.
+# Seen: 893 modules in 1.1 s; both passes False, an optimizer True, import torchvision True.
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/env" && "$folder/env/bin/pip" install -q torch==2.14.1 torchvision==0.29.1 numpy==2.4.6

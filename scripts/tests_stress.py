@@ -159,7 +159,7 @@ def run(trial: Trial, log: Path, temporary: Path) -> Result:
     if status != 0 and not failed:
         failed = {" ".join(trial.files)[:200]: f"pytest ended with status {status} and named no test"}
     failed |= {f"process {pid}": f"left running: {line}" for pid, line in left_running(token).items()}
-    failed |= {f"{temporary}/{name}": "left behind" for name in left_behind(temporary)}
+    failed |= {f"{temporary}/{name}": f"left behind: {what}" for name, what in left_behind(temporary).items()}
     return Result(trial, status, round(seconds, 1), found.get("passed", 0), found.get("skipped", 0), failed)
 
 
@@ -183,9 +183,22 @@ def _environment(process: psutil.Process) -> dict[str, str]:
         return {}
 
 
-def left_behind(temporary: Path) -> list[str]:
-    """What lies in a folder for temporary files and should not."""
-    return sorted(path.name for path in temporary.iterdir() if not path.name.startswith(EXPECTED))
+def left_behind(temporary: Path) -> dict[str, str]:
+    """What lies in a folder for temporary files and should not, and what is in it: names alone do not tell whose
+    it is."""
+    return {
+        path.name: described(path)
+        for path in sorted(temporary.iterdir())
+        if not path.name.startswith(EXPECTED)
+    }
+
+
+def described(path: Path) -> str:
+    """A file's size, or the first names in a folder."""
+    if not path.is_dir():
+        return f"a file of {path.lstat().st_size} bytes"
+    names = sorted(inside.name for inside in path.iterdir())
+    return f"a folder with {', '.join(names[:5])}" if names else "an empty folder"
 
 
 def line(result: Result) -> str:

@@ -172,15 +172,7 @@ def test_a_process_ends_at_once_when_what_was_registered_is_done(tmp_path: Path)
         "    pass\n"
     )
     command = launch.pytest_command(sys.executable, tmp_path, [str(tmp_path / "bench_end.py")])
-    done = subprocess.run(
-        [*command, "--collect-only"],
-        env=measuring_environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.split()[-1] == b"registered", done.stdout
+    assert collected(command, tmp_path).split()[-1] == "registered"
 
 
 def test_packages_borrowed_by_a_foreign_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,20 @@ def test_conditions_end_with_their_trial() -> None:
     assert os.sched_getaffinity(0) == before
 
 
+def test_what_is_left_behind_is_described(tmp_path: Path) -> None:
+    """Each with what is in it; what every pytest and every worker leaves is expected."""
+    for folder in ("pymp-1", "tmpempty", "tmpfull"):
+        (tmp_path / folder).mkdir()
+    for name in "fedcba":
+        (tmp_path / "tmpfull" / name).touch()
+    (tmp_path / "written").write_bytes(b"12345")
+    assert tests_stress.left_behind(tmp_path) == {
+        "tmpempty": "an empty folder",
+        "tmpfull": "a folder with a, b, c, d, e",
+        "written": "a file of 5 bytes",
+    }
+
+
 def test_only_processes_of_one_pytest_count() -> None:
     """Others with the variable of another one are let be."""
     mark = {tests_stress.MARK: "another"}
