@@ -452,18 +452,18 @@ def test_what_takes_too_long_is_interrupted_first(tmp_path: Path, monkeypatch: p
         "while True: select.select([], [], [], 0.1)\n"
     )
     log = tmp_path / "output.txt"
-    started = _until(log, "ready")
+    started = _until(log, "ready\n")  # the line's end too: unbuffered, it is a write of its own
     monkeypatch.setattr(subprocess, "Popen", started)
     assert running._logged([sys.executable, "-c", code], 0.0, log) == 124
     assert log.read_text() == "ready\nso far\n"
 
 
-def _until(log: Path, word: str) -> type[subprocess.Popen[bytes]]:
-    """A process that is given no time before it has printed that word."""
+def _until(log: Path, text: str) -> type[subprocess.Popen[bytes]]:
+    """A process that is given no time before it has printed that text."""
 
     class Started(subprocess.Popen[bytes]):
         def wait(self, timeout: float | None = None) -> int:
-            while timeout == 0.0 and word not in log.read_text() and self.poll() is None:
+            while timeout == 0.0 and text not in log.read_text() and self.poll() is None:
                 pass
             return super().wait(timeout)
 
