@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,8 @@ if (
 
 # Objects that are still frozen at the end are reported as leaked by Triton.
 atexit.register(gc.unfreeze)
+
+ROOT = Path(__file__).resolve().parents[1]
 
 OTHERS = (
     # Tests may run side by side; a pytest that one of them starts is nobody's worker, and has options of its
@@ -74,18 +78,26 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_runtest_logfinish() -> None:
+def pytest_runtest_logfinish(location: tuple[str, int | None, str]) -> None:
     """A DALI pipeline in a reference cycle is freed where it was made, after its test.
 
     Otherwise garbage collection may free it in a process that a later test forks. There its threads do not
-    exist, and freeing it hangs or crashes.
+    exist, and freeing it hangs or crashes. A collection takes time, so only files that name DALI have one.
     """
-    if "nvidia.dali.pipeline" in sys.modules:
+    if "nvidia.dali.pipeline" in sys.modules and _names_dali(location[0]):
         gc.collect()
         if not _frozen:
             # What DALI imported stays; later collections need not look at it.
             gc.freeze()
             _frozen.append(True)
+
+
+@cache
+def _names_dali(file: str) -> bool:
+    try:
+        return "dali" in (ROOT / file).read_text(encoding="utf-8").lower()
+    except OSError:
+        return True
 
 
 _frozen: list[bool] = []

@@ -46,6 +46,13 @@ OLDER = frozenset({"nvmlDeviceGetTemperature", "nvmlDeviceGetCurrentClocksThrott
 """Functions of NVML that stand in for newer ones: a later version may lack them."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def parsed_for_this_file_alone() -> Iterator[None]:
+    """Half a million nodes would be looked at in every collection of garbage of later tests."""
+    yield
+    sources.cache_clear()
+
+
 @cache
 def sources() -> dict[str, ast.Module]:
     """Every file of ours, parsed."""
