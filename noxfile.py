@@ -165,7 +165,8 @@ def gate_power(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def verdict_power(session: nox.Session) -> None:
-    """The proof of verdicts on claims: errors and power on recorded units, beside the rule that came before."""
+    """The proof of verdicts on claims: errors and power on recorded units, beside the rule that came
+    before."""
     session.install(*PINNED, "-e", ".")
     session.run("python", "scripts/verdict_power", *session.posargs)
 

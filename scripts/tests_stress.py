@@ -184,8 +184,8 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 
 def left_behind(temporary: Path) -> dict[str, str]:
-    """What lies in a folder for temporary files and should not, and what is in it: names alone do not tell whose
-    it is."""
+    """What lies in a folder for temporary files and should not, and what is in it: names alone do not tell
+    whose it is."""
     return {
         path.name: described(path)
         for path in sorted(temporary.iterdir())

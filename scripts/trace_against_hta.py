@@ -1,6 +1,7 @@
 """Hold our numbers of a GPU trace against HolisticTraceAnalysis's: kernel totals and busy time within 1 %.
 
-Usage: python scripts/trace_against_hta.py TRACE [TRACE ...]   (needs HolisticTraceAnalysis: the group "traces")
+Usage: python scripts/trace_against_hta.py TRACE [TRACE ...]   (needs HolisticTraceAnalysis: the group
+    "traces")
 """
 
 from __future__ import annotations

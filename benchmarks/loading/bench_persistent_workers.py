@@ -13,8 +13,8 @@ from harness.loading.machine.cores import usable_cores
 from support.epochs_in_a_row import Successive, same_epochs
 from support.whole_batches import DigitBatches, as_it_is
 
-# How workers are started, how many epochs make an iteration, the size of a batch, and how many times the batches
-# that a window would have make an epoch.
+# How workers are started, how many epochs make an iteration, the size of a batch, and how many times the
+# batches that a window would have make an epoch.
 CASES = {
     "short_fork": ("fork", 4, 64, 1),
     "short_spawn": ("spawn", 1, 64, 1),

@@ -43,7 +43,8 @@ class TrainingStep:
         model = self._model(images.shape[1])
         loss = nn.functional.cross_entropy(model(images), labels)
         loss.backward()
-        # Plain SGD by hand: the first optimizer of torch.optim imports torch's compiler, which takes a second.
+        # Plain SGD by hand: the first optimizer of torch.optim imports torch's compiler, which takes a
+        # second.
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.grad is not None:

@@ -12,8 +12,9 @@ NEAR = 3.0
 """Margins from which on an effect is clear: the first look will decide it, as far as is known."""
 
 SURPLUS = {True: {False: 0.1, True: 0.1}, False: {False: 4.0, True: 12.0}}
-"""Units that a case is expected to need beyond its first look, until the run has shown more: by whether all its
-effects are clear, and whether it has a loader. Resampled from recorded units, effects within the margin included.
+"""Units that a case is expected to need beyond its first look, until the run has shown more: by whether all
+its effects are clear, and whether it has a loader. Resampled from recorded units, effects within the margin
+included.
 """
 
 TRUSTED = 5
@@ -64,7 +65,8 @@ def _to_come(schedule: Schedule, progress: CaseProgress, surplus: float) -> tupl
 
 
 def _surplus(schedule: Schedule, *, clear: bool, loader: bool) -> float:
-    """Units beyond the first look until all is decided: the mean of cases like that, as far as they are known."""
+    """Units beyond the first look until all is decided: the mean of cases like that, as far as they are
+    known."""
     first = schedule.thresholds.looks[0]
     known = [
         progress.units

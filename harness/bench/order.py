@@ -1,4 +1,5 @@
-"""The order in which cases are measured: claims of the card first, then by the seconds to the next verdict."""
+"""The order in which cases are measured: claims of the card first, then by the seconds to the next
+verdict."""
 
 from __future__ import annotations
 

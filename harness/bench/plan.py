@@ -33,7 +33,8 @@ class CaseProgress:
 
     @property
     def variant_seconds(self) -> float | None:
-        """What one variant of a unit takes: the median of the latest, for one may stall; None before the first.
+        """What one variant of a unit takes: the median of the latest, for one may stall; None before the
+        first.
 
         Passes that weigh do not count.
         """
@@ -77,7 +78,8 @@ class CaseProgress:
         )
 
     def within_reach(self, most: int) -> dict[str, int]:
-        """Of the undecided variants those that ``most`` units are likely to decide: how many more that takes."""
+        """Of the undecided variants those that ``most`` units are likely to decide: how many more that
+        takes."""
         return {
             verdict.variant: verdict.more_units
             for verdict in self.verdicts

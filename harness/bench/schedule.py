@@ -7,8 +7,8 @@ by the spread so far. A shorter budget goes to verdicts in that order at once; w
 units of the rest, for an effect without a verdict is better than nothing.
 
 Nothing is traced or weighed while anything can still be measured: traced passes come next, in time that is
-kept for them (those that were requested, and those that explain a surprising verdict), then one for memory, then
-isolated passes, which cost a process each, then the passes that count: launches, and last of all joules.
+kept for them (those that were requested, and those that explain a surprising verdict), then one for memory,
+then isolated passes, which cost a process each, then the passes that count: launches, and last of all joules.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ class Schedule:
         )
 
     def starts(self, units: Mapping[bool, int]) -> float:
-        """Seconds to start as many processes as these units take, with loaders and without, one process a unit."""
+        """Seconds to start as many processes as these units take, with loaders and without, one process a
+        unit."""
         return sum(count * self.prices.start_up[loader] for loader, count in units.items())
 
     def passes_seconds(self) -> float:

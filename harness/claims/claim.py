@@ -49,14 +49,16 @@ def claim(
 
     Args:
         name: Its short name in tables and for ``--select``; not empty.
-        metric: The metric the claim is about, a name from `harness.model.METRICS`, ``seconds`` (per iteration) or
-            ``peak_bytes`` for example.
+        metric: The metric the claim is about, a name from `harness.model.METRICS`, ``seconds`` (per
+            iteration) or ``peak_bytes`` for example.
         expect: What the variants do to the metric, relative to the baseline.
         margin: The relative effect that counts as none, above 0 and up to 1000; 0.02, or 0.05 for a loader.
-        needs: What the machine must have: ``"cuda"``, or modules that can be imported. Without it, cases are skipped.
-        apart: Whether each variant has a process of its own, because it changes what stays (cuDNN's plans, the
-            allocator's settings, environment variables).
-        loader: Whether an iteration is an epoch of a data loader, which is timed on the host with its CPU-seconds.
+        needs: What the machine must have: ``"cuda"``, or modules that can be imported. Without it, cases are
+            skipped.
+        apart: Whether each variant has a process of its own, because it changes what stays (cuDNN's plans,
+            the allocator's settings, environment variables).
+        loader: Whether an iteration is an epoch of a data loader, which is timed on the host with its
+            CPU-seconds.
         time_limit: Seconds for one case in one invocation, up to a week; 60, or 300 for a loader.
 
     Raises ClaimError for a value that is not allowed.
@@ -87,7 +89,8 @@ def claim(
 
 
 def claim_from(name: str, stated: Mapping[str, object], *, sentence: str, path: str, function: str) -> Claim:
-    """The claim with the defaults for what is not stated. Raises ClaimError for a value that is not allowed."""
+    """The claim with the defaults for what is not stated. Raises ClaimError for a value that is not
+    allowed."""
     unknown = set(stated) - _STATED
     if unknown:
         raise ClaimError(

@@ -82,7 +82,8 @@ def written_file(text: str) -> Path:
 
 
 def written_folder(text: str) -> Path:
-    """A folder to write in. Raises ArgumentTypeError for one that begins with a dash, as `written_file` does."""
+    """A folder to write in. Raises ArgumentTypeError for one that begins with a dash, as `written_file`
+    does."""
     _refuse_like_an_option(text, "folder", "a path that does not")
     return Path(text)
 

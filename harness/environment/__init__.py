@@ -6,7 +6,8 @@ A plain nested dict of JSON values, so that it can be stored, shown side by side
 - ``machine``: CPU model, cores (there, allowed, quota, usable), memory in bytes, kernel, container;
 - ``gpus``: name, UUID, memory in bytes, compute capability of every GPU that NVML (or else torch) sees;
 - ``driver``: its version and the newest CUDA it supports; empty without one;
-- ``software``: versions, None where absent; ``flags``: torch's settings; ``variables``: relevant ones that are set;
+- ``software``: versions, None where absent; ``flags``: torch's settings; ``variables``: relevant ones that
+  are set;
 - ``git``: revision and whether anything differs from it, or None; ``warnings``: what could not be found out.
 """
 

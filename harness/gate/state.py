@@ -57,7 +57,7 @@ class GateState:
         self._seen: set[str] = set()
         self._unreached = NotCompared.NOT_REACHED
 
-    # --- what there is to decide --------------------------------------------------------------------------------------
+    # --- what there is to decide ----------------------------------------------------------------------------
 
     def collect(self, pair: WorkerPair) -> None:
         """Note every case of the chosen benchmarks that either side has, from the first pair that is given.
@@ -146,7 +146,7 @@ class GateState:
         """The claim that a case belongs to."""
         return self._by_function[benchmark_of(case)]
 
-    # --- what the next unit is for ------------------------------------------------------------------------------------
+    # --- what the next unit is for --------------------------------------------------------------------------
 
     def wanted(self, case: str | None = None) -> list[Decision]:
         """The decisions that another unit is for, of one case or of all."""
@@ -191,7 +191,7 @@ class GateState:
                 found[decision.case] = max(ahead, found.get(decision.case, 0))
         return found
 
-    # --- what is known so far -----------------------------------------------------------------------------------------
+    # --- what is known so far -------------------------------------------------------------------------------
 
     @property
     def decisions(self) -> list[Decision]:

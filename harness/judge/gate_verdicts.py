@@ -1,4 +1,5 @@
-"""What every gate has in common, whatever its base is: outcomes of what is not compared, and exact metrics."""
+"""What every gate has in common, whatever its base is: outcomes of what is not compared, and exact
+metrics."""
 
 from __future__ import annotations
 

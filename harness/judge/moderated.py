@@ -1,23 +1,24 @@
-"""Intervals by moderated t: what a few units say of a decision, with the spread of a run's other decisions as a
-prior.
+"""Intervals by moderated t: what a few units say of a decision, with the spread of a run's other decisions as
+a prior.
 
-A unit is a log ratio. Smyth (2004), "Linear models and empirical Bayes methods for assessing differential expression
-in microarray experiments", section 6.2 (limma's ``fitFDist``), takes the variances of many decisions for draws from
-``s0² F(d, d0)`` and estimates ``s0²`` and ``d0`` from the mean and variance of their logs. The moderated variance of
-one decision, ``(d0 s0² + d s²) / (d0 + d)``, then has ``d0 + d`` degrees of freedom.
+A unit is a log ratio. Smyth (2004), "Linear models and empirical Bayes methods for assessing differential
+expression in microarray experiments", section 6.2 (limma's ``fitFDist``), takes the variances of many
+decisions for draws from ``s0² F(d, d0)`` and estimates ``s0²`` and ``d0`` from the mean and variance of their
+logs. The moderated variance of one decision, ``(d0 s0² + d s²) / (d0 + d)``, then has ``d0 + d`` degrees of
+freedom.
 
-Three things differ here, each because a decision much noisier than the rest would otherwise be decided wrongly too
-often (`scripts/verdict_power` has the figures):
+Three things differ here, each because a decision much noisier than the rest would otherwise be decided
+wrongly too often (`scripts/verdict_power` has the figures):
 
 - the prior of a decision is that of *other* cases alone, so a noisy case never vouches for itself;
-- ``d0`` is at most `CAP`: other cases are worth two degrees of freedom, however alike they are. They are other work,
-  not replicates;
-- a decision whose own variance exceeds the prior's trusts it the less: ``d0 s0² / s²`` degrees of freedom. (Phipson
-  et al., 2016, lower ``d0`` for outlying variances by a test of each; with two degrees of freedom no test finds
-  them.)
+- ``d0`` is at most `CAP`: other cases are worth two degrees of freedom, however alike they are. They are
+  other work, not replicates;
+- a decision whose own variance exceeds the prior's trusts it the less: ``d0 s0² / s²`` degrees of freedom.
+  (Phipson et al., 2016, lower ``d0`` for outlying variances by a test of each; with two degrees of freedom no
+  test finds them.)
 
-From ten units on the mean is without the tenth at either end, and its variance is Yuen's: one stalled unit in 28 would
-otherwise outweigh all others.
+From ten units on the mean is without the tenth at either end, and its variance is Yuen's: one stalled unit in
+28 would otherwise outweigh all others.
 """
 
 from __future__ import annotations
@@ -35,14 +36,15 @@ CAP = 2.0
 """The most degrees of freedom that a prior has."""
 
 FEWEST = 3
-"""The fewest decisions from which a prior is estimated: two variances say little of how far variances differ."""
+"""The fewest decisions from which a prior is estimated: two variances say little of how far variances
+differ."""
 
 TRIM = 0.1
 """The share of the units that is left out at either end, rounded down: none of nine, one of ten."""
 
 _FLOOR = 1e-5
-"""The share of the median variance below which a variance is taken for that, as limma does: its log would outweigh
-all others."""
+"""The share of the median variance below which a variance is taken for that, as limma does: its log would
+outweigh all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ NO_PRIOR = Prior()
 class Centre:
     """The trimmed mean of some units, and the moderated variance of one of them.
 
-    ``own`` is their own spread, None of a single unit, whose interval has no bounds. ``trusted`` are the degrees of
-    freedom that the prior has left beside it.
+    ``own`` is their own spread, None of a single unit, whose interval has no bounds. ``trusted`` are the
+    degrees of freedom that the prior has left beside it.
     """
 
     mean: float
@@ -134,8 +136,9 @@ def centre_of(values: Numbers, prior: Prior = NO_PRIOR) -> Centre:
 def spread_of(values: Numbers) -> Spread | None:
     """The spread of some units; None for fewer than two.
 
-    Of n units of which h are kept the variance is ``n (n - 1) w² / (h (h - 1))``, w² the winsorised one, so that its
-    share 1/n is the squared error of the trimmed mean (Yuen); where none is left out it is the usual one.
+    Of n units of which h are kept the variance is ``n (n - 1) w² / (h (h - 1))``, w² the winsorised one, so
+    that its share 1/n is the squared error of the trimmed mean (Yuen); where none is left out it is the usual
+    one.
     """
     data = np.sort(np.asarray(values, dtype=np.float64))
     count, kept = data.size, _kept(data.size)
@@ -154,8 +157,9 @@ def _kept(count: int) -> int:
 def prior_of(others: Iterable[Spread], cap: float = CAP) -> Prior:
     """The prior that other decisions amount to, by the moments of the logs of their variances.
 
-    Variances that differ by no more than their degrees of freedom explain would have a prior without bound; it has
-    ``cap`` degrees of freedom. None for fewer than `FEWEST` decisions, and where none of them has any spread.
+    Variances that differ by no more than their degrees of freedom explain would have a prior without bound;
+    it has ``cap`` degrees of freedom. None for fewer than `FEWEST` decisions, and where none of them has any
+    spread.
     """
     found = list(others)
     if len(found) < FEWEST:
@@ -174,7 +178,8 @@ def prior_of(others: Iterable[Spread], cap: float = CAP) -> Prior:
 
 
 def trigamma_inverse(value: float) -> float:
-    """The y at which trigamma(y) is ``value`` > 0, by Newton's method for 1/trigamma (Smyth 2004, appendix)."""
+    """The y at which trigamma(y) is ``value`` > 0, by Newton's method for 1/trigamma (Smyth 2004,
+    appendix)."""
     if value > 1e7:
         return 1 / math.sqrt(value)
     if value < 1e-6:

@@ -3,10 +3,10 @@
 D is the centre of log(head/base). *Regressed* is what the exact signed-rank test puts beyond the tolerated
 difference, at a level that holds for the whole suite: the suite's alpha is split over its decisions and, in
 each, over the looks; half goes to the first. What is clearly slower is called so earlier, by a t test against
-a slow-down far beyond the target, at a level that the first look cannot use. What has regressed hands its share
-on to the others (Holm's procedure). *Unchanged* is what a trimmed (Yuen) t test puts below most of the target.
-What is neither when the looks run out is inconclusive, and never green. What is unchanged and shown to be faster
-by more than is tolerated is *improved*.
+a slow-down far beyond the target, at a level that the first look cannot use. What has regressed hands its
+share on to the others (Holm's procedure). *Unchanged* is what a trimmed (Yuen) t test puts below most of the
+target. What is neither when the looks run out is inconclusive, and never green. What is unchanged and shown
+to be faster by more than is tolerated is *improved*.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class GateThresholds:
     to be below ``near`` of it is unchanged. ``alpha`` is the chance of any false alarm in the whole suite,
     ``beta`` that of one look to call a slow-down of ``near`` of the target unchanged. An exact metric has
     changed where it differs by more than ``bytes_tolerance``; one in bytes must also differ by more than
-    ``bytes_floor`` bytes. Few units suffice for what is shown to be slower by more than ``clear``, where units are
-    taken to vary by ``spread`` at the least: three that happen to agree say little about how far others lie.
-    Raises ValueError for what cannot work.
+    ``bytes_floor`` bytes. Few units suffice for what is shown to be slower by more than ``clear``, where
+    units are taken to vary by ``spread`` at the least: three that happen to agree say little about how far
+    others lie. Raises ValueError for what cannot work.
     """
 
     target: float = 0.05
@@ -100,8 +100,8 @@ class GateThresholds:
 class Rule:
     """The thresholds as they apply to one decision of a suite: looks and levels are settled.
 
-    ``levels`` are the one-sided p at which the failing looks reject, one a look; ``clear_level`` is that of each
-    look at what is clearly slower.
+    ``levels`` are the one-sided p at which the failing looks reject, one a look; ``clear_level`` is that of
+    each look at what is clearly slower.
     """
 
     target: float
@@ -134,8 +134,8 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
     n units reach a p of 2**-n and no less, so the first failing look comes as early as its level allows:
     before the first that is stated in a small suite, after it in a large one. It has half of the decision's
     alpha, because an earlier first look saves every regressed decision a unit, and the later ones share the
-    other half. What the first look's half is more than its 2**-n goes to looks before it, which know Student's t
-    and a clear slow-down alone; at least `FOR_CLEAR` of the half does.
+    other half. What the first look's half is more than its 2**-n goes to looks before it, which know
+    Student's t and a clear slow-down alone; at least `FOR_CLEAR` of the half does.
 
     Each level is that of a suite of only those that have not regressed (Holm 1979, "A simple sequentially
     rejective multiple test procedure"); looks stay where the whole suite has them. Levels only grow with what
@@ -177,7 +177,8 @@ def rule_for(thresholds: GateThresholds, decisions: int, *, loader: bool = False
 
 
 SPREAD_KNOWN = 2
-"""Degrees of freedom that the least spread of units counts for: as much as other cases do beside a claim's."""
+"""Degrees of freedom that the least spread of units counts for: as much as other cases do beside a
+claim's."""
 
 FOR_CLEAR = 0.02
 """The least share of a first look's level that goes to the looks at what is clearly slower."""

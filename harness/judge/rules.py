@@ -1,8 +1,8 @@
-"""The rules of a claim's verdict, on numbers alone: looks and their levels, margins, unsteadiness, and how much more
-would decide it.
+"""The rules of a claim's verdict, on numbers alone: looks and their levels, margins, unsteadiness, and how
+much more would decide it.
 
-The interval is that of moderated t (`harness.judge.moderated`). It needs no rank test's seven units to decide a clear
-effect; the gate, where a false alarm costs most, keeps the exact test.
+The interval is that of moderated t (`harness.judge.moderated`). It needs no rank test's seven units to decide
+a clear effect; the gate, where a false alarm costs most, keeps the exact test.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def decide(
 def judged_centre(
     found: Sequence[Unit], margin: float, thresholds: Thresholds, prior: Prior = NO_PRIOR
 ) -> tuple[Centre | None, bool]:
-    """The centre of the log ratios to judge by, None without units, and whether they are those of the totals."""
+    """The centre of the log ratios to judge by, None without units, and whether they are those of the
+    totals."""
     level = thresholds.level(len(found))
     # An unsteady variant's totals have a spread of their own, which no other case foretells.
     judged, unsteady = judged_by(found, math.log1p(margin), lambda values: centre_of(values).interval(level))

@@ -8,9 +8,10 @@ SciPy has three of these: `wilcoxon` (exact), `mannwhitneyu` (exact) and `mstats
 recorded samples their numbers agree with those here to 1e-12, which a test shows. They stay hand-written
 because
 
-- importing ``scipy.stats`` takes longer than importing all else that judges, and every report would pay for it;
-- the interval of a test has to be what the same test does not reject: SciPy gives neither test's exact interval, and
-  with its p alone the null distribution would be needed here all the same;
+- importing ``scipy.stats`` takes longer than importing all else that judges, and every report would pay for
+  it;
+- the interval of a test has to be what the same test does not reject: SciPy gives neither test's exact
+  interval, and with its p alone the null distribution would be needed here all the same;
 - SciPy's exact rank-sum test ignores ties, which count against the alternative here;
 - a gate judges after every unit: SciPy takes 10 to 70 times as long for a handful of values;
 - `mstats.trimmed_stde` fails for a trimmed share of 0, which is Student's interval.
@@ -162,9 +163,9 @@ def trimmed_upper(values: Numbers, beta: float, trim: float = 0.2) -> float:
 def student_p(values: Numbers, above: float, spread: float, known: int = 0) -> float:
     """The one-sided p of Student's t that the values' mean lies beyond ``above``.
 
-    Their deviation is taken for ``spread`` where it is smaller, and that counts beside it for ``known`` degrees of
-    freedom (as in moderated t, Smyth 2004). 1 for fewer than two values. Raises ValueError for a value that is not
-    finite.
+    Their deviation is taken for ``spread`` where it is smaller, and that counts beside it for ``known``
+    degrees of freedom (as in moderated t, Smyth 2004). 1 for fewer than two values. Raises ValueError for a
+    value that is not finite.
     """
     data = _finite(values)
     if data.size < 2:

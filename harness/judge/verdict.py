@@ -72,8 +72,8 @@ def comparison(
     """A variant beside the baseline by any metric, all units counted; None where no measurement has numbers
     of both.
 
-    ``low`` and ``high`` are None before the first look and for exact metrics. ``margin`` only says how far the
-    totals may depart from the typical ratio before the variant is called unsteady.
+    ``low`` and ``high`` are None before the first look and for exact metrics. ``margin`` only says how far
+    the totals may depart from the typical ratio before the variant is called unsteady.
     """
     found = evidence(measurements, variant, metric, thresholds.keep)
     if is_exact(metric):

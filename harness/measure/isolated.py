@@ -4,10 +4,10 @@ attribute."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness.measure.case import MeasureOptions, local
 from harness.measure.failure import failure, logged
@@ -61,7 +61,7 @@ def _watch(
 
     subject = ProbeSubject(ProcessTree(os.getpid()), device)
     probes = _Probes([make(subject) for make in PROBES])
-    probes.call("before")
+    probes.before()
     runner.setup()
     _, first = runner.first_call()
     leave_early: Callable[[], object] | None = getattr(runner.iteration, "leave_early", None)
@@ -70,13 +70,13 @@ def _watch(
         # Windows have no first batch.
         readings["first_batch_seconds"] = wait
         sources["first_batch_seconds"] = f"its first epoch, {SOURCE}"
-    probes.call("start")
+    probes.start()
     try:
         # Not a window: what probes count would include its lead-in.
         turn = runner.run_iterations(1, 0)
     finally:
         probes.stop()
-    probes.read("read", SOURCE, turn.part)
+    probes.read(SOURCE, turn.part)
     own = {"seconds": turn.each(1)}
     if "cpu_seconds" in turn.readings:
         # The runner's own account leaves the watching out.
@@ -84,7 +84,7 @@ def _watch(
     if leave_early is not None:
         leave_early()
     runner.teardown()
-    probes.read("after", f"after leaving an epoch early, {SOURCE}" if leave_early else SOURCE, turn.part)
+    probes.after(f"after leaving an epoch early, {SOURCE}" if leave_early else SOURCE, turn.part)
     readings |= own | probes.readings
     sources |= dict.fromkeys(own, SOURCE) | probes.sources
     return readings, sources, probes.warnings
@@ -100,10 +100,15 @@ class _Probes:
         self.sources: dict[str, str] = {}
         self.warnings: list[CaseWarning] = []
 
-    def call(self, moment: Literal["before", "start"]) -> None:
-        """Let every probe do what it does at this moment."""
+    def before(self) -> None:
+        """Let every probe look before anything is set up."""
         for probe in list(self._alive):
-            if self._tried(probe, getattr(probe, moment)) and moment == "start":
+            self._tried(probe, probe.before)
+
+    def start(self) -> None:
+        """Start every probe."""
+        for probe in list(self._alive):
+            if self._tried(probe, probe.start):
                 self._started.append(probe)
 
     def stop(self) -> None:
@@ -112,12 +117,21 @@ class _Probes:
             probe = self._started.pop()
             self._tried(probe, probe.stop)
 
-    def read(self, moment: Literal["read", "after"], source: str, part: float) -> None:
-        """Collect readings; those that count work are divided by ``part``, the share of an iteration in the
-        round."""
-        for probe in list(self._alive):
+    def read(self, source: str, part: float) -> None:
+        """Collect readings of the round; those that count work are divided by ``part``, the share of an
+        iteration in it."""
+        self._keep({probe: probe.read for probe in self._alive}, source, part)
+
+    def after(self, source: str, part: float) -> None:
+        """Collect what is known only once everything is over."""
+        self._keep({probe: probe.after for probe in self._alive}, source, part)
+
+    def _keep(
+        self, giving: Mapping[Probe, Callable[[], Mapping[str, ProbeReading]]], source: str, part: float
+    ) -> None:
+        for probe, give in giving.items():
             found: dict[str, ProbeReading] = {}
-            self._tried(probe, partial(_collect, probe, moment, found))
+            self._tried(probe, partial(_collect, give, found))
             for name, reading in found.items():
                 self.readings[name] = reading.value / part if probe.counts else reading.value
                 self.sources[name] = f"{reading.source}, {source}" if reading.source else source
@@ -133,8 +147,8 @@ class _Probes:
         return True
 
 
-def _collect(probe: Probe, moment: Literal["read", "after"], found: dict[str, ProbeReading]) -> None:
-    found.update(probe.read() if moment == "read" else probe.after())
+def _collect(give: Callable[[], Mapping[str, ProbeReading]], found: dict[str, ProbeReading]) -> None:
+    found.update(give())
 
 
 def _alone(runner: LocalRunner, device: torch.device) -> tuple[dict[str, float], dict[str, str]]:

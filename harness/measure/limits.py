@@ -9,8 +9,8 @@ LOADER_BLOCKS = 3
 
 LOADER_SHARE = 1.5
 """Seconds that the blocks of a loader's unit may take where more than `LOADER_BLOCKS` of them fit: of windows
-they do, of whole epochs often not. On two cores a unit of three blocks of windows varied by 5 % from process to
-process, and no less with six: seconds are better spent on another unit."""
+they do, of whole epochs often not. On two cores a unit of three blocks of windows varied by 5 % from process
+to process, and no less with six: seconds are better spent on another unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class RoundLimits:
 
     Rounds last ``round_seconds`` or as long as the slowest variant's single iteration, up to
     ``longest_round``: rounds of similar length see similar noise. ``share`` is for the blocks alone; the
-    blocks are as many as fit it, within ``fewest_blocks`` and ``most_blocks``. ``epochs`` says that iterations are
-    a loader's epochs: how long a round is, is not for us to choose, and a first one that is long has warmed the
-    variant up.
+    blocks are as many as fit it, within ``fewest_blocks`` and ``most_blocks``. ``epochs`` says that
+    iterations are a loader's epochs: how long a round is, is not for us to choose, and a first one that is
+    long has warmed the variant up.
     """
 
     share: float = 0.6
@@ -36,8 +36,8 @@ class RoundLimits:
     def apart(self) -> RoundLimits:
         """The same for variants in live processes.
 
-        Rounds are four times as long, for a turn costs a switch, unless they are a loader's. Blocks are twice as
-        many, for what they cost is little beside starting the processes.
+        Rounds are four times as long, for a turn costs a switch, unless they are a loader's. Blocks are twice
+        as many, for what they cost is little beside starting the processes.
         """
         return replace(
             self,
@@ -48,8 +48,8 @@ class RoundLimits:
         )
 
     def loader(self) -> RoundLimits:
-        """The same for loaders, whose rounds are long: three blocks are enough for a unit, and the first epoch
-        has started the workers and filled the caches that the next ones find."""
+        """The same for loaders, whose rounds are long: three blocks are enough for a unit, and the first
+        epoch has started the workers and filled the caches that the next ones find."""
         return replace(self, fewest_blocks=min(LOADER_BLOCKS, self.fewest_blocks), epochs=True)
 
     def blocks(self, block_seconds: float) -> int:

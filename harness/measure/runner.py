@@ -61,7 +61,8 @@ class Round:
 
 @runtime_checkable
 class InWindows(Protocol):
-    """What an iteration has that finds its own rounds: windows of steady running, after a lead-in of its own."""
+    """What an iteration has that finds its own rounds: windows of steady running, after a lead-in of its
+    own."""
 
     @property
     def window_seconds(self) -> float:

@@ -42,9 +42,11 @@ from harness.model.loading import (
     Ranked,
     SampleStage,
     Setting,
+    StageName,
     StepInput,
     Tuned,
     Undone,
+    WorkerLimit,
 )
 from harness.model.measurement import (
     BASELINE,
@@ -156,6 +158,7 @@ __all__ = [
     "SideStopped",
     "Span",
     "Spent",
+    "StageName",
     "Status",
     "StepInput",
     "StillOpen",
@@ -173,6 +176,7 @@ __all__ = [
     "WarningCode",
     "WithinDrift",
     "Work",
+    "WorkerLimit",
     "benchmark_of",
     "clock_events",
     "counted_parameters",

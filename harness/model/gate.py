@@ -37,10 +37,11 @@ class GateVerdict:
 
     ``reason`` is None where the readings of an exact metric are the reason. ``comparison`` is head against
     base, None where nothing was measured; ``base`` and ``head`` are the readings of an exact metric or the
-    typical time of an iteration in seconds. ``variant`` is empty where the whole case is meant. ``seconds`` is
-    the wall time spent on it. ``spread`` is the deviation of one unit and ``resolvable`` the smallest slow-down
-    that can be resolved, both as shares; None for too few units. ``growth`` is what the report said of profiles
-    of a regression, ``outlook`` why it is not likely to be decided, ``remarks`` are on throttled blocks.
+    typical time of an iteration in seconds. ``variant`` is empty where the whole case is meant. ``seconds``
+    is the wall time spent on it. ``spread`` is the deviation of one unit and ``resolvable`` the smallest
+    slow-down that can be resolved, both as shares; None for too few units. ``growth`` is what the report said
+    of profiles of a regression, ``outlook`` why it is not likely to be decided, ``remarks`` are on throttled
+    blocks.
     """
 
     case: str

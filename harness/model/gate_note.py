@@ -33,9 +33,9 @@ class NoteCode(Enum):
 class GateNote:
     """A note on a gate.
 
-    ``subject`` names what it is about: base's revision, or a case and its variant. ``detail`` is the error, or a
-    text that is only carried. ``seconds`` is the time budget, ``count`` how many regressions are left without a
-    profile, ``end`` why a stored run's gate took no more.
+    ``subject`` names what it is about: base's revision, or a case and its variant. ``detail`` is the error,
+    or a text that is only carried. ``seconds`` is the time budget, ``count`` how many regressions are left
+    without a profile, ``end`` why a stored run's gate took no more.
     """
 
     code: NoteCode

@@ -165,8 +165,8 @@ GateReason = (
 class GateOutlook:
     """A decision that is not likely to be made: it needs about ``units``, and ``most`` are allowed.
 
-    ``more`` says that it needs more than ``units``. ``target`` is the smallest that could be decided, as a share;
-    None where it would let too much pass. ``loader`` says which of the two targets that is.
+    ``more`` says that it needs more than ``units``. ``target`` is the smallest that could be decided, as a
+    share; None where it would let too much pass. ``loader`` says which of the two targets that is.
     """
 
     units: int

@@ -86,11 +86,22 @@ class LoopShare:
     share: float
 
 
+class StageName(StrEnum):
+    """What is done to a sample on one core; ``DECODE_FASTEST`` is decoding again, with the fastest decoder
+    there is."""
+
+    READ = "read"
+    DECODE = "decode"
+    TRANSFORM = "transform"
+    COLLATE = "collate"
+    DECODE_FASTEST = "decode_fastest"
+
+
 @dataclass(frozen=True, slots=True)
 class SampleStage:
     """What is done to one sample on one core, or to it as part of a batch: seconds a sample."""
 
-    name: str
+    name: StageName
     seconds: float
 
 
@@ -155,12 +166,19 @@ class Undone(StrEnum):
     OTHERS = "others"
 
 
+class WorkerLimit(StrEnum):
+    """What bounds the number of a loader's workers."""
+
+    CORES = "cores"
+    MEMORY = "memory"
+    SHARED_MEMORY = "shared memory"
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Settings that this machine has no room for: by which limit (cores, memory, shared memory), in its
-    numbers."""
+    """Settings that this machine has no room for: by which limit, in its numbers."""
 
-    limit: str
+    limit: WorkerLimit
     sentence: str
     settings: tuple[str, ...]
 

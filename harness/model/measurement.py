@@ -76,7 +76,8 @@ class Measurement:
 
     Example::
 
-        >>> found = Measurement("loading/a.py::bench_a[4]", "A", 1, trials=(Trial("baseline"), Trial("pinned")))
+        >>> trials = (Trial("baseline"), Trial("pinned"))
+        >>> found = Measurement("loading/a.py::bench_a[4]", "A", 1, trials=trials)
         >>> found.title, found.trial("pinned").status.value, found.trial("other")
         ('4', 'measured', None)
     """

@@ -49,7 +49,8 @@ class Span:
 class Timeline:
     """The spans of a run, in the order in which they ended; ``start`` and ``end`` are the run's own moments.
 
-    A run that was killed has no end; it is then that of the last span. Runs of earlier versions have no spans.
+    A run that was killed has no end; it is then that of the last span. Runs of earlier versions have no
+    spans.
     """
 
     start: float = 0.0

@@ -81,13 +81,13 @@ class Basis:
 class Verdict:
     """What follows for one variant of one case.
 
-    ``basis`` is None for exact metrics and fewer than two units. ``more_units`` estimates the further units that
-    would decide it. Of a baseline alone, which has nothing to decide, they are those that a later comparison
-    needs.
+    ``basis`` is None for exact metrics and fewer than two units. ``more_units`` estimates the further units
+    that would decide it. Of a baseline alone, which has nothing to decide, they are those that a later
+    comparison needs.
 
     Example::
 
-        >>> Verdict("a.py::bench_a", "A", "pinned", Outcome.INCONCLUSIVE, more_units=3, more_seconds=12.0).decided
+        >>> Verdict("a.py::bench_a", "A", "pinned", Outcome.INCONCLUSIVE, more_units=3).decided
         False
     """
 

@@ -144,17 +144,21 @@ class Compare:
         ``compare``.
 
         Args:
-            baseline: The reference: a callable that returns its result, `variant`, `prepared` or `Unavailable`.
-            same: ``same(expected, got)`` agrees by returning True, None or a mapping of readings (numbers that are
-                kept); it disagrees by returning False or raising AssertionError. Required if there are two results.
+            baseline: The reference: a callable that returns its result, `variant`, `prepared` or
+                `Unavailable`.
+            same: ``same(expected, got)`` agrees by returning True, None or a mapping of readings (numbers
+                that are kept); it disagrees by returning False or raising AssertionError. Required if there
+                are two results.
             reference: Gives the expected result in the place of the baseline's, in float64 say.
             items: Samples that one iteration processes.
-            bytes: Bytes that one iteration moves within the device's memory; for a loader, copies to the device.
+            bytes: Bytes that one iteration moves within the device's memory; for a loader, copies to the
+                device.
             flops: Floating-point operations of one iteration.
             decoded: Image files that one iteration decodes.
-            precision: The arithmetic of the operations: fp32, tf32, fp16 or bf16, for all variants or by name.
-            expect: What the claim expects of the variants: lower, higher or same, for all or by name; by default what
-                the claim states.
+            precision: The arithmetic of the operations: fp32, tf32, fp16 or bf16, for all variants or by
+                name.
+            expect: What the claim expects of the variants: lower, higher or same, for all or by name; by
+                default what the claim states.
             variants: The other ways of doing the work, by name.
 
         Raises TypeError for what is not a variant and for a missing ``same``, ValueError for an expectation

@@ -77,8 +77,8 @@ class Session:
 def plain(config: pytest.Config) -> Session:
     """The session of ``pytest benchmarks``, typed by hand."""
     data = config.getoption("--harness-data")
-    # --benchmark-disable asks whether benchmarks run, not how fast: one block, and no rounds of 5 ms. Beside other
-    # workers of pytest-xdist no time would mean anything.
+    # --benchmark-disable asks whether benchmarks run, not how fast: one block, and no rounds of 5 ms. Beside
+    # other workers of pytest-xdist no time would mean anything.
     quick = config.getoption("benchmark_disable", False) or side_by_side(config)
     limits = (
         RoundLimits(share=0.0, round_seconds=0.0, longest_round=0.0, fewest_blocks=1, warmup_limit=0.0)

@@ -20,8 +20,8 @@ class CpuLimit:
     """CPU-seconds that a process and what it started may use from now on; it is not to be stopped meanwhile.
 
     A process that uses next to none for as many seconds of wall time has used its allowance up as well: it
-    hangs. Reading CPU time looks through all processes of the machine, so that the first check takes the first
-    reading: a process that answers before it costs none, and what it used until then is not counted.
+    hangs. Reading CPU time looks through all processes of the machine, so that the first check takes the
+    first reading: a process that answers before it costs none, and what it used until then is not counted.
     """
 
     def __init__(

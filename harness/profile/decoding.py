@@ -25,7 +25,8 @@ class EventArguments:
 
 @dataclass(frozen=True, slots=True)
 class DecodedEvent:
-    """What is read of an event; ``ts`` and ``dur`` are microseconds. msgspec's events have the same fields."""
+    """What is read of an event; ``ts`` and ``dur`` are microseconds. msgspec's events have the same
+    fields."""
 
     ph: str
     cat: str | None

@@ -5,8 +5,8 @@ was queued, and what the host did shows why:
 
 1. it waited for the next batch: the loader;
 2. it was inside a call that copies, and may have to stage pageable memory: copies;
-3. it was inside a call that synchronises, or came out of one before it could launch again: synchronisation. Without
-   that call the launches would have been queued while the GPU still worked;
+3. it was inside a call that synchronises, or came out of one before it could launch again: synchronisation.
+   Without that call the launches would have been queued while the GPU still worked;
 4. anything else, Python and operators: the host.
 
 Once it was queued the host had done its part: what is left is other, waiting for another stream or for the

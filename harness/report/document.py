@@ -1,8 +1,8 @@
-"""A report as plain parts, before it has a form; `render` writes any of them in each form, so that all say the
-same.
+"""A report as plain parts, before it has a form; `render` writes any of them in each form, so that all say
+the same.
 
-People read a `Document`: headed tables of cells, with facts above and notes below. Programs that run tests read
-`CaseResults`: one result a verdict.
+People read a `Document`: headed tables of cells, with facts above and notes below. Programs that run tests
+read `CaseResults`: one result a verdict.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ Fact = tuple[str, str]
 
 
 class Tone(StrEnum):
-    """What a cell's colour repeats; its words state it already. The values are the classes of a page's style."""
+    """What a cell's colour repeats; its words state it already. The values are the classes of a page's
+    style."""
 
     PLAIN = ""
     GOOD = "good"
@@ -35,10 +36,10 @@ IMPROVED = {True: Tone.GOOD, False: Tone.BAD, None: Tone.PLAIN}
 class Column:
     """A column of a table: the name its cells go by, its title, whether it is foreign text.
 
-    ``rank`` says which columns stay the longest where room is short: the smallest; 0 never leaves. Where lines
-    have little room, an ``above`` column heads the rows that share its cell, and ``prose`` takes what is left of
-    a line or a line of its own. Verdicts stand out where they are good, bad or broken. ``notes`` are numbers of
-    footnotes about all its cells.
+    ``rank`` says which columns stay the longest where room is short: the smallest; 0 never leaves. Where
+    lines have little room, an ``above`` column heads the rows that share its cell, and ``prose`` takes what
+    is left of a line or a line of its own. Verdicts stand out where they are good, bad or broken. ``notes``
+    are numbers of footnotes about all its cells.
     """
 
     name: str
@@ -83,8 +84,9 @@ class Document:
     """A whole report: a title, facts, warnings, tables, footnotes numbered from 1, further facts as details,
     and the outcome.
 
-    ``tone`` is that of the outcome, or of the title where there is no outcome. ``code`` is text to paste, which
-    stands below the title line by line. ``closing`` are lines about what to type next, and where the records are.
+    ``tone`` is that of the outcome, or of the title where there is no outcome. ``code`` is text to paste,
+    which stands below the title line by line. ``closing`` are lines about what to type next, and where the
+    records are.
     """
 
     title: str
@@ -110,8 +112,8 @@ class CheckState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """A verdict as the result of a test: the benchmark's case, what distinguishes its results, the verdict's word
-    and a message.
+    """A verdict as the result of a test: the benchmark's case, what distinguishes its results, the verdict's
+    word and a message.
 
     ``reason`` is the whole text of which a message has the first line; ``seconds`` is what measuring took.
     """
@@ -127,8 +129,8 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class CaseResults:
-    """A result for each verdict of a command, what else is known of it as names and values, its seconds and its
-    start in ISO 8601."""
+    """A result for each verdict of a command, what else is known of it as names and values, its seconds and
+    its start in ISO 8601."""
 
     name: str
     cases: Sequence[CaseResult]

@@ -150,8 +150,8 @@ def _words(found: Comparison) -> tuple[str, str]:
 
 
 def basis(found: Basis | None) -> str:
-    """What a verdict's interval went by: ``a unit varies by 0.8 % (other cases: 0.6 %, 1.3 degrees of freedom),
-    3.3 degrees of freedom, level 0.23 %``; empty where it had no spread."""
+    """What a verdict's interval went by: ``a unit varies by 0.8 % (other cases: 0.6 %, 1.3 degrees of
+    freedom), 3.3 degrees of freedom, level 0.23 %``; empty where it had no spread."""
     if found is None:
         return ""
     prior = (

@@ -59,9 +59,9 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
     """Every verdict of a run, judged anew: one row a case and variant, ratios and intervals as
     variant/baseline.
 
-    ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU was. ``spread`` is the deviation of one
-    unit, ``prior_spread`` the one that other cases predict, ``prior_freedom`` the degrees of freedom that this
-    counts for, ``freedom`` those in all, ``level`` the two-sided level of the look.
+    ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU was. ``spread`` is the deviation
+    of one unit, ``prior_spread`` the one that other cases predict, ``prior_freedom`` the degrees of freedom
+    that this counts for, ``freedom`` those in all, ``level`` the two-sided level of the look.
     """
     rows = [
         {

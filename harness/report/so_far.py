@@ -1,4 +1,5 @@
-"""What is known of a verdict that is still open: the effect so far, from how many units, and what decides it."""
+"""What is known of a verdict that is still open: the effect so far, from how many units, and what decides
+it."""
 
 from __future__ import annotations
 

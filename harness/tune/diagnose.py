@@ -11,7 +11,7 @@ from statistics import median
 
 from harness.judge.headroom import headroom
 from harness.loading.loaders import LOADER_KINDS
-from harness.model import Headroom, LoaderSample, SampleStage, Setting, StepInput, Undone
+from harness.model import Headroom, LoaderSample, SampleStage, Setting, StageName, StepInput, Undone
 from harness.tune.budget import Budget
 from harness.tune.client import LoaderWorkerError, OutOfTime
 from harness.tune.diagnosis import Diagnosis, LoaderAlone
@@ -94,7 +94,7 @@ class Diagnoser:
         epochs = self._epochs(answer, [answer])
         stages = self._stages(answer.batch_size)
         for stage in stages:
-            if stage.name == "decode_fastest":
+            if stage.name is StageName.DECODE_FASTEST:
                 ceilings["decode"] = 1 / stage.seconds
         others = [setting for setting in best if setting != answer]
         ceilings |= self._ceilings(answer.batch_size)
@@ -103,7 +103,7 @@ class Diagnoser:
         epochs |= self._epochs(answer, others)
         return replace(found, stages=stages, ceilings=ceilings, alone=alone, epochs=epochs)
 
-    # --- one request each ---------------------------------------------------------------------------------------------
+    # --- one request each -----------------------------------------------------------------------------------
 
     def _count_images(self) -> int | None:
         found = self._ask(CountImages(), Undone.EPOCHS, "the images were not counted")
@@ -133,7 +133,7 @@ class Diagnoser:
             self._notes.append(f"{failed}: {error}")
         return None
 
-    # --- several requests ---------------------------------------------------------------------------------------------
+    # --- several requests -----------------------------------------------------------------------------------
 
     def _against_one_core(
         self, best: Sequence[Setting], cores: int

@@ -9,7 +9,7 @@ from harness.loading.data import recipe
 from harness.loading.loaders import KINDS, LOADER_KINDS
 from harness.loading.machine.cores import usable_cores, worker_counts
 from harness.loading.machine.limits import this_machine, worker_cap
-from harness.model import LeftOut, Setting
+from harness.model import LeftOut, Setting, WorkerLimit
 from harness.tune.messages import Introduction
 from harness.tune.race import PREFETCH, SettingsGrid
 from harness.tune.settings import TuneSettings
@@ -44,7 +44,7 @@ def settings_grid(
             f"--workers: {', '.join(kinds)} needs at least one thread; name a count of 1 or more"
         )
     machine = this_machine()
-    refused: dict[tuple[str, str], dict[str, None]] = {}
+    refused: dict[tuple[WorkerLimit, str], dict[str, None]] = {}
 
     def fits(setting: Setting) -> bool:
         kind = LOADER_KINDS[setting.kind]
@@ -56,7 +56,7 @@ def settings_grid(
             setting.batch_size * SAMPLE_VALUES * kind.value_bytes, setting.prefetch, machine=machine
         )
         for limit in cap.limits:
-            if setting.workers > limit.most and not (settings.workers and limit.name == "cores"):
+            if setting.workers > limit.most and not (settings.workers and limit.name is WorkerLimit.CORES):
                 refused.setdefault((limit.name, limit.sentence), {})[setting.name] = None
                 return False
         return True

@@ -17,7 +17,7 @@ from harness.workers.variant_requests import Done
 PLAIN = "dataloader"
 """The kind of loader that the others are compared with."""
 
-# --- replies ----------------------------------------------------------------------------------------------------------
+# --- replies ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class EpochsMeasured(Message):
     readings: Mapping[str, float]
 
 
-# --- requests ---------------------------------------------------------------------------------------------------------
+# --- requests -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

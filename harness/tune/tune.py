@@ -183,7 +183,7 @@ class _Tuning:
     def _too_short(self, before: str) -> str:
         return f"the budget of {self._budget.seconds:g} s was used up before {before}: give a larger --budget"
 
-    # --- what runs ----------------------------------------------------------------------------------------------------
+    # --- what runs ------------------------------------------------------------------------------------------
 
     def _equal_kinds(self, axes: SettingsGrid) -> dict[str, Sequence[int]]:
         """The kinds that deliver what the plain loader does; the others are out before anything is timed.
@@ -271,7 +271,7 @@ class _Tuning:
         self._undone |= diagnoser.undone
         return found
 
-    # --- what is reported ---------------------------------------------------------------------------------------------
+    # --- what is reported -----------------------------------------------------------------------------------
 
     def _note(self, text: str) -> None:
         self._notes.append(text)

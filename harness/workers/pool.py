@@ -75,7 +75,8 @@ class WorkerPool:
     """Starts, drives and ends measuring processes. Use as a context manager: none outlives it.
 
     ``begins`` and ``ends`` are called with a case and its invocation, ``tick`` about once a second, ``spans``
-    with what a process did, when it has done it; a case that was measured counts as rounds from beginning to end.
+    with what a process did, when it has done it; a case that was measured counts as rounds from beginning to
+    end.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from harness.measure.limits import RoundLimits
 from harness.model import Collected, Package, Status
 from harness.workers.codec import Message
 
-# --- plans ------------------------------------------------------------------------------------------------------------
+# --- plans --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class SidePlan(Plan):
     under_test: tuple[str, ...] = ()
 
 
-# --- events -----------------------------------------------------------------------------------------------------------
+# --- events -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Requests to a process about the variants that it holds, and the replies; `harness.workers.codec` carries them."""
+"""Requests to a process about the variants that it holds, and the replies; `harness.workers.codec` carries
+them."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def together(counts: Iterable[Count]) -> Count:
     return total
 
 
-# --- our gate ---------------------------------------------------------------------------------------------------------
+# --- our gate -----------------------------------------------------------------------------------------------
 
 
 def conditions(workload: Workload, thresholds: GateThresholds) -> tuple[Condition, ...]:
@@ -114,7 +114,7 @@ def our_suites(workloads: Sequence[Workload], number: int, pairs: int, seed: int
     return Suites(alarmed, green), Tally(tuple(drawn for _, one in drawn_suites for drawn in one.drawn))
 
 
-# --- the rules of others ----------------------------------------------------------------------------------------------
+# --- the rules of others ------------------------------------------------------------------------------------
 
 
 def theirs(rival: Rival, workloads: Sequence[Workload], number: int, seed: int) -> Judged:

@@ -1,7 +1,7 @@
 """Hold the proof on a GPU: in two commands of five minutes each, or in parts of at most ten.
 
-python scripts/gpu_proof first                   facts, clock, traces, ceilings, the watch: five and a half minutes
-python scripts/gpu_proof second                  the gate and a short bench: five minutes
+python scripts/gpu_proof first                   facts, clock, traces, ceilings, the watch: five and a half
+minutes python scripts/gpu_proof second                  the gate and a short bench: five minutes
 python scripts/gpu_proof all                     every part at its full length, each in a process of its own
 python scripts/gpu_proof clock ceilings          these
 python scripts/gpu_proof first --device cpu --quick    a rehearsal: what needs CUDA is skipped, with a line

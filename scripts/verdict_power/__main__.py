@@ -1,6 +1,8 @@
-"""Print the proof of the verdicts on claims: what the rule decides on recorded units, beside the rule it replaced.
+"""Print the proof of the verdicts on claims: what the rule decides on recorded units, beside the rule it
+replaced.
 
-python scripts/verdict_power recorded       the recorded units, their signs flipped by chance, around known effects
+python scripts/verdict_power recorded       the recorded units, their signs flipped by chance, around known
+effects
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python scripts/verdict_power/record.py tests/data/neighbours.json.gz
 
-Every process measures all workloads, in random order: `BLOCKS` blocks of `base` and `head` on separate buffers,
-in random order within a block. A neighbour is a process that computes without end.
+Every process measures all workloads, in random order: `BLOCKS` blocks of `base` and `head` on separate
+buffers, in random order within a block. A neighbour is a process that computes without end.
 """
 
 from __future__ import annotations

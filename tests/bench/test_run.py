@@ -308,7 +308,7 @@ def outcomes(run: Run) -> dict[str, str]:
     return {f"{v.case} {v.variant}".strip(): str(v.outcome) for v in judge(run)}
 
 
-# --- well -------------------------------------------------------------------------------------------------------------
+# --- well ---------------------------------------------------------------------------------------------------
 
 
 def test_until_everything_is_decided(folder: Path, play: Callable[..., Play]) -> None:
@@ -330,8 +330,8 @@ def test_until_everything_is_decided(folder: Path, play: Callable[..., Play]) ->
 
 
 def test_what_is_read_in_a_unit(folder: Path, play: Callable[..., Play]) -> None:
-    """Memory is read in a unit only where the verdict is about bytes, or in passing, of a loader's processes; what
-    once in a run is enough for is looked for in the first."""
+    """Memory is read in a unit only where the verdict is about bytes, or in passing, of a loader's processes;
+    what once in a run is enough for is looked for in the first."""
     (folder / "benchmarks" / "bench_m.py").write_text(
         '@claim("M", metric="peak_bytes")\ndef bench_m(compare): pass\n'
     )
@@ -473,7 +473,7 @@ def test_snapshots_that_cannot_be_taken_are_noted_once(folder: Path, play: Calla
     assert sum("CUDA devices only" in note for note in screen.notes) == 1
 
 
-# --- the budget -------------------------------------------------------------------------------------------------------
+# --- the budget ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seconds", [0.7, 3.0, 40.0, 500.0])
@@ -510,7 +510,7 @@ def test_what_ran_out_of_the_budget_is_not_lost(folder: Path, play: Callable[...
     assert set(outcomes(found).values()) == {"inconclusive"}
 
 
-# --- traces -----------------------------------------------------------------------------------------------------------
+# --- traces -------------------------------------------------------------------------------------------------
 
 
 def traced(one: Play) -> list[tuple[str, ...]]:
@@ -609,7 +609,7 @@ def test_a_trace_that_is_too_large_is_summarised_and_not_kept(
         assert "was not kept" in one.note
 
 
-# --- trouble ----------------------------------------------------------------------------------------------------------
+# --- trouble ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("status", "word"), [(Status.TIMED_OUT, "timed out"), (Status.FAILED, "failed")])
@@ -793,11 +793,12 @@ def test_bad_requests_make_no_run(folder: Path) -> None:
     assert store.run_folders(folder / "results") == []
 
 
-# --- timeline ---------------------------------------------------------------------------------------------------------
+# --- timeline -----------------------------------------------------------------------------------------------
 
 
 def test_a_run_records_its_timeline(folder: Path, play: Callable[..., Play]) -> None:
-    """From its beginning to its end: what processes did, measured cases stage by stage, passes as they are."""
+    """From its beginning to its end: what processes did, measured cases stage by stage, passes as they
+    are."""
     one = play(called(A), ratios={"tip": 0.5}, seconds=4.0)
     found = run(folder, select=("A",), budget=3600.0).timeline
     assert (found.start, found.end) == (0.0, one.clock.now())
@@ -810,7 +811,7 @@ def test_a_run_records_its_timeline(folder: Path, play: Callable[..., Play]) -> 
     assert [span.activity for span in found.spans if span.invocation == FIRST_LOOK + 1] == [Activity.WEIGHING]
 
 
-# --- watched ----------------------------------------------------------------------------------------------------------
+# --- watched ------------------------------------------------------------------------------------------------
 
 
 def test_a_run_is_watched_unless_it_is_turned_off(folder: Path, play: Callable[..., Play]) -> None:

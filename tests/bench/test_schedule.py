@@ -85,12 +85,12 @@ def names(step: object) -> list[str]:
     return [case.partition(".")[0] for case, _ in step.cases]
 
 
-# --- order ------------------------------------------------------------------------------------------------------------
+# --- order --------------------------------------------------------------------------------------------------
 
 
 def test_every_case_has_a_first_unit_before_any_has_a_second() -> None:
-    """Where the budget holds one of each and more: loaders after the others, in processes of their own, and of
-    either kind those of the card first."""
+    """Where the budget holds one of each and more: loaders after the others, in processes of their own, and
+    of either kind those of the card first."""
     given = {name: case_progress(name, loader=name[0] == "L") for name in ("C9", "L9", "C2", "L1")}
     made = schedule(*given.values())
     for expected in ("C2", "C9", "L1", "L9"):
@@ -111,7 +111,8 @@ def test_claims_of_the_card_come_first_then_the_nearest_verdict() -> None:
 
 
 def test_each_claim_of_the_card_has_a_case_before_any_has_two() -> None:
-    """The cheapest case of each that has no verdict yet goes first; expensive ones of the card have no precedence."""
+    """The cheapest case of each that has no verdict yet goes first; expensive ones of the card have no
+    precedence."""
     prices = {"L1[a]": 5.0, "L1[b]": 4.0, "L3[a]": 9.0, "X": 1.0}
     given = [case_progress(name, loader=True) for name in prices]
     for each, name in zip(given, prices, strict=True):
@@ -130,8 +131,8 @@ def test_the_card_names_claims_that_exist() -> None:
 
 
 def test_a_short_budget_goes_to_verdicts() -> None:
-    """Where first units of every case would take most of what is left, what can be decided is, card first; the
-    rest have a first unit with what that leaves."""
+    """Where first units of every case would take most of what is left, what can be decided is, card first;
+    the rest have a first unit with what that leaves."""
     card, other = case_progress("C2"), case_progress("X")
     late = [case_progress(f"L{n}", loader=True) for n in range(6, 10)]
     made = schedule(card, other, *late)
@@ -288,7 +289,7 @@ def test_no_step_starts_that_cannot_reach_its_look(
     assert spent + max(to_look) * start_up <= left + 1e-9
 
 
-# --- who leaves -------------------------------------------------------------------------------------------------------
+# --- who leaves ---------------------------------------------------------------------------------------------
 
 
 def test_decided_variants_leave() -> None:
@@ -376,7 +377,7 @@ def test_exact_claims_that_failed_do_not_stay() -> None:
     assert made.next(PLENTY) is None
 
 
-# --- solo passes ------------------------------------------------------------------------------------------------------
+# --- solo passes --------------------------------------------------------------------------------------------
 
 
 def test_solos_come_last() -> None:
@@ -422,7 +423,7 @@ def test_no_solos_but_of_loaders_together() -> None:
         assert made.next(13.0) is None
 
 
-# --- passes that count -----------------------------------------------------------------------------------------------
+# --- passes that count --------------------------------------------------------------------------------------
 
 
 def test_counting_comes_last_and_joules_last_of_all() -> None:
@@ -557,7 +558,8 @@ def test_ten_minutes_reach_every_case() -> None:
 
 
 def test_the_card_is_decided_first() -> None:
-    """Where not everything can be decided, what is left open is not the card's: each of its claims has verdicts."""
+    """Where not everything can be decided, what is left open is not the card's: each of its claims has
+    verdicts."""
     played = scripted(cookbook())
     assert [one for one in played.play(240.0) if one.decided]
     open_ = {progress.claim.name for progress in played.schedule.open() if progress.undecided()}
@@ -566,8 +568,8 @@ def test_the_card_is_decided_first() -> None:
 
 
 def test_two_minutes_decide_what_they_can() -> None:
-    """A budget that cannot hold a unit of every case has verdicts all the same, those of the card above all, and
-    says what the rest would take."""
+    """A budget that cannot hold a unit of every case has verdicts all the same, those of the card above all,
+    and says what the rest would take."""
     played = scripted(cookbook())
     fallen = [verdict for one in played.play(120.0) for verdict in one.decided]
     assert {"C2", "C4", "C5", "M1"} <= {verdict.claim for verdict in fallen}
@@ -588,7 +590,7 @@ def test_what_weighing_takes_is_no_units_price() -> None:
     assert sum(isinstance(one.step, Invocation) for one in taken) == LOOKS[0]
 
 
-# --- the shortest run, and nothing ------------------------------------------------------------------------------------
+# --- the shortest run, and nothing --------------------------------------------------------------------------
 
 
 def test_smoke_is_one_unit_of_everything() -> None:

@@ -28,7 +28,8 @@ def split(measurement: Measurement) -> list[tuple[Activity, float, float]]:
 
 
 def test_a_case_is_split_into_its_stages() -> None:
-    """Rounds from the first block to the last, warm-up right before them, set-up before that, teardown after."""
+    """Rounds from the first block to the last, warm-up right before them, set-up before that, teardown
+    after."""
     assert split(MEASURED) == [
         (Activity.SET_UP, 100.0, 103.0),
         (Activity.WARM_UP, 103.0, 105.0),

@@ -1,5 +1,5 @@
-"""Epochs of different lengths, each by its loader's own depth: they agree where both go, and figures are of equal
-work."""
+"""Epochs of different lengths, each by its loader's own depth: they agree where both go, and figures are of
+equal work."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def test_figures_are_of_the_whole_work() -> None:
 
 
 def test_figures_of_a_window_are_of_the_whole_work() -> None:
-    """A window of one and a half epochs, each of them a quarter of the work: seconds and sums are of all of it."""
+    """A window of one and a half epochs, each of them a quarter of the work: seconds and sums are of all of
+    it."""
 
     class InWindows:
         window_seconds = 0.5

@@ -56,7 +56,7 @@ def files(images: Path) -> list[Image]:
     return epoch_images(images, 12)
 
 
-# --- a DataLoader's further options -----------------------------------------------------------------------------------
+# --- a DataLoader's further options -------------------------------------------------------------------------
 
 
 class Numbers(Dataset[Any]):
@@ -142,7 +142,7 @@ def test_options_for_workers() -> None:
     assert PlainLoader(Numbers, batch_size=4, persistent=True, **options)().ids.numel() == 24
 
 
-# --- epochs in a row, starting up -------------------------------------------------------------------------------------
+# --- epochs in a row, starting up ---------------------------------------------------------------------------
 
 
 def test_the_gap_between_epochs_by_a_fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +268,7 @@ def test_what_cannot_be_measured_is_named(tmp_path: Path) -> None:
         bounded_epoch(tmp_path, 2)
 
 
-# --- whole batches ----------------------------------------------------------------------------------------------------
+# --- whole batches ------------------------------------------------------------------------------------------
 
 
 def test_digits_at_once_are_the_same(tiny: Path) -> None:
@@ -306,7 +306,7 @@ def test_a_step_keeps_its_work_behind_a_checksum() -> None:
     assert run_epoch([(images, torch.zeros(2), torch.arange(2))], checked).total == float(first)
 
 
-# --- crops, training that changes nothing ----------------------------------------------------------------------------
+# --- crops, training that changes nothing -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("resized", [True, False])

@@ -55,7 +55,7 @@ class Seconds:
         return self.scripted.pop(0) if len(self.scripted) > 1 else self.scripted[0]
 
 
-# --- what is measured -------------------------------------------------------------------------------------------------
+# --- what is measured ---------------------------------------------------------------------------------------
 
 
 def test_products_count_their_operations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def test_launches_are_measured_by_a_thread_that_is_kept_on_its_core(monkeypatch:
     assert settle is not None
 
 
-# --- the process, and what is kept ------------------------------------------------------------------------------------
+# --- the process, and what is kept --------------------------------------------------------------------------
 
 PROCESS = """
 import sys
@@ -412,7 +412,7 @@ def test_a_real_process_measures_this_machine(
     assert kept(request, found.environment) is not None
 
 
-# --- the command ------------------------------------------------------------------------------------------------------
+# --- the command --------------------------------------------------------------------------------------------
 
 
 def test_the_command_prints_a_table(
@@ -481,7 +481,7 @@ def test_hostile_ceilings_are_sanitized() -> None:
     assert "[red]" in file.getvalue()
 
 
-# --- records, shares, frames ------------------------------------------------------------------------------------------
+# --- records, shares, frames --------------------------------------------------------------------------------
 
 CLAIM = Claim("C2", "Half is faster.", "bench_c.py", "bench_c")
 LOADER = Claim("L1", "Workers help.", "bench_l.py", "bench_l", loader=True)

@@ -46,7 +46,7 @@ def only(root: Path) -> Claim:
     return found
 
 
-# --- what is stated ---------------------------------------------------------------------------------------------------
+# --- what is stated -----------------------------------------------------------------------------------------
 
 
 def test_everything_stated_is_read(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_our_own_claims_are_sound() -> None:
     assert all(found.sentence.endswith(".") for found in claims)
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- what is refused ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

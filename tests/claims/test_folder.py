@@ -35,7 +35,7 @@ def names(root: Path) -> dict[str, str]:
     return {f"{claim.path}::{claim.function}": claim.name for claim in read(root).claims}
 
 
-# --- which files ------------------------------------------------------------------------------------------------------
+# --- which files --------------------------------------------------------------------------------------------
 
 
 def test_in_the_order_of_paths(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert "Suite.bench_a is not measured: it is a method" in read(tmp_path).complaint()
 
 
-# --- names ------------------------------------------------------------------------------------------------------------
+# --- names --------------------------------------------------------------------------------------------------
 
 
 def test_unstated_names_are_distinguished_by_file(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_name_stated_twice(tmp_path: Path) -> None:
     assert found.functions() == {"bench_a.py::bench_x", "bench_b.py::bench_x"}
 
 
-# --- selection --------------------------------------------------------------------------------------------------------
+# --- selection ----------------------------------------------------------------------------------------------
 
 
 def test_what_is_not_selected_may_be_broken(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_name_that_may_be_in_a_broken_file(tmp_path: Path) -> None:
         select(read(root), ("L1",))
 
 
-# --- list -------------------------------------------------------------------------------------------------------------
+# --- list ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

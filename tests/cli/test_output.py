@@ -59,7 +59,7 @@ def test_complaints_have_no_control_characters(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == "harness: one [31m\n  two \n"
 
 
-# --- the command to type next -----------------------------------------------------------------------------------------
+# --- the command to type next -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_no_advice_is_written_out() -> None:
         assert spelled == [], path
 
 
-# --- unforeseen errors -----------------------------------------------------------------------------------------------
+# --- unforeseen errors --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", ["gate", "bench", "report"])
@@ -189,7 +189,7 @@ def test_what_a_command_raises_has_one_line_and_a_status(
     assert printed.err.endswith(line)
 
 
-# --- what was mistyped ------------------------------------------------------------------------------------------------
+# --- what was mistyped --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def ran(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
     return status, out.out, out.err
 
 
-# --- beside others ----------------------------------------------------------------------------------------------------
+# --- beside others ------------------------------------------------------------------------------------------
 
 
 def test_bench_shows_its_own_run(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_bench_shows_its_own_run(tmp_path: Path, capsys: Captured, monkeypatch: 
     assert f"Saved in {place / '2026-01-01_10-00-00'}" in out
 
 
-# --- nothing measured -------------------------------------------------------------------------------------------------
+# --- nothing measured ---------------------------------------------------------------------------------------
 
 
 SKIPPED = Measurement("bench_a1.py::bench_a1", "A1", 0, Status.SKIPPED, "needs a CUDA GPU")
@@ -131,7 +131,7 @@ def test_a_run_whose_budget_was_too_short_says_so(tmp_path: Path, capsys: Captur
     assert "ended before its first measurement: the time budget was used up" in capsys.readouterr().err
 
 
-# --- compare ----------------------------------------------------------------------------------------------------------
+# --- compare ------------------------------------------------------------------------------------------------
 
 
 def test_compare_says_what_differs(results: Path, capsys: Captured) -> None:
@@ -307,7 +307,7 @@ def test_hostile_names_do_nothing(results: Path, tmp_path: Path, capsys: Capture
     assert len(widths) == 1
 
 
-# --- colour -----------------------------------------------------------------------------------------------------------
+# --- colour -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_colour_is_asked_for(results: Path, variables: dict[str, str], coloured:
     assert ("\x1b[3" in done.stdout) is coloured
 
 
-# --- trend ------------------------------------------------------------------------------------------------------------
+# --- trend --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -393,7 +393,7 @@ def test_trend_refuses(many: Path, capsys: Captured, arguments: list[str], statu
     assert message in err
 
 
-# --- report -----------------------------------------------------------------------------------------------------------
+# --- report -------------------------------------------------------------------------------------------------
 
 
 def test_report_in_every_form(results: Path, tmp_path: Path, capsys: Captured) -> None:
@@ -440,7 +440,7 @@ def test_pytest_benchmark_compares_them(results: Path, tmp_path: Path, capsys: C
     assert "Failed" not in done.stdout + done.stderr
 
 
-# --- bad input --------------------------------------------------------------------------------------------------------
+# --- bad input ----------------------------------------------------------------------------------------------
 
 
 def spoil(folder: Path, kind: str) -> None:
@@ -547,7 +547,7 @@ def test_numbers_beyond_any_float(results: Path, capsys: Captured) -> None:
         assert "Traceback" not in out + err
 
 
-# --- run management ---------------------------------------------------------------------------------------------------
+# --- run management -----------------------------------------------------------------------------------------
 
 
 def test_managing_runs(results: Path, capsys: Captured) -> None:

@@ -46,7 +46,7 @@ def ran(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
     return status, out.out, out.err
 
 
-# --- before anything else ---------------------------------------------------------------------------------------------
+# --- before anything else -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_every_command_says_of_data_that_is_not_there(here: Path, capsys: Captur
     assert not (here / "results").exists()
 
 
-# --- values -----------------------------------------------------------------------------------------------------------
+# --- values -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_words_behind_two_dashes_are_left_alone() -> None:
     assert (options.json, options.run) == (Path("-"), "--json")
 
 
-# --- files that cannot be written -------------------------------------------------------------------------------------
+# --- files that cannot be written ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_results_that_cannot_be_made_are_said_first(here: Path, capsys: Captured
     )
 
 
-# --- the module of a step ---------------------------------------------------------------------------------------------
+# --- the module of a step -----------------------------------------------------------------------------------
 
 
 def test_a_module_that_is_not_there(here: Path) -> None:
@@ -258,7 +258,7 @@ def test_what_names_no_step(text: str) -> None:
         step_form(text)
 
 
-# --- a device that is not there ---------------------------------------------------------------------------------------
+# --- a device that is not there -----------------------------------------------------------------------------
 
 ABSENT = "--device: 'cuda' is not available: torch sees no CUDA device here; choose auto or cpu"
 
@@ -337,7 +337,7 @@ def test_only_some_metrics_can_be_accepted(here: Path, capsys: Captured) -> None
     )
 
 
-# --- paths to write ---------------------------------------------------------------------------------------------------
+# --- paths to write -----------------------------------------------------------------------------------------
 
 
 def options_of(name: str) -> list[argparse.Action]:
@@ -368,7 +368,8 @@ def test_every_path_is_read_or_checked() -> None:
 
 @pytest.mark.parametrize(("name", "option"), WRITING)
 def test_a_path_like_an_option_is_not_written(name: str, option: str, here: Path, capsys: Captured) -> None:
-    """A word with a dash at its front is a misspelt option: the message has the path for a file of that name."""
+    """A word with a dash at its front is a misspelt option: the message has the path for a file of that
+    name."""
     before = sorted(here.iterdir())
     for words in ([option, "-x"], [f"{option}=--select"]):
         status, out, error = ran(capsys, name, *(("set", "run") if name == "baseline" else ()), *words)

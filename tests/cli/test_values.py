@@ -18,7 +18,8 @@ def test_rates_are_checked() -> None:
 
 
 def test_durations() -> None:
-    """Hours, minutes and seconds; anything else, and what is too short for a run, is refused with examples."""
+    """Hours, minutes and seconds; anything else, and what is too short for a run, is refused with
+    examples."""
     assert (seconds("90"), seconds("90s"), seconds("1.5m"), seconds("1h30m")) == (90.0, 90.0, 90.0, 5400.0)
     for typed in ("soon", "", "m5", "-5m"):
         with pytest.raises(UsageError, match=r"is not a duration \(examples: 90s, 5m, 1h30m\)"):

@@ -446,7 +446,7 @@ def test_units_are_coarser_from_when_the_case_is_clear(
     assert (set(blocks[:6]), set(blocks[6:])) == ({10}, {6})
 
 
-# --- what cannot be judged --------------------------------------------------------------------------------------------
+# --- what cannot be judged ----------------------------------------------------------------------------------
 
 
 def test_missing_new_and_skipped(scripted: ScriptedGate) -> None:
@@ -842,7 +842,7 @@ with pair.WorkerPair(sides, folder, [], folder, 1):
     assert all(gone(pid) for pid in scripted.pids)
 
 
-# --- launches ---------------------------------------------------------------------------------------------------------
+# --- launches -----------------------------------------------------------------------------------------------
 
 
 def test_launches_are_counted_where_nothing_is_timed(scripted: ScriptedGate) -> None:
@@ -880,7 +880,7 @@ def test_launches_that_cannot_be_counted_are_a_note(scripted: ScriptedGate) -> N
     assert any("launches could not be counted" in note for note in notes_text(lost))
 
 
-# --- what differs -----------------------------------------------------------------------------------------------------
+# --- what differs -------------------------------------------------------------------------------------------
 
 
 def test_a_regression_is_explained_by_the_profiles(scripted: ScriptedGate) -> None:
@@ -1025,7 +1025,7 @@ def test_idle_sides_are_stopped(scripted: ScriptedGate, monkeypatch: pytest.Monk
     assert seen == 6
 
 
-# --- watched ----------------------------------------------------------------------------------------------------------
+# --- watched ------------------------------------------------------------------------------------------------
 
 ON_GPU = {"environment": {"device": {"type": "cuda", "uuid": UUID}}}
 

@@ -60,7 +60,8 @@ def trusted(verdict: Verdict) -> float:
 
 
 def test_the_variants_of_one_case_are_no_prior_to_each_other() -> None:
-    """They share a baseline, so their spreads are no evidence of their own: Student's t, however many there are."""
+    """They share a baseline, so their spreads are no evidence of their own: Student's t, however many there
+    are."""
     one = claim("A")
     found = judged([one], measured(one, a=(0.07, 0.01), b=(0.07, 0.01), c=(0.07, 0.01), d=(0.07, 0.01)))
     assert {trusted(verdict) for verdict in found.values()} == {0.0}

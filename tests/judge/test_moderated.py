@@ -1,5 +1,5 @@
-"""Moderated t: against Smyth's formulae worked by hand, against Student's t and Yuen's interval, and where other
-cases mislead."""
+"""Moderated t: against Smyth's formulae worked by hand, against Student's t and Yuen's interval, and where
+other cases mislead."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ EULER = 0.5772156649015329
 
 
 def test_a_small_table_by_hand() -> None:
-    """Smyth 2004, section 6.2, for four decisions of three units: each log variance less its expected bias, the
-    mean and the variance of those, the prior's degrees of freedom from what their own degrees do not explain.
+    """Smyth 2004, section 6.2, for four decisions of three units: each log variance less its expected bias,
+    the mean and the variance of those, the prior's degrees of freedom from what their own degrees do not
+    explain.
 
-    With d = 2, digamma(1) = -0.5772 and trigamma(1) = pi^2 / 6 = 1.6449. The logs of the variances are 0, 4, 0, 4:
-    e = log s^2 + 0.5772 has the mean 2.5772 and the variance 16 / 3; 3.6884 = trigamma(d0 / 2) is left. By the
-    series 1 / x^2 + 1 / (x + 1)^2 + ... it is trigamma(0.59483) = 2.8263 + 0.3932 + 0.1485 + 0.0774 and 0.2430 for
-    the rest, so d0 = 1.1897. With digamma(0.59483) = -1.5596 and log(0.59483) = -0.5195,
-    s0^2 = exp(2.5772 - 1.5596 + 0.5195) = exp(1.5371).
+    With d = 2, digamma(1) = -0.5772 and trigamma(1) = pi^2 / 6 = 1.6449. The logs of the variances are 0, 4,
+    0, 4: e = log s^2 + 0.5772 has the mean 2.5772 and the variance 16 / 3; 3.6884 = trigamma(d0 / 2) is left.
+    By the series 1 / x^2 + 1 / (x + 1)^2 + ... it is trigamma(0.59483) = 2.8263 + 0.3932 + 0.1485 + 0.0774
+    and 0.2430 for the rest, so d0 = 1.1897. With digamma(0.59483) = -1.5596 and log(0.59483) = -0.5195, s0^2
+    = exp(2.5772 - 1.5596 + 0.5195) = exp(1.5371).
     """
     found = prior_of([Spread(math.exp(log), 2) for log in (0, 4, 0, 4)], cap=100.0)
     assert found.freedom == pytest.approx(1.1897, abs=1e-4)
@@ -121,7 +122,8 @@ def test_more_units_are_trimmed(count: int) -> None:
 
 
 def test_one_unit_has_no_bounds() -> None:
-    """A single unit has a centre; its interval is unbounded, with a prior too: nothing shows its own spread."""
+    """A single unit has a centre; its interval is unbounded, with a prior too: nothing shows its own
+    spread."""
     centre = centre_of([0.5], Prior(1.0, 2.0))
     assert centre.interval(0.05) == (-math.inf, math.inf)
     assert (centre.p(0.1), centre.freedom, spread_of([0.5])) == (1.0, 0.0, None)

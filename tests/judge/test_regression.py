@@ -80,7 +80,7 @@ def spent(by: Rule) -> float:
     return sum(by.levels) + by.clear_level * len(by.clear_looks)
 
 
-# --- looks and levels -------------------------------------------------------------------------------------------------
+# --- looks and levels ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("decisions", [1, 2, 5, 15, 40, 41, 100, 400, 5_000, 100_000, 10**9])
@@ -165,7 +165,7 @@ def test_no_decision_has_no_rule() -> None:
         rule([], rule_for(GateThresholds(), 1))
 
 
-# --- against SciPy ----------------------------------------------------------------------------------------------------
+# --- against SciPy ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -179,7 +179,7 @@ def test_the_failing_test_is_scipys(seed: int) -> None:
     assert (outcome is GateOutcome.REGRESSED) == (p <= by.levels[0])
 
 
-# --- what is clearly slower -------------------------------------------------------------------------------------------
+# --- what is clearly slower ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ def test_units_that_happen_to_agree_are_not_clear() -> None:
 @pytest.mark.parametrize("decisions", [1, 40])
 @pytest.mark.parametrize("name", [*NOISE, "two levels"])
 def test_no_suite_of_identical_code_is_clearly_slower(name: str, decisions: int) -> None:
-    """None of 10,000, of one decision or of forty: where a unit is off by 15 %, and far more now and then, or by
-    40 % to either side by the memory that a process happens to get."""
+    """None of 10,000, of one decision or of forty: where a unit is off by 15 %, and far more now and then, or
+    by 40 % to either side by the memory that a process happens to get."""
     draw = {**NOISE, "two levels": two_levels}[name]
     by = rule_for(GateThresholds(), decisions)
     rng = np.random.default_rng(7)
@@ -225,7 +225,7 @@ def test_no_suite_of_identical_code_is_clearly_slower(name: str, decisions: int)
     assert alarms == 0
 
 
-# --- how fine units must be -------------------------------------------------------------------------------------------
+# --- how fine units must be ---------------------------------------------------------------------------------
 
 
 def test_units_evenly_far_from_what_is_tolerated_are_clear() -> None:
@@ -264,7 +264,7 @@ def test_the_passing_bound_is_scipys(seed: int) -> None:
     assert middle < upper
 
 
-# --- known truths -----------------------------------------------------------------------------------------------------
+# --- known truths -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NOISE)
@@ -330,7 +330,7 @@ def test_samples_are_not_units() -> None:
     assert rule(units(shifted + np.linspace(-1e-3, 1e-3, 14)), by).outcome is not GateOutcome.REGRESSED
 
 
-# --- recorded noise ---------------------------------------------------------------------------------------------------
+# --- recorded noise -----------------------------------------------------------------------------------------
 
 
 def test_recorded_identical_code_passes() -> None:
@@ -353,7 +353,7 @@ def test_the_mean_would_cry_wolf() -> None:
     assert wider >= 6
 
 
-# --- stalls, noise, exact metrics, exit status ------------------------------------------------------------------------
+# --- stalls, noise, exact metrics, exit status --------------------------------------------------------------
 
 
 def _gaps(base: float, head: float) -> tuple[float, float]:

@@ -67,8 +67,8 @@ def test_the_first_against_each_other(tmp_path: Path) -> None:
 
 
 def test_variant_against_baseline(tmp_path: Path) -> None:
-    """Within a run the variants are the columns: paired, and the ratios are the report's but for units after its
-    look."""
+    """Within a run the variants are the columns: paired, and the ratios are the report's but for units after
+    its look."""
     run = stored(tmp_path / "a", *measurements_of(ONE, "m", 7, quick=0.5e-3, slack=1.5e-3))
     found = compared(run, axis=Axis.VARIANT)
     assert [column.label for column in found.columns] == [BASELINE, "quick", "slack"]
@@ -253,7 +253,7 @@ def test_what_all_share_is_a_warning(tmp_path: Path) -> None:
     assert compared(first, stored(tmp_path / "c", *measurements_of(ONE, "", 7, names, salt=2))).warnings == ()
 
 
-# --- the sides of a gate ----------------------------------------------------------------------------------------------
+# --- the sides of a gate ------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def test_statistics_refuse_nonsense() -> None:
         signed_rank_interval([1.0], 0.0)
 
 
-# --- two rows without pairs -------------------------------------------------------------------------------------------
+# --- two rows without pairs ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("first", "second"), [(5, 5), (7, 14), (28, 28), (1, 3)])
@@ -261,7 +261,8 @@ def test_rank_sum_of_nothing(bad: tuple[list[float], list[float]]) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_student_is_scipys(seed: int) -> None:
-    """SciPy's p where the values vary by more than is taken for granted; never less than that of the spread given."""
+    """SciPy's p where the values vary by more than is taken for granted; never less than that of the spread
+    given."""
     values = np.random.default_rng(seed).normal(0.3, 0.1, size=5)
     p = float(ttest_1samp(values, 0.2, alternative="greater").pvalue)
     assert student_p(values, 0.2, 1e-6) == pytest.approx(p)

@@ -123,8 +123,8 @@ def simulated(noise: str, effect: float, expect: Expect, trials: int = 300) -> C
 
 @pytest.mark.parametrize("noise", NOISE)
 def test_no_effect_is_not_taken_for_one(noise: str) -> None:
-    """Without an effect at most 1 % of the verdicts say that there is one, 2 % of work ten times as noisy as the
-    rest; most say that there is none where 28 units can."""
+    """Without an effect at most 1 % of the verdicts say that there is one, 2 % of work ten times as noisy as
+    the rest; most say that there is none where 28 units can."""
     seen = simulated(noise, 0.0, Expect.LOWER)
     noisy = noise == "ten times as noisy"
     assert seen[Outcome.HOLDS] + seen[Outcome.FAILS] <= (6 if noisy else 3)

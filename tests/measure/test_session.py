@@ -165,7 +165,7 @@ def failing_at(stage: Stage, name: str, when: str) -> None:
     stage.add(name, 1e-3, result, setting_up=explode if when == "setting up" else lambda: None)
 
 
-# --- what comes out ---------------------------------------------------------------------------------------------------
+# --- what comes out -----------------------------------------------------------------------------------------
 
 
 def test_costs_come_out_as_samples() -> None:
@@ -320,7 +320,8 @@ def windows_of(*warnings: WarningCode, slow: float = 0.4) -> Stage:
 
 
 def test_windows_are_neither_calibrated_nor_warmed_up() -> None:
-    """After the first call come the blocks at once, three for a loader; a sample is of one iteration's work."""
+    """After the first call come the blocks at once, three for a loader; a sample is of one iteration's
+    work."""
     stage = windows_of()
     trials = stage.run(limits=RoundLimits(share=0.0).loader())
     assert stage.of("call") == stage.of("call")[:2] and sorted(stage.of("call")) == [BASELINE, "tip"]
@@ -399,7 +400,7 @@ def test_host_seconds_are_per_iteration() -> None:
     )
 
 
-# --- order ------------------------------------------------------------------------------------------------------------
+# --- order --------------------------------------------------------------------------------------------------
 
 
 def test_set_up_in_random_order() -> None:
@@ -448,7 +449,7 @@ def test_rounds_in_random_order() -> None:
     assert played[0] != played[1]
 
 
-# --- around, and garbage ----------------------------------------------------------------------------------------------
+# --- around, and garbage ------------------------------------------------------------------------------------
 
 
 def test_around_is_open_in_lead_in_and_round_and_costs_nothing() -> None:
@@ -558,7 +559,7 @@ def test_garbage_collection_comes_back_after_an_interrupt() -> None:
     assert gc.isenabled()
 
 
-# --- who leaves, and when ---------------------------------------------------------------------------------------------
+# --- who leaves, and when -----------------------------------------------------------------------------------
 
 
 def interrupt(call: int = 0) -> Any:
@@ -705,7 +706,7 @@ def test_failing_to_tidy_up_is_a_warning() -> None:
     assert stage.warnings == [CaseWarning(WarningCode.NOT_TORN_DOWN, "tip", "RuntimeError: boom")]
 
 
-# --- agreement --------------------------------------------------------------------------------------------------------
+# --- agreement ----------------------------------------------------------------------------------------------
 
 
 def test_a_reference_takes_the_place_of_the_baseline() -> None:
@@ -767,7 +768,7 @@ def test_a_workers_error_is_named_not_its_wrapping() -> None:
     assert failure(KeyboardInterrupt()) == "KeyboardInterrupt"
 
 
-# --- memory -----------------------------------------------------------------------------------------------------------
+# --- memory -------------------------------------------------------------------------------------------------
 
 
 class Weighed(LocalRunner):
@@ -978,7 +979,7 @@ def test_footprints_are_read_of_what_agrees() -> None:
     ]
 
 
-# --- variants ---------------------------------------------------------------------------------------------------------
+# --- variants -----------------------------------------------------------------------------------------------
 
 
 def test_prepared_makes_the_iteration_where_it_is_entered() -> None:

@@ -90,7 +90,7 @@ def test_an_area_needs_readings_over_the_whole_stretch() -> None:
     assert integral([0], [7], 0.0, 0.0) is None
 
 
-# --- joules of an iteration -------------------------------------------------------------------------------------------
+# --- joules of an iteration ---------------------------------------------------------------------------------
 
 
 class Board(Replayed):

@@ -189,7 +189,7 @@ def test_process_numbers_that_no_process_has(number: int, tmp_path: Path) -> Non
     )
 
 
-# --- other readers of NVML --------------------------------------------------------------------------------------------
+# --- other readers of NVML ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -28,7 +28,7 @@ def measurement(start: float, end: float, blocks: int = 4) -> Measurement:
     return Measurement(CASE, "A", 1, trials=(Trial("baseline"),), blocks=stretches)
 
 
-# --- reading and writing ----------------------------------------------------------------------------------------------
+# --- reading and writing ------------------------------------------------------------------------------------
 
 
 def test_a_watch_sees_gpu_and_host_by_case(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_the_last_block_lies_between_two_readings(tmp_path: Path) -> None:
     assert mask & 0x48 == 0x48
 
 
-# --- nothing ends a run -----------------------------------------------------------------------------------------------
+# --- nothing ends a run -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -272,7 +272,7 @@ def test_a_folder_that_may_not_be_written_is_a_note(tmp_path: Path) -> None:
     assert "not watched" in stage.notes[0]
 
 
-# --- other processes --------------------------------------------------------------------------------------------------
+# --- other processes ----------------------------------------------------------------------------------------
 
 
 class Street:

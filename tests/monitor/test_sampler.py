@@ -209,7 +209,7 @@ def test_shares_are_reckoned_before_long() -> None:
     assert RECKON / 20 <= 1
 
 
-# --- the host ---------------------------------------------------------------------------------------------------------
+# --- the host -----------------------------------------------------------------------------------------------
 
 PRESSURE = (
     "some avg10=12.50 avg60=1.11 avg300=2.04 total={}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
@@ -287,7 +287,7 @@ def test_what_is_no_pressure_file_is_refused(text: bytes) -> None:
             recent_share(text)
 
 
-# --- accounts of process trees ----------------------------------------------------------------------------------------
+# --- accounts of process trees ------------------------------------------------------------------------------
 
 
 def test_a_tree_s_account_holds_its_children() -> None:

@@ -128,7 +128,8 @@ def test_pytest_benchmark_compare_reads_the_file(
 
 
 def test_options_of_pytest_benchmark_work(tmp_path: Path) -> None:
-    """--benchmark-skip skips benchmarks, --benchmark-disable runs each once, --benchmark-compare-fail is refused."""
+    """--benchmark-skip skips benchmarks, --benchmark-disable runs each once, --benchmark-compare-fail is
+    refused."""
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "bench_light.py").write_text(LIGHT)
     assert "3 skipped" in pytest_in(tmp_path, "benchmarks", "--benchmark-skip").stdout

@@ -33,7 +33,7 @@ from harness.probes.nvml import cuda_uuid, uuid_of
 from support.device_decoding import DeviceDecodingLoader, sound_jpeg
 from tests.support.replayed import UUID, Replayed
 
-# --- the clock of a stated step ---------------------------------------------------------------------------------------
+# --- the clock of a stated step -----------------------------------------------------------------------------
 
 
 class Idle:
@@ -95,7 +95,7 @@ def test_a_clock_that_never_rests_is_not_waited_for_for_ever(idle: Idle) -> None
     assert len(idle.slept) <= 2 * 5
 
 
-# --- copies and waits -------------------------------------------------------------------------------------------------
+# --- copies and waits ---------------------------------------------------------------------------------------
 
 
 class Clock:
@@ -263,7 +263,7 @@ def test_copies_on_a_side_stream_are_counted_separately(
     assert loader.copied_seconds == clock.seconds == 8.0
 
 
-# --- page-locked memory -----------------------------------------------------------------------------------------------
+# --- page-locked memory -------------------------------------------------------------------------------------
 
 
 class Host:
@@ -329,7 +329,7 @@ def test_where_cuda_was_not_started_nothing_is_pinned(monkeypatch: pytest.Monkey
     assert (pinned.pinned_now(), pinned.pinned_peak()) == (0, 0)
 
 
-# --- energy -----------------------------------------------------------------------------------------------------------
+# --- energy -------------------------------------------------------------------------------------------------
 
 
 class Board(Replayed):
@@ -364,7 +364,7 @@ def test_a_short_call_is_not_charged_for_the_waiting() -> None:
     assert board.waits < board.calls_made / 500
 
 
-# --- names, places ----------------------------------------------------------------------------------------------------
+# --- names, places ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

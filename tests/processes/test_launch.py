@@ -159,8 +159,8 @@ def test_nothing_is_collected_while_benchmarks_are_imported() -> None:
 
 
 def test_a_process_ends_at_once_when_what_was_registered_is_done(tmp_path: Path) -> None:
-    """What a benchmark registered for the end is done, and its output kept; nothing is freed after that, which
-    takes most of a second where torch is loaded."""
+    """What a benchmark registered for the end is done, and its output kept; nothing is freed after that,
+    which takes most of a second where torch is loaded."""
     (tmp_path / "bench_end.py").write_text(
         "import atexit, os\n"
         "class Held:\n"

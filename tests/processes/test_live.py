@@ -75,7 +75,7 @@ def answer(process: LiveProcess) -> dict[str, Any]:
     return message
 
 
-# --- the channel ------------------------------------------------------------------------------------------------------
+# --- the channel --------------------------------------------------------------------------------------------
 
 
 def pipes() -> tuple[Channel, Channel, int]:
@@ -172,7 +172,7 @@ def test_the_channel_is_not_handed_down(echo: LiveProcess) -> None:
     assert answer(echo)["channel"] is None
 
 
-# --- groups -----------------------------------------------------------------------------------------------------------
+# --- groups -------------------------------------------------------------------------------------------------
 
 
 def test_pausing_stops_workers_too(echo: LiveProcess) -> None:
@@ -240,7 +240,7 @@ def test_silence_is_none(echo: LiveProcess) -> None:
     assert answer(echo) == {"hello": 2}
 
 
-# --- the guard --------------------------------------------------------------------------------------------------------
+# --- the guard ----------------------------------------------------------------------------------------------
 
 COORDINATOR = """
 import json, os, sys
@@ -336,7 +336,7 @@ def test_an_ended_process_is_released() -> None:
     assert written == [f"+{process.pid}\n", f"-{process.pid}\n"]
 
 
-# --- words ------------------------------------------------------------------------------------------------------------
+# --- words --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

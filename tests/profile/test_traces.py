@@ -40,7 +40,7 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return str(request.param)
 
 
-# --- the summary ------------------------------------------------------------------------------------------------------
+# --- the summary --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["trace.json", "trace.json.gz"])
@@ -258,7 +258,7 @@ def test_names_of_tensor_core_kernels(name: str, uses: bool) -> None:
     assert tensor_cores(name) is uses
 
 
-# --- intervals --------------------------------------------------------------------------------------------------------
+# --- intervals ----------------------------------------------------------------------------------------------
 
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=20)
 
@@ -286,7 +286,7 @@ def test_sets_of_time_are_sets(one: list[tuple[int, int]], other: list[tuple[int
     assert (np.diff(a.ravel()) > 0).all()
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -68,7 +68,8 @@ def test_spans_beyond_the_run_are_cut() -> None:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_terminal_has_shares_by_activity_and_process(tmp_path: Path, width: int) -> None:
-    """The share without rounds is one figure; every activity has its seconds and its share, every process a row."""
+    """The share without rounds is one figure; every activity has its seconds and its share, every process a
+    row."""
     file = io.StringIO()
     show_document(
         timeline_document(load(saved_with_timeline(tmp_path / "run"))), Console(file=file, width=width)

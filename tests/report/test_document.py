@@ -80,8 +80,8 @@ def test_everything_beside_each_other_where_there_is_room() -> None:
 
 
 def test_what_does_not_fit_goes_below() -> None:
-    """Of the columns, those of low rank stay as long as they fit; a row without numbers keeps its reason beside
-    it."""
+    """Of the columns, those of low rank stay as long as they fit; a row without numbers keeps its reason
+    beside it."""
     lines = shown(WHOLE, 46)
     start = lines.index("  explained") + 1
     assert lines[start : start + 9] == [
@@ -120,7 +120,8 @@ def test_names_yield_to_each_other() -> None:
 
 
 def test_page_has_the_same() -> None:
-    """Foreign text stands in code, verdicts that matter stand out, details and folded tables open on demand."""
+    """Foreign text stands in code, verdicts that matter stand out, details and folded tables open on
+    demand."""
     page = markdown(WHOLE)
     assert page.splitlines()[0] == "## Title: the outcome"
     assert "- fact: one\n- fact: two\n- other: three\n\n> a warning\n" in page

@@ -89,7 +89,7 @@ def saved(judged: GateResult) -> Any:
     return json.loads(json.dumps(document(judged), allow_nan=False))
 
 
-# --- every outcome ----------------------------------------------------------------------------------------------------
+# --- every outcome ------------------------------------------------------------------------------------------
 
 
 def test_what_stands_in_the_way_is_what_the_rule_says() -> None:
@@ -124,8 +124,8 @@ def test_every_outcome_on_the_terminal(width: int, every: bool) -> None:
 
 
 def test_every_outcome_in_markdown() -> None:
-    """Every outcome's row is on the page with its reason, in the order of the headings; what stands in the way
-    stands out."""
+    """Every outcome's row is on the page with its reason, in the order of the headings; what stands in the
+    way stands out."""
     page = markdown_of(EVERY)
     rows = [row for row in cells(page) if row[0] == "M1"]
     numbers = [int(row[1].partition("bench_")[2].partition(".py")[0]) for row in rows]
@@ -257,7 +257,7 @@ def test_outcome_in_one_line(outcome: GateResult, words: str) -> None:
     assert markdown_of(outcome).splitlines()[0] == f"## {kind}: {words}"
 
 
-# --- rows and their columns -------------------------------------------------------------------------------------------
+# --- rows and their columns ---------------------------------------------------------------------------------
 
 
 def test_wide_terminal_has_the_reason_beside_its_row() -> None:
@@ -371,7 +371,7 @@ def test_output_that_is_not_unicode() -> None:
         assert b"gr??e.py::b" in raw.getvalue()
 
 
-# --- sides ------------------------------------------------------------------------------------------------------------
+# --- sides --------------------------------------------------------------------------------------------------
 
 
 def test_differences_that_matter() -> None:
@@ -439,7 +439,7 @@ def test_secrets_are_in_no_form() -> None:
         assert "false" in form
 
 
-# --- foreign text -----------------------------------------------------------------------------------------------------
+# --- foreign text -------------------------------------------------------------------------------------------
 
 HOSTILE = (
     "`x` ``y`` |a\\|b\\| <script>alert(1)</script><!-- ![i](http://e.vil/i.png) [l](http://e.vil) @all #1 **b** _e_ "
@@ -582,7 +582,7 @@ def test_hostile_names_in_the_saved_form(name: str) -> None:
     assert result_from(json.loads(text)) == named(name)
 
 
-# --- Markdown ---------------------------------------------------------------------------------------------------------
+# --- Markdown -----------------------------------------------------------------------------------------------
 
 
 def test_page_is_bounded() -> None:
@@ -619,7 +619,7 @@ def test_self_test_has_the_noise_of_each_benchmark() -> None:
         assert "0.84 %" not in form(replace(judged, selftest=False))
 
 
-# --- annotations ------------------------------------------------------------------------------------------------------
+# --- annotations --------------------------------------------------------------------------------------------
 
 
 def test_annotation_is_escaped() -> None:
@@ -662,7 +662,7 @@ def test_no_annotation_where_nothing_is_wrong() -> None:
     assert annotation_lines(results(result(*map(verdict, passed))), "benchmarks") == []
 
 
-# --- JUnit ------------------------------------------------------------------------------------------------------------
+# --- JUnit --------------------------------------------------------------------------------------------------
 
 
 def test_junit_names_times_and_properties() -> None:
@@ -696,7 +696,7 @@ def test_junit_names_times_and_properties() -> None:
     assert "timestamp" not in ET.fromstring(junit_of(result(started="")))[0].attrib
 
 
-# --- the saved form ---------------------------------------------------------------------------------------------------
+# --- the saved form -----------------------------------------------------------------------------------------
 
 
 def test_saved_form_is_as_documented() -> None:

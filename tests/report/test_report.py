@@ -486,7 +486,8 @@ def test_live_is_steady_at_eighty_columns() -> None:
 
 
 def test_live_in_a_pipe() -> None:
-    """In a pipe there are whole lines only: where it stands every ten seconds, each verdict, never a repaint."""
+    """In a pipe there are whole lines only: where it stands every ten seconds, each verdict, never a
+    repaint."""
     file, clock = io.StringIO(), [0.0]
     live = BenchProgress(Console(file=file, width=60), 300.0, now=lambda: clock[0])
     live.collecting()

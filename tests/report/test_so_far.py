@@ -40,12 +40,14 @@ def verdict(ratio: float, units: int, more: int, metric: str = "seconds") -> Ver
     ],
 )
 def test_what_is_known_so_far(given: Verdict, expected: str) -> None:
-    """The effect in words, the units it comes from, and how many more decide it; nothing where there is nothing."""
+    """The effect in words, the units it comes from, and how many more decide it; nothing where there is
+    nothing."""
     assert so_far(given, margin=0.02) == expected
 
 
 def test_every_form_says_it(tmp_path: Path) -> None:
-    """A variant 2.8 times as fast after one unit reads like that on the terminal, in Markdown, JUnit and the page."""
+    """A variant 2.8 times as fast after one unit reads like that on the terminal, in Markdown, JUnit and the
+    page."""
     one = claim("A1")
     run = saved(tmp_path, [one], measurements_of(one, "", 1, quick=1e-3 / 2.8))
     judged = content(run)

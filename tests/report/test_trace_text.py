@@ -43,7 +43,7 @@ def cpu(*operators: Spent, wall: float = 0.02, iterations: int = 2, **parts: flo
     )
 
 
-# --- the cause --------------------------------------------------------------------------------------------------------
+# --- the cause ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_hostile_names_have_no_power() -> None:
     assert len(sentence) < 300
 
 
-# --- the difference ---------------------------------------------------------------------------------------------------
+# --- the difference -----------------------------------------------------------------------------------------
 
 
 def test_more_calls_are_named_with_their_counts() -> None:
@@ -157,7 +157,7 @@ def test_growth_names_only_what_grew() -> None:
     assert growth(base, head, 0.001) == "aten::mm runs 2x instead of 1x, +1.00 ms"
 
 
-# --- what grew, of a change that was measured -------------------------------------------------------------------------
+# --- what grew, of a change that was measured ---------------------------------------------------------------
 
 
 def gpu(base: TraceSummary = EMPTY, **found: Any) -> TraceSummary:
@@ -339,7 +339,7 @@ def test_memory_is_named_by_operator() -> None:
     assert memory_growth({"aten::neg": 8}, {"aten::neg": 8}, 8.0) == ""
 
 
-# --- records and frames -----------------------------------------------------------------------------------------------
+# --- records and frames -------------------------------------------------------------------------------------
 
 C = claim("C1")
 CASE = f"{C.path}::{C.function}[m]"

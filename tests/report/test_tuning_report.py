@@ -17,6 +17,7 @@ from harness.model import (
     Setting,
     Tuned,
     Undone,
+    WorkerLimit,
 )
 from harness.report.builders.tuning import described, tuning_document
 from harness.report.progress.tune import TuneProgress
@@ -163,7 +164,9 @@ def test_a_provisional_answer_is_called_so_with_what_would_decide_it() -> None:
 def test_settings_without_room_are_named_with_the_limit() -> None:
     """What did not run for want of memory is no secret."""
     lost = LeftOut(
-        "shared memory", "64 MiB of 64 MiB free in /dev/shm", ("dataloader-w1-p2-b64", "tensors-w1-p2-b64")
+        WorkerLimit.SHARED_MEMORY,
+        "64 MiB of 64 MiB free in /dev/shm",
+        ("dataloader-w1-p2-b64", "tensors-w1-p2-b64"),
     )
     text = shown(replace(TUNED, left_out=(lost,)), 300)
     assert (

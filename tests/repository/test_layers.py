@@ -149,7 +149,7 @@ def breaches(module: str, source: str, forbidden: frozenset[str]) -> list[str]:
     return direct + along
 
 
-# --- the reader -------------------------------------------------------------------------------------------------------
+# --- the reader ---------------------------------------------------------------------------------------------
 
 
 def test_imports_are_seen_wherever_they_hide() -> None:
@@ -185,7 +185,7 @@ def test_planted_breaches_are_seen(module: str, source: str) -> None:
     assert found != []
 
 
-# --- the rules --------------------------------------------------------------------------------------------------------
+# --- the rules ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", sorted(FORBIDDEN))

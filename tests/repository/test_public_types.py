@@ -12,8 +12,8 @@ from tests.support.living import ROOT
 def untyped(source: str) -> list[str]:
     """The parameters whose annotation has ``Any`` in it, as function and parameter.
 
-    Of functions and methods without a leading underscore, nested ones too, and of constructors and other methods
-    that Python's own syntax calls.
+    Of functions and methods without a leading underscore, nested ones too, and of constructors and other
+    methods that Python's own syntax calls.
     """
     return [
         f"{function.name}({name})" for function in _public(ast.parse(source)) for name in _vague(function)

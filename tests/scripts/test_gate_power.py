@@ -30,7 +30,7 @@ from harness.judge.stats import quiet_ratio
 from harness.judge.units import Unit
 from harness.model import GateOutcome
 
-# --- the rules of others ----------------------------------------------------------------------------------------------
+# --- the rules of others ------------------------------------------------------------------------------------
 
 
 def steady(processes: int, samples: int, seconds: float = 5e-3, seed: int = 1) -> Side:
@@ -121,7 +121,7 @@ def test_samples_are_collected_as_the_tool_collects_them() -> None:
     assert turn.sides(processes) == ([(0,), (3,)], [(1,), (2,)])
 
 
-# --- the recording ----------------------------------------------------------------------------------------------------
+# --- the recording ------------------------------------------------------------------------------------------
 
 
 def test_the_recording_has_what_the_figures_are_about() -> None:
@@ -177,7 +177,7 @@ def test_injected_code_is_that_of_the_stated_slowdown() -> None:
     assert injected(workload(slowdown=0.05), 0.02) is None
 
 
-# --- drawing ----------------------------------------------------------------------------------------------------------
+# --- drawing ------------------------------------------------------------------------------------------------
 
 
 def of(*logs: float, seconds: float = 1.0, loader: bool = False) -> Pool:
@@ -273,7 +273,7 @@ def test_known_truths_are_distinguished() -> None:
         assert found[noise, "target"].count(GateOutcome.REGRESSED).hits >= 17
 
 
-# --- counting ---------------------------------------------------------------------------------------------------------
+# --- counting -----------------------------------------------------------------------------------------------
 
 
 def test_bounds_are_exact() -> None:
@@ -303,7 +303,7 @@ def test_a_tally_gives_means() -> None:
     assert (found.units, found.seconds, found.count(GateOutcome.REGRESSED)) == (10.0, 2.5, Count(1, 2))
 
 
-# --- live -------------------------------------------------------------------------------------------------------------
+# --- live ---------------------------------------------------------------------------------------------------
 
 
 def verdict(outcome: str = "unchanged", **stated: Any) -> dict[str, Any]:

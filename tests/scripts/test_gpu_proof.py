@@ -363,7 +363,7 @@ def test_a_part_that_cannot_be_held_is_skipped(tmp_path: Path, part: str) -> Non
     assert f"## {part} (skipped" in (tmp_path / "summary.md").read_text()
 
 
-# --- parts ------------------------------------------------------------------------------------------------------------
+# --- parts --------------------------------------------------------------------------------------------------
 
 
 def test_facts_end_none_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

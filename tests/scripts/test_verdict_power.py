@@ -1,4 +1,5 @@
-"""The proof of the verdicts on claims: its units, its draws, and that the recorded figures stay within the limit."""
+"""The proof of the verdicts on claims: its units, its draws, and that the recorded figures stay within the
+limit."""
 
 from __future__ import annotations
 
@@ -63,7 +64,8 @@ def test_both_rules_on_units_without_doubt() -> None:
 
 
 def test_the_noisiest_workload_stays_within_the_limit() -> None:
-    """64 MiB relu among quieter work: at the margin at most 2.5 % on either side; 10 % more is found early."""
+    """64 MiB relu among quieter work: at the margin at most 2.5 % on either side; 10 % more is found
+    early."""
     pools = read(RECORDINGS["quiet"])
     (relu,) = (pool for pool in pools if pool.name.startswith("relu"))
     found = tallies(relu, pools, relu.margin, 1000, 0)["moderated t"]

@@ -119,7 +119,7 @@ def written(folder: Path, *measurements: Measurement, name: str = "invocation-00
     return writer.path
 
 
-# --- there and back ---------------------------------------------------------------------------------------------------
+# --- there and back -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_each_record_is_on_the_disk_when_it_is_written(run: Path, monkeypatch: p
     writer.close()
 
 
-# --- what may have happened -------------------------------------------------------------------------------------------
+# --- what may have happened ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cut", [1, 20, 200])
@@ -380,7 +380,7 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
         store.load(tmp_path)
 
 
-# --- what cannot be written -------------------------------------------------------------------------------------------
+# --- what cannot be written ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -449,7 +449,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, place: str) -> None:
         Writer(tmp_path / place / RUN_FILE)
 
 
-# --- runs -------------------------------------------------------------------------------------------------------------
+# --- runs ---------------------------------------------------------------------------------------------------
 
 
 def test_two_runs_in_one_second(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def series(
     return SensorSeries(device, quantity, moments, tuple(values), **of)
 
 
-# --- there and back ---------------------------------------------------------------------------------------------------
+# --- there and back -----------------------------------------------------------------------------------------
 
 
 def test_everything_that_was_seen_comes_back(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_file_without_end_takes_no_memory_without_end(
     assert ["20 readings" in warning for warning in warnings] == [True]
 
 
-# --- frames -----------------------------------------------------------------------------------------------------------
+# --- frames -------------------------------------------------------------------------------------------------
 
 
 def run_of(
@@ -300,7 +300,7 @@ def test_energy_of_a_short_case_is_not_resolvable(tmp_path: Path) -> None:
     assert case["reason"].startswith("not resolvable")
 
 
-# --- throttled blocks, from the file to the verdict -------------------------------------------------------------------
+# --- throttled blocks, from the file to the verdict ---------------------------------------------------------
 
 
 def measured(invocation: int, hot: Sequence[int] = (), blocks: int = 8) -> Measurement:
@@ -415,7 +415,7 @@ def test_without_readings_of_its_gpu_nothing_is_marked(change: str) -> None:
     assert (verdict.comparison.throttled, verdict.comparison.warnings) == (0, ())
 
 
-# --- in words ---------------------------------------------------------------------------------------------------------
+# --- in words -----------------------------------------------------------------------------------------------
 
 
 def remarks(folder: Path, *found: SensorSeries, **more: Any) -> str:

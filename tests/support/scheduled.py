@@ -14,7 +14,8 @@ from harness.model import BASELINE, Claim, Measurement, Trial, Verdict
 
 @dataclass
 class Known:
-    """The truth about a case: what a variant of a unit takes, and each variant's effect and spread as logs."""
+    """The truth about a case: what a variant of a unit takes, and each variant's effect and spread as
+    logs."""
 
     claim: str
     case: str = ""
@@ -84,7 +85,8 @@ class ScriptedRun:
     def play(
         self, budget: float, *, taken: Callable[[Step, float], object] = lambda *_: None
     ) -> Iterator[Taken]:
-        """Every step until the schedule has none; ``taken`` is called before each with the step and the moment."""
+        """Every step until the schedule has none; ``taken`` is called before each with the step and the
+        moment."""
         while (step := self.schedule.next(budget - self.now)) is not None:
             taken(step, self.now)
             begin = self.now

@@ -13,6 +13,7 @@ from harness.model import (
     Ranked,
     SampleStage,
     Setting,
+    StageName,
     Tuned,
 )
 
@@ -64,7 +65,11 @@ TUNED = Tuned(
         ),
     ),
     epoch=EpochCost(4000, 8.5, 0.44, 0.1, persistent=True),
-    stages=(SampleStage("read", 1e-4), SampleStage("decode", 3e-3), SampleStage("decode_fastest", 2e-3)),
+    stages=(
+        SampleStage(StageName.READ, 1e-4),
+        SampleStage(StageName.DECODE, 3e-3),
+        SampleStage(StageName.DECODE_FASTEST, 2e-3),
+    ),
     ceilings={"dataloader": 250.0, "decode": 500.0},
     failed={"background": "its worker was killed"},
     missing={"dali_gpu": "decodes on a GPU: no CUDA here"},

@@ -12,7 +12,7 @@ import pytest
 
 from harness.loading.loaders import LOADER_KINDS
 from harness.measure.clock import FakeClock
-from harness.model import Certainty, LoaderSample, SampleStage, Setting, StepInput, Tuned, Undone
+from harness.model import Certainty, LoaderSample, SampleStage, Setting, StageName, StepInput, Tuned, Undone
 from harness.tune import messages, race_workers
 from harness.tune import tune as module
 from harness.tune.budget import Budget
@@ -95,7 +95,7 @@ class Simulated(LoaderClient):
                 reply = messages.SecondsMeasured(machine.batch / 64)
             case messages.MeasureStages():
                 self._takes(min(4 * machine.batch, request.most_seconds))
-                reply = messages.StagesMeasured((SampleStage("decode", 0.01),))
+                reply = messages.StagesMeasured((SampleStage(StageName.DECODE, 0.01),))
             case messages.MeasureCeilings():
                 self._takes(min(2 * machine.batch, request.most_seconds))
                 reply = messages.RatesMeasured({})

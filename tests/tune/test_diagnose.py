@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness.model import LoaderSample, Ranked, SampleStage, Setting, StepInput, Undone
+from harness.model import LoaderSample, Ranked, SampleStage, Setting, StageName, StepInput, Undone
 from harness.tune.budget import Budget
 from harness.tune.client import LoaderWorkerError, OutOfTime
 from harness.tune.diagnose import Diagnoser
@@ -81,7 +81,9 @@ class Answering:
             case MeasureOneCore():
                 return SecondsMeasured(0.02)
             case MeasureStages():
-                return StagesMeasured((SampleStage("decode", 0.01), SampleStage("decode_fastest", 0.005)))
+                return StagesMeasured(
+                    (SampleStage(StageName.DECODE, 0.01), SampleStage(StageName.DECODE_FASTEST, 0.005))
+                )
             case MeasureCeilings():
                 return RatesMeasured({"disk": 1000.0})
             case CountImages():

@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.loading.data.folder import DataError
-from harness.model import LoaderSample, SampleStage, Setting, StepInput
+from harness.model import LoaderSample, SampleStage, Setting, StageName, StepInput
 from harness.tune import messages
 from harness.tune.server import answer, failed
 from harness.tune.worker import LoaderWorker
@@ -19,7 +19,7 @@ from harness.workers.variant_requests import Done
 
 SETTING = Setting("dali", 2, 4, 64, True)
 SAMPLE = LoaderSample(0.01, 64, {"pss_bytes": 1e9}, True)
-STAGES = (SampleStage("decode", 0.01), SampleStage("read", 0.001))
+STAGES = (SampleStage(StageName.DECODE, 0.01), SampleStage(StageName.READ, 0.001))
 
 PAIRS: list[tuple[Request[Any], Message]] = [
     (messages.LoaderPlan(None, "cpu", "none", ("a.jpg",)), Done()),

@@ -20,7 +20,7 @@ def setting(kind: str = "dataloader", workers: int = 2, prefetch: int = 2) -> Se
     return Setting(kind, workers, prefetch if workers else 0, 64)
 
 
-# --- places -----------------------------------------------------------------------------------------------------------
+# --- places -------------------------------------------------------------------------------------------------
 
 
 def test_places_take_out_the_speed_of_a_repetition() -> None:
@@ -110,7 +110,7 @@ def test_the_plateau_is_those_surely_within_the_margin() -> None:
     assert [place.name for place in level(places([repetition] * 40, RULE))] == ["a", "b"]
 
 
-# --- the race itself --------------------------------------------------------------------------------------------------
+# --- the race itself ----------------------------------------------------------------------------------------
 
 
 def racing(

@@ -142,7 +142,7 @@ def test_a_process_that_is_killed_is_reported_and_replaced_and_none_is_left(
     assert until(lambda: not Path(f"/proc/{pid}").exists())
 
 
-# --- in this process --------------------------------------------------------------------------------------------------
+# --- in this process ----------------------------------------------------------------------------------------
 
 
 def fixed_batches(folder: Path, spoil: str = "") -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:

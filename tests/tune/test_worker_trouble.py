@@ -82,7 +82,7 @@ def folder(root: Path, count: int = 8) -> Path:
     return root
 
 
-# --- images -----------------------------------------------------------------------------------------------------------
+# --- images -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["dataloader", "tensors", "dali"])
@@ -148,7 +148,7 @@ def test_a_pipe_is_not_an_image(tmp_path: Path) -> None:
         opened_in(tmp_path)
 
 
-# --- steps and workers ------------------------------------------------------------------------------------------------
+# --- steps and workers --------------------------------------------------------------------------------------
 
 
 def test_a_step_that_raises_is_named_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_a_loader_that_hangs_ends_its_sample(tmp_path: Path, monkeypatch: pytest
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
-# --- readings ---------------------------------------------------------------------------------------------------------
+# --- readings -----------------------------------------------------------------------------------------------
 
 
 def test_a_sample_has_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

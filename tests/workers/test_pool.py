@@ -179,7 +179,7 @@ def statuses(report: WorkerReport) -> dict[str, Any]:
     return {m.case.removeprefix("x.py::"): m.status for m in found}
 
 
-# --- measuring --------------------------------------------------------------------------------------------------------
+# --- measuring ----------------------------------------------------------------------------------------------
 
 
 def test_everything_measured_is_reported(script: Started) -> None:
@@ -321,7 +321,8 @@ def test_a_spare_process_serves_cases_of_other_files(script: Started) -> None:
 
 
 def test_what_processes_do_is_reported_as_spans(script: Started) -> None:
-    """Two import side by side; one is measured while the other waits; a case in flight ends with its process."""
+    """Two import side by side; one is measured while the other waits; a case in flight ends with its
+    process."""
     made = script(width=2)
     cases = made.does(a="", b="dies")
     made.measure(cases[:1], ahead=2)
@@ -419,7 +420,7 @@ def test_a_traced_pass_says_what_it_took(script: Started, what: str, tmp_path: P
         assert report.unfinished is not None
 
 
-# --- collecting -------------------------------------------------------------------------------------------------------
+# --- collecting ---------------------------------------------------------------------------------------------
 
 
 def test_collecting_names_everything(script: Started) -> None:

@@ -388,7 +388,7 @@ def test_one_process_that_hangs_leaves_time_for_the_others(monkeypatch: pytest.M
     assert given["watch"] is None
 
 
-# --- results sent -----------------------------------------------------------------------------------------------------
+# --- results sent -------------------------------------------------------------------------------------------
 
 
 @dataclass

@@ -119,7 +119,8 @@ class PlainLoader(Loader):
         return None if self._places is None else self._unending(self._places)
 
     def _unending(self, places: _Places) -> Iterator[Batch]:
-        # DataLoader asks for the places of an epoch when it begins, which is when the first batch is asked for.
+        # DataLoader asks for the places of an epoch when it begins, which is when the first batch is asked
+        # for.
         places.endless = True
         try:
             batches = iter(self.batches())
@@ -187,8 +188,8 @@ class _Places:
 
 
 class _Followed:
-    """A DataLoader and the iterator that it made last, as long as there is one; threads that its epochs start to
-    feed workers are added to ``own``."""
+    """A DataLoader and the iterator that it made last, as long as there is one; threads that its epochs start
+    to feed workers are added to ``own``."""
 
     def __init__(self, loader: Iterable[Batch], own: set[threading.Thread]) -> None:
         self.loader = loader

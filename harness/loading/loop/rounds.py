@@ -27,8 +27,8 @@ LEAST_SECONDS = 0.1
 """Seconds that a window lasts at the least.
 
 Where workers run on the cores that the loop needs, a window is off by how they were placed when they went on,
-for as long as it lasts: for equal loaders of two workers on two cores, a pair of windows differs by 8 to 10 % if
-they last 0.1 s and by 6 to 9 % if they last 0.3 s. Many short windows cost less than a few long ones.
+for as long as it lasts: for equal loaders of two workers on two cores, a pair of windows differs by 8 to 10 %
+if they last 0.1 s and by 6 to 9 % if they last 0.3 s. Many short windows cost less than a few long ones.
 """
 
 LONGEST_SECONDS = 2.0
@@ -53,9 +53,9 @@ class _Shape:
 class SteadyRounds:
     """A loader that is called for a whole epoch, whose samples can be checked, and timed in windows.
 
-    A window is as many epochs as fill `LEAST_SECONDS`, from the middle of one that has no end: the same samples
-    for every variant, and all workers at work throughout. Where a loader's epochs end, a window lies inside one
-    of them; where they are too short for that, whole epochs are timed, with a warning.
+    A window is as many epochs as fill `LEAST_SECONDS`, from the middle of one that has no end: the same
+    samples for every variant, and all workers at work throughout. Where a loader's epochs end, a window lies
+    inside one of them; where they are too short for that, whole epochs are timed, with a warning.
 
     Use as a context manager: the loader is closed with it.
     """
@@ -241,5 +241,6 @@ class SteadyRounds:
 def in_windows(
     loader: Callable[Options, Loader], *arguments: Options.args, **options: Options.kwargs
 ) -> SteadyRounds:
-    """A loader whose rounds are windows, for `prepared`: ``prepared(in_windows, PlainLoader, dataset, ...)``."""
+    """A loader whose rounds are windows, for `prepared`: ``prepared(in_windows, PlainLoader, dataset,
+    ...)``."""
     return SteadyRounds(loader(*arguments, **options))

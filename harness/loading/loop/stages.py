@@ -17,9 +17,7 @@ from torch.utils.data import default_collate
 from harness.loading.data import recipe
 from harness.loading.data.decoders import despite_warnings
 from harness.loading.data.folder import Image
-from harness.model import SampleStage
-
-READ, DECODE, TRANSFORM, COLLATE = "read", "decode", "transform", "collate"
+from harness.model import SampleStage, StageName
 
 
 def stages(
@@ -35,7 +33,8 @@ def stages(
     before: what is timed is a warm page cache. Decoding with torchvision's decoder is timed in the
     same round on the same bytes, as ``decode_fastest``: the ceiling of what a core can decode here.
     """
-    spent = dict.fromkeys((READ, DECODE, TRANSFORM, COLLATE), 0.0)
+    one_by_one = (StageName.READ, StageName.DECODE, StageName.TRANSFORM)
+    spent = dict.fromkeys((*one_by_one, StageName.COLLATE), 0.0)
     fastest = 0.0
     transform = recipe.augmented()
     waiting: list[tuple[torch.Tensor, int, int]] = []
@@ -53,7 +52,7 @@ def stages(
         marks.append(now())
         waiting.append((pixels, image.label, done))
         done += 1
-        for name, begin, end in zip((READ, DECODE, TRANSFORM), marks, marks[1:], strict=False):
+        for name, begin, end in zip(one_by_one, marks, marks[1:], strict=False):
             spent[name] += end - begin
         begin = now()
         _decoded_fast(content)
@@ -62,10 +61,10 @@ def stages(
         if len(waiting) == batch_size or over:
             begin = now()
             default_collate(waiting)
-            spent[COLLATE] += now() - begin
+            spent[StageName.COLLATE] += now() - begin
             waiting.clear()
     found = [SampleStage(name, seconds / done) for name, seconds in spent.items()]
-    return (*found, SampleStage("decode_fastest", fastest / done))
+    return (*found, SampleStage(StageName.DECODE_FASTEST, fastest / done))
 
 
 def _decoded_fast(content: bytes) -> object:

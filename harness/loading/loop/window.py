@@ -19,8 +19,8 @@ from harness.model import LoaderSample
 from harness.plural import counted
 
 EPOCH_BATCHES = 8
-"""Batches of the small epoch of a loader without workers. Others have a multiple of it, so that the same images
-come equally often whatever the number of workers."""
+"""Batches of the small epoch of a loader without workers. Others have a multiple of it, so that the same
+images come equally often whatever the number of workers."""
 
 TURNS = 3
 """Batches of each worker in a small epoch, at the least."""

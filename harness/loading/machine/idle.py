@@ -1,5 +1,5 @@
-"""Waiting until this process has nothing left to do: threads that fill a queue ahead of a loop, and stop when it
-is full."""
+"""Waiting until this process has nothing left to do: threads that fill a queue ahead of a loop, and stop when
+it is full."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.loading.machine.cores import usable_cores
+from harness.model import WorkerLimit
 from harness.plural import counted
 
 PER_CORE = 2
@@ -56,7 +57,7 @@ class Limit:
     workers that is.
     """
 
-    name: str
+    name: WorkerLimit
     value: int
     most: int
     sentence: str
@@ -93,20 +94,22 @@ def worker_cap(
     well. The loop holds one more batch.
     """
     there = machine or this_machine()
-    limits = [Limit("cores", there.cores, PER_CORE * there.cores, _cores(there.cores))]
+    limits = [Limit(WorkerLimit.CORES, there.cores, PER_CORE * there.cores, _cores(there.cores))]
     batches = max(1, prefetch_factor)
     if (room := there.memory) is not None:
         each = worker_bytes + (batches + 1) * batch_bytes
         usable = int(SHARE * room.free) - batch_bytes
         held = counted(batches + 1, "batch", "batches")
         sentence = f"{room}; a worker takes {size(each)}: {size(worker_bytes)} of its own and {held}"
-        limits.append(Limit("memory", room.free, _fitting(usable, each), sentence))
+        limits.append(Limit(WorkerLimit.MEMORY, room.free, _fitting(usable, each), sentence))
     if (room := there.shared) is not None:
         each = batches * batch_bytes
         sentence = (
             f"{room}, where each worker keeps {counted(batches, 'batch', 'batches')} of {size(batch_bytes)}"
         )
-        limits.append(Limit("shared memory", room.free, _fitting(room.free - batch_bytes, each), sentence))
+        limits.append(
+            Limit(WorkerLimit.SHARED_MEMORY, room.free, _fitting(room.free - batch_bytes, each), sentence)
+        )
     return WorkerCap(min(limit.most for limit in limits), tuple(limits))
 
 

@@ -120,7 +120,8 @@ def _listed(found: Iterable[GateRow]) -> tuple[Row, ...]:
 def _summed(
     alike: Sequence[tuple[str, str, str]], verdicts: Sequence[GateVerdict], *, change: bool = False
 ) -> tuple[Row, ...]:
-    """One row for all verdicts with the same claim, metric and reason: how many there are, and their change."""
+    """One row for all verdicts with the same claim, metric and reason: how many there are, and their
+    change."""
     found: dict[tuple[str, str, str], list[GateVerdict]] = defaultdict(list)
     for key, verdict in zip(alike, verdicts, strict=True):
         found[key].append(verdict)

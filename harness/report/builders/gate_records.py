@@ -1,4 +1,5 @@
-"""A gate as data: the saved form, which ``--json`` writes, and back; and results for programs that run tests."""
+"""A gate as data: the saved form, which ``--json`` writes, and back; and results for programs that run
+tests."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a report of a run shows, as plain text by claim, case and variant; the document and the page start from
-here."""
+"""What a report of a run shows, as plain text by claim, case and variant; the document and the page start
+from here."""
 
 from __future__ import annotations
 

@@ -88,7 +88,8 @@ def timeline_document(run: Run) -> Document:
 
 
 def activity_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str]]:
-    """By activity: its word, its seconds of the run, their share, seconds summed over processes, its meaning."""
+    """By activity: its word, its seconds of the run, their share, seconds summed over processes, its
+    meaning."""
     summed: dict[Activity | None, float] = defaultdict(float)
     for span in timeline.spans:
         summed[span.activity] += span.seconds

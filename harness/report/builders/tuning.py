@@ -1,4 +1,5 @@
-"""A tuning in words, as a document: the answer and its code, why, every setting that ran, and what did not."""
+"""A tuning in words, as a document: the answer and its code, why, every setting that ran, and what did
+not."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from enum import StrEnum
 
 from harness.judge.headroom import worth_a_look
 from harness.loading.loaders import LOADER_KINDS
-from harness.model import GENERATED, Certainty, Headroom, LoopPart, Ranked, Setting, Tuned
+from harness.model import GENERATED, Certainty, Headroom, LoopPart, Ranked, Setting, StageName, Tuned
 from harness.plural import counted
 from harness.report.builders.tuning_words import (
     against_the_next,
@@ -118,8 +119,8 @@ STANDINGS = {
 
 
 def tuning_document(tuned: Tuned) -> Document:
-    """The whole report; its tables are `loop_table`, `settings_table`, `kinds_table`, `out_table`, without the
-    empty ones."""
+    """The whole report; its tables are `loop_table`, `settings_table`, `kinds_table`, `out_table`, without
+    the empty ones."""
     answer = tuned.of(tuned.answer)
     if answer is None:
         title, tone = "no setting finished a sample; why is listed below", Tone.BAD
@@ -277,7 +278,7 @@ def _facts(tuned: Tuned, answer: Ranked | None) -> Iterable[tuple[str, str]]:
 
 
 def _rates(tuned: Tuned, answer: Ranked) -> Iterable[tuple[str, str]]:
-    work = [stage for stage in tuned.stages if stage.name != "decode_fastest"]
+    work = [stage for stage in tuned.stages if stage.name is not StageName.DECODE_FASTEST]
     if not work:
         return
     whole = sum(stage.seconds for stage in work)

@@ -1,5 +1,5 @@
-"""What is known of the answer of a tuning, in words: what it gains and costs, how certain it is, what had no room
-or no time."""
+"""What is known of the answer of a tuning, in words: what it gains and costs, how certain it is, what had no
+room or no time."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ def no_room(left_out: LeftOut) -> str:
 
 
 def of_an_epoch(cost: EpochCost, margin: float) -> str:
-    """How long an epoch takes, how long the loop stands still between two, and whether workers should live on."""
+    """How long an epoch takes, how long the loop stands still between two, and whether workers should live
+    on."""
     long = duration(cost.seconds) if cost.seconds >= 10 else quantity(cost.seconds, "s")
     text = f"an epoch of {counted(cost.samples, 'image')} takes {long}; between two the loop waits"
     if cost.persistent_gap is None:

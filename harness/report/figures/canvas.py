@@ -138,7 +138,8 @@ def zoomable(plot: Plot) -> None:
 def legend(
     plot: Plot, labels: Sequence[tuple[str, Sequence[GlyphRenderer[Glyph]]]], *, above: int = 0
 ) -> None:
-    """Explain which glyphs each label stands for: in the lower right corner, or in so many columns ``above``."""
+    """Explain which glyphs each label stands for: in the lower right corner, or in so many columns
+    ``above``."""
     items = [LegendItem(label=value(label), renderers=list(drawn)) for label, drawn in labels]
     made = Legend(items=items, location="bottom_right", label_text_font_size=SMALL)
     if above:

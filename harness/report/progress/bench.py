@@ -84,7 +84,8 @@ class BenchProgress(Progress):
         self._show()
 
     def _show(self) -> None:
-        """Repaint the line; where there is none, print one now and then, so that a log shows that it goes on."""
+        """Repaint the line; where there is none, print one now and then, so that a log shows that it goes
+        on."""
         if self._region.on:
             self._region.paint()
         elif self._now() - self._printed >= BETWEEN_LINES:

@@ -19,7 +19,8 @@ NOTES = Column("\0notes", "", rank=4)
 
 @dataclass(frozen=True, slots=True)
 class ColumnLayout:
-    """Columns of which cells head rows, those beside each other with their widths, and those below each row."""
+    """Columns of which cells head rows, those beside each other with their widths, and those below each
+    row."""
 
     above: tuple[Column, ...]
     inline: Mapping[Column, int]
@@ -34,8 +35,8 @@ def titled(column: Column) -> str:
 def fit(table: Table, available: int) -> ColumnLayout:
     """The layout of a table in ``available`` characters; columns that are empty everywhere are left out.
 
-    Names yield to each other first. Of the columns with a rank, the smallest first, each that still fits stays
-    on the line; prose gets what is left, if that is enough for a few words.
+    Names yield to each other first. Of the columns with a rank, the smallest first, each that still fits
+    stays on the line; prose gets what is left, if that is enough for a few words.
     """
     shown = table.shown
     above = tuple(column for column in shown if column.above)

@@ -1,7 +1,7 @@
 """A document on the terminal: readable at 80 columns and more, in colour or without, and in a pipe.
 
-Whatever comes from a record is printed as plain text. Columns that do not fit beside each other move to a line
-of their own below the row, so that nothing is cut off. The outcome comes last, where a terminal ends.
+Whatever comes from a record is printed as plain text. Columns that do not fit beside each other move to a
+line of their own below the row, so that nothing is cut off. The outcome comes last, where a terminal ends.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def imported(side: SideEnv, names: list[str], folder: Path) -> list[Package]:
     return [Package(**package) for package in json.loads(output_of(side, script, folder)[-1])]
 
 
-# --- revisions --------------------------------------------------------------------------------------------------------
+# --- revisions ----------------------------------------------------------------------------------------------
 
 
 def test_each_side_imports_its_own_build(built: Repo, place: Path) -> None:
@@ -594,7 +594,7 @@ def test_what_of_a_submodule_is_not_here_is_noted(plain: Repo, tmp_path: Path) -
         assert base.notes == (f"main ({short}): {note}", f"working tree ({short} + changes): {note}")
 
 
-# --- builds -----------------------------------------------------------------------------------------------------------
+# --- builds -------------------------------------------------------------------------------------------------
 
 
 def test_a_build_that_fails(built: Repo, place: Path) -> None:
@@ -870,7 +870,7 @@ def test_uv_is_found_as_a_module_and_on_the_path(tmp_path: Path, monkeypatch: py
     assert build.uv("base") == [sys.executable, "-P", "-m", "uv"]
 
 
-# --- interpreters and variables ---------------------------------------------------------------------------------------
+# --- interpreters and variables -----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -1004,7 +1004,7 @@ def test_variables_as_they_are_typed() -> None:
         variables_from(["PYTHONHASHSEED=0"], "--head-env")
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- what is refused ----------------------------------------------------------------------------------------
 
 
 def test_an_unknown_revision(plain: Repo, place: Path) -> None:
@@ -1197,7 +1197,7 @@ def test_which_of_bases_benchmarks_were_selected(plain: Repo) -> None:
         assert read_base(as_it_is, folder) == (None, ())
 
 
-# --- what was imported ------------------------------------------------------------------------------------------------
+# --- what was imported --------------------------------------------------------------------------------------
 
 
 def test_a_package_that_base_lacks(built: Repo) -> None:
@@ -1351,7 +1351,7 @@ def test_files_and_digests_of_packages(tmp_path: Path, monkeypatch: pytest.Monke
     assert all(now != then for now, then in zip(digests(), before, strict=True))
 
 
-# --- what stays behind ------------------------------------------------------------------------------------------------
+# --- what stays behind --------------------------------------------------------------------------------------
 
 BUILDING = """
 import signal, sys

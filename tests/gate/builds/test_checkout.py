@@ -41,7 +41,7 @@ def untracked(*paths: str) -> list[PathChange]:
     return [PathChange(path, untracked=True) for path in paths]
 
 
-# --- submodules -------------------------------------------------------------------------------------------------------
+# --- submodules ---------------------------------------------------------------------------------------------
 
 
 def filled(
@@ -171,7 +171,7 @@ def test_a_partial_clone_fetches_only_what_is_checked_out(repo: Repo, tmp_path: 
     assert found["large"] == "x" * 1000
 
 
-# --- what git does not track ------------------------------------------------------------------------------------------
+# --- what git does not track --------------------------------------------------------------------------------
 
 
 def test_a_repository_within_brings_what_it_does_not_ignore(repo: Repo, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_results_beside_the_code() -> None:
         assert [change.path for change in found] == ["new.py", "2026-01-02/data"]
 
 
-# --- disk space -------------------------------------------------------------------------------------------------------
+# --- disk space ---------------------------------------------------------------------------------------------
 
 
 def checked(repo: Repo, folder: Path, configuration: Configuration) -> list[str]:

@@ -147,7 +147,7 @@ def expected(images: list[Image]) -> list[tuple[Tensor, Tensor, Tensor]]:
     return delivered(_plain(images, True))
 
 
-# --- the fairness table -----------------------------------------------------------------------------------------------
+# --- the fairness table -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("make", "most", "mean"), KINDS)
@@ -278,7 +278,7 @@ def test_an_error_in_the_step_leaves_nothing(
     assert since(before) == []
 
 
-# --- what the kinds do beyond -----------------------------------------------------------------------------------------
+# --- what the kinds do beyond -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("make", "most", "mean"), TENSORS[2:])
@@ -376,7 +376,7 @@ def test_epochs_say_what_came_from_the_disk(images: list[Image]) -> None:
     assert all(epoch.readings["disk_bytes"] >= size for epoch in (first, second))
 
 
-# --- how images are stored --------------------------------------------------------------------------------------------
+# --- how images are stored ----------------------------------------------------------------------------------
 
 
 def _turned(folder: Path) -> list[Image]:

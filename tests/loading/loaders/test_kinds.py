@@ -103,7 +103,7 @@ def test_a_kind_without_dali(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "not installed (pip install nvidia-dali-cuda120" in str(LOADER_KINDS[name].missing(CPU))
 
 
-# --- the descriptions -------------------------------------------------------------------------------------------------
+# --- the descriptions ---------------------------------------------------------------------------------------
 
 
 def test_every_file_with_a_kind_is_in_the_list() -> None:
@@ -143,7 +143,7 @@ for kind in KINDS:
     ]
 
 
-# --- the code to paste ------------------------------------------------------------------------------------------------
+# --- the code to paste --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

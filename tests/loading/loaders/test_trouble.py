@@ -124,7 +124,7 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert since(before) == []
 
 
-# --- workers that die or raise ----------------------------------------------------------------------------------------
+# --- workers that die or raise ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [PLAIN, BACKGROUND])
@@ -319,7 +319,7 @@ def test_the_other_variants_go_on() -> None:
     assert "was killed (SIGKILL)" in reasons["killed"] and "no such label: 7" in reasons["broken"]
 
 
-# --- the words --------------------------------------------------------------------------------------------------------
+# --- the words ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,8 @@ def test_explained(error: Exception, kind: type[Exception], message: str) -> Non
 
 @pytest.mark.parametrize("file", ["a.jpg", 'a "b" ü.jpg', "a\nb.jpg", "a\udcff.jpg", None])
 def test_the_file_at_fault_comes_over_from_a_worker(file: str | None) -> None:
-    """torch carries an error's class and printed traceback over; the file is the same, the message as it was."""
+    """torch carries an error's class and printed traceback over; the file is the same, the message as it
+    was."""
     try:
         try:
             raise OSError("it is empty")
@@ -411,7 +412,7 @@ def test_what_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the loader hangs" in messages.stalled(60.0, 2)
 
 
-# --- timeouts ---------------------------------------------------------------------------------------------------------
+# --- timeouts -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -576,7 +577,7 @@ def test_an_alarm_that_is_set_already_is_left_alone() -> None:
     assert seen == [0.0]
 
 
-# --- shared memory that is too small ----------------------------------------------------------------------------------
+# --- shared memory that is too small ------------------------------------------------------------------------
 
 SMALL = """
 import os, subprocess, sys, time
@@ -651,7 +652,7 @@ def test_shared_memory_too_small() -> None:
     assert lines[3:] == ["64m 64 samples"]
 
 
-# --- images that are no ordinary photographs --------------------------------------------------------------------------
+# --- images that are no ordinary photographs ----------------------------------------------------------------
 
 READERS = [
     pytest.param(partial(PlainLoader, workers=0), id="plain"),
@@ -777,7 +778,7 @@ def test_more_workers_than_cores() -> None:
     assert cap.most < workers and "usable core" in cap.reason
 
 
-# --- what a solo pass reads -------------------------------------------------------------------------------------------
+# --- what a solo pass reads ---------------------------------------------------------------------------------
 
 
 def test_a_loader_alone() -> None:
@@ -834,7 +835,8 @@ def test_a_solo_pass_of_a_loader() -> None:
 
 
 def test_a_solo_pass_of_a_loader_in_windows() -> None:
-    """Whole epochs, so that nothing of a lead-in is counted; windows have no first batch, which is read here."""
+    """Whole epochs, so that nothing of a lead-in is counted; windows have no first batch, which is read
+    here."""
     variant = prepared(in_windows, PlainLoader, Faulty, batch_size=8, workers=1)
     asked = BenchmarkSpec(
         {BASELINE: as_variant(variant)}, same_samples, None, Work(), {BASELINE: Expect.LOWER}

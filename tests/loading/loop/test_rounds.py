@@ -168,7 +168,8 @@ def test_epochs_too_short_for_a_window_are_timed_whole() -> None:
 
 
 def test_workers_that_finish_early_do_not_end_the_measurement() -> None:
-    """An epoch that ends in a window is begun anew; one that is too short from the beginning is timed whole."""
+    """An epoch that ends in a window is begun anew; one that is too short from the beginning is timed
+    whole."""
     loader = Scripted(ends=EPOCH + 6)
     with steadily(loader) as made:
         assert [round_of(made).warnings for _ in range(3)] == [(), (), ()]
@@ -190,7 +191,8 @@ def test_a_step_much_longer_than_a_window_closes_it() -> None:
 
 
 def test_a_short_last_batch_is_no_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last of three samples is a batch of its own; without an end every batch is whole, and no window is cut."""
+    """The last of three samples is a batch of its own; without an end every batch is whole, and no window is
+    cut."""
     monkeypatch.setattr(rounds, "LEAST_SECONDS", 0.0)
     begun = multiprocessing.Value("i", 0)
     with in_windows(PlainLoader, partial(Counting, begun, samples=3, cost=1), batch_size=2) as made:
@@ -238,7 +240,7 @@ def test_a_round_says_how_long_it_will_take() -> None:
     assert made.window_seconds == pytest.approx(2 * 0.1 + 0.8)
 
 
-# --- real workers -----------------------------------------------------------------------------------------------------
+# --- real workers -------------------------------------------------------------------------------------------
 
 
 class Counting(Dataset[Any]):
@@ -359,7 +361,8 @@ def test_closing_a_loader_waits_for_its_own_threads_alone(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_places_come_round_again(workers: int) -> None:
-    """Without an end a loader goes through its places again and again; shuffled, in another order each time."""
+    """Without an end a loader goes through its places again and again; shuffled, in another order each
+    time."""
     begun = multiprocessing.get_context("fork").Value("i", 0)
     for shuffle in (False, True):
         loader = PlainLoader(partial(Counting, begun, 6), batch_size=4, workers=workers, shuffle=shuffle)

@@ -13,7 +13,8 @@ from harness.loading.machine.idle import BUSY, LOOKS, PAUSE, await_idle, others_
 
 
 class Threads:
-    """Other threads that work until a moment of the clock: seen running, or only by the time that they use."""
+    """Other threads that work until a moment of the clock: seen running, or only by the time that they
+    use."""
 
     def __init__(self, until: float, *, seen: bool) -> None:
         self.seconds, self.used = 0.0, 0.0

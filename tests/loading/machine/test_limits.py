@@ -20,6 +20,7 @@ from harness.loading.machine.limits import (
     this_machine,
     worker_cap,
 )
+from harness.model import WorkerLimit
 
 MIB = 2**20
 GIB = 2**30
@@ -48,7 +49,7 @@ def _mount(root: Path, files: dict[str, str]) -> Path:
     return root / "mount"
 
 
-# --- the cap ----------------------------------------------------------------------------------------------------------
+# --- the cap ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_this_machine() -> None:
     assert cap.reason
 
 
-# --- memory -----------------------------------------------------------------------------------------------------------
+# --- memory -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_memory_unknown(tmp_path: Path) -> None:
     assert (machine.memory, machine.shared) == (None, None) and machine.cores >= 1
 
 
-# --- shared memory ----------------------------------------------------------------------------------------------------
+# --- shared memory ------------------------------------------------------------------------------------------
 
 
 def test_free_shared(tmp_path: Path) -> None:
@@ -219,6 +220,6 @@ def test_one_is_singular() -> None:
     sentences = {
         limit.name: limit.sentence for limit in worker_cap(2**20, 1, machine=WorkerRoom(1, room, room)).limits
     }
-    assert sentences["cores"] == "1 usable core, 2 workers each"
-    assert sentences["shared memory"].endswith("where each worker keeps 1 batch of 1 MiB")
-    assert sentences["memory"].endswith("and 2 batches")
+    assert sentences[WorkerLimit.CORES] == "1 usable core, 2 workers each"
+    assert sentences[WorkerLimit.SHARED_MEMORY].endswith("where each worker keeps 1 batch of 1 MiB")
+    assert sentences[WorkerLimit.MEMORY].endswith("and 2 batches")

@@ -34,6 +34,7 @@ from harness.model import (
     Side,
     SideFacts,
     Tuned,
+    WorkerLimit,
 )
 from harness.report.builders.gate_records import document
 from harness.report.builders.run_content import content
@@ -287,7 +288,7 @@ def test_a_tuning_has_a_page(tmp_path: Path) -> None:
                2e-3 * (1 + index), {"pss_bytes": 2.0**28})
         for index, setting in enumerate(reversed(settings))
     )  # fmt: skip
-    lost = LeftOut("shared memory", "64 MiB free", ("dataloader-w4-p2-b64",))
+    lost = LeftOut(WorkerLimit.SHARED_MEMORY, "64 MiB free", ("dataloader-w4-p2-b64",))
     tuned = Tuned(
         "/data/<b>", 10, "20ms", "cpu", 2, 0.03, ranked, settings[2], settings[0], grid=39, left_out=(lost,)
     )

@@ -66,7 +66,7 @@ def test_a_table_counts_its_verdicts_and_drops_empty_columns() -> None:
     assert table.rows[1].words == "a same it is"
 
 
-# --- comparisons ------------------------------------------------------------------------------------------------------
+# --- comparisons --------------------------------------------------------------------------------------------
 
 
 def test_every_word_of_the_paper_is_in_the_page(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_equal_environments_are_stated(tmp_path: Path) -> None:
     )
 
 
-# --- trends -----------------------------------------------------------------------------------------------------------
+# --- trends -------------------------------------------------------------------------------------------------
 
 
 def test_every_word_of_the_trend_is_in_the_page(trended: tuple[tuple[Trend, ...], list[TrendRun]]) -> None:
