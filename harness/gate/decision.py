@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from harness.gate.limits import wider_by
 from harness.judge.evidence import evidence
 from harness.judge.gate_verdicts import EXACT, exact_verdicts
 from harness.judge.outlook import clear, evenly_far, noise, outlook
@@ -107,6 +108,15 @@ class Decision:
         last = self.measurements[-1]
         blocks = [end - start for start, end in last.blocks]
         return last.seconds - sum(blocks) + max(blocks, default=0.0)
+
+    def wider(self, thresholds: GateThresholds, decisions: int) -> float:
+        """How many times the pairs of its first unit the next one is to have, by how much its rounds vary."""
+        by = rule_for(thresholds, decisions, loader=self.claim.loader)
+        return wider_by(
+            [unit.pair_noise() for unit in self._units(thresholds)],
+            len(self.measurements[0].blocks) if self.measurements else 1,
+            by.tolerated,
+        )
 
     def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
         """Note which of the unit's blocks were throttled, once the GPU's clocks were read."""

@@ -266,7 +266,12 @@ class _Gate:
                 pair.runner(Side.BASE, decision.variant),
                 pair.runner(Side.HEAD, decision.variant),
                 PairSettings(
-                    effort_for(claim, target, clear=decision.clear),
+                    effort_for(
+                        claim,
+                        target,
+                        clear=decision.clear,
+                        wider=decision.wider(limits, len(self._state.decisions)),
+                    ),
                     decision.iterations,
                     EXACT if fresh and not claim.loader else (),
                     until=self._end_of_units(),

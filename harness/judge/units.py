@@ -40,13 +40,15 @@ class Unit:
     that the baseline and the variant each show against themselves, every other round against its neighbour:
     identical code by construction. Computing them is expensive, so it is left to a judge who suspects
     unsteadiness. ``levels`` gives the logs of the geometric mean of both sides, typical and of the totals;
-    nan where a side was 0.
+    nan where a side was 0. ``pair_noise`` gives the deviation of one pair's log ratio, as far as one unit
+    shows it; 0 for fewer than four pairs.
     """
 
     quiet: float
     total: float
     nulls: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0)
     levels: Callable[[], tuple[float, float]] = lambda: (math.nan, math.nan)
+    pair_noise: Callable[[], float] = lambda: 0.0
 
 
 def unit_of(base: Floats, other: Floats, keep: float) -> Unit:
@@ -62,6 +64,7 @@ def unit_of(base: Floats, other: Floats, keep: float) -> Unit:
         bounded(total_ratio(base, other)),
         partial(_null_gaps, base, other, keep),
         partial(_levels, base, other, keep),
+        partial(_pair_noise, base, other, keep),
     )
 
 
@@ -131,6 +134,14 @@ def bounded(log: float) -> float:
 
 def _levels(base: Floats, other: Floats, keep: float) -> tuple[float, float]:
     return quiet_level(base, other, keep), (math.log(base.mean()) + math.log(other.mean())) / 2
+
+
+def _pair_noise(base: Floats, other: Floats, keep: float) -> float:
+    if base.size < 4:
+        return 0.0
+    even, odd = (quiet_ratio(base[start::2], other[start::2], keep) for start in (0, 1))
+    # Half the difference of the halves varies as the mean of all pairs does.
+    return abs(even - odd) / 2 * math.sqrt(base.size)
 
 
 def _null_gaps(base: Floats, other: Floats, keep: float) -> tuple[float, float]:

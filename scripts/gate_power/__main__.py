@@ -26,8 +26,8 @@ from gate_power.together import run_together
 from harness.cli.parser import positive
 from harness.judge.regression import GateThresholds
 
-PAIRS = (10, 15, 20)
-"""Pairs of rounds in a unit that are tried beside all that a process has."""
+PAIRS = (8, 15, 20, 0)
+"""Pairs of rounds in a unit that are tried beside the gate's; 0 is all that a process has."""
 
 
 def main() -> None:
@@ -46,7 +46,10 @@ def main() -> None:
         "--known", type=positive, default=2000, help="decisions simulated per noise and truth"
     )
     parser.add_argument(
-        "--pairs", type=int, default=0, help="use only the first so many pairs of each process"
+        "--pairs",
+        type=int,
+        default=10,
+        help="pairs of a unit, and more as the gate would; 0 for all that were recorded (10, the gate's)",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=positive, default=3, help="live: times that each experiment is run")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from gate_power.counts import Count
 from gate_power.samples import Duet, Workload
+from harness.gate.limits import wider_by
 from harness.judge.evidence import evidence
 from harness.judge.regression import GateThresholds, Rule, rule, rule_for, status_of
 from harness.judge.units import Unit
@@ -23,20 +25,49 @@ SUITE = 40
 
 
 @dataclass(frozen=True, slots=True)
+class Wider:
+    """The units of a pool with more pairs: how many, what they show, and the seconds of their rounds."""
+
+    pairs: int
+    units: tuple[Unit, ...]
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
-    """The units of one workload, and the seconds that the rounds of each took, both sides together."""
+    """The units of one workload, and the seconds that the rounds of each took, both sides together.
+
+    ``wider`` has the same processes with more than ``pairs`` pairs, which the gate measures where rounds vary
+    much.
+    """
 
     workload: str
     loader: bool
     units: tuple[Unit, ...]
     seconds: tuple[float, ...]
+    pairs: int = 1
+    wider: tuple[Wider, ...] = ()
 
     def slower(self, slowdown: float) -> Pool:
         """The same with all of head's samples multiplied; which pairs are the quiet ones stays as it is."""
         shift = float(np.log1p(slowdown))
+
+        def shifted(units: tuple[Unit, ...]) -> tuple[Unit, ...]:
+            return tuple(replace(u, quiet=u.quiet + shift, total=u.total + shift) for u in units)
+
         return replace(
-            self, units=tuple(replace(u, quiet=u.quiet + shift, total=u.total + shift) for u in self.units)
+            self,
+            units=shifted(self.units),
+            wider=tuple(replace(more, units=shifted(more.units)) for more in self.wider),
         )
+
+    def unit(self, process: int, wider: float) -> tuple[Unit, float]:
+        """A process's unit with at most so many times the pairs, and its seconds."""
+        units, seconds = self.units, self.seconds
+        for more in self.wider:
+            if more.pairs <= round(self.pairs * wider):
+                units, seconds = more.units, more.seconds
+        return units[process], seconds[process]
 
     def rule(self, thresholds: GateThresholds) -> Rule:
         """The gate's rule for this workload in a suite."""
@@ -74,7 +105,8 @@ class Tally:
 
 
 def paired(workload: Workload, pairs: int = 0) -> Pool:
-    """Base against head of the same code; only the first ``pairs`` of a process where that is stated."""
+    """Base against head of the same code; only the first ``pairs`` of a process where that is stated, and
+    more where the gate would."""
     return _pool(workload, workload.duets, "head", pairs)
 
 
@@ -85,6 +117,20 @@ def injected(workload: Workload, slowdown: float, pairs: int = 0) -> Pool | None
 
 
 def _pool(workload: Workload, duets: Sequence[Duet], side: str, pairs: int) -> Pool:
+    most = min((len(duet.base) for duet in duets), default=0)
+    # A loader's units are never wider (`effort_for`).
+    counts = [round(pairs * times) for times in WIDER] if pairs and not workload.loader else []
+    wider = tuple(Wider(count, *_units(workload, duets, side, count)) for count in counts if count <= most)
+    return Pool(workload.name, workload.loader, *_units(workload, duets, side, pairs), pairs or most, wider)
+
+
+WIDER = (1.5, 2.0, 2.5, 3.0)
+"""How many times the pairs of a process are looked at, as far as they were recorded."""
+
+
+def _units(
+    workload: Workload, duets: Sequence[Duet], side: str, pairs: int
+) -> tuple[tuple[Unit, ...], tuple[float, ...]]:
     rows = [(duet.base[: pairs or None], getattr(duet, side)[: pairs or None]) for duet in duets]
     measured = [
         Measurement(
@@ -96,16 +142,26 @@ def _pool(workload: Workload, duets: Sequence[Duet], side: str, pairs: int) -> P
         for invocation, (base, head) in enumerate(rows)
     ]
     units = evidence(measured, side, "seconds").units
-    return Pool(workload.name, workload.loader, units, tuple(sum(base) + sum(head) for base, head in rows))
+    # What is computed on demand is drawn hundreds of times here.
+    known = tuple(replace(unit, pair_noise=partial(float, unit.pair_noise())) for unit in units)
+    return known, tuple(sum(base) + sum(head) for base, head in rows)
 
 
 def draw(pool: Pool, by: Rule, random: np.random.Generator) -> Drawn:
     """One decision: units are drawn with replacement until the rule decides."""
-    chosen = random.integers(0, len(pool.units), by.looks[-1])
-    ruling = rule([pool.units[i] for i in chosen], by)
+    units: list[Unit] = []
+    seconds: list[float] = []
+    noise: list[float] = []
+    for process in random.integers(0, len(pool.units), by.looks[-1]):
+        wider = wider_by(noise, pool.pairs, by.tolerated) if pool.wider else 1.0
+        unit, spent = pool.unit(process, wider)
+        units.append(unit)
+        seconds.append(spent)
+        noise.append(unit.pair_noise())
+    ruling = rule(units, by)
     assert ruling.outcome is not None  # the last look decides
-    units = ruling.comparison.units
-    return Drawn(ruling.outcome, units, sum(pool.seconds[i] for i in chosen[:units]))
+    count = ruling.comparison.units
+    return Drawn(ruling.outcome, count, sum(seconds[:count]))
 
 
 def tally(pool: Pool, thresholds: GateThresholds, trials: int, random: np.random.Generator) -> Tally:

@@ -30,7 +30,7 @@ from harness.gate.base_revision import BaseRevision
 from harness.gate.case_state import CaseState
 from harness.gate.decision import Decision, least_of
 from harness.gate.explain import worst
-from harness.gate.limits import effort_for, in_time
+from harness.gate.limits import WIDEST, effort_for, in_time, wider_by
 from harness.gate.pair import SideCommand, WorkerPair
 from harness.gate.run import GateInterrupted, gate
 from harness.gate.settings import GateSettings
@@ -119,7 +119,7 @@ class Clock:
     def lap(self, work, iterations):
         noted("round")
         result = work()
-        each = 1e-3 * self.factor * (1 + random.gauss(0, 0.002))
+        each = 1e-3 * self.factor * (1 + random.gauss(0, does.get("noise", 0.002)))
         if self.stalls(): each *= 20
         self.now_is += each * iterations
         return Elapsed(each * iterations, None, result)
@@ -431,7 +431,7 @@ def test_units_are_coarser_from_when_the_case_is_clear(
 ) -> None:
     """Once every unit has shown the same, those that are still needed have fewer blocks."""
 
-    def effort(*_: object, clear: bool) -> RoundLimits:
+    def effort(*_: object, clear: bool, **__: object) -> RoundLimits:
         return RoundLimits(share=0.0, fewest_blocks=6 if clear else 10, most_blocks=6 if clear else 10)
 
     monkeypatch.setattr(module, "effort_for", effort)
@@ -444,6 +444,44 @@ def test_units_are_coarser_from_when_the_case_is_clear(
     ]
     assert len(blocks) > 8
     assert (set(blocks[:6]), set(blocks[6:])) == ({10}, {6})
+
+
+def test_units_are_wider_where_rounds_vary_much(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the fourth unit on, and no more than three times as wide; steady rounds are enough as they are."""
+    asked: dict[str, list[float]] = {}
+
+    def effort(claim: Claim, *_: object, wider: float, **__: object) -> RoundLimits:
+        asked.setdefault(claim.path, []).append(wider)
+        return RoundLimits(share=0.0, fewest_blocks=10, most_blocks=10)
+
+    monkeypatch.setattr(module, "effort_for", effort)
+    cases = {A: {"variants": ["baseline"]}, B: {"variants": ["baseline"], "noise": 0.3}}
+    scripted.run(cases, cases, claims=NAMED[:2])
+    assert set(asked["a.py"]) == {1.0}
+    assert set(asked["b.py"][:3]) == {1.0}
+    assert set(asked["b.py"][3:]) == {WIDEST}
+
+
+def test_a_wider_unit_has_more_blocks_and_as_much_more_time() -> None:
+    """In proportion; a clear case and a loader have as many as ever."""
+    usual, wide = effort_for(CLAIM, 0.05), effort_for(CLAIM, 0.05, wider=2.0)
+    assert (wide.most_blocks, wide.share) == (2 * usual.most_blocks, 2 * usual.share)
+    assert effort_for(CLAIM, 0.05, clear=True, wider=3.0) == effort_for(CLAIM, 0.05, clear=True)
+    loader = Claim("L", "a tip", "a.py", "bench", loader=True)
+    assert effort_for(loader, 0.1, wider=3.0) == effort_for(loader, 0.1)
+
+
+def test_how_much_wider_a_unit_is_to_be() -> None:
+    """Until pairs have no more part in what a unit is off by than is tolerated, from three units on."""
+    assert wider_by([], 10, 0.01) == wider_by([1.0, 1.0], 10, 0.01) == 1.0
+    noise = 0.01 / 1.4826 * 10**0.5  # its part in ten pairs is what is tolerated
+    assert wider_by([noise] * 3, 10, 0.01) == pytest.approx(1.0)
+    assert wider_by([noise * 2**0.5] * 3, 10, 0.01) == pytest.approx(2.0)
+    assert wider_by([noise / 9] * 3, 10, 0.01) == 1.0
+    assert wider_by([9 * noise] * 3, 10, 0.01) == WIDEST
+    assert wider_by([noise, noise, 1e6], 10, 0.01) == pytest.approx(1.0)  # one that stalled is one
 
 
 # --- what cannot be judged ----------------------------------------------------------------------------------
