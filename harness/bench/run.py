@@ -244,8 +244,10 @@ class _Bench:
                 return EndReason.BUDGET_USED
         if self._schedule.open():
             return EndReason.BUDGET_USED
-        open_verdicts = any(not v.decided for s in self._schedule.cases.values() for v in s.verdicts)
-        return EndReason.ALL_MEASURED if open_verdicts else EndReason.ALL_DECIDED
+        verdicts = [verdict for case in self._schedule.cases.values() for verdict in case.verdicts]
+        if not verdicts:
+            return EndReason.NOTHING
+        return EndReason.ALL_DECIDED if all(v.decided for v in verdicts) else EndReason.ALL_MEASURED
 
     def _begins(self, case: str, invocation: int) -> None:
         self._watch.begins(case, invocation)

@@ -12,6 +12,7 @@ class EndReason(StrEnum):
 
     ALL_DECIDED = "everything was decided"
     ALL_MEASURED = "every invocation that its profile allows was measured"
+    NOTHING = "nothing could be measured"
     BUDGET_USED = "the time budget was used up"
     INTERRUPTED = "interrupted"
     STOPPED = "stopped"
@@ -41,7 +42,7 @@ class RunEnd:
     @property
     def complete(self) -> bool:
         """Whether the run did everything that its profile allows."""
-        return self.reason in (EndReason.ALL_DECIDED, EndReason.ALL_MEASURED)
+        return self.reason in (EndReason.ALL_DECIDED, EndReason.ALL_MEASURED, EndReason.NOTHING)
 
     @property
     def cut_short(self) -> bool:

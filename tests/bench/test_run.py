@@ -713,7 +713,8 @@ def test_nothing_to_measure_is_a_run_too(folder: Path, play: Callable[..., Play]
     """Where every case is skipped the run is over at once."""
     play(called(skipped={A: "needs a GPU"}))
     found = run(folder, select=("A",))
-    assert found.ended.text == "everything was decided"
+    assert found.ended.text == "nothing could be measured"
+    assert found.ended.complete
     assert outcomes(found) == {A: "skipped"}
 
 
