@@ -3,9 +3,11 @@ included."""
 
 import atexit
 import gc
+import multiprocessing.util
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -118,6 +120,19 @@ def set_aside() -> None:
     blocks."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def own_temporary_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Temporary files of a test whose workers die lie in a folder that goes with it.
+
+    torch raises from its handler of SIGCHLD. While a DataLoader looks for the cause of an error it makes
+    temporary files; when a second worker dies in that moment, a file is made that nothing removes.
+    """
+    multiprocessing.util.get_temp_dir()  # kept for as long as this process lives, so not in that folder
+    with tempfile.TemporaryDirectory(prefix="tipbench-test-") as folder, monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
 
 
 @pytest.fixture

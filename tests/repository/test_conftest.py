@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,3 +53,13 @@ def test_the_longest_files_come_first(shuffle: int | None) -> None:
 def test_the_longest_files_are_there() -> None:
     """A name in the list is a file's."""
     assert all(list((ROOT / "tests").rglob(name)) for name in LONGEST)
+
+
+@pytest.mark.usefixtures("own_temporary_files")
+def test_temporary_files_of_a_test_whose_workers_die_are_its_own() -> None:
+    """What it leaves there goes with the folder; multiprocessing's own folder stays for later tests."""
+    folder = tempfile.gettempdir()
+    with tempfile.NamedTemporaryFile(delete=False) as left:
+        assert Path(left.name).parent == Path(folder)
+    assert Path(folder).name.startswith("tipbench-test-")
+    assert Path(multiprocessing.util.get_temp_dir()).parent != Path(folder)

@@ -39,6 +39,8 @@ from harness.tune.server import answer
 from harness.tune.worker import LoaderWorker
 from tests.support.living import alive
 
+pytestmark = pytest.mark.usefixtures("own_temporary_files")
+
 CPU = torch.device("cpu")
 HERE = Setting("dataloader", 0, 0, 4)
 ONE = Setting("dataloader", 1, 2, 4)

@@ -50,6 +50,8 @@ from harness.model import BASELINE, METRICS, Claim, Expect, Status, Work
 from harness.probes.shared_memory import shared_bytes, watch_shared
 from tests.support.living import ENVIRONMENT, PATIENCE, alive, gone, since
 
+pytestmark = pytest.mark.usefixtures("own_temporary_files")
+
 PLAIN = pytest.param(PlainLoader, id="plain")
 BACKGROUND = pytest.param(
     BackgroundLoader,
