@@ -141,7 +141,7 @@ class _Forking:
 
 
 def forks(number: int) -> None:
-    """Fork for whoever holds the other end of that socket, until it is closed."""
+    """Fork for the process at the other end of that socket, until it is closed."""
     asking = socket.socket(fileno=number)
     while True:
         said, received, _, _ = socket.recv_fds(asking, LONGEST_MESSAGE, 64)
