@@ -115,7 +115,7 @@ class Decision:
         return wider_by(
             [unit.pair_noise() for unit in self._units(thresholds)],
             len(self.measurements[0].blocks) if self.measurements else 1,
-            by.tolerated,
+            by,
         )
 
     def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from harness.judge.regression import Rule
 from harness.measure.limits import RoundLimits
 from harness.model import Claim
 
 WIDEST = 3.0
 """How many times the usual blocks a unit may have: the processes on which this was tried have no more."""
-
-FEWEST_UNITS = 3
-"""Units before which it is not asked how much their rounds vary."""
 
 
 def effort_for(claim: Claim, target: float, *, clear: bool = False, wider: float = 1.0) -> RoundLimits:
@@ -38,20 +36,19 @@ def effort_for(claim: Claim, target: float, *, clear: bool = False, wider: float
     )
 
 
-def wider_by(pair_noise: Sequence[float], pairs: int, tolerated: float) -> float:
+def wider_by(pair_noise: Sequence[float], pairs: int, by: Rule) -> float:
     """How many times the ``pairs`` of the first unit the next one is to have: 1 to `WIDEST`.
 
-    So many that their part in what a unit is off by is no more than is ``tolerated``, a log ratio.
+    So many that their part in what a unit is off by is no more than is tolerated. Only behind the first
+    look at which a slow-down can be named: most of what can be decided has been, and wider units cost time.
+
     ``pair_noise`` is the deviation of one pair that each unit showed (`harness.judge.units.Unit`). How much
     pairs differ within units says nothing of which side is slower, so that of later units the signs are as
     likely one way as the other, which is all that the signed-rank test requires.
-
-    Replayed (`scripts/gate_power`), 2 % more work of the noisiest workload is decided in 99.7 % rather than
-    58 %, and 5 % more work of a noisy dispatch in all rather than 93 %, after 21 units rather than 30.
     """
-    if len(pair_noise) < FEWEST_UNITS:
+    if len(pair_noise) < by.failing_looks[0]:
         return 1.0
-    return min(WIDEST, max(1.0, (NORMAL * median(pair_noise) / tolerated) ** 2 / pairs))
+    return min(WIDEST, max(1.0, (NORMAL * median(pair_noise) / by.tolerated) ** 2 / pairs))
 
 
 NORMAL = 1.4826

@@ -153,7 +153,7 @@ def draw(pool: Pool, by: Rule, random: np.random.Generator) -> Drawn:
     seconds: list[float] = []
     noise: list[float] = []
     for process in random.integers(0, len(pool.units), by.looks[-1]):
-        wider = wider_by(noise, pool.pairs, by.tolerated) if pool.wider else 1.0
+        wider = wider_by(noise, pool.pairs, by) if pool.wider else 1.0
         unit, spent = pool.unit(process, wider)
         units.append(unit)
         seconds.append(spent)

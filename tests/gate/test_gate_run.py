@@ -35,7 +35,7 @@ from harness.gate.pair import SideCommand, WorkerPair
 from harness.gate.run import GateInterrupted, gate
 from harness.gate.settings import GateSettings
 from harness.gate.state import GateState
-from harness.judge.regression import GateThresholds, Ruling
+from harness.judge.regression import GateThresholds, Ruling, rule_for
 from harness.measure.limits import RoundLimits
 from harness.measure.paired import PairedRounds, PairSettings, RoundsOutOfTime, paired_rounds
 from harness.measure.runner import Round
@@ -449,19 +449,19 @@ def test_units_are_coarser_from_when_the_case_is_clear(
 def test_units_are_wider_where_rounds_vary_much(
     scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the fourth unit on, and no more than three times as wide; steady rounds are enough as they are."""
-    asked: dict[str, list[float]] = {}
+    """Behind the first look at which a slow-down can be named, and no more than three times as wide."""
+    asked: list[float] = []
 
-    def effort(claim: Claim, *_: object, wider: float, **__: object) -> RoundLimits:
-        asked.setdefault(claim.path, []).append(wider)
+    def effort(*_: object, wider: float, **__: object) -> RoundLimits:
+        asked.append(wider)
         return RoundLimits(share=0.0, fewest_blocks=10, most_blocks=10)
 
     monkeypatch.setattr(module, "effort_for", effort)
-    cases = {A: {"variants": ["baseline"]}, B: {"variants": ["baseline"], "noise": 0.3}}
-    scripted.run(cases, cases, claims=NAMED[:2])
-    assert set(asked["a.py"]) == {1.0}
-    assert set(asked["b.py"][:3]) == {1.0}
-    assert set(asked["b.py"][3:]) == {WIDEST}
+    noisy = {"variants": ["baseline"], "noise": 0.3}
+    first = rule_for(GateThresholds(), 1).failing_looks[0]
+    scripted.run({A: noisy}, {A: noisy})
+    assert len(asked) > first
+    assert (set(asked[:first]), set(asked[first:])) == ({1.0}, {WIDEST})
 
 
 def test_a_wider_unit_has_more_blocks_and_as_much_more_time() -> None:
@@ -474,14 +474,16 @@ def test_a_wider_unit_has_more_blocks_and_as_much_more_time() -> None:
 
 
 def test_how_much_wider_a_unit_is_to_be() -> None:
-    """Until pairs have no more part in what a unit is off by than is tolerated, from three units on."""
-    assert wider_by([], 10, 0.01) == wider_by([1.0, 1.0], 10, 0.01) == 1.0
-    noise = 0.01 / 1.4826 * 10**0.5  # its part in ten pairs is what is tolerated
-    assert wider_by([noise] * 3, 10, 0.01) == pytest.approx(1.0)
-    assert wider_by([noise * 2**0.5] * 3, 10, 0.01) == pytest.approx(2.0)
-    assert wider_by([noise / 9] * 3, 10, 0.01) == 1.0
-    assert wider_by([9 * noise] * 3, 10, 0.01) == WIDEST
-    assert wider_by([noise, noise, 1e6], 10, 0.01) == pytest.approx(1.0)  # one that stalled is one
+    """Until pairs have no more part in what a unit is off by than is tolerated, behind the first look."""
+    by = rule_for(GateThresholds(), 40)
+    first = by.failing_looks[0]
+    noise = by.tolerated / 1.4826 * 10**0.5  # its part in ten pairs is what is tolerated
+    assert wider_by([], 10, by) == wider_by([9 * noise] * (first - 1), 10, by) == 1.0
+    assert wider_by([noise] * first, 10, by) == pytest.approx(1.0)
+    assert wider_by([noise * 2**0.5] * first, 10, by) == pytest.approx(2.0)
+    assert wider_by([noise / 9] * first, 10, by) == 1.0
+    assert wider_by([9 * noise] * first, 10, by) == WIDEST
+    assert wider_by([*[noise] * first, 1e6], 10, by) == pytest.approx(1.0)  # one that stalled is one
 
 
 # --- what cannot be judged ----------------------------------------------------------------------------------
