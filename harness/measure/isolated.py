@@ -4,7 +4,7 @@ attribute."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -120,16 +120,19 @@ class _Probes:
     def read(self, source: str, part: float) -> None:
         """Collect readings of the round; those that count work are divided by ``part``, the share of an
         iteration in it."""
-        self._keep({probe: probe.read for probe in self._alive}, source, part)
+        self._keep([(probe, probe.read) for probe in self._alive], source, part)
 
     def after(self, source: str, part: float) -> None:
         """Collect what is known only once everything is over."""
-        self._keep({probe: probe.after for probe in self._alive}, source, part)
+        self._keep([(probe, probe.after) for probe in self._alive], source, part)
 
     def _keep(
-        self, giving: Mapping[Probe, Callable[[], Mapping[str, ProbeReading]]], source: str, part: float
+        self,
+        giving: Iterable[tuple[Probe, Callable[[], Mapping[str, ProbeReading]]]],
+        source: str,
+        part: float,
     ) -> None:
-        for probe, give in giving.items():
+        for probe, give in giving:
             found: dict[str, ProbeReading] = {}
             self._tried(probe, partial(_collect, give, found))
             for name, reading in found.items():

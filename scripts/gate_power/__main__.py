@@ -61,6 +61,8 @@ def main() -> None:
     )
     parser.add_argument("--only", help="live: only experiments with this in their name")
     options = parser.parse_args()
+    if options.pairs < 0:
+        parser.error(f"--pairs {options.pairs}: a number of pairs from 0 up")
     console = Console(width=None if sys.stdout.isatty() else 160)
     if options.what in ("recorded", "all"):
         show_recorded(console, options)
