@@ -110,12 +110,11 @@ class Decision:
         return last.seconds - sum(blocks) + max(blocks, default=0.0)
 
     def wider(self, thresholds: GateThresholds, decisions: int) -> float:
-        """How many times the pairs of its first unit the next one is to have, by how much its rounds vary."""
+        """How many times the pairs of its first unit the next one is to have, by how much they vary."""
         by = rule_for(thresholds, decisions, loader=self.claim.loader)
         if self.claim.loader or len(self.measurements) < by.failing_looks[0]:
             return 1.0
-        noise = [unit.pair_noise() for unit in self._units(thresholds)]
-        return wider_by(noise, len(self.measurements[0].blocks), by)
+        return wider_by(self._units(thresholds), len(self.measurements[0].blocks), by)
 
     def mark(self, unit: int, marked: Callable[[Measurement], Measurement]) -> None:
         """Note which of the unit's blocks were throttled, once the GPU's clocks were read."""

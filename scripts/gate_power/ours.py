@@ -151,13 +151,11 @@ def draw(pool: Pool, by: Rule, random: np.random.Generator) -> Drawn:
     """One decision: units are drawn with replacement until the rule decides."""
     units: list[Unit] = []
     seconds: list[float] = []
-    noise: list[float] = []
     for process in random.integers(0, len(pool.units), by.looks[-1]):
-        wider = wider_by(noise, pool.pairs, by) if pool.wider else 1.0
+        wider = wider_by(units, pool.pairs, by) if pool.wider else 1.0
         unit, spent = pool.unit(process, wider)
         units.append(unit)
         seconds.append(spent)
-        noise.append(unit.pair_noise())
     ruling = rule(units, by)
     assert ruling.outcome is not None  # the last look decides
     count = ruling.comparison.units

@@ -30,12 +30,13 @@ from harness.gate.base_revision import BaseRevision
 from harness.gate.case_state import CaseState
 from harness.gate.decision import Decision, least_of
 from harness.gate.explain import worst
-from harness.gate.limits import WIDEST, effort_for, in_time, wider_by
+from harness.gate.limits import FAR, MORE, WIDEST, effort_for, in_time, wider_by
 from harness.gate.pair import SideCommand, WorkerPair
 from harness.gate.run import GateInterrupted, gate
 from harness.gate.settings import GateSettings
 from harness.gate.state import GateState
 from harness.judge.regression import GateThresholds, Ruling, rule_for
+from harness.judge.units import Unit
 from harness.measure.limits import RoundLimits
 from harness.measure.paired import PairedRounds, PairSettings, RoundsOutOfTime, paired_rounds
 from harness.measure.runner import Round
@@ -478,12 +479,29 @@ def test_how_much_wider_a_unit_is_to_be() -> None:
     by = rule_for(GateThresholds(), 40)
     first = by.failing_looks[0]
     noise = by.tolerated / 1.4826 * 10**0.5  # its part in ten pairs is what is tolerated
-    assert wider_by([], 10, by) == wider_by([9 * noise] * (first - 1), 10, by) == 1.0
-    assert wider_by([noise] * first, 10, by) == pytest.approx(1.0)
-    assert wider_by([noise * 2**0.5] * first, 10, by) == pytest.approx(2.0)
-    assert wider_by([noise / 9] * first, 10, by) == 1.0
-    assert wider_by([9 * noise] * first, 10, by) == WIDEST
-    assert wider_by([*[noise] * first, 1e6], 10, by) == pytest.approx(1.0)  # one that stalled is one
+    assert wider_by([], 10, by) == wider_by(noisy([9 * noise] * (first - 1)), 10, by) == 1.0
+    assert wider_by(noisy([noise] * first), 10, by) == pytest.approx(1.0)
+    assert wider_by(noisy([noise * 2**0.5] * first), 10, by) == pytest.approx(2.0)
+    assert wider_by(noisy([noise / 9] * first), 10, by) == 1.0
+    assert wider_by(noisy([9 * noise] * first), 10, by) == WIDEST
+    assert wider_by(noisy([*[noise] * first, 1e6]), 10, by) == pytest.approx(1.0)  # one that stalled is one
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_units_of_processes_far_apart_are_not_wider(side: int) -> None:
+    """Wider units would not bring them closer; it goes by the distance from what is tolerated alone."""
+    by = rule_for(GateThresholds(), 40)
+    first = by.failing_looks[0]
+    noise, far = by.near, FAR * by.near
+    assert wider_by(noisy([noise] * first, by.tolerated + side * 0.9 * far), 10, by) == WIDEST
+    assert wider_by(noisy([noise] * first, by.tolerated + side * 1.1 * far), 10, by) == 1.0
+    loud = 1.1 * far / MORE / 1.4826 * 10**0.5  # rounds explain that distance
+    assert wider_by(noisy([1.1 * loud] * first, by.tolerated + side * 1.1 * far), 10, by) == WIDEST
+
+
+def noisy(noise: Sequence[float], quiet: float = 0.0) -> list[Unit]:
+    """Units of one log ratio, each with its noise of a pair."""
+    return [Unit(quiet, quiet, pair_noise=partial(float, one)) for one in noise]
 
 
 # --- what cannot be judged ----------------------------------------------------------------------------------
