@@ -1,10 +1,11 @@
 """Put PyTorch's performance tips on trial on your own machine.
 
 A benchmark file states a tip with `claim`, and hands its ways of doing the work to the fixture `Compare`: a
-plain callable, `variant` or `prepared`, or `Unavailable` where this machine cannot run one. A notebook gets a
-`SavedRun` from `load`; in it are a `Measurement` with a `Trial` per variant, and a `Verdict` with its
-`Comparison`. Everything raised on purpose is a `HarnessError`. Importing this package imports neither torch
-nor pandas nor pytest.
+plain callable, `variant` or `prepared`, or `Unavailable` where this machine cannot run one; `gone` where the
+tip's function no longer exists, `must_raise` where the error is the verdict. A notebook gets a `SavedRun`
+from `load`; in it are a `Measurement` with a `Trial` per variant, and a `Verdict` with its `Comparison`.
+Everything raised on purpose is a `HarnessError`. Importing this package imports neither torch nor pandas nor
+pytest.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from harness.claims.claim import ClaimError, claim
 from harness.errors import HarnessError
-from harness.measure.variant import Unavailable, Variant, prepared, variant
+from harness.measure.variant import Unavailable, Variant, gone, must_raise, prepared, variant
 from harness.model import Comparison, Measurement, Outcome, Status, Trial, Verdict
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ __all__ = [
     "Verdict",
     "__version__",
     "claim",
+    "gone",
     "load",
+    "must_raise",
     "prepared",
     "variant",
 ]

@@ -14,7 +14,7 @@ LOADER_TIME_LIMIT = 300.0
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_STATED = {field.name for field in fields(Claim)} - {"sentence", "path", "function"}
+_STATED = {field.name for field in fields(Claim)} - {"sentence", "why", "source", "path", "function"}
 _SWITCHES = {"apart", "loader"}
 _MOST = {"margin": LARGEST_MARGIN, "time_limit": LONGEST_TIME_LIMIT}
 
@@ -44,8 +44,10 @@ def claim(
 ) -> Callable[[Function], Function]:
     """State what a benchmark claims; a decorator for a function ``bench_*``.
 
-    The sentence of the claim is the file's docstring. All arguments must be literals, because they are also
-    read from the file's text, without importing it.
+    The sentence of the claim is the first paragraph of the file's docstring, or of the function's own. A
+    paragraph that begins with ``Why:`` says what makes it hold or fail, one that begins with ``Source:`` who
+    teaches it. All arguments must be literals, because they are also read from the file's text, without
+    importing it.
 
     Args:
         name: Its short name in tables and for ``--select``; not empty.
@@ -82,15 +84,15 @@ def claim(
     }
 
     def mark(function: Function) -> Function:
-        function.claim = claim_from(name, stated, sentence="", path="", function=function.__name__)  # type: ignore[attr-defined]
+        function.claim = claim_from(name, stated, path="", function=function.__name__)  # type: ignore[attr-defined]
         return function
 
     return mark
 
 
-def claim_from(name: str, stated: Mapping[str, object], *, sentence: str, path: str, function: str) -> Claim:
-    """The claim with the defaults for what is not stated. Raises ClaimError for a value that is not
-    allowed."""
+def claim_from(name: str, stated: Mapping[str, object], *, path: str, function: str) -> Claim:
+    """The claim, without its sentence, with the defaults for what is not stated. Raises ClaimError for a
+    value that is not allowed."""
     unknown = set(stated) - _STATED
     if unknown:
         raise ClaimError(
@@ -125,4 +127,4 @@ def claim_from(name: str, stated: Mapping[str, object], *, sentence: str, path: 
     if values.get("loader"):
         values.setdefault("margin", LOADER_MARGIN)
         values.setdefault("time_limit", LOADER_TIME_LIMIT)
-    return Claim(name=name, sentence=sentence, path=path, function=function, **values)
+    return Claim(name=name, sentence="", path=path, function=function, **values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def parse(file: Path, root: Path) -> Parsed:
     except (SyntaxError, ValueError, OSError, RecursionError, MemoryError) as error:
         name = file.stem.removeprefix(PREFIX)
         return Parsed(problems=(Problem(path, "", name, _unreadable(file, error)),))
-    sentence = " ".join((ast.get_docstring(tree) or "").split("\n\n")[0].split())
+    said = _said(tree)
     found: dict[str, Benchmark] = {}
     problems: dict[str, Problem] = {}
     for node in tree.body:
@@ -70,7 +70,7 @@ def parse(file: Path, root: Path) -> Parsed:
                 raise ClaimError(
                     f"{file}:{node.lineno}: {node.name} is defined twice, only the last would run; rename one"
                 )
-            found[node.name] = _benchmark(node, file, path, sentence)
+            found[node.name] = _benchmark(node, file, path, said)
         except ClaimError as error:
             found.pop(node.name, None)
             problems[node.name] = Problem(path, node.name, _name_of(node), str(error))
@@ -167,14 +167,42 @@ def read_file(file: Path, root: Path) -> list[Claim]:
     return [benchmark.claim for benchmark in parsed.benchmarks]
 
 
-def _benchmark(node: ast.FunctionDef, file: Path, path: str, sentence: str) -> Benchmark:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a docstring says of a claim: its first paragraph, and those that begin with ``Why:`` and
+    ``Source:``."""
+
+    sentence: str = ""
+    why: str = ""
+    source: str = ""
+
+
+def _said(node: ast.Module | ast.FunctionDef) -> _Said:
+    first, *others = [
+        " ".join(paragraph.split()) for paragraph in (ast.get_docstring(node) or "").split("\n\n")
+    ]
+    found = {
+        name: paragraph.removeprefix(mark).strip()
+        for name, mark in (("why", "Why:"), ("source", "Source:"))
+        for paragraph in others
+        if paragraph.startswith(mark)
+    }
+    return _Said(first, **found)
+
+
+def _benchmark(node: ast.FunctionDef, file: Path, path: str, said: _Said) -> Benchmark:
     """Raises ClaimError."""
     line, stated = _decorator(node, file)
-    own = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+    own = _said(node)
     named = "name" in stated
     name = stated.pop("name", node.name.removeprefix(PREFIX))
     try:
-        claim = claim_from(name, stated, sentence=own or sentence or name, path=path, function=node.name)
+        claim = replace(
+            claim_from(name, stated, path=path, function=node.name),
+            sentence=own.sentence or said.sentence or name,
+            why=own.why or said.why,
+            source=own.source or said.source,
+        )
     except ClaimError as error:
         raise ClaimError(f"{file}:{line}: {error}") from None
     return Benchmark(claim, named, line)

@@ -18,9 +18,14 @@ _OUTCOMES = {
     Status.WRONG: Outcome.WRONG,
     Status.FAILED: Outcome.FAILED,
     Status.TIMED_OUT: Outcome.TIMED_OUT,
+    Status.REFUTED: Outcome.FAILS,
+    Status.CONFIRMED: Outcome.HOLDS,
+    Status.GONE: Outcome.GONE,
     Status.SKIPPED: Outcome.SKIPPED,
 }
 """Worst first: a variant that was wrong once is wrong, however often it was measured."""
+
+_TIMELESS = (Status.SKIPPED, Status.CONFIRMED, Status.REFUTED, Status.GONE)
 
 DEFAULT = Thresholds()
 
@@ -235,8 +240,8 @@ def _exact(found: VariantEvidence) -> Comparison | None:
 
 def _reason(trouble: Trouble) -> str:
     reason = trouble.reason or str(trouble.status)
-    # what is skipped would be so in any invocation
-    return reason if trouble.status is Status.SKIPPED else f"{reason} (invocation {trouble.invocation})"
+    # What has no time would have none in any invocation.
+    return reason if trouble.status in _TIMELESS else f"{reason} (invocation {trouble.invocation})"
 
 
 def _after(measured: Comparison | None) -> str:

@@ -125,7 +125,7 @@ def _measure_once(
         if options.variants is None or name == BASELINE or name in options.variants
     }
     absent = [
-        Trial(name, Status.SKIPPED, given.reason, spec.expect[name])
+        Trial(name, given.status, given.reason, spec.expect[name])
         for name, given in wanted.items()
         if isinstance(given, Unavailable)
     ]

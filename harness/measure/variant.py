@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+
+from harness.measure.failure import failure
+from harness.model import Status
 
 Iteration = Callable[[], object]
 """One call of a variant's work. It returns its result, so that variants can be compared.
@@ -37,13 +41,50 @@ class Variant:
 class Unavailable:
     """A variant that this machine cannot run; it is listed as skipped, with the reason.
 
+    `gone` and `must_raise` give those that have no time for another reason, which their ``status`` names.
+
     Example::
 
-        >>> Unavailable("needs a CUDA GPU")
-        Unavailable(reason='needs a CUDA GPU')
+        >>> Unavailable("needs a CUDA GPU").reason
+        'needs a CUDA GPU'
     """
 
     reason: str
+    status: Status = Status.SKIPPED
+
+
+def gone(name: str, *, since: str, instead: str) -> Unavailable:
+    """A variant that the tip names and that no longer exists, as the verdict then says.
+
+    Example::
+
+        >>> gone("torch.utils.bottleneck", since="torch 2.14", instead="torch.profiler").reason
+        'torch.utils.bottleneck is gone since torch 2.14; use torch.profiler'
+    """
+    return Unavailable(f"{name} is gone since {since}; use {instead}", Status.GONE)
+
+
+def must_raise(error: type[Exception], iteration: Iteration, *, match: str = "") -> Unavailable:
+    """A variant that cannot work: its error is the verdict, and it has no time.
+
+    It is called once, at once. The claim is confirmed if it raises ``error`` with a message in which the
+    regular expression ``match`` is found, and refuted if it raises nothing. Whatever else it raises is
+    raised, and makes the case fail.
+
+    Example::
+
+        >>> must_raise(ZeroDivisionError, lambda: 1 / 0).reason
+        'raises ZeroDivisionError: division by zero'
+        >>> must_raise(ZeroDivisionError, lambda: 1 / 1).status.value
+        'refuted'
+    """
+    try:
+        iteration()
+    except error as raised:
+        if not re.search(match, str(raised)):
+            raise
+        return Unavailable(f"raises {failure(raised)}", Status.CONFIRMED)
+    return Unavailable(f"raises no {error.__name__}", Status.REFUTED)
 
 
 def prepared(

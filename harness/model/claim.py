@@ -28,7 +28,8 @@ class Claim:
     ``margin`` is the relative effect that counts as none. ``needs`` names what the machine must have:
     ``"cuda"`` or an importable module. ``apart`` gives each variant a live process of its own. ``loader``
     marks epochs of a data loader, which are expensive to measure. ``time_limit`` is for one case in one
-    invocation, in seconds.
+    invocation, in seconds. ``why`` says what makes the claim hold or fail, ``source`` who teaches it; both
+    may be empty.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Claim:
     apart: bool = False
     loader: bool = False
     time_limit: float = 60.0
+    why: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

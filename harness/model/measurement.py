@@ -20,6 +20,9 @@ BASELINE = "baseline"
 class Status(StrEnum):
     """What became of a planned measurement, or of one variant in it.
 
+    Confirmed and refuted are variants of which the claim is that they raise an error; gone are those whose
+    function no longer exists.
+
     Example::
 
         >>> Status("timed out") is Status.TIMED_OUT
@@ -31,6 +34,9 @@ class Status(StrEnum):
     WRONG = "wrong"
     FAILED = "failed"
     TIMED_OUT = "timed out"
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     TIMED_OUT = "timed out"
     LOST = "lost"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ TONES = {
     Outcome.FAILED: Tone.TROUBLE,
     Outcome.TIMED_OUT: Tone.TROUBLE,
     Outcome.LOST: Tone.TROUBLE,
+    Outcome.GONE: Tone.DIM,
 }
 """The tone of each verdict; its word stands beside it."""
 

@@ -48,7 +48,7 @@ def document(run: Run, content: RunContent) -> dict[str, Any]:
 
 _STATES = {
     **dict.fromkeys((Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST), CheckState.ERROR),
-    **dict.fromkeys((Outcome.SKIPPED, Outcome.INCONCLUSIVE), CheckState.SKIPPED),
+    **dict.fromkeys((Outcome.SKIPPED, Outcome.INCONCLUSIVE, Outcome.GONE), CheckState.SKIPPED),
 }
 """How a case went; an error is what gives ``bench`` and ``report`` the exit status 3. A claim that fails is a
 finding, and no failure of a test."""

@@ -1,0 +1,48 @@
+"""Learning rates by parameter groups cost nothing.
+
+Why: Every group is a step of its own. A few cost little; one for each tensor undoes what foreach and fused
+gain.
+
+Source: PyTorch cookbooks, 2019-2020.
+"""
+
+import pytest
+import torch
+
+from harness import claim, prepared
+
+# Tensors, and the side of each.
+TENSORS = {"cpu": (100, 16), "cuda": (500, 64)}
+
+
+@claim("V7", expect="same", margin=0.05)
+@pytest.mark.parametrize("kind", ["foreach", "fused"])
+def bench_parameter_groups(compare, device, kind):
+    count, side = TENSORS[device.type]
+    start = [torch.randn(side, side, device=device) for _ in range(count)]
+    gradients = [torch.randn_like(each) for each in start]
+
+    def optimizer(groups):
+        mine = [each.clone().requires_grad_() for each in start]
+        for parameter, gradient in zip(mine, gradients, strict=True):
+            parameter.grad = gradient
+        size = count // groups
+        made = torch.optim.SGD(
+            [{"params": mine[place : place + size], "lr": 1e-3} for place in range(0, count, size)],
+            **{kind: True},
+        )
+
+        def step():
+            made.step()
+            return [parameter.detach() for parameter in mine]
+
+        return step
+
+    compare(
+        baseline=prepared(optimizer, 1),
+        four_groups=prepared(optimizer, 4),
+        group_each=prepared(optimizer, count),
+        same=torch.testing.assert_close,
+        items=count,
+        expect={"group_each": "higher"},
+    )
