@@ -1,5 +1,11 @@
 """Bilinear pooling through bmm(X, X^T) is faster than summing outer products, and spares the memory they
-take."""
+take.
+
+Why: The outer products of all places are written before they are summed, height times width as much memory as
+their sum.
+
+Source: PyTorch cookbooks, 2019-2020; Lin et al., Bilinear CNN Models, 2015.
+"""
 
 import pytest
 import torch

@@ -1,4 +1,9 @@
-"""One batched product (torch.bmm) is faster than a loop of matrix products."""
+"""One batched product (torch.bmm) is faster than a loop of matrix products.
+
+Why: A loop pays the price of a call for each matrix. Large matrices hide it.
+
+Source: PyTorch cookbooks, 2019-2020.
+"""
 
 from functools import partial
 

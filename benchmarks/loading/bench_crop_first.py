@@ -1,4 +1,9 @@
-"""Cropping before ToTensor and Normalize, not after them, speeds up loading: fewer pixels are touched."""
+"""Cropping before ToTensor and Normalize, not after them, speeds up loading: fewer pixels are touched.
+
+Why: Each step touches every pixel that is left; cropping first leaves few.
+
+Source: PyTorch cookbooks, 2019-2020.
+"""
 
 from functools import partial
 

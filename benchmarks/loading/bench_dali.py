@@ -1,4 +1,10 @@
-"""NVIDIA DALI loads faster than a DataLoader with the same recipe and the same cores."""
+"""NVIDIA DALI loads faster than a DataLoader with the same recipe and the same cores.
+
+Why: DALI decodes and crops in threads of C++, without Python's lock and without sending pixels between
+processes. It gains while preparation bounds the loop.
+
+Source: PyTorch cookbooks, 2019-2020.
+"""
 
 from functools import partial
 

@@ -1,4 +1,10 @@
-"""Pinned host memory speeds up the training loop, but for a tiny data set such as MNIST it slows it down."""
+"""Pinned host memory speeds up the training loop, but for a tiny data set such as MNIST it slows it down.
+
+Why: Only from pinned memory can a copy run beside the GPU's work. A loop that waits for decoding gains
+nothing, and pinning costs a copy of each batch.
+
+Source: PyTorch cookbooks, 2019-2020.
+"""
 
 from functools import partial
 

@@ -1,4 +1,10 @@
-"""A larger prefetch_factor speeds up loading."""
+"""A larger prefetch_factor speeds up loading.
+
+Why: Batches that are kept ready bridge samples that take longer than others. The mean rate is that of the
+workers, whatever is kept ready, and each batch takes memory.
+
+Source: today's folklore; DataLoader's documentation.
+"""
 
 from functools import partial
 

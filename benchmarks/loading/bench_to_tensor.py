@@ -1,5 +1,10 @@
 """Converting a picture by hand, with from_numpy and permute or through NumPy's floats, costs what to_tensor
-does."""
+does.
+
+Why: All copy, reorder and scale; floats of eight bytes, where NumPy makes them, move twice as much.
+
+Source: PyTorch cookbooks, 2019-2020.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,9 @@
-"""Images load faster as uint8 over the bus, normalised on the GPU, than as float32 from the workers."""
+"""Images load faster as uint8 over the bus, normalised on the GPU, than as float32 from the workers.
+
+Why: A byte a value instead of four crosses the bus, and the CPU is spared the arithmetic.
+
+Source: today's folklore.
+"""
 
 from functools import partial
 

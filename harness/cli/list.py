@@ -22,12 +22,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = "List the claims."
     add_claims(parser)
-    parser.add_argument("--cases", action="store_true", help="list cases and variants too (imports torch)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--cases", action="store_true", help="list cases and variants too (imports torch)")
+    form.add_argument(
+        "--markdown", action="store_true", help="print tables of the claims in Markdown, with why and source"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """List. The status is 3 if something that is selected cannot be read."""
     folder = benchmarks_folder(options)
+    if options.markdown:
+        return tabulate_claims(folder, words(options.select))
     if not options.cases:
         return list_claims(folder, words(options.select))
     check_data(options.data)
@@ -56,6 +62,20 @@ def list_claims(folder: Path, selected: Sequence[str]) -> int:
         complain(problem.message)
     for line in left_out(reading, chosen):
         complain(line)
+    if not chosen.claims:
+        return TOOL_ERROR
+    return CANNOT_JUDGE if chosen.problems else OK
+
+
+def tabulate_claims(folder: Path, selected: Sequence[str]) -> int:
+    """Print the claims as tables in Markdown. Exit statuses and errors are those of `list_claims`."""
+    from harness.report.builders.claims import claims_document
+    from harness.report.render.markdown import markdown
+
+    chosen = select(read(folder), selected)
+    print(markdown(claims_document(chosen.claims)), end="")
+    for problem in chosen.problems:
+        complain(problem.message)
     if not chosen.claims:
         return TOOL_ERROR
     return CANNOT_JUDGE if chosen.problems else OK

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
-from harness.measure.failure import failure
 from harness.model import Status
 
 Iteration = Callable[[], object]
@@ -83,6 +82,9 @@ def must_raise(error: type[Exception], iteration: Iteration, *, match: str = "")
     except error as raised:
         if not re.search(match, str(raised)):
             raise
+        # Imported here: the package itself is imported in a moment.
+        from harness.measure.failure import failure
+
         return Unavailable(f"raises {failure(raised)}", Status.CONFIRMED)
     return Unavailable(f"raises no {error.__name__}", Status.REFUTED)
 

@@ -12,12 +12,18 @@ import pytest
 from harness.claims.claim import ClaimError, claim
 from harness.claims.file import parse, read_file
 from harness.claims.folder import read
+from harness.cli.main import main
 from harness.model import Claim, Expect
 from tests.support.living import ENVIRONMENT, ROOT
 
 SOUND = '''"""Batched products beat a loop.
 
 A second paragraph that is no part of the sentence.
+
+Why: Calls cost
+time.
+
+Source: a cookbook.
 """
 import torch
 from harness import claim
@@ -65,6 +71,8 @@ def test_everything_stated_is_read(tmp_path: Path) -> None:
         True,
         False,
         9,
+        "Calls cost time.",
+        "a cookbook.",
     )
 
 
@@ -129,7 +137,21 @@ def test_our_own_claims_are_sound() -> None:
     own."""
     claims = read(ROOT / "benchmarks").claims
     assert len({found.name for found in claims}) == len(claims) >= 10
-    assert all(found.sentence.endswith(".") for found in claims)
+    assert all(text.endswith(".") for found in claims for text in (found.sentence, found.why, found.source))
+
+
+def test_the_page_of_claims_is_what_list_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """``python -m harness list --markdown > docs/CLAIMS.md`` writes it anew."""
+    assert main(["list", "--markdown", "--benchmarks", str(ROOT / "benchmarks")]) == 0
+    assert capsys.readouterr().out == (ROOT / "docs" / "CLAIMS.md").read_text(encoding="utf-8")
+
+
+def test_a_hostile_docstring_stays_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the tables of claims it breaks out of no cell."""
+    folder(tmp_path, x='"""a | <b> [c](d).\n\nWhy: `e` | *f*\n"""\ndef bench_x(compare):\n    pass\n')
+    assert main(["list", "--markdown", "--benchmarks", str(tmp_path)]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "<b>" in line or "60;b" in line]
+    assert row.count("|") == 5
 
 
 # --- what is refused ----------------------------------------------------------------------------------------

@@ -534,6 +534,17 @@ def test_trouble_after_evidence_is_the_verdict(status: Status, outcome: Outcome)
     assert (verdict.comparison is None) == (outcome is Outcome.WRONG)
 
 
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(Status.CONFIRMED, Outcome.HOLDS), (Status.REFUTED, Outcome.FAILS), (Status.GONE, Outcome.GONE)],
+)
+def test_what_has_no_time_is_decided_at_once(status: Status, outcome: Outcome) -> None:
+    """Its reason is the verdict's, whatever the invocation; there is nothing to compare."""
+    verdict = one([stopped(1, status, "because")])
+    assert (verdict.outcome, verdict.reason, verdict.comparison) == (outcome, "because", None)
+    assert verdict.decided
+
+
 def test_skipped_only_where_never_measured() -> None:
     """A variant skipped everywhere is skipped; one that was also measured is judged."""
     skipped = stopped(0, Status.SKIPPED, "no such module")

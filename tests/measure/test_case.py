@@ -12,7 +12,7 @@ import pytest
 from harness.measure.case import MeasureOptions, measure, seed_of
 from harness.measure.limits import RoundLimits
 from harness.measure.spec import BenchmarkSpec
-from harness.measure.variant import Unavailable, as_variant
+from harness.measure.variant import Unavailable, as_variant, gone, must_raise
 from harness.model import BASELINE, Claim, Expect, Measurement, Status, Work
 from tests.support.devices import device_of
 
@@ -78,9 +78,22 @@ def test_what_this_machine_lacks_is_skipped() -> None:
     """A variant that is unavailable is listed with its reason beside those that were measured."""
     found = taken({BASELINE: lambda: 1, "tip": lambda: 1, "gone": Unavailable("no GPU")})
     assert states(found) == {BASELINE: Status.MEASURED, "tip": Status.MEASURED, "gone": Status.SKIPPED}
-    gone = found.trial("gone")
-    assert gone is not None
-    assert gone.reason == "no GPU"
+    assert found.trials[-1].reason == "no GPU"
+
+
+def test_what_has_no_time_is_what_it_is() -> None:
+    """An error that was promised, and a function that is gone, are kept beside what was measured."""
+    old = gone("old", since="torch 2", instead="new")
+    found = taken({BASELINE: lambda: 1, "tip": lambda: 1, "old": old, "boom": must_raise(RuntimeError, boom)})
+    assert found.status is Status.MEASURED
+    assert states(found) == {
+        BASELINE: Status.MEASURED,
+        "tip": Status.MEASURED,
+        "old": Status.GONE,
+        "boom": Status.CONFIRMED,
+    }
+    reasons = [trial.reason for trial in found.trials]
+    assert reasons == ["", "", "old is gone since torch 2; use new", "raises RuntimeError: boom"]
 
 
 @pytest.mark.parametrize("absent", [(BASELINE,), ("tip",), (BASELINE, "tip")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import MappingProxyType
@@ -133,6 +134,9 @@ def full_run(folder: Path) -> Run:
                 Trial("off", Status.WRONG, "4 of 9 values differ"),
                 Trial("broken", Status.FAILED, "ValueError: no"),
                 Trial("slow", Status.TIMED_OUT, "not finished after 60 s"),
+                Trial("old", Status.GONE, "torch.old is gone since torch 2.14; use torch.new"),
+                Trial("refused", Status.CONFIRMED, "raises RuntimeError: modified by an inplace operation"),
+                Trial("accepted", Status.REFUTED, "raises no RuntimeError"),
             )),
             Measurement(
                 f"{absent.path}::{absent.function}", absent.name, 0, Status.SKIPPED, "no CUDA device here"
@@ -147,6 +151,7 @@ def hostile_run(folder: Path) -> Run:
     for index, name in enumerate(HOSTILE):
         clean = name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         of = Claim(clean, f"{clean} is faster.", f"bench_{index}.py", f"bench_{index}", loader=index == 0)
+        of = replace(of, why=clean, source=clean)
         claims.append(of)
         measurements += measurements_of(
             of, clean, 14, {clean: 0.5e-3, f"{clean} workers_2": 0.4e-3, "workers_3": 0.3e-3}

@@ -95,7 +95,7 @@ def _claim(section: ClaimSection) -> Table:
         ),
         tuple(_row(row) for row in section.rows),
         foreign=f"{section.claim}  {section.sentence}",
-        below=f"{_counts(section.counts)} ({section.judged})",
+        below=". ".join(filter(None, (f"{_counts(section.counts)} ({section.judged})", section.why))),
     )
 
 

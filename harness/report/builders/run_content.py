@@ -48,7 +48,7 @@ TONES = {
 """The tone of each verdict; its word stands beside it."""
 
 UNTOLD = (Outcome.HOLDS, Outcome.FAILS, Outcome.NO_EFFECT)
-"""Outcomes whose numbers are their reason; all others give it in words."""
+"""Outcomes whose numbers are their reason, where they have any; all others give it in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,10 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class ClaimSection:
-    """A claim with its rows; ``counts`` has its verdicts' words, commonest first; ``margin`` is a share."""
+    """A claim with its rows; ``counts`` has its verdicts' words, commonest first; ``margin`` is a share.
+
+    ``why`` says what makes the claim hold or fail, ``source`` who teaches it; empty where that is not stated.
+    """
 
     claim: str
     sentence: str
@@ -86,6 +89,8 @@ class ClaimSection:
     rows: tuple[VerdictRow, ...]
     memory_notes: tuple[int, ...] = ()
     margin: float = 0.0
+    why: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,8 @@ def _section(
         tuple(rows),
         notes.of(*(sanitize(f"memory: {source}") for source in sources)),
         claim.margin,
+        sanitize(claim.why),
+        sanitize(claim.source),
     )
 
 
@@ -249,7 +256,7 @@ def _row(
 
 
 def _reason(verdict: Verdict) -> str:
-    if verdict.outcome in UNTOLD:
+    if verdict.outcome in UNTOLD and verdict.comparison is not None:
         return ""
     return "; ".join(part for part in (sanitize(verdict.reason), basis(verdict.basis)) if part)
 

@@ -92,6 +92,8 @@ def _row(
         section.claim,
         with_text(
             ("claim", section.sentence),
+            ("why", section.why),
+            ("taught by", section.source),
             ("judged by", section.judged),
             ("verdict", ": ".join(filter(None, (str(row.outcome), reason)))),
             ("effect", row.effect),

@@ -75,7 +75,9 @@ def _cell(row: Row, column: Column) -> str:
     words = row.cells.get(column.name, "")
     if column.verdict and row.tones.get(column.name) in _LOUD:
         return f"**{words}**"
-    return code(words) if column.foreign else words
+    if column.foreign:
+        return code(words)
+    return prose(words) if column.prose else words
 
 
 def _references(notes: Sequence[int]) -> str:
