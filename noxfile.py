@@ -18,8 +18,8 @@ nox.options.sessions = ["tests", "lint", "types"]
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
 PINNED = ("-c", "constraints.txt")
-LOADERS = ".[loaders]"
-"""This project with every kind of loader that it measures."""
+LOADERS = ".[loaders,tools]"
+"""This project with every kind of loader, and every tool, that it measures."""
 
 
 def _harness(session: nox.Session, command: str) -> None:

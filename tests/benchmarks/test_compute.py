@@ -14,6 +14,7 @@ import torch
 
 from harness import Unavailable
 from harness.claims.folder import read
+from harness.loading.data.generated import jpeg_folder
 from harness.measure.correctness import Agreement, WrongResult
 from harness.measure.variant import Variant, as_variant
 from harness.model import Status
@@ -29,6 +30,7 @@ PATHS = (
         for path in sorted((BENCHMARKS / room).glob("bench_*.py"))
     ),
     "loading/bench_conversions.py",
+    "loading/bench_image_decoders.py",
 )
 DRIFTING = ("bench_optimizers", "bench_parameter_groups")
 """Benchmarks whose iterations go on from one another: only the first ones have equal results."""
@@ -50,6 +52,7 @@ class FakeCompare:
         items: Any = 0,
         bytes: Any = 0,  # noqa: A002
         flops: Any = 0,
+        decoded: Any = 0,
         precision: Any = "fp32",
         expect: Any = None,
         **rivals: Any,
@@ -111,19 +114,23 @@ def held(function: Any, parameters: Any) -> Any:
     """The fake measurement after the benchmark has handed over one case."""
     torch.manual_seed(0)
     compare = FakeCompare()
-    given = {"device": CPU} if "device" in inspect.signature(function).parameters else {}
-    function(compare, **given, **parameters)
+    given = {"device": lambda: CPU, "images": jpeg_folder}
+    wanted = [name for name in inspect.signature(function).parameters if name in given]
+    function(compare, **{name: given[name]() for name in wanted}, **parameters)
     return compare
 
 
 def spoilt(result: Any) -> Any:
     """The result with one number far off, as a wrong variant would return it."""
-    if isinstance(result, float):
+    if isinstance(result, int | float):
         return 10 * result + 1
     if isinstance(result, list | tuple):
         return [*result[:-1], spoilt(result[-1])]
     wrong = result.clone(memory_format=torch.contiguous_format)
-    wrong.view(-1)[-1] += 10 * wrong.abs().max() + 1
+    if wrong.dtype is torch.uint8:
+        wrong.view(-1)[-1] ^= 128
+    else:
+        wrong.view(-1)[-1] += 10 * wrong.abs().max() + 1
     return wrong
 
 
@@ -142,6 +149,9 @@ def _flags_restored() -> Any:
 @pytest.mark.parametrize(("function", "parameters"), TRIED)
 def test_variants_agree_and_a_wrong_one_is_caught(function: Any, parameters: Any) -> None:
     """First and second iterations of every variant agree with what is expected; a spoilt result does not."""
+    for needed in function.claim.needs:
+        if needed != "cuda":
+            pytest.importorskip(needed)
     compare = held(function, parameters)
     varying = parameters.get("shapes") == "varying" or parameters.get("kind") == "random"
     agreement = compare.agreement()
