@@ -114,7 +114,7 @@ def held(function: Any, parameters: Any) -> Any:
     """The fake measurement after the benchmark has handed over one case."""
     torch.manual_seed(0)
     compare = FakeCompare()
-    given = {"device": lambda: CPU, "images": jpeg_folder}
+    given: dict[str, Any] = {"device": lambda: CPU, "images": jpeg_folder}
     wanted = [name for name in inspect.signature(function).parameters if name in given]
     function(compare, **{name: given[name]() for name in wanted}, **parameters)
     return compare
