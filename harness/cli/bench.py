@@ -34,9 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="also trace every variant, or only these claims' (L1,C4); surprising results are always traced",
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="list the claims and stop")
-    parser.add_argument(
-        "--cases", action="store_true", help="with --list: cases and variants too (imports torch)"
-    )
+    listing.add_forms(parser, "with --list: ")
 
 
 def settings_from(options: argparse.Namespace) -> Settings:

@@ -22,10 +22,19 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = "List the claims."
     add_claims(parser)
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--cases", action="store_true", help="list cases and variants too (imports torch)")
-    form.add_argument(
-        "--markdown", action="store_true", help="print tables of the claims in Markdown, with why and source"
+    add_forms(parser)
+
+
+def add_forms(parser: argparse.ArgumentParser, when: str = "") -> None:
+    """Add the options that say what a list has; ``when`` says in their help which option they need."""
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument(
+        "--cases", action="store_true", help=f"{when}list cases and variants too (imports torch)"
+    )
+    forms.add_argument(
+        "--markdown",
+        action="store_true",
+        help=f"{when}tables in Markdown, with why each claim holds or fails",
     )
 
 
