@@ -19,6 +19,7 @@ from harness.program import program
 COMMANDS = {
     "bench": "measure the claims on this machine",
     "list": "list the claims",
+    "new": "write a benchmark file for a claim of your own",
     "gate": "judge whether a change is slower, for CI",
     "selftest": "find out what this machine can distinguish",
     "tune": "find the best data loader setting",
