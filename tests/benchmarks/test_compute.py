@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 PATHS = (
     *(
         path.relative_to(BENCHMARKS).as_posix()
-        for room in ("arithmetic", "memory", "watching")
+        for room in ("arithmetic", "memory", "scaling", "watching")
         for path in sorted((BENCHMARKS / room).glob("bench_*.py"))
     ),
     "loading/bench_conversions.py",

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from support.ranks import RanksEnded, training_ranks
 from tests.support.living import ENVIRONMENT, ROOT
 
 
@@ -23,3 +26,9 @@ def test_claims_that_lie_elsewhere_find_what_they_share(tmp_path: Path) -> None:
     )
     assert listed.returncode == 0, listed.stderr
     assert "bench_samplers[million]" in listed.stdout and "weighted" in listed.stdout
+
+
+def test_a_rank_that_dies_ends_the_job_with_its_log() -> None:
+    """The error that the rank ended with is in the message, and no rank is left."""
+    with pytest.raises(RanksEnded, match="KeyError: 'no such job'"), training_ranks(2, "cpu", "no such job"):
+        pytest.fail("the ranks started")
