@@ -1,4 +1,4 @@
-"""Ranks of a distributed training job, started by torchrun, that take steps when they are told to."""
+"""Ranks of a distributed training job, started by torchrun, that take steps on request."""
 
 from __future__ import annotations
 
