@@ -24,6 +24,7 @@ COMMANDS = {
     "selftest": "find out what this machine can distinguish",
     "tune": "find the best data loader setting",
     "ceilings": "measure the highest rates of this machine",
+    "doctor": "say what this machine can measure",
     "report": "show a saved run",
     "compare": "compare saved runs",
     "trend": "show what changed over many saved runs",

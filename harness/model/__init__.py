@@ -48,6 +48,7 @@ from harness.model.loading import (
     Undone,
     WorkerLimit,
 )
+from harness.model.machine_check import MachineCheck, Readiness
 from harness.model.measurement import (
     BASELINE,
     SCHEMA,
@@ -134,6 +135,7 @@ __all__ = [
     "LoopPart",
     "LoopShare",
     "LostInDrift",
+    "MachineCheck",
     "Measurement",
     "Metric",
     "MetricKind",
@@ -144,6 +146,7 @@ __all__ = [
     "Outcome",
     "Package",
     "Ranked",
+    "Readiness",
     "ReasonText",
     "RunEnd",
     "RunState",

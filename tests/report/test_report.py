@@ -54,6 +54,7 @@ def every_outcome(folder: Path) -> Run:
         Trial("absent", Status.SKIPPED, "needs a part"),
         Trial("broken", Status.FAILED, "ValueError: no"),
         Trial("slow", Status.TIMED_OUT, "not finished after 60 s"),
+        Trial("old", Status.GONE, "torch.old is gone since torch 2.14; use torch.new"),
     ))  # fmt: skip
     measurements = [
         *measurements_of(one, "m", 14, quick=0.5e-3, slack=1.5e-3, alike=1.0e-3),

@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -180,7 +181,12 @@ def test_torch_has_what_our_code_names() -> None:
     """The one that is installed has every name; what needs a GPU is no exception."""
     names = watched()
     assert {"torch.cuda.synchronize", "torch.backends.cudnn.allow_tf32", "torch.cuda._sleep"} <= set(names)
-    assert {name: file for name, file in names.items() if not there(name)} == {}
+    absent = {name: file for name, file in names.items() if not there(name)}
+    if find_spec("tensorboard") is None:  # without it torch has no module for it
+        absent = {
+            name: file for name, file in absent.items() if not name.startswith("torch.utils.tensorboard")
+        }
+    assert absent == {}
 
 
 def test_the_oldest_torch_has_them_too() -> None:

@@ -60,6 +60,8 @@ CLAIM = Claim(
     apart=True,
     loader=True,
     time_limit=12.5,
+    why="calls cost time",
+    source="a cookbook",
 )
 TRIAL = Trial(
     "bmm",
