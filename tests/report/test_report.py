@@ -110,7 +110,7 @@ def test_sentence_and_counts_once(tmp_path: Path) -> None:
     text = " ".join(shown(every_outcome(tmp_path), 200).split())
     assert text.count("The sentence of A1.") == 1
     assert (
-        "1 holds, 1 fails, 1 no effect, 1 inconclusive, 1 wrong, 1 skipped, 1 failed, 1 timed out, 1 lost ("
+        "1 holds, 1 fails, 1 no effect, 1 inconclusive, 1 wrong, 1 skipped, 1 failed, 1 timed out, 1 lost, 1 gone ("
         in text
     )
     assert "1 holds, 1 fails, 1 no effect, 1 inconclusive, 1 wrong, 2 skipped" in text
