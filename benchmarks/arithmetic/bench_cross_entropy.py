@@ -1,4 +1,4 @@
-"""CrossEntropyLoss costs the same as log_softmax and NLLLoss, label smoothing included.
+"""CrossEntropyLoss costs the same as log_softmax and NLLLoss, and its label smoothing less than one by hand.
 
 Why: It calls the same two operations. Label smoothing by hand writes a full distribution for each sample
 first.

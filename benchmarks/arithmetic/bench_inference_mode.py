@@ -1,4 +1,4 @@
-"""inference_mode() is faster than no_grad().
+"""inference_mode() is faster than no_grad() for tiny operations, and as fast for a network.
 
 Why: It spares version counters and view tracking, a fraction of a microsecond an operation. A network of
 usual size does not show it.

@@ -44,5 +44,4 @@ def bench_parameter_groups(compare, device, kind):
         group_each=prepared(optimizer, count),
         same=torch.testing.assert_close,
         items=count,
-        expect={"group_each": "higher"},
     )

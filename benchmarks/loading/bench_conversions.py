@@ -1,4 +1,4 @@
-"""Pillow images become tensors at the same cost in all ways: to_tensor, from_numpy, pil_to_tensor.
+"""Pillow images become tensors at the same cost by to_tensor and from_numpy, and sooner if they stay uint8.
 
 Why: to_tensor copies, reorders and scales. Those that keep uint8 move a quarter of the bytes; a view that
 stays in height x width x channels moves none.

@@ -1,4 +1,4 @@
-"""Deleting intermediate results as soon as they are dead saves memory.
+"""Deleting intermediate results as soon as they are dead saves memory in inference, and none in training.
 
 Why: A name keeps its tensor until the function returns. In training autograd keeps what it needs whatever the
 names do, so that del frees nothing there.

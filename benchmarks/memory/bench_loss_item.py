@@ -1,4 +1,4 @@
-"""A running total of loss.item() or loss.detach() saves memory: one of losses keeps every graph.
+"""A running total of loss.item() or loss.detach() saves memory where no backward pass frees the graphs.
 
 Why: A loss that was not passed to backward keeps all that its graph saved. Behind backward the buffers are
 freed, and only small nodes of the graph remain.

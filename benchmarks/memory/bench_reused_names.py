@@ -1,4 +1,4 @@
-"""Reusing one name for the activations in forward saves memory.
+"""Reusing one name for the activations in forward saves memory under no_grad, and none in training.
 
 Why: A new name for every layer keeps all activations alive until forward returns. Autograd keeps the inputs
 of linear layers and GELUs anyway, so that it saves memory under no_grad alone.

@@ -1,4 +1,5 @@
-"""Views are free where copies are not: detach() for clone(), expand() for repeat(), slices for copies.
+"""Views are free where copies are not: detach() for clone(), expand() for repeat(), slices for copies;
+reshape() costs what view() does.
 
 Why: A view is a new header of the same memory, whatever its size. reshape() is a view itself where it can be,
 and costs as little as view().

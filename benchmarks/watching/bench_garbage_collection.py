@@ -1,4 +1,5 @@
-"""Switching Python's garbage collector off, or freezing what is there, makes steps faster.
+"""Switching Python's garbage collector off, or freezing what is there, makes steps faster if many objects are
+alive.
 
 Why: A full collection visits every object that is alive, a million of them in tenths of a second. A loop with
 few objects, or one that makes few, does not show it.

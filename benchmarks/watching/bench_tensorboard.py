@@ -57,5 +57,4 @@ def bench_tensorboard(compare, device):
         histograms=prepared(logging, 1, histograms=True),
         same=torch.testing.assert_close,
         items=STEPS * samples,
-        expect={"histograms": "higher"},
     )

@@ -15,7 +15,7 @@ STEPS = 10
 SHAPES = {"cpu": (64, 256), "cuda": (4096, 1024)}
 
 
-@claim("V2", expect="higher", margin=0.05, needs="visdom")
+@claim("V2", expect="same", margin=0.05, needs="visdom")
 def bench_visdom(compare, device):
     from support.visdom_server import visdom_client
 
