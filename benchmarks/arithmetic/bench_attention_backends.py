@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from harness import Unavailable, claim, variant
+from support.accuracy import within
 
 # Sequences, heads, features of a head; tokens.
 SHAPES = {"cpu": (2, 4, 32), "cuda": (8, 16, 64)}
@@ -45,15 +46,10 @@ def bench_attention_backends(compare, device, length):
             return Unavailable(str(error).splitlines()[0])
         return variant(attention, around=partial(sdpa_kernel, backend))
 
-    def errors(expected, got):
-        off = (got.double() - expected).abs().max() / expected.abs().max()
-        assert off < 2e-2, f"the largest error is {float(off):.2g} of the largest value"
-        return {"max_relative_error": off}
-
     compare(
         baseline=attention,
         **{name: chosen(backend) for name, backend in BACKENDS.items()},
-        same=errors,
+        same=within(2e-2),
         reference=lambda: functional.scaled_dot_product_attention(q.double(), k.double(), v.double()),
         items=sequences * TOKENS[device.type][length],
     )

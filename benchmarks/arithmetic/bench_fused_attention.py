@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from harness import claim
+from support.accuracy import within
 
 # Sequences, heads, features of a head; tokens.
 SHAPES = {"cpu": (2, 4, 32), "cuda": (8, 16, 64)}
@@ -27,15 +28,10 @@ def bench_fused_attention(compare, device, length):
     def in_steps(q, k, v):
         return (q @ k.transpose(-2, -1) / features**0.5).softmax(-1) @ v
 
-    def errors(expected, got):
-        off = (got.double() - expected).abs().max() / expected.abs().max()
-        assert off < 5e-3, f"the largest error is {float(off):.2g} of the largest value"
-        return {"max_relative_error": off}
-
     compare(
         baseline=lambda: in_steps(q, k, v),
         fused=lambda: functional.scaled_dot_product_attention(q, k, v),
-        same=errors,
+        same=within(5e-3),
         reference=lambda: in_steps(q.double(), k.double(), v.double()),
         items=sequences * tokens,
         flops=4 * sequences * heads * tokens**2 * features,

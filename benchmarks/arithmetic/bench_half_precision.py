@@ -15,13 +15,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness import Unavailable, claim, prepared
+from support.accuracy import within
+from support.networks import matrix_or_resnet50
 
 # Batch and side: of the matrices, or of the images.
 SIZES = {
     "cpu": {"gemm": (256, 512), "resnet50": (4, 64), "small_batch": (1, 64)},
     "cuda": {"gemm": (8192, 8192), "resnet50": (128, 224), "small_batch": (1, 224)},
 }
-FAR_OFF = 0.1
 # So many rows or images, the last ones, are held against float64: all of them take a GPU a second in every
 # process.
 CHECKED = 16
@@ -39,31 +40,6 @@ def tf32(on):
         torch.backends.cudnn.allow_tf32 = before[1]
 
 
-def network(work, x):
-    if work == "gemm":
-        return torch.nn.Linear(x.shape[1], x.shape[1], bias=False, device=x.device)
-    from torchvision.models.resnet import Bottleneck, resnet50
-
-    # A fresh network is no model of a trained one: its batch norms do not normalise yet, so activations grow
-    # until half precision overflows, and blocks as strong as their shortcut make 40 % of bfloat16's rounding.
-    # So one pass sets the statistics, and each block adds a quarter.
-    net = resnet50(norm_layer=partial(torch.nn.BatchNorm2d, momentum=1.0)).to(x.device)
-    for block in net.modules():
-        if isinstance(block, Bottleneck):
-            torch.nn.init.constant_(block.bn3.weight, 0.25)
-    with torch.no_grad():
-        net(torch.randn(16, *x.shape[1:], device=x.device))
-    return net.eval()
-
-
-def errors(expected, got):
-    assert bool(got.isfinite().all()), "a result is NaN or infinite"
-    off = (got[-len(expected) :].double() - expected.double()).abs()
-    largest = float(off.max() / expected.abs().max())
-    assert largest <= FAR_OFF, f"the largest error is {largest:.2g} of the largest value"
-    return {"max_relative_error": largest, "mean_relative_error": float(off.mean() / expected.abs().mean())}
-
-
 @claim("C2", expect="lower", time_limit=180.0)
 @pytest.mark.parametrize("mode", ["tf32_off", "tf32_on"])
 @pytest.mark.parametrize("work", ["gemm", "resnet50", "small_batch"])
@@ -72,7 +48,7 @@ def bench_half_precision(compare, device, work, mode):
         pytest.skip("TF32 is a mode of CUDA tensor cores; the CPU has none")
     batch, side = SIZES[device.type][work]
     x = torch.randn((batch, side) if work == "gemm" else (batch, 3, side, side), device=device)
-    net = network(work, x)
+    net = matrix_or_resnet50(work, x)
     around = partial(tf32, mode == "tf32_on")
 
     def cast(dtype):
@@ -95,7 +71,7 @@ def bench_half_precision(compare, device, work, mode):
         autocast_half=prepared(autocast, torch.float16, around=around) if gpu else no_half,
         autocast_bfloat16=prepared(autocast, torch.bfloat16, around=around),
         reference=exact,
-        same=errors,
+        same=within(0.1),
         items=batch,
         flops=counter.get_total_flops(),
         precision={

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import torch
 
 from harness import claim, variant
+from support.accuracy import within
 
 SIDES = {"cpu": 256, "cuda": 4096}
 
@@ -25,13 +26,6 @@ def precision(name):
         torch.set_float32_matmul_precision(before)
 
 
-def errors(expected, got):
-    """The largest and the mean error, relative to the largest value of the float64 product."""
-    off = (got.double() - expected).abs() / expected.abs().max()
-    assert off.max() < 2e-2, f"the largest error is {float(off.max()):.2g} of the largest value"
-    return {"max_relative_error": off.max(), "mean_relative_error": off.mean()}
-
-
 @claim("C19", expect="lower", needs="cuda")
 def bench_matmul_precision(compare, device):
     side = SIDES[device.type]
@@ -41,7 +35,7 @@ def bench_matmul_precision(compare, device):
             name: variant(lambda: a @ b, around=lambda level=level: precision(level))
             for name, level in (("baseline", "highest"), ("high", "high"), ("medium", "medium"))
         },
-        same=errors,
+        same=within(2e-2),
         reference=lambda: a.double() @ b.double(),
         flops=2 * side**3,
         precision={"baseline": "fp32", "high": "tf32", "medium": "bf16"},

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from harness import claim
+from support.accuracy import within
 
 OPERATIONS = {
     "matmul": lambda x: x @ x,
@@ -19,17 +20,10 @@ OPERATIONS = {
 SIDES = {"cpu": 384, "cuda": 4096}
 
 
-def errors(expected, got):
-    """The largest and the mean error, relative to the largest value of the float64 result."""
-    off = (got.double() - expected).abs() / expected.abs().max()
-    assert off.max() < 1e-4, f"the largest error is {float(off.max()):.2g} of the largest value"
-    return {"max_relative_error": off.max(), "mean_relative_error": off.mean()}
-
-
 @claim("C3", expect="lower")
 @pytest.mark.parametrize("operation", list(OPERATIONS))
 def bench_single_precision(compare, device, operation):
     double = torch.randn(SIDES[device.type], SIDES[device.type], device=device, dtype=torch.float64)
     single = double.float()
     run = OPERATIONS[operation]
-    compare(baseline=lambda: run(double), float32=lambda: run(single), same=errors)
+    compare(baseline=lambda: run(double), float32=lambda: run(single), same=within(1e-4))

@@ -231,6 +231,13 @@ METRICS: Mapping[str, Metric] = {
             MetricKind.NOISY,
             "mean error, relative to the mean size",
         ),
+        Metric(
+            "max_ulp",
+            "1",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "largest error in units in the last place of the largest value",
+        ),
     )
 }
 """Every metric a record may carry; a benchmark's own readings may have other names and are kept without a

@@ -23,11 +23,13 @@ COLUMNS = {
         "samples/s", "of decoding", "of the bus", "waiting", "first batch", "CPU/sample", "memory", "left behind",
     ),
     ARITHMETIC: (
-        "FLOP/s", "of ceiling", "B/s", "of copying", "first call", "largest error", "mean error", "launches", "energy",
+        "FLOP/s", "of ceiling", "B/s", "of copying", "first call", "largest error", "mean error", "in ULPs", "launches",
+        "energy",
     ),
 }  # fmt: skip
 """What `DetailRow.cells` holds, by the table's heading; ``left behind`` are threads and processes alive after
-the loader was left, errors are relative to the reference, launches are kernels of one iteration on a GPU.
+the loader was left, errors are relative to the reference, ``in ULPs`` is the largest in
+units in the last place of the largest value, launches are kernels of one iteration on a GPU.
 ``of ceiling`` is the share of the best matrix product in the variant's arithmetic as this machine's ceilings
 have it; in a run without them, of the highest rate of the same variant in any case of its claim. ``of
 copying`` is the share of the fastest copy within the device's memory (more than 100 % where caches help),
@@ -96,7 +98,10 @@ def _arithmetic_cells(
     firsts = [
         trial.first_seconds for m in measurements if (trial := measured(m, name)) and trial.first_seconds
     ]
-    errors = [typical(measurements, name, f"{which}_relative_error") for which in ("max", "mean")]
+    errors = [
+        typical(measurements, name, error)
+        for error in ("max_relative_error", "mean_relative_error", "max_ulp")
+    ]
     of_ceiling = f"{100 * rate / best:.0f} % of best" if rate and best else ""
     if "flops" in reached and reached["flops"].ceiling is not None:
         of_ceiling = f"{_of(reached, 'flops')} {reached['flops'].name.removeprefix('gemm_')}"
