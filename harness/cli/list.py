@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """List. The status is 3 if something that is selected cannot be read."""
     folder = benchmarks_folder(options)
     if options.markdown:
-        return tabulate_claims(folder, words(options.select))
+        return tabulate_claims(folder, words(options.select), options.results)
     if not options.cases:
         return list_claims(folder, words(options.select))
     check_data(options.data)
@@ -76,13 +76,18 @@ def list_claims(folder: Path, selected: Sequence[str]) -> int:
     return CANNOT_JUDGE if chosen.problems else OK
 
 
-def tabulate_claims(folder: Path, selected: Sequence[str]) -> int:
-    """Print the claims as tables in Markdown. Exit statuses and errors are those of `list_claims`."""
+def tabulate_claims(folder: Path, selected: Sequence[str], results: Path) -> int:
+    """Print the claims as tables in Markdown, with the verdicts of each machine's baseline in ``results``.
+
+    Exit statuses and errors are those of `list_claims`; raises StoreError for a baseline that cannot be read.
+    """
     from harness.report.builders.claims import claims_document
     from harness.report.render.markdown import markdown
+    from harness.store import load
+    from harness.store.runs import baselines
 
     chosen = select(read(folder), selected)
-    print(markdown(claims_document(chosen.claims)), end="")
+    print(markdown(claims_document(chosen.claims, [load(place) for place in baselines(results)])), end="")
     for problem in chosen.problems:
         complain(problem.message)
     if not chosen.claims:

@@ -9,7 +9,7 @@ from harness.cli.output import console
 from harness.exit_status import OK
 from harness.report.document import Column, Document, Row, Table, Tone
 from harness.report.format import sanitize
-from harness.store.runs import BASELINES, RunEntry, is_run, kinds, no_runs, run_entries
+from harness.store.runs import RunEntry, baselines, kinds, no_runs, run_entries
 
 _COLUMNS = (
     Column("run", "run", foreign=True),
@@ -34,8 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
     known = run_entries(options.results)
     wanted = [entry for entry in known if options.tag is None or options.tag in entry.tags]
-    place = options.results / BASELINES
-    kept = sorted(path.name for path in place.iterdir() if is_run(path)) if place.is_dir() else []
+    kept = [folder.name for folder in baselines(options.results)]
     rows = [_row(entry) for entry in wanted]
     facts = [("baselines", sanitize(", ".join(kept)))] if kept else []
     outcome = "" if rows else no_runs(options.results, ())

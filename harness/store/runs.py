@@ -171,9 +171,15 @@ def no_runs(results: Path, known: Sequence[RunEntry]) -> str:
     return f"no runs in {results} that measured anything{there}; make one with: {advised('bench')}"
 
 
+def baselines(results: Path) -> list[Path]:
+    """The folders of the machines' baselines, by the machines' identities."""
+    place = results / BASELINES
+    return sorted(folder for folder in place.iterdir() if is_run(folder)) if place.is_dir() else []
+
+
 def _baseline(machine: str, results: Path) -> RunEntry:
     place = results / BASELINES
-    kept = sorted(path for path in place.iterdir() if is_run(path)) if place.is_dir() else []
+    kept = baselines(results)
     fitting = [path for path in kept if path.name.startswith(machine)]
     if not fitting:
         raise StoreError(

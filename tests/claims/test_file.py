@@ -13,8 +13,9 @@ from harness.claims.claim import ClaimError, claim
 from harness.claims.file import parse, read_file
 from harness.claims.folder import read
 from harness.cli.main import main
-from harness.model import Claim, Expect
+from harness.model import BASELINE, Claim, Expect, Measurement, Status, Trial
 from tests.support.living import ENVIRONMENT, ROOT
+from tests.support.pages import saved
 
 SOUND = '''"""Batched products beat a loop.
 
@@ -36,6 +37,7 @@ def bench_bmm(compare):
 
 def folder(tmp_path: Path, **files: str) -> Path:
     """A folder of benchmarks with these texts."""
+    tmp_path.mkdir(exist_ok=True)
     for name, text in files.items():
         (tmp_path / f"bench_{name}.py").write_text(text)
     return tmp_path
@@ -142,14 +144,32 @@ def test_our_own_claims_are_sound() -> None:
 
 def test_the_page_of_claims_is_what_list_prints(capsys: pytest.CaptureFixture[str]) -> None:
     """``python -m harness list --markdown > docs/CLAIMS.md`` writes it anew."""
-    assert main(["list", "--markdown", "--benchmarks", str(ROOT / "benchmarks")]) == 0
+    results = str(ROOT / "results")
+    assert main(["list", "--markdown", "--benchmarks", str(ROOT / "benchmarks"), "--results", results]) == 0
     assert capsys.readouterr().out == (ROOT / "docs" / "CLAIMS.md").read_text(encoding="utf-8")
+
+
+def test_the_page_has_the_verdicts_of_each_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A column for each baseline, with how often each verdict fell on the claim, and what machine it is."""
+    folder(tmp_path / "benchmarks", x='"""X is fast."""\ndef bench_x(compare):\n    pass\n')
+    (found,) = read(tmp_path / "benchmarks").claims
+    place = tmp_path / "results" / "baselines" / "0123456789ab"
+    place.mkdir(parents=True)
+    trials = (Trial(BASELINE), Trial("tip", Status.CONFIRMED, "raises"), Trial("old", Status.GONE, "gone"))
+    saved(place, [found], [Measurement("bench_x.py::bench_x", found.name, 1, trials=trials)])
+    options = ["--benchmarks", str(tmp_path / "benchmarks"), "--results", str(tmp_path / "results")]
+    assert main(["list", "--markdown", *options]) == 0
+    shown = capsys.readouterr().out
+    assert "| 1 holds, 1 gone |" in shown
+    assert "Some CPU" in shown
 
 
 def test_a_hostile_docstring_stays_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the tables of claims it breaks out of no cell."""
     folder(tmp_path, x='"""a | <b> [c](d).\n\nWhy: `e` | *f*\n"""\ndef bench_x(compare):\n    pass\n')
-    assert main(["list", "--markdown", "--benchmarks", str(tmp_path)]) == 0
+    assert main(["list", "--markdown", "--benchmarks", str(tmp_path), "--results", str(tmp_path)]) == 0
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "<b>" in line or "60;b" in line]
     assert row.count("|") == 5
 
