@@ -7,11 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from harness.loading.data.cache import cache_root
 from harness.model import Ceiling
 from harness.store import ceiling_from
+from harness.store.whole_file import write_whole
 
 VERSION = 1
 """Part of every kept file's name: a change of the method must not use figures of an older version."""
@@ -90,11 +90,7 @@ def keep(request: CeilingsRequest, found: MeasuredCeilings) -> None:
     try:
         path = _place(request, found.environment)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(
-            "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
-        ) as draft:
-            json.dump(content, draft)
-        Path(draft.name).replace(path)
+        write_whole(path, json.dumps(content))
     except OSError:
         return
 

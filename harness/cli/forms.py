@@ -8,7 +8,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from harness.cli import output
 from harness.cli.parser import written_file
 from harness.store import StoreError
+from harness.store.whole_file import whole_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,7 +105,8 @@ class Forms:
                 if name in texts:
                     _write(f"--{name}", path, texts[name]())
                 elif files is not None and name in files:
-                    files[name](path)
+                    with _replacing(path) as place:
+                        files[name](place)
             except StoreError as error:
                 failures.append(error)
             except OSError as error:
@@ -157,11 +160,29 @@ def _write(option: str, path: Path, text: str, *, append: bool = False) -> None:
         sys.stdout.write(output.encodable(ended))
         return
     try:
-        # Names may hold what no encoding knows.
-        with path.open("a" if append else "w", encoding="utf-8", errors="replace") as file:
-            file.write(ended)
+        if append:
+            # Names may hold what no encoding knows.
+            with path.open("a", encoding="utf-8", errors="replace") as file:
+                file.write(ended)
+        else:
+            with _replacing(path) as place:
+                place.write_text(ended, encoding="utf-8", errors="replace")
     except OSError as error:
         raise unwritable(option, path, error) from error
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Where to write a form, so that an older one stays as it was until the new one is whole.
+
+    The place itself for a pipe or a device, and in a folder where nothing new can be made. A link stays one.
+    """
+    target = Path(os.path.realpath(path))
+    if (target.exists() and not target.is_file()) or not os.access(target.parent, os.W_OK):
+        yield path
+        return
+    with whole_file(target) as draft:
+        yield draft
 
 
 def _try(path: Path) -> None:

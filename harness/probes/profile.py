@@ -7,7 +7,6 @@ from __future__ import annotations
 import gzip
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from harness.model import ITERATION_MARK, WAIT_MARK, WINDOW_MARK
 from harness.probes.waits import marking
 from harness.processes.live import temporary_folder
+from harness.store.whole_file import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -105,12 +105,9 @@ def _iterations(call: Callable[[], object], settle: Callable[[], None]) -> int:
 def _pack(plain: Path, file: Path) -> None:
     """Compress the trace; the file is there when it is whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".part")
-    try:
-        with plain.open("rb") as source, gzip.open(draft, "wb", compresslevel=6) as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-        draft.replace(file)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink()
-        raise
+    with (
+        whole_file(file) as draft,
+        plain.open("rb") as source,
+        gzip.open(draft, "wb", compresslevel=6) as target,
+    ):
+        shutil.copyfileobj(source, target, 1 << 20)

@@ -14,6 +14,7 @@ from harness.store.clock_events import annotate
 from harness.store.codec import no_constant
 from harness.store.lines import NOT_OURS, Record, StoreError, bad_line, kind_of, pair_of, read_lines
 from harness.store.records import claims_in, first_record, mapping, measurement_in
+from harness.store.repeats import Repeats
 from harness.store.telemetry import read_telemetry
 
 
@@ -31,6 +32,7 @@ def load_side(folder: Path, side: Side, *, telemetry: bool = True) -> Run:
     measurements: list[Measurement] = []
     warnings: list[str] = []
     introduced: Mapping[str, Any] = {}
+    repeats = Repeats()
     for number, line in read_lines(path, warnings):
         try:
             match kind_of(line):
@@ -44,6 +46,8 @@ def load_side(folder: Path, side: Side, *, telemetry: bool = True) -> Run:
                 case "pairing":
                     variant = pair_of(line)
                     pair = measurement_in(line)
+                    if not repeats.is_new(pair, path, number, line, variant):
+                        continue
                     own = pair.trial(BASELINE if side is Side.BASE else Side.HEAD)
                     if own is not None:
                         measurements.append(replace(pair, trials=(replace(own, variant=variant),)))
@@ -56,6 +60,7 @@ def load_side(folder: Path, side: Side, *, telemetry: bool = True) -> Run:
     environment = _environment_of(folder / RESULT_FILE, side) or introduced
     watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
     measurements.sort(key=lambda measurement: measurement.invocation)
+    warnings += repeats.warnings()
     found = annotate(measurements, watched)
     return Run(folder, facts, claims, environment, found, warnings=tuple(warnings), telemetry=watched)
 

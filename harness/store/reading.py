@@ -22,6 +22,7 @@ from harness.store.records import (
     measurement_in,
     trace_in,
 )
+from harness.store.repeats import Repeats
 from harness.store.telemetry import TELEMETRY_FILE, read_telemetry
 from harness.store.timeline import TIMELINE_FILE, read_timeline
 
@@ -70,6 +71,7 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
     watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
     timeline = read_timeline(folder / TIMELINE_FILE, warnings)
     traces: list[Traced] = []
+    repeats = Repeats()
     for path in sorted(filter(Path.is_file, folder.glob("*.jsonl")), key=_reading_order):
         if path.name in _BESIDE:
             continue
@@ -77,7 +79,9 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
             try:
                 match kind_of(line):
                     case "measurement":
-                        measurements.append(measurement_in(line))
+                        measurement = measurement_in(line)
+                        if repeats.is_new(measurement, path, number, line):
+                            measurements.append(measurement)
                     case "trace":
                         traces.append(trace_in(line))
                     case "ceilings":
@@ -97,6 +101,7 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
             except NOT_OURS as error:
                 raise bad_line(path, number, error) from error
     measurements.sort(key=lambda measurement: measurement.invocation)
+    warnings += repeats.warnings()
     return Run(
         folder,
         facts,

@@ -17,6 +17,7 @@ from typing import Any
 from harness.program import advised
 from harness.store import GATE_FILE, RUN_FILE, StoreError
 from harness.store.runs import BASELINES, LABELS_FILE, LATEST, NAME, RunEntry, is_run, open_entry, run_entries
+from harness.store.whole_file import write_whole
 
 _MACHINE = re.compile(r"[0-9a-f]{6,64}")
 _NOT_LINES = ("telemetry",)
@@ -110,9 +111,7 @@ def set_baseline(entry: RunEntry, results: Path) -> Path:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     try:
-        draft = path.with_suffix(".part")
-        draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, json.dumps(content, indent=1) + "\n")
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from zlib import crc32
 
 from harness.store.lines import StoreError
+from harness.store.whole_file import whole_file
 
 SNAPSHOTS = "snapshots"
 
@@ -30,10 +31,11 @@ def write_snapshot(path: Path, snapshot: Mapping[str, object]) -> None:
     """Keep a memory snapshot as gzipped JSON, whole or not at all. Raises StoreError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".part")
-        with gzip.open(draft, "wt", encoding="utf-8", compresslevel=6) as file:
+        with (
+            whole_file(path) as draft,
+            gzip.open(draft, "wt", encoding="utf-8", compresslevel=6) as file,
+        ):
             json.dump(snapshot, file, default=str)
-        draft.replace(path)
     except OSError as error:
         raise StoreError(
             f"cannot write {path}: {error.strerror}; what was measured is kept beside it"

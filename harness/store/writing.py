@@ -10,6 +10,7 @@ from harness.model import SCHEMA, Ceiling, Claim, Measurement, RunEnd, Traced
 from harness.store.files import GATE_FILE, RESULT_FILE, RUN_FILE, TUNED_FILE
 from harness.store.lines import StoreError, Writer
 from harness.store.records import end_text
+from harness.store.whole_file import write_whole
 
 
 def open_invocation(
@@ -72,9 +73,7 @@ def write_tuned(folder: Path, content: str) -> None:
 
 def _write_whole(path: Path, content: str) -> None:
     try:
-        draft = path.with_suffix(".part")
-        draft.write_text(content + "\n", encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, content + "\n")
     except OSError as error:
         raise StoreError(
             f"cannot write {path}: {error.strerror}; what was measured is kept beside it"

@@ -84,3 +84,22 @@ def test_the_report_gives_way_to_a_form(capsys: pytest.CaptureFixture[str]) -> N
     forms("--json", "-").console().print("report")
     forms().console().print("report")
     assert capsys.readouterr() == ("report\n", "report\n")
+
+
+def test_an_older_form_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    """A form that cannot be written leaves the one of before, and nothing beside it; a link stays a link."""
+    page, link = tmp_path / "page.html", tmp_path / "latest.html"
+    page.write_text("older")
+    link.symlink_to(page)
+
+    def full(place: Path) -> None:
+        place.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    for path in (page, link):
+        with pytest.raises(StoreError, match="No space left"):
+            Forms({"html": path}).write({}, {"html": full})
+        assert page.read_text() == "older"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["latest.html", "page.html"]
+    Forms({"json": link}).write({"json": lambda: "{}"})
+    assert (page.read_text(), link.is_symlink()) == ("{}\n", True)
