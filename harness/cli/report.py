@@ -17,6 +17,7 @@ from harness.model import EndReason, Status, Tuned
 from harness.plural import counted
 from harness.program import advised
 from harness.store import RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
+from harness.store.files import text_of
 from harness.store.runs import RunEntry, find, open_entry
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _gate(entry: RunEntry, forms: Forms) -> int:
 
     file = entry.folder / RESULT_FILE
     try:
-        result = records.result_from(json.loads(file.read_text(encoding="utf-8")))
+        result = records.result_from(json.loads(text_of(file)))
     except FileNotFoundError:
         raise StoreError(
             f"the gate in {entry.folder} did not come to its end: it has no {RESULT_FILE}"
@@ -212,7 +213,7 @@ def tuned_in(run: Run) -> Tuned:
 
     file = run.folder / TUNED_FILE
     try:
-        return from_json(Tuned, json.loads(file.read_text(encoding="utf-8")))
+        return from_json(Tuned, json.loads(text_of(file)))
     except FileNotFoundError:
         raise StoreError(
             f"the tuning in {run.folder} did not come to its end; its samples are in {RUN_FILE}"

@@ -82,7 +82,7 @@ def _trend(options: argparse.Namespace) -> int:
         last = _kind(found)
         group = groups.setdefault(last, _Group(TrendBuilder(options.effect, wanted)))
         group.trends.add(found)
-        group.runs.append(TrendRun(entry.label, entry.started, found.environment))
+        group.runs.append(TrendRun(entry.label, entry.started, found.environment, found.warnings))
     if last is None:
         complain(f"none of {counted(len(chosen), 'run')} in {options.results} holds a finished measurement")
         return CANNOT_JUDGE

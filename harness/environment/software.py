@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import metadata
@@ -83,10 +84,20 @@ def _asked(read: Callable[[], T], otherwise: T) -> T:
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Those that steer threads, CUDA, allocators or torch, by name; none that looks like a secret."""
+    """Those that steer threads, CUDA, allocators or torch, by name; none that looks like a secret.
+
+    Nor the one that torch itself sets, to its default, once anything of its compiler is imported.
+    """
     return {
-        name: environ[name] for name in sorted(environ) if _VARIABLES.match(name) and not _SECRET.search(name)
+        name: environ[name]
+        for name in sorted(environ)
+        if _VARIABLES.match(name) and not _SECRET.search(name) and not _is_default(name, environ[name])
     }
+
+
+def _is_default(name: str, value: str) -> bool:
+    usual = rf"{re.escape(tempfile.gettempdir())}/torchinductor_[^/]*"
+    return name == "TORCHINDUCTOR_CACHE_DIR" and re.fullmatch(usual, value) is not None
 
 
 def git(directory: Path) -> dict[str, object] | None:

@@ -118,7 +118,9 @@ def compare_runs(columns: Sequence[RunGroup], axis: Axis) -> RunComparison:
         )
         for each, difference in zip(pending, differences, strict=True)
     )
-    warnings = [
+    # What was dropped or is there twice, each once: by variant, all columns are of the same runs.
+    read = dict.fromkeys(warning for column in columns for run in column.runs for warning in run.warnings)
+    warnings = [*read] + [
         warning for other in columns[1:] if (warning := _common(lines, columns[0].label, other.label))
     ]
     return RunComparison(axis, tuple(columns), lines, tuple(apart), tuple(warnings))

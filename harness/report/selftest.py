@@ -14,6 +14,7 @@ from harness.program import advised
 from harness.report.builders.gate_records import result_from
 from harness.report.format import sanitize
 from harness.store import Run, result_files
+from harness.store.files import text_of
 
 LARGEST = 64 * 2**20
 """Bytes of a result that is still read."""
@@ -40,9 +41,7 @@ def selftest_line(results: Path, machine_id: object) -> str:
 
 def _read(path: Path) -> GateResult | None:
     try:
-        if path.stat().st_size > LARGEST:
-            return None
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = json.loads(text_of(path, LARGEST))
         return result_from(document)
     except (OSError, ValueError, RecursionError):
         return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from datetime import datetime
 from pathlib import Path
 from zlib import crc32
@@ -14,10 +17,28 @@ RUN_FILE = "run.jsonl"
 GATE_FILE = "gate.jsonl"
 RESULT_FILE = "gate.json"
 TUNED_FILE = "tune.json"
+LARGEST = 256 * 2**20
+"""Bytes of the largest file that is read whole: a gate's result with all its environments is far below."""
+
 TUNE = "tune"
 """The profile that a tuning writes in its run's record."""
 GATE = "gate"
 """The profile that a gate against a stored run writes in its run's record."""
+
+
+def text_of(path: Path, most: int = LARGEST) -> str:
+    """The text of a file of ours that is read whole. Raises OSError, ValueError for what is no text.
+
+    A pipe in the file's place would be waited for without end, and a huge file would take all memory: both
+    are an OSError.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        has = os.fstat(file.fileno())
+        if not stat.S_ISREG(has.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        if has.st_size > most:
+            raise OSError(errno.EFBIG, f"it has {has.st_size} bytes, and {most} are the most", str(path))
+        return file.read(most + 1).decode("utf-8")
 
 
 def trace_name(case: str, variant: str) -> str:

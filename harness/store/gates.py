@@ -12,6 +12,7 @@ from harness.model import BASELINE, Claim, Measurement, Side, Telemetry
 from harness.store import GATE_FILE, RESULT_FILE, TELEMETRY_FILE, Run
 from harness.store.clock_events import annotate
 from harness.store.codec import no_constant
+from harness.store.files import text_of
 from harness.store.lines import NOT_OURS, Record, StoreError, bad_line, kind_of, pair_of, read_lines
 from harness.store.records import claims_in, first_record, mapping, measurement_in
 from harness.store.repeats import Repeats
@@ -68,7 +69,7 @@ def load_side(folder: Path, side: Side, *, telemetry: bool = True) -> Run:
 def _environment_of(path: Path, side: Side) -> Mapping[str, Any]:
     """One side's environment in a gate's result; empty where the gate did not come to its end."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_constant)
+        found = json.loads(text_of(path), parse_constant=no_constant)
         return mapping(mapping(mapping(found, "result")[side], side)["environment"], "environment")
     except FileNotFoundError:
         return {}

@@ -27,6 +27,7 @@ from harness.store import (
     load,
     read_run_record,
 )
+from harness.store.files import text_of
 from harness.store.gates import load_side
 
 LABELS_FILE = "labels.json"
@@ -230,9 +231,7 @@ def _labels(folder: Path) -> tuple[str, tuple[str, ...]]:
     """A name and tags; anything else in the file is ignored."""
     path = folder / LABELS_FILE
     try:
-        if path.stat().st_size > _LARGEST_LABELS:
-            return "", ()
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
+        found: Any = json.loads(text_of(path, _LARGEST_LABELS))
     except (OSError, ValueError, RecursionError):
         return "", ()
     if not isinstance(found, dict):

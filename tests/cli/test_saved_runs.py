@@ -508,13 +508,28 @@ def test_an_empty_run(results: Path, capsys: Captured, kind: str) -> None:
 
 
 def test_a_torn_last_line_is_reported(results: Path, capsys: Captured) -> None:
-    """What a killed process left is used, and the torn line is named."""
+    """What a killed process left is used, and the torn line is named wherever its numbers are shown."""
     lines = results / "2026-01-02_10-00-00" / "invocation-001.jsonl"
     lines.write_bytes(lines.read_bytes()[:-100])
-    status, out, _ = ran(capsys, "report", "latest")
-    assert status == 0
-    assert "the last line is torn" in " ".join(out.split())
-    assert ran(capsys, "compare", "latest~1", "latest")[0] == 0
+    for command in (("report", "latest"), ("compare", "latest~1", "latest"), ("trend",)):
+        status, out, _ = ran(capsys, *command)
+        assert status == 0
+        assert " ".join(out.split()).count("the last line is torn") == 1, command
+
+
+def test_a_pipe_is_waited_for_by_nobody(results: Path, capsys: Captured) -> None:
+    """Nor is a folder read: labels that cannot be read are none, a result that cannot be read is an error."""
+    folder = results / "2026-01-02_10-00-00"
+    os.mkfifo(folder / "labels.json")
+    assert ran(capsys, "runs")[0] == 0
+    assert ran(capsys, "report", "latest")[0] == 0
+    gate = results / "2026-01-03_10-00-00"
+    gate.mkdir()
+    (gate / "gate.jsonl").write_text('{"record":"gate","schema":1,"claims":[]}\n')
+    os.mkfifo(gate / "gate.json")
+    status, _, errors = ran(capsys, "report", str(gate))
+    assert status == 2
+    assert "not a regular file" in errors
 
 
 def test_files_that_are_no_files(results: Path, capsys: Captured) -> None:

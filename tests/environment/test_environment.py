@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, ModuleType, SimpleNamespace
@@ -178,6 +179,13 @@ def test_the_dali_wheel_is_named(monkeypatch: pytest.MonkeyPatch, wheel: str) ->
 
     monkeypatch.setattr(module, "_version", lambda name: "2.4" if name == wheel else None)
     assert (software(None)["dali"], software(None)["dali_wheel"]) == ("2.4", wheel)
+
+
+@pytest.mark.parametrize(("folder", "kept"), [("torchinductor_me", False), ("mine", True)])
+def test_what_torch_sets_itself_is_nobody_s_choice(folder: str, kept: bool) -> None:
+    """Its compiler's cache where torch puts it by default; another place is the user's."""
+    found = variables({"TORCHINDUCTOR_CACHE_DIR": f"{tempfile.gettempdir()}/{folder}"})
+    assert bool(found) is kept
 
 
 def test_relevant_variables_without_secrets() -> None:

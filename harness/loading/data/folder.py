@@ -18,12 +18,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import HarnessError
+from harness.loading.data.tree import HIDDEN, walk
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """What counts as an image, as in torchvision's ImageFolder."""
-
-HIDDEN = "."
-"""What the names of hidden files and folders begin with."""
 
 LAYOUT = "arrange it as FOLDER/CLASS/IMAGE.jpg"
 
@@ -153,6 +151,5 @@ def _images(folder: Path) -> list[str]:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    for parent, below, files in os.walk(folder, followlinks=True):
-        below[:] = sorted(name for name in below if not name.startswith(HIDDEN))
-        yield from (os.path.join(parent, file) for file in sorted(files) if is_image(file))  # noqa: PTH118
+    for here, names in walk(str(folder.parent), folder.name):
+        yield from (f"{folder.parent}{os.sep}{here}{os.sep}{name}" for name in names if is_image(name))

@@ -8,13 +8,14 @@ piece of bytes and a few arrays.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, overload
 
 import numpy as np
 
-from harness.loading.data.folder import HIDDEN, LAYOUT, SUFFIXES, DataError, Image, class_names
+from harness.loading.data.folder import LAYOUT, SUFFIXES, DataError, Image, class_names
+from harness.loading.data.tree import walk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,9 +81,7 @@ class Paths(Sequence[Image]):
 def scan(folder: Path) -> Paths:
     """List every image of a folder; raises DataError where there is none.
 
-    What is a file and what a folder is taken from the listing itself: no file is looked at, except
-    that links are followed. A link to a folder that it is in is passed over, where ImageFolder
-    would go round and round.
+    Folders and links are those of `harness.loading.data.tree.walk`.
     """
     classes = class_names(folder)
     root = str(folder)
@@ -91,7 +90,8 @@ def scan(folder: Path) -> Paths:
     for name in classes:
         count = 0
         # torchvision sorts a class's folders by their whole paths, and only then the files of each.
-        for below, names in sorted(_folders(root, name)):
+        folders = ((below, list(filter(_is_image, names))) for below, names in walk(root, name))
+        for below, names in sorted(folders):
             count += len(names)
             if names:
                 listed += os.fsencode(f"{below}{os.sep}" + f"\0{below}{os.sep}".join(names) + "\0")
@@ -116,34 +116,6 @@ def _starts(names: bytearray) -> Places:
     return np.concatenate([np.zeros(1, wide), *ends])
 
 
-def _folders(root: str, name: str) -> Iterator[tuple[str, list[str]]]:
-    """A folder and all below it: the path under ``root``, and the sorted names of the images in it."""
-    ahead = [name]
-    while ahead:
-        here = ahead.pop()
-        names: list[str] = []
-        try:
-            with os.scandir(f"{root}{os.sep}{here}") as entries:
-                for entry in entries:
-                    if entry.name.startswith(HIDDEN):
-                        continue
-                    try:
-                        folder = entry.is_dir()
-                    except OSError:
-                        folder = False
-                    if not folder:
-                        names.append(entry.name)
-                    elif not (entry.is_symlink() and _round(entry.path)):
-                        ahead.append(f"{here}{os.sep}{entry.name}")
-        except OSError:
-            # As os.walk has it, and with it ImageFolder: what cannot be listed is empty.
-            continue
-        names = [name for name in names if name.endswith(_LIKELY) or name.lower().endswith(SUFFIXES)]
-        names.sort()
-        yield here, names
-
-
-def _round(link: str) -> bool:
-    """Whether a link leads to a folder that it is in."""
-    folder = os.path.realpath(os.path.dirname(link))  # noqa: PTH120
-    return f"{folder}{os.sep}".startswith(f"{os.path.realpath(link)}{os.sep}")
+def _is_image(name: str) -> bool:
+    # Most names end as they are usually written, and need no second look.
+    return name.endswith(_LIKELY) or name.lower().endswith(SUFFIXES)

@@ -49,6 +49,7 @@ class TrendRun:
     label: str
     started: str
     environment: Mapping[str, object]
+    warnings: tuple[str, ...] = ()
 
 
 def trend_document(
@@ -69,11 +70,25 @@ def trend_document(
     return Document(
         f"{'Effects' if effects else 'Times'} over {counted(len(runs), 'run')} of one machine",
         (*_facts(runs), *(("left out", sanitize(why)) for why in left_out)),
-        (),
+        _warnings(runs),
         tuple(tables),
         notes.texts,
         outcome=f"{changed} of {counted(len(courses), 'course')} changed",
     )
+
+
+def _warnings(runs: Sequence[TrendRun]) -> tuple[str, ...]:
+    """What reading the runs warned of, the latest ones."""
+    found = [sanitize(warning, 1000) for run in runs for warning in run.warnings]
+    more = (
+        [f"and {counted(len(found) - _MOST_WARNINGS, 'warning')} before"]
+        if len(found) > _MOST_WARNINGS
+        else []
+    )
+    return (*more, *found[-_MOST_WARNINGS:])
+
+
+_MOST_WARNINGS = 5
 
 
 def grouped(courses: Sequence[Trend]) -> Mapping[str, Sequence[Trend]]:

@@ -21,13 +21,23 @@ class MissingPackage(HarnessError):
 
 
 def csv_of(rows: Rows) -> str:
-    """The rows as CSV with a header; what is unknown is empty."""
+    """The rows as CSV with a header; what is unknown is empty.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it.
+    """
     file = io.StringIO()
     if rows:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: _neutral(value) for name, value in row.items()} for row in rows)
     return file.getvalue()
+
+
+def _neutral(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_parquet(rows: Rows | pd.DataFrame, path: Path) -> None:

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 
-from harness.loading.data.dataset import Photographs
+from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.data.folder import DataError, FolderOddities, Image, class_names, first_images, oddities
 from harness.loading.data.paths import Paths, scan
 
@@ -89,6 +89,23 @@ def test_links_in_a_ring(tmp_path: Path) -> None:
     (root / "a" / "self").symlink_to(".")
     (root / "a" / "ring").symlink_to("ring")
     assert [Path(image.path).name for image in scan(root)] == ["1.jpg", "2.jpg"]
+
+
+def test_folders_that_link_to_one_another(tmp_path: Path) -> None:
+    """Three folders with links to each other are walked as far as no folder comes twice, not for ever."""
+    names = ("x", "y", "z")
+    for name in names:
+        (tmp_path / "rooms" / name).mkdir(parents=True)
+        (tmp_path / "rooms" / name / f"{name}.jpg").touch()
+        for other in names:
+            (tmp_path / "rooms" / name / other).symlink_to(tmp_path / "rooms" / other)
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a").symlink_to(tmp_path / "rooms" / "x")
+    found = [Path(image.path).name for image in scan(root)]
+    # x; behind it y and z; behind each of these the other one
+    assert sorted(found) == ["x.jpg", "y.jpg", "y.jpg", "z.jpg", "z.jpg"]
+    assert sorted(Path(image.path).name for image in epoch_images(root, 5)) == sorted(found)
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:
