@@ -34,7 +34,11 @@ def csv_of(rows: Rows) -> str:
 
 
 def _neutral(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    # Before Python 3.13 the writer leaves a carriage return unquoted, and readers take it for a line's end.
+    whole = value.replace("\r", " ")
+    return f"'{whole}" if value.startswith(_FORMULA) else whole
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
