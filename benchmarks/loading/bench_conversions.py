@@ -9,7 +9,6 @@ Source: PyTorch cookbooks, 2019-2020.
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.transforms.functional import pil_to_tensor, to_tensor
 
 from harness import claim
 
@@ -25,6 +24,8 @@ def same(expected, got):
 
 @claim("V8", expect="same", margin=0.05)
 def bench_conversions(compare):
+    from torchvision.transforms.functional import pil_to_tensor, to_tensor  # takes seconds
+
     pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     image = Image.fromarray(pixels)
     compare(

@@ -3,6 +3,8 @@ work."""
 
 import importlib.util
 import inspect
+import subprocess
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import product
@@ -19,7 +21,7 @@ from harness.measure.correctness import Agreement, WrongResult
 from harness.measure.variant import Variant, as_variant
 from harness.model import Status
 from harness.probes import peak_bytes
-from tests.support.living import ROOT
+from tests.support.living import ENVIRONMENT, ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
 CPU = torch.device("cpu")
@@ -303,6 +305,22 @@ def test_memory_is_what_the_claim_expects(function: Any, parameters: Any) -> Non
             assert ratio == pytest.approx(1, abs=function.claim.margin), (name, peaks)
         else:
             assert ratio < 1 - function.claim.margin, (name, peaks)
+
+
+def test_no_file_imports_what_takes_seconds() -> None:
+    """Every process imports the files that it measures; torchvision brings torch's compiler along."""
+    listed = ", ".join(repr(str(path)) for path in sorted(BENCHMARKS.glob("*/bench_*.py")))
+    program = f"""
+import runpy, sys
+sys.path.insert(0, {str(BENCHMARKS)!r})
+for file in [{listed}]:
+    runpy.run_path(file)
+print(sorted({{"torchvision", "torch._inductor", "nvidia.dali", "visdom", "tensorboard"}} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_claims_are_readable_without_importing() -> None:
