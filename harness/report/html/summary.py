@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from harness.model import Outcome
 from harness.report.builders.run_content import TONES, UNTOLD, ClaimSection, RunContent, VerdictRow
-from harness.report.document import Tone
+from harness.report.document import IMPROVED, Tone
 from harness.report.figures.forest import Effect, drawable
 from harness.report.html.parts import Choice
 from harness.report.next_command import NextCommand
@@ -143,7 +143,8 @@ def _line(section: ClaimSection, row: VerdictRow | None) -> ClaimLine:
         section.sentence,
         counts,
         row.reason if row.outcome is Outcome.INCONCLUSIVE and row.reason else row.effect or row.reason,
-        tone_of(row),
+        # What is faster is green, whatever was claimed: a sameness that is refuted so is no failure.
+        IMPROVED[row.better] or tone_of(row),
         ", ".join(filter(None, (row.case, row.variant))),
         ", ".join(sure),
         f"memory {row.memory}" if row.memory else "",

@@ -23,6 +23,7 @@ from harness.judge import run
 from harness.model import (
     Ceiling,
     Comparison,
+    Expect,
     GateOutcome,
     GateResult,
     GateVerdict,
@@ -38,13 +39,16 @@ from harness.model import (
 )
 from harness.report.builders.gate_records import document
 from harness.report.builders.run_content import content
+from harness.report.document import Tone
 from harness.report.format import sanitize
 from harness.report.html.machine import environment_grid
 from harness.report.html.parts import Grid, Grids, HtmlPage, Section
 from harness.report.html.render import html, packed
 from harness.report.html.run_page import run_page
+from harness.report.html.summary import summary
 from harness.report.html.traces import link, trace_grid
 from harness.report.html.verdicts import verdict_table
+from harness.report.next_command import next_command
 from harness.store import open_gate, open_run
 from harness.store.codec import to_json
 from tests.support.living import ENVIRONMENT, ROOT
@@ -357,3 +361,22 @@ def test_a_page_is_its_sections() -> None:
     text = html(HtmlPage("Two runs", (("runs", "2"),), (Section("one", "Side by side", Grids((grid,))),)))
     assert "a &lt;b&gt;" in text
     assert len(text) < 60_000  # no figure, no plotting library
+
+
+def test_what_is_faster_is_green_whatever_was_claimed(tmp_path: Path) -> None:
+    """A claim of sameness that is refuted by a faster variant is worth doing, and a slower one costs."""
+    same, slower = claim("S1", expect=Expect.SAME), claim("S2", expect=Expect.HIGHER)
+    found = saved(
+        tmp_path,
+        [same, slower],
+        [
+            replace(each, trials=tuple(replace(trial, expect=of.expect) for trial in each.trials))
+            for of, seconds in ((same, {"quick": 0.5e-3}), (slower, {"slack": 2e-3}))
+            for each in measurements_of(of, "", 7, seconds)
+        ],
+    )
+    judged = content(found)
+    assert [verdict.outcome for verdict in judged.verdicts] == [Outcome.FAILS, Outcome.HOLDS]
+    head = summary(judged, next_command(found, judged.verdicts), "")
+    tones = {line.claim: (group.title, line.tone) for group in head.groups for line in group.lines}
+    assert tones == {"S1": ("Worth doing here", Tone.GOOD), "S2": ("Costs you here", Tone.BAD)}
