@@ -64,13 +64,14 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Table:
     """Lines under a heading; ``foreign`` is the part of the heading that comes from a record. ``below``
-    explains. ``folded`` is what a page opens on demand."""
+    explains, ``why`` says what makes it so. ``folded`` is what a page opens on demand."""
 
     heading: str
     columns: tuple[Column, ...]
     lines: tuple[Row, ...]
     foreign: str = ""
     below: str = ""
+    why: str = ""
     folded: bool = False
 
     @property

@@ -111,7 +111,8 @@ def saved(
 
 def full_run(folder: Path) -> Run:
     """Every kind of verdict, a loader by workers, exact memory, footnotes, and something skipped whole."""
-    fast, slow, calm = claim("A1"), claim("B2"), claim("C3")
+    fast = claim("A1", why="A call costs time, whatever it does.", source="A cookbook.")
+    slow, calm = claim("B2"), claim("C3")
     loader, memory = claim("L1", loader=True, margin=0.05), claim("M1", metric="peak_bytes")
     same, troubled, absent = claim("S1", expect=Expect.SAME), claim("T1"), claim("Z9")
     case = f"{troubled.path}::{troubled.function}"

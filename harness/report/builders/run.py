@@ -95,7 +95,8 @@ def _claim(section: ClaimSection) -> Table:
         ),
         tuple(_row(row) for row in section.rows),
         foreign=f"{section.claim}  {section.sentence}",
-        below=". ".join(filter(None, (f"{_counts(section.counts)} ({section.judged})", section.why))),
+        below=f"{_counts(section.counts)} ({section.judged})",
+        why=section.why,
     )
 
 

@@ -52,7 +52,8 @@ def _table(table: Table, room: int) -> tuple[list[str], int]:
     shown = table.shown
     noted = any(row.notes for row in table.lines)
     titles = [f"{column.title} {_references(column.notes)}".strip() for column in shown]
-    lines = [*([prose(table.below), ""] if table.below else []), line([*titles, *([""] if noted else [])])]
+    lines = [part for text in (table.below, table.why) if text for part in (prose(text), "")]
+    lines += [line([*titles, *([""] if noted else [])])]
     lines.append(line(["---"] * (len(shown) + noted)))
     heading = f"{table.heading} {code(table.foreign)}".strip()
     room -= size([*_headed(heading, lines, folded_=table.folded)])

@@ -80,8 +80,8 @@ class _DocumentPrinter(ConsolePage):
         """A heading, what explains it, titles and rows."""
         parts = [self.text(part, "bold") for part in (table.heading, table.foreign) if part]
         self.print("", *([Text("  ").join(parts)] if parts else []))
-        if table.below:
-            self.print(self.text(table.below, "dim"), indent=INDENT)
+        for text in filter(None, (table.below, table.why)):
+            self.print(self.text(text, "dim"), indent=INDENT)
         layout = fit(table, self.width - INDENT)
         titles = [self.text(titled(column), "dim") for column in layout.inline]
         if any(titles) and not all(column.prose for column in layout.inline):

@@ -77,6 +77,7 @@ def test_every_verdict_stands_in_the_page_in_the_report_s_own_words(tmp_path: Pa
     for section in judged.sections:
         assert section.sentence in page.text
         assert section.judged in page.text
+        assert section.why in page.text and section.source in page.text
         for row in section.rows:
             for words in (row.variant, str(row.outcome), row.effect, row.interval, row.memory, row.reason):
                 assert words in page.text, words
