@@ -225,7 +225,7 @@ def _loaders(torch: Any) -> MachineCheck:
     reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
     return MachineCheck(
         "loaders", Readiness.LIMITED, found, reasons,
-        f"install the extras {', '.join(extras)}" if extras and device.type == "cuda" else "see the reasons",
+        f"install the extras {', '.join(extras)}" if extras and device.type == "cuda" else "install what a reason names; the others need a GPU",
     )  # fmt: skip
 
 
