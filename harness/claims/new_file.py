@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from string import Template
@@ -42,8 +43,8 @@ def write_benchmark(folder: Path, sentence: str, name: str = "") -> Path:
     """Write ``folder``/bench_<words of the sentence>.py, and return its path.
 
     ``name`` is the claim's short name; by default those words. The folder is made where it does not exist.
-    Raises UsageError for a sentence without a letter, for a name that no text could hold, and for a file that
-    is there already.
+    Raises UsageError for a sentence without a letter, for a name that no text could hold, for a file that is
+    there already, and where none can be written.
     """
     words = re.findall(r"[a-z0-9]+", sentence.lower())[:_WORDS]
     function = "_".join(words)
@@ -55,14 +56,16 @@ def write_benchmark(folder: Path, sentence: str, name: str = "") -> Path:
         raise UsageError(f"--name: {name!r} is not made of letters, digits and . _ + -")
     file = folder / f"bench_{function}.py"
     text = _FILE.substitute(sentence=_docstring(sentence), name=name or function, function=function)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as written:
             written.write(text)
-    except FileExistsError:
-        raise UsageError(
-            f"{file} is there already: change it, or begin the sentence in another way"
-        ) from None
+    except OSError as error:
+        if isinstance(error, FileExistsError) and os.path.lexists(file):
+            raise UsageError(
+                f"{file} is there already: change it, or begin the sentence in another way"
+            ) from None
+        raise UsageError(f"cannot write {file}: {error.strerror}; name a folder with --benchmarks") from error
     return file
 
 

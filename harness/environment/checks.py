@@ -223,10 +223,10 @@ def _loaders(torch: Any) -> MachineCheck:
     if not missing:
         return _ready("loaders", found)
     reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
-    return MachineCheck(
-        "loaders", Readiness.LIMITED, found, reasons,
-        f"install the extras {', '.join(extras)}" if extras and device.type == "cuda" else "install what a reason names; the others need a GPU",
-    )  # fmt: skip
+    remedy = "install what a reason names; the others need a GPU"
+    if extras and device.type == "cuda":
+        remedy = f"install the extras {', '.join(extras)}"
+    return MachineCheck("loaders", Readiness.LIMITED, found, reasons, remedy)
 
 
 def _tools() -> MachineCheck:

@@ -45,6 +45,13 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere.py").exists()
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    """With the option that names another."""
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot write .*bench_a_tip\.py: .*--benchmarks"):
+        write_benchmark(tmp_path / "file" / "below", "A tip.")
+
+
 @pytest.mark.parametrize(("sentence", "name", "message"), [
     ("...", "", "no letter"),
     ("42", "", "no letter"),
