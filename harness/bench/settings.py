@@ -13,7 +13,8 @@ from harness.model import Activity, RunState, Traced, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Thoroughness:
-    """How thorough a run is: budget in seconds where none is given, units at most, solo passes, blocks.
+    """How thorough a run is: budget in seconds where none is given, units at most, solo passes, blocks, and
+    seconds to warm a variant up.
 
     ``asides`` says that it takes time for more than verdicts: ceilings, and traces of what surprises.
     """
@@ -22,11 +23,15 @@ class Thoroughness:
     units: int
     solo: bool
     most_blocks: int
+    fewest_blocks: int = 6
+    warmup_limit: float = 1.0
     asides: bool = True
 
 
 PROFILES = {
-    "smoke": Thoroughness(budget=180.0, units=1, solo=False, most_blocks=6, asides=False),
+    "smoke": Thoroughness(
+        budget=180.0, units=1, solo=False, most_blocks=1, fewest_blocks=1, warmup_limit=0.05, asides=False
+    ),
     "standard": Thoroughness(budget=600.0, units=28, solo=True, most_blocks=16),
     "thorough": Thoroughness(budget=3600.0, units=28, solo=True, most_blocks=30),
 }
@@ -76,7 +81,9 @@ def effort(profile: Thoroughness, budget: float, cases: int, *, loader: bool) ->
     About 30 % of the budget goes to the blocks of ten invocations of the cases without a loader; loaders get
     the fewest blocks where an iteration is an epoch, which is long.
     """
-    if loader:
-        return RoundLimits(share=LOADER_SHARE, most_blocks=profile.most_blocks)
-    share = 0.3 * budget / (10 * max(1, cases))
-    return RoundLimits(share=share, most_blocks=profile.most_blocks)
+    return RoundLimits(
+        share=LOADER_SHARE if loader else 0.3 * budget / (10 * max(1, cases)),
+        fewest_blocks=profile.fewest_blocks,
+        most_blocks=profile.most_blocks,
+        warmup_limit=profile.warmup_limit,
+    )

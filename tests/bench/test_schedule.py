@@ -14,9 +14,10 @@ from harness.bench.order import CARD
 from harness.bench.plan import CaseProgress, CountingPass, Invocation, IsolatedPass
 from harness.bench.prices import FIRST_GUESS
 from harness.bench.schedule import Schedule
-from harness.bench.settings import PROFILES
+from harness.bench.settings import PROFILES, effort
 from harness.claims.folder import read
 from harness.judge import Thresholds
+from harness.measure.limits import LOADER_BLOCKS
 from harness.model import (
     BASELINE,
     Claim,
@@ -591,6 +592,14 @@ def test_what_weighing_takes_is_no_units_price() -> None:
 
 
 # --- the shortest run, and nothing --------------------------------------------------------------------------
+
+
+def test_smoke_has_one_block_of_everything() -> None:
+    """Nothing is decided by it, and so nothing is repeated; other profiles have six blocks and three."""
+    for name, compute, loader in (("smoke", 1, 1), ("standard", 6, LOADER_BLOCKS)):
+        limits = [effort(PROFILES[name], 60.0, 1000, loader=kind) for kind in (False, True)]
+        assert limits[0].blocks(1.0) == compute
+        assert limits[1].loader().blocks(1.0) == loader
 
 
 def test_smoke_is_one_unit_of_everything() -> None:
