@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from time import monotonic
 from typing import IO, Any
 
@@ -35,7 +35,9 @@ def training_ranks(count: int, device: str, job: str) -> Iterator[Callable[[], l
     with ExitStack() as stack:
         log = stack.enter_context(TemporaryFile())
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        logs = stack.enter_context(TemporaryDirectory())  # torchrun leaves its own in the temporary folder
         words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+        words += ["--log-dir", logs]
         rank = ["-m", "support.rank", str(server.getsockname()[1]), device, job]
         # As a module: the folder of a script comes first on its path, and has names of Python's own.
         process = subprocess.Popen(

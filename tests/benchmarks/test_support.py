@@ -28,7 +28,9 @@ def test_claims_that_lie_elsewhere_find_what_they_share(tmp_path: Path) -> None:
     assert "bench_samplers[million]" in listed.stdout and "weighted" in listed.stdout
 
 
-def test_a_rank_that_dies_ends_the_job_with_its_log() -> None:
-    """The error that the rank ended with is in the message, and no rank is left."""
+def test_a_rank_that_dies_ends_the_job_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error that the rank ended with is in the message; neither a rank nor a folder of logs is left."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with pytest.raises(RanksEnded, match="KeyError: 'no such job'"), training_ranks(2, "cpu", "no such job"):
         pytest.fail("the ranks started")
+    assert not list(tmp_path.glob("torchelastic*"))
