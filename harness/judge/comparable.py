@@ -96,7 +96,7 @@ def _other_work(first: Work, second: Work) -> str | None:
 
 def _other_data(first: Run, second: Run) -> str | None:
     one, other = (str(run.facts.get("data") or "") for run in (first, second))
-    # paths differ between machines; a record has only the folder's name for its content
-    here = machine_of(first) == machine_of(second)
+    # Paths differ between machines, and a baseline has only the folder's name.
+    here = machine_of(first) == machine_of(second) and all("/" in path for path in (one, other))
     same = one == other if here else PurePath(one).name == PurePath(other).name
     return None if same else f"{one or 'generated images'} there, {other or 'generated images'} here"

@@ -11,11 +11,12 @@ import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from harness.program import advised
 from harness.store import GATE_FILE, RUN_FILE, StoreError
+from harness.store.lines import line_of, read_lines, record_in
 from harness.store.runs import BASELINES, LABELS_FILE, LATEST, NAME, RunEntry, is_run, open_entry, run_entries
 from harness.store.whole_file import write_whole
 
@@ -83,6 +84,9 @@ def set_baseline(entry: RunEntry, results: Path) -> Path:
     """Copy a run's records, without traces, logs and telemetry, to its machine's baseline; an older one is
     replaced.
 
+    It is made to be committed: of the folders and files that were typed, and of those that the run used, only
+    their own names are in it.
+
     Raises StoreError, for a run without a finished measurement, too.
     """
     run = open_entry(entry)
@@ -100,13 +104,39 @@ def set_baseline(entry: RunEntry, results: Path) -> Path:
         draft.mkdir(parents=True)
         for path in sorted(entry.folder.glob("*.jsonl")):
             if path.is_file() and not path.is_symlink() and not path.name.startswith(_NOT_LINES):
-                shutil.copyfile(path, draft / path.name)
+                if path.name == RUN_FILE:
+                    _copy_without_folders(path, draft / path.name)
+                else:
+                    shutil.copyfile(path, draft / path.name)
         _write(draft / LABELS_FILE, {"name": "", "tags": [], "of": entry.label})
         shutil.rmtree(place, ignore_errors=True)
         draft.rename(place)
     except OSError as error:
         raise StoreError(f"cannot write {place}: {error.strerror or error}") from error
     return place
+
+
+def _copy_without_folders(source: Path, target: Path) -> None:
+    """Copy a run's own file; paths in its first record become the names at their ends."""
+    with target.open("xb") as written:
+        for _, line in read_lines(source, []):
+            record = record_in(line)
+            if record["record"] == "run":
+                record |= {
+                    name: _named_only(value)
+                    for name, value in record.items()
+                    if name in ("command", "benchmarks", "data", "python")
+                }
+            written.write(line_of(record))
+
+
+def _named_only(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_named_only(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    option, equals, path = value.rpartition("=") if value.startswith("--") else ("", "", value)
+    return f"{option}{equals}{PurePath(path).name}" if path.startswith(("/", "~", "..")) else value
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
