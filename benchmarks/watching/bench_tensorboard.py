@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from harness import claim, prepared
+from support.logged_epoch import logged_epoch
 
 STEPS = 20
 # Samples, features.
@@ -28,15 +29,11 @@ def bench_tensorboard(compare, device):
     x, target = torch.randn(2, samples, features, device=device)
     net = nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, features)).to(device)
 
-    def epoch(log=lambda *_: None):
-        losses = []
-        for step in range(STEPS):
-            net.zero_grad()
-            loss = functional.mse_loss(net(x), target)
-            loss.backward()
-            log(step, loss)
-            losses.append(loss.detach())
-        return torch.stack(losses)
+    def train():
+        net.zero_grad()
+        loss = functional.mse_loss(net(x), target)
+        loss.backward()
+        return loss
 
     @contextmanager
     def logging(every, histograms=False):
@@ -48,10 +45,10 @@ def bench_tensorboard(compare, device):
                     if histograms:
                         writer.add_histogram("weight", net[0].weight, step)
 
-            yield lambda: epoch(log)
+            yield lambda: logged_epoch(train, STEPS, log)
 
     compare(
-        baseline=epoch,
+        baseline=lambda: logged_epoch(train, STEPS),
         every_step=prepared(logging, 1),
         every_20_steps=prepared(logging, 20),
         histograms=prepared(logging, 1, histograms=True),

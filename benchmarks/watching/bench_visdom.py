@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from harness import claim, prepared
+from support.logged_epoch import logged_epoch
 
 STEPS = 10
 # Samples, features.
@@ -23,22 +24,20 @@ def bench_visdom(compare, device):
     x, target = torch.randn(2, samples, features, device=device)
     weight = (torch.randn(features, features, device=device) / features**0.5).requires_grad_()
 
-    def epoch(draw=lambda *_: None):
-        losses = []
-        for step in range(STEPS):
-            loss = functional.mse_loss(functional.linear(x, weight).tanh(), target)
-            torch.autograd.grad(loss, weight)
-            draw(step, loss)
-            losses.append(loss.detach())
-        return torch.stack(losses)
+    def train():
+        loss = functional.mse_loss(functional.linear(x, weight).tanh(), target)
+        torch.autograd.grad(loss, weight)
+        return loss
 
     def drawing(every):
         return visdom_client(
-            lambda point: lambda: epoch(lambda step, loss: step % every or point(step, loss))
+            lambda point: (
+                lambda: logged_epoch(train, STEPS, lambda step, loss: step % every or point(step, loss))
+            )
         )
 
     compare(
-        baseline=epoch,
+        baseline=lambda: logged_epoch(train, STEPS),
         every_step=prepared(drawing, 1),
         every_10_steps=prepared(drawing, 10),
         same=torch.testing.assert_close,

@@ -21,6 +21,7 @@ from harness.environment.host import host, read
 from harness.loading.loaders import KINDS
 from harness.loading.machine.limits import WORKER_BYTES, free_shared, size
 from harness.model import MachineCheck, Readiness
+from harness.monitor.usage import CpuUse, disturbing
 
 TOOLS = ("tensorboard", "tensorboardX", "torchcodec", "torchinfo", "torchviz", "visdom")
 """Packages of which claims are skipped where they are missing."""
@@ -30,9 +31,6 @@ LEAST_DISK = 2 * 2**30
 
 SHARED_EACH = 64 * 2**20
 """Bytes of shared memory that a worker with photographs keeps."""
-
-QUIET = 0.1
-"""Cores that other processes may use on a machine that counts as quiet."""
 
 
 def check_machine(
@@ -50,7 +48,7 @@ def check_machine(
     machine = host(root, environ)
     yield _cores(machine)
     yield _governor(root)
-    yield _others((busy or _cores_in_use)())
+    yield _others((busy or _cores_in_use)(), machine)
     yield _memory(machine)
     yield _shared_memory()
     yield from _disks(results)
@@ -98,23 +96,15 @@ def _governor(root: Path) -> MachineCheck:
 
 def _cores_in_use() -> float:
     """The cores that other processes used during a second."""
-    mine = psutil.Process()
-    before, own = psutil.cpu_times(), sum(mine.cpu_times()[:2])
+    use = CpuUse()
     time.sleep(1.0)
-    after = psutil.cpu_times()
-    used = float(
-        sum(
-            getattr(after, name) - getattr(before, name)
-            for name in ("user", "system", "nice", "irq", "softirq")
-        )
-    )
-    return max(0.0, used - (sum(mine.cpu_times()[:2]) - own))
+    return use.since().get("other_cores", 0.0)
 
 
-def _others(cores: float) -> MachineCheck:
-    found = f"others use {cores:.1f} cores"
-    if cores <= QUIET:
-        return _ready("other processes", found)
+def _others(cores: float, machine: Mapping[str, Any]) -> MachineCheck:
+    found = disturbing(cores, machine["usable_cores"])
+    if not found:
+        return _ready("other processes", f"others use {cores:.1f} cores")
     return MachineCheck(
         "other processes", Readiness.LIMITED, found,
         "verdicts take more units, and loaders are slower than alone",

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.judge.run import judge
-from harness.model import Claim, Expect, benchmark_of, metric
+from harness.model import Claim, benchmark_of
+from harness.report.builders.run_content import judged
 from harness.report.document import Column, Document, Fact, Row, Table
 from harness.report.format import sanitize
 from harness.report.header import machine_lines
@@ -16,7 +17,7 @@ from harness.store import Run
 _BEFORE = (
     Column("claim", "claim", foreign=True),
     Column("sentence", "sentence", prose=True),
-    Column("expected", "expected"),
+    Column("expected", "judged by"),
     Column("needs", "needs", foreign=True),
 )
 _BEHIND = (Column("why", "why", prose=True), Column("source", "taught by", prose=True))
@@ -77,19 +78,10 @@ def _row(claim: Claim, verdicts: Sequence[Mapping[str, str]]) -> Row:
     cells = {
         "claim": sanitize(claim.name),
         "sentence": sanitize(claim.sentence, LONGEST),
-        "expected": expectation(claim),
+        "expected": judged(claim),
         "needs": sanitize(", ".join(claim.needs)),
         "why": sanitize(claim.why, LONGEST),
         "source": sanitize(claim.source, LONGEST),
         **{f"machine {number}": found.get(function, "") for number, found in enumerate(verdicts, 1)},
     }
     return Row(cells, {})
-
-
-def expectation(claim: Claim) -> str:
-    """What the claim expects of the variants, where they state nothing else."""
-    margin = f"{100 * claim.margin:.3g} %"
-    change = (
-        f"same within {margin}" if claim.expect is Expect.SAME else f"{claim.expect} by more than {margin}"
-    )
-    return f"{metric(claim.metric).meaning}: {change}"

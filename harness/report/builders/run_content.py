@@ -174,7 +174,7 @@ def _section(
     return ClaimSection(
         sanitize(claim.name),
         sanitize(claim.sentence),
-        _judged(claim),
+        judged(claim),
         _counted(verdicts),
         tuple(rows),
         notes.of(*(sanitize(f"memory: {source}") for source in sources)),
@@ -202,7 +202,8 @@ def _joined(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return shown
 
 
-def _judged(claim: Claim) -> str:
+def judged(claim: Claim) -> str:
+    """What a claim is judged by, and what it expects of variants that state nothing else."""
     quantity_judged = metric(claim.metric)
     wanted = {
         Direction.LOWER: ", lower is better",
