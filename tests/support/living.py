@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import sys
@@ -81,6 +82,15 @@ def alive() -> Alive:
 
 
 def since(before: Alive) -> list[psutil.Process | threading.Thread]:
-    """What there is now and was not before; what has ended meanwhile does not count."""
+    """What there is now, was not before and does not end by itself.
+
+    A process counts at once. A library ends its thread without waiting for it (DALI when its context is
+    freed, torch when a queue is closed), so that a thread counts only where it goes on.
+    """
     now = alive()
-    return [*(now.processes - before.processes), *(now.threads - before.threads)]
+    threads = now.threads - before.threads
+    if threads:
+        gc.collect()  # a context in the reference cycle of an error is not freed before
+    for thread in threads:
+        thread.join(PATIENCE)
+    return [*(now.processes - before.processes), *(thread for thread in threads if thread.is_alive())]
