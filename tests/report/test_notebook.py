@@ -1,5 +1,4 @@
-"""The page for notebooks: the README's code runs as it stands, and frames are made when they are asked
-for."""
+"""docs/NOTEBOOK.md: its code runs as it stands, and frames are made when they are asked for."""
 
 from __future__ import annotations
 
@@ -16,6 +15,7 @@ from tests.support.living import ENVIRONMENT, PATIENCE, ROOT
 from tests.support.saved import claim, measurements_of, save
 
 ONE = claim("A1")
+PAGE = (ROOT / "docs" / "NOTEBOOK.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -34,11 +34,9 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "results"
 
 
-def test_the_readme_answers_three_questions(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The blocks below the heading run in order, and print the tip that holds, the spread, and what moved."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    page = readme.partition("## In a notebook")[2].partition("\n## ")[0]
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+def test_the_page_answers_three_questions(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first blocks run in order, and print the tip that holds, the spread, and what moved."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.partition("\n## ")[0], re.DOTALL)
     assert len(blocks) == 3
     names: dict[str, object] = {}
     answers = []
@@ -50,11 +48,10 @@ def test_the_readme_answers_three_questions(results: Path, capsys: pytest.Captur
     assert "1.2" in answers[2]
 
 
-def test_frames_have_the_columns_that_the_readme_lists(results: Path) -> None:
+def test_frames_have_the_columns_that_the_page_lists(results: Path) -> None:
     """Where a comment lists columns, they are the frame's, in order."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     run = harness.load("latest")
-    listed = re.findall(r"^run\.(\w+)  # (\w+(?:, \w+)+)$", readme, re.MULTILINE)
+    listed = re.findall(r"^run\.(\w+)  # (\w+(?:, \w+)+)$", PAGE, re.MULTILINE)
     assert len(listed) == 4
     assert {name: columns.split(", ") for name, columns in listed} == {
         name: list(getattr(run, name).columns) for name, _ in listed
