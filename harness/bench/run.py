@@ -76,7 +76,7 @@ def bench(
     check_temporary(loaders=any(claim.loader for claim in chosen.claims))
     traced = select(chosen, settings.trace, "--trace").claims if settings.trace else ()
     python = launch.check_interpreter(settings.python) if settings.python else _own()
-    folder = store.new_run_folder(settings.results, datetime.now(UTC).astimezone())
+    folder = store.new_run_folder(settings.results, datetime.now(UTC).astimezone(), settings.folder)
     began(folder)
     names = [claim.name for claim in traced]
     try:
@@ -135,6 +135,7 @@ class _Bench:
             benchmarks=str(self._settings.benchmarks),
             data=str(self._settings.data or ""),
             python=python,
+            **({"share": str(self._settings.share)} if self._settings.share else {}),
         )
         end = RunEnd(EndReason.INTERRUPTED)
         try:
@@ -187,6 +188,8 @@ class _Bench:
         found.keep(self._by_function)
         found.account_for(self._readable)
         found.failed |= {f"{claim.path}::{claim.function}": why for claim, why in self._unread.items()}
+        if self._settings.share:
+            found.keep_cases(self._settings.share.has)
         writer.write(
             "header",
             schema=SCHEMA,

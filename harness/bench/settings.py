@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.bench.share import Share
 from harness.measure.limits import LOADER_SHARE, RoundLimits
 from harness.model import Activity, RunState, Traced, Verdict
 
@@ -42,7 +43,11 @@ WATCH = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A run as it was requested. ``trace`` names the claims to trace, ``("all",)`` all of them."""
+    """A run as it was requested. ``trace`` names the claims to trace, ``("all",)`` all of them.
+
+    ``folder`` is the name of the run's folder in ``results``, empty for the time at which it starts;
+    ``share`` is what this node measures of the cases, None for all of them.
+    """
 
     benchmarks: Path
     results: Path
@@ -55,6 +60,8 @@ class Settings:
     watch: float = WATCH
     snapshots: bool = False
     trace: tuple[str, ...] = ()
+    folder: str = ""
+    share: Share | None = None
 
     @property
     def seconds(self) -> float:

@@ -10,7 +10,7 @@ from harness.bench.settings import Settings
 from harness.cli import list as listing
 from harness.cli.options import add_claims, add_watch, benchmarks_folder, data_folder
 from harness.cli.output import complain, console, interrupt_on_sigterm
-from harness.cli.values import check_data, hertz, seconds, words
+from harness.cli.values import check_data, folder_name, hertz, seconds, share, words
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.store import RUN_FILE, StoreError
 
@@ -33,6 +33,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--trace", metavar="NAMES", nargs="?", const="all", action="append", default=[],
         help="also trace every variant, or only these claims' (L1,C4); surprising results are always traced",
     )  # fmt: skip
+    parser.add_argument(
+        "--folder", metavar="NAME", type=folder_name,
+        help="the name of the run's folder in the folder of saved runs; default: the time",
+    )  # fmt: skip
+    parser.add_argument(
+        "--share", metavar="NODE/NODES", type=share,
+        help="measure only this node's share of the cases: n1/n1,n2,n3",
+    )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="list the claims and stop")
     listing.add_forms(parser, "with --list: ")
 
@@ -52,6 +60,8 @@ def settings_from(options: argparse.Namespace) -> Settings:
         watch=hertz(options.watch),
         snapshots=options.memory_snapshot,
         trace=words(options.trace),
+        folder=options.folder or "",
+        share=options.share,
     )
 
 

@@ -102,6 +102,9 @@ def _show(run: Run, screen: Console) -> tuple[int, RunContent, Document]:
     document = run_document(run, judged)
     show_document(document, screen)
     if not any(measurement.status is Status.MEASURED for measurement in run.measurements):
+        if run.facts.get("share") and run.ended.complete and not run.planned:
+            complain(f"no case is in this node's share ({run.facts['share']})")
+            return OK, judged, document
         complain(f"{run.folder} holds no finished measurement: {_why_empty(run)}")
         return (OK if _all_skipped(run) else CANNOT_JUDGE), judged, document
     bad = any(verdict.outcome in BAD for verdict in judged.verdicts)

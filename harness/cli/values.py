@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from harness.bench.settings import WATCH
+from harness.bench.share import Share
 from harness.errors import UsageError
+from harness.store.runs import BASELINES, LATEST, NAME
 
 OFTENEST = 1000.0
 """Looks a second that make any sense: NVML's own readings change far less often."""
@@ -61,6 +64,27 @@ def whole_numbers(text: str, option: str, least: int) -> tuple[int, ...]:
             f"{option}: {text!r} is not a list of whole numbers from {least} (examples: 64; 32,64)"
         )
     return found
+
+
+def folder_name(text: str) -> str:
+    """The name of a run's folder. Raises ArgumentTypeError, to which argparse adds the option."""
+    if not NAME.fullmatch(text) or text.startswith((LATEST, BASELINES)):
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r} is not a name: letters, digits, . _ + - only, at most 80, and nothing that begins with "
+            f"{LATEST} or {BASELINES}"
+        )
+    return text
+
+
+def share(text: str) -> Share:
+    """A node and all nodes, ``n1/n1,n2``. Raises ArgumentTypeError, as `folder_name` does."""
+    node, _, listed = text.partition("/")
+    nodes = tuple(listed.split(","))
+    if node not in nodes or len(set(nodes)) < len(nodes) or not all(map(NAME.fullmatch, nodes)):
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r} is not a node and the list of all nodes, each once, in which it is (example: n1/n1,n2,n3)"
+        )
+    return Share(node, nodes)
 
 
 def check_data(folder: Path | None) -> None:

@@ -49,12 +49,14 @@ def trace_name(case: str, variant: str) -> str:
     return f"{TRACES}/{safe}-{crc32(whole.encode('utf-8', 'surrogatepass')):08x}.json.gz"
 
 
-def new_run_folder(results: Path, now: datetime) -> Path:
-    """Make a folder of its own for a run that starts ``now``; a second run in the same second gets another
-    name."""
+def new_run_folder(results: Path, now: datetime, name: str = "") -> Path:
+    """Make a folder of its own for a run that starts ``now``, under this name if there is one.
+
+    A second run in the same second gets another name. Raises StoreError.
+    """
     stamp = now.strftime("%Y-%m-%d_%H-%M-%S")
-    for suffix in ("", *(f"-{count:02}" for count in range(2, 100))):
-        folder = results / f"{stamp}{suffix}"
+    for suffix in ("", *(f"-{count:02}" for count in range(2, 100) if not name)):
+        folder = results / (name or f"{stamp}{suffix}")
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
@@ -64,6 +66,8 @@ def new_run_folder(results: Path, now: datetime) -> Path:
                 f"cannot make {folder}: {error.strerror}; choose a folder you may write to with --results FOLDER"
             ) from error
         return folder
+    if name:
+        raise StoreError(f"cannot make {results / name}: it exists; choose another name with --folder NAME")
     raise StoreError(f"cannot make a new folder in {results}: a hundred runs started in one second")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,8 +42,12 @@ class Collection:
 
     def keep(self, functions: Container[str]) -> None:
         """Forget the cases of other functions (``path::function``): all benchmarks of a file were called."""
+        self.keep_cases(lambda case: benchmark_of(case) in functions)
+
+    def keep_cases(self, wanted: Callable[[str], bool]) -> None:
+        """Forget all cases but those that are wanted."""
         for cases in (self.cases, self.skipped, self.failed):
-            for case in [case for case in cases if benchmark_of(case) not in functions]:
+            for case in [case for case in cases if not wanted(case)]:
                 del cases[case]
 
     def account_for(self, claims: Sequence[Claim]) -> None:

@@ -20,6 +20,7 @@ from harness import store
 from harness.bench import run as module
 from harness.bench.run import GRACE, UnusableGpu, bench
 from harness.bench.settings import Settings
+from harness.bench.share import Share, node_of
 from harness.ceilings import budgeted
 from harness.ceilings.cache import CeilingsRequest, MeasuredCeilings
 from harness.ceilings.client import CeilingsError
@@ -400,6 +401,30 @@ def test_only_what_was_selected(folder: Path, play: Callable[..., Play]) -> None
     assert {cases for _, _, cases in one.requests} == {(A2,)}
     assert found.planned == (A2, "bench_a.py::bench_a2[x]")
     assert [stated.name for stated in found.claims] == ["A2"]
+
+
+def test_a_node_measures_its_share(folder: Path, play: Callable[..., Play]) -> None:
+    """The shares of all nodes are all cases, those without a measurement included, and no case is in two."""
+    (folder / "benchmarks" / "bench_z.py").write_text("def (\n")
+    nodes = ("n1", "n2", "n3")
+    planned: list[str] = []
+    for node in nodes:
+        play(called(A, A2, B, L, skipped={SB: "no"}), ratios={"tip": 0.5})
+        settings = Settings(folder / "benchmarks", folder / "results", folder=node, share=Share(node, nodes))
+        found = store.load(bench(settings, Screen(), width=2))
+        assert found.folder == folder / "results" / node
+        assert found.facts["share"] == f"{node}/n1,n2,n3"
+        assert all(node_of(case, nodes) == node for case in found.planned)
+        assert {m.case for m in found.measurements} == set(found.planned)
+        planned += found.planned
+    assert sorted(planned) == sorted([A, A2, B, L, SB, "bench_z.py::"])
+
+
+def test_a_folder_that_is_there_is_left_alone(folder: Path) -> None:
+    """A run never writes into another one's folder."""
+    (folder / "results" / "n1").mkdir(parents=True)
+    with pytest.raises(StoreError, match=r"results/n1: it exists; choose another name with --folder NAME"):
+        bench(Settings(folder / "benchmarks", folder / "results", folder="n1"), Screen(), width=2)
 
 
 COPY = Ceiling("memory_copy", 2e10, "B/s")

@@ -121,6 +121,8 @@ def content(run: Run) -> RunContent:
     for claim in run.claims:
         prefix = f"{claim.path}::{claim.function}"
         own = [verdict for verdict in verdicts if benchmark_of(verdict.case) == prefix]
+        if not own and run.facts.get("share"):
+            continue  # its cases are other nodes'
         if not own:
             uncalled.append(sanitize(claim.name))
         elif all(verdict.outcome is Outcome.SKIPPED for verdict in own):
