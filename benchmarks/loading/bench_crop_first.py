@@ -16,6 +16,7 @@ from harness.loading.loop.epoch import same_pixels
 from harness.loading.loop.rounds import in_windows
 from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
+from support.batches import photographs_in_batch
 from support.checksum import Checksummed
 from support.crop import crop_first, crop_last
 
@@ -24,7 +25,7 @@ from support.crop import crop_first, crop_last
 @pytest.mark.parametrize("cut_from", ["resized", "whole"])
 def bench_crop_first(compare, images, loop, cut_from):
     workers = min(4, usable_cores())
-    batch_size = 8
+    batch_size = photographs_in_batch()
     samples = batch_size * window_batches(workers)
     files = epoch_images(images, samples)
     options = {"batch_size": batch_size, "workers": workers, **loop, "step": Checksummed(loop["step"])}

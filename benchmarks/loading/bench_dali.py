@@ -19,12 +19,13 @@ from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.rounds import in_windows
 from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
+from support.batches import photographs_in_batch
 
 
 @claim("L5", expect="lower", loader=True, apart=True)
 def bench_dali(compare, images, loop):
     cores = usable_cores()
-    batch_size = 8
+    batch_size = photographs_in_batch()
     samples = batch_size * window_batches(cores)
     files = epoch_images(images, samples)
     on_gpu = compare.device.type == "cuda"

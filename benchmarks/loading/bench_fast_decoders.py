@@ -20,6 +20,7 @@ from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.rounds import in_windows
 from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
+from support.batches import photographs_in_batch
 from support.decoding import PILLOW, DecodingAlone, contents_of, dali, decode_jpeg, same_levels
 from support.device_decoding import DeviceDecodingLoader
 
@@ -41,11 +42,17 @@ def bench_fast_decoders(compare, images, loop, work):
         }
         same, items = same_levels, len(contents)
     else:
-        cores, items, same = usable_cores(), 8 * window_batches(usable_cores()), same_samples
+        cores, batch_size, same = usable_cores(), photographs_in_batch(), same_samples
+        items = batch_size * window_batches(cores)
         files = epoch_images(images, items)
         dataset = partial(Photographs, files, recipe.augmented_v2)
-        options = {"batch_size": 8, "workers": cores, **loop}
-        pipeline = {"batch_size": 8, "threads": cores, "device": compare.device, "step": loop["step"]}
+        options = {"batch_size": batch_size, "workers": cores, **loop}
+        pipeline = {
+            "batch_size": batch_size,
+            "threads": cores,
+            "device": compare.device,
+            "step": loop["step"],
+        }
         baseline = prepared(in_windows, PlainLoader, dataset, **options)
         variants = {
             "decode_jpeg": partial(

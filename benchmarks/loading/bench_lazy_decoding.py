@@ -20,6 +20,7 @@ from harness.loading.loop.epoch import same_pixels
 from harness.loading.loop.rounds import in_windows
 from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
+from support.batches import photographs_in_batch
 from support.checksum import Checksummed
 from support.preload import Preloaded, StartUp, bounded_epoch
 
@@ -28,7 +29,7 @@ from support.preload import Preloaded, StartUp, bounded_epoch
 @pytest.mark.parametrize("phase", ["start_up", "steady"])
 def bench_lazy_decoding(compare, images, loop, phase):
     workers = min(4, usable_cores())
-    batch_size = 8
+    batch_size = photographs_in_batch()
     samples = batch_size * window_batches(workers)
     files = bounded_epoch(images, samples)
     options = {"batch_size": batch_size, "workers": workers, **loop, "step": Checksummed(loop["step"])}

@@ -20,6 +20,7 @@ from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.rounds import in_windows
 from harness.loading.loop.window import EPOCH_BATCHES, window_batches
 from harness.loading.machine.cores import usable_cores, worker_counts
+from support.batches import photographs_in_batch
 from support.length import same_beginnings
 
 
@@ -29,9 +30,7 @@ def bench_num_workers(compare, images, tiny, loop, work):
     cores = usable_cores()
     counts = [0, *worker_counts(cores, torch.cuda.device_count())]
     jpegs = work == "jpeg_loop"
-    # Sending a batch to another process costs about the same for 2 photographs as for 8: fewer would be no
-    # one's batch.
-    batch_size = 8 if jpegs else 64
+    batch_size = photographs_in_batch() if jpegs else 64
     stated = EPOCH_BATCHES * batch_size  # what times are of, whatever the length of an epoch
     files = epoch_images(images, stated)
 

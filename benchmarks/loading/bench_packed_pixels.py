@@ -22,6 +22,7 @@ from harness.loading.data.shards import ShardedPhotographs, missing, sharded
 from harness.loading.loop.epoch import same_pixels
 from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
+from support.batches import photographs_in_batch
 from support.checksum import Checksummed
 from support.disk import DiskLoader, EvictedFiles
 
@@ -33,7 +34,7 @@ def bench_packed_pixels(compare, images, loop, cache):
     # Whole epochs: a shard is read from front to back.
     batches = 3 * window_batches(workers)
     # Each image once in an epoch: one that comes round again would not be cold any more.
-    files = list(dict.fromkeys(epoch_images(images, 8 * batches)))
+    files = list(dict.fromkeys(epoch_images(images, photographs_in_batch() * batches)))
     pixels = packed(files)
     cold = cache == "cold"
     if cold and not EvictedFiles([pixels.file]).works():

@@ -18,12 +18,13 @@ from harness.loading.loaders.side_stream import SideStreamLoader
 from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.rounds import in_windows
 from harness.loading.loop.window import window_batches
+from support.batches import photographs_in_batch
 
 
 @claim("L4", expect="lower", loader=True)
 @pytest.mark.parametrize("workers", [0, 2], ids=["over_no_workers", "over_two_workers"])
 def bench_prefetch_generator(compare, images, loop, workers):
-    batch_size = 8
+    batch_size = photographs_in_batch()
     samples = batch_size * window_batches(workers)
     dataset = partial(Photographs, epoch_images(images, samples))
     options = {"batch_size": batch_size, "workers": workers, **loop}

@@ -20,6 +20,7 @@ from harness.loading.loop.rounds import in_windows
 from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from harness.loading.machine.threads import one_thread
+from support.batches import photographs_in_batch
 
 MOST_LEVELS = 2.0  # of 256: Pillow and torch round differently where they resize
 
@@ -55,9 +56,10 @@ def bench_transforms_v2(compare, images, loop, work):
         )
         return
     cores = usable_cores()
-    samples = 8 * window_batches(cores)
+    batch_size = photographs_in_batch()
+    samples = batch_size * window_batches(cores)
     dataset = partial(Photographs, epoch_images(images, samples))
-    loader = partial(prepared, in_windows, PlainLoader, batch_size=8, workers=cores, **loop)
+    loader = partial(prepared, in_windows, PlainLoader, batch_size=batch_size, workers=cores, **loop)
     reason = decoders.missing()
     fast = partial(dataset, v2, decode=decoders.with_torchvision)
     compare(

@@ -52,5 +52,5 @@ def _network(device: torch.device, channels: int, classes: int) -> nn.Module:
         network: nn.Module = resnet18(num_classes=classes).to(device).eval()
         return network
     pool = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2))
-    first, second = nn.Conv2d(channels, 16, 3, padding=1), nn.Conv2d(16, 32, 3, padding=1)
-    return nn.Sequential(first, pool, second, pool, nn.Flatten(), nn.Linear(32 * 7 * 7, classes))
+    first, second = nn.Conv2d(channels, 4, 3, padding=1), nn.Conv2d(4, 8, 3, padding=1)
+    return nn.Sequential(first, pool, second, pool, nn.Flatten(), nn.Linear(8 * 7 * 7, classes))

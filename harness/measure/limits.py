@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-LOADER_BLOCKS = 3
-"""Blocks of loaders in a unit, at the least: a unit is off by its process as much as by its rounds."""
+LOADER_BLOCKS = 2
+"""Blocks of loaders in a unit, at the least: a unit is off by its process as much as by its rounds.
 
-LOADER_SHARE = 1.5
-"""Seconds that the blocks of a loader's unit may take where more than `LOADER_BLOCKS` of them fit: of windows
-they do, of whole epochs often not. On two cores a unit of three blocks of windows varied by 5 % from process
-to process, and no less with six: seconds are better spent on another unit."""
+On recorded epochs of two workers, effects of 10, 20 and 50 % took 20, 6.2 and 3.4 units with two pairs of
+rounds, 20, 6.5 and 3.3 with three, and 24, 8.9 and 3.9 with one."""
+
+LOADER_SHARE = 1.0
+"""Seconds that the blocks of a loader's unit may take where more than `LOADER_BLOCKS` of them fit.
+
+On two cores a unit of three blocks of windows varied by 5 % from process to process, and no less with six:
+seconds are better spent on another unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class RoundLimits:
         )
 
     def loader(self) -> RoundLimits:
-        """The same for loaders, whose rounds are long: three blocks are enough for a unit, and the first
+        """The same for loaders, whose rounds are long: two blocks are enough for a unit, and the first
         epoch has started the workers and filled the caches that the next ones find."""
         return replace(self, fewest_blocks=min(LOADER_BLOCKS, self.fewest_blocks), epochs=True)
 

@@ -95,7 +95,7 @@ def rows(
 
 
 def _title(recording: str, pools: list[Pool]) -> str:
-    what = "loaders, three pairs a unit" if pools and pools[0].loader else "compute, ten pairs a unit"
+    what = "loaders, two pairs a unit" if pools and pools[0].loader else "compute, ten pairs a unit"
     return (
         f"{recording}: {what}, margin {pools[0].margin:.0%}; units are means (medians)"
         if pools

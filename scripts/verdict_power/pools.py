@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from harness.judge.moderated import Prior, Spread, prior_of, spread_of
 from harness.judge.stats import quiet_ratio
 from harness.judge.units import Unit
+from harness.measure.limits import LOADER_BLOCKS
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 RECORDINGS = {"quiet": DATA / "quiet.json.gz", "neighbours": DATA / "neighbours.json.gz"}
 """Recordings by what the machine did meanwhile."""
 
-PAIRS = {False: 10, True: 3}
+PAIRS = {False: 10, True: LOADER_BLOCKS}
 """Pairs of rounds in a unit; True is for loaders."""
 
 OTHERS = 23

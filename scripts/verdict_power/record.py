@@ -27,7 +27,7 @@ BLOCKS = 30
 """Blocks of a compute workload in one process: three units of ten pairs."""
 
 EPOCHS = 12
-"""Blocks of the loader in one process: four units of three pairs."""
+"""Blocks of the loader in one process: six units of two pairs."""
 
 LOADER = "dataloader_epoch_2_workers"
 ROUND = 0.005

@@ -250,7 +250,7 @@ def test_another_crop_is_caught(
     compare = held("L6", {"cut_from": cut_from}, inputs, monkeypatch)
     agreement = Agreement(compare.same, compare.result("baseline"))
     right = crop_first(cut_from == "resized")
-    used = epoch_images(inputs["images"], 24)
+    used = epoch_images(inputs["images"], int(compare.items))
 
     def shifted(picture: Any) -> Any:
         return right(picture.crop((1, 0, picture.width + 1, picture.height)))
