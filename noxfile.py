@@ -20,6 +20,8 @@ os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 PINNED = ("-c", "constraints.txt")
 LOADERS = ".[loaders,tools]"
 """This project with every kind of loader, and every tool, that it measures."""
+BENCH = ".[loaders,slurm,tools]"
+"""The same, and what submits jobs: for ``--on``."""
 
 
 def _harness(session: nox.Session, command: str) -> None:
@@ -61,7 +63,7 @@ def _bytecode(session: nox.Session) -> dict[str, str]:
 @nox.session(reuse_venv=True)
 def bench(session: nox.Session) -> None:
     """Measure the claims on this machine; what follows ``--`` goes to ``python -m harness bench``."""
-    session.install(*PINNED, "-e", LOADERS)
+    session.install(*PINNED, "-e", BENCH)
     _harness(session, "bench")
 
 

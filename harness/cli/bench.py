@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.bench.settings import Settings
 from harness.cli import list as listing
+from harness.cli.on import add_nodes, check_nodes, run_on
 from harness.cli.options import add_claims, add_watch, benchmarks_folder, data_folder
 from harness.cli.output import complain, console, interrupt_on_sigterm
 from harness.cli.values import check_data, folder_name, hertz, seconds, share, words
@@ -41,6 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--share", metavar="NODE/NODES", type=share,
         help="measure only this node's share of the cases: n1/n1,n2,n3",
     )  # fmt: skip
+    add_nodes(parser)
     parser.add_argument("--list", action="store_true", help="list the claims and stop")
     listing.add_forms(parser, "with --list: ")
 
@@ -77,7 +79,10 @@ def run(options: argparse.Namespace) -> int:
     from harness.workers.collect import WorkerError
 
     interrupt_on_sigterm()
+    check_nodes(options)
     settings = settings_from(options)
+    if options.on is not None:
+        return run_on(options, settings)
     made: list[Path] = []
     progress = BenchProgress(console(), settings.seconds)
     status = OK

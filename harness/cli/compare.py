@@ -12,7 +12,7 @@ from harness.cli.output import complain
 from harness.exit_status import CANNOT_JUDGE, OK
 from harness.program import advised
 from harness.store import Run, StoreError
-from harness.store.runs import RunEntry, find, open_entry
+from harness.store.runs import RunEntry, find, open_entry, runs_of
 
 if TYPE_CHECKING:
     from harness.judge.group import Axis
@@ -45,7 +45,8 @@ def run(options: argparse.Namespace) -> int:
 
     forms = Forms.of(options)
     axis = Axis(options.by)
-    entries = [find(word, options.results, claims=True) for word in options.runs]
+    found_entries = [find(word, options.results, claims=True) for word in options.runs]
+    entries = [each for entry in found_entries for each in runs_of(entry)]
     if len(entries) < 2 and axis is not Axis.VARIANT:
         raise StoreError(f"compare takes two runs or more: {advised('compare latest~1 latest')}")
     runs = [open_entry(entry) for entry in entries]

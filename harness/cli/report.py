@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.cli.forms import FORMS, Forms, add_forms, as_json
 from harness.cli.options import RUN, add_results
 from harness.cli.output import complain
+from harness.cli.sets import report_set
 from harness.cli.tune import status_of
 from harness.exit_status import CANNOT_JUDGE, OK, REGRESSED
 from harness.model import EndReason, Status, Tuned
@@ -43,6 +44,10 @@ def run(options: argparse.Namespace) -> int:
     """Show a saved run. The status is that of the command that made it. Raises StoreError."""
     forms = Forms.of(options)
     entry = find(options.run, options.results)
+    if entry.is_set:
+        if options.timeline:
+            raise _no_timeline(entry, "a set")
+        return report_set(entry.folder, forms)
     if entry.gate and entry.side is None:
         if options.timeline:
             raise _no_timeline(entry, "a gate")

@@ -50,7 +50,7 @@ def _row(entry: RunEntry) -> Row:
             "run": sanitize(entry.folder.name),
             "name": sanitize(entry.name),
             "started": sanitize(entry.started[:16].replace("T", " "), 40),
-            "kind": "gate" if entry.gate else sanitize(entry.profile, 40),
+            "kind": entry.kind if entry.gate or entry.is_set else sanitize(entry.profile, 40),
             "tags": sanitize(", ".join(entry.tags)),
             "trouble": sanitize(entry.broken),
         },

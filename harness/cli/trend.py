@@ -16,7 +16,7 @@ from harness.exit_status import CANNOT_JUDGE, OK
 from harness.plural import counted
 from harness.program import advised
 from harness.store import TUNE, Run, StoreError
-from harness.store.runs import RunEntry, find, no_runs, open_entry, run_entries
+from harness.store.runs import RunEntry, find, no_runs, open_entry, run_entries, runs_of
 
 if TYPE_CHECKING:
     from harness.judge.trend import TrendBuilder
@@ -74,7 +74,7 @@ def _trend(options: argparse.Namespace) -> int:
     wanted = frozenset(word for part in options.claims for word in part.split(",") if word)
     empty = 0
     last: Kind | None = None
-    for entry in chosen:
+    for entry in (run for each in chosen for run in runs_of(each)):
         found = open_entry(entry, telemetry=False)
         if not found.measurements:
             empty += 1

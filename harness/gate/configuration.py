@@ -26,7 +26,8 @@ class Configuration:
     ``under_test`` are import names; ``pins`` is a file of constraints, relative to ``file``'s folder, of
     which each revision has its own; ``not_required`` are distributions that a side may lack although it
     requires them; ``untracked_limit`` is how many bytes that git does not track head may be given a copy of.
-    ``file`` is None where there is none; then everything is at its default.
+    ``file`` is None where there is none; then everything is at its default. ``cluster`` is the table of that
+    name as it stands, which is none of the gate's.
     """
 
     under_test: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Configuration:
     not_required: tuple[str, ...] = ()
     untracked_limit: int = UNTRACKED_LIMIT
     file: Path | None = None
+    cluster: Mapping[str, object] = field(default_factory=dict)
 
 
 def configuration(folder: Path) -> Configuration:
@@ -117,6 +119,12 @@ class _Table:
             raise self.error(key, found, 'a number of bytes (examples: 65536, "1 MiB")')
         return found
 
+    def table(self, key: str) -> Mapping[str, object]:
+        found = self.entries.get(key, {})
+        if not isinstance(found, dict):
+            raise self.error(key, found, "a table of keys")
+        return found
+
     def looks(self, key: str) -> tuple[int, ...]:
         found = self.entries[key]
         if not isinstance(found, list) or not all(type(look) is int for look in found):
@@ -135,7 +143,7 @@ class _Table:
 def _read(file: Path, entries: Mapping[str, object]) -> Configuration:
     table = _Table(file, entries)
     names = {threshold.name.replace("_", "-"): threshold.name for threshold in fields(GateThresholds)}
-    allowed = ["under-test", "pins", "not-required", "untracked-limit", *names]
+    allowed = ["under-test", "pins", "not-required", "untracked-limit", *names, "cluster"]
     for key in entries:
         if key not in allowed:
             raise UsageError(f"{file}: [tool.harness] has no key {key!r} (allowed: {', '.join(allowed)})")
@@ -157,6 +165,7 @@ def _read(file: Path, entries: Mapping[str, object]) -> Configuration:
         table.names("not-required", 'a list of distributions (example: ["opencv-python"])'),
         table.bytes("untracked-limit", UNTRACKED_LIMIT),
         file,
+        table.table("cluster"),
     )
 
 

@@ -17,6 +17,8 @@ RUN_FILE = "run.jsonl"
 GATE_FILE = "gate.jsonl"
 RESULT_FILE = "gate.json"
 TUNED_FILE = "tune.json"
+SET_FILE = "set.json"
+JOBS_FILE = "jobs.jsonl"
 LARGEST = 256 * 2**20
 """Bytes of the largest file that is read whole: a gate's result with all its environments is far below."""
 

@@ -20,6 +20,8 @@ CHECKSUM = "crc32"
 _BEFORE = f',"{CHECKSUM}":"'.encode()
 _AFTER = b'"}'
 _LENGTH = len(_BEFORE) + 8 + len(_AFTER)
+_LONGEST_LAST = 2**20
+"""Bytes at the end of a file in which its last line is looked for: the end of a run is short."""
 
 Record = dict[str, Any]
 
@@ -104,16 +106,34 @@ def read_lines(path: Path, warnings: list[str]) -> Iterator[tuple[int, bytes]]:
             if not line.endswith(b"\n") and not _whole(line):
                 warnings.append(f"{path}:{number}: the last line is torn (its process was stopped); dropped")
                 return
-            line = line.rstrip()
-            if line[-_LENGTH:].startswith(_BEFORE):
-                body, stated = line[:-_LENGTH], line[-8 - len(_AFTER) : -len(_AFTER)]
-                if b"%08x" % crc32(body) != stated:
-                    raise StoreError(
-                        f"{path}:{number} was changed after it was written: its checksum does not fit; "
-                        "restore the file, or remove that line"
-                    )
-                line = body + b"}"
-            yield number, line
+            yield number, _verified(path, number, line.rstrip())
+
+
+def last_record(path: Path) -> Record | None:
+    """The record in the last line of a file that may be long; None where that line has no end, or there is
+    none.
+
+    Raises OSError, StoreError, ValueError, RecursionError.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST_LAST))
+        last = file.read().splitlines(keepends=True)[-1:]
+    if not last or not last[0].endswith(b"\n"):
+        return None
+    return record_in(_verified(path, -1, last[0].rstrip()))
+
+
+def _verified(path: Path, number: int, line: bytes) -> bytes:
+    """A line without its checksum, if it has one. Raises StoreError for one that does not fit."""
+    if not line[-_LENGTH:].startswith(_BEFORE):
+        return line
+    body, stated = line[:-_LENGTH], line[-8 - len(_AFTER) : -len(_AFTER)]
+    if b"%08x" % crc32(body) != stated:
+        raise StoreError(
+            f"{path}:{number} was changed after it was written: its checksum does not fit; "
+            "restore the file, or remove that line"
+        )
+    return body + b"}"
 
 
 def _whole(line: bytes) -> bool:

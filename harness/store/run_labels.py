@@ -16,8 +16,18 @@ from typing import Any
 
 from harness.program import advised
 from harness.store import GATE_FILE, RUN_FILE, StoreError
+from harness.store.files import SET_FILE
 from harness.store.lines import line_of, read_lines, record_in
-from harness.store.runs import BASELINES, LABELS_FILE, LATEST, NAME, RunEntry, is_run, open_entry, run_entries
+from harness.store.runs import (
+    BASELINES,
+    LABELS_FILE,
+    LATEST,
+    NAME,
+    RunEntry,
+    is_saved,
+    open_entry,
+    run_entries,
+)
 from harness.store.whole_file import write_whole
 
 _MACHINE = re.compile(r"[0-9a-f]{6,64}")
@@ -58,9 +68,9 @@ def check_removable(entry: RunEntry, results: Path) -> Path:
         raise StoreError(
             f"{folder} is a link, and is left alone: remove it, or the folder it points to, by hand"
         )
-    if not is_run(folder):
+    if not is_saved(folder):
         raise StoreError(f"{folder} is not a run of ours, and is left alone")
-    if any((folder / name).is_symlink() for name in (RUN_FILE, GATE_FILE)):
+    if any((folder / name).is_symlink() for name in (RUN_FILE, GATE_FILE, SET_FILE)):
         raise StoreError(
             f"{folder} is not a run of ours: its records are links to elsewhere; it is left alone"
         )

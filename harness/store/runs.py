@@ -27,7 +27,7 @@ from harness.store import (
     load,
     read_run_record,
 )
-from harness.store.files import text_of
+from harness.store.files import SET_FILE, text_of
 from harness.store.gates import load_side
 
 LABELS_FILE = "labels.json"
@@ -53,16 +53,17 @@ class RunEntry:
     gate: bool = False
     side: Side | None = None
     broken: str = ""
+    is_set: bool = False
 
     @property
     def ran(self) -> bool:
         """Whether it is a run or a tuning that came as far as measuring: a gate is neither."""
-        return not self.gate and begun(self.folder)
+        return self.is_set or (not self.gate and begun(self.folder))
 
     @property
     def kind(self) -> str:
-        """What it is: a run, a tuning or a gate."""
-        return "gate" if self.gate else "tuning" if self.profile == TUNE else "run"
+        """What it is: a run, a tuning, a gate or a set."""
+        return "set" if self.is_set else "gate" if self.gate else "tuning" if self.profile == TUNE else "run"
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -81,13 +82,28 @@ def run_entries(results: Path) -> list[RunEntry]:
     broken."""
     if not results.is_dir():
         return []
-    found = [_entry(folder) for folder in results.iterdir() if folder.is_dir() and is_run(folder)]
+    found = [_entry(folder) for folder in results.iterdir() if folder.is_dir() and is_saved(folder)]
     return sorted(found, key=lambda entry: (_moment(entry), entry.folder.name))
 
 
 def is_run(folder: Path) -> bool:
     """Whether a run or a gate wrote this folder."""
     return any((folder / name).is_file() for name in (RUN_FILE, GATE_FILE))
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether it is a run's, a gate's or a set's folder."""
+    return is_run(folder) or (folder / SET_FILE).is_file()
+
+
+def runs_of(entry: RunEntry) -> list[RunEntry]:
+    """The runs of a set, by their names; of anything else, itself."""
+    if not entry.is_set:
+        return [entry]
+    found = [
+        _entry(folder) for folder in sorted(entry.folder.iterdir()) if folder.is_dir() and is_run(folder)
+    ]
+    return [replace(each, name=f"{entry.label}/{each.folder.name}") for each in found]
 
 
 def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
@@ -110,7 +126,7 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
         return _baseline(text.partition("/")[2], results)
     if text and _there(text, Path.is_dir):
         folder = Path(text)
-        if not is_run(folder):
+        if not is_saved(folder):
             raise StoreError(f"{folder} is not a run: it has no {RUN_FILE}; name a folder under {results}/")
         return _entry(folder)
     if text and _there(text, Path.is_file):
@@ -120,6 +136,9 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
 
 def open_entry(entry: RunEntry, *, telemetry: bool = True) -> Run:
     """Everything that was saved of it, with or without its telemetry. Raises StoreError."""
+    if entry.is_set:
+        runs = _some(each.label for each in runs_of(entry)) or "none yet"
+        raise StoreError(f"{entry.folder} is a set of runs; name one of them ({runs})")
     if entry.side is not None and entry.side not in entry.sides:
         raise StoreError(f"{entry.folder} has a stored run as its base: name that run instead")
     if entry.side is not None and Side.BASE in entry.sides:
@@ -163,7 +182,7 @@ def _nth(back: int, text: str, results: Path, claims: bool) -> RunEntry:
 def kinds(known: Sequence[RunEntry]) -> str:
     """What there is, in words: ``2 runs, 1 tuning, 2 gates``; ``0 runs`` for nothing."""
     found = Counter(entry.kind for entry in known) or Counter({"run": 0})
-    return ", ".join(counted(found[kind], kind) for kind in ("run", "tuning", "gate") if kind in found)
+    return ", ".join(counted(found[kind], kind) for kind in ("run", "set", "tuning", "gate") if kind in found)
 
 
 def no_runs(results: Path, known: Sequence[RunEntry]) -> str:
@@ -194,6 +213,8 @@ def _baseline(machine: str, results: Path) -> RunEntry:
 
 
 def _named(text: str, results: Path) -> RunEntry:
+    if "/" in text and (inner := _in_set(text, results)) is not None:
+        return inner
     known = run_entries(results)
     exact = [entry for entry in known if text and text in (entry.name, entry.folder.name)]
     begun = [entry for entry in known if entry.folder.name.startswith(text) or entry.name.startswith(text)]
@@ -206,8 +227,22 @@ def _named(text: str, results: Path) -> RunEntry:
     return fitting[0]
 
 
+def _in_set(text: str, results: Path) -> RunEntry | None:
+    """The run that is meant by a set and a name in it, ``2026-11-30_12-00-00/n1``."""
+    set_name, _, name = text.partition("/")
+    known = [
+        entry
+        for entry in run_entries(results)
+        if entry.is_set and set_name in (entry.name, entry.folder.name)
+    ]
+    inner = [each for entry in known for each in runs_of(entry) if each.folder.name == name]
+    return inner[0] if len(inner) == 1 else None
+
+
 def _entry(folder: Path) -> RunEntry:
     name, tags = _labels(folder)
+    if not is_run(folder):
+        return _set_entry(folder, name, tags)
     gate = not (folder / RUN_FILE).is_file()
     try:
         record = read_run_record(folder / (GATE_FILE if gate else RUN_FILE))
@@ -225,6 +260,16 @@ def _entry(folder: Path) -> RunEntry:
         profile if isinstance(profile, str) else "",
         gate,
     )
+
+
+def _set_entry(folder: Path, name: str, tags: tuple[str, ...]) -> RunEntry:
+    from harness.store.sets import read_set
+
+    try:
+        plan = read_set(folder).plan
+    except StoreError as error:
+        return RunEntry(folder, name, tags, broken=str(error), is_set=True)
+    return RunEntry(folder, name, tags, plan.started, plan.profile, is_set=True)
 
 
 def _labels(folder: Path) -> tuple[str, tuple[str, ...]]:

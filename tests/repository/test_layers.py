@@ -27,7 +27,7 @@ ORDER = (
     ("environment",),
     ("ceilings", "plugin"),
     ("bench",),
-    ("gate", "tune"),
+    ("cluster", "gate", "tune"),
     ("cli",),
     ("__main__",),
 )
@@ -42,7 +42,7 @@ MEASURING = (
 """What runs where time is measured, or has two ends of which one does."""
 
 JUDGING = ("judge", "profile", "report", "store")
-DRIVING = ("bench", "cli", "gate", "monitor", "processes", "tune")
+DRIVING = ("bench", "cli", "cluster", "gate", "monitor", "processes", "tune")
 
 JUDGES = frozenset({"harness.judge", "harness.report", "harness.profile", "pandas"})
 MACHINES = frozenset({"torch", "torchvision", "pytest", "pytest_benchmark", "pynvml", "nvidia"})
@@ -78,6 +78,7 @@ ONLY_HERE = {
     "torchvision": {"loading"},
     "scipy": {"judge"},
     "pynvml": {"probes"},
+    "submitit": {"cluster"},
     "rich": {"report", "cli", "gate"},
     "msgspec": {"profile", "store"},
 }
@@ -284,7 +285,17 @@ def test_packages_stay_where_they_belong(package: str) -> None:
     assert users <= ONLY_HERE[package]
 
 
-WORDLESS = ("bench", "gate", "monitor", "tune")
+def test_one_machine_needs_no_cluster() -> None:
+    """Without ``--on`` nothing of it is imported: the commands do so in functions alone, and submitit is not
+    imported before a job is submitted."""
+    for module in modules():
+        if part(module) != "cluster":
+            assert not [name for name in reached(module) if part(name) == "cluster"], module
+    for module, source in modules().items():
+        assert not [n for n in imported(source, inside_functions=False) if belongs(n, "submitit")], module
+
+
+WORDLESS = ("bench", "cluster", "gate", "monitor", "tune")
 """Rooms that get their display, and the words for what they found, from the command line."""
 
 WORDING = {"harness.report.format", "harness.report.gate_reason"}

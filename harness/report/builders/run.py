@@ -19,7 +19,7 @@ from harness.report.next_command import next_command
 from harness.report.selftest import selftest_of
 from harness.store import Run
 
-_COLUMNS = (
+CLAIM_COLUMNS = (
     Column("case", "case", foreign=True),
     Column("variant", "variant", foreign=True),
     Column("outcome", "verdict", verdict=True),
@@ -62,7 +62,7 @@ def run_document(run: Run, judged: RunContent | None = None) -> Document:
         warnings,
         tables,
         found.footnotes,
-        outcome=_counts(found.counts) or "no benchmark was reached",
+        outcome=counts_text(found.counts) or "no benchmark was reached",
         tone=Tone.PLAIN if found.verdicts else Tone.OPEN,
         closing=tuple(_closing(run, found)),
     )
@@ -83,7 +83,7 @@ def _closing(run: Run, found: RunContent) -> Iterator[str]:
         yield f"  {open_.command}"
     if open_.beyond:
         yield f"Out of a longer run's reach: {open_.beyond} inconclusive; a quieter machine may decide them."
-    yield f"Saved in {_near(run.folder)}"
+    yield f"Saved in {near(run.folder)}"
 
 
 def _claim(section: ClaimSection) -> Table:
@@ -91,18 +91,22 @@ def _claim(section: ClaimSection) -> Table:
         "",
         tuple(
             replace(column, notes=section.memory_notes) if column.name == "memory" else column
-            for column in _COLUMNS
+            for column in CLAIM_COLUMNS
         ),
         tuple(_row(row) for row in section.rows),
         foreign=f"{section.claim}  {section.sentence}",
-        below=f"{_counts(section.counts)} ({section.judged})",
+        below=f"{counts_text(section.counts)} ({section.judged})",
         why=section.why,
     )
 
 
+def cells_of(row: VerdictRow) -> dict[str, str]:
+    """The cells of a verdict, by the names of the columns."""
+    return {column.name: str(getattr(row, column.name)) for column in CLAIM_COLUMNS}
+
+
 def _row(row: VerdictRow) -> Row:
-    cells = {column.name: str(getattr(row, column.name)) for column in _COLUMNS}
-    return Row(cells, {"outcome": TONES[row.outcome], "effect": IMPROVED[row.better]}, row.notes)
+    return Row(cells_of(row), {"outcome": TONES[row.outcome], "effect": IMPROVED[row.better]}, row.notes)
 
 
 def _details(run: Run, heading: str) -> Table:
@@ -114,11 +118,12 @@ def _details(run: Run, heading: str) -> Table:
     return Table(heading, (*_DETAILED, *columns), tuple(rows), folded=True)
 
 
-def _counts(counts: Sequence[tuple[Outcome, int]]) -> str:
+def counts_text(counts: Sequence[tuple[Outcome, int]]) -> str:
+    """How often each verdict fell: ``3 holds, 1 fails``."""
     return ", ".join(f"{count} {outcome}" for outcome, count in counts)
 
 
-def _near(folder: Path) -> str:
+def near(folder: Path) -> str:
     """The folder as one would type it from here."""
     try:
         return sanitize(folder.resolve().relative_to(Path.cwd()), 4000)
