@@ -1,34 +1,50 @@
-"""How large a page becomes and how long it takes, start-up included: a made-up run of 200 cases, or any real
-one.
+"""How large a page becomes and how long it takes, start-up included: a made-up run of the claims that come
+with tipbench, or any real one.
 
-    python scripts/page_size.py [--cases 200] [--run results/...]
+    python scripts/page_size.py [--cases 113] [--run results/...]
 
 Each case has three variants beside the baseline, 14 invocations of 12 blocks, and details as a loader's has
-them.
+them. Ten minutes of readings of a GPU and of the host are beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 
-from harness.model import BASELINE, Claim, Measurement, Trial, Work
-from harness.store import load, open_invocation, open_run, write_measurement
+from harness.claims.folder import read
+from harness.model import BASELINE, Activity, Claim, Measurement, SensorReading, Span, Trial, Work
+from harness.store import (
+    TelemetryWriter,
+    TimelineWriter,
+    load,
+    open_invocation,
+    open_run,
+    write_measurement,
+)
 
-CLAIMS, VARIANTS, INVOCATIONS, BLOCKS, TIMES = 20, 3, 14, 12, 5
+ROOT = Path(__file__).resolve().parents[1]
+VARIANTS, INVOCATIONS, BLOCKS, TIMES = 3, 14, 12, 5
+SECONDS = 600
+READ = {
+    "GPU-0": ("used_bytes", "sm_clock_hertz", "power_watts", "temperature_celsius"),
+    "host": ("load", "busy_cores", "pressure_cpu", "pressure_memory", "pressure_io"),
+}
 
 
 def main() -> None:
     """Print bytes and seconds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--cases", type=int, default=113)
     parser.add_argument("--run", type=Path, help="a saved run instead")
     parser.add_argument("--keep", type=Path, help="where to leave the page")
     options = parser.parse_args()
@@ -53,17 +69,14 @@ def seconds(*arguments: str) -> float:
 def synthesized(folder: Path, cases: int) -> Path:
     """A run of so many cases, half of them loaders'."""
     dice = random.Random(0)
-    claims = [
-        Claim(f"{'L' if n % 2 else 'C'}{n}", f"Sentence {n}, as long as they are: a tip that speeds up something.",
-              f"group/bench_{n}.py", f"bench_{n}", loader=bool(n % 2))
-        for n in range(CLAIMS)
-    ]  # fmt: skip
+    claims = read(ROOT / "benchmarks").claims
     names = {
-        f"{claim.path}::{claim.function}[size{index}-float32]": claim
-        for index in range(cases // CLAIMS)
-        for claim in claims
+        f"{claim.path}::{claim.function}[size{index // len(claims)}-float32]": claim
+        for index, claim in zip(range(cases), cycle(claims), strict=False)
     }
-    writer = open_run(folder, claims, started="2026-01-02T03:04:05+00:00", budget=600.0, profile="standard")
+    writer = open_run(
+        folder, list(claims), started="2026-01-02T03:04:05+00:00", budget=600.0, profile="standard"
+    )
     effects = {
         name: [dice.choice((0.3, 0.9, 0.99, 1.0, 1.01, 1.3)) for _ in range(VARIANTS)] for name in names
     }
@@ -76,7 +89,31 @@ def synthesized(folder: Path, cases: int) -> Path:
         inner.close()
     writer.write("end", why="everything was decided")
     writer.close()
+    meanwhile(dice, folder, list(names))
     return folder
+
+
+def meanwhile(dice: random.Random, folder: Path, names: list[str]) -> None:
+    """Readings five times a second, and a span for the set-up and the rounds of each measurement."""
+    watch = TelemetryWriter(folder, hertz=5.0, start=0.0)
+    timeline = TimelineWriter(folder, 0.0)
+    each = SECONDS / INVOCATIONS / len(names)
+    for number in range(INVOCATIONS * len(names)):
+        invocation, case = number // len(names) + 1, names[number % len(names)]
+        begin = number * each
+        moments = [tick / 5 for tick in range(math.ceil(5 * begin), math.ceil(5 * (begin + each)))]
+        readings = [
+            SensorReading(moment, device, quantity, dice.lognormvariate(1, 0.2))
+            for device, quantities in READ.items()
+            for quantity in quantities
+            for moment in moments
+        ]
+        watch.readings([(case, invocation, readings)])
+        for activity, start, end in ((Activity.SET_UP, 0.0, 0.2), (Activity.ROUNDS, 0.2, 1.0)):
+            span = Span(invocation, activity, begin + start * each, begin + end * each, case, invocation)
+            timeline.span(span)
+    watch.end(0.003)
+    timeline.end(SECONDS)
 
 
 def measurement(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -13,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from harness.model import BASELINE, CaseWarning, Claim, Expect, Measurement, Status, Trial, WarningCode, Work
+from harness.report.html.parts import OpenableRow
 from harness.store import Run, load, open_invocation, open_run, write_measurement
 from tests.support.reported import rounds
 from tests.support.saved import claim
@@ -198,8 +202,16 @@ def telemetry(cases: Sequence[str], seconds: int = 120, hertz: int = 10) -> pd.D
     ).astype({"device": "category", "metric": "category", "case": "category", "invocation": "Int32"})  # fmt: skip
 
 
+def unpacked(text: str) -> str:
+    """What a script element of a page holds, packed."""
+    return gzip.decompress(base64.b64decode(text, validate=True)).decode()
+
+
 class Reader(HTMLParser):
-    """Text outside scripts and styles, the tags, and every attribute."""
+    """Text outside scripts and styles, the tags, and every attribute; what opened rows show is among them.
+
+    ``data`` are the packed figures, ``drawing`` is the library that draws them.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -207,15 +219,28 @@ class Reader(HTMLParser):
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
         self.data: list[str] = []
+        self.drawing = ""
+        self._later = ""
         self._inside = ""
         self.feed(text)
+        for more in json.loads(unpacked(self._later)) if self._later else ():
+            opened = Reader(more)
+            self.words += opened.words
+            self.tags += opened.tags
+            self.attributes += opened.attributes
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note it; what follows a script's is no text."""
         self.tags.append(tag)
         self.attributes += [(tag, name, value or "") for name, value in attrs]
         if tag in ("script", "style"):
-            self._inside = "data" if ("type", "application/gzip") in attrs else "code"
+            stated = dict(attrs)
+            self._inside = (
+                "data" if "data-figure" in stated
+                else "later" if stated.get("class") == "later"
+                else "drawing" if stated.get("id") == "drawing"
+                else "code"
+            )  # fmt: skip
             self.data += [""] if self._inside == "data" else []
 
     def handle_endtag(self, tag: str) -> None:
@@ -227,6 +252,10 @@ class Reader(HTMLParser):
         """What stands between tags."""
         if self._inside == "data":
             self.data[-1] += data
+        elif self._inside == "later":
+            self._later += data
+        elif self._inside == "drawing":
+            self.drawing += data
         elif not self._inside:
             self.words.append(data)
 
@@ -234,6 +263,16 @@ class Reader(HTMLParser):
     def text(self) -> str:
         """All of it on one line."""
         return " ".join(" ".join(self.words).split())
+
+
+def words_of(row: OpenableRow) -> str:
+    """The words of a row's cells and details."""
+    return " ".join((*(cell.text for cell in row.cells), *(text for _, text in row.details))).lower()
+
+
+def drawn(value: float) -> float:
+    """A number as a figure has it, with six digits."""
+    return float(f"{value:.6g}")
 
 
 def numbers(value: Any) -> Iterator[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bokeh.models import Quad
+from bokeh.models import HBar
 from bokeh.models.glyph import Glyph
 from bokeh.models.renderers import GlyphRenderer
 
@@ -55,15 +55,14 @@ def activities(timeline: Timeline) -> Figure | None:
         if not own:
             continue
         data = source(
-            left=[each.begin - timeline.start for each in own],
-            right=[each.end - timeline.start for each in own],
-            bottom=[rows[each.process] - 0.4 for each in own],
-            top=[rows[each.process] + 0.4 for each in own],
+            left=[round(each.begin - timeline.start, 2) for each in own],
+            right=[round(each.end - timeline.start, 2) for each in own],
+            row=[rows[each.process] for each in own],
             what=[f"{activity}, {each.seconds:.1f} s" for each in own],
             case=[sanitize(each.case) for each in own],
         )
-        bars = Quad(
-            left="left", right="right", bottom="bottom", top="top", line_width=0.5, fill_alpha=0.75,
+        bars = HBar(
+            left="left", right="right", y="row", height=0.8, line_width=0.5, fill_alpha=0.75,
             hatch_pattern=hatch, hatch_alpha=0.6,
         )  # fmt: skip
         drawn.append(

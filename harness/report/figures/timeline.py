@@ -26,7 +26,7 @@ from harness.report.figures.canvas import (
     ticks,
     zoomable,
 )
-from harness.report.format import duration, quantity, sanitize
+from harness.report.format import duration, quantity, sanitize, scale_of
 from harness.report.html.parts import Figure, Grid
 
 if TYPE_CHECKING:
@@ -190,22 +190,35 @@ def _panel(across: Range1d, panel: _Panel, throttled: Sequence[tuple[float, floa
         (0.0, float(values.max())) if values.min() >= 0 else (float(values.min()), float(values.max()))
     )
     room = 0.4 * (high - low) or 1.0
-    plot = canvas(PANEL + (22 if last else 0), across, span(low, high + room), below=last)
+    factor, unit = _scale(panel.unit, high)
+    top = (high + room) / factor
+    plot = canvas(PANEL + (22 if last else 0), across, span(low / factor, top), below=last)
     zoomable(plot)
     if throttled:
         begins, ends = zip(*throttled, strict=True)
         strips = VStrip(x0="x0", x1="x1", fill_alpha=0.22, line_alpha=0.0)
         plot.add_glyph(source(x0=begins, x1=ends), themed(strips, fill_color="bad"))
-    ticks(plot, "left", {mark: _in(panel.unit, mark) for mark in (low, (low + high) / 2, high)})
+    marks = (low, (low + high) / 2, high)
+    ticks(plot, "left", {mark / factor: _in(panel.unit, mark) for mark in marks})
     for index, (metric, (times, found)) in enumerate(panel.series.items()):
         at, shown = thinned(times, found)
-        data = source(x=at, y=shown, text=[_in(panel.unit, value) for value in shown])
+        data = source(x=at.round(2).tolist(), y=[float(f"{value:.4g}") for value in shown / factor])
         line = Line(x="x", y="y", line_width=1.5, line_dash=DASHES[index])
         drawn = plot.add_glyph(data, themed(line, line_color=LINES[index]))
-        hover(plot, [drawn], {"text": metric.replace("_", " ")}, mode="vline")
-    title = source(x=[across.start], y=[high + room], text=[panel.title])
+        hover(plot, [drawn], {f"y{{0.00}} {unit}".rstrip(): metric.replace("_", " ")}, mode="vline")
+    title = source(x=[across.start], y=[top], text=[panel.title])
     label(plot, title, "soft", "top", offset=(6, 2))
     return plot
+
+
+def _scale(unit: str, top: float) -> tuple[float, str]:
+    """What a panel's values are divided by to be shown, and the unit that they have then."""
+    if unit == "%":
+        return (0.01 if abs(top) <= 1 else 1.0), unit
+    if unit == "Hz":
+        factor, prefix = scale_of(top, "")
+        return factor, f"{prefix}{unit}"
+    return scale_of(top, unit) if unit == "B" else (1.0, unit)
 
 
 def _in(unit: str, value: float) -> str:

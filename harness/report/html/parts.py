@@ -82,9 +82,11 @@ class Grids:
 
 @dataclass(frozen=True, slots=True)
 class OpenableRow:
-    """A row of the large table, and what it shows when it is opened: details, footnotes and small tables.
+    """A row of the large table, and what it shows when it is opened.
 
-    ``verdict`` and ``group`` are what the table is filtered by.
+    ``verdict`` and ``group`` are what the table is filtered by. ``details`` are in the page's text: they can
+    be searched and printed. Footnotes, ``background`` (what all rows of the group share) and small tables are
+    packed, and unpacked for a row that is opened.
     """
 
     cells: tuple[HtmlCell, ...]
@@ -94,12 +96,7 @@ class OpenableRow:
     details: Pairs
     notes: tuple[int, ...] = ()
     grids: tuple[Grid, ...] = ()
-
-    @property
-    def words(self) -> str:
-        """What a search looks through."""
-        texts = (*(cell.text for cell in self.cells), *(text for _, text in self.details))
-        return " ".join(dict.fromkeys(filter(None, texts))).lower()
+    background: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +119,7 @@ class FilteredTable:
     verdicts: tuple[Choice, ...]
     groups: tuple[Choice, ...]
     grouped_by: str
+    below: Grid | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +215,10 @@ def filtered_table(
     rows: Sequence[OpenableRow],
     order: Iterable[str],
     grouped_by: str = "claim",
+    below: Grid | None = None,
 ) -> FilteredTable:
-    """The large table of these rows, without its empty columns; ``order`` is that of the verdicts."""
+    """The large table of these rows, without its empty columns; ``order`` is that of the verdicts, ``below``
+    a small table."""
     kept = [index for index in range(len(columns)) if any(row.cells[index].text for row in rows)]
     return FilteredTable(
         caption,
@@ -227,6 +227,7 @@ def filtered_table(
         counts(rows, order),
         tuple(Choice(name, count) for name, count in Counter(row.group for row in rows).items()),
         grouped_by,
+        below,
     )
 
 

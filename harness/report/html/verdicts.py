@@ -58,7 +58,7 @@ def verdict_table(run: Run, judged: RunContent) -> FilteredTable:
         for index, section in enumerate(judged.sections)
         for row in section.rows
     ]
-    return filtered_table("Every verdict of this run", _COLUMNS, rows, ORDER)
+    return filtered_table("Every verdict of this run", _COLUMNS, rows, ORDER, below=_claims(judged))
 
 
 def forests(judged: RunContent) -> list[Figure]:
@@ -92,21 +92,20 @@ def _row(
         section.claim,
         with_text(
             ("claim", section.sentence),
-            ("why", section.why),
-            ("taught by", section.source),
-            ("judged by", section.judged),
             ("verdict", ": ".join(filter(None, (str(row.outcome), reason)))),
-            ("effect", row.effect),
-            ("95 % interval", row.interval),
             ("total times", _mean(found.mean_ratio) if found is not None else ""),
-            ("units of evidence", row.units),
             ("judged from", basis(verdict.basis) if verdict is not None and not row.reason else ""),
-            ("would decide it", row.more),
-            ("memory", row.memory),
         ),
         tuple(number for number in row.notes if number <= footnotes),
         _grids(section, row, measurements, details),
+        with_text(("judged by", section.judged), ("why", section.why), ("taught by", section.source)),
     )
+
+
+def _claims(judged: RunContent) -> Grid:
+    """What the rows of a claim share: how it is judged, why it holds or fails, and who teaches it."""
+    rows = tuple((each.claim, each.sentence, each.judged, each.why, each.source) for each in judged.sections)
+    return Grid("The claims", ("claim", "sentence", "judged by", "why", "taught by"), rows, folded=True)
 
 
 def _cells(

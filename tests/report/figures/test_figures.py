@@ -86,7 +86,7 @@ def test_figures_show_levels_and_their_intervals(trended: tuple[tuple[Trend, ...
     assert np.asarray(columns["y" + str(index)]) * 1e-6 == pytest.approx(quick.levels, rel=1e-6)
     assert list(columns["x"]) == list(range(1, RUNS + 1))
     for stretch in quick.stretches:
-        assert stretch.low is not None and stretch.low / 1e-6 in drawn
+        assert stretch.low is not None and float(f"{stretch.low / 1e-6:.6g}") in drawn
     grid = figures[0].numbers
     assert grid is not None
     rows = [row for row in grid.rows if row[0] == "quick"]

@@ -49,12 +49,12 @@
   function repaint() {
     for (const view of views.values()) paint(view.model);
   }
-  async function unpacked(text) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  function unpacked(script) {
+    const bytes = Uint8Array.from(atob(script.textContent), (letter) => letter.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
   }
   async function draw(script) {
-    const item = await unpacked(script.textContent);
+    const item = JSON.parse(await unpacked(script));
     const box = document.getElementById(script.dataset.figure);
     const manager = await Bokeh.embed.embed_item(item, box.id);
     const view = [...manager][0];
@@ -62,6 +62,12 @@
     paint(view.model);
   }
   async function drawAll() {
+    const packed = document.getElementById("drawing");
+    if (packed) {
+      const library = document.createElement("script");
+      library.textContent = await unpacked(packed);
+      document.head.append(library);
+    }
     for (const script of all("script[data-figure]")) {
       const folded = script.closest("details.later:not([open])");
       if (folded) {
@@ -93,6 +99,7 @@
 
   // --- tables: sort, filter, search, open ----------------------------------------------------------------------------
 
+  const ready = [];
   for (const large of all(".large")) {
     const table = large.querySelector("table.entries");
     const rows = [...table.tBodies];
@@ -104,6 +111,18 @@
     const nothing = large.querySelector(".nothing");
     const expand = large.querySelector(".expand");
     const heads = [...table.tHead.rows[0].cells];
+    const texts = new Map();
+    const lower = (row) => {
+      if (!texts.has(row)) {
+        texts.set(row, all("tr.entry td > *, dd", row).map((each) => each.textContent).join(" ").toLowerCase());
+      }
+      return texts.get(row);
+    };
+    const later = new Map();
+    ready.push(unpacked(large.querySelector("script.later")).then((text) => {
+      JSON.parse(text).forEach((more, index) => later.set(rows[index], more));
+      for (const opener of all(".opener[aria-expanded=true]", table)) open(opener, true);
+    }));
     let order = { column: null, down: false };
 
     const key = (row, column) => {
@@ -132,8 +151,8 @@
       const wanted = new Set(verdicts.filter((box) => box.checked).map((box) => box.value));
       let count = 0;
       for (const row of rows) {
-        const { verdict, group: own, words: text } = row.dataset;
-        const fits = wanted.has(verdict) && (!group.value || own === group.value) && words.every((word) => text.includes(word));
+        const { verdict, group: own } = row.dataset;
+        const fits = wanted.has(verdict) && (!group.value || own === group.value) && words.every((word) => lower(row).includes(word));
         row.hidden = !fits;
         count += fits;
       }
@@ -142,7 +161,14 @@
     };
     const open = (opener, wide) => {
       opener.setAttribute("aria-expanded", String(wide));
-      document.getElementById(opener.getAttribute("aria-controls")).hidden = !wide;
+      const opened = document.getElementById(opener.getAttribute("aria-controls"));
+      opened.hidden = !wide;
+      const body = opened.parentElement;
+      if (wide && later.has(body)) {
+        // text of the page itself, escaped when it was written
+        opened.querySelector(".blocks").insertAdjacentHTML("beforeend", later.get(body));
+        later.delete(body);
+      }
     };
 
     large.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
@@ -199,5 +225,5 @@
   }
 
   themed();
-  if (globalThis.Bokeh) drawAll();
+  Promise.all(ready).then(drawAll);
 })();
