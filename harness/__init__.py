@@ -70,13 +70,18 @@ def load(run: str | Path, results: str | Path = "results") -> SavedRun:
         >>> run = load("latest", results)
         >>> seconds = run.samples.query("metric == 'seconds'")
         >>> sorted(seconds.columns)
-        ['block', 'case', 'claim', 'invocation', 'metric', 'value', 'variant']
+        ['block', 'case', 'claim', 'invocation', 'label', 'metric', 'unit', 'value', 'variant']
     """
     from pathlib import Path
 
     from harness.report.saved_run import load as loaded
 
     return loaded(run, Path(results))
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return list(__all__)
 
 
 def __getattr__(name: str) -> object:

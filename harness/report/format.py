@@ -102,6 +102,17 @@ def better(found: Comparison) -> bool | None:
     return (found.ratio < 1) is (direction is Direction.LOWER)
 
 
+def improvement(found: Comparison) -> float | None:
+    """How many times better than the baseline, below 1 where it is worse; None for a metric without
+    direction, infinite where the baseline has something and the variant none of it."""
+    direction = metric(found.metric).direction
+    if direction is Direction.NONE:
+        return None
+    if direction is Direction.HIGHER:
+        return found.ratio
+    return 1 / found.ratio if found.ratio else math.inf
+
+
 def effect(found: Comparison) -> str:
     """The ratio in words: ``-43.1 %, faster``, ``3.20x slower``; no word where the interval holds no
     effect."""

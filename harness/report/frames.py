@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from harness.judge.run import judge
-from harness.model import Measurement, Trial, parameters
+from harness.model import Measurement, Trial, metric, parameters
 from harness.report.categories import category
+from harness.report.format import improvement
 from harness.report.telemetry import energy_frame, memory_frame, telemetry_frame, throttle_frame
 from harness.store import Run
 
@@ -27,11 +28,12 @@ Series = tuple[Measurement, Trial, str, tuple[float, ...]]
 
 
 def samples_frame(run: Run) -> pd.DataFrame:
-    """Every sample of every round: ``case, claim, variant, invocation, block, metric, value``, one row each.
+    """Every sample of every round, one row each: ``label, case, claim, variant, invocation, block, metric,
+    value, unit``.
 
-    Names are categories, ``value`` is in the metric's SI unit per iteration; equal ``case``, ``invocation``
-    and ``block`` mean measured next to each other. Single readings (exact, solo) are not samples and not in
-    it.
+    ``label`` is a short name of the case, its claim and parameters. Names are categories, ``value`` is in the
+    metric's SI unit per iteration; equal ``case``, ``invocation`` and ``block`` mean measured next to each
+    other. Single readings (exact, solo) are not samples and not in it.
     """
     series = list(_series(run))
     lengths = np.fromiter((len(values) for *_, values in series), dtype=np.int64, count=len(series))
@@ -39,6 +41,7 @@ def samples_frame(run: Run) -> pd.DataFrame:
     starts = np.cumsum(lengths) - lengths
     return pd.DataFrame(
         {
+            "label": category((label(m.claim, m.case) for m, *_ in series), lengths),
             "case": category((m.case for m, *_ in series), lengths),
             "claim": category((m.claim for m, *_ in series), lengths),
             "variant": category((trial.variant for _, trial, *_ in series), lengths),
@@ -48,8 +51,14 @@ def samples_frame(run: Run) -> pd.DataFrame:
             "block": (np.arange(total) - np.repeat(starts, lengths)).astype(np.int32),
             "metric": category((name for *_, name, _ in series), lengths),
             "value": np.fromiter(chain.from_iterable(values for *_, values in series), np.float64, total),
+            "unit": category((metric(name).unit for *_, name, _ in series), lengths),
         }
     )
+
+
+def label(claim: str, case: str) -> str:
+    """A case by its claim and its parameters."""
+    return f"{claim} {parameters(case)}".rstrip()
 
 
 _BASIS = ("spread", "prior_spread", "prior_freedom", "freedom", "level")
@@ -59,18 +68,23 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
     """Every verdict of a run, judged anew: one row a case and variant, ratios and intervals as
     variant/baseline.
 
-    ``throttled`` is the share of the blocks, from 0 to 1, in which the GPU was. ``spread`` is the deviation
-    of one unit, ``prior_spread`` the one that other cases predict, ``prior_freedom`` the degrees of freedom
-    that this counts for, ``freedom`` those in all, ``level`` the two-sided level of the look.
+    ``improvement`` is how many times better the variant is in its metric, whichever way that gets better, and
+    below 1 where it is worse; ``unit`` is the metric's. ``throttled`` is the share of the blocks, from 0 to
+    1, in which the GPU was. ``spread`` is the deviation of one unit, ``prior_spread`` the one that other
+    cases predict, ``prior_freedom`` the degrees of freedom that this counts for, ``freedom`` those in all,
+    ``level`` the two-sided level of the look.
     """
     rows = [
         {
+            "label": label(verdict.claim, verdict.case),
             "claim": verdict.claim,
             "case": verdict.case,
             "parameters": parameters(verdict.case),
             "variant": verdict.variant,
             "verdict": str(verdict.outcome),
             "metric": found.metric if found else None,
+            "unit": metric(found.metric).unit if found else None,
+            "improvement": improvement(found) if found else None,
             "ratio": found.ratio if found else None,
             "low": found.low if found else None,
             "high": found.high if found else None,
@@ -91,20 +105,26 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
         for found, basis in ((verdict.comparison, verdict.basis),)
     ]
     types = {
-        **dict.fromkeys(("claim", "case", "parameters", "variant", "verdict", "metric"), "category"),
         **dict.fromkeys(
-            ("ratio", "low", "high", "mean_ratio", "more_seconds", "throttled", *_BASIS), "float64"
+            ("label", "claim", "case", "parameters", "variant", "verdict", "metric", "unit"), "category"
+        ),
+        **dict.fromkeys(
+            ("improvement", "ratio", "low", "high", "mean_ratio", "more_seconds", "throttled", *_BASIS),
+            "float64",
         ),
         **dict.fromkeys(("units", "more_units"), "int64"),
         "unsteady": "bool",
     }
     columns = [
+        "label",
         "claim",
         "case",
         "parameters",
         "variant",
         "verdict",
         "metric",
+        "unit",
+        "improvement",
         "ratio",
         "low",
         "high",

@@ -13,6 +13,9 @@ from harness.store.runs import RunEntry, find, open_entry
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.report.builders.run_content import RunContent
+    from harness.report.plots import Plots
+
 
 class SavedRun:
     """A saved run, and what is in it as tidy pandas frames; `harness.load` gives one.
@@ -38,6 +41,26 @@ class SavedRun:
         held = counted(len(self.run.measurements), "measurement")
         return f"<SavedRun {self.entry.label}: {counted(cases, 'case')}, {held}>"
 
+    def _repr_html_(self) -> str:
+        from harness.report.html.render import claim_lines
+        from harness.report.html.summary import groups
+
+        return claim_lines(self.entry.label, groups(self._content))
+
+    @property
+    def plot(self) -> Plots:
+        """Its figures: ``effects()``, ``loaders()``, ``timeline()``."""
+        from harness.report.plots import Plots
+
+        return Plots(self.run, self._content)
+
+    @cached_property
+    def _content(self) -> RunContent:
+        """The run judged anew and put into words, as its report has it."""
+        from harness.report.builders.run_content import content
+
+        return content(self.run)
+
     @property
     def folder(self) -> Path:
         """Where the run lies."""
@@ -45,7 +68,8 @@ class SavedRun:
 
     @cached_property
     def samples(self) -> pd.DataFrame:
-        """Every sample of every round: ``case, claim, variant, invocation, block, metric, value``."""
+        """Every sample of every round: ``label, case, claim, variant, invocation, block, metric, value,
+        unit``."""
         from harness.report.frames import samples_frame
 
         return samples_frame(self.run)

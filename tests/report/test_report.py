@@ -522,7 +522,17 @@ def test_frames_are_tidy(tmp_path: Path) -> None:
     run = loader_run(tmp_path)
     frame = samples_frame(run)
     assert len(frame) == 7 * 2 * 4 * 8
-    assert list(frame.columns) == ["case", "claim", "variant", "invocation", "block", "metric", "value"]
+    assert list(frame.columns) == [
+        "label",
+        "case",
+        "claim",
+        "variant",
+        "invocation",
+        "block",
+        "metric",
+        "value",
+        "unit",
+    ]
     assert {name: str(frame[name].dtype) for name in ("case", "claim", "variant", "metric")} == dict.fromkeys(
         ("case", "claim", "variant", "metric"), "category"
     )

@@ -12,13 +12,18 @@ import base64
 import gzip
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report.html.parts import SIGNS, Figure, HtmlPage
+
+if TYPE_CHECKING:
+    from harness.report.html.summary import ClaimGroup
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -46,6 +51,11 @@ def html(page: HtmlPage) -> str:
             signs=SIGNS,
         )
     )
+
+
+def claim_lines(label: str, groups: Sequence[ClaimGroup]) -> str:
+    """A table of a line for each claim, for a notebook: no style sheet, no script."""
+    return _templates().get_template("lines.html").render(label=label, groups=groups, signs=SIGNS)
 
 
 def policy(scripts: list[str]) -> str:

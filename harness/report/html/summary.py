@@ -57,14 +57,20 @@ class Summary:
 
 def summary(judged: RunContent, open_: NextCommand, resolution: str) -> Summary:
     """The head of a run's page."""
+    return Summary(
+        groups(judged), _choices(judged.counts), judged.skipped, judged.uncalled, open_, resolution
+    )
+
+
+def groups(judged: RunContent) -> tuple[ClaimGroup, ...]:
+    """A line for each claim, what is worth doing first."""
     found: dict[str, list[ClaimLine]] = {}
     for section in judged.sections:
         title, row = _place(section)
         found.setdefault(title, []).append(_line(section, row))
-    groups = tuple(
+    return tuple(
         ClaimGroup(title, tone, tuple(found[title])) for title, tone in _GROUPS.items() if title in found
     )
-    return Summary(groups, _choices(judged.counts), judged.skipped, judged.uncalled, open_, resolution)
 
 
 def headlines(judged: RunContent) -> Iterator[Effect]:
