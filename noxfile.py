@@ -190,6 +190,14 @@ def gpu_proof(session: nox.Session) -> None:
 
 
 @nox.session(reuse_venv=True)
+def slurm(session: nox.Session) -> None:
+    """The proof on a real Slurm: two nodes on this machine, by Debian's slurmctld, slurmd and munge (ten
+    minutes)."""
+    session.install(*PINNED, "-e", ".[slurm]")
+    session.run("python", "scripts/slurm_real.py", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
 def cost(session: nox.Session) -> None:
     """Print the harness's own cost: between rounds, against torch's Timer, at start-up, and of decoding."""
     session.install(*PINNED, "-e", LOADERS, "--group", "tests")

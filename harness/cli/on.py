@@ -75,6 +75,11 @@ def run_on(options: argparse.Namespace, settings: Settings) -> int:
             f"--on {options.on}: this folder has a package harness of its own, which the jobs would import; type the "
             "command in another folder, with --benchmarks FOLDER"
         )
+    if options.on == "slurm" and "%" in str(settings.results.resolve()):
+        raise UsageError(
+            f"--results: {settings.results} lies in a folder with % in its name, which Slurm takes for a job's number "
+            "in the names of logs; choose another folder"
+        )
     made: list[Path] = []
     status = OK
     with Reaper() as guard:

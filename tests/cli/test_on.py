@@ -245,6 +245,10 @@ def test_a_run_that_cannot_be_read_hides_no_other(play: Play, capsys: Captured) 
         (["--on", "local", "--share", "a/a,b"], "--share is for a single run"),
         (["--on", "local", "--select", "nope"], "--select nope: no such claim"),
         (["--on", "slurm", "--budget", "4h"], "--budget: a job of 4 h has a time limit of "),
+        (
+            ["--on", "slurm", "--results", "100%jobs"],
+            "--results: 100%jobs lies in a folder with % in its name",
+        ),
         (["--on", "local", "--results", "benchmarks/bench_a1.py"], "cannot make benchmarks/bench_a1.py"),
     ],
 )
