@@ -20,7 +20,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import kolmogorov
+import scipy
 
 from harness.judge.stats import Floats, Numbers
 
@@ -144,7 +144,7 @@ def p_value(size: int, statistic: float) -> float:
     bridge, which is a little too large.
     """
     if size > SIMULATED:
-        return float(kolmogorov(statistic * math.sqrt(3 / (size**3 + size**2))))
+        return float(scipy.special.kolmogorov(statistic * math.sqrt(3 / (size**3 + size**2))))
     drawn = _null(size)
     beyond = drawn.size - int(np.searchsorted(drawn, statistic - 1e-9, side="left"))
     return (beyond + 1) / (drawn.size + 1)

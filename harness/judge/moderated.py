@@ -28,7 +28,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import polygamma, psi, stdtr, stdtrit
+import scipy
 
 from harness.judge.stats import Numbers
 
@@ -104,7 +104,7 @@ class Centre:
             return math.inf
         count = self.units if units is None else units
         freedom = self.trusted + _kept(count) - 1
-        return float(stdtrit(freedom, 1 - level / 2)) * self.deviation / math.sqrt(count)
+        return float(scipy.special.stdtrit(freedom, 1 - level / 2)) * self.deviation / math.sqrt(count)
 
     def interval(self, level: float) -> tuple[float, float]:
         """The interval of the true centre at 1 - ``level``; unbounded for a single unit."""
@@ -117,7 +117,7 @@ class Centre:
         if self.own is None or beyond <= 0:
             return 1.0
         error = self.deviation / math.sqrt(self.units)
-        return min(1.0, 2 * float(stdtr(self.freedom, -beyond / error))) if error else 0.0
+        return min(1.0, 2 * float(scipy.special.stdtr(self.freedom, -beyond / error))) if error else 0.0
 
 
 def centre_of(values: Numbers, prior: Prior = NO_PRIOR) -> Centre:
@@ -169,12 +169,16 @@ def prior_of(others: Iterable[Spread], cap: float = CAP) -> Prior:
     positive = variances[variances > 0]
     if positive.size < FEWEST:
         return NO_PRIOR
-    logs = np.log(np.maximum(variances, _FLOOR * np.median(positive))) - psi(halves) + np.log(halves)
-    excess = float(logs.var(ddof=1) - polygamma(1, halves).mean())
+    logs = (
+        np.log(np.maximum(variances, _FLOOR * np.median(positive)))
+        - scipy.special.psi(halves)
+        + np.log(halves)
+    )
+    excess = float(logs.var(ddof=1) - scipy.special.polygamma(1, halves).mean())
     if excess <= 0:
         return Prior(float(np.exp(logs.mean())), cap)
     half = trigamma_inverse(excess)
-    return Prior(float(np.exp(logs.mean() + psi(half) - np.log(half))), min(2 * half, cap))
+    return Prior(float(np.exp(logs.mean() + scipy.special.psi(half) - np.log(half))), min(2 * half, cap))
 
 
 def trigamma_inverse(value: float) -> float:
@@ -186,8 +190,8 @@ def trigamma_inverse(value: float) -> float:
         return 1 / value
     found = 0.5 + 1 / value
     for _ in range(50):
-        trigamma = float(polygamma(1, found))
-        step = trigamma * (1 - trigamma / value) / float(polygamma(2, found))
+        trigamma = float(scipy.special.polygamma(1, found))
+        step = trigamma * (1 - trigamma / value) / float(scipy.special.polygamma(2, found))
         found += step
         if -step / found < 1e-8:
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.special import ndtri, stdtrit
+import scipy
 
 from harness.judge.regression import GateThresholds, Rule, gate_ratios
 from harness.judge.stats import hodges_lehmann, trimmed_spread
@@ -48,7 +48,10 @@ def noise(found: Sequence[Unit], by: Rule, tolerated: float) -> tuple[float, flo
     if len(found) < 4:
         return None
     spread = trimmed_spread([unit.quiet for unit in found], by.trim)
-    needed = float(stdtrit(NOISE_UNITS - 1, 1 - by.levels[-1]) + stdtrit(NOISE_UNITS - 1, 0.95))
+    needed = float(
+        scipy.special.stdtrit(NOISE_UNITS - 1, 1 - by.levels[-1])
+        + scipy.special.stdtrit(NOISE_UNITS - 1, 0.95)
+    )
     reach = needed * spread / math.sqrt(NOISE_UNITS * 3 / math.pi)
     return math.expm1(spread), math.expm1(reach / (1 - tolerated))
 
@@ -68,16 +71,16 @@ def needed(found: Sequence[Unit], by: Rule) -> int:
     judged, _ = gate_ratios(found, by)
     centre, spread = hodges_lehmann(judged), trimmed_spread(judged, by.trim)
     ways = ((centre - by.tolerated, by.levels[-1], math.pi / 3), (by.near - centre, by.beta, 1.0))
+    power = float(scipy.special.ndtri(0.8))
     # A distance of nothing is never decided.
     counts = [
-        worth * ((float(ndtri(1 - level)) + _POWER) * spread / distance) ** 2
+        worth * ((float(scipy.special.ndtri(1 - level)) + power) * spread / distance) ** 2
         for distance, level, worth in ways
         if distance > 0
     ]
     return min(FOREVER, math.ceil(min(counts, default=FOREVER)))
 
 
-_POWER = float(ndtri(0.8))
 FOREVER = 10_000
 """The largest number of units that is stated."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import exp, expm1, log, log1p, sqrt
 
 import numpy as np
-from scipy.special import stdtrit
+import scipy
 
 Repetition = Mapping[str, float]
 """Seconds of each setting that ran in it, for one sample of the data."""
@@ -90,7 +90,9 @@ def places(
     freedom = len(rows) - rank
     rest = times - design @ fitted
     spread = sqrt((rule.weight * rule.noise**2 + float(rest @ rest)) / (rule.weight + freedom))
-    reach, sure = (float(stdtrit(rule.weight + freedom, share)) for share in (1 - rule.level, rule.sure))
+    reach, sure = (
+        float(scipy.special.stdtrit(rule.weight + freedom, share)) for share in (1 - rule.level, rule.sure)
+    )
     other = int(np.argmin(fitted[: len(names)])) if against is None else names.index(against)
     found = []
     for index, name in enumerate(names):

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import ndtri
+import scipy
 
 from harness.judge.moderated import NO_PRIOR, Centre, Prior, centre_of
 from harness.judge.units import KEEP, Unit, judged_by
@@ -117,7 +117,7 @@ def further(result: LookResult, margin: float, thresholds: Thresholds) -> tuple[
         if centre.half_width(thresholds.level(look), look) <= distance:
             return look - count, f"{count} units leave it open ({effect}); the look at {look} should decide"
     far = 10 * last
-    reach = float(ndtri(1 - thresholds.level(last) / 2)) * centre.deviation
+    reach = float(scipy.special.ndtri(1 - thresholds.level(last) / 2)) * centre.deviation
     needed = math.ceil((reach / distance) ** 2) if distance * math.sqrt(far) > reach else far
     at_margin = needed >= far
     needed = max(needed, last + 1)

@@ -16,7 +16,9 @@ because
 - a gate judges after every unit: SciPy takes 10 to 70 times as long for a handful of values;
 - `mstats.trimmed_stde` fails for a trimmed share of 0, which is Student's interval.
 
-The quantiles are SciPy's (`scipy.special`), and so is the Welch test of trimmed means (`judge.sequential`).
+The quantiles are SciPy's, and so is the Welch test of trimmed means (`judge.sequential`). All of `judge`
+names them ``scipy.special.stdtrit``: ``import scipy`` loads a part when it is first named, and
+``scipy.special`` takes longer to import than all else that a command needs before it measures.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 Numbers = Sequence[float] | Floats
@@ -173,7 +175,7 @@ def student_p(values: Numbers, above: float, spread: float, known: int = 0) -> f
     own = data.size - 1
     variance = (own * float(data.var(ddof=1)) + known * spread**2) / (own + known)
     error = np.sqrt(max(variance, spread**2) / data.size)
-    return float(stdtr(own + known, (above - data.mean()) / error))
+    return float(scipy.special.stdtr(own + known, (above - data.mean()) / error))
 
 
 def trimmed_spread(values: Numbers, trim: float = 0.2) -> float:
@@ -196,7 +198,7 @@ def half_width(spread: float, count: int, alpha: float, trim: float = 0.2) -> fl
     freedom = count - 2 * int(trim * count + _SLACK) - 1
     if freedom < 1:
         return float("inf")
-    return float(stdtrit(freedom, 1 - alpha / 2)) * spread / float(np.sqrt(count))
+    return float(scipy.special.stdtrit(freedom, 1 - alpha / 2)) * spread / float(np.sqrt(count))
 
 
 EXACT_PAIRS = 1600
@@ -273,7 +275,9 @@ def _rank_null(first: int, second: int) -> Floats:
     size = first * second
     if size > EXACT_PAIRS:
         deviation = float(np.sqrt(size * (first + second + 1) / 12))
-        cumulated = np.asarray(ndtr((np.arange(size + 1) + 0.5 - size / 2) / deviation), dtype=np.float64)
+        cumulated = np.asarray(
+            scipy.special.ndtr((np.arange(size + 1) + 0.5 - size / 2) / deviation), dtype=np.float64
+        )
     else:
         row = [np.ones(1) for _ in range(second + 1)]
         for i in range(1, first + 1):

@@ -295,6 +295,17 @@ def test_one_machine_needs_no_cluster() -> None:
         assert not [n for n in imported(source, inside_functions=False) if belongs(n, "submitit")], module
 
 
+def test_scipys_parts_are_loaded_when_they_are_first_named() -> None:
+    """``scipy.special`` takes longer to import than all else that a command needs before it measures."""
+    loaded = {
+        name
+        for source in modules().values()
+        for name in imported(source, inside_functions=False)
+        if belongs(name, "scipy")
+    }
+    assert loaded == {"scipy"}
+
+
 WORDLESS = ("bench", "cluster", "gate", "monitor", "tune")
 """Rooms that get their display, and the words for what they found, from the command line."""
 
