@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.cli.main import main
 from harness.judge.run import judge
 from harness.model import Outcome, Status, Verdict
 from harness.store import Run, load, run_folders
@@ -243,21 +244,38 @@ def test_ctrl_c_leaves_a_complete_report(tmp_path: Path) -> None:
         (["bench", "--benchmarks", "nowhere"], ["nowhere", "--benchmarks"]),
         (["report", "nowhere"], ["nowhere"]),
         (["report"], ["bench"]),
-        (["bench", "--device", "cuda"], ["cuda"]),
     ],
 )
-def test_bad_input_gets_one_clear_message(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
-    """Usage errors name what, where and what to do on one line of stderr, and exit with 2."""
+def test_bad_input_gets_one_clear_message(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: list[str],
+) -> None:
+    """Usage errors name what, where and what to do on one line of stderr, with status 2."""
+    write(tmp_path, good=GOOD)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # the command's handler is not for the tests
+    assert main(arguments) == 2
+    written = capsys.readouterr().err
+    assert "Traceback" not in written
+    for word in words:
+        assert word in written
+
+
+@pytest.mark.parametrize("arguments", [["--select", "L99"], ["--device", "cuda"]])
+def test_bad_input_ends_the_process_with_2(tmp_path: Path, arguments: list[str]) -> None:
+    """Both what the command sees by itself and what only a process with torch can know."""
     import torch
 
     if "cuda" in arguments and torch.cuda.is_available():
         pytest.skip("there is a CUDA device here")
     write(tmp_path, good=GOOD)
-    done = harness(tmp_path, *arguments)
+    done = harness(tmp_path, "bench", *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    for word in words:
-        assert word in done.stderr
+    assert arguments[-1] in done.stderr
 
 
 def test_a_foreign_interpreter_needs_only_torch(tmp_path: Path) -> None:
