@@ -135,38 +135,6 @@ def test_pixels_are_pillows(kind: Any, checkered: list[Image]) -> None:
     assert levels.max() < 2.5 and levels.mean() < 0.5
 
 
-@pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE])
-def test_crops_are_torchvisions(kind: Any, tmp_path: Path) -> None:
-    """Areas, aspect ratios and flips of random crops are distributed as torchvision's are."""
-    # Red is a pixel's column and green its row, so a crop shows where it was taken.
-    column, row = np.meshgrid(np.arange(256), np.arange(256))
-    Pillow.fromarray(np.stack([column, row, 0 * row], axis=-1).astype(np.uint8)).save(
-        tmp_path / "a.jpg", quality=100
-    )
-    images = [Image(str(tmp_path / "a.jpg"), 0)] * 320
-    kept = [Kept(), Kept()]
-    PlainLoader(partial(Photographs, images), batch_size=32, step=kept[0])()
-    with kind(images, batch_size=32, threads=2, step=kept[1]) as loader:
-        loader()
-    (area, ratio, flipped), (own_area, own_ratio, own_flipped) = (
-        _crops(torch.cat(each.images)) for each in kept
-    )
-    for got, expected, tolerance in ((own_area, area, 0.09), (own_ratio.log(), ratio.log(), 0.07)):
-        assert abs(got.mean() - expected.mean()) < tolerance
-        assert abs(got.std() - expected.std()) < tolerance
-    assert own_area.min() > 0.05 and own_area.max() < 1.05
-    assert abs(own_flipped.float().mean() - 0.5) < 0.15 and abs(flipped.float().mean() - 0.5) < 0.15
-
-
-def _crops(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    levels = 255 * (
-        images * torch.tensor(recipe.STD)[:, None, None] + torch.tensor(recipe.MEAN)[:, None, None]
-    )
-    across = (levels[:, 0, :, -1] - levels[:, 0, :, 0]).mean(dim=1)
-    down = (levels[:, 1, -1, :] - levels[:, 1, 0, :]).mean(dim=1)
-    return across.abs() * down / 256**2, across.abs() / down, across < 0
-
-
 @pytest.mark.parametrize("damage", ["truncated", "no image", "gone"])
 @pytest.mark.parametrize("kind", [PIPELINE, DYNAMIC, CAPTURE])
 def test_damaged_file_is_named(kind: Any, damage: str, photographs: list[Image], tmp_path: Path) -> None:

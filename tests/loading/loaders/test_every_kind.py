@@ -130,6 +130,9 @@ DALI = [
     _kind("DALI", partial(_dali, PipelineLoader), 1.5, 0.3, dali_shared.missing()),
     _kind("DALI, dynamic", partial(_dali, DynamicLoader), 1.5, 0.3, dali_shared.missing()),
 ]
+CAPTURED = _kind(
+    "DALI, captured", partial(_dali, partial(DynamicLoader, capture=True)), 1.5, 0.3, dali_shared.missing()
+)
 KINDS = [*EXACT, *TENSORS, *DALI]
 
 
@@ -222,7 +225,7 @@ def plain_crops(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
     return _crops(_plain, tmp_path_factory.mktemp("ramp"))
 
 
-@pytest.mark.parametrize(("make", "most", "mean"), [EXACT[0], *EXACT[2:], *TENSORS[2:], DALI[0]])
+@pytest.mark.parametrize(("make", "most", "mean"), [EXACT[0], *EXACT[2:], *TENSORS[2:], *DALI, CAPTURED])
 def test_random_crops_are_distributed_alike(
     make: Make, most: float, mean: float, plain_crops: dict[str, Tensor], images: list[Image], tmp_path: Path
 ) -> None:
