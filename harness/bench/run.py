@@ -3,19 +3,19 @@ up."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import store
 from harness.bench.chosen import chosen_claims, stand_in
 from harness.bench.ending import Ending
+from harness.bench.part import RunPart
 from harness.bench.plan import CaseProgress, activity_of
 from harness.bench.prices import COUNT_GUESS
+from harness.bench.resume import OtherEnvironment, Resumption, digests
 from harness.bench.schedule import Schedule
 from harness.bench.settings import PROFILES, BenchDisplay, Settings
 from harness.bench.steps import Steps
@@ -44,6 +44,7 @@ from harness.monitor.run import Monitor
 from harness.probes.peak import MEMORY
 from harness.processes import launch
 from harness.processes.live import Reaper
+from harness.store.parts import being_measured
 from harness.workers.collect import Collection, Refused, WorkerError
 from harness.workers.pool import WorkerPool, WorkerReport
 from harness.workers.spare import WorkerSettings
@@ -63,26 +64,32 @@ def bench(
     width: int,
     command: Sequence[str] = (),
     began: Callable[[Path], None] = lambda _: None,
+    resumed: store.Run | None = None,
 ) -> Path:
-    """Measure a run and return its folder: everything measured is in it, however this ends. ``began`` gets it
-    at once.
+    """Measure a run, or what is missing of one that is ``resumed``, and return its folder: everything
+    measured is in it, however this ends. ``began`` gets it at once.
 
     Raises ClaimError, UsageError, StoreError, LaunchError, WorkerError, UnusableGpu; KeyboardInterrupt passes
-    through after the processes are gone. What is wrong with the request is raised before ``began`` is found,
-    or, where only a process with torch can know it, as Refused, which leaves no folder.
+    through after the processes are gone. What is wrong with the request is raised before ``began`` is called,
+    or, where only a process with torch can know it, as Refused or OtherEnvironment, which leave no folder, or
+    the run that was there as it was.
     """
     start = time.monotonic()
     chosen = chosen_claims(settings, screen.note)
     check_temporary(loaders=any(claim.loader for claim in chosen.claims))
     traced = select(chosen, settings.trace, "--trace").claims if settings.trace else ()
     python = launch.check_interpreter(settings.python) if settings.python else _own()
-    folder = store.new_run_folder(settings.results, datetime.now(UTC).astimezone(), settings.folder)
-    began(folder)
+    sources = digests(chosen)
+    resumption = Resumption.of(resumed) if resumed else None
+    if resumption:
+        resumption.check_files(sources)
+    part = RunPart(settings, resumption, sources)
+    began(part.folder)
     names = [claim.name for claim in traced]
     try:
-        return _Bench(settings, screen, chosen, names, folder, start, width).measure(python, command)
-    except Refused:
-        shutil.rmtree(folder)
+        return _Bench(settings, screen, chosen, names, part, start, width).measure(python, command)
+    except (Refused, OtherEnvironment):
+        part.discard()
         raise
 
 
@@ -101,7 +108,7 @@ class _Bench:
         screen: BenchDisplay,
         chosen: BenchmarkFolder,
         traced: list[str],
-        folder: Path,
+        part: RunPart,
         start: float,
         width: int,
     ) -> None:
@@ -112,38 +119,34 @@ class _Bench:
         self._unread = {stand_in(problem): problem.message for problem in chosen.problems}
         self._claims = [*chosen.claims, *self._unread]
         self._by_function = {f"{claim.path}::{claim.function}": claim for claim in self._claims}
-        self._folder = folder
+        self._part = part
+        self._folder = part.folder
         self._start = start
-        self._end = start + settings.seconds
-        self._last = start + settings.seconds * (1 + GRACE)
+        self._end = start + settings.part_seconds
+        self._last = start + settings.part_seconds * (1 + GRACE)
         self._width = width
         self._pointed = False
         self._traces = Traces(traced, surprises=self._profile.asides)
         self._schedule = Schedule([], units=1, solo=False)
         self._ending = Ending(self._schedule, self._end)
         self._activity = Activity.COLLECTING
-        self._watch = Monitor(folder, settings.watch, note=screen.note)
+        self._watch = Monitor(
+            part.folder, settings.watch, note=screen.note, name=part.file(store.TELEMETRY_FILE)
+        )
 
     def measure(self, python: str, command: Sequence[str]) -> Path:
-        writer = store.open_run(
-            self._folder,
-            self._claims,
-            command=list(command),
-            budget=self._settings.seconds,
-            profile=self._settings.profile,
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
-            benchmarks=str(self._settings.benchmarks),
-            data=str(self._settings.data or ""),
-            python=python,
-            **({"share": str(self._settings.share)} if self._settings.share else {}),
-        )
+        writer = self._part.open(self._claims, command, python)
         end = RunEnd(EndReason.INTERRUPTED)
         try:
             with ExitStack() as stack:
+                if not self._part.resumption:  # else it is marked since it was read
+                    stack.enter_context(being_measured(self._folder))
                 # Around the pool: a process that is there before it starts, or after it ended, is not this
                 # run's.
                 stack.enter_context(self._watch)
-                timeline = TimelineRecorder(self._folder, self._start, self._screen.note)
+                timeline = TimelineRecorder(
+                    self._folder, self._start, self._screen.note, self._part.file(store.TIMELINE_FILE)
+                )
                 stack.callback(lambda: timeline.end(time.monotonic()))
                 borrowed = None
                 if self._settings.python:
@@ -159,6 +162,7 @@ class _Bench:
                             width=self._width,
                             snapshots=self._settings.snapshots,
                             borrowed=borrowed,
+                            first=self._part.first_log,
                         ),
                         begins=self._begins,
                         ends=self._ends,
@@ -196,23 +200,26 @@ class _Bench:
             environment=found.environment,
             planned=[*found.cases, *found.skipped, *found.failed],
         )
+        if resumption := self._part.resumption:
+            resumption.check_environment(found.environment)
         self._watch.measures_on(found.environment)
         self._screen.collected(found.environment, len(found.cases), len(found.skipped))
         self._settle_absent(found, writer)
         if found.unusable_gpu and self._settings.device != "cpu":
             raise UnusableGpu(found.unusable_gpu)
-        begin = time.monotonic()
-        ceilings = affordable(
-            question,
-            found.environment,
-            self._settings.seconds if self._profile.asides else 0.0,
-            self._folder / "ceilings.log",
-            tick=self._tick,
-            note=self._screen.note,
-        )
-        timeline.add(Span(THE_RUN, Activity.CEILINGS, begin, time.monotonic()))
-        if ceilings is not None:
-            store.write_ceilings(writer, ceilings.ceilings, ceilings.measured)
+        if not (resumption and resumption.run.ceilings):
+            begin = time.monotonic()
+            ceilings = affordable(
+                question,
+                found.environment,
+                self._settings.part_seconds if self._profile.asides else 0.0,
+                self._folder / "ceilings.log",
+                tick=self._tick,
+                note=self._screen.note,
+            )
+            if ceilings is not None:
+                store.write_ceilings(writer, ceilings.ceilings, ceilings.measured)
+            timeline.add(Span(THE_RUN, Activity.CEILINGS, begin, time.monotonic()))
         on_gpu = found.environment.get("device", {}).get("type") == "cuda"
         cases = [self._progress(case, variants, found) for case, variants in found.cases.items()]
         self._schedule = Schedule(
@@ -229,7 +236,10 @@ class _Bench:
         steps = Steps(
             pool, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.traced
         )
-        number = 0
+        if resumption:
+            resumption.fill(self._schedule, self._traces)
+            self._screen.note(resumption.described(self._schedule))
+        number = self._part.before
         while (step := self._schedule.next(self._end - time.monotonic())) is not None:
             begin = time.monotonic()
             number += 1
@@ -272,7 +282,10 @@ class _Bench:
     def _settle_absent(self, found: Collection, writer: store.Writer) -> None:
         """What was skipped or failed in the collection gets its record, and its verdict, at once."""
         decided: list[Verdict] = []
+        resumption = self._part.resumption
         for measurement in found.absent(self._claims):
+            if resumption and not resumption.is_new(measurement):
+                continue
             store.write_measurement(writer, measurement)
             schedule = Schedule(
                 [CaseProgress(measurement.case, self._claim_of(measurement.case), ())], units=1, solo=False

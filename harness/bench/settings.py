@@ -46,7 +46,8 @@ class Settings:
     """A run as it was requested. ``trace`` names the claims to trace, ``("all",)`` all of them.
 
     ``folder`` is the name of the run's folder in ``results``, empty for the time at which it starts;
-    ``share`` is what this node measures of the cases, None for all of them.
+    ``share`` is what this node measures of the cases, None for all of them; ``again`` is the
+    budget of a part that resumes the run: rounds are as long as ``budget`` makes them.
     """
 
     benchmarks: Path
@@ -62,11 +63,17 @@ class Settings:
     trace: tuple[str, ...] = ()
     folder: str = ""
     share: Share | None = None
+    again: float | None = None
 
     @property
     def seconds(self) -> float:
         """The time budget in seconds."""
         return PROFILES[self.profile].budget if self.budget is None else self.budget
+
+    @property
+    def part_seconds(self) -> float:
+        """The time budget of what is to be measured now: the run, or a part that resumes it."""
+        return self.seconds if self.again is None else self.again
 
 
 class BenchDisplay(Protocol):

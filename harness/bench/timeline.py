@@ -21,12 +21,18 @@ class TimelineRecorder:
     A timeline that cannot be written is one ``note``, and ends no run.
     """
 
-    def __init__(self, folder: Path, start: float, note: Callable[[str], object] = lambda _: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        start: float,
+        note: Callable[[str], object] = lambda _: None,
+        name: str = store.TIMELINE_FILE,
+    ) -> None:
         self._note = note
         self._measuring: dict[tuple[str, int], Span] = {}
         self._writer: store.TimelineWriter | None = None
         with self._noting():
-            self._writer = store.TimelineWriter(folder, start)
+            self._writer = store.TimelineWriter(folder, start, name)
 
     def add(self, span: Span) -> None:
         """Take in a span."""

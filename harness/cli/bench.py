@@ -13,7 +13,7 @@ from harness.cli.options import add_claims, add_watch, benchmarks_folder, data_f
 from harness.cli.output import complain, console, interrupt_on_sigterm
 from harness.cli.values import check_data, folder_name, hertz, seconds, share, words
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
-from harness.store import RUN_FILE, StoreError
+from harness.store import RUN_FILE, Run, StoreError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +24,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile", choices=("smoke", "standard", "thorough"), default="standard",
         help="smoke: everything once, no verdicts; standard (default); thorough: more rounds",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resume", metavar="RUN",
+        help="go on with a run that was killed, interrupted or out of time; what it measured is kept",
     )  # fmt: skip
     add_watch(parser)
     parser.add_argument(
@@ -71,6 +75,24 @@ def run(options: argparse.Namespace) -> int:
     """Measure and report. The status is 3 if something was wrong, failed, timed out or lost."""
     if options.list:
         return listing.run(options)
+    interrupt_on_sigterm()
+    check_nodes(options)
+    if options.resume is None:
+        settings = settings_from(options)
+        return _measured(options, settings) if options.on is None else run_on(options, settings)
+    from harness.bench.resume import OtherEnvironment
+    from harness.cli.resuming import resumed
+
+    try:
+        with resumed(options) as (settings, there):
+            return _measured(options, settings, there)
+    except OtherEnvironment as error:
+        complain(error)
+        return CANNOT_JUDGE
+
+
+def _measured(options: argparse.Namespace, settings: Settings, there: Run | None = None) -> int:
+    """Measure a run, or go on with the one that is there, and report it."""
     from harness.bench.run import UnusableGpu, bench
     from harness.cli.report import show
     from harness.loading.data.cache import cache_note
@@ -78,13 +100,8 @@ def run(options: argparse.Namespace) -> int:
     from harness.report.progress.bench import BenchProgress
     from harness.workers.collect import WorkerError
 
-    interrupt_on_sigterm()
-    check_nodes(options)
-    settings = settings_from(options)
-    if options.on is not None:
-        return run_on(options, settings)
     made: list[Path] = []
-    progress = BenchProgress(console(), settings.seconds)
+    progress = BenchProgress(console(), settings.part_seconds)
     status = OK
 
     def began(folder: Path) -> None:
@@ -99,7 +116,8 @@ def run(options: argparse.Namespace) -> int:
             progress.note(note)
 
     try:
-        bench(settings, progress, width=min(4, usable_cores()), command=options.typed, began=began)
+        width = min(4, usable_cores())
+        bench(settings, progress, width=width, command=options.typed, began=began, resumed=there)
     except KeyboardInterrupt:
         progress.note("interrupted: what was measured so far is below")
         status = INTERRUPTED

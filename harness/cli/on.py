@@ -44,7 +44,11 @@ def check_nodes(options: argparse.Namespace) -> None:
             if given:
                 raise UsageError(f"{name} needs --on, which says where the nodes are: {', '.join(PLACES)}")
         return
-    for name, given in (("--folder", options.folder), ("--share", options.share)):
+    for name, given in (
+        ("--folder", options.folder),
+        ("--share", options.share),
+        ("--resume", options.resume),
+    ):
         if given:
             raise UsageError(
                 f"{name} is for a single run, and --on makes a set of them: leave one of them out"

@@ -241,6 +241,8 @@ def _reached(run: Run) -> set[str]:
 
 
 def _why_empty(run: Run) -> str:
+    from harness.report.next_command import resumable
+
     if not run.facts and not run.claims:
         return f"{run.folder / RUN_FILE} is empty, its process died before its first record"
     if run.ended.reason is EndReason.STOPPED:
@@ -255,4 +257,4 @@ def _why_empty(run: Run) -> str:
         return f"no case was planned; {advised('list --cases')} lists the cases"
     if run.ended.text:
         return f"the run ended before its first measurement: {run.ended.text}"
-    return "the run was stopped before the first one; start it again"
+    return f"the run was stopped before the first one{'' if resumable(run) else '; start it again'}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness import store
 from harness.bench.settings import PROFILES, effort
@@ -60,7 +61,7 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
     started = datetime.now(UTC).astimezone()
     folder = store.new_run_folder(settings.results, started)
     start = time.monotonic()
-    facts = {
+    facts: dict[str, Any] = {
         "command": ["gate", "--baseline", settings.baseline, "--device", settings.device],
         "budget": settings.seconds,
         "profile": store.GATE,

@@ -62,6 +62,7 @@ from harness.model.measurement import (
 )
 from harness.model.metrics import METRICS, QUANTITIES, Direction, Metric, MetricKind, metric
 from harness.model.run_end import EndReason, RunEnd
+from harness.model.run_request import RunRequest
 from harness.model.side import Side
 from harness.model.telemetry import (
     HOST,
@@ -149,6 +150,7 @@ __all__ = [
     "Readiness",
     "ReasonText",
     "RunEnd",
+    "RunRequest",
     "RunState",
     "SampleStage",
     "SeenWhen",

@@ -34,9 +34,9 @@ more than that."""
 class Monitor:
     """What watches one run. Use as a context manager around everything that the run starts.
 
-    ``hertz`` 0 watches nothing. ``note`` gets what the user should know at once; the stand-ins are
-    for tests: ``module`` for pynvml, ``machine`` for the host, ``now`` for the clock, ``busy`` and
-    ``used`` for the CPU time of the machine and of this process tree.
+    ``hertz`` 0 watches nothing. ``note`` gets what the user should know at once, ``name`` is that of
+    its file; the stand-ins are for tests: ``module`` for pynvml, ``machine`` for the host, ``now`` for
+    the clock, ``busy`` and ``used`` for the CPU time of the machine and of this process tree.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Monitor:
         hertz: float,
         *,
         note: Callable[[str], object] = lambda _: None,
+        name: str = TELEMETRY_FILE,
         module: object = None,
         now: Callable[[], float] = time.monotonic,
         busy: Callable[[], float] = busy_seconds,
@@ -54,6 +55,7 @@ class Monitor:
         self._folder = folder
         self._hertz = hertz
         self._note = note
+        self._name = name
         self._module = module
         self._now = now
         self._busy = busy
@@ -81,7 +83,9 @@ class Monitor:
             return self
         self._start = self._written = self._now()
         try:
-            self._writer = TelemetryWriter(self._folder, hertz=self._hertz, start=round(self._start, 4))
+            self._writer = TelemetryWriter(
+                self._folder, hertz=self._hertz, start=round(self._start, 4), name=self._name
+            )
         except StoreError as error:
             self._note(f"this run is not watched: {error}")
             return self
@@ -192,7 +196,7 @@ class Monitor:
         """The run with what was seen of the machine, once the watch is over; why, where that cannot be
         read."""
         try:
-            seen = read_telemetry(self._folder / TELEMETRY_FILE, [])
+            seen = read_telemetry(self._folder / self._name, [])
         except (OSError, StoreError) as error:
             seen = Telemetry(warnings=(f"the telemetry cannot be read: {error}",))
         return Run(self._folder, {}, (), environment, annotate(measurements, seen), telemetry=seen)

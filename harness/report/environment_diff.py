@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.model.leaves import leaves
 from harness.report.format import sanitize
 
 _ABSENT = object()
@@ -48,32 +49,6 @@ def difference_facts(found: Sequence[EnvironmentDifference]) -> list[tuple[str, 
     """The first differences as facts of a report, and how many there are more."""
     facts = [("differs", f"{each.name}: {' -> '.join(each.values)}") for each in found[:_MOST]]
     return [*facts, ("differs", f"and in {len(found) - _MOST} more")] if len(found) > _MOST else facts
-
-
-def leaves(environment: Mapping[str, object]) -> dict[str, object]:
-    """What nested values hold at their ends, by dotted names: ``software.torch``, ``gpus.0.name``."""
-    return dict(_flat(environment))
-
-
-_DEEPEST = 20
-"""Levels that are told apart: no environment of ours has as many."""
-
-
-def _flat(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
-    """The leaves of nested values by dotted names."""
-    children: Iterable[tuple[object, object]]
-    if depth >= _DEEPEST:
-        yield name, "nested too deeply"
-        return
-    if isinstance(value, Mapping):
-        children = value.items()
-    elif isinstance(value, list | tuple):
-        children = enumerate(value)
-    else:
-        yield name, value
-        return
-    for key, child in children:
-        yield from _flat(child, f"{name}.{key}" if name else f"{key}", depth + 1)
 
 
 def _value(value: object) -> str:

@@ -17,6 +17,11 @@ def header_lines(run: Run) -> Iterator[tuple[str, str]]:
     yield from machine_lines(run.environment)
 
 
+def resumed_line(run: Run) -> str:
+    """When the run was resumed, each time with its budget; empty if it never was."""
+    return "; ".join(_joined(_when(part.get("started")), _budget(part)) for part in run.resumed)
+
+
 def machine_lines(environment: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """The same of an environment alone."""
     machine = _table(environment, "machine")
@@ -71,11 +76,13 @@ def _when(started: object) -> str:
 
 
 def _profile(facts: Mapping[str, Any]) -> str:
-    budget, profile = facts.get("budget"), facts.get("profile")
-    parts = [f"profile {sanitize(profile)}" if profile else ""]
-    if isinstance(budget, int | float):
-        parts.append(f"budget {duration(budget, exact=True)}")
-    return _joined(*parts)
+    profile = facts.get("profile")
+    return _joined(f"profile {sanitize(profile)}" if profile else "", _budget(facts))
+
+
+def _budget(facts: Mapping[str, Any]) -> str:
+    budget = facts.get("budget")
+    return f"budget {duration(budget, exact=True)}" if isinstance(budget, int | float) else ""
 
 
 def _cores(machine: Mapping[str, Any]) -> str:

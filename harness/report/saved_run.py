@@ -138,7 +138,7 @@ class SavedRun:
         """Where it was measured: ``name`` (dotted) and ``value``, one row a leaf of the fingerprint."""
         import pandas as pd
 
-        from harness.report.environment_diff import leaves
+        from harness.model.leaves import leaves
 
         found: dict[str, Any] = leaves(self.run.environment)
         return pd.DataFrame(

@@ -27,6 +27,7 @@ from harness.store.timeline import TIMELINE_FILE, TimelineWriter
 from harness.store.writing import (
     open_gate,
     open_invocation,
+    open_resumed,
     open_run,
     write_ceilings,
     write_end,
@@ -61,6 +62,7 @@ __all__ = [
     "new_run_folder",
     "open_gate",
     "open_invocation",
+    "open_resumed",
     "open_run",
     "read_header",
     "read_measurements",

@@ -43,14 +43,20 @@ class StoreError(HarnessError):
 
 
 class Writer:
-    """One process's record file: opened once, appended to line by line, each line on the disk when `write`
-    returns."""
+    """One process's record file: made anew, appended to line by line, each line on the disk when `write`
+    returns. Nothing that another process wrote is ever written to."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._descriptor = os.open(
+                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
+            )
+        except FileExistsError:
+            raise StoreError(
+                f"{path} is there already, and another process wrote it: it is left alone"
+            ) from None
         except OSError as error:
             raise StoreError(
                 f"cannot write {path}: {error.strerror}; choose a folder you may write to with --results FOLDER"

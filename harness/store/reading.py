@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from harness.model import Ceiling, Claim, Measurement, RunEnd, Telemetry, Timeline, Traced
-from harness.store.clock_events import annotate
+from harness.model import Ceiling, Claim, Measurement, RunEnd, RunRequest, Telemetry, Timeline, Traced
 from harness.store.files import RUN_FILE
 from harness.store.lines import NOT_OURS, Record, StoreError, bad_line, kind_of, read_lines, record_in
+from harness.store.parts import Part, joined, kind_of_file, part_file, part_of_run
 from harness.store.records import (
     ceilings_in,
     claims_in,
@@ -20,7 +20,9 @@ from harness.store.records import (
     first_record,
     mapping,
     measurement_in,
+    request_in,
     trace_in,
+    unit_in,
 )
 from harness.store.repeats import Repeats
 from harness.store.telemetry import TELEMETRY_FILE, read_telemetry
@@ -36,7 +38,8 @@ class Run:
     read.
 
     ``planned`` has the cases its processes set out to measure; ``ended`` is why the run stopped. ``ceilings``
-    are what this machine reaches at best, empty where that was not measured.
+    are what this machine reaches at best, empty where that was not measured. ``resumed`` has the facts of
+    each time it was gone on with; ``request`` is what that needs, None for runs that do not say.
     """
 
     folder: Path
@@ -51,6 +54,8 @@ class Run:
     ceilings: tuple[Ceiling, ...] = ()
     traces: tuple[Traced, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
+    resumed: tuple[Mapping[str, Any], ...] = ()
+    request: RunRequest | None = None
 
 
 def load(folder: Path, *, telemetry: bool = True) -> Run:
@@ -68,12 +73,13 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
     ended = RunEnd()
     ceilings: tuple[Ceiling, ...] = ()
     warnings: list[str] = []
-    watched = read_telemetry(folder / TELEMETRY_FILE, warnings) if telemetry else Telemetry()
-    timeline = read_timeline(folder / TIMELINE_FILE, warnings)
+    parts = [_part(folder, 1, 0, warnings, telemetry)]
+    request: RunRequest | None = None
+    resumed: list[Record] = []
     traces: list[Traced] = []
     repeats = Repeats()
     for path in sorted(filter(Path.is_file, folder.glob("*.jsonl")), key=_reading_order):
-        if path.name in _BESIDE:
+        if kind_of_file(path.name) in _BESIDE:
             continue
         for number, line in read_lines(path, warnings):
             try:
@@ -89,6 +95,12 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
                     case "run":
                         facts = first_record(path, number, line)
                         claims = claims_in(facts.pop("claims"))
+                        request = request_in(facts.pop("request", None))
+                    case "resume":
+                        more = first_record(path, number, line)
+                        parts.append(_further(folder, path, more, parts[-1].after, warnings, telemetry))
+                        resumed.append(more)
+                        ended = RunEnd()
                     case "header":
                         header = first_record(path, number, line)
                         stated = mapping(header["environment"], "environment")
@@ -100,14 +112,14 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
                         raise ValueError(f"unknown record {kind[:50]!r}")
             except NOT_OURS as error:
                 raise bad_line(path, number, error) from error
-    measurements.sort(key=lambda measurement: measurement.invocation)
     warnings += repeats.warnings()
+    found, watched, timeline = joined(parts, measurements)
     return Run(
         folder,
         facts,
         claims,
         environment,
-        annotate(measurements, watched),
+        found,
         tuple(planned),
         ended,
         tuple(warnings),
@@ -115,7 +127,28 @@ def load(folder: Path, *, telemetry: bool = True) -> Run:
         ceilings,
         tuple(traces),
         timeline,
+        tuple(resumed),
+        request,
     )
+
+
+def _part(folder: Path, number: int, after: int, warnings: list[str], telemetry: bool) -> Part:
+    """What was seen during a part of the run."""
+    watched = folder / part_file(TELEMETRY_FILE, number)
+    return Part(
+        after,
+        read_telemetry(watched, warnings) if telemetry else Telemetry(),
+        read_timeline(folder / part_file(TIMELINE_FILE, number), warnings),
+    )
+
+
+def _further(
+    folder: Path, path: Path, record: Record, least: int, warnings: list[str], telemetry: bool
+) -> Part:
+    """The part that a record begins; it continues the invocations before it, ``least`` at the least."""
+    if (after := unit_in(record)) < least:
+        raise ValueError(f"after {after} is before the part that was there already")
+    return _part(folder, part_of_run(path.name), after, warnings, telemetry)
 
 
 def read_measurements(path: Path) -> list[Measurement]:
@@ -148,11 +181,15 @@ def read_run_record(path: Path) -> Record:
 
 def begun(folder: Path) -> bool:
     """Whether a run came as far as its first process: until then it has nothing but what it was asked for."""
-    if any(path.name not in (RUN_FILE, *_BESIDE) for path in folder.glob("*.jsonl")):
+    files = {path: kind_of_file(path.name) for path in folder.glob("*.jsonl")}
+    if any(kind not in (RUN_FILE, *_BESIDE) for kind in files.values()):
         return True
     try:
         return any(
-            kind_of(line) not in ("run", "end") for _, line in islice(read_lines(folder / RUN_FILE, []), 3)
+            kind_of(line) not in ("run", "resume", "end")
+            for path, kind in files.items()
+            if kind == RUN_FILE
+            for _, line in islice(read_lines(path, []), 3)
         )
     except (OSError, StoreError, *NOT_OURS):  # it cannot be read, which the command that shows it reports
         return True

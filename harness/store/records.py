@@ -19,6 +19,7 @@ from harness.model import (
     EndReason,
     Measurement,
     RunEnd,
+    RunRequest,
     Traced,
     Trial,
     WarningCode,
@@ -112,6 +113,21 @@ def claims_in(stated: object) -> tuple[Claim, ...]:
         if not 0 <= claim.time_limit <= LONGEST_TIME_LIMIT:
             raise ValueError(f"the time limit {claim.time_limit} is not a time in seconds")
     return claims
+
+
+def request_in(stated: object) -> RunRequest | None:
+    """What resuming the run needs; None where its record does not say. Raises ValueError."""
+    from harness.store import typed
+
+    return None if stated is None else typed.convert(stated, RunRequest)
+
+
+def unit_in(resumed: Record) -> int:
+    """The last invocation before the part that this record begins. Raises ValueError for anything else."""
+    after = resumed["after"]
+    if not isinstance(after, int) or not 0 <= after <= _MOST_INVOCATIONS:
+        raise ValueError(f"after {str(after)[:50]} is not an invocation")
+    return after
 
 
 def measurement_in(line: bytes) -> Measurement:

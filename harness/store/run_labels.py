@@ -18,6 +18,7 @@ from harness.program import advised
 from harness.store import GATE_FILE, RUN_FILE, StoreError
 from harness.store.files import SET_FILE
 from harness.store.lines import line_of, read_lines, record_in
+from harness.store.parts import kind_of_file
 from harness.store.runs import (
     BASELINES,
     LABELS_FILE,
@@ -114,7 +115,7 @@ def set_baseline(entry: RunEntry, results: Path) -> Path:
         draft.mkdir(parents=True)
         for path in sorted(entry.folder.glob("*.jsonl")):
             if path.is_file() and not path.is_symlink() and not path.name.startswith(_NOT_LINES):
-                if path.name == RUN_FILE:
+                if kind_of_file(path.name) == RUN_FILE:
                     _copy_without_folders(path, draft / path.name)
                 else:
                     shutil.copyfile(path, draft / path.name)
@@ -131,7 +132,8 @@ def _copy_without_folders(source: Path, target: Path) -> None:
     with target.open("xb") as written:
         for _, line in read_lines(source, []):
             record = record_in(line)
-            if record["record"] == "run":
+            if record["record"] in ("run", "resume"):
+                record.pop("request", None)  # a baseline is compared with, and not resumed
                 record |= {
                     name: _named_only(value)
                     for name, value in record.items()

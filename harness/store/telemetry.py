@@ -29,8 +29,8 @@ _Key = tuple[str, str, str, int]
 class TelemetryWriter:
     """What the monitor saw, line by line. Every write leaves whole lines; none is forced to the disk."""
 
-    def __init__(self, folder: Path, *, hertz: float, start: float) -> None:
-        self._writer = Writer(folder / TELEMETRY_FILE)
+    def __init__(self, folder: Path, *, hertz: float, start: float, name: str = TELEMETRY_FILE) -> None:
+        self._writer = Writer(folder / name)
         self._write([{"record": "watch", "schema": SCHEMA, "hertz": hertz, "start": start}])
 
     def readings(self, batches: Iterable[tuple[str, int, list[SensorReading]]]) -> None:

@@ -15,8 +15,8 @@ TIMELINE_FILE = "timeline.jsonl"
 class TimelineWriter:
     """Appends spans as they end. Every write leaves whole lines; none is forced to the disk."""
 
-    def __init__(self, folder: Path, start: float) -> None:
-        self._writer = Writer(folder / TIMELINE_FILE)
+    def __init__(self, folder: Path, start: float, name: str = TIMELINE_FILE) -> None:
+        self._writer = Writer(folder / name)
         self._write({"record": "timeline", "schema": SCHEMA, "start": start})
 
     def span(self, span: Span) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.model import SCHEMA, Ceiling, Claim, Measurement, RunEnd, Traced
+from harness.model import SCHEMA, Ceiling, Claim, Measurement, RunEnd, RunRequest, Traced
 from harness.store.files import GATE_FILE, RESULT_FILE, RUN_FILE, TUNED_FILE
 from harness.store.lines import StoreError, Writer
+from harness.store.parts import part_file
 from harness.store.records import end_text
 from harness.store.whole_file import write_whole
 
@@ -22,10 +23,20 @@ def open_invocation(
     return writer
 
 
-def open_run(folder: Path, claims: Sequence[Claim], **facts: object) -> Writer:
+def open_run(
+    folder: Path, claims: Sequence[Claim], *, request: RunRequest | None = None, **facts: object
+) -> Writer:
     """Start the record of a run: what was requested, and the claims it is about."""
     writer = Writer(folder / RUN_FILE)
-    writer.write("run", schema=SCHEMA, claims=[asdict(claim) for claim in claims], **facts)
+    resumable = {} if request is None else {"request": asdict(request)}
+    writer.write("run", schema=SCHEMA, claims=[asdict(claim) for claim in claims], **facts, **resumable)
+    return writer
+
+
+def open_resumed(folder: Path, part: int, *, after: int, **facts: object) -> Writer:
+    """Start the record of a further part of a run, whose invocations come ``after`` that one."""
+    writer = Writer(folder / part_file(RUN_FILE, part))
+    writer.write("resume", schema=SCHEMA, after=after, **facts)
     return writer
 
 

@@ -57,7 +57,7 @@ class WorkerSettings:
     which outlives the command if ``keeps_logs``. ``device`` is ``auto``, ``cpu`` or ``cuda``, ``data`` an
     image folder or None; ``width`` is how many start side by side; ``snapshots`` asks for the allocator's.
     ``borrowed`` is what `borrow_packages` made for a foreign interpreter, ``variables`` are added to the
-    environment.
+    environment. ``first`` is the number of the first log: those of an earlier part of a run are kept.
     """
 
     python: str
@@ -70,6 +70,7 @@ class WorkerSettings:
     keeps_logs: bool = True
     borrowed: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    first: int = 0
 
 
 class SpareWorkers:
@@ -86,7 +87,7 @@ class SpareWorkers:
         self._spans = spans
         self._since: dict[int, float] = {}
         self._waiting: list[SpareWorker] = []
-        self._started = 0
+        self._started = settings.first
         self._random = SystemRandom()
 
     def __enter__(self) -> SpareWorkers:
@@ -99,7 +100,7 @@ class SpareWorkers:
 
     def start(self, files: frozenset[str]) -> tuple[SpareWorker, Collected]:
         """One process beside those that wait, running, and what it found in the files. Raises WorkerError."""
-        worker = self._launch(files, 0)
+        worker = self._launch(files, self._settings.first)
         return worker, self._ready(worker)
 
     def acquire(self, files: frozenset[str], ahead: int, also: frozenset[str] = frozenset()) -> SpareWorker:

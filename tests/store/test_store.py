@@ -110,6 +110,11 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def another(folder: Path) -> Writer:
+    """The writer of a file of this run's that nothing was written to yet."""
+    return Writer(folder / "invocation-002.jsonl")
+
+
 def written(folder: Path, *measurements: Measurement, name: str = "invocation-001") -> Path:
     """A process's file with these measurements."""
     writer = store.open_invocation(
@@ -135,7 +140,7 @@ def test_the_example_leaves_no_field_out(value: Any) -> None:
 def test_every_field_comes_back(run: Path) -> None:
     """A run, its claims, environment, plan, measurements and end are loaded as they were written."""
     written(run, MEASUREMENT)
-    writer = Writer(run / RUN_FILE)
+    writer = another(run)
     writer.write("end", why="everything was decided")
     writer.close()
     loaded = store.load(run)
@@ -388,12 +393,21 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_no_number_is_not_written(run: Path, value: float) -> None:
     """NaN is refused where it is written, and leaves no line."""
-    path = written(run, MEASUREMENT)
-    before = path.read_bytes()
-    writer = Writer(path)
+    writer = another(run)
+    store.write_measurement(writer, MEASUREMENT)
+    before = writer.path.read_bytes()
     with pytest.raises(ValueError, match="JSON"):
         store.write_measurement(writer, replace(MEASUREMENT, seconds=value))
     writer.close()
+    assert writer.path.read_bytes() == before
+
+
+def test_what_another_process_wrote_is_left_alone(run: Path) -> None:
+    """A file of records is made anew: nothing is added to one that is there, its last line may be torn."""
+    path = written(run, MEASUREMENT)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"invocation-001\.jsonl is there already"):
+        Writer(path)
     assert path.read_bytes() == before
 
 
@@ -415,9 +429,10 @@ def test_a_full_disk_keeps_whole_lines(
     run: Path, write: Callable[[int, bytes], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A write that does not fit says so, leaves whole lines only, and the next one that fits is kept."""
-    writer = Writer(written(run, MEASUREMENT))
+    written(run, MEASUREMENT)
+    writer = another(run)
     monkeypatch.setattr(os, "write", write)
-    with pytest.raises(StoreError, match=r"invocation-001\.jsonl: No space left on device"):
+    with pytest.raises(StoreError, match=r"invocation-002\.jsonl: No space left on device"):
         store.write_measurement(writer, replace(MEASUREMENT, invocation=4))
     monkeypatch.setattr(os, "write", REAL_WRITE)
     assert store.load(run).measurements == (MEASUREMENT,)
@@ -429,7 +444,8 @@ def test_a_full_disk_keeps_whole_lines(
 
 def test_a_failing_fsync_keeps_whole_lines(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record that may not have reached the disk is taken back."""
-    writer = Writer(written(run, MEASUREMENT))
+    written(run, MEASUREMENT)
+    writer = another(run)
 
     def failing(descriptor: int) -> None:
         raise OSError(5, "Input/output error")

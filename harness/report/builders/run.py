@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from harness.model import Outcome
 from harness.plural import counted
@@ -13,9 +12,9 @@ from harness.report.builders.run_details import ARITHMETIC, COLUMNS, LOADERS, de
 from harness.report.ceilings import ceilings_line
 from harness.report.document import IMPROVED, Column, Document, Fact, Row, Table, Tone
 from harness.report.format import sanitize
-from harness.report.header import header_lines
+from harness.report.header import header_lines, resumed_line
 from harness.report.machine_notes import watched_line
-from harness.report.next_command import next_command
+from harness.report.next_command import near, next_command
 from harness.report.selftest import selftest_of
 from harness.store import Run
 
@@ -70,6 +69,7 @@ def run_document(run: Run, judged: RunContent | None = None) -> Document:
 
 def _facts(run: Run) -> Iterator[Fact]:
     yield from header_lines(run)
+    yield "resumed", resumed_line(run)
     yield "watched", watched_line(run)
     yield "ceilings", ceilings_line(run.ceilings)
     yield "selftest", selftest_of(run)
@@ -78,12 +78,13 @@ def _facts(run: Run) -> Iterator[Fact]:
 
 def _closing(run: Run, found: RunContent) -> Iterator[str]:
     open_ = next_command(run, found.verdicts)
-    if open_.verdicts:
-        yield f"To decide {counted(open_.verdicts, 'more verdict')}:"
-        yield f"  {open_.command}"
     if open_.beyond:
         yield f"Out of a longer run's reach: {open_.beyond} inconclusive; a quieter machine may decide them."
     yield f"Saved in {near(run.folder)}"
+    if open_.command:
+        aim = f"decide {counted(open_.verdicts, 'more verdict')}" if open_.verdicts else "finish the run"
+        yield f"To {aim}:"
+        yield f"  {open_.command}"
 
 
 def _claim(section: ClaimSection) -> Table:
@@ -121,11 +122,3 @@ def _details(run: Run, heading: str) -> Table:
 def counts_text(counts: Sequence[tuple[Outcome, int]]) -> str:
     """How often each verdict fell: ``3 holds, 1 fails``."""
     return ", ".join(f"{count} {outcome}" for outcome, count in counts)
-
-
-def near(folder: Path) -> str:
-    """The folder as one would type it from here."""
-    try:
-        return sanitize(folder.resolve().relative_to(Path.cwd()), 4000)
-    except (ValueError, OSError):
-        return sanitize(folder, 4000)

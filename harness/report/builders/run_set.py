@@ -11,7 +11,7 @@ from harness.model import Outcome
 from harness.model.run_set import JobEnd, JobOutcome, SetJob
 from harness.plural import counted
 from harness.report.builders import run_records
-from harness.report.builders.run import CLAIM_COLUMNS, cells_of, counts_text, near
+from harness.report.builders.run import CLAIM_COLUMNS, cells_of, counts_text
 from harness.report.builders.run_content import TONES, RunContent, content
 from harness.report.document import (
     IMPROVED,
@@ -29,6 +29,7 @@ from harness.report.document import (
 from harness.report.environment_diff import environment_diff
 from harness.report.format import duration, sanitize
 from harness.report.header import machine_lines
+from harness.report.next_command import near
 from harness.store import Run
 from harness.store.codec import to_json
 from harness.store.sets import RunSet

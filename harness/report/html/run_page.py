@@ -12,7 +12,7 @@ from harness.report.figures.curves import run_curves
 from harness.report.figures.forest import forest
 from harness.report.figures.timeline import timelines
 from harness.report.format import sanitize
-from harness.report.header import header_lines
+from harness.report.header import header_lines, resumed_line
 from harness.report.html.machine import ceilings_grid, environment_grid
 from harness.report.html.parts import Figures, Grids, HtmlPage, Section, with_text
 from harness.report.html.summary import headlines, summary
@@ -34,6 +34,7 @@ def run_page(run: Run, page: Path | None = None, judged: RunContent | None = Non
     judged = judged or content(run)
     facts = with_text(
         *header_lines(run),
+        ("resumed", resumed_line(run)),
         ("ceilings", ceilings_line(run.ceilings)),
         ("watched", watched_line(run)),
         ("ended", sanitize(run.ended.text)),
