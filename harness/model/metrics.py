@@ -78,6 +78,20 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             "launches", "1", Direction.LOWER, MetricKind.EXACT, "kernels that one iteration launches on a GPU"
         ),
+        Metric(
+            "compile_seconds",
+            "s",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "time until compiled code gave a result",
+        ),
+        Metric(
+            "recompilations",
+            "1",
+            Direction.LOWER,
+            MetricKind.EXACT,
+            "graphs compiled again after the first call",
+        ),
         Metric("wait_seconds", "s", Direction.LOWER, MetricKind.NOISY, "time the loop waited for batches"),
         Metric(
             "copy_seconds",

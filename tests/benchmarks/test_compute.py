@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from harness.measure.correctness import Agreement, WrongResult
 from harness.measure.variant import Variant, as_variant
 from harness.model import Status
 from harness.probes import peak_bytes
+from support.compiled import compiled
+from tests.support.cuda_without_gpu import without_gpu
 from tests.support.living import ENVIRONMENT, ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
@@ -148,6 +151,12 @@ def compiling_little(function: Any) -> Iterator[None]:
 
     with config.patch({"cpp.vec_isa_ok": False, "cpp_cache_precompile_headers": False, "compile_threads": 1}):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.compile captures graphs as ever, and runs them as they are: making code takes seconds."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
 
 
 @pytest.fixture(autouse=True)
@@ -320,6 +329,37 @@ def test_memory_is_what_the_claim_expects(function: Any, parameters: Any) -> Non
             assert ratio == pytest.approx(1, abs=function.claim.margin), (name, peaks)
         else:
             assert ratio < 1 - function.claim.margin, (name, peaks)
+
+
+def test_what_is_compiled_again_is_counted() -> None:
+    """Torch's caches are off while a function is compiled; graphs that are compiled later are counted, once
+    each."""
+    factor, off = [1.0], []
+    function = torch.compile(lambda x: x * factor[0])
+
+    def make() -> Any:
+        off.append(torch.compiler.config.force_disable_caches)
+        return function
+
+    with compiled(make, torch.ones(3)) as call:
+        assert call().readings["recompilations"] == 0
+        factor[0] = 2.0
+        assert call().readings["recompilations"] == 1
+        result = call()
+    assert result.tolist() == [2.0] * 3 and result.readings["recompilations"] == 1
+    assert 0 < result.readings["compile_seconds"] < float("inf")
+    assert (off, torch.compiler.config.force_disable_caches) == ([True], False)
+
+
+def test_segments_are_expandable_for_one_variant_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The allocator is set before the variant has any memory, the baseline's as well: a setting stays."""
+    compare = held(*case("expandable_segments-fixed"))
+    made = without_gpu(monkeypatch, _accelerator_setAllocatorSettings=lambda setting: None)
+    for variant in compare.variants.values():
+        with variant.prepare():
+            pass
+    settings = [arguments for name, arguments in made if name.endswith("AllocatorSettings")]
+    assert settings == [("expandable_segments:False",), ("expandable_segments:True",)]
 
 
 def test_no_file_imports_what_takes_seconds() -> None:

@@ -31,6 +31,8 @@ OLDEST = ROOT / "tests" / "data" / "torch-2.11-names.json"
 Python with that torch: ``python tests/repository/test_named_attributes.py``."""
 
 GUARDED = {
+    "torch._C": "benchmarks/memory/bench_expandable_segments.py",
+    "torch._C._accelerator_setAllocatorSettings": "benchmarks/memory/bench_expandable_segments.py",
     "torch.cuda.memory._record_memory_history": "harness/probes/snapshot.py",
     "torch.cuda.memory._snapshot": "harness/probes/snapshot.py",
 }
