@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
 
@@ -12,6 +13,7 @@ from harness.judge.run import judge
 from harness.model import Measurement, Trial, metric, parameters
 from harness.report.categories import category
 from harness.report.format import improvement
+from harness.report.summary import break_even
 from harness.report.telemetry import energy_frame, memory_frame, telemetry_frame, throttle_frame
 from harness.store import Run
 
@@ -72,8 +74,12 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
     below 1 where it is worse; ``unit`` is the metric's. ``throttled`` is the share of the blocks, from 0 to
     1, in which the GPU was. ``spread`` is the deviation of one unit, ``prior_spread`` the one that other
     cases predict, ``prior_freedom`` the degrees of freedom that this counts for, ``freedom`` those in all,
-    ``level`` the two-sided level of the look.
+    ``level`` the two-sided level of the look. ``break_even`` are the iterations after which compiling has
+    paid, infinity if never, missing if nothing was compiled.
     """
+    by_case: dict[str, list[Measurement]] = defaultdict(list)
+    for measurement in run.measurements:
+        by_case[measurement.case].append(measurement)
     rows = [
         {
             "label": label(verdict.claim, verdict.case),
@@ -94,6 +100,7 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
             "throttled": found.throttled if found else 0.0,
             "more_units": verdict.more_units,
             "more_seconds": verdict.more_seconds,
+            "break_even": break_even(by_case[verdict.case], verdict.variant),
             "spread": basis.spread if basis else None,
             "prior_spread": basis.prior if basis and basis.trusted else None,
             "prior_freedom": basis.trusted if basis else None,
@@ -109,7 +116,17 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
             ("label", "claim", "case", "parameters", "variant", "verdict", "metric", "unit"), "category"
         ),
         **dict.fromkeys(
-            ("improvement", "ratio", "low", "high", "mean_ratio", "more_seconds", "throttled", *_BASIS),
+            (
+                "improvement",
+                "ratio",
+                "low",
+                "high",
+                "mean_ratio",
+                "more_seconds",
+                "throttled",
+                "break_even",
+                *_BASIS,
+            ),
             "float64",
         ),
         **dict.fromkeys(("units", "more_units"), "int64"),
@@ -134,6 +151,7 @@ def verdicts_frame(run: Run) -> pd.DataFrame:
         "throttled",
         "more_units",
         "more_seconds",
+        "break_even",
         *_BASIS,
         "reason",
     ]

@@ -29,6 +29,24 @@ def typical(measurements: Iterable[Measurement], variant: str, name: str) -> flo
     return median(medians) if medians else single
 
 
+def break_even(measurements: Sequence[Measurement], variant: str) -> float | None:
+    """Iterations after which compiling the variant has paid: what it took, over what each iteration saves.
+
+    A baseline that was compiled as well takes its own share off. Infinity where iterations are not faster;
+    None where there is nothing to pay back: for the baseline, for what was not compiled, and for what is
+    slower but compiles sooner.
+    """
+    spent = typical(measurements, variant, "compile_seconds")
+    times = [typical(measurements, name, "seconds") for name in (BASELINE, variant)]
+    if variant == BASELINE or spent is None or times[0] is None or times[1] is None:
+        return None
+    extra = spent - (typical(measurements, BASELINE, "compile_seconds") or 0.0)
+    saved = times[0] - times[1]
+    if extra <= 0:
+        return 0.0 if saved >= 0 else None
+    return extra / saved if saved > 0 else math.inf
+
+
 def level_interval(
     measurements: Iterable[Measurement], variant: str, name: str, alpha: float = 0.05
 ) -> tuple[float, float] | None:

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, inf
 from statistics import median
 
 from harness.model import Measurement, benchmark_of, parameters
 from harness.plural import counted
 from harness.report.format import quantity, sanitize
-from harness.report.summary import measured, typical
+from harness.report.summary import break_even, measured, typical
 from harness.report.utilisation import Utilisation, shares
 from harness.store import Run
 
@@ -23,18 +24,23 @@ COLUMNS = {
         "samples/s", "of decoding", "of the bus", "waiting", "first batch", "CPU/sample", "memory", "left behind",
     ),
     ARITHMETIC: (
-        "FLOP/s", "of ceiling", "B/s", "of copying", "first call", "largest error", "mean error", "in ULPs", "launches",
-        "energy",
+        "FLOP/s", "of ceiling", "B/s", "of copying", "compiling", "pays after", "compiled again", "first call",
+        "largest error", "mean error", "in ULPs", "launches", "energy",
     ),
 }  # fmt: skip
 """What `DetailRow.cells` holds, by the table's heading; ``left behind`` are threads and processes alive after
 the loader was left, errors are relative to the reference, ``in ULPs`` is the largest in
-units in the last place of the largest value, launches are kernels of one iteration on a GPU.
+units in the last place of the largest value, launches are kernels of one iteration on a GPU. ``pays after``
+are the iterations that make up for compiling, ``compiled again`` the graphs compiled after the first call.
 ``of ceiling`` is the share of the best matrix product in the variant's arithmetic as this machine's ceilings
 have it; in a run without them, of the highest rate of the same variant in any case of its claim. ``of
 copying`` is the share of the fastest copy within the device's memory (more than 100 % where caches help),
 ``of decoding`` of what all usable cores decode, ``of the bus`` of copies from page-locked memory to the
 device."""
+
+
+MANY = 1000
+"""Iterations that are written digit by digit, if there are fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +116,26 @@ def _arithmetic_cells(
         of_ceiling,
         f"{quantity(reached['bytes'].rate, '')}B/s" if "bytes" in reached else "",
         _of(reached, "bytes"),
+        *_compiling(measurements, name),
         quantity(median(firsts), "s") if firsts else "",
         *("" if error is None else f"{error:.2g}" for error in errors),
         "" if launches is None else f"{launches:.0f}",
         "" if spent is None else f"{spent:.3g} J",
     )
     return dict(zip(COLUMNS[ARITHMETIC], cells, strict=True))
+
+
+def _compiling(measurements: Sequence[Measurement], name: str) -> tuple[str, str, str]:
+    """How long compiling took, the iterations that make up for it, and the graphs compiled again."""
+    spent, again = (typical(measurements, name, which) for which in ("compile_seconds", "recompilations"))
+    pays = break_even(measurements, name)
+    if pays is None:
+        after = ""
+    elif pays == inf:
+        after = "never"
+    else:
+        after = counted(ceil(pays), "iteration") if pays < MANY else f"{quantity(pays, '')} iterations"
+    return ("" if spent is None else quantity(spent, "s"), after, "" if again is None else f"{again:.0f}")
 
 
 def _of(reached: Mapping[str, Utilisation], work: str) -> str:
